@@ -1,0 +1,77 @@
+"""Points in time: every form that callers send, read one way and written one way."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta
+
+Moment = datetime | date
+"""A datetime is always aware and in UTC; a plain date has no time of day and stays one."""
+
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
+_FIRST_MILLISECOND_VALUE = 1e11  # as seconds this is the year 5138, as milliseconds 1973
+_FIRST_MICROSECOND_VALUE = 1e14
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def parse(value: object) -> Moment | None:
+    """Read a moment, or return None where *value* is none.
+
+    Understood: ISO 8601 date or date-time (no zone means UTC), Unix seconds, Unix milliseconds; numbers may
+    also be digits in a string. Numbers of 1e11 and more are milliseconds. Eight digits in a string are an ISO basic
+    date (``20240824``), fewer than eight are no date at all.
+    """
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int | float):
+        return _from_number(value)
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    if isinstance(value, date):
+        return value
+    if isinstance(value, str):
+        return _from_text(value.strip())
+    return None
+
+
+def _from_number(number: float) -> datetime | None:
+    size = abs(number)
+    if not size < _FIRST_MICROSECOND_VALUE:  # also false for NaN
+        return None
+    try:
+        if size >= _FIRST_MILLISECOND_VALUE:
+            return _EPOCH + timedelta(milliseconds=number)
+        return _EPOCH + timedelta(seconds=number)
+    except OverflowError:
+        return None
+
+
+def _from_text(text: str) -> Moment | None:
+    if _NUMBER.fullmatch(text):
+        digits = len(text.lstrip("+-").split(".")[0])
+        if digits < 8:
+            return None
+        if digits > 8:
+            return _from_number(float(text))
+    try:
+        if "T" not in text and " " not in text and ":" not in text:
+            return date.fromisoformat(text)
+        moment = datetime.fromisoformat(text)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def to_datetime(moment: Moment) -> datetime:
+    """The moment itself, or midnight UTC where it is a plain date."""
+    if isinstance(moment, datetime):
+        return moment
+    return datetime(moment.year, moment.month, moment.day, tzinfo=UTC)
+
+
+def to_iso(moment: Moment) -> str:
+    """``2024-08-24`` for a date, else ``2024-08-24T14:15:22Z`` or, with a fraction, ``…:22.123Z`` (milliseconds)."""
+    if not isinstance(moment, datetime):
+        return moment.isoformat()
+    precision = "milliseconds" if moment.microsecond else "seconds"
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec=precision) + "Z"

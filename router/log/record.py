@@ -1,0 +1,56 @@
+"""What goes into the log and what comes out of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One event on its way into the log. The keys stand beside the event, so that a person can be found and erased."""
+
+    source: str
+    message_id: str
+    user_key: str
+    """Decides the partition; see `Event.user_key`."""
+    user_id: str | None
+    anonymous_id: str | None
+    email: str | None
+    type: str
+    received_at_s: float
+    event: bytes
+    """`Event.to_json`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """The answer for one entry. ``sequence`` is where the event lies: its own place, or that of the first of its kind."""
+
+    partition: int
+    sequence: int
+    is_duplicate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One event in the log. Sequences start at 1 in each partition, follow one another, and never repeat."""
+
+    partition: int
+    sequence: int
+    source: str
+    message_id: str
+    user_key: str
+    type: str
+    received_at_s: float
+    event: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Sequences *first* to *last* (both included) that the log can no longer give."""
+
+    partition: int
+    first: int
+    last: int
+    reason: str
+    """``damaged`` or ``expired``."""

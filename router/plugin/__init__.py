@@ -1,0 +1,91 @@
+"""The plugin API: all that a plugin may import (its sandbox besides: `router.plugin.sandbox`).
+
+A plugin declares one `Plugin`: settings, endpoints, actions. It does no I/O: it maps events to payloads, packs payloads
+into a request, and judges the response. Waiting, retrying, limiting, batching, ordering and counting are the core's.
+"""
+
+from router.event import Document, Event, EventType, looks_like_email
+from router.plugin import convert
+from router.plugin.convert import Converter
+from router.plugin.credential import (
+    Basic,
+    Bearer,
+    BodyField,
+    Credential,
+    HeaderKey,
+    OAuth2,
+    QueryKey,
+    Signature,
+    Signing,
+)
+from router.plugin.declaration import API_VERSION, Action, Plugin, Skip
+from router.plugin.endpoint import BatchEndpoint, Conversation, ConversationEndpoint, Endpoint, Step
+from router.plugin.hooks import hookimpl
+from router.plugin.request import Payload, Request, Response, UnreadableAnswer, build_url
+from router.plugin.settings import PluginSettings
+from router.plugin.table import Custom, Field, Table, Trait, Values, same_name
+from router.plugin.verdict import (
+    Blocked,
+    Dead,
+    Delivered,
+    Judgement,
+    Later,
+    Split,
+    Verdict,
+    describe,
+    is_outage,
+    judge_by_status,
+)
+from router.traits import camel_case, snake_case
+
+__all__ = [
+    "API_VERSION",
+    "Action",
+    "Basic",
+    "BatchEndpoint",
+    "Bearer",
+    "Blocked",
+    "BodyField",
+    "Conversation",
+    "ConversationEndpoint",
+    "Converter",
+    "Credential",
+    "Custom",
+    "Dead",
+    "Delivered",
+    "Document",
+    "Endpoint",
+    "Event",
+    "EventType",
+    "Field",
+    "HeaderKey",
+    "Judgement",
+    "Later",
+    "OAuth2",
+    "Payload",
+    "Plugin",
+    "PluginSettings",
+    "QueryKey",
+    "Request",
+    "Response",
+    "Signature",
+    "Signing",
+    "Skip",
+    "Split",
+    "Step",
+    "Table",
+    "Trait",
+    "UnreadableAnswer",
+    "Values",
+    "Verdict",
+    "build_url",
+    "camel_case",
+    "convert",
+    "describe",
+    "hookimpl",
+    "is_outage",
+    "judge_by_status",
+    "looks_like_email",
+    "same_name",
+    "snake_case",
+]

@@ -1,0 +1,175 @@
+"""Converters: one value in, one value out. They raise ValueError where a value can't be what the vendor needs.
+
+A field whose converter raises is left out and reported in explain; it never costs the event. Names are what explain and
+the READMEs show.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from datetime import UTC
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from typing import Any
+
+import orjson
+
+from router import dates
+
+Converter = Callable[[Any], Any]
+
+_E164 = re.compile(r"\+[1-9]\d{6,14}")
+
+
+def _moment(value: Any) -> dates.Moment:
+    moment = dates.parse(value)
+    if moment is None:
+        raise ValueError("expected a date: ISO 8601, Unix seconds or Unix milliseconds")
+    return moment
+
+
+def to_unix_seconds(value: Any) -> int:
+    """A date as whole Unix seconds; a plain date is midnight UTC."""
+    return int(dates.to_datetime(_moment(value)).timestamp() // 1)
+
+
+def to_unix_millis(value: Any) -> int:
+    """A date as whole Unix milliseconds; a plain date is midnight UTC."""
+    return round(dates.to_datetime(_moment(value)).timestamp() * 1000)
+
+
+def to_iso_utc(value: Any) -> str:
+    """``2024-08-24T14:15:22Z``; a plain date stays ``2024-08-24``."""
+    return dates.to_iso(_moment(value))
+
+
+def to_naive_utc(value: Any) -> str:
+    """``2024-08-24T14:15:22``: UTC without zone or fraction; a plain date is midnight."""
+    return dates.to_datetime(_moment(value)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def to_date(value: Any) -> str:
+    """``2024-08-24``, the date in UTC."""
+    return dates.to_datetime(_moment(value)).date().isoformat()
+
+
+def to_text(value: Any) -> str:
+    """Text as it is; numbers and booleans as JSON writes them; objects and lists are refused."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool | int | float):
+        return orjson.dumps(value).decode()
+    raise ValueError("expected text")
+
+
+def to_lower(value: Any) -> str:
+    """Text without surrounding blanks, in lower case."""
+    return to_text(value).strip().lower()
+
+
+def to_json_text(value: Any) -> str:
+    """Text as it is, anything else as JSON in a string."""
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
+def to_number(value: Any) -> int | float:
+    """A number; digits in a string become one."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        text = value.strip().replace(",", "")
+        try:
+            number = float(text)
+        except ValueError:
+            pass
+        else:
+            if number == number and abs(number) != float("inf"):
+                return int(text) if text.lstrip("+-").isdecimal() else number
+    raise ValueError("expected a number")
+
+
+def to_integer(value: Any) -> int:
+    """A whole number, rounded half up."""
+    return int(_decimal(value).to_integral_value(ROUND_HALF_UP))
+
+
+def to_cents(value: Any) -> int:
+    """Major units to hundredths, rounded: 19.99 becomes 1999. A currency sign before the number is allowed."""
+    if isinstance(value, str):
+        value = value.strip().lstrip("$€£¥")
+    return int((_decimal(value) * 100).to_integral_value(ROUND_HALF_UP))
+
+
+def _decimal(value: Any) -> Decimal:
+    try:
+        return Decimal(str(to_number(value)))
+    except InvalidOperation:
+        raise ValueError("expected a number") from None
+
+
+def to_boolean(value: Any) -> bool:
+    """A boolean; ``true``/``false`` in a string, any case, and 1/0 become one."""
+    if isinstance(value, bool):
+        return value
+    if value in (0, 1):
+        return bool(value)
+    if isinstance(value, str) and value.strip().lower() in ("true", "false"):
+        return value.strip().lower() == "true"
+    raise ValueError("expected true or false")
+
+
+def to_e164(value: Any) -> str:
+    """A phone number as ``+`` and 7 to 15 digits. Blanks, dashes, dots and brackets are taken out; no country is guessed."""
+    text = re.sub(r"[\s().\-/]", "", to_text(value))
+    if text.startswith("00"):
+        text = "+" + text[2:]
+    if not _E164.fullmatch(text):
+        raise ValueError("expected a phone number in E.164 form, such as +14155550123")
+    return text
+
+
+def to_url(value: Any) -> str:
+    """An absolute http or https address."""
+    text = to_text(value).strip()
+    if not text.lower().startswith(("http://", "https://")):
+        raise ValueError("expected an absolute http or https address")
+    return text
+
+
+def to_sha256(value: Any) -> str:
+    """SHA-256 of the trimmed, lower-cased text, in lower-case hex."""
+    return hashlib.sha256(to_lower(value).encode("utf-8", "replace")).hexdigest()
+
+
+def text_only(value: Any) -> str:
+    """Text passes, an object or a list is left out: for traits that arrive as either."""
+    if isinstance(value, str):
+        return value
+    raise ValueError("expected text")
+
+
+def cut_bytes(limit: int) -> Converter:
+    """Text cut to *limit* bytes of UTF-8, never inside a character."""
+
+    def cut(value: Any) -> str:
+        text = to_text(value)
+        data = text.encode("utf-8", "replace")
+        return text if len(data) <= limit else data[:limit].decode("utf-8", "ignore")
+
+    cut.__name__ = f"cut_bytes({limit})"
+    cut.__doc__ = f"Text cut to {limit} bytes."
+    return cut
+
+
+def chain(*converters: Converter) -> Converter:
+    """Several converters, left to right."""
+
+    def chained(value: Any) -> Any:
+        for converter in converters:
+            value = converter(value)
+        return value
+
+    chained.__name__ = ", ".join(converter.__name__ for converter in converters)
+    chained.__doc__ = " ".join(converter.__doc__ or "" for converter in converters)
+    return chained

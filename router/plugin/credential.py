@@ -1,0 +1,83 @@
+"""Credentials a plugin declares. The core adds them to a request last, so nothing before the send holds a secret."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from pydantic import SecretStr
+
+
+@dataclass(frozen=True, slots=True)
+class Basic:
+    """``Authorization: Basic`` of user and password; the password may be empty."""
+
+    user: SecretStr
+    password: SecretStr = SecretStr("")
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """``Authorization: Bearer TOKEN``, or another *scheme*."""
+
+    token: SecretStr
+    scheme: str = "Bearer"
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderKey:
+    """A header of the vendor's own, such as ``X-Api-Key``."""
+
+    name: str
+    value: SecretStr
+
+
+@dataclass(frozen=True, slots=True)
+class QueryKey:
+    """A query parameter. For vendors that take the key nowhere else."""
+
+    name: str
+    value: SecretStr
+
+
+@dataclass(frozen=True, slots=True)
+class BodyField:
+    """A field of the JSON body; where the body is a list, of each object in it.
+
+    *path* has dots for nesting: ``properties.token``.
+    """
+
+    path: str
+    value: SecretStr
+
+
+@dataclass(frozen=True, slots=True)
+class OAuth2:
+    """Client credentials: a token is fetched from *token_url*, kept until it expires or is refused, sent as a bearer."""
+
+    token_url: str
+    client_id: SecretStr
+    client_secret: SecretStr
+    scope: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """What a signature is made from: the bytes that are sent, an id that all attempts share, Unix seconds of this attempt."""
+
+    body: bytes
+    id: str
+    timestamp_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """Headers computed from the body at each attempt. *sign* is pure; *id* is stable over attempts (see `Request`).
+
+    The id of a request is the ``key`` of its first payload.
+    """
+
+    sign: Callable[[Signing], Mapping[str, str]]
+
+
+Credential = Basic | Bearer | HeaderKey | QueryKey | BodyField | OAuth2 | Signature

@@ -1,0 +1,75 @@
+"""What a plugin declares: itself and its actions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from router.event import Document, Event, EventType
+from router.plugin.endpoint import Endpoint
+from router.plugin.request import Payload
+from router.plugin.settings import PluginSettings
+from router.plugin.table import Table
+
+API_VERSION = 1
+"""The version of the plugin API; a plugin says which it was written for (`Plugin.api_version`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """This action makes nothing of this event; *reason* is shown by explain, trace and the skipped counter."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """One thing a destination does. Triggered by an event of a type in *on*.
+
+    The core applies *table* to the event, then calls *build* with what came out. Both are pure.
+
+    ``build(event, fields, settings)`` returns the payload or payloads, or `Skip` with a reason. *fields* is its own to change.
+    """
+
+    name: str
+    """As an operator says it: "identify user", "track event". Unique within the plugin."""
+    on: tuple[EventType, ...]
+    endpoint: str
+    table: Table | Callable[[Any], Table]
+    """Or a function of the settings, called once when the config is loaded."""
+    build: Callable[[Event, Document, Any], Payload | Sequence[Payload] | Skip]
+
+    def table_for(self, settings: PluginSettings) -> Table:
+        return self.table if isinstance(self.table, Table) else self.table(settings)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plugin:
+    """One vendor. Made once at import, never changed."""
+
+    slug: str
+    """Lower case, letters, digits and underscores; the folder's name and the default name of a destination."""
+    name: str
+    """The vendor's own spelling, as callers write it in ``integrations``: "Customer.io"."""
+    aliases: tuple[str, ...] = ()
+    """Further names that callers use in ``integrations``: "Mixpanel (Actions)"."""
+    version: str = "1"
+    api_version: int = API_VERSION
+    settings: type[PluginSettings]
+    endpoints: tuple[Endpoint, ...]
+    actions: tuple[Action, ...]
+    sandbox: str = ""
+    """``package.module:Class`` of the stand-in (a `router.plugin.sandbox.Sandbox`), imported only when one is started."""
+    sandbox_settings: Mapping[str, Any] = field(default_factory=dict)
+    """Settings that the stand-in accepts; they fill what an operator left empty in a destination with ``sandbox: true``."""
+    website: str = ""
+
+    def endpoint(self, name: str) -> Endpoint:
+        return next(endpoint for endpoint in self.endpoints if endpoint.name == name)
+
+    def __post_init__(self) -> None:
+        names = {endpoint.name for endpoint in self.endpoints}
+        for action in self.actions:
+            if action.endpoint not in names:
+                raise ValueError(f'plugin {self.slug}: action "{action.name}" names no endpoint of {sorted(names)}')

@@ -1,0 +1,74 @@
+"""Endpoints: where payloads go, under which limits, and how an answer is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from router.plugin.credential import Credential
+from router.plugin.request import Payload, Request, Response
+from router.plugin.verdict import Blocked, Judgement, Verdict
+
+
+def _no_credentials(settings: Any) -> Sequence[Credential]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One request of a conversation, and the answer that explain assumes for it (the core sends nothing in explain)."""
+
+    request: Request
+    assumed: Response
+
+
+Conversation = Generator[Step, Response, Verdict | Blocked]
+"""Yields steps one by one, is sent each response, returns the verdict on its payload."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """What every endpoint declares. Use `BatchEndpoint` or `ConversationEndpoint`."""
+
+    name: str
+    """Unique within the plugin; actions name it."""
+    credentials: Callable[[Any], Sequence[Credential]] = _no_credentials
+    """From the settings: what the core adds to each request, in this order."""
+    rate_limit_per_s: float | None = None
+    """Requests per second that the vendor allows; the operator can lower it."""
+    reset_header: str = ""
+    """A header (lower case) that says when a 429 ends, as Unix seconds or seconds to wait; Retry-After is always read."""
+    is_independent: bool = False
+    """True when the vendor does not care how requests here interleave with those of other endpoints: order is then kept
+    within this endpoint only."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchEndpoint(Endpoint):
+    """Payloads travel together: *pack* makes one request of 1 to *max_events*, *judge* reads the answer. Both pure.
+
+    ``pack(payloads, settings) -> Request``: payloads of one group, in order, within the limits.
+
+    ``judge(response, payloads, settings) -> Judgement``: one verdict per payload in request order, or one word for the
+    whole request. It may raise `UnreadableAnswer`: the core keeps the batch and tries again.
+    """
+
+    pack: Callable[[Sequence[Payload], Any], Request]
+    judge: Callable[[Response, Sequence[Payload], Any], Judgement]
+    max_events: int = 1
+    max_bytes: int = 1_000_000
+    """Of the request's JSON body, before compression."""
+    max_payload_bytes: int | None = None
+    """Of one payload's JSON; a larger one is dead without being sent. None: *max_bytes*."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationEndpoint(Endpoint):
+    """One payload takes several requests: *converse* is a generator without I/O; a retry starts it over.
+
+    ``converse(payload, settings) -> Conversation``: each step must be safe to repeat. It judges each response itself;
+    `converse_by_status` reads the usual ones.
+    """
+
+    converse: Callable[[Payload, Any], Conversation]

@@ -1,0 +1,82 @@
+"""Payloads, the requests they travel in, and the vendor's responses. Plain values: nothing here does I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import orjson
+
+
+class UnreadableAnswer(Exception):
+    """A response has none of the documented shapes; the core keeps what was sent and tries again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """What one action makes of one event: one item of a batch, or the subject of one conversation.
+
+    ``body`` is JSON as the vendor wants it, without credentials. ``key`` is the idempotency key where the vendor has
+    one (derived from ``messageId``, so every attempt has the same). Payloads of different ``group`` never share a request.
+    """
+
+    body: Any
+    key: str = ""
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request as a plugin makes it. The core adds credentials, the content type and the compression.
+
+    ``url`` is absolute; make it with `build_url`. ``json`` is the body, None for no body.
+    """
+
+    method: str
+    url: str
+    json: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    gzip: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A vendor's answer. Header names are lower case. ``body`` is cut at the core's limit and may be anything."""
+
+    status: int
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        return self.body.decode("utf-8", "replace")
+
+    def json(self) -> Any:
+        """The body as JSON.
+
+        Raises:
+            UnreadableAnswer: it is none (an HTML page of a proxy, a cut body, nothing).
+        """
+        try:
+            return orjson.loads(self.body)
+        except orjson.JSONDecodeError:
+            start = " ".join(self.text.split())[:120]
+            raise UnreadableAnswer(f"status {self.status}, expected JSON, got {start!r}") from None
+
+
+def build_url(base: str, *segments: str, query: Mapping[str, str] | None = None) -> str:
+    """Join path segments to *base*, each percent-encoded whole, so that an id can never change the path.
+
+    A segment that is ``.`` or ``..`` has its dots encoded too. *segments* that come from the code may hold no slash
+    either: write ``build_url(base, "v1", "import")``.
+    """
+    path = "".join("/" + _encode(segment) for segment in segments)
+    return base.rstrip("/") + path + (f"?{urlencode(query, quote_via=quote)}" if query else "")
+
+
+def _encode(segment: str) -> str:
+    if segment.strip(".") == "":
+        return segment.replace(".", "%2E")
+    return quote(segment, safe="", errors="replace")

@@ -1,0 +1,182 @@
+"""The kit for sandboxes: stand-ins for vendors on loopback that enforce the vendor's rules and remember what they took.
+
+A plugin's ``sandbox.py`` subclasses `Sandbox`, lists its routes, checks what the vendor checks and calls `accept` for what
+the vendor would keep. Faults, recording and the control paths under ``/_sandbox/`` are the same for all and live here:
+
+    GET    /_sandbox/accepted?kind=contact   what was taken, oldest first
+    GET    /_sandbox/requests                the last requests as they came in, with the status each got
+    POST   /_sandbox/faults                  one `Fault` as JSON
+    DELETE /_sandbox/faults                  healthy again
+    PUT    /_sandbox/settings                which settings (credentials) are right from now on
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import orjson
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_KEPT_REQUESTS = 1_000
+_KEPT_ITEMS = 200_000
+
+
+class Fault(BaseModel):
+    """One thing that goes wrong before (or, with *after*, behind the back of) the vendor's own logic.
+
+    Exactly one of *status*, *hang_s*, *reset* says what happens. Faults are tried in the order they came; the first that fits
+    a request is applied.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    status: int | None = None
+    """Answer this status with *body* and *headers*."""
+    body: str = ""
+    headers: dict[str, str] = {}
+    hang_s: float | None = None
+    """Wait this long, then go on as if nothing had been."""
+    reset: bool = False
+    """Close the connection without an answer."""
+    after: bool = False
+    """Let the vendor's logic run first: what was sent is taken, and then the fault hits the answer."""
+    path: str = ""
+    """Only requests whose path contains this text."""
+    contains: str = ""
+    """Only requests whose body contains this text."""
+    times: int | None = None
+    """How often; None for ever."""
+    probability: float = 1.0
+    seed: int = 0
+
+    def fits(self, request: web.Request, body: str, chance: random.Random) -> bool:
+        if self.times == 0 or self.path not in request.path or self.contains not in body:
+            return False
+        return self.probability >= 1 or chance.random() < self.probability
+
+
+class Sandbox:
+    """Base of every stand-in. One instance is one vendor account; it holds everything in memory, bounded."""
+
+    max_body_bytes: ClassVar[int] = 20_000_000
+
+    def __init__(self, settings: Mapping[str, Any], record: Path | None = None) -> None:
+        """*settings* are the ones that are right (the plugin's ``sandbox_settings``); with *record*, each accepted item is
+        also appended to that file as one line of JSON, flushed before the answer."""
+        self.settings = dict(settings)
+        self.accepted: deque[dict[str, Any]] = deque(maxlen=_KEPT_ITEMS)
+        self.requests: deque[dict[str, Any]] = deque(maxlen=_KEPT_REQUESTS)
+        self.faults: list[tuple[Fault, random.Random]] = []
+        self._record = record.open("ab", buffering=0) if record else None
+
+    def routes(self) -> Iterable[web.AbstractRouteDef]:
+        """The vendor's routes: ``[web.post("/import", self.import_events), …]``."""
+        raise NotImplementedError
+
+    def accept(self, kind: str, item: Any, **facts: Any) -> None:
+        """Remember *item* as taken: *kind* is the vendor's word ("contact", "event"), *facts* what a test wants beside it."""
+        entry = {"kind": kind, "item": item, **facts}
+        self.accepted.append(entry)
+        if self._record is not None:
+            self._record.write(orjson.dumps({"at": time.time(), **entry}) + b"\n")
+
+    def fail(self, fault: Fault) -> None:
+        """Make the stand-in misbehave; see `Fault`."""
+        self.faults.append((fault, random.Random(fault.seed)))
+
+    def heal(self) -> None:
+        self.faults.clear()
+
+    def app(self) -> web.Application:
+        """The application, to be served on loopback."""
+        app = web.Application(middlewares=[self._middleware()], client_max_size=self.max_body_bytes)
+        app.add_routes(
+            [
+                web.get("/_sandbox/accepted", self._get_accepted),
+                web.get("/_sandbox/requests", self._get_requests),
+                web.post("/_sandbox/faults", self._post_fault),
+                web.delete("/_sandbox/faults", self._delete_faults),
+                web.put("/_sandbox/settings", self._put_settings),
+                *self.routes(),
+            ]
+        )
+        return app
+
+    def _middleware(self) -> Any:
+        @web.middleware
+        async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+            if request.path.startswith("/_sandbox/"):
+                return await handler(request)
+            text = (await request.read()).decode("utf-8", "replace")
+            fault = self._next_fault(request, text)
+            response = None
+            if fault is None or fault.after:
+                response = await self._run(request, handler)
+            if fault is not None:
+                response = await self._apply(fault, request, handler, response)
+            assert response is not None
+            self.requests.append(
+                {"method": request.method, "path": request.path_qs, "body": text[:10_000], "status": response.status}
+            )
+            return response
+
+        return middleware
+
+    async def _run(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except web.HTTPException as error:
+            return web.Response(status=error.status, text=error.text, headers={"Content-Type": error.content_type})
+
+    def _next_fault(self, request: web.Request, body: str) -> Fault | None:
+        for fault, chance in self.faults:
+            if fault.fits(request, body, chance):
+                if fault.times is not None:
+                    fault.times -= 1
+                return fault
+        return None
+
+    async def _apply(
+        self, fault: Fault, request: web.Request, handler: Handler, response: web.StreamResponse | None
+    ) -> web.StreamResponse:
+        if fault.hang_s is not None:
+            await asyncio.sleep(fault.hang_s)
+            return response or await self._run(request, handler)
+        if fault.reset and request.transport is not None:
+            request.transport.abort()
+        return web.Response(status=fault.status or 500, text=fault.body, headers=fault.headers)
+
+    async def _get_accepted(self, request: web.Request) -> web.Response:
+        kind = request.query.get("kind")
+        return _json([entry for entry in self.accepted if kind in (None, entry["kind"])])
+
+    async def _get_requests(self, request: web.Request) -> web.Response:
+        return _json(list(self.requests))
+
+    async def _post_fault(self, request: web.Request) -> web.Response:
+        self.fail(Fault.model_validate_json(await request.read()))
+        return _json({"faults": len(self.faults)})
+
+    async def _delete_faults(self, request: web.Request) -> web.Response:
+        self.heal()
+        return _json({"faults": 0})
+
+    async def _put_settings(self, request: web.Request) -> web.Response:
+        self.settings.update(orjson.loads(await request.read()))
+        return _json({"settings": sorted(self.settings)})
+
+
+def _json(value: Any, status: int = 200) -> web.Response:
+    return web.Response(body=orjson.dumps(value), status=status, content_type="application/json")
+
+
+json_response = _json

@@ -1,0 +1,90 @@
+"""Verdicts: what a plugin reads in a vendor's answer, and what a sensible default reading is."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from router.plugin.request import Payload, Response
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The vendor has the payload."""
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """Not now: try again.
+
+    On an answer that speaks for the whole vendor (408, 425, 429, 5xx) the destination as a whole waits. On any other
+    answer only the event waits, with its user's later events behind it (it is *parked*).
+    """
+
+    reason: str
+    after_s: float | None = None
+    """Seconds the vendor asked to wait; None leaves the wait to the core (which reads Retry-After by itself)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """Refused for good, in the vendor's own words: the event becomes a dead letter of this destination."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """The whole request was refused because of its size or of one item: halve it. A single payload becomes dead."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """The destination cannot deliver anything until its operator acts: credentials, account, quota."""
+
+    reason: str
+
+
+Verdict = Delivered | Later | Dead
+Judgement = Sequence[Verdict] | Split | Blocked
+"""One verdict per payload in request order, or one word for the whole request."""
+
+OUTAGE_STATUSES = frozenset({408, 425, 429})
+
+
+def is_outage(status: int) -> bool:
+    """True for answers that speak for the whole vendor: 408, 425, 429 and every 5xx but 501."""
+    return status in OUTAGE_STATUSES or (500 <= status <= 599 and status != 501)
+
+
+def judge_by_status(
+    response: Response,
+    payloads: Sequence[Payload],
+    *,
+    blocked: Collection[int] = (401, 403),
+    split: Collection[int] = (413,),
+    later: Collection[int] = (),
+) -> Judgement:
+    """Read nothing but the status, alike for every payload. Plugins handle their special cases first, then call this.
+
+    2xx is `Delivered`; 408, 425, 429, 5xx (but 501) and *later* are `Later`; *blocked* and *split* are what they say; all
+    else is `Dead` with the status and the start of the body as its reason.
+    """
+    status = response.status
+    if status in blocked:
+        return Blocked(describe(response))
+    if status in split:
+        return Split(describe(response))
+    if status in later or is_outage(status):
+        return [Later(describe(response))] * len(payloads)
+    if 200 <= status <= 299:
+        return [Delivered()] * len(payloads)
+    return [Dead(describe(response))] * len(payloads)
+
+
+def describe(response: Response) -> str:
+    """The status and the first 300 characters of the body on one line, for reasons."""
+    text = " ".join(response.text.split())[:300]
+    return f"{response.status} {text}".strip()
