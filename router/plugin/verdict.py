@@ -12,6 +12,9 @@ from router.plugin.request import Payload, Response
 class Delivered:
     """The vendor has the payload."""
 
+    warnings: tuple[str, ...] = ()
+    """What had to be left out or changed for it, for the log and a counter."""
+
 
 @dataclass(frozen=True, slots=True)
 class Later:
@@ -24,6 +27,11 @@ class Later:
     reason: str
     after_s: float | None = None
     """Seconds the vendor asked to wait; None leaves the wait to the core (which reads Retry-After by itself)."""
+    max_attempts: int | None = None
+    """After so many tries of a parked event it becomes a dead letter; None waits as long as the destination's retry window.
+
+    Set it where waiting may be in vain: behind a parked event its user's later events wait too.
+    """
 
 
 @dataclass(frozen=True, slots=True)

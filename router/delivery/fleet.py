@@ -1,0 +1,160 @@
+"""All destinations at work: started, replaced and stopped as the config says; and what of the log they still need."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from router.clock import Clock
+from router.delivery.ledger import Ledger
+from router.delivery.send import HttpSend, Send
+from router.delivery.state import State
+from router.delivery.worker import DeliveryOptions, Worker
+from router.destination import Destination
+from router.errors import OperatorError
+from router.log.interface import Log
+
+NOTES = ("blocked_since_s", "next_try_s", "reason")
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """One destination as the config wants it. Two that are equal need no restart."""
+
+    destination: Destination
+    options: DeliveryOptions = DeliveryOptions()
+    timeout_s: float = 10.0
+    is_enabled: bool = True
+    starts_at_beginning: bool = False
+    formerly: str | None = None
+    hold_s: float = 7 * 86_400.0
+    max_backlog_bytes: int = 10_000_000_000
+
+    @property
+    def name(self) -> str:
+        return self.destination.name
+
+
+@dataclass(slots=True)
+class Berth:
+    """A destination's place in the fleet: its files and connections, and its worker while it is enabled."""
+
+    assignment: Assignment
+    ledger: Ledger
+    send: Send | None = None
+    worker: Worker | None = None
+
+
+class Fleet:
+    """Starts and stops workers. `apply` may be called again and again with what the config says by then."""
+
+    def __init__(self, log: Log, directory: Path, clock: Clock, chance: random.Random) -> None:
+        """*directory* holds one state file a destination."""
+        self._log = log
+        self._directory = directory
+        self._clock = clock
+        self._chance = chance
+        self._logger = structlog.get_logger()
+        self.berths: dict[str, Berth] = {}
+
+    async def apply(self, assignments: Sequence[Assignment]) -> None:
+        """Make the fleet what *assignments* say: changed destinations land their flights, then start anew.
+
+        Raises:
+            OperatorError: a state file can't be used; the destinations before it in the list are at work all the same.
+        """
+        wanted = {assignment.name: assignment for assignment in assignments}
+        leaving = [name for name, berth in self.berths.items() if wanted.get(name) != berth.assignment]
+        await asyncio.gather(*(self._leave(name) for name in leaving))
+        for assignment in assignments:
+            if assignment.name not in self.berths:
+                await self._enter(assignment)
+
+    async def stop(self, deadline_s: float = 10.0) -> None:
+        """Stop all, side by side, within about *deadline_s* seconds."""
+        await asyncio.gather(*(self._leave(name, deadline_s) for name in list(self.berths)))
+
+    async def _leave(self, name: str, deadline_s: float = 10.0) -> None:
+        berth = self.berths.pop(name)
+        if berth.worker is not None:
+            await berth.worker.stop(deadline_s)
+        await berth.ledger.close()
+        if isinstance(berth.send, HttpSend):
+            await berth.send.close()
+
+    async def _enter(self, assignment: Assignment) -> None:
+        state = await asyncio.to_thread(self._open_state, assignment)
+        notes = {key: state.meta(key) for key in NOTES}
+        ledger = Ledger(assignment.name, state, self._clock)
+        berth = self.berths[assignment.name] = Berth(assignment, ledger)
+        ledger.start()
+        if not assignment.is_enabled:
+            if not state.meta("disabled_since_s"):
+                ledger.note("disabled_since_s", str(self._clock.now()))
+            return
+        ledger.note("disabled_since_s", "")
+        destination, options = assignment.destination, assignment.options
+        berth.send = HttpSend(destination.origin, assignment.timeout_s, options.concurrency + 1, self._clock)
+        berth.worker = Worker(destination, self._log, ledger, berth.send, options, self._clock, self._chance, notes)
+        berth.worker.start()
+
+    def _open_state(self, assignment: Assignment) -> State:
+        path = self.state_path(assignment.name)
+        if assignment.formerly and not path.exists():
+            _rename(self.state_path(assignment.formerly), path)
+        state = State.open(path, self._log.id)
+        for partition in self._log.partitions:
+            start = self._log.start(partition) - 1 if assignment.starts_at_beginning else self._log.end(partition)
+            state.add_partition(partition, start)
+            _, position = state.positions()[partition]
+            if position > self._log.end(partition):
+                raise OperatorError(
+                    f"{path}: the position {position} is past the end of the log ({self._log.end(partition)}). The log is older "
+                    "than the state: restore both from the same backup, or start this destination anew with: "
+                    f"router destinations forget {assignment.name}"
+                )
+        return state
+
+    def state_path(self, name: str) -> Path:
+        return self._directory / f"{name}.sqlite"
+
+    # --- what is still needed of the log ---
+
+    def needed_from(self) -> dict[int, int]:
+        """Per partition: the first sequence that an enabled destination, or one within its hold, still needs."""
+        needed = {partition: self._log.end(partition) + 1 for partition in self._log.partitions}
+        for berth in self.berths.values():
+            if berth.worker is None and not self._is_held(berth):
+                continue
+            for partition, window in berth.ledger.windows.items():
+                needed[partition] = min(needed[partition], window.position + 1)
+        return needed
+
+    def _is_held(self, berth: Berth) -> bool:
+        since = berth.ledger.disabled_since_s
+        return since is None or self._clock.now() - since < berth.assignment.hold_s
+
+    def shed(self, sequence_at_backlog: Iterable[tuple[str, int, int]]) -> None:
+        """Give up what lies beyond a destination's own ``max_backlog``: (name, partition, last sequence to give up)."""
+        for name, partition, last in sequence_at_backlog:
+            worker = self.berths[name].worker
+            if worker is not None:
+                worker.shed(partition, last)
+
+    @property
+    def broken(self) -> list[str]:
+        """Tasks that should run and don't."""
+        return [task for berth in self.berths.values() if berth.worker for task in berth.worker.broken]
+
+
+def _rename(old: Path, new: Path) -> None:
+    """Take over the state of a destination that was renamed; its log files come along."""
+    for suffix in ("", "-wal", "-shm"):
+        source = old.with_name(old.name + suffix)
+        if source.exists():
+            source.rename(new.with_name(new.name + suffix))

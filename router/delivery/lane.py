@@ -1,0 +1,95 @@
+"""A lane: a slice of the users of a destination, delivered in order. One request in flight; a batch spans its users."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from router.delivery.transit import Item
+from router.plugin import BatchEndpoint
+
+_SCAN_LIMIT = 5_000
+_BATCH_OVERHEAD_BYTES = 200
+
+
+class Lane:
+    """The queue of one lane. Pure: it neither waits nor sends.
+
+        queued ──take──▶ flying ──put_back──▶ queued (at its old place)
+           │
+           └──withdraw──▶ parked (with all the user's later items)
+
+    The rule of order: an item is taken only when nothing of the same user stands before it that is not taken with it.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.queue: deque[Item] = deque()
+        self.batch_limit: int | None = None
+        """Lowered while a batch is being narrowed down to the item that fails it; None is the endpoint's own limit."""
+
+    def __len__(self) -> int:
+        return len(self.queue)
+
+    def add(self, item: Item) -> None:
+        item.state = "queued"
+        self.queue.append(item)
+
+    def take(self) -> list[Item]:
+        """The next batch: payloads of one endpoint and group, within the endpoint's limits, in order per user."""
+        if not self.queue:
+            return []
+        first = self.queue[0]
+        endpoint = first.endpoint
+        max_events, max_bytes = 1, 0
+        if isinstance(endpoint, BatchEndpoint):
+            max_events, max_bytes = endpoint.max_events, endpoint.max_bytes
+        if self.batch_limit is not None:
+            max_events = min(max_events, self.batch_limit)
+        batch: list[Item] = []
+        passed: list[Item] = []
+        held_users: set[str] = set()
+        size = _BATCH_OVERHEAD_BYTES
+        while self.queue and len(batch) < max_events and len(passed) < _SCAN_LIMIT:
+            item = self.queue.popleft()
+            fits = not batch or size + item.size + 1 <= max_bytes
+            alike = item.endpoint is endpoint and item.payload.group == first.payload.group
+            if fits and alike and item.user_key not in held_users:
+                batch.append(item)
+                size += item.size + 1
+            else:
+                held_users.add(item.user_key)
+                passed.append(item)
+        self.queue.extendleft(reversed(passed))
+        for item in batch:
+            item.state = "flying"
+        return batch
+
+    def is_full(self) -> bool:
+        """Whether a full batch waits, so that there is no reason to wait for more."""
+        if not self.queue:
+            return False
+        endpoint = self.queue[0].endpoint
+        if not isinstance(endpoint, BatchEndpoint):
+            return True
+        limit = min(endpoint.max_events, self.batch_limit or endpoint.max_events)
+        return len(self.queue) >= limit or sum(item.size for item in self.queue) >= endpoint.max_bytes
+
+    def widen(self) -> None:
+        """A batch got through: let the next one be twice as large, up to the endpoint's own limit."""
+        if self.batch_limit is not None:
+            self.batch_limit = self.batch_limit * 2 if self.batch_limit < 1_000 else None
+
+    def put_back(self, batch: Iterable[Item]) -> None:
+        """Return a batch that was not settled to the front, in its order."""
+        items = list(batch)
+        for item in items:
+            item.state = "queued"
+        self.queue.extendleft(reversed(items))
+
+    def withdraw(self, is_withdrawn: Callable[[Item], bool]) -> list[Item]:
+        """Take out and return the queued items for which *is_withdrawn* holds, in order."""
+        gone = [item for item in self.queue if is_withdrawn(item)]
+        if gone:
+            self.queue = deque(item for item in self.queue if not is_withdrawn(item))
+        return gone

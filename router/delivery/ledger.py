@@ -1,0 +1,288 @@
+"""The ledger of a destination: every settlement goes through here, into the books and onto disk.
+
+Changes gather in memory and are written together (one fsync for all that came in while the last one ran). Who must know
+that something is on disk awaits `flushed`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import structlog
+
+from router.clock import Clock
+from router.delivery.signal import Signal
+from router.delivery.state import Changes, DeadLetter, Job, Kind, Outcome, ParkedUser, Place, State, Tries
+from router.delivery.transit import Transit
+from router.delivery.window import Window
+from router.log.record import Gap, Record
+
+_T = TypeVar("_T")
+
+RETRY_COMMIT_S = 1.0
+GATHER_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What became of the events of one destination, in numbers. Replays are booked apart.
+
+    ``accepted`` is counted by the log, the others by the destination: that they agree is promise 5.
+    """
+
+    accepted: int
+    delivered: int
+    skipped: int
+    dead: int
+    pending: int
+
+    @property
+    def unaccounted(self) -> int:
+        """Accepted and in no other column: 0, or there is a bug."""
+        return self.accepted - self.delivered - self.skipped - self.dead - self.pending
+
+
+class Ledger:
+    """See the module's docstring. One for each destination; its methods are called from the event loop."""
+
+    def __init__(self, name: str, state: State, clock: Clock) -> None:
+        self.name = name
+        self._state = state
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self._changes = Changes()
+        self._made = 0
+        self._written = 0
+        self._is_waited_for = False
+        self._is_closing = False
+        self._writer: asyncio.Task[None] | None = None
+        self._work = Signal(clock)
+        self._done = Signal(clock)
+        self._log = structlog.get_logger().bind(destination=name)
+        self.disabled_since_s = float(state.meta("disabled_since_s") or 0) or None
+        above = state.settled_above_position()
+        positions = state.positions()
+        self.starts = {partition: start for partition, (start, _) in positions.items()}
+        self.windows = {
+            partition: Window(position, above.get(partition, ())) for partition, (_, position) in positions.items()
+        }
+        self.counts: Counter[tuple[str, str]] = state.counts()
+        self.tries: dict[Place, Tries] = state.tries()
+        self.settled_payloads: dict[Place, set[str]] = state.settled_payloads()
+        self.parked = {user: count for user, (_, count) in state.parked_users().items()}
+        self.parked_users = {user: parked for user, (parked, _) in state.parked_users().items()}
+
+    # --- what happens to events ---
+
+    def skip(self, transit: Transit, reason: str) -> None:
+        """Nothing of the event is for this destination. *reason* is a code with a detail after a colon."""
+        self._settle_place(transit.record, "skipped", reason, transit)
+
+    def settle(self, transit: Transit) -> None:
+        """All payloads of *transit* are settled: book its outcome. Not for replays."""
+        if transit.refused:
+            reason = "; ".join(dict.fromkeys(transit.refused))
+            self.kill(transit.record, reason, transit)
+        else:
+            self._settle_place(transit.record, "delivered", "", transit)
+
+    def kill(self, record: Record, reason: str, transit: Transit | None = None, events: int = 1) -> None:
+        """The event (or *events* sequences from it on) becomes a dead letter."""
+        place = Place(record.partition, record.sequence)
+        attempts = self.tries[place].attempts if place in self.tries else 1 if transit else 0
+        settled = tuple(sorted(transit.settled)) if transit else ()
+        letter = DeadLetter(record, reason, attempts, self._clock.now(), settled, events)
+        self._changes.dead_letters.append(letter)
+        self._settle_place(record, "dead", reason, transit, events)
+
+    def lose(self, gap: Gap) -> None:
+        """Events that the log can't give any more become one dead letter without content."""
+        record = Record(gap.partition, gap.first, "", "", "", "", self._clock.now(), b"")
+        self.kill(record, f"log {gap.reason}: events {gap.first} to {gap.last}", events=gap.last - gap.first + 1)
+
+    def _settle_place(
+        self, record: Record, kind: Kind, reason: str, transit: Transit | None = None, events: int = 1
+    ) -> None:
+        place = Place(record.partition, record.sequence)
+        code = reason.split(":", 1)[0] if kind == "skipped" else ""
+        self._count(kind, code, events)
+        self._changes.outcomes.append(Outcome(place, kind, reason, self._clock.now()))
+        self.tries.pop(place, None)
+        self.settled_payloads.pop(place, None)
+        if transit is not None and transit.origin == "parked":
+            self._changes.unpark.append(place)
+            self._unpark_one(record.user_key)
+        else:
+            self._move(record.partition, record.sequence, record.sequence + events - 1)
+        self._changed()
+
+    def _move(self, partition: int, first: int, last: int) -> None:
+        window = self.windows[partition]
+        window.settle(first, last)
+        self._changes.positions[partition] = window.position
+
+    def settle_payload(self, transit: Transit, key: str) -> None:
+        """The vendor has this payload of an event that has others under way: it is not sent again."""
+        self.settled_payloads.setdefault(transit.place, set()).add(key)
+        self._changes.settled_payloads.append((transit.place, key))
+        self._changed()
+
+    def tried(self, place: Place) -> Tries:
+        """One more try of *place* has failed."""
+        before = self.tries.get(place)
+        now = self._clock.now()
+        tries = Tries(before.first_s, before.attempts + 1) if before else Tries(now, 1)
+        self.tries[place] = self._changes.tries[place] = tries
+        self._changed()
+        return tries
+
+    def shift_tries(self, seconds: float) -> None:
+        """Time spent blocked does not count for the retry windows."""
+        for place, tries in self.tries.items():
+            self.tries[place] = self._changes.tries[place] = Tries(tries.first_s + seconds, tries.attempts)
+        self._changed()
+
+    # --- parking ---
+
+    def park(self, record: Record, reason: str) -> None:
+        """The event waits, copied whole; the line moves on without it."""
+        self._changes.park.append((record, reason))
+        self.parked[record.user_key] = self.parked.get(record.user_key, 0) + 1
+        self._move(record.partition, record.sequence, record.sequence)
+        self._changed()
+
+    def schedule(self, user_key: str, user: ParkedUser) -> None:
+        """When a parked user's turn comes."""
+        self.parked_users[user_key] = self._changes.parked_users[user_key] = user
+        self._changed()
+
+    def _unpark_one(self, user_key: str) -> None:
+        self.parked[user_key] -= 1
+        if self.parked[user_key] == 0:
+            del self.parked[user_key]
+            self.parked_users.pop(user_key, None)
+            self._changes.parked_users[user_key] = None
+
+    @property
+    def parked_events(self) -> int:
+        return sum(self.parked.values())
+
+    # --- dead letters tried again, replays, notes ---
+
+    def revive(self, letter: DeadLetter, reason: str = "") -> None:
+        """A dead letter was delivered after all (or, with *reason*, is skipped today): it changes columns."""
+        kind: Kind = "skipped" if reason else "delivered"
+        self._changes.revived.append(letter.id)
+        self._count("dead", "", -letter.events)
+        self._count(kind, reason.split(":", 1)[0], letter.events)
+        place = Place(letter.record.partition, letter.record.sequence)
+        self._changes.outcomes.append(Outcome(place, kind, reason, self._clock.now()))
+        self._changed()
+
+    def refuse_again(self, letter_id: int, reason: str) -> None:
+        self._changes.refused_again.append((letter_id, reason))
+        self._changed()
+
+    def note_job(self, job: Job) -> None:
+        self._changes.jobs[job.id] = job
+        self._changed()
+
+    def note(self, key: str, value: str) -> None:
+        """Keep a fact of the destination over restarts."""
+        if key == "disabled_since_s":
+            self.disabled_since_s = float(value or 0) or None
+        self._changes.meta[key] = value
+        self._changed()
+
+    def count(self, name: str, reason: str = "", number: int = 1) -> None:
+        """Count something beside the books (replays, warnings)."""
+        self._count(name, reason, number)
+        self._changed()
+
+    # --- the books ---
+
+    def _count(self, name: str, reason: str, number: int) -> None:
+        self.counts[name, reason] += number
+        self._changes.counts[name, reason] += number
+
+    def books(self, end: Callable[[int], int]) -> Books:
+        """The books; *end* tells the last sequence of a partition of the log."""
+        accepted = pending = 0
+        for partition, window in self.windows.items():
+            last = max(end(partition), window.position)
+            accepted += last - self.starts[partition]
+            pending += last - window.position - len(window.above)
+        return Books(
+            accepted=accepted,
+            delivered=self._total("delivered"),
+            skipped=self._total("skipped"),
+            dead=self._total("dead"),
+            pending=pending + self.parked_events,
+        )
+
+    def _total(self, name: str) -> int:
+        return sum(count for (kind, _), count in self.counts.items() if kind == name)
+
+    # --- onto disk ---
+
+    def _changed(self) -> None:
+        self._made += 1
+        self._work.notify()
+
+    async def flushed(self) -> None:
+        """Return when everything booked before this call is on disk."""
+        target = self._made
+        self._is_waited_for = True
+        self._work.notify()
+        while self._written < target:
+            await self._done.wait()
+
+    def start(self) -> None:
+        """Begin to write what gathers."""
+        self._writer = asyncio.create_task(self._write(), name=f"ledger {self.name}")
+
+    async def _write(self) -> None:
+        while not (self._is_closing and not self._changes):
+            while not self._changes and not self._is_closing:
+                await self._work.wait()
+            if not self._is_waited_for and not self._is_closing:
+                await self._work.wait(GATHER_S)  # nobody waits: let more gather
+            changes, self._changes = self._changes, Changes()
+            target = self._made
+            self._is_waited_for = False
+            await self._commit(changes)
+            self._written = target
+            self._done.notify()
+
+    async def _commit(self, changes: Changes) -> None:
+        """Write, trying until the disk takes it: nothing is sent on the strength of what isn't written."""
+        while True:
+            try:
+                await self.ask(lambda state: state.commit(changes))
+                return
+            except sqlite3.Error as error:
+                self._log.error("state can't be written, delivery waits for the disk", error=str(error))
+                await self._clock.sleep(RETRY_COMMIT_S)
+
+    async def ask(self, question: Callable[[State], _T]) -> _T:
+        """Run *question* against the state in a thread, alone."""
+        task = asyncio.create_task(self._ask(question))
+        return await asyncio.shield(task)  # a caller that is cancelled must not leave the state to two threads
+
+    async def _ask(self, question: Callable[[State], _T]) -> _T:
+        async with self._lock:
+            return await asyncio.to_thread(question, self._state)
+
+    async def close(self) -> None:
+        """Write what is left and close the file."""
+        self._is_closing = True
+        self._work.notify()
+        if self._writer is not None:
+            await self._writer
+        async with self._lock:
+            self._state.close()

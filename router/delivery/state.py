@@ -1,0 +1,474 @@
+"""The state of one destination on disk: `var/destinations/NAME.sqlite`, one writer, every change one transaction.
+
+    position ──── everything up to it is settled or parked
+        │  above it: `outcomes` rows of events that settled early (a bounded window)
+        ▼
+    1 2 3 4 5 6 7 …       parked: events that wait for another try, copied whole with their place in line
+    └─settled─┘           dead_letters: refused for good, copied whole with the vendor's words
+
+A restart reads all of this back: what has an outcome is not sent again, what is parked waits on, everything else above the
+position comes from the log again.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import orjson
+
+from router.errors import OperatorError
+from router.log.record import Record
+
+SCHEMA_VERSION = 1
+
+Kind = Literal["delivered", "skipped", "dead"]
+
+_SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE positions (partition INTEGER PRIMARY KEY, start INTEGER NOT NULL, position INTEGER NOT NULL);
+CREATE TABLE outcomes (
+    partition INTEGER, sequence INTEGER, kind TEXT NOT NULL, reason TEXT NOT NULL, at_s REAL NOT NULL,
+    PRIMARY KEY (partition, sequence)) WITHOUT ROWID;
+CREATE TABLE settled_payloads (
+    partition INTEGER, sequence INTEGER, key TEXT, PRIMARY KEY (partition, sequence, key)) WITHOUT ROWID;
+CREATE TABLE tries (
+    partition INTEGER, sequence INTEGER, first_s REAL NOT NULL, attempts INTEGER NOT NULL,
+    PRIMARY KEY (partition, sequence)) WITHOUT ROWID;
+CREATE TABLE parked (
+    partition INTEGER, sequence INTEGER, user_key TEXT NOT NULL, source TEXT NOT NULL, message_id TEXT NOT NULL,
+    type TEXT NOT NULL, received_at_s REAL NOT NULL, event BLOB NOT NULL, reason TEXT NOT NULL,
+    PRIMARY KEY (partition, sequence)) WITHOUT ROWID;
+CREATE INDEX parked_by_user ON parked (user_key, sequence);
+CREATE TABLE parked_users (user_key TEXT PRIMARY KEY, next_s REAL NOT NULL, attempts INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE dead_letters (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, partition INTEGER NOT NULL, sequence INTEGER NOT NULL, events INTEGER NOT NULL,
+    source TEXT NOT NULL, message_id TEXT NOT NULL, user_key TEXT NOT NULL, type TEXT NOT NULL,
+    received_at_s REAL NOT NULL, event BLOB NOT NULL, reason TEXT NOT NULL, settled TEXT NOT NULL,
+    attempts INTEGER NOT NULL, died_s REAL NOT NULL);
+CREATE INDEX dead_letters_by_message ON dead_letters (message_id);
+CREATE TABLE counts (name TEXT, reason TEXT, count INTEGER NOT NULL, PRIMARY KEY (name, reason)) WITHOUT ROWID;
+CREATE TABLE jobs (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, spec TEXT NOT NULL, cursor INTEGER NOT NULL,
+    total INTEGER NOT NULL, counts TEXT NOT NULL, state TEXT NOT NULL, made_s REAL NOT NULL);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an event lies in the log."""
+
+    partition: int
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What finally became of one event here."""
+
+    place: Place
+    kind: Kind
+    reason: str
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Tries:
+    """When an unsettled event was first tried (Unix seconds, moved forward by time spent blocked), and how often."""
+
+    first_s: float
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedUser:
+    """When a user's first parked event is tried again (Unix seconds), and how often it was."""
+
+    next_s: float
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """An event refused for good. ``events`` is 1, or the number of sequences from here on that the log lost.
+
+    ``settled`` are the payloads of the event that were delivered all the same: a retry does not send those again.
+    """
+
+    record: Record
+    reason: str
+    attempts: int
+    died_s: float
+    settled: tuple[str, ...] = ()
+    events: int = 1
+    id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A replay or a retry of dead letters, with how far it has come. ``cursor`` counts what is settled of ``total``."""
+
+    id: int
+    kind: Literal["replay", "retry"]
+    spec: dict[str, Any]
+    cursor: int
+    total: int
+    counts: dict[str, int]
+    state: Literal["running", "done", "cancelled"]
+    made_s: float
+
+
+@dataclass(slots=True)
+class Changes:
+    """What one transaction writes. Empty to begin with; `State.commit` writes all of it or nothing."""
+
+    positions: dict[int, int] = field(default_factory=dict)
+    outcomes: list[Outcome] = field(default_factory=list)
+    settled_payloads: list[tuple[Place, str]] = field(default_factory=list)
+    tries: dict[Place, Tries] = field(default_factory=dict)
+    park: list[tuple[Record, str]] = field(default_factory=list)
+    unpark: list[Place] = field(default_factory=list)
+    parked_users: dict[str, ParkedUser | None] = field(default_factory=dict)
+    dead_letters: list[DeadLetter] = field(default_factory=list)
+    revived: list[int] = field(default_factory=list)
+    """Dead letters that a retry delivered."""
+    refused_again: list[tuple[int, str]] = field(default_factory=list)
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    jobs: dict[int, Job] = field(default_factory=dict)
+    meta: dict[str, str] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return any(bool(getattr(self, name)) for name in self.__slots__)
+
+
+class State:
+    """Open with `State.open`. Every method is synchronous and does disk I/O: call it from a thread, one at a time."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._connection = connection
+        self.path = path
+
+    @classmethod
+    def open(cls, path: Path, log_id: str, *, read_only: bool = False) -> State:
+        """Open or make the state file of a destination.
+
+        Raises:
+            OperatorError: a newer program wrote it, it belongs to another log, or it is damaged.
+        """
+        try:
+            if read_only:
+                connection = sqlite3.connect(
+                    f"file:{path}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
+                )
+            else:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA synchronous = FULL")
+            state = cls(connection, path)
+            state._check(log_id, read_only)
+        except sqlite3.DatabaseError as error:
+            raise OperatorError(
+                f"{path}: the state of this destination can't be read ({error}). Move the file away to start the destination "
+                "anew from the end of the log, or restore it from a backup."
+            ) from error
+        return state
+
+    def _check(self, log_id: str, read_only: bool) -> None:
+        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+        if version > SCHEMA_VERSION:
+            raise OperatorError(
+                f"{self.path}: has schema version {version}, this program knows {SCHEMA_VERSION}. Run the newer program."
+            )
+        if version == 0 and not read_only:
+            with self._transaction():
+                for statement in _SCHEMA.split(";"):
+                    self._connection.execute(statement)
+                self._connection.execute("INSERT INTO meta VALUES ('log_id', ?)", (log_id,))
+                self._connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        found = self.meta("log_id")
+        if found != log_id:
+            raise OperatorError(
+                f"{self.path}: its positions are of log {found}, but the log in this data directory is {log_id}. "
+                "Restore the log they belong to, or remove the destination's state with: router destinations forget "
+                f"{self.path.stem}"
+            )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+
+    def close(self) -> None:
+        self._connection.close()
+
+    # --- writing ---
+
+    def commit(self, changes: Changes) -> None:
+        """Write *changes* durably.
+
+        Raises:
+            sqlite3.OperationalError: no space or a failing disk; nothing was written, try again.
+        """
+        run = self._connection.executemany
+        with self._transaction():
+            run("UPDATE positions SET position = ? WHERE partition = ?", [(s, p) for p, s in changes.positions.items()])
+            settled = [(o.place.partition, o.place.sequence) for o in changes.outcomes]
+            run(
+                "INSERT OR REPLACE INTO outcomes VALUES (?, ?, ?, ?, ?)",
+                [(o.place.partition, o.place.sequence, o.kind, o.reason, o.at_s) for o in changes.outcomes],
+            )
+            run(
+                "INSERT OR IGNORE INTO settled_payloads VALUES (?, ?, ?)",
+                [(place.partition, place.sequence, key) for place, key in changes.settled_payloads],
+            )
+            run(
+                "INSERT OR REPLACE INTO tries VALUES (?, ?, ?, ?)",
+                [(at.partition, at.sequence, tries.first_s, tries.attempts) for at, tries in changes.tries.items()],
+            )
+            run("DELETE FROM settled_payloads WHERE partition = ? AND sequence = ?", settled)
+            run("DELETE FROM tries WHERE partition = ? AND sequence = ?", settled)
+            self._write_parked(changes)
+            self._write_dead_letters(changes)
+            run(
+                "INSERT INTO counts VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
+                [(name, reason, count) for (name, reason), count in changes.counts.items()],
+            )
+            run(
+                "UPDATE jobs SET cursor = ?, total = ?, counts = ?, state = ? WHERE id = ?",
+                [
+                    (job.cursor, job.total, orjson.dumps(job.counts).decode(), job.state, job.id)
+                    for job in changes.jobs.values()
+                ],
+            )
+            run("INSERT OR REPLACE INTO meta VALUES (?, ?)", list(changes.meta.items()))
+
+    def _write_parked(self, changes: Changes) -> None:
+        run = self._connection.executemany
+        run(
+            "INSERT OR REPLACE INTO parked VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (r.partition, r.sequence, r.user_key, r.source, r.message_id, r.type, r.received_at_s, r.event, reason)
+                for r, reason in changes.park
+            ],
+        )
+        run(
+            "DELETE FROM parked WHERE partition = ? AND sequence = ?",
+            [(p.partition, p.sequence) for p in changes.unpark],
+        )
+        for user_key, user in changes.parked_users.items():
+            if user is None:
+                self._connection.execute("DELETE FROM parked_users WHERE user_key = ?", (user_key,))
+            else:
+                self._connection.execute(
+                    "INSERT OR REPLACE INTO parked_users VALUES (?, ?, ?)", (user_key, user.next_s, user.attempts)
+                )
+
+    def _write_dead_letters(self, changes: Changes) -> None:
+        self._connection.executemany(
+            "INSERT INTO dead_letters (partition, sequence, events, source, message_id, user_key, type, received_at_s, event,"
+            " reason, settled, attempts, died_s) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (
+                    d.record.partition,
+                    d.record.sequence,
+                    d.events,
+                    d.record.source,
+                    d.record.message_id,
+                    d.record.user_key,
+                    d.record.type,
+                    d.record.received_at_s,
+                    d.record.event,
+                    d.reason,
+                    orjson.dumps(d.settled).decode(),
+                    d.attempts,
+                    d.died_s,
+                )
+                for d in changes.dead_letters
+            ],
+        )
+        self._connection.executemany("DELETE FROM dead_letters WHERE id = ?", [(id,) for id in changes.revived])
+        self._connection.executemany(
+            "UPDATE dead_letters SET reason = ?, attempts = attempts + 1 WHERE id = ?",
+            [(reason, id) for id, reason in changes.refused_again],
+        )
+
+    def add_partition(self, partition: int, start: int) -> None:
+        """Count from *start* on: the first event of this destination is the one after it. Known partitions stay as they are."""
+        self._connection.execute("INSERT OR IGNORE INTO positions VALUES (?, ?, ?)", (partition, start, start))
+
+    def shift_tries(self, seconds: float) -> None:
+        """Move the retry windows forward: time spent blocked does not count."""
+        self._connection.execute("UPDATE tries SET first_s = first_s + ?", (seconds,))
+
+    def forget_outcomes(self, partition: int, before: int) -> None:
+        """Drop outcomes of events that are no longer in the log and lie below the position."""
+        self._connection.execute(
+            "DELETE FROM outcomes WHERE partition = ? AND sequence < ? AND sequence <= "
+            "(SELECT position FROM positions WHERE partition = ?)",
+            (partition, before, partition),
+        )
+
+    def discard(self, ids: Sequence[int]) -> int:
+        """Throw dead letters away; they stay counted as dead, and as discarded. Returns how many there were."""
+        with self._transaction():
+            marks = ",".join("?" * len(ids))
+            (events,) = self._connection.execute(
+                f"SELECT coalesce(sum(events), 0) FROM dead_letters WHERE id IN ({marks})", ids
+            ).fetchone()
+            gone = self._connection.execute(f"DELETE FROM dead_letters WHERE id IN ({marks})", ids).rowcount
+            self._connection.execute(
+                "INSERT INTO counts VALUES ('discarded', '', ?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
+                (events,),
+            )
+        return gone
+
+    def add_job(self, kind: Literal["replay", "retry"], spec: dict[str, Any], total: int, made_s: float) -> Job:
+        """Note a replay or a retry to be run; the destination's worker takes it up."""
+        cursor = self._connection.execute(
+            "INSERT INTO jobs (kind, spec, cursor, total, counts, state, made_s) VALUES (?, ?, 0, ?, '{}', 'running', ?)",
+            (kind, orjson.dumps(spec).decode(), total, made_s),
+        )
+        return Job(int(cursor.lastrowid or 0), kind, spec, 0, total, {}, "running", made_s)
+
+    # --- reading ---
+
+    def meta(self, key: str) -> str | None:
+        row = self._connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return str(row[0]) if row else None
+
+    def positions(self) -> dict[int, tuple[int, int]]:
+        """Per partition: where counting started, and the position."""
+        rows = self._connection.execute("SELECT partition, start, position FROM positions")
+        return {partition: (start, position) for partition, start, position in rows}
+
+    def settled_above_position(self) -> dict[int, set[int]]:
+        """Per partition: the events above the position that are settled or parked."""
+        above: dict[int, set[int]] = {}
+        for table in ("outcomes", "parked"):
+            rows = self._connection.execute(
+                f"SELECT t.partition, t.sequence FROM {table} t JOIN positions p "
+                "ON p.partition = t.partition AND t.sequence > p.position"
+            )
+            for partition, sequence in rows:
+                above.setdefault(partition, set()).add(sequence)
+        return above
+
+    def settled_payloads(self) -> dict[Place, set[str]]:
+        settled: dict[Place, set[str]] = {}
+        for partition, sequence, key in self._connection.execute("SELECT * FROM settled_payloads"):
+            settled.setdefault(Place(partition, sequence), set()).add(key)
+        return settled
+
+    def tries(self) -> dict[Place, Tries]:
+        rows = self._connection.execute("SELECT * FROM tries")
+        return {Place(partition, sequence): Tries(first, attempts) for partition, sequence, first, attempts in rows}
+
+    def parked_users(self) -> dict[str, tuple[ParkedUser, int]]:
+        """Per parked user: when its turn comes, and how many of its events wait."""
+        rows = self._connection.execute(
+            "SELECT user_key, coalesce(u.next_s, 0), coalesce(u.attempts, 0), count(*) "
+            "FROM parked LEFT JOIN parked_users u USING (user_key) GROUP BY user_key"
+        )
+        return {user_key: (ParkedUser(next_s, attempts), count) for user_key, next_s, attempts, count in rows}
+
+    def parked(self, user_key: str, limit: int) -> list[Record]:
+        """A user's first parked events, in order."""
+        rows = self._connection.execute(
+            "SELECT partition, sequence, source, message_id, user_key, type, received_at_s, event FROM parked "
+            "WHERE user_key = ? ORDER BY partition, sequence LIMIT ?",
+            (user_key, limit),
+        )
+        return [Record(*row) for row in rows]
+
+    def counts(self) -> Counter[tuple[str, str]]:
+        return Counter(
+            {(name, reason): count for name, reason, count in self._connection.execute("SELECT * FROM counts")}
+        )
+
+    def outcome(self, place: Place) -> Outcome | None:
+        row = self._connection.execute(
+            "SELECT kind, reason, at_s FROM outcomes WHERE partition = ? AND sequence = ?",
+            (place.partition, place.sequence),
+        ).fetchone()
+        return Outcome(place, *row) if row else None
+
+    def parked_reason(self, place: Place) -> tuple[str, ParkedUser] | None:
+        """Why an event is parked and when its user's turn comes; None for one that is not parked."""
+        row = self._connection.execute(
+            "SELECT reason, coalesce(u.next_s, 0), coalesce(u.attempts, 0) FROM parked LEFT JOIN parked_users u "
+            "USING (user_key) WHERE partition = ? AND sequence = ?",
+            (place.partition, place.sequence),
+        ).fetchone()
+        return (row[0], ParkedUser(row[1], row[2])) if row else None
+
+    def dead_letters(
+        self,
+        *,
+        after: int = 0,
+        up_to: int | None = None,
+        limit: int = 100,
+        reason: str | None = None,
+        message_id: str | None = None,
+        ids: Sequence[int] | None = None,
+    ) -> list[DeadLetter]:
+        """Dead letters by id, oldest first; *reason* is a text that the reason contains."""
+        where, values = _where(
+            ("id > ?", after),
+            ("id <= ?", up_to),
+            ("instr(reason, ?) > 0", reason),
+            ("message_id = ?", message_id),
+        )
+        if ids is not None:
+            where += f" AND id IN ({','.join('?' * len(ids))})"
+            values += list(ids)
+        rows = self._connection.execute(
+            "SELECT partition, sequence, source, message_id, user_key, type, received_at_s, event, reason, attempts, died_s,"
+            f" settled, events, id FROM dead_letters WHERE {where} ORDER BY id LIMIT ?",
+            [*values, limit],
+        )
+        return [
+            DeadLetter(
+                record=Record(*row[:8]),
+                reason=row[8],
+                attempts=row[9],
+                died_s=row[10],
+                settled=tuple(orjson.loads(row[11])),
+                events=row[12],
+                id=row[13],
+            )
+            for row in rows
+        ]
+
+    def count_dead_letters(self, reason: str | None = None, up_to: int | None = None) -> int:
+        where, values = _where(("instr(reason, ?) > 0", reason), ("id <= ?", up_to))
+        (count,) = self._connection.execute(f"SELECT count(*) FROM dead_letters WHERE {where}", values).fetchone()
+        return int(count)
+
+    def last_dead_letter(self) -> int:
+        (last,) = self._connection.execute("SELECT coalesce(max(id), 0) FROM dead_letters").fetchone()
+        return int(last)
+
+    def jobs(self, state: str | None = None) -> list[Job]:
+        where, values = _where(("state = ?", state))
+        rows = self._connection.execute(
+            f"SELECT id, kind, spec, cursor, total, counts, state, made_s FROM jobs WHERE {where} ORDER BY id", values
+        )
+        return [replace(Job(*row), spec=orjson.loads(row[2]), counts=orjson.loads(row[5])) for row in rows]
+
+
+def _where(*terms: tuple[str, Any]) -> tuple[str, list[Any]]:
+    """The terms whose value is given, joined by AND."""
+    given: Iterable[tuple[str, Any]] = [(term, value) for term, value in terms if value is not None]
+    return " AND ".join(["1", *(term for term, _ in given)]), [value for _, value in given]

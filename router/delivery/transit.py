@@ -1,0 +1,61 @@
+"""One event on its way to one destination, and its payloads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from router.delivery.state import DeadLetter, Place
+from router.log.record import Record
+from router.plugin import Endpoint, Payload
+
+Origin = Literal["log", "parked", "retry", "replay"]
+"""Where the event comes from this time: read from the log, parked before, a dead letter tried again, a replay."""
+
+
+@dataclass(slots=True, eq=False)
+class Transit:
+    """An event under way. It settles when each of its payloads has."""
+
+    record: Record
+    origin: Origin
+    items: list[Item] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    """Why payloads died, in the order they did."""
+    settled: set[str] = field(default_factory=set)
+    """Keys of payloads the vendor has."""
+
+    letter: DeadLetter | None = None
+    """The dead letter that a retry is about."""
+
+    @property
+    def place(self) -> Place:
+        return Place(self.record.partition, self.record.sequence)
+
+    @property
+    def is_settled(self) -> bool:
+        return all(item.state == "settled" for item in self.items)
+
+    @property
+    def is_replay(self) -> bool:
+        """Replays and retries stand outside the order per user and have books of their own."""
+        return self.origin in ("retry", "replay")
+
+
+@dataclass(slots=True, eq=False)
+class Item:
+    """One payload of one event under way."""
+
+    transit: Transit
+    key: str
+    """Names the payload within its event, over restarts: the action and a number."""
+    payload: Payload
+    endpoint: Endpoint
+    size: int
+    """Bytes of the payload as JSON."""
+    state: Literal["waiting", "queued", "flying", "settled"] = "waiting"
+    """Waiting is in no lane: not yet, or parked."""
+
+    @property
+    def user_key(self) -> str:
+        return self.transit.record.user_key

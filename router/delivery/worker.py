@@ -1,0 +1,509 @@
+"""One destination at work: it reads the log, fills its lanes, and lands what they send.
+
+log ──read──▶ decide ──▶ map ──▶ lanes ──fly──▶ land ──▶ ledger
+                │                  ▲              │
+             skipped               └── parked ◀───┘ Later for one event
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import zlib
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+
+import orjson
+import structlog
+
+from router.clock import Clock
+from router.delivery.flight import Flights, Judged, Landing, Outage, Raised
+from router.delivery.jobs import Jobs
+from router.delivery.lane import Lane
+from router.delivery.ledger import Ledger
+from router.delivery.pace import Backoff, Pace
+from router.delivery.parking import Parking
+from router.delivery.send import RateLimited, Send
+from router.delivery.signal import Signal
+from router.delivery.state import Place
+from router.delivery.transit import Item, Transit
+from router.destination import Destination, MappingFailed
+from router.event import Event
+from router.log.interface import Log
+from router.log.record import Gap, Record
+from router.plugin import BatchEndpoint, Blocked, Dead, Delivered, Later, Split, Verdict
+
+READ_LIMIT = 500
+BEHIND = "behind an earlier event of the same user"
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryOptions:
+    """How a destination is delivered to; the ``delivery:`` part of the config. Times in seconds."""
+
+    concurrency: int = 4
+    rate_limit_per_s: float | None = None
+    retry_for_s: float = 3 * 86_400.0
+    batch_wait_s: float = 0.1
+    max_parked: int = 10_000
+    max_in_flight: int = 5_000
+    backoff: Backoff = Backoff()
+
+
+class Worker:
+    """Delivers to one destination. `start`, then `stop`; it survives everything the vendor and the plugin do."""
+
+    def __init__(
+        self,
+        destination: Destination,
+        log: Log,
+        ledger: Ledger,
+        send: Send,
+        options: DeliveryOptions,
+        clock: Clock,
+        chance: random.Random,
+        notes: Mapping[str, str | None],
+    ) -> None:
+        """*notes* are what an earlier run kept of its pace (`Ledger.note`)."""
+        self.destination = destination
+        self.ledger = ledger
+        self.options = options
+        self.pace = Pace(options.backoff, chance)
+        self._log = log
+        self._clock = clock
+        self._logger = structlog.get_logger().bind(destination=destination.name)
+        self._changed = Signal(clock)
+        """Room in the window, a change of pace, an empty lane: whoever waits for such looks again."""
+        self._slots = asyncio.Semaphore(options.concurrency)
+        self._lanes: dict[tuple[str, int], Lane] = {}
+        self._active: dict[Place, Transit] = {}
+        self._flying = 0
+        self._tasks: list[asyncio.Task[None]] = []
+        self._is_stopping = False
+        self._shed_up_to: dict[int, int] = {}
+        self._blocked_since_s: float | None = None
+        self._delivered_at = 0.0
+        self._endpoints = {endpoint.name: endpoint for endpoint in destination.plugin.endpoints}
+        self._parking = Parking(ledger, options.retry_for_s, options.backoff, clock, chance)
+        self._flights = Flights(destination.settings, self._limit(send), clock, chance)
+        self.jobs = Jobs(ledger, log, self.take_up, clock)
+        self._restore(notes)
+
+    def _limit(self, send: Send) -> dict[str, Send]:
+        """Per endpoint: the destination's rate limit, then the vendor's own."""
+        if self.options.rate_limit_per_s is not None:
+            send = RateLimited(send, self.options.rate_limit_per_s, self._clock)
+        limited: dict[str, Send] = {}
+        for name, endpoint in self._endpoints.items():
+            rate = endpoint.rate_limit_per_s
+            limited[name] = send if rate is None else RateLimited(send, rate, self._clock)
+        return limited
+
+    def _restore(self, notes: Mapping[str, str | None]) -> None:
+        now, wall = self._clock.monotonic(), self._clock.now()
+        blocked_since, next_try = notes.get("blocked_since_s"), notes.get("next_try_s")
+        if blocked_since:
+            self._blocked_since_s = float(blocked_since)
+            self.pace.blocked(now, notes.get("reason") or "")
+            self.pace.until = now  # a restart may bring a corrected credential: probe at once
+        elif next_try and float(next_try) > wall:
+            wait_s = min(float(next_try) - wall, self.options.backoff.max_s)  # a clock set back must not wait for ever
+            self.pace.outage(now, notes.get("reason") or "", wait_s)
+
+    # --- life ---
+
+    def start(self) -> None:
+        for partition in self.ledger.windows:
+            self._spawn(self._read(partition), f"reader {partition}")
+        self._spawn(self._release_parked(), "parking")
+        self._spawn(self.jobs.run(), "jobs")
+
+    async def stop(self, deadline_s: float = 10.0) -> None:
+        """Read no more, let flights under way land (for *deadline_s* seconds at most), write everything down.
+
+        What waits in lanes stays in the log; the next start takes it up.
+        """
+        self._is_stopping = True
+        self._changed.notify()
+        waited_until = self._clock.monotonic() + deadline_s
+        while self._flying and self._clock.monotonic() < waited_until:
+            await self._changed.wait(max(0.0, waited_until - self._clock.monotonic()))
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _spawn(self, coroutine: Coroutine[None, None, None], name: str) -> None:
+        task = asyncio.create_task(coroutine, name=f"{self.destination.name} {name}")
+        task.add_done_callback(self._report)
+        self._tasks.append(task)
+
+    def _report(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            self._logger.error("delivery stopped: a bug in the router", task=task.get_name(), exc_info=task.exception())
+
+    @property
+    def broken(self) -> list[str]:
+        """Tasks that ended although they never should: something inside is stuck."""
+        return [task.get_name() for task in self._tasks if task.done() and not self._is_stopping]
+
+    # --- from the log into the lanes ---
+
+    async def _read(self, partition: int) -> None:
+        window = self.ledger.windows[partition]
+        while True:
+            while not self._has_room() and window.read >= self._shed_up_to.get(partition, 0):
+                await self._changed.wait()
+            records = await self._log.read(partition, window.read, READ_LIMIT)
+            if not records:
+                await self._log.wait(partition, window.read)
+                continue
+            for record in records:
+                if isinstance(record, Gap):
+                    await self._pass_gap(record)
+                    continue
+                window.read = record.sequence
+                if window.is_settled(record.sequence):
+                    continue
+                if record.sequence <= self._shed_up_to.get(partition, 0):
+                    self.ledger.kill(record, "max_backlog: the backlog grew past what is configured")
+                else:
+                    self._take(record)
+            await asyncio.sleep(0)
+
+    def shed(self, partition: int, last: int) -> None:
+        """Events up to the sequence *last* that were not read yet become dead letters: the backlog is too long."""
+        self._shed_up_to[partition] = last
+        self._changed.notify()
+
+    def _has_room(self) -> bool:
+        in_flight = sum(window.in_flight for window in self.ledger.windows.values())
+        if not self.pace.is_going and in_flight:
+            return False  # but with nothing in flight there would be nothing to probe with
+        return in_flight < self.options.max_in_flight and self.ledger.parked_events < self.options.max_parked
+
+    async def _pass_gap(self, gap: Gap) -> None:
+        window = self.ledger.windows[gap.partition]
+        first = max(gap.first, window.read + 1)
+        while window.position < first - 1:  # a gap has no rows of its own: the position must pass it in one step
+            await self._changed.wait()
+        window.read = gap.last
+        self.ledger.lose(Gap(gap.partition, first, gap.last, gap.reason))
+        self._logger.error("events lost in the log", first=first, last=gap.last, reason=gap.reason)
+
+    def _take(self, record: Record) -> None:
+        if record.user_key in self.ledger.parked:
+            self.ledger.park(record, BEHIND)
+            return
+        self.take_up(Transit(record, "log"))
+
+    def take_up(self, transit: Transit) -> None:
+        """Decide, map, and put the payloads into the lanes; or settle the event at once."""
+        if self._prepare(transit):
+            self._dispatch(transit)
+
+    def _prepare(self, transit: Transit) -> bool:
+        """Decide and map. False: it is settled already (skipped, or dead because it can't be mapped)."""
+        record = transit.record
+        try:
+            event = Event.from_json(record.event)
+            decision = self.destination.decide(event, record.source)
+            if not decision.is_delivered:
+                self._skip(transit, decision.reason)
+                return False
+            skipped = self._add_items(transit, event)
+        except MappingFailed as error:
+            self._refuse(transit, f"mapping: {error}")
+            return False
+        except Exception as error:
+            self._logger.error("event can't be mapped", message_id=record.message_id, exc_info=error)
+            self._refuse(transit, f"mapping: {type(error).__name__}: {error}")
+            return False
+        if not transit.items:
+            self._skip(transit, f"action: {skipped}")
+            return False
+        if transit.is_settled:
+            self._settle(transit)
+            return False
+        return True
+
+    def _add_items(self, transit: Transit, event: Event) -> str:
+        """Fill in the payloads; returns why actions made none."""
+        settled = self.ledger.settled_payloads.get(transit.place, set()) | transit.settled
+        transit.settled = set(settled)
+        skipped: list[str] = []
+        for mapped in self.destination.map(event):
+            if mapped.skipped:
+                skipped.append(mapped.skipped)
+            endpoint = self._endpoints[mapped.action.endpoint]
+            for number, payload in enumerate(mapped.payloads):
+                key = f"{mapped.action.name}/{number}"
+                size, limit = 0, None
+                if isinstance(endpoint, BatchEndpoint):
+                    size = len(orjson.dumps(payload.body))
+                    limit = endpoint.max_payload_bytes or endpoint.max_bytes
+                item = Item(transit, key, payload, endpoint, size)
+                transit.items.append(item)
+                if key in settled:
+                    item.state = "settled"
+                elif limit is not None and size > limit:
+                    item.state = "settled"
+                    transit.refused.append(f"{mapped.action.name}: {size} bytes, the vendor takes {limit}")
+        return "; ".join(dict.fromkeys(skipped))
+
+    def _skip(self, transit: Transit, reason: str) -> None:
+        if transit.is_replay:
+            self.jobs.skipped(transit, reason)
+        else:
+            self.ledger.skip(transit, reason)
+        self._after_settling(transit)
+
+    def _refuse(self, transit: Transit, reason: str) -> None:
+        transit.refused.append(reason)
+        self._settle(transit)
+
+    def _dispatch(self, transit: Transit) -> None:
+        """Put what is not settled into the lanes."""
+        if not transit.is_replay:
+            self._active[transit.place] = transit
+        for item in transit.items:
+            if item.state == "waiting":
+                self._lane_of(item).add(item)
+        self._changed.notify()
+
+    def _lane_of(self, item: Item) -> Lane:
+        group = item.endpoint.name if item.endpoint.is_independent else ""
+        if item.transit.is_replay:
+            return self._lane("replay", 0)
+        number = zlib.crc32(item.user_key.encode("utf-8", "replace")) % self.options.concurrency
+        return self._lane(group, number)
+
+    def _lane(self, group: str, number: int) -> Lane:
+        lane = self._lanes.get((group, number))
+        if lane is None:
+            lane = self._lanes[group, number] = Lane(f"{group}#{number}")
+            self._spawn(self._run_lane(lane), f"lane {lane.name}")
+        return lane
+
+    # --- from the lanes to the vendor ---
+
+    async def _run_lane(self, lane: Lane) -> None:
+        while True:
+            while not len(lane):
+                await self._changed.wait()
+            await self._linger(lane)
+            batch = await self._take_batch(lane)
+            if batch:
+                await self._deliver(lane, batch)
+
+    async def _linger(self, lane: Lane) -> None:
+        """Give a batch a moment to fill."""
+        until = self._clock.monotonic() + self.options.batch_wait_s
+        while len(lane) and not lane.is_full():
+            wait_s = until - self._clock.monotonic()
+            if wait_s <= 0:
+                return
+            await self._changed.wait(wait_s)
+
+    async def _take_batch(self, lane: Lane) -> list[Item]:
+        """Wait for a slot and for the pace, then take what is there."""
+        while True:
+            async with self._slots:
+                wait_s = None if self._is_stopping else self.pace.wait_s(self._clock.monotonic())
+                if wait_s == 0:
+                    batch = lane.take()
+                    if batch:
+                        self.pace.leave(self._clock.monotonic())
+                        self._flying += 1
+                        return batch
+                    return []
+            await self._changed.wait(wait_s)
+
+    async def _deliver(self, lane: Lane, batch: list[Item]) -> None:
+        landing: Landing | None = None
+        try:
+            landing = await self._flights.fly(batch)
+            self._land(lane, batch, landing)
+            await self.ledger.flushed()
+        finally:
+            if landing is None:
+                lane.put_back(batch)
+                self.pace.abandoned(self._clock.monotonic())
+            self._flying -= 1
+            self._changed.notify()
+
+    # --- landing ---
+
+    def _land(self, lane: Lane, batch: list[Item], landing: Landing) -> None:
+        match landing:
+            case Judged(verdicts):
+                self._vendor_is_well()
+                lane.widen()
+                self._settle_batch(lane, batch, verdicts)
+            case Outage():
+                self._wait_out(lane, batch, landing)
+            case Blocked(reason):
+                lane.put_back(batch)
+                self._block(reason)
+            case Split(reason):
+                self._vendor_is_well()
+                self._narrow(lane, batch, reason)
+            case Raised(reason):
+                self.pace.abandoned(self._clock.monotonic())
+                self._narrow(lane, batch, reason)
+
+    def _settle_batch(self, lane: Lane, batch: Sequence[Item], verdicts: Sequence[Verdict]) -> None:
+        later: dict[str, list[tuple[Item, Later]]] = {}
+        for item, verdict in zip(batch, verdicts, strict=True):
+            match verdict:
+                case Delivered():
+                    self._report_warnings(item, verdict)
+                    self._settle_item(item)
+                case Dead(reason):
+                    self._settle_item(item, reason)
+                case Later():
+                    later.setdefault(item.user_key, []).append((item, verdict))
+        for postponed in later.values():
+            first, verdict = postponed[0]
+            self._postpone(lane, first, verdict, behind=[item for item, _ in postponed[1:]])
+
+    def _report_warnings(self, item: Item, verdict: Delivered) -> None:
+        for warning in verdict.warnings:
+            self._logger.warning("delivered with a warning", message_id=item.transit.record.message_id, warning=warning)
+            self.ledger.count("warnings")
+
+    def _settle_item(self, item: Item, refused: str = "") -> None:
+        transit = item.transit
+        item.state = "settled"
+        if refused:
+            transit.refused.append(refused)
+        else:
+            transit.settled.add(item.key)
+        if transit.is_settled:
+            self._settle(transit)
+        elif not refused and not transit.is_replay:
+            self.ledger.settle_payload(transit, item.key)
+
+    def _settle(self, transit: Transit) -> None:
+        if transit.is_replay:
+            self.jobs.settled(transit)
+        else:
+            if transit.refused:
+                self._logger.warning(
+                    "event became a dead letter; see and retry it with: router dead-letters",
+                    message_id=transit.record.message_id,
+                    reason="; ".join(transit.refused),
+                )
+            self.ledger.settle(transit)
+        self._after_settling(transit)
+
+    def _after_settling(self, transit: Transit) -> None:
+        if not transit.is_replay:
+            self._active.pop(transit.place, None)
+        if transit.origin == "parked":
+            self._parking.settled(transit.record.user_key)
+        self._changed.notify()
+
+    def _narrow(self, lane: Lane, batch: list[Item], reason: str) -> None:
+        """Halve a batch that fails as a whole; a single payload that fails is dead."""
+        if len(batch) == 1:
+            self._settle_item(batch[0], reason)
+            lane.widen()
+            return
+        lane.batch_limit = len(batch) // 2
+        lane.put_back(batch)
+
+    def _wait_out(self, lane: Lane, batch: list[Item], outage: Outage) -> None:
+        now = self._clock.now()
+        is_server_error = outage.status is not None and outage.status >= 500
+        others_got_through = self._delivered_at > self._first_try(batch[0], now)
+        for item in batch:
+            if not item.transit.is_replay:
+                self.ledger.tried(item.transit.place)
+        if len(batch) == 1 and is_server_error and others_got_through:
+            # The vendor is well with everybody else: it is this event that it can't stand.
+            self.pace.abandoned(self._clock.monotonic())
+            self._postpone(lane, batch[0], Later(outage.reason), is_counted=True)
+            return
+        expired = [item for item in batch if self._is_expired(item)]
+        for item in expired:
+            self._settle_item(item, f"gave up after {self.options.retry_for_s / 3600:g} hours: {outage.reason}")
+        lane.put_back(item for item in batch if item.state == "flying")
+        if is_server_error and len(batch) > 1:
+            lane.batch_limit = max(1, len(batch) // 2)
+        was_going = self.pace.is_going
+        wait_s = self.pace.outage(self._clock.monotonic(), outage.reason, outage.after_s)
+        self.ledger.note("next_try_s", str(now + wait_s))
+        self.ledger.note("reason", outage.reason)
+        self.ledger.count("outages")
+        if was_going:
+            self._logger.warning("destination is failing, it waits", reason=outage.reason, wait_s=round(wait_s, 1))
+
+    def _first_try(self, item: Item, now: float) -> float:
+        tries = self.ledger.tries.get(item.transit.place)
+        return tries.first_s if tries else now
+
+    def _is_expired(self, item: Item) -> bool:
+        if item.transit.is_replay:
+            return False
+        tries = self.ledger.tries.get(item.transit.place)
+        return tries is not None and self._clock.now() - tries.first_s > self.options.retry_for_s
+
+    def _block(self, reason: str) -> None:
+        if self._blocked_since_s is None:
+            self._blocked_since_s = self._clock.now()
+            self.ledger.note("blocked_since_s", str(self._blocked_since_s))
+            self.ledger.note("reason", reason)
+            self._logger.error(
+                "destination is blocked: nothing is lost, correct its settings and reload (SIGHUP)", reason=reason
+            )
+        self.pace.blocked(self._clock.monotonic(), reason)
+
+    def _vendor_is_well(self) -> None:
+        self._delivered_at = self._clock.now()
+        if self._blocked_since_s is not None:
+            self.ledger.shift_tries(self._clock.now() - self._blocked_since_s)
+            self._blocked_since_s = None
+        if not self.pace.is_going:
+            self.ledger.note("blocked_since_s", "")
+            self.ledger.note("next_try_s", "")
+            self._logger.info("destination delivers again")
+        self.pace.delivered(self._clock.monotonic())
+
+    # --- parking ---
+
+    def _postpone(
+        self, lane: Lane, item: Item, later: Later, behind: Sequence[Item] = (), is_counted: bool = False
+    ) -> None:
+        """Park the event and, behind it, what its user has in this lane (*behind* came in the same batch)."""
+        if item.transit.is_replay:
+            for refused in (item, *behind):
+                self._settle_item(refused, f"not now: {later.reason}")
+            return
+        place, user_key = item.transit.place, item.user_key
+        tries = self.ledger.tries[place] if is_counted else self.ledger.tried(place)
+        if self._is_expired(item) or (later.max_attempts is not None and tries.attempts >= later.max_attempts):
+            self._settle_item(item, f"gave up after {tries.attempts} tries: {later.reason}")
+            lane.put_back(behind)
+            return
+        parked = [item, *behind, *lane.withdraw(lambda other: other.user_key == user_key)]
+        for waiting in parked:
+            waiting.state = "waiting"
+        for transit in dict.fromkeys(waiting.transit for waiting in parked):
+            self._parking.park(transit, later.reason if transit is item.transit else BEHIND)
+            if all(other.state in ("waiting", "settled") for other in transit.items):
+                self._active.pop(transit.place, None)
+        self._parking.postpone(user_key, later.after_s)
+        self._changed.notify()
+
+    async def _release_parked(self) -> None:
+        while True:
+            user_key, wait_s = self._parking.next_user()
+            if user_key is None or wait_s > 0:
+                await self._parking.changed.wait(wait_s if user_key is not None else None)
+                continue
+            for record in await self._parking.release(user_key):
+                active = self._active.get(Place(record.partition, record.sequence))
+                if active is not None:
+                    self._dispatch(active)
+                else:
+                    self.take_up(Transit(record, "parked"))

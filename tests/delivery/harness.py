@@ -1,0 +1,221 @@
+"""A destination with a scripted vendor, a log in memory, and a clock that runs a thousand times as fast."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from router.delivery.ledger import Books, Ledger
+from router.delivery.pace import Backoff
+from router.delivery.send import SendFailed
+from router.delivery.state import State
+from router.delivery.worker import DeliveryOptions, Worker
+from router.destination import Destination
+from router.event import Document, Event
+from router.log.record import Appended, Entry, Gap, Record
+from router.plugin import (
+    Action,
+    BatchEndpoint,
+    Credential,
+    Custom,
+    Endpoint,
+    Judgement,
+    Payload,
+    Plugin,
+    PluginSettings,
+    Request,
+    Response,
+    Skip,
+    Table,
+    judge_by_status,
+)
+
+LOG_ID = "log-of-the-test"
+
+
+class FastClock:
+    """A second of this clock is a millisecond."""
+
+    speed = 1000.0
+
+    def now(self) -> float:
+        return 1_700_000_000.0 + self.monotonic()
+
+    def monotonic(self) -> float:
+        return time.monotonic() * self.speed % 1e9
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds / self.speed)
+
+
+class MemoryLog:
+    """A log of one partition that keeps everything in a list."""
+
+    id = LOG_ID
+    partitions: Sequence[int] = (0,)
+
+    def __init__(self) -> None:
+        self.records: list[Record | Gap] = []
+        self._end = 0
+        self._grown = asyncio.Event()
+
+    def add(self, user_id: str, name: str = "Tested", **fields: Any) -> Record:
+        self._end += 1
+        event = Event(
+            type=fields.pop("type", "track"),
+            message_id=f"m{self._end}",
+            user_id=user_id,
+            event=name,
+            timestamp="2026-01-01T00:00:00.000Z",
+            received_at="2026-01-01T00:00:00.000Z",
+            **fields,
+        )
+        record = Record(0, self._end, "website", event.message_id, event.user_key, event.type, 0.0, event.to_json())
+        self.records.append(record)
+        self._grown.set()
+        self._grown = asyncio.Event()
+        return record
+
+    def lose(self, count: int) -> None:
+        self.records.append(Gap(0, self._end + 1, self._end + count, "damaged"))
+        self._end += count
+
+    async def append(self, entries: Sequence[Entry]) -> list[Appended]:
+        raise NotImplementedError
+
+    async def read(self, partition: int, after: int, limit: int = 500) -> list[Record | Gap]:
+        return [r for r in self.records if (r.last if isinstance(r, Gap) else r.sequence) > after][:limit]
+
+    async def wait(self, partition: int, after: int) -> None:
+        while self._end <= after:
+            await self._grown.wait()
+
+    def end(self, partition: int) -> int:
+        return self._end
+
+    def start(self, partition: int) -> int:
+        return 1
+
+    async def find(self, message_id: str) -> list[Record]:
+        return [r for r in self.records if isinstance(r, Record) and r.message_id == message_id]
+
+    async def trim(self, needed_from: Mapping[int, int]) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+class Settings(PluginSettings):
+    def vendor_url(self) -> str:
+        return "https://vendor.test"
+
+
+def build(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
+    if event.event == "Raise":
+        raise RuntimeError("a bug in the plugin")
+    if event.event == "Nothing":
+        return Skip("nothing of interest")
+    return Payload({"user": event.user_id, "id": event.message_id, **fields}, key=event.message_id)
+
+
+def pack(payloads: Sequence[Payload], settings: Settings) -> Request:
+    return Request("POST", settings.api_url + "/events", [payload.body for payload in payloads])
+
+
+def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
+    return judge_by_status(response, payloads)
+
+
+def plugin(*endpoints: Endpoint, **endpoint: Any) -> Plugin:
+    """A vendor that takes lists of events; *endpoint* changes its endpoint, *endpoints* replace it."""
+    options = {"max_events": 10, "pack": pack, "judge": judge} | endpoint
+    chosen = endpoints or (BatchEndpoint(name="events", **options),)
+    table = Table((), custom=(Custom("properties"),))
+    actions = [
+        Action(name=f"send to {each.name}", on=("track", "identify"), endpoint=each.name, table=table, build=build)
+        for each in chosen
+    ]
+    return Plugin(slug="fake", name="Fake", settings=Settings, endpoints=tuple(chosen), actions=tuple(actions))
+
+
+Answer = Response | Exception
+Script = Callable[[Request], Answer]
+
+
+class Vendor:
+    """Takes requests and answers as scripted; remembers what it took, in order."""
+
+    def __init__(self, script: Script | None = None) -> None:
+        self.script: Script = script or (lambda request: Response(200))
+        self.requests: list[list[Document]] = []
+        self.taken: list[Document] = []
+        self.delay_s = 0.0
+
+    async def send(self, request: Request, credentials: Sequence[Credential], id: str) -> Response:
+        body = orjson.loads(orjson.dumps(request.json))
+        self.requests.append(body)
+        await asyncio.sleep(self.delay_s)
+        answer = self.script(request)
+        if isinstance(answer, Exception):
+            raise answer
+        if answer.status == 200:
+            self.taken += body
+        return answer
+
+    def ids(self, user: str | None = None) -> list[str]:
+        return [event["id"] for event in self.taken if user in (None, event["user"])]
+
+
+class Harness:
+    """One destination over the files in *directory*; `open` and `close` it as often as you like."""
+
+    def __init__(self, directory: Path, vendor: Vendor | None = None, options: DeliveryOptions | None = None) -> None:
+        self.directory = directory
+        self.log = MemoryLog()
+        self.vendor = vendor or Vendor()
+        self.options = options or DeliveryOptions(backoff=Backoff(0.5, 4.0, 4.0), batch_wait_s=1.0)
+        self.plugin = plugin()
+        self.clock = FastClock()
+        self.worker: Worker
+
+    async def open(self) -> Worker:
+        state = State.open(self.directory / "fake.sqlite", LOG_ID)
+        state.add_partition(0, 0)
+        notes = {key: state.meta(key) for key in ("blocked_since_s", "next_try_s", "reason")}
+        ledger = Ledger("fake", state, self.clock)
+        ledger.start()
+        destination = Destination("fake", self.plugin, Settings())
+        chance = random.Random(7)
+        self.worker = Worker(destination, self.log, ledger, self.vendor, self.options, self.clock, chance, notes)
+        self.worker.start()
+        return self.worker
+
+    async def close(self) -> None:
+        await self.worker.stop(5_000.0)
+        await self.worker.ledger.close()
+
+    @property
+    def books(self) -> Books:
+        return self.worker.ledger.books(self.log.end)
+
+    async def until(self, condition: Callable[[], bool], seconds: float = 20.0) -> None:
+        """Wait until *condition* holds; fails loudly after *seconds* of real time."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, f"still waiting; {self.books}, pace {self.worker.pace.state}"
+            assert not self.worker.broken, self.worker.broken
+            await asyncio.sleep(0.002)
+
+    async def until_settled(self) -> None:
+        """Wait until nothing is pending, then check promise 5."""
+        await self.until(lambda: self.books.pending == 0)
+        await self.worker.ledger.flushed()
+        assert self.books.unaccounted == 0
+
+
+NETWORK_DOWN = SendFailed("connection refused")

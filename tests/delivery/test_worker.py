@@ -1,0 +1,186 @@
+"""One destination at work, over a real state file, against a scripted vendor."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from router.plugin import Request, Response, judge_by_status
+from tests.delivery.harness import NETWORK_DOWN, Answer, Harness, Vendor, plugin
+
+
+@pytest.fixture
+async def harness(tmp_path: Path) -> AsyncIterator[Harness]:
+    harness = Harness(tmp_path)
+    yield harness
+    await harness.close()
+
+
+async def test_events_are_delivered_and_the_books_balance(harness: Harness) -> None:
+    for number in range(50):
+        harness.log.add(f"u{number % 7}")
+    await harness.open()
+
+    await harness.until_settled()
+
+    assert harness.books.delivered == 50
+    assert sorted(harness.vendor.ids()) == sorted(f"m{number + 1}" for number in range(50))
+
+
+async def test_a_skipped_event_is_booked_with_its_reason(harness: Harness) -> None:
+    harness.log.add("u1", "Nothing")
+    harness.log.add("u1", integrations={"All": False})
+    harness.log.add("u1", type="page")
+    await harness.open()
+
+    await harness.until_settled()
+
+    assert harness.books.skipped == 3
+    assert {"action", "flags", "no action"} == {
+        reason for name, reason in harness.worker.ledger.counts if name == "skipped"
+    }
+
+
+async def test_a_plugin_that_raises_costs_one_event_its_delivery_and_nobody_else(harness: Harness) -> None:
+    harness.log.add("u1")
+    harness.log.add("u1", "Raise")
+    harness.log.add("u1")
+    await harness.open()
+
+    await harness.until_settled()
+
+    assert harness.books.dead == 1
+    assert harness.vendor.ids() == ["m1", "m3"]
+    [letter] = await harness.worker.ledger.ask(lambda state: state.dead_letters())
+    assert "a bug in the plugin" in letter.reason
+    assert letter.record.message_id == "m2"
+
+
+async def test_what_the_log_lost_is_a_dead_letter(harness: Harness) -> None:
+    harness.log.add("u1")
+    harness.log.lose(5)
+    harness.log.add("u1")
+    await harness.open()
+
+    await harness.until_settled()
+
+    assert (harness.books.delivered, harness.books.dead) == (2, 5)
+
+
+async def test_an_outage_stops_the_reader_and_loses_nothing(harness: Harness) -> None:
+    answers: list[Answer] = [NETWORK_DOWN] * 12 + [Response(503)] * 12
+    harness.vendor.script = lambda request: answers.pop() if answers else Response(200)
+    for _ in range(30):
+        harness.log.add("u1")
+    await harness.open()
+
+    await harness.until_settled()
+
+    assert harness.vendor.ids() == [f"m{number + 1}" for number in range(30)]
+
+
+async def test_a_bad_item_that_fails_its_batch_is_narrowed_down(harness: Harness) -> None:
+    harness.vendor.script = lambda request: Response(413 if any(item.get("bad") for item in request.json) else 200)
+    for number in range(20):
+        harness.log.add(f"u{number}", properties={"bad": number == 7})
+    await harness.open()
+
+    await harness.until_settled()
+
+    assert (harness.books.delivered, harness.books.dead) == (19, 1)
+
+
+async def test_an_event_the_vendor_chokes_on_is_parked_and_the_others_go_on(harness: Harness) -> None:
+    """A 500 for one event alone must not hold the destination for days."""
+    harness.options = replace(harness.options, retry_for_s=60.0)
+    harness.vendor.script = lambda request: Response(500 if any(item.get("bad") for item in request.json) else 200)
+    for number in range(20):
+        harness.log.add(f"u{number % 5}", properties={"bad": number == 7})
+    await harness.open()
+
+    await harness.until_settled()
+
+    assert (harness.books.delivered, harness.books.dead) == (19, 1)
+    assert harness.vendor.ids("u2") == ["m3", "m13", "m18"]
+
+
+async def test_later_parks_the_user_and_keeps_its_order(harness: Harness) -> None:
+    refusals = {"m2": 3, "m5": 2}
+
+    def script(request: Request) -> Response:
+        for item in request.json:
+            if refusals.get(item["id"], 0):
+                refusals[item["id"]] -= 1
+                return Response(404)
+        return Response(200)
+
+    harness.plugin = plugin(
+        max_events=1,
+        judge=lambda response, payloads, settings: judge_by_status(response, payloads, later=(404,)),
+    )
+    harness.vendor.script = script
+    for number in range(12):
+        harness.log.add(f"u{number % 3}")
+    await harness.open()
+
+    await harness.until_settled()
+
+    for user in range(3):
+        assert harness.vendor.ids(f"u{user}") == [f"m{number + 1}" for number in range(user, 12, 3)]
+    assert harness.worker.ledger.parked == {}
+
+
+async def test_blocked_waits_and_goes_on_where_it_was(harness: Harness) -> None:
+    revoked = True
+    harness.vendor.script = lambda request: Response(401 if revoked else 200)
+    for _ in range(10):
+        harness.log.add("u1")
+    await harness.open()
+    await harness.until(lambda: harness.worker.pace.is_blocked)
+    await harness.close()
+
+    revoked = False
+    await harness.open()
+    await harness.until_settled()
+
+    assert harness.books.delivered == 10
+    assert harness.vendor.ids() == [f"m{number + 1}" for number in range(10)]
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_promise_3_order_per_user_survives_failures_and_restarts(tmp_path: Path, seed: int) -> None:
+    """50 users x 40 events, a third of all requests fail in every way there is, three restarts."""
+    chance = random.Random(seed)
+    kinds: list[Answer] = [NETWORK_DOWN, Response(500), Response(429), Response(503), Response(413), Response(404)]
+
+    def script(request: Request) -> Answer:
+        return chance.choice(kinds) if chance.random() < 0.3 else Response(200)
+
+    harness = Harness(tmp_path, Vendor(script))
+
+    harness.plugin = plugin(
+        max_events=1 + seed * 3,
+        judge=lambda response, payloads, settings: judge_by_status(response, payloads, later=(404, 413), split=()),
+    )
+    order: dict[str, list[str]] = {}
+    for number in range(2_000):
+        user = f"u{chance.randrange(50)}"
+        order.setdefault(user, []).append(harness.log.add(user).message_id)
+    for _ in range(3):
+        await harness.open()
+        target = len(harness.vendor.taken) + 300
+        await harness.until(lambda target=target: len(harness.vendor.taken) >= target)
+        await harness.close()
+        await asyncio.sleep(0)
+    await harness.open()
+    await harness.until_settled()
+    await harness.close()
+
+    assert harness.books.delivered == 2_000
+    for user, ids in order.items():
+        assert harness.vendor.ids(user) == ids
