@@ -8,30 +8,40 @@ from datetime import UTC, date, datetime, timedelta
 Moment = datetime | date
 """A datetime is always aware and in UTC; a plain date has no time of day and stays one."""
 
-_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
+_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _FIRST_MILLISECOND_VALUE = 1e11  # as seconds this is the year 5138, as milliseconds 1973
 _FIRST_MICROSECOND_VALUE = 1e14
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LONGEST_TEXT = 64
 
 
 def parse(value: object) -> Moment | None:
-    """Read a moment, or return None where *value* is none.
+    """Read a moment, or return None where *value* is none. Never raises.
 
-    Understood: ISO 8601 date or date-time (no zone means UTC), Unix seconds, Unix milliseconds; numbers may
-    also be digits in a string. Numbers of 1e11 and more are milliseconds. Eight digits in a string are an ISO basic
-    date (``20240824``), fewer than eight are no date at all.
+    Understood: ISO 8601 date or date-time in either letter case (no zone means UTC; what is finer than a microsecond is cut
+    off), Unix seconds, Unix milliseconds; numbers may also be digits in a string. Numbers of 1e11 and more are
+    milliseconds. Eight digits in a string are an ISO basic date (``20240824``), fewer than eight are no date at all.
     """
+    if isinstance(value, str):
+        return _from_text(value.strip())
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float):
         return _from_number(value)
     if isinstance(value, datetime):
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        return _in_utc(value)
     if isinstance(value, date):
         return value
-    if isinstance(value, str):
-        return _from_text(value.strip())
     return None
+
+
+def _in_utc(moment: datetime) -> datetime | None:
+    if moment.tzinfo is UTC:
+        return moment
+    try:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError:  # the first or the last day there is, in another zone
+        return None
 
 
 def _from_number(number: float) -> datetime | None:
@@ -47,7 +57,10 @@ def _from_number(number: float) -> datetime | None:
 
 
 def _from_text(text: str) -> Moment | None:
-    if _NUMBER.fullmatch(text):
+    if len(text) > _LONGEST_TEXT:
+        return None
+    text = text.upper()  # "t" and "z" are allowed by RFC 3339
+    if text[4:5] != "-" and _NUMBER.fullmatch(text):
         digits = len(text.lstrip("+-").split(".")[0])
         if digits < 8:
             return None
@@ -56,9 +69,8 @@ def _from_text(text: str) -> Moment | None:
     try:
         if "T" not in text and " " not in text and ":" not in text:
             return date.fromisoformat(text)
-        moment = datetime.fromisoformat(text)
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError):
+        return _in_utc(datetime.fromisoformat(text))
+    except ValueError:
         return None
 
 
@@ -70,8 +82,18 @@ def to_datetime(moment: Moment) -> datetime:
 
 
 def to_iso(moment: Moment) -> str:
-    """``2024-08-24`` for a date, else ``2024-08-24T14:15:22Z`` or, with a fraction, ``…:22.123Z`` (milliseconds)."""
+    """``2024-08-24`` for a date, else ``2024-08-24T14:15:22Z`` or, with a fraction, ``…:22.123Z`` (milliseconds, cut)."""
     if not isinstance(moment, datetime):
         return moment.isoformat()
-    precision = "milliseconds" if moment.microsecond else "seconds"
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec=precision) + "Z"
+    return _iso_of_utc(moment, "milliseconds" if moment.microsecond >= 1000 else "seconds")
+
+
+def to_iso_milliseconds(moment: datetime) -> str:
+    """``2024-08-24T14:15:22.000Z``: always with milliseconds, so that texts sort as the moments they stand for."""
+    return _iso_of_utc(moment, "milliseconds")
+
+
+def _iso_of_utc(moment: datetime, precision: str) -> str:
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return moment.isoformat(timespec=precision).removesuffix("+00:00") + "Z"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, Literal, Self, get_args
 
 import orjson
-from pydantic import BaseModel, ConfigDict, PrivateAttr
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 EventType = Literal["identify", "track", "page", "screen", "group", "alias"]
@@ -19,8 +20,9 @@ class Event(BaseModel):
     """One accepted event, as it lies in the log.
 
     It is what `router.normalise` makes of a call: ids are non-empty strings or absent, reserved traits have their
-    canonical camelCase names, times are ISO 8601 in UTC (``2024-08-24T14:15:22Z``; a date stays a date), ``timestamp`` is
-    corrected for clock skew. Fields that the spec does not know are kept.
+    canonical camelCase names, dates among them are ISO 8601 in UTC (``2024-08-24T14:15:22Z``; a date stays a date). The four
+    times of the event itself always have milliseconds (``2024-08-24T14:15:22.000Z``); ``timestamp`` is corrected for clock
+    skew. Fields that the spec does not know are kept.
 
     ``traits`` are the person's on identify and the group's on group; on other calls what is known of the person may
     ride along in ``context["traits"]``.
@@ -37,10 +39,10 @@ class Event(BaseModel):
     event: str | None = None
     name: str | None = None
     category: str | None = None
-    traits: Document = {}
-    properties: Document = {}
-    context: Document = {}
-    integrations: Document = {}
+    traits: Document = Field(default_factory=dict)
+    properties: Document = Field(default_factory=dict)
+    context: Document = Field(default_factory=dict)
+    integrations: Document = Field(default_factory=dict)
     timestamp: str
     original_timestamp: str | None = None
     sent_at: str | None = None
@@ -48,7 +50,16 @@ class Event(BaseModel):
     channel: str | None = None
     version: int | str | None = None
 
-    _document: Document | None = PrivateAttr(default=None)
+    @classmethod
+    def of_document(cls, document: Document) -> Self:
+        """The event whose JSON object is *document*, which it keeps: the caller changes nothing in it from then on.
+
+        Raises:
+            ValueError: *document* is no event.
+        """
+        event = cls.model_validate(document)
+        event.__dict__["document"] = document  # where cached_property looks first
+        return event
 
     @classmethod
     def from_json(cls, data: bytes) -> Self:
@@ -57,21 +68,23 @@ class Event(BaseModel):
         Raises:
             ValueError: the bytes are no event.
         """
-        document = orjson.loads(data)
-        event = cls.model_validate(document)
-        event._document = document
-        return event
+        return cls.of_document(orjson.loads(data))
 
     def to_json(self) -> bytes:
         """The event as one line of JSON, absent fields left out."""
         return orjson.dumps(self.document)
 
-    @property
+    @cached_property
     def document(self) -> Document:
         """The event as a JSON object with the spec's camelCase keys. Shared: do not change it."""
-        if self._document is None:
-            self._document = self.model_dump(by_alias=True, exclude_none=True, exclude_unset=True)
-        return self._document
+        return self.model_dump(by_alias=True, exclude_none=True, exclude_unset=True)
+
+    def __eq__(self, other: object) -> bool:
+        """Events are equal when their JSON objects are."""
+        return self.document == other.document if isinstance(other, Event) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.message_id)
 
     @property
     def person(self) -> Document:

@@ -1,0 +1,71 @@
+"""When an event happened: the four times of an event, and the correction for clocks that are wrong.
+
+Source: facts/event-spec.md section 1, "Clock-skew correction"; facts/ingest-protocol.md section 7, "Time of the event".
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from router import dates
+from router.event import Document
+from router.rejection import excerpt
+
+
+class EventTimes(NamedTuple):
+    """The times as they are stored: ISO 8601 in UTC with milliseconds."""
+
+    timestamp: str
+    """When it happened, by the router's clock."""
+    original_timestamp: str
+    """When it happened, by the clock of whoever sent it; the time of receipt where they gave none."""
+    sent_at: str | None
+    received_at: str
+
+
+def read_times(document: Document, received_at: datetime, sent_at: Any, warnings: list[str]) -> EventTimes:
+    """Read the times of *document*, a call as it came.
+
+    *received_at* is aware; *sent_at* is that of the batch or of the request's header, for events that have none.
+
+    The time of the event is ``timestamp``, else ``originalTimestamp``, else *received_at*. With a time of sending it is
+    corrected to ``receivedAt - (sentAt - time)``. An event that has ``timestamp``, ``originalTimestamp`` and ``receivedAt`` was
+    corrected by another router before, and is not corrected again. A time after *received_at* is held there.
+    """
+    timestamp = _read(document, "timestamp", warnings)
+    original = _read(document, "originalTimestamp", warnings)
+    sent = _read(document, "sentAt", warnings)
+    if sent is None and sent_at is not None:
+        sent = _read({"sentAt": sent_at}, "sentAt", warnings, " of the batch or request")
+    raw = timestamp or original
+    happened = raw or received_at
+    if timestamp and original and dates.parse(document.get("receivedAt")):
+        raw = original
+    elif raw and sent:
+        try:
+            happened = received_at - (sent - raw)
+        except OverflowError:
+            warnings.append("sentAt: too far from the time of the event to correct it; the event's time is kept")
+    if happened > received_at:
+        warnings.append("timestamp: later than the time of receipt; held at receivedAt")
+        happened = received_at
+    return EventTimes(
+        dates.to_iso_milliseconds(happened),
+        dates.to_iso_milliseconds(raw or received_at),
+        dates.to_iso_milliseconds(sent) if sent else None,
+        dates.to_iso_milliseconds(received_at),
+    )
+
+
+def _read(document: Document, field: str, warnings: list[str], whose: str = "") -> datetime | None:
+    value = document.get(field)
+    if value is None or value == "":
+        return None
+    moment = dates.parse(value)
+    if moment is None:
+        warnings.append(
+            f"{field}{whose}: expected ISO 8601, Unix seconds or milliseconds, found {excerpt(value)}; ignored"
+        )
+        return None
+    return dates.to_datetime(moment)

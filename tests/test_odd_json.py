@@ -1,0 +1,127 @@
+"""Values that no strict JSON reader takes are mended, and their neighbours kept."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from router.odd_json import MAX_DEPTH, Mending, is_plain
+from router.rejection import Rejected, RejectionCode
+
+NAN, INFINITY = float("nan"), float("inf")
+
+
+def nested(levels: int, innermost: Any = 1) -> Any:
+    for _ in range(levels):
+        innermost = [innermost]
+    return innermost
+
+
+@pytest.mark.parametrize(
+    ("value", "mended", "warning"),
+    [
+        pytest.param(NAN, None, "a number that is not finite; left out", id="nan"),
+        pytest.param(INFINITY, None, "a number that is not finite; left out", id="infinity"),
+        pytest.param(-INFINITY, None, "a number that is not finite; left out", id="minus-infinity"),
+        pytest.param(10**400, None, "a number that is not finite; left out", id="beyond-floats"),
+        pytest.param(1 << 64, 2.0**64, "an integer beyond 64 bits; rounded", id="beyond-unsigned"),
+        pytest.param(-(1 << 63) - 1, -(2.0**63), "an integer beyond 64 bits; rounded", id="beyond-signed"),
+        pytest.param("a\ud800b", "a�b", "half a character (a lone surrogate)", id="lone-surrogate"),
+        pytest.param("\ude00", "�", "half a character (a lone surrogate)", id="low-surrogate"),
+        pytest.param("\ud83d\ude00", "😀", "half a character (a lone surrogate)", id="two-halves"),
+        pytest.param(object(), None, "no JSON value; left out", id="no-json"),
+    ],
+)
+def test_an_odd_value_is_mended_and_told(value: Any, mended: Any, warning: str) -> None:
+    warnings: list[str] = []
+
+    result = Mending(warnings).mend({"traits": {"odd": value, "list": [1, value], "kept": 1}})
+
+    assert result["traits"]["list"] == [1, mended]
+    assert result["traits"].get("odd", None) == mended
+    assert ("odd" in result["traits"]) is (mended is not None)
+    assert result["traits"]["kept"] == 1
+    assert len(warnings) == 1
+    assert warnings[0].startswith(f"traits.odd: {warning}")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param({"a": None, "b": [None, 1.5, "é", True], "c": {}}, id="nulls"),
+        pytest.param({"a": (1 << 64) - 1, "b": -(1 << 63)}, id="64-bits"),
+        pytest.param({"a": [[1]] * 500}, id="wide"),
+        pytest.param({"a": [None, *[[1]] * 500]}, id="wide-with-null"),
+        pytest.param({"a": nested(MAX_DEPTH - 1)}, id="as-deep-as-allowed"),
+        pytest.param({}, id="empty"),
+    ],
+)
+def test_what_is_plain_stays_as_it_is_without_a_word(value: Any) -> None:
+    warnings: list[str] = []
+
+    assert is_plain(value)
+    assert Mending(warnings).mend(value) == value
+    assert warnings == []
+
+
+@pytest.mark.parametrize("levels", [MAX_DEPTH, 253, 300, 900])
+def test_deeper_than_allowed_is_refused_with_the_field(levels: int) -> None:
+    value = {"kept": 1, "properties": nested(levels, {"a": None})}
+
+    assert not is_plain(value)
+    with pytest.raises(Rejected) as refusal:
+        Mending([]).mend(value)
+    assert (refusal.value.code, refusal.value.field) == (RejectionCode.TOO_DEEP, "properties")
+
+
+def test_a_thousand_odd_values_are_one_warning_a_kind() -> None:
+    warnings: list[str] = []
+
+    Mending(warnings).mend({"properties": {"a": [NAN] * 1000, "b": ["\ud800"] * 1000}})
+
+    assert warnings == [
+        "properties.a: a number that is not finite; left out",
+        "properties.b: half a character (a lone surrogate) in a text or a name; replaced",
+    ]
+
+
+def test_numbers_to_be_kept_are_kept_at_the_top_only() -> None:
+    warnings: list[str] = []
+
+    mended = Mending(warnings).mend({"userId": 10**30, "traits": {"userId": 10**30}}, ("userId", "absent"))
+
+    assert mended == {"userId": 10**30, "traits": {"userId": 1e30}}
+    assert warnings == ["traits.userId: an integer beyond 64 bits; rounded"]
+
+
+def test_odd_names_are_mended_too() -> None:
+    assert Mending([]).mend({"\ud800a": {"b\ud800": 1}, 5: 1}) == {"�a": {"b�": 1}, "5": 1}  # type: ignore[dict-item]
+
+
+def test_both_json_readers_lead_to_the_same_value() -> None:
+    text = '{"a": 123456789012345678901234567890, "b": -1e3, "c": "\\u00e9"}'
+
+    assert Mending([]).mend(json.loads(text)) == orjson.loads(text)
+
+
+ODD = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(st.characters()), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(st.dictionaries(st.text(st.characters()), ODD, max_size=4))
+def test_mended_is_plain_and_mending_again_changes_nothing(value: dict[str, Any]) -> None:
+    mended = Mending([]).mend(value)
+
+    assert is_plain(mended)
+    assert orjson.loads(orjson.dumps(mended)) == mended
+    assert Mending([]).mend(mended) == mended
+    if is_plain(value):
+        assert mended == value

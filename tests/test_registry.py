@@ -1,0 +1,334 @@
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from router.config import ConfigError, parse_config
+from router.errors import OperatorError
+from router.plugin import API_VERSION
+from router.registry import Registry
+
+PACKAGE = """
+from router.plugin import Plugin, PluginSettings, hookimpl
+
+PLUGIN = Plugin(slug="{slug}", name="Made up", settings=PluginSettings, endpoints=(), actions=(), api_version={api})
+
+@hookimpl
+def {hook}():
+    return {answer}
+"""
+
+Install = Callable[..., Path]
+
+
+def source_of(slug: str, *, api: int = API_VERSION, hook: str = "router_plugins", answer: str = "[PLUGIN]") -> str:
+    return PACKAGE.format(slug=slug, api=api, hook=hook, answer=answer)
+
+
+@pytest.fixture(autouse=True)
+def _forget_modules() -> Iterator[None]:
+    """What a test imports is gone after it."""
+    before = set(sys.modules)
+    yield
+    for name in set(sys.modules) - before:
+        if name.startswith("made_up"):
+            del sys.modules[name]
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
+    """``install("made-up", "1.2", source)``: what pip leaves behind of a package with an entry point."""
+    site = tmp_path / "site"
+    site.mkdir()
+    monkeypatch.syspath_prepend(str(site))
+
+    def install(name: str, version: str, source: str) -> Path:
+        module = name.replace("-", "_")
+        (site / f"{module}.py").write_text(source)
+        info = site / f"{module}-{version}.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        (info / "entry_points.txt").write_text(f"[router.plugins]\n{module} = {module}\n")
+        return site / f"{module}.py"
+
+    return install
+
+
+def _warnings_of(registry: Registry, name: str) -> list[str]:
+    return [warning for warning in registry.warnings if warning.startswith(name)]
+
+
+def test_an_installed_package_is_found_with_its_name_and_version(install: Install) -> None:
+    install("made-up-one", "1.2", source_of("made_up"))
+
+    registry = Registry.load()
+
+    assert registry.get("made_up").name == "Made up"
+    assert "made_up" in registry
+    assert {each.plugin.slug: each.origin for each in registry}["made_up"] == "made-up-one 1.2"
+
+
+def test_the_built_in_plugins_come_in_through_the_same_door() -> None:
+    origins = {each.origin for each in Registry.load()}
+
+    assert any(origin.startswith("trait-router ") for origin in origins)
+
+
+def test_plugins_come_in_the_order_of_their_slugs(install: Install) -> None:
+    install("made-up-one", "1", source_of("zz_made_up"))
+    install("made-up-two", "1", source_of("aa_made_up"))
+
+    slugs = [each.plugin.slug for each in Registry.load()]
+
+    assert slugs == sorted(slugs)
+    assert {"aa_made_up", "zz_made_up"} <= set(slugs)
+
+
+def test_two_packages_with_one_slug_stop_the_start_and_both_are_named(install: Install) -> None:
+    install("made-up-one", "1.2", source_of("made_up"))
+    install("made-up-two", "3.4", source_of("made_up"))
+
+    with pytest.raises(OperatorError) as caught:
+        Registry.load()
+
+    assert str(caught.value) == (
+        'plugin "made_up" comes from both made-up-one 1.2 and made-up-two 3.4; uninstall or rename one of them'
+    )
+
+
+def test_one_package_cannot_name_a_slug_twice(install: Install) -> None:
+    install("made-up-one", "1", source_of("made_up", answer="[PLUGIN, __import__('dataclasses').replace(PLUGIN)]"))
+
+    with pytest.raises(OperatorError, match="comes from both made-up-one 1 and made-up-one 1"):
+        Registry.load()
+
+
+def test_an_unknown_hook_stops_the_start_and_names_its_package(install: Install) -> None:
+    install("made-up-one", "1.2", source_of("made_up", hook="router_pluginz"))
+
+    with pytest.raises(
+        OperatorError, match=r'^made-up-one 1\.2: unknown hook "router_pluginz"; this router has: router_plugins\.'
+    ):
+        Registry.load()
+
+
+def test_a_hook_that_wants_more_than_it_is_given_stops_the_start(install: Install) -> None:
+    install("made-up-one", "1.2", source_of("made_up").replace("router_plugins()", "router_plugins(config)"))
+
+    with pytest.raises(OperatorError, match=r"^made-up-one 1\.2: "):
+        Registry.load()
+
+
+def test_a_plugin_for_another_plugin_api_stops_the_start(install: Install) -> None:
+    install("made-up-one", "1.2", source_of("made_up", api=API_VERSION + 1))
+
+    with pytest.raises(OperatorError) as caught:
+        Registry.load()
+
+    assert str(caught.value) == (
+        f'made-up-one 1.2: plugin "made_up" was written for version {API_VERSION + 1} of the plugin API, this router has '
+        f"version {API_VERSION}; install a version of the package for it, or another router"
+    )
+
+
+@pytest.mark.parametrize("slug", ["", "Made_up", "made-up", "made up", "../made_up"])
+def test_a_slug_that_could_not_be_a_folder_stops_the_start(install: Install, slug: str) -> None:
+    install("made-up-one", "1", source_of(slug))
+
+    with pytest.raises(OperatorError, match="expected lower-case letters, digits and underscores"):
+        Registry.load()
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("import made_up_absent", "ModuleNotFoundError: No module named 'made_up_absent'"),
+        ("raise SystemExit(3)", "SystemExit: 3"),
+        ("x = (", "SyntaxError: '(' was never closed (made_up_one.py, line 1)"),
+        ("", "no hook router_plugins; is it marked with @hookimpl?"),
+        (source_of("made_up", answer="[]"), "router_plugins names no plugin"),
+        (source_of("made_up", answer="['x']"), "router_plugins returned a str, expected Plugin objects"),
+        (source_of("made_up", answer="3"), "router_plugins failed: TypeError: 'int' object is not iterable"),
+        (source_of("made_up", answer="1 / 0"), "router_plugins failed: ZeroDivisionError: division by zero"),
+    ],
+    ids=["import", "exit", "syntax", "no hook", "no plugin", "no Plugin", "no list", "raise"],
+)  # fmt: skip
+def test_a_broken_package_that_nobody_needs_is_a_warning(install: Install, source: str, reason: str) -> None:
+    install("made-up-one", "1.2", source)
+    install("made-up-two", "1", source_of("made_up_two"))
+
+    registry = Registry.load()
+
+    assert _warnings_of(registry, "made-up-one") == [f"made-up-one 1.2 could not be loaded: {reason}"]
+    assert "made_up_two" in registry
+
+
+def test_a_broken_package_is_named_where_a_destination_needs_a_plugin_that_is_not_there(install: Install) -> None:
+    install("made-up-one", "1.2", "import made_up_absent")
+    registry = Registry.load()
+
+    with pytest.raises(ConfigError) as caught:
+        parse_config("sources: {a: {write_key: k}}\ndestinations: {crm: {plugin: made_up_one}}", registry, environ={})
+    with pytest.raises(OperatorError, match=r"made-up-one 1\.2"):
+        registry.get("made_up_one")
+
+    message = caught.value.problems[0].message
+    assert message.startswith('unknown plugin "made_up_one"; ')
+    assert "could not be loaded: " in message
+    assert "made-up-one 1.2 (ModuleNotFoundError: No module named 'made_up_absent')" in message
+
+
+def test_an_unknown_slug_is_answered_with_the_nearest() -> None:
+    registry = _registry_of("mixpanel", "intercom")
+
+    with pytest.raises(OperatorError, match=r'^unknown plugin "mixpanle"; did you mean "mixpanel"\?$'):
+        registry.get("mixpanle")
+    with pytest.raises(OperatorError, match=r'^unknown plugin "zzz"; installed: intercom, mixpanel$'):
+        registry.get("zzz")
+
+
+def _registry_of(*slugs: str) -> Registry:
+    plugins = []
+    for slug in slugs:
+        space: dict[str, object] = {}
+        exec(source_of(slug), space)
+        plugins.append(space["PLUGIN"])
+    return Registry(plugins)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A plugin in a folder of the working directory, in two files that import each other both ways."""
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "own" / "made_up_folder"
+    folder.mkdir(parents=True)
+    (folder / "names.py").write_text("SLUG = 'made_up_folder'\n")
+    (folder / "__init__.py").write_text(
+        "from made_up_folder import names\nfrom .names import SLUG\nassert SLUG == names.SLUG\n"
+        + source_of("made_up_folder")
+    )
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "origin"),
+    [
+        ("./own/made_up_folder", "path ./own/made_up_folder"),
+        ("own/made_up_folder/", "path own/made_up_folder/"),
+        ("{folder}", "path {folder}"),
+    ],
+    ids=["relative", "slash", "absolute"],
+)
+def test_a_config_names_a_plugin_by_its_path(folder: Path, name: str, origin: str) -> None:
+    registry = Registry()
+
+    config = parse_config(
+        f"sources: {{a: {{write_key: k}}}}\nplugins: ['{name.format(folder=folder)}']\ndestinations: {{made_up_folder: {{}}}}",
+        registry,
+        environ={},
+    )
+
+    assert config.destinations["made_up_folder"].plugin == "made_up_folder"
+    assert [each.origin for each in registry] == [origin.format(folder=folder)]
+
+
+def test_a_config_names_a_plugin_by_a_file_or_a_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "made_up_file.py").write_text(source_of("made_up_file"))
+    (tmp_path / "made_up_module.py").write_text(source_of("made_up_module"))
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    registry, problems = Registry().with_named([str(tmp_path / "made_up_file.py"), "made_up_module"])
+
+    assert problems == []
+    assert [each.origin for each in registry] == [f"path {tmp_path}/made_up_file.py", "module made_up_module"]
+
+
+def test_a_name_that_leads_nowhere_is_left_out_and_told(folder: Path) -> None:
+    (folder.parent / "made_up-x").mkdir()
+    (folder.parent / "made_up-x" / "__init__.py").touch()
+    (folder.parent / "json.py").touch()
+    (folder.parent / "made_up_broken.py").write_text("1 / 0")
+    names = [
+        "./own",
+        "./own/made_up-x",
+        "./own/json.py",
+        "./own/made_up_broken.py",
+        "made_up_absent",
+        "",
+        "own/made_up_folder",
+    ]
+
+    registry, problems = Registry().with_named(names)
+
+    own = folder.parent
+    assert problems == [
+        (0, f"no plugin at {own}: expected a folder with an __init__.py, or a .py file"),
+        (1, "\"made_up-x\" can't be a module's name; rename it to letters, digits and underscores"),
+        (2, f'another Python module is called "json"; rename {own}/json.py'),
+        (3, "path ./own/made_up_broken.py could not be loaded: ZeroDivisionError: division by zero"),
+        (4, "module made_up_absent could not be loaded: ModuleNotFoundError: No module named 'made_up_absent'"),
+        (5, "module  could not be loaded: ValueError: Empty module name"),
+    ]
+    assert registry.slugs == ["made_up_folder"]
+
+
+def test_a_file_that_failed_is_tried_again_once_it_is_put_right(folder: Path) -> None:
+    registry = Registry()
+    good = (folder / "__init__.py").read_text()
+    (folder / "__init__.py").write_text("from . import names\nbroken")
+    assert registry.with_named([str(folder)])[1]
+
+    (folder / "__init__.py").write_text(good + "# another size\n")
+
+    assert registry.with_named([str(folder)])[1] == []
+
+
+def test_a_named_plugin_cannot_take_the_slug_of_an_installed_one(folder: Path, install: Install) -> None:
+    install("made-up-one", "1.2", source_of("made_up_folder"))
+
+    _, problems = Registry.load().with_named([str(folder)])
+
+    assert problems == [
+        (
+            0,
+            f'plugin "made_up_folder" comes from both made-up-one 1.2 and path {folder}; uninstall or rename one of them',
+        )
+    ]
+
+
+def test_naming_an_installed_package_once_more_is_no_clash(install: Install) -> None:
+    install("made-up-one", "1.2", source_of("made_up"))
+
+    registry, problems = Registry.load().with_named(["made_up_one", "made_up_one"])
+
+    assert problems == []
+    assert {each.plugin.slug: each.origin for each in registry}["made_up"] == "made-up-one 1.2"
+
+
+def test_a_config_that_is_refused_brings_no_plugin_in(folder: Path) -> None:
+    registry = Registry()
+    text = f"sources: {{a: {{write_key: k}}}}\nplugins: ['{folder}']\n"
+
+    with pytest.raises(ConfigError):
+        parse_config(text + "oops: 1", registry, environ={})
+    assert len(registry) == 0
+
+    parse_config(text, registry, environ={})
+    assert registry.slugs == ["made_up_folder"]
+
+    parse_config("sources: {a: {write_key: k}}", registry, environ={})
+    assert registry.slugs == []
+
+
+def test_a_hook_is_called_once_however_often_a_config_is_read(folder: Path) -> None:
+    (folder / "__init__.py").write_text(
+        source_of("made_up_folder", answer="CALLS.append(1) or [PLUGIN]") + "\nCALLS = []\n"
+    )
+    registry = Registry()
+    for _ in range(3):
+        parse_config(f"sources: {{a: {{write_key: k}}}}\nplugins: ['{folder}']", registry, environ={})
+
+    assert sys.modules["made_up_folder"].CALLS == [1]

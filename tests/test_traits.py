@@ -1,0 +1,26 @@
+"""The names of reserved traits, and their two spellings."""
+
+from __future__ import annotations
+
+import pytest
+
+from router.traits import DATE_TRAITS, GROUP_TRAITS, NESTED_TRAITS, USER_TRAITS, camel_case, snake_case
+
+
+def test_there_are_as_many_reserved_traits_as_the_spec_has() -> None:
+    assert (len(set(USER_TRAITS)), len(set(GROUP_TRAITS))) == (17, 12)
+    assert set(NESTED_TRAITS) | DATE_TRAITS <= set(USER_TRAITS)
+
+
+@pytest.mark.parametrize(
+    ("camel", "snake"),
+    [
+        ("createdAt", "created_at"),
+        ("postalCode", "postal_code"),
+        ("employeeCount", "employee_count"),
+        ("email", "email"),
+    ],
+)
+def test_each_spelling_leads_to_the_other_and_to_itself(camel: str, snake: str) -> None:
+    assert (camel_case(snake), camel_case(camel)) == (camel, camel)
+    assert (snake_case(camel), snake_case(snake)) == (snake, snake)
