@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import SecretStr
 
@@ -78,6 +79,16 @@ class Signature:
     """
 
     sign: Callable[[Signing], Mapping[str, str]]
+
+
+def with_field(json: Any, path: Sequence[str], value: str) -> Any:
+    """A copy of *json* with *value* at *path*, in each object where it is a list: what a `BodyField` asks for."""
+    if isinstance(json, list):
+        return [with_field(item, path, value) for item in json]
+    if not isinstance(json, dict):
+        return json
+    key, *rest = path
+    return {**json, key: with_field(json.get(key) or {}, rest, value) if rest else value}
 
 
 Credential = Basic | Bearer | HeaderKey | QueryKey | BodyField | OAuth2 | Signature

@@ -5,7 +5,7 @@ A table is data. The running mapper, explain's lineage, the plugin's README and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -16,7 +16,8 @@ from router.plugin.convert import Converter
 from router.traits import GROUP_TRAITS, USER_TRAITS
 
 _ABSENT: Any = object()
-_RESERVED = frozenset(USER_TRAITS) | frozenset(GROUP_TRAITS)
+_RESERVED: Mapping[str, frozenset[str]] = {"identify": frozenset(USER_TRAITS), "group": frozenset(GROUP_TRAITS)}
+"""By call: a person's ``plan`` is a custom trait, a group's is reserved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,7 @@ class Table:
         document = event.document
         result: Document = {}
         for custom in self.custom:
-            self._write_custom(custom, document.get(custom.source), result, trace)
+            self._write_custom(custom, event, result, trace)
         for row in self._rows:
             source, value = row.read(document)
             if value is _ABSENT or not row.to:
@@ -139,16 +140,18 @@ class Table:
                     continue
             self._write(result, row.to, value, Lineage(source, ".".join(row.to), row.converter_name), trace)
         if trace is not None:
-            self._list_unmapped(document, trace)
+            self._list_unmapped(event, trace)
         return result
 
-    def _write_custom(self, custom: Custom, values: Any, result: Document, trace: Trace | None) -> None:
+    def _write_custom(self, custom: Custom, event: Event, result: Document, trace: Trace | None) -> None:
+        values = event.document.get(custom.source)
+        reserved = _RESERVED.get(event.type, frozenset())
         if not isinstance(values, dict):
             return
         named = self._named[custom.source]
         parents = tuple(custom.at.split(".")) if custom.at else ()
         for key, value in values.items():
-            if key in named or (custom.source == "traits" and key in _RESERVED):
+            if key in named or (custom.source == "traits" and key in reserved):
                 continue
             name = custom.rename(key) if custom.rename else key
             if name is None or name in custom.forbidden:
@@ -215,8 +218,10 @@ class Table:
                 items.append((full, item))
         return items
 
-    def _list_unmapped(self, document: Document, trace: Trace) -> None:
+    def _list_unmapped(self, event: Event, trace: Trace) -> None:
+        document = event.document
         custom = {row.source for row in self.custom}
+        reserved = _RESERVED.get(event.type, frozenset())
         for root in ("traits", "properties"):
             values = document.get(root)
             if not isinstance(values, dict):
@@ -225,7 +230,7 @@ class Table:
             for key, value in values.items():
                 if key in named:
                     trace.unmapped += self._leftovers(root, key, value)
-                elif root not in custom or (root == "traits" and key in _RESERVED):
+                elif root not in custom or (root == "traits" and key in reserved):
                     trace.unmapped.append(f"{root}.{key}")
 
     def _leftovers(self, root: str, key: str, value: Any) -> list[str]:

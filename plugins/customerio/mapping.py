@@ -1,0 +1,133 @@
+"""Events to payloads: what Journeys calls a person, an event, an object, a device and a merge.
+
+Source: facts/vendors/customerio.md, sections 3 to 5.
+"""
+
+from __future__ import annotations
+
+from plugins.customerio import pipelines
+from plugins.customerio.attribute import event_name
+from plugins.customerio.device import DEVICE_EVENTS, UNINSTALLED, device_platform
+from plugins.customerio.identity import actor_identifiers, identifiers_of_id, person_identifiers, why_anonymous
+from plugins.customerio.settings import Settings
+from plugins.customerio.ulid import to_ulid
+from router.plugin import Document, Event, Payload, Skip, convert
+
+
+def build_person(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
+    """An identify. Journeys keeps no anonymous people, so one without userId and email is skipped."""
+    identifiers = person_identifiers(event, settings)
+    if identifiers is None:
+        return Skip(why_anonymous(settings))
+    if settings.api == "pipelines":
+        return pipelines.build_call(event, fields, settings)
+    fields.setdefault("attributes", {})
+    return _payload(event, {"type": "person", "action": "identify", "identifiers": identifiers, **fields})
+
+
+def build_event(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
+    if settings.api == "pipelines":
+        return pipelines.build_call(event, fields, settings)
+    if "name" not in fields:
+        return Skip("the event's name is blank")
+    return _occurrence(event, fields, settings, action="event")
+
+
+def build_page(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
+    if settings.api == "pipelines":
+        return pipelines.build_call(event, fields, settings)
+    return _occurrence(event, {"name": _view_name(event, "Page"), **fields}, settings, action="page")
+
+
+def build_screen(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
+    if settings.api == "pipelines":
+        return pipelines.build_call(event, fields, settings)
+    return _occurrence(event, {"name": _view_name(event, "Screen"), **fields}, settings, action="screen")
+
+
+def build_object(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
+    """A group: an object, and the relation of whoever made the call to it."""
+    if not event.group_id:
+        return Skip("the call names no group")
+    if settings.api == "pipelines":
+        return pipelines.build_call(event, fields, settings)
+    body: Document = {
+        "type": "object",
+        "action": "identify",
+        "identifiers": {
+            "object_type_id": fields.get("object_type_id") or settings.object_type_id,
+            "object_id": event.group_id,
+        },
+        "attributes": fields.get("attributes", {}),
+    }
+    member = actor_identifiers(event, settings)
+    if member is not None:
+        relation: Document = {"identifiers": member}
+        if isinstance(fields.get("relationship_attributes"), dict):
+            relation["relationship_attributes"] = fields["relationship_attributes"]
+        body["cio_relationships"] = [relation]
+        if "anonymous_id" in member:
+            body["action"] = "identify_anonymous"
+    return _payload(event, body)
+
+
+def build_merge(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
+    """An alias. A merge travels alone: it cannot be undone, and what came before it must have been answered."""
+    primary, secondary = event.user_id, event.previous_id
+    if not primary or not secondary:
+        return Skip("a merge needs userId and previousId")
+    if primary == secondary:
+        return Skip("userId and previousId are the same")
+    if secondary == event.anonymous_id:
+        return Skip("previousId is the anonymous id, and Journeys attaches anonymous activity by itself at identify")
+    if settings.api == "pipelines":
+        return pipelines.build_alias(event)
+    body = {
+        "type": "person",
+        "action": "merge",
+        "primary": identifiers_of_id(primary, settings),
+        "secondary": identifiers_of_id(secondary, settings),
+    }
+    return Payload(body, key=event.message_id, group=f"merge {event.message_id}")
+
+
+def build_device(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
+    """The push token that the app's life cycle events carry, besides the event itself."""
+    if event.event not in DEVICE_EVENTS:
+        return Skip(f"no device change: not one of {', '.join(DEVICE_EVENTS)}")
+    if settings.api == "pipelines":
+        return Skip("Pipelines reads the device from the event itself")
+    if not fields.get("token"):
+        return Skip("no context.device.token")
+    identifiers = person_identifiers(event, settings)
+    if identifiers is None:
+        return Skip(why_anonymous(settings))
+    body: Document = {"type": "person", "identifiers": identifiers}
+    if event.event == UNINSTALLED:
+        return _payload(event, {**body, "action": "delete_device", "device": {"token": fields["token"]}})
+    platform = device_platform(event.context)
+    if platform is None:
+        return Skip("neither context.device.type nor context.os.name says ios or android")
+    return _payload(event, {**body, "action": "add_device", "device": {**fields, "platform": platform}})
+
+
+def _view_name(event: Event, kind: str) -> str:
+    try:
+        return event_name(event.name)
+    except ValueError:
+        return f"Loaded a {kind}"
+
+
+def _occurrence(event: Event, fields: Document, settings: Settings, *, action: str) -> Payload | Skip:
+    """Something that happened: to a person, or to somebody anonymous whose later identify attaches it."""
+    identifiers = actor_identifiers(event, settings)
+    if identifiers is None:
+        return Skip("the event names nobody: no userId, no email, no anonymousId")
+    ulid = to_ulid(event.message_id, convert.to_unix_millis(event.timestamp))
+    fields.setdefault("attributes", {})
+    body = {"type": "person", "action": action, "identifiers": identifiers, "id": ulid, **fields}
+    return Payload(body, key=ulid)
+
+
+def _payload(event: Event, body: Document) -> Payload:
+    return Payload(body, key=event.message_id)

@@ -1,0 +1,33 @@
+"""The ULID that makes a repeated event harmless: Customer.io ignores an event whose ``id`` it has seen.
+
+Source: facts/vendors/customerio.md, section 8.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
+_RANDOM_BITS = 80
+_LAST_MILLISECOND = 2**48 - 1
+
+
+def is_ulid(text: str) -> bool:
+    """26 characters of Crockford's base 32 in upper case, the first at most 7 (128 bits)."""
+    return _ULID.fullmatch(text) is not None
+
+
+def to_ulid(message_id: str, unix_millis: int) -> str:
+    """The ULID of one event: always the same for the same arguments.
+
+    A *message_id* that is a ULID (in either case) is kept. Otherwise the time part is *unix_millis*, held within what a
+    ULID can say (1970 to 10889), and the other 80 bits come from the SHA-256 of *message_id*.
+    """
+    if is_ulid(message_id.upper()):
+        return message_id.upper()
+    digest = hashlib.sha256(message_id.encode("utf-8", "replace")).digest()
+    random_part = int.from_bytes(digest[: _RANDOM_BITS // 8], "big")
+    number = min(max(unix_millis, 0), _LAST_MILLISECOND) << _RANDOM_BITS | random_part
+    return "".join(_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
