@@ -114,9 +114,9 @@ class Fleet:
             _, position = state.positions()[partition]
             if position > self._log.end(partition):
                 raise OperatorError(
-                    f"{path}: the position {position} is past the end of the log ({self._log.end(partition)}). The log is older "
-                    "than the state: restore both from the same backup, or start this destination anew with: "
-                    f"router destinations forget {assignment.name}"
+                    f"{path}: the position {position} is past the end of the log ({self._log.end(partition)}). The log is "
+                    "older than the state: restore both from the same backup, or move the state file away to start this destination "
+                    "anew from the end of the log."
                 )
         return state
 
@@ -152,9 +152,13 @@ class Fleet:
         return [task for berth in self.berths.values() if berth.worker for task in berth.worker.broken]
 
 
+def files_of(path: Path) -> list[Path]:
+    """A state file and the files SQLite keeps beside it."""
+    return [path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm")]
+
+
 def _rename(old: Path, new: Path) -> None:
-    """Take over the state of a destination that was renamed; its log files come along."""
-    for suffix in ("", "-wal", "-shm"):
-        source = old.with_name(old.name + suffix)
+    """Take over the state of a destination that was renamed."""
+    for source, target in zip(files_of(old), files_of(new), strict=True):
         if source.exists():
-            source.rename(new.with_name(new.name + suffix))
+            source.rename(target)

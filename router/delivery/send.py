@@ -27,6 +27,7 @@ from router.plugin import (
     Signature,
     Signing,
 )
+from router.plugin.credential import with_field
 
 MAX_ANSWER_BYTES = 1_000_000
 """A vendor's answer is cut here; none of the documented ones is near it."""
@@ -159,7 +160,7 @@ def add_credentials(
             case QueryKey(name, key):
                 url = str(URL(url, encoded=True).update_query({name: key.get_secret_value()}))
             case BodyField(path, key):
-                json = _with_field(json, path.split("."), key.get_secret_value())
+                json = with_field(json, path.split("."), key.get_secret_value())
             case Signature(sign):
                 signatures.append(sign)
     body = None if json is None else orjson.dumps(json)
@@ -178,16 +179,6 @@ def add_credentials(
 
 def _basic(user: str, password: str) -> dict[str, str]:
     return {"Authorization": "Basic " + b64encode(f"{user}:{password}".encode()).decode()}
-
-
-def _with_field(json: Any, path: Sequence[str], value: str) -> Any:
-    """A copy of *json* with *value* at *path*, in each object where it is a list."""
-    if isinstance(json, list):
-        return [_with_field(item, path, value) for item in json]
-    if not isinstance(json, dict):
-        return json
-    key, *rest = path
-    return {**json, key: _with_field(json.get(key) or {}, rest, value) if rest else value}
 
 
 class RateLimited:

@@ -195,8 +195,8 @@ class State:
         if found != log_id:
             raise OperatorError(
                 f"{self.path}: its positions are of log {found}, but the log in this data directory is {log_id}. "
-                "Restore the log they belong to, or remove the destination's state with: router destinations forget "
-                f"{self.path.stem}"
+                "Restore the log they belong to, or move the state file away to start the destination anew from the end of the "
+                "log."
             )
 
     @contextmanager
@@ -321,18 +321,18 @@ class State:
         )
 
     def discard(self, ids: Sequence[int]) -> int:
-        """Throw dead letters away; they stay counted as dead, and as discarded. Returns how many there were."""
+        """Throw dead letters away; they stay counted as dead, and as discarded. Returns how many events that were."""
         with self._transaction():
             marks = ",".join("?" * len(ids))
             (events,) = self._connection.execute(
                 f"SELECT coalesce(sum(events), 0) FROM dead_letters WHERE id IN ({marks})", ids
             ).fetchone()
-            gone = self._connection.execute(f"DELETE FROM dead_letters WHERE id IN ({marks})", ids).rowcount
+            self._connection.execute(f"DELETE FROM dead_letters WHERE id IN ({marks})", ids)
             self._connection.execute(
                 "INSERT INTO counts VALUES ('discarded', '', ?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
                 (events,),
             )
-        return gone
+        return int(events)
 
     def add_job(self, kind: Literal["replay", "retry"], spec: dict[str, Any], total: int, made_s: float) -> Job:
         """Note a replay or a retry to be run; the destination's worker takes it up."""
@@ -391,6 +391,11 @@ class State:
             (user_key, limit),
         )
         return [Record(*row) for row in rows]
+
+    def oldest_parked_s(self) -> float | None:
+        """When the oldest parked event was received, in Unix seconds."""
+        (oldest,) = self._connection.execute("SELECT min(received_at_s) FROM parked").fetchone()
+        return None if oldest is None else float(oldest)
 
     def counts(self) -> Counter[tuple[str, str]]:
         return Counter(

@@ -1,0 +1,45 @@
+# Everything works from a fresh clone with Python 3.11 or newer and make: each target makes .venv and installs what it needs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip --disable-pip-version-check
+
+.PHONY: demo run test test-full lint types generate clean
+
+demo: $(VENV)/.installed ## The product in a minute
+	$(BIN)/router demo
+
+run: $(VENV)/.installed ## The router with config/router.yaml
+	$(BIN)/router run --config config/router.yaml
+
+test: lint types ## Lint, types and the tests, in less than five minutes
+	$(BIN)/pytest -q -n 2 --dist worksteal -m "not full"
+
+test-full: $(VENV)/.installed-dev ## The long faults besides
+	$(BIN)/pytest -q -m full
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(VENV)/.installed-dev
+	$(BIN)/mypy
+
+generate: $(VENV)/.installed-dev ## Rewrite what is generated from the plugins' declarations
+	$(BIN)/python -m router.readme
+
+clean:
+	rm -rf $(VENV) var
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; $(PYTHON) is older. Try: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(PIP) install -q -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/bin/python pyproject.toml constraints.txt constraints-dev.txt
+	$(PIP) install -q -c constraints.txt -c constraints-dev.txt -e '.[dev]'
+	@touch $@ $(VENV)/.installed

@@ -1,0 +1,47 @@
+"""The other end of the admin socket: how the ``router`` command speaks to a running daemon."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import orjson
+
+from router.admin.server import SOCKET_NAME
+from router.errors import OperatorError
+
+
+class NotRunning(Exception):
+    """No daemon listens on the socket of this data directory."""
+
+
+class Client:
+    """Calls operations by name. Use as an async context manager."""
+
+    def __init__(self, data: Path) -> None:
+        """*data* is the data directory of the daemon."""
+        connector = aiohttp.UnixConnector(str(data / SOCKET_NAME))
+        self._session = aiohttp.ClientSession("http://router", connector=connector, raise_for_status=False)
+
+    async def __aenter__(self) -> Client:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._session.close()
+
+    async def call(self, operation: str, **arguments: Any) -> Any:
+        """Run an operation of the daemon.
+
+        Raises:
+            NotRunning: there is no daemon.
+            OperatorError: the daemon refuses the call, with its reason.
+        """
+        try:
+            async with self._session.post(f"/{operation}", data=orjson.dumps(arguments)) as response:
+                answer = orjson.loads(await response.read())
+                if response.status == 200:
+                    return answer
+                raise OperatorError(str(answer.get("message") or answer))
+        except (aiohttp.ClientConnectionError, FileNotFoundError) as error:
+            raise NotRunning from error

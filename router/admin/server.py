@@ -1,0 +1,73 @@
+"""The admin port (metrics and status, for machines) and the admin socket (operations, for the ``router`` command)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+import structlog
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+
+from router.admin.operations import Operations
+from router.errors import OperatorError
+
+SOCKET_NAME = "admin.sock"
+
+_LOGGER = structlog.get_logger()
+
+
+def port_app(operations: Operations, metrics: CollectorRegistry) -> web.Application:
+    """``GET /metrics`` and ``GET /status``; nothing here changes anything."""
+
+    async def get_metrics(request: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(metrics), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def get_status(request: web.Request) -> web.Response:
+        return _json(await operations.status())
+
+    app = web.Application()
+    app.add_routes([web.get("/metrics", get_metrics), web.get("/status", get_status)])
+    return app
+
+
+def socket_app(operations: Operations, further: Mapping[str, Any]) -> web.Application:
+    """``POST /OPERATION`` with the arguments as a JSON object; *further* operations come from the daemon (reload, sandboxes).
+
+    An `OperatorError` is answered 400 with its text, which the command prints as its own.
+    """
+    calls = {**operations.calls(), **further}
+
+    async def call(request: web.Request) -> web.Response:
+        name = request.match_info["operation"]
+        if name not in calls:
+            return _json({"message": f"this daemon knows no {name!r}: it is of another version than the command"}, 404)
+        arguments = orjson.loads(await request.read() or b"{}")
+        try:
+            return _json(await calls[name](**arguments))
+        except OperatorError as error:
+            return _json({"message": str(error)}, 400)
+
+    app = web.Application()
+    app.add_routes([web.post("/{operation}", call)])
+    return app
+
+
+async def listen_on_socket(app: web.Application, path: Path) -> web.AppRunner:
+    """Serve *app* on a Unix socket that only this user may open (mode 0600)."""
+    path.unlink(missing_ok=True)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    mask = os.umask(0o177)
+    try:
+        await web.UnixSite(runner, str(path)).start()
+    finally:
+        os.umask(mask)
+    return runner
+
+
+def _json(value: Any, status: int = 200) -> web.Response:
+    return web.Response(body=orjson.dumps(value), status=status, content_type="application/json")

@@ -1,0 +1,5 @@
+"""The ``router`` command."""
+
+from router.cli.main import main
+
+__all__ = ["main"]

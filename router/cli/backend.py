@@ -1,0 +1,41 @@
+"""Where a command gets its answers: from the running daemon, or from the files when there is none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from router.admin.client import Client, NotRunning
+from router.admin.operations import Operations
+from router.cli.options import read_config
+from router.cli.wiring import log_directory, state_directory, to_assignments
+from router.clock import SystemClock
+from router.errors import OperatorError
+from router.log.sqlite import LogOptions, SqliteLog
+
+
+async def ask(config_path: Path, operation: str, **arguments: Any) -> Any:
+    """Run an admin operation, in the daemon if one runs over the config's data directory.
+
+    Raises:
+        OperatorError: the config is not valid, nothing was ever run here, or the operation refuses.
+    """
+    config, registry = read_config(config_path)
+    async with Client(config.data) as client:
+        try:
+            return await client.call(operation, **arguments)
+        except NotRunning:
+            pass
+    directory = log_directory(config)
+    if not directory.exists():
+        raise OperatorError(f"{directory}: nothing here yet. Start the router first: router run --config {config_path}")
+    clock = SystemClock()
+    log = await SqliteLog.open(directory, LogOptions(), clock.now, read_only=True)
+    try:
+        operations = Operations(log, state_directory(config), to_assignments(config, registry), clock)
+        calls = operations.calls()
+        if operation not in calls:
+            raise OperatorError(f"no router runs over {config.data}; start it with: router run --config {config_path}")
+        return await calls[operation](**arguments)
+    finally:
+        await log.close()

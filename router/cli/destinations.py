@@ -1,0 +1,157 @@
+"""``router destinations``: what is configured, what each makes of an event, and forgetting one that was removed."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from router.cli.backend import ask
+from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, read_config
+from router.cli.output import console, print_json, print_table
+from router.cli.wiring import to_destination
+from router.errors import OperatorError
+from router.registry import Registry
+
+
+class _NamesToo(TyperGroup):
+    """``router destinations NAME`` is short for ``router destinations show NAME``."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and args[0] not in self.commands:
+            args = ["show", *args]
+        return super().resolve_command(ctx, args)
+
+
+app = typer.Typer(cls=_NamesToo, help="The configured destinations and what they make of events.")
+
+
+@app.callback(invoke_without_command=True)
+def list_by_default(context: typer.Context) -> None:
+    """The configured destinations (`router destinations`), one's mapping tables (`router destinations NAME`)."""
+    if context.invoked_subcommand is None:
+        list_destinations()
+
+
+@app.command("list")
+def list_destinations(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """List the configured destinations.
+
+    Example: `router destinations list`
+    """
+    settings, registry = read_config(config)
+    rows: list[dict[str, Any]] = [
+        {
+            "destination": each.name,
+            "plugin": each.plugin,
+            "enabled": each.enabled,
+            "sandbox": each.sandbox,
+            "sources": list(each.sources) if each.sources is not None else None,
+            "calls": sorted({kind for action in registry.get(each.plugin).actions for kind in action.on}),
+        }
+        for each in settings.destinations.values()
+    ]
+    if as_json:
+        print_json(rows)
+        return
+    columns = ("destination", "plugin", "enabled", "sandbox", "sources", "calls")
+    print_table(
+        "",
+        columns,
+        [
+            (
+                row["destination"],
+                row["plugin"],
+                "yes" if row["enabled"] else "no",
+                "yes" if row["sandbox"] else "",
+                ", ".join(row["sources"]) if row["sources"] is not None else "all",
+                ", ".join(row["calls"]),
+            )
+            for row in rows
+        ],
+    )
+
+
+@app.command()
+def plugins(as_json: AsJson = False) -> None:
+    """List the plugins there are, with their origin.
+
+    Example: `router destinations plugins`
+    """
+    rows = [
+        {"plugin": each.plugin.slug, "name": each.plugin.name, "version": each.plugin.version, "origin": each.origin}
+        for each in Registry.load()
+    ]
+    if as_json:
+        print_json(rows)
+        return
+    print_table("", ("plugin", "name", "version", "origin"), [tuple(row.values()) for row in rows])
+
+
+@app.command()
+def show(
+    destination: Annotated[str, typer.Argument(help="A destination of the config.")],
+    config: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Show a destination's actions and, for each, which field goes where.
+
+    Example: `router destinations show mixpanel`
+    """
+    settings, registry = read_config(config)
+    if destination not in settings.destinations:
+        raise OperatorError(
+            f"no destination {destination!r} in {config}; there are: {', '.join(settings.destinations)}"
+        )
+    chosen = to_destination(settings.destinations[destination], registry)
+    actions: list[dict[str, Any]] = [
+        {
+            "action": action.name,
+            "on": list(action.on),
+            "endpoint": action.endpoint,
+            "fields": [
+                {
+                    "from": " or ".join(row.sources),
+                    "to": row.to,
+                    "converter": row.convert.__name__ if row.convert else "",
+                    "note": row.note,
+                }
+                for row in table.fields
+            ]
+            + [
+                {
+                    "from": f"{row.source}.*",
+                    "to": f"{row.at}.*" if row.at else "*",
+                    "converter": "",
+                    "note": "all others",
+                }
+                for row in table.custom
+            ],
+        }
+        for action, table in chosen.tables
+    ]
+    if as_json:
+        print_json({"destination": destination, "plugin": chosen.plugin.slug, "actions": actions})
+        return
+    console.print(f"[bold]{destination}[/] ({chosen.plugin.name}) sends to {chosen.origin}")
+    for action in actions:
+        print_table(
+            f"{action['action']} (on {', '.join(action['on'])}, to {action['endpoint']})",
+            ("from", "to", "converter", "note"),
+            [tuple(row.values()) for row in action["fields"]],
+        )
+
+
+@app.command()
+def forget(
+    destination: Annotated[str, typer.Argument(help="A destination that left the config.")],
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """Remove the state that is kept of a destination no longer in the config, its dead letters included.
+
+    Example: `router destinations forget old-crm`
+    """
+    asyncio.run(ask(config, "forget", destination=destination))
+    console.print(f"{destination} is forgotten")

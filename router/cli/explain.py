@@ -1,0 +1,115 @@
+"""``router explain``: what each destination gets of an event, or why it does not."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import uuid4
+
+import orjson
+import typer
+from rich.pretty import Pretty
+
+from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, read_config
+from router.cli.output import console, print_json, print_table
+from router.cli.wiring import to_assignments
+from router.destination import Destination
+from router.errors import OperatorError
+from router.explain import explain as explain_event
+from router.normalise import normalise
+from router.rejection import Rejected
+
+
+def explain(
+    file: Annotated[str, typer.Argument(help="A file with one event, or one a line (NDJSON); - is standard input.")],
+    config: ConfigPath = DEFAULT_CONFIG,
+    source: Annotated[str | None, typer.Option(help="Decide as for events of this source.")] = None,
+    destination: Annotated[str | None, typer.Option(help="Only this destination.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what each destination would be sent for an event, and why (not). Nothing is sent.
+
+    Example: `echo '{"type": "identify", "userId": "u1", "traits": {"createdAt": 1724508922}}' | router explain -`
+    """
+    settings, registry = read_config(config)
+    if source is not None and source not in settings.sources:
+        raise OperatorError(f"no source {source!r} in {config}; there are: {', '.join(settings.sources)}")
+    destinations = [each.destination for each in to_assignments(settings, registry) if each.is_enabled]
+    if destination is not None:
+        destinations = [each for each in destinations if each.name == destination]
+        if not destinations:
+            raise OperatorError(f"no enabled destination {destination!r} in {config}")
+    refused = 0
+    for raw in _read_events(file):
+        answer = explain_raw(raw, destinations, source)
+        refused += "rejected" in answer
+        if as_json:
+            print_json(answer)
+        else:
+            _print(answer)
+    raise typer.Exit(1 if refused else 0)
+
+
+def explain_raw(raw: Any, destinations: list[Destination], source: str | None) -> dict[str, Any]:
+    """Normalise and explain; for an event that the gateway would refuse, say so instead."""
+    try:
+        normalised = normalise(raw, received_at=datetime.now(UTC), new_id=lambda: str(uuid4()))
+    except Rejected as error:
+        return {
+            "rejected": {"code": error.code, "field": error.field, "expected": error.expected, "found": error.found},
+            "destinations": [],
+        }
+    return explain_event(normalised.event, destinations, source, normalised.warnings)
+
+
+def _read_events(file: str) -> Iterator[Any]:
+    try:
+        text = sys.stdin.read() if file == "-" else Path(file).read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise OperatorError(f"{file}: can't be read ({error})") from error
+    try:
+        whole = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        yield from _read_lines(file, text)
+        return
+    yield from whole if isinstance(whole, list) else [whole]
+
+
+def _read_lines(file: str, text: str) -> Iterator[Any]:
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            yield orjson.loads(line)
+        except orjson.JSONDecodeError as error:
+            raise OperatorError(f"{file}:{number}: expected one event as JSON a line, got: {error}") from error
+
+
+def _print(answer: dict[str, Any]) -> None:
+    if "rejected" in answer:
+        rejected = answer["rejected"]
+        console.print(f"[bold]rejected[/] {rejected['code']}: {rejected['field']}: expected {rejected['expected']}")
+        return
+    event = answer["event"]
+    console.print(f"[bold]{event['type']}[/] {event['messageId']}")
+    for warning in answer["warnings"]:
+        console.print(f"  warning: {warning}", markup=False)
+    for entry in answer["destinations"]:
+        action = f" · {entry['action']}" if entry["action"] else ""
+        console.print(
+            f"\n{entry['destination']}{action}: {entry['decision']} ({entry['reason']})", markup=False, style="bold"
+        )
+        for request in entry["requests"]:
+            console.print(f"  {request['method']} {request['url']}", markup=False)
+            console.print(Pretty(request["body"], expand_all=True), soft_wrap=True)
+        if entry["lineage"]:
+            print_table(
+                "", ["from", "to", "converter"], [(e["from"], e["to"], e["converter"]) for e in entry["lineage"]]
+            )
+        for warning in entry.get("warnings", ()):
+            console.print(f"  warning: {warning}", markup=False)
+        if entry["unmapped"]:
+            console.print(f"  not sent: {', '.join(entry['unmapped'])}", markup=False)

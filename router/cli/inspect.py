@@ -1,0 +1,97 @@
+"""``router trace`` and ``router status``: what happened to an event, and how the destinations are."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+
+import typer
+from rich.pretty import Pretty
+
+from router.cli.backend import ask
+from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
+from router.cli.output import ago, console, duration, print_json, print_table
+
+
+def trace(
+    message_id: Annotated[str, typer.Argument(help="The event's messageId.")],
+    config: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Show a stored event and its outcome at each destination.
+
+    Example: `router trace 5f3a7c1e-8d11-4a43-9a4e-0c4f5f0b6a11`
+    """
+    answer = asyncio.run(ask(config, "trace", message_id=message_id))
+    if as_json:
+        print_json(answer)
+        return
+    for event in answer["events"]:
+        console.print(f"[bold]{message_id}[/] from source {event['source']}, number {event['sequence']} in the log")
+        console.print(Pretty(event["event"], expand_all=True))
+        print_table(
+            "",
+            ["destination", "outcome", "reason", "when"],
+            [(e["destination"], e["outcome"], e["reason"], ago(e.get("at_s"))) for e in event["destinations"]],
+        )
+
+
+def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """Show each destination's state and books: accepted = delivered + skipped + dead + pending.
+
+    Example: `router status`
+    """
+    answer = asyncio.run(ask(config, "status"))
+    if as_json:
+        print_json(answer)
+        return
+    if not answer["running"]:
+        console.print("No router is running; this is what its files say.")
+    print_table("", _COLUMNS, [_row(each) for each in answer["destinations"]])
+    for each in answer["destinations"]:
+        for reason, count in each.get("skipped", {}).items():
+            console.print(f"{each['destination']}: {count} skipped: {reason}", markup=False)
+        if each["reason"]:
+            console.print(f"{each['destination']}: {each['state']}: {each['reason']}", markup=False)
+        if each.get("dead_letters"):
+            console.print(
+                f"{each['destination']}: {each['dead_letters']} dead letters; see them with: "
+                f"router dead-letters list {each['destination']}",
+                markup=False,
+            )
+    if answer["removed"]:
+        console.print(
+            f"State is kept of destinations that left the config: {', '.join(answer['removed'])}", markup=False
+        )
+
+
+_COLUMNS = (
+    "destination",
+    "state",
+    "accepted",
+    "delivered",
+    "skipped",
+    "dead",
+    "pending",
+    "parked",
+    "oldest pending",
+    "unaccounted",
+)
+
+
+def _row(each: dict[str, Any]) -> list[Any]:
+    books = each.get("books")
+    if books is None:
+        return [each["destination"], each["state"], *[""] * (len(_COLUMNS) - 2)]
+    return [
+        each["destination"],
+        each["state"],
+        books["accepted"],
+        books["delivered"],
+        books["skipped"],
+        books["dead"],
+        books["pending"],
+        each["parked"]["events"],
+        duration(each["oldest_pending_s"]),
+        books["unaccounted"],
+    ]

@@ -1,0 +1,56 @@
+"""The ``router`` command: its parts put together, and its errors printed as an operator wants them."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from router import __version__
+from router.cli import check, dead_letters, demo, destinations, explain, inspect, replay, run, sandbox, send
+from router.cli.output import fail
+from router.errors import OperatorError
+
+app = typer.Typer(
+    name="router",
+    help="A destination fan-out router: each customer event in once, out to every tool in its own words.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+
+
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"trait-router {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Print the version."),
+) -> None:
+    """A destination fan-out router: each customer event in once, out to every tool in its own words."""
+
+
+app.command()(run.run)
+app.command()(check.check)
+app.command()(explain.explain)
+app.command()(send.send)
+app.command()(inspect.trace)
+app.command()(inspect.status)
+app.command()(replay.replay)
+app.add_typer(destinations.app, name="destinations")
+app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(sandbox.app, name="sandbox")
+app.command()(demo.demo)
+
+
+def main() -> None:
+    """Entry point. What the operator can fix is printed without a traceback; everything else is a bug and keeps its own."""
+    try:
+        app()
+    except OperatorError as error:
+        sys.exit(fail(error))
+    except (KeyboardInterrupt, BrokenPipeError):
+        sys.exit(130)

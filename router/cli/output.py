@@ -1,0 +1,51 @@
+"""Printing: tables for people, JSON for programs, errors on stderr."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import orjson
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from router.errors import OperatorError
+
+console = Console(highlight=False)
+
+
+def fail(error: OperatorError) -> int:
+    """Print the error as it is; returns the exit code."""
+    typer.echo(str(error), err=True)
+    return error.exit_code
+
+
+def print_json(value: Any) -> None:
+    """One line of JSON."""
+    typer.echo(orjson.dumps(value).decode())
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    table = Table(title=title or None, title_justify="left")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*("" if cell is None else str(cell) for cell in row))
+    console.print(table)
+
+
+def ago(unix_s: float | None) -> str:
+    """``3m ago`` for a moment in Unix seconds."""
+    return "" if not unix_s else f"{duration(time.time() - unix_s)} ago"
+
+
+def duration(seconds: float | None) -> str:
+    """``45s``, ``3m``, ``2h``, ``5d``: one unit, for tables."""
+    if seconds is None:
+        return ""
+    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f}{unit}"
+    return f"{max(seconds, 0):.0f}s"

@@ -1,0 +1,64 @@
+"""``router run``: the daemon."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+
+import structlog
+import typer
+
+from router.cli import logging
+from router.cli.daemon import Daemon
+from router.cli.options import DEFAULT_CONFIG, ConfigPath, read_config
+from router.config import load_config
+
+
+class Level(StrEnum):
+    debug = "debug"
+    info = "info"
+    warning = "warning"
+    error = "error"
+
+
+def run(
+    config: ConfigPath = DEFAULT_CONFIG,
+    log_level: Level = typer.Option(Level.info, help="Log from this level on."),
+) -> None:
+    """Run the router until it is told to stop (SIGTERM, Ctrl-C); SIGHUP reads the config again.
+
+    Example: `router run --config config/router.yaml`
+    """
+    logging.set_up(log_level.value)
+    run_daemon(config)
+
+
+def run_daemon(path: Path) -> None:
+    """Run a daemon in this process."""
+    try:
+        import uvloop as loops
+    except ImportError:  # pragma: no cover - no uvloop on this platform
+        import asyncio as loops  # type: ignore[no-redef]
+    settings, registry = read_config(path)
+    logger = structlog.get_logger()
+    for registered in registry:
+        logger.debug(
+            "plugin found", plugin=registered.plugin.slug, version=registered.plugin.version, origin=registered.origin
+        )
+    for warning in registry.warnings:
+        logger.warning("plugin package left out", problem=warning)
+
+    def announce(daemon: Daemon) -> None:
+        sandboxed = [name for name, each in settings.destinations.items() if each.sandbox and each.enabled]
+        logger.info(
+            "router is ready",
+            url=daemon.url,
+            admin=daemon.admin_url,
+            sources=list(settings.sources),
+            destinations=[name for name, each in settings.destinations.items() if each.enabled],
+        )
+        if sandboxed:
+            logger.info("these deliver to built-in sandboxes, not to the vendors", destinations=sandboxed)
+
+    daemon = Daemon(settings, registry, lambda: load_config(path, registry))
+    loops.run(daemon.run(announce))

@@ -1,0 +1,70 @@
+"""``router sandbox``: the stand-ins for vendors."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.pretty import Pretty
+
+from router.cli.backend import ask
+from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
+from router.cli.output import console, print_json
+from router.cli.sandboxes import make_sandbox, serve_sandbox
+from router.registry import Registry
+
+app = typer.Typer(
+    no_args_is_help=True, help="Stand-ins for vendors, on loopback: see what they took, or run one alone."
+)
+
+
+@app.command()
+def show(
+    destination: Annotated[str, typer.Argument(help="A destination with `sandbox: true`.")],
+    limit: Annotated[int, typer.Option(help="The last so many.")] = 20,
+    config: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Show what the stand-in of a running router's destination has taken, newest last.
+
+    Example: `router sandbox show mixpanel`
+    """
+    answer = asyncio.run(ask(config, "sandbox", destination=destination, limit=limit))
+    if as_json:
+        print_json(answer)
+        return
+    console.print(f"{answer['destination']} at {answer['url']} has taken {answer['total']}")
+    for entry in answer["items"]:
+        console.print(f"[bold]{entry['kind']}[/]")
+        console.print(Pretty(entry["item"], expand_all=True))
+
+
+@app.command()
+def serve(
+    plugin: Annotated[str, typer.Argument(help="The plugin's slug.")],
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
+    record: Annotated[
+        Path | None, typer.Option(help="Also append what is taken to this file, a line of JSON each.")
+    ] = None,
+) -> None:
+    """Run a stand-in alone until it is told to stop; prints its address, for `base_url`.
+
+    Example: `router sandbox serve mixpanel --port 9001`
+    """
+    sandbox = make_sandbox(Registry.load().get(plugin), record=record)
+
+    async def serve_until_stopped() -> None:
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        runner, url = await serve_sandbox(sandbox, port)
+        typer.echo(url)
+        with contextlib.suppress(asyncio.CancelledError):
+            await stop.wait()
+        await runner.cleanup()
+
+    asyncio.run(serve_until_stopped())

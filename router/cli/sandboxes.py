@@ -1,0 +1,70 @@
+"""The built-in stand-ins: started for destinations with ``sandbox: true``, on free ports of the loopback address."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from router.errors import OperatorError
+from router.plugin import Plugin
+from router.plugin.sandbox import Sandbox
+
+HOST = "127.0.0.1"
+
+
+def make_sandbox(plugin: Plugin, settings: dict[str, Any] | None = None, record: Path | None = None) -> Sandbox:
+    """The plugin's stand-in, which takes *settings* (the plugin's ``sandbox_settings``) for the right credentials.
+
+    Raises:
+        OperatorError: the plugin has none.
+    """
+    if not plugin.sandbox:
+        raise OperatorError(f"{plugin.name} has no sandbox")
+    module, _, name = plugin.sandbox.partition(":")
+    factory = getattr(importlib.import_module(module), name)
+    sandbox: Sandbox = factory({**plugin.sandbox_settings, **(settings or {})}, record)
+    return sandbox
+
+
+async def serve_sandbox(sandbox: Sandbox, port: int = 0) -> tuple[web.AppRunner, str]:
+    """Serve a stand-in on loopback; returns what to clean up and its address."""
+    runner = web.AppRunner(sandbox.app(), access_log=None, shutdown_timeout=0.5)
+    await runner.setup()
+    await web.TCPSite(runner, HOST, port).start()
+    address = runner.addresses[0]
+    return runner, f"http://{HOST}:{address[1]}"
+
+
+class Sandboxes:
+    """The stand-ins of one daemon, by destination. They live as long as the daemon: a reload keeps what they hold."""
+
+    def __init__(self) -> None:
+        self.sandboxes: dict[str, Sandbox] = {}
+        self.urls: dict[str, str] = {}
+        self._runners: list[web.AppRunner] = []
+
+    async def start(self, destination: str, plugin: Plugin, settings: dict[str, Any]) -> None:
+        """Start the stand-in of a destination, if it is not running. *settings* are the operator's own."""
+        if destination in self.sandboxes:
+            return
+        sandbox = make_sandbox(plugin, settings)
+        runner, url = await serve_sandbox(sandbox)
+        self.sandboxes[destination], self.urls[destination] = sandbox, url
+        self._runners.append(runner)
+
+    async def accepted(self, destination: str, limit: int = 20) -> dict[str, Any]:
+        """What a stand-in holds, newest last: the admin operation behind ``router sandbox show``."""
+        sandbox = self.sandboxes.get(destination)
+        if sandbox is None:
+            raise OperatorError(
+                f"{destination} has no sandbox running; running are: {', '.join(self.sandboxes) or 'none'}"
+            )
+        items = list(sandbox.accepted)
+        return {"destination": destination, "url": self.urls[destination], "total": len(items), "items": items[-limit:]}
+
+    async def stop(self) -> None:
+        for runner in self._runners:
+            await runner.cleanup()

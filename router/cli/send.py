@@ -1,0 +1,65 @@
+"""``router send``: post an event to a running router, as an application would."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import aiohttp
+import orjson
+import typer
+
+from router.cli.options import DEFAULT_CONFIG, ConfigPath, read_config
+from router.cli.output import print_json
+from router.errors import OperatorError
+
+
+def send(
+    file: Annotated[
+        str, typer.Argument(help="A file with one event as JSON, or with a list of them; - is standard input.")
+    ],
+    config: ConfigPath = DEFAULT_CONFIG,
+    source: Annotated[str | None, typer.Option(help="The source to send as; the first of the config.")] = None,
+) -> None:
+    """Send an event (or a list of events, as one batch) to the router that runs with this config; prints the receipt.
+
+    Example: `echo '{"type": "track", "userId": "u1", "event": "Order Completed"}' | router send -`
+    """
+    settings, _ = read_config(config)
+    name = source or next(iter(settings.sources), None)
+    if name is None or name not in settings.sources:
+        raise OperatorError(f"no source {name!r} in {config}; there are: {', '.join(settings.sources) or 'none'}")
+    body = _read(file)
+    key = settings.sources[name].write_key.get_secret_value()
+    path = "batch" if isinstance(body, list) else str(body.get("type", ""))
+    host = "127.0.0.1" if settings.server.host in ("0.0.0.0", "::") else settings.server.host
+    url = f"http://{host}:{settings.server.port}/v1/{path}"
+    receipt, is_accepted = asyncio.run(_post(url, {"batch": body} if isinstance(body, list) else body, key))
+    print_json(receipt)
+    raise typer.Exit(0 if is_accepted else 1)
+
+
+def _read(file: str) -> Any:
+    try:
+        body = orjson.loads(sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes())
+    except OSError as error:
+        raise OperatorError(f"{file}: can't be read ({error})") from error
+    except orjson.JSONDecodeError as error:
+        raise OperatorError(f"{file}: expected JSON, got: {error}") from error
+    if not isinstance(body, list | dict):
+        raise OperatorError(f"{file}: expected one event (an object) or a list of them")
+    return body
+
+
+async def _post(url: str, body: Any, key: str) -> tuple[Any, bool]:
+    try:
+        async with (
+            aiohttp.ClientSession(auth=aiohttp.BasicAuth(key)) as session,
+            session.post(url, data=orjson.dumps(body)) as response,
+        ):
+            receipt = orjson.loads(await response.read())
+            return receipt, response.status == 200
+    except aiohttp.ClientError as error:
+        raise OperatorError(f"no router answers at {url} ({error}). Start it with: router run") from error

@@ -1,0 +1,65 @@
+"""From the config to the parts it describes. Pure: nothing is opened or started here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from router.config import Config
+from router.config import Destination as DestinationConfig
+from router.delivery.fleet import Assignment
+from router.delivery.worker import DeliveryOptions
+from router.destination import Destination
+from router.registry import Registry
+
+
+def to_destination(config: DestinationConfig, registry: Registry) -> Destination:
+    """The destination as mapping and explain know it."""
+    return Destination(
+        name=config.name,
+        plugin=registry.get(config.plugin),
+        settings=config.settings,
+        sources=None if config.sources is None else frozenset(config.sources),
+        is_opt_in=config.opt_in,
+    )
+
+
+def to_assignments(
+    config: Config, registry: Registry, sandbox_urls: Mapping[str, str] | None = None
+) -> list[Assignment]:
+    """Every destination of the config; *sandbox_urls* says, by destination, where its stand-in listens."""
+    assignments = []
+    for destination in config.destinations.values():
+        url = (sandbox_urls or {}).get(destination.name)
+        placed = destination.with_base_url(url) if url else destination
+        assignments.append(_to_assignment(placed, registry))
+    return assignments
+
+
+def _to_assignment(config: DestinationConfig, registry: Registry) -> Assignment:
+    delivery = config.delivery
+    return Assignment(
+        destination=to_destination(config, registry),
+        options=DeliveryOptions(
+            concurrency=delivery.concurrency,
+            rate_limit_per_s=delivery.rate_limit_per_s,
+            retry_for_s=delivery.retry_for_s,
+            batch_wait_s=delivery.batch_wait_s,
+            max_parked=delivery.max_parked,
+            max_in_flight=delivery.max_in_flight,
+        ),
+        timeout_s=delivery.timeout_s,
+        is_enabled=config.enabled,
+        starts_at_beginning=config.start == "beginning",
+        formerly=config.formerly,
+        hold_s=config.hold_s,
+        max_backlog_bytes=config.max_backlog_bytes,
+    )
+
+
+def log_directory(config: Config) -> Path:
+    return config.data / "log"
+
+
+def state_directory(config: Config) -> Path:
+    return config.data / "destinations"

@@ -1,0 +1,149 @@
+"""Explain: for one event and every destination, what is sent, what is not, and why. It runs the code that delivery runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from router.destination import Destination, Mapped, MappingFailed
+from router.event import Event
+from router.integrations import unknown_names
+from router.plugin import (
+    Action,
+    Basic,
+    BatchEndpoint,
+    Bearer,
+    BodyField,
+    ConversationEndpoint,
+    Credential,
+    HeaderKey,
+    OAuth2,
+    Payload,
+    QueryKey,
+    Request,
+    Signature,
+)
+from router.plugin.credential import with_field
+
+HIDDEN = "********"
+
+
+def explain(
+    event: Event, destinations: Sequence[Destination], source: str | None = None, warnings: Iterable[str] = ()
+) -> dict[str, Any]:
+    """One line of ``router explain --json``, in the shape that design.md fixes under "Contracts".
+
+    *warnings* are those of normalising the event; those of reading its flags are added. *source* None leaves the sources out
+    of the decision.
+    """
+    entries: list[dict[str, Any]] = []
+    notes = list(warnings)
+    for destination in destinations:
+        entries += _explain_destination(event, destination, source, notes)
+    known = {name for destination in destinations for name in destination.names.folded}
+    notes += [f"integrations.{name}: names no destination" for name in unknown_names(event.integrations, known)]
+    return {"event": event.document, "warnings": list(dict.fromkeys(notes)), "destinations": entries}
+
+
+def _explain_destination(
+    event: Event, destination: Destination, source: str | None, notes: list[str]
+) -> list[dict[str, Any]]:
+    decision = destination.decide(event, source)
+    if decision.flag is not None:
+        notes += decision.flag.warnings
+    if not decision.is_delivered:
+        return [_entry(destination, "skip", decision.reason)]
+    try:
+        mapped = destination.map(event, with_trace=True)
+    except MappingFailed as error:
+        return [_entry(destination, "skip", f"mapping: {error}; the event would become a dead letter")]
+    return [_explain_action(destination, action, decision.reason) for action in mapped]
+
+
+def _explain_action(destination: Destination, mapped: Mapped, reason: str) -> dict[str, Any]:
+    entry = _entry(destination, "deliver", reason, mapped.action)
+    if mapped.trace is not None:
+        entry["lineage"] = [
+            {"from": line.source, "to": line.to, "converter": line.converter} for line in mapped.trace.lineage
+        ]
+        entry["unmapped"] = mapped.trace.unmapped
+        if mapped.trace.warnings:
+            entry["warnings"] = mapped.trace.warnings
+    if mapped.skipped:
+        return entry | {"decision": "skip", "reason": f"action: {mapped.skipped}"}
+    try:
+        entry["requests"] = [
+            _show(request, destination, mapped.action)
+            for payload in mapped.payloads
+            for request in _requests(destination, mapped.action, payload)
+        ]
+    except Exception as error:
+        reason = f"request: {type(error).__name__}: {error}; the event would become a dead letter"
+        return entry | {"decision": "skip", "reason": reason}
+    return entry
+
+
+def _entry(destination: Destination, decision: str, reason: str, action: Action | None = None) -> dict[str, Any]:
+    return {
+        "destination": destination.name,
+        "plugin": destination.plugin.slug,
+        "decision": decision,
+        "reason": reason,
+        "action": action.name if action else None,
+        "requests": [],
+        "lineage": [],
+        "unmapped": [],
+    }
+
+
+def _requests(destination: Destination, action: Action, payload: Payload) -> list[Request]:
+    """What would be sent for one payload, were it alone; a conversation goes on as its steps assume."""
+    endpoint = destination.plugin.endpoint(action.endpoint)
+    settings = destination.settings
+    if isinstance(endpoint, BatchEndpoint):
+        return [endpoint.pack([payload], settings)]
+    assert isinstance(endpoint, ConversationEndpoint)
+    conversation = endpoint.converse(payload, settings)
+    requests: list[Request] = []
+    try:
+        step = next(conversation)
+        while True:
+            requests.append(step.request)
+            step = conversation.send(step.assumed)
+    except StopIteration:
+        return requests
+    finally:
+        conversation.close()
+
+
+def _show(request: Request, destination: Destination, action: Action) -> dict[str, Any]:
+    """The request with stars where the core will put credentials."""
+    headers, url, body = dict(request.headers), request.url, request.json
+    if body is not None:
+        headers.setdefault("Content-Type", "application/json")
+        body = orjson.loads(orjson.dumps(body))
+    for credential in destination.plugin.endpoint(action.endpoint).credentials(destination.settings):
+        headers |= _hidden_headers(credential)
+        if isinstance(credential, QueryKey):
+            url += ("&" if "?" in url else "?") + f"{credential.name}={HIDDEN}"
+        if isinstance(credential, BodyField):
+            body = with_field(body, credential.path.split("."), HIDDEN)
+    return {"method": request.method, "url": url, "headers": headers, "body": body}
+
+
+def _hidden_headers(credential: Credential) -> Mapping[str, str]:
+    match credential:
+        case Basic():
+            return {"Authorization": f"Basic {HIDDEN}"}
+        case Bearer(_, scheme):
+            return {"Authorization": f"{scheme} {HIDDEN}"}
+        case OAuth2():
+            return {"Authorization": f"Bearer {HIDDEN}"}
+        case HeaderKey(name, _):
+            return {name: HIDDEN}
+        case Signature():
+            return {"(signature)": "computed over the body when it is sent"}
+        case _:
+            return {}
