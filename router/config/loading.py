@@ -1,0 +1,174 @@
+"""From a file to a config: read, resolve, validate, check; and either a `Config` or every problem at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from router.config.checks import check
+from router.config.known import key_of
+from router.config.model import Config
+from router.config.phrase import HIDDEN, Phrasebook
+from router.config.problem import ConfigError, KeyPath, Problem, key_text, name_text
+from router.config.quantity import FROM_FILE
+from router.config.tree import Tree, read_tree
+from router.plugin import Plugin, PluginSettings
+from router.registry import Registry
+
+_BOOLEAN = TypeAdapter(bool)
+
+
+def load_config(path: str | Path, registry: Registry, environ: Mapping[str, str] = os.environ) -> Config:
+    """Read the config file at *path*. Relative paths in it count from the working directory.
+
+    Plugins that the config itself names are loaded, and are in *registry* once the config is accepted; a config that is
+    refused changes nothing.
+
+    Raises:
+        ConfigError: the file can't be read, or can't be used; everything wrong with it is in ``problems``.
+    """
+    name = str(path)
+    try:
+        text = Path(path).read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+        raise ConfigError(name, [Problem(name, None, "", f"cannot be read: {reason}")]) from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ConfigError(name, [Problem(name, line, "", "not UTF-8 text; save it as UTF-8")]) from None
+    return parse_config(text, registry, path=name, environ=environ)
+
+
+def parse_config(
+    text: str, registry: Registry, *, path: str = "router.yaml", environ: Mapping[str, str] = os.environ
+) -> Config:
+    """As `load_config`, from the text of a file; *path* is what the problems call it."""
+    tree = read_tree(text, path, environ)
+    if tree.data is None:
+        if not tree.problems:
+            tree.problems.append(Problem(path, None, "", "it is empty; see config/router.yaml for a config that runs"))
+        raise ConfigError(path, tree.problems)
+    if not isinstance(tree.data, dict):
+        raise ConfigError(
+            path, [*tree.problems, Problem(path, 1, "", "expected a mapping with sources and destinations")]
+        )
+    check(tree)
+    candidate = _with_named_plugins(tree, registry)
+    data = dict(tree.data)
+    data["sources"] = _with_names(tree, "sources")
+    data["destinations"] = _with_settings(tree, candidate, _with_names(tree, "destinations"))
+    config = None
+    try:
+        config = Config.model_validate(data, context=FROM_FILE, by_alias=True, by_name=False)
+    except ValidationError as error:
+        Phrasebook(tree, (), Config).report(error.errors(include_url=False))
+    if tree.problems or config is None:
+        raise ConfigError(path, tree.problems)
+    config._files = {key_text(key): files for key, files in tree.files.items()}
+    registry.adopt(candidate)
+    return config
+
+
+def _with_named_plugins(tree: Tree, registry: Registry) -> Registry:
+    listed = tree.get(("plugins",))
+    names = {
+        index: name for index, name in enumerate(listed if isinstance(listed, list) else []) if isinstance(name, str)
+    }
+    candidate, problems = registry.with_named(list(names.values()))
+    for position, message in problems:
+        key: KeyPath = ("plugins", list(names)[position])
+        tree.report(key, f"{HIDDEN} could not be loaded" if tree.has_reference(key) else message)
+    return candidate
+
+
+def _with_names(tree: Tree, section: str) -> Any:
+    """The section with each entry's name in it, where there is an entry to put it in."""
+    entries = tree.get((section,))
+    if not isinstance(entries, dict):
+        return entries
+    named = {}
+    for name, entry in entries.items():
+        if isinstance(entry, dict) and "(name)" in entry:
+            tree.report((section, name, "(name)"), "unknown key")
+        named[name] = {**(entry or {}), "(name)": name} if isinstance(entry, dict | None) else entry
+    return named
+
+
+def _with_settings(tree: Tree, registry: Registry, destinations: Any) -> Any:
+    """The destinations with their settings validated by their plugins; where that failed, with a stand-in for them."""
+    if not isinstance(destinations, dict):
+        return destinations
+    filled = {}
+    for name, entry in destinations.items():
+        if isinstance(entry, dict):
+            plugin = _find_plugin(tree, registry, name)
+            settings = _read_settings(tree, name, plugin) if plugin is not None else None
+            slug = entry.get("plugin")
+            entry = {
+                **entry,
+                "plugin": name if slug is None else slug,
+                "settings": settings or PluginSettings.model_construct(),
+            }
+        filled[name] = entry
+    return filled
+
+
+def _find_plugin(tree: Tree, registry: Registry, name: str) -> Plugin | None:
+    path: KeyPath = ("destinations", name, "plugin")
+    slug = tree.get(path)
+    if path in tree.unresolved or not isinstance(slug, str | None):
+        return None
+    found = registry.find(name if slug is None else slug)
+    if found is not None:
+        return found.plugin
+    if slug is None:
+        hint = registry.suggest(name)
+        tree.report(path[:-1], f'no plugin is called "{name_text(name)}"; say which one with the key plugin; {hint}')
+    elif tree.has_reference(path):
+        tree.report(path, f"unknown plugin {HIDDEN}; installed: {', '.join(registry.slugs) or 'none'}")
+    else:
+        tree.report(path, f'unknown plugin "{name_text(slug)}"; {registry.suggest(slug)}')
+    return None
+
+
+def _read_settings(tree: Tree, name: str, plugin: Plugin) -> PluginSettings | None:
+    """The destination's settings, or None and problems in the tree."""
+    path: KeyPath = ("destinations", name, "settings")
+    given = tree.get(path)
+    if not isinstance(given, dict | None):
+        found = "a list" if isinstance(given, list) else "a single value"
+        tree.report(path, f"got {found}, expected a mapping of the plugin's settings")
+        return None
+    values = {key: value for key, value in (given or {}).items() if value is not None}
+    if _is_true(tree.get((*path[:-1], "sandbox"))):
+        if not plugin.sandbox:
+            tree.report((*path[:-1], "sandbox"), f'plugin "{plugin.slug}" has no sandbox; take this out')
+        if values.pop("base_url", ""):
+            tree.report(
+                (*path, "base_url"), "a sandbox has its own address; leave this empty, or take sandbox: true out"
+            )
+        values = {**plugin.sandbox_settings, **{key: value for key, value in values.items() if value != ""}}
+    else:
+        required = {key_of(*each) for each in plugin.settings.model_fields.items() if each[1].is_required()}
+        values = {key: value for key, value in values.items() if value != "" or key not in required}
+    try:
+        return plugin.settings.model_validate(values)
+    except ValidationError as error:
+        Phrasebook(tree, path, plugin.settings, plugin.slug).report(error.errors(include_url=False))
+    except Exception as error:  # a stranger's validator; a raise in it must not hide what else is wrong
+        tree.report(
+            path, f'plugin "{plugin.slug}" failed to read its settings ({type(error).__name__}); tell its author'
+        )
+    return None
+
+
+def _is_true(value: Any) -> bool:
+    """As the model will read it: also "yes" and "1", which is how booleans come out of the environment."""
+    try:
+        return _BOOLEAN.validate_python(value)
+    except ValidationError:
+        return False

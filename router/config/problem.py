@@ -1,0 +1,71 @@
+"""What is wrong with a config file, said so that it can be put right."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from router.errors import OperatorError
+
+KeyPath = tuple[str | int, ...]
+"""Where a value stands: keys of mappings and indexes of lists, from the root."""
+
+_PLAIN = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+
+
+def key_text(path: KeyPath) -> str:
+    """``destinations.crm.sources[0]``."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            text += ("." if text else "") + name_text(part)
+    return text
+
+
+def name_text(name: str) -> str:
+    """A key as it may be shown: cut at the first character that no key has.
+
+    ``{write_key:abc}``, a blank forgotten, is one key in YAML, and what follows the colon is a secret.
+    """
+    found = _PLAIN.match(name)
+    plain = found.group() if found else ""
+    return plain if plain == name else plain + "…"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing to put right: ``config/router.yaml:14: destinations.crm.delivery.concurrency: got 0, expected 1 to 64``."""
+
+    path: str
+    """The file, as the caller spelled it."""
+    line: int | None
+    """From 1; None where the file as a whole is meant."""
+    key: str
+    """Dotted; empty for the file as a whole."""
+    message: str
+    """What was found, what is allowed, what to do. Never holds a secret."""
+
+    def __str__(self) -> str:
+        place = self.path if self.line is None else f"{self.path}:{self.line}"
+        return ": ".join(part for part in (place, self.key, self.message) if part)
+
+
+class ConfigError(OperatorError):
+    """The config can't be used; ``problems`` holds everything that is wrong with it, in order of lines, at least one."""
+
+    def __init__(self, path: str, problems: Iterable[Problem]) -> None:
+        self.path = path
+        self.problems: Sequence[Problem] = sorted(problems, key=lambda problem: problem.line or 0)
+        super().__init__(path, self.problems)
+
+    def __str__(self) -> str:
+        count = f"{len(self.problems)} problem{'s' if len(self.problems) != 1 else ''}"
+        return "\n".join(
+            [
+                *map(str, self.problems),
+                f"{count}, nothing was started. Check again with: router check {self.path}",
+            ]
+        )

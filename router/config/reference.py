@@ -1,0 +1,79 @@
+"""References in a value: ``${NAME}``, ``${NAME:-default}`` and ``${file:PATH}``; ``$${`` stands for a plain ``${``.
+
+They may stand inside longer text. What they give is text and is never read as YAML or looked through for references again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_REFERENCE = re.compile(r"\$\$\{|\$\{(?P<inner>[^}]*)\}|\$\{")
+_VARIABLE = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>.*))?", re.DOTALL)
+
+MAX_FILE_BYTES = 1_000_000
+
+
+@dataclass(slots=True)
+class Resolved:
+    """What a value became."""
+
+    text: str
+    has_references: bool = False
+    files: list[Path] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    """What could not be resolved; the text is worthless then."""
+
+
+def resolve(text: str, environ: Mapping[str, str]) -> Resolved:
+    """Put in what the references in *text* stand for. As in a shell, a default counts where a variable is unset or empty."""
+    resolved = Resolved("")
+
+    def replace(match: re.Match[str]) -> str:
+        if match.group() == "$${":
+            return "${"
+        resolved.has_references = True
+        inner = match.group("inner")
+        if inner is not None and inner.startswith("file:"):
+            return _read_file(inner.removeprefix("file:").strip(), resolved)
+        variable = _VARIABLE.fullmatch(inner) if inner is not None else None
+        if variable is None:  # what stands there isn't shown: it could be anything
+            closed = "cannot read what stands in ${…}" if inner is not None else '"${" is never closed'
+            resolved.problems.append(
+                f"{closed}; expected ${{NAME}}, ${{NAME:-default}} or ${{file:PATH}} ($${{ is a plain ${{)"
+            )
+            return ""
+        value = environ.get(variable["name"])
+        if variable["default"] is not None:
+            return value or variable["default"]
+        if value is None:
+            resolved.problems.append(f"{variable['name']} is not set")
+            return ""
+        return value
+
+    resolved.text = _REFERENCE.sub(replace, text)
+    return resolved
+
+
+def _read_file(name: str, resolved: Resolved) -> str:
+    """The file's text without the line end that editors put behind it. Relative to the working directory."""
+    path = Path(name)
+    resolved.files.append(path)
+    try:
+        if not path.is_file():  # a pipe would make the start hang
+            raise FileNotFoundError(2, "not a file" if path.exists() else "no such file")
+        with path.open("rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)
+        if len(data) > MAX_FILE_BYTES:
+            raise ValueError(f"larger than {MAX_FILE_BYTES} bytes")
+        return data.decode("utf-8-sig").rstrip("\r\n")
+    except UnicodeDecodeError:
+        reason = "it is no UTF-8 text"
+    except OSError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+    except ValueError as error:
+        reason = str(error)
+    resolved.problems.append(f"cannot read file {name}: {reason}")
+    return ""

@@ -1,0 +1,317 @@
+"""The registry: which plugins there are, and where each came from.
+
+Packages are found through the entry-point group ``router.plugins``; the built-in ones come in through the same door.
+A config may name more, by module or by path (`Registry.with_named`). pluggy holds the hooks; nothing here knows a vendor.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
+
+import pluggy
+
+from router.errors import OperatorError
+from router.plugin import API_VERSION, Plugin, hooks
+
+ENTRY_POINTS = "router.plugins"
+
+_SLUG_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """One plugin and its origin: "acme-router 1.2", "module acme_router" or "path ./acme"."""
+
+    plugin: Plugin
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A package that could not be loaded. It stops nothing until a destination needs a plugin that isn't there."""
+
+    origin: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.origin} ({self.reason})"
+
+
+class Registry:
+    """The plugins by slug. Made once per process, by `Registry.load`; iterating gives `Registered` in order of slugs."""
+
+    def __init__(self, plugins: Iterable[Plugin] = (), origin: str = "given") -> None:
+        """*plugins* are taken as they are, with no package behind them: for tests."""
+        self._packages = _Packages()
+        self._installed: dict[str, Registered] = {}
+        self._named: dict[str, Registered] = {}
+        self.broken: tuple[Broken, ...] = ()
+        _add(self._installed, [Registered(plugin, origin) for plugin in plugins])
+
+    @classmethod
+    def load(cls) -> Registry:
+        """Load every installed package of the group.
+
+        Raises:
+            OperatorError: two packages claim one slug, a package implements a hook that doesn't exist, or was written
+                for another plugin API. A package that fails to import is in `broken` and `warnings` instead.
+        """
+        registry = cls()
+        broken = []
+        for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda entry: (entry.name, entry.value)):
+            origin = _origin(entry)
+            try:
+                module = entry.load()
+            except (Exception, SystemExit) as error:
+                broken.append(Broken(origin, _describe(error)))
+                continue
+            try:
+                found = registry._packages.plugins_of(module, origin)
+            except NoPlugins as error:
+                broken.append(Broken(origin, str(error)))
+                continue
+            _add(registry._installed, found)
+        registry.broken = tuple(broken)
+        return registry
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """One sentence for each package that could not be loaded and that nobody needed so far."""
+        return tuple(f"{broken.origin} could not be loaded: {broken.reason}" for broken in self.broken)
+
+    def with_named(self, names: Sequence[str]) -> tuple[Registry, list[tuple[int, str]]]:
+        """A registry with the installed plugins and those that a config names, and what is wrong with those names.
+
+        A name with a slash, or that ends in ``.py``, is a path (a folder with an ``__init__.py``, or a file), counted from
+        the working directory; any other is a module. This registry stays as it is until it is told to `adopt` the new
+        one, so that a config can be refused whole. A module is loaded once a process: a changed file needs a restart.
+
+        Returns:
+            The registry, and (index in *names*, message) for each that was left out.
+        """
+        other = Registry()
+        other._packages, other._installed, other.broken = self._packages, self._installed, self.broken
+        problems = []
+        for index, name in enumerate(names):
+            try:
+                found = self._packages.plugins_of(*_import_named(name))
+                _add(other._named, _without(found, other._installed), other._installed)
+            except OperatorError as error:
+                problems.append((index, str(error)))
+            except NoPlugins as error:
+                problems.append((index, f"{name}: {error}"))
+        return other, problems
+
+    def adopt(self, other: Registry) -> None:
+        """Take over the named plugins of *other*, which `with_named` has made."""
+        self._named = other._named
+
+    def find(self, slug: str) -> Registered | None:
+        return self._named.get(slug) or self._installed.get(slug)
+
+    def get(self, slug: str) -> Plugin:
+        """The plugin of that slug.
+
+        Raises:
+            OperatorError: there is none; the message suggests one, and names the packages that could not be loaded.
+        """
+        found = self.find(slug)
+        if found is None:
+            raise OperatorError(f'unknown plugin "{slug}"; {self.suggest(slug)}')
+        return found.plugin
+
+    def suggest(self, slug: str) -> str:
+        """What to say after "unknown plugin": the nearest slug or all of them, and the packages that are broken."""
+        slugs = self.slugs
+        near = difflib.get_close_matches(slug.lower(), slugs, n=1)
+        text = f'did you mean "{near[0]}"?' if near else f"installed: {', '.join(slugs) or 'none'}"
+        if self.broken:
+            text += f"; could not be loaded: {', '.join(map(str, self.broken))}"
+        return text
+
+    @property
+    def slugs(self) -> list[str]:
+        return sorted({**self._installed, **self._named})
+
+    def __contains__(self, slug: object) -> bool:
+        return isinstance(slug, str) and self.find(slug) is not None
+
+    def __iter__(self) -> Iterator[Registered]:
+        merged = {**self._installed, **self._named}
+        return iter([merged[slug] for slug in sorted(merged)])
+
+    def __len__(self) -> int:
+        return len(self.slugs)
+
+
+class NoPlugins(Exception):
+    """The package was imported but tells of no plugin."""
+
+
+class _Packages:
+    """pluggy's manager, and what each package answered: a hook is called once a process, however often a config is read."""
+
+    def __init__(self) -> None:
+        self._manager = pluggy.PluginManager(hooks.PROJECT)
+        self._manager.add_hookspecs(hooks)
+        self._answers: dict[int, list[Registered]] = {}
+
+    def plugins_of(self, package: object, origin: str) -> list[Registered]:
+        """Register *package* and ask it.
+
+        Raises:
+            NoPlugins: it has no hook, its hook raised, or what came back are no plugins.
+            OperatorError: it is for another plugin API, or has a hook that doesn't exist.
+        """
+        if id(package) in self._answers:  # pluggy keeps the package alive, so the id stays its own
+            return self._answers[id(package)]
+        try:
+            self._manager.register(package, name=f"{origin}#{id(package)}")
+        except pluggy.PluginValidationError as error:
+            raise OperatorError(f"{origin}: {' '.join(str(error).split())}") from None
+        try:
+            found = self._ask(package, origin)
+        except BaseException:
+            self._manager.unregister(package)
+            raise
+        self._answers[id(package)] = found
+        return found
+
+    def _ask(self, package: object, origin: str) -> list[Registered]:
+        callers = self._manager.get_hookcallers(package) or []
+        for caller in callers:
+            if not caller.has_spec():
+                raise OperatorError(
+                    f'{origin}: unknown hook "{caller.name}"; this router has: {", ".join(_hook_names())}. Check its '
+                    "spelling, or install a version of the package for this router"
+                )
+        if not callers:
+            raise NoPlugins("no hook router_plugins; is it marked with @hookimpl?")
+        others = [each for each in self._manager.get_plugins() if each is not package]
+        try:
+            answers = self._manager.subset_hook_caller("router_plugins", others)()
+            plugins = [plugin for answer in answers for plugin in answer]
+        except Exception as error:
+            raise NoPlugins(f"router_plugins failed: {_describe(error)}") from error
+        for plugin in plugins:
+            _check(plugin, origin)
+        if not plugins:
+            raise NoPlugins("router_plugins names no plugin")
+        return [Registered(plugin, origin) for plugin in plugins]
+
+
+def _check(plugin: object, origin: str) -> None:
+    if not isinstance(plugin, Plugin):
+        raise NoPlugins(f"router_plugins returned a {type(plugin).__name__}, expected Plugin objects")
+    if plugin.api_version != API_VERSION:
+        raise OperatorError(
+            f'{origin}: plugin "{plugin.slug}" was written for version {plugin.api_version} of the plugin API, this router '
+            f"has version {API_VERSION}; install a version of the package for it, or another router"
+        )
+    if not plugin.slug or not _SLUG_CHARACTERS.issuperset(plugin.slug):
+        raise OperatorError(
+            f'{origin}: plugin slug "{plugin.slug}": expected lower-case letters, digits and underscores'
+        )
+
+
+def _hook_names() -> list[str]:
+    return [name for name, value in vars(hooks).items() if hasattr(value, f"{hooks.PROJECT}_spec")]
+
+
+def _add(plugins: dict[str, Registered], found: Iterable[Registered], *others: dict[str, Registered]) -> None:
+    """Add all of *found*, or none and raise OperatorError where a slug is taken, here or in *others*."""
+    new: dict[str, Registered] = {}
+    for each in found:
+        slug = each.plugin.slug
+        for known in (plugins, new, *others):
+            if slug in known and known[slug].plugin is not each.plugin:
+                raise OperatorError(
+                    f'plugin "{slug}" comes from both {known[slug].origin} and {each.origin}; uninstall or rename one of them'
+                )
+        new[slug] = each
+    plugins.update(new)
+
+
+def _without(found: Iterable[Registered], installed: dict[str, Registered]) -> list[Registered]:
+    """Naming in a config what an installed package brings anyway is no clash."""
+    return [
+        each for each in found if (known := installed.get(each.plugin.slug)) is None or known.plugin is not each.plugin
+    ]
+
+
+def _origin(entry: EntryPoint) -> str:
+    if entry.dist is None:
+        return f"entry point {entry.name}"
+    return f"{entry.dist.name} {entry.dist.version}"
+
+
+def _describe(error: BaseException) -> str:
+    text = " ".join(str(error).split())[:300]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _import_named(name: str) -> tuple[ModuleType, str]:
+    """The module of that name or at that path, and its origin."""
+    is_path = "/" in name or "\\" in name or name.endswith(".py") or name in (".", "..")
+    importlib.invalidate_caches()
+    try:
+        if is_path:
+            return _import_path(Path(name)), f"path {name}"
+        return importlib.import_module(name), f"module {name}"
+    except OperatorError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise OperatorError(
+            f"{'path' if is_path else 'module'} {name} could not be loaded: {_describe(error)}"
+        ) from error
+
+
+def _import_path(path: Path) -> ModuleType:
+    """Import a folder or a file under its own name, so that ``from acme.mapping import …`` within it finds itself."""
+    path = path.resolve()
+    file = path / "__init__.py" if path.is_dir() else path
+    if not file.is_file():
+        raise OperatorError(f"no plugin at {path}: expected a folder with an __init__.py, or a .py file")
+    name = path.stem
+    if not name.isidentifier():
+        raise OperatorError(f"\"{name}\" can't be a module's name; rename it to letters, digits and underscores")
+    loaded = sys.modules.get(name)
+    if loaded is not None and _file(getattr(loaded, "__file__", None)) == file:
+        return loaded
+    if loaded is not None or not _is_free(name, file):
+        raise OperatorError(f'another Python module is called "{name}"; rename {path}')
+    spec = importlib.util.spec_from_file_location(
+        name, file, submodule_search_locations=[str(path)] if path.is_dir() else None
+    )
+    if spec is None or spec.loader is None:
+        raise OperatorError(f"no plugin at {path}: expected a folder with an __init__.py, or a .py file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        for loaded_name in [each for each in sys.modules if each == name or each.startswith(name + ".")]:
+            del sys.modules[loaded_name]
+        raise
+    return module
+
+
+def _is_free(name: str, file: Path) -> bool:
+    """True unless another module would be found under that name."""
+    try:
+        spec = importlib.util.find_spec(name)
+    except ValueError:
+        return False
+    return spec is None or _file(spec.origin) == file
+
+
+def _file(origin: str | None) -> Path | None:
+    return Path(origin).resolve() if origin else None

@@ -1,0 +1,229 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from router.config import Config, ConfigError, Delivery, Destination, Retention, Server, load_config, parse_config
+from router.plugin import PluginSettings
+from router.registry import Registry
+
+Parse = Callable[..., Config]
+
+SOURCES = "sources: {website: {write_key: k1}, app: {write_key: k2}}\n"
+ACME = SOURCES + "destinations:\n  acme:\n    settings: {token: t}\n"
+
+
+def test_a_config_with_sources_alone_has_defaults_for_the_rest(parse: Parse) -> None:
+    config = parse(SOURCES)
+
+    assert config.server == Server()
+    assert (config.server.host, config.server.port, config.server.max_body_bytes) == ("127.0.0.1", 8080, 10_000_000)
+    assert (config.admin.host, config.admin.port) == ("127.0.0.1", 8081)
+    assert (config.data, config.log) == (Path("var"), "sqlite")
+    assert (config.retention.age_s, config.retention.max_disk_bytes) == (604_800.0, 20_000_000_000)
+    assert (config.retention.dedup_window_s, config.retention.segment_bytes) == (604_800.0, 64_000_000)
+    assert (config.destinations, config.plugins) == ({}, ())
+
+
+def test_a_source_carries_its_name_and_its_key(parse: Parse) -> None:
+    source = parse(SOURCES + "# more").sources["website"]
+
+    assert (source.name, source.write_key, source.enabled) == ("website", SecretStr("k1"), True)
+
+
+def test_a_destination_has_its_name_as_plugin_and_all_sources_by_default(parse: Parse) -> None:
+    destination = parse(ACME).destinations["acme"]
+
+    assert (destination.name, destination.plugin) == ("acme", "acme")
+    assert destination.takes("website")
+    assert destination.takes("app")
+    assert destination.delivery == Delivery()
+    assert (destination.enabled, destination.sandbox, destination.opt_in, destination.start) == (
+        True,
+        False,
+        False,
+        "now",
+    )
+    assert (destination.hold_s, destination.max_backlog_bytes) == (604_800.0, 10_000_000_000)
+
+
+def test_one_plugin_serves_many_destinations(parse: Parse) -> None:
+    config = parse(
+        SOURCES + "destinations:\n"
+        "  one: {plugin: acme, sources: [app], settings: {token: a}}\n"
+        "  two: {plugin: acme, settings: {token: b, region: eu}}\n"
+    )
+
+    assert not config.destinations["one"].takes("website")
+    assert config.destinations["one"].settings.model_dump()["token"] == SecretStr("a")
+    assert config.destinations["two"].settings.model_dump()["region"] == "eu"
+
+
+def test_settings_are_an_instance_of_the_plugins_own_model(parse: Parse) -> None:
+    settings = parse(ACME).destinations["acme"].settings
+
+    assert type(settings).__name__ == "AcmeSettings"
+    assert settings.api_url == "https://acme.example.com"
+
+
+def test_units_in_the_file_become_plain_numbers(parse: Parse) -> None:
+    delivery = (
+        parse(
+            ACME
+            + "    delivery: {concurrency: 64, rate_limit: 6000/min, timeout: 1m30s, retry_for: 2w, batch_wait: 5ms}\n"
+        )
+        .destinations["acme"]
+        .delivery
+    )
+
+    assert delivery.rate_limit_per_s == 100.0
+    assert (delivery.concurrency, delivery.timeout_s, delivery.retry_for_s, delivery.batch_wait_s) == (
+        64,
+        90.0,
+        1_209_600.0,
+        0.005,
+    )
+
+
+def test_a_key_without_a_value_is_as_if_absent(parse: Parse) -> None:
+    text = "server:\nadmin: {port: }\nplugins:\nsources: {website: {write_key: k, enabled: }}\n"
+
+    assert parse(text + "destinations:\n  bare:\n") == parse(
+        "sources: {website: {write_key: k}}\ndestinations: {bare: {}}"
+    )
+
+
+def test_text_from_the_environment_becomes_what_the_field_is(parse: Parse) -> None:
+    config = parse(
+        'server: {port: "${PORT}", max_body: "${MAX}MB"}\nsources: {a: {write_key: "${KEY}", enabled: "${ON:-false}"}}\n',
+        PORT="9090",
+        MAX="5",
+        KEY="[1,{a:${PORT}",
+    )
+
+    assert (config.server.port, config.server.max_body_bytes) == (9090, 5_000_000)
+    assert config.sources["a"].write_key == SecretStr("[1,{a:${PORT}")
+    assert config.sources["a"].enabled is False
+
+
+def test_a_value_from_a_file_is_remembered_for_the_reload(parse: Parse, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("s3cr3t\n")
+
+    config = parse(SOURCES + f"destinations: {{acme: {{settings: {{token: '${{file:{tmp_path}/token}}'}}}}}}")
+
+    assert config.destinations["acme"].settings.model_dump()["token"] == SecretStr("s3cr3t")
+    assert config.files == {"destinations.acme.settings.token": (tmp_path / "token",)}
+
+
+def test_a_changed_credential_is_seen_as_a_changed_destination(parse: Parse) -> None:
+    text = SOURCES + 'destinations: {acme: {settings: {token: "${TOKEN}"}}}'
+
+    assert parse(text, TOKEN="a").destinations == parse(text, TOKEN="a").destinations
+    assert parse(text, TOKEN="a").destinations != parse(text, TOKEN="b").destinations
+
+
+@pytest.mark.parametrize(
+    "settings",
+    ["", "    settings:\n", "    settings: {token: }\n", '    settings: {token: "${TOKEN:-}", base_url: ""}\n'],
+    ids=["absent", "no value", "null", "empty"],
+)
+def test_a_sandbox_gets_the_settings_that_were_left_empty(parse: Parse, settings: str) -> None:
+    destination = parse(SOURCES + "destinations:\n  acme:\n    sandbox: true\n" + settings).destinations["acme"]
+
+    assert destination.settings.model_dump()["token"] == SecretStr("sandbox-token")
+
+
+def test_a_sandbox_keeps_the_settings_that_were_given(parse: Parse) -> None:
+    destination = parse(
+        SOURCES + "destinations: {acme: {sandbox: yes, settings: {token: mine, region: eu}}}"
+    ).destinations["acme"]
+
+    assert destination.settings.model_dump()["token"] == SecretStr("mine")
+    assert destination.settings.model_dump()["region"] == "eu"
+
+
+def test_a_base_url_is_put_into_a_copy(parse: Parse) -> None:
+    destination = parse(ACME).destinations["acme"]
+
+    moved = destination.with_base_url("http://127.0.0.1:4711/")
+
+    assert moved.settings.api_url == "http://127.0.0.1:4711"
+    assert moved.settings.model_dump(exclude={"base_url"}) == destination.settings.model_dump(exclude={"base_url"})
+    assert destination.settings.base_url == ""
+    assert moved.delivery == destination.delivery
+
+
+def test_aliases_and_merge_keys_spare_repetition(parse: Parse) -> None:
+    config = parse(
+        SOURCES + "destinations:\n"
+        "  acme: {settings: {token: a}, delivery: &slow {timeout: 60s, concurrency: 1}}\n"
+        "  two: {plugin: acme, settings: {token: b}, delivery: *slow}\n"
+        "  three: {plugin: acme, settings: {token: c}, delivery: {<<: *slow, concurrency: 2}}\n"
+    )
+
+    assert config.destinations["two"].delivery == Delivery(timeout_s=60.0, concurrency=1)
+    assert config.destinations["three"].delivery == Delivery(timeout_s=60.0, concurrency=2)
+
+
+def test_a_name_that_yaml_takes_for_a_number_is_a_name(parse: Parse) -> None:
+    assert list(parse("sources: {2024: {write_key: a}, true: {write_key: b}}").sources) == ["2024", "true"]
+
+
+def test_code_builds_parts_of_a_config_by_the_names_it_reads() -> None:
+    assert Retention(age_s=60.0, segment_bytes=20_000).age_s == 60.0
+    assert Destination(name="a", plugin="a", hold_s=1.5, settings=PluginSettings()).hold_s == 1.5
+
+
+def test_a_secret_shows_neither_in_the_text_nor_in_the_repr_of_a_config(parse: Parse) -> None:
+    config = parse("sources: {a: {write_key: s3cr3t}}\ndestinations: {acme: {settings: {token: s3cr3t}}}")
+
+    assert "s3cr3t" not in f"{config} {config!r} {config.model_dump()} {config.model_dump_json()}"
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "127.1.2.3", "localhost", "::1", '"[::1]"'], ids=["v4", "v4 other", "name", "v6", "brackets"]
+)
+def test_the_demo_key_is_good_on_loopback(parse: Parse, host: str) -> None:
+    config = parse(f"server: {{host: {host if host[0] != ':' else repr(host)}}}\nsources: {{a: {{write_key: demo}}}}")
+
+    assert config.sources["a"].write_key == SecretStr("demo")
+
+
+def test_a_file_is_read_with_its_own_name_in_each_problem(registry: Registry, tmp_path: Path) -> None:
+    path = tmp_path / "router.yaml"
+    path.write_bytes(b"\xef\xbb\xbf# comment\nsources: {a: {write_key: k}}\nadmn: 1\n")
+
+    with pytest.raises(ConfigError) as caught:
+        load_config(path, registry, {})
+
+    assert str(caught.value) == (
+        f'{path}:3: admn: unknown key; did you mean "admin"?\n'
+        f"1 problem, nothing was started. Check again with: router check {path}"
+    )
+
+
+def test_a_file_that_cannot_be_read_is_an_operators_error(registry: Registry, tmp_path: Path) -> None:
+    (tmp_path / "latin.yaml").write_bytes(b"# one\n# caf\xe9\n")
+
+    assert (
+        _first_problem(tmp_path / "absent.yaml", registry) == "absent.yaml: cannot be read: no such file or directory"
+    )
+    assert _first_problem(tmp_path, registry).endswith(": cannot be read: is a directory")
+    assert _first_problem(tmp_path / "latin.yaml", registry) == "latin.yaml:2: not UTF-8 text; save it as UTF-8"
+
+
+def _first_problem(path: Path, registry: Registry) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load_config(path, registry, {})
+    return str(caught.value.problems[0]).removeprefix(f"{path.parent}/")
+
+
+def test_the_environment_of_the_process_is_the_default(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROUTER_TEST_KEY", "from-environment")
+
+    config = parse_config('sources: {a: {write_key: "${ROUTER_TEST_KEY}"}}', registry)
+
+    assert config.sources["a"].write_key == SecretStr("from-environment")
