@@ -59,7 +59,11 @@ def _explain_destination(
         mapped = destination.map(event, with_trace=True)
     except MappingFailed as error:
         return [_entry(destination, "skip", f"mapping: {error}; the event would become a dead letter")]
-    return [_explain_action(destination, action, decision.reason) for action in mapped]
+    entries = [_explain_action(destination, action, decision.reason) for action in mapped]
+    mapped_somewhere = {line["from"] for entry in entries for line in entry["lineage"]}
+    for entry in entries:  # what another action of the destination sends is not missing
+        entry["unmapped"] = [source for source in entry["unmapped"] if source not in mapped_somewhere]
+    return entries
 
 
 def _explain_action(destination: Destination, mapped: Mapped, reason: str) -> dict[str, Any]:

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, read_config
 from router.cli.output import console, print_json
 from router.config import ConfigError, Problem
 
 
-def check(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+def check(
+    file: Annotated[Path | None, typer.Argument(help="The config file; the same as --config.")] = None,
+    config: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
     """Check the config file: every problem with its line, all in one run; exits with 2 if there is any.
 
-    Example: `router check --config config/router.yaml`
+    Example: `router check config/router.yaml`
     """
+    config = file or config
     try:
         settings, registry = read_config(config)
     except ConfigError as error:

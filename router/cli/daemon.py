@@ -23,7 +23,7 @@ from router.admin.server import SOCKET_NAME, listen_on_socket, port_app, socket_
 from router.cli.sandboxes import Sandboxes
 from router.cli.wiring import log_directory, state_directory, to_assignments
 from router.clock import SystemClock
-from router.config import Config
+from router.config import Config, ConfigError
 from router.delivery.fleet import Assignment, Fleet
 from router.delivery.state import State
 from router.errors import OperatorError
@@ -95,8 +95,8 @@ class Daemon:
             limits=_limits(config),
             clock=self._clock.now,
             new_id=lambda: str(uuid4()),
-            registry=self._metrics,
-            find_stuck=lambda: self._fleet.broken,
+            metrics=self._metrics,
+            stuck=lambda: self._fleet.broken,
         )
         self.url = await self._listen(self._gateway.runner(DRAIN_S), config.server.host, config.server.port, "server")
 
@@ -129,8 +129,10 @@ class Daemon:
     async def _reload_on_signal(self) -> None:
         try:
             await self.reload()
+        except ConfigError as error:
+            _LOGGER.error("reload refused, the old config stays", problems=[str(each) for each in error.problems])
         except OperatorError as error:
-            _LOGGER.error("reload refused, the old config stays", problems=str(error))
+            _LOGGER.error("reload refused, the old config stays", problems=[str(error)])
 
     async def reload(self) -> dict[str, Any]:
         """Read the config again and make the router what it says; a file with any problem is refused whole.

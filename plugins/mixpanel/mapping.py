@@ -1,0 +1,183 @@
+"""Identify and group calls: from traits to updates of user profiles and group profiles.
+
+Source: facts/vendors/mixpanel.md section 4 (traits, operations, reserved names) and section 5 (group).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from plugins.mixpanel.identity import known_id, to_ip
+from plugins.mixpanel.settings import Settings
+from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, Trait, Values, convert, same_name
+
+RESERVED_TRAITS: Final = frozenset(
+    {
+        "$distinct_id",
+        "$last_seen",
+        "$mp_first_event_time",
+        # Not property names but what stands beside the operation; a trait may not get there.
+        "$token",
+        "$ip",
+        "$group_key",
+        "$group_id",
+    }
+)
+
+_COUNTRY_CODE = re.compile(r"[A-Za-z]{2}")
+_PARTS: Final[Mapping[str, tuple[str, ...]]] = {
+    "address": ("$city", "$region", "$country_code", "country", "postal_code", "street"),
+    "company": ("company_name", "company_id", "company_industry", "company_employee_count", "company_plan"),
+}
+"""The properties that one trait is spread over, all of which a null clears."""
+
+
+def to_phone(value: Any) -> str:
+    """A phone number as ``+`` and digits where it says its country, else as it came: Mixpanel then adds a country itself."""
+    try:
+        return convert.to_e164(value)
+    except ValueError:
+        return convert.to_text(value).strip()
+
+
+PROFILE: Final = Table(
+    (
+        Field("userId", "$distinct_id", known_id),
+        Field("context.ip", "$ip", to_ip, note="for the place of the profile; without one its place is left alone"),
+        Field("context.timezone", "$timezone"),
+        Trait("id", note="the userId is the profile's `$distinct_id`"),
+        Trait("email", "$email", convert.to_text),
+        Trait("firstName", "$first_name", convert.to_text),
+        Trait("lastName", "$last_name", convert.to_text),
+        Trait("name", "$name", convert.to_text),
+        Trait("username", "$username", convert.to_text),
+        Trait("phone", "$phone", to_phone),
+        Trait("avatar", "$avatar", convert.to_url),
+        Trait("createdAt", "$created", convert.to_naive_utc),
+        Trait("address.city", "$city", convert.to_text),
+        Trait("address.state", "$region", convert.to_text),
+        Trait("address.country", "$country_code", convert.to_text, note="`country` where it is no two-letter code"),
+        Trait("address.postalCode", "postal_code", convert.to_text),
+        Trait("address.street", "street", convert.to_text),
+        Trait("address", "address", note="an address given as text, and whatever else is in it"),
+        Trait("age", "age", convert.to_number),
+        Trait("birthday", "birthday", convert.to_naive_utc),
+        Trait("gender", "gender", convert.to_text),
+        Trait("title", "title", convert.to_text),
+        Trait("description", "description", convert.to_text),
+        Trait("website", "website", convert.to_text),
+        Trait("company.name", "company_name", convert.to_text),
+        Trait("company.id", "company_id", convert.to_text),
+        Trait("company.industry", "company_industry", convert.to_text),
+        Trait("company.employee_count", "company_employee_count", convert.to_number),
+        Trait("company.plan", "company_plan", convert.to_text),
+        Trait("company", "company", note="whatever else is in it"),
+        *same_name("employees", "industry", "plan"),
+    ),
+    (Custom("traits", forbidden=RESERVED_TRAITS),),
+    Values(null="clear"),
+)
+"""Of an identify. A null is kept for `updates`, which clears the property by name."""
+
+GROUP: Final = Table(
+    (
+        Field("groupId", "$group_id", known_id),
+        Trait("name", "$name", convert.to_text),
+        Trait("email", "$email", convert.to_text),
+        Trait("phone", "$phone", to_phone),
+        Trait("avatar", "$avatar", convert.to_url),
+        Trait("createdAt", "$created", convert.to_naive_utc),
+        Trait("birthday", "birthday", convert.to_naive_utc),
+        *same_name("address", "description", "employees", "id", "industry", "plan", "website"),
+        *same_name("age", "company", "firstName", "gender", "lastName", "title", "username"),
+    ),
+    (Custom("traits", forbidden=RESERVED_TRAITS),),
+    Values(null="clear"),
+)
+"""Of a group call: the group's own profile."""
+
+MEMBER: Final = Table((Field("userId", "$distinct_id", known_id), Field("groupId", "$group_id", known_id)))
+"""Of a group call: what it says of the user."""
+
+
+def build_profile(event: Event, fields: Document, settings: Settings) -> list[Payload] | Skip:
+    """The update of a user's profile. Only a userId has one: what is written for a device is lost when it gets a user."""
+    if "$distinct_id" not in fields:
+        return Skip(_no_user(event))
+    head = _head(event, fields.pop("$distinct_id"))
+    for name in ("$ip", "$timezone"):  # a null in the context clears nothing
+        if name in fields and fields[name] is None:
+            del fields[name]
+    if "$ip" in fields:
+        head["$ip"] = fields.pop("$ip")
+    _place_country(fields)
+    for trait, names in _PARTS.items():
+        if trait in fields and fields[trait] is None:
+            fields = dict.fromkeys(names) | fields
+    return updates(head, fields)
+
+
+def build_group(event: Event, fields: Document, settings: Settings) -> list[Payload] | Skip:
+    """The update of a group's profile."""
+    if "$group_id" not in fields:
+        return Skip("Mixpanel refuses the groupId, it stands for nobody")
+    return updates({"$group_key": group_key(event, settings), "$group_id": fields.pop("$group_id")}, fields)
+
+
+def build_member(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
+    """The user's profile names the group. It is added to those named already: a user may be in many, and none is left."""
+    if "$distinct_id" not in fields:
+        return Skip(_no_user(event))
+    if "$group_id" not in fields:
+        return Skip("Mixpanel refuses the groupId, it stands for nobody")
+    head = _head(event, fields["$distinct_id"])
+    return Payload(head | {"$union": {group_key(event, settings): [fields["$group_id"]]}})
+
+
+def group_key(event: Event, settings: Settings) -> str:
+    """The key that a groupId belongs to: one that the traits name with this very id, else the first of the settings."""
+    for key in settings.group_keys:
+        value = event.traits.get(key)
+        if isinstance(value, str | int) and str(value) == event.group_id:
+            return key
+    return settings.group_keys[0]
+
+
+def updates(head: Document, properties: Document) -> list[Payload] | Skip:
+    """One update for what is set and one for what is cleared: an update carries one operation. Both are safe to repeat."""
+    written = {name: value for name, value in properties.items() if value is not None}
+    cleared = [name for name, value in properties.items() if value is None]
+    payloads = []
+    if written:
+        payloads.append(Payload(head | {"$set": written}))
+    if cleared:
+        payloads.append(Payload(head | {"$unset": cleared}))
+    return payloads or Skip("no traits to write")
+
+
+def _head(event: Event, user: str) -> Document:
+    head: Document = {"$distinct_id": user}
+    if event.context.get("active") is False:
+        head["$ignore_time"] = True  # the user was not there: `$last_seen` stays
+    return head
+
+
+def _no_user(event: Event) -> str:
+    if event.user_id:
+        return "Mixpanel refuses the userId, it stands for nobody"
+    return "anonymous: a Mixpanel profile belongs to a userId"
+
+
+def _place_country(fields: Document) -> None:
+    """Mixpanel's country is a two-letter code; a name goes into a property of the project's own."""
+    if "$country_code" not in fields:
+        return
+    country = fields["$country_code"]
+    if country is None:
+        fields.setdefault("country", None)  # wherever it was written
+    elif _COUNTRY_CODE.fullmatch(country.strip()):
+        fields["$country_code"] = country.strip().upper()
+    else:
+        fields["country"] = fields.pop("$country_code")

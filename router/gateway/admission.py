@@ -1,0 +1,215 @@
+"""Admission: which calls of a request become events, and why the others do not. Nothing is stored in here."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Final
+
+import orjson
+
+from router.event import EventType
+from router.gateway.limits import Limits
+from router.gateway.refusal import RefusalCode, bad_request
+from router.log.record import Entry
+from router.normalise import MAX_MESSAGE_ID_LENGTH, normalise
+from router.rejection import Rejected, RejectionCode, kind_of
+
+MAX_LISTED: Final = 10_000
+"""Rejections that a receipt names one by one. Beyond `Limits.max_events` all have the same reason: the rest is one range."""
+
+_TURN_BYTES = 20_000
+"""Of calls that are read before others get their turn: a few milliseconds."""
+
+
+class LimitCode(StrEnum):
+    """The reason codes of a receipt that come from the gateway's limits; they stand beside `RejectionCode`."""
+
+    EVENT_TOO_BIG = "event_too_big"
+    """The event has more than `Limits.max_event_bytes`."""
+    TOO_MANY_EVENTS = "too_many_events"
+    """Before it there are `Limits.max_events` in the batch. Send it again in a batch of its own."""
+    BATCH_TOO_BIG = "batch_too_big"
+    """With the batch's ``context`` in each event, those before it fill the room for one request. Send smaller batches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Why the call at *index* is no event; or, if *through* is set, why those from *index* to *through* are none."""
+
+    index: int
+    message_id: str | None
+    code: RejectionCode | LimitCode
+    field: str
+    expected: str
+    found: str
+    through: int | None = None
+
+    @property
+    def count(self) -> int:
+        return 1 if self.through is None else self.through - self.index + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """The calls of one request, as they came, with what is said for all of them."""
+
+    calls: Sequence[Any]
+    type: EventType | None = None
+    """What the path says."""
+    sent_at: Any = None
+    context: Any = None
+    integrations: Any = None
+
+
+@dataclass(slots=True)
+class Admitted:
+    """*entries* for the log, in the order of their calls, and the *rejections* of all the others."""
+
+    entries: list[Entry] = field(default_factory=list)
+    rejections: list[Rejection] = field(default_factory=list)
+    mended: int = 0
+    """Calls that were taken although something was odd about them."""
+
+
+def read_single(document: Mapping[str, Any], kind: EventType, sent_at_header: str | None) -> Calls:
+    """The one call that *document* is."""
+    return Calls([document], type=kind, sent_at=sent_at_header)
+
+
+def read_batch(document: Mapping[str, Any], sent_at_header: str | None) -> Calls:
+    """The calls in ``{"batch": […], "sentAt"?, "context"?, "integrations"?}``.
+
+    Raises:
+        Refused: 400, ``batch`` is no list.
+    """
+    calls = document.get("batch")
+    if not isinstance(calls, list):
+        found = kind_of(calls)
+        message = f"batch: expected a list of events, found {found}"
+        raise bad_request(RefusalCode.INVALID_BATCH, message, field="batch", expected="a list of events", found=found)
+    return Calls(
+        calls,
+        sent_at=document.get("sentAt") or sent_at_header,
+        context=document.get("context"),
+        integrations=document.get("integrations"),
+    )
+
+
+async def admit(
+    calls: Calls, body_bytes: int, source: str, received_at_s: float, new_id: Callable[[], str], limits: Limits
+) -> Admitted:
+    """Judge each call alone. *body_bytes* is the size of the body they came in.
+
+    Waits for nothing; it only lets others have their turn now and then.
+    """
+    admitted = Admitted()
+    count = min(len(calls.calls), limits.max_events)
+    defaults_bytes = (
+        _size({"context": calls.context, "integrations": calls.integrations})
+        if calls.context or calls.integrations
+        else 0
+    )
+    turn = max(1, count * _TURN_BYTES // max(1, body_bytes + count * defaults_bytes))
+    room = limits.max_stored_bytes
+    received_at = datetime.fromtimestamp(received_at_s, UTC)
+    for index, call in enumerate(calls.calls[:count]):
+        if index % turn == turn - 1:
+            await asyncio.sleep(0)
+        try:
+            if room <= 0:
+                raise _Beyond(LimitCode.BATCH_TOO_BIG, f"at most {limits.max_stored_bytes} bytes in one batch", "more")
+            if body_bytes + defaults_bytes > limits.max_event_bytes:
+                # Before the work and not after it: a call can be as big as a body.
+                _check_size(max(_size(call), defaults_bytes), limits)
+            normalised = normalise(
+                call,
+                received_at=received_at,
+                new_id=new_id,
+                type=calls.type,
+                sent_at=calls.sent_at,
+                context=calls.context,
+                integrations=calls.integrations,
+            )
+            event = normalised.event
+            stored = event.to_json()
+            _check_size(len(stored), limits)
+        except (Rejected, _Beyond) as error:
+            room -= defaults_bytes  # the work was done
+            rejection = Rejection(index, _message_id(call), error.code, error.field, error.expected, error.found)
+            admitted.rejections.append(rejection)
+            continue
+        room -= max(len(stored), defaults_bytes)
+        admitted.mended += bool(normalised.warnings)
+        admitted.entries.append(
+            Entry(
+                source=source,
+                message_id=event.message_id,
+                user_key=event.user_key,
+                user_id=event.user_id,
+                anonymous_id=event.anonymous_id,
+                email=event.email,
+                type=event.type,
+                received_at_s=received_at_s,
+                event=stored,
+            )
+        )
+    admitted.rejections.extend(_surplus(calls.calls, count))
+    return admitted
+
+
+class _Beyond(Exception):
+    """A call is beyond a limit of the gateway; has what `Rejected` has."""
+
+    field = ""
+
+    def __init__(self, code: LimitCode, expected: str, found: str) -> None:
+        super().__init__(code, expected, found)
+        self.code = code
+        self.expected = expected
+        self.found = found
+
+
+def _check_size(size: int, limits: Limits) -> None:
+    if size > limits.max_event_bytes:
+        raise _Beyond(LimitCode.EVENT_TOO_BIG, f"at most {limits.max_event_bytes} bytes as JSON", f"{size} bytes")
+
+
+def _surplus(calls: Sequence[Any], first: int) -> list[Rejection]:
+    """The rejections of all calls from index *first* on: the most that one batch may have."""
+    expected = f"at most {first} events in one batch"
+    found = f"{len(calls)} events"
+    listed = min(len(calls), first + MAX_LISTED)
+    rejections = [
+        Rejection(index, _message_id(calls[index]), LimitCode.TOO_MANY_EVENTS, "", expected, found)
+        for index in range(first, listed)
+    ]
+    if listed < len(calls):
+        last = len(calls) - 1
+        rejections.append(Rejection(listed, None, LimitCode.TOO_MANY_EVENTS, "", expected, found, through=last))
+    return rejections
+
+
+def _size(value: Any) -> int:
+    """Of *value* as JSON, in bytes; where it is odd, in characters; 0 where it is too deep, which is found out later."""
+    try:
+        return len(orjson.dumps(value))
+    except orjson.JSONEncodeError:
+        try:
+            return len(json.dumps(value, ensure_ascii=False))
+        except RecursionError:
+            return 0
+
+
+def _message_id(call: Any) -> str | None:
+    """The ``messageId`` of a call that is no event, so that its sender finds it; cut, and fit to be sent back."""
+    value = (call.get("messageId") or call.get("message_id")) if isinstance(call, dict) else None
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str):
+        return None
+    return value[:MAX_MESSAGE_ID_LENGTH].encode("utf-8", "replace").decode() or None

@@ -1,0 +1,164 @@
+"""The body of a request: its bytes, decompressed, within limits that hold while reading and not only afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from aiohttp import web
+
+from router.gateway.limits import Limits
+from router.gateway.refusal import RefusalCode, Refused, bad_request
+
+_GZIP = 16 + zlib.MAX_WBITS
+_ZLIB = zlib.MAX_WBITS
+_RAW_DEFLATE = -zlib.MAX_WBITS
+_BUSY_RETRY_AFTER_S = 1
+
+
+class HeldBytes:
+    """The bytes of all bodies under way, so that many big ones at a time are refused and not taken into memory."""
+
+    def __init__(self) -> None:
+        self._held = 0
+
+    @property
+    def total(self) -> int:
+        return self._held
+
+    @contextmanager
+    def lease(self, limit: int) -> Iterator[Lease]:
+        """What is taken under it is given back at its end. *limit* is for all leases together."""
+        lease = Lease(self, limit)
+        try:
+            yield lease
+        finally:
+            self._held -= lease.taken
+
+    def take(self, count: int, limit: int) -> None:
+        if self._held + count > limit:
+            message = "too many bodies are under way; try again soon"
+            raise Refused(503, RefusalCode.BUSY, message, retry_after_s=_BUSY_RETRY_AFTER_S, is_last=True)
+        self._held += count
+
+
+class Lease:
+    """What one request holds."""
+
+    def __init__(self, held: HeldBytes, limit: int) -> None:
+        self._held = held
+        self._limit = limit
+        self.taken = 0
+
+    def take(self, count: int) -> None:
+        """Raises Refused (503) when all requests together hold too much."""
+        self._held.take(count, self._limit)
+        self.taken += count
+
+
+class _Inflater(Protocol):
+    def decompress(self, data: bytes, /, max_length: int = 0) -> bytes: ...
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+
+
+async def read_body(request: web.Request, limits: Limits, lease: Lease) -> bytes:
+    """The body of *request*, decompressed if ``Content-Encoding`` says so, whatever the Content-Type. Never empty.
+
+    Needs a server that does not decompress by itself; see `Gateway.runner`.
+
+    Raises:
+        Refused: 400 unreadable or empty, 408 too slow, 413 too big, 503 too many at a time.
+    """
+    encoding = _encoding(request)
+    if request.content_length is not None and request.content_length > limits.max_body_bytes:
+        raise _too_big(limits)
+    try:
+        async with asyncio.timeout(limits.body_timeout_s):
+            chunks = _bounded(request, limits)
+            parts = _inflated(chunks, encoding, limits) if encoding else chunks
+            body = bytearray()
+            async for part in parts:
+                lease.take(len(part))
+                body += part
+    except TimeoutError:
+        message = f"the body did not arrive within {limits.body_timeout_s:g} seconds"
+        raise Refused(408, RefusalCode.BODY_TIMEOUT, message, is_last=True) from None
+    except (web.RequestPayloadError, ConnectionError):
+        message = "the body ended before it should have"
+        raise bad_request(RefusalCode.BODY_INCOMPLETE, message, is_last=True) from None
+    if not body:
+        raise bad_request(RefusalCode.EMPTY_BODY, "the body is empty; expected a JSON object")
+    return bytes(body)
+
+
+def _encoding(request: web.Request) -> str:
+    """``gzip``, ``deflate``, or "" for none."""
+    names = [name.strip().lower() for name in request.headers.get("Content-Encoding", "").split(",")]
+    names = [name for name in names if name not in ("", "identity")]
+    if not names:
+        return ""
+    if names in (["gzip"], ["x-gzip"]):
+        return "gzip"
+    if names == ["deflate"]:
+        return "deflate"
+    message = "Content-Encoding is unknown; expected gzip, deflate or none"
+    raise bad_request(RefusalCode.UNKNOWN_ENCODING, message, is_last=True)
+
+
+async def _bounded(request: web.Request, limits: Limits) -> AsyncIterator[bytes]:
+    """The body as it was sent, up to the limit: ``Content-Length`` may be missing, and is not believed."""
+    size = 0
+    async for chunk in request.content.iter_any():
+        size += len(chunk)
+        if size > limits.max_body_bytes:
+            raise _too_big(limits)
+        yield chunk
+
+
+async def _inflated(chunks: AsyncIterator[bytes], encoding: str, limits: Limits) -> AsyncIterator[bytes]:
+    """*chunks* decompressed. Never makes more than one byte beyond the limit, however well the body was packed."""
+    inflater: _Inflater | None = None
+    room = limits.max_body_bytes
+    head = b""
+    async for sent in chunks:
+        chunk = head + sent
+        if inflater is None:
+            if len(chunk) < 2:
+                head = chunk
+                continue
+            inflater, head = _inflater(encoding, chunk), b""
+        try:
+            part = inflater.decompress(chunk, room + 1)
+        except zlib.error:
+            raise _unreadable(encoding, f"the body is not {encoding}, though Content-Encoding says so") from None
+        if len(part) > room:
+            raise _too_big(limits)
+        room -= len(part)
+        if inflater.unused_data:
+            raise _unreadable(encoding, f"something follows the end of the {encoding} data")
+        yield part
+    if head or (inflater is not None and not inflater.eof):
+        raise _unreadable(encoding, f"the {encoding} data end too early")
+
+
+def _inflater(encoding: str, start: bytes) -> _Inflater:
+    """Deflate comes with and without a zlib header; the first two bytes of *start* tell which (RFC 1950, section 2.2)."""
+    if encoding == "gzip":
+        return zlib.decompressobj(_GZIP)
+    has_header = start[0] & 0x0F == zlib.DEFLATED and int.from_bytes(start[:2], "big") % 31 == 0
+    return zlib.decompressobj(_ZLIB if has_header else _RAW_DEFLATE)
+
+
+def _too_big(limits: Limits) -> Refused:
+    message = f"the body is too big; expected at most {limits.max_body_bytes} bytes, as sent and decompressed"
+    return Refused(413, RefusalCode.BODY_TOO_BIG, message, is_last=True)
+
+
+def _unreadable(encoding: str, message: str) -> Refused:
+    return bad_request(RefusalCode.UNREADABLE_ENCODING, message, is_last=True)

@@ -1,0 +1,60 @@
+"""Metrics of the gateway. Labels come from the config and from lists in the code, never from a request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from prometheus_client import CollectorRegistry, Counter
+
+from router.gateway.admission import Rejection
+from router.log.record import Appended
+
+
+class GatewayMetrics:
+    """Counters in *registry*. Made once a registry; it outlives reloads."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._accepted = Counter(
+            "router_gateway_events_accepted", "Events that were stored.", ["source"], registry=registry
+        )
+        self._duplicate = Counter(
+            "router_gateway_events_duplicate", "Events that had been stored before.", ["source"], registry=registry
+        )
+        self._rejected = Counter(
+            "router_gateway_events_rejected",
+            "Calls that are no event, by reason.",
+            ["source", "code"],
+            registry=registry,
+        )
+        self._mended = Counter(
+            "router_gateway_events_mended",
+            "Events stored although something was odd about them.",
+            ["source"],
+            registry=registry,
+        )
+        self._refused = Counter(
+            "router_gateway_requests_refused",
+            "Requests of which nothing was taken, by reason.",
+            ["code"],
+            registry=registry,
+        )
+
+    def show_sources(self, names: Iterable[str]) -> None:
+        """Let the counts of *names* be seen from zero on, so that the first event is an increase."""
+        for name in names:
+            for counter in (self._accepted, self._duplicate, self._mended):
+                counter.labels(name)
+
+    def count_receipt(
+        self, source: str, appended: Sequence[Appended], rejections: Sequence[Rejection], mended: int
+    ) -> None:
+        """Count a request when its events are on disk: what is refused as a whole will come again."""
+        duplicates = sum(answer.is_duplicate for answer in appended)
+        self._accepted.labels(source).inc(len(appended) - duplicates)
+        self._duplicate.labels(source).inc(duplicates)
+        self._mended.labels(source).inc(mended)
+        for rejection in rejections:
+            self._rejected.labels(source, str(rejection.code)).inc(rejection.count)
+
+    def count_refusal(self, code: str) -> None:
+        self._refused.labels(str(code)).inc()

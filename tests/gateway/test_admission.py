@@ -1,0 +1,149 @@
+"""Promise 8 within a batch: beyond a limit events are rejected one by one, and the others are kept."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import orjson
+import pytest
+
+from router.gateway.admission import MAX_LISTED, Admitted, Calls, admit
+from router.gateway.limits import Limits
+from tests.gateway.harness import NOW_S, Harness
+
+
+def track(number: int, **further: Any) -> dict[str, Any]:
+    return {"type": "track", "event": "e", "userId": "u", "messageId": f"m{number}", **further}
+
+
+async def admit_all(calls: list[Any], limits: Limits | None = None, **options: Any) -> Admitted:
+    size = len(json.dumps([calls, options]))
+    return await admit(Calls(calls, **options), size, "website", NOW_S, lambda: "made", limits or Limits())
+
+
+def summary(admitted: Admitted) -> tuple[list[str], list[tuple[int, str]]]:
+    return [entry.message_id for entry in admitted.entries], [
+        (rejection.index, str(rejection.code)) for rejection in admitted.rejections
+    ]
+
+
+async def test_promise_8_events_beyond_the_number_allowed_are_rejected_each() -> None:
+    admitted = await admit_all([track(number) for number in range(5)], Limits(max_events=3))
+
+    assert summary(admitted) == (["m0", "m1", "m2"], [(3, "too_many_events"), (4, "too_many_events")])
+    assert [rejection.message_id for rejection in admitted.rejections] == ["m3", "m4"]
+
+
+async def test_promise_8_a_surplus_without_measure_is_listed_up_to_a_point_and_then_as_a_range() -> None:
+    count = MAX_LISTED + 1_000
+    admitted = await admit_all([0] * count, Limits(max_events=2))
+
+    rest = admitted.rejections[-1]
+    assert len(admitted.rejections) == 2 + MAX_LISTED + 1
+    assert (rest.index, rest.through, rest.count) == (MAX_LISTED + 2, count - 1, 998)
+    assert sum(rejection.count for rejection in admitted.rejections) == count
+
+
+async def test_promise_8_an_event_that_is_too_big_is_rejected_alone() -> None:
+    limits = Limits(max_event_bytes=500)
+
+    admitted = await admit_all([track(0), track(1, properties={"a": "x" * 600}), track(2)], limits)
+
+    assert summary(admitted) == (["m0", "m2"], [(1, "event_too_big")])
+    assert admitted.rejections[0].expected == "at most 500 bytes as JSON"
+
+
+async def test_promise_8_an_event_is_measured_as_it_is_stored_the_batch_context_included() -> None:
+    limits = Limits(max_event_bytes=500)
+
+    admitted = await admit_all([track(0), track(1, context={"a": ""})], limits, context={"a": "x" * 400})
+
+    assert summary(admitted) == (["m1"], [(0, "event_too_big")])
+
+
+@pytest.mark.parametrize("odd", [float("nan"), "\ud800", 10**30, [[[[0]]]]], ids=["NaN", "surrogate", "big", "lists"])
+async def test_promise_8_odd_values_do_not_hide_the_size_of_an_event(odd: Any) -> None:
+    big = track(0, properties={"odd": odd, "text": "x" * 600})
+
+    admitted = await admit_all([big], Limits(max_event_bytes=500))
+
+    assert summary(admitted) == ([], [(0, "event_too_big")])
+
+
+async def test_promise_8_a_context_merged_into_each_event_does_not_fill_the_memory() -> None:
+    """A small body must not become gigabytes: 2,500 events with a context of nearly a megabyte each."""
+    limits = Limits(max_body_bytes=10_000, max_events=10, max_event_bytes=9_000)
+    assert limits.max_stored_bytes == 50_960
+
+    admitted = await admit_all([track(number) for number in range(10)], limits, context={"a": "x" * 8_000})
+
+    assert sum(len(entry.event) for entry in admitted.entries) < limits.max_stored_bytes + limits.max_event_bytes
+    assert summary(admitted)[1] == [(7, "batch_too_big"), (8, "batch_too_big"), (9, "batch_too_big")]
+
+
+async def test_promise_8_small_events_in_any_number_allowed_have_room() -> None:
+    """What normalising adds must never reject an event of a batch within its limits."""
+    limits = Limits(max_body_bytes=1_000, max_events=50)
+
+    admitted = await admit_all([{"type": "page", "userId": "u"}] * 50, limits)
+
+    assert len(admitted.entries) == 50
+
+
+async def test_promise_2_a_big_batch_lets_others_have_their_turn() -> None:
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(other())
+    await admit_all([track(number, properties={"a": "x" * 1_000}) for number in range(1_000)])
+    task.cancel()
+
+    assert turns >= 10
+
+
+@pytest.mark.parametrize(
+    ("call", "message_id"),
+    [
+        pytest.param({"messageId": "m1"}, "m1", id="text"),
+        pytest.param({"message_id": "m1"}, "m1", id="in snake case"),
+        pytest.param({"messageId": 7}, "7", id="a number"),
+        pytest.param({"messageId": "m" * 500}, "m" * 100, id="too long: cut"),
+        pytest.param({"messageId": "\ud800"}, "?", id="half a character"),
+        pytest.param({"messageId": ""}, None, id="empty"),
+        pytest.param({"messageId": True}, None, id="a boolean"),
+        pytest.param({"messageId": {"a": 1}}, None, id="an object"),
+        pytest.param([], None, id="no object"),
+    ],
+)
+async def test_a_rejection_carries_the_message_id_that_its_sender_knows(call: Any, message_id: str | None) -> None:
+    admitted = await admit_all([call])
+
+    assert [rejection.message_id for rejection in admitted.rejections] == [message_id]
+
+
+async def test_promise_8_an_event_that_is_too_deep_does_not_cost_its_batch(harness: Harness) -> None:
+    deep = b'{"type":"track","event":"e","userId":"u","properties":{"a":' + b"[" * 200 + b"]" * 200 + b"}}"
+    good = orjson.dumps(track(1))
+
+    answer = await harness.post("/v1/batch", data=b'{"batch":[' + deep + b"," + good + b"]}")
+
+    assert answer.status == 200
+    assert answer.json["accepted"] == 1
+    assert [(entry["index"], entry["code"]) for entry in answer.json["rejections"]] == [(0, "too_deep")]
+
+
+async def test_promise_8_a_range_of_rejections_shows_in_the_receipt() -> None:
+    async with Harness(Limits(max_events=1)) as harness:
+        answer = await harness.batch(*[0] * (MAX_LISTED + 5))
+
+    assert answer.json["rejected"] == MAX_LISTED + 5
+    assert answer.json["rejections"][-1]["through"] == MAX_LISTED + 4
+    assert "through" not in answer.json["rejections"][0]
+    assert harness.count("events_rejected", source="website", code="too_many_events") == MAX_LISTED + 4
