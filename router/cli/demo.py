@@ -64,7 +64,11 @@ def demo(
     """
     settings, registry = read_config(config)
     with tempfile.TemporaryDirectory(prefix="router-demo-") as folder:
-        asyncio.run(_Demo(settings, registry, Path(folder)).run(stay))
+        asyncio.run(_run(settings, registry, Path(folder), stay))
+
+
+async def _run(config: Config, registry: Registry, folder: Path, stay: bool) -> None:
+    await _Demo(config, registry, folder).run(stay)
 
 
 class _Demo:
@@ -201,7 +205,7 @@ class _Demo:
             "destinations": settings,
         }
         with (self._folder / "router.yaml").open("w") as file:
-            YAML(typ="safe").dump(document, file)
+            YAML().dump(document, file)
 
     async def _start_router(self) -> None:
         """Start `router run` and read its address from the line it logs when it is ready."""
