@@ -41,10 +41,8 @@ def run_daemon(path: Path) -> None:
         import asyncio as loops  # type: ignore[no-redef]
     settings, registry = read_config(path)
     logger = structlog.get_logger()
-    for registered in registry:
-        logger.debug(
-            "plugin found", plugin=registered.plugin.slug, version=registered.plugin.version, origin=registered.origin
-        )
+    found = [f"{each.plugin.slug} {each.plugin.version} ({each.origin})" for each in registry]
+    logger.info("plugins found", plugins=found)
     for warning in registry.warnings:
         logger.warning("plugin package left out", problem=warning)
 
