@@ -1,0 +1,73 @@
+"""Intercom: contacts, companies and events.
+
+Source: facts/vendors/intercom.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from plugins.intercom import mapping, wire
+from plugins.intercom.settings import Settings
+from router.plugin import Action, BatchEndpoint, ConversationEndpoint, Plugin, hookimpl
+
+# An event needs its contact and a company its contact to be there first, so the endpoints depend on each other.
+PLUGIN = Plugin(
+    slug="intercom",
+    name="Intercom",
+    aliases=("Intercom Cloud Mode (Actions)",),
+    settings=Settings,
+    endpoints=(
+        ConversationEndpoint(
+            name="contacts",
+            converse=wire.converse_contact,
+            credentials=wire.credentials,
+            rate_limit_per_s=wire.RATE_LIMIT_PER_S,
+            reset_header=wire.RESET_HEADER,
+        ),
+        ConversationEndpoint(
+            name="companies",
+            converse=wire.converse_company,
+            credentials=wire.credentials,
+            rate_limit_per_s=wire.RATE_LIMIT_PER_S,
+            reset_header=wire.RESET_HEADER,
+        ),
+        BatchEndpoint(
+            name="events",
+            pack=wire.pack_event,
+            judge=wire.judge_event,
+            credentials=wire.credentials,
+            rate_limit_per_s=wire.RATE_LIMIT_PER_S,
+            reset_header=wire.RESET_HEADER,
+            max_events=1,
+        ),
+    ),
+    actions=(
+        Action(
+            name="identify contact",
+            on=("identify",),
+            endpoint="contacts",
+            table=mapping.contact_table,
+            build=mapping.build_contact,
+        ),
+        Action(
+            name="update company",
+            on=("group",),
+            endpoint="companies",
+            table=mapping.COMPANY,
+            build=mapping.build_company,
+        ),
+        Action(name="track event", on=("track",), endpoint="events", table=mapping.EVENT, build=mapping.build_event),
+        Action(
+            name="track view", on=("page", "screen"), endpoint="events", table=mapping.VIEW, build=mapping.build_view
+        ),
+    ),
+    sandbox="plugins.intercom.sandbox:IntercomSandbox",
+    sandbox_settings={"access_token": "sandbox-token", "create_data_attributes": True},
+    website="https://www.intercom.com",
+)
+
+
+@hookimpl
+def router_plugins() -> Sequence[Plugin]:
+    return [PLUGIN]

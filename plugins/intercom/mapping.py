@@ -1,0 +1,283 @@
+"""Events to contacts, companies and events of Intercom.
+
+Source: facts/vendors/intercom.md sections 3 to 6.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any, Final
+
+import orjson
+
+from plugins.intercom.settings import Settings
+from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, Trait, convert, same_name
+
+CONTACT_READ_ONLY: Final = frozenset(
+    {
+        "android_app_name",
+        "browser",
+        "contact_id",
+        "created_at",
+        "external_id",
+        "ios_app_name",
+        "last_contacted_at",
+        "last_email_opened_at",
+        "last_replied_at",
+        "location",
+        "os",
+        "session_count",
+        "type",
+        "updated_at",
+        "user_id",
+        "workspace_id",
+    }
+)
+"""Names that a contact has of its own and nobody may write as custom attributes."""
+COMPANY_READ_ONLY: Final = frozenset(
+    {"app_id", "company_id", "created_at", "last_request_at", "session_count", "type", "updated_at", "user_count"}
+)
+
+MAX_METADATA_KEYS: Final = 10
+"""The API description says ten, the help centre twenty; more are ignored without a word."""
+MAX_TEXT: Final = 255
+_MAX_MONTHLY_SPEND = 2_147_483_647
+_FORBIDDEN_SIGNS = re.compile(r"[^\w\- €$£¥]|\$", re.ASCII)
+_AT = "contact.custom_attributes"
+
+
+def attribute_name(name: str) -> str | None:
+    """*name* with ``_`` for what Intercom allows in no attribute name (``.``, ``$``, punctuation)."""
+    return _FORBIDDEN_SIGNS.sub("_", name)[:190] or None
+
+
+def to_monthly_spend(value: Any) -> int:
+    """A whole number up to 2147483647."""
+    number = convert.to_integer(value)
+    if not 0 <= number <= _MAX_MONTHLY_SPEND:
+        raise ValueError(f"expected 0 to {_MAX_MONTHLY_SPEND}")
+    return number
+
+
+def contact_table(settings: Settings) -> Table:
+    """Of an identify: the contact, and the company it names."""
+    created = {
+        "created_at": ("created_at",),
+        "signed_up_at": ("signed_up_at",),
+        "both": ("created_at", "signed_up_at"),
+    }[settings.created_at_field]
+    return Table(
+        (
+            Field("userId", "contact.external_id"),
+            Trait("id", note="the userId is the contact's `external_id`"),
+            Trait("email", "contact.email", convert.to_text),
+            Trait("phone", "contact.phone", convert.to_text),
+            Trait("name", "contact.name", convert.to_text),
+            Trait("firstName", note="in `name`: Intercom has no field for it"),
+            Trait("lastName", note="in `name`: Intercom has no field for it"),
+            Trait("avatar", "contact.avatar", convert.to_url),
+            *(Trait("createdAt", f"contact.{name}", convert.to_unix_seconds) for name in created),
+            Field(("traits.lastSeenAt", "traits.last_seen_at"), "contact.last_seen_at", convert.to_unix_seconds),
+            Field(
+                ("traits.unsubscribedFromEmails", "traits.unsubscribed_from_emails"),
+                "contact.unsubscribed_from_emails",
+                convert.to_boolean,
+            ),
+            Field(("traits.ownerId", "traits.owner_id"), "contact.owner_id", convert.to_integer),
+            Trait("role", "contact.role", to_role),
+            *(
+                Trait(f"address.{part}", f"{_AT}.address_{name}", convert.to_text)
+                for part, name in (
+                    ("city", "city"),
+                    ("country", "country"),
+                    ("postalCode", "postal_code"),
+                    ("state", "state"),
+                    ("street", "street"),
+                )
+            ),
+            Trait("address", f"{_AT}.address", note="an address given as text, and whatever else is in it"),
+            Trait("birthday", f"{_AT}.birthday", convert.to_unix_seconds),
+            Trait("age", f"{_AT}.age", convert.to_number),
+            *same_name("description", "gender", "title", "username", "website", at=_AT),
+            Trait("company.id", "company.company_id", convert.to_text),
+            Trait("company.name", "company.name", convert.to_text),
+            Trait("company.industry", "company.industry", convert.to_text),
+            Trait("company.employee_count", "company.size", convert.to_integer),
+            Trait("company.plan", "company.plan", convert.to_text),
+            *_company_extras("traits.company."),
+            Trait("company", "company.custom_attributes", note="whatever else is in it"),
+        ),
+        custom=(Custom("traits", at=_AT, rename=attribute_name, forbidden=CONTACT_READ_ONLY),),
+    )
+
+
+def to_role(value: Any) -> str:
+    """``user`` or ``lead``."""
+    if value not in ("user", "lead"):
+        raise ValueError("expected user or lead")
+    return str(value)
+
+
+def _company_extras(prefix: str) -> tuple[Field, ...]:
+    return (
+        Field((f"{prefix}createdAt", f"{prefix}created_at"), "company.remote_created_at", convert.to_unix_seconds),
+        Field((f"{prefix}monthlySpend", f"{prefix}monthly_spend"), "company.monthly_spend", to_monthly_spend),
+        Field(f"{prefix}website", "company.website", convert.to_text),
+    )
+
+
+COMPANY: Final = Table(
+    (
+        Field("groupId", "company.company_id"),
+        Trait("id", note="the groupId is the company's `company_id`"),
+        Trait("name", "company.name", convert.to_text),
+        Trait("industry", "company.industry", convert.to_text),
+        Field(("traits.employees", "traits.employee_count", "traits.size"), "company.size", convert.to_integer),
+        Trait("plan", "company.plan", convert.to_text),
+        *_company_extras("traits."),
+        Trait("address", "company.custom_attributes.address"),
+        *same_name("avatar", "description", "email", "phone", at="company.custom_attributes"),
+    ),
+    custom=(Custom("traits", at="company.custom_attributes", rename=attribute_name, forbidden=COMPANY_READ_ONLY),),
+)
+"""Of a group call. Everything arrives: what a company has no field for becomes a custom attribute."""
+
+EVENT: Final = Table(
+    (
+        Field("event", "event_name"),
+        Field("timestamp", "created_at", convert.to_unix_seconds),
+        Field("properties.revenue", "revenue", convert.to_cents),
+        Field("properties.currency", "currency", convert.to_lower),
+    ),
+    custom=(Custom("properties", at="metadata", rename=attribute_name),),
+)
+
+VIEW: Final = Table(
+    (Field("timestamp", "created_at", convert.to_unix_seconds),),
+    custom=(Custom("properties", at="metadata", rename=attribute_name),),
+)
+
+
+# --- builds ---
+
+
+def build_contact(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
+    """The contact, and beside it the company. Nobody without a name to be found by becomes a contact."""
+    contact: Document = dict(fields.get("contact", {}))
+    if "external_id" not in contact:
+        if contact.get("email"):
+            contact.setdefault("role", settings.role_without_user_id)
+        elif settings.send_anonymous_id and event.anonymous_id:
+            contact["external_id"] = event.anonymous_id
+        else:
+            return Skip("anonymous: without userId and email Intercom would get an empty contact")
+    contact.setdefault("role", "user")
+    attributes = dict(_flat(contact.pop("custom_attributes", {})))
+    if attributes:
+        contact["custom_attributes"] = attributes
+    body: Document = {"contact": contact}
+    company = _company(fields.get("company", {}))
+    if company is not None:
+        body["company"] = company
+    return Payload(body, key=event.message_id)
+
+
+def build_company(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
+    """The company, and the contact to attach to it."""
+    company = _company(fields.get("company", {}))
+    if company is None:
+        return Skip("the call names no group")
+    body: Document = {"company": company}
+    contact = _who(event, settings)
+    if contact:
+        body["contact"] = contact
+    return Payload(body, key=event.message_id)
+
+
+def build_event(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
+    """Something a contact did. Intercom takes no event of somebody it doesn't know."""
+    if not str(fields.get("event_name", "")).strip():
+        return Skip("the event has no name")
+    metadata: Document = dict(fields.get("metadata", {}))
+    if "revenue" in fields:
+        amount = {"amount": fields["revenue"], "currency": fields.get("currency", "usd")}
+        metadata = {"revenue": amount} | metadata
+    elif "currency" in fields:
+        metadata["currency"] = fields["currency"]
+    return _event(event, fields["event_name"], fields, metadata, settings)
+
+
+def build_view(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
+    """A page or a screen, where the operator wants those as events."""
+    if not settings.track_pages:
+        return Skip("Intercom has no call for pages and screens (setting track_pages)")
+    kind = "Page" if event.type == "page" else "Screen"
+    parts = [part.strip() for part in (event.category, event.name) if part and part.strip()]
+    name = f"Viewed {' '.join(parts)} {kind}" if event.name and event.name.strip() else f"Loaded a {kind}"
+    return _event(event, name, fields, dict(fields.get("metadata", {})), settings)
+
+
+def _event(event: Event, name: str, fields: Document, metadata: Document, settings: Settings) -> Payload | Skip:
+    who = _who(event, settings)
+    if not who:
+        return Skip("anonymous: Intercom takes events of known people only")
+    body: Document = {"event_name": name, "created_at": fields["created_at"]}
+    body |= {"user_id": who["external_id"]} if "external_id" in who else {"email": who["email"]}
+    shown = dict(list(_metadata(metadata))[:MAX_METADATA_KEYS])
+    if shown:
+        body["metadata"] = shown
+    return Payload(body, key=event.message_id)
+
+
+def _who(event: Event, settings: Settings) -> Document:
+    """What finds the contact of an event: ``external_id``, else ``email``; empty for nobody."""
+    if event.user_id:
+        return {"external_id": event.user_id}
+    if event.email:
+        return {"email": event.email}
+    if settings.send_anonymous_id and event.anonymous_id:
+        return {"external_id": event.anonymous_id}
+    return {}
+
+
+def _company(fields: Document) -> Document | None:
+    """A company with an id; one that only has a name is known by its name."""
+    company = dict(fields)
+    extra = company.pop("custom_attributes", None)
+    if "company_id" not in company:
+        if not company.get("name"):
+            return None
+        company["company_id"] = company["name"]
+    if isinstance(extra, dict):
+        attributes = {attribute_name(name): value for name, value in _flat(extra) if name not in COMPANY_READ_ONLY}
+        if attributes:
+            company["custom_attributes"] = attributes
+    return company
+
+
+def _flat(values: Document, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Scalars only: objects by their keys joined with ``_``, lists as JSON in a text, texts cut to 255 characters."""
+    for key, value in values.items():
+        name = prefix + (attribute_name(key) or "_")
+        if isinstance(value, dict):
+            yield from _flat(value, f"{name}_")
+        elif isinstance(value, list):
+            yield name, orjson.dumps(value).decode()[:MAX_TEXT]
+        elif isinstance(value, str):
+            yield name, value[:MAX_TEXT]
+        elif value is not None:
+            yield name, value
+
+
+def _metadata(values: Document) -> Iterator[tuple[str, Any]]:
+    """As attributes are, but the two objects that Intercom knows stay whole, and keys ending in ``_date`` hold Unix seconds."""
+    for key, value in values.items():
+        if isinstance(value, dict) and (value.keys() == {"amount", "currency"} or value.keys() == {"url", "value"}):
+            yield key, value
+            continue
+        if key.endswith("_date"):
+            with suppress(ValueError):  # no date: it stays what it is
+                value = convert.to_unix_seconds(value)
+        yield from _flat({key: value})

@@ -1,0 +1,276 @@
+"""Conversations with Intercom: look up, then create or update; a company, then attach. And events, one a request.
+
+Source: facts/vendors/intercom.md sections 1, 3, 5 and 7.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Sequence
+from typing import Any, Final
+
+from plugins.intercom.settings import Settings
+from router.plugin import (
+    Bearer,
+    Blocked,
+    Conversation,
+    Credential,
+    Dead,
+    Delivered,
+    Document,
+    Judgement,
+    Later,
+    Payload,
+    Request,
+    Response,
+    Step,
+    UnreadableAnswer,
+    Verdict,
+    build_url,
+    describe,
+    is_outage,
+    judge_by_status,
+)
+
+RATE_LIMIT_PER_S: Final = 160.0
+"""10,000 requests a minute and app, with room for the other users of the app."""
+RESET_HEADER: Final = "x-ratelimit-reset"
+NOT_INDEXED_YET_S: Final = 5.0
+"""The search index follows a write after some seconds."""
+UNKNOWN_CONTACT_ATTEMPTS: Final = 5
+"""An event whose contact never comes must not hold its user's later events for days."""
+MAX_MENDINGS: Final = 30
+"""Fields left out of one write before it is given up."""
+
+_EXISTING_ID = re.compile(r"\bid=([\w-]+)")
+_UNKNOWN_ATTRIBUTE = re.compile(r"[Cc]ustom attribute ['\"]([^'\"]+)['\"]")
+_BLOCKED = (401, 402, 403)
+
+Said = Generator[Step, Response, "tuple[str, list[str]] | Verdict | Blocked"]
+"""A part of a conversation: ends with an id and warnings, or with the verdict that ends the whole."""
+
+
+def credentials(settings: Settings) -> Sequence[Credential]:
+    return [Bearer(settings.access_token)]
+
+
+# --- events ---
+
+
+def pack_event(payloads: Sequence[Payload], settings: Settings) -> Request:
+    return _request("POST", settings, "events", body=payloads[0].body)
+
+
+def judge_event(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
+    """404 is a contact that is not there yet: later, a few times."""
+    if response.status == 404:
+        return [Later(_describe(response), NOT_INDEXED_YET_S, UNKNOWN_CONTACT_ATTEMPTS)] * len(payloads)
+    return judge_by_status(response, payloads, blocked=_BLOCKED)
+
+
+# --- contacts and companies ---
+
+
+def converse_contact(payload: Payload, settings: Settings) -> Conversation:
+    """Find the contact, update or create it; then its company, if the call names one."""
+    contact = payload.body["contact"]
+    found = yield from _find_contact(contact, settings)
+    if not isinstance(found, str) and found is not None:
+        return found
+    written = yield from _write_contact(found, contact, settings)
+    if not isinstance(written, tuple):
+        return written
+    contact_id, warnings = written
+    if "company" in payload.body:
+        company = yield from _write_company(payload.body["company"], settings)
+        if not isinstance(company, tuple):
+            return company
+        company_id, more = company
+        attached = yield from _attach(contact_id, company_id, settings)
+        if not isinstance(attached, tuple):
+            return attached
+        warnings += more + attached[1]
+    return Delivered(tuple(warnings))
+
+
+def converse_company(payload: Payload, settings: Settings) -> Conversation:
+    """Write the company, then attach the contact. A company without the contact is better than neither."""
+    written = yield from _write_company(payload.body["company"], settings)
+    if not isinstance(written, tuple):
+        return written
+    company_id, warnings = written
+    if "contact" not in payload.body:
+        return Delivered(tuple(warnings))
+    found = yield from _find_contact(payload.body["contact"], settings)
+    if found is None:
+        return Delivered((*warnings, "the contact of the group call is not known: the company has no link to it"))
+    if not isinstance(found, str):
+        return found
+    attached = yield from _attach(found, company_id, settings)
+    if not isinstance(attached, tuple):
+        return attached
+    return Delivered((*warnings, *attached[1]))
+
+
+def _find_contact(contact: Document, settings: Settings) -> Generator[Step, Response, str | Verdict | Blocked | None]:
+    """The contact's id, None if there is none, or the verdict that ends the conversation."""
+    external_id, email = contact.get("external_id"), contact.get("email")
+    if external_id and not (settings.lookup_field == "email" and email):
+        request = _request("GET", settings, "contacts", "find_by_external_id", external_id)
+        response = yield Step(request, Response(404))
+        if response.status == 200:
+            return _id_of(response)
+        if response.status != 404:
+            return _judge(response)
+    if not email:
+        return None
+    query = {"query": {"field": "email", "operator": "=", "value": str(email).strip().lower()}}
+    response = yield Step(_request("POST", settings, "contacts", "search", body=query), Response(200, b'{"data":[]}'))
+    if response.status != 200:
+        return _judge(response)
+    return _pick(response, external_id)
+
+
+def _pick(response: Response, external_id: str | None) -> str | None:
+    """The one contact that may be meant: not a lead, and nobody else's. Of several none is guessed."""
+    answer = response.json()
+    data = answer.get("data") if isinstance(answer, dict) else None
+    if not isinstance(data, list):
+        raise UnreadableAnswer(f"a search without data: {describe(response)}")
+    fitting = [
+        each
+        for each in data
+        if isinstance(each, dict)
+        and "id" in each
+        and (external_id is None or (each.get("external_id") in (None, "", external_id) and each.get("role") != "lead"))
+    ]
+    return str(fitting[0]["id"]) if len(fitting) == 1 else None
+
+
+def _write_contact(found: str | None, contact: Document, settings: Settings) -> Said:
+    if found is None:
+        created = yield from _write(("contacts",), "POST", contact, "contact", settings)
+        if not isinstance(created, Response):
+            return created
+        match = _EXISTING_ID.search(created.text)  # 409: it exists after all, the index had not caught up
+        if match is None:
+            return Later(_describe(created), NOT_INDEXED_YET_S, UNKNOWN_CONTACT_ATTEMPTS)
+        found = match[1]
+    updated = yield from _write(("contacts", found), "PUT", contact, "contact", settings)
+    if isinstance(updated, Response):
+        return Dead(_describe(updated))
+    if isinstance(updated, Dead) and updated.reason.startswith("404"):
+        return Later(f"the contact is gone: {updated.reason}", NOT_INDEXED_YET_S, UNKNOWN_CONTACT_ATTEMPTS)
+    return updated
+
+
+def _write_company(company: Document, settings: Settings) -> Said:
+    written = yield from _write(("companies",), "POST", company, "company", settings)
+    return Dead(_describe(written)) if isinstance(written, Response) else written
+
+
+def _attach(contact_id: str, company_id: str, settings: Settings) -> Said:
+    request = _request("POST", settings, "contacts", contact_id, "companies", body={"id": company_id})
+    response = yield Step(request, Response(200, b'{"id":"assumed-company"}'))
+    if response.status == 200:
+        return company_id, []
+    if response.status == 400:  # the contact is in as many companies as can be
+        return company_id, [f"the contact was not attached to the company: {_describe(response)}"]
+    if response.status == 404:
+        return Later(_describe(response), NOT_INDEXED_YET_S, UNKNOWN_CONTACT_ATTEMPTS)
+    return _judge(response)
+
+
+def _write(
+    path: tuple[str, ...], method: str, body: Document, model: str, settings: Settings
+) -> Generator[Step, Response, tuple[str, list[str]] | Response | Verdict | Blocked]:
+    """Create or update, leaving out field by field what this workspace doesn't take.
+
+    Ends with the id and warnings, with the response itself where it is a 409, or with a verdict.
+    """
+    body = dict(body)
+    warnings: list[str] = []
+    declared: set[str] = set()
+    assumed = Response(200, b'{"id":"assumed-%s"}' % model.encode())
+    for _ in range(MAX_MENDINGS):
+        response = yield Step(_request(method, settings, *path, body=body), assumed)
+        if response.status == 200:
+            return _id_of(response), warnings
+        if response.status == 409:
+            return response
+        if response.status != 400:
+            return _judge(response)
+        name = _unknown_attribute(response, body)
+        if name is not None and settings.create_data_attributes and name not in declared:
+            declared.add(name)
+            stopped = yield from _declare(name, body["custom_attributes"][name], model, settings)
+            if stopped is not None:
+                return stopped
+            continue
+        mended = _leave_out(body, name, response)
+        if mended is None:
+            return Dead(_describe(response))
+        body, warning = mended
+        warnings.append(warning)
+    return Dead("400 too many fields that this workspace does not take")
+
+
+def _unknown_attribute(response: Response, body: Document) -> str | None:
+    match = _UNKNOWN_ATTRIBUTE.search(response.text)
+    return match[1] if match and match[1] in body.get("custom_attributes", {}) else None
+
+
+def _leave_out(body: Document, attribute: str | None, response: Response) -> tuple[Document, str] | None:
+    """*body* without what the 400 is about, and a warning that says so; None if that is not known."""
+    if attribute is not None:
+        attributes = {name: value for name, value in body["custom_attributes"].items() if name != attribute}
+        return body | {"custom_attributes": attributes}, f"custom attribute {attribute!r} is not declared; left out"
+    if "created_at" in body and re.search(r"(?<!remote_)\bcreated_at\b", response.text):
+        rest = {name: value for name, value in body.items() if name != "created_at"}
+        rest.setdefault("signed_up_at", body["created_at"])
+        return rest, "created_at was refused; sent as signed_up_at alone (setting created_at_field)"
+    return None
+
+
+def _declare(
+    name: str, value: Any, model: str, settings: Settings
+) -> Generator[Step, Response, Verdict | Blocked | None]:
+    """Declare a custom attribute. A refusal is no reason to fail: the attribute is left out then."""
+    kind = "boolean" if isinstance(value, bool) else "integer" if isinstance(value, int) else "float"
+    if isinstance(value, str):
+        kind = "string"
+    body = {"name": name, "model": model, "data_type": kind}
+    response = yield Step(_request("POST", settings, "data_attributes", body=body), Response(200, b"{}"))
+    return _judge(response) if is_outage(response.status) or response.status == 401 else None
+
+
+def _judge(response: Response) -> Verdict | Blocked:
+    if response.status in _BLOCKED:
+        return Blocked(_describe(response))
+    if is_outage(response.status):
+        return Later(_describe(response))
+    if 200 <= response.status <= 299:
+        raise UnreadableAnswer(f"an answer that the conversation does not know: {describe(response)}")
+    return Dead(_describe(response))
+
+
+def _describe(response: Response) -> str:
+    """The vendor's own words: code and message of the first error."""
+    try:
+        answer = response.json()
+        first = answer["errors"][0]
+        return f"{response.status} {first.get('code', '')}: {first.get('message', '')}"[:300]
+    except (UnreadableAnswer, KeyError, IndexError, TypeError, AttributeError):
+        return describe(response)
+
+
+def _id_of(response: Response) -> str:
+    answer = response.json()
+    if not isinstance(answer, dict) or not isinstance(answer.get("id"), str):
+        raise UnreadableAnswer(f"an object without an id: {describe(response)}")
+    return str(answer["id"])
+
+
+def _request(method: str, settings: Settings, *segments: str, body: Any = None) -> Request:
+    headers = {"Intercom-Version": settings.api_version, "Accept": "application/json"}
+    return Request(method, build_url(settings.api_url, *segments), body, headers)

@@ -1,0 +1,300 @@
+"""The conversations, against the stand-in: what is asked, in which order, and what an answer means."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import orjson
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+from yarl import URL
+
+from plugins.intercom import PLUGIN, wire
+from plugins.intercom.sandbox import IntercomSandbox
+from plugins.intercom.settings import Settings
+from router.destination import Destination
+from router.event import Event
+from router.plugin import (
+    Blocked,
+    ConversationEndpoint,
+    Dead,
+    Delivered,
+    Later,
+    Payload,
+    Request,
+    Response,
+    Split,
+    Verdict,
+)
+from router.plugin.sandbox import Fault
+from tests.events import event, identify
+
+Client = TestClient[Any, Any]
+
+
+@pytest.fixture
+def sandbox() -> IntercomSandbox:
+    return IntercomSandbox({"access_token": "sandbox-token"})
+
+
+@pytest.fixture
+async def client(sandbox: IntercomSandbox) -> AsyncIterator[Client]:
+    async with TestClient(TestServer(sandbox.app())) as client:
+        yield client
+
+
+class Talk:
+    """Sends what the plugin asks to the stand-in, with the token; notes each request and its status."""
+
+    def __init__(self, client: Client, **settings: Any) -> None:
+        url = str(client.make_url("/"))
+        self.settings = Settings(access_token="sandbox-token", base_url=url, **settings)
+        self._client = client
+        self.said: list[str] = []
+
+    async def send(self, request: Request) -> Response:
+        path = request.url.removeprefix(self.settings.api_url)
+        async with self._client.session.request(
+            request.method,
+            URL(request.url, encoded=True),
+            data=None if request.json is None else orjson.dumps(request.json),
+            headers={**request.headers, "Authorization": "Bearer sandbox-token"},
+        ) as answer:
+            self.said.append(f"{request.method} {path} {answer.status}")
+            return Response(answer.status, await answer.read(), {k.lower(): v for k, v in answer.headers.items()})
+
+    async def deliver(self, call: Event) -> Verdict | Blocked:
+        [mapped] = [each for each in Destination("i", PLUGIN, self.settings).map(call) if each.payloads]
+        endpoint = PLUGIN.endpoint(mapped.action.endpoint)
+        [payload] = mapped.payloads
+        if not isinstance(endpoint, ConversationEndpoint):
+            response = await self.send(wire.pack_event([payload], self.settings))
+            judgement = wire.judge_event(response, [payload], self.settings)
+            assert not isinstance(judgement, Split)
+            return judgement if isinstance(judgement, Blocked) else judgement[0]
+        return await self._converse(endpoint.converse, payload)
+
+    async def _converse(self, converse: Callable[..., Any], payload: Payload) -> Verdict | Blocked:
+        conversation = converse(payload, self.settings)
+        step = next(conversation)
+        while True:
+            try:
+                step = conversation.send(await self.send(step.request))
+            except StopIteration as end:
+                return end.value  # type: ignore[no-any-return]
+
+
+ADA = identify(email="ada@example.test", createdAt="2024-08-24T14:15:22Z")
+
+
+async def test_somebody_new_is_looked_up_and_created(client: Client, sandbox: IntercomSandbox) -> None:
+    talk = Talk(client)
+
+    assert await talk.deliver(ADA) == Delivered()
+
+    assert talk.said == [
+        "GET /contacts/find_by_external_id/u1 404",
+        "POST /contacts/search 200",
+        "POST /contacts 200",
+    ]
+    [contact] = sandbox.contacts.values()
+    assert contact["signed_up_at"] == 1724508922
+    assert sandbox.accepted[-1]["item"]["created_at"] == 1724508922
+    assert sandbox.accepted[-1]["ignored"] == {"created_at": 1724508922}
+
+
+async def test_somebody_known_is_updated_and_a_repeat_changes_nothing(client: Client, sandbox: IntercomSandbox) -> None:
+    talk = Talk(client)
+    await talk.deliver(ADA)
+    talk.said.clear()
+
+    assert await talk.deliver(ADA) == Delivered()
+
+    assert talk.said == ["GET /contacts/find_by_external_id/u1 200", "PUT /contacts/c000001 200"]
+    assert len(sandbox.contacts) == 1
+
+
+async def test_a_contact_known_by_email_alone_gets_its_user_id(client: Client, sandbox: IntercomSandbox) -> None:
+    talk = Talk(client)
+    await talk.deliver(event(type="identify", traits={"email": "ada@example.test"}))
+
+    await talk.deliver(ADA)
+
+    [contact] = sandbox.contacts.values()
+    assert contact["external_id"] == "u1"
+
+
+async def test_of_several_contacts_with_one_email_none_is_guessed(client: Client, sandbox: IntercomSandbox) -> None:
+    for number in (1, 2):
+        sandbox.contacts[f"x{number}"] = {"id": f"x{number}", "role": "user", "email": "ada@example.test"}
+
+    await Talk(client).deliver(ADA)
+
+    assert len(sandbox.contacts) == 3
+
+
+async def test_409_because_the_index_lags_updates_the_contact_it_names(
+    client: Client, sandbox: IntercomSandbox
+) -> None:
+    call = event(type="identify", traits={"email": "ada@example.test"})
+    talk = Talk(client)
+    await talk.deliver(call)
+    sandbox.search_lag = 1
+    talk.said.clear()
+
+    assert await talk.deliver(call) == Delivered()
+
+    assert talk.said[-2:] == ["POST /contacts 409", "PUT /contacts/c000001 200"]
+    assert len(sandbox.contacts) == 1
+
+
+async def test_a_409_that_names_nobody_waits_for_the_index(client: Client, sandbox: IntercomSandbox) -> None:
+    sandbox.fail(
+        Fault(status=409, body='{"errors":[{"code":"conflict","message":"exists"}]}', path="/contacts", times=9)
+    )
+    conversation = wire.converse_contact(Payload({"contact": {"email": "a@b.test"}}), Talk(client).settings)
+    next(conversation)
+    conversation.send(Response(200, b'{"data":[]}'))
+
+    with pytest.raises(StopIteration) as end:
+        conversation.send(Response(409, b'{"errors":[{"code":"conflict","message":"exists"}]}'))
+
+    assert isinstance(end.value.value, Later)
+
+
+async def test_a_custom_attribute_nobody_declared_is_left_out_and_reported(
+    client: Client, sandbox: IntercomSandbox
+) -> None:
+    verdict = await Talk(client).deliver(identify(email="a@b.test", tier="gold", seats=4))
+
+    assert isinstance(verdict, Delivered)
+    assert len(verdict.warnings) == 2
+    assert "tier" in verdict.warnings[0]
+    [contact] = sandbox.contacts.values()
+    assert contact["custom_attributes"] == {}
+
+
+async def test_a_custom_attribute_is_declared_where_the_operator_wants(
+    client: Client, sandbox: IntercomSandbox
+) -> None:
+    verdict = await Talk(client, create_data_attributes=True).deliver(
+        identify(tier="gold", seats=4, vip=True, rate=0.5)
+    )
+
+    assert verdict == Delivered()
+    assert sandbox.attributes["contact"] == {"tier": "string", "seats": "integer", "vip": "boolean", "rate": "float"}
+    [contact] = sandbox.contacts.values()
+    assert contact["custom_attributes"] == {"tier": "gold", "seats": 4, "vip": True, "rate": 0.5}
+
+
+async def test_a_workspace_that_refuses_created_at_gets_signed_up_at_alone(
+    client: Client, sandbox: IntercomSandbox
+) -> None:
+    sandbox.refuses_created_at = True
+
+    verdict = await Talk(client, created_at_field="created_at").deliver(ADA)
+
+    assert isinstance(verdict, Delivered)
+    assert "signed_up_at" in verdict.warnings[0]
+    [contact] = sandbox.contacts.values()
+    assert contact["signed_up_at"] == 1724508922
+
+
+async def test_a_company_is_written_and_attached(client: Client, sandbox: IntercomSandbox) -> None:
+    talk = Talk(client)
+
+    assert await talk.deliver(identify(company={"id": "e1", "name": "Engines"})) == Delivered()
+
+    assert sandbox.companies["e1"]["contacts"] == ["c000001"]
+
+
+async def test_a_group_call_attaches_the_contact_it_knows(client: Client, sandbox: IntercomSandbox) -> None:
+    talk = Talk(client)
+    await talk.deliver(ADA)
+
+    assert await talk.deliver(event(type="group", userId="u1", groupId="g1", traits={"name": "G"})) == Delivered()
+
+    assert sandbox.companies["g1"]["contacts"] == ["c000001"]
+
+
+async def test_a_group_call_of_somebody_unknown_keeps_the_company(client: Client, sandbox: IntercomSandbox) -> None:
+    verdict = await Talk(client).deliver(event(type="group", userId="u1", groupId="g1"))
+
+    assert isinstance(verdict, Delivered)
+    assert "no link" in verdict.warnings[0]
+    assert "g1" in sandbox.companies
+
+
+async def test_an_event_waits_a_few_tries_for_its_contact(client: Client, sandbox: IntercomSandbox) -> None:
+    talk = Talk(client)
+    call = event(type="track", userId="u1", event="Order Completed")
+
+    verdict = await talk.deliver(call)
+    assert isinstance(verdict, Later)
+    assert verdict.max_attempts == wire.UNKNOWN_CONTACT_ATTEMPTS
+
+    await talk.deliver(ADA)
+    assert await talk.deliver(call) == Delivered()
+    assert sandbox.accepted[-1]["kind"] == "event"
+
+
+async def test_ids_are_encoded_into_paths(client: Client, sandbox: IntercomSandbox) -> None:
+    talk = Talk(client)
+
+    await talk.deliver(event(type="identify", userId="../events?x=1#y"))
+
+    assert talk.said[0] == "GET /contacts/find_by_external_id/..%2Fevents%3Fx%3D1%23y 404"
+    [contact] = sandbox.contacts.values()
+    assert contact["external_id"] == "../events?x=1#y"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        pytest.param(401, "{}", Blocked, id="revoked token"),
+        pytest.param(402, "{}", Blocked, id="plan"),
+        pytest.param(403, "{}", Blocked, id="scope"),
+        pytest.param(400, "<html>", Dead, id="refused"),
+        pytest.param(422, "{}", Dead, id="invalid"),
+        pytest.param(429, "{}", Later, id="too many requests"),
+        pytest.param(408, "{}", Later, id="time-out"),
+        pytest.param(500, "<html>", Later, id="server error"),
+        pytest.param(503, "", Later, id="unavailable"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/contacts", "/events", "/companies"])
+async def test_what_an_answer_means(
+    client: Client, sandbox: IntercomSandbox, status: int, body: str, kind: type, path: str
+) -> None:
+    talk = Talk(client)
+    if path == "/events":
+        await talk.deliver(ADA)
+    sandbox.fail(Fault(status=status, body=body, path=path))
+    calls = {
+        "/contacts": ADA,
+        "/events": event(type="track", userId="u1", event="E"),
+        "/companies": event(type="group", userId="u1", groupId="g1"),
+    }
+
+    assert isinstance(await talk.deliver(calls[path]), kind)
+
+
+def test_explain_can_walk_every_conversation_by_its_assumed_answers() -> None:
+    settings = Settings(access_token="t")
+    for converse, body in (
+        (
+            wire.converse_contact,
+            {"contact": {"external_id": "u1", "email": "a@b.test"}, "company": {"company_id": "c"}},
+        ),
+        (wire.converse_company, {"contact": {"external_id": "u1"}, "company": {"company_id": "c"}}),
+    ):
+        conversation = converse(Payload(body), settings)
+        step, steps, verdict = next(conversation), 1, None
+        while verdict is None:
+            try:
+                step, steps = conversation.send(step.assumed), steps + 1
+            except StopIteration as end:
+                verdict = end.value
+        assert isinstance(verdict, Delivered)
+        assert steps >= 2
