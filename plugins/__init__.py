@@ -13,4 +13,5 @@ from router.plugin import Plugin, hookimpl
 def router_plugins() -> Sequence[Plugin]:
     """The declaration of each folder, in order of slugs."""
     folders = [module.name for module in pkgutil.iter_modules(__path__) if module.ispkg]
-    return [importlib.import_module(f"{__name__}.{folder}").PLUGIN for folder in sorted(folders)]
+    plugins: list[Plugin] = [importlib.import_module(f"{__name__}.{folder}").PLUGIN for folder in folders]
+    return sorted(plugins, key=lambda plugin: plugin.slug)

@@ -106,7 +106,9 @@ def _default(field: FieldInfo) -> str:
         return str(value).lower()
     if isinstance(value, Enum):
         value = value.value
-    return "" if value in (None, "", [], (), {}) else f"`{value}`"
+    if isinstance(value, list | tuple):
+        return ", ".join(f"`{each}`" for each in value)
+    return "" if value in (None, "", {}) else f"`{value}`"
 
 
 def rewrite(text: str, parts: dict[str, str]) -> str:

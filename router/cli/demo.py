@@ -108,19 +108,9 @@ class _Demo:
         await self._wait(self._has_delivered, "the first event")
         answer = explain(event, self._destinations)
         names = list(self._chosen)
-        fields: dict[str, dict[str, list[str]]] = {}
-        for entry in answer["destinations"]:
-            for line in entry["lineage"]:
-                if line["from"].startswith("traits."):
-                    places = fields.setdefault(line["from"].removeprefix("traits."), {}).setdefault(
-                        entry["destination"], []
-                    )
-                    if line["to"] not in places:
-                        places.append(line["to"])
-        rows = [
-            [trait, *("\n".join(places.get(name, ["–"])) for name in names)] for trait, places in sorted(fields.items())
-        ]
-        print_table("Sent once as userId u1; each trait's name at", ["trait", *names], rows)
+        rows = _trait_rows(answer["destinations"], names)
+        vendors = [self._chosen[name].name for name in names]
+        print_table("Sent once as userId u1. Each trait, and what it is called at", ["trait", *vendors], rows)
         for name in names:
             console.print(f"\nWhat the stand-in for {self._chosen[name].name} really received:")
             for entry in list(self._sandboxes[name].accepted)[-3:]:
@@ -277,6 +267,33 @@ class _Demo:
             await self._router.wait()
         for runner in self._runners:
             await runner.cleanup()
+
+
+def _trait_rows(entries: list[dict[str, Any]], names: list[str]) -> list[list[str]]:
+    """One row a trait that was sent, ``createdAt`` first: its name at each destination, ``–`` where it has none of its own."""
+    places: dict[str, dict[str, list[str]]] = {}
+    for entry in entries:
+        for line in entry["lineage"]:
+            trait = line["from"].removeprefix("traits.")
+            if line["from"].startswith("traits."):
+                short = _short(line["to"], trait)
+                found = places.setdefault(trait, {}).setdefault(entry["destination"], [])
+                found += [short] if short not in found else []
+    parents = {trait.split(".")[0] for trait in places if "." in trait}
+    rows = []
+    for trait in sorted(places.keys() - parents, key=lambda trait: (trait != "createdAt", trait)):
+        parent, _, part = trait.partition(".")
+        whole = places.get(parent, {}) if part else {}
+        cells = [places[trait].get(name) or [f"{place}.{part}" for place in whole.get(name, [])] for name in names]
+        rows.append([trait, *("\n".join(cell) or "–" for cell in cells)])
+    return rows
+
+
+def _short(path: str, trait: str) -> str:
+    """The vendor's name without the objects it lies in: ``attributes.address.city`` is ``address.city``."""
+    parts = path.split(".")
+    parent = trait.split(".")[0]
+    return ".".join(parts[parts.index(parent) :] if parent in parts[:-1] else parts[-1:])
 
 
 async def _drain(stream: asyncio.StreamReader) -> None:
