@@ -63,3 +63,7 @@ def log_directory(config: Config) -> Path:
 
 def state_directory(config: Config) -> Path:
     return config.data / "destinations"
+
+
+def rejected_path(config: Config) -> Path:
+    return config.data / "rejected.sqlite"

@@ -1,0 +1,44 @@
+"""``router rejected``: calls that came and are no events."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, read_config
+from router.cli.output import ago, print_json, print_table
+from router.cli.wiring import rejected_path
+from router.rejected import list_rejected
+
+app = typer.Typer(no_args_is_help=True, help="See what sources sent that is no event, and why.")
+
+
+@app.callback()
+def rejected() -> None:
+    """See what sources sent that is no event, and why."""
+
+
+@app.command("list")
+def list_calls(
+    source: Annotated[str | None, typer.Option(help="Only of this source.")] = None,
+    code: Annotated[str | None, typer.Option(help="Only with this reason code.")] = None,
+    limit: Annotated[int, typer.Option(help="The newest so many.")] = 50,
+    config: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """List rejected calls, newest first; `--json` has the calls themselves.
+
+    Example: `router rejected list --code missing_event`
+    """
+    settings, _ = read_config(config)
+    calls = list_rejected(rejected_path(settings), limit=limit, source=source, code=code)
+    if as_json:
+        print_json(calls)
+        return
+    columns = ("when", "source", "messageId", "reason", "field", "expected", "found")
+    rows = [
+        (ago(e["received_at_s"]), e["source"], e["message_id"], e["code"], e["field"], e["expected"], e["found"])
+        for e in calls
+    ]
+    print_table("", columns, rows)

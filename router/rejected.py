@@ -1,0 +1,129 @@
+"""Rejected calls, kept where an operator can see them: what came that is no event, from whom, and why.
+
+A file of its own (`rejected.sqlite`), bounded: the newest `KEPT` calls, each cut at `MAX_CALL_CHARS`. It is for looking, so it
+is written behind the receipt and without fsync; the receipt and the counters are what promise 6 rests on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from router.errors import OperatorError
+
+KEPT = 10_000
+MAX_CALL_CHARS = 10_000
+SCHEMA_VERSION = 1
+_MAX_WAITING = 1_000
+"""Calls on their way to the disk; beyond it the newest are not kept (and still are in the receipt and the counters)."""
+
+_SCHEMA = """
+CREATE TABLE calls (
+    id INTEGER PRIMARY KEY, received_at_s REAL NOT NULL, source TEXT NOT NULL, message_id TEXT, code TEXT NOT NULL,
+    field TEXT NOT NULL, expected TEXT NOT NULL, found TEXT NOT NULL, call TEXT NOT NULL)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedCall:
+    """One call that is no event. ``call`` is its JSON without write keys, cut; ``code`` is one of the published reasons."""
+
+    received_at_s: float
+    source: str
+    message_id: str | None
+    code: str
+    field: str
+    expected: str
+    found: str
+    call: str
+
+
+class RejectedCalls:
+    """The file. One writer: the daemon."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="rejected calls")
+        self._connection: sqlite3.Connection | None = None
+        self._waiting = 0
+        self._logger = structlog.get_logger()
+
+    def keep(self, calls: Sequence[RejectedCall]) -> None:
+        """Note *calls*; returns at once. Never raises: a disk that is full must not cost anybody a receipt."""
+        if calls and self._waiting + len(calls) <= _MAX_WAITING:
+            self._waiting += len(calls)
+            asyncio.get_running_loop().run_in_executor(self._thread, self._write, calls)
+
+    def _write(self, calls: Sequence[RejectedCall]) -> None:
+        try:
+            if self._connection is None:
+                self._connection = _open(self._path)
+            columns = [tuple(asdict(call).values()) for call in calls]
+            with self._connection:
+                self._connection.executemany(
+                    "INSERT INTO calls (received_at_s, source, message_id, code, field, expected, found, call) "
+                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    columns,
+                )
+                self._connection.execute("DELETE FROM calls WHERE id <= (SELECT max(id) FROM calls) - ?", (KEPT,))
+        except (sqlite3.Error, ValueError, OSError) as error:
+            self._logger.warning("rejected calls can't be kept", error=str(error))
+        finally:
+            self._waiting -= len(calls)
+
+    async def close(self) -> None:
+        """Write what waits, then close."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
+        self._thread.shutdown(wait=False)
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+
+
+def list_rejected(
+    path: Path, *, limit: int = 50, source: str | None = None, code: str | None = None
+) -> list[dict[str, Any]]:
+    """The newest rejected calls, newest first, as JSON objects; from any process.
+
+    Raises:
+        OperatorError: the file can't be read.
+    """
+    if not path.exists():
+        return []
+    try:
+        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        connection.row_factory = sqlite3.Row
+        rows = connection.execute(
+            "SELECT * FROM calls WHERE (?1 IS NULL OR source = ?1) AND (?2 IS NULL OR code = ?2) ORDER BY id DESC LIMIT ?3",
+            (source, code, limit),
+        ).fetchall()
+        connection.close()
+    except sqlite3.Error as error:
+        raise OperatorError(
+            f"{path}: can't be read ({error}); it may be deleted, it holds nothing that is needed"
+        ) from error
+    return [dict(row) for row in rows]
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = sqlite3.connect(path, check_same_thread=False)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version == 0:
+        with connection:
+            connection.execute(_SCHEMA)
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    elif version != SCHEMA_VERSION:
+        connection.close()
+        raise sqlite3.DatabaseError(f"has schema version {version}, this program knows {SCHEMA_VERSION}")
+    return connection
