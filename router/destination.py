@@ -6,10 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+import orjson
+
 from router.event import Document, Event
 from router.integrations import DestinationNames, Flag, read_flags
-from router.plugin import Action, Payload, Plugin, PluginSettings, Skip, Table
+from router.plugin import Action, BatchEndpoint, Endpoint, Payload, Plugin, PluginSettings, Skip, Table
 from router.plugin.table import Trace
+
+MAX_STEPS = 100
+"""Requests of one conversation; a plugin that wants more would go on for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,19 @@ class Mapped:
 
 class MappingFailed(Exception):
     """A table or a build function raised: the event becomes a dead letter of this destination alone."""
+
+
+def size_of(payload: Payload, endpoint: Endpoint) -> tuple[int, str]:
+    """Bytes of the payload as JSON (0 where the endpoint has no limit), and why it can't be sent for it ("" where it can).
+
+    Raises:
+        TypeError: the payload can't be written as JSON.
+    """
+    if not isinstance(endpoint, BatchEndpoint):
+        return 0, ""
+    size = len(orjson.dumps(payload.body))
+    limit = endpoint.max_payload_bytes or endpoint.max_bytes
+    return size, f"{size} bytes, the vendor takes {limit}" if size > limit else ""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from router.destination import Destination, Mapped, MappingFailed
+from router.destination import MAX_STEPS, Destination, Mapped, MappingFailed, size_of
 from router.event import Event
 from router.integrations import unknown_names
 from router.plugin import (
@@ -58,7 +58,7 @@ def _explain_destination(
     try:
         mapped = destination.map(event, with_trace=True)
     except MappingFailed as error:
-        return [_entry(destination, "skip", f"mapping: {error}; the event would become a dead letter")]
+        return [_entry(destination, "skip", "") | _dead(f"mapping: {error}")]
     entries = [_explain_action(destination, action, decision.reason) for action in mapped]
     mapped_somewhere = {line["from"] for entry in entries for line in entry["lineage"]}
     for entry in entries:  # what another action of the destination sends is not missing
@@ -78,15 +78,19 @@ def _explain_action(destination: Destination, mapped: Mapped, reason: str) -> di
     if mapped.skipped:
         return entry | {"decision": "skip", "reason": f"action: {mapped.skipped}"}
     try:
-        entry["requests"] = [
-            _show(request, destination, mapped.action)
-            for payload in mapped.payloads
-            for request in _requests(destination, mapped.action, payload)
-        ]
+        for payload in mapped.payloads:
+            _, too_big = size_of(payload, destination.plugin.endpoint(mapped.action.endpoint))
+            if too_big:
+                return entry | _dead(f"size: {too_big}")
+            requests = _requests(destination, mapped.action, payload)
+            entry["requests"] += [_show(request, destination, mapped.action) for request in requests]
     except Exception as error:
-        reason = f"request: {type(error).__name__}: {error}; the event would become a dead letter"
-        return entry | {"decision": "skip", "reason": reason}
+        return entry | _dead(f"request: {type(error).__name__}: {error}")
     return entry
+
+
+def _dead(reason: str) -> dict[str, Any]:
+    return {"decision": "skip", "reason": f"{reason}; the event would become a dead letter", "requests": []}
 
 
 def _entry(destination: Destination, decision: str, reason: str, action: Action | None = None) -> dict[str, Any]:
@@ -113,9 +117,10 @@ def _requests(destination: Destination, action: Action, payload: Payload) -> lis
     requests: list[Request] = []
     try:
         step = next(conversation)
-        while True:
+        for _ in range(MAX_STEPS):
             requests.append(step.request)
             step = conversation.send(step.assumed)
+        raise ValueError(f"the plugin wants to send more than {MAX_STEPS} requests for one payload")
     except StopIteration:
         return requests
     finally:
@@ -127,6 +132,8 @@ def _show(request: Request, destination: Destination, action: Action) -> dict[st
     headers, url, body = dict(request.headers), request.url, request.json
     if body is not None:
         headers.setdefault("Content-Type", "application/json")
+        if request.gzip:
+            headers["Content-Encoding"] = "gzip"
         body = orjson.loads(orjson.dumps(body))
     for credential in destination.plugin.endpoint(action.endpoint).credentials(destination.settings):
         headers |= _hidden_headers(credential)

@@ -16,6 +16,8 @@ from router.admin.operations import Operations
 from router.errors import OperatorError
 
 SOCKET_NAME = "admin.sock"
+CONNECTIONS_S = 1.0
+"""How long a stop waits for connections to close; requests have had their time by then."""
 
 _LOGGER = structlog.get_logger()
 
@@ -59,7 +61,7 @@ def socket_app(operations: Operations, further: Mapping[str, Any]) -> web.Applic
 async def listen_on_socket(app: web.Application, path: Path) -> web.AppRunner:
     """Serve *app* on a Unix socket that only this user may open (mode 0600)."""
     path.unlink(missing_ok=True)
-    runner = web.AppRunner(app)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=CONNECTIONS_S)
     await runner.setup()
     mask = os.umask(0o177)
     try:

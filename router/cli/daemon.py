@@ -19,7 +19,7 @@ from pydantic import SecretStr
 
 from router.admin.metrics import BooksCollector
 from router.admin.operations import Operations
-from router.admin.server import SOCKET_NAME, listen_on_socket, port_app, socket_app
+from router.admin.server import CONNECTIONS_S, SOCKET_NAME, listen_on_socket, port_app, socket_app
 from router.cli.sandboxes import Sandboxes
 from router.cli.wiring import log_directory, state_directory, to_assignments
 from router.clock import SystemClock
@@ -34,7 +34,10 @@ from router.log.sqlite import LogOptions, SqliteLog
 from router.registry import Registry
 
 HOUSEKEEPING_S = 10.0
-DRAIN_S = 10.0
+CALLERS_S = 3.0
+"""How long a stop waits for callers whose requests are under way: one that stalls half-way must not hold it up."""
+DRAIN_S = 8.0
+"""How long a stop waits for flights to land. With the above and the closing of files an exit takes 15 s at most."""
 DISK_WARNING = 0.8
 
 _LOGGER = structlog.get_logger()
@@ -84,7 +87,7 @@ class Daemon:
         further = {"reload": self.reload, "sandbox": self._sandboxes.accepted}
         self._runners.append(await listen_on_socket(socket_app(self._operations, further), config.data / SOCKET_NAME))
         self.admin_url = await self._listen(
-            web.AppRunner(port_app(self._operations, self._metrics), access_log=None),
+            web.AppRunner(port_app(self._operations, self._metrics), access_log=None, shutdown_timeout=CONNECTIONS_S),
             config.admin.host,
             config.admin.port,
             "admin",
@@ -98,7 +101,8 @@ class Daemon:
             metrics=self._metrics,
             stuck=lambda: self._fleet.broken,
         )
-        self.url = await self._listen(self._gateway.runner(DRAIN_S), config.server.host, config.server.port, "server")
+        runner = self._gateway.runner(CONNECTIONS_S)
+        self.url = await self._listen(runner, config.server.host, config.server.port, "server")
 
     async def _listen(self, runner: web.AppRunner, host: str, port: int, section: str) -> str:
         await runner.setup()
@@ -194,7 +198,8 @@ class Daemon:
     async def _shut_down(self) -> None:
         """The order is the contract: no new events, flights land, positions are saved, then everything else closes."""
         if hasattr(self, "_gateway"):
-            await self._gateway.close()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._gateway.close(), CALLERS_S)
         for runner in reversed(self._runners):
             await runner.cleanup()
         await self._fleet.stop(DRAIN_S)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterable, Sequence
+import sqlite3
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,12 +15,10 @@ from router.clock import Clock
 from router.delivery.ledger import Ledger
 from router.delivery.send import HttpSend, Send
 from router.delivery.state import State
-from router.delivery.worker import DeliveryOptions, Worker
+from router.delivery.worker import NOTES, DeliveryOptions, Worker
 from router.destination import Destination
 from router.errors import OperatorError
 from router.log.interface import Log
-
-NOTES = ("blocked_since_s", "next_try_s", "reason")
 
 
 @dataclass(frozen=True)
@@ -66,14 +65,20 @@ class Fleet:
         """Make the fleet what *assignments* say: changed destinations land their flights, then start anew.
 
         Raises:
-            OperatorError: a state file can't be used; the destinations before it in the list are at work all the same.
+            OperatorError: state files can't be used; all other destinations are at work all the same.
         """
         wanted = {assignment.name: assignment for assignment in assignments}
         leaving = [name for name, berth in self.berths.items() if wanted.get(name) != berth.assignment]
         await asyncio.gather(*(self._leave(name) for name in leaving))
+        problems: list[str] = []
         for assignment in assignments:
             if assignment.name not in self.berths:
-                await self._enter(assignment)
+                try:
+                    await self._enter(assignment, set(wanted))
+                except OperatorError as error:
+                    problems.append(str(error))
+        if problems:
+            raise OperatorError("\n".join(problems))
 
     async def stop(self, deadline_s: float = 10.0) -> None:
         """Stop all, side by side, within about *deadline_s* seconds."""
@@ -87,8 +92,8 @@ class Fleet:
         if isinstance(berth.send, HttpSend):
             await berth.send.close()
 
-    async def _enter(self, assignment: Assignment) -> None:
-        state = await asyncio.to_thread(self._open_state, assignment)
+    async def _enter(self, assignment: Assignment, wanted: Collection[str]) -> None:
+        state = await asyncio.to_thread(self._open_state, assignment, wanted)
         notes = {key: state.meta(key) for key in NOTES}
         ledger = Ledger(assignment.name, state, self._clock)
         berth = self.berths[assignment.name] = Berth(assignment, ledger)
@@ -103,22 +108,48 @@ class Fleet:
         berth.worker = Worker(destination, self._log, ledger, berth.send, options, self._clock, self._chance, notes)
         berth.worker.start()
 
-    def _open_state(self, assignment: Assignment) -> State:
+    def _open_state(self, assignment: Assignment, wanted: Collection[str]) -> State:
         path = self.state_path(assignment.name)
         if assignment.formerly and not path.exists():
-            _rename(self.state_path(assignment.formerly), path)
+            self._rename(assignment.formerly, path, wanted)
         state = State.open(path, self._log.id)
-        for partition in self._log.partitions:
-            start = self._log.start(partition) - 1 if assignment.starts_at_beginning else self._log.end(partition)
-            state.add_partition(partition, start)
-            _, position = state.positions()[partition]
-            if position > self._log.end(partition):
-                raise OperatorError(
-                    f"{path}: the position {position} is past the end of the log ({self._log.end(partition)}). The log is "
-                    "older than the state: restore both from the same backup, or move the state file away to start this destination "
-                    "anew from the end of the log."
-                )
+        try:
+            for partition in self._log.partitions:
+                self._find_place(state, partition, assignment.starts_at_beginning)
+            disabled_since = state.meta("disabled_since_s")
+            if assignment.is_enabled and disabled_since:  # nor does time spent disabled count for the retry windows
+                state.shift_tries(max(0.0, self._clock.now() - float(disabled_since)))
+        except BaseException as error:
+            state.close()
+            if not isinstance(error, sqlite3.Error):
+                raise
+            problem = f"{path}: {error}. Check the free space and the permissions of its directory."
+            raise OperatorError(problem) from error
         return state
+
+    def _find_place(self, state: State, partition: int, starts_at_beginning: bool) -> None:
+        end = self._log.end(partition)
+        state.add_partition(partition, self._log.start(partition) - 1 if starts_at_beginning else end)
+        furthest = state.furthest(partition)
+        if furthest > end:
+            raise OperatorError(
+                f"{state.path}: the position {furthest} is past the end of the log ({end}). The log is older than the state: "
+                "restore both from the same backup, or move the state file away to start this destination anew from the end of "
+                "the log."
+            )
+
+    def _rename(self, formerly: str, path: Path, wanted: Collection[str]) -> None:
+        """Take over the state of a destination that was renamed."""
+        old = self.state_path(formerly)
+        if not old.exists():
+            return
+        if formerly in wanted:
+            raise OperatorError(
+                f'{path}: "formerly: {formerly}" names a destination that is still in the config. Remove one of the two: '
+                "a state belongs to one destination."
+            )
+        State.open(old, self._log.id).close()  # SQLite folds its -wal file into the file: one rename is all or nothing
+        old.rename(path)
 
     def state_path(self, name: str) -> Path:
         return self._directory / f"{name}.sqlite"
@@ -126,13 +157,16 @@ class Fleet:
     # --- what is still needed of the log ---
 
     def needed_from(self) -> dict[int, int]:
-        """Per partition: the first sequence that an enabled destination, or one within its hold, still needs."""
+        """Per partition: the first sequence that an enabled destination, or one within its hold, still needs.
+
+        What is settled but not yet on disk is still needed: a crash would ask for it again.
+        """
         needed = {partition: self._log.end(partition) + 1 for partition in self._log.partitions}
         for berth in self.berths.values():
             if berth.worker is None and not self._is_held(berth):
                 continue
-            for partition, window in berth.ledger.windows.items():
-                needed[partition] = min(needed[partition], window.position + 1)
+            for partition, position in berth.ledger.written_positions.items():
+                needed[partition] = min(needed[partition], position + 1)
         return needed
 
     def _is_held(self, berth: Berth) -> bool:
@@ -155,10 +189,3 @@ class Fleet:
 def files_of(path: Path) -> list[Path]:
     """A state file and the files SQLite keeps beside it."""
     return [path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm")]
-
-
-def _rename(old: Path, new: Path) -> None:
-    """Take over the state of a destination that was renamed."""
-    for source, target in zip(files_of(old), files_of(new), strict=True):
-        if source.exists():
-            source.rename(target)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -12,8 +12,9 @@ from typing import Any
 import tenacity
 
 from router.clock import Clock
-from router.delivery.send import Send, SendFailed
+from router.delivery.send import CredentialsRefused, Send, SendFailed
 from router.delivery.transit import Item
+from router.destination import MAX_STEPS
 from router.plugin import (
     BatchEndpoint,
     Blocked,
@@ -37,6 +38,9 @@ TRIES = 3
 
 MAX_WAIT_S = 5.0
 """The longest wait within a flight; a vendor that asks for more ends it."""
+
+MAX_ASKED_S = 86_400.0
+"""The longest that a vendor can make us wait: a header that says "in 2106" must not strand a destination."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,8 @@ class Flights:
                 return await self._send_batch(endpoint, payloads)
             assert isinstance(endpoint, ConversationEndpoint)
             return await self._converse(endpoint, payloads[0])
+        except CredentialsRefused as error:
+            return Blocked(str(error))
         except SendFailed as error:
             return Outage(str(error))
         except UnreadableAnswer as error:
@@ -130,9 +136,10 @@ class Flights:
         response = Response(0)
         try:
             step = next(conversation)
-            while True:
+            for _ in range(MAX_STEPS):
                 response = await self._send(endpoint, step.request, payload.key)
                 step = conversation.send(response)
+            return Raised(f"the plugin wants to send more than {MAX_STEPS} requests for one payload")
         except StopIteration as end:
             verdict: Any = end.value
         finally:
@@ -150,11 +157,16 @@ class Flights:
                 f"the plugin gave {len(verdicts)} verdicts for {expected} payloads, or something else than verdicts"
             )
         later = [verdict for verdict in verdicts if isinstance(verdict, Later)]
+        if not later:
+            return Judged(verdicts)
+        header_s = asked_wait_s(response, endpoint.reset_header, self._clock.now())
         if is_outage(response.status) and len(later) == len(verdicts):
             asked = [verdict.after_s for verdict in later if verdict.after_s is not None]
-            after_s = max(asked, default=None) or asked_wait_s(response, endpoint.reset_header, self._clock.now())
-            return Outage(later[0].reason or describe(response), after_s, response.status)
-        return Judged(verdicts)
+            after_s = max(asked, default=None) or header_s
+            return Outage(later[0].reason or describe(response), _bounded(after_s), response.status)
+        return Judged(
+            [_with_wait(verdict, header_s) if isinstance(verdict, Later) else verdict for verdict in verdicts]
+        )
 
 
 def _is_worth_another_try(landing: object) -> bool:
@@ -178,15 +190,22 @@ def asked_wait_s(response: Response, reset_header: str, now_s: float) -> float |
             return max(0.0, seconds)
         try:
             moment = parsedate_to_datetime(text)
-        except ValueError:
-            pass
-        else:
             moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
             return max(0.0, moment.timestamp() - now_s)
+        except (ValueError, TypeError, OverflowError, IndexError):  # a header may hold anything
+            pass
     seconds = _number(response.headers.get(reset_header, "")) if reset_header else None
     if seconds is None:
         return None
     return max(0.0, seconds - now_s if seconds > 1e9 else seconds)
+
+
+def _with_wait(later: Later, header_s: float | None) -> Later:
+    return replace(later, after_s=_bounded(later.after_s or header_s))
+
+
+def _bounded(seconds: float | None) -> float | None:
+    return None if seconds is None else min(max(seconds, 0.0), MAX_ASKED_S)
 
 
 def _number(text: str) -> float | None:

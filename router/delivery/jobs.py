@@ -8,18 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+import structlog
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from router import dates
 from router.clock import Clock
+from router.delivery.insist import insist
 from router.delivery.ledger import Ledger
 from router.delivery.signal import Signal
 from router.delivery.state import DeadLetter, Job, State
 from router.delivery.transit import Transit
 from router.log.interface import Log
 from router.log.record import Gap, Record
+
+_T = TypeVar("_T")
 
 CHUNK = 100
 LOOK_S = 1.0
@@ -72,15 +76,24 @@ class Jobs:
         self._changed = Signal(clock)
         self._under_way = 0
         self._counts: dict[str, int] = {}
+        self._logger = structlog.get_logger().bind(destination=ledger.name)
 
     async def run(self) -> None:
         """Work off running jobs, for ever."""
         while True:
-            jobs = await self._ledger.ask(lambda state: state.jobs("running"))
+            jobs = await self._ask(lambda state: state.jobs("running"))
             for job in jobs:
-                await self._run(job)
+                try:
+                    await self._run(job)
+                except ValidationError as error:
+                    self._logger.error("a job that can't be understood is cancelled", job=job.id, error=str(error))
+                    self._ledger.note_job(replace(job, state="cancelled"))
+                    await self._ledger.flushed()
             if not jobs:
                 await self._changed.wait(LOOK_S)
+
+    async def _ask(self, question: Callable[[State], _T]) -> _T:
+        return await insist(lambda: self._ledger.ask(question), self._clock, destination=self._ledger.name)
 
     def wake(self) -> None:
         """A job was added: look at once."""
@@ -104,7 +117,7 @@ class Jobs:
         """The next events, the cursor once they are settled, and whether they are the last."""
         if job.kind == "retry":
             spec = RetrySpec.model_validate(job.spec)
-            letters = await self._ledger.ask(lambda state: _letters(state, spec, job.cursor))
+            letters = await self._ask(lambda state: _letters(state, spec, job.cursor))
             lost = [letter for letter in letters if letter.events != 1 or not letter.record.event]
             self._count("lost", len(lost))
             chunk = [
@@ -115,9 +128,14 @@ class Jobs:
             return chunk, letters[-1].id if letters else spec.up_to, len(letters) < CHUNK
         replay = ReplaySpec.model_validate(job.spec)
         after = max(job.cursor, replay.first - 1)
-        records = await self._log.read(replay.partition, after, min(CHUNK, max(1, replay.last - after)))
+        records = await insist(
+            lambda: self._log.read(replay.partition, after, min(CHUNK, max(1, replay.last - after))),
+            self._clock,
+            destination=self._ledger.name,
+        )
         wanted = [record for record in records if isinstance(record, Record) and record.sequence <= replay.last]
-        self._count("lost", sum(record.last - record.first + 1 for record in records if isinstance(record, Gap)))
+        gaps = [record for record in records if isinstance(record, Gap) and record.first <= replay.last]
+        self._count("lost", sum(min(gap.last, replay.last) - max(gap.first, after + 1) + 1 for gap in gaps))
         cursor = max([after, *(r.last if isinstance(r, Gap) else r.sequence for r in records)])
         chunk = [Transit(record, "replay") for record in wanted if replay.fits(record)]
         return chunk, cursor, not records or cursor >= replay.last
@@ -141,7 +159,7 @@ class Jobs:
 
     def _settle_letter(self, transit: Transit, letter: DeadLetter) -> None:
         if transit.refused:
-            self._ledger.refuse_again(letter.id, "; ".join(dict.fromkeys(transit.refused)))
+            self._ledger.refuse_again(letter, "; ".join(dict.fromkeys(transit.refused)), transit.settled)
         else:
             self._ledger.revive(letter)
 

@@ -16,7 +16,7 @@ class Lane:
     """The queue of one lane. Pure: it neither waits nor sends.
 
         queued ──take──▶ flying ──put_back──▶ queued (at its old place)
-           │
+           │                └──put_behind──▶ queued (with all of its user's items behind everybody else's)
            └──withdraw──▶ parked (with all the user's later items)
 
     The rule of order: an item is taken only when nothing of the same user stands before it that is not taken with it.
@@ -86,6 +86,12 @@ class Lane:
         for item in items:
             item.state = "queued"
         self.queue.extendleft(reversed(items))
+
+    def put_behind(self, item: Item) -> None:
+        """Return one item that was not settled, and let the other users of the lane go first."""
+        self.put_back([item])
+        mine = self.withdraw(lambda other: other.user_key == item.user_key)
+        self.queue.extend(mine)
 
     def withdraw(self, is_withdrawn: Callable[[Item], bool]) -> list[Item]:
         """Take out and return the queued items for which *is_withdrawn* holds, in order."""

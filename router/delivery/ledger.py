@@ -1,15 +1,16 @@
 """The ledger of a destination: every settlement goes through here, into the books and onto disk.
 
 Changes gather in memory and are written together (one fsync for all that came in while the last one ran). Who must know
-that something is on disk awaits `flushed`.
+that something is on disk awaits `flushed`. While the disk takes nothing they wait in memory, so whoever makes many of them
+looks at `unwritten` first.
 """
 
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -26,6 +27,10 @@ _T = TypeVar("_T")
 
 RETRY_COMMIT_S = 1.0
 GATHER_S = 0.05
+STUCK_S = 5.0
+"""A disk that has refused writes for so long is told by `Ledger.broken`."""
+MAX_REASON = 2_000
+"""Characters of a reason that are kept: they are a vendor's words, and nobody bounds those."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,28 +59,36 @@ class Ledger:
         self.name = name
         self._state = state
         self._clock = clock
-        self._lock = asyncio.Lock()
+        # A thread of its own: no question ever meets another, and no destination waits for one whose disk or resolver hangs.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"state of {name}")
         self._changes = Changes()
         self._made = 0
         self._written = 0
         self._is_waited_for = False
         self._is_closing = False
         self._writer: asyncio.Task[None] | None = None
+        self._failing_since: float | None = None
         self._work = Signal(clock)
+        self._hurry = Signal(clock)
+        self._stop = Signal(clock)
         self._done = Signal(clock)
         self._log = structlog.get_logger().bind(destination=name)
         self.disabled_since_s = float(state.meta("disabled_since_s") or 0) or None
         above = state.settled_above_position()
         positions = state.positions()
         self.starts = {partition: start for partition, (start, _) in positions.items()}
+        self.written_positions = {partition: position for partition, (_, position) in positions.items()}
+        """The positions that are on disk: what lies above these is still needed from the log, whatever ``windows`` say."""
         self.windows = {
             partition: Window(position, above.get(partition, ())) for partition, (_, position) in positions.items()
         }
         self.counts: Counter[tuple[str, str]] = state.counts()
         self.tries: dict[Place, Tries] = state.tries()
         self.settled_payloads: dict[Place, set[str]] = state.settled_payloads()
-        self.parked = {user: count for user, (_, count) in state.parked_users().items()}
-        self.parked_users = {user: parked for user, (parked, _) in state.parked_users().items()}
+        self.parked = state.parked_places()
+        """Per parked user: which events wait."""
+        self.parked_events = sum(map(len, self.parked.values()))
+        self.parked_users = state.parked_users()
 
     # --- what happens to events ---
 
@@ -96,7 +109,7 @@ class Ledger:
         place = Place(record.partition, record.sequence)
         attempts = self.tries[place].attempts if place in self.tries else 1 if transit else 0
         settled = tuple(sorted(transit.settled)) if transit else ()
-        letter = DeadLetter(record, reason, attempts, self._clock.now(), settled, events)
+        letter = DeadLetter(record, _storable(reason), attempts, self._clock.now(), settled, events)
         self._changes.dead_letters.append(letter)
         self._settle_place(record, "dead", reason, transit, events)
 
@@ -111,12 +124,12 @@ class Ledger:
         place = Place(record.partition, record.sequence)
         code = reason.split(":", 1)[0] if kind == "skipped" else ""
         self._count(kind, code, events)
-        self._changes.outcomes.append(Outcome(place, kind, reason, self._clock.now()))
+        self._changes.outcomes.append(Outcome(place, kind, _storable(reason), self._clock.now()))
         self.tries.pop(place, None)
         self.settled_payloads.pop(place, None)
         if transit is not None and transit.origin == "parked":
             self._changes.unpark.append(place)
-            self._unpark_one(record.user_key)
+            self._unpark_one(record.user_key, place)
         else:
             self._move(record.partition, record.sequence, record.sequence + events - 1)
         self._changed()
@@ -151,8 +164,9 @@ class Ledger:
 
     def park(self, record: Record, reason: str) -> None:
         """The event waits, copied whole; the line moves on without it."""
-        self._changes.park.append((record, reason))
-        self.parked[record.user_key] = self.parked.get(record.user_key, 0) + 1
+        self._changes.park.append((record, _storable(reason)))
+        self.parked.setdefault(record.user_key, set()).add(Place(record.partition, record.sequence))
+        self.parked_events += 1
         self._move(record.partition, record.sequence, record.sequence)
         self._changed()
 
@@ -161,16 +175,13 @@ class Ledger:
         self.parked_users[user_key] = self._changes.parked_users[user_key] = user
         self._changed()
 
-    def _unpark_one(self, user_key: str) -> None:
-        self.parked[user_key] -= 1
-        if self.parked[user_key] == 0:
+    def _unpark_one(self, user_key: str, place: Place) -> None:
+        self.parked[user_key].remove(place)
+        self.parked_events -= 1
+        if not self.parked[user_key]:
             del self.parked[user_key]
             self.parked_users.pop(user_key, None)
             self._changes.parked_users[user_key] = None
-
-    @property
-    def parked_events(self) -> int:
-        return sum(self.parked.values())
 
     # --- dead letters tried again, replays, notes ---
 
@@ -181,11 +192,12 @@ class Ledger:
         self._count("dead", "", -letter.events)
         self._count(kind, reason.split(":", 1)[0], letter.events)
         place = Place(letter.record.partition, letter.record.sequence)
-        self._changes.outcomes.append(Outcome(place, kind, reason, self._clock.now()))
+        self._changes.outcomes.append(Outcome(place, kind, _storable(reason), self._clock.now()))
         self._changed()
 
-    def refuse_again(self, letter_id: int, reason: str) -> None:
-        self._changes.refused_again.append((letter_id, reason))
+    def refuse_again(self, letter: DeadLetter, reason: str, settled: set[str]) -> None:
+        """A dead letter was tried again in vain; *settled* are the payloads of it that are delivered by now."""
+        self._changes.refused_again.append((letter.id, _storable(reason), tuple(sorted(settled))))
         self._changed()
 
     def note_job(self, job: Job) -> None:
@@ -196,7 +208,7 @@ class Ledger:
         """Keep a fact of the destination over restarts."""
         if key == "disabled_since_s":
             self.disabled_since_s = float(value or 0) or None
-        self._changes.meta[key] = value
+        self._changes.meta[key] = _storable(value)
         self._changed()
 
     def count(self, name: str, reason: str = "", number: int = 1) -> None:
@@ -234,11 +246,26 @@ class Ledger:
         self._made += 1
         self._work.notify()
 
+    @property
+    def unwritten(self) -> int:
+        """Changes that wait in memory to be written."""
+        return self._made - self._written
+
+    @property
+    def broken(self) -> list[str]:
+        """What is stuck, if anything: the writer ended, or the disk has taken nothing for a while."""
+        if self._writer is not None and self._writer.done() and not self._is_closing:
+            return [self._writer.get_name()]
+        since = self._failing_since
+        if since is not None and self._clock.monotonic() - since > STUCK_S:
+            return [f"ledger {self.name}: the state can't be written"]
+        return []
+
     async def flushed(self) -> None:
         """Return when everything booked before this call is on disk."""
         target = self._made
         self._is_waited_for = True
-        self._work.notify()
+        self._hurry.notify()
         while self._written < target:
             await self._done.wait()
 
@@ -247,42 +274,58 @@ class Ledger:
         self._writer = asyncio.create_task(self._write(), name=f"ledger {self.name}")
 
     async def _write(self) -> None:
-        while not (self._is_closing and not self._changes):
-            while not self._changes and not self._is_closing:
+        while True:
+            while not self._changes:
+                if self._is_closing:
+                    return
                 await self._work.wait()
             if not self._is_waited_for and not self._is_closing:
-                await self._work.wait(GATHER_S)  # nobody waits: let more gather
+                await self._hurry.wait(GATHER_S)  # nobody waits: let more gather
             changes, self._changes = self._changes, Changes()
             target = self._made
             self._is_waited_for = False
-            await self._commit(changes)
+            if not await self._commit(changes):
+                return
+            self.written_positions |= changes.positions
             self._written = target
             self._done.notify()
 
-    async def _commit(self, changes: Changes) -> None:
-        """Write, trying until the disk takes it: nothing is sent on the strength of what isn't written."""
+    async def _commit(self, changes: Changes) -> bool:
+        """Write, trying until the disk takes it: nothing is sent on the strength of what isn't written.
+
+        False: the ledger is closing and the disk still takes nothing. What is not written comes from the log again.
+        """
         while True:
             try:
                 await self.ask(lambda state: state.commit(changes))
-                return
-            except sqlite3.Error as error:
+            except Exception as error:
+                self._failing_since = self._failing_since or self._clock.monotonic()
+                if self._is_closing:
+                    self._log.error("state can't be written, what is not in it will be sent again", error=str(error))
+                    return False
                 self._log.error("state can't be written, delivery waits for the disk", error=str(error))
-                await self._clock.sleep(RETRY_COMMIT_S)
+                await self._stop.wait(RETRY_COMMIT_S)
+            else:
+                self._failing_since = None
+                return True
 
     async def ask(self, question: Callable[[State], _T]) -> _T:
-        """Run *question* against the state in a thread, alone."""
-        task = asyncio.create_task(self._ask(question))
-        return await asyncio.shield(task)  # a caller that is cancelled must not leave the state to two threads
-
-    async def _ask(self, question: Callable[[State], _T]) -> _T:
-        async with self._lock:
-            return await asyncio.to_thread(question, self._state)
+        """Run *question* against the state in its thread, after those asked before."""
+        loop = asyncio.get_running_loop()
+        # What was begun is finished, even if nobody waits for the answer any more.
+        return await asyncio.shield(loop.run_in_executor(self._thread, question, self._state))
 
     async def close(self) -> None:
         """Write what is left and close the file."""
         self._is_closing = True
-        self._work.notify()
+        for signal in (self._work, self._hurry, self._stop):
+            signal.notify()
         if self._writer is not None:
             await self._writer
-        async with self._lock:
-            self._state.close()
+        await self.ask(lambda state: state.close())
+        self._thread.shutdown(wait=False)
+
+
+def _storable(text: str) -> str:
+    """Text that a database takes whatever it came from: a lone surrogate would be refused with everything beside it."""
+    return text[:MAX_REASON].encode("utf-8", "replace").decode()

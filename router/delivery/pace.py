@@ -9,6 +9,8 @@
                  blocked                   time is up, or a reload
 
 While throttled or blocked nothing leaves. When the time is up one flight leaves as a probe; what becomes of it decides.
+Flights that left earlier come back at any time: *delivered* leads to going from everywhere, *blocked* to blocked, while an
+outage does not end a block, nor add to the failures of the outage that is being waited out.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Seconds between flights to a destination that fails: exponential with full jitter, between *first_s* and *max_s*."""
+    """Seconds between flights to a destination that fails: exponential with full jitter, from half of *first_s* to *max_s*."""
 
     first_s: float = 1.0
     max_s: float = 300.0
@@ -30,7 +32,7 @@ class Backoff:
     def wait_s(self, failures: int, chance: random.Random) -> float:
         """Before the next try, after *failures* (1 or more) in a row."""
         ceiling = min(self.max_s, self.first_s * 2.0 ** min(failures, 30))
-        return self.first_s / 2 + chance.uniform(0, ceiling)
+        return chance.uniform(min(self.first_s / 2, ceiling), ceiling)
 
 
 class Pace:
@@ -79,6 +81,8 @@ class Pace:
 
     def outage(self, now: float, reason: str, after_s: float | None) -> float:
         """A flight failed for a reason that concerns the destination as a whole. Returns the seconds to wait."""
+        if self.state == "blocked":  # a flight that left before the block: it says nothing about that
+            return max(self.until - now, 0.0)
         if self.state == "throttled":  # a flight that left before another one failed: one failure, not two
             wait = max(self.until - now, after_s or 0.0)
         else:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import heapq
 import random
 
 from router.clock import Clock
 from router.delivery.ledger import Ledger
 from router.delivery.pace import Backoff
 from router.delivery.signal import Signal
-from router.delivery.state import ParkedUser
+from router.delivery.state import ParkedUser, Place
 from router.delivery.transit import Transit
 from router.log.record import Record
 
@@ -23,18 +24,26 @@ class Parking:
           ▲                       ▲                   │ Later          │ settled
           │                       └───────────────────┘                ▼
           └──── no event left ◀──────────────────────── released: the next events, in order
+
+    Every parked user either has a turn that will come or is released. Turns are kept by a clock that never jumps.
     """
 
-    def __init__(
-        self, ledger: Ledger, retry_for_s: float, backoff: Backoff, clock: Clock, chance: random.Random
-    ) -> None:
+    def __init__(self, ledger: Ledger, backoff: Backoff, clock: Clock, chance: random.Random) -> None:
         self.changed = Signal(clock)
         self._ledger = ledger
         self._backoff = backoff
         self._clock = clock
         self._chance = chance
-        self._released: dict[str, int] = {}
-        """Users with events in the lanes, and how many."""
+        self._released: dict[str, set[Place]] = {}
+        """Users whose events are in the lanes, and which of their events."""
+        self._turns: dict[str, float] = {}
+        """Parked users that are not released, and when their turn comes."""
+        self._order: list[tuple[float, str]] = []
+        """A heap of turns; those that ``_turns`` does not confirm are out of date."""
+        now = clock.now()
+        for user_key in ledger.parked:
+            wait_s = ledger.parked_users.get(user_key, ParkedUser(0, 0)).next_s - now
+            self._set_turn(user_key, min(wait_s, backoff.max_s))  # a clock that was set back must not strand anybody
 
     def park(self, transit: Transit, reason: str) -> None:
         """Write the event down as parked, if it is not already."""
@@ -46,40 +55,55 @@ class Parking:
         """The user's turn comes after *after_s* seconds, or after the back-off for so many attempts."""
         before = self._ledger.parked_users.get(user_key)
         attempts = (before.attempts if before else 0) + 1
-        wait_s = after_s if after_s is not None else self._backoff.wait_s(attempts, self._chance)
+        self._schedule(user_key, attempts, after_s or self._backoff.wait_s(attempts, self._chance))
+
+    def _schedule(self, user_key: str, attempts: int, wait_s: float) -> None:
         self._released.pop(user_key, None)
-        self._ledger.schedule(user_key, ParkedUser(self._clock.now() + wait_s, attempts))
+        self._ledger.schedule(user_key, ParkedUser(self._clock.now() + wait_s if wait_s else 0, attempts))
+        self._set_turn(user_key, wait_s)
         self.changed.notify()
+
+    def _set_turn(self, user_key: str, wait_s: float) -> None:
+        turn = self._turns[user_key] = self._clock.monotonic() + max(0.0, wait_s)
+        heapq.heappush(self._order, (turn, user_key))
 
     def next_user(self) -> tuple[str | None, float]:
         """The user whose turn comes first, and the seconds until then."""
-        waiting = {
-            user: self._ledger.parked_users.get(user, ParkedUser(0, 0)).next_s
-            for user in self._ledger.parked
-            if user not in self._released
-        }
-        if not waiting:
-            return None, 0.0
-        user_key = min(waiting, key=waiting.__getitem__)
-        # Never longer than the longest back-off: a clock that was set back must not strand anybody.
-        return user_key, min(max(0.0, waiting[user_key] - self._clock.now()), self._backoff.max_s)
+        while self._order:
+            turn, user_key = self._order[0]
+            if self._turns.get(user_key) == turn:
+                if user_key in self._ledger.parked:
+                    return user_key, max(0.0, turn - self._clock.monotonic())
+                del self._turns[user_key]
+            heapq.heappop(self._order)
+        return None, 0.0
 
     async def release(self, user_key: str) -> list[Record]:
-        """The events whose turn it is, in order: the first alone if it failed before, else the next ones."""
+        """The events whose turn it is, in order: the first alone if it failed before, else the next ones.
+
+        It may return none: then they were settled in the meantime, and the user keeps its turn.
+        """
         user = self._ledger.parked_users.get(user_key)
         limit = 1 if user is not None and user.attempts > 0 else RELEASED_AT_ONCE
         await self._ledger.flushed()
-        records = await self._ledger.ask(lambda state: state.parked(user_key, limit))
-        self._released[user_key] = len(records)
-        return records
+        found = await self._ledger.ask(lambda state: state.parked(user_key, limit))
+        # What an independent lane still had of them may have been settled since it was read from disk.
+        parked = self._ledger.parked.get(user_key, set())
+        records = {place: record for record in found if (place := Place(record.partition, record.sequence)) in parked}
+        if records:
+            self._turns.pop(user_key, None)
+            self._released[user_key] = set(records)
+        return list(records.values())
 
-    def settled(self, user_key: str) -> None:
-        """One released event of the user is settled; with the last one, the next ones' turn comes at once."""
-        left = self._released.get(user_key, 0) - 1
-        if left > 0:
-            self._released[user_key] = left
+    def settled(self, user_key: str, place: Place) -> None:
+        """A parked event is settled; with the last one of those released, the turn of the next ones comes at once."""
+        released = self._released.get(user_key)
+        if released is None:
+            return  # it was in an independent lane while its user was parked: the turn stays as it is
+        released.discard(place)
+        if released:
             return
-        self._released.pop(user_key, None)
         if user_key in self._ledger.parked:
-            self._ledger.schedule(user_key, ParkedUser(0, 0))
-        self.changed.notify()
+            self._schedule(user_key, 0, 0.0)
+        else:
+            del self._released[user_key]

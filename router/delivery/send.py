@@ -1,11 +1,12 @@
-"""Sending one request over HTTP: credentials added last, answers bounded, redirects not followed."""
+"""Sending one request over HTTP: credentials added last, answers bounded, redirects not followed, secrets taken out."""
 
 from __future__ import annotations
 
 import asyncio
 import gzip
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 from urllib.parse import urlencode, urlsplit
 
@@ -39,6 +40,10 @@ class SendFailed(Exception):
     """No answer came: network, DNS, TLS, a time-out. Always worth another try."""
 
 
+class CredentialsRefused(SendFailed):
+    """The token address knows our credentials no more: until the operator acts nothing can be sent."""
+
+
 class Send(Protocol):
     """What sends one request; what limits or retries it has the same shape."""
 
@@ -46,7 +51,8 @@ class Send(Protocol):
         """Send *request* with *credentials*; *id* is stable over attempts, for signatures.
 
         Raises:
-            SendFailed: no answer came.
+            SendFailed: no answer came (`CredentialsRefused`: nor will one).
+            ValueError: this request can never be sent: its URL or a header holds what HTTP doesn't take.
         """
 
 
@@ -61,31 +67,39 @@ class HttpSend:
         self._clock = clock
         self._session: aiohttp.ClientSession | None = None
         self._tokens: dict[OAuth2, tuple[str, float]] = {}
+        self._fetching = asyncio.Lock()
 
     async def close(self) -> None:
         if self._session is not None:
             await self._session.close()
 
     async def send(self, request: Request, credentials: Sequence[Credential], id: str) -> Response:
-        parts = urlsplit(request.url)
-        if f"{parts.scheme}://{parts.netloc}" != self._origin:
-            raise ValueError(f"a request may only go to {self._origin}, the plugin made one for {parts.netloc}")
-        response = await self._send_once(request, credentials, id)
-        tokens = [credential for credential in credentials if isinstance(credential, OAuth2)]
-        if response.status == 401 and any(self._tokens.pop(token, None) for token in tokens):
-            response = await self._send_once(request, credentials, id)  # the token may have been revoked: a fresh one
+        check_url(request.url, self._origin)
+        tokens = await self._tokens_for(credentials)
+        response = await self._send_once(request, credentials, tokens, id)
+        if response.status == 401 and tokens:  # the token may have been revoked: once more with a fresh one
+            for credential, token in tokens.items():
+                if self._tokens.get(credential, ("", 0.0))[0] == token:
+                    del self._tokens[credential]
+            tokens = await self._tokens_for(credentials)
+            response = await self._send_once(request, credentials, tokens, id)
         return response
 
-    async def _send_once(self, request: Request, credentials: Sequence[Credential], id: str) -> Response:
-        tokens = {c: await self._token(c) for c in credentials if isinstance(c, OAuth2)}
+    async def _send_once(
+        self, request: Request, credentials: Sequence[Credential], tokens: dict[OAuth2, str], id: str
+    ) -> Response:
         url, headers, body = add_credentials(request, credentials, tokens, id, int(self._clock.now()))
-        return await self._exchange(request.method, url, headers, body)
+        response = await self._exchange(request.method, url, headers, body)
+        return replace(response, body=mask(response.body, credentials, tokens))
 
     async def _exchange(self, method: str, url: str, headers: dict[str, str], body: bytes | None) -> Response:
         if self._session is None:
             connector = aiohttp.TCPConnector(limit=self._connections)
             self._session = aiohttp.ClientSession(
-                connector=connector, timeout=self._timeout, headers={"User-Agent": _USER_AGENT}
+                connector=connector,
+                timeout=self._timeout,
+                headers={"User-Agent": _USER_AGENT},
+                cookie_jar=aiohttp.DummyCookieJar(),
             )
         try:
             async with self._session.request(
@@ -98,29 +112,57 @@ class HttpSend:
                 )
         except TimeoutError:
             raise SendFailed(f"no answer within {self._timeout.total:g} s") from None
-        except (aiohttp.ClientError, OSError) as error:
+        except aiohttp.InvalidURL:
+            raise ValueError("the URL of the request is not valid") from None
+        except (aiohttp.ClientError, OSError, RuntimeError) as error:
             detail = str(error) if isinstance(error, OSError) else ""  # other errors may quote a URL with a key in it
-            raise SendFailed(f"{type(error).__name__}: {detail}".rstrip(": ")) from error
+            raise SendFailed(f"{type(error).__name__}: {detail}".rstrip(": ")) from None
+
+    async def _tokens_for(self, credentials: Sequence[Credential]) -> dict[OAuth2, str]:
+        return {each: await self._token(each) for each in credentials if isinstance(each, OAuth2)}
 
     async def _token(self, credential: OAuth2) -> str:
-        """A token that is still good, fetched when there is none.
+        """A token that is still good, fetched when there is none."""
+        async with self._fetching:  # all lanes find it stale at the same moment; one fetches
+            held = self._tokens.get(credential)
+            if held is not None and held[1] > self._clock.monotonic():
+                return held[0]
+            return await self._fetch_token(credential)
 
-        Source: RFC 6749 section 4.4 (client credentials, the client authenticates by HTTP Basic).
+    async def _fetch_token(self, credential: OAuth2) -> str:
+        """Fetch a token and keep it.
+
+        Source: RFC 6749 section 4.4 (client credentials, the client authenticates by HTTP Basic) and 5.2 (errors: 400 or 401).
         """
-        held = self._tokens.get(credential)
-        if held is not None and held[1] > self._clock.monotonic():
-            return held[0]
         form = {"grant_type": "client_credentials"} | ({"scope": credential.scope} if credential.scope else {})
         headers = _basic(credential.client_id.get_secret_value(), credential.client_secret.get_secret_value())
         headers["Content-Type"] = "application/x-www-form-urlencoded"
         answer = await self._exchange("POST", credential.token_url, headers, urlencode(form).encode())
+        if answer.status in (400, 401, 403):
+            raise CredentialsRefused(f"the token address answered {answer.status}: client id and secret are not taken")
         try:
             token = orjson.loads(answer.body)
-            access_token, life_s = str(token["access_token"]), float(token.get("expires_in") or 300)
-        except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
+            access_token, life_s = token["access_token"], float(token.get("expires_in") or 300)
+            if not isinstance(access_token, str) or not access_token:
+                raise ValueError("no text")
+        except (KeyError, TypeError, ValueError):
             raise SendFailed(f"the token address answered {answer.status} and no access token") from None
         self._tokens[credential] = (access_token, self._clock.monotonic() + max(life_s - 30, 1))
         return access_token
+
+
+def check_url(url: str, origin: str) -> None:
+    """Refuse what would go elsewhere than to *origin* or break out of its line.
+
+    Raises:
+        ValueError: it would.
+    """
+    if any(char <= " " or char == "\x7f" for char in url):
+        raise ValueError("the URL of the request holds a blank or a control character")
+    parts = urlsplit(url)
+    target = URL(url, encoded=True)  # how the client reads it
+    if f"{parts.scheme}://{parts.netloc}" != origin or target.origin() != URL(origin, encoded=True).origin():
+        raise ValueError(f"a request may only go to {origin}, the plugin made one for {parts.netloc}")
 
 
 async def _read_bounded(answer: aiohttp.ClientResponse) -> bytes:
@@ -177,24 +219,28 @@ def add_credentials(
     return url, headers, body
 
 
+def mask(answer: bytes, credentials: Sequence[Credential], tokens: dict[OAuth2, str]) -> bytes:
+    """*answer* without the secrets that were sent: a vendor that echoes them must not carry them into a dead letter.
+
+    Short ones and plain numbers are left: as secrets they are worth little, and an answer holds such by chance.
+    """
+    for secret in _secrets(credentials, tokens):
+        if len(secret) >= 8 and not secret.isdigit():
+            answer = answer.replace(secret.encode("utf-8", "replace"), b"********")
+    return answer
+
+
+def _secrets(credentials: Sequence[Credential], tokens: dict[OAuth2, str]) -> Iterator[str]:
+    for credential in credentials:
+        match credential:
+            case Basic(user, password):
+                yield _basic(user.get_secret_value(), password.get_secret_value())["Authorization"].split()[1]
+                yield password.get_secret_value() or user.get_secret_value()  # a key may stand in the place of the user
+            case OAuth2():
+                yield tokens[credential]
+            case Bearer(secret) | HeaderKey(_, secret) | QueryKey(_, secret) | BodyField(_, secret):
+                yield secret.get_secret_value()
+
+
 def _basic(user: str, password: str) -> dict[str, str]:
     return {"Authorization": "Basic " + b64encode(f"{user}:{password}".encode()).decode()}
-
-
-class RateLimited:
-    """At most so many requests a second, evenly spaced: a burst is what vendors punish."""
-
-    def __init__(self, send: Send, per_second: float, clock: Clock) -> None:
-        self._send = send
-        self._interval_s = 1.0 / per_second
-        self._clock = clock
-        self._next = 0.0
-        self._turn = asyncio.Lock()
-
-    async def send(self, request: Request, credentials: Sequence[Credential], id: str) -> Response:
-        async with self._turn:
-            wait_s = self._next - self._clock.monotonic()
-            if wait_s > 0:
-                await self._clock.sleep(wait_s)
-            self._next = max(self._clock.monotonic(), self._next) + self._interval_s
-        return await self._send.send(request, credentials, id)

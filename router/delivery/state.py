@@ -58,6 +58,9 @@ CREATE TABLE jobs (
     total INTEGER NOT NULL, counts TEXT NOT NULL, state TEXT NOT NULL, made_s REAL NOT NULL);
 """
 
+_AMONG = "id IN (SELECT value FROM json_each(?))"
+"""Takes a JSON list: however many ids there are, it is one parameter."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -137,7 +140,8 @@ class Changes:
     dead_letters: list[DeadLetter] = field(default_factory=list)
     revived: list[int] = field(default_factory=list)
     """Dead letters that a retry delivered."""
-    refused_again: list[tuple[int, str]] = field(default_factory=list)
+    refused_again: list[tuple[int, str, Sequence[str]]] = field(default_factory=list)
+    """Dead letters that a retry did not bring through: id, why, and which payloads are delivered by now."""
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     jobs: dict[int, Job] = field(default_factory=dict)
     meta: dict[str, str] = field(default_factory=dict)
@@ -158,21 +162,24 @@ class State:
         """Open or make the state file of a destination.
 
         Raises:
-            OperatorError: a newer program wrote it, it belongs to another log, or it is damaged.
+            OperatorError: a newer program wrote it, it belongs to another log, it is damaged, or the disk refuses.
         """
+        connection = None
         try:
-            if read_only:
-                connection = sqlite3.connect(
-                    f"file:{path}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
-                )
-            else:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute("PRAGMA synchronous = FULL")
+            connection = _connect(path, read_only)
             state = cls(connection, path)
             state._check(log_id, read_only)
-        except sqlite3.DatabaseError as error:
+        except BaseException as error:
+            if connection is not None:
+                connection.close()
+            if isinstance(error, sqlite3.OperationalError):
+                # No space, no permission: to advise moving the file away would lose it.
+                raise OperatorError(
+                    f"{path}: the state of this destination can't be opened ({error}). Check the free space and the "
+                    "permissions of its directory."
+                ) from error
+            if not isinstance(error, sqlite3.DatabaseError | UnicodeDecodeError):
+                raise
             raise OperatorError(
                 f"{path}: the state of this destination can't be read ({error}). Move the file away to start the destination "
                 "anew from the end of the log, or restore it from a backup."
@@ -300,8 +307,8 @@ class State:
         )
         self._connection.executemany("DELETE FROM dead_letters WHERE id = ?", [(id,) for id in changes.revived])
         self._connection.executemany(
-            "UPDATE dead_letters SET reason = ?, attempts = attempts + 1 WHERE id = ?",
-            [(reason, id) for id, reason in changes.refused_again],
+            "UPDATE dead_letters SET reason = ?, settled = ?, attempts = attempts + 1 WHERE id = ?",
+            [(reason, orjson.dumps(settled).decode(), id) for id, reason, settled in changes.refused_again],
         )
 
     def add_partition(self, partition: int, start: int) -> None:
@@ -323,11 +330,11 @@ class State:
     def discard(self, ids: Sequence[int]) -> int:
         """Throw dead letters away; they stay counted as dead, and as discarded. Returns how many events that were."""
         with self._transaction():
-            marks = ",".join("?" * len(ids))
+            listed = orjson.dumps(list(ids)).decode()
             (events,) = self._connection.execute(
-                f"SELECT coalesce(sum(events), 0) FROM dead_letters WHERE id IN ({marks})", ids
+                f"SELECT coalesce(sum(events), 0) FROM dead_letters WHERE {_AMONG}", (listed,)
             ).fetchone()
-            self._connection.execute(f"DELETE FROM dead_letters WHERE id IN ({marks})", ids)
+            self._connection.execute(f"DELETE FROM dead_letters WHERE {_AMONG}", (listed,))
             self._connection.execute(
                 "INSERT INTO counts VALUES ('discarded', '', ?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
                 (events,),
@@ -365,6 +372,16 @@ class State:
                 above.setdefault(partition, set()).add(sequence)
         return above
 
+    def furthest(self, partition: int) -> int:
+        """The last sequence this state knows anything of: the position, or what is settled or parked above it."""
+        (last,) = self._connection.execute(
+            "SELECT max(coalesce((SELECT position FROM positions WHERE partition = ?1), 0),"
+            " coalesce((SELECT max(sequence) FROM outcomes WHERE partition = ?1), 0),"
+            " coalesce((SELECT max(sequence) FROM parked WHERE partition = ?1), 0))",
+            (partition,),
+        ).fetchone()
+        return int(last)
+
     def settled_payloads(self) -> dict[Place, set[str]]:
         settled: dict[Place, set[str]] = {}
         for partition, sequence, key in self._connection.execute("SELECT * FROM settled_payloads"):
@@ -375,13 +392,18 @@ class State:
         rows = self._connection.execute("SELECT * FROM tries")
         return {Place(partition, sequence): Tries(first, attempts) for partition, sequence, first, attempts in rows}
 
-    def parked_users(self) -> dict[str, tuple[ParkedUser, int]]:
-        """Per parked user: when its turn comes, and how many of its events wait."""
-        rows = self._connection.execute(
-            "SELECT user_key, coalesce(u.next_s, 0), coalesce(u.attempts, 0), count(*) "
-            "FROM parked LEFT JOIN parked_users u USING (user_key) GROUP BY user_key"
-        )
-        return {user_key: (ParkedUser(next_s, attempts), count) for user_key, next_s, attempts, count in rows}
+    def parked_users(self) -> dict[str, ParkedUser]:
+        """When the turn of each parked user comes."""
+        rows = self._connection.execute("SELECT user_key, next_s, attempts FROM parked_users")
+        return {user_key: ParkedUser(next_s, attempts) for user_key, next_s, attempts in rows}
+
+    def parked_places(self) -> dict[str, set[Place]]:
+        """Per parked user: which events wait."""
+        places: dict[str, set[Place]] = {}
+        rows = self._connection.execute("SELECT user_key, partition, sequence FROM parked")
+        for user_key, partition, sequence in rows:
+            places.setdefault(user_key, set()).add(Place(partition, sequence))
+        return places
 
     def parked(self, user_key: str, limit: int) -> list[Record]:
         """A user's first parked events, in order."""
@@ -434,10 +456,8 @@ class State:
             ("id <= ?", up_to),
             ("instr(reason, ?) > 0", reason),
             ("message_id = ?", message_id),
+            (_AMONG, None if ids is None else orjson.dumps(list(ids)).decode()),
         )
-        if ids is not None:
-            where += f" AND id IN ({','.join('?' * len(ids))})"
-            values += list(ids)
         rows = self._connection.execute(
             "SELECT partition, sequence, source, message_id, user_key, type, received_at_s, event, reason, attempts, died_s,"
             f" settled, events, id FROM dead_letters WHERE {where} ORDER BY id LIMIT ?",
@@ -471,6 +491,21 @@ class State:
             f"SELECT id, kind, spec, cursor, total, counts, state, made_s FROM jobs WHERE {where} ORDER BY id", values
         )
         return [replace(Job(*row), spec=orjson.loads(row[2]), counts=orjson.loads(row[5])) for row in rows]
+
+
+def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
+    if read_only:
+        uri = f"{path.absolute().as_uri()}?mode=ro"
+        return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _where(*terms: tuple[str, Any]) -> tuple[str, list[Any]]:

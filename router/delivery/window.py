@@ -8,32 +8,77 @@ from collections.abc import Iterable
 class Window:
     """Everything up to ``position`` is settled or parked; ``above`` holds what is settled or parked beyond it.
 
+    1 2 3 4 5 6 7 8 9 …
+        ▲   ▲   ▲   ▲─ read: how far the reader has come
+        │   └───┴── above
+        position
+
     Sequences are passed to `open` in order as they are read, and to `settle` in any order.
     """
 
     def __init__(self, position: int, above: Iterable[int] = ()) -> None:
+        """*above* is what an earlier run left settled: the reader comes past it again."""
         self.position = position
-        self.above = set(above)
+        self.above = {sequence for sequence in above if sequence > position}
+        self._ahead = len(self.above)
+        """How many of ``above`` the reader has not come past."""
         self.read = position
         """The last sequence read from the log."""
+        self._close_up()
 
     @property
     def in_flight(self) -> int:
-        """Events read and not yet settled."""
-        return self.read - self.position - sum(1 for sequence in self.above if sequence <= self.read)
+        """Events read and not yet settled or parked."""
+        return self.read - self.position - (len(self.above) - self._ahead)
+
+    @property
+    def span(self) -> int:
+        """How far the reader is ahead of the position: what of it is not in flight lies in ``above``."""
+        return self.read - self.position
+
+    def open(self, last: int) -> None:
+        """The reader has come past everything up to *last*."""
+        if last <= self.read:
+            return
+        if last == self.read + 1:
+            self._ahead -= last in self.above
+        elif self._ahead:
+            self._ahead -= sum(1 for sequence in self.above if self.read < sequence <= last)
+        self.read = last
 
     def is_settled(self, sequence: int) -> bool:
         return sequence <= self.position or sequence in self.above
 
+    def unsettled(self, first: int, last: int) -> list[tuple[int, int]]:
+        """What of *first* to *last* (both included) is neither settled nor parked: runs of it, in order."""
+        runs: list[tuple[int, int]] = []
+        start = max(first, self.position + 1)
+        for closed in sorted(sequence for sequence in self.above if start <= sequence <= last):
+            if start < closed:
+                runs.append((start, closed - 1))
+            start = closed + 1
+        if start <= last:
+            runs.append((start, last))
+        return runs
+
     def settle(self, first: int, last: int | None = None) -> None:
         """*first* (to *last*, both included) is settled or parked: the position moves if the line before it is closed."""
         last = first if last is None else last
-        if first <= self.position + 1:
-            self.position = max(self.position, last)
-        else:
-            self.above.update(range(first, last + 1))
+        if first > self.position + 1:
+            new = set(range(first, last + 1)) - self.above
+            self._ahead += sum(1 for sequence in new if sequence > self.read)
+            self.above |= new
+            return
+        if last > self.position + 1 and self.above:  # a run of many: what it covers is no longer above
+            covered = {sequence for sequence in self.above if sequence <= last}
+            self._ahead -= sum(1 for sequence in covered if sequence > self.read)
+            self.above -= covered
+        self.position = max(self.position, last)
+        self._close_up()
+
+    def _close_up(self) -> None:
         while self.position + 1 in self.above:
             self.position += 1
             self.above.discard(self.position)
-        if self.above and min(self.above) <= self.position:
-            self.above = {sequence for sequence in self.above if sequence > self.position}
+            self._ahead -= self.position > self.read
+        self.read = max(self.read, self.position)

@@ -12,29 +12,41 @@ import random
 import zlib
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-import orjson
 import structlog
 
 from router.clock import Clock
 from router.delivery.flight import Flights, Judged, Landing, Outage, Raised
+from router.delivery.insist import insist
 from router.delivery.jobs import Jobs
 from router.delivery.lane import Lane
 from router.delivery.ledger import Ledger
+from router.delivery.limit import RateLimited, Slots
 from router.delivery.pace import Backoff, Pace
 from router.delivery.parking import Parking
-from router.delivery.send import RateLimited, Send
+from router.delivery.send import Send
 from router.delivery.signal import Signal
 from router.delivery.state import Place
 from router.delivery.transit import Item, Transit
-from router.destination import Destination, MappingFailed
+from router.destination import Destination, MappingFailed, size_of
 from router.event import Event
 from router.log.interface import Log
 from router.log.record import Gap, Record
-from router.plugin import BatchEndpoint, Blocked, Dead, Delivered, Later, Split, Verdict
+from router.plugin import Blocked, Dead, Delivered, Later, Split, Verdict
 
 READ_LIMIT = 500
+READ_AT_A_STRETCH = 50
+"""Events decided and mapped before others of the process have their turn."""
+PROBE_AHEAD = 100
+"""Events read ahead while the destination fails: enough to see whether it fails with everybody or with one of them."""
+MAX_SPAN = 100_000
+"""How far the reader may be ahead of the position; what is settled in between is kept in memory."""
+MAX_UNWRITTEN = 10_000
+"""Changes that may wait for the disk before the reader waits too."""
 BEHIND = "behind an earlier event of the same user"
+NOTES = ("blocked_since_s", "next_try_s", "wait_s", "reason")
+"""What a worker keeps of its pace over restarts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +59,8 @@ class DeliveryOptions:
     batch_wait_s: float = 0.1
     max_parked: int = 10_000
     max_in_flight: int = 5_000
+    max_in_flight_bytes: int = 64_000_000
+    """Of the events as they lie in the log."""
     backoff: Backoff = Backoff()
 
 
@@ -71,26 +85,30 @@ class Worker:
         self.pace = Pace(options.backoff, chance)
         self._log = log
         self._clock = clock
-        self._logger = structlog.get_logger().bind(destination=destination.name)
+        self._facts = {"destination": destination.name}
+        self._logger = structlog.get_logger().bind(**self._facts)
         self._changed = Signal(clock)
         """Room in the window, a change of pace, an empty lane: whoever waits for such looks again."""
-        self._slots = asyncio.Semaphore(options.concurrency)
         self._lanes: dict[tuple[str, int], Lane] = {}
         self._active: dict[Place, Transit] = {}
+        self._active_bytes = 0
         self._flying = 0
         self._tasks: list[asyncio.Task[None]] = []
         self._is_stopping = False
         self._shed_up_to: dict[int, int] = {}
         self._blocked_since_s: float | None = None
         self._delivered_at = 0.0
-        self._endpoints = {endpoint.name: endpoint for endpoint in destination.plugin.endpoints}
-        self._parking = Parking(ledger, options.retry_for_s, options.backoff, clock, chance)
+        self._endpoints = {
+            endpoint.name: endpoint.for_settings(destination.settings) for endpoint in destination.plugin.endpoints
+        }
+        self._parking = Parking(ledger, options.backoff, clock, chance)
         self._flights = Flights(destination.settings, self._limit(send), clock, chance)
         self.jobs = Jobs(ledger, log, self.take_up, clock)
         self._restore(notes)
 
     def _limit(self, send: Send) -> dict[str, Send]:
-        """Per endpoint: the destination's rate limit, then the vendor's own."""
+        """Per endpoint: the vendor's rate limit, then the destination's own, then a slot."""
+        send = Slots(send, self.options.concurrency)
         if self.options.rate_limit_per_s is not None:
             send = RateLimited(send, self.options.rate_limit_per_s, self._clock)
         limited: dict[str, Send] = {}
@@ -107,7 +125,7 @@ class Worker:
             self.pace.blocked(now, notes.get("reason") or "")
             self.pace.until = now  # a restart may bring a corrected credential: probe at once
         elif next_try and float(next_try) > wall:
-            wait_s = min(float(next_try) - wall, self.options.backoff.max_s)  # a clock set back must not wait for ever
+            wait_s = min(float(next_try) - wall, float(notes.get("wait_s") or 0))  # the clock may have been set back
             self.pace.outage(now, notes.get("reason") or "", wait_s)
 
     # --- life ---
@@ -144,7 +162,7 @@ class Worker:
     @property
     def broken(self) -> list[str]:
         """Tasks that ended although they never should: something inside is stuck."""
-        return [task.get_name() for task in self._tasks if task.done() and not self._is_stopping]
+        return [task.get_name() for task in self._tasks if task.done() and not self._is_stopping] + self.ledger.broken
 
     # --- from the log into the lanes ---
 
@@ -153,22 +171,28 @@ class Worker:
         while True:
             while not self._has_room() and window.read >= self._shed_up_to.get(partition, 0):
                 await self._changed.wait()
-            records = await self._log.read(partition, window.read, READ_LIMIT)
-            if not records:
-                await self._log.wait(partition, window.read)
-                continue
-            for record in records:
+            while self.ledger.unwritten > MAX_UNWRITTEN:
+                await self.ledger.flushed()
+            records = await insist(partial(self._read_on, partition), self._clock, **self._facts)
+            for number, record in enumerate(records):
+                if number % READ_AT_A_STRETCH == 0:
+                    await asyncio.sleep(0)
                 if isinstance(record, Gap):
                     await self._pass_gap(record)
                     continue
-                window.read = record.sequence
+                window.open(record.sequence)
                 if window.is_settled(record.sequence):
                     continue
                 if record.sequence <= self._shed_up_to.get(partition, 0):
                     self.ledger.kill(record, "max_backlog: the backlog grew past what is configured")
                 else:
                     self._take(record)
-            await asyncio.sleep(0)
+
+    async def _read_on(self, partition: int) -> list[Record | Gap]:
+        """What comes next in the log, as soon as there is something."""
+        read = self.ledger.windows[partition].read
+        await self._log.wait(partition, read)
+        return await self._log.read(partition, read, READ_LIMIT if self.pace.is_going else PROBE_AHEAD)
 
     def shed(self, partition: int, last: int) -> None:
         """Events up to the sequence *last* that were not read yet become dead letters: the backlog is too long."""
@@ -176,19 +200,25 @@ class Worker:
         self._changed.notify()
 
     def _has_room(self) -> bool:
-        in_flight = sum(window.in_flight for window in self.ledger.windows.values())
-        if not self.pace.is_going and in_flight:
-            return False  # but with nothing in flight there would be nothing to probe with
-        return in_flight < self.options.max_in_flight and self.ledger.parked_events < self.options.max_parked
+        windows = self.ledger.windows.values()
+        limit = self.options.max_in_flight if self.pace.is_going else min(PROBE_AHEAD, self.options.max_in_flight)
+        return (
+            sum(window.in_flight for window in windows) < limit
+            and self._active_bytes < self.options.max_in_flight_bytes
+            and self.ledger.parked_events < self.options.max_parked
+            and all(window.span < MAX_SPAN for window in windows)
+        )
 
     async def _pass_gap(self, gap: Gap) -> None:
+        """Book what the log lost, but for what was settled or parked before it was lost."""
         window = self.ledger.windows[gap.partition]
-        first = max(gap.first, window.read + 1)
-        while window.position < first - 1:  # a gap has no rows of its own: the position must pass it in one step
+        start = max(gap.first, window.read + 1)
+        while window.position < start - 1:  # a gap has no rows of its own: the position must pass it in one step
             await self._changed.wait()
-        window.read = gap.last
-        self.ledger.lose(Gap(gap.partition, first, gap.last, gap.reason))
-        self._logger.error("events lost in the log", first=first, last=gap.last, reason=gap.reason)
+        window.open(gap.last)
+        for first, last in window.unsettled(start, gap.last):
+            self.ledger.lose(Gap(gap.partition, first, last, gap.reason))
+            self._logger.error("events lost in the log", first=first, last=last, reason=gap.reason)
 
     def _take(self, record: Record) -> None:
         if record.user_key in self.ledger.parked:
@@ -228,8 +258,8 @@ class Worker:
 
     def _add_items(self, transit: Transit, event: Event) -> str:
         """Fill in the payloads; returns why actions made none."""
-        settled = self.ledger.settled_payloads.get(transit.place, set()) | transit.settled
-        transit.settled = set(settled)
+        if not transit.is_replay:
+            transit.settled |= self.ledger.settled_payloads.get(transit.place, set())
         skipped: list[str] = []
         for mapped in self.destination.map(event):
             if mapped.skipped:
@@ -237,17 +267,14 @@ class Worker:
             endpoint = self._endpoints[mapped.action.endpoint]
             for number, payload in enumerate(mapped.payloads):
                 key = f"{mapped.action.name}/{number}"
-                size, limit = 0, None
-                if isinstance(endpoint, BatchEndpoint):
-                    size = len(orjson.dumps(payload.body))
-                    limit = endpoint.max_payload_bytes or endpoint.max_bytes
+                size, too_big = size_of(payload, endpoint)
                 item = Item(transit, key, payload, endpoint, size)
                 transit.items.append(item)
-                if key in settled:
+                if key in transit.settled:
                     item.state = "settled"
-                elif limit is not None and size > limit:
+                elif too_big:
                     item.state = "settled"
-                    transit.refused.append(f"{mapped.action.name}: {size} bytes, the vendor takes {limit}")
+                    transit.refused.append(f"{mapped.action.name}: {too_big}")
         return "; ".join(dict.fromkeys(skipped))
 
     def _skip(self, transit: Transit, reason: str) -> None:
@@ -264,11 +291,20 @@ class Worker:
     def _dispatch(self, transit: Transit) -> None:
         """Put what is not settled into the lanes."""
         if not transit.is_replay:
-            self._active[transit.place] = transit
+            self._activate(transit)
         for item in transit.items:
             if item.state == "waiting":
                 self._lane_of(item).add(item)
         self._changed.notify()
+
+    def _activate(self, transit: Transit) -> None:
+        if transit.place not in self._active:
+            self._active[transit.place] = transit
+            self._active_bytes += len(transit.record.event)
+
+    def _deactivate(self, transit: Transit) -> None:
+        if self._active.pop(transit.place, None) is not None:
+            self._active_bytes -= len(transit.record.event)
 
     def _lane_of(self, item: Item) -> Lane:
         group = item.endpoint.name if item.endpoint.is_independent else ""
@@ -305,17 +341,15 @@ class Worker:
             await self._changed.wait(wait_s)
 
     async def _take_batch(self, lane: Lane) -> list[Item]:
-        """Wait for a slot and for the pace, then take what is there."""
+        """Wait for the pace, then take what is there."""
         while True:
-            async with self._slots:
-                wait_s = None if self._is_stopping else self.pace.wait_s(self._clock.monotonic())
-                if wait_s == 0:
-                    batch = lane.take()
-                    if batch:
-                        self.pace.leave(self._clock.monotonic())
-                        self._flying += 1
-                        return batch
-                    return []
+            wait_s = None if self._is_stopping else self.pace.wait_s(self._clock.monotonic())
+            if wait_s == 0:
+                batch = lane.take()
+                if batch:
+                    self.pace.leave(self._clock.monotonic())
+                    self._flying += 1
+                return batch
             await self._changed.wait(wait_s)
 
     async def _deliver(self, lane: Lane, batch: list[Item]) -> None:
@@ -398,9 +432,9 @@ class Worker:
 
     def _after_settling(self, transit: Transit) -> None:
         if not transit.is_replay:
-            self._active.pop(transit.place, None)
+            self._deactivate(transit)
         if transit.origin == "parked":
-            self._parking.settled(transit.record.user_key)
+            self._parking.settled(transit.record.user_key, transit.place)
         self._changed.notify()
 
     def _narrow(self, lane: Lane, batch: list[Item], reason: str) -> None:
@@ -413,40 +447,52 @@ class Worker:
         lane.put_back(batch)
 
     def _wait_out(self, lane: Lane, batch: list[Item], outage: Outage) -> None:
+        """The destination waits; unless it is one event that the vendor can't stand, be it with a 500, silence or nonsense."""
         now = self._clock.now()
-        is_server_error = outage.status is not None and outage.status >= 500
-        others_got_through = self._delivered_at > self._first_try(batch[0], now)
-        for item in batch:
-            if not item.transit.is_replay:
-                self.ledger.tried(item.transit.place)
-        if len(batch) == 1 and is_server_error and others_got_through:
-            # The vendor is well with everybody else: it is this event that it can't stand.
+        is_suspect = outage.status is None or outage.status >= 500
+        others_got_through = self._delivered_at > self._first_failure(batch[0].transit, now)
+        for transit in dict.fromkeys(item.transit for item in batch):
+            self._count_failure(transit, now)
+        if len(batch) == 1 and is_suspect and others_got_through:
             self.pace.abandoned(self._clock.monotonic())
-            self._postpone(lane, batch[0], Later(outage.reason), is_counted=True)
+            self._postpone(lane, batch[0], Later(outage.reason, outage.after_s), is_counted=True)
             return
-        expired = [item for item in batch if self._is_expired(item)]
-        for item in expired:
-            self._settle_item(item, f"gave up after {self.options.retry_for_s / 3600:g} hours: {outage.reason}")
-        lane.put_back(item for item in batch if item.state == "flying")
-        if is_server_error and len(batch) > 1:
+        for item in batch:
+            if self._is_expired(item.transit):
+                self._settle_item(item, f"gave up after {self.options.retry_for_s / 3600:g} hours: {outage.reason}")
+        left = [item for item in batch if item.state == "flying"]
+        if is_suspect and len(batch) > 1:
             lane.batch_limit = max(1, len(batch) // 2)
+        if is_suspect and len(left) == 1:
+            lane.put_behind(left[0])  # let somebody else be the probe: that tells whose fault it is
+        else:
+            lane.put_back(left)
         was_going = self.pace.is_going
         wait_s = self.pace.outage(self._clock.monotonic(), outage.reason, outage.after_s)
-        self.ledger.note("next_try_s", str(now + wait_s))
-        self.ledger.note("reason", outage.reason)
+        if not self.pace.is_blocked:
+            self.ledger.note("next_try_s", str(now + wait_s))
+            self.ledger.note("wait_s", str(wait_s))
+            self.ledger.note("reason", outage.reason)
         self.ledger.count("outages")
         if was_going:
             self._logger.warning("destination is failing, it waits", reason=outage.reason, wait_s=round(wait_s, 1))
 
-    def _first_try(self, item: Item, now: float) -> float:
-        tries = self.ledger.tries.get(item.transit.place)
-        return tries.first_s if tries else now
+    def _count_failure(self, transit: Transit, now: float) -> None:
+        if transit.is_replay:
+            transit.failed_s = transit.failed_s or now
+        else:
+            self.ledger.tried(transit.place)
 
-    def _is_expired(self, item: Item) -> bool:
-        if item.transit.is_replay:
-            return False
-        tries = self.ledger.tries.get(item.transit.place)
-        return tries is not None and self._clock.now() - tries.first_s > self.options.retry_for_s
+    def _first_failure(self, transit: Transit, otherwise: float) -> float:
+        if transit.is_replay:
+            return transit.failed_s or otherwise
+        tries = self.ledger.tries.get(transit.place)
+        return tries.first_s if tries else otherwise
+
+    def _is_expired(self, transit: Transit) -> bool:
+        """Whether the retry window is over; it stands still from a block until the vendor is well again."""
+        now = self._clock.now()
+        return self._blocked_since_s is None and now - self._first_failure(transit, now) > self.options.retry_for_s
 
     def _block(self, reason: str) -> None:
         if self._blocked_since_s is None:
@@ -464,8 +510,8 @@ class Worker:
             self.ledger.shift_tries(self._clock.now() - self._blocked_since_s)
             self._blocked_since_s = None
         if not self.pace.is_going:
-            self.ledger.note("blocked_since_s", "")
-            self.ledger.note("next_try_s", "")
+            for name in NOTES:
+                self.ledger.note(name, "")
             self._logger.info("destination delivers again")
         self.pace.delivered(self._clock.monotonic())
 
@@ -481,7 +527,7 @@ class Worker:
             return
         place, user_key = item.transit.place, item.user_key
         tries = self.ledger.tries[place] if is_counted else self.ledger.tried(place)
-        if self._is_expired(item) or (later.max_attempts is not None and tries.attempts >= later.max_attempts):
+        if self._is_expired(item.transit) or (later.max_attempts is not None and tries.attempts >= later.max_attempts):
             self._settle_item(item, f"gave up after {tries.attempts} tries: {later.reason}")
             lane.put_back(behind)
             return
@@ -491,7 +537,7 @@ class Worker:
         for transit in dict.fromkeys(waiting.transit for waiting in parked):
             self._parking.park(transit, later.reason if transit is item.transit else BEHIND)
             if all(other.state in ("waiting", "settled") for other in transit.items):
-                self._active.pop(transit.place, None)
+                self._deactivate(transit)
         self._parking.postpone(user_key, later.after_s)
         self._changed.notify()
 
@@ -501,7 +547,7 @@ class Worker:
             if user_key is None or wait_s > 0:
                 await self._parking.changed.wait(wait_s if user_key is not None else None)
                 continue
-            for record in await self._parking.release(user_key):
+            for record in await insist(partial(self._parking.release, user_key), self._clock, **self._facts):
                 active = self._active.get(Place(record.partition, record.sequence))
                 if active is not None:
                     self._dispatch(active)

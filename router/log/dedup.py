@@ -1,131 +1,209 @@
-"""The deduplication index: which messageId of which source lies where. Derived from the log, so it may be lost at any time.
+"""The deduplication index, `dedup.sqlite`: which messageId of which source lies where. Derived from the log.
 
-It is written after the log's commit and without fsync, its high-water mark in the same transaction: what is missing above
-the mark is read from the log at the next start. A key is therefore never here without its event, and a file that is damaged
-is thrown away and made anew.
+    log commit (fsync) ──▶ answer ──▶ keys and mark, one transaction, not synced
+
+The mark is the last sequence that is in the index. What a crash cost it is read from the log again, from the mark on; a file
+that can't be used is thrown away and made from the whole log. So a key is never here before its event is in the log.
 """
 
 from __future__ import annotations
 
-import contextlib
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import closing, suppress
 from hashlib import blake2b
 from pathlib import Path
+from typing import NamedTuple
 
 import structlog
 
-Key = bytes
+from router.log.connections import connect_to_read, is_passing
+from router.log.row import dedup_key
+from router.log.segment_file import remove_database
+
+FILE_NAME = "dedup.sqlite"
 
 _SCHEMA_VERSION = 1
-_SCHEMA = """
-CREATE TABLE keys (key BLOB PRIMARY KEY, sequence INTEGER NOT NULL, received_at_s REAL NOT NULL) WITHOUT ROWID;
-CREATE TABLE sources (name TEXT PRIMARY KEY) WITHOUT ROWID;
-CREATE TABLE mark (sequence INTEGER NOT NULL);
-INSERT INTO mark VALUES (0);
-"""
-_SLICES = 4_096
-"""The key space is pruned a slice at a time, so that pruning never takes long."""
-_ASKED_AT_ONCE = 500
+_TABLES = (
+    "CREATE TABLE keys (sequence INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, received_at_s REAL NOT NULL)",
+    "CREATE TABLE sources (source TEXT PRIMARY KEY) WITHOUT ROWID",
+    "CREATE TABLE mark (id INTEGER PRIMARY KEY, sequence INTEGER NOT NULL, checksum BLOB NOT NULL)",
+)
+_PRUNED_AT_LEAST = 100
 
 
-def key_of(source: str, message_id: str) -> Key:
-    """16 bytes that stand for a messageId of one source."""
-    text = f"{len(source)}:{source}{message_id}"
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+class Broken(Exception):
+    """The index is of no use: `DedupIndex.recreate` and read the log again."""
 
 
-def places_of(path: Path, message_id: str) -> list[int]:
-    """The sequences under which any source has sent *message_id*, by the index at *path*; from any thread.
+class Key(NamedTuple):
+    """One event as the index knows it."""
 
-    Raises:
-        sqlite3.Error: the index is damaged or missing.
-    """
-    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
-        sources = [name for (name,) in connection.execute("SELECT name FROM sources")]
-        keys = [key_of(source, message_id) for source in sources]
-        rows = (connection.execute("SELECT sequence FROM keys WHERE key = ?", (key,)).fetchone() for key in keys)
-        return sorted(row[0] for row in rows if row)
+    sequence: int
+    key: bytes
+    received_at_s: float
+    source: str
 
 
 class DedupIndex:
-    """Used by one thread at a time."""
+    """Used by one thread at a time. Every method may raise `Broken`, and sqlite3.Error where a later try may do better."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._slice = 0
+    def __init__(self, path: Path, log_id: str) -> None:
+        self._path = path
+        self._log_id = log_id
+        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self.mark = 0
+        self._sources: set[str] = set()
+
+    @classmethod
+    def open(cls, path: Path, log_id: str) -> DedupIndex:
+        """Open or make the index; one that can't be used is made anew and has the mark 0."""
+        index = cls(path, log_id)
         try:
-            self._open()
-        except sqlite3.DatabaseError as error:
-            structlog.get_logger().warning("deduplication index is damaged, it is made anew", error=str(error))
-            self.rebuild()
+            index._open()
+        except Broken as error:
+            index.close()
+            structlog.get_logger().warning("the deduplication index is made anew", reason=str(error))
+            return cls.recreate(path, log_id)
+        except BaseException:
+            index.close()
+            raise
+        return index
+
+    @classmethod
+    def recreate(cls, path: Path, log_id: str) -> DedupIndex:
+        remove_database(path)
+        index = cls(path, log_id)
+        try:
+            index._open()
+        except BaseException:
+            index.close()
+            raise
+        return index
 
     def _open(self) -> None:
-        self._connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = NORMAL")
-        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
-        if version not in (0, _SCHEMA_VERSION):
-            raise sqlite3.DatabaseError(f"schema version {version}")
-        if version == 0:
-            self._connection.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version = {_SCHEMA_VERSION};COMMIT;")
-        self.mark = int(self._connection.execute("SELECT sequence FROM mark").fetchone()[0])
-        self._sources = {name for (name,) in self._connection.execute("SELECT name FROM sources")}
-
-    def rebuild(self) -> None:
-        """Throw everything away; the mark is 0 again, and the log has to be read in."""
-        with contextlib.suppress(AttributeError, sqlite3.Error):
-            self._connection.close()
-        for suffix in ("", "-wal", "-shm"):
-            self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
-        self._open()
-
-    def find(self, keys: Sequence[Key], since_s: float) -> dict[Key, int]:
-        """The sequences of those *keys* that came in at or after *since_s* (Unix seconds)."""
-        found: dict[Key, int] = {}
-        for start in range(0, len(keys), _ASKED_AT_ONCE):
-            asked = keys[start : start + _ASKED_AT_ONCE]
-            marks = ",".join("?" * len(asked))
-            rows = self._connection.execute(
-                f"SELECT key, sequence FROM keys WHERE key IN ({marks}) AND received_at_s >= ?", (*asked, since_s)
-            )
-            found.update((bytes(key), sequence) for key, sequence in rows)
-        return found
-
-    def add(self, keys: Mapping[Key, tuple[int, float]], sources: Iterable[str], mark: int, expired_s: float) -> None:
-        """Note keys with their sequence and time of receipt, move the mark, prune a slice of what is older than *expired_s*.
-
-        Raises:
-            sqlite3.Error: nothing was written.
-        """
-        new_sources = set(sources) - self._sources
-        self._connection.execute("BEGIN IMMEDIATE")
         try:
+            run = self._connection.execute
+            run("PRAGMA journal_mode = WAL").fetchall()
+            run("PRAGMA synchronous = OFF")
+            run("PRAGMA cache_size = -16000")
+            (version,) = run("PRAGMA user_version").fetchone()
+            if version == 0:
+                run("BEGIN IMMEDIATE")
+                for statement in _TABLES:
+                    run(statement)
+                run("INSERT INTO mark VALUES (1, 0, ?)", (self._sealed(0),))
+                run(f"PRAGMA user_version = {_SCHEMA_VERSION}")
+                run("COMMIT")
+            elif version != _SCHEMA_VERSION:
+                raise Broken(f"schema version {version}")
+            self.mark = _read_mark(self._connection, self._log_id)
+            self._sources = {source for (source,) in run("SELECT source FROM sources")}
+        except sqlite3.Error as error:
+            self._judge(error)
+
+    def _sealed(self, mark: int) -> bytes:
+        return _checksum(mark, self._log_id)
+
+    def find(self, key: bytes) -> tuple[int, float] | None:
+        """Where the newest event with *key* lies, and when it was received (Unix seconds)."""
+        try:
+            row = self._connection.execute("SELECT sequence, received_at_s FROM keys WHERE key = ?", (key,)).fetchone()
+        except sqlite3.Error as error:
+            self._judge(error)
+        if row is None:
+            return None
+        sequence, received_at_s = row
+        if not isinstance(sequence, int) or not isinstance(received_at_s, float):
+            raise Broken("a key without a place")
+        return sequence, received_at_s
+
+    def add(self, keys: Sequence[Key], mark: int, expired_before_s: float) -> None:
+        """Take *keys* in, move the mark, and drop a few of the oldest keys if they are expired; all or nothing."""
+        run = self._connection.execute
+        try:
+            run("BEGIN IMMEDIATE")
             self._connection.executemany(
-                "INSERT OR REPLACE INTO keys VALUES (?, ?, ?)", [(key, *place) for key, place in keys.items()]
+                "INSERT OR REPLACE INTO keys VALUES (?, ?, ?)", [(k.sequence, k.key, k.received_at_s) for k in keys]
             )
-            self._connection.executemany("INSERT OR IGNORE INTO sources VALUES (?)", [(name,) for name in new_sources])
-            self._connection.execute("UPDATE mark SET sequence = ?", (mark,))
-            self._prune(expired_s)
-            self._connection.execute("COMMIT")
-        except BaseException:
-            with contextlib.suppress(sqlite3.Error):
-                self._connection.execute("ROLLBACK")
-            raise
-        self._sources |= new_sources
+            sources = {key.source for key in keys} - self._sources
+            self._connection.executemany("INSERT OR IGNORE INTO sources VALUES (?)", [(name,) for name in sources])
+            self._prune(expired_before_s, _PRUNED_AT_LEAST + 2 * len(keys))
+            run("UPDATE mark SET sequence = ?, checksum = ?", (mark, self._sealed(mark)))
+            run("COMMIT")
+        except sqlite3.Error as error:
+            with suppress(sqlite3.Error):
+                run("ROLLBACK")
+            self._judge(error)
         self.mark = mark
+        self._sources |= sources
 
-    def _prune(self, expired_s: float) -> None:
-        first = (self._slice * (0x1_0000 // _SLICES)).to_bytes(2, "big")
-        last = ((self._slice + 1) * (0x1_0000 // _SLICES) - 1).to_bytes(2, "big") + b"\xff" * 14
-        self._connection.execute(
-            "DELETE FROM keys WHERE key BETWEEN ? AND ? AND received_at_s < ?", (first, last, expired_s)
+    def _prune(self, expired_before_s: float, limit: int) -> None:
+        oldest = self._connection.execute(
+            "SELECT sequence, received_at_s FROM keys ORDER BY sequence LIMIT ?", (limit,)
         )
-        self._slice = (self._slice + 1) % _SLICES
+        last = None
+        for sequence, received_at_s in oldest:
+            if received_at_s >= expired_before_s:
+                break
+            last = sequence
+        oldest.close()
+        if last is not None:
+            self._connection.execute("DELETE FROM keys WHERE sequence <= ?", (last,))
 
-    def count(self) -> int:
-        """How many keys it holds; for tests."""
-        return int(self._connection.execute("SELECT count(*) FROM keys").fetchone()[0])
+    def _judge(self, error: sqlite3.Error) -> None:
+        if is_passing(error):
+            raise error
+        raise Broken(str(error)) from error
+
+    def __len__(self) -> int:
+        (count,) = self._connection.execute("SELECT count(*) FROM keys").fetchone()
+        return int(count)
 
     def close(self) -> None:
-        self._connection.close()
+        with suppress(sqlite3.Error):
+            self._connection.close()
+
+
+class Places(NamedTuple):
+    """What an index says of a messageId. Events from ``first`` to ``last`` were looked up; others it does not know."""
+
+    sequences: list[int]
+    first: int
+    last: int
+
+
+def look_up(path: Path, log_id: str, message_id: str) -> Places:
+    """The newest event of each source with *message_id*; from any thread, beside the index's owner."""
+    try:
+        with closing(connect_to_read(path)) as connection:
+            mark = _read_mark(connection, log_id)
+            (first,) = connection.execute("SELECT min(sequence) FROM keys").fetchone()
+            sources = [source for (source,) in connection.execute("SELECT source FROM sources")]
+            keys = [dedup_key(source, message_id) for source in sources]
+            rows = [connection.execute("SELECT sequence FROM keys WHERE key = ?", (key,)).fetchone() for key in keys]
+    except (sqlite3.Error, Broken):
+        return Places([], 1, 0)
+    if first is None:
+        return Places([], 1, 0)
+    return Places(sorted(row[0] for row in rows if row), first, mark)
+
+
+def read_mark(path: Path, log_id: str) -> int:
+    """The mark of the index at *path*, 0 where there is none to be had."""
+    try:
+        with closing(connect_to_read(path)) as connection:
+            return _read_mark(connection, log_id)
+    except (sqlite3.Error, Broken):
+        return 0
+
+
+def _read_mark(connection: sqlite3.Connection, log_id: str) -> int:
+    row = connection.execute("SELECT sequence, checksum FROM mark").fetchone()
+    if row is None or not isinstance(row[0], int) or row[1] != _checksum(row[0], log_id):
+        raise Broken("the mark is damaged, or of another log")
+    return row[0]
+
+
+def _checksum(mark: int, log_id: str) -> bytes:
+    return blake2b(f"{log_id} {mark}".encode(), digest_size=8).digest()

@@ -37,12 +37,18 @@ class Log(Protocol):
         An entry whose (source, message_id) was stored within the deduplication window is not stored again and comes back
         as a duplicate, also when the first of its kind is in the same call; never before the first is durable.
 
+        Whoever is cancelled while it waits does not know whether its entries are stored: they may be.
+
         Raises:
             LogFull: nothing was stored.
+            ValueError: one of *entries* can't be stored (half a surrogate pair, a time that is no number); nothing was.
         """
 
     async def read(self, partition: int, after: int, limit: int = 500) -> list[Record | Gap]:
-        """Up to *limit* records with a sequence above *after*, in order; what is missing between them as gaps."""
+        """Up to *limit* records with a sequence above *after*, in order; what is missing between them as gaps.
+
+        Only at the end of the log there is nothing. Fewer than *limit* are not the end: they are bounded in bytes too.
+        """
 
     async def wait(self, partition: int, after: int) -> None:
         """Return when there is something above *after*."""
@@ -57,6 +63,9 @@ class Log(Protocol):
         """Every stored event with this messageId, one a source at most per window; slow, for operators."""
 
     async def trim(self, needed_from: Mapping[int, int]) -> None:
-        """Give up old segments. *needed_from*: per partition the first sequence that somebody still needs."""
+        """Give up old segments. *needed_from*: per partition the first sequence that somebody still needs.
+
+        A partition that is not named is needed whole.
+        """
 
     async def close(self) -> None: ...

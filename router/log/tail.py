@@ -1,36 +1,48 @@
-"""The newest records in memory, so that readers that are caught up don't go to the disk."""
+"""The latest records in memory: destinations that keep up read these, and the disk is left to those behind."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Sequence
-from itertools import islice
+from collections.abc import Iterable
 
 from router.log.record import Record
 
+RECORD_BYTES = 600
+"""What a record takes in memory besides its event, about."""
+
 
 class Tail:
-    """A run of records without gaps, bounded by the bytes of their events. Used by the event loop alone."""
+    """A run of records without a gap, the oldest given up when it holds more than *max_bytes*."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        self._records: deque[Record] = deque()
         self._bytes = 0
+        self._records: list[Record] = []
+        self._dropped = 0
+        """Records at the front of the list that are gone already; cut off now and then."""
 
-    def add(self, records: Sequence[Record]) -> None:
-        """Add the next records; one that does not follow the last begins a new run."""
+    def extend(self, records: Iterable[Record]) -> None:
+        """Add what was committed; the first follows the last that is here."""
         for record in records:
-            if self._records and record.sequence != self._records[-1].sequence + 1:
-                self._records.clear()
-                self._bytes = 0
             self._records.append(record)
-            self._bytes += len(record.event)
-        while self._bytes > self._max_bytes and self._records:
-            self._bytes -= len(self._records.popleft().event)
+            self._bytes += RECORD_BYTES + len(record.event)
+        while self._bytes > self._max_bytes and self._dropped < len(self._records):
+            self._bytes -= RECORD_BYTES + len(self._records[self._dropped].event)
+            self._dropped += 1
+        if self._dropped * 2 > len(self._records):
+            del self._records[: self._dropped]
+            self._dropped = 0
 
-    def read(self, after: int, limit: int) -> Sequence[Record]:
-        """Up to *limit* records from the one after *after* on; nothing where that one is not held."""
-        if not self._records or after + 1 < self._records[0].sequence:
-            return ()
-        skipped = after + 1 - self._records[0].sequence
-        return list(islice(self._records, skipped, skipped + limit))
+    def read(self, after: int, limit: int, max_bytes: int) -> list[Record] | None:
+        """Up to *limit* records above *after*, one at least and then up to *max_bytes* of events; None if not all are here."""
+        if self._dropped >= len(self._records):
+            return None
+        start = after + 1 - self._records[0].sequence
+        if not self._dropped <= start < len(self._records):
+            return None
+        found: list[Record] = []
+        for record in self._records[start : start + limit]:
+            found.append(record)
+            max_bytes -= len(record.event)
+            if max_bytes <= 0:
+                break
+        return found

@@ -4,7 +4,7 @@ A plugin declares one `Plugin`: settings, endpoints, actions. It does no I/O: it
 into a request, and judges the response. Waiting, retrying, limiting, batching, ordering and counting are the core's.
 """
 
-from router.event import Document, Event, EventType, looks_like_email
+from router.event import EVENT_TYPES, Document, Event, EventType, looks_like_email
 from router.plugin import convert
 from router.plugin.convert import Converter
 from router.plugin.credential import (
@@ -36,10 +36,13 @@ from router.plugin.verdict import (
     is_outage,
     judge_by_status,
 )
-from router.traits import camel_case, snake_case
+from router.traits import GROUP_TRAITS, USER_TRAITS, camel_case, snake_case
 
 __all__ = [
     "API_VERSION",
+    "EVENT_TYPES",
+    "GROUP_TRAITS",
+    "USER_TRAITS",
     "Action",
     "Basic",
     "BatchEndpoint",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 from router.plugin.credential import Credential
 from router.plugin.request import Payload, Request, Response
@@ -43,6 +43,10 @@ class Endpoint:
     """True when the vendor does not care how requests here interleave with those of other endpoints: order is then kept
     within this endpoint only."""
 
+    def for_settings(self, settings: Any) -> Self:
+        """This endpoint with its limits for one destination; the core calls it once, when the destination starts."""
+        return self
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchEndpoint(Endpoint):
@@ -61,6 +65,14 @@ class BatchEndpoint(Endpoint):
     """Of the request's JSON body, before compression."""
     max_payload_bytes: int | None = None
     """Of one payload's JSON; a larger one is dead without being sent. None: *max_bytes*."""
+    batch_size: Callable[[Any], int] | None = None
+    """From the settings: how many payloads an operator wants in a request, where that is theirs to say. Never more than
+    *max_events*."""
+
+    def for_settings(self, settings: Any) -> Self:
+        if self.batch_size is None:
+            return self
+        return replace(self, max_events=max(1, min(self.max_events, self.batch_size(settings))))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from router.delivery.ledger import Books, Ledger
 from router.delivery.pace import Backoff
 from router.delivery.send import SendFailed
 from router.delivery.state import State
-from router.delivery.worker import DeliveryOptions, Worker
+from router.delivery.worker import NOTES, DeliveryOptions, Worker
 from router.destination import Destination
 from router.event import Document, Event
 from router.log.record import Appended, Entry, Gap, Record
@@ -186,7 +186,7 @@ class Harness:
     async def open(self) -> Worker:
         state = State.open(self.directory / "fake.sqlite", LOG_ID)
         state.add_partition(0, 0)
-        notes = {key: state.meta(key) for key in ("blocked_since_s", "next_try_s", "reason")}
+        notes = {key: state.meta(key) for key in NOTES}
         ledger = Ledger("fake", state, self.clock)
         ledger.start()
         destination = Destination("fake", self.plugin, Settings())

@@ -1,0 +1,149 @@
+"""What a vendor may answer, documented or not, and whether what a plugin reads in it can be right.
+
+The plugin test kit (`router.testing`) is made of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from router.plugin import (
+    BatchEndpoint,
+    Blocked,
+    Dead,
+    Delivered,
+    Judgement,
+    Later,
+    Payload,
+    PluginSettings,
+    Response,
+    Split,
+    UnreadableAnswer,
+    Verdict,
+)
+
+Word = type[Delivered] | type[Later] | type[Dead] | type[Split] | type[Blocked]
+"""A verdict, or a word for the whole request."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the vendor answers, and what ``judge`` is to make of it.
+
+    *verdict* is one word for every payload (or for the request), or a sequence with one verdict per payload, in order: a
+    partial failure. *body* may be made from the payloads that were sent, where the vendor names them.
+    """
+
+    verdict: Word | Sequence[Word]
+    body: bytes | Callable[[Sequence[Payload]], bytes] = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    endpoint: str = ""
+    """Only of this endpoint; "" for each that takes batches."""
+
+    def response(self, status: int, payloads: Sequence[Payload]) -> Response:
+        return Response(status, self.body(payloads) if callable(self.body) else self.body, self.headers)
+
+
+Answers = Mapping[int, Word | Answer | Sequence[Answer]]
+
+ODD_VALUES: tuple[Any, ...] = (None, True, 7, -1, "x", [], [None], [7], {}, {"x": None})
+ODD_STATUSES = (200, 202, 204, 207, 301, 400, 401, 402, 403, 404, 405, 409, 413, 422, 429, 500, 501, 503)
+_NAMES = ("code", "data", "detail", "error", "errors", "failed_records", "id", "message", "results", "status", "type")
+ODD_BODIES: Mapping[str, bytes] = {
+    "nothing": b"",
+    "a page": b"<!DOCTYPE html>\n<html><body><h1>502 Bad Gateway</h1>\r\n</body></html>" + b"x" * 5_000,
+    "cut JSON": b'{"status": "OK", "errors": [{"index": 0, "mess',
+    "not UTF-8": b"\xff\xfe\x00{",
+    "too deep": b"[" * 5_000 + b"]" * 5_000,
+    **{f"JSON {value!r}": orjson.dumps(value) for value in ODD_VALUES},
+    **{f"{name}: {value!r}": orjson.dumps({name: value}) for name in _NAMES for value in ODD_VALUES},
+}
+
+
+def as_answers(answers: Word | Answer | Sequence[Answer]) -> Sequence[Answer]:
+    if isinstance(answers, type):
+        return [Answer(answers)]
+    return [answers] if isinstance(answers, Answer) else answers
+
+
+def why_unlike(expected: Word | Sequence[Word], judgement: Judgement, count: int) -> str:
+    """How a judgement differs from the one expected; "" if it does not."""
+    found = [type(verdict) for verdict in judgement] if isinstance(judgement, Sequence) else [type(judgement)]
+    if isinstance(expected, type):
+        if expected is Dead and count > 1 and isinstance(judgement, Split):
+            return ""
+        wanted: list[Word] = [expected] * (1 if expected in (Split, Blocked) else count)
+    else:
+        wanted = list(expected)
+    if found == wanted:
+        return ""
+    return f"is {[each.__name__ for each in found]}, expected {[each.__name__ for each in wanted]}"
+
+
+def why_no_judgement(judgement: Judgement | Any, count: int) -> str:
+    """What is wrong with what ``judge`` returned for *count* payloads; "" if nothing is."""
+    if isinstance(judgement, Split | Blocked):
+        return "" if isinstance(judgement.reason, str) and judgement.reason else "gives no reason"
+    if not isinstance(judgement, Sequence) or isinstance(judgement, str):
+        return f"is a {type(judgement).__name__}, neither verdicts nor Split nor Blocked"
+    if len(judgement) != count:
+        return f"has {len(judgement)} verdicts for {count} payloads"
+    return next((wrong for verdict in judgement if (wrong := why_no_verdict(verdict))), "")
+
+
+def why_no_verdict(verdict: Verdict | Blocked | Any) -> str:
+    """What is wrong with one verdict; "" if nothing is."""
+    if isinstance(verdict, Delivered):
+        return ""
+    if not isinstance(verdict, Later | Dead | Blocked):
+        return f"holds a {type(verdict).__name__}, which is no verdict"
+    return "" if isinstance(verdict.reason, str) and verdict.reason else "gives no reason"
+
+
+def why_broken(
+    endpoint: BatchEndpoint, response: Response, payloads: Sequence[Payload], settings: PluginSettings
+) -> str:
+    """What is wrong with how *endpoint* reads *response*; "" if nothing is. `UnreadableAnswer` is its right."""
+    try:
+        return why_no_judgement(endpoint.judge(response, payloads, settings), len(payloads))
+    except UnreadableAnswer:
+        return ""
+    except Exception as error:
+        return f"raised {type(error).__name__}: {error}"
+
+
+def why_bad_end(talk: Callable[..., Any], *arguments: Any) -> str:
+    """What is wrong with how a conversation ends (see `Rehearsal.talk`); "" if nothing is."""
+    try:
+        return why_no_verdict(talk(*arguments).end)
+    except UnreadableAnswer:
+        return ""
+    except Exception as error:
+        return f"raised {type(error).__name__}: {error}"
+
+
+def distortions(body: bytes) -> Iterator[bytes]:
+    """*body* cut off, and, where it is JSON, with each part of it replaced by something else."""
+    for length in sorted({1, len(body) // 3, len(body) // 2, len(body) - 1}):
+        yield body[: max(length, 0)]
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return
+    for distorted in _replaced(value):
+        yield orjson.dumps(distorted)
+
+
+def _replaced(value: Any) -> Iterator[Any]:
+    yield from ODD_VALUES
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield {name: each for name, each in value.items() if name != key}
+            yield from ({**value, key: other} for other in _replaced(item))
+    if isinstance(value, list):
+        for place, item in enumerate(value):
+            yield from ([*value[:place], other, *value[place + 1 :]] for other in _replaced(item))

@@ -1,0 +1,203 @@
+"""Reading the rows of a damaged segment without SQLite, page by page.
+
+SQLite gives up a whole file for one bad page, and all that follows one bad frame of a write-ahead log without a word. Rows
+never change once they are written and each has a checksum; so every page is looked at for itself, in whatever order, and
+what is sound is good. A damaged page costs the rows on it, and no more.
+
+Source: https://sqlite.org/fileformat2.html, sections 1.5 (cells of a table leaf, overflow), 2.1 (records) and 4 (the WAL).
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+from router.log.row import Row
+from router.log.schema import PAGE_BYTES
+
+_LEAF = 0x0D
+_WAL_HEADER_BYTES = 32
+_FRAME_HEADER_BYTES = 24
+_LOCAL_MAX = PAGE_BYTES - 35
+_LOCAL_MIN = (PAGE_BYTES - 12) * 32 // 255 - 23
+_OVERFLOW_BYTES = PAGE_BYTES - 4
+_INTEGER_BYTES = (0, 1, 2, 3, 4, 6, 8)
+
+_Pages = Callable[[int], bytes | None]
+
+
+def carve(database: Path, wal: Path) -> Iterator[Row]:
+    """Every sound row in the two files (either may be missing), with repeats, those of the database first.
+
+    Where two rows have one sequence, the first counts: what follows it was rolled back.
+    """
+    with ExitStack() as stack:
+        log = _File(stack, wal)
+        yield from _carve(_File(stack, database), log, _frames(log))
+
+
+def wal_reach(wal: Path) -> int:
+    """The highest sequence of the transactions that were committed to a write-ahead log, sound frames or not; 0 for none."""
+    with ExitStack() as stack:
+        file = _File(stack, wal)
+        frames = _frames(file)
+        committed = max((n for n, frame in enumerate(frames, 1) if frame.is_commit), default=0)
+        return max((row.sequence for row in _carve(_File(stack, None), file, frames[:committed])), default=0)
+
+
+class _File:
+    """A file of which any part may be unreadable or missing."""
+
+    def __init__(self, stack: ExitStack, path: Path | None) -> None:
+        self._descriptor = -1
+        self.size = 0
+        if path is None:
+            return
+        try:
+            self._descriptor = os.open(path, os.O_RDONLY)
+            stack.callback(os.close, self._descriptor)
+            self.size = os.fstat(self._descriptor).st_size
+        except OSError:
+            pass
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Filled up with zeros where the file has an end or a bad sector."""
+        data = b""
+        if 0 <= offset < self.size:
+            with suppress(OSError):
+                data = os.pread(self._descriptor, length, offset)
+        return data.ljust(length, b"\0")
+
+
+class _Frame:
+    """Where a version of a page lies in a write-ahead log."""
+
+    __slots__ = ("is_commit", "offset", "page")
+
+    def __init__(self, header: bytes, offset: int) -> None:
+        self.page, size_after_commit = struct.unpack_from(">II", header)
+        self.is_commit = size_after_commit != 0
+        self.offset = offset + _FRAME_HEADER_BYTES
+
+
+def _frames(wal: _File) -> list[_Frame]:
+    offsets = range(_WAL_HEADER_BYTES, wal.size, _FRAME_HEADER_BYTES + PAGE_BYTES)
+    return [_Frame(wal.read(offset, _FRAME_HEADER_BYTES), offset) for offset in offsets]
+
+
+def _carve(database: _File, wal: _File, frames: list[_Frame]) -> Iterator[Row]:
+    latest = {frame.page: frame.offset for frame in frames}
+
+    def in_database(number: int) -> bytes | None:
+        offset = (number - 1) * PAGE_BYTES
+        return database.read(offset, PAGE_BYTES) if 0 <= offset < database.size else None
+
+    def in_wal(number: int) -> bytes | None:
+        offset = latest.get(number)
+        return None if offset is None else wal.read(offset, PAGE_BYTES)
+
+    def newest(number: int) -> bytes | None:
+        return in_wal(number) or in_database(number)
+
+    def oldest(number: int) -> bytes | None:
+        return in_database(number) or in_wal(number)
+
+    limit = database.size + wal.size
+    for offset in range(0, database.size, PAGE_BYTES):
+        page = database.read(offset, PAGE_BYTES)
+        for cell in _cells(page, 100 if offset == 0 else 0):
+            row = _row(page, cell, newest, limit) or _row(page, cell, oldest, limit)
+            if row:
+                yield row
+    for frame in frames:
+        page = wal.read(frame.offset, PAGE_BYTES)
+        for cell in _cells(page, 0):
+            row = _row(page, cell, newest, limit) or _row(page, cell, oldest, limit)
+            if row:
+                yield row
+
+
+def _cells(page: bytes, start: int) -> Iterator[int]:
+    """Where the cells of a leaf of a table begin; nothing for other pages."""
+    if page[start] != _LEAF:
+        return
+    (count,) = struct.unpack_from(">H", page, start + 3)
+    for place in range(start + 8, min(start + 8 + 2 * count, PAGE_BYTES - 1), 2):
+        (cell,) = struct.unpack_from(">H", page, place)
+        if cell < PAGE_BYTES:
+            yield cell
+
+
+def _row(page: bytes, cell: int, page_of: _Pages, limit: int) -> Row | None:
+    """The row in the cell, or None where it is no sound one. *limit*: no payload is longer than the files."""
+    try:
+        length, place = _varint(page, cell)
+        sequence, place = _varint(page, place)
+        if length > limit:
+            return None
+        row = _record(sequence, _payload(page, place, length, page_of))
+    except (IndexError, ValueError, TypeError, struct.error):
+        return None
+    return row if row.is_sound() else None
+
+
+def _payload(page: bytes, place: int, length: int, page_of: _Pages) -> bytes:
+    if length <= _LOCAL_MAX:
+        return page[place : place + length]
+    local = _LOCAL_MIN + (length - _LOCAL_MIN) % _OVERFLOW_BYTES
+    if local > _LOCAL_MAX:
+        local = _LOCAL_MIN
+    parts = [page[place : place + local]]
+    (number,) = struct.unpack_from(">I", page, place + local)
+    for _ in range((length - local + _OVERFLOW_BYTES - 1) // _OVERFLOW_BYTES):
+        following = page_of(number)
+        if following is None:
+            raise ValueError("the overflow chain is broken")
+        (number,) = struct.unpack_from(">I", following)
+        parts.append(following[4:])
+    return b"".join(parts)[:length]
+
+
+def _record(sequence: int, payload: bytes) -> Row:
+    header_bytes, place = _varint(payload, 0)
+    body = header_bytes
+    values: list[object] = []
+    while place < header_bytes and len(values) < len(Row._fields):
+        kind, place = _varint(payload, place)
+        value, body = _value(payload, body, kind)
+        values.append(value)
+    if len(values) < len(Row._fields):
+        raise ValueError("columns are missing")
+    values[0] = sequence  # a key of the table is not kept in the record
+    received_at_s = values[8]
+    if isinstance(received_at_s, int):  # SQLite keeps a whole number as one
+        values[8] = float(received_at_s)
+    return Row(*values)  # type: ignore[arg-type]  # is_sound looks at the types too
+
+
+def _value(payload: bytes, place: int, kind: int) -> tuple[object, int]:
+    if kind == 0:
+        return None, place
+    if kind <= 6:
+        end = place + _INTEGER_BYTES[kind]
+        return int.from_bytes(payload[place:end], "big", signed=True), end
+    if kind == 7:
+        return struct.unpack_from(">d", payload, place)[0], place + 8
+    if kind <= 9:
+        return kind - 8, place
+    end = place + (kind - 12) // 2
+    data = payload[place:end]
+    return (data.decode() if kind % 2 else data), end
+
+
+def _varint(data: bytes, place: int) -> tuple[int, int]:
+    """A number of one to nine bytes, and where it ends."""
+    value = 0
+    for at in range(place, place + 8):
+        value = value << 7 | data[at] & 0x7F
+        if data[at] < 0x80:
+            return value, at + 1
+    return value << 8 | data[place + 8], place + 9

@@ -1,0 +1,102 @@
+"""Connections that only read, kept for the next reader."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+MAX_IDLE = 8
+
+_PASSING = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_PROTOCOL,
+    sqlite3.SQLITE_INTERRUPT,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_PERM,
+}
+_BAD_SECTORS = {sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_DATA}
+
+
+def is_passing(error: sqlite3.Error) -> bool:
+    """True for what a later try may get over; False for damage."""
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None:
+        return False  # raised by Python itself: a text that is no UTF-8
+    primary = code & 0xFF
+    return primary in _PASSING or (primary == sqlite3.SQLITE_IOERR and code not in _BAD_SECTORS)
+
+
+def connect_to_read(path: Path) -> sqlite3.Connection:
+    """A connection that changes nothing in the database.
+
+    Raises:
+        sqlite3.Error: the file is missing or can't be opened.
+    """
+    try:
+        return _connect(path, "mode=ro")
+    except sqlite3.OperationalError:
+        # A write-ahead database in a directory where SQLite may make no files; safe while it has no log.
+        if not path.exists() or path.with_name(path.name + "-wal").exists():
+            raise
+        return _connect(path, "mode=ro&immutable=1")
+
+
+def _connect(path: Path, how: str) -> sqlite3.Connection:
+    uri = f"file:{quote(str(path.absolute()))}?{how}"
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=5)
+    try:
+        connection.execute("PRAGMA cache_size = -512")
+        connection.execute("PRAGMA schema_version").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+class Connections:
+    """A few idle connections; from any thread. A borrowed one is its borrower's alone."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._idle: list[tuple[Path, sqlite3.Connection]] = []
+
+    @contextmanager
+    def borrow(self, path: Path) -> Iterator[sqlite3.Connection]:
+        """A connection to *path*; close its cursors before the end.
+
+        Raises:
+            sqlite3.Error: the file is missing or can't be opened.
+        """
+        connection = self._take(path) or connect_to_read(path)
+        try:
+            yield connection
+        except BaseException:
+            connection.close()
+            raise
+        with self._lock:
+            self._idle.append((path, connection))
+            surplus = self._idle.pop(0)[1] if len(self._idle) > MAX_IDLE else None
+        if surplus is not None:
+            surplus.close()
+
+    def _take(self, path: Path) -> sqlite3.Connection | None:
+        with self._lock:
+            for index in range(len(self._idle) - 1, -1, -1):
+                if self._idle[index][0] == path:
+                    return self._idle.pop(index)[1]
+        return None
+
+    def drop(self, path: Path | None = None) -> None:
+        """Close the idle connections to *path*, or all."""
+        with self._lock:
+            dropped = [each for each in self._idle if path in (None, each[0])]
+            self._idle = [each for each in self._idle if path not in (None, each[0])]
+        for _, connection in dropped:
+            connection.close()

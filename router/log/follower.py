@@ -1,0 +1,67 @@
+"""Reading a log that somebody else may be writing, and leaving it as it is."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from router.errors import OperatorError
+from router.log.dedup import FILE_NAME as INDEX_NAME
+from router.log.dedup import read_mark
+from router.log.identity import read_id
+from router.log.mark import read_mark as read_log_mark
+from router.log.recovery import check_headers, remembered_id
+from router.log.segments import Segments
+
+_NO_LOG = "there is no log here. Start the router first, or correct `data` in the config."
+
+
+class Follower:
+    """Copies that rescue damaged segments go into a temporary directory, which `close` removes."""
+
+    def __init__(self, segments: Segments, scratch: Path) -> None:
+        self.segments = segments
+        self._scratch = scratch
+        self.end = 0
+        self.look()
+
+    @classmethod
+    def open(cls, directory: Path) -> Follower:
+        """Open what is in *directory*.
+
+        Raises:
+            OperatorError: there is no log, or a newer program wrote it.
+        """
+        if not directory.is_dir():
+            raise OperatorError(f"{directory}: {_NO_LOG}")
+        log_id = read_id(directory)
+        scratch = Path(tempfile.mkdtemp(prefix="router-log-"))
+        try:
+            segments = Segments(directory, scratch, "")
+            segments.is_follower = True
+            known_id = log_id or remembered_id(segments)
+            if known_id is None:
+                raise OperatorError(f"{directory}: {_NO_LOG}")
+            segments.log_id = known_id
+            check_headers(segments, may_migrate=False)
+            return cls(segments, scratch)
+        except BaseException:
+            shutil.rmtree(scratch, ignore_errors=True)
+            raise
+
+    def look(self) -> int:
+        """See what was written since; returns the last sequence there is."""
+        directory, log_id = self.segments.directory, self.segments.log_id
+        # The marks first: the writer moves them after its commit, so the rows they tell of are there by now.
+        known = max(self.end, read_log_mark(directory, log_id), read_mark(directory / INDEX_NAME, log_id))
+        self.segments.refresh()
+        files = self.segments.files
+        if files:
+            known = max(known, files[-1].first - 1, self.segments.last_readable(files[-1]))
+        self.end = known
+        return known
+
+    def close(self) -> None:
+        self.segments.close()
+        shutil.rmtree(self._scratch, ignore_errors=True)

@@ -1,0 +1,93 @@
+"""One event as a row of a segment, with a checksum over all of it."""
+
+from __future__ import annotations
+
+import math
+import struct
+from hashlib import blake2b
+from typing import NamedTuple
+
+from router.log.record import Entry, Record
+
+MAX_ROW_BYTES = 500_000_000
+"""Well below what SQLite takes (a billion)."""
+
+_HEAD = struct.Struct("<qd7iq")
+
+
+class Row(NamedTuple):
+    """The columns of the table ``events``, in order."""
+
+    sequence: int
+    source: str
+    message_id: str
+    user_key: str
+    user_id: str | None
+    anonymous_id: str | None
+    email: str | None
+    type: str
+    received_at_s: float
+    event: bytes
+    checksum: bytes
+
+    @classmethod
+    def of(cls, sequence: int, entry: Entry) -> Row:
+        """*entry* as it is stored under *sequence*.
+
+        Raises:
+            ValueError: a text with half a surrogate pair, a time that is no number, more than `MAX_ROW_BYTES`.
+        """
+        received_at_s = float(entry.received_at_s) + 0.0  # SQLite has no -0.0
+        if not math.isfinite(received_at_s):
+            raise ValueError(f"received_at_s: got {received_at_s}, expected Unix seconds")
+        texts = (
+            entry.source,
+            entry.message_id,
+            entry.user_key,
+            entry.user_id,
+            entry.anonymous_id,
+            entry.email,
+            entry.type,
+        )
+        if len(entry.event) + sum(len(text) for text in texts if text) > MAX_ROW_BYTES:
+            raise ValueError(f"event: expected at most {MAX_ROW_BYTES} bytes")
+        event = bytes(entry.event)
+        return cls(sequence, *texts, received_at_s, event, _checksum(sequence, texts, received_at_s, event))
+
+    def is_sound(self) -> bool:
+        """True if every column is what was written. A damaged file may hold anything at all, of any type."""
+        try:
+            return self.checksum == _checksum(self.sequence, self[1:8], self.received_at_s, self.event)
+        except (TypeError, AttributeError, ValueError, struct.error):
+            return False
+
+    def record(self) -> Record:
+        return Record(
+            partition=0,
+            sequence=self.sequence,
+            source=self.source,
+            message_id=self.message_id,
+            user_key=self.user_key,
+            type=self.type,
+            received_at_s=self.received_at_s,
+            event=self.event,
+        )
+
+
+def _checksum(sequence: int, texts: tuple[str | None, ...], received_at_s: float, event: bytes) -> bytes:
+    parts = [b"" if text is None else text.encode() for text in texts]
+    lengths = [-1 if text is None else len(part) for text, part in zip(texts, parts, strict=True)]
+    digest = blake2b(_HEAD.pack(sequence, received_at_s, *lengths, len(event)), digest_size=8)
+    digest.update(b"".join(parts))
+    digest.update(event)
+    return digest.digest()
+
+
+def dedup_key(source: str, message_id: str) -> bytes:
+    """16 bytes that stand for a messageId of a source.
+
+    Raises:
+        ValueError: a text with half a surrogate pair.
+    """
+    of = source.encode()
+    return blake2b(b"%d:%b%b" % (len(of), of, message_id.encode()), digest_size=16).digest()

@@ -1,0 +1,91 @@
+"""One segment as files on disk, whether or not anybody has it open."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+_NAME = re.compile(r"segment-(\d{20})(?:\.rescued)?\.sqlite(?:-wal)?")
+
+
+@dataclass(eq=False, slots=True)
+class SegmentFile:
+    """``segment-FIRST.sqlite`` and what belongs to it. Two with one name are two: a file can be made anew."""
+
+    directory: Path
+    first: int
+    """Its first sequence; it ends where the next one begins."""
+    rescue_directory: Path
+    """Where a rescued copy lies, or comes to lie: beside it, or elsewhere where nothing may be written here."""
+    bytes: int = 0
+    """On disk, when last measured."""
+    is_suspect: bool = False
+    """Its header is not what it should be: SQLite must not open it."""
+    mended: int = 0
+    """How often it was. From the first time on, what it can't give is lost."""
+    newest_s: float | None = None
+    """When the last event in it was received; only known of one that nothing is added to."""
+
+    @classmethod
+    def find(cls, directory: Path, first: int, rescue_directory: Path) -> Self:
+        file = cls(directory, first, rescue_directory)
+        file.mended = int(file.rescued.exists())
+        file.measure()
+        return file
+
+    @property
+    def path(self) -> Path:
+        return self.directory / f"segment-{self.first:020}.sqlite"
+
+    @property
+    def wal(self) -> Path:
+        return beside(self.path, "-wal")
+
+    @property
+    def rescued(self) -> Path:
+        """What could be saved of it once it was found damaged; then nobody reads `path` any more."""
+        return self.rescue_directory / f"segment-{self.first:020}.rescued.sqlite"
+
+    @property
+    def current(self) -> Path:
+        """The database to read."""
+        return self.rescued if self.mended and self.rescued.exists() else self.path
+
+    @property
+    def has_wal(self) -> bool:
+        """True if there is anything in its write-ahead log."""
+        return _size(self.wal) > 0
+
+    def measure(self) -> None:
+        self.bytes = _size(self.path) + _size(self.wal) + _size(self.rescued)
+
+    def unlink(self) -> None:
+        """Remove its files; a kill on the way leaves a segment that can be read, or nothing."""
+        self.rescued.unlink(missing_ok=True)
+        remove_database(self.path)
+
+
+def find_segments(directory: Path, rescue_directory: Path) -> tuple[SegmentFile, ...]:
+    """The segments there, by whichever of their files is left, in order."""
+    matches = (_NAME.fullmatch(path.name) for path in directory.iterdir())
+    firsts = {int(match[1]) for match in matches if match}
+    return tuple(SegmentFile.find(directory, first, rescue_directory) for first in sorted(firsts))
+
+
+def beside(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
+
+
+def remove_database(path: Path) -> None:
+    """Remove a database and what SQLite keeps beside it."""
+    for suffix in ("-wal", "-shm", "-journal", ""):
+        beside(path, suffix).unlink(missing_ok=True)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

@@ -1,0 +1,253 @@
+"""All segments, in order, and reading across them: what is there as records, what is missing as gaps.
+
+A segment is read through SQLite while that works. When it does not, or a row is missing or wrong, the segment is mended: what
+is sound in it is carved out into a copy, and the copy is read from then on. What the copy lacks is lost, and named.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from bisect import bisect_right
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import structlog
+
+from router.log import schema
+from router.log.connections import Connections, is_passing
+from router.log.record import Gap, Record
+from router.log.rescue import holes, last_row, rescue
+from router.log.row import Row
+from router.log.segment_file import SegmentFile, find_segments
+
+PARTITION = 0
+
+_TRIES = 3
+_LISTED = 20
+_SELECT = f"SELECT {schema.COLUMNS} FROM events WHERE sequence BETWEEN ? AND ? ORDER BY sequence LIMIT ?"
+
+
+class Unreadable(Exception):
+    """The files can't be read just now (no room, no file handles, no permission); nothing is known to be lost. Try again."""
+
+
+class _Moved(Exception):
+    """The segment is not one of ours any more: look again."""
+
+
+class Segments:
+    """Reading is safe from any thread; `add` and `remove` are for one thread at a time."""
+
+    def __init__(self, directory: Path, rescue_directory: Path, log_id: str) -> None:
+        self.directory = directory
+        self.rescue_directory = rescue_directory
+        self.log_id = log_id
+        self.files: tuple[SegmentFile, ...] = find_segments(directory, rescue_directory)
+        self.active: SegmentFile | None = None
+        """The one that is written to."""
+        self.retire: Callable[[], None] = lambda: None
+        """Called when the active one is damaged: nothing may be written to it any more when this returns."""
+        self.is_follower = False
+        """Another process may write this log: what is missing may have been given up, and not lost."""
+        self.connections = Connections()
+        self._mending = threading.Lock()
+        self._logger = structlog.get_logger()
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(file.bytes for file in self.files)
+
+    def add(self, file: SegmentFile) -> None:
+        self.files = (*self.files, file)
+
+    def remove(self, file: SegmentFile) -> None:
+        """Forget it and remove it from the disk."""
+        self.files = tuple(other for other in self.files if other is not file)
+        self.connections.drop(file.path)
+        self.connections.drop(file.rescued)
+        file.unlink()
+
+    def refresh(self) -> None:
+        """Look at the directory again, for who does not write it."""
+        known = {file.first: file for file in self.files}
+        found = find_segments(self.directory, self.rescue_directory)
+        self.files = tuple(known.get(file.first, file) for file in found)
+
+    def last_of(self, file: SegmentFile) -> int | None:
+        """Where *file* ends, by where the next one begins; None for the last."""
+        following = [other.first for other in self.files if other.first > file.first]
+        return min(following) - 1 if following else None
+
+    def last_readable(self, file: SegmentFile) -> int:
+        """The last sequence that *file* can give; the one before its first if there is none."""
+        if file.is_suspect and not file.mended:
+            return file.first - 1
+        row = last_row(file.current)
+        return max(row.sequence, file.first - 1) if row else file.first - 1
+
+    def newest_s(self, file: SegmentFile) -> float:
+        """When the last event of a segment that nothing is added to was received; the time of the file if it can't say."""
+        if file.newest_s is None:
+            row = None if file.is_suspect and not file.mended else last_row(file.current)
+            try:
+                file.newest_s = row.received_at_s if row else file.path.stat().st_mtime
+            except OSError:
+                file.newest_s = 0.0
+        return file.newest_s
+
+    def read(self, after: int, limit: int, end: int, max_bytes: int) -> list[Record | Gap]:
+        """Up to *limit* records above *after* and up to *end*, one at least and then *max_bytes* of events; gaps named.
+
+        Raises:
+            Unreadable: not now.
+        """
+        found: list[Record | Gap] = []
+        following = after + 1
+        while following <= end and limit > 0 and max_bytes > 0:
+            files = self.files
+            index = bisect_right(files, following, key=lambda file: file.first) - 1
+            if index < 0:
+                last = min(end, files[0].first - 1) if files else end
+                _add_gap(found, following, last, "expired")
+                following = last + 1
+                continue
+            last = min(end, files[index + 1].first - 1) if index + 1 < len(files) else end
+            try:
+                rows, last = self._rows(files[index], following, last, limit, max_bytes)
+            except _Moved:
+                continue
+            for row in rows:
+                if row.sequence > following:
+                    _add_gap(found, following, row.sequence - 1, "damaged")
+                found.append(row.record())
+                following = row.sequence + 1
+            if following <= last:
+                _add_gap(found, following, last, "damaged")
+                following = last + 1
+            limit -= len(rows)
+            max_bytes -= sum(len(row.event) for row in rows)
+        return found
+
+    def _rows(self, file: SegmentFile, first: int, last: int, limit: int, max_bytes: int) -> tuple[list[Row], int]:
+        """The sound rows from *first* on, and up to where they are all there are."""
+        for _ in range(_TRIES):
+            mended = file.mended
+            if not file.is_suspect or mended:
+                try:
+                    rows, reached, is_whole = self._select(file, first, last, limit, max_bytes)
+                except sqlite3.Error as error:
+                    self._check_passing(file, error)
+                else:
+                    if is_whole or mended:
+                        return rows, reached
+                    self._check_still_ours(file)
+            self.mend(file, mended)
+        return [], last
+
+    def _check_still_ours(self, file: SegmentFile) -> None:
+        if self.is_follower:
+            self.refresh()
+        if file not in self.files:
+            raise _Moved
+
+    def _check_passing(self, file: SegmentFile, error: sqlite3.Error) -> None:
+        """Return if *error* says that *file* is damaged."""
+        self._check_still_ours(file)
+        if is_passing(error) and file.current.exists():
+            raise Unreadable(f"{file.current}: {error}") from error
+
+    def _select(
+        self, file: SegmentFile, first: int, last: int, limit: int, max_bytes: int
+    ) -> tuple[list[Row], int, bool]:
+        """The sound rows, up to where they are all there are, and whether that is all there should be."""
+        rows: list[Row] = []
+        reached, seen, is_whole = first - 1, 0, True
+        with self.connections.borrow(file.current) as connection:
+            cursor = connection.execute(_SELECT, (first, last, limit))
+            for values in cursor:
+                seen += 1
+                row = Row(*values)
+                if not row.is_sound() or not reached < row.sequence <= last:
+                    is_whole = False
+                    continue
+                is_whole = is_whole and row.sequence == reached + 1
+                reached = row.sequence
+                rows.append(row)
+                max_bytes -= len(row.event)
+                if max_bytes <= 0:
+                    break
+            cursor.close()
+        if seen < limit and max_bytes > 0:
+            return rows, last, is_whole and reached == last
+        return rows, max(reached, first), is_whole
+
+    def search(self, message_id: str, first: int, last: int) -> list[int]:
+        """Sequences from *first* to *last* of what may be events with this messageId, from every row there: slow.
+
+        Raises:
+            Unreadable: not now.
+        """
+        found: list[int] = []
+        for file in self.files:
+            end = min(last, self.last_of(file) or last)
+            if end < first or file.first > last:
+                continue
+            with suppress(_Moved):
+                found += self._search(file, message_id, first, end)
+        return found
+
+    def _search(self, file: SegmentFile, message_id: str, first: int, last: int) -> list[int]:
+        query = "SELECT sequence FROM events WHERE message_id = ? AND sequence BETWEEN ? AND ?"
+        for _ in range(_TRIES):
+            mended = file.mended
+            if not file.is_suspect or mended:
+                try:
+                    with self.connections.borrow(file.current) as connection:
+                        return [row[0] for row in connection.execute(query, (message_id, first, last)).fetchall()]
+                except sqlite3.Error as error:
+                    self._check_passing(file, error)
+            self.mend(file, mended)
+        return []
+
+    def mend(self, file: SegmentFile, seen: int | None = None) -> None:
+        """Save what can be saved of a damaged segment. *seen*: `SegmentFile.mended` when the damage was seen.
+
+        Raises:
+            Unreadable: there is no room for it.
+        """
+        if file is self.active:
+            self.retire()
+        with self._mending:
+            if seen is not None and file.mended != seen:
+                return  # another reader was faster
+            last = self.last_of(file)
+            self.connections.drop(file.path)
+            self.connections.drop(file.rescued)
+            try:
+                saved = rescue(file, self.log_id, last)
+            except (sqlite3.Error, OSError) as error:
+                raise Unreadable(f"{file.path}: damaged, and there is no room for a copy of what is sound") from error
+            file.mended += 1
+            file.newest_s = None
+            file.measure()
+        if file.mended == 1:
+            lost = holes(saved, file.first, last if last is not None else (saved[-1].stop - 1 if saved else 0))
+            self._logger.error(
+                "log segment is damaged; it is kept, and what is sound in it is read from a copy",
+                segment=str(file.path),
+                saved=sum(map(len, saved)),
+                lost=lost[:_LISTED],
+            )
+
+    def close(self) -> None:
+        self.connections.drop()
+
+
+def _add_gap(found: list[Record | Gap], first: int, last: int, reason: str) -> None:
+    before = found[-1] if found else None
+    if isinstance(before, Gap) and before.reason == reason:
+        found[-1] = Gap(PARTITION, before.first, last, reason)
+    else:
+        found.append(Gap(PARTITION, first, last, reason))

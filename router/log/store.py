@@ -1,0 +1,300 @@
+"""The log on disk, as its one writer has it: everything here is synchronous, and for one thread at a time.
+
+commit ──▶ which are new? (index) ──▶ active segment (one transaction, fsync) ──▶ mark ──▶ answer ──▶ index, when there is time
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from router.errors import OperatorError
+from router.log.dedup import FILE_NAME as INDEX_NAME
+from router.log.dedup import Broken, Key, read_mark
+from router.log.deduplication import NOT_NOW, Deduplication
+from router.log.identity import ensure_id
+from router.log.interface import LogFull
+from router.log.lock import Lock
+from router.log.mark import Mark
+from router.log.mark import read_mark as read_log_mark
+from router.log.options import LogOptions
+from router.log.record import Appended, Entry, Record
+from router.log.recovery import check_headers, recover, remembered_id, remove_drafts
+from router.log.row import Row, dedup_key
+from router.log.segment import Segment
+from router.log.segment_file import SegmentFile
+from router.log.segments import PARTITION, Segments, Unreadable
+
+COMFORT: Final = 0.75
+"""Of ``max_bytes``: above this, segments that nobody needs are given up before their time, so that there is always room."""
+
+_ROW_BYTES = 100
+
+Answer = list[Appended] | LogFull | ValueError
+
+
+@dataclass(slots=True)
+class Committed:
+    """*answers* for the calls of one commit, in order, and the *records* that are new."""
+
+    answers: list[Answer]
+    records: list[Record]
+
+
+@dataclass(slots=True)
+class _Plan:
+    """What is to become of one call."""
+
+    answers: list[Appended] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+    keys: dict[bytes, Key] = field(default_factory=dict)
+    refused: LogFull | ValueError | None = None
+    is_waiting: bool = False
+    """It tells of an event that is on disk only after this commit."""
+
+
+class Store:
+    """Open with `Store.open`; `close` it."""
+
+    def __init__(
+        self, directory: Path, options: LogOptions, clock: Callable[[], float], lock: Lock, segments: Segments
+    ) -> None:
+        self.segments = segments
+        self.end = 0
+        """The last sequence given out."""
+        self._directory = directory
+        self._options = options
+        self._clock = clock
+        self._lock = lock
+        self._mark = Mark.open(directory, segments.log_id)
+        self._active: Segment | None = None
+        self._active_since_s: float | None = None
+        self._seen = Deduplication(segments, options, clock)
+        self._is_failing = False
+        self._logger = structlog.get_logger()
+
+    @classmethod
+    def open(cls, directory: Path, options: LogOptions, clock: Callable[[], float]) -> Store:
+        """Open or make the log in *directory*.
+
+        Raises:
+            OperatorError: another router has it open, a newer program wrote it, or the disk does not let us.
+        """
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            lock = Lock.take(directory)
+        except OSError as error:
+            raise OperatorError(
+                f"{directory}: can't be made ({error.strerror}). Correct `data` in the config."
+            ) from error
+        try:
+            remove_drafts(directory)
+            segments = Segments(directory, directory, "")
+            segments.log_id = ensure_id(directory, lambda: remembered_id(segments))
+            check_headers(segments, may_migrate=True)
+            store = cls(directory, options, clock, lock, segments)
+            try:
+                store._recover()
+            except BaseException:
+                store._mark.close()
+                raise
+        except (sqlite3.Error, OSError, Unreadable) as error:
+            lock.release()
+            raise OperatorError(
+                f"{directory}: the log can't be opened ({error}). Make room or mend the disk."
+            ) from error
+        except BaseException:
+            lock.release()
+            raise
+        return store
+
+    def _recover(self) -> None:
+        log_id = self.segments.log_id
+        known = max(read_log_mark(self._directory, log_id), read_mark(self._directory / INDEX_NAME, log_id))
+        self.end, last = recover(self.segments, known)
+        self.segments.retire = self.retire
+        try:
+            if last is not None:
+                self._active = Segment.open(last, self._options.roll_bytes)
+                self.segments.active = last
+                self._active_since_s = self._first_received_s(last)
+            self._prepare()
+            self._seen.catch_up(self.end)
+        except NOT_NOW as error:
+            self._report_failure(error)  # no room: what is there can be delivered, appends try again
+
+    def _first_received_s(self, file: SegmentFile) -> float | None:
+        first = self.segments.read(file.first - 1, 1, self.end, 1)
+        return first[0].received_at_s if first and isinstance(first[0], Record) else None
+
+    # --- appending ---
+
+    def commit(self, calls: Sequence[Sequence[Entry]]) -> Committed:
+        """Store the entries of *calls* with one fsync for all; each call gets its own answer."""
+        try:
+            self._seen.catch_up(self.end)
+            try:
+                plans = self._plan(calls)
+            except Broken:
+                self._seen.recreate()
+                self._seen.catch_up(self.end)
+                plans = self._plan(calls)
+        except NOT_NOW as error:
+            self._report_failure(error)
+            return Committed([LogFull(f"the deduplication index can't be used: {error}") for _ in calls], [])
+        rows = [row for plan in plans if plan.refused is None for row in plan.rows]
+        if rows:
+            try:
+                self._write(rows)
+            except (sqlite3.Error, OSError, LogFull) as error:
+                self._report_failure(error)
+                for plan in plans:
+                    if plan.is_waiting and plan.refused is None:
+                        plan.refused = LogFull(f"the log can't be written: {error}")
+                rows = []
+        if rows:
+            self.end = rows[-1].sequence
+            self._mark.write(self.end)
+            for plan in plans:
+                if plan.refused is None:
+                    self._seen.note(plan.keys.values())
+            if self._is_failing:
+                self._is_failing = False
+                self._logger.info("the log can be written again")
+        return Committed([plan.refused or plan.answers for plan in plans], [row.record() for row in rows])
+
+    def _plan(self, calls: Sequence[Sequence[Entry]]) -> list[_Plan]:
+        plans: list[_Plan] = []
+        fresh: dict[bytes, Key] = {}
+        following = self.end + 1
+        room = self._options.max_bytes - self.segments.size_bytes
+        for call in calls:
+            try:
+                plan = self._plan_call(call, following, fresh)
+            except (ValueError, TypeError, AttributeError) as error:
+                plans.append(_Plan(refused=ValueError(f"no entry for the log: {error}")))
+                continue
+            needed = sum(len(row.event) + _ROW_BYTES for row in plan.rows)
+            if plan.rows and needed > room:
+                plan.refused = LogFull(f"the log has used the {self._options.max_bytes} bytes it may use")
+            else:
+                room -= needed
+                following += len(plan.rows)
+                fresh |= plan.keys
+            plans.append(plan)
+        return plans
+
+    def _plan_call(self, call: Sequence[Entry], following: int, fresh: dict[bytes, Key]) -> _Plan:
+        plan = _Plan()
+        for entry in call:
+            key = dedup_key(entry.source, entry.message_id)
+            new = plan.keys.get(key) or fresh.get(key)
+            if new and self._seen.is_within_window(entry, new.received_at_s):
+                plan.is_waiting = True
+                plan.answers.append(Appended(PARTITION, new.sequence, is_duplicate=True))
+                continue
+            stored = None if new else self._seen.find(key, entry)
+            if stored is not None:
+                plan.answers.append(Appended(PARTITION, stored, is_duplicate=True))
+                continue
+            row = Row.of(following + len(plan.rows), entry)
+            plan.is_waiting = True
+            plan.rows.append(row)
+            plan.keys[key] = Key(row.sequence, key, row.received_at_s, entry.source)
+            plan.answers.append(Appended(PARTITION, row.sequence))
+        return plan
+
+    def _write(self, rows: Sequence[Row]) -> None:
+        active = self._prepare()
+        try:
+            active.append(rows)
+        except (sqlite3.Error, OSError) as error:
+            if getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_FULL:
+                self.retire()  # it is not known what such a disk made of it
+            raise
+        if self._active_since_s is None:
+            self._active_since_s = rows[0].received_at_s
+
+    def _prepare(self) -> Segment:
+        """The segment to write to: a new one where there is none, or where the last is full."""
+        active = self._active
+        if active is not None and (active.file.bytes >= self._options.roll_bytes or self._is_old_enough()):
+            self._roll()
+        if self._active is None:
+            self._begin()
+        assert self._active is not None
+        return self._active
+
+    def _is_old_enough(self) -> bool:
+        since_s = self._active_since_s
+        return since_s is not None and self._clock() - since_s > self._options.segment_age_s
+
+    def _roll(self) -> None:
+        if self._active is not None and self._active.file.first <= self.end:
+            sealed = self._active
+            self._begin()
+            self.segments.connections.drop(sealed.file.path)
+            sealed.seal()
+
+    def _begin(self) -> None:
+        """Start a segment after all that was ever given out."""
+        first = self.end + 1
+        for file in self.segments.files:
+            if file.first == first:
+                self.segments.remove(file)  # a failing disk: it never came to hold anything
+        file = SegmentFile(self._directory, first, self._directory)
+        segment = Segment.create(file, self.segments.log_id, self._options.roll_bytes)
+        self.segments.add(file)
+        self.segments.active, self._active, self._active_since_s = file, segment, None
+
+    def retire(self) -> None:
+        """Write no more to the active segment; the next commit begins a new one."""
+        if self._active is not None:
+            self.segments.active = None
+            self._active.close()
+            self._active = None
+
+    def _report_failure(self, error: Exception) -> None:
+        if not self._is_failing:
+            self._is_failing = True
+            self._logger.error("the log can't be written, it is tried again with every append", reason=str(error))
+
+    def index(self) -> None:
+        """Note what was committed in the index; what fails now is done before the next commit."""
+        with suppress(*NOT_NOW):
+            self._seen.catch_up(self.end)
+
+    # --- retention ---
+
+    def trim(self, needed_from: int) -> None:
+        """Give up segments with nothing from *needed_from* on in them: the old ones, or any where room is short."""
+        if self._active is not None and self._is_old_enough():
+            try:
+                self._roll()
+            except (sqlite3.Error, OSError) as error:
+                self._report_failure(error)
+        expired_s = self._clock() - self._options.retention_s
+        for file in self.segments.files[:-1]:
+            last = self.segments.last_of(file)
+            if last is None or last >= needed_from or file is self.segments.active:
+                return
+            is_tight = self.segments.size_bytes > self._options.max_bytes * COMFORT
+            if not is_tight and self.segments.newest_s(file) >= expired_s:
+                return
+            self.segments.remove(file)
+
+    def close(self) -> None:
+        """Close everything and let go of the directory."""
+        self.index()
+        self.segments.close()
+        if self._active is not None:
+            self._active.close()
+        self._seen.close()
+        self._mark.close()
+        self._lock.release()

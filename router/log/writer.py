@@ -1,0 +1,173 @@
+"""The writer thread: the only one that changes the log. What queued up while a commit ran shares the next one."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from router.log.interface import LogFull
+from router.log.options import LogOptions
+from router.log.record import Appended, Entry, Record
+from router.log.store import Answer, Store
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    entries: Sequence[Entry]
+    bytes: int
+    waiter: asyncio.Future[list[Appended]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    run: Callable[[], None]
+    done: Future[None]
+
+
+class Writer:
+    """Runs from `start` to `stop`. Its other methods may be called from any thread, `append` from the event loop's."""
+
+    def __init__(
+        self,
+        store: Store,
+        options: LogOptions,
+        clock: Callable[[], float],
+        on_commit: Callable[[Sequence[Record], int], None],
+    ) -> None:
+        """*on_commit* runs on the event loop, before the callers go on, with the new records and the end of the log."""
+        self._store = store
+        self._options = options
+        self._clock = clock
+        self._on_commit = on_commit
+        self._loop = asyncio.get_running_loop()
+        self._queue: deque[_Call | _Task] = deque()
+        self._waiting_bytes = 0
+        self._changed = threading.Condition()
+        self._is_stopping = False
+        self._thread = threading.Thread(target=self._run, name="log writer", daemon=True)
+        self._busy_since_s: float | None = None
+
+    def start(self) -> None:
+        self._thread.start()
+
+    @property
+    def busy_s(self) -> float:
+        """How long the commit under way has taken so far; 0 if there is none. A disk that hangs shows here."""
+        since_s = self._busy_since_s
+        return 0.0 if since_s is None else max(0.0, self._clock() - since_s)
+
+    def append(self, entries: Sequence[Entry]) -> asyncio.Future[list[Appended]]:
+        """Queue a call. Whoever stops waiting for the answer leaves the call in the queue: it is stored all the same.
+
+        Raises:
+            LogFull: too much waits already.
+        """
+        waiter: asyncio.Future[list[Appended]] = self._loop.create_future()
+        call = _Call(entries, sum(len(entry.event) for entry in entries), waiter)
+        with self._changed:
+            if self._is_stopping:
+                raise RuntimeError("the log is closed")
+            if self._queue and self._waiting_bytes + call.bytes > self._options.max_waiting_bytes:
+                raise LogFull("the disk does not keep up: too many events wait to be written")
+            self._queue.append(call)
+            self._waiting_bytes += call.bytes
+            self._changed.notify()
+        return waiter
+
+    def run(self, task: Callable[[], None]) -> Future[None]:
+        """Run *task* between two commits. In the writer's own thread that is at once."""
+        done: Future[None] = Future()
+        if threading.current_thread() is self._thread:
+            _finish(task, done)
+            return done
+        with self._changed:
+            if self._is_stopping:
+                done.set_exception(RuntimeError("the log is closed"))
+            else:
+                self._queue.append(_Task(task, done))
+                self._changed.notify()
+        return done
+
+    def stop(self) -> None:
+        """Store what waits, then end the thread. Blocks."""
+        with self._changed:
+            self._is_stopping = True
+            self._changed.notify()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                while not self._queue and not self._is_stopping:
+                    self._changed.wait()
+                if not self._queue:
+                    return
+                task, calls = self._take()
+            if task is not None:
+                _finish(task.run, task.done)
+            else:
+                self._commit(calls)
+
+    def _take(self) -> tuple[_Task | None, list[_Call]]:
+        """The next task, or the calls before it that go into one commit."""
+        calls: list[_Call] = []
+        size = 0
+        while self._queue and size < self._options.group_bytes:
+            first = self._queue[0]
+            if isinstance(first, _Task):
+                if calls:
+                    break
+                self._queue.popleft()
+                return first, calls
+            self._queue.popleft()
+            calls.append(first)
+            size += first.bytes
+        self._waiting_bytes -= size
+        return None, calls
+
+    def _commit(self, calls: list[_Call]) -> None:
+        self._busy_since_s = self._clock()
+        answers: Sequence[Answer | Exception]
+        records: Sequence[Record] = ()
+        try:
+            committed = self._store.commit([call.entries for call in calls])
+            answers, records = committed.answers, committed.records
+        except Exception as error:
+            structlog.get_logger().error("a commit failed: a bug in the router", exc_info=error)
+            answers = [error for _ in calls]
+        self._busy_since_s = None
+        self._tell(self._answer, calls, answers, records, self._store.end)
+        self._store.index()
+
+    def _tell(self, callback: Callable[..., None], *arguments: Any) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            self._loop.call_soon_threadsafe(callback, *arguments)
+
+    def _answer(
+        self, calls: Sequence[_Call], answers: Sequence[Answer | Exception], records: Sequence[Record], end: int
+    ) -> None:
+        self._on_commit(records, end)
+        for call, answer in zip(calls, answers, strict=True):
+            if call.waiter.done():
+                continue  # cancelled
+            if isinstance(answer, Exception):
+                call.waiter.set_exception(answer)
+            else:
+                call.waiter.set_result(answer)
+
+
+def _finish(run: Callable[[], None], done: Future[None]) -> None:
+    try:
+        run()
+    except BaseException as error:
+        done.set_exception(error)
+    else:
+        done.set_result(None)

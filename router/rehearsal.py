@@ -1,0 +1,176 @@
+"""What a plugin makes of events and answers, step by step and without a network. The plugin test kit is made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import orjson
+from pydantic import SecretStr
+
+from router.destination import Destination, Mapped
+from router.event import Event
+from router.plugin import (
+    BatchEndpoint,
+    ConversationEndpoint,
+    Endpoint,
+    Payload,
+    Plugin,
+    PluginSettings,
+    Request,
+    Response,
+)
+
+MAX_STEPS = 100
+"""More than any vendor needs: a conversation this long will not end."""
+NOTHING: Mapping[int, Response] = {}
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One request, and which action it is of."""
+
+    action: str
+    number: int
+    """Of the action's requests for one event, counted from 0."""
+    request: Request
+
+    @property
+    def bytes(self) -> bytes:
+        """Everything that goes over the wire but credentials."""
+        request = self.request
+        head = f"{request.method} {request.url} {sorted(request.headers.items())} gzip={request.gzip}\n"
+        return head.encode("utf-8", "surrogatepass") + orjson.dumps(request.json)
+
+
+@dataclass(frozen=True)
+class Talk:
+    """A conversation from its first step to its end."""
+
+    requests: tuple[Request, ...]
+    end: Any
+    """What the generator returned; a `Verdict` or `Blocked` if it is right."""
+
+
+class Rehearsal:
+    """One plugin under one set of settings."""
+
+    def __init__(self, plugin: Plugin, settings: PluginSettings) -> None:
+        self.plugin = plugin
+        self.settings = settings
+        self.destination = Destination(plugin.slug, plugin, settings)
+        self._endpoints: dict[str, Endpoint] = {
+            endpoint.name: endpoint.for_settings(settings) for endpoint in plugin.endpoints
+        }
+
+    @property
+    def batch_endpoints(self) -> list[BatchEndpoint]:
+        return [endpoint for endpoint in self._endpoints.values() if isinstance(endpoint, BatchEndpoint)]
+
+    def map(self, event: Event) -> list[Mapped]:
+        """What each action makes of *event*: the code that delivery runs."""
+        return self.destination.map(event)
+
+    def payloads(self, event: Event) -> Iterator[tuple[str, Endpoint, Payload]]:
+        """Every payload, with the name of its action and its endpoint."""
+        for mapped in self.map(event):
+            for payload in mapped.payloads:
+                yield mapped.action.name, self._endpoints[mapped.action.endpoint], payload
+
+    def requests(self, event: Event) -> list[Sent]:
+        """Every request, conversations answered as they assume."""
+        sent: dict[str, list[Request]] = {}
+        for action, endpoint, payload in self.payloads(event):
+            if isinstance(endpoint, BatchEndpoint):
+                requests: Sequence[Request] = [endpoint.pack([payload], self.settings)]
+            else:
+                requests = self.talk(endpoint, payload).requests
+            sent.setdefault(action, []).extend(requests)
+        return [Sent(name, number, each) for name, made in sent.items() for number, each in enumerate(made)]
+
+    def talk(self, endpoint: Endpoint, payload: Payload, instead: Mapping[int, Response] = NOTHING) -> Talk:
+        """Hold a conversation to its end, each step answered as it assumes, or with *instead* by its number, from 0.
+
+        What the conversation raises comes through; `UnreadableAnswer` is its right.
+        """
+        assert isinstance(endpoint, ConversationEndpoint)
+        conversation = endpoint.converse(payload, self.settings)
+        requests: list[Request] = []
+        try:
+            step = next(conversation)
+            while len(requests) < MAX_STEPS:
+                requests.append(step.request)
+                step = conversation.send(instead.get(len(requests) - 1, step.assumed))
+        except StopIteration as stop:
+            return Talk(tuple(requests), stop.value)
+        finally:
+            conversation.close()
+        raise AssertionError(f"the conversation is not over after {MAX_STEPS} steps")
+
+    def batch(self, endpoint: str, events: Mapping[str, Event], most: int) -> list[Payload]:
+        """Up to *most* payloads that travel together, of one of *events* that makes some for *endpoint*; or none."""
+        [place] = [each for each in self.batch_endpoints if each.name == endpoint]
+        most = min(most, place.max_events)
+        best: list[Payload] = []
+        for event in events.values():
+            copies = [renamed(event, f"m-{number}") for number in range(1, most + 1)]
+            made = [payloads[0] for copy in copies if (payloads := self._payloads_at(place, copy))]
+            batch = [payload for payload in made if payload.group == made[0].group]
+            best = batch if len(batch) > len(best) else best
+            if len(best) == most:
+                break
+        return best
+
+    def _payloads_at(self, endpoint: Endpoint, event: Event) -> list[Payload]:
+        return [payload for _, place, payload in self.payloads(event) if place is endpoint]
+
+
+def renamed(event: Event, message_id: str) -> Event:
+    """The same event under another ``messageId``."""
+    return Event.of_document({**event.document, "messageId": message_id})
+
+
+def with_marked_secrets(settings: PluginSettings) -> tuple[PluginSettings, list[str]]:
+    """A copy in which each secret that is set is a text that is found again wherever it shows, and those texts."""
+    marks: list[str] = []
+
+    def marked(value: Any) -> Any:
+        if isinstance(value, SecretStr) and value.get_secret_value():
+            marks.append(f"MARKED7SECRET{len(marks)}END")
+            return SecretStr(marks[-1])
+        if isinstance(value, dict):
+            return {key: marked(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return type(value)(marked(item) for item in value)
+        return value
+
+    changed = {name: marked(getattr(settings, name)) for name in type(settings).model_fields}
+    return settings.model_copy(update=changed), marks
+
+
+def at_base_url(settings: PluginSettings, url: str) -> PluginSettings:
+    """A copy that sends to *url*."""
+    return settings.model_copy(update={"base_url": url})
+
+
+def traits_dealt_with(plugin: Plugin, settings: PluginSettings, call: str) -> set[str] | None:
+    """The traits that some row of some action on *call* names; None where no action is triggered by it."""
+    actions = [action for action in plugin.actions if call in action.on]
+    rows = [row for action in actions for row in action.table_for(settings).fields]
+    paths = [source.split(".") for row in rows for source in row.sources]
+    return {path[1] for path in paths if path[0] == "traits" and len(path) > 1} if actions else None
+
+
+def origin(url: str) -> str:
+    """Scheme, host and port."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def shape(url: str) -> tuple[int, list[str], bool]:
+    """What an id must not change: the depth of the path, the names in the query, and that there is no fragment."""
+    parts = urlsplit(url)
+    names = [name for name, _ in parse_qsl(parts.query, keep_blank_values=True)]
+    return parts.path.count("/"), names, bool(parts.fragment)
