@@ -104,8 +104,9 @@ def _print(answer: dict[str, Any]) -> None:
         )
         for request in entry["requests"]:
             console.print(f"  {request['method']} {request['url']}", markup=False)
-            console.print(Pretty(request["body"], expand_all=True), soft_wrap=True)
-        if entry["lineage"]:
+            if request["body"] is not None:
+                console.print(Pretty(request["body"], expand_all=True), soft_wrap=True)
+        if entry["lineage"] and entry["decision"] == "deliver":
             print_table(
                 "", ["from", "to", "converter"], [(e["from"], e["to"], e["converter"]) for e in entry["lineage"]]
             )
