@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from plugins import customerio
+from router.answers import Answers
 from router.plugin import Blocked, Dead, Delivered, Later, Split
 from router.testing import Answer, PluginContract
 
-ANSWERS = {
+ANSWERS: Answers = {
     200: Answer(Delivered, b"{}"),
     400: Dead,
     401: Blocked,

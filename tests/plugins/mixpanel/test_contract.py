@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from plugins import mixpanel
+from router.answers import Answers
 from router.plugin import Blocked, Delivered, Later, Split
 from router.testing import Answer, PluginContract
 
-ANSWERS = {
+ANSWERS: Answers = {
     200: Answer(Delivered, b'{"code": 200, "num_records_imported": 1, "status": 1}'),
     401: Blocked,
     413: Split,
