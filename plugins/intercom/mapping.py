@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, Final
 
-import orjson
-
 from plugins.intercom.settings import Settings
 from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, Trait, convert, same_name
 
@@ -264,7 +262,7 @@ def _flat(values: Document, prefix: str = "") -> Iterator[tuple[str, Any]]:
         if isinstance(value, dict):
             yield from _flat(value, f"{name}_")
         elif isinstance(value, list):
-            yield name, orjson.dumps(value).decode()[:MAX_TEXT]
+            yield name, convert.to_json_text(value)[:MAX_TEXT]
         elif isinstance(value, str):
             yield name, value[:MAX_TEXT]
         elif value is not None:
