@@ -145,7 +145,7 @@ class Settings(PluginSettings):
         if text and auth != _AUTH_OF[name]:
             raise ValueError(f"only for auth: {_AUTH_OF[name]}; set that, or leave this empty")
         if not text and auth == _AUTH_OF[name] and name not in _OPTIONAL:
-            raise ValueError(f"needed for auth: {auth}")
+            raise ValueError(f"{name} is needed for auth: {auth}")
         if name in _IN_A_HEADER and not _HEADER_VALUE.fullmatch(text):
             raise ValueError("expected ASCII without line breaks, for it goes into a header")
         if name in ("username", "client_id") and ":" in text:
@@ -163,7 +163,7 @@ class Settings(PluginSettings):
     def _fits_scheme(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
         scheme, text = info.data.get("signing"), value.get_secret_value()
         if not text and scheme not in (None, "standard"):
-            raise ValueError(f"needed for signing: {scheme}")
+            raise ValueError(f"signing_secret is needed for signing: {scheme}")
         if text and scheme == "standard":
             read_standard_secret(text)
         return value

@@ -7,11 +7,13 @@ the READMEs show.
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections.abc import Callable
 from datetime import UTC
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 
@@ -19,7 +21,10 @@ from router import dates
 
 Converter = Callable[[Any], Any]
 
-_E164 = re.compile(r"\+[1-9]\d{6,14}")
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+_GROUPED = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?")
+_LARGEST_INTEGER = 2**63 - 1
+"""What every reader of JSON can hold; a larger one would cost the whole request."""
 
 
 def _moment(value: Any) -> dates.Moment:
@@ -46,7 +51,7 @@ def to_iso_utc(value: Any) -> str:
 
 def to_naive_utc(value: Any) -> str:
     """``2024-08-24T14:15:22``: UTC without zone or fraction; a plain date is midnight."""
-    return dates.to_datetime(_moment(value)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return dates.to_datetime(_moment(value)).astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds")
 
 
 def to_date(value: Any) -> str:
@@ -58,8 +63,8 @@ def to_text(value: Any) -> str:
     """Text as it is; numbers and booleans as JSON writes them; objects and lists are refused."""
     if isinstance(value, str):
         return value
-    if isinstance(value, bool | int | float):
-        return orjson.dumps(value).decode()
+    if isinstance(value, bool | int | float) and abs(value) != math.inf and value == value:
+        return _to_json(value)
     raise ValueError("expected text")
 
 
@@ -70,42 +75,61 @@ def to_lower(value: Any) -> str:
 
 def to_json_text(value: Any) -> str:
     """Text as it is, anything else as JSON in a string."""
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+    return value if isinstance(value, str) else _to_json(value)
+
+
+def _to_json(value: Any) -> str:
+    try:
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError:
+        raise ValueError("expected what JSON can hold") from None
 
 
 def to_number(value: Any) -> int | float:
-    """A number; digits in a string become one."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return value
-    if isinstance(value, str):
-        text = value.strip().replace(",", "")
-        try:
-            number = float(text)
-        except ValueError:
-            pass
-        else:
-            if number == number and abs(number) != float("inf"):
-                return int(text) if text.lstrip("+-").isdecimal() else number
+    """A number of at most 64 bits; digits in a string become one.
+
+    Commas may group thousands (``1,234.50``) and nothing else: ``19,99`` is refused, for it could be either.
+    """
+    number = _from_digits(value.strip()) if isinstance(value, str) else value
+    if isinstance(number, int) and not isinstance(number, bool) and abs(number) <= _LARGEST_INTEGER:
+        return number
+    if isinstance(number, float) and math.isfinite(number):
+        return number
     raise ValueError("expected a number")
 
 
+def _from_digits(text: str) -> int | float:
+    if "," in text:
+        if not _GROUPED.fullmatch(text):
+            raise ValueError("expected a number with a point before its decimals")
+        text = text.replace(",", "")
+    try:
+        return int(text) if text.lstrip("+-").isdecimal() else float(text)
+    except ValueError:
+        raise ValueError("expected a number") from None
+
+
 def to_integer(value: Any) -> int:
-    """A whole number, rounded half up."""
-    return int(_decimal(value).to_integral_value(ROUND_HALF_UP))
+    """A whole number of at most 64 bits, rounded half up."""
+    return _whole(_decimal(value))
 
 
 def to_cents(value: Any) -> int:
     """Major units to hundredths, rounded: 19.99 becomes 1999. A currency sign before the number is allowed."""
     if isinstance(value, str):
         value = value.strip().lstrip("$€£¥")
-    return int((_decimal(value) * 100).to_integral_value(ROUND_HALF_UP))
+    return _whole(_decimal(value) * 100)
 
 
 def _decimal(value: Any) -> Decimal:
-    try:
-        return Decimal(str(to_number(value)))
-    except InvalidOperation:
-        raise ValueError("expected a number") from None
+    return Decimal(str(to_number(value)))
+
+
+def _whole(number: Decimal) -> int:
+    whole = int(number.to_integral_value(ROUND_HALF_UP))
+    if abs(whole) > _LARGEST_INTEGER:
+        raise ValueError("expected a smaller number")
+    return whole
 
 
 def to_boolean(value: Any) -> bool:
@@ -132,7 +156,7 @@ def to_e164(value: Any) -> str:
 def to_url(value: Any) -> str:
     """An absolute http or https address."""
     text = to_text(value).strip()
-    if not text.lower().startswith(("http://", "https://")):
+    if not text.lower().startswith(("http://", "https://")) or not urlsplit(text).hostname:
         raise ValueError("expected an absolute http or https address")
     return text
 

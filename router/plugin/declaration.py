@@ -70,6 +70,10 @@ class Plugin:
 
     def __post_init__(self) -> None:
         names = {endpoint.name for endpoint in self.endpoints}
+        if len(names) < len(self.endpoints):
+            raise ValueError(f"plugin {self.slug}: two endpoints have one name")
+        if len({action.name for action in self.actions}) < len(self.actions):  # what is settled is noted by its action
+            raise ValueError(f"plugin {self.slug}: two actions have one name")
         for action in self.actions:
             if action.endpoint not in names:
                 raise ValueError(f'plugin {self.slug}: action "{action.name}" names no endpoint of {sorted(names)}')

@@ -80,7 +80,7 @@ class ConversationEndpoint(Endpoint):
     """One payload takes several requests: *converse* is a generator without I/O; a retry starts it over.
 
     ``converse(payload, settings) -> Conversation``: each step must be safe to repeat. It judges each response itself;
-    `converse_by_status` reads the usual ones.
+    `judge_by_status` reads the usual ones.
     """
 
     converse: Callable[[Payload, Any], Conversation]

@@ -73,7 +73,7 @@ def build_url(base: str, *segments: str, query: Mapping[str, str] | None = None)
     either: write ``build_url(base, "v1", "import")``.
     """
     path = "".join("/" + _encode(segment) for segment in segments)
-    return base.rstrip("/") + path + (f"?{urlencode(query, quote_via=quote)}" if query else "")
+    return base.rstrip("/") + path + (f"?{urlencode(query, quote_via=quote, errors='replace')}" if query else "")
 
 
 def _encode(segment: str) -> str:

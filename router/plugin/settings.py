@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+import re
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+_PLAIN_URL = re.compile(r"[!-\"$->@-~]+")
+"""ASCII without blanks, and without a query or a fragment, even an empty one: paths are added behind."""
 
 
 class PluginSettings(BaseModel):
@@ -22,14 +26,7 @@ class PluginSettings(BaseModel):
     def _is_http_url(cls, value: str) -> str:
         if not value:
             return ""
-        parts = urlsplit(value)
-        if (
-            parts.scheme not in ("http", "https")
-            or not parts.hostname
-            or parts.username
-            or parts.query
-            or parts.fragment
-        ):
+        if not _PLAIN_URL.fullmatch(value) or not _leads_somewhere(urlsplit(value)):
             raise ValueError('expected "http://host" or "https://host", with a port and a path if need be')
         return value.rstrip("/")
 
@@ -41,3 +38,11 @@ class PluginSettings(BaseModel):
     def api_url(self) -> str:
         """Where requests go: ``base_url`` if given, else the vendor's host."""
         return self.base_url or self.vendor_url()
+
+
+def _leads_somewhere(parts: SplitResult) -> bool:
+    try:
+        port = parts.port
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc and port != 0

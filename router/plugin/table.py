@@ -168,16 +168,17 @@ class Table:
                         trace.warnings.append(f"{custom.source}.{key}: {error}; left out")
                     continue
                 converter = custom.convert.__name__
-            self._write(
-                result,
-                (*parents, name),
-                value,
-                Lineage(f"{custom.source}.{key}", ".".join((*parents, name)), converter),
-                trace,
-            )
+            line = Lineage(f"{custom.source}.{key}", ".".join((*parents, name)), converter)
+            self._write(result, (*parents, name), value, line, trace, custom.forbidden)
 
     def _write(
-        self, result: Document, path: tuple[str, ...], value: Any, lineage: Lineage, trace: Trace | None
+        self,
+        result: Document,
+        path: tuple[str, ...],
+        value: Any,
+        lineage: Lineage,
+        trace: Trace | None,
+        forbidden: frozenset[str] = frozenset(),
     ) -> None:
         rule = self._rule(value)
         if rule == "drop":
@@ -191,7 +192,10 @@ class Table:
             value = orjson.dumps(value).decode()
         elif rule == "flatten":
             for name, item in self._flatten(path[-1], value):
-                _put(result, (*path[:-1], name), item)
+                if name not in forbidden:
+                    _put(result, (*path[:-1], name), item)
+                elif trace is not None:
+                    trace.warnings.append(f"{lineage.source}: the vendor reserves the name {name}; left out")
             return
         _put(result, path, value)
 
@@ -224,7 +228,7 @@ class Table:
         reserved = _RESERVED.get(event.type, frozenset())
         for root in ("traits", "properties"):
             values = document.get(root)
-            if not isinstance(values, dict):
+            if not isinstance(values, dict) or any((root,) in row.paths and row.to for row in self._rows):
                 continue
             named = self._named[root]
             for key, value in values.items():

@@ -235,7 +235,7 @@ async def test_the_previous_secret_is_still_understood(receiver: Receiver) -> No
 
 @pytest.mark.parametrize("signing", [name for name in SIGNING if name != "none"])
 async def test_a_body_that_was_changed_on_its_way_gets_401(receiver: Receiver, signing: str) -> None:
-    """One blank is enough: the raw bytes count, except where the scheme itself has the JSON written anew."""
+    """One blank is enough: the raw bytes count."""
     settings = receiver.accepts(**SIGNING[signing])
     receiver.sandbox.now_s = lambda: NOW_S
     body = orjson.dumps(track().document)

@@ -63,7 +63,7 @@ def test_another_refusal_is_permanent_for_one_event(status: int) -> None:
     assert read(status, body=PAGE) == [Dead(f"{status} <html> <body>Bad Gateway</body></html>")]
 
 
-@pytest.mark.parametrize("status", (*REFUSALS, 413))
+@pytest.mark.parametrize("status", [*REFUSALS, 413])
 def test_of_several_events_the_refused_one_is_looked_for(status: int) -> None:
     assert read(status, 2) == Split(str(status))
 

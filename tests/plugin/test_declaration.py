@@ -1,0 +1,125 @@
+"""Declarations: what a plugin says of itself, and what is refused at import."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from router.plugin import (
+    Action,
+    BatchEndpoint,
+    Conversation,
+    ConversationEndpoint,
+    Delivered,
+    Document,
+    Event,
+    Judgement,
+    Payload,
+    Plugin,
+    PluginSettings,
+    Request,
+    Response,
+    Table,
+    judge_by_status,
+)
+from router.plugin.credential import with_field
+
+
+class Settings(PluginSettings):
+    size: int = 5
+
+
+def pack(payloads: Sequence[Payload], settings: Settings) -> Request:
+    return Request("POST", "http://acme.example.test", [payload.body for payload in payloads])
+
+
+def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
+    return judge_by_status(response, payloads)
+
+
+def converse(payload: Payload, settings: Settings) -> Conversation:
+    yield from ()
+    return Delivered()
+
+
+def build(event: Event, fields: Document, settings: Settings) -> Payload:
+    return Payload(fields)
+
+
+def make_plugin(*, endpoints: Sequence[str] = ("a",), actions: Sequence[tuple[str, str]] = (("do", "a"),)) -> Plugin:
+    return Plugin(
+        slug="acme",
+        name="Acme",
+        settings=Settings,
+        endpoints=tuple(BatchEndpoint(name=name, pack=pack, judge=judge) for name in endpoints),
+        actions=tuple(
+            Action(name=name, on=("track",), endpoint=place, table=Table(()), build=build) for name, place in actions
+        ),
+    )
+
+
+def test_endpoints_are_found_by_name() -> None:
+    assert make_plugin(endpoints=("a", "b")).endpoint("b").name == "b"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"actions": [("do", "b")]}, 'action "do" names no endpoint'),
+        ({"endpoints": ["a", "a"]}, "two endpoints have one name"),
+        ({"actions": [("do", "a"), ("do", "a")]}, "two actions have one name"),
+    ],
+    ids=["an endpoint that is not there", "an endpoint twice", "an action twice"],
+)
+def test_a_contradiction_is_refused_and_names_the_plugin(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=f"^plugin acme: {message}"):
+        make_plugin(**given)
+
+
+def test_a_table_may_depend_on_the_settings() -> None:
+    tables = {1: Table(()), 2: Table(())}
+
+    def table_of(settings: Settings) -> Table:
+        return tables[settings.size]
+
+    action = Action(name="do", on=("track",), endpoint="a", table=table_of, build=build)
+
+    assert [action.table_for(Settings(size=size)) is tables[size] for size in (1, 2)] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("most", "wanted", "expected"), [(10, 5, 5), (10, 50, 10), (10, 0, 1), (10, -3, 1), (10, None, 10)]
+)
+def test_the_operator_may_want_fewer_events_in_a_batch_but_not_more(
+    most: int, wanted: int | None, expected: int
+) -> None:
+    batch_size = None if wanted is None else (lambda settings: wanted)
+    endpoint = BatchEndpoint(name="a", pack=pack, judge=judge, max_events=most, batch_size=batch_size)
+
+    assert endpoint.for_settings(Settings()).max_events == expected
+
+
+def test_a_conversation_has_no_batches_to_size() -> None:
+    endpoint = ConversationEndpoint(name="a", converse=converse)
+
+    assert endpoint.for_settings(Settings()) is endpoint
+
+
+@pytest.mark.parametrize(
+    ("json", "path", "expected"),
+    [
+        ({"a": 1}, ["token"], {"a": 1, "token": "t"}),
+        ({"p": {"a": 1}}, ["p", "token"], {"p": {"a": 1, "token": "t"}}),
+        ({"p": None}, ["p", "token"], {"p": {"token": "t"}}),
+        ([{"a": 1}, {"b": 2}], ["token"], [{"a": 1, "token": "t"}, {"b": 2, "token": "t"}]),
+        ("text", ["token"], "text"),
+    ],
+    ids=["an object", "nested", "nothing there", "each of a list", "neither"],
+)
+def test_a_field_of_the_body_is_added_to_a_copy(json: Any, path: list[str], expected: Any) -> None:
+    before = repr(json)
+
+    assert with_field(json, path, "t") == expected
+    assert repr(json) == before

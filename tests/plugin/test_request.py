@@ -1,0 +1,78 @@
+"""Addresses and answers: what event data can't do to a request (promise 10), and what a body may be."""
+
+from __future__ import annotations
+
+import contextlib
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from yarl import URL
+
+from router.plugin import Response, UnreadableAnswer, build_url
+from router.samples import HOSTILE_IDS
+
+BASE = "https://api.example.test:8443/base"
+IDS = st.text(min_size=1) | st.sampled_from(HOSTILE_IDS) | st.text("./%\\?#@:;&= \r\n\t", min_size=1)
+
+
+@given(id=IDS, other=IDS)
+def test_an_id_changes_neither_host_nor_path_depth(id: str, other: str) -> None:
+    url = build_url(BASE, "users", id, "tags", other, query={"id": id})
+    parts, sent = urlsplit(url), URL(url, encoded=True)
+
+    assert url.isascii()
+    assert url.isprintable()
+    assert (parts.scheme, parts.netloc, parts.fragment) == ("https", "api.example.test:8443", "")
+    assert (sent.host, sent.port) == ("api.example.test", 8443)
+    assert sent.raw_path == parts.path
+    assert len(parts.path.split("/")) == 6
+    assert not {".", ".."} & set(parts.path.split("/"))
+    assert [name for name, _ in parse_qsl(parts.query, keep_blank_values=True)] == ["id"]
+
+
+@given(id=st.text(min_size=1), value=st.text())
+def test_the_vendor_reads_the_very_id(id: str, value: str) -> None:
+    parts = urlsplit(build_url(BASE, "users", id, query={"id": value}))
+
+    assert unquote(parts.path.rpartition("/")[2]) == id
+    assert dict(parse_qsl(parts.query, keep_blank_values=True)) == {"id": value}
+
+
+@pytest.mark.parametrize(
+    ("segments", "query", "expected"),
+    [
+        ((), None, "https://api.example.test:8443/base"),
+        (("v1", "import"), None, "https://api.example.test:8443/base/v1/import"),
+        (("users", "a/b"), None, "https://api.example.test:8443/base/users/a%2Fb"),
+        (("users", ".."), None, "https://api.example.test:8443/base/users/%2E%2E"),
+        (("users", "..."), None, "https://api.example.test:8443/base/users/%2E%2E%2E"),
+        (("users", "a.b"), None, "https://api.example.test:8443/base/users/a.b"),
+        (("users", "100%"), None, "https://api.example.test:8443/base/users/100%25"),
+        (("users", "é ?#"), None, "https://api.example.test:8443/base/users/%C3%A9%20%3F%23"),
+        (("users", "\ud800"), None, "https://api.example.test:8443/base/users/%3F"),
+        ((), {"strict": "1", "q": "a b&c"}, "https://api.example.test:8443/base?strict=1&q=a%20b%26c"),
+        ((), {"q": "\ud800/"}, "https://api.example.test:8443/base?q=%3F%2F"),
+        ((), {}, "https://api.example.test:8443/base"),
+    ],
+    ids=ascii,
+)
+def test_segments_and_query_are_encoded(segments: tuple[str, ...], query: dict[str, str] | None, expected: str) -> None:
+    assert build_url(BASE, *segments, query=query) == build_url(BASE + "/", *segments, query=query) == expected
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b'{"a": 1', b"\xff", b"[" * 5_000, b"NaN"], ids=ascii)
+def test_a_body_that_is_no_json_is_an_unreadable_answer(body: bytes) -> None:
+    with pytest.raises(UnreadableAnswer, match="status 200, expected JSON"):
+        Response(200, body).json()
+
+
+@given(body=st.binary())
+def test_any_body_has_a_text_and_is_json_or_unreadable(body: bytes) -> None:
+    response = Response(200, body)
+    with contextlib.suppress(UnreadableAnswer):
+        assert orjson.dumps(response.json())
+
+    assert len(response.text) <= len(body)

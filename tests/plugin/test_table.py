@@ -1,0 +1,356 @@
+"""The mapping table: rows, what they leave over, what becomes of values that are no scalars, and what explain is told."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from router.event import Event
+from router.plugin import (
+    GROUP_TRAITS,
+    USER_TRAITS,
+    Custom,
+    EventType,
+    Field,
+    Table,
+    Trait,
+    Values,
+    convert,
+    same_name,
+)
+from router.plugin.table import Lineage, Trace
+
+KEEP_ALL = Values()
+
+
+def event_of(call: EventType = "identify", **fields: Any) -> Event:
+    times = {"timestamp": "2026-01-01T00:00:00.000Z", "received_at": "2026-01-01T00:00:00.000Z"}
+    return Event(type=call, message_id="m-1", user_id="u-17", **times, **fields)
+
+
+def apply(*rows: Field, custom: Custom | None = None, values: Values = KEEP_ALL, **traits: Any) -> Any:
+    """What a table of these rows makes of an identify with these traits."""
+    return Table(rows, (custom,) if custom else (), values).apply(event_of(traits=traits))
+
+
+def trace_of(table: Table, event: Event) -> Trace:
+    trace = Trace()
+    table.apply(event, trace)
+    return trace
+
+
+# --- rows ---
+
+
+def test_a_row_names_where_a_trait_goes_and_how_it_is_written() -> None:
+    row = Trait("createdAt", to="created_at", convert=convert.to_unix_seconds)
+
+    assert apply(row, createdAt="2024-08-24T14:15:22Z") == {"created_at": 1724508922}
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("userId", "u-17"),
+        ("type", "identify"),
+        ("context.page.url", "https://example.test/"),
+        ("properties.a", 1),
+        (("context.page.title", "context.page.url"), "https://example.test/"),
+        (("context.page.title", "traits.nothing", "userId"), "u-17"),
+    ],
+    ids=str,
+)
+def test_a_source_is_a_path_into_the_event_or_the_first_of_several(source: Any, expected: Any) -> None:
+    event = event_of(context={"page": {"url": "https://example.test/", "title": None}}, properties={"a": 1})
+
+    assert Table((Field(source, "x"),)).apply(event) == {"x": expected}
+
+
+@pytest.mark.parametrize("source", ["traits.nothing", "context.page.url.deeper", "context.list.0", "nothing"])
+def test_a_source_that_is_not_there_writes_nothing(source: str) -> None:
+    event = event_of(context={"page": {"url": "x"}, "list": [1]})
+
+    assert Table((Field(source, "x"),)).apply(event) == {}
+
+
+def test_a_target_is_a_path_into_the_result() -> None:
+    rows = (Trait("email", to="person.contact.email"), Trait("name", to="person.name"))
+
+    assert apply(*rows, email="e", name="n") == {"person": {"contact": {"email": "e"}, "name": "n"}}
+
+
+def test_a_row_without_a_target_sends_nothing() -> None:
+    assert apply(Trait("id", note="it is the userId"), custom=Custom("traits"), id="u-17", plan="gold") == {
+        "plan": "gold"
+    }
+
+
+def test_a_value_that_can_not_be_converted_is_left_out_and_told() -> None:
+    table = Table((Trait("age", to="age", convert=convert.to_number), Trait("name", to="name")))
+    event = event_of(traits={"age": "thirty-six", "name": "Ada"})
+
+    assert table.apply(event) == {"name": "Ada"}
+    assert trace_of(table, event).warnings == ["traits.age: expected a number; left out"]
+
+
+def test_a_null_is_not_given_to_a_converter() -> None:
+    assert apply(Trait("age", to="age", convert=convert.to_number), values=Values(null="clear"), age=None) == {
+        "age": None
+    }
+
+
+def test_rows_can_be_added_to_a_table() -> None:
+    assert (Table(same_name("email")) + same_name("name", at="person")).apply(
+        event_of(traits={"email": "e", "name": "n"})
+    ) == {"email": "e", "person": {"name": "n"}}
+
+
+# --- an object and its parts ---
+
+PARTS = (Trait("address.city", to="city"), Trait("address.country", to="country"))
+WHOLE = Trait("address", to="address")
+
+
+@pytest.mark.parametrize("rows", [(*PARTS, WHOLE), (WHOLE, *PARTS)], ids=["parts first", "whole first"])
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ({"city": "London", "floor": 3}, {"city": "London", "address": {"floor": 3}}),
+        ({"city": "London", "country": "GB"}, {"city": "London", "country": "GB"}),
+        ({"floor": 3}, {"address": {"floor": 3}}),
+        ({}, {}),
+        ("12 Main St", {"address": "12 Main St"}),
+        (7, {"address": 7}),
+        (["London"], {"address": ["London"]}),
+    ],
+    ids=str,
+)
+def test_a_row_for_a_whole_object_gets_what_its_parts_leave(
+    rows: tuple[Field, ...], address: Any, expected: Any
+) -> None:
+    assert apply(*rows, address=address) == expected
+
+
+def test_what_no_row_takes_of_an_object_is_told() -> None:
+    trace = trace_of(Table(PARTS), event_of(traits={"address": {"city": "London", "floor": 3}}))
+
+    assert trace.unmapped == ["traits.address.floor"]
+
+
+def test_a_text_where_only_parts_are_mapped_is_told() -> None:
+    assert trace_of(Table(PARTS), event_of(traits={"address": "12 Main St"})).unmapped == ["traits.address"]
+
+
+# --- custom traits ---
+
+
+def test_custom_traits_keep_their_names_dots_included() -> None:
+    custom: dict[str, Any] = {"plan": "gold", "a.b": 1, "": 2, "$set": 3, "first_name": 4}
+
+    assert apply(custom=Custom("traits", at="x.y"), **custom) == {"x": {"y": custom}}
+
+
+def test_a_mapped_value_wins_over_a_custom_one_of_the_same_name() -> None:
+    assert apply(Trait("email", to="mail"), custom=Custom("traits"), mail="custom", email="mapped") == {
+        "mail": "mapped"
+    }
+
+
+@pytest.mark.parametrize(
+    ("call", "reserved"), [("identify", USER_TRAITS), ("group", GROUP_TRAITS)], ids=["identify", "group"]
+)
+def test_reserved_traits_are_never_custom(call: EventType, reserved: tuple[str, ...]) -> None:
+    table = Table((), (Custom("traits"),))
+    event = event_of(call, traits=dict.fromkeys((*reserved, "tier"), 1))
+
+    assert table.apply(event) == {"tier": 1}
+    assert trace_of(table, event).unmapped == [f"traits.{trait}" for trait in reserved]
+
+
+def test_what_is_reserved_for_a_group_is_a_persons_own() -> None:
+    assert apply(custom=Custom("traits"), plan="gold", employees=3) == {"plan": "gold", "employees": 3}
+
+
+@pytest.mark.parametrize("name", ["$token", "user_id"])
+def test_a_name_the_vendor_reserves_is_left_out_and_told(name: str) -> None:
+    table = Table((), (Custom("traits", forbidden=frozenset({"$token", "user_id"})),))
+    event = event_of(traits={name: "x", "plan": "gold"})
+
+    trace = trace_of(table, event)
+
+    assert table.apply(event) == {"plan": "gold"}
+    assert trace.unmapped == [f"traits.{name}"]
+    assert trace.warnings == [f"traits.{name}: the vendor reserves this name; left out"]
+
+
+def test_flattening_can_not_make_a_name_the_vendor_reserves() -> None:
+    table = Table((), (Custom("traits", forbidden=frozenset({"user_id"})),), Values(objects="flatten"))
+    event = event_of(traits={"user": {"id": "another", "tier": 1}})
+
+    assert table.apply(event) == {"user_tier": 1}
+    assert trace_of(table, event).warnings == ["traits.user: the vendor reserves the name user_id; left out"]
+
+
+@pytest.mark.parametrize(
+    ("traits", "expected"),
+    [({"a": 1}, {"x_a": 1}), ({"user_id": 1}, {"x_user_id": 1}), ({"drop": 1, "id2": 1}, {"x_id2": 1})],
+    ids=str,
+)
+def test_the_vendors_form_of_a_name_counts(traits: dict[str, Any], expected: dict[str, Any]) -> None:
+    custom = Custom(
+        "traits",
+        rename=lambda key: None if key == "drop" else f"x_{key}",
+        forbidden=frozenset({"user_id"}),
+    )
+
+    assert apply(custom=custom, **traits) == expected
+
+
+def test_custom_values_are_converted_or_left_out() -> None:
+    table = Table((), (Custom("properties", at="p", convert=convert.to_text),), Values(null="clear"))
+    event = event_of("track", properties={"a": 1, "b": [], "c": None})
+
+    trace = trace_of(table, event)
+
+    assert table.apply(event) == {"p": {"a": "1", "c": None}}
+    assert trace.warnings == ["properties.b: expected text; left out"]
+    assert Lineage("properties.a", "p.a", "to_text") in trace.lineage
+
+
+# --- values that are no scalars ---
+
+NESTED = {"a": {"b": {"c": 1}, "d": [2, {"e": 3}]}, "f": [4], "g": None, "h": {}, "i": []}
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (Values(), {"a": NESTED["a"], "f": [4], "h": {}, "i": []}),
+        (Values(null="clear"), NESTED),
+        (Values(objects="drop"), {"f": [4], "i": []}),
+        (Values(lists="drop"), {"a": NESTED["a"], "h": {}}),
+        (Values(objects="json"), {"a": '{"b":{"c":1},"d":[2,{"e":3}]}', "f": [4], "h": "{}", "i": []}),
+        (Values(lists="json"), {"a": NESTED["a"], "f": "[4]", "h": {}, "i": "[]"}),
+        (Values(objects="flatten"), {"a_b_c": 1, "a_d": [2, {"e": 3}], "f": [4], "i": []}),
+        (Values(objects="flatten", lists="flatten"), {"a_b_c": 1, "a_d_0": 2, "a_d_1_e": 3, "f_0": 4}),
+        (Values(objects="flatten", lists="json"), {"a_b_c": 1, "a_d": '[2,{"e":3}]', "f": "[4]", "i": "[]"}),
+        (Values(objects="flatten", lists="drop"), {"a_b_c": 1}),
+        (Values(objects="flatten", separator="."), {"a.b.c": 1, "a.d": [2, {"e": 3}], "f": [4], "i": []}),
+    ],
+    ids=str,
+)
+def test_objects_lists_and_nulls_are_written_as_the_vendor_takes_them(values: Values, expected: Any) -> None:
+    assert apply(custom=Custom("traits"), values=values, **NESTED) == expected
+
+
+@pytest.mark.parametrize(("null", "expected"), [("clear", {"n": None, "o": None}), ("drop", {})])
+def test_nulls_inside_flattened_objects_follow_the_rule(null: Any, expected: Any) -> None:
+    values = Values(objects="flatten", null=null)
+
+    made = apply(Trait("name", to="n"), custom=Custom("traits"), values=values, name=None, o=None)
+    inside = apply(custom=Custom("traits"), values=values, a={"b": None})
+
+    assert made == expected
+    assert inside == ({"a_b": None} if null == "clear" else {})
+
+
+def test_the_rules_hold_for_mapped_values_too() -> None:
+    row = Trait("company", to="org")
+
+    assert apply(row, values=Values(objects="flatten"), company={"name": "N", "id": 9}) == {
+        "org_name": "N",
+        "org_id": 9,
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"), [({"a": 1}, "an object"), ([1], "a list"), (None, "null")], ids=["object", "list", "null"]
+)
+def test_what_is_dropped_is_told(value: Any, kind: str) -> None:
+    table = Table((Trait("title", to="title"),), values=Values(objects="drop", lists="drop"))
+    trace = trace_of(table, event_of(traits={"title": value}))
+
+    assert trace.warnings == [f"traits.title: {kind} is not sent to this vendor; left out"]
+    assert trace.lineage == []
+
+
+# --- what explain is told ---
+
+
+def test_lineage_says_from_where_to_where_and_how() -> None:
+    table = Table(
+        (Trait("createdAt", to="c", convert=convert.to_unix_seconds), Field(("context.ip", "userId"), "who.id")),
+        (Custom("traits", at="more"),),
+    )
+
+    trace = trace_of(table, event_of(traits={"createdAt": "2024-08-24", "plan": "gold"}))
+
+    assert trace.lineage == [
+        Lineage("traits.plan", "more.plan"),
+        Lineage("traits.createdAt", "c", "to_unix_seconds"),
+        Lineage("userId", "who.id"),
+    ]
+    assert (trace.unmapped, trace.warnings) == ([], [])
+
+
+def test_what_no_row_and_no_custom_takes_is_unmapped() -> None:
+    trace = trace_of(Table(same_name("email")), event_of(traits={"email": "e", "plan": 1}, properties={"a": 1}))
+
+    assert trace.unmapped == ["traits.plan", "properties.a"]
+
+
+def test_a_row_for_all_traits_leaves_nothing_unmapped() -> None:
+    table = Table((Field("traits", "person"), Field("properties", "about")))
+    event = event_of(traits={"email": "e", "plan": 1}, properties={"a": 1})
+
+    assert table.apply(event) == {"person": {"email": "e", "plan": 1}, "about": {"a": 1}}
+    assert trace_of(table, event).unmapped == []
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+OBJECTS = st.dictionaries(
+    st.sampled_from(["email", "address", "createdAt", "company", "a.b", ""]) | st.text(), JSON, max_size=5
+)
+RULES = st.sampled_from(["keep", "flatten", "json", "drop"])
+ROWS = (
+    Trait("email", to="email", convert=convert.to_lower),
+    Trait("createdAt", to="at.created", convert=convert.to_unix_seconds),
+    *PARTS,
+    WHOLE,
+    Trait("company.name", to="company"),
+    Field(("context.traits.email", "userId"), "who"),
+)
+
+
+@given(
+    traits=OBJECTS,
+    properties=OBJECTS,
+    context=OBJECTS,
+    objects=RULES,
+    lists=RULES,
+    null=st.sampled_from(["clear", "drop"]),
+)
+def test_any_event_is_mapped_without_an_exception_and_stays_as_it_is(
+    traits: dict[str, Any], properties: dict[str, Any], context: dict[str, Any], objects: Any, lists: Any, null: Any
+) -> None:
+    custom = (Custom("traits"), Custom("properties", at="about", forbidden=frozenset({"a_b"})))
+    table = Table(ROWS, custom, Values(objects, lists, null))
+    event = event_of(traits=traits, properties=properties, context=context)
+    before = copy.deepcopy(event.document)
+
+    first, traced = table.apply(event), table.apply(event, Trace())
+
+    assert first == traced
+    assert event.document == before

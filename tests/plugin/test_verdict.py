@@ -1,0 +1,72 @@
+"""What a status alone says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from router.plugin import (
+    Blocked,
+    Dead,
+    Delivered,
+    Later,
+    Payload,
+    Response,
+    Split,
+    describe,
+    is_outage,
+    judge_by_status,
+)
+
+PAYLOADS = [Payload({"n": 1}), Payload({"n": 2})]
+OUTAGES = [408, 425, 429, 500, 502, 503, 504, 507, 520, 599]
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        *((status, [Delivered()] * 2) for status in (200, 201, 202, 204, 299)),
+        *((status, [Later(str(status))] * 2) for status in OUTAGES),
+        *((status, [Dead(str(status))] * 2) for status in (301, 302, 400, 402, 404, 409, 410, 422, 501)),
+        *((status, Blocked(str(status))) for status in (401, 403)),
+        (413, Split("413")),
+    ],
+)
+def test_a_status_is_read_alike_for_every_payload(status: int, expected: Any) -> None:
+    assert judge_by_status(Response(status), PAYLOADS) == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "given", "expected"),
+    [
+        (402, {"blocked": (402,)}, Blocked("402")),
+        (401, {"blocked": ()}, [Dead("401")] * 2),
+        (400, {"split": (400, 413)}, Split("400")),
+        (413, {"split": ()}, [Dead("413")] * 2),
+        (409, {"later": (409,)}, [Later("409")] * 2),
+        (429, {"blocked": (429,)}, Blocked("429")),
+        (200, {"later": (200,)}, [Later("200")] * 2),
+    ],
+)
+def test_a_plugin_says_which_statuses_mean_something_else(status: int, given: dict[str, Any], expected: Any) -> None:
+    assert judge_by_status(Response(status), PAYLOADS, **given) == expected
+
+
+@pytest.mark.parametrize("status", range(100, 600))
+def test_an_outage_is_what_speaks_for_the_whole_vendor(status: int) -> None:
+    assert is_outage(status) == (status in (408, 425, 429) or (status >= 500 and status != 501))
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b"", "400"),
+        (b"  no\r\n such\tuser ", "400 no such user"),
+        (b"x" * 1_000, "400 " + "x" * 300),
+        (b"\xff", "400 \ufffd"),
+    ],
+    ids=["nothing", "several lines", "long", "not UTF-8"],
+)
+def test_a_reason_is_one_short_line_in_the_vendors_words(body: bytes, expected: str) -> None:
+    assert describe(Response(400, body)) == expected

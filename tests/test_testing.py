@@ -1,0 +1,429 @@
+"""The test kit itself: it passes a good plugin, and each of its tests fails for a plugin that breaks what it promises."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import pytest
+from aiohttp import web
+from pydantic import Field, SecretStr
+
+from router.answers import Answers
+from router.event import Event
+from router.plugin import (
+    EVENT_TYPES,
+    GROUP_TRAITS,
+    USER_TRAITS,
+    Action,
+    BatchEndpoint,
+    Bearer,
+    Blocked,
+    Conversation,
+    ConversationEndpoint,
+    Credential,
+    Custom,
+    Dead,
+    Delivered,
+    Document,
+    Endpoint,
+    HeaderKey,
+    Later,
+    Payload,
+    Plugin,
+    PluginSettings,
+    Request,
+    Response,
+    Skip,
+    Split,
+    Step,
+    Table,
+    UnreadableAnswer,
+    Verdict,
+    build_url,
+    is_outage,
+    judge_by_status,
+    same_name,
+)
+from router.plugin.sandbox import Sandbox, json_response
+from router.samples import WELL_MADE
+from router.testing import Answer, PluginContract
+
+TABLE = Table(
+    same_name(*dict.fromkeys((*USER_TRAITS, *GROUP_TRAITS))), (Custom("traits"), Custom("properties", "about"))
+)
+CHANCE = random.Random(1)
+
+
+class Settings(PluginSettings):
+    token: SecretStr = Field(description="The token.")
+
+    def vendor_url(self) -> str:
+        return "https://api.acme.example.test"
+
+
+def credentials(settings: Settings) -> Sequence[Credential]:
+    return [Bearer(settings.token)]
+
+
+def build(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
+    user = event.user_id or event.anonymous_id
+    if user is None:
+        return Skip("it names nobody")
+    return Payload({"user": user, "type": event.type, "id": event.message_id, **fields}, key=event.message_id)
+
+
+def pack(payloads: Sequence[Payload], settings: Settings) -> Request:
+    return Request("POST", build_url(settings.api_url, "events"), [payload.body for payload in payloads])
+
+
+def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -> Any:
+    if response.status != 200:
+        return judge_by_status(response, payloads)
+    body = response.json()
+    refused = body.get("refused") if isinstance(body, dict) else None
+    if not isinstance(refused, list):
+        raise UnreadableAnswer("expected a list of refused items")
+    return [Dead("refused") if place in refused else Delivered() for place in range(len(payloads))]
+
+
+def converse(payload: Payload, settings: Settings) -> Conversation:
+    url = build_url(settings.api_url, "users", payload.body["user"])
+    response = yield Step(Request("GET", url), Response(404))
+    if is_outage(response.status):
+        return Later("out")
+    if response.status in (401, 403):
+        return Blocked("no")
+    method = "POST" if response.status == 404 else "PUT"
+    response = yield Step(Request(method, url, payload.body), Response(200, b"{}"))
+    judgement = judge_by_status(response, [payload])
+    return _alone(judgement)
+
+
+def _alone(judgement: Any) -> Verdict | Blocked:
+    if isinstance(judgement, Split):
+        return Dead(judgement.reason)
+    return judgement if isinstance(judgement, Blocked) else judgement[0]
+
+
+class AcmeSandbox(Sandbox):
+    def routes(self) -> Sequence[web.RouteDef]:
+        return [web.post("/events", self.take), web.route("*", "/users/{id}", self.take)]
+
+    async def take(self, request: web.Request) -> web.Response:
+        if request.headers.get("Authorization") != f"Bearer {self.settings['token']}":
+            return json_response({}, 401)
+        if request.method == "GET":
+            return json_response({}, 404)
+        self.accept("item", await request.json())
+        return json_response({"refused": []})
+
+
+class StrictSandbox(AcmeSandbox):
+    async def take(self, request: web.Request) -> web.Response:
+        return json_response({}, 422)
+
+
+class ForgetfulSandbox(AcmeSandbox):
+    def accept(self, kind: str, item: Any, **facts: Any) -> None:
+        pass
+
+
+EVENTS = BatchEndpoint(name="events", credentials=credentials, pack=pack, judge=judge, max_events=10)
+USERS = ConversationEndpoint(name="users", credentials=credentials, converse=converse)
+PLUGIN = Plugin(
+    slug="acme",
+    name="Acme",
+    settings=Settings,
+    endpoints=(EVENTS, USERS),
+    actions=(
+        Action(name="send event", on=EVENT_TYPES, endpoint="events", table=TABLE, build=build),
+        Action(name="keep user", on=("identify",), endpoint="users", table=TABLE, build=build),
+    ),
+    sandbox=f"{__name__}:AcmeSandbox",
+    sandbox_settings={"token": "sandbox-token"},
+)
+
+
+class TestAGoodPlugin(PluginContract):
+    plugin = PLUGIN
+    minimal: ClassVar[Mapping[str, Any]] = {"token": "t"}
+    answers: ClassVar[Answers] = {
+        200: [
+            Answer(Delivered, b'{"refused": []}'),
+            Answer((Delivered, Dead, Delivered), b'{"refused": [1]}'),
+            Answer((Dead, Dead), lambda payloads: f'{{"refused": {list(range(len(payloads)))}}}'.encode()),
+        ],
+        400: Dead,
+        401: Blocked,
+        413: Split,
+        429: Later,
+        503: Later,
+    }
+
+
+class TestAWaiver(TestAGoodPlugin):
+    plugin = replace(PLUGIN, sandbox=f"{__name__}:StrictSandbox")
+    waivers: ClassVar[Mapping[str, str]] = {
+        "test_the_sandbox_accepts_what_is_mapped": "this stand-in refuses everything, to show that a waiver is heeded"
+    }
+
+
+# --- plugins that break a promise ---
+
+
+def with_endpoint(base: Any = EVENTS, **changes: Any) -> Plugin:
+    changed = replace(base, **changes)
+    others: tuple[Endpoint, ...] = tuple(each for each in (EVENTS, USERS) if each is not base)
+    return replace(PLUGIN, endpoints=(changed, *others))
+
+
+def with_action(**changes: Any) -> Plugin:
+    return replace(PLUGIN, actions=(replace(PLUGIN.actions[0], **changes), PLUGIN.actions[1]))
+
+
+def with_request(make: Callable[[Sequence[Payload], Settings], Request]) -> Plugin:
+    return with_endpoint(pack=make)
+
+
+def with_url(make: Callable[[Settings, str], str]) -> Plugin:
+    return with_request(lambda payloads, settings: Request("POST", make(settings, payloads[0].body["user"])))
+
+
+def with_build(make: Callable[[Event, Document, Settings], Any]) -> Plugin:
+    return with_action(build=make)
+
+
+def with_judge(make: Callable[[Response, Sequence[Payload]], Any]) -> Plugin:
+    return with_endpoint(judge=lambda response, payloads, settings: make(response, payloads))
+
+
+def ends_with(end: Any) -> Plugin:
+    def converse_shortly(payload: Payload, settings: Settings) -> Conversation:
+        yield Step(Request("GET", build_url(settings.api_url, "users")), Response(200))
+        return end  # type: ignore[no-any-return]
+
+    return with_endpoint(USERS, converse=converse_shortly)
+
+
+def changes_the_event(event: Event, fields: Document, settings: Settings) -> Payload:
+    event.document["seen"] = True
+    return Payload({}, key=event.message_id)
+
+
+def never_ends(payload: Payload, settings: Settings) -> Conversation:
+    while True:
+        yield Step(Request("GET", build_url(settings.api_url, "users")), Response(200))
+
+
+def trusts_the_body(payload: Payload, settings: Settings) -> Conversation:
+    response = yield Step(Request("GET", build_url(settings.api_url, "users")), Response(200, b'{"status": "ok"}'))
+    if is_outage(response.status):
+        return Later("out")
+    if response.status in (401, 403):
+        return Blocked("no")
+    return Delivered() if response.json()["status"] else Later("not yet")
+
+
+class UndescribedSettings(Settings):
+    region: str = "us"
+
+
+class OpenSettings(Settings):
+    model_config = {"extra": "ignore"}
+
+
+class TellingSettings(Settings):
+    model_config = {"hide_input_in_errors": False}
+
+
+class PlainSettings(Settings):
+    def __repr__(self) -> str:
+        return f"Settings(token={self.token.get_secret_value()})"
+
+
+class NowhereSettings(Settings):
+    def vendor_url(self) -> str:
+        return "api.acme.example.test"
+
+
+IDENTIFY, TRACK = WELL_MADE["identify"], WELL_MADE["track"]
+LEAKY = with_request(lambda p, s: Request("POST", s.api_url, headers={"X-Token": s.token.get_secret_value()}))
+
+BROKEN = [
+    ("settings that need more", {}, "minimal_settings_load_and_lead_somewhere", (), {"minimal": {}}),
+    ("no address", {"settings": NowhereSettings}, "minimal_settings_load_and_lead_somewhere", (), {}),
+    ("no description", {"settings": UndescribedSettings}, "every_setting_is_described", (), {}),
+    ("takes any key", {"settings": OpenSettings}, "unknown_settings_are_refused", (), {}),
+    (
+        "quotes what it refuses",
+        {"settings": TellingSettings},
+        "a_refused_setting_shows_no_secret",
+        (["MARKED-SECRET"],),
+        {},
+    ),
+    ("shows its token", {"settings": PlainSettings}, "texts_of_settings_show_no_secret", (), {}),
+    ("waives what there is not", {}, "waivers_name_tests_and_give_reasons", (), {"waivers": {"test_nothing": "why"}}),
+    (
+        "waives without a reason",
+        {},
+        "waivers_name_tests_and_give_reasons",
+        (),
+        {"waivers": {"test_limits_are_declared": " "}},
+    ),
+    ("no events in a batch", with_endpoint(max_events=0), "limits_are_declared", (), {}),
+    ("payloads above requests", with_endpoint(max_payload_bytes=2_000_000), "limits_are_declared", (), {}),
+    ("no requests a second", with_endpoint(rate_limit_per_s=0.0), "limits_are_declared", (), {}),
+    ("a header in capitals", with_endpoint(reset_header="X-Reset"), "limits_are_declared", (), {}),
+    (
+        "forgets a trait",
+        replace(PLUGIN, actions=(replace(PLUGIN.actions[0], table=Table(same_name("email"))),)),
+        "every_reserved_trait_has_a_row",
+        ("identify", USER_TRAITS),
+        {},
+    ),
+    (
+        "hides a trait without a word",
+        with_action(table=TABLE + same_name("x") + [replace(TABLE.fields[0], to="")]),
+        "rows_that_send_nothing_say_why",
+        (),
+        {},
+    ),
+    (
+        "skips without a reason",
+        with_build(lambda *_: Skip(" ")),
+        "every_event_is_mapped_or_skipped_with_a_reason",
+        (TRACK,),
+        {},
+    ),
+    (
+        "is no JSON",
+        with_build(lambda *_: Payload({1, 2})),
+        "every_event_is_mapped_or_skipped_with_a_reason",
+        (TRACK,),
+        {},
+    ),
+    (
+        "changes the event",
+        with_build(changes_the_event),
+        "every_event_is_mapped_or_skipped_with_a_reason",
+        (TRACK,),
+        {},
+    ),
+    ("goes elsewhere", with_url(lambda s, id: "https://elsewhere.example.test/"), "requests_can_be_sent", (TRACK,), {}),
+    ("leaves a blank", with_url(lambda s, id: f"{s.api_url}/a b"), "requests_can_be_sent", (TRACK,), {}),
+    (
+        "breaks a header",
+        with_request(lambda p, s: Request("POST", s.api_url, headers={"X-Id": "a\r\nb"})),
+        "requests_can_be_sent",
+        (TRACK,),
+        {},
+    ),
+    ("has no method", with_request(lambda p, s: Request("post", s.api_url)), "requests_can_be_sent", (TRACK,), {}),
+    (
+        "throws dice",
+        with_request(lambda p, s: Request("POST", s.api_url, CHANCE.random())),
+        "the_same_event_makes_the_same_request",
+        (TRACK,),
+        {},
+    ),
+    (
+        "a new key each time",
+        with_build(lambda *_: Payload({}, key=str(CHANCE.random()))),
+        "all_attempts_have_one_key",
+        (TRACK,),
+        {},
+    ),
+    ("one key for all", with_build(lambda *_: Payload({}, key="same")), "different_events_have_different_keys", (), {}),
+    (
+        "an id as it is",
+        with_url(lambda s, id: f"{s.api_url}/users/{id}"),
+        "ids_cannot_move_a_request",
+        ("../../admin",),
+        {},
+    ),
+    (
+        "an id in the query",
+        with_url(lambda s, id: f"{s.api_url}/u?id={id}"),
+        "ids_cannot_move_a_request",
+        ("a?b=c&d=e",),
+        {},
+    ),
+    ("an id as a host", with_url(lambda s, id: f"{s.api_url}{id}"), "ids_cannot_move_a_request", (":80",), {}),
+    (
+        "an id in a header",
+        with_request(lambda p, s: Request("POST", s.api_url, headers={"X-Id": p[0].body["user"]})),
+        "ids_cannot_move_a_request",
+        ("a\r\nX-Injected: 1",),
+        {},
+    ),
+    ("never leaves its host", with_url(lambda s, id: s.vendor_url()), "base_url_moves_every_request", (), {}),
+    (
+        "says delivered to all",
+        with_judge(lambda r, p: [Delivered()] * len(p)),
+        "documented_answers_are_read_rightly",
+        (),
+        {},
+    ),
+    ("one verdict for many", with_judge(lambda r, p: [Delivered()]), "documented_answers_are_read_rightly", (), {}),
+    ("trips over a body", with_judge(lambda r, p: r.json()["refused"]), "undocumented_answers_break_nothing", (), {}),
+    ("no verdicts at all", with_judge(lambda r, p: None), "undocumented_answers_break_nothing", (), {}),
+    ("a mute verdict", with_judge(lambda r, p: Blocked("")), "undocumented_answers_break_nothing", (), {}),
+    ("assumes its failure", ends_with(Dead("no")), "conversations_end_well_where_all_is_as_assumed", (IDENTIFY,), {}),
+    (
+        "never ends",
+        with_endpoint(USERS, converse=never_ends),
+        "conversations_end_well_where_all_is_as_assumed",
+        (IDENTIFY,),
+        {},
+    ),
+    ("does not look", ends_with(Delivered()), "conversations_stop_where_the_vendor_is_out", (IDENTIFY,), {}),
+    ("ends with nothing", ends_with(None), "conversations_survive_any_answer", (IDENTIFY,), {}),
+    (
+        "trusts the body",
+        with_endpoint(USERS, converse=trusts_the_body),
+        "conversations_survive_any_answer",
+        (IDENTIFY,),
+        {},
+    ),
+    ("sends its token", LEAKY, "requests_hold_no_secret", (TRACK,), {}),
+    ("explains its token", LEAKY, "explain_shows_no_secret", (TRACK,), {}),
+    (
+        "shows a credential",
+        with_endpoint(credentials=lambda s: [HeaderKey(s.token.get_secret_value(), s.token)]),
+        "texts_of_settings_show_no_secret",
+        (),
+        {},
+    ),
+    ("a stand-in for strangers", {"sandbox_settings": {}}, "the_sandbox_takes_its_own_settings", (), {}),
+    ("a stand-in that is none", {"sandbox": "builtins:int"}, "the_sandbox_takes_its_own_settings", (), {}),
+    ("a stand-in that refuses", {"sandbox": f"{__name__}:StrictSandbox"}, "the_sandbox_accepts_what_is_mapped", (), {}),
+    (
+        "a stand-in that keeps nothing",
+        {"sandbox": f"{__name__}:ForgetfulSandbox"},
+        "the_sandbox_accepts_what_is_mapped",
+        (),
+        {},
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("broken", "test", "arguments", "attributes"), [pytest.param(*row[1:], id=row[0]) for row in BROKEN]
+)
+def test_a_broken_promise_is_found(
+    broken: Plugin | dict[str, Any], test: str, arguments: tuple[Any, ...], attributes: dict[str, Any]
+) -> None:
+    plugin = broken if isinstance(broken, Plugin) else replace(PLUGIN, **broken)
+    contract = type("Contract", (TestAGoodPlugin,), {"plugin": plugin, **attributes})()
+
+    with pytest.raises((AssertionError, Exception, pytest.fail.Exception)):
+        getattr(contract, f"test_{test}")(*arguments)
+
+
+def test_each_test_of_the_kit_is_seen_to_fail() -> None:
+    tests = {name.removeprefix("test_") for name in dir(PluginContract) if name.startswith("test_")}
+
+    assert {row[2] for row in BROKEN} == tests
