@@ -14,7 +14,7 @@ STATES = ("going", "throttled", "probing", "blocked")
 
 
 class BooksCollector(Collector):
-    """Per destination: ``router_destination_events_total`` by outcome, what is pending and parked, and the state of its pace."""
+    """Per destination: ``router_destination_events_total`` by outcome, the pending, the parked, the state of its pace."""
 
     def __init__(self, fleet: Fleet, log: Log) -> None:
         self._fleet = fleet

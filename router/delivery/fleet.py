@@ -14,7 +14,7 @@ import structlog
 from router.clock import Clock
 from router.delivery.ledger import Ledger
 from router.delivery.send import HttpSend, Send
-from router.delivery.state import State
+from router.delivery.state import State, unusable
 from router.delivery.worker import NOTES, DeliveryOptions, Worker
 from router.destination import Destination
 from router.errors import OperatorError
@@ -93,13 +93,11 @@ class Fleet:
             await berth.send.close()
 
     async def _enter(self, assignment: Assignment, wanted: Collection[str]) -> None:
-        state = await asyncio.to_thread(self._open_state, assignment, wanted)
-        notes = {key: state.meta(key) for key in NOTES}
-        ledger = Ledger(assignment.name, state, self._clock)
+        ledger, notes = await asyncio.to_thread(self._open, assignment, wanted)
         berth = self.berths[assignment.name] = Berth(assignment, ledger)
         ledger.start()
         if not assignment.is_enabled:
-            if not state.meta("disabled_since_s"):
+            if ledger.disabled_since_s is None:
                 ledger.note("disabled_since_s", str(self._clock.now()))
             return
         ledger.note("disabled_since_s", "")
@@ -108,7 +106,8 @@ class Fleet:
         berth.worker = Worker(destination, self._log, ledger, berth.send, options, self._clock, self._chance, notes)
         berth.worker.start()
 
-    def _open_state(self, assignment: Assignment, wanted: Collection[str]) -> State:
+    def _open(self, assignment: Assignment, wanted: Collection[str]) -> tuple[Ledger, dict[str, str | None]]:
+        """The ledger over the destination's state file, its place in the log found; and the notes of an earlier run."""
         path = self.state_path(assignment.name)
         if assignment.formerly and not path.exists():
             self._rename(assignment.formerly, path, wanted)
@@ -117,15 +116,14 @@ class Fleet:
             for partition in self._log.partitions:
                 self._find_place(state, partition, assignment.starts_at_beginning)
             disabled_since = state.meta("disabled_since_s")
-            if assignment.is_enabled and disabled_since:  # nor does time spent disabled count for the retry windows
+            if assignment.is_enabled and disabled_since:  # time spent disabled does not count for the retry windows
                 state.shift_tries(max(0.0, self._clock.now() - float(disabled_since)))
+            return Ledger(assignment.name, state, self._clock), {name: state.meta(name) for name in NOTES}
         except BaseException as error:
             state.close()
-            if not isinstance(error, sqlite3.Error):
-                raise
-            problem = f"{path}: {error}. Check the free space and the permissions of its directory."
-            raise OperatorError(problem) from error
-        return state
+            if isinstance(error, sqlite3.Error):
+                raise unusable(path, error) from error
+            raise
 
     def _find_place(self, state: State, partition: int, starts_at_beginning: bool) -> None:
         end = self._log.end(partition)

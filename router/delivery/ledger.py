@@ -84,7 +84,7 @@ class Ledger:
         }
         self.counts: Counter[tuple[str, str]] = state.counts()
         self.tries: dict[Place, Tries] = state.tries()
-        self.settled_payloads: dict[Place, set[str]] = state.settled_payloads()
+        self.settled_payloads: dict[Place, dict[str, str]] = state.settled_payloads()
         self.parked = state.parked_places()
         """Per parked user: which events wait."""
         self.parked_events = sum(map(len, self.parked.values()))
@@ -139,10 +139,11 @@ class Ledger:
         window.settle(first, last)
         self._changes.positions[partition] = window.position
 
-    def settle_payload(self, transit: Transit, key: str) -> None:
-        """The vendor has this payload of an event that has others under way: it is not sent again."""
-        self.settled_payloads.setdefault(transit.place, set()).add(key)
-        self._changes.settled_payloads.append((transit.place, key))
+    def settle_payload(self, transit: Transit, key: str, refused: str = "") -> None:
+        """The vendor has (or has *refused*) this payload of an event that has others under way: it is not sent again."""
+        refused = _storable(refused)
+        self.settled_payloads.setdefault(transit.place, {})[key] = refused
+        self._changes.settled_payloads.append((transit.place, key, refused))
         self._changed()
 
     def tried(self, place: Place) -> Tries:

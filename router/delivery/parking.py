@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 import random
 
 from router.clock import Clock
@@ -81,19 +82,21 @@ class Parking:
     async def release(self, user_key: str) -> list[Record]:
         """The events whose turn it is, in order: the first alone if it failed before, else the next ones.
 
-        It may return none: then they were settled in the meantime, and the user keeps its turn.
+        It may return none, and then nothing has changed: what an independent lane still had of the user came to its end
+        meanwhile, so that what was read from disk is out of date.
         """
         user = self._ledger.parked_users.get(user_key)
         limit = 1 if user is not None and user.attempts > 0 else RELEASED_AT_ONCE
         await self._ledger.flushed()
         found = await self._ledger.ask(lambda state: state.parked(user_key, limit))
-        # What an independent lane still had of them may have been settled since it was read from disk.
+        places = [Place(record.partition, record.sequence) for record in found]
         parked = self._ledger.parked.get(user_key, set())
-        records = {place: record for record in found if (place := Place(record.partition, record.sequence)) in parked}
-        if records:
-            self._turns.pop(user_key, None)
-            self._released[user_key] = set(records)
-        return list(records.values())
+        is_due = self._turns.get(user_key, math.inf) <= self._clock.monotonic()
+        if not is_due or places != heapq.nsmallest(len(places), parked, key=lambda place: place.sequence):
+            return []
+        del self._turns[user_key]
+        self._released[user_key] = set(places)
+        return found
 
     def settled(self, user_key: str, place: Place) -> None:
         """A parked event is settled; with the last one of those released, the turn of the next ones comes at once."""

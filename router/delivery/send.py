@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 from base64 import b64encode
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 from urllib.parse import urlencode, urlsplit
@@ -41,7 +41,8 @@ class SendFailed(Exception):
 
 
 class CredentialsRefused(SendFailed):
-    """The token address knows our credentials no more: until the operator acts nothing can be sent."""
+    """The credentials themselves are at fault (a token address refuses them, a key holds a line break): until the operator
+    acts nothing can be sent, and no event is to blame."""
 
 
 class Send(Protocol):
@@ -137,7 +138,10 @@ class HttpSend:
         form = {"grant_type": "client_credentials"} | ({"scope": credential.scope} if credential.scope else {})
         headers = _basic(credential.client_id.get_secret_value(), credential.client_secret.get_secret_value())
         headers["Content-Type"] = "application/x-www-form-urlencoded"
-        answer = await self._exchange("POST", credential.token_url, headers, urlencode(form).encode())
+        try:
+            answer = await self._exchange("POST", credential.token_url, headers, urlencode(form).encode())
+        except ValueError:
+            raise CredentialsRefused("the token address is not a valid URL") from None
         if answer.status in (400, 401, 403):
             raise CredentialsRefused(f"the token address answered {answer.status}: client id and secret are not taken")
         try:
@@ -185,9 +189,12 @@ def add_credentials(
     The body is serialised once; a signature covers those very bytes.
 
     Raises:
-        ValueError: a header holds a line break or NUL.
+        ValueError: a header of the request holds a line break or NUL.
+        CredentialsRefused: a header of the credentials does, or a signature can't be made.
     """
     url, headers, json = request.url, dict(request.headers), request.json
+    for name in _broken(headers):
+        raise ValueError(f"header {name!r} holds a line break or NUL")
     signatures: list[Callable[[Signing], Any]] = []
     for credential in credentials:
         match credential:
@@ -212,11 +219,20 @@ def add_credentials(
             body = gzip.compress(body, compresslevel=5, mtime=0)
             headers["Content-Encoding"] = "gzip"
     for sign in signatures:
-        headers |= sign(Signing(body or b"", id, now_s))
-    for name, value in headers.items():
-        if any(char in name + value for char in "\r\n\0"):
-            raise ValueError(f"header {name!r} holds a line break or NUL")
+        try:
+            headers |= sign(Signing(body or b"", id, now_s))
+        except Exception as error:  # without its text, which may quote the secret
+            raise CredentialsRefused(
+                f"the request can't be signed ({type(error).__name__}): check the secret"
+            ) from None
+    for name in _broken(headers):
+        raise CredentialsRefused(f"the credential for header {name!r} holds a line break or NUL")
     return url, headers, body
+
+
+def _broken(headers: Mapping[str, str]) -> Iterator[str]:
+    """The names of headers that would break out of their line."""
+    return (name for name, value in headers.items() if any(char in name + value for char in "\r\n\0"))
 
 
 def mask(answer: bytes, credentials: Sequence[Credential], tokens: dict[OAuth2, str]) -> bytes:
@@ -235,7 +251,7 @@ def _secrets(credentials: Sequence[Credential], tokens: dict[OAuth2, str]) -> It
         match credential:
             case Basic(user, password):
                 yield _basic(user.get_secret_value(), password.get_secret_value())["Authorization"].split()[1]
-                yield password.get_secret_value() or user.get_secret_value()  # a key may stand in the place of the user
+                yield from (password.get_secret_value(), user.get_secret_value())  # a key may stand in the user's place
             case OAuth2():
                 yield tokens[credential]
             case Bearer(secret) | HeaderKey(_, secret) | QueryKey(_, secret) | BodyField(_, secret):

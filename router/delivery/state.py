@@ -36,7 +36,8 @@ CREATE TABLE outcomes (
     partition INTEGER, sequence INTEGER, kind TEXT NOT NULL, reason TEXT NOT NULL, at_s REAL NOT NULL,
     PRIMARY KEY (partition, sequence)) WITHOUT ROWID;
 CREATE TABLE settled_payloads (
-    partition INTEGER, sequence INTEGER, key TEXT, PRIMARY KEY (partition, sequence, key)) WITHOUT ROWID;
+    partition INTEGER, sequence INTEGER, key TEXT, refused TEXT NOT NULL,
+    PRIMARY KEY (partition, sequence, key)) WITHOUT ROWID;
 CREATE TABLE tries (
     partition INTEGER, sequence INTEGER, first_s REAL NOT NULL, attempts INTEGER NOT NULL,
     PRIMARY KEY (partition, sequence)) WITHOUT ROWID;
@@ -132,7 +133,8 @@ class Changes:
 
     positions: dict[int, int] = field(default_factory=dict)
     outcomes: list[Outcome] = field(default_factory=list)
-    settled_payloads: list[tuple[Place, str]] = field(default_factory=list)
+    settled_payloads: list[tuple[Place, str, str]] = field(default_factory=list)
+    """Of events that have others under way: the place, the payload's key, and why it was refused ("" where it wasn't)."""
     tries: dict[Place, Tries] = field(default_factory=dict)
     park: list[tuple[Record, str]] = field(default_factory=list)
     unpark: list[Place] = field(default_factory=list)
@@ -172,18 +174,9 @@ class State:
         except BaseException as error:
             if connection is not None:
                 connection.close()
-            if isinstance(error, sqlite3.OperationalError):
-                # No space, no permission: to advise moving the file away would lose it.
-                raise OperatorError(
-                    f"{path}: the state of this destination can't be opened ({error}). Check the free space and the "
-                    "permissions of its directory."
-                ) from error
-            if not isinstance(error, sqlite3.DatabaseError | UnicodeDecodeError):
-                raise
-            raise OperatorError(
-                f"{path}: the state of this destination can't be read ({error}). Move the file away to start the destination "
-                "anew from the end of the log, or restore it from a backup."
-            ) from error
+            if isinstance(error, sqlite3.Error | UnicodeDecodeError):
+                raise unusable(path, error) from error
+            raise
         return state
 
     def _check(self, log_id: str, read_only: bool) -> None:
@@ -237,8 +230,8 @@ class State:
                 [(o.place.partition, o.place.sequence, o.kind, o.reason, o.at_s) for o in changes.outcomes],
             )
             run(
-                "INSERT OR IGNORE INTO settled_payloads VALUES (?, ?, ?)",
-                [(place.partition, place.sequence, key) for place, key in changes.settled_payloads],
+                "INSERT OR IGNORE INTO settled_payloads VALUES (?, ?, ?, ?)",
+                [(place.partition, place.sequence, key, why) for place, key, why in changes.settled_payloads],
             )
             run(
                 "INSERT OR REPLACE INTO tries VALUES (?, ?, ?, ?)",
@@ -382,10 +375,11 @@ class State:
         ).fetchone()
         return int(last)
 
-    def settled_payloads(self) -> dict[Place, set[str]]:
-        settled: dict[Place, set[str]] = {}
-        for partition, sequence, key in self._connection.execute("SELECT * FROM settled_payloads"):
-            settled.setdefault(Place(partition, sequence), set()).add(key)
+    def settled_payloads(self) -> dict[Place, dict[str, str]]:
+        """Per event that has payloads under way: the keys of those that have not, and why they were refused ("" if not)."""
+        settled: dict[Place, dict[str, str]] = {}
+        for partition, sequence, key, refused in self._connection.execute("SELECT * FROM settled_payloads"):
+            settled.setdefault(Place(partition, sequence), {})[key] = refused
         return settled
 
     def tries(self) -> dict[Place, Tries]:
@@ -491,6 +485,20 @@ class State:
             f"SELECT id, kind, spec, cursor, total, counts, state, made_s FROM jobs WHERE {where} ORDER BY id", values
         )
         return [replace(Job(*row), spec=orjson.loads(row[2]), counts=orjson.loads(row[5])) for row in rows]
+
+
+def unusable(path: Path, error: Exception) -> OperatorError:
+    """What to tell an operator when SQLite can't work with a state file."""
+    if isinstance(error, sqlite3.OperationalError):
+        # No space, no permission: to advise moving the file away would lose what is in it.
+        return OperatorError(
+            f"{path}: the state of this destination can't be opened ({error}). Check the free space and the permissions of "
+            "its directory."
+        )
+    return OperatorError(
+        f"{path}: the state of this destination can't be read ({error}). Move the file away to start the destination anew "
+        "from the end of the log, or restore it from a backup."
+    )
 
 
 def _connect(path: Path, read_only: bool) -> sqlite3.Connection:

@@ -24,6 +24,7 @@ class Window:
         """How many of ``above`` the reader has not come past."""
         self.read = position
         """The last sequence read from the log."""
+        self._read_before = max(self.above, default=position)
         self._close_up()
 
     @property
@@ -35,6 +36,11 @@ class Window:
     def span(self) -> int:
         """How far the reader is ahead of the position: what of it is not in flight lies in ``above``."""
         return self.read - self.position
+
+    @property
+    def is_rereading(self) -> bool:
+        """Whether an earlier run had been further than the reader is."""
+        return self.read < self._read_before
 
     def open(self, last: int) -> None:
         """The reader has come past everything up to *last*."""

@@ -187,6 +187,7 @@ class Worker:
                     self.ledger.kill(record, "max_backlog: the backlog grew past what is configured")
                 else:
                     self._take(record)
+            self._changed.notify()
 
     async def _read_on(self, partition: int) -> list[Record | Gap]:
         """What comes next in the log, as soon as there is something."""
@@ -205,9 +206,13 @@ class Worker:
         return (
             sum(window.in_flight for window in windows) < limit
             and self._active_bytes < self.options.max_in_flight_bytes
-            and self.ledger.parked_events < self.options.max_parked
+            and (self.ledger.parked_events < self.options.max_parked or self._is_rereading)
             and all(window.span < MAX_SPAN for window in windows)
         )
+
+    @property
+    def _is_rereading(self) -> bool:
+        return any(window.is_rereading for window in self.ledger.windows.values())
 
     async def _pass_gap(self, gap: Gap) -> None:
         """Book what the log lost, but for what was settled or parked before it was lost."""
@@ -258,8 +263,8 @@ class Worker:
 
     def _add_items(self, transit: Transit, event: Event) -> str:
         """Fill in the payloads; returns why actions made none."""
-        if not transit.is_replay:
-            transit.settled |= self.ledger.settled_payloads.get(transit.place, set())
+        earlier = {} if transit.is_replay else self.ledger.settled_payloads.get(transit.place, {})
+        transit.settled |= {key for key, refused in earlier.items() if not refused}
         skipped: list[str] = []
         for mapped in self.destination.map(event):
             if mapped.skipped:
@@ -272,6 +277,9 @@ class Worker:
                 transit.items.append(item)
                 if key in transit.settled:
                     item.state = "settled"
+                elif key in earlier:
+                    item.state = "settled"
+                    transit.refused.append(earlier[key])
                 elif too_big:
                     item.state = "settled"
                     transit.refused.append(f"{mapped.action.name}: {too_big}")
@@ -414,8 +422,8 @@ class Worker:
             transit.settled.add(item.key)
         if transit.is_settled:
             self._settle(transit)
-        elif not refused and not transit.is_replay:
-            self.ledger.settle_payload(transit, item.key)
+        elif not transit.is_replay:
+            self.ledger.settle_payload(transit, item.key, refused)
 
     def _settle(self, transit: Transit) -> None:
         if transit.is_replay:
@@ -542,6 +550,8 @@ class Worker:
         self._changed.notify()
 
     async def _release_parked(self) -> None:
+        while self._is_rereading:  # before a parked event there may be one of its user that was in a lane at the end
+            await self._changed.wait()
         while True:
             user_key, wait_s = self._parking.next_user()
             if user_key is None or wait_s > 0:

@@ -14,7 +14,7 @@ import orjson
 from router.delivery.ledger import Books, Ledger
 from router.delivery.pace import Backoff
 from router.delivery.send import SendFailed
-from router.delivery.state import State
+from router.delivery.state import DeadLetter, State
 from router.delivery.worker import NOTES, DeliveryOptions, Worker
 from router.destination import Destination
 from router.event import Document, Event
@@ -44,11 +44,16 @@ class FastClock:
 
     speed = 1000.0
 
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self.wall_s = 1_700_000_000.0
+        """Add to it, and the wall clock jumps."""
+
     def now(self) -> float:
-        return 1_700_000_000.0 + self.monotonic()
+        return self.wall_s + self.monotonic()
 
     def monotonic(self) -> float:
-        return time.monotonic() * self.speed % 1e9
+        return 1_000.0 + (time.monotonic() - self._began) * self.speed
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds / self.speed)
@@ -62,8 +67,12 @@ class MemoryLog:
 
     def __init__(self) -> None:
         self.records: list[Record | Gap] = []
+        self.events: list[Event] = []
+        """What was added, lost or not."""
         self._end = 0
         self._grown = asyncio.Event()
+        self.faults: list[Exception] = []
+        """What the next reads raise."""
 
     def add(self, user_id: str, name: str = "Tested", **fields: Any) -> Record:
         self._end += 1
@@ -78,6 +87,7 @@ class MemoryLog:
         )
         record = Record(0, self._end, "website", event.message_id, event.user_key, event.type, 0.0, event.to_json())
         self.records.append(record)
+        self.events.append(event)
         self._grown.set()
         self._grown = asyncio.Event()
         return record
@@ -90,6 +100,8 @@ class MemoryLog:
         raise NotImplementedError
 
     async def read(self, partition: int, after: int, limit: int = 500) -> list[Record | Gap]:
+        if self.faults:
+            raise self.faults.pop()
         return [r for r in self.records if (r.last if isinstance(r, Gap) else r.sequence) > after][:limit]
 
     async def wait(self, partition: int, after: int) -> None:
@@ -115,12 +127,20 @@ class Settings(PluginSettings):
         return "https://vendor.test"
 
 
-def build(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
-    if event.event == "Raise":
-        raise RuntimeError("a bug in the plugin")
-    if event.event == "Nothing":
-        return Skip("nothing of interest")
-    return Payload({"user": event.user_id, "id": event.message_id, **fields}, key=event.message_id)
+def builder(endpoint: str) -> Callable[[Event, Document, Settings], Payload | Skip]:
+    """What the action for *endpoint* makes of an event; ``properties.only`` names the one endpoint that an event is for."""
+
+    def build(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
+        if event.event == "Raise":
+            raise RuntimeError("a bug in the plugin")
+        if event.event == "Nothing":
+            return Skip("nothing of interest")
+        if event.properties.get("only", endpoint) != endpoint:
+            return Skip(f"not for {endpoint}")
+        body = {"at": endpoint, "user": event.user_id, "id": event.message_id, **fields}
+        return Payload(body, key=event.message_id)
+
+    return build
 
 
 def pack(payloads: Sequence[Payload], settings: Settings) -> Request:
@@ -131,13 +151,24 @@ def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -
     return judge_by_status(response, payloads)
 
 
-def plugin(*endpoints: Endpoint, **endpoint: Any) -> Plugin:
-    """A vendor that takes lists of events; *endpoint* changes its endpoint, *endpoints* replace it."""
-    options = {"max_events": 10, "pack": pack, "judge": judge} | endpoint
-    chosen = endpoints or (BatchEndpoint(name="events", **options),)
+def batches(name: str = "events", **options: Any) -> BatchEndpoint:
+    """An endpoint that takes lists of events, up to 10 at a time."""
+    chosen: dict[str, Any] = {"max_events": 10, "pack": pack, "judge": judge} | options
+    return BatchEndpoint(name=name, **chosen)
+
+
+def plugin(*endpoints: Endpoint, **options: Any) -> Plugin:
+    """A vendor with these *endpoints*, each of which every event goes to; or with one of `batches` with these *options*."""
+    chosen = endpoints or (batches(**options),)
     table = Table((), custom=(Custom("properties"),))
     actions = [
-        Action(name=f"send to {each.name}", on=("track", "identify"), endpoint=each.name, table=table, build=build)
+        Action(
+            name=f"send to {each.name}",
+            on=("track", "identify"),
+            endpoint=each.name,
+            table=table,
+            build=builder(each.name),
+        )
         for each in chosen
     ]
     return Plugin(slug="fake", name="Fake", settings=Settings, endpoints=tuple(chosen), actions=tuple(actions))
@@ -145,6 +176,8 @@ def plugin(*endpoints: Endpoint, **endpoint: Any) -> Plugin:
 
 Answer = Response | Exception
 Script = Callable[[Request], Answer]
+
+NETWORK_DOWN: Answer = SendFailed("connection refused")
 
 
 class Vendor:
@@ -154,12 +187,22 @@ class Vendor:
         self.script: Script = script or (lambda request: Response(200))
         self.requests: list[list[Document]] = []
         self.taken: list[Document] = []
-        self.delay_s = 0.0
+        self.open = asyncio.Event()
+        """Clear it, and the vendor hangs."""
+        self.open.set()
+        self.hanging = 0
+        self.most_at_once = 0
 
     async def send(self, request: Request, credentials: Sequence[Credential], id: str) -> Response:
         body = orjson.loads(orjson.dumps(request.json))
         self.requests.append(body)
-        await asyncio.sleep(self.delay_s)
+        self.hanging += 1
+        self.most_at_once = max(self.most_at_once, self.hanging)
+        try:
+            await asyncio.sleep(0)
+            await self.open.wait()
+        finally:
+            self.hanging -= 1
         answer = self.script(request)
         if isinstance(answer, Exception):
             raise answer
@@ -167,16 +210,34 @@ class Vendor:
             self.taken += body
         return answer
 
-    def ids(self, user: str | None = None) -> list[str]:
-        return [event["id"] for event in self.taken if user in (None, event["user"])]
+    def ids(self, user: str | None = None, at: str | None = None) -> list[str]:
+        return [
+            event["id"] for event in self.taken if user in (None, event["user"]) and at in (None, event.get("at", at))
+        ]
+
+
+async def until(
+    condition: Callable[[], bool], seconds: float = 20.0, tell: Callable[[], str] = lambda: "it never came"
+) -> None:
+    """Wait until *condition* holds; fails with what *tell* says after *seconds* of real time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, tell()
+        await asyncio.sleep(0.001)
 
 
 class Harness:
     """One destination over the files in *directory*; `open` and `close` it as often as you like."""
 
-    def __init__(self, directory: Path, vendor: Vendor | None = None, options: DeliveryOptions | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        vendor: Vendor | None = None,
+        options: DeliveryOptions | None = None,
+        log: MemoryLog | None = None,
+    ) -> None:
         self.directory = directory
-        self.log = MemoryLog()
+        self.log = log or MemoryLog()
         self.vendor = vendor or Vendor()
         self.options = options or DeliveryOptions(backoff=Backoff(0.5, 4.0, 4.0), batch_wait_s=1.0)
         self.plugin = plugin()
@@ -199,23 +260,38 @@ class Harness:
         await self.worker.stop(5_000.0)
         await self.worker.ledger.close()
 
+    async def crash(self) -> None:
+        """End as ``kill -9`` does: what is not on disk is gone."""
+        tasks = [*self.worker._tasks, *filter(None, [self.worker.ledger._writer])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.worker.ledger.ask(State.close)
+
     @property
     def books(self) -> Books:
         return self.worker.ledger.books(self.log.end)
 
     async def until(self, condition: Callable[[], bool], seconds: float = 20.0) -> None:
-        """Wait until *condition* holds; fails loudly after *seconds* of real time."""
-        deadline = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < deadline, f"still waiting; {self.books}, pace {self.worker.pace.state}"
-            assert not self.worker.broken, self.worker.broken
-            await asyncio.sleep(0.002)
+        """Wait until *condition* holds; fails loudly after *seconds* of real time, or when the worker is broken."""
+        await until(
+            lambda: condition() or bool(self.worker.broken),
+            seconds,
+            lambda: f"{self.books}, pace {self.worker.pace.state}",
+        )
+        assert not self.worker.broken, self.worker.broken
+
+    async def until_taken(self, count: int) -> None:
+        """Wait until the vendor has taken *count* items in all."""
+        await self.until(lambda: len(self.vendor.taken) >= count)
 
     async def until_settled(self) -> None:
-        """Wait until nothing is pending, then check promise 5."""
+        """Wait until nothing is pending, then check promise 5, in memory and on disk."""
         await self.until(lambda: self.books.pending == 0)
         await self.worker.ledger.flushed()
         assert self.books.unaccounted == 0
+        counts = await self.worker.ledger.ask(State.counts)
+        assert counts == +self.worker.ledger.counts
 
-
-NETWORK_DOWN = SendFailed("connection refused")
+    async def letters(self) -> list[DeadLetter]:
+        return await self.worker.ledger.ask(lambda state: state.dead_letters(limit=10_000))

@@ -56,7 +56,7 @@ async def test_a_plugin_that_raises_costs_one_event_its_delivery_and_nobody_else
 
     assert harness.books.dead == 1
     assert harness.vendor.ids() == ["m1", "m3"]
-    [letter] = await harness.worker.ledger.ask(lambda state: state.dead_letters())
+    [letter] = await harness.letters()
     assert "a bug in the plugin" in letter.reason
     assert letter.record.message_id == "m2"
 
@@ -168,13 +168,12 @@ async def test_promise_3_order_per_user_survives_failures_and_restarts(tmp_path:
         judge=lambda response, payloads, settings: judge_by_status(response, payloads, later=(404, 413), split=()),
     )
     order: dict[str, list[str]] = {}
-    for number in range(2_000):
+    for _ in range(2_000):
         user = f"u{chance.randrange(50)}"
         order.setdefault(user, []).append(harness.log.add(user).message_id)
     for _ in range(3):
         await harness.open()
-        target = len(harness.vendor.taken) + 300
-        await harness.until(lambda target=target: len(harness.vendor.taken) >= target)
+        await harness.until_taken(len(harness.vendor.taken) + 300)
         await harness.close()
         await asyncio.sleep(0)
     await harness.open()

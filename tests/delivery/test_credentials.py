@@ -1,0 +1,216 @@
+"""What the core adds to a request last: every kind of credential, and that none of them is ever seen again."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import hmac
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+from router.delivery.send import CredentialsRefused, add_credentials, mask
+from router.plugin import (
+    Basic,
+    Bearer,
+    BodyField,
+    Credential,
+    HeaderKey,
+    OAuth2,
+    QueryKey,
+    Request,
+    Signature,
+    Signing,
+)
+
+URL = "https://vendor.test/v1/events"
+SECRET = SecretStr("canary-of-the-test")
+OAUTH = OAuth2("https://vendor.test/token", SecretStr("client-of-the-test"), SECRET)
+
+
+def send(
+    *credentials: Credential,
+    url: str = URL,
+    json: Any = None,
+    headers: Mapping[str, str] | None = None,
+    gzip: bool = False,
+) -> tuple[str, dict[str, str], bytes | None]:
+    request = Request("POST", url, json, headers or {}, gzip)
+    return add_credentials(request, credentials, {OAUTH: "token-of-the-test"}, "id-7", 1_700_000_000)
+
+
+@pytest.mark.parametrize(
+    ("credential", "headers"),
+    [
+        pytest.param(
+            Basic(SecretStr("user"), SecretStr("word")), {"Authorization": "Basic dXNlcjp3b3Jk"}, id="user and password"
+        ),
+        pytest.param(Basic(SecretStr("user")), {"Authorization": "Basic dXNlcjo="}, id="user alone"),
+        pytest.param(Basic(SecretStr("é"), SecretStr("ß")), {"Authorization": "Basic w6k6w58="}, id="beyond ASCII"),
+        pytest.param(Bearer(SecretStr("t")), {"Authorization": "Bearer t"}, id="bearer"),
+        pytest.param(Bearer(SecretStr("t"), "Token"), {"Authorization": "Token t"}, id="another scheme"),
+        pytest.param(HeaderKey("X-Api-Key", SecretStr("t")), {"X-Api-Key": "t"}, id="a header of its own"),
+        pytest.param(OAUTH, {"Authorization": "Bearer token-of-the-test"}, id="a fetched token"),
+    ],
+)
+def test_credentials_in_headers(credential: Credential, headers: dict[str, str]) -> None:
+    assert send(credential, headers={"X-Of-The-Plugin": "1"}) == (URL, {"X-Of-The-Plugin": "1"} | headers, None)
+
+
+@pytest.mark.parametrize(
+    ("url", "sent"),
+    [
+        pytest.param(URL, URL + "?key=a%26b", id="the first parameter"),
+        pytest.param(URL + "?strict=1", URL + "?strict=1&key=a%26b", id="behind others"),
+        pytest.param(URL + "?key=old", URL + "?key=a%26b", id="in the place of another of its name"),
+        pytest.param(
+            "https://vendor.test/u/a%2Fb%3F", "https://vendor.test/u/a%2Fb%3F?key=a%26b", id="the path stays as it is"
+        ),
+    ],
+)
+def test_a_key_in_the_query(url: str, sent: str) -> None:
+    assert send(QueryKey("key", SecretStr("a&b")), url=url)[0] == sent
+
+
+@pytest.mark.parametrize(
+    ("path", "json", "sent"),
+    [
+        pytest.param("token", {"a": 1}, {"a": 1, "token": "t"}, id="an object"),
+        pytest.param(
+            "token", [{"a": 1}, {"a": 2}], [{"a": 1, "token": "t"}, {"a": 2, "token": "t"}], id="each of a list"
+        ),
+        pytest.param("p.token", {"p": {"a": 1}}, {"p": {"a": 1, "token": "t"}}, id="nested"),
+        pytest.param("p.token", {"a": 1}, {"a": 1, "p": {"token": "t"}}, id="nested where nothing is"),
+        pytest.param("p.token", [{"p": {}}, {"p": None}], [{"p": {"token": "t"}}] * 2, id="nested in each of a list"),
+        pytest.param("token", [], [], id="an empty list"),
+        pytest.param("token", ["text"], ["text"], id="no objects to put it in"),
+    ],
+)
+def test_a_field_of_the_body(path: str, json: Any, sent: Any) -> None:
+    before = orjson.dumps(json)
+
+    _, _, body = send(BodyField(path, SecretStr("t")), json=json)
+
+    assert orjson.loads(body or b"") == sent
+    assert orjson.dumps(json) == before, "the payload itself never holds the secret"
+
+
+def test_a_request_without_a_body_gets_none() -> None:
+    assert send(BodyField("token", SECRET)) == (URL, {}, None)
+
+
+@pytest.mark.parametrize("is_packed", [False, True], ids=["plain", "gzip"])
+def test_a_signature_covers_the_very_bytes_that_are_sent(is_packed: bool) -> None:
+    def sign(signing: Signing) -> Mapping[str, str]:
+        signed = f"{signing.id}.{signing.timestamp_s}.".encode() + signing.body
+        return {"X-Signature": hmac.new(b"secret", signed, hashlib.sha256).hexdigest()}
+
+    json = [{"user": "u1", "text": "Grüße"}]
+
+    _, headers, body = send(Signature(sign), BodyField("token", SecretStr("t")), json=json, gzip=is_packed)
+
+    assert body is not None
+    assert headers["X-Signature"] == hmac.new(b"secret", b"id-7.1700000000." + body, hashlib.sha256).hexdigest()
+    assert orjson.loads(gzip.decompress(body) if is_packed else body) == [json[0] | {"token": "t"}]
+    assert headers.get("Content-Encoding") == ("gzip" if is_packed else None)
+
+
+def test_a_body_is_told_to_be_json_unless_the_plugin_says_otherwise() -> None:
+    assert send(json={})[1] == {"Content-Type": "application/json"}
+    assert send(json={}, headers={"Content-Type": "application/vnd.test+json"})[1] == {
+        "Content-Type": "application/vnd.test+json"
+    }
+
+
+@pytest.mark.parametrize("text", ["a\r\nX-Evil: 1", "a\nb", "a\rb", "a\0b"], ids=["CRLF", "LF", "CR", "NUL"])
+class TestALineBreak:
+    def test_in_a_header_of_the_plugin_is_the_fault_of_the_event(self, text: str) -> None:
+        with pytest.raises(ValueError, match="line break") as raised:
+            send(Bearer(SECRET), headers={"X-User": text})
+
+        assert "Evil" not in str(raised.value)
+
+    def test_in_the_name_of_a_header_too(self, text: str) -> None:
+        with pytest.raises(ValueError, match="line break"):
+            send(headers={text: "1"})
+
+    @pytest.mark.parametrize("make", [Bearer, lambda key: HeaderKey("X-Key", key)], ids=["bearer", "header"])
+    def test_in_a_credential_is_the_fault_of_no_event(self, text: str, make: Any) -> None:
+        """A key read from a file with a line too many must not kill every event: the destination is blocked."""
+        with pytest.raises(CredentialsRefused, match="line break") as raised:
+            send(make(SecretStr(SECRET.get_secret_value() + text)))
+
+        assert "canary" not in str(raised.value)
+
+
+def test_a_secret_that_can_sign_nothing_is_the_fault_of_no_event_and_is_not_shown() -> None:
+    def sign(signing: Signing) -> Mapping[str, str]:
+        raise ValueError(f"{SECRET.get_secret_value()} is no base64")
+
+    with pytest.raises(CredentialsRefused) as raised:
+        send(Signature(sign), json={})
+
+    assert "canary" not in str(raised.value)
+    assert raised.value.__suppress_context__
+
+
+CANARY = "canary-of-the-test"
+
+
+@pytest.mark.parametrize(
+    "credential",
+    [
+        pytest.param(Bearer(SECRET), id="bearer"),
+        pytest.param(HeaderKey("X-Key", SECRET), id="header"),
+        pytest.param(QueryKey("key", SECRET), id="query"),
+        pytest.param(BodyField("token", SECRET), id="body"),
+        pytest.param(Basic(SecretStr("u"), SECRET), id="password"),
+        pytest.param(Basic(SECRET), id="a key in the place of the user"),
+    ],
+)
+def test_promise_7_a_vendor_that_echoes_a_secret_does_not_bring_it_back(credential: Credential) -> None:
+    """Its words go into dead letters, logs and traces."""
+    _, headers, _ = send(credential)
+    echo = orjson.dumps({"error": f"bad key {CANARY}", "headers": headers})
+
+    masked = mask(echo, [credential], {})
+
+    assert CANARY.encode() not in masked
+    for value in headers.values():
+        assert value.split()[-1].encode() not in masked
+    assert orjson.loads(masked)["error"] == "bad key ********"
+
+
+def test_promise_7_nor_a_fetched_token() -> None:
+    assert mask(b"token-of-the-test", [OAUTH], {OAUTH: "token-of-the-test"}) == b"********"
+
+
+@pytest.mark.parametrize("secret", ["", "t", "12345678", "1234567890123"], ids=repr)
+def test_what_an_answer_holds_by_chance_is_left_alone(secret: str) -> None:
+    answer = b'{"t": 12345678, "at": 1234567890123}'
+
+    assert mask(answer, [Bearer(SecretStr(secret)), Basic(SecretStr(secret))], {}) == answer
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(st.characters(codec="utf-8"), max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(st.characters(codec="utf-8"), max_size=5), inner)
+    ),
+    max_leaves=10,
+)
+
+
+@given(JSON, st.lists(st.sampled_from(["a", "b", "token"]), min_size=1, max_size=3))
+def test_a_field_of_the_body_never_raises_and_changes_nothing_else(json: Any, path: Sequence[str]) -> None:
+    _, _, body = send(BodyField(".".join(path), SecretStr("t")), json=json)
+
+    if not isinstance(json, dict | list):
+        assert body is None if json is None else orjson.loads(body or b"") == json
+    else:
+        assert len(orjson.loads(body or b"")) >= len(json)

@@ -1,0 +1,376 @@
+"""One flight: what ends it, how often it tries, how long it waits in between, and what a plugin can't do to it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+from router.delivery.flight import (
+    MAX_ASKED_S,
+    Flights,
+    Judged,
+    Landing,
+    Outage,
+    Raised,
+    asked_wait_s,
+)
+from router.delivery.send import CredentialsRefused, SendFailed
+from router.delivery.transit import Item, Transit
+from router.destination import MAX_STEPS
+from router.log.record import Record
+from router.plugin import (
+    BatchEndpoint,
+    Bearer,
+    Blocked,
+    Conversation,
+    ConversationEndpoint,
+    Credential,
+    Dead,
+    Delivered,
+    Endpoint,
+    Judgement,
+    Later,
+    Payload,
+    Request,
+    Response,
+    Split,
+    Step,
+    UnreadableAnswer,
+    judge_by_status,
+)
+from tests.delivery.harness import Answer, Settings, pack
+
+NOW_S = 1_700_000_000.0
+URL = "https://vendor.test/events"
+
+
+@dataclass
+class StillClock:
+    """Time stands still; who sleeps is written down."""
+
+    waits: list[float] = field(default_factory=list)
+
+    def now(self) -> float:
+        return NOW_S
+
+    def monotonic(self) -> float:
+        return 0.0
+
+    async def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+
+
+@dataclass
+class Script:
+    """Answers in turn, the last one for ever; remembers what was sent."""
+
+    answers: list[Answer]
+    sent: list[tuple[Request, Sequence[Credential], str]] = field(default_factory=list)
+
+    async def send(self, request: Request, credentials: Sequence[Credential], id: str) -> Response:
+        self.sent.append((request, credentials, id))
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
+    return judge_by_status(response, payloads, later=(409,))
+
+
+def batch_endpoint(judge: Callable[..., Any] = judge, pack: Callable[..., Any] = pack, **options: Any) -> BatchEndpoint:
+    return BatchEndpoint(name="events", pack=pack, judge=judge, max_events=10, **options)
+
+
+def items(endpoint: Endpoint, count: int) -> list[Item]:
+    record = Record(0, 1, "website", "m1", "u1", "track", 0.0, b"{}")
+    return [
+        Item(Transit(record, "log"), f"a/{number}", Payload({"n": number}, key=f"k{number}"), endpoint, 10)
+        for number in range(count)
+    ]
+
+
+@dataclass
+class Flight:
+    """What came of one flight."""
+
+    landing: Landing
+    waits: list[float]
+    sent: list[tuple[Request, Sequence[Credential], str]]
+
+
+async def fly(endpoint: Endpoint, *answers: Answer, count: int = 2) -> Flight:
+    clock, script = StillClock(), Script(list(answers))
+    flights = Flights(Settings(), {endpoint.name: script}, clock, random.Random(5))
+    landing = await flights.fly(items(endpoint, count))
+    return Flight(landing, clock.waits, script.sent)
+
+
+@pytest.mark.parametrize(
+    ("answer", "landing", "sends"),
+    [
+        pytest.param(Response(200), Judged([Delivered()] * 2), 1, id="delivered"),
+        pytest.param(Response(400, b"no such field"), Judged([Dead("400 no such field")] * 2), 1, id="refused"),
+        pytest.param(Response(401, b"who?"), Blocked("401 who?"), 1, id="blocked"),
+        pytest.param(Response(413), Split("413"), 1, id="too large"),
+        pytest.param(Response(503, b"busy"), Outage("503 busy", None, 503), 3, id="a server error is tried again"),
+        pytest.param(Response(429), Outage("429", None, 429), 3, id="so is being too fast"),
+        pytest.param(
+            Response(501, b"not made"), Judged([Dead("501 not made")] * 2), 1, id="501 will never be otherwise"
+        ),
+        pytest.param(SendFailed("reset"), Outage("reset"), 3, id="so is no answer"),
+        pytest.param(CredentialsRefused("no token"), Blocked("no token"), 1, id="a token refused is a block"),
+        pytest.param(Response(409), Judged([Later("409")] * 2), 1, id="later for this event is no outage"),
+    ],
+)
+async def test_how_a_flight_ends(answer: Answer, landing: Landing, sends: int) -> None:
+    flight = await fly(batch_endpoint(), answer)
+
+    assert flight.landing == landing
+    assert len(flight.sent) == sends
+
+
+async def test_a_flight_that_gets_through_at_the_second_try_has_got_through() -> None:
+    flight = await fly(batch_endpoint(), SendFailed("reset"), Response(200))
+
+    assert flight.landing == Judged([Delivered()] * 2)
+    assert len(flight.waits) == 1
+
+
+async def test_all_attempts_are_the_same_request_under_the_same_id() -> None:
+    endpoint = batch_endpoint(credentials=lambda settings: (Bearer(SecretStr("t")),))
+
+    flight = await fly(endpoint, Response(500))
+
+    assert len(flight.sent) == 3
+    assert flight.sent[0] == flight.sent[1] == flight.sent[2]
+    assert flight.sent[0][2] == "k0"
+
+
+async def test_without_a_word_from_the_vendor_waits_are_drawn_from_a_growing_range() -> None:
+    flight = await fly(batch_endpoint(), Response(500))
+
+    assert len(flight.waits) == 2
+    assert 0 <= flight.waits[0] <= 0.5
+    assert 0 <= flight.waits[1] <= 1.0
+
+
+@pytest.mark.parametrize(
+    ("headers", "waits"),
+    [
+        pytest.param({"retry-after": "3"}, [3.0, 3.0], id="seconds"),
+        pytest.param({"retry-after": "0.5"}, [0.5, 0.5], id="part of a second"),
+        pytest.param({"retry-after": "Tue, 14 Nov 2023 22:13:24 GMT"}, [4.0, 4.0], id="a date"),
+        pytest.param({"retry-after": "Tue, 14 Nov 2023 22:13:00 GMT"}, [0.0, 0.0], id="a date that is past"),
+        pytest.param({"x-reset": "2"}, [2.0, 2.0], id="the plugin's header in seconds"),
+        pytest.param({"x-reset": "1700000005"}, [5.0, 5.0], id="the plugin's header in Unix seconds"),
+        pytest.param({"retry-after": "1", "x-reset": "4"}, [1.0, 1.0], id="Retry-After before the plugin's header"),
+        pytest.param(
+            {"retry-after": "soon", "x-reset": "4"}, [4.0, 4.0], id="a Retry-After of nonsense counts as none"
+        ),
+        pytest.param({"retry-after": "6"}, [], id="longer than a flight waits: it ends"),
+        pytest.param({"retry-after": "Tue, 14 Nov 2023 23:13:20 GMT"}, [], id="a date too far off: it ends"),
+    ],
+)
+async def test_what_the_vendor_asks_for_beats_the_back_off(headers: dict[str, str], waits: list[float]) -> None:
+    flight = await fly(batch_endpoint(reset_header="x-reset"), Response(429, headers=headers))
+
+    assert flight.waits == waits
+    assert isinstance(flight.landing, Outage)
+
+
+@pytest.mark.parametrize(
+    ("answer", "after_s"),
+    [
+        pytest.param(Response(429, headers={"retry-after": "120"}), 120.0, id="the header"),
+        pytest.param(Response(429, headers={"retry-after": "99999999"}), MAX_ASKED_S, id="never longer than a day"),
+        pytest.param(Response(503), None, id="nothing said"),
+    ],
+)
+async def test_the_wait_asked_for_is_told_to_the_pace(answer: Response, after_s: float | None) -> None:
+    flight = await fly(batch_endpoint(), answer)
+
+    assert isinstance(flight.landing, Outage)
+    assert flight.landing.after_s == after_s
+
+
+@pytest.mark.parametrize(
+    ("said", "header", "after_s"),
+    [
+        pytest.param(None, "7", 7.0, id="the header, where the plugin says nothing"),
+        pytest.param(9.0, "7", 9.0, id="the plugin's own reading"),
+        pytest.param(None, "", None, id="neither"),
+        pytest.param(1e9, "", MAX_ASKED_S, id="never longer than a day"),
+    ],
+)
+async def test_the_wait_asked_for_one_event_is_told_to_its_parking(
+    said: float | None, header: str, after_s: float | None
+) -> None:
+    """`Later.after_s` None leaves the wait to the core, which reads Retry-After by itself."""
+    endpoint = batch_endpoint(judge=lambda response, payloads, settings: [Later("not yet", said)])
+
+    flight = await fly(endpoint, Response(404, headers={"retry-after": header}), count=1)
+
+    assert flight.landing == Judged([Later("not yet", after_s)])
+
+
+@given(st.text(max_size=40) | st.from_regex(r"\w{3}, \d{1,4} \w{3} \d{1,6} \d{1,3}:\d\d:\d\d( GMT| [+-]\d{1,6})?"))
+def test_no_header_makes_reading_it_raise_or_strand(text: str) -> None:
+    wait_s = asked_wait_s(Response(429, headers={"retry-after": text, "x-reset": text}), "x-reset", NOW_S)
+
+    assert wait_s is None or wait_s >= 0
+
+
+def _raise(error: Exception) -> Any:
+    raise error
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        pytest.param(batch_endpoint(pack=lambda payloads, settings: 1 / 0), id="pack raises"),
+        pytest.param(batch_endpoint(judge=lambda response, payloads, settings: 1 / 0), id="judge raises"),
+        pytest.param(batch_endpoint(judge=lambda *_: [Delivered()]), id="too few verdicts"),
+        pytest.param(batch_endpoint(judge=lambda *_: [Delivered()] * 3), id="too many verdicts"),
+        pytest.param(batch_endpoint(judge=lambda *_: []), id="no verdicts"),
+        pytest.param(batch_endpoint(judge=lambda *_: None), id="nothing at all"),
+        pytest.param(batch_endpoint(judge=lambda *_: [True, True]), id="something that is no verdict"),
+        pytest.param(batch_endpoint(judge=lambda *_: [Blocked("x"), Delivered()]), id="a word for the whole, for one"),
+    ],
+)
+async def test_a_plugin_that_fails_is_named_and_not_tried_again(endpoint: BatchEndpoint) -> None:
+    flight = await fly(endpoint, Response(200))
+
+    assert isinstance(flight.landing, Raised)
+    assert "plugin" in flight.landing.reason
+    assert flight.waits == []
+
+
+async def test_an_unreadable_answer_keeps_the_batch_and_is_tried_again() -> None:
+    endpoint = batch_endpoint(judge=lambda *_: _raise(UnreadableAnswer("status 200, expected JSON")))
+
+    flight = await fly(endpoint, Response(200, b"<html>"))
+
+    assert flight.landing == Outage("unreadable answer: status 200, expected JSON")
+    assert len(flight.sent) == 3
+
+
+async def test_an_outage_for_some_and_not_for_others_is_read_payload_by_payload() -> None:
+    endpoint = batch_endpoint(judge=lambda *_: [Later("busy"), Delivered()])
+
+    flight = await fly(endpoint, Response(503))
+
+    assert flight.landing == Judged([Later("busy"), Delivered()])
+
+
+# --- conversations ---
+
+
+class Contacts:
+    """Looks a contact up, then writes it."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.closed = 0
+
+    def converse(self, payload: Payload, settings: Settings) -> Conversation:
+        self.begun += 1
+        try:
+            found = yield Step(Request("GET", URL), Response(200))
+            written = yield Step(Request("PUT", URL, {"found": found.text}), Response(200))
+            if written.status == 403:
+                return Blocked("403")
+            [verdict] = judge_by_status(written, [payload], blocked=(), split=())  # type: ignore[misc]
+            assert isinstance(verdict, Delivered | Later | Dead)
+            return verdict
+        finally:
+            self.closed += 1
+
+    @property
+    def endpoint(self) -> ConversationEndpoint:
+        return ConversationEndpoint(name="contacts", converse=self.converse)
+
+
+@pytest.mark.parametrize(
+    ("answers", "landing", "methods"),
+    [
+        pytest.param([Response(200)], Judged([Delivered()]), "GET PUT", id="delivered"),
+        pytest.param([Response(200), Response(422)], Judged([Dead("422")]), "GET PUT", id="refused"),
+        pytest.param([Response(200), Response(403)], Blocked("403"), "GET PUT", id="blocked"),
+        pytest.param(
+            [Response(200), SendFailed("reset"), Response(200)],
+            Judged([Delivered()]),
+            "GET PUT GET PUT",
+            id="an answer that never came: from the start",
+        ),
+        pytest.param(
+            [Response(200), Response(503), Response(200)],
+            Judged([Delivered()]),
+            "GET PUT GET PUT",
+            id="an outage in the middle: from the start",
+        ),
+        pytest.param([SendFailed("down")], Outage("down"), "GET GET GET", id="down"),
+    ],
+)
+async def test_how_a_conversation_ends(answers: list[Answer], landing: Landing, methods: str) -> None:
+    contacts = Contacts()
+
+    flight = await fly(contacts.endpoint, *answers, count=1)
+
+    assert flight.landing == landing
+    assert " ".join(request.method for request, *_ in flight.sent) == methods
+    assert contacts.closed == contacts.begun, "every generator is closed, also one whose answer never came"
+
+
+async def test_a_conversation_is_sent_what_was_answered() -> None:
+    flight = await fly(Contacts().endpoint, Response(200, b"c-7"), count=1)
+
+    assert flight.sent[1][0].json == {"found": "c-7"}
+
+
+def _endless(payload: Payload, settings: Settings) -> Conversation:
+    while True:
+        yield Step(Request("GET", URL), Response(200))
+
+
+def _stubborn(payload: Payload, settings: Settings) -> Generator[Step, Response, Any]:
+    try:
+        yield Step(Request("GET", URL), Response(200))
+    except GeneratorExit:
+        yield Step(Request("GET", URL), Response(200))
+
+
+def _wordless(payload: Payload, settings: Settings) -> Generator[Step, Response, Any]:
+    yield Step(Request("GET", URL), Response(200))
+
+
+def _raising(payload: Payload, settings: Settings) -> Conversation:
+    yield Step(Request("GET", URL), Response(200))
+    raise KeyError("id")
+
+
+@pytest.mark.parametrize(
+    ("converse", "answer", "sends"),
+    [
+        pytest.param(_endless, Response(200), MAX_STEPS, id="goes on for ever"),
+        pytest.param(_raising, Response(200), 1, id="raises"),
+        pytest.param(_wordless, Response(200), 1, id="returns no verdict"),
+        pytest.param(_stubborn, SendFailed("reset"), 1, id="will not be closed"),
+        pytest.param(lambda payload, settings: None, Response(200), 0, id="is no conversation"),
+    ],
+)
+async def test_a_conversation_that_misbehaves_costs_its_event_only(
+    converse: Callable[..., Any], answer: Answer, sends: int
+) -> None:
+    flight = await fly(ConversationEndpoint(name="contacts", converse=converse), answer, count=1)
+
+    assert isinstance(flight.landing, Raised)
+    assert len(flight.sent) == sends

@@ -1,0 +1,183 @@
+"""The HTTP layer against real sockets: what is really on the wire, and answers that never end."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from pydantic import SecretStr
+
+from router.clock import SystemClock
+from router.delivery.send import MAX_ANSWER_BYTES, HttpSend, SendFailed
+from router.plugin import Bearer, QueryKey, Request, Response, build_url
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@asynccontextmanager
+async def vendor(handler: Handler, timeout_s: float = 5.0) -> AsyncIterator[tuple[HttpSend, str]]:
+    """A real server on loopback, and what sends to it."""
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", handler)
+    async with TestServer(app) as server:
+        origin = str(server.make_url("")).rstrip("/")
+        sender = HttpSend(origin, timeout_s, 2, SystemClock())
+        try:
+            yield sender, origin
+        finally:
+            await sender.close()
+
+
+@asynccontextmanager
+async def raw_vendor(answer: bytes, ends: bool = True) -> AsyncIterator[tuple[HttpSend, str, list[bytes]]]:
+    """A server that answers these bytes whatever it is asked, and keeps what it was sent."""
+    asked: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(answer)
+        await writer.drain()
+        if ends:
+            writer.close()
+        else:
+            await reader.read()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    origin = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    sender = HttpSend(origin, 0.3, 2, SystemClock())
+    try:
+        yield sender, origin, asked
+    finally:
+        await sender.close()
+        server.close()
+
+
+@pytest.mark.parametrize(
+    ("id", "encoded"),
+    [
+        pytest.param("ada", "ada", id="plain"),
+        pytest.param("a/b", "a%2Fb", id="a slash"),
+        pytest.param("../admin", "..%2Fadmin", id="up"),
+        pytest.param("..", "%2E%2E", id="dots alone"),
+        pytest.param("a?b#c", "a%3Fb%23c", id="query and fragment"),
+        pytest.param("a%2Fb", "a%252Fb", id="already encoded"),
+        pytest.param("ü é", "%C3%BC%20%C3%A9", id="beyond ASCII"),
+        pytest.param("a\r\nX-Evil: 1", "a%0D%0AX-Evil%3A%201", id="a line break"),
+        pytest.param("a@b:80", "a%40b%3A80", id="what could be a host"),
+    ],
+)
+async def test_promise_10_an_id_is_on_the_wire_as_it_was_encoded(id: str, encoded: str) -> None:
+    async with raw_vendor(b"HTTP/1.1 204 No Content\r\n\r\n") as (sender, origin, asked):
+        url = build_url(origin, "users", id, "events")
+        await sender.send(Request("GET", url), (QueryKey("key", SecretStr("a b")),), "i")
+
+    request_line = asked[0].split(b"\r\n")[0].decode()
+    assert request_line == f"GET /users/{encoded}/events?key=a+b HTTP/1.1"
+    assert b"X-Evil:" not in asked[0]
+
+
+async def test_a_body_is_on_the_wire_as_it_was_packed() -> None:
+    got: list[tuple[bytes, str | None]] = []
+
+    async def take(request: web.Request) -> web.Response:
+        got.append((await request.read(), request.headers.get("Content-Encoding")))
+        return web.Response()
+
+    async with vendor(take) as (sender, origin):
+        await sender.send(Request("POST", origin + "/", [{"a": 1}], gzip=True), (), "i")
+
+    assert got == [(b'[{"a":1}]', "gzip")], "the server unpacks it"
+
+
+async def test_a_redirect_on_the_wire_is_not_followed() -> None:
+    asked: list[str] = []
+
+    async def redirect(request: web.Request) -> web.Response:
+        asked.append(request.path)
+        return web.Response(status=307, headers={"Location": "/elsewhere"})
+
+    async with vendor(redirect) as (sender, origin):
+        response = await sender.send(Request("POST", origin + "/events", {}), (Bearer(SecretStr("t")),), "i")
+
+    assert (response.status, asked) == (307, ["/events"])
+
+
+async def test_a_cookie_that_a_vendor_sets_does_not_come_back() -> None:
+    cookies: list[str | None] = []
+
+    async def set_cookie(request: web.Request) -> web.Response:
+        cookies.append(request.headers.get("Cookie"))
+        return web.Response(headers={"Set-Cookie": "session=1"})
+
+    async with vendor(set_cookie) as (sender, origin):
+        for _ in range(2):
+            await sender.send(Request("POST", origin + "/", {}), (), "i")
+
+    assert cookies == [None, None]
+
+
+async def test_promise_8_a_long_answer_is_cut_at_the_limit() -> None:
+    async def talk(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        while True:  # until the other side hangs up
+            await response.write(b"x" * 65_536)
+
+    async with vendor(talk) as (sender, origin):
+        response = await sender.send(Request("GET", origin + "/"), (), "i")
+
+    assert response.body == b"x" * MAX_ANSWER_BYTES
+
+
+async def test_promise_8_an_answer_that_unpacks_to_more_is_cut_or_given_up() -> None:
+    bomb = gzip.compress(b"\0" * 200_000_000, compresslevel=9)
+
+    async def explode(request: web.Request) -> web.Response:
+        return web.Response(body=bomb, headers={"Content-Encoding": "gzip"})
+
+    async with vendor(explode) as (sender, origin):
+        response = await _or_failure(sender, origin)
+
+    assert isinstance(response, SendFailed) or len(response.body) == MAX_ANSWER_BYTES
+
+
+async def _or_failure(sender: HttpSend, origin: str) -> Response | SendFailed:
+    try:
+        return await sender.send(Request("GET", origin + "/"), (), "i")
+    except SendFailed as failure:
+        return failure
+
+
+@pytest.mark.parametrize(
+    ("answer", "ends"),
+    [
+        pytest.param(b"", True, id="hangs up without a word"),
+        pytest.param(b"", False, id="says nothing"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", True, id="hangs up in the middle"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", False, id="stops in the middle"),
+        pytest.param(b"SSH-2.0-OpenSSH\r\n", True, id="is no HTTP"),
+        pytest.param(b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 100_000, False, id="headers without end"),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc", True, id="is no gzip"
+        ),
+    ],
+)
+async def test_what_is_no_whole_answer_is_none(answer: bytes, ends: bool) -> None:
+    async with raw_vendor(answer, ends) as (sender, origin, _):
+        with pytest.raises(SendFailed):
+            await sender.send(Request("POST", origin + "/", {}), (), "i")
+
+
+async def test_nobody_listening_is_no_answer() -> None:
+    async with raw_vendor(b"") as (_, origin, _):
+        pass
+    sender = HttpSend(origin, 1.0, 2, SystemClock())
+
+    with pytest.raises(SendFailed, match="Cannot connect"):
+        await sender.send(Request("POST", origin + "/", {}), (), "i")
+    await sender.close()

@@ -1,0 +1,90 @@
+"""The position and what is settled above it, against a set of numbers."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from router.delivery.window import Window
+
+LAST = 60
+
+
+class Model(RuleBasedStateMachine):
+    """Whatever is read and settled in whatever order: the position is the end of the unbroken line of settled sequences."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.settled: set[int] = set()
+        self.read = self.read_before = 0
+        self.window = Window(0)
+
+    @rule(by=st.integers(1, 5))
+    def read_on(self, by: int) -> None:
+        self.read = max(self.read, min(self.read + by, LAST))
+        self.window.open(self.read)
+
+    @rule(sequence=st.integers(1, LAST))
+    def settle(self, sequence: int) -> None:
+        self.settled.add(sequence)
+        self.window.settle(sequence)
+
+    @rule(first=st.integers(1, LAST), count=st.integers(1, 20))
+    def settle_a_run(self, first: int, count: int) -> None:
+        self.settled |= set(range(first, first + count))
+        self.window.settle(first, first + count - 1)
+
+    @rule()
+    def restart(self) -> None:
+        """What is on disk is the position and what lies above it; the reader begins again."""
+        self.read_before = max(self.window.above, default=0)
+        self.window = Window(self.window.position, self.window.above)
+        self.read = self.position
+
+    @property
+    def position(self) -> int:
+        return next(number for number in range(LAST * 2) if number + 1 not in self.settled)
+
+    @invariant()
+    def agrees(self) -> None:
+        self.read = max(self.read, self.position)
+        assert self.window.position == self.position
+        assert self.window.above == {sequence for sequence in self.settled if sequence > self.position}
+        assert self.window.read == self.read
+        assert self.window.in_flight == len(set(range(1, self.read + 1)) - self.settled)
+        assert self.window.is_rereading == (self.read < self.read_before)
+        assert self.window.span == self.read - self.position
+        for sequence in (1, self.position, self.position + 1, self.read, self.read + 1):
+            assert self.window.is_settled(sequence) == (sequence <= self.position or sequence in self.settled)
+
+
+TestWindow = Model.TestCase
+
+
+@given(st.sets(st.integers(1, 40)), st.integers(1, 40), st.integers(0, 40))
+def test_the_runs_that_are_unsettled_are_all_of_what_is_unsettled(settled: set[int], first: int, count: int) -> None:
+    window = Window(0)
+    for sequence in settled:
+        window.settle(sequence)
+
+    runs = window.unsettled(first, first + count - 1)
+
+    assert [sequence for start, end in runs for sequence in range(start, end + 1)] == [
+        sequence for sequence in range(first, first + count) if sequence not in settled
+    ]
+    assert all(one[1] + 1 < other[0] for one, other in itertools.pairwise(runs))
+
+
+@pytest.mark.parametrize("last", [10, 10_000_000_000])
+def test_a_run_of_any_length_is_passed_in_one_step(last: int) -> None:
+    """The log may have lost millions of events at once: they must not become millions of numbers."""
+    window = Window(3, {5, 7})
+    window.open(last)
+
+    window.settle(4, last)
+
+    assert (window.position, window.above, window.in_flight) == (last, set(), 0)
