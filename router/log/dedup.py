@@ -85,7 +85,9 @@ class DedupIndex:
         try:
             run = self._connection.execute
             run("PRAGMA journal_mode = WAL").fetchall()
-            run("PRAGMA synchronous = OFF")
+            run(
+                "PRAGMA synchronous = NORMAL"
+            )  # no fsync a commit; but after a power cut the mark never has more than the keys
             run("PRAGMA cache_size = -16000")
             (version,) = run("PRAGMA user_version").fetchone()
             if version == 0:
@@ -177,6 +179,7 @@ def look_up(path: Path, log_id: str, message_id: str) -> Places:
     """The newest event of each source with *message_id*; from any thread, beside the index's owner."""
     try:
         with closing(connect_to_read(path)) as connection:
+            connection.execute("BEGIN")  # one view of it all: its owner adds and prunes meanwhile
             mark = _read_mark(connection, log_id)
             (first,) = connection.execute("SELECT min(sequence) FROM keys").fetchone()
             sources = [source for (source,) in connection.execute("SELECT source FROM sources")]

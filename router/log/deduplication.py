@@ -17,7 +17,8 @@ from router.log.segments import Segments, Unreadable
 
 _PRUNING_MARGIN_S: Final = 3600.0
 """Keys are kept this much longer than the window, so that a clock that jumps and comes back costs none."""
-_RECORDS_AT_ONCE = 2000
+_RECORDS_AT_ONCE = 2_000
+_KEYS_AT_ONCE = 50_000
 
 NOT_NOW: Final = (sqlite3.Error, OSError, Unreadable, Broken)
 """What the methods raise where there is no room, or no index can be made: try again later."""
@@ -48,8 +49,7 @@ class Deduplication:
         if place is None or not self.is_within_window(entry, place[1]):
             return None
         sequence = place[0]
-        files = self._segments.files
-        if files and sequence < files[0].first:
+        if sequence < self._segments.start:
             return sequence  # given up since, which says that it was delivered
         for first in self._segments.read(sequence - 1, 1, sequence, 1):
             if isinstance(first, Record) and (first.source, first.message_id) == (entry.source, entry.message_id):
@@ -93,16 +93,19 @@ class Deduplication:
 
     def _read_in(self, index: DedupIndex, end: int, expired_s: float) -> None:
         after = max(index.mark, self._first_within(expired_s, end) - 1)
+        keys: list[Key] = []
         while after < end:
             found = self._segments.read(after, _RECORDS_AT_ONCE, end, self._options.group_bytes)
-            keys = [
+            keys += (
                 Key(record.sequence, dedup_key(record.source, record.message_id), record.received_at_s, record.source)
                 for record in found
                 if isinstance(record, Record)
-            ]
+            )
             last = found[-1]
             after = last.sequence if isinstance(last, Record) else last.last
-            index.add(keys, after, expired_s)
+            if len(keys) >= _KEYS_AT_ONCE or after == end:
+                index.add(keys, after, expired_s)
+                keys = []
         if index.mark < end:
             index.add([], end, expired_s)
 

@@ -1,6 +1,10 @@
-"""`log.mark`: the last sequence given out, beside the segments, so that a number is not given twice if those are damaged.
+"""Two numbers beside the segments, for when those are damaged or gone.
 
-Written after each commit and not synced: it may lag after a power cut, but then the segments do not. It never runs ahead.
+`log.mark` is the last sequence given out, so that none is given twice. Written after each commit and not synced: it may lag
+after a power cut, but then the segments do not. It never runs ahead.
+
+`log.start` is the first sequence that was not given up, so that what retention took can be told from what was lost. Synced
+before a segment is removed. It is written in place, so that a full disk does not keep retention from making room.
 """
 
 from __future__ import annotations
@@ -13,34 +17,38 @@ from pathlib import Path
 from typing import Self
 
 FILE_NAME = "log.mark"
+START_NAME = "log.start"
 
 _SEQUENCE = struct.Struct("<q")
+_LENGTH = _SEQUENCE.size + 8
 
 
 class Mark:
-    """The mark of an open log."""
+    """A mark of an open log."""
 
     def __init__(self, descriptor: int, log_id: str) -> None:
         self._descriptor = descriptor
         self._log_id = log_id
 
     @classmethod
-    def open(cls, directory: Path, log_id: str) -> Self:
-        return cls(os.open(directory / FILE_NAME, os.O_RDWR | os.O_CREAT, 0o644), log_id)
+    def open(cls, directory: Path, log_id: str, name: str = FILE_NAME) -> Self:
+        return cls(os.open(directory / name, os.O_RDWR | os.O_CREAT, 0o644), log_id)
 
-    def write(self, sequence: int) -> None:
+    def write(self, sequence: int, *, is_synced: bool = False) -> None:
         """Note *sequence*. Where that fails there is one safeguard less until the next time; the events are on disk."""
         with suppress(OSError):
             os.pwrite(self._descriptor, _sealed(sequence, self._log_id), 0)
+            if is_synced:
+                os.fsync(self._descriptor)
 
     def close(self) -> None:
         os.close(self._descriptor)
 
 
-def read_mark(directory: Path, log_id: str) -> int:
+def read_mark(directory: Path, log_id: str, name: str = FILE_NAME) -> int:
     """The last sequence that was noted; 0 where the file is missing, damaged, or of another log."""
     try:
-        data = (directory / FILE_NAME).read_bytes()
+        data = (directory / name).read_bytes()[:_LENGTH]  # what damage put behind it is not overwritten
         (sequence,) = _SEQUENCE.unpack_from(data)
     except (OSError, struct.error):
         return 0

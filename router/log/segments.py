@@ -17,6 +17,7 @@ import structlog
 
 from router.log import schema
 from router.log.connections import Connections, is_passing
+from router.log.mark import START_NAME, read_mark
 from router.log.record import Gap, Record
 from router.log.rescue import holes, last_row, rescue
 from router.log.row import Row
@@ -45,6 +46,8 @@ class Segments:
         self.rescue_directory = rescue_directory
         self.log_id = log_id
         self.files: tuple[SegmentFile, ...] = find_segments(directory, rescue_directory)
+        self.start = 0
+        """The first sequence that retention has not given up, where that is known: what is missing from there on is lost."""
         self.active: SegmentFile | None = None
         """The one that is written to."""
         self.retire: Callable[[], None] = lambda: None
@@ -62,6 +65,11 @@ class Segments:
     def add(self, file: SegmentFile) -> None:
         self.files = (*self.files, file)
 
+    def read_start(self) -> None:
+        """Look up `start`; where it is not noted, what is missing before the first segment counts as given up."""
+        noted = read_mark(self.directory, self.log_id, START_NAME)
+        self.start = noted or (self.files[0].first if self.files else 0)
+
     def remove(self, file: SegmentFile) -> None:
         """Forget it and remove it from the disk."""
         self.files = tuple(other for other in self.files if other is not file)
@@ -74,6 +82,7 @@ class Segments:
         known = {file.first: file for file in self.files}
         found = find_segments(self.directory, self.rescue_directory)
         self.files = tuple(known.get(file.first, file) for file in found)
+        self.read_start()  # after the directory: it is noted before a file is removed
 
     def last_of(self, file: SegmentFile) -> int | None:
         """Where *file* ends, by where the next one begins; None for the last."""
@@ -110,8 +119,7 @@ class Segments:
             index = bisect_right(files, following, key=lambda file: file.first) - 1
             if index < 0:
                 last = min(end, files[0].first - 1) if files else end
-                _add_gap(found, following, last, "expired")
-                following = last + 1
+                following = _add_missing(found, following, last, self.start)
                 continue
             last = min(end, files[index + 1].first - 1) if index + 1 < len(files) else end
             try:
@@ -243,6 +251,17 @@ class Segments:
 
     def close(self) -> None:
         self.connections.drop()
+
+
+def _add_missing(found: list[Record | Gap], first: int, last: int, start: int) -> int:
+    """Name what lies before the first segment: given up as far as *start*, lost from there on. Returns what follows it."""
+    if first < start or not start:
+        expired = min(last, start - 1) if start else last
+        _add_gap(found, first, expired, "expired")
+        first = expired + 1
+    if first <= last:
+        _add_gap(found, first, last, "damaged")
+    return last + 1
 
 
 def _add_gap(found: list[Record | Gap], first: int, last: int, reason: str) -> None:

@@ -6,6 +6,7 @@
               segment-00000000000000065537.sqlite     the last one: written, with a -wal beside it
               segment-….rescued.sqlite                what is sound in a damaged one; read in its stead
               dedup.sqlite, log.mark                  derived: the keys seen, the last sequence given out
+              log.start                               the first sequence that retention has not given up
 
     append ─▶ queue ─▶ writer thread ─▶ segment (fsync) ─▶ answers, tail in memory, waiters ─▶ index
 
@@ -15,7 +16,7 @@ What a start does with each state of a file:
     last segment, damaged or too short   mended, left as it is; a new one begins after all that is known to be given out
     a segment never sealed (killed)      its write-ahead log is folded in
     any other damage                     found when it is read, mended then
-    a segment that is gone               a gap
+    a segment that is gone               a gap, "damaged" unless retention took it
     older, newer schema                  migrated; refused
     index missing, damaged, behind       read again from the log, from its mark on
     log.json missing or damaged          written again from the id that is in each segment

@@ -21,7 +21,7 @@ from router.log.deduplication import NOT_NOW, Deduplication
 from router.log.identity import ensure_id
 from router.log.interface import LogFull
 from router.log.lock import Lock
-from router.log.mark import Mark
+from router.log.mark import START_NAME, Mark
 from router.log.mark import read_mark as read_log_mark
 from router.log.options import LogOptions
 from router.log.record import Appended, Entry, Record
@@ -73,6 +73,7 @@ class Store:
         self._clock = clock
         self._lock = lock
         self._mark = Mark.open(directory, segments.log_id)
+        self._start_mark = Mark.open(directory, segments.log_id, START_NAME)
         self._active: Segment | None = None
         self._active_since_s: float | None = None
         self._seen = Deduplication(segments, options, clock)
@@ -102,7 +103,7 @@ class Store:
             try:
                 store._recover()
             except BaseException:
-                store._mark.close()
+                store._close_marks()
                 raise
         except (sqlite3.Error, OSError, Unreadable) as error:
             lock.release()
@@ -117,7 +118,9 @@ class Store:
     def _recover(self) -> None:
         log_id = self.segments.log_id
         known = max(read_log_mark(self._directory, log_id), read_mark(self._directory / INDEX_NAME, log_id))
+        self.segments.read_start()
         self.end, last = recover(self.segments, known)
+        self._note_start(self.segments.start or self.end + 1)
         self.segments.retire = self.retire
         try:
             if last is not None:
@@ -287,7 +290,16 @@ class Store:
             is_tight = self.segments.size_bytes > self._options.max_bytes * COMFORT
             if not is_tight and self.segments.newest_s(file) >= expired_s:
                 return
+            self._note_start(last + 1)
             self.segments.remove(file)
+
+    def _note_start(self, sequence: int) -> None:
+        self._start_mark.write(sequence, is_synced=True)
+        self.segments.start = sequence
+
+    def _close_marks(self) -> None:
+        self._mark.close()
+        self._start_mark.close()
 
     def close(self) -> None:
         """Close everything and let go of the directory."""
@@ -296,5 +308,5 @@ class Store:
         if self._active is not None:
             self._active.close()
         self._seen.close()
-        self._mark.close()
+        self._close_marks()
         self._lock.release()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from itertools import chain
 
 import pytest
 
@@ -132,7 +133,9 @@ class LogContract:
         assert found == [record(1, odd)]
         assert again == [Appended(PARTITION, 1, is_duplicate=True)]
 
-    @pytest.mark.parametrize("event", [b"", b"\0", b"\xff\xfe no text", b"x" * 1_500_000], ids=["0", "NUL", "bytes", "big"])
+    @pytest.mark.parametrize(
+        "event", [b"", b"\0", b"\xff\xfe no text", b"x" * 1_500_000], ids=["0", "NUL", "bytes", "big"]
+    )
     async def test_an_event_may_be_any_bytes(self, open_log: OpenLog, event: bytes) -> None:
         log = await open_log()
         await log.append([replace(entry(1), event=event), entry(2)])
@@ -165,7 +168,7 @@ class LogContract:
 
         places = await asyncio.gather(*(append_twice(caller) for caller in range(1, 21)))
 
-        assert sorted(sum(places, [])) == list(range(1, 201))
+        assert sorted(chain.from_iterable(places)) == list(range(1, 201))
         by_message = {item.message_id: item.sequence for item in await read_all(log) if isinstance(item, Record)}
         for caller, placed in enumerate(places, 1):
             assert placed == sorted(placed)
@@ -266,7 +269,11 @@ class LogContract:
 
     async def test_a_source_and_a_message_id_are_not_run_together(self, log: Log) -> None:
         answers = await log.append(
-            [entry(1, source="ab", message_id="c"), entry(1, source="a", message_id="bc"), entry(1, source="", message_id="abc")]
+            [
+                entry(1, source="ab", message_id="c"),
+                entry(1, source="a", message_id="bc"),
+                entry(1, source="", message_id="abc"),
+            ]
         )
 
         assert [each.is_duplicate for each in answers] == [False, False, False]

@@ -27,7 +27,12 @@ class StillClock:
 
 
 def entry(
-    number: int, *, source: str = "website", received_at_s: float = NOW_S, size: int = 200, message_id: str | None = None
+    number: int,
+    *,
+    source: str = "website",
+    received_at_s: float = NOW_S,
+    size: int = 200,
+    message_id: str | None = None,
 ) -> Entry:
     """The event ``m<number>`` of one of seven users, *size* bytes long; the same arguments give the same event."""
     user = f"u{number % 7}"
