@@ -21,15 +21,21 @@ from router.admin.metrics import BooksCollector
 from router.admin.operations import Operations
 from router.admin.server import CONNECTIONS_S, SOCKET_NAME, listen_on_socket, port_app, socket_app
 from router.cli.sandboxes import Sandboxes
-from router.cli.wiring import log_directory, state_directory, to_assignments
+from router.cli.wiring import (
+    log_directory,
+    state_directory,
+    to_assignments,
+    to_limits,
+    to_sources,
+    to_surroundings,
+)
 from router.clock import SystemClock
 from router.config import Config, ConfigError
 from router.delivery.fleet import Assignment, Fleet
 from router.delivery.state import State
 from router.errors import OperatorError
 from router.gateway.app import Gateway
-from router.gateway.authentication import SourceKeys
-from router.gateway.limits import Limits
+from router.gateway.open_files import raise_limit
 from router.log.sqlite import LogOptions, SqliteLog
 from router.registry import Registry
 
@@ -39,6 +45,8 @@ CALLERS_S = 3.0
 DRAIN_S = 8.0
 """How long a stop waits for flights to land. With the above and the closing of files an exit takes 15 s at most."""
 DISK_WARNING = 0.8
+BACKLOG = 1_024
+"""Connections that wait to be taken: every open page may make one for each of a burst of calls."""
 
 _LOGGER = structlog.get_logger()
 
@@ -66,6 +74,7 @@ class Daemon:
             OperatorError: another daemon has the directory, a port is taken, a state can't be used.
         """
         config = self._config
+        raise_limit()
         self._log = await SqliteLog.open(log_directory(config), log_options(config), self._clock.now)
         chance = random.Random()
         self._fleet = Fleet(self._log, state_directory(config), self._clock, chance)
@@ -94,8 +103,9 @@ class Daemon:
         )
         self._gateway = Gateway(
             self._log,
-            sources=_sources(config),
-            limits=_limits(config),
+            sources=to_sources(config),
+            limits=to_limits(config),
+            surroundings=to_surroundings(config),
             clock=self._clock.now,
             new_id=lambda: str(uuid4()),
             metrics=self._metrics,
@@ -108,7 +118,7 @@ class Daemon:
         await runner.setup()
         self._runners.append(runner)
         try:
-            await web.TCPSite(runner, host, port).start()
+            await web.TCPSite(runner, host, port, backlog=BACKLOG).start()
         except OSError as error:
             raise OperatorError(
                 f"{section}.port: can't listen on {host}:{port} ({error.strerror or error}). Is another router running? "
@@ -149,10 +159,10 @@ class Daemon:
             fixed = [
                 name
                 for name in ("server", "admin", "data", "log", "retention")
-                if getattr(config, name) != getattr(self._config, name)
+                if _fixed_part(config, name) != _fixed_part(self._config, name)
             ]
             assignments = await self._assignments(config)
-            self._gateway.configure(_sources(config), _limits(config))
+            self._gateway.configure(to_sources(config), to_limits(config), to_surroundings(config))
             await self._fleet.apply(assignments)
             self._operations.assignments = {assignment.name: assignment for assignment in assignments}
             self._config = config
@@ -209,15 +219,9 @@ class Daemon:
             os.unlink(self._config.data / SOCKET_NAME)
 
 
-def _sources(config: Config) -> dict[str, SourceKeys]:
-    return {
-        name: SourceKeys((source.write_key.get_secret_value(),), source.enabled)
-        for name, source in config.sources.items()
-    }
-
-
-def _limits(config: Config) -> Limits:
-    return Limits(max_body_bytes=config.server.max_body_bytes, max_event_bytes=config.server.max_event_bytes)
+def _fixed_part(config: Config, name: str) -> Any:
+    """What of a part of the config a reload can't change."""
+    return (config.server.host, config.server.port) if name == "server" else getattr(config, name)
 
 
 def log_options(config: Config) -> LogOptions:

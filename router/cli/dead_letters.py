@@ -77,7 +77,9 @@ def retry(
 
 @app.command()
 def discard(
-    destination: Name, numbers: Annotated[list[int], typer.Argument()], config: ConfigPath = DEFAULT_CONFIG
+    destination: Name,
+    numbers: Annotated[list[int], typer.Argument(help="Numbers of dead letters, from the list.")],
+    config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:
     """Throw dead letters away for good. They stay counted as dead.
 

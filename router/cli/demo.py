@@ -23,6 +23,7 @@ from ruamel.yaml import YAML
 from router.cli.options import DEFAULT_CONFIG, ConfigPath, read_config
 from router.cli.output import console, print_table
 from router.cli.sandboxes import make_sandbox, serve_sandbox
+from router.cli.send import key_header
 from router.cli.wiring import to_destination
 from router.config import Config
 from router.destination import Destination
@@ -84,7 +85,7 @@ class _Demo:
         self._runners: list[web.AppRunner] = []
         self._destinations: list[Destination] = []
         self._router: asyncio.subprocess.Process | None = None
-        self._session = aiohttp.ClientSession(auth=aiohttp.BasicAuth(WRITE_KEY))
+        self._session = aiohttp.ClientSession(headers=key_header(WRITE_KEY))
         self.url = self.admin_url = ""
 
     async def run(self, stay: bool) -> None:

@@ -29,10 +29,16 @@ app = typer.Typer(cls=_NamesToo, help="The configured destinations and what they
 
 
 @app.callback(invoke_without_command=True)
-def list_by_default(context: typer.Context) -> None:
-    """The configured destinations (`router destinations`), one's mapping tables (`router destinations NAME`)."""
+def list_by_default(context: typer.Context, config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """The configured destinations (`router destinations`), one's mapping tables (`router destinations NAME`).
+
+    Example: `router destinations mixpanel --json`
+    """
     if context.invoked_subcommand is None:
-        list_destinations()
+        list_destinations(config, as_json)
+        return
+    given = {"config": str(config), "as_json": as_json}  # before the name of a command they count for it as well
+    context.default_map = dict.fromkeys(("list", "show", "plugins", "forget"), given)
 
 
 @app.command("list")

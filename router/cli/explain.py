@@ -54,14 +54,12 @@ def explain(
 
 
 def explain_raw(raw: Any, destinations: list[Destination], source: str | None) -> dict[str, Any]:
-    """Normalise and explain; for an event that the gateway would refuse, say so instead."""
+    """Normalise and explain; for an event that the gateway would refuse, say so: there is no event, and no destination."""
     try:
         normalised = normalise(raw, received_at=datetime.now(UTC), new_id=lambda: str(uuid4()))
     except Rejected as error:
-        return {
-            "rejected": {"code": error.code, "field": error.field, "expected": error.expected, "found": error.found},
-            "destinations": [],
-        }
+        rejected = {"code": error.code, "field": error.field, "expected": error.expected, "found": error.found}
+        return {"event": None, "warnings": [], "destinations": [], "rejected": rejected}
     return explain_event(normalised.event, destinations, source, normalised.warnings)
 
 

@@ -47,10 +47,13 @@ def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
         return
     if not answer["running"]:
         console.print("No router is running; this is what its files say.")
-    print_table("", _COLUMNS, [_row(each) for each in answer["destinations"]])
+    print_table("", _COLUMNS, [_row(each) for each in answer["destinations"]], has_lines=False)
     for each in answer["destinations"]:
         for reason, count in each.get("skipped", {}).items():
             console.print(f"{each['destination']}: {count} skipped: {reason}", markup=False)
+        unaccounted = each.get("books", {}).get("unaccounted")
+        if unaccounted:
+            console.print(f"{each['destination']}: {unaccounted} unaccounted for: please report this bug", markup=False)
         if each["reason"]:
             console.print(f"{each['destination']}: {each['state']}: {each['reason']}", markup=False)
         if each.get("dead_letters"):
@@ -74,8 +77,7 @@ _COLUMNS = (
     "dead",
     "pending",
     "parked",
-    "oldest pending",
-    "unaccounted",
+    "oldest",
 )
 
 
@@ -93,5 +95,4 @@ def _row(each: dict[str, Any]) -> list[Any]:
         books["pending"],
         each["parked"]["events"],
         duration(each["oldest_pending_s"]),
-        books["unaccounted"],
     ]

@@ -27,8 +27,11 @@ def print_json(value: Any) -> None:
     typer.echo(orjson.dumps(value).decode())
 
 
-def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], has_lines: bool = True) -> None:
+    """Without lines, many narrow columns fit into a terminal of 80 characters."""
     table = Table(title=title or None, title_justify="left")
+    if not has_lines:
+        table.box, table.padding, table.pad_edge = None, (0, 1, 0, 0), False
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:

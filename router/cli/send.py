@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from base64 import b64encode
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,10 +33,10 @@ def send(
     if name is None or name not in settings.sources:
         raise OperatorError(f"no source {name!r} in {config}; there are: {', '.join(settings.sources) or 'none'}")
     body = _read(file)
-    key = settings.sources[name].write_key.get_secret_value()
+    key = settings.sources[name].keys[0]
     path = "batch" if isinstance(body, list) else str(body.get("type", ""))
     host = "127.0.0.1" if settings.server.host in ("0.0.0.0", "::") else settings.server.host
-    url = f"http://{host}:{settings.server.port}/v1/{path}"
+    url = f"http://{f'[{host}]' if ':' in host else host}:{settings.server.port}/v1/{path}"
     receipt, is_accepted = asyncio.run(_post(url, {"batch": body} if isinstance(body, list) else body, key))
     print_json(receipt)
     raise typer.Exit(0 if is_accepted else 1)
@@ -53,10 +54,15 @@ def _read(file: str) -> Any:
     return body
 
 
+def key_header(key: str) -> dict[str, str]:
+    """The write key as SDKs send it: the user of HTTP Basic, without a password."""
+    return {"Authorization": "Basic " + b64encode(f"{key}:".encode()).decode()}
+
+
 async def _post(url: str, body: Any, key: str) -> tuple[Any, bool]:
     try:
         async with (
-            aiohttp.ClientSession(auth=aiohttp.BasicAuth(key)) as session,
+            aiohttp.ClientSession(headers=key_header(key)) as session,
             session.post(url, data=orjson.dumps(body)) as response,
         ):
             receipt = orjson.loads(await response.read())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 
 from router.config import Config
@@ -10,16 +11,17 @@ from router.config import Destination as DestinationConfig
 from router.delivery.fleet import Assignment
 from router.delivery.worker import DeliveryOptions
 from router.destination import Destination
+from router.gateway import Limits, Source, Surroundings
 from router.registry import Registry
 
 
-def to_destination(config: DestinationConfig, registry: Registry) -> Destination:
-    """The destination as mapping and explain know it."""
+def to_destination(config: DestinationConfig, registry: Registry, sources: frozenset[str] | None = None) -> Destination:
+    """The destination as mapping and explain know it. *sources*: whose events it takes (`Config.sources_of`); None: any."""
     return Destination(
         name=config.name,
         plugin=registry.get(config.plugin),
         settings=config.settings,
-        sources=None if config.sources is None else frozenset(config.sources),
+        sources=sources,
         is_opt_in=config.opt_in,
     )
 
@@ -32,14 +34,14 @@ def to_assignments(
     for destination in config.destinations.values():
         url = (sandbox_urls or {}).get(destination.name)
         placed = destination.with_base_url(url) if url else destination
-        assignments.append(_to_assignment(placed, registry))
+        assignments.append(_to_assignment(placed, registry, config.sources_of(destination.name)))
     return assignments
 
 
-def _to_assignment(config: DestinationConfig, registry: Registry) -> Assignment:
+def _to_assignment(config: DestinationConfig, registry: Registry, sources: frozenset[str] | None) -> Assignment:
     delivery = config.delivery
     return Assignment(
-        destination=to_destination(config, registry),
+        destination=to_destination(config, registry, sources),
         options=DeliveryOptions(
             concurrency=delivery.concurrency,
             rate_limit_per_s=delivery.rate_limit_per_s,
@@ -55,6 +57,31 @@ def _to_assignment(config: DestinationConfig, registry: Registry) -> Assignment:
         hold_s=config.hold_s,
         max_backlog_bytes=config.max_backlog_bytes,
     )
+
+
+def to_sources(config: Config) -> dict[str, Source]:
+    """The sources as the gateway knows them."""
+    return {
+        name: Source(
+            write_keys=source.keys,
+            is_enabled=source.enabled,
+            origins=None if source.origins is None else frozenset(source.origins),
+            sdk=source.sdk,
+            max_requests_per_s=source.rate_limit_per_s,
+        )
+        for name, source in config.sources.items()
+    }
+
+
+def to_limits(config: Config) -> Limits:
+    """What requests and connections may cost: the keys of `Limits` are those of ``server``."""
+    server = config.server
+    return Limits(**{field.name: getattr(server, field.name) for field in fields(Limits)})
+
+
+def to_surroundings(config: Config) -> Surroundings:
+    """What stands before the gateway."""
+    return Surroundings(config.server.public_url, config.server.trusted_proxies)
 
 
 def log_directory(config: Config) -> Path:

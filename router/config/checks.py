@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import re
+from collections.abc import Iterator
 
 from router.config.model import Admin, Server
 from router.config.phrase import HIDDEN, show
@@ -31,7 +32,10 @@ def check(tree: Tree) -> None:
         )
     _check_write_keys(tree)
     for name in tree.mapping("destinations"):
-        _check_sources_of(tree, name)
+        _check_names_in(tree, ("destinations", name, "sources"), "source")
+    for name in tree.mapping("sources"):
+        _check_names_in(tree, ("sources", name, "destinations"), "destination")
+    _check_agreement(tree)
     _check_former_names(tree)
 
 
@@ -70,37 +74,64 @@ def _check_names(tree: Tree, section: str) -> None:
 def _check_write_keys(tree: Tree) -> None:
     host = tree.mapping("server").get("host") or Server().host
     owners: dict[str, str] = {}
-    for name in tree.mapping("sources"):
-        path = ("sources", name, "write_key")
-        key = tree.get(path)
-        if not isinstance(key, str):
-            continue
+    for path, key in _write_keys(tree):
+        name = path[1]
         if key == DEMO_KEY and isinstance(host, str) and not is_loopback(host):
             tree.report(
                 path, "everybody knows the demo key, so it is refused where server.host isn't loopback; choose another"
             )
         if key and key in owners:
             first = owners[key]
-            tree.report(
-                path, f'same key as source "{first}" (line {tree.line(("sources", first))}); each needs its own'
-            )
+            if first == name:
+                tree.report(path, "given twice; take one out")
+            else:
+                line = tree.line(("sources", first))
+                tree.report(path, f'same key as source "{first}" (line {line}); each needs its own')
         owners.setdefault(key, name)
 
 
-def _check_sources_of(tree: Tree, destination: str) -> None:
-    path = ("destinations", destination, "sources")
+def _write_keys(tree: Tree) -> Iterator[tuple[tuple[str, str, *tuple[str | int, ...]], str]]:
+    """Each key with its place, whichever of the two forms it has."""
+    for name in tree.mapping("sources"):
+        one = tree.get(("sources", name, "write_key"))
+        if isinstance(one, str):
+            yield ("sources", name, "write_key"), one
+        several = tree.get(("sources", name, "write_keys"))
+        for index, key in enumerate(several if isinstance(several, list) else []):
+            if isinstance(key, str):
+                yield ("sources", name, "write_keys", index), key
+
+
+def _check_names_in(tree: Tree, path: KeyPath, kind: str) -> None:
+    """The list at *path* names sources, or destinations."""
     listed = tree.get(path)
-    sources = list(tree.mapping("sources"))
+    there = list(tree.mapping(f"{kind}s"))
     for index, name in enumerate(listed if isinstance(listed, list) else []):
         key = (*path, index)
-        if not isinstance(name, str) or name in sources:
+        if not isinstance(name, str) or name in there:
             continue
         if tree.has_reference(key):
-            tree.report(key, f"unknown source {HIDDEN}; there are: {', '.join(sources)}")
+            tree.report(key, f"unknown {kind} {HIDDEN}; there are: {', '.join(there)}")
             continue
-        near = difflib.get_close_matches(name, sources, n=1)
-        hint = f'did you mean "{near[0]}"?' if near else f"there are: {', '.join(sources) or 'none'}"
-        tree.report(key, f"unknown source {show(name)}; {hint}")
+        near = difflib.get_close_matches(name, there, n=1)
+        hint = f'did you mean "{near[0]}"?' if near else f"there are: {', '.join(there) or 'none'}"
+        tree.report(key, f"unknown {kind} {show(name)}; {hint}")
+
+
+def _check_agreement(tree: Tree) -> None:
+    """A destination that lists a source which leaves it out would wait for its events in vain."""
+    for destination in tree.mapping("destinations"):
+        listed = tree.get(("destinations", destination, "sources"))
+        for index, source in enumerate(listed if isinstance(listed, list) else []):
+            if not isinstance(source, str) or source not in tree.mapping("sources"):
+                continue
+            path: KeyPath = ("sources", source, "destinations")
+            own = tree.get(path)
+            if isinstance(own, list) and own and not tree.has_unresolved(path) and destination not in own:
+                tree.report(
+                    ("destinations", destination, "sources", index),
+                    f"this source's own destinations (line {tree.line(path)}) leave it out; add it there, or take this out",
+                )
 
 
 def _check_former_names(tree: Tree) -> None:

@@ -6,9 +6,12 @@ without a value (``delivery:`` and nothing behind it) is as if absent. Relative 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -19,6 +22,8 @@ from pydantic import (
     PrivateAttr,
     SecretStr,
     SerializeAsAny,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
@@ -27,6 +32,9 @@ from router.config.quantity import Bytes, PerSecond, Seconds
 from router.plugin import PluginSettings
 
 DAY_S = 86_400.0
+
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[a-z0-9._\[\]:-]+")
+_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
 def _refuse_boolean(value: Any) -> Any:
@@ -62,9 +70,42 @@ def _is_write_key(value: SecretStr) -> SecretStr:
     return value
 
 
+def _read_public_url(value: str) -> str:
+    """Without a slash at its end."""
+    try:
+        parts = urlsplit(value)
+        is_good = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        is_good = False
+    if not is_good or not value.isascii() or not value.isprintable() or any(sign in value for sign in " @?#\\"):
+        message = 'expected "https://host" or "http://host", with a port and a path if need be'
+        raise PydanticCustomError("public_url", message)
+    return value.rstrip("/")
+
+
+def _read_network(value: Any) -> Any:
+    """A network, or an address, which is a network of one."""
+    try:
+        return ip_network(value.strip(), strict=False) if isinstance(value, str) else value
+    except ValueError:
+        raise PydanticCustomError("network", "expected an address or a network such as 10.0.0.0/8") from None
+
+
+def _read_origin(value: str) -> str:
+    """As a browser writes it: in lower case, without the port that goes without saying."""
+    origin = value.strip().lower().removesuffix("/")
+    if not _ORIGIN.fullmatch(origin):
+        raise PydanticCustomError("origin", "expected scheme and host of the pages such as https://shop.example.com")
+    return origin.removesuffix(_DEFAULT_PORTS.get(origin.partition(":")[0], "/"))
+
+
 Whole = Annotated[int, BeforeValidator(_refuse_boolean)]
 Host = Annotated[str, AfterValidator(_is_host)]
 Port = Annotated[Whole, Field(ge=0, le=65_535)]
+PublicUrl = Annotated[str, AfterValidator(_read_public_url)]
+Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_read_network)]
+Origin = Annotated[str, AfterValidator(_read_origin)]
+WriteKey = Annotated[SecretStr, AfterValidator(_is_write_key)]
 
 
 class Section(BaseModel):
@@ -94,6 +135,44 @@ class Server(Section):
     max_event_bytes: Bytes = Field(
         1_000_000, alias="max_event", ge=1_000, le=100_000_000, description="Of one event as JSON."
     )
+    public_url: PublicUrl | None = Field(
+        None,
+        description="Where browsers reach the router, for their settings documents; the host they asked, if absent.",
+    )
+    trusted_proxies: tuple[Network, ...] = Field(
+        (), description="Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed."
+    )
+    max_events: Whole = Field(2_500, ge=1, le=100_000, description="In one batch; what is beyond it is rejected.")
+    max_keys: Whole = Field(5_000, ge=100, le=1_000_000, description="In one event, nested ones included.")
+    max_depth: Whole = Field(100, ge=10, le=100, description="Levels of objects and lists in one event.")
+    max_held_bytes: Bytes = Field(
+        100_000_000, alias="max_held", ge=1_000_000, description="Of all bodies under way; beyond it requests get 503."
+    )
+    max_head_bytes: Bytes = Field(
+        32_000, alias="max_head", ge=4_000, le=1_000_000, description="Of the request line and headers of one request."
+    )
+    max_connections: Whole = Field(
+        10_000, ge=10, le=1_000_000, description="At a time; a new one takes the place of the slowest."
+    )
+    head_timeout_s: Seconds = Field(
+        10.0, alias="head_timeout", ge=0.1, le=600, description="For the headers of a request to arrive."
+    )
+    body_timeout_s: Seconds = Field(
+        30.0,
+        alias="body_timeout",
+        ge=0.1,
+        le=3_600,
+        description="For its body to arrive, and for its answer to be taken.",
+    )
+    idle_timeout_s: Seconds = Field(
+        75.0, alias="idle_timeout", ge=1, le=3_600, description="Between two requests of a connection."
+    )
+
+    @model_validator(mode="after")
+    def _has_room_for_a_body(self) -> Self:
+        if self.max_held_bytes < self.max_body_bytes:
+            raise ValueError("max_held is less than max_body: no request of that size could ever be taken; raise it")
+        return self
 
 
 class Admin(Section):
@@ -129,10 +208,40 @@ class Source(Section):
     """Something that sends events."""
 
     name: str = Field(alias="(name)", description="Its key in the file; filled in when the file is read.")
-    write_key: Annotated[SecretStr, AfterValidator(_is_write_key)] = Field(
-        description="The key that the source's SDK sends."
+    write_keys: tuple[WriteKey, ...] | None = Field(
+        None, min_length=1, description="Several keys, any of which will do: for changing a key without a gap."
     )
+    write_key: WriteKey | None = Field(None, validate_default=True, description="The key that the source's SDK sends.")
     enabled: bool = Field(True, description="false refuses its events.")
+    sdk: Literal["segment", "customerio", "rudderstack", "jitsu", "any"] = Field(
+        "any", description="The family of the SDK in its pages; decides what their settings documents hold."
+    )
+    origins: tuple[Origin, ...] | None = Field(
+        None, min_length=1, description="Origins of the pages that may send; any, if absent."
+    )
+    destinations: tuple[str, ...] | None = Field(
+        None, min_length=1, description="Names of the destinations that may get its events; all, if absent."
+    )
+    rate_limit_per_s: PerSecond = Field(
+        1_000.0, alias="rate_limit", gt=0, le=1_000_000, description="Requests; beyond it they get 429."
+    )
+
+    @field_validator("write_key", mode="after")
+    @classmethod
+    def _is_one_of_two(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if "write_keys" not in info.data:
+            return value  # it is wrong, and that is said elsewhere
+        if value is None and info.data["write_keys"] is None:
+            raise PydanticCustomError("missing", "missing")
+        if value is not None and info.data["write_keys"] is not None:
+            raise PydanticCustomError("two_forms", "write_keys is given too; move this key there, and take this out")
+        return value
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """All its write keys, at least one."""
+        given = self.write_keys or ((self.write_key,) if self.write_key else ())
+        return tuple(key.get_secret_value() for key in given)
 
 
 class Delivery(Section):
@@ -193,7 +302,7 @@ class Destination(Section):
     delivery: Delivery = Field(default_factory=Delivery, description="How it is delivered to.")
 
     def takes(self, source: str) -> bool:
-        """True if events of *source* are meant for it, flags aside."""
+        """True if events of *source* are meant for it, flags and the source's own ``destinations`` aside."""
         return self.sources is None or source in self.sources
 
     def with_base_url(self, url: str) -> Self:
@@ -217,6 +326,17 @@ class Config(Section):
     plugins: tuple[str, ...] = Field((), description="Plugins that aren't installed packages: modules or paths.")
 
     _files: dict[str, tuple[Path, ...]] = PrivateAttr(default_factory=dict)
+
+    def sources_of(self, destination: str) -> frozenset[str] | None:
+        """The names of the sources whose events *destination* takes: where both sides agree. None: any."""
+        chosen = self.destinations[destination]
+        if chosen.sources is None and all(source.destinations is None for source in self.sources.values()):
+            return None
+        return frozenset(
+            name
+            for name, source in self.sources.items()
+            if chosen.takes(name) and (source.destinations is None or destination in source.destinations)
+        )
 
     @property
     def files(self) -> Mapping[str, tuple[Path, ...]]:

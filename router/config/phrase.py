@@ -23,7 +23,7 @@ from router.config.tree import Tree
 
 HIDDEN = "********"
 
-_OUR_OWN = {"quantity", "host", "path", "log", "write_key"}
+_OUR_OWN = {"quantity", "host", "path", "log", "write_key", "two_forms", "public_url", "network", "origin"}
 """Errors raised in this package, whose words are complete and hold nothing of the value."""
 _CONTAINERS = ("expected a mapping", "expected a list")
 _SHOWN_LENGTH = 40
@@ -48,6 +48,8 @@ class Phrasebook:
             path = self._path(error)
             if error["type"] in ("value_error", "assertion_error") and self.tree.has_unresolved(path):
                 continue  # a rule over several values of which one is missing
+            if error["type"] == "too_short" and len(self.tree.get(path) or ()) >= error["ctx"]["min_length"]:
+                continue  # pydantic counts the good ones; what is wrong with the others is said of each
             if error["type"] == "extra_forbidden":
                 self._report_unknown_key(path)
             else:
@@ -126,7 +128,9 @@ class Phrasebook:
             return "expected text" + ("; put it in quotes" if is_number else "")
         if kind in ("dict_type", "mapping_type", "model_type", "model_attributes_type", "dataclass_type"):
             model = known.model if known else None
-            keys = [name for name, field in model.model_fields.items() if field.is_required()] if model else []
+            fields = model.model_fields.items() if model else ()
+            # A default that is validated is refused: it stands for one of several that is required.
+            keys = [name for name, field in fields if field.is_required() or field.validate_default]
             keys = [name for name in keys if not (model and (model.model_fields[name].alias or "").startswith("("))]
             return "expected a mapping" + (f" with {', '.join(keys)}" if keys else "")
         if kind in ("list_type", "tuple_type", "set_type", "frozen_set_type", "iterable_type"):

@@ -1,7 +1,8 @@
 """The gateway: takes calls over HTTP, and answers 2xx only when the log has them on disk. It knows no destination."""
 
 from router.gateway.app import Gateway
-from router.gateway.authentication import SourceKeys
 from router.gateway.limits import Limits
+from router.gateway.source import Source
+from router.gateway.surroundings import Surroundings
 
-__all__ = ["Gateway", "Limits", "SourceKeys"]
+__all__ = ["Gateway", "Limits", "Source", "Surroundings"]

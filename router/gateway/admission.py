@@ -15,9 +15,14 @@ import orjson
 from router.event import EventType
 from router.gateway.limits import Limits
 from router.gateway.refusal import RefusalCode, bad_request
+from router.gateway.shape import measure
+from router.gateway.visitor import Visitor
 from router.log.record import Entry
 from router.normalise import MAX_MESSAGE_ID_LENGTH, normalise
+from router.odd_json import MAX_DEPTH
 from router.rejection import Rejected, RejectionCode, kind_of
+
+NOBODY: Final = Visitor()
 
 MAX_LISTED: Final = 10_000
 """Rejections that a receipt names one by one. Beyond `Limits.max_events` all have the same reason: the rest is one range."""
@@ -31,6 +36,8 @@ class LimitCode(StrEnum):
 
     EVENT_TOO_BIG = "event_too_big"
     """The event has more than `Limits.max_event_bytes`."""
+    TOO_MANY_KEYS = "too_many_keys"
+    """The event has more than `Limits.max_keys`, in all its objects together."""
     TOO_MANY_EVENTS = "too_many_events"
     """Before it there are `Limits.max_events` in the batch. Send it again in a batch of its own."""
     BATCH_TOO_BIG = "batch_too_big"
@@ -101,9 +108,15 @@ def read_batch(document: Mapping[str, Any], sent_at_header: str | None) -> Calls
 
 
 async def admit(
-    calls: Calls, body_bytes: int, source: str, received_at_s: float, new_id: Callable[[], str], limits: Limits
+    calls: Calls,
+    body_bytes: int,
+    source: str,
+    received_at_s: float,
+    new_id: Callable[[], str],
+    limits: Limits,
+    visitor: Visitor = NOBODY,
 ) -> Admitted:
-    """Judge each call alone. *body_bytes* is the size of the body they came in.
+    """Judge each call alone. *body_bytes* is the size of the body they came in, *visitor* whom the request came from.
 
     Waits for nothing; it only lets others have their turn now and then.
     """
@@ -117,6 +130,7 @@ async def admit(
     turn = max(1, count * _TURN_BYTES // max(1, body_bytes + count * defaults_bytes))
     room = limits.max_stored_bytes
     received_at = datetime.fromtimestamp(received_at_s, UTC)
+    keys_of_batch = measure([calls.context, calls.integrations], limits.max_keys, MAX_DEPTH).keys
     for index, call in enumerate(calls.calls[:count]):
         if index % turn == turn - 1:
             await asyncio.sleep(0)
@@ -126,8 +140,9 @@ async def admit(
             if body_bytes + defaults_bytes > limits.max_event_bytes:
                 # Before the work and not after it: a call can be as big as a body.
                 _check_size(max(_size(call), defaults_bytes), limits)
+            _check_shape(call, limits, keys_of_batch)
             normalised = normalise(
-                call,
+                visitor.sign(call),
                 received_at=received_at,
                 new_id=new_id,
                 type=calls.type,
@@ -135,7 +150,7 @@ async def admit(
                 context=calls.context,
                 integrations=calls.integrations,
             )
-            event = normalised.event
+            event = visitor.complete(normalised.event)
             stored = event.to_json()
             _check_size(len(stored), limits)
         except (Rejected, _Beyond) as error:
@@ -177,6 +192,16 @@ class _Beyond(Exception):
 def _check_size(size: int, limits: Limits) -> None:
     if size > limits.max_event_bytes:
         raise _Beyond(LimitCode.EVENT_TOO_BIG, f"at most {limits.max_event_bytes} bytes as JSON", f"{size} bytes")
+
+
+def _check_shape(call: Any, limits: Limits, keys_of_batch: int) -> None:
+    shape = measure(call, limits.max_keys, limits.max_depth)
+    if shape.depth > limits.max_depth:
+        raise Rejected(
+            RejectionCode.TOO_DEEP, "", f"at most {limits.max_depth} levels of objects and lists in one event", "more"
+        )
+    if shape.keys + keys_of_batch > limits.max_keys:
+        raise _Beyond(LimitCode.TOO_MANY_KEYS, f"at most {limits.max_keys} keys in one event", "more")
 
 
 def _surplus(calls: Sequence[Any], first: int) -> list[Rejection]:

@@ -1,50 +1,39 @@
-"""The gateway's routes, and the order in which a request is taken: key, body, calls, log, receipt."""
+"""The gateway: its routes, and what each answers."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass
 from functools import partial
 from traceback import format_exc
+from typing import Final
 
 import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 from prometheus_client import CollectorRegistry
 
-from router.event import EVENT_TYPES, Document, EventType
-from router.gateway.admission import Admitted, Calls, admit, read_batch, read_single
-from router.gateway.authentication import Keyring, Presented, SourceKeys, presented_keys
-from router.gateway.body import HeldBytes, read_body
-from router.gateway.document import parse_document
+from router.event import EventType
+from router.gateway import routes
+from router.gateway.admission import read_batch, read_single
+from router.gateway.authentication import Presented, keys_in_head
+from router.gateway.connections import Crowd
+from router.gateway.cors import preflight_headers
 from router.gateway.health import health_response, ready_response
+from router.gateway.intake import Intake
 from router.gateway.limits import Limits
 from router.gateway.metrics import GatewayMetrics
+from router.gateway.open_files import room_for_connections
 from router.gateway.receipt import accepted_receipt, batch_receipt, rejected_receipt
 from router.gateway.refusal import RefusalCode, Refused, json_response
 from router.gateway.server import make_runner
-from router.log.interface import Log, LogFull
-from router.log.record import Appended, Entry
+from router.gateway.settings_document import cache_control, project_settings, source_config
+from router.gateway.setup import Setup
+from router.gateway.source import Source
+from router.gateway.surroundings import PublicAddress, Surroundings
+from router.log.interface import Log
 
-LOG_FULL_RETRY_AFTER_S = 10
-"""Room comes when a segment is given up; SDKs that honour the header wait up to 300 s."""
-STOPPING_RETRY_AFTER_S = 2
-"""About what a restart takes."""
-
-_LARGE_BODY_BYTES = 256_000
 _CODES = {404: RefusalCode.NOT_FOUND, 405: RefusalCode.METHOD_NOT_ALLOWED}
-
-Read = Callable[[Document], Calls]
-
-
-@dataclass(frozen=True, slots=True)
-class _Setup:
-    """What a reload changes. A request keeps the one it began with."""
-
-    keyring: Keyring
-    limits: Limits
+_BARE: Final = Surroundings()
 
 
 class Gateway:
@@ -53,12 +42,13 @@ class Gateway:
     def __init__(
         self,
         log: Log,
-        sources: Mapping[str, SourceKeys],
+        sources: Mapping[str, Source],
         limits: Limits,
         clock: Callable[[], float],
         new_id: Callable[[], str],
         *,
         metrics: CollectorRegistry,
+        surroundings: Surroundings = _BARE,
         stuck: Callable[[], Sequence[str]] = tuple,
         obstacles: Callable[[], Sequence[str]] = tuple,
     ) -> None:
@@ -68,35 +58,31 @@ class Gateway:
             clock: gives Unix seconds.
             new_id: makes a ``messageId``, at most 100 characters.
             metrics: where the counters live; one gateway a registry.
+            surroundings: the proxies before it, and the address that browsers know it by.
             stuck: names what inside the router is stuck, for ``/health``. Cheap; called at each request.
             obstacles: names what, besides this gateway and its log, keeps events from being taken, for ``/ready``.
 
         Raises:
             ValueError: two sources have the same write key.
         """
-        self._log = log
-        self._clock = clock
-        self._new_id = new_id
         self._stuck = stuck
         self._obstacles = obstacles
         self._metrics = GatewayMetrics(metrics)
         self._logger = structlog.get_logger()
-        self._held = HeldBytes()
-        self._large_body = asyncio.Lock()
-        self._under_way = 0
-        self._is_idle = asyncio.Event()
-        self._is_idle.set()
-        self._is_closing = False
-        self._log_full_at_s: float | None = None
-        self.configure(sources, limits)
+        self._intake = Intake(log, clock, new_id, self._metrics)
+        self._has_warned_of_host = False
+        self.configure(sources, limits, surroundings)
+        self._crowd = Crowd(lambda: self._setup.limits, room_for_connections(), self._metrics.count_lost_connection)
+        self._metrics.watch_connections(self._crowd.__len__)
 
-    def configure(self, sources: Mapping[str, SourceKeys], limits: Limits) -> None:
+    def configure(self, sources: Mapping[str, Source], limits: Limits, surroundings: Surroundings = _BARE) -> None:
         """Use these from the next request on; those under way keep what they began with.
 
         Raises:
             ValueError: two sources have the same write key; nothing was changed.
         """
-        self._setup = _Setup(Keyring(sources), limits)
+        self._setup = Setup(dict(sources), limits, surroundings)
+        self._intake.configure(sources)
         self._metrics.show_sources(sources)
 
     def app(self) -> web.Application:
@@ -104,31 +90,43 @@ class Gateway:
         app = web.Application(middlewares=[self._answer])
         app.router.add_get("/health", self._health)
         app.router.add_get("/ready", self._ready)
-        for kind in EVENT_TYPES:
-            self._add_ingest(app, f"/v1/{kind}", partial(self._take_single, kind=kind))
-        self._add_ingest(app, "/v1/batch", self._take_batch)
+        for path, kind in routes.SINGLES.items():
+            self._add(app, "POST", path, partial(self._take_single, kind=kind))
+        for path in routes.BATCHES:
+            self._add(app, "POST", path, self._take_batch)
+        for path in routes.TELEMETRY:
+            self._add(app, "POST", path, self._forget)
+        for path, handler in (
+            (routes.PROJECT_SETTINGS, self._project_settings),
+            (routes.SOURCE_CONFIG, self._source_config),
+        ):
+            self._add(app, "GET", path, handler)
+            self._add(app, "HEAD", path, handler)
         return app
 
-    def _add_ingest(self, app: web.Application, path: str, handler: Handler) -> None:
+    def _add(self, app: web.Application, method: str, path: str, handler: Handler) -> None:
         """With and without a slash at its end, never by a redirect: SDKs follow one without the body.
 
         Source: facts/ingest-protocol.md section 1, point 3.
         """
-        app.router.add_post(path, handler)
-        app.router.add_post(path + "/", handler)
+        app.router.add_route(method, path, handler)
+        app.router.add_route(method, path + "/", handler)
 
     def runner(self, shutdown_timeout_s: float = 10.0) -> web.AppRunner:
         """A server for `app`; see `make_runner`. Clean it up after `close`."""
-        return make_runner(self.app(), shutdown_timeout_s)
+        return make_runner(self.app(), self._crowd, shutdown_timeout_s)
 
     async def close(self) -> None:
         """Refuse new requests, and return when those under way have their answer. The log can be closed then."""
-        self._is_closing = True
-        await self._is_idle.wait()
+        await self._intake.close()
 
     @web.middleware
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Give every request an answer of ours, errors included."""
+        """Give every request an answer of ours, errors included. The server adds the CORS headers to each."""
+        if request.method == "OPTIONS":
+            # On any path: a browser shows its page the 404 that comes next only if this is a success. It carries no key.
+            asked_for = request.headers.get("Access-Control-Request-Headers")
+            return web.Response(status=204, headers=preflight_headers(asked_for))
         try:
             response = await handler(request)
         except Refused as refused:
@@ -146,7 +144,7 @@ class Gateway:
             self._logger.error("A request failed by a fault of the router.", route=route, traceback=format_exc())
             message = "a fault of the router, which has a record of it; try again later"
             response = self._refuse(Refused(500, RefusalCode.INTERNAL, message, is_last=True))
-        if self._is_closing:
+        if self._intake.is_closing:
             response.force_close()
         return response
 
@@ -158,70 +156,55 @@ class Gateway:
         return health_response(self._stuck())
 
     async def _ready(self, request: web.Request) -> web.StreamResponse:
-        obstacles = list(self._obstacles())
-        if self._is_closing:
-            obstacles.append("stopping")
-        # Not for ever: if nothing were sent here any more, nobody would find out that there is room again.
-        if self._log_full_at_s is not None and self._clock() - self._log_full_at_s < LOG_FULL_RETRY_AFTER_S:
-            obstacles.append("the log is full")
-        return ready_response(obstacles)
+        return ready_response([*self._obstacles(), *self._intake.obstacles])
 
     async def _take_single(self, request: web.Request, kind: EventType) -> web.StreamResponse:
         sent_at = request.headers.get("SentAt")
-        admitted, appended = await self._take(request, lambda document: read_single(document, kind, sent_at))
+        admitted, appended = await self._intake.take(
+            request, self._setup, lambda document: read_single(document, kind, sent_at)
+        )
         if admitted.rejections:
             return json_response(rejected_receipt(admitted.rejections[0]), 400)
         return json_response(accepted_receipt(admitted.entries[0].message_id, appended[0]))
 
     async def _take_batch(self, request: web.Request) -> web.StreamResponse:
         sent_at = request.headers.get("SentAt")
-        admitted, appended = await self._take(request, lambda document: read_batch(document, sent_at))
+        admitted, appended = await self._intake.take(
+            request, self._setup, lambda document: read_batch(document, sent_at)
+        )
         return json_response(batch_receipt(appended, admitted.rejections))
 
-    async def _take(self, request: web.Request, read: Read) -> tuple[Admitted, Sequence[Appended]]:
-        """Take a request into the log; it is durable when this returns.
+    async def _forget(self, request: web.Request) -> web.StreamResponse:
+        return json_response({"success": True})
+
+    async def _project_settings(self, request: web.Request) -> web.StreamResponse:
+        key = request.match_info["write_key"]
+        setup = self._setup
+        name = setup.keyring.find([key], unknown_status=404)
+        setup.check_origin(request, name)
+        address = self._public_address(request, setup)
+        response = json_response(project_settings(key, setup.sources[name].sdk, address))
+        response.headers["Cache-Control"] = cache_control(address)
+        return response
+
+    async def _source_config(self, request: web.Request) -> web.StreamResponse:
+        keys = keys_in_head(Presented(request.headers, request.query))
+        if request.method == "HEAD" and not keys:
+            return json_response({})  # it only looks whether something in the browser blocks the address
+        setup = self._setup
+        name = setup.keyring.find(keys, unknown_status=404, is_disabled_found=True)
+        setup.check_origin(request, name)
+        return json_response(source_config(name, setup.sources[name].is_enabled))
+
+    def _public_address(self, request: web.Request, setup: Setup) -> PublicAddress:
+        """Where pages are told to send.
 
         Raises:
-            Refused: nothing was taken.
+            Refused: 400, there is no telling.
         """
-        if self._is_closing:
-            message = "the router is stopping; try again soon"
-            raise Refused(503, RefusalCode.STOPPING, message, retry_after_s=STOPPING_RETRY_AFTER_S, is_last=True)
-        setup = self._setup
-        self._under_way += 1
-        self._is_idle.clear()
-        try:
-            source = setup.keyring.find(presented_keys(Presented(request.headers)))
-            received_at_s = self._clock()  # before the body, whose way takes time: it is compared with sentAt
-            with self._held.lease(setup.limits.max_held_bytes) as lease:
-                body = await read_body(request, setup.limits, lease)
-                # Read, a body takes many times its size: of the large ones only one at a time is.
-                async with self._large_body if len(body) > _LARGE_BODY_BYTES else nullcontext():
-                    calls = read(parse_document(body))
-                    size = len(body)
-                    del body
-                    admitted = await admit(calls, size, source, received_at_s, self._new_id, setup.limits)
-                    del calls
-                appended = await self._append(admitted.entries)
-        finally:
-            self._under_way -= 1
-            if not self._under_way:
-                self._is_idle.set()
-        self._metrics.count_receipt(source, appended, admitted.rejections, admitted.mended)
-        return admitted, appended
-
-    async def _append(self, entries: Sequence[Entry]) -> Sequence[Appended]:
-        if not entries:
-            return ()
-        try:
-            appended = await self._log.append(entries)
-        except LogFull:
-            if self._log_full_at_s is None:
-                self._logger.error("The log is full; sources are answered 503 until there is room.")
-            self._log_full_at_s = self._clock()
-            message = "there is no room to store events; try again later"
-            raise Refused(503, RefusalCode.LOG_FULL, message, retry_after_s=LOG_FULL_RETRY_AFTER_S) from None
-        if self._log_full_at_s is not None:
-            self._log_full_at_s = None
-            self._logger.info("The log has room again.")
-        return appended
+        protocols = request.headers.getall("X-Forwarded-Proto", [""])
+        address = setup.surroundings.address(request.remote, request.headers.get("Host", ""), protocols[-1])
+        if not address.is_configured and not self._has_warned_of_host:
+            self._has_warned_of_host = True
+            self._logger.warning("Pages are told to send to the host they asked; server.public_url says it for sure.")
+        return address

@@ -1,7 +1,7 @@
 """Authentication: from a request to the name of its source, by write key.
 
-A key can come in several forms. Each form is a function in `FORMS`, in the order in which they are looked for; the first
-one that is there counts, even if its key is wrong. (facts/ingest-protocol.md section 4)
+A key can come in several forms. Each form is a function in `HEAD_FORMS` or `BODY_FORMS`, in the order in which they are
+looked for; the first one that has a key counts, even if the key is wrong. (facts/ingest-protocol.md section 4)
 """
 
 from __future__ import annotations
@@ -9,62 +9,99 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from router.gateway.refusal import RefusalCode, Refused
-
-
-@dataclass(frozen=True, slots=True)
-class SourceKeys:
-    """How a source is known: any of *write_keys*, all of them ASCII."""
-
-    write_keys: Sequence[str] = field(repr=False)
-    is_enabled: bool = True
+from router.gateway.source import Source
 
 
 @dataclass(frozen=True, slots=True)
 class Presented:
-    """Where in a request a write key can be."""
+    """Where a write key can be before the body."""
 
     headers: Mapping[str, str] = field(repr=False)
     """Names in any case."""
+    query: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
-def basic(presented: Presented) -> Sequence[str] | None:
+def basic(presented: Presented) -> Iterable[str]:
     """``Authorization: Basic``, the key as user name. SDKs put one colon after it and no password.
 
     What stands before the last colon is tried first: some keys have a colon. Then what stands before the first one, for
     callers that send some password.
     """
-    scheme, _, credentials = presented.headers.get("Authorization", "").strip().partition(" ")
-    if scheme.lower() != "basic":
-        return None
     try:
-        text = base64.b64decode(credentials.strip()).decode()
+        text = base64.b64decode(_authorization(presented, "basic")).decode()
     except ValueError:
         return ()
-    return tuple(dict.fromkeys([text.rpartition(":")[0] if ":" in text else text, text.partition(":")[0]]))
+    return (text.rpartition(":")[0] if ":" in text else text, text.partition(":")[0])
 
 
-FORMS: tuple[Callable[[Presented], Sequence[str] | None], ...] = (basic,)
-"""None: the request does not use this form. A sequence: the keys it may mean, the likeliest first."""
+def bearer(presented: Presented) -> Iterable[str]:
+    """``Authorization: Bearer``: one SDK sends keys that name a region so."""
+    return (_authorization(presented, "bearer"),)
 
 
-def presented_keys(presented: Presented) -> Sequence[str]:
-    """The keys that a request may mean, the likeliest first; empty when it has none."""
-    for form in FORMS:
-        keys = form(presented)
-        if keys is not None:
-            return [key for key in keys if key]
-    return ()
+def key_header(presented: Presented) -> Iterable[str]:
+    """``X-Write-Key``. Its SDK takes only keys of the form ``id:secret``: the key may be the whole, or stand on either side."""
+    text = presented.headers.get("X-Write-Key", "").strip()
+    before, _, after = text.partition(":")
+    return (text, after, text.rpartition(":")[2], text.rpartition(":")[0], before)
+
+
+def query(presented: Presented) -> Iterable[str]:
+    """``?writeKey=``: a beacon has no headers of its own."""
+    return (presented.query.get("writeKey", ""),)
+
+
+def top_of_body(document: Mapping[str, Any]) -> Iterable[str]:
+    """``writeKey`` of the batch, or of a single event."""
+    return (_text(document.get("writeKey")),)
+
+
+def events_of_body(document: Mapping[str, Any]) -> Iterable[str]:
+    """``writeKey`` of the first event in the batch that has one: all events of a request are of one source."""
+    calls = document.get("batch")
+    keys = (_text(call.get("writeKey")) for call in calls if isinstance(call, dict)) if isinstance(calls, list) else ()
+    return (next((key for key in keys if key), ""),)
+
+
+HEAD_FORMS: tuple[Callable[[Presented], Iterable[str]], ...] = (basic, bearer, key_header, query)
+BODY_FORMS: tuple[Callable[[Mapping[str, Any]], Iterable[str]], ...] = (top_of_body, events_of_body)
+"""Each gives the keys that the form may mean, the likeliest first; none, or empty ones, where the request doesn't use it."""
+
+
+def keys_in_head(presented: Presented) -> Sequence[str]:
+    """The keys that a request may mean, the likeliest first; empty when it has none before its body."""
+    return next((keys for form in HEAD_FORMS if (keys := _distinct(form(presented)))), ())
+
+
+def keys_in_body(document: Mapping[str, Any]) -> Sequence[str]:
+    """The same for the body of a request that has none before it."""
+    return next((keys for form in BODY_FORMS if (keys := _distinct(form(document)))), ())
+
+
+def _distinct(keys: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(key for key in keys if key))
+
+
+def _authorization(presented: Presented, scheme: str) -> str:
+    """The credentials after *scheme*, which is understood in any case; "" where there are none."""
+    given, _, credentials = presented.headers.get("Authorization", "").strip().partition(" ")
+    return credentials.strip() if given.lower() == scheme else ""
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 class Keyring:
     """All write keys, as digests under a secret of this process: a look-up takes as long for a near miss as for any other
     key, and a memory dump has no key in it."""
 
-    def __init__(self, sources: Mapping[str, SourceKeys]) -> None:
+    def __init__(self, sources: Mapping[str, Source]) -> None:
         """Raises ValueError, naming the sources, when two have a key in common."""
         self._secret = secrets.token_bytes(32)
         self._names: dict[bytes, str] = {}
@@ -78,11 +115,12 @@ class Keyring:
     def _digest(self, key: str) -> bytes:
         return hashlib.blake2b(key.encode("utf-8", "replace"), key=self._secret, digest_size=32).digest()
 
-    def find(self, keys: Sequence[str]) -> str:
-        """The name of the source that one of *keys* belongs to.
+    def find(self, keys: Sequence[str], unknown_status: int = 401, is_disabled_found: bool = False) -> str:
+        """The name of the source that one of *keys* belongs to; of a disabled one only if *is_disabled_found*.
 
         Raises:
-            Refused: 401. It comes without ``WWW-Authenticate``, for which browsers would ask the visitor of a page.
+            Refused: 401, or *unknown_status* for a key that no enabled source has. It comes without ``WWW-Authenticate``, for
+                which browsers would ask the visitor of a page.
         """
         if not keys:
             message = "no write key; send it as the user name of HTTP Basic, with an empty password"
@@ -90,7 +128,7 @@ class Keyring:
         found = [self._names.get(self._digest(key)) for key in keys]
         name = next((name for name in found if name is not None), None)
         if name is None:
-            raise Refused(401, RefusalCode.UNKNOWN_WRITE_KEY, "no source has this write key", is_last=True)
-        if name in self._disabled:
-            raise Refused(401, RefusalCode.SOURCE_DISABLED, f"the source {name} is disabled", is_last=True)
+            raise Refused(unknown_status, RefusalCode.UNKNOWN_WRITE_KEY, "no source has this write key", is_last=True)
+        if name in self._disabled and not is_disabled_found:
+            raise Refused(unknown_status, RefusalCode.SOURCE_DISABLED, f"the source {name} is disabled", is_last=True)
         return name

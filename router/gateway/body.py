@@ -89,7 +89,9 @@ async def read_body(request: web.Request, limits: Limits, lease: Lease) -> bytes
     except TimeoutError:
         message = f"the body did not arrive within {limits.body_timeout_s:g} seconds"
         raise Refused(408, RefusalCode.BODY_TIMEOUT, message, is_last=True) from None
-    except (web.RequestPayloadError, ConnectionError):
+    except (web.RequestPayloadError, ConnectionError) as error:
+        # The request keeps it, and its traceback the request: many at a time would wait for the garbage collector.
+        error.__traceback__ = None
         message = "the body ended before it should have"
         raise bad_request(RefusalCode.BODY_INCOMPLETE, message, is_last=True) from None
     if not body:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from router.gateway.admission import Rejection
 from router.log.record import Appended
@@ -38,11 +38,28 @@ class GatewayMetrics:
             ["code"],
             registry=registry,
         )
+        self._throttled = Counter(
+            "router_gateway_requests_throttled",
+            "Requests refused because their source made too many.",
+            ["source"],
+            registry=registry,
+        )
+        self._lost = Counter(
+            "router_gateway_connections_ended",
+            "Connections ended from our side before their time, by reason.",
+            ["reason"],
+            registry=registry,
+        )
+        self._connections = Gauge("router_gateway_connections", "Connections at this moment.", registry=registry)
+
+    def watch_connections(self, count: Callable[[], int]) -> None:
+        """Let *count* say how many connections there are."""
+        self._connections.set_function(count)
 
     def show_sources(self, names: Iterable[str]) -> None:
         """Let the counts of *names* be seen from zero on, so that the first event is an increase."""
         for name in names:
-            for counter in (self._accepted, self._duplicate, self._mended):
+            for counter in (self._accepted, self._duplicate, self._mended, self._throttled):
                 counter.labels(name)
 
     def count_receipt(
@@ -58,3 +75,9 @@ class GatewayMetrics:
 
     def count_refusal(self, code: str) -> None:
         self._refused.labels(str(code)).inc()
+
+    def count_throttled(self, source: str) -> None:
+        self._throttled.labels(source).inc()
+
+    def count_lost_connection(self, reason: str) -> None:
+        self._lost.labels(str(reason)).inc()

@@ -2,26 +2,71 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from typing import Any, cast
 
 from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.http_parser import RawRequestMessage
+from aiohttp.streams import StreamReader
+
+from router.gateway.connections import Connection, Crowd
+
+_LONGEST_HEADER_BYTES = 16_000
+"""Of one header; the whole head has a limit of its own."""
 
 
-def make_runner(app: web.Application, shutdown_timeout_s: float) -> web.AppRunner:
+class _Server(web.Server):
+    """aiohttp's server, making connections of ours."""
+
+    def __init__(self, inner: web.Server, crowd: Crowd, **options: Any) -> None:
+        super().__init__(inner.request_handler, request_factory=self._begin)
+        self._factory = inner.request_factory
+        self._crowd = crowd
+        self._options = options
+
+    def __call__(self) -> web.RequestHandler:
+        idle_timeout_s = self._crowd.limits().idle_timeout_s
+        loop = asyncio.get_running_loop()
+        return Connection(self, self._crowd, loop=loop, keepalive_timeout=idle_timeout_s, **self._options)
+
+    def _begin(
+        self,
+        message: RawRequestMessage,
+        payload: StreamReader,
+        protocol: web.RequestHandler,
+        writer: AbstractStreamWriter,
+        task: asyncio.Task[None],
+    ) -> web.BaseRequest:
+        cast(Connection, protocol).begin(payload)
+        return self._factory(message, payload, protocol, writer, task)
+
+
+class _Runner(web.AppRunner):
+    def __init__(self, app: web.Application, crowd: Crowd, shutdown_timeout_s: float) -> None:
+        super().__init__(app, shutdown_timeout=shutdown_timeout_s)
+        self._crowd = crowd
+
+    async def _make_server(self) -> web.Server:
+        return _Server(
+            await super()._make_server(),
+            self._crowd,
+            auto_decompress=False,
+            access_log=None,
+            max_field_size=_LONGEST_HEADER_BYTES,
+            logger=_LOGGER,
+        )
+
+
+def make_runner(app: web.Application, crowd: Crowd, shutdown_timeout_s: float) -> web.AppRunner:
     """A server for *app*, not started yet: the caller adds a site, and cleans up.
 
     Decompression is left to us: aiohttp's limits hold for a piece and not for a body. An access log there is none, because an
     address can have a write key in it. A client that hangs up does not cancel an append.
     """
-    return web.AppRunner(
-        app,
-        auto_decompress=False,
-        access_log=None,
-        handler_cancellation=False,
-        shutdown_timeout=shutdown_timeout_s,
-        logger=_LOGGER,
-    )
+    return _Runner(app, crowd, shutdown_timeout_s)
 
 
 class _WithoutBadHttp(logging.Filter):

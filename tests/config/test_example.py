@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from router.config import Admin, Config, Delivery, Destination, Retention, Server, load_config
+from router.config import Admin, Config, Delivery, Destination, Retention, Server, Source, load_config
 from router.registry import Registry
 
 EXAMPLE = Path(__file__).parents[2] / "config" / "router.yaml"
@@ -21,12 +21,14 @@ def test_the_example_loads_without_any_environment_and_sends_nothing_out(config:
     assert list(config.destinations) == ["mixpanel", "intercom", "customerio", "webhook"]
     assert all(destination.sandbox for destination in config.destinations.values())
     assert all(destination.enabled for destination in config.destinations.values())
-    assert config.sources["website"].write_key.get_secret_value() == "demo"
+    assert config.sources["website"].keys == ("demo",)
 
 
 def test_the_example_spells_out_the_defaults(config: Config) -> None:
     assert (config.server, config.admin, config.retention) == (Server(), Admin(), Retention())
     assert (config.data, config.log, config.plugins) == (Config().data, Config().log, Config().plugins)
+    source = config.sources["website"]
+    assert source == Source(name="website", write_key=source.write_key)
     webhook = config.destinations["webhook"]
     plain = Destination(name="webhook", plugin="webhook", settings=webhook.settings)
     assert webhook.model_copy(update={"sandbox": False, "sources": None}) == plain
@@ -44,7 +46,7 @@ def test_every_key_there_is_stands_in_the_example() -> None:
     text = EXAMPLE.read_text(encoding="utf-8")
     keys = {
         field.alias or name
-        for model in (Config, Server, Admin, Retention, Destination, Delivery)
+        for model in (Config, Server, Admin, Retention, Source, Destination, Delivery)
         for name, field in model.model_fields.items()
     } - {"(name)"}
 

@@ -227,3 +227,110 @@ def test_the_environment_of_the_process_is_the_default(registry: Registry, monke
     config = parse_config('sources: {a: {write_key: "${ROUTER_TEST_KEY}"}}', registry)
 
     assert config.sources["a"].write_key == SecretStr("from-environment")
+
+
+# --- sources ---
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        pytest.param("write_key: k1", ("k1",), id="one"),
+        pytest.param("write_keys: [k2, k1]", ("k2", "k1"), id="several, for a rotation"),
+        pytest.param("write_keys: [k1], write_key: ", ("k1",), id="a list of one beside a key without a value"),
+    ],
+)
+def test_a_source_has_one_write_key_or_a_list_of_them(parse: Parse, keys: str, expected: tuple[str, ...]) -> None:
+    assert parse(f"sources: {{a: {{{keys}}}}}").sources["a"].keys == expected
+
+
+def test_write_keys_come_from_the_environment_and_do_not_show(parse: Parse) -> None:
+    config = parse('sources: {a: {write_keys: ["${NEW}", "${OLD}"]}}', NEW="s3cr3t", OLD="s3cr3t2")
+
+    assert config.sources["a"].keys == ("s3cr3t", "s3cr3t2")
+    assert "s3cr3t" not in f"{config} {config!r} {config.model_dump()} {config.model_dump_json()}"
+
+
+def test_a_source_takes_any_page_and_goes_everywhere_unless_it_says_otherwise(parse: Parse) -> None:
+    source = parse(SOURCES).sources["website"]
+
+    assert (source.sdk, source.origins, source.destinations, source.rate_limit_per_s) == ("any", None, None, 1_000.0)
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        pytest.param("https://shop.example.com", "https://shop.example.com", id="as a browser writes it"),
+        pytest.param("https://Shop.Example.com/", "https://shop.example.com", id="as people write it"),
+        pytest.param("https://shop.example.com:443", "https://shop.example.com", id="the port of https"),
+        pytest.param("http://shop.example.com:80", "http://shop.example.com", id="the port of http"),
+        pytest.param("http://localhost:3000", "http://localhost:3000", id="a port of its own"),
+        pytest.param("https://shop.example.com:80", "https://shop.example.com:80", id="the other's port"),
+        pytest.param("http://[::1]:80", "http://[::1]", id="IPv6"),
+    ],
+)
+def test_an_origin_is_read_as_browsers_write_it(parse: Parse, written: str, read: str) -> None:
+    assert parse(f"sources: {{a: {{write_key: k, origins: ['{written}']}}}}").sources["a"].origins == (read,)
+
+
+BOTH_SIDES = """
+sources:
+  website: {write_key: k1}
+  app: {write_key: k2, destinations: [one, two]}
+  shop: {write_key: k3, destinations: [two]}
+destinations:
+  one: {plugin: bare}
+  two: {plugin: bare, sources: [app, shop]}
+  three: {plugin: bare, sources: [website]}
+  four: {plugin: bare}
+"""
+
+
+@pytest.mark.parametrize(
+    ("destination", "sources"),
+    [
+        pytest.param("one", {"website", "app"}, id="all, less those that leave it out"),
+        pytest.param("two", {"app", "shop"}, id="those it lists, all of which name it"),
+        pytest.param("three", {"website"}, id="one that names nobody"),
+        pytest.param("four", {"website"}, id="named by none of those that name some"),
+    ],
+)
+def test_a_destination_takes_events_where_both_sides_agree(parse: Parse, destination: str, sources: set[str]) -> None:
+    assert parse(BOTH_SIDES).sources_of(destination) == frozenset(sources)
+
+
+def test_a_destination_takes_events_of_any_source_where_nobody_says_otherwise(parse: Parse) -> None:
+    """Not only of those in the config now: the log may hold events of one that was taken out."""
+    assert parse(SOURCES + "destinations: {bare: {}}").sources_of("bare") is None
+
+
+# --- the public port ---
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        pytest.param("https://router.example.com", "https://router.example.com", id="host"),
+        pytest.param("https://router.example.com/", "https://router.example.com", id="a slash at its end"),
+        pytest.param("http://localhost:8080/collect/", "http://localhost:8080/collect", id="port and path"),
+    ],
+)
+def test_the_public_address_has_no_slash_at_its_end(parse: Parse, written: str, read: str) -> None:
+    assert parse(SOURCES + f"server: {{public_url: {written}}}").server.public_url == read
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["https://", "ftp://a", "https://a:x", "https://a:0", "https://a?b", "https://a#b", "https://ä", "https://a b"],
+)
+def test_a_public_address_that_is_none_is_refused(parse: Parse, written: str) -> None:
+    with pytest.raises(ConfigError):
+        parse(SOURCES + f"server: {{public_url: '{written}'}}")
+
+
+def test_trusted_proxies_are_networks_or_single_addresses(parse: Parse) -> None:
+    proxies = parse(
+        SOURCES + "server: {trusted_proxies: [10.1.2.3/8, 192.0.2.7, '2001:db8::/32']}"
+    ).server.trusted_proxies
+
+    assert [str(proxy) for proxy in proxies] == ["10.0.0.0/8", "192.0.2.7/32", "2001:db8::/32"]

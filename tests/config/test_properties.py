@@ -29,6 +29,11 @@ KEYS = [
     "port",
     "max_body",
     "write_key",
+    "write_keys",
+    "origins",
+    "sdk",
+    "public_url",
+    "trusted_proxies",
     "enabled",
     "plugin",
     "sandbox",
@@ -70,6 +75,8 @@ VALUES = [
     "./a",
 ]
 
+SOURCE_KEYS = ["write_key", "write_keys", "origins", "destinations", "sdk", "rate_limit", "enabled"]
+
 scalars = st.one_of(
     st.none(),
     st.booleans(),
@@ -88,7 +95,13 @@ structures = st.recursive(
 configs = st.fixed_dictionaries(
     {
         "sources": st.dictionaries(
-            keys, st.one_of(structures, st.fixed_dictionaries({"write_key": scalars})), max_size=3
+            keys,
+            st.one_of(
+                structures,
+                st.fixed_dictionaries({"write_key": scalars}),
+                st.fixed_dictionaries({}, optional=dict.fromkeys(SOURCE_KEYS, structures)),
+            ),
+            max_size=3,
         )
     },
     optional={

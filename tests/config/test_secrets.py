@@ -17,12 +17,38 @@ Parse = Callable[..., Config]
 SECRET = "Zx9-s3cr3t-Qy7"
 
 WHOLE: dict[str, Any] = {
-    "server": {"host": "127.0.0.1", "port": 1, "max_body": "10MB", "max_event": "1MB"},
+    "server": {
+        "host": "127.0.0.1",
+        "port": 1,
+        "public_url": "https://router.example.com/collect",
+        "trusted_proxies": ["10.0.0.0/8"],
+        "max_body": "10MB",
+        "max_event": "1MB",
+        "max_events": 1000,
+        "max_keys": 1000,
+        "max_depth": 50,
+        "max_held": "50MB",
+        "max_head": "16KB",
+        "max_connections": 100,
+        "head_timeout": "5s",
+        "body_timeout": "5s",
+        "idle_timeout": "5s",
+    },
     "admin": {"host": "127.0.0.1", "port": 2},
     "data": "var",
     "log": "sqlite",
     "retention": {"age": "7d", "max_disk": "20GB", "dedup_window": "7d", "segment": "64MB"},
-    "sources": {"website": {"write_key": "k1", "enabled": True}, "app": {"write_key": "k2"}},
+    "sources": {
+        "website": {"write_key": "k1", "enabled": True},
+        "app": {"write_key": "k2"},
+        "shop": {
+            "write_keys": ["k3", "k4"],
+            "sdk": "segment",
+            "origins": ["https://shop.example.com"],
+            "destinations": ["crm"],
+            "rate_limit": "50/s",
+        },
+    },
     "destinations": {
         "crm": {
             "plugin": "acme",
@@ -60,6 +86,7 @@ WHOLE: dict[str, Any] = {
 }
 SECRETS = [
     ("sources", "app", "write_key"),
+    ("sources", "shop", "write_keys", 0),
     ("destinations", "crm", "settings", "token"),
     ("destinations", "crm", "settings", "code"),
 ]
@@ -117,7 +144,7 @@ def test_what_comes_out_of_a_reference_never_shows(parse: Parse, path: tuple[str
     ],
     ids=["list", "key", "mapping", "nested", "blank", "letter", "reference", "broken reference", "in braces"],
 )
-@pytest.mark.parametrize("path", SECRETS, ids=["write key", "token", "code"])
+@pytest.mark.parametrize("path", SECRETS, ids=["write key", "one of several", "token", "code"])
 def test_a_secret_of_the_wrong_kind_never_shows(parse: Parse, path: tuple[str | int, ...], value: object) -> None:
     said = _said(parse, _with(path, value))
 
@@ -125,7 +152,7 @@ def test_a_secret_of_the_wrong_kind_never_shows(parse: Parse, path: tuple[str | 
 
 
 @pytest.mark.parametrize("number", [90817263, 908.17263])
-@pytest.mark.parametrize("path", SECRETS, ids=["write key", "token", "code"])
+@pytest.mark.parametrize("path", SECRETS, ids=["write key", "one of several", "token", "code"])
 def test_a_secret_that_yaml_takes_for_a_number_never_shows(
     parse: Parse, path: tuple[str | int, ...], number: float
 ) -> None:

@@ -12,16 +12,17 @@ from typing import Any, cast
 import orjson
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
+from multidict import CIMultiDict
 from prometheus_client import CollectorRegistry
 
 from router.event import Document
-from router.gateway import Gateway, Limits, SourceKeys
+from router.gateway import Gateway, Limits, Source
 from router.log.interface import Log
 from router.log.record import Appended, Entry, Gap, Record
 
 KEY = "key-of-website"
 NOW_S = 1_700_000_000.0
-SOURCES = {"website": SourceKeys([KEY]), "old": SourceKeys(["key-of-old"], is_enabled=False)}
+SOURCES = {"website": Source([KEY]), "old": Source(["key-of-old"], is_enabled=False)}
 IDENTIFY = {"userId": "u1", "messageId": "m1", "traits": {"firstName": "Ada"}}
 
 
@@ -94,6 +95,17 @@ class Answer:
         return orjson.loads(self.body)
 
 
+async def read_answer(reader: asyncio.StreamReader) -> Answer:
+    """The next answer on a connection; raises `asyncio.IncompleteReadError` if it ends before."""
+    first, *further = (await reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
+    headers: CIMultiDict[str] = CIMultiDict()
+    for line in further:
+        name, _, value = line.partition(": ")
+        headers.add(name, value)
+    content = await reader.readexactly(int(headers.get("Content-Length", 0)))
+    return Answer(int(first.split()[1]), headers, content)
+
+
 class _Server(TestServer):
     """aiohttp's test server, served by the gateway's own runner."""
 
@@ -108,7 +120,9 @@ class _Server(TestServer):
 class Harness:
     """A gateway that is being served. Use as an async context manager."""
 
-    def __init__(self, limits: Limits | None = None, **options: Any) -> None:
+    def __init__(
+        self, limits: Limits | None = None, sources: Mapping[str, Source] | None = None, **options: Any
+    ) -> None:
         self.log = FakeLog()
         self.now_s = NOW_S
         self.metrics = CollectorRegistry()
@@ -116,7 +130,7 @@ class Harness:
         log: Log = self.log
         self.gateway = Gateway(
             log,
-            SOURCES,
+            SOURCES if sources is None else sources,
             limits or Limits(),
             clock=lambda: self.now_s,
             new_id=lambda: next(ids),
@@ -161,7 +175,7 @@ class Harness:
 
         With *hang_up* the connection is ended at once.
         """
-        reader, writer = await asyncio.open_connection(self.server.host, self.server.port)
+        reader, writer = await self.connect()
         lines = [*head, "Host: router.test", f"Authorization: {basic(KEY + ':')}", "", ""]
         try:
             writer.write("\r\n".join(lines).encode() + body)
@@ -170,10 +184,20 @@ class Harness:
                 writer.write_eof()
                 await reader.read()
                 return None
-            first, *further = (await reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
-            headers = dict(line.split(": ", 1) for line in further)
-            content = await reader.readexactly(int(headers["Content-Length"]))
-            return Answer(int(first.split()[1]), headers, content)
+            return await read_answer(reader)
+        finally:
+            writer.close()
+
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A connection of our own, on which nothing is sent yet. The caller closes it."""
+        return await asyncio.open_connection(self.server.host, self.server.port)
+
+    async def exchange(self, request: bytes) -> Answer:
+        """Send these very bytes on a new connection, and read one answer."""
+        reader, writer = await self.connect()
+        try:
+            writer.write(request)
+            return await read_answer(reader)
         finally:
             writer.close()
 

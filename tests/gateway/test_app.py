@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from router.event import EVENT_TYPES
-from router.gateway import Limits, SourceKeys
+from router.gateway import Limits, Source
 from router.log.interface import LogFull
 from tests.gateway.harness import IDENTIFY, KEY, Harness
 
@@ -350,7 +350,7 @@ async def test_context_and_integrations_of_the_batch_are_merged_into_its_events(
 
 
 async def test_a_reload_changes_keys_and_limits_for_the_next_request(harness: Harness) -> None:
-    harness.gateway.configure({"website": SourceKeys(["new-key"])}, Limits(max_body_bytes=40))
+    harness.gateway.configure({"website": Source(["new-key"])}, Limits(max_body_bytes=40))
 
     assert (await harness.post("/v1/identify", {"userId": "u"}, key="new-key")).status == 200
     assert (await harness.post("/v1/identify", IDENTIFY, key="new-key")).status == 413
@@ -359,7 +359,7 @@ async def test_a_reload_changes_keys_and_limits_for_the_next_request(harness: Ha
 
 async def test_a_reload_with_a_clash_of_keys_changes_nothing(harness: Harness) -> None:
     with pytest.raises(ValueError, match="app and website"):
-        harness.gateway.configure({"app": SourceKeys(["k"]), "website": SourceKeys(["k"])}, Limits())
+        harness.gateway.configure({"app": Source(["k"]), "website": Source(["k"])}, Limits())
 
     assert (await harness.post("/v1/identify", IDENTIFY)).status == 200
 

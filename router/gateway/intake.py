@@ -1,0 +1,148 @@
+"""The intake: the order in which a request is taken into the log. Key, body, calls, log."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+
+import structlog
+from aiohttp import web
+
+from router.event import Document
+from router.gateway.admission import Admitted, Calls, admit
+from router.gateway.authentication import Presented, keys_in_body, keys_in_head
+from router.gateway.body import HeldBytes, read_body
+from router.gateway.document import parse_document
+from router.gateway.metrics import GatewayMetrics
+from router.gateway.refusal import RefusalCode, Refused
+from router.gateway.setup import Setup
+from router.gateway.source import Source
+from router.gateway.throttle import Throttle
+from router.gateway.visitor import Visitor
+from router.log.interface import Log, LogFull
+from router.log.record import Appended, Entry
+
+LOG_FULL_RETRY_AFTER_S = 10
+"""Room comes when a segment is given up; SDKs that honour the header wait up to 300 s."""
+STOPPING_RETRY_AFTER_S = 2
+"""About what a restart takes."""
+
+_LARGE_BODY_BYTES = 256_000
+
+Read = Callable[[Document], Calls]
+
+
+class Intake:
+    """Takes requests into *log*, which it does not own."""
+
+    def __init__(
+        self, log: Log, clock: Callable[[], float], new_id: Callable[[], str], metrics: GatewayMetrics
+    ) -> None:
+        self._log = log
+        self._clock = clock
+        self._new_id = new_id
+        self._metrics = metrics
+        self._logger = structlog.get_logger()
+        self._throttle = Throttle()
+        self._held = HeldBytes()
+        self._large_body = asyncio.Lock()
+        self._under_way = 0
+        self._is_idle = asyncio.Event()
+        self._is_idle.set()
+        self._log_full_at_s: float | None = None
+        self.is_closing = False
+
+    def configure(self, sources: Mapping[str, Source]) -> None:
+        """Use the rates of *sources* from the next request on."""
+        self._throttle.configure(sources, self._clock())
+
+    async def close(self) -> None:
+        """Refuse new requests, and return when those under way are done with the log."""
+        self.is_closing = True
+        await self._is_idle.wait()
+
+    @property
+    def obstacles(self) -> Sequence[str]:
+        """What keeps events from being taken."""
+        obstacles = ["stopping"] if self.is_closing else []
+        # Not for ever: if nothing were sent here any more, nobody would find out that there is room again.
+        if self._log_full_at_s is not None and self._clock() - self._log_full_at_s < LOG_FULL_RETRY_AFTER_S:
+            obstacles.append("the log is full")
+        return obstacles
+
+    async def take(self, request: web.Request, setup: Setup, read: Read) -> tuple[Admitted, Sequence[Appended]]:
+        """Take a request into the log; it is durable when this returns. *read* finds the calls in its body.
+
+        Raises:
+            Refused: nothing was taken.
+        """
+        if self.is_closing:
+            message = "the router is stopping; try again soon"
+            raise Refused(503, RefusalCode.STOPPING, message, retry_after_s=STOPPING_RETRY_AFTER_S, is_last=True)
+        with self._counted():
+            keys = keys_in_head(Presented(request.headers, request.query))
+            # Before the body where that can be: what is refused costs little then.
+            source = self._let_in(request, setup, keys) if keys else None
+            received_at_s = self._clock()  # before the body, whose way takes time: it is compared with sentAt
+            caller = setup.surroundings.caller(request.remote, request.headers.getall("X-Forwarded-For", []))
+            with self._held.lease(setup.limits.max_held_bytes) as lease:
+                body = await read_body(request, setup.limits, lease)
+                # Read, a body takes many times its size: of the large ones only one at a time is.
+                async with self._large_body if len(body) > _LARGE_BODY_BYTES else nullcontext():
+                    document = parse_document(body)
+                    size = len(body)
+                    del body
+                    if source is None:
+                        source = self._let_in(request, setup, keys_in_body(document))
+                    calls = read(document)
+                    del document
+                    visitor = Visitor.of_headers(request.headers, caller)
+                    admitted = await admit(calls, size, source, received_at_s, self._new_id, setup.limits, visitor)
+                    del calls
+                appended = await self._append(admitted.entries)
+        self._metrics.count_receipt(source, appended, admitted.rejections, admitted.mended)
+        return admitted, appended
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        """A request under way, for which `close` waits."""
+        self._under_way += 1
+        self._is_idle.clear()
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._is_idle.set()
+
+    def _let_in(self, request: web.Request, setup: Setup, keys: Sequence[str]) -> str:
+        """The name of the source that may send this.
+
+        Raises:
+            Refused: 401 no such key, 403 from another page, 429 too many.
+        """
+        name = setup.keyring.find(keys)
+        setup.check_origin(request, name)
+        try:
+            self._throttle.take(name, self._clock())
+        except Refused:
+            self._metrics.count_throttled(name)
+            raise
+        return name
+
+    async def _append(self, entries: Sequence[Entry]) -> Sequence[Appended]:
+        if not entries:
+            return ()
+        try:
+            appended = await self._log.append(entries)
+        except LogFull:
+            if self._log_full_at_s is None:
+                self._logger.error("The log is full; sources are answered 503 until there is room.")
+            self._log_full_at_s = self._clock()
+            message = "there is no room to store events; try again later"
+            raise Refused(503, RefusalCode.LOG_FULL, message, retry_after_s=LOG_FULL_RETRY_AFTER_S) from None
+        if self._log_full_at_s is not None:
+            self._log_full_at_s = None
+            self._logger.info("The log has room again.")
+        return appended

@@ -1,0 +1,23 @@
+"""How many files, sockets among them, the process may have open."""
+
+from __future__ import annotations
+
+import contextlib
+import resource
+
+RESERVED = 200
+"""For segments, states, and the connections to vendors."""
+_NO_LIMIT = 1_000_000
+
+
+def raise_limit() -> None:
+    """Allow this process as many as the system lets it: the usual 1,024 are for programs that use ``select``."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # some systems allow fewer than they say
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def room_for_connections() -> int:
+    """How many connections there may be at a time, at least one."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return _NO_LIMIT if soft == resource.RLIM_INFINITY else max(1, soft - RESERVED)

@@ -1,0 +1,92 @@
+"""The surroundings: what stands between the gateway and its callers, such as proxies, and the address they know it by. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from router.gateway.refusal import RefusalCode, bad_request
+
+Network = IPv4Network | IPv6Network
+
+_HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,253})|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
+_WITH_PORT = re.compile(r"\[(?P<v6>[^\]]+)\](?::[0-9]+)?|(?P<v4>[0-9.]+):[0-9]+")
+
+
+class PublicAddress(NamedTuple):
+    """Where browsers reach the router."""
+
+    protocol: str
+    """``http`` or ``https``."""
+    place: str
+    """Host, port if need be, and path prefix if there is one: ``example.com/collect``. No slash at the end."""
+    is_configured: bool
+    """False where it is only what this caller says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the operator says of them."""
+
+    public_url: str | None = None
+    """``https://router.example.com``, with a path prefix if the proxy takes one off."""
+    trusted_proxies: Sequence[Network] = ()
+    """Those whose ``X-Forwarded-For`` and ``X-Forwarded-Proto`` are believed."""
+
+    def caller(self, peer: str | None, forwarded_for: Sequence[str]) -> str | None:
+        """The address of whoever made the request, in its shortest form; None where there is none.
+
+        Args:
+            peer: what the connection comes from.
+            forwarded_for: each ``X-Forwarded-For`` header, in order. A proxy adds at the end what *it* was called from, so
+                they are read from the end, past the proxies that are trusted; what stands further left is hearsay.
+        """
+        caller = _address(peer or "")
+        hops = [hop for header in forwarded_for for hop in header.split(",")]
+        while caller is not None and hops and self._trusts(caller):
+            before = _address(hops.pop())
+            if before is None:
+                break
+            caller = before
+        return None if caller is None else str(caller)
+
+    def address(self, peer: str | None, host: str, forwarded_proto: str) -> PublicAddress:
+        """Where a browser reaches the router: what is configured; else what this request says, which holds for its caller only.
+
+        *forwarded_proto* is believed from a trusted proxy. TLS is never ours, so it is plain http otherwise.
+
+        Raises:
+            Refused: 400, *host* is no host.
+        """
+        if self.public_url is not None:
+            parts = urlsplit(self.public_url)
+            return PublicAddress(parts.scheme, parts.netloc + parts.path.rstrip("/"), is_configured=True)
+        if not _HOST.fullmatch(host):
+            raise bad_request(RefusalCode.UNKNOWN_HOST, "the Host header is no host; set server.public_url")
+        caller = _address(peer or "")
+        is_secure = (
+            caller is not None
+            and self._trusts(caller)
+            and forwarded_proto.rpartition(",")[2].strip().lower() == "https"
+        )
+        return PublicAddress("https" if is_secure else "http", host, is_configured=False)
+
+    def _trusts(self, address: IPv4Address | IPv6Address) -> bool:
+        return any(address in network for network in self.trusted_proxies)
+
+
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    """An address as servers and proxies write it: with a port, in brackets, with a zone, IPv4 in the clothes of IPv6."""
+    text = text.strip()
+    with_port = _WITH_PORT.fullmatch(text)
+    if with_port is not None:
+        text = with_port["v6"] or with_port["v4"]
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address

@@ -1,0 +1,88 @@
+"""The visitor of a page: what a request says of them that the event itself does not. Pure.
+
+Source: facts/ingest-protocol.md section 7, "context.ip", and section 2, rud-web and jitsu, "Headers".
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_address
+from typing import Any, Final
+
+from router.event import Document, Event
+
+_MAX_USER_AGENT: Final = 1_000
+"""Characters; those of real browsers have some 100 to 300."""
+_MAX_ANONYMOUS_ID: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """None where the request doesn't say, or where it asks not to keep it."""
+
+    ip: str | None = None
+    user_agent: str | None = None
+    anonymous_id: str | None = None
+    has_page: bool = False
+    """The request comes from a page: only browsers send ``Origin``."""
+
+    @classmethod
+    def of_headers(cls, headers: Mapping[str, str], ip: str | None) -> Visitor:
+        """*headers*: names in any case. *ip*: whoever made the request."""
+        return cls(
+            ip=_by_policy(ip, headers.get("X-IP-Policy")),
+            user_agent=_readable(headers.get("User-Agent", ""))[:_MAX_USER_AGENT] or None,
+            anonymous_id=_decoded(headers.get("AnonymousId")),
+            has_page="Origin" in headers,
+        )
+
+    def sign(self, call: Any) -> Any:
+        """*call*, with the anonymous id that the request has if it has none of its own. Not changed in place."""
+        if self.anonymous_id is None or not isinstance(call, dict):
+            return call
+        if any(call.get(name) not in (None, "") for name in ("anonymousId", "anonymous_id")):
+            return call
+        return {**call, "anonymousId": self.anonymous_id}
+
+    def complete(self, event: Event) -> Event:
+        """*event*, if it comes from a browser, with the address and the user agent that its context lacks.
+
+        A server's events are left alone: the address would be the server's. So is an ``ip`` in the context, be it null: it
+        is how a page says that it wants none kept.
+        """
+        if event.channel != "browser" and not (event.channel is None and self.has_page):
+            return event
+        added: Document = {}
+        if self.ip is not None and "ip" not in event.context:
+            added["ip"] = self.ip
+        if self.user_agent is not None and not event.context.get("userAgent"):
+            added["userAgent"] = self.user_agent
+        if not added and event.channel is not None:
+            return event
+        return Event.of_document({**event.document, "context": {**event.context, **added}, "channel": "browser"})
+
+
+def _by_policy(ip: str | None, policy: str | None) -> str | None:
+    """What may be kept of *ip*. One SDK lets a page ask for less than all; what it asks in other words is read as none."""
+    if ip is None or policy is None or policy.strip().lower() == "keep":
+        return ip
+    if policy.strip().lower() != "striplastoctet":
+        return None
+    if ip_address(ip).version == 4:
+        return str(IPv4Network(f"{ip}/24", strict=False).network_address)
+    return str(IPv6Network(f"{ip}/48", strict=False).network_address)
+
+
+def _decoded(header: str | None) -> str | None:
+    try:
+        text = base64.b64decode(header or "", validate=True).decode()
+    except ValueError:
+        return None
+    return text if text.strip() and len(text) <= _MAX_ANONYMOUS_ID else None
+
+
+def _readable(text: str) -> str:
+    """Bytes of a header that are no UTF-8 come as lone surrogates, which no log takes."""
+    return text.encode("utf-8", "replace").decode()

@@ -1,0 +1,91 @@
+"""``router check``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.system.harness import run_command
+
+BAD = """\
+sources:
+  website: {write_key: demo}
+destinations:
+  mixpanel:
+    plugn: mixpanel
+    settings: {project_token: "${NOT_SET_ANYWHERE}"}
+  crm:
+    plugin: customerio
+    settings: {site_id: s, api_key: canary-key, regoin: eu}
+    delivery: {concurrency: 0}
+"""
+
+
+@pytest.fixture
+def bad(tmp_path: Path) -> Path:
+    path = tmp_path / "bad.yaml"
+    path.write_text(BAD)
+    return path
+
+
+def test_a_right_config_is_called_right(config: Path) -> None:
+    checked = run_command("check", config)
+
+    assert (checked.code, checked.err) == (0, "")
+    assert "right. Sources: website, app. Destinations: mixpanel, crm." in " ".join(checked.out.split())
+
+
+def test_a_right_config_is_told_to_programs(config: Path) -> None:
+    checked = run_command("check", "--config", config, "--json")
+
+    assert checked.code == 0
+    assert checked.json == {"ok": True, "destinations": ["mixpanel", "crm", "paused"], "sources": ["website", "app"]}
+
+
+def test_all_mistakes_are_told_at_once_each_with_its_line(bad: Path) -> None:
+    checked = run_command("check", bad)
+
+    assert checked.code == 2
+    assert checked.out == ""
+    *problems, summary = checked.err.strip().splitlines()
+    assert [problem.split(": ")[0] for problem in problems] == [f"{bad}:{line}" for line in (5, 6, 9, 10)]
+    assert 'did you mean "plugin"?' in problems[0]
+    assert "NOT_SET_ANYWHERE is not set" in problems[1]
+    assert 'did you mean "region"?' in problems[2]
+    assert "concurrency: got 0, expected 1 to 64" in problems[3]
+    assert summary.startswith("4 problems, nothing was started.")
+    assert "canary" not in checked.err
+    assert "Traceback" not in checked.err
+
+
+def test_all_mistakes_are_told_to_programs(bad: Path) -> None:
+    checked = run_command("check", bad, "--json")
+
+    assert checked.code == 2
+    assert checked.json["ok"] is False
+    assert [problem["line"] for problem in checked.json["problems"]] == [5, 6, 9, 10]
+    assert set(checked.json["problems"][0]) == {"path", "line", "key", "message"}
+    assert checked.json["problems"][3]["key"] == "destinations.crm.delivery.concurrency"
+
+
+def test_run_refuses_a_wrong_config_in_the_same_words(bad: Path) -> None:
+    checked, refused = run_command("check", bad), run_command("run", "--config", bad)
+
+    assert refused.code == 2
+    assert refused.err.endswith(checked.err)
+
+
+def test_destinations_that_deliver_to_a_sandbox_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "router.yaml"
+    path.write_text("sources: {website: {write_key: demo}}\ndestinations: {mixpanel: {sandbox: true}}\n")
+
+    checked = run_command("check", path)
+
+    assert "Delivered to built-in sandboxes, not to the vendors: mixpanel." in " ".join(checked.out.split())
+
+
+def test_the_config_can_come_from_the_environment(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROUTER_CONFIG", str(config))
+
+    assert run_command("check", "--json").json["ok"] is True

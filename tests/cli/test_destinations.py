@@ -1,0 +1,75 @@
+"""``router destinations``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.system.harness import run_command
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(["destinations", "--json", "--config"], id="by default"),
+        pytest.param(["destinations", "list", "--json", "--config"], id="by name"),
+    ],
+)
+def test_the_configured_destinations_are_listed(config: Path, arguments: list[str]) -> None:
+    listed = run_command(*arguments, config)
+
+    assert (listed.code, listed.err) == (0, "")
+    assert [(each["destination"], each["plugin"], each["enabled"]) for each in listed.json] == [
+        ("mixpanel", "mixpanel", True),
+        ("crm", "customerio", True),
+        ("paused", "mixpanel", False),
+    ]
+    assert {each["destination"]: each["sources"] for each in listed.json}["crm"] == ["website"]
+    assert "identify" in listed.json[0]["calls"]
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        pytest.param(["destinations", "{}", "--json", "--config", "{config}"], id="short"),
+        pytest.param(["destinations", "show", "{}", "--json", "--config", "{config}"], id="long"),
+        pytest.param(["destinations", "--json", "--config", "{config}", "{}"], id="options first"),
+    ],
+)
+@pytest.mark.parametrize(("name", "field"), [("mixpanel", "$created"), ("crm", "attributes.created_at")])
+def test_the_mapping_table_of_one_is_shown(config: Path, order: list[str], name: str, field: str) -> None:
+    shown = run_command(*(part.replace("{config}", str(config)).replace("{}", name) for part in order))
+
+    assert (shown.code, shown.err) == (0, "")
+    assert set(shown.json) == {"destination", "plugin", "actions"}
+    fields = [row for action in shown.json["actions"] for row in action["fields"]]
+    assert {"from", "to", "converter", "note"} == set(fields[0])
+    assert any("createdAt" in row["from"] and row["to"] == field for row in fields)
+
+
+def test_people_get_tables(config: Path) -> None:
+    listed, shown = (
+        run_command("destinations", "--config", config),
+        run_command("destinations", "mixpanel", "--config", config),
+    )
+
+    assert "paused" in listed.out
+    assert "$created" in shown.out
+    assert "http://mixpanel.test" in shown.out
+
+
+def test_a_destination_that_is_not_configured_is_refused(config: Path) -> None:
+    refused = run_command("destinations", "nobody", "--config", config)
+
+    assert (refused.code, refused.out) == (2, "")
+    assert "there are: mixpanel, crm, paused" in refused.err
+
+
+def test_the_plugins_are_listed_with_their_origin() -> None:
+    listed = run_command("destinations", "plugins", "--json")
+
+    found = {each["plugin"]: each for each in listed.json}
+    assert {"mixpanel", "customerio"} <= set(found)
+    assert found["mixpanel"]["name"] == "Mixpanel"
+    assert found["mixpanel"]["origin"].startswith("trait-router ")

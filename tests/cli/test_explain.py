@@ -1,0 +1,209 @@
+"""``router explain``: the contract of design.md, and the ways to hand it events."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.system.harness import Command, run_command
+
+IDENTIFY = {
+    "type": "identify",
+    "userId": "u1",
+    "messageId": "m1",
+    "traits": {"first_name": "Ada", "createdAt": "2024-08-24T14:15:22Z", "email": "ada@example.test"},
+}
+TRACK = {"type": "track", "userId": "u1", "messageId": "m2", "event": "Order Completed"}
+NOBODY = {"type": "track", "event": "Order Completed"}
+
+LINE = {"event", "warnings", "destinations"}
+ENTRY = {"destination", "plugin", "decision", "reason", "action", "requests", "lineage", "unmapped"}
+REQUEST = {"method", "url", "headers", "body"}
+LINEAGE = {"from", "to", "converter"}
+
+
+def explain(config: Path, text: str, *options: str, monkeypatch: pytest.MonkeyPatch | None = None) -> Command:
+    """Explain *text*: through standard input with a *monkeypatch*, else through a file."""
+    if monkeypatch is not None:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+        return run_command("explain", "-", "--config", config, "--json", *options)
+    file = config.parent / "events.json"
+    file.write_text(text)
+    return run_command("explain", file, "--config", config, "--json", *options)
+
+
+def lines(command: Command) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in command.out.splitlines()]
+
+
+def entries(command: Command) -> list[dict[str, Any]]:
+    [line] = lines(command)
+    found: list[dict[str, Any]] = line["destinations"]
+    return found
+
+
+def test_a_line_has_the_keys_of_the_contract(config: Path) -> None:
+    """Exactly these: programs rely on them."""
+    explained = explain(config, json.dumps(IDENTIFY))
+
+    assert (explained.code, explained.err) == (0, "")
+    [line] = lines(explained)
+    assert set(line) == LINE
+    assert line["event"]["traits"]["firstName"] == "Ada"
+    assert {(entry["destination"], entry["plugin"]) for entry in line["destinations"]} == {
+        ("mixpanel", "mixpanel"),
+        ("crm", "customerio"),
+    }
+    for entry in line["destinations"]:
+        assert set(entry) == ENTRY
+        assert entry["decision"] in ("deliver", "skip")
+        assert entry["reason"]
+        assert all(set(request) == REQUEST for request in entry["requests"])
+        assert all(set(trait) == LINEAGE for trait in entry["lineage"])
+
+
+def test_each_destination_is_explained_in_its_own_words(config: Path) -> None:
+    found = {
+        (entry["destination"], trait["from"]): trait["to"]
+        for entry in entries(explain(config, json.dumps(IDENTIFY)))
+        for trait in entry["lineage"]
+    }
+
+    assert found["mixpanel", "traits.createdAt"] == "$created"
+    assert found["crm", "traits.createdAt"].endswith("created_at")
+
+
+def test_requests_show_where_the_credentials_go_and_not_the_credentials(config: Path) -> None:
+    explained = explain(config, json.dumps(IDENTIFY))
+
+    assert "sandbox-" not in explained.out
+    [request] = [
+        request for entry in entries(explained) if entry["destination"] == "crm" for request in entry["requests"]
+    ]
+    assert request["url"] == "http://customerio.test/api/v2/batch"
+    assert request["headers"]["Authorization"] == "Basic ********"
+
+
+def test_what_is_not_delivered_says_why(config: Path) -> None:
+    flagged = {**TRACK, "integrations": {"All": False, "Mixpanel": True}}
+
+    found = {entry["destination"]: entry for entry in entries(explain(config, json.dumps(flagged)))}
+
+    assert found["mixpanel"]["decision"] == "deliver"
+    assert found["crm"]["decision"] == "skip"
+    assert "All" in found["crm"]["reason"]
+    assert found["crm"]["requests"] == []
+    assert found["crm"]["action"] is None
+
+
+def test_names_that_match_nothing_are_warnings(config: Path) -> None:
+    [line] = lines(explain(config, json.dumps({**TRACK, "integrations": {"Mixpannel": False}})))
+
+    assert line["warnings"] == ["integrations.Mixpannel: names no destination"]
+
+
+def test_source_and_destination_narrow_it_down(config: Path) -> None:
+    by_source = {
+        e["destination"]: e["decision"] for e in entries(explain(config, json.dumps(TRACK), "--source", "app"))
+    }
+    one = entries(explain(config, json.dumps(TRACK), "--destination", "crm"))
+
+    assert by_source == {"mixpanel": "deliver", "crm": "skip"}
+    assert {entry["destination"] for entry in one} == {"crm"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(f"{json.dumps(IDENTIFY)}\n{json.dumps(TRACK)}\n", id="one a line"),
+        pytest.param(f"\n{json.dumps(IDENTIFY)}\n\n  \n{json.dumps(TRACK)}", id="with empty lines"),
+        pytest.param(json.dumps([IDENTIFY, TRACK], indent=2), id="a list over many lines"),
+    ],
+)
+@pytest.mark.parametrize("through", ["file", "stdin"])
+def test_several_events_are_one_line_each(
+    config: Path, text: str, through: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    explained = explain(config, text, monkeypatch=monkeypatch if through == "stdin" else None)
+
+    assert explained.code == 0
+    assert [line["event"]["messageId"] for line in lines(explained)] == ["m1", "m2"]
+
+
+def test_one_event_over_many_lines_is_read_from_stdin(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    explained = explain(config, json.dumps(IDENTIFY, indent=2), monkeypatch=monkeypatch)
+
+    assert [line["event"]["messageId"] for line in lines(explained)] == ["m1"]
+
+
+@pytest.mark.parametrize("event", [NOBODY, {"type": "trak", "userId": "u1"}, 5, "identify", None, []], ids=json.dumps)
+def test_an_event_that_would_be_refused_is_explained_as_rejected(config: Path, event: Any) -> None:
+    """With the field and what was expected, and exit code 1; the events beside it are explained all the same."""
+    explained = explain(config, f"{json.dumps(event)}\n{json.dumps(TRACK)}\n")
+
+    assert (explained.code, explained.err) == (1, "")
+    rejected, good = lines(explained)
+    assert set(rejected) == {*LINE, "rejected"}
+    assert rejected["event"] is None
+    assert rejected["destinations"] == []
+    assert set(rejected["rejected"]) == {"code", "field", "expected", "found"}
+    assert good["event"]["messageId"] == "m2"
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        pytest.param('{"type": "track"', 1, id="torn"),
+        pytest.param(f"{json.dumps(TRACK)}\nnot JSON\n", 2, id="second line"),
+        pytest.param("<html>", 1, id="HTML"),
+    ],
+)
+def test_what_is_no_json_is_said_so_with_its_line(config: Path, text: str, line: int) -> None:
+    explained = explain(config, text)
+
+    assert explained.code == 2
+    assert f"events.json:{line}: " in explained.err
+    assert "Traceback" not in explained.err
+
+
+@pytest.mark.parametrize("content", [pytest.param(None, id="missing"), pytest.param(b"\xff\xfe{", id="not UTF-8")])
+def test_a_file_that_cannot_be_read_is_said_so(config: Path, content: bytes | None) -> None:
+    file = config.parent / "events.json"
+    if content is not None:
+        file.write_bytes(content)
+
+    explained = run_command("explain", file, "--config", config)
+
+    assert (explained.code, explained.out) == (2, "")
+    assert "events.json" in explained.err
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        pytest.param(["--source", "nobody"], "website, app", id="source"),
+        pytest.param(["--destination", "nobody"], "nobody", id="destination"),
+        pytest.param(["--destination", "paused"], "paused", id="disabled destination"),
+    ],
+)
+def test_a_name_that_is_not_configured_is_refused(config: Path, options: list[str], named: str) -> None:
+    refused = explain(config, json.dumps(TRACK), *options)
+
+    assert (refused.code, refused.out) == (2, "")
+    assert named in refused.err
+
+
+@pytest.mark.parametrize("event", [IDENTIFY, TRACK, NOBODY], ids=lambda event: str(event.get("messageId")))
+def test_people_get_it_in_words(config: Path, event: dict[str, Any]) -> None:
+    file = config.parent / "event.json"
+    file.write_text(json.dumps(event))
+
+    explained = run_command("explain", file, "--config", config)
+
+    assert explained.err == ""
+    words = "rejected" if event is NOBODY else "crm"
+    assert words in explained.out

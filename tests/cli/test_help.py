@@ -1,0 +1,108 @@
+"""Every command explains itself, and ends in a way that scripts can rely on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.main import get_command
+
+from router.cli.main import app
+from tests.system.harness import run_command
+
+
+def commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The paths of all commands that do something, groups opened up."""
+    for name, each in getattr(command, "commands", {}).items():
+        yield from commands(each, (*path, name)) if hasattr(each, "commands") else [(*path, name)]
+
+
+COMMANDS = sorted(commands(get_command(app)))
+
+
+def test_all_commands_of_the_design_are_there() -> None:
+    designed = {"run", "check", "explain", "send", "trace", "status", "replay", "demo"}
+    groups = {"destinations": "forget", "dead-letters": "list show retry discard", "sandbox": "show serve"}
+
+    assert {path[0] for path in COMMANDS} >= designed | set(groups)
+    for group, names in groups.items():
+        assert {path[1] for path in COMMANDS if path[0] == group} >= set(names.split())
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_every_command_has_help_with_an_example(path: tuple[str, ...]) -> None:
+    helped = run_command(*path, "--help")
+
+    assert (helped.code, helped.err) == (0, "")
+    assert "Example" in helped.out
+    assert f"router {' '.join(path)}" in " ".join(helped.out.split())
+
+
+def test_every_option_and_argument_says_what_it_is() -> None:
+    """Those of all commands; Typer's own --help included."""
+    silent = [
+        f"{' '.join(path)}: {parameter.name}"
+        for path in COMMANDS
+        for parameter in find(path).params
+        if not getattr(parameter, "help", "") and not getattr(parameter, "hidden", False)
+    ]
+    assert silent == []
+
+
+def find(path: tuple[str, ...]) -> Any:
+    command: Any = get_command(app)
+    for name in path:
+        command = command.commands[name]
+    return command
+
+
+def test_the_version_is_printed() -> None:
+    shown = run_command("--version")
+
+    assert (shown.code, shown.err) == (0, "")
+    assert shown.out.startswith("trait-router ")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(["run"], id="run"),
+        pytest.param(["check"], id="check"),
+        pytest.param(["status"], id="status"),
+        pytest.param(["trace", "m1"], id="trace"),
+        pytest.param(["explain", "-"], id="explain"),
+        pytest.param(["send", "-"], id="send"),
+        pytest.param(["replay", "mixpanel"], id="replay"),
+        pytest.param(["destinations", "list"], id="destinations list"),
+        pytest.param(["destinations", "show", "mixpanel"], id="destinations show"),
+        pytest.param(["destinations", "forget", "mixpanel"], id="destinations forget"),
+        pytest.param(["dead-letters", "list"], id="dead-letters list"),
+        pytest.param(["dead-letters", "show", "mixpanel", "1"], id="dead-letters show"),
+        pytest.param(["dead-letters", "retry", "mixpanel", "--all"], id="dead-letters retry"),
+        pytest.param(["dead-letters", "discard", "mixpanel", "1"], id="dead-letters discard"),
+        pytest.param(["sandbox", "show", "mixpanel"], id="sandbox show"),
+        pytest.param(["demo", "--no-stay"], id="demo"),
+    ],
+)
+def test_a_config_that_is_not_there_is_said_so_with_exit_code_2(arguments: list[str], tmp_path: Path) -> None:
+    missing = tmp_path / "missing.yaml"
+
+    refused = run_command(*arguments, "--config", missing)
+
+    assert (refused.code, refused.out) == (2, "")
+    assert str(missing) in refused.err
+    assert "Traceback" not in refused.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["no-such-command"], ["status", "--no-such-option"], ["trace"], ["sandbox", "serve", "nobody"]],
+    ids=" ".join,
+)
+def test_a_mistake_in_a_command_ends_with_exit_code_2(arguments: list[str]) -> None:
+    refused = run_command(*arguments)
+
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err.strip()

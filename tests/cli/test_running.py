@@ -1,0 +1,198 @@
+"""The commands beside a running router: send, trace, status, what its sandbox took."""
+
+from __future__ import annotations
+
+import io
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.system.harness import Command, Process, Router, Stage, call, run_command, until
+
+IDENTIFY = {
+    "type": "identify",
+    "userId": "u1",
+    "traits": {"first_name": "Ada", "createdAt": "2024-08-24T14:15:22Z"},
+}
+
+
+def send(stage: Stage, body: Any, *options: str) -> Command:
+    file = stage.folder / "event.json"
+    file.write_text(json.dumps(body))
+    return stage.command("send", file, *options)
+
+
+def router_of(stage: Stage) -> Router:
+    [router] = [process for process in stage.processes if isinstance(process, Router)]
+    return router
+
+
+@pytest.mark.timeout(60)
+def test_an_event_is_sent_traced_and_seen_at_the_sandbox(running: Stage) -> None:
+    """What the README shows: createdAt is `$created` at Mixpanel."""
+    sent = send(running, {**IDENTIFY, "messageId": "cli-1"})
+
+    assert (sent.code, sent.err) == (0, "")
+    assert sent.json == {"success": True, "messageId": "cli-1"}
+    router_of(running).until_settled()
+    traced = running.command("trace", "cli-1", "--json").json
+    assert traced["message_id"] == "cli-1"
+    [event] = traced["events"]
+    assert event["source"] == "website"
+    assert event["event"]["traits"]["firstName"] == "Ada"
+    assert [(each["destination"], each["outcome"]) for each in event["destinations"]] == [("mixpanel", "delivered")]
+    assert "delivered" in running.command("trace", "cli-1").out
+    taken = running.command("sandbox", "show", "mixpanel", "--json").json
+    assert any(entry["item"].get("$set", {}).get("$created") == "2024-08-24T14:15:22" for entry in taken["items"])
+    assert "$created" in running.command("sandbox", "show", "mixpanel").out
+
+
+@pytest.mark.timeout(60)
+def test_a_list_is_sent_as_one_batch(running: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    events = [{"type": "track", "userId": "u1", "event": "Step Done", "messageId": f"cli-list-{n}"} for n in (1, 2)]
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(json.dumps([*events, events[0], {}]).encode())))
+
+    sent = running.command("send", "-")
+
+    assert sent.code == 0
+    assert (sent.json["accepted"], sent.json["duplicate"], sent.json["rejected"]) == (2, 1, 1)
+
+
+@pytest.mark.timeout(60)
+def test_an_event_that_is_refused_ends_with_exit_code_1_and_the_receipt(running: Stage) -> None:
+    sent = send(running, {"type": "track", "event": "Nobody Did This"})
+
+    assert (sent.code, sent.err) == (1, "")
+    assert {"code", "field", "expected"} <= set(sent.json)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    ("content", "options"),
+    [
+        pytest.param(b"not JSON", [], id="no JSON"),
+        pytest.param(b"5", [], id="a number"),
+        pytest.param(None, [], id="no file"),
+        pytest.param(b"{}", ["--source", "nobody"], id="no such source"),
+    ],
+)
+def test_what_cannot_be_sent_is_refused(running: Stage, content: bytes | None, options: list[str]) -> None:
+    file = running.folder / "wrong.json"
+    file.unlink(missing_ok=True)
+    if content is not None:
+        file.write_bytes(content)
+
+    refused = running.command("send", file, *options)
+
+    assert (refused.code, refused.out) == (2, "")
+    assert "Traceback" not in refused.err
+
+
+@pytest.mark.timeout(60)
+def test_status_is_the_same_through_the_socket_and_the_port(running: Stage) -> None:
+    router = router_of(running)
+    router.until_settled()
+
+    through_socket, through_port = running.command("status", "--json").json, router.status()
+
+    assert through_socket == through_port
+    assert set(through_socket) == {"log", "running", "destinations", "removed"}
+    assert set(through_socket["destinations"][0]["books"]) == {
+        "accepted",
+        "delivered",
+        "skipped",
+        "dead",
+        "pending",
+        "unaccounted",
+    }
+
+
+@pytest.mark.timeout(60)
+def test_the_status_of_many_columns_fits_into_a_terminal(running: Stage) -> None:
+    """A heading and a line a destination, at 80 characters."""
+    router = router_of(running)
+    router.until_settled()
+    accepted = str(router.books("mixpanel")["accepted"])
+
+    heading, line, *_ = running.command("status").out.splitlines()
+
+    columns = ["destination", "state", "accepted", "delivered", "skipped", "dead", "pending", "parked", "oldest"]
+    assert heading.split() == columns
+    assert line.split() == ["mixpanel", "going", accepted, accepted, "0", "0", "0", "0"]
+
+
+@pytest.mark.timeout(60)
+def test_metrics_tell_the_books(running: Stage) -> None:
+    router = router_of(running)
+    router.until_settled()
+
+    code, text = call("GET", f"{router.admin_url}/metrics")
+
+    assert code == 200
+    books = router.books("mixpanel")
+    numbers = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+    assert float(numbers['router_destination_accepted_total{destination="mixpanel"}']) == books["accepted"]
+    assert float(numbers['router_destination_unaccounted{destination="mixpanel"}']) == 0
+    assert float(numbers['router_destination_state{destination="mixpanel",state="going"}']) == 1
+
+
+@pytest.mark.timeout(60)
+def test_only_its_user_may_open_the_admin_socket(running: Stage) -> None:
+    assert (running.folder / "var" / "admin.sock").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.timeout(60)
+def test_nobody_answers_where_no_router_runs(config: Path) -> None:
+    event = config.parent / "event.json"
+    event.write_text(json.dumps(IDENTIFY))
+
+    refused = run_command("send", event, "--config", config)
+
+    assert (refused.code, refused.out) == (2, "")
+    assert "Start it with: router run" in refused.err
+
+
+@pytest.mark.timeout(60)
+def test_a_sandbox_is_served_alone_and_keeps_a_record(tmp_path: Path) -> None:
+    record = tmp_path / "record"
+    sandbox = Process(
+        "sandbox", ["-m", "router", "sandbox", "serve", "mixpanel", "--port", "0", "--record", record], tmp_path
+    )
+    sandbox.spawn()
+    try:
+        url = sandbox.first_line()
+        update = [{"$token": "sandbox-token", "$distinct_id": "u1", "$set": {"plan": "gold"}}]
+        code, _ = call("POST", f"{url}/engage", update)
+        until(record.exists, "the record")
+        assert code == 200
+        [line] = record.read_text().splitlines()
+        assert json.loads(line)["item"] == {"$distinct_id": "u1", "$set": {"plan": "gold"}}
+        sandbox.send(signal.SIGTERM)
+        assert sandbox.wait() == 0
+    finally:
+        if sandbox.is_running:
+            sandbox.kill()
+
+
+@pytest.mark.full
+@pytest.mark.timeout(120)
+def test_the_demo_ends_with_nothing_unaccounted_for(stage_config: Path) -> None:
+    """A real router is killed in it, in the middle of an outage."""
+    shown = run_command("demo", "--no-stay", "--config", stage_config)
+
+    assert shown.code == 0, shown.err
+    assert "Unaccounted for: 0" in shown.out
+    assert "$created" in shown.out
+
+
+@pytest.fixture
+def stage_config(tmp_path: Path) -> Path:
+    path = tmp_path / "router.yaml"
+    path.write_text(
+        "sources: {website: {write_key: demo}}\n"
+        "destinations: {mixpanel: {sandbox: true}, customerio: {sandbox: true}}\n"
+    )
+    return path

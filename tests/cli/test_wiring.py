@@ -1,0 +1,63 @@
+"""What stands in the config is what runs."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+
+from router.cli.wiring import to_assignments, to_limits, to_sources, to_surroundings
+from router.config import Config, parse_config
+from router.gateway import Limits, Source, Surroundings
+from router.registry import Registry
+from tests.events import identify
+
+
+def parse(text: str) -> Config:
+    return parse_config(text, Registry.load(), environ={})
+
+
+BOTH_SIDES = """
+sources:
+  website: {write_key: k1}
+  shop:
+    write_keys: [k2, k3]
+    enabled: false
+    sdk: segment
+    origins: [https://shop.example.com]
+    rate_limit: 5/s
+    destinations: [two]
+destinations:
+  one: {plugin: webhook, sandbox: true}
+  two: {plugin: webhook, sandbox: true}
+"""
+
+
+def test_a_source_keeps_its_events_from_destinations_it_does_not_name() -> None:
+    one, two = (assignment.destination for assignment in to_assignments(parse(BOTH_SIDES), Registry.load()))
+
+    assert two.decide(identify(), "shop").is_delivered
+    decision = one.decide(identify(), "shop")
+    assert (decision.is_delivered, decision.reason.partition(":")[0]) == (False, "source")
+    assert one.decide(identify(), "website").is_delivered
+
+
+def test_sources_reach_the_gateway_with_all_they_say() -> None:
+    assert to_sources(parse(BOTH_SIDES)) == {
+        "website": Source(("k1",), max_requests_per_s=1_000.0),
+        "shop": Source(("k2", "k3"), False, frozenset({"https://shop.example.com"}), "segment", 5.0),
+    }
+
+
+def test_the_defaults_of_the_config_are_those_of_the_gateway() -> None:
+    assert to_limits(Config()) == Limits()
+    assert to_surroundings(Config()) == Surroundings()
+
+
+def test_limits_and_surroundings_come_from_the_public_port() -> None:
+    config = parse(
+        "sources: {a: {write_key: k}}\nserver: {max_keys: 100, head_timeout: 2s, max_connections: 50, max_held: 20MB, "
+        "public_url: https://router.example.com, trusted_proxies: [10.0.0.0/8]}"
+    )
+
+    expected = Limits(max_keys=100, head_timeout_s=2.0, max_connections=50, max_held_bytes=20_000_000)
+    assert to_limits(config) == expected
+    assert to_surroundings(config) == Surroundings("https://router.example.com", (ip_network("10.0.0.0/8"),))

@@ -1,0 +1,86 @@
+"""Every path that an SDK knows, with what may come by it (facts/ingest-protocol.md section 3)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from router.gateway import routes
+from tests.gateway.harness import KEY, Harness
+
+CALL: dict[str, Any] = {
+    "userId": "u1",
+    "groupId": "g1",
+    "previousId": "a1",
+    "event": "Order Completed",
+    "context": {"library": {"name": "by hand"}},
+}
+GETS = [f"/v1/projects/{KEY}/settings", "/sourceConfig"]
+
+
+def test_the_sheet_and_the_table_agree() -> None:
+    assert set(routes.INGEST) == {
+        *(f"/v1/{kind}" for kind in ("identify", "track", "page", "screen", "group", "alias")),
+        *(f"/v1/{letter}" for letter in "itpsga"),
+        *(f"/api/s/{kind}" for kind in ("identify", "track", "page", "screen", "group", "alias")),
+        *(f"/api/s/s2s/{kind}" for kind in ("identify", "track", "page", "screen", "group", "alias")),
+        *("/v1/batch", "/v1/b", "/v1/import", "/beacon/v1/batch", "/v1/m", "/rsaMetrics"),
+    }
+
+
+@pytest.mark.parametrize("slash", ["", "/"], ids=["", "with a slash"])
+@pytest.mark.parametrize(("path", "kind"), routes.SINGLES.items())
+async def test_the_path_says_what_a_single_event_is(harness: Harness, path: str, kind: str, slash: str) -> None:
+    answer = await harness.post(path + slash, CALL)
+
+    assert (answer.status, answer.json["success"]) == (200, True)
+    assert [event["type"] for event in harness.log.events] == [kind]
+
+
+@pytest.mark.parametrize("slash", ["", "/"], ids=["", "with a slash"])
+@pytest.mark.parametrize("path", routes.BATCHES)
+async def test_a_batch_may_come_by_each_of_its_paths(harness: Harness, path: str, slash: str) -> None:
+    answer = await harness.post(path + slash, {"batch": [CALL | {"type": "page"}, CALL | {"type": "group"}]})
+
+    assert (answer.status, answer.json["accepted"]) == (200, 2)
+    assert [event["type"] for event in harness.log.events] == ["page", "group"]
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"{}" * 1_000], ids=["none", "no JSON", "some"])
+@pytest.mark.parametrize("path", [path + slash for path in routes.TELEMETRY for slash in ("", "/")])
+async def test_what_an_sdk_tells_of_itself_is_answered_without_a_key_and_forgotten(
+    harness: Harness, path: str, body: bytes
+) -> None:
+    answer = await harness.post(path, data=body, key="")
+
+    assert (answer.status, answer.json) == (200, {"success": True})
+    assert harness.log.appends == []
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "PATCH"])
+@pytest.mark.parametrize("path", [path + slash for path in routes.INGEST for slash in ("", "/")])
+async def test_nothing_but_post_is_taken_on_an_ingest_path_and_nothing_is_redirected(
+    harness: Harness, method: str, path: str
+) -> None:
+    """SDKs follow a redirect as a GET and take its 200 for success: the events would be gone."""
+    answer = await harness.ask(method, path)
+
+    assert (answer.status, answer.headers["Allow"]) == (405, "POST")
+    assert "Location" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/v1", "/v1/", "/v1/x", "/v1/trackk", "/v2/track", "/api/s", "/api/s/event", "//"]
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_there_is_no_page_that_answers_for_all_others(harness: Harness, method: str, path: str) -> None:
+    answer = await harness.ask(method, path, data=b"{}" if method == "POST" else None)
+
+    assert (answer.status, answer.json["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+@pytest.mark.parametrize("path", GETS)
+async def test_settings_are_read_only(harness: Harness, method: str, path: str) -> None:
+    assert (await harness.ask(method, path)).status == 405
