@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check
 
-.PHONY: demo run test test-full lint types generate clean
+.PHONY: demo run test test-full sdks lint types generate clean
 
 demo: $(VENV)/.installed ## The product in a minute
 	$(BIN)/router demo
@@ -17,6 +17,12 @@ test: lint types ## Lint, types and the tests, in less than five minutes
 
 test-full: $(VENV)/.installed-dev ## The long faults besides
 	$(BIN)/pytest -q -m full
+
+sdks: tests/sdks/node/node_modules/.installed ## The Node and browser SDKs for test-full; needs npm
+
+tests/sdks/node/node_modules/.installed: tests/sdks/node/package.json
+	npm install --prefix tests/sdks/node --no-package-lock --ignore-scripts --no-audit --no-fund
+	@touch $@
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check

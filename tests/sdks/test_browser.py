@@ -1,0 +1,146 @@
+"""The browser SDKs, unmodified, set up as docs/sdks.md says, in a real browser on a page of another origin."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.sdks import application
+from tests.sdks.browser import Browser, Pages, visitor
+from tests.sdks.expected import BURST, CALLS, assert_burst_arrived, assert_calls_arrived, steps
+from tests.sdks.faulty_proxy import CUT, Fault, FaultyProxy
+from tests.sdks.requirements import MODULES, NODE, needs_chromium
+from tests.sdks.router_process import WRITE_KEY, RouterProcess
+from tests.sdks.snippets import SNIPPETS
+
+pytestmark = [pytest.mark.full, needs_chromium]
+
+SEGMENT_SCRIPT = f"https://cdn.segment.com/analytics.js/v1/{WRITE_KEY}/analytics.min.js"
+"""Where Segment's snippet gets the SDK from: its vendor's address, for which the same file from the package stands."""
+
+
+@pytest.fixture
+async def pages(tmp_path: Path) -> AsyncIterator[Pages]:
+    folder = tmp_path / "pages"
+    folder.mkdir()
+    pages = Pages(folder)
+    await pages.start()
+    yield pages
+    await pages.stop()
+
+
+@pytest.fixture
+async def browser(tmp_path: Path) -> AsyncIterator[Browser]:
+    standalone = MODULES / "@segment" / "analytics-next" / "dist" / "umd" / "standalone.js"
+    async with visitor(tmp_path, {SEGMENT_SCRIPT: standalone}) as browser:
+        yield browser
+
+
+@pytest.mark.parametrize(
+    ("sdk", "calls"),
+    [
+        pytest.param("segment-browser", CALLS, id="segment"),
+        pytest.param("customerio-browser", CALLS, id="customerio"),
+        pytest.param("rudderstack-browser", [call for call in CALLS if call != "screen"], id="rudderstack"),
+    ],
+)
+async def test_all_calls_and_a_burst_arrive_once_and_mapped(
+    sdk: str, calls: Sequence[str], router: RouterProcess, pages: Pages, browser: Browser
+) -> None:
+    await pages.write_bundled(SNIPPETS[sdk].code(router.url, WRITE_KEY))
+
+    await browser.open(pages.page("six", "burst"))
+
+    await router.settled(len(calls) + len(BURST))
+    await assert_calls_arrived(router, calls)
+    await assert_burst_arrived(router)
+
+
+async def test_the_pasted_segment_snippet_needs_one_line(
+    stopped_router: RouterProcess, pages: Pages, browser: Browser, tmp_path: Path
+) -> None:
+    await stopped_router.start(source={"sdk": "segment"})
+    await pages.write_pasted(await pasted_snippet(tmp_path, stopped_router.url))
+
+    await browser.open(pages.page("six", "burst"))
+
+    await stopped_router.settled(len(CALLS) + len(BURST))
+    await assert_calls_arrived(stopped_router)
+    await assert_burst_arrived(stopped_router)
+
+
+async def pasted_snippet(folder: Path, url: str) -> str:
+    """Segment's snippet, as its own package writes it, with its last line replaced by the lines of the document."""
+    make = f"console.log(require('@segment/snippet').min({{ apiKey: '{WRITE_KEY}', page: false }}))"
+    (folder / "node_modules").symlink_to(MODULES)
+    assert NODE is not None
+    snippet = await application.run([NODE, "-e", make], folder)
+    last = f'analytics.load("{WRITE_KEY}");'
+    assert snippet.count(last) == 1
+    return snippet.replace(last, SNIPPETS["segment-snippet"].code(url, WRITE_KEY))
+
+
+@pytest.mark.parametrize("sdk", ["segment-browser", "customerio-browser", "rudderstack-browser"])
+async def test_traits_from_before_the_user_was_known_come_with_the_identify_that_names_them(
+    sdk: str, router: RouterProcess, pages: Pages, browser: Browser
+) -> None:
+    """The SDK keeps them over page loads and sends them again, and every destination gets them under the user's id."""
+    await pages.write_bundled(SNIPPETS[sdk].code(router.url, WRITE_KEY))
+
+    await browser.open(pages.page("nameless"))
+    await router.settled(1)
+    await browser.open(pages.page("named"))
+    await router.settled(2)
+
+    nameless, named = await router.events()
+    assert nameless.get("userId") is None
+    assert named["userId"] == "u1"
+    assert named["anonymousId"] == nameless["anonymousId"]
+    expected = {"firstName": "Ada", "favourite": "tea", "email": "ada@example.test"}
+    assert expected.items() <= named["traits"].items()
+    profiles = [entry["item"] for entry in await router.taken("mixpanel") if entry["kind"] == "profile"]
+    assert {"$first_name": "Ada", "favourite": "tea", "$email": "ada@example.test"}.items() <= profiles[-1][
+        "$set"
+    ].items()
+    people = [entry["item"] for entry in await router.taken("customerio") if entry["kind"] == "person"]
+    assert people[-1]["identifiers"] == {"id": "u1"}
+    assert expected.items() <= people[-1]["attributes"].items()
+
+
+@pytest.mark.parametrize(
+    ("sdk", "faults"),
+    [
+        pytest.param("segment-browser", [Fault(429, retry_after_s=1), Fault(503)], id="segment"),
+        # This one takes any status for success, and tries again only when it gets no answer.
+        pytest.param("customerio-browser", [CUT, CUT], id="customerio"),
+        pytest.param("rudderstack-browser", [Fault(429, retry_after_s=1), Fault(503)], id="rudderstack"),
+    ],
+)
+async def test_refusals_at_first_cost_no_event(
+    sdk: str, faults: list[Fault], router: RouterProcess, proxy: FaultyProxy, pages: Pages, browser: Browser
+) -> None:
+    """The status table of facts/ingest-protocol.md, section 8."""
+    await pages.write_bundled(SNIPPETS[sdk].code(proxy.url, WRITE_KEY))
+    proxy.faults.extend(faults)
+
+    await browser.open(pages.page("burst"))
+
+    await router.settled(len(BURST))
+    assert not proxy.faults
+    assert sorted(await steps(router, "webhook")) == list(BURST)
+
+
+async def test_a_page_left_in_the_middle_of_a_burst_costs_no_event_and_doubles_none(
+    router: RouterProcess, proxy: FaultyProxy, pages: Pages, browser: Browser
+) -> None:
+    """What was under way is kept by the SDK and sent again from the next page, whether it had arrived or not."""
+    await pages.write_bundled(SNIPPETS["segment-browser"].code(proxy.url, WRITE_KEY))
+
+    await browser.open(pages.page("burst"))
+    await proxy.answered(200)
+    await browser.open(pages.page())
+
+    await router.settled(len(BURST))
+    assert sorted(await steps(router, "webhook")) == list(BURST)

@@ -1,0 +1,53 @@
+"""What holds at the end of every test: nothing lost, in order, repeats harmless, the books balanced."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from tests.system.evidence import (
+    Sighting,
+    find_changed_keys,
+    find_inversions,
+    find_lost,
+    find_repeats,
+    find_stale,
+)
+from tests.system.harness import Router, Vendor
+
+
+def check_delivered(acked: Sequence[str], *vendors: Vendor, dead: Sequence[str] = ()) -> None:
+    """Promises 1, 3 and 4 at each vendor: L = 0 (*dead* are dead letters), O = 0, one idempotency key an event."""
+    for vendor in vendors:
+        kept, arrivals = vendor.kept(), vendor.arrivals()
+        assert find_lost(acked, kept, dead) == set(), f"acknowledged, and lost at {vendor.name}"
+        assert find_inversions(kept) == [], f"out of order at {vendor.name}"
+        assert find_stale(kept) == {}, f"users whose traits went back at {vendor.name}"
+        assert find_changed_keys(arrivals) == {}, f"another idempotency key at {vendor.name}"
+
+
+def check_books(router: Router, **accepted: int) -> None:
+    """Promise 5: at the destinations named, so many events were accepted; everywhere all are settled and accounted for."""
+    status = router.status()
+    for each in status["destinations"]:
+        books = each["books"]
+        assert books["pending"] == 0, each
+        assert books["unaccounted"] == 0, each
+        assert books["accepted"] == books["delivered"] + books["skipped"] + books["dead"], each
+    assert {name: router.books(name)["accepted"] for name in accepted} == accepted
+
+
+def check_repeats_straddle(arrivals: Sequence[Sighting], moments: Sequence[float], requests_at_once: int) -> None:
+    """D: an event came twice only if the router was killed in between, and only what was in flight at that moment.
+
+    *moments* are those of the kills, in Unix seconds; *requests_at_once* is how many requests may be under way at a time.
+    """
+    taken = [sighting for sighting in arrivals if sighting.status is None or sighting.status < 400]
+    repeats = find_repeats(taken)
+    for first, second in repeats:
+        assert any(first.at <= moment <= second.at for moment in moments), (
+            f"sent twice for no reason: {first}, {second}"
+        )
+    for before, moment in pairwise([0.0, *moments]):
+        requests = {first.request for first, second in repeats if before < first.at <= moment <= second.at}
+        assert len(requests) <= requests_at_once, f"repeated at one kill: {sorted(requests)}"
