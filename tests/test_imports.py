@@ -31,7 +31,7 @@ ROOMS = {
     "gateway": ("gateway",),
     "delivery": ("delivery",),
     "admin": ("admin",),
-    "kit": ("answers", "rehearsal", "samples", "testing"),
+    "kit": ("testing",),
     "readme": ("readme",),
     "cli": ("__main__", "cli"),
 }  # fmt: skip
