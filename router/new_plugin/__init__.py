@@ -42,14 +42,14 @@ def write_plugin(slug: str, name: str, parent: Path) -> Path:
 
 
 def _renamed(text: str, slug: str, name: str) -> str:
-    """*text* with the vendor in Acme's place: as a class, a distribution, a variable, a slug and a name."""
-    for old, new in (
-        ("AcmeSandbox", "".join(map(str.capitalize, slug.split("_"))) + "Sandbox"),
-        ("router-acme", f"router-{slug.replace('_', '-')}"),
-        ("ACME_", f"{slug.upper()}_"),
-        ("acme.example.com", f"{slug.replace('_', '-')}.example.com"),
-        ("acme", slug),
-        ("Acme", name),
-    ):
-        text = text.replace(old, new)
-    return text
+    """*text* with the vendor in Acme's place, in one pass: what is put in is not looked at again."""
+    dashed = slug.replace("_", "-")
+    forms = {
+        "AcmeSandbox": "".join(map(str.capitalize, slug.split("_"))) + "Sandbox",
+        "router-acme": f"router-{dashed}",
+        "ACME_": f"{slug.upper()}_",
+        "acme.example.com": f"{dashed}.example.com",
+        "acme": slug,
+        "Acme": name,
+    }
+    return re.sub("|".join(map(re.escape, forms)), lambda found: forms[found[0]], text)

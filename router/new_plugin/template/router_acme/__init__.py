@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from router.plugin import Action, BatchEndpoint, Plugin, hookimpl
+
 from router_acme import mapping, wire
 from router_acme.settings import Settings
 

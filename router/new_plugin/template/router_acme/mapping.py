@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, Trait, Values, convert, same_name
+
 from router_acme.settings import Settings
 
 VALUES = Values(objects="flatten", lists="json")

@@ -7,7 +7,6 @@ from typing import Any
 
 import orjson
 from aiohttp import web
-
 from router.plugin.sandbox import Sandbox, json_response
 
 MAX_ITEMS = 100

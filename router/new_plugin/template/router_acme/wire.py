@@ -17,6 +17,7 @@ from router.plugin import (
     build_url,
     judge_by_status,
 )
+
 from router_acme.settings import Settings
 
 MAX_ITEMS = 100

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from router.plugin import Blocked, Dead, Delivered, Later, Split
 from router.testing import Answer, PluginContract
+
 from router_acme import PLUGIN
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from router.testing import GoldenRequests
+
 from router_acme import PLUGIN
 
 

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-
 from router.plugin import Delivered
 from router.testing import StandIn, make_event, open_stand_in
+
 from router_acme import PLUGIN
 
 KEY = {"Authorization": "Bearer sandbox-key"}

@@ -1,13 +1,14 @@
-"""Loops: people and what they do.
+"""Loops: contacts and what they do.
 
-Source: the address of Loops's API documentation, and the day you read it.
+Source: https://loops.so/docs/api-reference (read 2026-11-23).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from router.plugin import Action, BatchEndpoint, Plugin, hookimpl
+from router.plugin import Action, BatchEndpoint, CredentialCheck, Plugin, hookimpl, judge_by_status
+
 from router_loops import mapping, wire
 from router_loops.settings import Settings
 
@@ -17,32 +18,30 @@ PLUGIN = Plugin(
     settings=Settings,
     endpoints=(
         BatchEndpoint(
-            name="people",
-            pack=wire.pack_people,
-            judge=wire.judge,
+            name="contacts",
+            pack=wire.pack_contact,
+            judge=judge_by_status,
             credentials=wire.credentials,
-            max_events=wire.MAX_ITEMS,
-            max_bytes=wire.MAX_BYTES,
+            rate_limit_per_s=wire.RATE_LIMIT_PER_S,
         ),
         BatchEndpoint(
             name="events",
-            pack=wire.pack_events,
-            judge=wire.judge,
+            pack=wire.pack_event,
+            judge=wire.judge_event,
             credentials=wire.credentials,
-            max_events=wire.MAX_ITEMS,
-            max_bytes=wire.MAX_BYTES,
+            rate_limit_per_s=wire.RATE_LIMIT_PER_S,
         ),
     ),
     actions=(
         Action(
-            name="identify person",
+            name="update contact",
             on=("identify",),
-            endpoint="people",
-            table=mapping.PERSON,
-            build=mapping.build_person,
+            endpoint="contacts",
+            table=mapping.CONTACT,
+            build=mapping.build_contact,
         ),
         Action(
-            name="track event",
+            name="send event",
             on=("track",),
             endpoint="events",
             table=mapping.EVENT,
@@ -51,6 +50,7 @@ PLUGIN = Plugin(
     ),
     sandbox="router_loops.sandbox:LoopsSandbox",
     sandbox_settings={"api_key": "sandbox-key"},
+    credential_check=CredentialCheck(request=wire.check_credentials, endpoint="contacts"),
 )
 
 
