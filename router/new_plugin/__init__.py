@@ -34,11 +34,16 @@ def write_plugin(slug: str, name: str, parent: Path) -> Path:
     if folder.exists():
         raise OperatorError(f"{folder} is there already; nothing was written. Take it away, or choose another folder.")
     for file in sorted(TEMPLATE.rglob("*")):
-        if file.is_file() and "__pycache__" not in file.parts:
+        if file.is_file() and not _is_cache(file.relative_to(TEMPLATE)):
             target = folder / _renamed(str(file.relative_to(TEMPLATE)), slug, name)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(_renamed(file.read_text("utf-8"), slug, name), "utf-8")
     return folder
+
+
+def _is_cache(path: Path) -> bool:
+    """What tools leave behind where they looked at the template."""
+    return any(part.startswith((".", "__pycache__")) for part in path.parts)
 
 
 def _renamed(text: str, slug: str, name: str) -> str:
