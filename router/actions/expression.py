@@ -154,7 +154,15 @@ _EVENT_FIELDS: Final = frozenset(str(each.alias) for each in Event.model_fields.
 
 
 def _kind(value: Any) -> str:
-    names = {bool: "true or false", str: "text", int: "a number", float: "a number", dict: "an object", list: "a list", type(None): "null"}
+    names = {
+        bool: "true or false",
+        str: "text",
+        int: "a number",
+        float: "a number",
+        dict: "an object",
+        list: "a list",
+        type(None): "null",
+    }
     return names.get(type(value), "absent" if value is ABSENT else type(value).__name__)
 
 

@@ -292,7 +292,8 @@ class Destination(Section):
         None, alias="hash", description="Traits, properties and context of which it gets only the SHA-256 hash."
     )
     actions: dict[str, Action] = Field(
-        default_factory=dict, description="Changes to the plugin's actions, by their names (router destinations NAME)."
+        default_factory=dict,
+        description="Changes to the plugin's actions, by their names; docs/actions.md tells of them.",
     )
     delivery: Delivery = Field(default_factory=Delivery, description="How it is delivered to.")
 
