@@ -104,7 +104,7 @@ class Expression:
         return Answer("failed", f"gave {_kind(result)}, expected true or false")
 
     def _explain(self, error: BaseException, document: Document) -> Answer:
-        if isinstance(error, LookupError | TypeError):
+        if isinstance(error, LookupError | TypeError | RuntimeError):
             missing = [dotted(path) for path in self._fields if find(document, path) in (ABSENT, None)]
             if missing:
                 return Answer("false", f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} absent")
@@ -170,4 +170,6 @@ def _first_sentence(error: BaseException) -> str:
     """The binding's own words as far as they hold no value: it explains itself at length after the first full stop."""
     if isinstance(error, OverflowError):
         return "a number is too large"
+    if str(error).startswith("Undefined"):  # of a function that is there
+        return "a function can't take what it is given"
     return re.split(r"[.:] ", " ".join(str(error).split()))[0].rstrip(".")[:120] or type(error).__name__
