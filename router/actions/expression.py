@@ -41,7 +41,11 @@ _PART = re.compile(rf"\.\s*(\w+)|\[\s*({_TEXT})\s*\]")
 
 
 class ExpressionError(ValueError):
-    """The text is no expression that can be used; the message says where and why."""
+    """The text is no expression that can be used; the message says why, and `line` where in it (from 1)."""
+
+    def __init__(self, message: str, line: int = 1) -> None:
+        super().__init__(message)
+        self.line = line
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,7 @@ class Expression:
         try:
             program = cel.compile(self.text)
         except ValueError as error:
-            raise ExpressionError(_syntax(str(error), self.text)) from None
+            raise _syntax_error(str(error)) from None
         _check_names(program, self.text)
         object.__setattr__(self, "_program", program)
 
@@ -125,14 +129,14 @@ class Expression:
         return list(dict.fromkeys(paths))
 
 
-def _syntax(message: str, text: str) -> str:
+def _syntax_error(message: str) -> ExpressionError:
     found = _MESSAGE.search(message)
     if found is None:
-        return f"no CEL expression: {' '.join(message.split())[:200]}"
+        return ExpressionError(f"no CEL expression: {' '.join(message.split())[:200]}")
     line, column, what = found.groups()
-    what = re.sub(r", expecting \{.*|expecting \{.*", "", what).removeprefix("Syntax error: ").strip()
-    place = f"line {line}, column {column}" if "\n" in text.strip() else f"column {column}"
-    return f"no CEL expression: {place}: {what.replace(chr(39) + '<EOF>' + chr(39), 'the end')}"
+    what = re.sub(r",? ?expecting \{.*", "", what).removeprefix("Syntax error: ")
+    what = "it ends too early" if "<EOF>" in what else what
+    return ExpressionError(f"no CEL expression: column {column}: {what.strip()}", int(line))
 
 
 def _check_names(program: cel.Program, text: str) -> None:

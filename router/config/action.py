@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 
 from pydantic import ConfigDict, Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, PydanticCustomError
+from pydantic_core import CoreSchema
 
 from router.config.field import (
     ChangeableKey,
@@ -19,6 +19,7 @@ from router.config.field import (
     NameKey,
     ScalarValue,
     TemplateText,
+    about_event,
 )
 from router.config.section import Section
 from router.event import EventType
@@ -71,7 +72,7 @@ class Match(_Shorthand):
             none_of = data.get("not")
             return {**data, "not": [none_of]} if isinstance(none_of, str | bool | int | float) else data
         if data is None:
-            raise PydanticCustomError("about_event", "nothing to match; for a field that is absent: {{present: false}}")
+            raise about_event("nothing to match; for a field that is absent: {present: false}")
         return {"(any of)": [data]} if isinstance(data, str | bool | int | float) else data
 
     @classmethod
@@ -83,7 +84,7 @@ class Match(_Shorthand):
     @model_validator(mode="after")
     def _says_something(self) -> Self:
         if self.any_of is None and self.none_of is None and self.present is None:
-            raise PydanticCustomError("about_event", "expected a value, a list of values, present or not")
+            raise about_event("expected a value, a list of values, present or not")
         return self
 
 
@@ -114,7 +115,7 @@ class FieldNames(Section):
     @model_validator(mode="after")
     def _names_something(self) -> Self:
         if self.traits is None and self.properties is None and self.context is None:
-            raise PydanticCustomError("about_event", "expected lists under traits, properties or context")
+            raise about_event("expected lists under traits, properties or context")
         return self
 
 
@@ -149,13 +150,11 @@ class Change(Section):
             field.alias or name for name, field in type(self).model_fields.items() if getattr(self, name) is not None
         ]
         if len(given) > 1:
-            raise PydanticCustomError(
-                "about_event",
-                "{keys} in one item, and the order of changes counts; put each into an item of its own",
-                {"keys": " and ".join(given)},
+            raise about_event(
+                f"{' and '.join(given)} in one item, and the order of changes counts; put each into an item of its own"
             )
         if not given:
-            raise PydanticCustomError("about_event", "expected a change such as drop: [properties.internal]")
+            raise about_event("expected a change such as drop: [properties.internal]")
         return self
 
 

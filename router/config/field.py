@@ -12,14 +12,15 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from router.actions import Expression, ExpressionError, Path, Template, read_changeable, read_path
+from router.actions import Expression, Path, Template, read_changeable, read_path
 from router.privacy import fold
 
 _T = TypeVar("_T")
 
 
-def _refuse(message: str) -> PydanticCustomError:
-    return PydanticCustomError("about_event", "{message}", {"message": message})
+def about_event(message: str, line: int = 1) -> PydanticCustomError:
+    """An error in the words of *message*; *line* is the one within the value that it is about."""
+    return PydanticCustomError("about_event", "{message}", {"message": message, "line": line})
 
 
 def _reader(read: Callable[[str], _T]) -> Callable[[str], _T]:
@@ -29,7 +30,7 @@ def _reader(read: Callable[[str], _T]) -> Callable[[str], _T]:
         try:
             return read(text)
         except ValueError as error:
-            raise _refuse(str(error)) from None
+            raise about_event(str(error), getattr(error, "line", 1)) from None
 
     return wrapped
 
@@ -58,17 +59,10 @@ def _read_name(text: str) -> Path:
     return parts
 
 
-def _read_expression(text: str) -> Expression:
-    try:
-        return Expression(text)
-    except ExpressionError as error:
-        raise ValueError(str(error)) from None
-
-
 def _is_scalar(value: Any) -> Any:
     if isinstance(value, str | bool | int | float):
         return value
-    raise _refuse("expected text, a number, true or false")
+    raise about_event("expected text, a number, true or false")
 
 
 def _is_json(value: Any) -> Any:
@@ -76,7 +70,7 @@ def _is_json(value: Any) -> Any:
     try:
         json.dumps(value, allow_nan=False)
     except (TypeError, ValueError):
-        raise _refuse("expected what JSON can hold") from None
+        raise about_event("expected what JSON can hold") from None
     return value
 
 
@@ -89,7 +83,7 @@ DroppableKey = Annotated[str, AfterValidator(_checked(_read_droppable))]
 NameKey = Annotated[str, AfterValidator(_checked(_read_name))]
 """A field's name within traits, properties or context."""
 TemplateText = Annotated[str, AfterValidator(_checked(Template))]
-ExpressionText = Annotated[str, AfterValidator(_checked(_read_expression))]
+ExpressionText = Annotated[str, AfterValidator(_checked(Expression))]
 ScalarValue = Annotated[Any, BeforeValidator(_is_scalar), WithJsonSchema({"type": ["string", "number", "boolean"]})]
 Json = Annotated[Any, BeforeValidator(_is_json), WithJsonSchema({})]
 

@@ -55,7 +55,12 @@ class Phrasebook:
             if error["type"] == "extra_forbidden":
                 self._report_unknown_key(path)
             else:
-                self.tree.report(path, self._message(error, path))
+                self.tree.report(path, self._message(error, path), self._line(error, path))
+
+    def _line(self, error: ErrorDetails, path: KeyPath) -> int | None:
+        """The line within a text of several; None for that of the key."""
+        within = error.get("ctx", {}).get("line", 1) if error["type"] == _ABOUT_EVENT else 1
+        return self.tree.text_lines.get(path, self.tree.line(path)) + within - 1 if within > 1 else None
 
     def _path(self, error: ErrorDetails) -> KeyPath:
         """The error's place in the file: pydantic's, as far as there is such a value (it also names alternatives)."""

@@ -119,8 +119,8 @@ def test_an_expression_that_fails_says_so_and_shows_no_value(text: str, detail: 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        pytest.param("event.type ==", "column 14: mismatched input the end", id="unfinished"),
-        pytest.param("event.type == 'a' &&\n  )", "line 2, column 3", id="on-its-second-line"),
+        pytest.param("event.type ==", "column 14: it ends too early", id="unfinished"),
+        pytest.param("event.type == 'a' &&\n  )", "column 3", id="on-its-second-line"),
         pytest.param("evnt.type == 'a'", 'unknown name "evnt"; all there is stands in "event"', id="unknown-name"),
         pytest.param("properties.plan == 'a'", 'did you mean "event.properties"?', id="without-event"),
         pytest.param(
@@ -140,6 +140,13 @@ def test_what_is_no_expression_is_refused_with_its_place(text: str, said: str) -
 
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_the_line_of_a_mistake_is_told() -> None:
+    with pytest.raises(ExpressionError) as caught:
+        Expression("event.type == 'a' &&\n  )")
+
+    assert caught.value.line == 2
 
 
 def test_names_bound_within_an_expression_are_known() -> None:
