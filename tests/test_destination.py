@@ -102,7 +102,7 @@ def test_an_event_without_an_action_is_filtered_first() -> None:
         ),
         pytest.param(
             {"track event": ActionRule(trigger=FREE), "count event": ActionRule(trigger=BROKEN)},
-            "expression: count event: when failed: No such overload (event is text); "
+            "expression: count event: when failed: an operation on values of the wrong kind (event is text); "
             "trigger: track event: where properties.plan is absent",
             id="what-is-broken-comes-first",
         ),
@@ -123,7 +123,7 @@ def test_actions_passed_over_are_all_named_the_most_urgent_first(rules: dict[str
 def test_a_filter_that_fails_has_the_code_of_an_expression() -> None:
     decision = echo(filter=Trigger(when=Expression("event.event > 1"))).decide(track(), None)
 
-    assert decision.reason == "expression: when failed: No such overload (event is text)"
+    assert decision.reason == "expression: when failed: an operation on values of the wrong kind (event is text)"
 
 
 def test_one_action_may_be_passed_over_and_another_not() -> None:

@@ -174,6 +174,8 @@ def _first_sentence(error: BaseException) -> str:
     """The binding's own words as far as they hold no value: it explains itself at length after the first full stop."""
     if isinstance(error, OverflowError):
         return "a number is too large"
+    if isinstance(error, TypeError):
+        return "an operation on values of the wrong kind"
     if str(error).startswith("Undefined"):  # of a function that is there
         return "a function can't take what it is given"
     return re.split(r"[.:] ", " ".join(str(error).split()))[0].rstrip(".")[:120] or type(error).__name__

@@ -226,7 +226,9 @@ class _Reader:
             self._tree.unresolved.add(path)
             return None
         self._check_tag(node, path, "str", "timestamp", "value")
-        start = self._line(node) + (getattr(node, "style", None) == "|")  # behind the sign the text begins in the next line
+        start = self._line(node) + (
+            getattr(node, "style", None) == "|"
+        )  # behind the sign the text begins in the next line
         if start != self._tree.lines.get(path):
             self._tree.text_lines[path] = start
         resolved = resolve(value, self._environ)

@@ -43,7 +43,7 @@ NAME = (("event",), Match(any_of=("Order *",)))
         ),
         pytest.param(
             Trigger(when=Expression("event.properties.plan > 1")),
-            Refusal("expression", "when failed: No such overload (properties.plan is text)"),
+            Refusal("expression", "when failed: an operation on values of the wrong kind (properties.plan is text)"),
             id="when-failed",
         ),
     ],
