@@ -129,10 +129,7 @@ class Draft:
     def _lines(self, told: Lineage) -> Iterator[Lineage]:
         path = tuple(told.source.split("."))
         yield from _retold(self.origin(path), told.to, told.converter)
-        for (
-            inner,
-            origin,
-        ) in self._origins.items():  # a row for a whole object: its changed parts have lines of their own
+        for inner, origin in self._origins.items():  # of a whole object, the changed parts have lines of their own
             if len(inner) > len(path) and inner[: len(path)] == path:
                 yield from _retold(origin, ".".join((told.to, *inner[len(path) :])), told.converter)
 

@@ -2,7 +2,8 @@
 
 The binding is `common-expression-language` (Rust inside): wheels for every platform and Python the router runs on, exceptions
 that tell a missing key from a fault, and a context that is made once and asked by many expressions. Making it, which means to
-convert the event, is what costs (some 100 µs for 1 KB); an expression then takes a few.
+convert the event, is what costs (some 100 µs for 1 KB); an expression then takes a few. It is imported with the first
+expression: it brings a command line of its own, which takes half a second and 15 MB.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ import difflib
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final, Literal
-
-import cel
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from router.actions.path import ABSENT, dotted, find
 from router.event import Document, Event
+
+if TYPE_CHECKING:
+    import cel
 
 MAX_LENGTH: Final = 4_000
 _MOST_SHOWN: Final = 3
@@ -70,6 +72,8 @@ class EventContext:
 
     @cached_property
     def converted(self) -> cel.Context:
+        import cel
+
         return cel.Context({"event": self.document})
 
 
@@ -86,6 +90,8 @@ class Expression:
     def __post_init__(self) -> None:
         if len(self.text) > MAX_LENGTH:
             raise ExpressionError(f"longer than {MAX_LENGTH} characters")
+        import cel
+
         try:
             program = cel.compile(self.text)
         except ValueError as error:
