@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import random
 import sqlite3
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import structlog
 
 from router.clock import Clock
 from router.delivery.ledger import Ledger
@@ -58,8 +56,8 @@ class Fleet:
         self._directory = directory
         self._clock = clock
         self._chance = chance
-        self._logger = structlog.get_logger()
         self.berths: dict[str, Berth] = {}
+        self._wanted: Collection[str] = ()
 
     async def apply(self, assignments: Sequence[Assignment]) -> None:
         """Make the fleet what *assignments* say: changed destinations land their flights, then start anew.
@@ -67,7 +65,7 @@ class Fleet:
         Raises:
             OperatorError: state files can't be used; all other destinations are at work all the same.
         """
-        wanted = {assignment.name: assignment for assignment in assignments}
+        wanted = self._wanted = {assignment.name: assignment for assignment in assignments}
         leaving = [name for name, berth in self.berths.items() if wanted.get(name) != berth.assignment]
         await asyncio.gather(*(self._leave(name) for name in leaving))
         problems: list[str] = []
@@ -157,8 +155,11 @@ class Fleet:
     def needed_from(self) -> dict[int, int]:
         """Per partition: the first sequence that an enabled destination, or one within its hold, still needs.
 
-        What is settled but not yet on disk is still needed: a crash would ask for it again.
+        What is settled but not yet on disk is still needed: a crash would ask for it again. Nothing is said of any partition
+        while a destination is changing, or could not start: its place is on disk alone, and all may be needed.
         """
+        if any(name not in self.berths for name in self._wanted):
+            return {}
         needed = {partition: self._log.end(partition) + 1 for partition in self._log.partitions}
         for berth in self.berths.values():
             if berth.worker is None and not self._is_held(berth):
@@ -170,13 +171,6 @@ class Fleet:
     def _is_held(self, berth: Berth) -> bool:
         since = berth.ledger.disabled_since_s
         return since is None or self._clock.now() - since < berth.assignment.hold_s
-
-    def shed(self, sequence_at_backlog: Iterable[tuple[str, int, int]]) -> None:
-        """Give up what lies beyond a destination's own ``max_backlog``: (name, partition, last sequence to give up)."""
-        for name, partition, last in sequence_at_backlog:
-            worker = self.berths[name].worker
-            if worker is not None:
-                worker.shed(partition, last)
 
     @property
     def broken(self) -> list[str]:
