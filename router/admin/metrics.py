@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 from router.delivery.fleet import Fleet
 from router.log.interface import Log
 
-STATES = ("going", "throttled", "probing", "blocked")
+STATES = ("going", "throttled", "probing", "blocked", "disabled", "unusable")
 
 
 class BooksCollector(Collector):
@@ -49,7 +49,12 @@ class BooksCollector(Collector):
             for (kind, reason), count in sorted(berth.ledger.counts.items()):
                 family = settled if kind in ("delivered", "skipped", "dead") else beside
                 family.add_metric([name, kind, reason], count)
-            for state in STATES:
-                current = berth.worker.pace.state if berth.worker else "disabled"
-                pace.add_metric([name, state], float(current == state))
+            _add_state(pace, name, berth.worker.pace.state if berth.worker else "disabled")
+        for name in self._fleet.problems:
+            _add_state(pace, name, "unusable")
         yield from (accepted, settled, pending, parked, unaccounted, pace, beside)
+
+
+def _add_state(pace: GaugeMetricFamily, name: str, current: str) -> None:
+    for state in STATES:
+        pace.add_metric([name, state], float(current == state))

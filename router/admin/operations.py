@@ -82,9 +82,14 @@ class Operations:
             status |= {"state": "stopped" if assignment.is_enabled else "disabled", "reason": ""}
         if berth is not None:
             return status | await self._ledger_status(berth.ledger)
+        if self._fleet and name in self._fleet.problems:
+            return status | {"state": "unusable", "reason": self._fleet.problems[name]}
         if not self._state_path(name).exists():
             return status | {"state": "new", "reason": "it begins when the router runs"}
-        state = await asyncio.to_thread(State.open, self._state_path(name), self._log.id, read_only=True)
+        try:
+            state = await asyncio.to_thread(State.open, self._state_path(name), self._log.id, read_only=True)
+        except OperatorError as error:
+            return status | {"state": "unusable", "reason": str(error)}
         try:
             return status | await self._ledger_status(Ledger(name, state, self._clock))
         finally:
@@ -241,6 +246,10 @@ class Operations:
         return jobs
 
     async def _add_job(self, destination: str, add: Callable[[State], Job]) -> Answer:
+        if destination in self._known() and destination not in self.assignments:
+            raise OperatorError(f"{destination} is no longer in the config; put it back (and reload) to send to it")
+        if self._fleet and destination in self._fleet.problems:
+            raise OperatorError(f"{destination} could not start: {self._fleet.problems[destination]}")
         job = await self._ask(destination, add)
         worker = self._fleet.berths[destination].worker if self._fleet else None
         if worker is not None:

@@ -148,6 +148,8 @@ class Daemon:
     async def reload(self) -> dict[str, Any]:
         """Read the config again and make the router what it says; a file with any problem is refused whole.
 
+        A destination whose state can't be used is told of and stays out; it hinders none of the others.
+
         Raises:
             OperatorError: the file is not valid; nothing has changed.
         """
@@ -160,13 +162,17 @@ class Daemon:
             ]
             assignments = await self._assignments(config)
             self._gateway.configure(to_sources(config), to_limits(config), to_surroundings(config))
-            await self._fleet.apply(assignments)
-            self._operations.assignments = {assignment.name: assignment for assignment in assignments}
             self._config = config
+            self._operations.assignments = {assignment.name: assignment for assignment in assignments}
+            with contextlib.suppress(OperatorError):
+                await self._fleet.apply(assignments)
+            problems = list(self._fleet.problems.values())
+            if problems:
+                _LOGGER.error("destinations could not start; all others are at work", problems=problems)
             if fixed:
                 _LOGGER.warning("these parts of the config change with the next start only", parts=fixed)
-            _LOGGER.info("config reloaded", destinations=len(assignments))
-            return {"reloaded": True, "restart_needed_for": fixed}
+            _LOGGER.info("config reloaded", destinations=len(assignments) - len(problems))
+            return {"reloaded": True, "restart_needed_for": fixed, "problems": problems}
 
     async def _shut_down(self) -> None:
         """The order is the contract: no new events, flights land, positions are saved, then everything else closes."""

@@ -57,6 +57,8 @@ class Fleet:
         self._clock = clock
         self._chance = chance
         self.berths: dict[str, Berth] = {}
+        self.problems: dict[str, str] = {}
+        """Destinations that could not start, and why."""
         self._wanted: Collection[str] = ()
 
     async def apply(self, assignments: Sequence[Assignment]) -> None:
@@ -68,15 +70,15 @@ class Fleet:
         wanted = self._wanted = {assignment.name: assignment for assignment in assignments}
         leaving = [name for name, berth in self.berths.items() if wanted.get(name) != berth.assignment]
         await asyncio.gather(*(self._leave(name) for name in leaving))
-        problems: list[str] = []
+        self.problems = {}
         for assignment in assignments:
             if assignment.name not in self.berths:
                 try:
                     await self._enter(assignment, set(wanted))
                 except OperatorError as error:
-                    problems.append(str(error))
-        if problems:
-            raise OperatorError("\n".join(problems))
+                    self.problems[assignment.name] = str(error)
+        if self.problems:
+            raise OperatorError("\n".join(self.problems.values()))
 
     async def stop(self, deadline_s: float = 10.0) -> None:
         """Stop all, side by side, within about *deadline_s* seconds."""
