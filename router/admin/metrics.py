@@ -38,7 +38,9 @@ class BooksCollector(Collector):
             "router_destination_state", "1 for the state it is in.", labels=["destination", "state"]
         )
         beside = CounterMetricFamily(
-            "router_destination_notable", "Outages, warnings, replays.", labels=["destination", "kind", "reason"]
+            "router_destination_notable",
+            "Outages, warnings, odd flags, replays.",
+            labels=["destination", "kind", "reason"],
         )
         for name, berth in self._fleet.berths.items():
             books = berth.ledger.books(self._log.end)
@@ -52,7 +54,20 @@ class BooksCollector(Collector):
             _add_state(pace, name, berth.worker.pace.state if berth.worker else "disabled")
         for name in self._fleet.problems:
             _add_state(pace, name, "unusable")
-        yield from (accepted, settled, pending, parked, unaccounted, pace, beside)
+        unknown = CounterMetricFamily(
+            "router_events_unknown_integrations", "Events whose integrations name what is no destination."
+        )
+        unknown.add_metric([], self._fleet.unknown_names.events)
+        yield from (accepted, settled, pending, parked, unaccounted, pace, beside, unknown, *self._log_sizes())
+
+    def _log_sizes(self) -> Iterator[Metric]:
+        for name, attribute, what in (
+            ("router_log_bytes", "size_bytes", "What the log takes on disk."),
+            ("router_log_max_bytes", "max_bytes", "What it may take; beyond it sources get 503."),
+        ):
+            value = getattr(self._log, attribute, None)  # not every engine knows
+            if value is not None:
+                yield GaugeMetricFamily(name, what, value=value)
 
 
 def _add_state(pace: GaugeMetricFamily, name: str, current: str) -> None:

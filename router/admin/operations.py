@@ -55,7 +55,10 @@ class Operations:
     # --- seeing ---
 
     async def status(self) -> Answer:
-        """The log, and per destination its state, its books and its oldest pending event."""
+        """The log, and per destination its state, its books and its oldest pending event.
+
+        ``unknown_names``: since the start, how many events named which destination that there is none of.
+        """
         return {
             "log": {
                 "id": self._log.id,
@@ -69,6 +72,7 @@ class Operations:
             "running": self._fleet is not None,
             "destinations": [await self._destination_status(name) for name in self.assignments],
             "removed": self._removed(),
+            "unknown_names": dict(self._fleet.unknown_names.names) if self._fleet else {},
         }
 
     async def _destination_status(self, name: str) -> Answer:
@@ -98,7 +102,7 @@ class Operations:
     async def _ledger_status(self, ledger: Ledger) -> Answer:
         books = ledger.books(self._log.end)
         skipped = {reason: count for (kind, reason), count in sorted(ledger.counts.items()) if kind == "skipped"}
-        beside = dict.fromkeys(("discarded", "outages", "warnings"), 0)
+        beside = dict.fromkeys(("discarded", "outages", "warnings", "odd_flags"), 0)
         beside |= {kind: count for (kind, reason), count in ledger.counts.items() if kind in beside}
         jobs = await ledger.ask(lambda state: state.jobs("running"))
         return {

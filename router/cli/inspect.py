@@ -62,6 +62,8 @@ def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
                 f"router dead-letters list {each['destination']}",
                 markup=False,
             )
+    for name, count in answer["unknown_names"].items():
+        console.print(f'integrations: "{name}" names no destination (events since the start: {count})', markup=False)
     if answer["removed"]:
         console.print(
             f"State is kept of destinations that left the config: {', '.join(answer['removed'])}", markup=False

@@ -13,6 +13,7 @@ from router.clock import Clock
 from router.delivery.ledger import Ledger
 from router.delivery.send import HttpSend, Send
 from router.delivery.state import State, unusable
+from router.delivery.unknown_names import UnknownNames
 from router.delivery.worker import NOTES, DeliveryOptions, Worker
 from router.destination import Destination
 from router.errors import OperatorError
@@ -59,6 +60,7 @@ class Fleet:
         self.berths: dict[str, Berth] = {}
         self.problems: dict[str, str] = {}
         """Destinations that could not start, and why."""
+        self.unknown_names = UnknownNames(log.end)
         self._wanted: Collection[str] = ()
 
     async def apply(self, assignments: Sequence[Assignment]) -> None:
@@ -68,6 +70,7 @@ class Fleet:
             OperatorError: state files can't be used; all other destinations are at work all the same.
         """
         wanted = self._wanted = {assignment.name: assignment for assignment in assignments}
+        self.unknown_names.configure(self._log.partitions, (each.destination.names for each in assignments))
         leaving = [name for name, berth in self.berths.items() if wanted.get(name) != berth.assignment]
         await asyncio.gather(*(self._leave(name) for name in leaving))
         self.problems = {}
@@ -103,7 +106,9 @@ class Fleet:
         ledger.note("disabled_since_s", "")
         destination, options = assignment.destination, assignment.options
         berth.send = HttpSend(destination.origin, assignment.timeout_s, options.concurrency + 1, self._clock)
-        berth.worker = Worker(destination, self._log, ledger, berth.send, options, self._clock, self._chance, notes)
+        berth.worker = Worker(
+            destination, self._log, ledger, berth.send, options, self._clock, self._chance, notes, self.unknown_names
+        )
         berth.worker.start()
 
     def _open(self, assignment: Assignment, wanted: Collection[str]) -> tuple[Ledger, dict[str, str | None]]:

@@ -29,6 +29,7 @@ from router.delivery.send import Send
 from router.delivery.signal import Signal
 from router.delivery.state import Place
 from router.delivery.transit import Item, Transit
+from router.delivery.unknown_names import UnknownNames
 from router.destination import Destination, MappingFailed, size_of
 from router.event import Event
 from router.log.interface import Log
@@ -78,6 +79,7 @@ class Worker:
         clock: Clock,
         chance: random.Random,
         notes: Mapping[str, str | None],
+        unknown_names: UnknownNames,
     ) -> None:
         """*notes* are what an earlier run kept of its pace (`Ledger.note`)."""
         self.destination = destination
@@ -86,6 +88,7 @@ class Worker:
         self.pace = Pace(options.backoff, chance)
         self._log = log
         self._clock = clock
+        self._unknown_names = unknown_names
         self._facts = {"destination": destination.name}
         self._logger = structlog.get_logger().bind(**self._facts)
         self._changed = Signal(clock)
@@ -270,7 +273,10 @@ class Worker:
         record = transit.record
         try:
             event = Event.from_json(record.event)
+            self._unknown_names.look(event, transit.place)
             decision = self.destination.decide(event, record.source)
+            if transit.origin == "log" and decision.flag is not None and decision.flag.warnings:
+                self.ledger.count("odd_flags")
             if not decision.is_delivered:
                 self._skip(transit, decision.reason)
                 return False

@@ -99,7 +99,7 @@ def test_status_is_the_same_through_the_socket_and_the_port(running: Stage) -> N
     through_socket, through_port = running.command("status", "--json").json, router.status()
 
     assert through_socket == through_port
-    assert set(through_socket) == {"log", "running", "destinations", "removed"}
+    assert set(through_socket) == {"log", "running", "destinations", "removed", "unknown_names"}
     assert set(through_socket["destinations"][0]["books"]) == {
         "accepted",
         "delivered",
@@ -196,3 +196,21 @@ def stage_config(tmp_path: Path) -> Path:
         "destinations: {mixpanel: {sandbox: true}, customerio: {sandbox: true}}\n"
     )
     return path
+
+
+@pytest.mark.timeout(60)
+def test_names_and_flags_that_mean_nothing_are_counted_and_shown(running: Stage) -> None:
+    """Two destinations or one, an event counts once; what it meant to say is told where an operator looks."""
+    router = router_of(running)
+    odd = {"type": "track", "userId": "u1", "event": "E", "integrations": {"Mixpannel": False, "Mixpanel": "yes"}}
+    assert router.post(odd)[0] == 200
+    router.until_settled()
+
+    _, text = call("GET", f"{router.admin_url}/metrics")
+
+    assert router.status()["unknown_names"] == {"Mixpannel": 1}
+    assert '"Mixpannel" names no destination (events since the start: 1)' in running.command("status").out
+    assert "router_events_unknown_integrations_total 1.0" in text
+    assert 'router_destination_notable_total{destination="mixpanel",kind="odd_flags",reason=""} 1.0' in text
+    assert "router_log_bytes " in text
+    assert "router_log_max_bytes " in text
