@@ -33,7 +33,7 @@ def router_of(stage: Stage) -> Router:
 @pytest.mark.timeout(60)
 def test_an_event_is_sent_traced_and_seen_at_the_sandbox(running: Stage) -> None:
     """What the README shows: createdAt is `$created` at Mixpanel."""
-    sent = send(running, {**IDENTIFY, "messageId": "cli-1"})
+    sent = send(running, {**IDENTIFY, "messageId": "cli-1"}, "--json")
 
     assert (sent.code, sent.err) == (0, "")
     assert sent.json == {"success": True, "messageId": "cli-1"}
@@ -55,7 +55,7 @@ def test_a_list_is_sent_as_one_batch(running: Stage, monkeypatch: pytest.MonkeyP
     events = [{"type": "track", "userId": "u1", "event": "Step Done", "messageId": f"cli-list-{n}"} for n in (1, 2)]
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(json.dumps([*events, events[0], {}]).encode())))
 
-    sent = running.command("send", "-")
+    sent = running.command("send", "-", "--json")
 
     assert sent.code == 0
     assert (sent.json["accepted"], sent.json["duplicate"], sent.json["rejected"]) == (2, 1, 1)
@@ -63,10 +63,25 @@ def test_a_list_is_sent_as_one_batch(running: Stage, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.timeout(60)
 def test_an_event_that_is_refused_ends_with_exit_code_1_and_the_receipt(running: Stage) -> None:
-    sent = send(running, {"type": "track", "event": "Nobody Did This"})
+    sent = send(running, {"type": "track", "event": "Nobody Did This"}, "--json")
 
     assert (sent.code, sent.err) == (1, "")
     assert {"code", "field", "expected"} <= set(sent.json)
+
+
+@pytest.mark.timeout(60)
+def test_people_read_the_receipt_in_words(running: Stage) -> None:
+    event = {**IDENTIFY, "messageId": "cli-words"}
+    first, again, batch, refused = (
+        send(running, body) for body in (event, event, [event, {"type": "track", "userId": "u1"}], {"type": "track"})
+    )
+
+    assert first.out == "accepted, it is on disk. What becomes of it: router trace cli-words\n"
+    assert again.out == "known already, not sent again. What becomes of it: router trace cli-words\n"
+    assert batch.out == (
+        "0 accepted, 1 duplicate, 1 rejected\nevent 1: event: expected the name of what happened, found nothing\n"
+    )
+    assert (refused.code, refused.out.partition(":")[0]) == (1, "refused")
 
 
 @pytest.mark.timeout(60)
