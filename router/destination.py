@@ -99,6 +99,7 @@ class Destination:
     settings: PluginSettings
     sources: frozenset[str] | None = None
     is_opt_in: bool = False
+    is_enabled: bool = True
     consent: Consent | None = None
     filter: Trigger | None = None
     """Which events are for it at all; None for any."""
@@ -147,10 +148,12 @@ class Destination:
         """Whether *event* from *source* is for this destination, and for which actions.
 
         In this order: the source, the caller's flags, the person's consent, the operator's filter, then each action's trigger
-        (facts/event-spec.md section 6.9). All of them look at the event as it arrived.
+        (facts/event-spec.md section 6.9). All of them look at the event as it arrived. One that is disabled decides nothing.
 
         *source* None stands for a source that may reach every destination (explain without ``--source``).
         """
+        if not self.is_enabled:
+            return Decision(False, "disabled: its events wait in the log, as long as the config's `hold` says")
         if source is not None and self.sources is not None and source not in self.sources:
             return Decision(False, f"source: {source} is not among this destination's sources")
         flag = read_flags(event.integrations, self.names, opt_in=self.is_opt_in)

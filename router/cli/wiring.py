@@ -24,6 +24,7 @@ def to_destination(config: DestinationConfig, registry: Registry, sources: froze
         settings=config.settings,
         sources=sources,
         is_opt_in=config.opt_in,
+        is_enabled=config.enabled,
         consent=to_consent(config.consent),
         filter=to_trigger(config.filter) if config.filter else None,
         rules={name: to_rule(action) for name, action in config.actions.items()},
