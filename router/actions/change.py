@@ -90,9 +90,6 @@ class Constant:
             draft.put(path, Taken(value, {(): Origin(())}))
             draft.note(f"set: {dotted(path)}")
 
-    def __hash__(self) -> int:
-        return hash(tuple(self.values))
-
 
 @dataclass(frozen=True)
 class Fill:

@@ -38,7 +38,9 @@ _MESSAGE = re.compile(r"<input>:(\d+):(\d+): ([^\n]*)")
 _NAME = re.compile(r"\w+")
 _BOUND = re.compile(r"\.\s*(?:all|exists|exists_one|existsOne|map|filter)\s*\(\s*(\w+)\s*,")
 _TEXT = r'"(?:\\.|[^"\\])*"|' + r"'(?:\\.|[^'\\])*'"
-_FIELDS = re.compile(rf"(?P<text>{_TEXT})|\bevent(?P<path>(?:\s*\.\s*\w+(?!\w|\s*\()|\s*\[\s*(?:{_TEXT})\s*\])+)")
+_FIELDS = re.compile(
+    rf"{_TEXT}|\bhas\s*\([^)]*\)|\bevent(?P<path>(?:\s*\.\s*\w+(?!\w|\s*\()|\s*\[\s*(?:{_TEXT})\s*\])+)"
+)
 _PART = re.compile(rf"\.\s*(\w+)|\[\s*({_TEXT})\s*\]")
 
 
@@ -105,9 +107,7 @@ class Expression:
             result = self._program.execute(context.converted)
         except (KeyboardInterrupt, SystemExit):
             raise
-        except (
-            BaseException
-        ) as error:  # a panic of the binding's is no Exception, and it is one event's affair all the same
+        except BaseException as error:  # a panic of the binding's is no Exception, and is one event's affair as well
             return self._explain(error, context.document)
         if isinstance(result, bool):
             return Answer("true") if result else Answer("false", "is false")
@@ -119,7 +119,9 @@ class Expression:
             if missing:
                 return Answer("false", f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} absent")
         if isinstance(error, LookupError):
-            return Answer("false", f"{' '.join(str(error).split())[:60]} is absent")
+            key = str(error.args[0]) if error.args else ""
+            is_ours = re.search(rf"""[.'"]\s*{re.escape(key)}(?!\w)""", self.text)  # else it is a value of the event's
+            return Answer("false", f"{key if key and is_ours else 'a key'} is absent")
         return Answer("failed", f"failed: {_first_sentence(error)}{self._kinds(document)}")
 
     def _kinds(self, document: Document) -> str:
@@ -129,7 +131,7 @@ class Expression:
 
     @cached_property
     def _fields(self) -> list[tuple[str, ...]]:
-        """The fields of the event that it names, in order, each once; calls behind them are not part of them."""
+        """The fields of the event that it needs, each once: not those of ``has``, and without the calls behind them."""
         found = [match["path"] for match in _FIELDS.finditer(self.text) if match["path"]]
         paths = [tuple(name or text[1:-1] for name, text in _PART.findall(path)) for path in found]
         return list(dict.fromkeys(paths))

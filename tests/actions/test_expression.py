@@ -74,8 +74,9 @@ def test_an_expression_is_true(text: str) -> None:
         pytest.param("event.properties.nothing.deep == 1", "properties.nothing.deep is absent", id="below-null"),
         pytest.param("event.properties.plan.deep == 1", "properties.plan.deep is absent", id="below-text"),
         pytest.param("event.properties.coupon.startsWith('a')", "properties.coupon is absent", id="a-call-is-no-field"),
-        pytest.param("event.properties.products[9].price > 1", "9", id="beyond-a-list"),
-        pytest.param("event.properties.products.exists(p, p.sku == 'a')", "sku", id="in-an-item"),
+        pytest.param("event.properties.products[9].price > 1", "a key is absent", id="beyond-a-list"),
+        pytest.param("event.properties.products.exists(p, p.sku == 'a')", "sku is absent", id="in-an-item"),
+        pytest.param("event.properties[event.properties.plan] == 1", "a key is absent", id="a-key-of-the-events"),
         pytest.param(
             "event.properties.a == 1 && event.properties.b == 2", "properties.a and properties.b are absent", id="two"
         ),
@@ -100,6 +101,11 @@ def test_a_missing_key_is_false_and_named(text: str, detail: str) -> None:
         pytest.param("event.properties", "gave an object", id="an-object"),
         pytest.param("event.properties.total * 9223372036854775807 > 1", "a number is too large", id="overflow"),
         pytest.param("int(event.properties.plan) > 1", "failed", id="conversion"),
+        pytest.param(
+            "!has(event.properties.x) && event.properties.plan > 1",
+            "(properties.plan is text)",
+            id="not-what-has-asks-for",
+        ),
         pytest.param("timestamp(event.properties.plan) > timestamp('2020-01-01T00:00:00Z')", "failed", id="no-time"),
         pytest.param("event.properties.plan.matches('(')", "failed", id="regular-expression"),
         pytest.param(
