@@ -85,10 +85,10 @@ def _table(
 
     *traits* is where the call has the traits it speaks of.
     """
-    paths = dict.fromkeys(path for text in templates for path in Template.parse(text).paths() if path not in COMPUTED)
+    paths = dict.fromkeys(path for text in templates for path in Template.parse(text).paths())
     rows = (
-        *fixed,
-        *(_row(path, "text", traits) for path in paths),
+        *(row for row in fixed if row.to.removeprefix("text.") in paths),
+        *(_row(path, "text", traits) for path in paths if path not in COMPUTED),
         *(_row(f"traits.{name}", "shown", traits) for name in shown_traits),
         *(_row(f"properties.{name}", "shown", traits) for name in shown_properties),
     )
