@@ -90,6 +90,12 @@ CONVERTED: list[tuple[Converter, Any, Any]] = [
     (convert.to_url, " https://example.test/a ", "https://example.test/a"),
     (convert.to_url, "HTTP://example.test", "HTTP://example.test"),
     (convert.to_sha256, " ADA@example.test", "b97222ea69dadf792baa97fa768ecb840a0023714c831ab1328838cba9f7f437"),
+    (
+        convert.to_sha256,
+        "B97222EA69dadf792baa97fa768ecb840a0023714c831ab1328838cba9f7f437\n",
+        "b97222ea69dadf792baa97fa768ecb840a0023714c831ab1328838cba9f7f437",
+    ),
+    (convert.to_sha256, "a" * 63, "7d3e74a05d7db15bce4ad9ec0658ea98e3f06eeecf16b4c6fff2da457ddc2f34"),
     (convert.text_only, "a", "a"),
     (convert.cut_bytes(3), "abcd", "abc"),
     (convert.cut_bytes(3), "abc", "abc"),
@@ -120,6 +126,7 @@ REFUSED: list[tuple[Converter, Any]] = [
     *refused(convert.to_boolean, "yes", "", 2, None, [], {}),
     *refused(convert.to_e164, "", "+", "020 7946 0000", "+0123456789", "+1234", "+" + "1" * 16, "+١٢٣٤٥٦٧٨", None),
     *refused(convert.to_url, "", "example.test", "ftp://example.test", "https://", "https:///a", "http://[", None),
+    *refused(convert.to_sha256, "", " \n", None, [], {}),
     *refused(convert.text_only, 7, True, None, [], {}),
     *refused(convert.cut_bytes(3), None, [], {}),
 ]
