@@ -44,6 +44,12 @@ def requests_per_s(settings: Settings) -> float:
     return settings.requests_per_10_s / 10
 
 
+def check_credentials(settings: Settings) -> Request:
+    """Reads a contact that nobody is: it takes the token and the scope that everything here needs."""
+    body = {"idProperty": "email", "properties": ["email"], "inputs": [{"id": "nobody@example.invalid"}]}
+    return Request("POST", objects_url(settings, "contacts", "batch", "read"), body)
+
+
 # --- paths ---
 
 

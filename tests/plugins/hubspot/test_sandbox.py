@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from plugins.hubspot import PLUGIN
+from plugins.hubspot import PLUGIN, wire
 from plugins.hubspot.sandbox_rules import Property
 from router.plugin import Response
 from router.plugin.sandbox import Fault
@@ -121,6 +121,15 @@ async def test_a_read_tells_whom_nobody_is(account: StandIn) -> None:
 async def test_the_paths_of_2026_03_are_there_too(account: StandIn) -> None:
     assert (await post(account, "/crm/objects/2026-03/contacts", {"properties": {"email": EMAIL}})).status == 201
     assert (await post(account, "/events/2026-03/send", EVENT)).status == 204
+
+
+async def test_the_credentials_are_tried_without_writing_anything(account: StandIn) -> None:
+    request = wire.check_credentials(account.settings)  # type: ignore[arg-type]
+    path = request.url.removeprefix(account.url)
+
+    assert (await post(account, path, request.json)).status == 207
+    assert (await account.request("POST", path, request.json)).status == 401
+    assert account.accepted() == []
 
 
 # --- refusals ---
