@@ -15,11 +15,7 @@ from router.plugin import Action, BatchEndpoint, ConversationEndpoint, Credentia
 PLUGIN = Plugin(
     slug="hubspot",
     name="HubSpot",
-    aliases=(
-        "HubSpot Cloud Mode (Actions)",
-        "Hubspot Cloud Mode (Actions)",
-        "Hubspot Cloud Mode (actions)",
-    ),
+    aliases=("HubSpot Cloud Mode (Actions)",),
     settings=Settings,
     endpoints=(
         ConversationEndpoint(
