@@ -18,7 +18,7 @@ from router.plugin.credential import (
     Signature,
     Signing,
 )
-from router.plugin.declaration import API_VERSION, Action, Plugin, Skip
+from router.plugin.declaration import API_VERSION, Action, CredentialCheck, Plugin, Skip
 from router.plugin.endpoint import BatchEndpoint, Conversation, ConversationEndpoint, Endpoint, Step
 from router.plugin.hooks import hookimpl
 from router.plugin.request import Payload, Request, Response, UnreadableAnswer, build_url
@@ -54,6 +54,7 @@ __all__ = [
     "ConversationEndpoint",
     "Converter",
     "Credential",
+    "CredentialCheck",
     "Custom",
     "Dead",
     "Delivered",
