@@ -71,6 +71,15 @@ def pack_merge(payloads: Sequence[Payload], settings: Settings) -> Request:
     return Request("POST", build_url(settings.api_url, "users", "merge"), body)
 
 
+def empty_request(settings: Settings) -> Request:
+    """Nothing at all: refused with a 400 where the key is good, and with a 401 or 403 where it is not."""
+    return Request("POST", build_url(settings.api_url, "users", "track"), {})
+
+
+def is_key_good(response: Response) -> bool:
+    return response.status == 400 or _is_success(response)
+
+
 def judge_track(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
     """A success may list objects that were refused; all others were taken.
 

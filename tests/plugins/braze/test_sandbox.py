@@ -117,6 +117,19 @@ async def test_a_wrong_key_is_a_401_a_missing_permission_a_403(braze: StandIn, p
     assert (wrong.status, forbidden.status) == (401, 403)
 
 
+@pytest.mark.parametrize(("key", "is_good"), [("sandbox-key", True), ("another", False)])
+async def test_a_key_is_tried_without_sending_anything(braze: StandIn, key: str, is_good: bool) -> None:
+    check = PLUGIN.credential_check
+    assert check is not None
+    request = check.request(braze.settings)
+    path = request.url.removeprefix(braze.url)
+
+    answer = await braze.request(request.method, path, request.json, {"Authorization": f"Bearer {key}"})
+
+    assert check.is_good(answer) is is_good
+    assert braze.accepted() == []
+
+
 async def test_an_unknown_path_is_a_404(braze: StandIn) -> None:
     assert (await braze.request("POST", "/users/track/many", {}, KEY)).status == 404
 
@@ -229,7 +242,7 @@ async def test_bad_events_are_refused(braze: StandIn, item: Any) -> None:
     assert braze.accepted("event") == []
 
 
-SHOP = {
+SHOP: dict[str, Any] = {
     "order_id": "A-1",
     "total_value": 2.5,
     "currency": "EUR",
@@ -247,7 +260,7 @@ SHOP = {
         pytest.param({"order_id": 7}, False, id="number for a text"),
         pytest.param({"products": []}, False, id="no products"),
         pytest.param({"products": [{"product_id": "a"}]}, False, id="half a product"),
-        pytest.param({"products": [{**SHOP["products"][0], "colour": "red"}]}, False, id="unknown field of a product"),  # type: ignore[index]
+        pytest.param({"products": [{**SHOP["products"][0], "colour": "red"}]}, False, id="unknown field of a product"),
     ],
 )
 async def test_recommended_events_are_checked_against_their_schema(
@@ -318,7 +331,7 @@ async def test_who_comes_into_being(braze: StandIn, who: dict[str, Any], is_ther
 
 
 async def test_of_several_with_one_email_the_identified_one_is_meant(braze: StandIn) -> None:
-    people = [{"external_id": "u-17"}, {"user_alias": ANON_5, "_update_existing_only": False}]
+    people: list[dict[str, Any]] = [{"external_id": "u-17"}, {"user_alias": ANON_5, "_update_existing_only": False}]
     await track(braze, attributes=[{**person, "email": "ada@example.test"} for person in people])
 
     await track(braze, attributes=[{"email": "ada@example.test", "plan": "gold"}])
