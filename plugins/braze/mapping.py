@@ -58,6 +58,8 @@ RESERVED: Final = frozenset(
 )
 """Names that say whose attributes these are or how they are written, and ``bio``, which Braze drops."""
 
+_FIRST_NAME: Final = convert.chain(convert.to_first_name, to_short_text)
+_LAST_NAME: Final = convert.chain(convert.to_last_name, to_short_text)
 _COUNTRY_CODE = re.compile(r"[A-Za-z]{2}")
 _LANGUAGE = re.compile(r"([A-Za-z]{2})([-_].*)?")
 _PARTS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -84,26 +86,6 @@ def to_language(value: Any) -> str:
     return match[1].lower()
 
 
-def to_first_word(value: Any) -> str:
-    """What stands before the first blank."""
-    return _words(value)[0]
-
-
-def to_other_words(value: Any) -> str:
-    """What stands behind the first blank."""
-    words = _words(value)
-    if len(words) < 2:
-        raise ValueError("expected more than one word")
-    return words[1].strip()
-
-
-def _words(value: Any) -> list[str]:
-    words = to_short_text(convert.to_text(value).strip()).split(maxsplit=1)
-    if not words:
-        raise ValueError("expected a name")
-    return words
-
-
 def attributes_table(settings: Settings) -> Table:
     """Of an identify.
 
@@ -118,9 +100,9 @@ def attributes_table(settings: Settings) -> Table:
             Field("context.location.latitude", "current_location.latitude", convert.to_number),
             Field("context.location.longitude", "current_location.longitude", convert.to_number),
             Trait("id", note="the userId is the profile's `external_id`"),
-            Trait("email", "email", convert.to_lower),
-            Trait("name", "first_name", to_first_word, note="where there is no firstName"),
-            Trait("name", "last_name", to_other_words, note="where there is no lastName"),
+            Trait("email", "email", convert.to_email),
+            Trait("name", "first_name", _FIRST_NAME, note="where there is no firstName"),
+            Trait("name", "last_name", _LAST_NAME, note="where there is no lastName"),
             Trait("firstName", "first_name", to_short_text),
             Trait("lastName", "last_name", to_short_text),
             Trait("phone", "phone", convert.to_e164),
