@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from plugins.braze.events import build_event
+from router.plugin import Skip
 from router.testing import make_event
-from tests.plugins.braze.samples import ADA, ALIAS, ANON, TIME, bodies_of, item_of, map_event, trace_of
+from tests.plugins.braze.samples import ADA, ALIAS, ANON, TIME, bodies_of, item_of, make_settings, map_event, trace_of
 
 LEGACY = "track purchase"
 SHOP = "track shop event"
@@ -60,6 +62,10 @@ def test_names_that_braze_does_not_take_are_reported() -> None:
 
 def test_a_long_event_name_is_cut() -> None:
     assert item_of(make_event("track", **ADA, event="é" * 300), "track event")["name"] == "é" * 255
+
+
+def test_an_event_whose_name_is_mapped_away_is_skipped() -> None:
+    assert build_event(make_event("track", **ADA, event="E"), {}, make_settings()) == Skip("the event has no name")
 
 
 def test_an_anonymous_event_belongs_to_the_alias_profile() -> None:
