@@ -64,6 +64,7 @@ class Destination:
     settings: PluginSettings
     sources: frozenset[str] | None = None
     is_opt_in: bool = False
+    is_enabled: bool = True
 
     def __post_init__(self) -> None:
         tables = [(action, action.table_for(self.settings)) for action in self.plugin.actions]
@@ -91,10 +92,12 @@ class Destination:
         return f"{parts.scheme}://{parts.netloc}"
 
     def decide(self, event: Event, source: str | None) -> Decision:
-        """Whether *event* from *source* is for this destination: source, integrations flags, then the actions' triggers.
+        """Whether *event* from *source* is for this destination: enabled, source, integrations flags, the actions' triggers.
 
         *source* None stands for a source that may reach every destination (explain without ``--source``).
         """
+        if not self.is_enabled:
+            return Decision(False, "disabled: its events wait in the log, as long as the config's `hold` says")
         if source is not None and self.sources is not None and source not in self.sources:
             return Decision(False, f"source: {source} is not among this destination's sources")
         flag = read_flags(event.integrations, self.names, opt_in=self.is_opt_in)

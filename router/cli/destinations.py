@@ -154,10 +154,14 @@ def show(
 def forget(
     destination: Annotated[str, typer.Argument(help="A destination that left the config.")],
     config: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
 ) -> None:
     """Remove the state that is kept of a destination no longer in the config, its dead letters included.
 
     Example: `router destinations forget old-crm`
     """
-    asyncio.run(ask(config, "forget", destination=destination))
+    answer = asyncio.run(ask(config, "forget", destination=destination))
+    if as_json:
+        print_json(answer)
+        return
     console.print(f"{destination} is forgotten")

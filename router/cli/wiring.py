@@ -23,6 +23,7 @@ def to_destination(config: DestinationConfig, registry: Registry, sources: froze
         settings=config.settings,
         sources=sources,
         is_opt_in=config.opt_in,
+        is_enabled=config.enabled,
     )
 
 
