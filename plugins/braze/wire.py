@@ -107,8 +107,20 @@ def judge_track(response: Response, payloads: Sequence[Payload], settings: Setti
     return verdicts
 
 
-def judge_identity(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
-    """That an alias or a user is not there is no failure: there is nothing to join then.
+def judge_identify(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
+    """That an alias is not there is the usual case, not worth a word: it has been attached before, or was never written.
+
+    Raises:
+        UnreadableAnswer: a success that is none of the documented shapes, such as a proxy's page.
+    """
+    if not _is_success(response):
+        return _judge_failure(response, payloads)
+    _errors(response)
+    return [Delivered()] * len(payloads)
+
+
+def judge_merge(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
+    """That a user is not there is no failure, but a warning: there is nothing to merge then.
 
     Raises:
         UnreadableAnswer: a success that is none of the documented shapes, such as a proxy's page.

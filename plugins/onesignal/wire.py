@@ -104,9 +104,11 @@ def judge_users(response: Response, payloads: Sequence[Payload], settings: Setti
 
 
 def judge_identity(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
-    """404: there is no such user to give another id. 409: the new id is another user's, and OneSignal merges no two."""
+    """404: there is no such user to give another id, which is the usual case of an anonymous one and not worth a word. 409: the
+    new id is another user's, and OneSignal merges no two."""
     if response.status in (404, 409) and "errors" in _object(response):
-        return [Delivered((f"not joined: {describe(response)}",))] * len(payloads)
+        is_usual = response.status == 404 and payloads[0].body["label"] != "external_id"
+        return [Delivered(() if is_usual else (f"not joined: {describe(response)}",))] * len(payloads)
     return judge_by_status(response, payloads, blocked=_MISPLACED)
 
 

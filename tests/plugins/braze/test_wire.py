@@ -238,12 +238,26 @@ def test_a_fatal_error_of_a_single_object_is_its_end() -> None:
         pytest.param([{"type": "gone", "index": 7}], [Delivered(("gone",)), Delivered()], id="placed nowhere"),
     ],
 )
-def test_a_pair_that_is_not_there_is_no_failure(errors: Any, expected: Judgement) -> None:
+def test_a_user_that_is_not_there_to_merge_is_a_warning(errors: Any, expected: Judgement) -> None:
     response = Response(201, orjson.dumps({"message": "success", "errors": errors}))
 
-    assert wire.judge_identity(response, PAYLOADS[:2], make_settings()) == expected
+    assert wire.judge_merge(response, PAYLOADS[:2], make_settings()) == expected
 
 
+def test_an_alias_that_is_not_there_is_not_worth_a_word() -> None:
+    """It is the usual case: every identify of somebody attached before."""
+    response = Response(201, orjson.dumps({"message": "success", "errors": [{"type": "gone", "index": 1}]}))
+
+    assert wire.judge_identify(response, PAYLOADS[:2], make_settings()) == [Delivered()] * 2
+
+
+@pytest.mark.parametrize("read", [wire.judge_identify, wire.judge_merge])
 @pytest.mark.parametrize(("status", "word"), [(400, Split), (401, Blocked), (413, Split)])
-def test_pairs_are_refused_as_objects_are(status: int, word: type) -> None:
-    assert isinstance(wire.judge_identity(Response(status, b"{}"), PAYLOADS[:2], make_settings()), word)
+def test_pairs_are_refused_as_objects_are(read: Any, status: int, word: type) -> None:
+    assert isinstance(read(Response(status, b"{}"), PAYLOADS[:2], make_settings()), word)
+
+
+@pytest.mark.parametrize("read", [wire.judge_identify, wire.judge_merge])
+def test_a_page_for_an_answer_is_unreadable(read: Any) -> None:
+    with pytest.raises(UnreadableAnswer):
+        read(Response(201, b"<html>"), PAYLOADS[:2], make_settings())

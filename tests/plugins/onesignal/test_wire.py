@@ -218,13 +218,29 @@ def test_an_upsert_is_delivered(status: int) -> None:
     assert judge(status, {"identity": {}}, read=wire.judge_users) == [Delivered()] * 3
 
 
-@pytest.mark.parametrize("status", [404, 409])
-def test_an_id_that_can_not_be_given_is_a_warning(status: int) -> None:
-    """There is no such user to join, or the new id is another user's; neither is mended by trying again."""
-    [found] = judge(status, REFUSED, EVENTS[:1], wire.judge_identity)  # type: ignore[misc]
+OLD_USER = [Payload({"label": "external_id", "id": "old", "identity": {"external_id": "u-1"}})]
+OLD_ANON = [Payload({"label": "anonymous_id", "id": "anon-5", "identity": {"external_id": "u-1"}})]
+
+
+@pytest.mark.parametrize(
+    ("status", "payloads"),
+    [
+        pytest.param(404, OLD_USER, id="there is no such user"),
+        pytest.param(409, OLD_USER, id="the id is another user's"),
+        pytest.param(409, OLD_ANON, id="the id is another user's, and this one is anonymous"),
+    ],
+)
+def test_an_id_that_can_not_be_given_is_a_warning(status: int, payloads: Any) -> None:
+    """Neither is mended by trying again."""
+    [found] = judge(status, REFUSED, payloads, wire.judge_identity)  # type: ignore[misc]
 
     assert isinstance(found, Delivered)
     assert found.warnings[0].startswith(f"not joined: {status}")
+
+
+def test_an_anonymous_user_that_is_not_there_is_not_worth_a_word() -> None:
+    """It is the usual case: every identify of somebody who was never written while anonymous."""
+    assert judge(404, REFUSED, OLD_ANON, wire.judge_identity) == [Delivered()]
 
 
 @pytest.mark.parametrize(
@@ -238,11 +254,11 @@ def test_an_id_that_can_not_be_given_is_a_warning(status: int) -> None:
     ],
 )
 def test_a_new_id_is_judged(status: int, body: Any, word: type) -> None:
-    [found] = judge(status, body, EVENTS[:1], wire.judge_identity)  # type: ignore[misc]
+    [found] = judge(status, body, OLD_USER, wire.judge_identity)  # type: ignore[misc]
 
     assert isinstance(found, word)
 
 
 @pytest.mark.parametrize(("status", "body"), [(404, b"<html>"), (404, []), (401, REFUSED), (403, b"")])
 def test_a_new_id_that_nobody_answers_for_blocks(status: int, body: Any) -> None:
-    assert isinstance(judge(status, body, EVENTS[:1], wire.judge_identity), Blocked)
+    assert isinstance(judge(status, body, OLD_USER, wire.judge_identity), Blocked)
