@@ -19,7 +19,8 @@ from router.testing.samples import COMPANY, PERSON, make_event
 
 RESERVED = {"identify": (USER_TRAITS, PERSON), "group": (GROUP_TRAITS, COMPANY)}
 BESIDE: Document = {"email": "ada@example.test", "plan_tier": "gold"}
-"""Some vendors know people by email, and some have nothing to send for an identify without traits."""
+"""Some vendors know people by email (of a group call it stands in the context), and some have nothing to send for an identify
+without traits."""
 
 
 def cases() -> Iterator[Any]:
@@ -39,7 +40,8 @@ def spelled(value: Any, spell: Callable[[str], str]) -> Any:
 def requests(plugin: Plugin, call: str, traits: Document) -> list[Any]:
     """All that is sent for it."""
     settings = plugin.settings.model_validate(dict(plugin.sandbox_settings))
-    event = make_event(call, userId="u-17", groupId="c9", traits=traits)
+    who: Document = {"traits": {"email": "ada@example.test"}} if call == "group" else {}
+    event = make_event(call, userId="u-17", groupId="c9", traits=traits, context=who)
     entries = explain(event, [Destination(plugin.slug, plugin, settings)])["destinations"]
     return [request for entry in entries for request in entry["requests"]]
 
