@@ -49,7 +49,7 @@ ADA: dict[str, Any] = {
         "title": "Countess",
         "address": {"city": "London", "postal_code": "W1J 7NT", "country": "GB"},
         "company": {"id": "engine", "name": "Analytical Engines", "plan": "gold"},
-        "favourite_number": 7,
+        "seats": 4,
     },
 }
 
@@ -142,7 +142,7 @@ async def _show_flags(stage: Stage) -> None:
         for name, sandbox in stage.sandboxes.items()
     ]
     console.print()
-    print_table("", ["destination", "decision", "reason", "its stand-in received"], rows)
+    print_table("", ["destination", "decision", "reason", "received"], rows)
 
 
 # --- 3: an outage and a crash ---
@@ -203,14 +203,15 @@ async def _show_books(stage: Stage, events: int) -> None:
     }
     keys = ("accepted", "delivered", "skipped", "dead", "pending", "unaccounted")
     rows = [
-        [stage.name(name), *(f"{book[key]:,}" for key in keys), f"{arrived[name]:,} of {events:,}"]
-        for name, book in books.items()
+        [stage.name(name), *(f"{book[key]:,}" for key in keys), f"{arrived[name]:,}"] for name, book in books.items()
     ]
-    columns = ["destination", *keys[:-1], "unaccounted for", "events at its stand-in"]
-    console.print("\nThe two of the first parts included: accepted = delivered + skipped + dead + pending")
-    print_table("", columns, rows)
+    console.print(
+        "\nThe router's books (accepted = delivered + skipped + dead + pending; the two events of parts 1 and 2 are in them), "
+        f"and how many of the {events:,} events each stand-in really has:\n"
+    )
+    print_table("", ["destination", *keys, "arrived"], rows, has_lines=False)
     unaccounted = sum(book["unaccounted"] for book in books.values())
-    console.print(f"Unaccounted for: {unaccounted}", style="bold")
+    console.print(f"\nUnaccounted for: {unaccounted}", style="bold")
     if unaccounted or set(arrived.values()) != {events}:
         raise OperatorError("the books do not balance: please report this as a bug")
 
