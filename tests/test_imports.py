@@ -26,7 +26,7 @@ ROOMS = {
     "log": ("log",),
     "rejected": ("rejected",),
     "plugin": ("plugin",),
-    "destination": ("destination", "explain", "registry"),
+    "destination": ("actions", "consent", "destination", "explain", "privacy", "registry"),
     "config": ("config",),
     "gateway": ("gateway",),
     "delivery": ("delivery",),

@@ -30,7 +30,7 @@ from router.delivery.signal import Signal
 from router.delivery.state import Place
 from router.delivery.transit import Item, Transit
 from router.delivery.unknown_names import UnknownNames
-from router.destination import Destination, MappingFailed, size_of
+from router.destination import Decision, Destination, MappingFailed, size_of
 from router.event import Event
 from router.log.interface import Log
 from router.log.record import Gap, Record
@@ -282,7 +282,7 @@ class Worker:
             if not decision.is_delivered:
                 self._skip(transit, decision.reason)
                 return False
-            skipped = self._add_items(transit, event)
+            skipped = self._add_items(transit, event, decision)
         except MappingFailed as error:
             self._refuse(transit, f"mapping: {error}")
             return False
@@ -298,12 +298,12 @@ class Worker:
             return False
         return True
 
-    def _add_items(self, transit: Transit, event: Event) -> str:
+    def _add_items(self, transit: Transit, event: Event, decision: Decision) -> str:
         """Fill in the payloads; returns why actions made none."""
         earlier = {} if transit.is_replay else self.ledger.settled_payloads.get(transit.place, {})
         transit.settled |= {key for key, refused in earlier.items() if not refused}
         skipped: list[str] = []
-        for mapped in self.destination.map(event):
+        for mapped in self.destination.map(event, decision):
             if mapped.skipped:
                 skipped.append(mapped.skipped)
             endpoint = self._endpoints[mapped.action.endpoint]
