@@ -31,8 +31,9 @@ lint: $(VENV)/.installed-dev
 types: $(VENV)/.installed-dev
 	$(BIN)/mypy
 
-generate: $(VENV)/.installed-dev ## Rewrite what is generated from the plugins' declarations
+generate: $(VENV)/.installed-dev ## Rewrite what is generated from the plugins' declarations and the gateway's models
 	$(BIN)/python -m router.readme
+	$(BIN)/python -m router.documents
 
 clean:
 	rm -rf $(VENV) var

@@ -37,7 +37,7 @@ def settings_table(plugin: Plugin) -> str:
         (f"`{name}`", _type_name(field), _default(field), field.description or "")
         for name, field in plugin.settings.model_fields.items()
     ]
-    return _markdown(("setting", "type", "default", "what it is"), rows)
+    return markdown(("setting", "type", "default", "what it is"), rows)
 
 
 def traits_tables(plugin: Plugin) -> str:
@@ -48,7 +48,7 @@ def traits_tables(plugin: Plugin) -> str:
         reserved = USER_TRAITS if "identify" in action.on else GROUP_TRAITS if "group" in action.on else ()
         rows = list(_trait_rows(action.table_for(settings), reserved))
         if any(row[1] != "not sent by this action" for row in rows):
-            parts.append(f"**{_title(action)}**\n\n" + _markdown(("trait", "field", "converter"), rows))
+            parts.append(f"**{_title(action)}**\n\n" + markdown(("trait", "field", "converter"), rows))
     return "\n\n".join(parts)
 
 
@@ -71,7 +71,8 @@ def _trait_rows(table: Table, reserved: Sequence[str]) -> Iterable[tuple[str, st
             yield f"`{name}`", f"{to} {row.note}".strip(), row.convert.__name__ if row.convert else ""
 
 
-def _markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 

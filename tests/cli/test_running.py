@@ -70,6 +70,20 @@ def test_an_event_that_is_refused_ends_with_exit_code_1_and_the_receipt(running:
 
 
 @pytest.mark.timeout(60)
+def test_an_event_that_was_rejected_can_be_seen_with_its_reason(running: Stage) -> None:
+    send(running, [{"type": "track", "userId": "u1", "event": "Step Done"}, {"type": "group", "userId": "seen"}])
+
+    def listed() -> list[dict[str, Any]]:
+        calls: list[dict[str, Any]] = running.command("rejected", "list", "--code", "missing_group_id", "--json").json
+        return calls
+
+    [call] = until(listed, "the rejected call is on disk")  # it is written behind the receipt
+    assert (call["source"], call["field"], json.loads(call["call"])["userId"]) == ("website", "groupId", "seen")
+    assert "missing_group_id" in running.command("rejected", "list", "--source", "website").out
+    assert running.command("rejected", "list", "--source", "nobody", "--json").json == []
+
+
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize(
     ("content", "options"),
     [
