@@ -16,12 +16,15 @@ from router.event import EventType
 from router.normalise import MAX_MESSAGE_ID_LENGTH
 from router.traits import GROUP_TRAITS, USER_TRAITS
 
-Filled = Annotated[str, Field(pattern=r"\S")]
+_INK: Final = r"[^\s\x1c-\x1f\x85]"
+"""A character that is no blank. What `str.strip` takes off is a little more than ``\\s`` of JSON Schema's expressions."""
+
+Filled = Annotated[str, Field(pattern=_INK)]
 Id = Filled | int
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 Object = dict[str, Any]
 
-_AN_ID: Final[JsonDict] = {"anyOf": [{"type": "string", "pattern": r"\S"}, {"type": "integer"}]}
+_AN_ID: Final[JsonDict] = {"anyOf": [{"type": "string", "pattern": _INK}, {"type": "integer"}]}
 
 
 def _one_of(*names: str) -> ConfigDict:
