@@ -62,10 +62,12 @@ def _repeated(names: Iterable[str]) -> tuple[str, ...]:
 
 def _has_doubled(value: Any, levels: int = MAX_DEPTH) -> bool:
     """Whether *value* is such an object, or a list with one somewhere within. Looks no deeper than an event may be."""
-    kind = type(value)
-    if kind is list:
-        return levels > 0 and any(_has_doubled(item, levels - 1) for item in value)
-    return kind is Doubled
+    if type(value) is not list:
+        return type(value) is Doubled
+    kinds = set(map(type, value))  # most lists have only plain values, however many
+    if Doubled in kinds or list not in kinds or not levels:
+        return Doubled in kinds
+    return any(_has_doubled(item, levels - 1) for item in value if type(item) is list)
 
 
 def is_plain(value: Any) -> bool:

@@ -26,7 +26,7 @@ _MAX_WAITING = 1_000
 """Calls on their way to the disk; beyond it the newest are not kept (and still are in the receipt and the counters)."""
 
 _WRITE_KEYS = ("writeKey", "write_key")
-_ENCODER = json.JSONEncoder(ensure_ascii=False)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, check_circular=False)  # its checks would hold on to a call that is cut
 
 _SCHEMA = """
 CREATE TABLE calls (

@@ -20,6 +20,7 @@ from pydantic import SecretStr
 from router.admin.metrics import BooksCollector
 from router.admin.operations import Operations
 from router.admin.server import CONNECTIONS_S, SOCKET_NAME, listen_on_socket, port_app, socket_app
+from router.cli.memory import give_big_blocks_back
 from router.cli.sandboxes import Sandboxes
 from router.cli.wiring import (
     log_directory,
@@ -76,6 +77,7 @@ class Daemon:
             OperatorError: another daemon has the directory, a port is taken, a state can't be used.
         """
         config = self._config
+        give_big_blocks_back()
         raise_limit()
         self._log = await SqliteLog.open(log_directory(config), log_options(config), self._clock.now)
         chance = random.Random()

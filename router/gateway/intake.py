@@ -95,8 +95,8 @@ class Intake:
             caller = setup.surroundings.caller(request.remote, request.headers.getall("X-Forwarded-For", []))
             with self._held.lease(setup.limits.max_held_bytes) as lease:
                 body = await read_body(request, setup.limits, lease)
-                # Read, a body takes many times its size: of the large ones only one at a time is.
                 size = len(body)
+                # Read, a body takes many times its size: of the large ones only one at a time is.
                 async with self._large_body if size > _LARGE_BODY_BYTES else nullcontext():
                     document = await _parse(body)
                     del body
@@ -157,8 +157,28 @@ class Intake:
 
 
 async def _parse(body: bytes) -> Document:
-    """A large one in a thread: an odd one takes seconds, in which others must have their turn."""
-    return await asyncio.to_thread(parse_document, body) if len(body) > _LARGE_BODY_BYTES else parse_document(body)
+    """A large one in a thread: an odd one takes seconds, in which others must have their turn.
+
+    Raises:
+        Refused: as `parse_document`.
+    """
+    if len(body) <= _LARGE_BODY_BYTES:
+        return parse_document(body)
+    # What a future returns or raises is kept by it until the garbage collector comes, so this one does neither.
+    parsed: list[Document] = []
+    refusals: list[Refused] = []
+
+    def parse() -> None:
+        try:
+            parsed.append(parse_document(body))
+        except Refused as refused:
+            refused.__context__ = None  # it has the whole text
+            refusals.append(refused.with_traceback(None))
+
+    await asyncio.to_thread(parse)
+    if refusals:
+        raise refusals.pop()
+    return parsed.pop()
 
 
 def _rejected_call(rejection: Rejection, source: str, received_at_s: float) -> RejectedCall:

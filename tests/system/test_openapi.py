@@ -68,7 +68,7 @@ class Live:
             suppress_health_check=list(HealthCheck),
         )
         @given(case=self._schema[path][method].as_strategy(generation_mode=mode))
-        def check(case: schemathesis.Case) -> None:
+        def check(case: schemathesis.Case[Any]) -> None:
             self._check(case, is_described=mode is GenerationMode.POSITIVE)
 
         check()
@@ -80,7 +80,7 @@ class Live:
         if is_described and "rejected" in (receipt := response.json()):
             assert receipt["rejected"] == 0, receipt
 
-    def _pack(self, case: schemathesis.Case) -> dict[str, Any]:
+    def _pack(self, case: schemathesis.Case[Any]) -> dict[str, Any]:
         """The body as ``Content-Encoding`` says, which only names it."""
         packer = PACKERS.get(str(case.headers.get("Content-Encoding")))
         return {} if packer is None else {"json": None, "data": packer(json.dumps(case.body).encode())}
