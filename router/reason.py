@@ -12,7 +12,7 @@ class Reason(StrEnum):
     meaning: str
     """A sentence or two, in the operator's words; Markdown."""
 
-    def __new__(cls, word: str, meaning: str, *further: object) -> Self:
+    def __new__(cls, word: str, meaning: str = "", *further: object) -> Self:
         reason = str.__new__(cls, word)
         reason._value_ = word
         reason.meaning = meaning

@@ -73,7 +73,7 @@ class Live:
 
         check()
 
-    def _check(self, case: schemathesis.Case, is_described: bool) -> None:
+    def _check(self, case: schemathesis.Case[Any], is_described: bool) -> None:
         packed = self._pack(case) if is_described else {}
         response = case.call(base_url=self.url, session=self.session, auth=(KEY, ""), timeout=30, **packed)
         case.validate_response(response, checks=CHECKS)
