@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 from router.delivery.fleet import Fleet
 from router.log.interface import Log
 
-STATES = ("going", "throttled", "probing", "blocked")
+STATES = ("going", "throttled", "probing", "blocked", "disabled", "unusable")
 
 
 class BooksCollector(Collector):
@@ -38,7 +38,9 @@ class BooksCollector(Collector):
             "router_destination_state", "1 for the state it is in.", labels=["destination", "state"]
         )
         beside = CounterMetricFamily(
-            "router_destination_notable", "Outages, warnings, replays.", labels=["destination", "kind", "reason"]
+            "router_destination_notable",
+            "Outages, warnings, odd flags, replays.",
+            labels=["destination", "kind", "reason"],
         )
         for name, berth in self._fleet.berths.items():
             books = berth.ledger.books(self._log.end)
@@ -49,7 +51,25 @@ class BooksCollector(Collector):
             for (kind, reason), count in sorted(berth.ledger.counts.items()):
                 family = settled if kind in ("delivered", "skipped", "dead") else beside
                 family.add_metric([name, kind, reason], count)
-            for state in STATES:
-                current = berth.worker.pace.state if berth.worker else "disabled"
-                pace.add_metric([name, state], float(current == state))
-        yield from (accepted, settled, pending, parked, unaccounted, pace, beside)
+            _add_state(pace, name, berth.worker.pace.state if berth.worker else "disabled")
+        for name in self._fleet.problems:
+            _add_state(pace, name, "unusable")
+        unknown = CounterMetricFamily(
+            "router_events_unknown_integrations", "Events whose integrations name what is no destination."
+        )
+        unknown.add_metric([], self._fleet.unknown_names.events)
+        yield from (accepted, settled, pending, parked, unaccounted, pace, beside, unknown, *self._log_sizes())
+
+    def _log_sizes(self) -> Iterator[Metric]:
+        for name, attribute, what in (
+            ("router_log_bytes", "size_bytes", "What the log takes on disk."),
+            ("router_log_max_bytes", "max_bytes", "What it may take; beyond it sources get 503."),
+        ):
+            value = getattr(self._log, attribute, None)  # not every engine knows
+            if value is not None:
+                yield GaugeMetricFamily(name, what, value=value)
+
+
+def _add_state(pace: GaugeMetricFamily, name: str, current: str) -> None:
+    for state in STATES:
+        pace.add_metric([name, state], float(current == state))

@@ -8,7 +8,6 @@ import os
 import random
 import signal
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -20,6 +19,7 @@ from pydantic import SecretStr
 from router.admin.metrics import BooksCollector
 from router.admin.operations import Operations
 from router.admin.server import CONNECTIONS_S, SOCKET_NAME, listen_on_socket, port_app, socket_app
+from router.cli.housekeeping import Housekeeping
 from router.cli.memory import give_big_blocks_back
 from router.cli.sandboxes import Sandboxes
 from router.cli.wiring import (
@@ -34,7 +34,6 @@ from router.cli.wiring import (
 from router.clock import SystemClock
 from router.config import Config, ConfigError
 from router.delivery.fleet import Assignment, Fleet
-from router.delivery.state import State
 from router.errors import OperatorError
 from router.gateway.app import Gateway
 from router.gateway.open_files import raise_limit
@@ -42,12 +41,10 @@ from router.log.sqlite import LogOptions, SqliteLog
 from router.registry import Registry
 from router.rejected import RejectedCalls
 
-HOUSEKEEPING_S = 10.0
 CALLERS_S = 3.0
 """How long a stop waits for callers whose requests are under way: one that stalls half-way must not hold it up."""
 DRAIN_S = 8.0
 """How long a stop waits for flights to land. With the above and the closing of files an exit takes 15 s at most."""
-DISK_WARNING = 0.8
 BACKLOG = 1_024
 """Connections that wait to be taken: every open page may make one for each of a burst of calls."""
 
@@ -88,7 +85,7 @@ class Daemon:
             await self._start()
             self._listen_to_signals()
             on_ready(self)
-            await self._keep_house()
+            await Housekeeping(self._log, self._fleet).run(self._stop)
         finally:
             await self._shut_down()
 
@@ -157,6 +154,8 @@ class Daemon:
     async def reload(self) -> dict[str, Any]:
         """Read the config again and make the router what it says; a file with any problem is refused whole.
 
+        A destination whose state can't be used is told of and stays out; it hinders none of the others.
+
         Raises:
             OperatorError: the file is not valid; nothing has changed.
         """
@@ -169,47 +168,17 @@ class Daemon:
             ]
             assignments = await self._assignments(config)
             self._gateway.configure(to_sources(config), to_limits(config), to_surroundings(config))
-            await self._fleet.apply(assignments)
-            self._operations.assignments = {assignment.name: assignment for assignment in assignments}
             self._config = config
+            self._operations.assignments = {assignment.name: assignment for assignment in assignments}
+            with contextlib.suppress(OperatorError):
+                await self._fleet.apply(assignments)
+            problems = list(self._fleet.problems.values())
+            if problems:
+                _LOGGER.error("destinations could not start; all others are at work", problems=problems)
             if fixed:
                 _LOGGER.warning("these parts of the config change with the next start only", parts=fixed)
-            _LOGGER.info("config reloaded", destinations=len(assignments))
-            return {"reloaded": True, "restart_needed_for": fixed}
-
-    # --- housekeeping: nothing here is needed for correctness ---
-
-    async def _keep_house(self) -> None:
-        while not self._stop.is_set():
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stop.wait(), HOUSEKEEPING_S)
-            if not self._stop.is_set():
-                await self._tidy()
-
-    async def _tidy(self) -> None:
-        self._shed()
-        await self._log.trim(self._fleet.needed_from())
-        for berth in self._fleet.berths.values():
-            for partition in self._log.partitions:
-                start = self._log.start(partition)
-                await berth.ledger.ask(partial(State.forget_outcomes, partition=partition, before=start))
-        used = self._log.size_bytes / self._config.retention.max_disk_bytes
-        if used >= DISK_WARNING:
-            _LOGGER.warning("the log has used most of the disk it may use (retention.max_disk)", used=f"{used:.0%}")
-
-    def _shed(self) -> None:
-        """Destinations whose backlog outgrew their ``max_backlog`` give up its oldest segments' events."""
-        for berth in self._fleet.berths.values():
-            if berth.worker is None:
-                continue
-            for partition, window in berth.ledger.windows.items():
-                last = self._log.sequence_at_backlog(partition, berth.assignment.max_backlog_bytes)
-                if last > window.position:
-                    _LOGGER.error(
-                        "backlog is over max_backlog: its oldest events become dead letters",
-                        destination=berth.assignment.name,
-                    )
-                    berth.worker.shed(partition, last)
+            _LOGGER.info("config reloaded", destinations=len(assignments) - len(problems))
+            return {"reloaded": True, "restart_needed_for": fixed, "problems": problems}
 
     async def _shut_down(self) -> None:
         """The order is the contract: no new events, flights land, positions are saved, then everything else closes."""

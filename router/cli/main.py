@@ -7,7 +7,20 @@ import sys
 import typer
 
 from router import __version__
-from router.cli import check, dead_letters, demo, destinations, explain, inspect, rejected, replay, run, sandbox, send
+from router.cli import (
+    check,
+    dead_letters,
+    demo,
+    destinations,
+    explain,
+    inspect,
+    new_plugin,
+    rejected,
+    replay,
+    run,
+    sandbox,
+    send,
+)
 from router.cli.output import fail
 from router.errors import OperatorError
 
@@ -44,6 +57,7 @@ app.add_typer(destinations.app, name="destinations")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(rejected.app, name="rejected")
 app.add_typer(sandbox.app, name="sandbox")
+app.command("new-plugin")(new_plugin.new_plugin)
 app.command()(demo.demo)
 
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 import random
 import sqlite3
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import structlog
 
 from router.clock import Clock
 from router.delivery.ledger import Ledger
 from router.delivery.send import HttpSend, Send
 from router.delivery.state import State, unusable
+from router.delivery.unknown_names import UnknownNames
 from router.delivery.worker import NOTES, DeliveryOptions, Worker
 from router.destination import Destination
 from router.errors import OperatorError
@@ -58,8 +57,11 @@ class Fleet:
         self._directory = directory
         self._clock = clock
         self._chance = chance
-        self._logger = structlog.get_logger()
         self.berths: dict[str, Berth] = {}
+        self.problems: dict[str, str] = {}
+        """Destinations that could not start, and why."""
+        self.unknown_names = UnknownNames(log.end)
+        self._wanted: Collection[str] = ()
 
     async def apply(self, assignments: Sequence[Assignment]) -> None:
         """Make the fleet what *assignments* say: changed destinations land their flights, then start anew.
@@ -67,18 +69,19 @@ class Fleet:
         Raises:
             OperatorError: state files can't be used; all other destinations are at work all the same.
         """
-        wanted = {assignment.name: assignment for assignment in assignments}
+        wanted = self._wanted = {assignment.name: assignment for assignment in assignments}
+        self.unknown_names.configure(self._log.partitions, (each.destination.names for each in assignments))
         leaving = [name for name, berth in self.berths.items() if wanted.get(name) != berth.assignment]
         await asyncio.gather(*(self._leave(name) for name in leaving))
-        problems: list[str] = []
+        self.problems = {}
         for assignment in assignments:
             if assignment.name not in self.berths:
                 try:
                     await self._enter(assignment, set(wanted))
                 except OperatorError as error:
-                    problems.append(str(error))
-        if problems:
-            raise OperatorError("\n".join(problems))
+                    self.problems[assignment.name] = str(error)
+        if self.problems:
+            raise OperatorError("\n".join(self.problems.values()))
 
     async def stop(self, deadline_s: float = 10.0) -> None:
         """Stop all, side by side, within about *deadline_s* seconds."""
@@ -103,7 +106,9 @@ class Fleet:
         ledger.note("disabled_since_s", "")
         destination, options = assignment.destination, assignment.options
         berth.send = HttpSend(destination.origin, assignment.timeout_s, options.concurrency + 1, self._clock)
-        berth.worker = Worker(destination, self._log, ledger, berth.send, options, self._clock, self._chance, notes)
+        berth.worker = Worker(
+            destination, self._log, ledger, berth.send, options, self._clock, self._chance, notes, self.unknown_names
+        )
         berth.worker.start()
 
     def _open(self, assignment: Assignment, wanted: Collection[str]) -> tuple[Ledger, dict[str, str | None]]:
@@ -157,8 +162,11 @@ class Fleet:
     def needed_from(self) -> dict[int, int]:
         """Per partition: the first sequence that an enabled destination, or one within its hold, still needs.
 
-        What is settled but not yet on disk is still needed: a crash would ask for it again.
+        What is settled but not yet on disk is still needed: a crash would ask for it again. Nothing is said of any partition
+        while a destination is changing, or could not start: its place is on disk alone, and all may be needed.
         """
+        if any(name not in self.berths for name in self._wanted):
+            return {}
         needed = {partition: self._log.end(partition) + 1 for partition in self._log.partitions}
         for berth in self.berths.values():
             if berth.worker is None and not self._is_held(berth):
@@ -170,13 +178,6 @@ class Fleet:
     def _is_held(self, berth: Berth) -> bool:
         since = berth.ledger.disabled_since_s
         return since is None or self._clock.now() - since < berth.assignment.hold_s
-
-    def shed(self, sequence_at_backlog: Iterable[tuple[str, int, int]]) -> None:
-        """Give up what lies beyond a destination's own ``max_backlog``: (name, partition, last sequence to give up)."""
-        for name, partition, last in sequence_at_backlog:
-            worker = self.berths[name].worker
-            if worker is not None:
-                worker.shed(partition, last)
 
     @property
     def broken(self) -> list[str]:

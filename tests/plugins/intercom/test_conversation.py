@@ -149,6 +149,37 @@ async def test_409_because_the_index_lags_updates_the_contact_it_names(
     assert len(sandbox.contacts) == 1
 
 
+async def test_a_contact_that_is_gone_between_two_steps_is_looked_up_again(
+    client: Client, sandbox: IntercomSandbox
+) -> None:
+    """A 404 on the update is a stale id: later, from the start of the conversation."""
+    talk = Talk(client)
+    await talk.deliver(ADA)
+    sandbox.fail(Fault(status=404, body="{}", path="/contacts/c000001", times=1))
+
+    assert isinstance(await talk.deliver(ADA), Later)
+    assert await talk.deliver(ADA) == Delivered()
+
+
+async def test_two_contacts_that_want_to_be_one_are_a_dead_letter(client: Client, sandbox: IntercomSandbox) -> None:
+    """A 409 on an update names no contact that could be meant: Intercom's words are all there is to say."""
+    talk = Talk(client, lookup_field="email")
+    await talk.deliver(identify(email="ada@example.test"))
+    sandbox.fail(Fault(status=409, body='{"errors":[{"code":"conflict","message":"two"}]}', path="/contacts/c000001"))
+
+    assert await talk.deliver(ADA) == Dead("409 conflict: two")
+
+
+async def test_an_event_that_intercom_cannot_tell_whose_it_is_is_a_dead_letter(
+    client: Client, sandbox: IntercomSandbox
+) -> None:
+    for number in (1, 2):
+        sandbox.contacts[f"x{number}"] = {"id": f"x{number}", "role": "user", "email": "ada@example.test"}
+    call = event(type="track", anonymousId="a1", event="E", context={"traits": {"email": "ada@example.test"}})
+
+    assert isinstance(await Talk(client).deliver(call), Dead)
+
+
 async def test_a_409_that_names_nobody_waits_for_the_index(client: Client, sandbox: IntercomSandbox) -> None:
     sandbox.fail(
         Fault(status=409, body='{"errors":[{"code":"conflict","message":"exists"}]}', path="/contacts", times=9)
