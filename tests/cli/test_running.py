@@ -99,6 +99,15 @@ def test_people_read_the_receipt_in_words(running: Stage) -> None:
 
 
 @pytest.mark.timeout(60)
+def test_people_read_what_was_odd_and_put_right(running: Stage) -> None:
+    event = {"type": "track", "user_id": "u1", "event": "Step Done", "messageId": "cli-odd"}
+    single, batch = (send(running, body) for body in (event, [event]))
+
+    assert single.out.endswith("\nwarning: user_id: read as userId\n")
+    assert batch.out.endswith("\nevent 0: warning: user_id: read as userId\n")
+
+
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize(
     ("content", "options"),
     [
