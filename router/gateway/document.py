@@ -27,7 +27,7 @@ _LONGEST_INTEGER = 400
 """Digits. Beyond it no float is as big; and reading takes quadratic time, for which Python draws its own line at 4,300."""
 
 
-def parse_document(body: bytes) -> dict[str, Any]:
+def parse_document(body: bytes | bytearray) -> dict[str, Any]:
     """The JSON object in *body*. Of two keys alike the last one counts, and the objects around it are `Doubled`.
 
     Integers are exact, however big (up to 400 digits): an id may be one. Floats may be NaN or infinite, texts may hold lone
@@ -42,7 +42,7 @@ def parse_document(body: bytes) -> dict[str, Any]:
     return value
 
 
-def _parse(body: bytes) -> Any:
+def _parse(body: bytes | bytearray) -> Any:
     digits = _longest_number(body)
     if digits < _LONG:  # the fast codec reads integers beyond 64 bits as floats, without a word
         value = _parse_fast(body)
@@ -58,7 +58,7 @@ def _parse(body: bytes) -> Any:
         raise bad_request(RefusalCode.TOO_DEEP, "objects and lists are nested too deep to be read") from None
 
 
-def _longest_number(body: bytes) -> int:
+def _longest_number(body: bytes | bytearray) -> int:
     """Digits, roughly: 0 where all numbers fit into 64 bits, `_LONG` where one may not, more where one is longer than
     `_LONGEST_INTEGER`. Digits in texts count as well. Looking for zeros is quicker than a regular expression."""
     digits = body.translate(_DIGITS_AS_ZEROS)
@@ -67,7 +67,7 @@ def _longest_number(body: bytes) -> int:
     return _LONG if b"0" * (_LONGEST_INTEGER + 1) not in digits else _LONGEST_INTEGER + 1
 
 
-def _parse_fast(body: bytes) -> Any:
+def _parse_fast(body: bytes | bytearray) -> Any:
     """What the fast codec makes of *body*; `_UNREAD` where it can't, or would lose a part."""
     is_collecting = gc.isenabled()
     gc.disable()  # there is nothing to collect yet, and looking for it again and again takes four times as long as reading
@@ -81,7 +81,7 @@ def _parse_fast(body: bytes) -> Any:
     return _UNREAD if _may_have_doubles(body, value) else value
 
 
-def _may_have_doubles(body: bytes, value: Any) -> bool:
+def _may_have_doubles(body: bytes | bytearray, value: Any) -> bool:
     """Whether some of what stands in *body* is not in *value*: a key that stood twice took its quotes along.
 
     The fast codec keeps the last of them without a word. It writes some 1 GB/s, so that this costs a fraction of the reading.

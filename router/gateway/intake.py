@@ -156,7 +156,7 @@ class Intake:
         return appended
 
 
-async def _parse(body: bytes) -> Document:
+async def _parse(body: bytearray) -> Document:
     """A large one in a thread: an odd one takes seconds, in which others must have their turn.
 
     Raises:
