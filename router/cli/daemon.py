@@ -20,9 +20,11 @@ from router.admin.metrics import BooksCollector
 from router.admin.operations import Operations
 from router.admin.server import CONNECTIONS_S, SOCKET_NAME, listen_on_socket, port_app, socket_app
 from router.cli.housekeeping import Housekeeping
+from router.cli.memory import give_big_blocks_back
 from router.cli.sandboxes import Sandboxes
 from router.cli.wiring import (
     log_directory,
+    rejected_path,
     state_directory,
     to_assignments,
     to_limits,
@@ -37,6 +39,7 @@ from router.gateway.app import Gateway
 from router.gateway.open_files import raise_limit
 from router.log.sqlite import LogOptions, SqliteLog
 from router.registry import Registry
+from router.rejected import RejectedCalls
 
 CALLERS_S = 3.0
 """How long a stop waits for callers whose requests are under way: one that stalls half-way must not hold it up."""
@@ -74,9 +77,11 @@ class Daemon:
             OperatorError: another daemon has the directory, a port is taken, a state can't be used.
         """
         config = self._config
+        give_big_blocks_back()
         raise_limit()
         self._log = await SqliteLog.open(log_directory(config), log_options(config), self._clock.now)
         chance = random.Random()
+        self._rejected = RejectedCalls(rejected_path(config))
         self._fleet = Fleet(self._log, state_directory(config), self._clock, chance)
         self._metrics = CollectorRegistry()
         try:
@@ -109,6 +114,7 @@ class Daemon:
             clock=self._clock.now,
             new_id=lambda: str(uuid4()),
             metrics=self._metrics,
+            keep_rejected=self._rejected.keep,
             stuck=lambda: self._fleet.broken,
         )
         runner = self._gateway.runner(CONNECTIONS_S)
@@ -194,6 +200,7 @@ class Daemon:
             await asyncio.wait_for(self._reloading.acquire(), RELOAD_S)
         for runner in reversed(self._runners):
             await runner.cleanup()
+        await self._rejected.close()
         await self._fleet.stop(DRAIN_S)
         await self._sandboxes.stop()
         await self._log.close()
