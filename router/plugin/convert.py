@@ -24,8 +24,8 @@ Converter = Callable[[Any], Any]
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _GROUPED = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 _CURRENCY_SIGNS = "$€£¥"
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _LARGEST_INTEGER = 2**63 - 1
 """What every reader of JSON can hold; a larger one would cost the whole request."""
 
