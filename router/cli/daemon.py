@@ -181,7 +181,7 @@ class Daemon:
             assignments = await self._assignments(config)
             self._gateway.configure(to_sources(config), to_limits(config), to_surroundings(config))
             self._config = config
-            self._operations.assignments = {assignment.name: assignment for assignment in assignments}
+            self._operations.configure(assignments)
             with contextlib.suppress(OperatorError):
                 await self._fleet.apply(assignments)
             problems = list(self._fleet.problems.values())

@@ -127,7 +127,7 @@ def test_flags_come_before_the_age_and_triggers_too() -> None:
     """What would not have been sent at first is skipped for that reason, and not for its age."""
     hidden = event(type="track", userId="u1", event="Tested", integrations={"All": False})
 
-    assert made().decide(hidden, None, HOUR_S).reason == "flags: All is false"
+    assert made().decide(hidden, None, HOUR_S).reason.startswith("flags:")
     assert made().decide(event(type="alias", userId="u1", previousId="u0"), None, HOUR_S).reason.startswith("no action")
 
 
