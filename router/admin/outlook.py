@@ -38,7 +38,7 @@ class Outlook:
             case "skip":
                 _count(self.skip, forecast.reason)
             case "die":
-                _count(self.die, forecast.reason)
+                _count(self.die, cause_of(forecast.reason))
 
     def answer(self) -> dict[str, dict[str, int]]:
         """As JSON."""
@@ -46,8 +46,7 @@ class Outlook:
 
 
 def _count(counter: Counter[str], reason: str) -> None:
-    told = cause_of(reason)
-    counter[OTHER if told not in counter and len(counter) >= MAX_REASONS else told] += 1
+    counter[OTHER if reason not in counter and len(counter) >= MAX_REASONS else reason] += 1
 
 
 def add_up(total: dict[str, dict[str, int]], more: Mapping[str, Any]) -> None:

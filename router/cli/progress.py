@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from router.admin.outlook import add_up
 from router.cli.backend import ask
-from router.cli.output import console, print_json, print_table
+from router.cli.output import console, print_json
 
 LOOK_S = 0.3
 
@@ -109,21 +109,31 @@ async def _rehearse(config: Path, plans: list[tuple[str, dict[str, Any]]], is_qu
     return outlooks
 
 
+BEFORE = {
+    "delivered": "delivered before",
+    "skipped": "skipped before",
+    "dead": "dead before, and discarded",
+    "none": "never for it before",
+    "dead letter": "dead letters",
+}
+
+
 def print_outlook(name: str, outlook: dict[str, dict[str, int]]) -> None:
     """Would be sent, would be refused now, is left out; each with why."""
-    rows: list[tuple[str, int, str]] = []
-    for title, key, prefix in (
-        ("would be sent", "send", "before: "),
-        ("of these marked as old events", "marked", ""),
-        ("would be skipped now", "skip", ""),
-        ("would become dead letters", "die", ""),
-        ("left out", "left", ""),
+    console.print(f"{name}, if it were sent now:", markup=False, style="bold")
+    for title, key in (
+        ("would be sent", "send"),
+        ("of these marked as old events", "marked"),
+        ("would be skipped", "skip"),
+        ("would become dead letters", "die"),
+        ("left out", "left"),
     ):
         counts = outlook.get(key, {})
         if counts or key == "send":
-            rows.append((title, sum(counts.values()), ""))
-        rows += [("", count, prefix + what) for what, count in sorted(counts.items(), key=lambda pair: -pair[1])]
-    print_table(f"{name}, if it were sent now", ["", "events", "what"], rows, has_lines=False)
+            console.print(f"{sum(counts.values()):10,} {title}", markup=False)
+        for what, count in sorted(counts.items(), key=lambda pair: -pair[1]):
+            told = BEFORE.get(what, what) if key == "send" else what
+            console.print(f"{count:14,} {told}", markup=False, soft_wrap=True)
 
 
 def _bar(is_quiet: bool) -> Progress:

@@ -21,7 +21,7 @@ _TIME = re.compile(r"(?<!\d)\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9
 _QUOTED = re.compile(r"(?<!\w)'[^']{1,200}'(?!\w)|\\\"[^\"\\]{1,200}\\\"|`[^`]{1,200}`")
 """What a vendor quotes within a sentence: values as a rule. The quotes of JSON itself are not among them."""
 _WORD = re.compile(r"[A-Za-z0-9_-]+(?:[.,][A-Za-z0-9_-]+)*")
-_LIST = re.compile(rf"[{_ID}{_NUMBER}](?:[\s,;|]+[{_ID}{_NUMBER}])+")
+_LIST = re.compile(rf"[{_ID}{_NUMBER}](?:[\s,;|]*[{_ID}{_NUMBER}])+")
 _STATUS = re.compile(r"[1-5]\d\d")
 _BEFORE_A_STATUS = re.compile(r"(?:^|(?<!\")[:;] )$")
 """Where a status stands in a reason: it is one of a few, and tells more than any word."""

@@ -27,6 +27,8 @@ MAX_REASONS = 50
 OTHER = "other reasons"
 BURST_S = 0.02
 """What a rate may be ahead of itself: shorter waits cost more than they even out."""
+CATCH_UP_S = 0.1
+"""What it may make up for when others of the process took their time."""
 
 
 class Course:
@@ -111,4 +113,4 @@ class Course:
 
     def leave(self, now: float) -> None:
         """An event leaves, and counts for the rate."""
-        self._due = max(self._due, now) + self._interval_s
+        self._due = max(self._due, now - CATCH_UP_S) + self._interval_s

@@ -71,7 +71,10 @@ def test_reasons_that_differ_in_ids_and_numbers_have_one_cause(reasons: list[str
 
 
 def test_a_list_of_ids_is_one_id() -> None:
-    assert {cause_of(f"400 unknown ids: {ids}") for ids in ("a1", "a1, b2, c3", "a1,b2")} == {"400 unknown ids: …"}
+    lists = ("a1", "a1, b2, c3", "a1,b2", "1, 2", "ada@example.test, u2")
+    assert {cause_of(f"400 unknown ids: {ids}") for ids in lists} == {"400 unknown ids: …"}
+    assert cause_of("404 no user u_77-x", ["u_77"]) == "404 no user …-x"
+    assert cause_of("404 no user u_77-x7", ["u_77"]) == "404 no user …"
 
 
 @pytest.mark.parametrize(
