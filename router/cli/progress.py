@@ -24,7 +24,7 @@ def follow(config: Path, jobs: list[dict[str, Any]], as_json: bool, is_followed:
         if as_json:
             print_json(jobs)
         elif is_followed:
-            console.print("Noted. No router is running: it is sent when one runs (router run).")
+            console.print("Noted. No router is running with it enabled: it is sent when one is (router run).")
         else:
             console.print("Noted. See how far it has come with: router jobs list")
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import time
 from typing import Any
 
@@ -72,8 +73,15 @@ def test_dead_letters_are_listed_shown_retried_and_discarded(stage: Stage) -> No
     check_books(router, mixpanel=len(acked), customerio=len(acked))
 
 
+class Terminal(io.StringIO):
+    """Somebody who answers."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 @pytest.mark.timeout(60)
-def test_dead_letters_are_handled_by_their_cause(stage: Stage) -> None:
+def test_dead_letters_are_handled_by_their_cause(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """One line for each thing that is wrong, whatever ids the vendor quotes; each is tried again or thrown away as a whole."""
     [vendor] = stage.vendors("mixpanel")
     for number in range(4):
@@ -96,6 +104,9 @@ def test_dead_letters_are_handled_by_their_cause(stage: Stage) -> None:
     assert min(letter["id"] for letter in letters_of(stage, "--cause", unknown["code"])) == unknown["example"]
     refused = stage.command("dead-letters", "discard", "mixpanel", "--cause", disliked["code"])
     assert (refused.code, "say --yes if that is meant" in refused.err) == (2, True)
+    monkeypatch.setattr("sys.stdin", Terminal("n\n"))
+    kept = stage.command("dead-letters", "discard", "mixpanel", "--all")
+    assert (kept.code, "Throw away 5 dead letters of mixpanel for good?" in kept.err) == (1, True)
     nowhere = stage.command("dead-letters", "retry", "mixpanel", "--cause", "nobody")
     assert (nowhere.code, "no dead letter has the cause 'nobody'" in nowhere.err) == (2, True)
 
