@@ -23,6 +23,7 @@ Converter = Callable[[Any], Any]
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _GROUPED = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?")
+_CURRENCY_SIGNS = "$€£¥"
 _LARGEST_INTEGER = 2**63 - 1
 """What every reader of JSON can hold; a larger one would cost the whole request."""
 
@@ -114,11 +115,14 @@ def to_integer(value: Any) -> int:
     return _whole(_decimal(value))
 
 
+def to_amount(value: Any) -> int | float:
+    """Money in major units, as it is: ``$19.99`` becomes 19.99. A currency sign before the number is allowed."""
+    return to_number(value.strip().lstrip(_CURRENCY_SIGNS) if isinstance(value, str) else value)
+
+
 def to_cents(value: Any) -> int:
     """Major units to hundredths, rounded: 19.99 becomes 1999. A currency sign before the number is allowed."""
-    if isinstance(value, str):
-        value = value.strip().lstrip("$€£¥")
-    return _whole(_decimal(value) * 100)
+    return _whole(_decimal(to_amount(value)) * 100)
 
 
 def _decimal(value: Any) -> Decimal:
