@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from router import dates
+from router.event import looks_like_email
 
 Converter = Callable[[Any], Any]
 
@@ -72,6 +73,14 @@ def to_text(value: Any) -> str:
 def to_lower(value: Any) -> str:
     """Text without surrounding blanks, in lower case."""
     return to_text(value).strip().lower()
+
+
+def to_email(value: Any) -> str:
+    """An email address, trimmed and in lower case."""
+    text = to_lower(value)
+    if not looks_like_email(text):
+        raise ValueError("expected an email address")
+    return text
 
 
 def to_json_text(value: Any) -> str:
@@ -175,6 +184,29 @@ def text_only(value: Any) -> str:
     if isinstance(value, str):
         return value
     raise ValueError("expected text")
+
+
+def to_first_name(value: Any) -> str:
+    """Of a full name what stands before the first blank. The row for ``firstName`` goes behind it, and wins.
+
+    Source: facts/event-spec.md section 4, derived values; so is the last name.
+    """
+    return _name_parts(value)[0]
+
+
+def to_last_name(value: Any) -> str:
+    """Of a full name what stands behind the first blank: ``Lee Ray`` of ``Ann Lee Ray``. A single word has none."""
+    _, last = _name_parts(value)
+    if not last:
+        raise ValueError("expected a name of more than one word")
+    return last
+
+
+def _name_parts(value: Any) -> tuple[str, str]:
+    first, *rest = text_only(value).split(maxsplit=1) or [""]
+    if not first:
+        raise ValueError("expected a name")
+    return first, rest[0].strip() if rest else ""
 
 
 def cut_bytes(limit: int) -> Converter:

@@ -21,6 +21,7 @@ ALL: list[Converter] = [
     convert.to_date,
     convert.to_text,
     convert.to_lower,
+    convert.to_email,
     convert.to_json_text,
     convert.to_number,
     convert.to_integer,
@@ -31,6 +32,8 @@ ALL: list[Converter] = [
     convert.to_url,
     convert.to_sha256,
     convert.text_only,
+    convert.to_first_name,
+    convert.to_last_name,
     convert.cut_bytes(10),
     convert.chain(convert.to_text, convert.to_lower),
 ]
@@ -95,6 +98,10 @@ CONVERTED: list[tuple[Converter, Any, Any]] = [
     (convert.to_url, "HTTP://example.test", "HTTP://example.test"),
     (convert.to_sha256, " ADA@example.test", "b97222ea69dadf792baa97fa768ecb840a0023714c831ab1328838cba9f7f437"),
     (convert.text_only, "a", "a"),
+    (convert.to_email, " Ada@Example.test\n", "ada@example.test"),
+    (convert.to_first_name, "Ann Lee Ray", "Ann"),
+    (convert.to_first_name, " Ada ", "Ada"),
+    (convert.to_last_name, " Ann  Lee Ray ", "Lee Ray"),
     (convert.cut_bytes(3), "abcd", "abc"),
     (convert.cut_bytes(3), "abc", "abc"),
     (convert.cut_bytes(3), "aéé", "aé"),
@@ -126,6 +133,9 @@ REFUSED: list[tuple[Converter, Any]] = [
     *refused(convert.to_e164, "", "+", "020 7946 0000", "+0123456789", "+1234", "+" + "1" * 16, "+١٢٣٤٥٦٧٨", None),
     *refused(convert.to_url, "", "example.test", "ftp://example.test", "https://", "https:///a", "http://[", None),
     *refused(convert.text_only, 7, True, None, [], {}),
+    *refused(convert.to_email, "not an email", "a@b", "a b@example.test", "", 7, None, []),
+    *refused(convert.to_first_name, "", "  ", 7, None, {"first": "Ada"}),
+    *refused(convert.to_last_name, "Ada", "", "  ", 7, None, {"last": "Lovelace"}),
     *refused(convert.cut_bytes(3), None, [], {}),
 ]
 
