@@ -75,22 +75,18 @@ def to_consent(value: Any) -> str:
     return text
 
 
-def to_sha256(value: Any) -> str:
-    """SHA-256 of the trimmed, lower-cased text, in hex; one that is hashed already stays as it is."""
-    text = convert.to_lower(value)
-    return text if _SHA256.fullmatch(text) else convert.to_sha256(text)
-
-
 def to_email_sha256(value: Any) -> list[str]:
-    """A list with the SHA-256 of one email."""
-    text = convert.to_lower(value)
-    return [to_sha256(text if _SHA256.fullmatch(text) else convert.to_email(text))]
+    """A list with the SHA-256 of one email; one that is hashed already stays as it is."""
+    return [convert.to_sha256(value if is_hashed(value) else convert.to_email(value))]
 
 
 def to_phone_sha256(value: Any) -> list[str]:
-    """A list with the SHA-256 of one phone number, which has to be in E.164."""
-    text = convert.to_lower(value)
-    return [to_sha256(text if _SHA256.fullmatch(text) else convert.to_e164(text))]
+    """A list with the SHA-256 of one phone number, which has to be in E.164; one that is hashed already stays as it is."""
+    return [convert.to_sha256(value if is_hashed(value) else convert.to_e164(value))]
+
+
+def is_hashed(value: Any) -> bool:
+    return isinstance(value, str) and bool(_SHA256.fullmatch(value.strip().lower()))
 
 
 def to_property(settings: Settings) -> Converter:
@@ -186,9 +182,9 @@ def _user_data_rows(root: Root) -> tuple[Field, ...]:
     return (
         Field(f"{root}.email", "user_data.sha256_email_address", to_email_sha256),
         Field(f"{root}.phone", "user_data.sha256_phone_number", to_phone_sha256, note="only in E.164"),
-        Field(f"{root}.firstName", f"{address}.sha256_first_name", to_sha256),
-        Field(f"{root}.lastName", f"{address}.sha256_last_name", to_sha256),
-        Field(f"{root}.address.street", f"{address}.sha256_street", to_sha256),
+        Field(f"{root}.firstName", f"{address}.sha256_first_name", convert.to_sha256),
+        Field(f"{root}.lastName", f"{address}.sha256_last_name", convert.to_sha256),
+        Field(f"{root}.address.street", f"{address}.sha256_street", convert.to_sha256),
         Field(f"{root}.address.city", f"{address}.city", convert.to_lower),
         Field(f"{root}.address.state", f"{address}.region", convert.to_lower),
         Field(f"{root}.address.postalCode", f"{address}.postal_code", convert.to_lower),

@@ -110,6 +110,8 @@ def _print(answer: dict[str, Any]) -> None:
             print_table(
                 "", ["from", "to", "converter"], [(e["from"], e["to"], e["converter"]) for e in entry["lineage"]]
             )
+        for change in entry.get("changes", ()):
+            console.print(f"  changed: {change}", markup=False)
         for warning in entry.get("warnings", ()):
             console.print(f"  warning: {warning}", markup=False)
         if entry["unmapped"]:

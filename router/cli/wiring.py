@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 
+from router.cli.rules import to_consent, to_privacy, to_rule, to_trigger
 from router.config import Config
 from router.config import Destination as DestinationConfig
 from router.delivery.fleet import Assignment
@@ -24,6 +25,10 @@ def to_destination(config: DestinationConfig, registry: Registry, sources: froze
         sources=sources,
         is_opt_in=config.opt_in,
         is_enabled=config.enabled,
+        consent=to_consent(config.consent),
+        filter=to_trigger(config.filter) if config.filter else None,
+        rules={name: to_rule(action) for name, action in config.actions.items()},
+        privacy=to_privacy(config.block, config.hashed),
     )
 
 

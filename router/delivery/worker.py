@@ -30,7 +30,7 @@ from router.delivery.signal import Signal
 from router.delivery.state import Place
 from router.delivery.transit import Item, Transit
 from router.delivery.unknown_names import UnknownNames
-from router.destination import Destination, MappingFailed, size_of
+from router.destination import Decision, Destination, MappingFailed, size_of
 from router.event import Event
 from router.log.interface import Log
 from router.log.record import Gap, Record
@@ -101,6 +101,8 @@ class Worker:
         self._is_stopping = False
         self._shed_up_to: dict[int, int] = {}
         self._blocked_since_s: float | None = None
+        self._blocked_for_s = 0.0
+        """Time spent blocked, which does not count for the retry windows of replays; those of others are in the ledger."""
         self._delivered_at = 0.0
         self._endpoints = {
             endpoint.name: endpoint.for_settings(destination.settings) for endpoint in destination.plugin.endpoints
@@ -280,7 +282,7 @@ class Worker:
             if not decision.is_delivered:
                 self._skip(transit, decision.reason)
                 return False
-            skipped = self._add_items(transit, event)
+            skipped = self._add_items(transit, event, decision)
         except MappingFailed as error:
             self._refuse(transit, f"mapping: {error}")
             return False
@@ -296,12 +298,12 @@ class Worker:
             return False
         return True
 
-    def _add_items(self, transit: Transit, event: Event) -> str:
+    def _add_items(self, transit: Transit, event: Event, decision: Decision) -> str:
         """Fill in the payloads; returns why actions made none."""
         earlier = {} if transit.is_replay else self.ledger.settled_payloads.get(transit.place, {})
         transit.settled |= {key for key, refused in earlier.items() if not refused}
         skipped: list[str] = []
-        for mapped in self.destination.map(event):
+        for mapped in self.destination.map(event, decision):
             if mapped.skipped:
                 skipped.append(mapped.skipped)
             endpoint = self._endpoints[mapped.action.endpoint]
@@ -522,13 +524,13 @@ class Worker:
 
     def _count_failure(self, transit: Transit, now: float) -> None:
         if transit.is_replay:
-            transit.failed_s = transit.failed_s or now
+            transit.failed_s = transit.failed_s or now - self._blocked_for_s
         else:
             self.ledger.tried(transit.place)
 
     def _first_failure(self, transit: Transit, otherwise: float) -> float:
         if transit.is_replay:
-            return transit.failed_s or otherwise
+            return transit.failed_s + self._blocked_for_s if transit.failed_s else otherwise
         tries = self.ledger.tries.get(transit.place)
         return tries.first_s if tries else otherwise
 
@@ -550,7 +552,9 @@ class Worker:
     def _vendor_is_well(self) -> None:
         self._delivered_at = self._clock.now()
         if self._blocked_since_s is not None:
-            self.ledger.shift_tries(self._clock.now() - self._blocked_since_s)
+            blocked_s = self._clock.now() - self._blocked_since_s
+            self.ledger.shift_tries(blocked_s)
+            self._blocked_for_s += blocked_s
             self._blocked_since_s = None
         if not self.pace.is_going:
             for name in NOTES:

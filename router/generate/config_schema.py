@@ -12,8 +12,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from router.config.model import Config, Section
+from router.config.model import Config
 from router.config.quantity import Quantity
+from router.config.section import Section
 from router.plugin import Plugin
 
 Schema = dict[str, Any]
@@ -78,7 +79,7 @@ def _write_quantities(part: Schema, model: type[BaseModel]) -> None:
 
 
 def _destinations(destination: Schema, plugins: Sequence[Plugin]) -> Schema:
-    """Settings by plugin, which is the key ``plugin`` or else the destination's own name."""
+    """Settings and actions by plugin, which is the key ``plugin`` or else the destination's own name."""
     destination["properties"]["plugin"] = {
         "type": "string",
         "description": destination["properties"]["plugin"]["description"],
@@ -88,7 +89,7 @@ def _destinations(destination: Schema, plugins: Sequence[Plugin]) -> Schema:
     destination["allOf"] = [
         {
             "if": {"properties": {"plugin": {"const": plugin.slug}}, "required": ["plugin"]},
-            "then": {"properties": {"settings": _settings(plugin)}},
+            "then": {"properties": _of_plugin(plugin)},
         }
         for plugin in plugins
     ]
@@ -97,7 +98,7 @@ def _destinations(destination: Schema, plugins: Sequence[Plugin]) -> Schema:
         "properties": {
             plugin.slug: {
                 "if": {"not": {"required": ["plugin"]}},
-                "then": {"properties": {"settings": _settings(plugin)}},
+                "then": {"properties": _of_plugin(plugin)},
                 "$ref": "#/$defs/Destination",
             }
             for plugin in plugins
@@ -106,8 +107,12 @@ def _destinations(destination: Schema, plugins: Sequence[Plugin]) -> Schema:
     }
 
 
-def _settings(plugin: Plugin) -> Schema:
-    return {"$ref": f"#/$defs/settings of {plugin.slug}"}
+def _of_plugin(plugin: Plugin) -> Schema:
+    """What only the plugin knows of a destination: its settings, and the names of its actions."""
+    return {
+        "settings": {"$ref": f"#/$defs/settings of {plugin.slug}"},
+        "actions": {"propertyNames": {"enum": [action.name for action in plugin.actions]}},
+    }
 
 
 def _loosen(part: Any) -> Any:

@@ -25,6 +25,7 @@ Converter = Callable[[Any], Any]
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _GROUPED = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?")
 _CURRENCY_SIGNS = "$€£¥"
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _LARGEST_INTEGER = 2**63 - 1
 """What every reader of JSON can hold; a larger one would cost the whole request."""
 
@@ -175,8 +176,11 @@ def to_url(value: Any) -> str:
 
 
 def to_sha256(value: Any) -> str:
-    """SHA-256 of the trimmed, lower-cased text, in lower-case hex."""
-    return hashlib.sha256(to_lower(value).encode("utf-8", "replace")).hexdigest()
+    """SHA-256 of the trimmed, lower-cased text, in lower-case hex. What is hashed already (64 hex digits) stays."""
+    text = to_lower(value)
+    if not text:
+        raise ValueError("expected text that is not blank")  # its hash would be the same for everybody
+    return text if _SHA256.fullmatch(text) else hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
 def text_only(value: Any) -> str:

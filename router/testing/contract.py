@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -58,8 +58,33 @@ from router.testing.rehearsal import (
 from router.testing.samples import HOSTILE_IDS, SAMPLES, WELL_MADE, hostile_events
 from router.testing.stand_in import open_stand_in
 
-_every_sample = pytest.mark.parametrize("event", SAMPLES.values(), ids=SAMPLES)
-_every_call = pytest.mark.parametrize("event", WELL_MADE.values(), ids=WELL_MADE)
+_Check = Callable[[Any, Any], None]
+
+
+def _for_each(samples: Mapping[str, Any]) -> Callable[[_Check], Callable[..., None]]:
+    """Try a check with every sample, or with those it is given, and tell of all that fail.
+
+    One test for all: as a test each, their sheer number would cost several times what the checks do.
+    """
+
+    def decorate(check: _Check) -> Callable[..., None]:
+        def test(self: Any, *given: Any) -> None:
+            failed = []
+            for name, sample in ({ascii(each): each for each in given} or samples).items():
+                try:
+                    check(self, sample)
+                except Exception as error:
+                    failed.append(f"{name}: {error or type(error).__name__}")
+            assert not failed, "\n".join(failed)
+
+        test.__name__, test.__qualname__, test.__doc__ = check.__name__, check.__qualname__, check.__doc__
+        return test
+
+    return decorate
+
+
+_every_sample = _for_each(SAMPLES)
+_every_call = _for_each(WELL_MADE)
 
 _LINE_BREAK = re.compile("[\r\n\0]")
 _ENCODED = re.compile("[!-~]+")
@@ -190,7 +215,7 @@ class PluginContract:
         shared = {key for _, key, _ in first if key} & {key for _, key, _ in second}
         assert not shared, f"keys that do not depend on messageId: {shared}"
 
-    @pytest.mark.parametrize("id", HOSTILE_IDS, ids=lambda id: ascii(id)[:40])
+    @_for_each({ascii(id)[:40]: id for id in HOSTILE_IDS})
     def test_ids_cannot_move_a_request(self, id: str) -> None:
         """Promise 10: in an address an id is one encoded segment or one value, whatever it holds."""
         harmless = {(call, s.action, s.number): s.request.url for call, s in self._hostile_requests("harmless")}

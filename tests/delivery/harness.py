@@ -242,6 +242,8 @@ class Harness:
         self.vendor = vendor or Vendor()
         self.options = options or DeliveryOptions(backoff=Backoff(0.5, 4.0, 4.0), batch_wait_s=1.0)
         self.plugin = plugin()
+        self.destination: Destination | None = None
+        """In place of a plain one of ``plugin``."""
         self.clock = FastClock()
         self.unknown = UnknownNames(lambda partition: 0)
         self.worker: Worker
@@ -252,7 +254,7 @@ class Harness:
         notes = {key: state.meta(key) for key in NOTES}
         ledger = Ledger("fake", state, self.clock)
         ledger.start()
-        destination = Destination("fake", self.plugin, Settings())
+        destination = self.destination or Destination("fake", self.plugin, Settings())
         chance = random.Random(7)
         self.worker = Worker(
             destination, self.log, ledger, self.vendor, self.options, self.clock, chance, notes, self.unknown
