@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from router.generate.readme import readme_parts, readme_path, rewrite
+from router.generate.catalogue import traits_that_arrive
+from router.generate.readme import readme_parts, readme_path, rewrite, traits_tables
+from router.plugin import Action, BatchEndpoint, Field, Payload, Plugin, PluginSettings, Request, Table, judge_by_status
 from router.registry import Registry
 
 HEADINGS = (
@@ -32,3 +34,22 @@ def test_every_readme_has_the_shared_headings_and_both_tables(slug: str) -> None
 
     assert [heading for heading in HEADINGS if f"## {heading}\n" not in text] == []
     assert all(f"<!-- generated: {name} -->" in text for name in readme_parts(plugin))
+
+
+def test_traits_that_ride_along_are_those_of_a_vendor_that_keeps_no_people() -> None:
+    """Once, although two actions send them."""
+    rows = (Field("context.traits.email", "em"), Field("context.traits.age", note="of no use"))
+    endpoint = BatchEndpoint(name="events", pack=lambda payloads, settings: Request("POST", ""), judge=judge_by_status)
+    actions = [
+        Action(name=name, on=(name,), endpoint="events", table=Table(rows), build=lambda *_: Payload({}))
+        for name in ("track", "page")
+    ]
+    plugin = Plugin(slug="x", name="X", settings=PluginSettings, endpoints=(endpoint,), actions=tuple(actions))
+
+    text = traits_tables(plugin)
+
+    assert text.startswith("**Track (on track)**, from `context.traits`\n")
+    assert "| `email` | `em` |" in text
+    assert "| `age` | – of no use |" in text
+    assert text.count("`email`") == 1
+    assert traits_that_arrive(plugin, "identify") == 1
