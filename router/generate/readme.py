@@ -42,26 +42,29 @@ def settings_table(plugin: Plugin) -> str:
 
 
 def traits_tables(plugin: Plugin) -> str:
-    """For each action on identify or group, one row a reserved trait.
+    """For each action on identify or group, one row a reserved trait; once for actions that send the same.
 
     A plugin that keeps no people may send traits that ride along in the context of other calls: of those, the first action's.
     """
     settings = plugin.settings(**plugin.sandbox_settings)
-    parts = []
+    parts: dict[str, list[Action]] = {}
     for action in plugin.actions:
         reserved = USER_TRAITS if "identify" in action.on else GROUP_TRAITS if "group" in action.on else ()
         rows = list(_trait_rows(action.table_for(settings), reserved, "traits."))
         if any(row[1] != _NOT_SENT for row in rows):
-            parts.append(f"**{_title(action)}**\n\n" + table(_HEAD, rows))
+            parts.setdefault(table(_HEAD, rows), []).append(action)
     for action in [] if parts else plugin.actions:
         rows = list(_trait_rows(action.table_for(settings), USER_TRAITS, RIDING))
         if any(row[1] != _NOT_SENT for row in rows):
-            return f"**{_title(action)}**, from `context.traits`\n\n" + table(_HEAD, rows)
-    return "\n\n".join(parts)
+            return f"**{_title([action])}**, from `context.traits`\n\n" + table(_HEAD, rows)
+    return "\n\n".join(f"**{_title(actions)}**\n\n{text}" for text, actions in parts.items())
 
 
-def _title(action: Action) -> str:
-    return f"{action.name[:1].upper()}{action.name[1:]} (on {', '.join(action.on)})"
+def _title(actions: Sequence[Action]) -> str:
+    """Of actions that send the same traits."""
+    names = ", ".join(action.name for action in actions)
+    calls = dict.fromkeys(call for action in actions for call in action.on)
+    return f"{names[:1].upper()}{names[1:]} (on {', '.join(calls)})"
 
 
 def _trait_rows(rows: Table, reserved: Sequence[str], root: str) -> Iterable[tuple[str, str, str]]:
