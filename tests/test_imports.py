@@ -20,8 +20,8 @@ PLUGIN_FILES = sorted(path for path in (ROOT / "plugins").rglob("*.py") if path.
 
 ROOMS = {
     "event": (
-        "channel", "clock", "dates", "errors", "event", "event_times", "integrations", "normalise", "odd_json", "rejection",
-        "reserved", "traits",
+        "channel", "clock", "dates", "errors", "event", "event_times", "integrations", "normalise", "odd_json", "reason",
+        "rejection", "reserved", "traits",
     ),
     "log": ("log",),
     "rejected": ("rejected",),
@@ -49,7 +49,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "delivery": {"log", "destination", "plugin", "event"},  # no HTTP server
     "admin": {"delivery", "log", "rejected", "event"},  # its operations look into what delivery keeps
     "kit": {"delivery", "destination", "plugin", "event"},
-    "generate": {"config", "destination", "plugin", "event"},
+    "generate": {"config", "destination", "gateway", "plugin", "event"},
     "new plugin": {"event"},
     "cli": set(ROOMS) - {"generate", "kit", "cli"},
 }
@@ -66,6 +66,9 @@ IO_MODULES = frozenset(
 
 ORDINARY_WORDS = frozenset({"webhook"})
 """Slugs that are words of the trade and name no vendor."""
+
+PYTHON_WORDS = frozenset({"AsyncIterable", "Iterable", '"iterable_type"'})
+"""Names of the language, and one of pydantic's, that a vendor has too; as they stand here and in no other text."""
 
 SDK_DIALECTS = {
     "config/model.py": {'"customerio"'},
@@ -142,6 +145,7 @@ def vendors_in_code(source: str, vendors: frozenset[str]) -> list[str]:
         for token in tokenize.generate_tokens(io.StringIO(source).readline)
         if token.type in text_tokens
         and token.start not in docstrings
+        and token.string not in PYTHON_WORDS
         and any(vendor in token.string.lower() for vendor in vendors)
     ]
 
@@ -275,3 +279,9 @@ def test_what_a_plugin_needs_is_allowed(source: str, is_sandbox: bool) -> None:
 )
 def test_a_vendor_is_found_in_code_and_not_in_words_about_it(source: str, count: int) -> None:
     assert len(vendors_in_code(source, frozenset({"acme"}))) == count
+
+
+def test_a_vendor_named_like_a_word_of_the_language_is_still_found() -> None:
+    source = 'from collections.abc import Iterable\nx: Iterable[str] = ["Iterable", "iterable"]\nto_iterable(x)'
+
+    assert vendors_in_code(source, frozenset({"iterable"})) == ['2: "Iterable"', '2: "iterable"', "3: to_iterable"]

@@ -24,11 +24,6 @@ _CURRENCY = re.compile(r"[A-Z]{3}")
 _AT: Final = "event_properties"
 
 
-def to_amount(value: Any) -> int | float:
-    """Major units as a number: 42.5. A currency sign before it is allowed."""
-    return convert.to_number(value.strip().lstrip("$€£¥") if isinstance(value, str) else value)
-
-
 def to_currency(value: Any) -> str:
     """Three letters, in upper case."""
     text = convert.to_text(value).strip().upper()
@@ -46,7 +41,7 @@ def to_group(value: Any) -> str:
 
 
 REVENUE_ROWS: Final = (
-    Field("properties.revenue", "revenue", to_amount),
+    Field("properties.revenue", "revenue", convert.to_amount),
     Field("properties.currency", "currency", to_currency, note="beside a revenue only"),
     Field(
         ("properties.productId", "properties.product_id"), "productId", convert.to_text, note="beside a revenue only"
@@ -111,7 +106,7 @@ def _total(event: Event, name: str) -> int | float:
     """The total of a completed order, which is its revenue where none is given."""
     if _ORDER_COMPLETED.fullmatch(name):
         with suppress(ValueError):
-            return to_amount(event.properties.get("total"))
+            return convert.to_amount(event.properties.get("total"))
     return 0
 
 
@@ -141,7 +136,7 @@ def _price_fields(product: Document) -> Document:
     """``price``, ``quantity`` and ``productId`` of one product, each where it is one; a quantity that is none is 1."""
     fields: Document = {}
     rows = (
-        ("price", product.get("price"), to_amount),
+        ("price", product.get("price"), convert.to_amount),
         ("quantity", product.get("quantity"), convert.to_integer),
         ("productId", product.get("product_id") or product.get("productId"), convert.to_text),
     )
