@@ -7,7 +7,20 @@ import sys
 import typer
 
 from router import __version__
-from router.cli import check, dead_letters, demo, destinations, explain, inspect, rejected, replay, run, sandbox, send
+from router.cli import (
+    check,
+    dead_letters,
+    demo,
+    destinations,
+    explain,
+    inspect,
+    log,
+    rejected,
+    replay,
+    run,
+    sandbox,
+    send,
+)
 from router.cli.output import fail
 from router.errors import OperatorError
 
@@ -42,6 +55,7 @@ app.command()(inspect.status)
 app.command()(replay.replay)
 app.add_typer(destinations.app, name="destinations")
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(log.app, name="log")
 app.add_typer(rejected.app, name="rejected")
 app.add_typer(sandbox.app, name="sandbox")
 app.command()(demo.demo)

@@ -327,9 +327,21 @@ class Command:
         return json.loads(self.out)
 
 
+class _CapturedText(io.TextIOWrapper):
+    """A standard stream as it is: text over bytes."""
+
+    def __init__(self) -> None:
+        super().__init__(io.BytesIO(), encoding="utf-8", newline="", write_through=True)
+
+    def getvalue(self) -> str:
+        buffer = self.buffer
+        assert isinstance(buffer, io.BytesIO)
+        return buffer.getvalue().decode()
+
+
 def run_command(*arguments: str | Path) -> Command:
     """Run a ``router`` command in this process, from the entry point on. What is a bug in it is raised."""
-    out, err, before = io.StringIO(), io.StringIO(), sys.argv
+    out, err, before = _CapturedText(), _CapturedText(), sys.argv
     sys.argv = ["router", *map(str, arguments)]
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
