@@ -23,6 +23,7 @@ from router.admin.server import CONNECTIONS_S, SOCKET_NAME, listen_on_socket, po
 from router.cli.sandboxes import Sandboxes
 from router.cli.wiring import (
     log_directory,
+    reserve_path,
     state_directory,
     to_assignments,
     to_limits,
@@ -36,6 +37,7 @@ from router.delivery.state import State
 from router.errors import OperatorError
 from router.gateway.app import Gateway
 from router.gateway.open_files import raise_limit
+from router.log.room import Reserve
 from router.log.sqlite import LogOptions, SqliteLog
 from router.registry import Registry
 
@@ -75,9 +77,9 @@ class Daemon:
         """
         config = self._config
         raise_limit()
-        self._log = await SqliteLog.open(log_directory(config), log_options(config), self._clock.now)
-        chance = random.Random()
-        self._fleet = Fleet(self._log, state_directory(config), self._clock, chance)
+        reserve = Reserve(reserve_path(config), config.retention.reserve_bytes)
+        self._log = await SqliteLog.open(log_directory(config), log_options(config), self._clock.now, reserve=reserve)
+        self._fleet = Fleet(self._log, state_directory(config), self._clock, random.Random(), reserve)
         self._metrics = CollectorRegistry()
         try:
             await self._start()
@@ -109,7 +111,7 @@ class Daemon:
             clock=self._clock.now,
             new_id=lambda: str(uuid4()),
             metrics=self._metrics,
-            stuck=lambda: self._fleet.broken,
+            stuck=lambda: [*self._log.stuck, *self._fleet.broken],
         )
         runner = self._gateway.runner(CONNECTIONS_S)
         self.url = await self._listen(runner, config.server.host, config.server.port, "server")
@@ -178,7 +180,10 @@ class Daemon:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), HOUSEKEEPING_S)
             if not self._stop.is_set():
-                await self._tidy()
+                try:
+                    await self._tidy()
+                except Exception as error:  # a disk that is full or fails; it is no reason to stop
+                    _LOGGER.error("housekeeping failed, it is tried again", error=f"{type(error).__name__}: {error}")
 
     async def _tidy(self) -> None:
         self._shed()

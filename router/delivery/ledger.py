@@ -8,6 +8,7 @@ looks at `unwritten` first.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -22,13 +23,14 @@ from router.delivery.state import Changes, DeadLetter, Job, Kind, Outcome, Parke
 from router.delivery.transit import Transit
 from router.delivery.window import Window
 from router.log.record import Gap, Record
+from router.log.room import NO_RESERVE, Reserve, is_no_room
 
 _T = TypeVar("_T")
 
 RETRY_COMMIT_S = 1.0
 GATHER_S = 0.05
-STUCK_S = 5.0
-"""A disk that has refused writes for so long is told by `Ledger.broken`."""
+STUCK_S = 3.0
+"""A disk that has refused writes for so long, or has one under way for so long, is told by `Ledger.broken`."""
 MAX_REASON = 2_000
 """Characters of a reason that are kept: they are a vendor's words, and nobody bounds those."""
 
@@ -55,10 +57,12 @@ class Books:
 class Ledger:
     """See the module's docstring. One for each destination; its methods are called from the event loop."""
 
-    def __init__(self, name: str, state: State, clock: Clock) -> None:
+    def __init__(self, name: str, state: State, clock: Clock, reserve: Reserve = NO_RESERVE) -> None:
+        """*reserve* is spent where the disk has no room for a change."""
         self.name = name
         self._state = state
         self._clock = clock
+        self._reserve = reserve
         # A thread of its own: no question ever meets another, and no destination waits for one whose disk or resolver hangs.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"state of {name}")
         self._changes = Changes()
@@ -67,6 +71,7 @@ class Ledger:
         self._is_waited_for = False
         self._is_closing = False
         self._writer: asyncio.Task[None] | None = None
+        self._writing_since: float | None = None
         self._failing_since: float | None = None
         self._work = Signal(clock)
         self._hurry = Signal(clock)
@@ -257,7 +262,7 @@ class Ledger:
         """What is stuck, if anything: the writer ended, or the disk has taken nothing for a while."""
         if self._writer is not None and self._writer.done() and not self._is_closing:
             return [self._writer.get_name()]
-        since = self._failing_since
+        since = self._failing_since if self._failing_since is not None else self._writing_since
         if since is not None and self._clock.monotonic() - since > STUCK_S:
             return [f"ledger {self.name}: the state can't be written"]
         return []
@@ -298,7 +303,7 @@ class Ledger:
         """
         while True:
             try:
-                await self.ask(lambda state: state.commit(changes))
+                await self.ask(lambda state: self._write_now(state, changes))
             except Exception as error:
                 self._failing_since = self._failing_since or self._clock.monotonic()
                 if self._is_closing:
@@ -309,6 +314,19 @@ class Ledger:
             else:
                 self._failing_since = None
                 return True
+
+    def _write_now(self, state: State, changes: Changes) -> None:
+        """In the state's thread; so what a question takes before it is no fault of the disk."""
+        self._writing_since = self._clock.monotonic()
+        try:
+            state.commit(changes)
+        except sqlite3.Error as error:
+            if not (is_no_room(error, state.path.parent) and self._reserve.spend()):
+                raise
+            self._log.error("the disk is full; the reserve is spent, so that what was accepted can be settled")
+            state.commit(changes)
+        finally:
+            self._writing_since = None
 
     async def ask(self, question: Callable[[State], _T]) -> _T:
         """Run *question* against the state in its thread, after those asked before."""
