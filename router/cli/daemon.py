@@ -17,7 +17,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
-from router.admin.metrics import BooksCollector
+from router.admin.metrics import BooksCollector, LogCollector
 from router.admin.operations import Operations
 from router.admin.server import CONNECTIONS_S, SOCKET_NAME, listen_on_socket, port_app, socket_app
 from router.cli.sandboxes import Sandboxes
@@ -34,6 +34,7 @@ from router.clock import SystemClock
 from router.config import Config, ConfigError
 from router.delivery.fleet import Assignment, Fleet
 from router.delivery.state import State
+from router.delivery.watchdog import LOOK_S, Watchdog
 from router.errors import OperatorError
 from router.gateway.app import Gateway
 from router.gateway.open_files import raise_limit
@@ -63,6 +64,7 @@ class Daemon:
         self._read_config = read_config
         self._clock = SystemClock()
         self._stop = asyncio.Event()
+        self._watchdog = Watchdog(self._clock.monotonic)
         self._sandboxes = Sandboxes()
         self._runners: list[web.AppRunner] = []
         self._reloading = asyncio.Lock()
@@ -85,7 +87,9 @@ class Daemon:
             await self._start()
             self._listen_to_signals()
             on_ready(self)
-            await self._keep_house()
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._watch())
+                tasks.create_task(self._keep_house())
         finally:
             await self._shut_down()
 
@@ -93,12 +97,20 @@ class Daemon:
         config = self._config
         assignments = await self._assignments(config)
         await self._fleet.apply(assignments)
-        self._metrics.register(BooksCollector(self._fleet, self._log))
-        self._operations = Operations(self._log, state_directory(config), assignments, self._clock, self._fleet)
+        books = BooksCollector(self._fleet, self._log, self._clock)
+        self._metrics.register(books)
+        self._metrics.register(LogCollector(self._log, self._stuck))
+        self._operations = Operations(
+            self._log, state_directory(config), assignments, self._clock, self._fleet, self._stuck
+        )
         further = {"reload": self.reload, "sandbox": self._sandboxes.accepted}
         self._runners.append(await listen_on_socket(socket_app(self._operations, further), config.data / SOCKET_NAME))
         self.admin_url = await self._listen(
-            web.AppRunner(port_app(self._operations, self._metrics), access_log=None, shutdown_timeout=CONNECTIONS_S),
+            web.AppRunner(
+                port_app(self._operations, self._metrics, books.refresh),
+                access_log=None,
+                shutdown_timeout=CONNECTIONS_S,
+            ),
             config.admin.host,
             config.admin.port,
             "admin",
@@ -111,10 +123,14 @@ class Daemon:
             clock=self._clock.now,
             new_id=lambda: str(uuid4()),
             metrics=self._metrics,
-            stuck=lambda: [*self._log.stuck, *self._fleet.broken],
+            stuck=self._stuck,
         )
         runner = self._gateway.runner(CONNECTIONS_S)
         self.url = await self._listen(runner, config.server.host, config.server.port, "server")
+
+    def _stuck(self) -> list[str]:
+        """What inside is stuck, for ``/health``; no vendor is ever in it."""
+        return [*self._log.stuck, *self._fleet.broken, *self._watchdog.stuck]
 
     async def _listen(self, runner: web.AppRunner, host: str, port: int, section: str) -> str:
         await runner.setup()
@@ -173,12 +189,24 @@ class Daemon:
             _LOGGER.info("config reloaded", destinations=len(assignments))
             return {"reloaded": True, "restart_needed_for": fixed}
 
+    async def _watch(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._watchdog.look(self._fleet.glances())
+            except Exception as error:
+                _LOGGER.error("the watchdog can't look: a bug in the router", exc_info=error)
+            await self._pause(LOOK_S)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait so long, or until it is time to stop."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stop.wait(), seconds)
+
     # --- housekeeping: nothing here is needed for correctness ---
 
     async def _keep_house(self) -> None:
         while not self._stop.is_set():
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stop.wait(), HOUSEKEEPING_S)
+            await self._pause(HOUSEKEEPING_S)
             if not self._stop.is_set():
                 try:
                     await self._tidy()

@@ -15,6 +15,7 @@ from router.clock import Clock
 from router.delivery.ledger import Ledger
 from router.delivery.send import HttpSend, Send
 from router.delivery.state import State, unusable
+from router.delivery.watchdog import Glance
 from router.delivery.worker import NOTES, DeliveryOptions, Worker
 from router.destination import Destination
 from router.errors import OperatorError
@@ -28,7 +29,6 @@ class Assignment:
 
     destination: Destination
     options: DeliveryOptions = DeliveryOptions()
-    timeout_s: float = 10.0
     is_enabled: bool = True
     starts_at_beginning: bool = False
     formerly: str | None = None
@@ -106,7 +106,7 @@ class Fleet:
             return
         ledger.note("disabled_since_s", "")
         destination, options = assignment.destination, assignment.options
-        berth.send = HttpSend(destination.origin, assignment.timeout_s, options.concurrency + 1, self._clock)
+        berth.send = HttpSend(destination.origin, options.timeout_s, options.concurrency + 1, self._clock)
         berth.worker = Worker(destination, self._log, ledger, berth.send, options, self._clock, self._chance, notes)
         berth.worker.start()
 
@@ -193,6 +193,10 @@ class Fleet:
             worker = self.berths[name].worker
             if worker is not None:
                 worker.shed(partition, last)
+
+    def glances(self) -> dict[str, Glance]:
+        """For the watchdog: what is seen of each destination at work."""
+        return {name: berth.worker.glance() for name, berth in self.berths.items() if berth.worker is not None}
 
     @property
     def broken(self) -> list[str]:
