@@ -31,8 +31,8 @@ lint: $(VENV)/.installed-dev
 types: $(VENV)/.installed-dev
 	$(BIN)/mypy
 
-generate: $(VENV)/.installed-dev ## Rewrite what is generated from the plugins' declarations
-	$(BIN)/python -m router.readme
+generate: $(VENV)/.installed-dev ## Rewrite what is generated from the plugins' declarations and the gateway's models
+	$(BIN)/python -m router.generate
 
 clean:
 	rm -rf $(VENV) var

@@ -1,17 +1,24 @@
-"""A destination: one configured use of a plugin, as mapping, delivery and explain know it. Pure: no I/O in here."""
+"""A destination: one configured use of a plugin, as mapping, delivery and explain know it. Pure: no I/O in here.
+
+source ──▶ flags ──▶ consent ──▶ filter ──▶ each action's trigger ──▶ privacy, changes ──▶ the plugin's table and build
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 import orjson
 
-from router.event import Document, Event
+from router.actions import ActionRule, DropCustom, EventContext, Trigger
+from router.actions.draft import Draft
+from router.consent import Consent
+from router.event import EVENT_TYPES, Document, Event, EventType
 from router.integrations import DestinationNames, Flag, read_flags
 from router.plugin import Action, BatchEndpoint, Endpoint, Payload, Plugin, PluginSettings, Skip, Table
 from router.plugin.table import Trace
+from router.privacy import Privacy
 
 MAX_STEPS = 100
 """Requests of one conversation; a plugin that wants more would go on for ever."""
@@ -25,6 +32,10 @@ class Decision:
     reason: str
     """A reason code with its detail after a colon: ``flags: All is false``."""
     flag: Flag | None = None
+    actions: tuple[PlannedAction, ...] = ()
+    """Those that the event triggers, at least one when it is delivered; for `Destination.map`."""
+    passed_over: tuple[PassedOver, ...] = ()
+    """Actions for events of this type that it does not trigger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +47,30 @@ class Mapped:
     skipped: str = ""
     """Why there are no payloads; empty where there are."""
     trace: Trace | None = None
+    changes: tuple[str, ...] = ()
+    """What the operator's privacy and mapping did to the event before, each with its code in front: ``hash: traits.email``."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedAction:
+    """An action of one destination: with its table, and with what the operator says of it."""
+
+    action: Action
+    table: Table
+    rule: ActionRule = ActionRule()
+
+    @property
+    def types(self) -> tuple[EventType, ...]:
+        """Types of events it is for."""
+        return self.rule.trigger.on if self.rule.trigger.on is not None else self.action.on
+
+
+@dataclass(frozen=True, slots=True)
+class PassedOver:
+    """An action that an event does not trigger, and why; *reason* begins with its code, and names the action."""
+
+    action: Action
+    reason: str
 
 
 class MappingFailed(Exception):
@@ -64,20 +99,39 @@ class Destination:
     settings: PluginSettings
     sources: frozenset[str] | None = None
     is_opt_in: bool = False
+    is_enabled: bool = True
+    consent: Consent | None = None
+    filter: Trigger | None = None
+    """Which events are for it at all; None for any."""
+    rules: Mapping[str, ActionRule] = field(default_factory=dict, hash=False)
+    """What the operator says of actions, by their names."""
+    privacy: Privacy | None = None
 
     def __post_init__(self) -> None:
-        tables = [(action, action.table_for(self.settings)) for action in self.plugin.actions]
+        planned = [self._plan(action) for action in self.plugin.actions]
+        by_type = {
+            kind: tuple(each for each in planned if kind in each.types or kind in each.action.on)
+            for kind in EVENT_TYPES
+        }
         names = DestinationNames(
             destination=self.name, display=self.plugin.name, slug=self.plugin.slug, aliases=self.plugin.aliases
         )
-        object.__setattr__(self, "_tables", tuple(tables))
+        object.__setattr__(self, "_planned", tuple(planned))
+        object.__setattr__(self, "_by_type", by_type)
+        object.__setattr__(self, "_is_plain", self.filter is None and all(each.rule.is_plain for each in planned))
         object.__setattr__(self, "_names", names)
 
+    def _plan(self, action: Action) -> PlannedAction:
+        table = action.table_for(self.settings)
+        rule = self.rules.get(action.name, ActionRule())
+        changes = [each.for_table(table) if isinstance(each, DropCustom) else each for each in rule.changes]
+        return PlannedAction(action, table, replace(rule, changes=tuple(changes)))
+
     @property
-    def tables(self) -> Sequence[tuple[Action, Table]]:
-        """Each action with its table for these settings."""
-        tables: Sequence[tuple[Action, Table]] = self._tables  # type: ignore[attr-defined]
-        return tables
+    def planned(self) -> Sequence[PlannedAction]:
+        """Each action with its table for these settings and with its rule, in the plugin's order."""
+        planned: Sequence[PlannedAction] = self._planned  # type: ignore[attr-defined]
+        return planned
 
     @property
     def names(self) -> DestinationNames:
@@ -91,41 +145,111 @@ class Destination:
         return f"{parts.scheme}://{parts.netloc}"
 
     def decide(self, event: Event, source: str | None) -> Decision:
-        """Whether *event* from *source* is for this destination: source, integrations flags, then the actions' triggers.
+        """Whether *event* from *source* is for this destination, and for which actions.
+
+        In this order: the source, the caller's flags, the person's consent, the operator's filter, then each action's trigger
+        (facts/event-spec.md section 6.9). All of them look at the event as it arrived. One that is disabled decides nothing.
 
         *source* None stands for a source that may reach every destination (explain without ``--source``).
         """
+        if not self.is_enabled:
+            return Decision(False, "disabled: its events wait in the log, as long as the config's `hold` says")
         if source is not None and self.sources is not None and source not in self.sources:
             return Decision(False, f"source: {source} is not among this destination's sources")
         flag = read_flags(event.integrations, self.names, opt_in=self.is_opt_in)
         if not flag.is_on:
             return Decision(False, f"flags: {flag.reason}", flag)
-        if not any(event.type in action.on for action in self.plugin.actions):
+        if self.consent is not None:
+            refused = self.consent.why_not(event)
+            if refused:
+                return Decision(False, f"consent: {refused}", flag)
+        planned: tuple[PlannedAction, ...] = self._by_type[event.type]  # type: ignore[attr-defined]
+        if self._is_plain and planned:  # type: ignore[attr-defined]
+            return Decision(True, flag.reason, flag, planned)
+        context = EventContext(event)
+        if self.filter is not None:
+            refusal = self.filter.why_not(event, context)
+            if refusal is not None:
+                code = "filter" if refusal.code == "trigger" else refusal.code
+                return Decision(False, f"{code}: {refusal.detail}", flag)
+        if not planned:
             return Decision(False, f"no action: {self.plugin.name} has none for {event.type}", flag)
-        return Decision(True, flag.reason, flag)
+        triggered, passed_over = _ask_triggers(planned, event, context)
+        reason = flag.reason if triggered else _reason(passed_over)
+        return Decision(bool(triggered), reason, flag, triggered, passed_over)
 
-    def map(self, event: Event, with_trace: bool = False) -> list[Mapped]:
+    def map(self, event: Event, decision: Decision | None = None, with_trace: bool = False) -> list[Mapped]:
         """What each action that *event* triggers makes of it, in the plugin's order.
+
+        *decision* is what `decide` has said of it; without one, the actions' triggers are asked here.
 
         Raises:
             MappingFailed: the plugin raised.
         """
-        return [
-            self._map_action(action, table, event, with_trace)
-            for action, table in self.tables
-            if event.type in action.on
-        ]
+        if decision is not None:
+            triggered = decision.actions
+        else:
+            triggered, _ = _ask_triggers(self._by_type[event.type], event, EventContext(event))  # type: ignore[attr-defined]
+        return [self._map_action(planned, event, with_trace) for planned in triggered]
 
-    def _map_action(self, action: Action, table: Table, event: Event, with_trace: bool) -> Mapped:
+    def _map_action(self, planned: PlannedAction, event: Event, with_trace: bool) -> Mapped:
+        action = planned.action
         trace = Trace() if with_trace else None
+        draft: Draft | None = None
         try:
-            fields: Document = table.apply(event, trace)
+            if self.privacy is not None or planned.rule.changes:
+                draft = self._change(planned, event, with_trace)
+                event = draft.finish()
+            fields: Document = planned.table.apply(event, trace)
+            if draft is not None and trace is not None:
+                draft.retrace(trace)
             built = action.build(event, fields, self.settings)
         except Exception as error:
             raise MappingFailed(f'action "{action.name}" raised {type(error).__name__}: {error}') from error
+        changes = tuple(draft.notes or ()) if draft is not None else ()
         if isinstance(built, Skip):
-            return Mapped(action, skipped=built.reason, trace=trace)
+            return Mapped(action, skipped=built.reason, trace=trace, changes=changes)
         payloads = (built,) if isinstance(built, Payload) else tuple(built)
         if not payloads:
-            return Mapped(action, skipped="nothing to send", trace=trace)
-        return Mapped(action, payloads, trace=trace)
+            return Mapped(action, skipped="nothing to send", trace=trace, changes=changes)
+        return Mapped(action, payloads, trace=trace, changes=changes)
+
+    def _change(self, planned: PlannedAction, event: Event, with_notes: bool) -> Draft:
+        """Privacy comes first, so that no change of the action's can carry a value elsewhere, and last, so that none brings
+        back a name."""
+        draft = Draft(event, [] if with_notes else None)
+        if self.privacy is not None:
+            self.privacy.apply(draft)
+        for change in planned.rule.changes:
+            change.apply(draft)
+        if self.privacy is not None and planned.rule.changes:
+            self.privacy.apply(draft)
+        return draft
+
+
+def _ask_triggers(
+    planned: Iterable[PlannedAction], event: Event, context: EventContext
+) -> tuple[tuple[PlannedAction, ...], tuple[PassedOver, ...]]:
+    triggered: list[PlannedAction] = []
+    passed_over: list[PassedOver] = []
+    for each in planned:
+        name = each.action.name
+        if not each.rule.is_enabled:
+            passed_over.append(PassedOver(each.action, f"no action: {name} is switched off"))
+            continue
+        refusal = each.rule.trigger.why_not(event, context)
+        if refusal is None:
+            triggered.append(each)
+        else:
+            passed_over.append(PassedOver(each.action, f"{refusal.code}: {name}: {refusal.detail}"))
+    return tuple(triggered), tuple(passed_over)
+
+
+_URGENT = ("expression", "trigger", "no action")
+
+
+def _reason(passed_over: Sequence[PassedOver]) -> str:
+    """One reason for them all. The code in front is the one that most wants to be seen: it is what is counted."""
+    return "; ".join(
+        sorted((each.reason for each in passed_over), key=lambda reason: _URGENT.index(reason.split(":")[0]))
+    )

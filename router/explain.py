@@ -53,13 +53,14 @@ def _explain_destination(
     decision = destination.decide(event, source)
     if decision.flag is not None:
         notes += decision.flag.warnings
+    passed_over = [_entry(destination, "skip", each.reason, each.action) for each in decision.passed_over]
     if not decision.is_delivered:
-        return [_entry(destination, "skip", decision.reason)]
+        return passed_over or [_entry(destination, "skip", decision.reason)]
     try:
-        mapped = destination.map(event, with_trace=True)
+        mapped = destination.map(event, decision, with_trace=True)
     except MappingFailed as error:
         return [_entry(destination, "skip", "") | _dead(f"mapping: {error}")]
-    entries = [_explain_action(destination, action, decision.reason) for action in mapped]
+    entries = [_explain_action(destination, action, decision.reason) for action in mapped] + passed_over
     mapped_somewhere = {line["from"] for entry in entries for line in entry["lineage"]}
     for entry in entries:  # what another action of the destination sends is not missing
         entry["unmapped"] = [source for source in entry["unmapped"] if source not in mapped_somewhere]
@@ -75,6 +76,8 @@ def _explain_action(destination: Destination, mapped: Mapped, reason: str) -> di
         entry["unmapped"] = mapped.trace.unmapped
         if mapped.trace.warnings:
             entry["warnings"] = mapped.trace.warnings
+    if mapped.changes:
+        entry["changes"] = list(mapped.changes)
     if mapped.skipped:
         return entry | {"decision": "skip", "reason": f"action: {mapped.skipped}"}
     try:

@@ -28,7 +28,7 @@ def spellings_of(names: Iterable[str]) -> dict[str, str]:
 
 USER_SPELLINGS: Final = spellings_of(USER_TRAITS)
 GROUP_SPELLINGS: Final = spellings_of(GROUP_TRAITS)
-_NESTED_SPELLINGS: Final = {name: spellings_of(keys) for name, keys in NESTED_TRAITS.items()}
+NESTED_SPELLINGS: Final = {name: spellings_of(keys) for name, keys in NESTED_TRAITS.items()}
 
 
 def canonical_traits(traits: Mapping[str, Any], spellings: Spellings, where: str, warnings: list[str]) -> Document:
@@ -92,7 +92,7 @@ def _read_email(value: Any, where: str, warnings: list[str]) -> Any:
 
 def _read_address(value: Any, where: str, warnings: list[str]) -> Any:
     if isinstance(value, dict):
-        return _canonical(value, _NESTED_SPELLINGS["address"], where + ".address", warnings, {})
+        return _canonical(value, NESTED_SPELLINGS["address"], where + ".address", warnings, {})
     return value
 
 
@@ -100,7 +100,7 @@ def _read_company(value: Any, where: str, warnings: list[str]) -> Any:
     if isinstance(value, str) and value.strip():
         return {"name": value}
     if isinstance(value, dict):
-        return _canonical(value, _NESTED_SPELLINGS["company"], where + ".company", warnings, {})
+        return _canonical(value, NESTED_SPELLINGS["company"], where + ".company", warnings, {})
     return value
 
 

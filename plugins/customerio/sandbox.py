@@ -40,6 +40,8 @@ class CustomerioSandbox(Sandbox):
         self.object_types = {"1"}
         self.people: OrderedDict[str, dict[str, Any]] = OrderedDict()
         """Attributes of each person, under ``id:…``, ``email:…`` or ``cio_id:…``; bounded, the oldest go first."""
+        self.suppressed: set[str] = set()
+        """People of whom everything is answered as taken, and nothing is."""
         self._seen: OrderedDict[str, None] = OrderedDict()
         self._recent: deque[float] = deque()
 
@@ -164,6 +166,8 @@ class CustomerioSandbox(Sandbox):
 
     def _take_entity(self, item: dict[str, Any]) -> None:
         action = item["action"]
+        if self._is_suppressed(item):
+            return
         if action in ("event", "page", "screen") and "id" in item and self._is_repeated(item["id"]):
             return
         if item["type"] == "object":
@@ -175,6 +179,17 @@ class CustomerioSandbox(Sandbox):
         elif action == "identify":
             self._identify(item)
         self.accept(_KINDS.get(action, action), item)
+
+    def _is_suppressed(self, item: dict[str, Any]) -> bool:
+        """Whether the item is of somebody who is suppressed, from it on or since an earlier one."""
+        if item["type"] != "person" or item["action"] == "merge":
+            return False
+        key = _key(item["identifiers"])
+        if item["action"] == "suppress":
+            self.suppressed.add(key)
+        elif item["action"] == "unsuppress":
+            self.suppressed.discard(key)
+        return key in self.suppressed
 
     def _identify(self, item: dict[str, Any]) -> None:
         """Attributes are added and replaced; null and the empty text take one away."""

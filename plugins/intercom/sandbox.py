@@ -2,10 +2,14 @@
 
 It knows no more custom attributes than are declared, its search index can lag behind (`search_lag`), its rate limit runs in
 windows of ten seconds, and a contact's own ``created_at`` is recorded beside the contact and ignored.
+
+Where the sheet has a limit and not what happens beyond it (texts, event names, custom attributes), the stand-in refuses, so
+that nothing comes to rely on more. Two events of one name in one second, which Intercom takes for one, are both kept.
 """
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable, Mapping
 from itertools import count
@@ -47,6 +51,9 @@ _COMPANY_FIELDS = frozenset(
         "custom_attributes",
     }
 )
+_ATTRIBUTE_NAME = re.compile(r"[\w\- €£¥]+")
+_MAX_METADATA_KEYS = 10
+_MAX_TEXT = 255
 _TYPES = frozenset({"string", "integer", "float", "boolean", "datetime", "date", "options"})
 
 
@@ -58,9 +65,11 @@ class _Refusal(Exception):
 class IntercomSandbox(Sandbox):
     """One workspace."""
 
-    requests_per_window: ClassVar[int] = 100_000
-    """Requests per ten seconds; lower it to see 429."""
+    requests_per_window: ClassVar[int] = 1_667
+    """Requests per ten seconds: 10,000 a minute. Lower it to see 429."""
     window_s: ClassVar[float] = 10.0
+    max_event_names: ClassVar[int] = 120
+    max_attributes: ClassVar[int] = 250
 
     def __init__(self, settings: Mapping[str, Any], record: Path | None = None) -> None:
         super().__init__(settings, record)
@@ -72,6 +81,7 @@ class IntercomSandbox(Sandbox):
         self.search_lag = 0
         """How many of the newest contacts the search does not find yet."""
         self.teammates: set[int] = set()
+        self.event_names: set[str] = set()
         self._numbers = count(1)
         self._window = (0.0, 0)
 
@@ -217,10 +227,14 @@ class IntercomSandbox(Sandbox):
         if not isinstance(attributes, dict):
             raise _Refusal(400, "parameter_invalid", "custom_attributes must be an object")
         for name, value in attributes.items():
-            if "." in name or "$" in name:
+            if not _ATTRIBUTE_NAME.fullmatch(name):
                 raise _Refusal(400, "parameter_invalid", f"Custom attribute name {name!r} is invalid")
             if isinstance(value, dict | list):
                 raise _Refusal(400, "parameter_invalid", f"custom_attributes.{name} must be flat")
+            if isinstance(value, str) and len(value) > _MAX_TEXT:
+                raise _Refusal(
+                    400, "parameter_invalid", f"custom_attributes.{name} has more than {_MAX_TEXT} characters"
+                )
             if name not in self.attributes[model]:
                 raise _Refusal(400, "parameter_invalid", f"Custom attribute '{name}' does not exist")
 
@@ -278,14 +292,22 @@ class IntercomSandbox(Sandbox):
         if not isinstance(created_at, int) or isinstance(created_at, bool):
             raise _Refusal(400, "parameter_invalid", "created_at must be Unix seconds")
         self._check_metadata(body.get("metadata", {}))
-        user_id, email = body.get("user_id"), body.get("email")
-        contact = self._by_external_id(user_id) if user_id else None
-        if not user_id:
-            contact = next((each for each in self.contacts.values() if email and each.get("email") == email), None)
+        contact = self._by_external_id(body["user_id"]) if body.get("user_id") else self._by_email(body.get("email"))
         if contact is None:
             raise _Refusal(404, "not_found", "Contact Not Found")
-        self.accept("event", body, contact=contact["id"])
+        if name not in self.event_names and len(self.event_names) >= self.max_event_names:
+            raise _Refusal(400, "parameter_invalid", f"The workspace has {self.max_event_names} event names already")
+        self.event_names.add(name)
+        kept = dict(list(body.get("metadata", {}).items())[:_MAX_METADATA_KEYS])
+        self.accept("event", {**body, "metadata": kept} if "metadata" in body else body, contact=contact["id"])
         return web.Response(status=202)
+
+    def _by_email(self, email: Any) -> dict[str, Any] | None:
+        """The only contact with this email: where there are several, none is meant."""
+        alike = [each for each in self.contacts.values() if email and each.get("email") == email]
+        if len(alike) > 1:
+            raise _Refusal(409, "conflict", "Multiple existing users match this email address")
+        return alike[0] if alike else None
 
     def _check_metadata(self, metadata: Any) -> None:
         if not isinstance(metadata, dict):
@@ -297,6 +319,8 @@ class IntercomSandbox(Sandbox):
                 isinstance(value, dict) and value.keys() not in ({"amount", "currency"}, {"url", "value"})
             ):
                 raise _Refusal(400, "parameter_invalid", f"metadata.{key} must be flat")
+            if isinstance(value, str) and len(value) > _MAX_TEXT:
+                raise _Refusal(400, "parameter_invalid", f"metadata.{key} has more than {_MAX_TEXT} characters")
             if isinstance(value, dict) and "amount" in value and not isinstance(value["amount"], int):
                 raise _Refusal(400, "parameter_invalid", f"metadata.{key}.amount must be whole cents")
 
@@ -306,6 +330,10 @@ class IntercomSandbox(Sandbox):
             raise _Refusal(400, "parameter_invalid", "name, model and data_type are needed")
         if name in self.attributes[model]:
             raise _Refusal(400, "parameter_invalid", f"Custom attribute '{name}' already exists")
+        if not isinstance(name, str) or not _ATTRIBUTE_NAME.fullmatch(name):
+            raise _Refusal(400, "parameter_invalid", f"Custom attribute name {name!r} is invalid")
+        if len(self.attributes[model]) >= self.max_attributes:
+            raise _Refusal(400, "parameter_invalid", f"The workspace has {self.max_attributes} attributes already")
         self.attributes[model][name] = kind
         self.accept("attribute", body)
         return json_response({"type": "data_attribute", **body})

@@ -35,12 +35,16 @@ from router.plugin import (
 RATE_LIMIT_PER_S: Final = 160.0
 """10,000 requests a minute and app, with room for the other users of the app."""
 RESET_HEADER: Final = "x-ratelimit-reset"
+DECLARED_MORE_S: Final = 1.0
 NOT_INDEXED_YET_S: Final = 5.0
 """The search index follows a write after some seconds."""
 UNKNOWN_CONTACT_ATTEMPTS: Final = 5
 """An event whose contact never comes must not hold its user's later events for days."""
 MAX_MENDINGS: Final = 30
-"""Fields left out of one write before it is given up."""
+"""Fields that one write is sent again for, one by one, before all custom attributes are left out of it."""
+MAX_DECLARED: Final = 15
+"""Custom attributes declared for one write; more are left to the next try. So a contact with its company stays below the
+requests that one conversation may have (100)."""
 
 _EXISTING_ID = re.compile(r"\bid=([\w-]+)")
 _UNKNOWN_ATTRIBUTE = re.compile(r"[Cc]ustom attribute ['\"]([^'\"]+)['\"]")
@@ -74,7 +78,7 @@ def judge_event(response: Response, payloads: Sequence[Payload], settings: Setti
 def converse_contact(payload: Payload, settings: Settings) -> Conversation:
     """Find the contact, update or create it; then its company, if the call names one."""
     contact = payload.body["contact"]
-    found = yield from _find_contact(contact, settings)
+    found = yield from _find_contact(contact, settings, is_known=False)
     if not isinstance(found, str) and found is not None:
         return found
     written = yield from _write_contact(found, contact, settings)
@@ -101,7 +105,7 @@ def converse_company(payload: Payload, settings: Settings) -> Conversation:
     company_id, warnings = written
     if "contact" not in payload.body:
         return Delivered(tuple(warnings))
-    found = yield from _find_contact(payload.body["contact"], settings)
+    found = yield from _find_contact(payload.body["contact"], settings, is_known=True)
     if found is None:
         return Delivered((*warnings, "the contact of the group call is not known: the company has no link to it"))
     if not isinstance(found, str):
@@ -112,12 +116,14 @@ def converse_company(payload: Payload, settings: Settings) -> Conversation:
     return Delivered((*warnings, *attached[1]))
 
 
-def _find_contact(contact: Document, settings: Settings) -> Generator[Step, Response, str | Verdict | Blocked | None]:
-    """The contact's id, None if there is none, or the verdict that ends the conversation."""
+def _find_contact(
+    contact: Document, settings: Settings, *, is_known: bool
+) -> Generator[Step, Response, str | Verdict | Blocked | None]:
+    """The contact's id, None if there is none, or the verdict that ends the conversation. *is_known*: what explain assumes."""
     external_id, email = contact.get("external_id"), contact.get("email")
     if external_id and not (settings.lookup_field == "email" and email):
         request = _request("GET", settings, "contacts", "find_by_external_id", external_id)
-        response = yield Step(request, Response(404))
+        response = yield Step(request, Response(200, b'{"id":"assumed-contact"}') if is_known else Response(404))
         if response.status == 200:
             return _id_of(response)
         if response.status != 404:
@@ -125,7 +131,8 @@ def _find_contact(contact: Document, settings: Settings) -> Generator[Step, Resp
     if not email:
         return None
     query = {"query": {"field": "email", "operator": "=", "value": str(email).strip().lower()}}
-    response = yield Step(_request("POST", settings, "contacts", "search", body=query), Response(200, b'{"data":[]}'))
+    assumed = b'{"data":[{"id":"assumed-contact"}]}' if is_known else b'{"data":[]}'
+    response = yield Step(_request("POST", settings, "contacts", "search", body=query), Response(200, assumed))
     if response.status != 200:
         return _judge(response)
     return _pick(response, external_id)
@@ -192,7 +199,7 @@ def _write(
     warnings: list[str] = []
     declared: set[str] = set()
     assumed = Response(200, b'{"id":"assumed-%s"}' % model.encode())
-    for _ in range(MAX_MENDINGS):
+    for mending in range(MAX_MENDINGS + 1):
         response = yield Step(_request(method, settings, *path, body=body), assumed)
         if response.status == 200:
             return _id_of(response), warnings
@@ -200,6 +207,12 @@ def _write(
             return response
         if response.status != 400:
             return _judge(response)
+        if len(declared) == MAX_DECLARED:
+            return Later(f"{MAX_DECLARED} custom attributes were declared, and there are more", DECLARED_MORE_S)
+        if mending == MAX_MENDINGS - 1 and "custom_attributes" in body:
+            del body["custom_attributes"]
+            warnings.append("the workspace does not know most of the custom attributes; all were left out")
+            continue
         name = _unknown_attribute(response, body)
         if name is not None and settings.create_data_attributes and name not in declared:
             declared.add(name)

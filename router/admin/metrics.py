@@ -13,7 +13,7 @@ from router.delivery.fleet import Fleet
 from router.delivery.tally import Histogram
 from router.log.interface import Log
 
-STATES = ("going", "throttled", "probing", "blocked")
+STATES = ("going", "throttled", "probing", "blocked", "disabled", "unusable")
 AGES_WITHIN_S = 0.1
 """How long a scrape waits for the ages of the oldest events, which come from the disk; else it shows those of before."""
 
@@ -84,7 +84,9 @@ class BooksCollector(Collector):
             "router_destination_state", "1 for the state it is in.", labels=["destination", "state"]
         )
         beside = CounterMetricFamily(
-            "router_destination_notable", "Outages, warnings, replays.", labels=["destination", "kind", "reason"]
+            "router_destination_notable",
+            "Outages, warnings, odd flags, replays.",
+            labels=["destination", "kind", "reason"],
         )
         oldest = GaugeMetricFamily(
             "router_destination_oldest_pending_seconds",
@@ -119,10 +121,32 @@ class BooksCollector(Collector):
             for (kind, reason), count in sorted(berth.ledger.counts.items()):
                 family = settled if kind in ("delivered", "skipped", "dead") else beside
                 family.add_metric([name, kind, reason], count)
-            for state in STATES:
-                current = berth.worker.pace.state if berth.worker else "disabled"
-                pace.add_metric([name, state], float(current == state))
-        yield from (accepted, settled, pending, parked, unaccounted, pace, beside, oldest, attempts, batches, latencies)
+            _add_state(pace, name, berth.worker.pace.state if berth.worker else "disabled")
+        for name in self._fleet.problems:
+            _add_state(pace, name, "unusable")
+        unknown = CounterMetricFamily(
+            "router_events_unknown_integrations", "Events whose integrations name what is no destination."
+        )
+        unknown.add_metric([], self._fleet.unknown_names.events)
+        yield from (
+            accepted,
+            settled,
+            pending,
+            parked,
+            unaccounted,
+            pace,
+            beside,
+            unknown,
+            oldest,
+            attempts,
+            batches,
+            latencies,
+        )
+
+
+def _add_state(pace: GaugeMetricFamily, name: str, current: str) -> None:
+    for state in STATES:
+        pace.add_metric([name, state], float(current == state))
 
 
 def _buckets(histogram: Histogram) -> list[tuple[str, float]]:

@@ -63,7 +63,10 @@ class Operations:
     # --- seeing ---
 
     async def status(self) -> Answer:
-        """The log, and per destination its state, its books and its oldest pending event."""
+        """The log, and per destination its state, its books and its oldest pending event.
+
+        ``unknown_names``: since the start, how many events named which destination that there is none of.
+        """
         return {
             "log": {
                 "id": self._log.id,
@@ -79,6 +82,7 @@ class Operations:
             "stuck": list(self._stuck()),
             "destinations": [await self._destination_status(name) for name in self.assignments],
             "removed": self._removed(),
+            "unknown_names": dict(self._fleet.unknown_names.names) if self._fleet else {},
         }
 
     async def _destination_status(self, name: str) -> Answer:
@@ -92,9 +96,14 @@ class Operations:
             status |= {"state": "stopped" if assignment.is_enabled else "disabled", "reason": ""}
         if berth is not None:
             return status | await self._ledger_status(berth.ledger) | _show_tally(berth.ledger.tally)
+        if self._fleet and name in self._fleet.problems:
+            return status | {"state": "unusable", "reason": self._fleet.problems[name]}
         if not self._state_path(name).exists():
             return status | {"state": "new", "reason": "it begins when the router runs"}
-        state = await asyncio.to_thread(State.open, self._state_path(name), self._log.id, read_only=True)
+        try:
+            state = await asyncio.to_thread(State.open, self._state_path(name), self._log.id, read_only=True)
+        except OperatorError as error:
+            return status | {"state": "unusable", "reason": str(error)}
         try:
             return status | await self._ledger_status(Ledger(name, state, self._clock))
         finally:
@@ -103,7 +112,7 @@ class Operations:
     async def _ledger_status(self, ledger: Ledger) -> Answer:
         books = ledger.books(self._log.end)
         skipped = {reason: count for (kind, reason), count in sorted(ledger.counts.items()) if kind == "skipped"}
-        beside = dict.fromkeys(("discarded", "outages", "warnings"), 0)
+        beside = dict.fromkeys(("discarded", "outages", "warnings", "odd_flags"), 0)
         beside |= {kind: count for (kind, reason), count in ledger.counts.items() if kind in beside}
         jobs = await ledger.ask(lambda state: state.jobs("running"))
         return {
@@ -247,6 +256,10 @@ class Operations:
         return jobs
 
     async def _add_job(self, destination: str, add: Callable[[State], Job]) -> Answer:
+        if destination in self._known() and destination not in self.assignments:
+            raise OperatorError(f"{destination} is no longer in the config; put it back (and reload) to send to it")
+        if self._fleet and destination in self._fleet.problems:
+            raise OperatorError(f"{destination} could not start: {self._fleet.problems[destination]}")
         job = await self._ask(destination, add)
         worker = self._fleet.berths[destination].worker if self._fleet else None
         if worker is not None:

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from router.cli.live import Tried, try_credentials
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, read_config
-from router.cli.output import console, print_json
-from router.config import ConfigError, Problem
+from router.cli.output import console, print_json, print_table
+from router.cli.wiring import to_destination
+from router.config import Config, ConfigError, Problem
+from router.errors import OperatorError
+from router.registry import Registry
 
 
 def check(
     file: Annotated[Path | None, typer.Argument(help="The config file; the same as --config.")] = None,
     config: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
+    live: Annotated[
+        bool, typer.Option("--live", help="Also try the credentials, with a call that changes nothing.")
+    ] = False,
 ) -> None:
     """Check the config file: every problem with its line, all in one run; exits with 2 if there is any.
 
-    Example: `router check config/router.yaml`
+    Example: `router check config/router.yaml --live`
     """
     config = file or config
     try:
@@ -29,9 +38,25 @@ def check(
         if as_json:
             print_json({"ok": False, "problems": [_show(problem) for problem in error.problems]})
         raise
+    tried = _try(settings, registry) if live else []
     if as_json:
-        print_json({"ok": True, "destinations": list(settings.destinations), "sources": list(settings.sources)})
-        return
+        answer = {"ok": True, "destinations": list(settings.destinations), "sources": list(settings.sources)}
+        if live:
+            answer = {**answer, "ok": not _refused(tried), "credentials": [asdict(each) for each in tried]}
+        print_json(answer)
+    else:
+        _print(config, settings, registry)
+        if live:
+            print_table(
+                "", ("destination", "credentials", ""), [(each.destination, each.result, each.detail) for each in tried]
+            )
+    if _refused(tried):
+        raise OperatorError(
+            f"credentials refused: {_names(_refused(tried))}. Correct them in {config} and check again."
+        )
+
+
+def _print(config: Path, settings: Config, registry: Registry) -> None:
     enabled = [name for name, each in settings.destinations.items() if each.enabled]
     sandboxed = [name for name in enabled if settings.destinations[name].sandbox]
     console.print(f"{config}: right. Sources: {_names(settings.sources)}. Destinations: {_names(enabled)}.")
@@ -39,6 +64,18 @@ def check(
         console.print(f"Delivered to built-in sandboxes, not to the vendors: {_names(sandboxed)}.")
     for warning in registry.warnings:
         console.print(f"warning: {warning}")
+
+
+def _try(settings: Config, registry: Registry) -> list[Tried]:
+    """Those of every enabled destination; a stand-in takes what it is given."""
+    enabled = [each for each in settings.destinations.values() if each.enabled]
+    real = [(to_destination(each, registry), each.delivery.timeout_s) for each in enabled if not each.sandbox]
+    standing_in = [Tried(each.name, "not tried", "it delivers to its sandbox") for each in enabled if each.sandbox]
+    return asyncio.run(try_credentials(real)) + standing_in
+
+
+def _refused(tried: Sequence[Tried]) -> list[str]:
+    return [each.destination for each in tried if each.result == "refused"]
 
 
 def _names(names: Iterable[str]) -> str:

@@ -8,7 +8,6 @@ import os
 import random
 import signal
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -20,9 +19,12 @@ from pydantic import SecretStr
 from router.admin.metrics import BooksCollector, LogCollector
 from router.admin.operations import Operations
 from router.admin.server import CONNECTIONS_S, SOCKET_NAME, listen_on_socket, port_app, socket_app
+from router.cli.housekeeping import Housekeeping
+from router.cli.memory import give_big_blocks_back
 from router.cli.sandboxes import Sandboxes
 from router.cli.wiring import (
     log_directory,
+    rejected_path,
     reserve_path,
     state_directory,
     to_assignments,
@@ -33,7 +35,6 @@ from router.cli.wiring import (
 from router.clock import SystemClock
 from router.config import Config, ConfigError
 from router.delivery.fleet import Assignment, Fleet
-from router.delivery.state import State
 from router.delivery.watchdog import LOOK_S, Watchdog
 from router.errors import OperatorError
 from router.gateway.app import Gateway
@@ -41,13 +42,14 @@ from router.gateway.open_files import raise_limit
 from router.log.room import Reserve
 from router.log.sqlite import LogOptions, SqliteLog
 from router.registry import Registry
+from router.rejected import RejectedCalls
 
-HOUSEKEEPING_S = 10.0
 CALLERS_S = 3.0
 """How long a stop waits for callers whose requests are under way: one that stalls half-way must not hold it up."""
-DRAIN_S = 8.0
+RELOAD_S = 2.0
+"""How long a stop waits for a reload under way: what that started afterwards would not be stopped in order."""
+DRAIN_S = 7.0
 """How long a stop waits for flights to land. With the above and the closing of files an exit takes 15 s at most."""
-DISK_WARNING = 0.8
 BACKLOG = 1_024
 """Connections that wait to be taken: every open page may make one for each of a burst of calls."""
 
@@ -68,6 +70,7 @@ class Daemon:
         self._sandboxes = Sandboxes()
         self._runners: list[web.AppRunner] = []
         self._reloading = asyncio.Lock()
+        self._reloads: set[asyncio.Task[None]] = set()
         self.url = ""
         self.admin_url = ""
 
@@ -78,9 +81,11 @@ class Daemon:
             OperatorError: another daemon has the directory, a port is taken, a state can't be used.
         """
         config = self._config
+        give_big_blocks_back()
         raise_limit()
         reserve = Reserve(reserve_path(config), config.retention.reserve_bytes)
         self._log = await SqliteLog.open(log_directory(config), log_options(config), self._clock.now, reserve=reserve)
+        self._rejected = RejectedCalls(rejected_path(config))
         self._fleet = Fleet(self._log, state_directory(config), self._clock, random.Random(), reserve)
         self._metrics = CollectorRegistry()
         try:
@@ -89,7 +94,7 @@ class Daemon:
             on_ready(self)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._watch())
-                tasks.create_task(self._keep_house())
+                tasks.create_task(Housekeeping(self._log, self._fleet).run(self._stop))
         finally:
             await self._shut_down()
 
@@ -123,6 +128,7 @@ class Daemon:
             clock=self._clock.now,
             new_id=lambda: str(uuid4()),
             metrics=self._metrics,
+            keep_rejected=self._rejected.keep,
             stuck=self._stuck,
         )
         runner = self._gateway.runner(CONNECTIONS_S)
@@ -156,7 +162,12 @@ class Daemon:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
-        loop.add_signal_handler(signal.SIGHUP, lambda: loop.create_task(self._reload_on_signal()))
+        loop.add_signal_handler(signal.SIGHUP, self._begin_reload)
+
+    def _begin_reload(self) -> None:
+        task = asyncio.create_task(self._reload_on_signal())
+        self._reloads.add(task)  # nobody else holds it
+        task.add_done_callback(self._reloads.discard)
 
     async def _reload_on_signal(self) -> None:
         try:
@@ -165,14 +176,20 @@ class Daemon:
             _LOGGER.error("reload refused, the old config stays", problems=[str(each) for each in error.problems])
         except OperatorError as error:
             _LOGGER.error("reload refused, the old config stays", problems=[str(error)])
+        except Exception as error:
+            _LOGGER.error("reload failed: a bug in the router", exc_info=error)
 
     async def reload(self) -> dict[str, Any]:
         """Read the config again and make the router what it says; a file with any problem is refused whole.
+
+        A destination that can't start is told of and stays out for the time being; it hinders none of the others.
 
         Raises:
             OperatorError: the file is not valid; nothing has changed.
         """
         async with self._reloading:
+            if self._stop.is_set():
+                raise OperatorError("the router is going down")
             config = await asyncio.to_thread(self._read_config)
             fixed = [
                 name
@@ -181,13 +198,15 @@ class Daemon:
             ]
             assignments = await self._assignments(config)
             self._gateway.configure(to_sources(config), to_limits(config), to_surroundings(config))
-            await self._fleet.apply(assignments)
-            self._operations.assignments = {assignment.name: assignment for assignment in assignments}
             self._config = config
+            self._operations.assignments = {assignment.name: assignment for assignment in assignments}
+            with contextlib.suppress(OperatorError):
+                await self._fleet.apply(assignments)
+            problems = list(self._fleet.problems.values())
             if fixed:
                 _LOGGER.warning("these parts of the config change with the next start only", parts=fixed)
-            _LOGGER.info("config reloaded", destinations=len(assignments))
-            return {"reloaded": True, "restart_needed_for": fixed}
+            _LOGGER.info("config reloaded", destinations=len(assignments) - len(problems))
+            return {"reloaded": True, "restart_needed_for": fixed, "problems": problems}
 
     async def _watch(self) -> None:
         while not self._stop.is_set():
@@ -202,49 +221,17 @@ class Daemon:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stop.wait(), seconds)
 
-    # --- housekeeping: nothing here is needed for correctness ---
-
-    async def _keep_house(self) -> None:
-        while not self._stop.is_set():
-            await self._pause(HOUSEKEEPING_S)
-            if not self._stop.is_set():
-                try:
-                    await self._tidy()
-                except Exception as error:  # a disk that is full or fails; it is no reason to stop
-                    _LOGGER.error("housekeeping failed, it is tried again", error=f"{type(error).__name__}: {error}")
-
-    async def _tidy(self) -> None:
-        self._shed()
-        await self._log.trim(self._fleet.needed_from())
-        for berth in self._fleet.berths.values():
-            for partition in self._log.partitions:
-                start = self._log.start(partition)
-                await berth.ledger.ask(partial(State.forget_outcomes, partition=partition, before=start))
-        used = self._log.size_bytes / self._config.retention.max_disk_bytes
-        if used >= DISK_WARNING:
-            _LOGGER.warning("the log has used most of the disk it may use (retention.max_disk)", used=f"{used:.0%}")
-
-    def _shed(self) -> None:
-        """Destinations whose backlog outgrew their ``max_backlog`` give up its oldest segments' events."""
-        for berth in self._fleet.berths.values():
-            if berth.worker is None:
-                continue
-            for partition, window in berth.ledger.windows.items():
-                last = self._log.sequence_at_backlog(partition, berth.assignment.max_backlog_bytes)
-                if last > window.position:
-                    _LOGGER.error(
-                        "backlog is over max_backlog: its oldest events become dead letters",
-                        destination=berth.assignment.name,
-                    )
-                    berth.worker.shed(partition, last)
-
     async def _shut_down(self) -> None:
         """The order is the contract: no new events, flights land, positions are saved, then everything else closes."""
+        self._stop.set()
         if hasattr(self, "_gateway"):
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._gateway.close(), CALLERS_S)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._reloading.acquire(), RELOAD_S)
         for runner in reversed(self._runners):
             await runner.cleanup()
+        await self._rejected.close()
         await self._fleet.stop(DRAIN_S)
         await self._sandboxes.stop()
         await self._log.close()

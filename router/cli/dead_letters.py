@@ -6,6 +6,7 @@ import asyncio
 from typing import Annotated
 
 import typer
+from rich.pretty import Pretty
 
 from router.cli.backend import ask
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
@@ -48,12 +49,27 @@ def show(
     destination: Name,
     number: Annotated[int, typer.Argument(help="Its number, from the list.")],
     config: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
 ) -> None:
-    """Print one dead letter with its event, as JSON.
+    """Show one dead letter: its event, the vendor's own words, and what of it was delivered all the same.
 
     Example: `router dead-letters show intercom 7`
     """
-    print_json(asyncio.run(ask(config, "dead-letters", destination=destination, id=number))[0])
+    [letter] = asyncio.run(ask(config, "dead-letters", destination=destination, id=number))
+    if as_json:
+        print_json(letter)
+        return
+    console.print(f"{destination} {number}: {letter['reason']}", style="bold", markup=False)
+    tries = f"{letter['attempts']} tries, died {ago(letter['died_s'])}"
+    console.print(
+        f"{letter['type']} {letter['message_id']} of {letter['user']} from {letter['source']}, {tries}", markup=False
+    )
+    if letter["delivered_payloads"]:
+        console.print(f"delivered all the same: {', '.join(letter['delivered_payloads'])}", markup=False)
+    if letter["event"] is None:
+        console.print(f"the log lost {letter['events']} events here; there is nothing to send again")
+    else:
+        console.print(Pretty(letter["event"], expand_all=True))
 
 
 @app.command()
@@ -80,10 +96,14 @@ def discard(
     destination: Name,
     numbers: Annotated[list[int], typer.Argument(help="Numbers of dead letters, from the list.")],
     config: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
 ) -> None:
     """Throw dead letters away for good. They stay counted as dead.
 
     Example: `router dead-letters discard intercom 7 8`
     """
     answer = asyncio.run(ask(config, "discard", destination=destination, ids=numbers))
+    if as_json:
+        print_json(answer)
+        return
     console.print(f"{answer['discarded']} discarded")

@@ -114,9 +114,10 @@ def show(
     chosen = to_destination(settings.destinations[destination], registry)
     actions: list[dict[str, Any]] = [
         {
-            "action": action.name,
-            "on": list(action.on),
-            "endpoint": action.endpoint,
+            "action": planned.action.name,
+            "enabled": planned.rule.is_enabled,
+            "on": list(planned.types),
+            "endpoint": planned.action.endpoint,
             "fields": [
                 {
                     "from": " or ".join(row.sources),
@@ -124,7 +125,7 @@ def show(
                     "converter": row.convert.__name__ if row.convert else "",
                     "note": row.note,
                 }
-                for row in table.fields
+                for row in planned.table.fields
             ]
             + [
                 {
@@ -133,18 +134,19 @@ def show(
                     "converter": "",
                     "note": "all others",
                 }
-                for row in table.custom
+                for row in planned.table.custom
             ],
         }
-        for action, table in chosen.tables
+        for planned in chosen.planned
     ]
     if as_json:
         print_json({"destination": destination, "plugin": chosen.plugin.slug, "actions": actions})
         return
     console.print(f"[bold]{destination}[/] ({chosen.plugin.name}) sends to {chosen.origin}")
     for action in actions:
+        state = "" if action["enabled"] else ", switched off"
         print_table(
-            f"{action['action']} (on {', '.join(action['on'])}, to {action['endpoint']})",
+            f"{action['action']} (on {', '.join(action['on'])}, to {action['endpoint']}{state})",
             ("from", "to", "converter", "note"),
             [tuple(row.values()) for row in action["fields"]],
         )
@@ -154,10 +156,14 @@ def show(
 def forget(
     destination: Annotated[str, typer.Argument(help="A destination that left the config.")],
     config: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
 ) -> None:
     """Remove the state that is kept of a destination no longer in the config, its dead letters included.
 
     Example: `router destinations forget old-crm`
     """
-    asyncio.run(ask(config, "forget", destination=destination))
+    answer = asyncio.run(ask(config, "forget", destination=destination))
+    if as_json:
+        print_json(answer)
+        return
     console.print(f"{destination} is forgotten")

@@ -37,11 +37,13 @@ def explain(
     settings, registry = read_config(config)
     if source is not None and source not in settings.sources:
         raise OperatorError(f"no source {source!r} in {config}; there are: {', '.join(settings.sources)}")
-    destinations = [each.destination for each in to_assignments(settings, registry) if each.is_enabled]
+    destinations = [each.destination for each in to_assignments(settings, registry)]
     if destination is not None:
         destinations = [each for each in destinations if each.name == destination]
         if not destinations:
-            raise OperatorError(f"no enabled destination {destination!r} in {config}")
+            raise OperatorError(
+                f"no destination {destination!r} in {config}; there are: {', '.join(settings.destinations)}"
+            )
     refused = 0
     for raw in _read_events(file):
         answer = explain_raw(raw, destinations, source)
@@ -108,6 +110,8 @@ def _print(answer: dict[str, Any]) -> None:
             print_table(
                 "", ["from", "to", "converter"], [(e["from"], e["to"], e["converter"]) for e in entry["lineage"]]
             )
+        for change in entry.get("changes", ()):
+            console.print(f"  changed: {change}", markup=False)
         for warning in entry.get("warnings", ()):
             console.print(f"  warning: {warning}", markup=False)
         if entry["unmapped"]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Annotated, Any
 
 import typer
@@ -32,8 +33,17 @@ def trace(
         print_table(
             "",
             ["destination", "outcome", "reason", "when"],
-            [(e["destination"], e["outcome"], e["reason"], ago(e.get("at_s"))) for e in event["destinations"]],
+            [(e["destination"], e["outcome"], e["reason"], _when(e)) for e in event["destinations"]],
         )
+
+
+def _when(entry: dict[str, Any]) -> str:
+    """When it came to its outcome; of what still waits, how often it was tried and when it will be again."""
+    tries = entry.get("attempts", 0)
+    if not tries:
+        return ago(entry.get("at_s"))
+    following = entry.get("next_try_s", 0) - time.time()
+    return f"{tries} tries" + (f", next in {duration(following)}" if following > 0 else "")
 
 
 def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
@@ -68,6 +78,8 @@ def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
                 f"router dead-letters list {each['destination']}",
                 markup=False,
             )
+    for name, count in answer["unknown_names"].items():
+        console.print(f'integrations: "{name}" names no destination (events since the start: {count})', markup=False)
     if answer["removed"]:
         console.print(
             f"State is kept of destinations that left the config: {', '.join(answer['removed'])}", markup=False

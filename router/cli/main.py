@@ -15,6 +15,7 @@ from router.cli import (
     explain,
     inspect,
     log,
+    new_plugin,
     rejected,
     replay,
     run,
@@ -58,6 +59,7 @@ app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(log.app, name="log")
 app.add_typer(rejected.app, name="rejected")
 app.add_typer(sandbox.app, name="sandbox")
+app.command("new-plugin")(new_plugin.new_plugin)
 app.command()(demo.demo)
 
 

@@ -44,15 +44,19 @@ class Sandboxes:
     def __init__(self) -> None:
         self.sandboxes: dict[str, Sandbox] = {}
         self.urls: dict[str, str] = {}
+        self._plugins: dict[str, Plugin] = {}
         self._runners: list[web.AppRunner] = []
 
     async def start(self, destination: str, plugin: Plugin, settings: dict[str, Any]) -> None:
-        """Start the stand-in of a destination, if it is not running. *settings* are the operator's own."""
-        if destination in self.sandboxes:
+        """Start the stand-in of a destination. *settings* are the operator's own; one that runs takes them for right from now
+        on, so that a credential changed by a reload is not refused. One of another plugin is left, and a new one started."""
+        if self._plugins.get(destination) is plugin:
+            self.sandboxes[destination].settings = {**plugin.sandbox_settings, **settings}
             return
         sandbox = make_sandbox(plugin, settings)
         runner, url = await serve_sandbox(sandbox)
         self.sandboxes[destination], self.urls[destination] = sandbox, url
+        self._plugins[destination] = plugin
         self._runners.append(runner)
 
     async def accepted(self, destination: str, limit: int = 20) -> dict[str, Any]:

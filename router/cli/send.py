@@ -12,8 +12,8 @@ import aiohttp
 import orjson
 import typer
 
-from router.cli.options import DEFAULT_CONFIG, ConfigPath, read_config
-from router.cli.output import print_json
+from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, read_config
+from router.cli.output import console, print_json
 from router.errors import OperatorError
 
 
@@ -23,8 +23,9 @@ def send(
     ],
     config: ConfigPath = DEFAULT_CONFIG,
     source: Annotated[str | None, typer.Option(help="The source to send as; the first of the config.")] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Send an event (or a list of events, as one batch) to the router that runs with this config; prints the receipt.
+    """Send an event (or a list of events, as one batch) to the router that runs with this config, and show the receipt.
 
     Example: `echo '{"type": "track", "userId": "u1", "event": "Order Completed"}' | router send -`
     """
@@ -38,8 +39,30 @@ def send(
     host = "127.0.0.1" if settings.server.host in ("0.0.0.0", "::") else settings.server.host
     url = f"http://{f'[{host}]' if ':' in host else host}:{settings.server.port}/v1/{path}"
     receipt, is_accepted = asyncio.run(_post(url, {"batch": body} if isinstance(body, list) else body, key))
-    print_json(receipt)
+    if as_json:
+        print_json(receipt)
+    else:
+        _print(receipt, is_accepted)
     raise typer.Exit(0 if is_accepted else 1)
+
+
+def _print(receipt: dict[str, Any], is_accepted: bool) -> None:
+    if not is_accepted:
+        console.print(f"refused: {receipt.get('code')}: {receipt.get('message')}", markup=False, soft_wrap=True)
+    elif "messageId" in receipt:
+        what = "known already, not sent again" if receipt.get("duplicate") else "accepted, it is on disk"
+        console.print(f"{what}. What becomes of it: router trace {receipt['messageId']}", markup=False, soft_wrap=True)
+        for warning in receipt.get("warnings", ()):
+            console.print(f"warning: {warning}", markup=False, soft_wrap=True)
+    else:
+        counts = (f"{receipt[key]} {key}" for key in ("accepted", "duplicate", "rejected"))
+        console.print(", ".join(counts))
+        for each in receipt["rejections"]:
+            where = f"event {each['index']}: {each['field'] or each['code']}"
+            console.print(f"{where}: expected {each['expected']}, found {each['found']}", markup=False, soft_wrap=True)
+        for each in receipt.get("warnings", ()):
+            for warning in each["warnings"]:
+                console.print(f"event {each['index']}: warning: {warning}", markup=False, soft_wrap=True)
 
 
 def _read(file: str) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 
+from router.cli.rules import to_consent, to_privacy, to_rule, to_trigger
 from router.config import Config
 from router.config import Destination as DestinationConfig
 from router.delivery.fleet import Assignment
@@ -23,6 +24,11 @@ def to_destination(config: DestinationConfig, registry: Registry, sources: froze
         settings=config.settings,
         sources=sources,
         is_opt_in=config.opt_in,
+        is_enabled=config.enabled,
+        consent=to_consent(config.consent),
+        filter=to_trigger(config.filter) if config.filter else None,
+        rules={name: to_rule(action) for name, action in config.actions.items()},
+        privacy=to_privacy(config.block, config.hashed),
     )
 
 
@@ -49,8 +55,8 @@ def _to_assignment(config: DestinationConfig, registry: Registry, sources: froze
             batch_wait_s=delivery.batch_wait_s,
             max_parked=delivery.max_parked,
             max_in_flight=delivery.max_in_flight,
-            timeout_s=delivery.timeout_s,
         ),
+        timeout_s=delivery.timeout_s,
         is_enabled=config.enabled,
         starts_at_beginning=config.start == "beginning",
         formerly=config.formerly,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -107,6 +108,8 @@ def _with_settings(tree: Tree, registry: Registry, destinations: Any) -> Any:
         if isinstance(entry, dict):
             plugin = _find_plugin(tree, registry, name)
             settings = _read_settings(tree, name, plugin) if plugin is not None else None
+            if plugin is not None:
+                _check_actions(tree, name, plugin)
             slug = entry.get("plugin")
             entry = {
                 **entry,
@@ -164,6 +167,18 @@ def _read_settings(tree: Tree, name: str, plugin: Plugin) -> PluginSettings | No
             path, f'plugin "{plugin.slug}" failed to read its settings ({type(error).__name__}); tell its author'
         )
     return None
+
+
+def _check_actions(tree: Tree, name: str, plugin: Plugin) -> None:
+    """The keys under ``actions`` are names of the plugin's actions."""
+    there = [action.name for action in plugin.actions]
+    folded = {action.casefold(): action for action in there}
+    for given in tree.mapping("destinations", name, "actions"):
+        if given in there:
+            continue
+        near = [folded[each] for each in difflib.get_close_matches(given.casefold(), folded, n=1)]
+        hint = f'did you mean "{near[0]}"?' if near else f"{plugin.name} has: {', '.join(there)}"
+        tree.report(("destinations", name, "actions", given), f"unknown action; {hint}")
 
 
 def _is_true(value: Any) -> bool:

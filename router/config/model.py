@@ -15,9 +15,7 @@ from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PrivateAttr,
     SecretStr,
@@ -28,7 +26,9 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from router.config.action import Action, Consent, FieldNames, Trigger
 from router.config.quantity import Bytes, PerSecond, Seconds
+from router.config.section import Section
 from router.plugin import PluginSettings
 
 DAY_S = 86_400.0
@@ -106,22 +106,6 @@ PublicUrl = Annotated[str, AfterValidator(_read_public_url)]
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_read_network)]
 Origin = Annotated[str, AfterValidator(_read_origin)]
 WriteKey = Annotated[SecretStr, AfterValidator(_is_write_key)]
-
-
-class Section(BaseModel):
-    """Base of every part of the config: frozen, unknown keys refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _drop_keys_without_value(cls, data: Any) -> Any:
-        if data is None:
-            return {}
-        if not isinstance(data, Mapping):
-            return data
-        known = {field.alias or name for name, field in cls.model_fields.items()}
-        return {key: value for key, value in data.items() if value is not None or key not in known}
 
 
 class Server(Section):
@@ -305,6 +289,18 @@ class Destination(Section):
     )
     settings: SerializeAsAny[PluginSettings] = Field(
         default_factory=PluginSettings, description="The plugin's own; an instance of its settings model."
+    )
+    consent: Consent | None = Field(
+        None, description="What people must have agreed to; an event without their consent is not sent."
+    )
+    filter: Trigger | None = Field(None, description="Which events are for it at all; any, if absent.")
+    block: FieldNames | None = Field(None, description="Traits, properties and context it never gets.")
+    hashed: FieldNames | None = Field(
+        None, alias="hash", description="Traits, properties and context of which it gets only the SHA-256 hash."
+    )
+    actions: dict[str, Action] = Field(
+        default_factory=dict,
+        description="Changes to the plugin's actions, by their names; docs/actions.md tells of them.",
     )
     delivery: Delivery = Field(default_factory=Delivery, description="How it is delivered to.")
 

@@ -25,6 +25,8 @@ HIDDEN = "********"
 
 _OUR_OWN = {"quantity", "host", "path", "log", "write_key", "two_forms", "public_url", "network", "origin"}
 """Errors raised in this package, whose words are complete and hold nothing of the value."""
+_ABOUT_EVENT = "about_event"
+"""Raised in this package, too; its words are complete, but quote fields, templates and expressions."""
 _CONTAINERS = ("expected a mapping", "expected a list")
 _SHOWN_LENGTH = 40
 _WORD_LENGTH = 4
@@ -53,7 +55,12 @@ class Phrasebook:
             if error["type"] == "extra_forbidden":
                 self._report_unknown_key(path)
             else:
-                self.tree.report(path, self._message(error, path))
+                self.tree.report(path, self._message(error, path), self._line(error, path))
+
+    def _line(self, error: ErrorDetails, path: KeyPath) -> int | None:
+        """The line within a text of several; None for that of the key."""
+        within = error.get("ctx", {}).get("line", 1) if error["type"] == _ABOUT_EVENT else 1
+        return self.tree.text_lines.get(path, self.tree.line(path)) + within - 1 if within > 1 else None
 
     def _path(self, error: ErrorDetails) -> KeyPath:
         """The error's place in the file: pydantic's, as far as there is such a value (it also names alternatives)."""
@@ -104,7 +111,9 @@ class Phrasebook:
 
     def _expected(self, error: ErrorDetails, path: KeyPath, known: Known | None) -> str:
         kind, context = error["type"], error.get("ctx", {})
-        if kind in _OUR_OWN:
+        if kind == _ABOUT_EVENT and self.tree.has_reference(path):
+            return "expected another value"
+        if kind in _OUR_OWN or kind == _ABOUT_EVENT:
             return error["msg"]
         if kind in ("value_error", "assertion_error"):
             return self._foreign(str(context.get("error", "")), path)

@@ -12,17 +12,24 @@ KeyPath = tuple[str | int, ...]
 """Where a value stands: keys of mappings and indexes of lists, from the root."""
 
 _PLAIN = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_ACTION = re.compile(r"[A-Za-z_-]{1,24}( [A-Za-z_-]{1,24}){0,5}")
 
 
 def key_text(path: KeyPath) -> str:
     """``destinations.crm.sources[0]``."""
     text = ""
-    for part in path:
+    for index, part in enumerate(path):
         if isinstance(part, int):
             text += f"[{part}]"
         else:
-            text += ("." if text else "") + name_text(part)
+            is_action = path[0] == "destinations" and path[2:3] == ("actions",) and index == 3
+            text += ("." if text else "") + (_action_text(part) if is_action else name_text(part))
     return text
+
+
+def _action_text(name: str) -> str:
+    """The name of an action, which has blanks; whatever else it is must look like one."""
+    return name if _ACTION.fullmatch(name) else name_text(name)
 
 
 def name_text(name: str) -> str:

@@ -38,6 +38,8 @@ class Tree:
     data: Any = None
     lines: dict[KeyPath, int] = field(default_factory=dict)
     """From 1: where the key stands, or the item of a list."""
+    text_lines: dict[KeyPath, int] = field(default_factory=dict)
+    """From 1: where the text of a value begins, where that is below its key."""
     referenced: dict[KeyPath, str] = field(default_factory=dict)
     """Values that came out of references, which are never shown."""
     unresolved: set[KeyPath] = field(default_factory=set)
@@ -224,6 +226,11 @@ class _Reader:
             self._tree.unresolved.add(path)
             return None
         self._check_tag(node, path, "str", "timestamp", "value")
+        start = self._line(node) + (
+            getattr(node, "style", None) == "|"
+        )  # behind the sign the text begins in the next line
+        if start != self._tree.lines.get(path):
+            self._tree.text_lines[path] = start
         resolved = resolve(value, self._environ)
         if resolved.files:
             self._tree.files[path] = tuple(resolved.files)

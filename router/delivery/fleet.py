@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import sqlite3
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,13 +14,16 @@ import structlog
 from router.clock import Clock
 from router.delivery.ledger import Ledger
 from router.delivery.send import HttpSend, Send
-from router.delivery.state import State, unusable
+from router.delivery.state import State, StateUnusable, unusable
+from router.delivery.unknown_names import UnknownNames
 from router.delivery.watchdog import Glance
 from router.delivery.worker import NOTES, DeliveryOptions, Worker
 from router.destination import Destination
 from router.errors import OperatorError
 from router.log.interface import Log
 from router.log.room import NO_RESERVE, Reserve, is_no_room
+
+_LOGGER = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class Assignment:
 
     destination: Destination
     options: DeliveryOptions = DeliveryOptions()
+    timeout_s: float = 10.0
     is_enabled: bool = True
     starts_at_beginning: bool = False
     formerly: str | None = None
@@ -62,27 +66,56 @@ class Fleet:
         self._clock = clock
         self._chance = chance
         self._reserve = reserve
-        self._logger = structlog.get_logger()
         self.berths: dict[str, Berth] = {}
+        self.problems: dict[str, str] = {}
+        """Destinations that could not start, and why; `retry` tries them again."""
+        self._assignments: Sequence[Assignment] = ()
+        self._applying = asyncio.Lock()
+        self.unknown_names = UnknownNames(log.end)
 
     async def apply(self, assignments: Sequence[Assignment]) -> None:
         """Make the fleet what *assignments* say: changed destinations land their flights, then start anew.
 
+        One whose state is unusable is left out, in ``problems``; all others are at work.
+
         Raises:
-            OperatorError: state files can't be used; all other destinations are at work all the same.
+            OperatorError: states that fit neither this log nor this program. All others are at work here too.
         """
-        wanted = {assignment.name: assignment for assignment in assignments}
+        async with self._applying:
+            self._assignments = tuple(assignments)
+            await self._apply()
+
+    async def retry(self) -> None:
+        """Start those that could not start, if they can by now. Raises as `apply` does."""
+        async with self._applying:
+            if self.problems:
+                await self._apply()
+
+    async def _apply(self) -> None:
+        wanted = {assignment.name: assignment for assignment in self._assignments}
+        self.unknown_names.configure(self._log.partitions, (each.destination.names for each in self._assignments))
         leaving = [name for name, berth in self.berths.items() if wanted.get(name) != berth.assignment]
         await asyncio.gather(*(self._leave(name) for name in leaving))
-        problems: list[str] = []
-        for assignment in assignments:
-            if assignment.name not in self.berths:
-                try:
-                    await self._enter(assignment, set(wanted))
-                except OperatorError as error:
-                    problems.append(str(error))
-        if problems:
-            raise OperatorError("\n".join(problems))
+        before, self.problems = self.problems, {}
+        unfit: list[str] = []
+        for name, assignment in wanted.items():
+            if name in self.berths:
+                continue
+            try:
+                await self._enter(assignment, wanted)
+            except OperatorError as error:
+                self.problems[name] = str(error)
+                if not isinstance(error, StateUnusable):
+                    unfit.append(str(error))
+                if before.get(name) != str(error):
+                    _LOGGER.error(
+                        "destination can't start; the log keeps its events", reason=str(error), destination=name
+                    )
+            else:
+                if name in before:
+                    _LOGGER.info("destination starts after all", destination=name)
+        if unfit:
+            raise OperatorError("\n".join(unfit))
 
     async def stop(self, deadline_s: float = 10.0) -> None:
         """Stop all, side by side, within about *deadline_s* seconds."""
@@ -106,8 +139,10 @@ class Fleet:
             return
         ledger.note("disabled_since_s", "")
         destination, options = assignment.destination, assignment.options
-        berth.send = HttpSend(destination.origin, options.timeout_s, options.concurrency + 1, self._clock)
-        berth.worker = Worker(destination, self._log, ledger, berth.send, options, self._clock, self._chance, notes)
+        berth.send = HttpSend(destination.origin, assignment.timeout_s, options.concurrency + 1, self._clock)
+        berth.worker = Worker(
+            destination, self._log, ledger, berth.send, options, self._clock, self._chance, notes, self.unknown_names
+        )
         berth.worker.start()
 
     def _open(self, assignment: Assignment, wanted: Collection[str]) -> tuple[Ledger, dict[str, str | None]]:
@@ -173,8 +208,11 @@ class Fleet:
     def needed_from(self) -> dict[int, int]:
         """Per partition: the first sequence that an enabled destination, or one within its hold, still needs.
 
-        What is settled but not yet on disk is still needed: a crash would ask for it again.
+        What is settled but not yet on disk is still needed: a crash would ask for it again. Nothing is said of any partition
+        while a destination is changing, or could not start: its place is on disk alone, and all may be needed.
         """
+        if any(assignment.name not in self.berths for assignment in self._assignments):
+            return {}
         needed = {partition: self._log.end(partition) + 1 for partition in self._log.partitions}
         for berth in self.berths.values():
             if berth.worker is None and not self._is_held(berth):
@@ -187,16 +225,13 @@ class Fleet:
         since = berth.ledger.disabled_since_s
         return since is None or self._clock.now() - since < berth.assignment.hold_s
 
-    def shed(self, sequence_at_backlog: Iterable[tuple[str, int, int]]) -> None:
-        """Give up what lies beyond a destination's own ``max_backlog``: (name, partition, last sequence to give up)."""
-        for name, partition, last in sequence_at_backlog:
-            worker = self.berths[name].worker
-            if worker is not None:
-                worker.shed(partition, last)
-
     def glances(self) -> dict[str, Glance]:
         """For the watchdog: what is seen of each destination at work."""
-        return {name: berth.worker.glance() for name, berth in self.berths.items() if berth.worker is not None}
+        return {
+            name: berth.worker.glance(berth.assignment.timeout_s)
+            for name, berth in self.berths.items()
+            if berth.worker is not None
+        }
 
     @property
     def broken(self) -> list[str]:

@@ -33,7 +33,7 @@ class Glance:
     """Seconds until the first parked user's turn; None if nobody waits for one."""
     is_reading: bool
     """There is room for more events to be read; at the bound of parked ones there is none."""
-    slack_s: float
+    allowance_s: float
     """How long one step may take that says nothing of itself: a request, a rate limit's pause, a batch that fills."""
 
     @property
@@ -88,4 +88,4 @@ class Watchdog:
         if before is None or before[0] != glance.moved or glance.explanation:
             self._moved[name] = (glance.moved, now_s)
             return False
-        return now_s - before[1] > self._stall_s + glance.slack_s
+        return now_s - before[1] > self._stall_s + glance.allowance_s

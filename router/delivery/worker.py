@@ -30,8 +30,9 @@ from router.delivery.signal import Signal
 from router.delivery.state import Place
 from router.delivery.tally import Tallied
 from router.delivery.transit import Item, Transit
+from router.delivery.unknown_names import UnknownNames
 from router.delivery.watchdog import Glance
-from router.destination import Destination, MappingFailed, size_of
+from router.destination import Decision, Destination, MappingFailed, size_of
 from router.event import Event
 from router.log.interface import Log
 from router.log.record import Gap, Record
@@ -47,6 +48,7 @@ MAX_SPAN = 100_000
 MAX_UNWRITTEN = 10_000
 """Changes that may wait for the disk before the reader waits too."""
 BEHIND = "behind an earlier event of the same user"
+SHED = "max_backlog: the backlog grew past what is configured"
 NOTES = ("blocked_since_s", "next_try_s", "wait_s", "reason")
 """What a worker keeps of its pace over restarts."""
 
@@ -63,8 +65,6 @@ class DeliveryOptions:
     max_in_flight: int = 5_000
     max_in_flight_bytes: int = 64_000_000
     """Of the events as they lie in the log."""
-    timeout_s: float = 10.0
-    """Of one request."""
     backoff: Backoff = Backoff()
 
 
@@ -81,6 +81,7 @@ class Worker:
         clock: Clock,
         chance: random.Random,
         notes: Mapping[str, str | None],
+        unknown_names: UnknownNames,
     ) -> None:
         """*notes* are what an earlier run kept of its pace (`Ledger.note`)."""
         self.destination = destination
@@ -89,6 +90,7 @@ class Worker:
         self.pace = Pace(options.backoff, chance)
         self._log = log
         self._clock = clock
+        self._unknown_names = unknown_names
         self._facts = {"destination": destination.name}
         self._logger = structlog.get_logger().bind(**self._facts)
         self._changed = Signal(clock)
@@ -101,6 +103,8 @@ class Worker:
         self._is_stopping = False
         self._shed_up_to: dict[int, int] = {}
         self._blocked_since_s: float | None = None
+        self._blocked_for_s = 0.0
+        """Time spent blocked, which does not count for the retry windows of replays; those of others are in the ledger."""
         self._delivered_at = 0.0
         self._endpoints = {
             endpoint.name: endpoint.for_settings(destination.settings) for endpoint in destination.plugin.endpoints
@@ -169,8 +173,8 @@ class Worker:
         """Tasks that ended although they never should: something inside is stuck."""
         return [task.get_name() for task in self._tasks if task.done() and not self._is_stopping] + self.ledger.broken
 
-    def glance(self) -> Glance:
-        """What the watchdog has to know."""
+    def glance(self, timeout_s: float) -> Glance:
+        """What the watchdog has to know. *timeout_s* is that of one request."""
         now = self._clock.monotonic()
         ledger, tally = self.ledger, self.ledger.tally
         read = sum(window.read for window in ledger.windows.values())
@@ -181,22 +185,21 @@ class Worker:
             pace_s=self.pace.wait_s(now),
             turn_s=self._parking.turn_s,
             is_reading=ledger.parked_events < self.options.max_parked,
-            slack_s=self._slack_s,
+            allowance_s=self._allowance_s + (timeout_s if tally.under_way else 0.0),
         )
 
     @property
-    def _slack_s(self) -> float:
+    def _allowance_s(self) -> float:
         rates = [self.options.rate_limit_per_s, *(endpoint.rate_limit_per_s for endpoint in self._endpoints.values())]
         pause_s = max((1.0 / rate for rate in rates if rate), default=0.0)
-        timeout_s = self.options.timeout_s if self.ledger.tally.under_way else 0.0
-        return timeout_s + pause_s + self.options.batch_wait_s + MAX_WAIT_S
+        return pause_s + self.options.batch_wait_s + MAX_WAIT_S
 
     # --- from the log into the lanes ---
 
     async def _read(self, partition: int) -> None:
         window = self.ledger.windows[partition]
         while True:
-            while not self._has_room() and window.read >= self._shed_up_to.get(partition, 0):
+            while not self._room and not self._is_shedding(partition):
                 await self._changed.wait()
             while self.ledger.unwritten > MAX_UNWRITTEN:
                 await self.ledger.flushed()
@@ -211,7 +214,7 @@ class Worker:
                 if window.is_settled(record.sequence):
                     continue
                 if record.sequence <= self._shed_up_to.get(partition, 0):
-                    self.ledger.kill(record, "max_backlog: the backlog grew past what is configured")
+                    self.ledger.kill(record, SHED)
                 else:
                     self._take(record)
             self._changed.notify()
@@ -220,22 +223,50 @@ class Worker:
         """What comes next in the log, as soon as there is something."""
         read = self.ledger.windows[partition].read
         await self._log.wait(partition, read)
-        return await self._log.read(partition, read, READ_LIMIT if self.pace.is_going else PROBE_AHEAD)
+        limit = READ_LIMIT if self._is_shedding(partition) else min(READ_LIMIT, max(1, self._room))
+        return await self._log.read(partition, read, limit)
 
     def shed(self, partition: int, last: int) -> None:
-        """Events up to the sequence *last* that were not read yet become dead letters: the backlog is too long."""
+        """Events up to the sequence *last* become dead letters: the backlog is too long.
+
+        Those that wait in lanes as well, for they hold the position and with it the log. What is in a request just now, or
+        parked, is left alone; call again for what comes back.
+        """
         self._shed_up_to[partition] = last
+        shed = {
+            transit
+            for place, transit in self._active.items()
+            if place.partition == partition
+            and place.sequence <= last
+            and transit.origin == "log"
+            and all(item.state in ("queued", "settled") for item in transit.items)
+        }
+        for lane in self._lanes.values():
+            for item in lane.withdraw(lambda item: item.transit in shed):
+                item.state = "settled"
+        for transit in sorted(shed, key=lambda transit: transit.record.sequence):
+            self.ledger.kill(transit.record, SHED, transit)
+            self._after_settling(transit)
         self._changed.notify()
 
-    def _has_room(self) -> bool:
+    def _is_shedding(self, partition: int) -> bool:
+        return self.ledger.windows[partition].read < self._shed_up_to.get(partition, 0)
+
+    @property
+    def _room(self) -> int:
+        """How many more events may be read; none before there is room for a good number of them."""
         windows = self.ledger.windows.values()
         limit = self.options.max_in_flight if self.pace.is_going else min(PROBE_AHEAD, self.options.max_in_flight)
-        return (
-            sum(window.in_flight for window in windows) < limit
-            and self._active_bytes < self.options.max_in_flight_bytes
-            and (self.ledger.parked_events < self.options.max_parked or self._is_rereading)
-            and all(window.span < MAX_SPAN for window in windows)
-        )
+        room = limit - sum(window.in_flight for window in windows)
+        if (
+            room < min(READ_LIMIT, limit) // 4
+            or self._active_bytes >= self.options.max_in_flight_bytes
+            or any(window.span >= MAX_SPAN for window in windows)
+        ):
+            return 0
+        if not self._is_rereading:
+            room = min(room, self.options.max_parked - self.ledger.parked_events)
+        return max(0, room)
 
     @property
     def _is_rereading(self) -> bool:
@@ -268,11 +299,14 @@ class Worker:
         record = transit.record
         try:
             event = Event.from_json(record.event)
+            self._unknown_names.look(event, transit.place)
             decision = self.destination.decide(event, record.source)
+            if transit.origin == "log" and decision.flag is not None and decision.flag.warnings:
+                self.ledger.count("odd_flags")
             if not decision.is_delivered:
                 self._skip(transit, decision.reason)
                 return False
-            skipped = self._add_items(transit, event)
+            skipped = self._add_items(transit, event, decision)
         except MappingFailed as error:
             self._refuse(transit, f"mapping: {error}")
             return False
@@ -288,12 +322,12 @@ class Worker:
             return False
         return True
 
-    def _add_items(self, transit: Transit, event: Event) -> str:
+    def _add_items(self, transit: Transit, event: Event, decision: Decision) -> str:
         """Fill in the payloads; returns why actions made none."""
         earlier = {} if transit.is_replay else self.ledger.settled_payloads.get(transit.place, {})
         transit.settled |= {key for key, refused in earlier.items() if not refused}
         skipped: list[str] = []
-        for mapped in self.destination.map(event):
+        for mapped in self.destination.map(event, decision):
             if mapped.skipped:
                 skipped.append(mapped.skipped)
             endpoint = self._endpoints[mapped.action.endpoint]
@@ -514,13 +548,13 @@ class Worker:
 
     def _count_failure(self, transit: Transit, now: float) -> None:
         if transit.is_replay:
-            transit.failed_s = transit.failed_s or now
+            transit.failed_s = transit.failed_s or now - self._blocked_for_s
         else:
             self.ledger.tried(transit.place)
 
     def _first_failure(self, transit: Transit, otherwise: float) -> float:
         if transit.is_replay:
-            return transit.failed_s or otherwise
+            return transit.failed_s + self._blocked_for_s if transit.failed_s else otherwise
         tries = self.ledger.tries.get(transit.place)
         return tries.first_s if tries else otherwise
 
@@ -542,7 +576,9 @@ class Worker:
     def _vendor_is_well(self) -> None:
         self._delivered_at = self._clock.now()
         if self._blocked_since_s is not None:
-            self.ledger.shift_tries(self._clock.now() - self._blocked_since_s)
+            blocked_s = self._clock.now() - self._blocked_since_s
+            self.ledger.shift_tries(blocked_s)
+            self._blocked_for_s += blocked_s
             self._blocked_since_s = None
         if not self.pace.is_going:
             for name in NOTES:

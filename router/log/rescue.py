@@ -71,8 +71,8 @@ def rescue(file: SegmentFile, log_id: str, last: int | None) -> list[range]:
             connection.execute("PRAGMA synchronous = OFF")
             connection.execute("BEGIN")
             # First what an earlier rescue saved: it may be all there is by now.
-            copies = (carve(copy, beside(copy, "-wal")) for copy in file.copies)
-            rows = chain(chain.from_iterable(copies), carve(file.path, file.wal))
+            copies = [carve(copy, beside(copy, "-wal")) for copy in file.copies]
+            rows = chain(*copies, carve(file.path, file.wal))
             wanted = (row for row in rows if row.sequence >= file.first and (last is None or row.sequence <= last))
             while batch := list(islice(wanted, _ROWS_AT_ONCE)):
                 connection.executemany(_RESCUE, batch)

@@ -18,7 +18,7 @@ from router.plugin.credential import (
     Signature,
     Signing,
 )
-from router.plugin.declaration import API_VERSION, Action, Plugin, Skip
+from router.plugin.declaration import API_VERSION, Action, CredentialCheck, Plugin, Skip
 from router.plugin.endpoint import BatchEndpoint, Conversation, ConversationEndpoint, Endpoint, Step
 from router.plugin.hooks import hookimpl
 from router.plugin.request import Payload, Request, Response, UnreadableAnswer, build_url
@@ -36,6 +36,7 @@ from router.plugin.verdict import (
     is_outage,
     judge_by_status,
 )
+from router.plugin.view import view_name
 from router.traits import GROUP_TRAITS, USER_TRAITS, camel_case, snake_case
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "ConversationEndpoint",
     "Converter",
     "Credential",
+    "CredentialCheck",
     "Custom",
     "Dead",
     "Delivered",
@@ -91,4 +93,5 @@ __all__ = [
     "looks_like_email",
     "same_name",
     "snake_case",
+    "view_name",
 ]

@@ -18,11 +18,14 @@ from urllib.parse import urlsplit
 import orjson
 
 from router import dates
+from router.event import looks_like_email
 
 Converter = Callable[[Any], Any]
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _GROUPED = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?")
+_CURRENCY_SIGNS = "$€£¥"
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _LARGEST_INTEGER = 2**63 - 1
 """What every reader of JSON can hold; a larger one would cost the whole request."""
 
@@ -73,6 +76,14 @@ def to_lower(value: Any) -> str:
     return to_text(value).strip().lower()
 
 
+def to_email(value: Any) -> str:
+    """An email address, trimmed and in lower case."""
+    text = to_lower(value)
+    if not looks_like_email(text):
+        raise ValueError("expected an email address")
+    return text
+
+
 def to_json_text(value: Any) -> str:
     """Text as it is, anything else as JSON in a string."""
     return value if isinstance(value, str) else _to_json(value)
@@ -114,11 +125,14 @@ def to_integer(value: Any) -> int:
     return _whole(_decimal(value))
 
 
+def to_amount(value: Any) -> int | float:
+    """Money in major units, as it is: ``$19.99`` becomes 19.99. A currency sign before the number is allowed."""
+    return to_number(value.strip().lstrip(_CURRENCY_SIGNS) if isinstance(value, str) else value)
+
+
 def to_cents(value: Any) -> int:
     """Major units to hundredths, rounded: 19.99 becomes 1999. A currency sign before the number is allowed."""
-    if isinstance(value, str):
-        value = value.strip().lstrip("$€£¥")
-    return _whole(_decimal(value) * 100)
+    return _whole(_decimal(to_amount(value)) * 100)
 
 
 def _decimal(value: Any) -> Decimal:
@@ -162,8 +176,11 @@ def to_url(value: Any) -> str:
 
 
 def to_sha256(value: Any) -> str:
-    """SHA-256 of the trimmed, lower-cased text, in lower-case hex."""
-    return hashlib.sha256(to_lower(value).encode("utf-8", "replace")).hexdigest()
+    """SHA-256 of the trimmed, lower-cased text, in lower-case hex. What is hashed already (64 hex digits) stays."""
+    text = to_lower(value)
+    if not text:
+        raise ValueError("expected text that is not blank")  # its hash would be the same for everybody
+    return text if _SHA256.fullmatch(text) else hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
 def text_only(value: Any) -> str:
@@ -171,6 +188,29 @@ def text_only(value: Any) -> str:
     if isinstance(value, str):
         return value
     raise ValueError("expected text")
+
+
+def to_first_name(value: Any) -> str:
+    """Of a full name what stands before the first blank. The row for ``firstName`` goes behind it, and wins.
+
+    Source: facts/event-spec.md section 4, derived values; so is the last name.
+    """
+    return _name_parts(value)[0]
+
+
+def to_last_name(value: Any) -> str:
+    """Of a full name what stands behind the first blank: ``Lee Ray`` of ``Ann Lee Ray``. A single word has none."""
+    _, last = _name_parts(value)
+    if not last:
+        raise ValueError("expected a name of more than one word")
+    return last
+
+
+def _name_parts(value: Any) -> tuple[str, str]:
+    first, *rest = text_only(value).split(maxsplit=1) or [""]
+    if not first:
+        raise ValueError("expected a name")
+    return first, rest[0].strip() if rest else ""
 
 
 def cut_bytes(limit: int) -> Converter:

@@ -8,7 +8,7 @@ from typing import Any
 
 from router.event import Document, Event, EventType
 from router.plugin.endpoint import Endpoint
-from router.plugin.request import Payload
+from router.plugin.request import Payload, Request, Response
 from router.plugin.settings import PluginSettings
 from router.plugin.table import Table
 
@@ -44,6 +44,22 @@ class Action:
         return self.table if isinstance(self.table, Table) else self.table(settings)
 
 
+def _is_success(response: Response) -> bool:
+    return 200 <= response.status <= 299
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialCheck:
+    """One request that changes nothing and is refused where the credentials are wrong: ``router check --live`` sends it."""
+
+    request: Callable[[Any], Request]
+    """From the settings; the core adds the credentials."""
+    endpoint: str
+    """Whose credentials."""
+    is_good: Callable[[Response], bool] = _is_success
+    """Whether the answer says that they are right; for vendors that refuse with a 200."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Plugin:
     """One vendor. Made once at import, never changed."""
@@ -64,6 +80,8 @@ class Plugin:
     sandbox_settings: Mapping[str, Any] = field(default_factory=dict)
     """Settings that the stand-in accepts; they fill what an operator left empty in a destination with ``sandbox: true``."""
     website: str = ""
+    credential_check: CredentialCheck | None = None
+    """None where the vendor has no call that changes nothing."""
 
     def endpoint(self, name: str) -> Endpoint:
         return next(endpoint for endpoint in self.endpoints if endpoint.name == name)
@@ -77,3 +95,5 @@ class Plugin:
         for action in self.actions:
             if action.endpoint not in names:
                 raise ValueError(f'plugin {self.slug}: action "{action.name}" names no endpoint of {sorted(names)}')
+        if self.credential_check is not None and self.credential_check.endpoint not in names:
+            raise ValueError(f"plugin {self.slug}: credential_check names no endpoint of {sorted(names)}")

@@ -37,6 +37,9 @@ class Endpoint:
     """From the settings: what the core adds to each request, in this order."""
     rate_limit_per_s: float | None = None
     """Requests per second that the vendor allows; the operator can lower it."""
+    rate_limit: Callable[[Any], float] | None = None
+    """From the settings: the same, where it depends on the plan the operator pays for or on how they send. Wins over
+    *rate_limit_per_s*."""
     reset_header: str = ""
     """A header (lower case) that says when a 429 ends, as Unix seconds or seconds to wait; Retry-After is always read."""
     is_independent: bool = False
@@ -45,7 +48,7 @@ class Endpoint:
 
     def for_settings(self, settings: Any) -> Self:
         """This endpoint with its limits for one destination; the core calls it once, when the destination starts."""
-        return self
+        return self if self.rate_limit is None else replace(self, rate_limit_per_s=self.rate_limit(settings))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +73,10 @@ class BatchEndpoint(Endpoint):
     *max_events*."""
 
     def for_settings(self, settings: Any) -> Self:
+        limited = Endpoint.for_settings(self, settings)
         if self.batch_size is None:
-            return self
-        return replace(self, max_events=max(1, min(self.max_events, self.batch_size(settings))))
+            return limited
+        return replace(limited, max_events=max(1, min(self.max_events, self.batch_size(settings))))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

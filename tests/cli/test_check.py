@@ -89,3 +89,11 @@ def test_the_config_can_come_from_the_environment(config: Path, monkeypatch: pyt
     monkeypatch.setenv("ROUTER_CONFIG", str(config))
 
     assert run_command("check", "--json").json["ok"] is True
+
+
+def test_credentials_are_tried_where_there_is_a_vendor_to_ask(config: Path) -> None:
+    """Those of a stand-in need no trying."""
+    checked = run_command("check", "--config", config, "--live", "--json")
+
+    assert checked.code == 0
+    assert {each["result"] for each in checked.json["credentials"]} == {"not tried"}

@@ -57,6 +57,7 @@ def test_a_line_has_the_keys_of_the_contract(config: Path) -> None:
     assert {(entry["destination"], entry["plugin"]) for entry in line["destinations"]} == {
         ("mixpanel", "mixpanel"),
         ("crm", "customerio"),
+        ("paused", "mixpanel"),
     }
     for entry in line["destinations"]:
         assert set(entry) == ENTRY
@@ -100,6 +101,13 @@ def test_what_is_not_delivered_says_why(config: Path) -> None:
     assert found["crm"]["action"] is None
 
 
+def test_a_destination_that_is_disabled_says_so(config: Path) -> None:
+    [entry] = entries(explain(config, json.dumps(TRACK), "--destination", "paused"))
+
+    assert (entry["decision"], entry["requests"], entry["action"]) == ("skip", [], None)
+    assert entry["reason"].startswith("disabled: ")
+
+
 def test_names_that_match_nothing_are_warnings(config: Path) -> None:
     [line] = lines(explain(config, json.dumps({**TRACK, "integrations": {"Mixpannel": False}})))
 
@@ -112,7 +120,7 @@ def test_source_and_destination_narrow_it_down(config: Path) -> None:
     }
     one = entries(explain(config, json.dumps(TRACK), "--destination", "crm"))
 
-    assert by_source == {"mixpanel": "deliver", "crm": "skip"}
+    assert by_source == {"mixpanel": "deliver", "crm": "skip", "paused": "skip"}
     assert {entry["destination"] for entry in one} == {"crm"}
 
 
@@ -187,7 +195,6 @@ def test_a_file_that_cannot_be_read_is_said_so(config: Path, content: bytes | No
     [
         pytest.param(["--source", "nobody"], "website, app", id="source"),
         pytest.param(["--destination", "nobody"], "nobody", id="destination"),
-        pytest.param(["--destination", "paused"], "paused", id="disabled destination"),
     ],
 )
 def test_a_name_that_is_not_configured_is_refused(config: Path, options: list[str], named: str) -> None:

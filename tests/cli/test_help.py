@@ -40,6 +40,16 @@ def test_every_command_has_help_with_an_example(path: tuple[str, ...]) -> None:
     assert f"router {' '.join(path)}" in " ".join(helped.out.split())
 
 
+def test_every_command_that_prints_data_prints_it_as_json_too() -> None:
+    """Those without are the daemon, the demo, a stand-in alone, which prints its address, and what writes a new plugin."""
+    without = [
+        " ".join(path)
+        for path in COMMANDS
+        if not any("--json" in getattr(parameter, "opts", ()) for parameter in find(path).params)
+    ]
+    assert without == ["demo", "log export", "new-plugin", "run", "sandbox serve"]
+
+
 def test_every_option_and_argument_says_what_it_is() -> None:
     """Those of all commands; Typer's own --help included."""
     silent = [

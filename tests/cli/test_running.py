@@ -33,7 +33,7 @@ def router_of(stage: Stage) -> Router:
 @pytest.mark.timeout(60)
 def test_an_event_is_sent_traced_and_seen_at_the_sandbox(running: Stage) -> None:
     """What the README shows: createdAt is `$created` at Mixpanel."""
-    sent = send(running, {**IDENTIFY, "messageId": "cli-1"})
+    sent = send(running, {**IDENTIFY, "messageId": "cli-1"}, "--json")
 
     assert (sent.code, sent.err) == (0, "")
     assert sent.json == {"success": True, "messageId": "cli-1"}
@@ -55,7 +55,7 @@ def test_a_list_is_sent_as_one_batch(running: Stage, monkeypatch: pytest.MonkeyP
     events = [{"type": "track", "userId": "u1", "event": "Step Done", "messageId": f"cli-list-{n}"} for n in (1, 2)]
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(json.dumps([*events, events[0], {}]).encode())))
 
-    sent = running.command("send", "-")
+    sent = running.command("send", "-", "--json")
 
     assert sent.code == 0
     assert (sent.json["accepted"], sent.json["duplicate"], sent.json["rejected"]) == (2, 1, 1)
@@ -63,10 +63,48 @@ def test_a_list_is_sent_as_one_batch(running: Stage, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.timeout(60)
 def test_an_event_that_is_refused_ends_with_exit_code_1_and_the_receipt(running: Stage) -> None:
-    sent = send(running, {"type": "track", "event": "Nobody Did This"})
+    sent = send(running, {"type": "track", "event": "Nobody Did This"}, "--json")
 
     assert (sent.code, sent.err) == (1, "")
     assert {"code", "field", "expected"} <= set(sent.json)
+
+
+@pytest.mark.timeout(60)
+def test_an_event_that_was_rejected_can_be_seen_with_its_reason(running: Stage) -> None:
+    send(running, [{"type": "track", "userId": "u1", "event": "Step Done"}, {"type": "group", "userId": "seen"}])
+
+    def listed() -> list[dict[str, Any]]:
+        calls: list[dict[str, Any]] = running.command("rejected", "list", "--code", "missing_group_id", "--json").json
+        return calls
+
+    [call] = until(listed, "the rejected call is on disk")  # it is written behind the receipt
+    assert (call["source"], call["field"], json.loads(call["call"])["userId"]) == ("website", "groupId", "seen")
+    assert "missing_group_id" in running.command("rejected", "list", "--source", "website").out
+    assert running.command("rejected", "list", "--source", "nobody", "--json").json == []
+
+
+@pytest.mark.timeout(60)
+def test_people_read_the_receipt_in_words(running: Stage) -> None:
+    event = {**IDENTIFY, "messageId": "cli-words"}
+    first, again, batch, refused = (
+        send(running, body) for body in (event, event, [event, {"type": "track", "userId": "u1"}], {"type": "track"})
+    )
+
+    assert first.out == "accepted, it is on disk. What becomes of it: router trace cli-words\n"
+    assert again.out == "known already, not sent again. What becomes of it: router trace cli-words\n"
+    assert batch.out == (
+        "0 accepted, 1 duplicate, 1 rejected\nevent 1: event: expected the name of what happened, found nothing\n"
+    )
+    assert (refused.code, refused.out.partition(":")[0]) == (1, "refused")
+
+
+@pytest.mark.timeout(60)
+def test_people_read_what_was_odd_and_put_right(running: Stage) -> None:
+    event = {"type": "track", "user_id": "u1", "event": "Step Done", "messageId": "cli-odd"}
+    single, batch = (send(running, body) for body in (event, [event]))
+
+    assert single.out.endswith("\nwarning: user_id: read as userId\n")
+    assert batch.out.endswith("\nevent 0: warning: user_id: read as userId\n")
 
 
 @pytest.mark.timeout(60)
@@ -99,7 +137,7 @@ def test_status_is_the_same_through_the_socket_and_the_port(running: Stage) -> N
     through_socket, through_port = running.command("status", "--json").json, router.status()
 
     assert through_socket == through_port
-    assert set(through_socket) == {"log", "running", "stuck", "destinations", "removed"}
+    assert set(through_socket) == {"log", "running", "stuck", "destinations", "removed", "unknown_names"}
     assert set(through_socket["destinations"][0]["books"]) == {
         "accepted",
         "delivered",
@@ -142,6 +180,12 @@ def test_metrics_tell_the_books(running: Stage) -> None:
 @pytest.mark.timeout(60)
 def test_only_its_user_may_open_the_admin_socket(running: Stage) -> None:
     assert (running.folder / "var" / "admin.sock").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("part", ["log", "destinations"])
+def test_only_its_user_may_read_what_people_did(running: Stage, part: str) -> None:
+    assert (running.folder / "var" / part).stat().st_mode & 0o777 == 0o700
 
 
 @pytest.mark.timeout(60)
@@ -196,3 +240,21 @@ def stage_config(tmp_path: Path) -> Path:
         "destinations: {mixpanel: {sandbox: true}, customerio: {sandbox: true}}\n"
     )
     return path
+
+
+@pytest.mark.timeout(60)
+def test_names_and_flags_that_mean_nothing_are_counted_and_shown(running: Stage) -> None:
+    """Two destinations or one, an event counts once; what it meant to say is told where an operator looks."""
+    router = router_of(running)
+    odd = {"type": "track", "userId": "u1", "event": "E", "integrations": {"Mixpannel": False, "Mixpanel": "yes"}}
+    assert router.post(odd)[0] == 200
+    router.until_settled()
+
+    _, text = call("GET", f"{router.admin_url}/metrics")
+
+    assert router.status()["unknown_names"] == {"Mixpannel": 1}
+    assert '"Mixpannel" names no destination (events since the start: 1)' in running.command("status").out
+    assert "router_events_unknown_integrations_total 1.0" in text
+    assert 'router_destination_notable_total{destination="mixpanel",kind="odd_flags",reason=""} 1.0' in text
+    assert "router_log_bytes " in text
+    assert "router_log_max_bytes " in text

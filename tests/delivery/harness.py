@@ -15,6 +15,7 @@ from router.delivery.ledger import Books, Ledger
 from router.delivery.pace import Backoff
 from router.delivery.send import SendFailed
 from router.delivery.state import DeadLetter, State
+from router.delivery.unknown_names import UnknownNames
 from router.delivery.worker import NOTES, DeliveryOptions, Worker
 from router.destination import Destination
 from router.event import Document, Event
@@ -241,7 +242,10 @@ class Harness:
         self.vendor = vendor or Vendor()
         self.options = options or DeliveryOptions(backoff=Backoff(0.5, 4.0, 4.0), batch_wait_s=1.0)
         self.plugin = plugin()
+        self.destination: Destination | None = None
+        """In place of a plain one of ``plugin``."""
         self.clock = FastClock()
+        self.unknown = UnknownNames(lambda partition: 0)
         self.worker: Worker
 
     async def open(self) -> Worker:
@@ -250,9 +254,11 @@ class Harness:
         notes = {key: state.meta(key) for key in NOTES}
         ledger = Ledger("fake", state, self.clock, hang_s=60 * FastClock.speed)  # the disk knows nothing of fast clocks
         ledger.start()
-        destination = Destination("fake", self.plugin, Settings())
+        destination = self.destination or Destination("fake", self.plugin, Settings())
         chance = random.Random(7)
-        self.worker = Worker(destination, self.log, ledger, self.vendor, self.options, self.clock, chance, notes)
+        self.worker = Worker(
+            destination, self.log, ledger, self.vendor, self.options, self.clock, chance, notes, self.unknown
+        )
         self.worker.start()
         return self.worker
 

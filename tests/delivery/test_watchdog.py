@@ -13,10 +13,10 @@ from router.delivery.pace import Backoff
 from router.delivery.watchdog import LOOK_S, STALL_S, Glance, Watchdog
 from router.delivery.worker import DeliveryOptions
 from router.plugin import Response
-from tests.delivery.harness import NETWORK_DOWN, Harness, Vendor
+from tests.delivery.harness import NETWORK_DOWN, Harness, Vendor, until
 from tests.log.harness import StillClock
 
-AT_WORK = Glance(pending=5, parked=0, moved=(1, 2), pace_s=0.0, turn_s=None, is_reading=True, slack_s=0.0)
+AT_WORK = Glance(pending=5, parked=0, moved=(1, 2), pace_s=0.0, turn_s=None, is_reading=True, allowance_s=0.0)
 """Pending events, none of them parked, and nothing that would keep them."""
 
 
@@ -50,7 +50,7 @@ class Kennel:
         pytest.param({"parked": 5, "turn_s": 0.0}, True, id="all parked, and a turn that is not taken"),
         pytest.param({"parked": 3, "turn_s": 20.0}, True, id="some parked, and the others do not move"),
         pytest.param({"parked": 3, "turn_s": 20.0, "is_reading": False}, False, id="as many parked as may be"),
-        pytest.param({"slack_s": 600.0}, False, id="one step that may take so long"),
+        pytest.param({"allowance_s": 600.0}, False, id="one step that may take so long"),
     ],
 )
 def test_stuck_is_what_no_state_explains(glance: dict[str, Any], is_stuck: bool) -> None:
@@ -108,12 +108,12 @@ def test_a_destination_that_is_gone_is_forgotten() -> None:
 # --- a real worker ---
 
 
-async def watch(harness: Harness, seconds: float) -> list[str]:
+async def watch(harness: Harness, seconds: float, timeout_s: float = 10.0) -> list[str]:
     """Look at the worker for so long of its own time."""
     watchdog = Watchdog(harness.clock.monotonic)
     end_s = harness.clock.monotonic() + seconds
     while harness.clock.monotonic() < end_s:
-        watchdog.look({"fake": harness.worker.glance()})
+        watchdog.look({"fake": harness.worker.glance(timeout_s)})
         if watchdog.stuck:
             break
         await harness.clock.sleep(LOOK_S / 2)
@@ -132,10 +132,14 @@ async def test_row_56_a_worker_whose_lanes_are_frozen_is_found(tmp_path: Path) -
 
     worker._flights.fly = never  # type: ignore[method-assign, assignment]
     harness.log.add("ada")
+    await until(lambda: worker._flying == 1)
+    clock = StillClock()
+    watchdog = Watchdog(clock)
+    for _ in range(int(60 / LOOK_S)):
+        clock.now_s += LOOK_S
+        watchdog.look({"fake": worker.glance(10.0)})
 
-    stuck = await watch(harness, 120.0)
-
-    assert stuck == ["destination fake: 1 events are pending and nothing moves"]
+    assert watchdog.stuck == ["destination fake: 1 events are pending and nothing moves"]
     await harness.crash()
 
 
@@ -162,7 +166,7 @@ async def test_a_vendor_is_never_what_is_stuck(tmp_path: Path, answer: Any) -> N
 
 async def test_a_vendor_that_hangs_is_not_what_is_stuck(tmp_path: Path) -> None:
     """Each request is given up after its time-out, and the next one is sent."""
-    harness = Harness(tmp_path, options=replace(OPTIONS, timeout_s=40.0))
+    harness = Harness(tmp_path, options=OPTIONS)
 
     async def hang(*arguments: object) -> Response:
         await harness.clock.sleep(40.0)
@@ -172,5 +176,5 @@ async def test_a_vendor_that_hangs_is_not_what_is_stuck(tmp_path: Path) -> None:
     await harness.open()
     harness.log.add("ada")
 
-    assert await watch(harness, 300.0) == []
+    assert await watch(harness, 300.0, timeout_s=40.0) == []
     await harness.crash()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from router.delivery.jobs import ReplaySpec
 from router.plugin import Request, Response, judge_by_status
 from tests.delivery.harness import NETWORK_DOWN, Answer, Harness, Vendor, plugin
 
@@ -97,7 +98,7 @@ async def test_a_bad_item_that_fails_its_batch_is_narrowed_down(harness: Harness
 
 async def test_an_event_the_vendor_chokes_on_is_parked_and_the_others_go_on(harness: Harness) -> None:
     """A 500 for one event alone must not hold the destination for days."""
-    harness.options = replace(harness.options, retry_for_s=60.0)
+    harness.options = replace(harness.options, retry_for_s=600.0)
     harness.vendor.script = lambda request: Response(500 if any(item.get("bad") for item in request.json) else 200)
     for number in range(20):
         harness.log.add(f"u{number % 5}", properties={"bad": number == 7})
@@ -150,6 +151,118 @@ async def test_blocked_waits_and_goes_on_where_it_was(harness: Harness) -> None:
 
     assert harness.books.delivered == 10
     assert harness.vendor.ids() == [f"m{number + 1}" for number in range(10)]
+
+
+async def test_what_is_in_a_request_when_the_backlog_is_shed_is_left_to_it(harness: Harness) -> None:
+    """It may be delivered already; what waits behind it dies."""
+    harness.options = replace(harness.options, concurrency=1)
+    harness.vendor.open.clear()
+    for _ in range(40):
+        harness.log.add("u1")
+    await harness.open()
+    await harness.until(lambda: harness.vendor.hanging == 1)
+
+    harness.worker.shed(0, 30)
+    await harness.until(lambda: harness.books.dead == 20)
+    harness.vendor.open.set()
+    await harness.until_settled()
+
+    assert (harness.books.delivered, harness.books.dead) == (20, 20)
+    assert harness.vendor.ids() == [f"m{number}" for number in [*range(1, 11), *range(31, 41)]]
+    assert [letter.record.sequence for letter in await harness.letters()] == list(range(11, 31))
+
+
+async def test_time_spent_blocked_does_not_count_for_the_retry_window(harness: Harness) -> None:
+    """An outage, then a credential revoked for longer than the window, then an outage again: nothing is given up."""
+    harness.options = replace(harness.options, retry_for_s=3 * 86_400.0)
+    status = 503
+    harness.vendor.script = lambda request: Response(status)
+    harness.log.add("u1")
+    await harness.open()
+    await harness.until(lambda: bool(harness.worker.ledger.tries))
+    status = 401
+    await harness.until(lambda: harness.worker.pace.is_blocked)
+
+    harness.clock.wall_s += 5 * 86_400.0
+    before = len(harness.vendor.requests)
+    await harness.until(lambda: len(harness.vendor.requests) > before + 2)
+    assert harness.books.pending == 1
+    status = 503
+    await harness.until(lambda: harness.worker.pace.state == "throttled")
+    assert harness.books.pending == 1
+    status = 200
+    await harness.until_settled()
+
+    assert harness.books.delivered == 1
+
+
+@pytest.mark.parametrize("failure", [Response(503), Response(401)], ids=["throttled", "blocked"])
+async def test_a_retry_window_that_is_over_is_a_dead_letter_unless_blocked(harness: Harness, failure: Response) -> None:
+    harness.options = replace(harness.options, retry_for_s=600.0)
+    harness.vendor.script = lambda request: failure
+    harness.log.add("u1")
+    await harness.open()
+    await harness.until(lambda: len(harness.vendor.requests) > 4)  # more than one flight makes
+
+    harness.clock.wall_s += 3_600.0
+    before = len(harness.vendor.requests)
+    await harness.until(lambda: len(harness.vendor.requests) > before + 10 or harness.books.pending == 0)
+
+    assert harness.books.dead == (failure.status == 503)
+    if harness.books.dead:
+        [letter] = await harness.letters()
+        assert letter.reason.startswith("gave up after")
+
+
+async def test_time_spent_blocked_does_not_count_for_replays_either(harness: Harness) -> None:
+    """Two outages with a long block between them; that it is over shows in an event that gets through."""
+    harness.options = replace(harness.options, retry_for_s=3 * 86_400.0)
+    harness.log.add("u1")
+    await harness.open()
+    await harness.until_settled()
+    status = 429
+    harness.vendor.script = lambda request: Response(200 if request.json[0]["id"] == "m2" else status)
+    spec = ReplaySpec(last=1).model_dump(exclude_none=True)
+    await harness.worker.ledger.ask(lambda state: state.add_job("replay", spec, 1, 0.0))
+    harness.worker.jobs.wake()
+    await harness.until(lambda: harness.worker.pace.state == "throttled")
+    status = 401
+    await harness.until(lambda: harness.worker.pace.is_blocked)
+
+    harness.clock.wall_s += 5 * 86_400.0
+    status = 429
+    harness.log.add("u2")
+    await harness.until(lambda: harness.books.delivered == 2)
+    before = len(harness.vendor.requests)
+    await harness.until(lambda: len(harness.vendor.requests) > before + 10)
+    status = 200
+    await harness.until(lambda: any(name == "replayed" for name, _ in harness.worker.ledger.counts))
+
+    assert harness.worker.ledger.counts["replayed", "delivered"] == 1
+
+
+async def test_at_the_bound_of_parked_events_the_reader_stops(harness: Harness) -> None:
+    """What is parked is a copy: it must not become the queue. Then it goes on where it was."""
+    is_refusing = True
+    harness.plugin = plugin(
+        max_events=1,
+        judge=lambda response, payloads, settings: judge_by_status(response, payloads, later=(404,)),
+    )
+    harness.options = replace(harness.options, max_parked=5, max_in_flight=3)
+    harness.vendor.script = lambda request: Response(404 if is_refusing else 200)
+    for number in range(40):
+        harness.log.add(f"u{number}")
+    await harness.open()
+
+    await harness.until(lambda: harness.worker.ledger.parked_events >= 5)
+    before = len(harness.vendor.requests)
+    await harness.until(lambda: len(harness.vendor.requests) > before + 20)
+    assert harness.worker.ledger.parked_events <= 5 + 3
+    assert harness.worker.ledger.windows[0].read <= 5 + 3
+    is_refusing = False
+    await harness.until_settled()
+
+    assert harness.books.delivered == 40
 
 
 @pytest.mark.parametrize("seed", range(6))

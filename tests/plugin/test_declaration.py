@@ -108,6 +108,21 @@ def test_a_conversation_has_no_batches_to_size() -> None:
 
 
 @pytest.mark.parametrize(
+    "endpoint",
+    [
+        BatchEndpoint(name="a", pack=pack, judge=judge, rate_limit_per_s=9, rate_limit=lambda settings: settings.size),
+        ConversationEndpoint(
+            name="a", converse=converse, rate_limit_per_s=9, rate_limit=lambda settings: settings.size
+        ),
+    ],
+    ids=["batches", "conversations"],
+)
+def test_the_rate_may_depend_on_the_settings(endpoint: BatchEndpoint | ConversationEndpoint) -> None:
+    assert endpoint.for_settings(Settings()).rate_limit_per_s == 5
+    assert endpoint.for_settings(Settings(size=2)).rate_limit_per_s == 2
+
+
+@pytest.mark.parametrize(
     ("json", "path", "expected"),
     [
         ({"a": 1}, ["token"], {"a": 1, "token": "t"}),

@@ -41,8 +41,11 @@ def test_dead_letters_are_listed_shown_retried_and_discarded(stage: Stage) -> No
     assert letters_of(stage, "mixpanel") == []
     assert [letter["message_id"] for letter in letters_of(stage, "customerio", "--reason", "not like")] != []
     first, second, third = listed
-    shown = stage.command("dead-letters", "show", "customerio", str(first["id"])).json
+    shown = stage.command("dead-letters", "show", "customerio", str(first["id"]), "--json").json
     assert shown["event"]["messageId"] == first["message_id"]
+    in_words = stage.command("dead-letters", "show", "customerio", str(first["id"])).out
+    assert "we do not like this one" in in_words
+    assert first["message_id"] in in_words
     assert shown["event"]["userId"] == first["user"]
     assert router.books("customerio")["dead"] == 3
     check_delivered(acked, vendors[0])

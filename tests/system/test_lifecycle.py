@@ -119,6 +119,8 @@ def test_a_destination_that_left_keeps_its_state_until_it_is_forgotten(stage: St
     reconfigure(stage, router, {"mixpanel": staying.destination()})
     labels += post(router, "user001", range(4, 6))
     assert router.status()["removed"] == ["customerio"]
+    refused = stage.command("replay", "customerio")
+    assert (refused.code, "no longer in the config" in refused.err) == (2, True)
     reconfigure(stage, router, both)
     router.until_settled()
     assert leaving.kept() == labels

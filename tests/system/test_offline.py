@@ -23,7 +23,7 @@ def said_of_files(status: dict[str, Any]) -> dict[str, Any]:
 def ask_all(stage: Stage, labels: list[str]) -> dict[str, Any]:
     return {
         "letters": stage.command("dead-letters", "list", "--json").json,
-        "letter": stage.command("dead-letters", "show", "customerio", "1").json,
+        "letter": stage.command("dead-letters", "show", "customerio", "1", "--json").json,
         "traces": [without_clock(stage.command("trace", label, "--json").json) for label in labels],
     }
 

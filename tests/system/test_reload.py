@@ -82,3 +82,63 @@ def test_reloads_under_load_lose_and_repeat_nothing(stage: Stage) -> None:
     for vendor in vendors:
         assert find_repeats(vendor.arrivals()) == []
     check_books(router, mixpanel=len(acked), customerio=len(acked))
+
+
+@pytest.mark.timeout(60)
+def test_a_destination_that_cannot_start_at_a_reload_is_told_of_and_hinders_nobody(stage: Stage) -> None:
+    """Its state is damaged; the others take the new config, and once its state is away it starts at the next reload."""
+    [vendor] = stage.vendors("mixpanel")
+    router = stage.router({"first": vendor.destination()})
+    state = stage.folder / "var" / "destinations" / "second.sqlite"
+    state.write_bytes(b"no database at all" * 1_000)
+    stage.write_config({"first": vendor.destination(delivery={"concurrency": 2}), "second": vendor.destination()})
+
+    assert router.reload()["event"] == TAKEN
+    [told] = [line for line in router.log() if line["event"].startswith("destination can't start")]
+    assert (told["level"], told["destination"], told["reason"].partition(":")[0]) == ("error", "second", str(state))
+    assert router.post(make_event("user001", 1))[0] == 200
+    router.until_settled("first")
+    second = router.destination("second")
+    assert second["state"] == "unusable"
+    assert str(state) in second["reason"]
+    assert "unusable" in stage.command("status").out
+    refused = stage.command("replay", "second")
+    assert (refused.code, str(state) in refused.err) == (2, True)
+
+    state.unlink()
+    assert router.reload()["event"] == TAKEN
+    assert router.destination("second")["state"] == "going"
+    check_books(router, first=1, second=0)
+
+
+@pytest.mark.timeout(60)
+def test_a_credential_of_a_built_in_sandbox_that_changes_is_still_the_right_one(stage: Stage) -> None:
+    """The stand-in takes the operator's own credentials for right, those of a reload too, and keeps what it holds."""
+    router = stage.router({"mixpanel": {"sandbox": True}})
+    assert router.post(make_event("user001", 2))[0] == 200
+    router.until_settled()
+
+    stage.write_config({"mixpanel": {"sandbox": True, "settings": {"project_token": "another-token"}}})
+    assert router.reload()["event"] == TAKEN
+    assert router.post(make_event("user001", 3))[0] == 200
+    router.until_settled()
+
+    assert router.destination("mixpanel")["state"] == "going"
+    taken = router.ask("sandbox", destination="mixpanel")
+    assert [entry["item"]["properties"]["$insert_id"] for entry in taken["items"] if entry["kind"] == "event"] == [
+        "user001-00002",
+        "user001-00003",
+    ]
+
+
+@pytest.mark.timeout(60)
+def test_a_sandbox_of_another_plugin_takes_the_place_of_the_first(stage: Stage) -> None:
+    router = stage.router({"crm": {"plugin": "mixpanel", "sandbox": True}})
+
+    stage.write_config({"crm": {"plugin": "customerio", "sandbox": True}})
+    assert router.reload()["event"] == TAKEN
+    assert router.post(make_event("user001", 2))[0] == 200
+    router.until_settled()
+
+    [entry] = router.ask("sandbox", destination="crm")["items"]
+    assert entry["item"]["identifiers"] == {"id": "user001"}

@@ -13,7 +13,19 @@ from plugins.customerio import PLUGIN
 from plugins.customerio.sandbox import CustomerioSandbox
 from plugins.customerio.settings import Settings
 from router.event import Event
-from router.plugin import Basic, BatchEndpoint, Blocked, Dead, Delivered, Judgement, Payload, Response
+from router.plugin import (
+    Basic,
+    BatchEndpoint,
+    Blocked,
+    Dead,
+    Delivered,
+    Judgement,
+    Later,
+    Payload,
+    Response,
+    Split,
+)
+from router.plugin.sandbox import Fault
 from tests.plugins.customerio.samples import basic, make_event, payloads_of, the_payload
 
 TRAITS = {
@@ -58,7 +70,9 @@ async def deliver(server: TestServer, payloads: Sequence[Payload], settings: Set
     headers = basic(credential.user.get_secret_value(), credential.password.get_secret_value())
     async with TestClient(server) as client:
         path = request.url.removeprefix(settings.api_url)
-        response = await client.post(path, data=orjson.dumps(request.json), headers={**request.headers, **headers})
+        response = await client.post(
+            path, data=orjson.dumps(request.json), headers={**request.headers, **headers}, allow_redirects=False
+        )
         answer = Response(response.status, await response.read())
     return ENDPOINT.judge(answer, payloads, settings)
 
@@ -123,6 +137,31 @@ async def test_only_the_item_that_is_refused_is_dead(server: TestServer) -> None
     verdicts = await deliver(server, [the_payload(event, settings) for event in events], settings)
 
     assert verdicts == [Delivered(), Dead("207 invalid: identifiers.id: must be at most 150 bytes"), Delivered()]
+
+
+@pytest.mark.parametrize("api", ["track_v2", "pipelines"])
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        pytest.param(
+            {"status": 301, "headers": {"Location": "https://track-eu.customer.io"}}, Blocked, id="EU account"
+        ),
+        pytest.param({"status": 404, "body": "404 page not found"}, Blocked, id="unknown route"),
+        pytest.param({"status": 413}, Split, id="too large"),
+        pytest.param({"status": 429}, Later, id="too fast"),
+        pytest.param({"status": 500, "body": "<html>"}, Later, id="out of order"),
+    ],
+)
+async def test_what_speaks_for_the_vendor_costs_no_event(
+    server: TestServer, sandbox: CustomerioSandbox, answer: dict[str, Any], expected: type, api: str
+) -> None:
+    settings = settings_for(server, api=api)
+    sandbox.fail(Fault(**answer))
+    events = [make_event("track", userId=user_id, event="E", messageId=user_id) for user_id in ("a", "b")]
+
+    judgement = await deliver(server, [the_payload(event, settings) for event in events], settings)
+
+    assert isinstance(judgement[0] if isinstance(judgement, Sequence) else judgement, expected)
 
 
 @pytest.mark.parametrize("api", ["track_v2", "pipelines"])

@@ -113,6 +113,10 @@ async def test_a_bad_item_is_named_by_its_index_and_the_others_are_taken(
             id="an object id of 151 bytes",
         ),
         pytest.param(
+            {**ACME, "attributes": {str(n): n for n in range(301)}}, "attributes", id="301 attributes of an object"
+        ),
+        pytest.param({**ACME, "attributes": {"bio": "x" * 1001}}, "attributes", id="a value of an object too long"),
+        pytest.param(
             {**ACME, "cio_relationships": [{"identifiers": {"anonymous_id": "a"}}]},
             "cio_relationships.anonymous_id",
             id="an anonymous member of a plain identify",
@@ -164,6 +168,32 @@ async def test_another_key_is_unauthorized(client: Client, sandbox: CustomerioSa
 
     assert (response.status, await response.json()) == (401, {"meta": {"error": "Unauthorized request"}})
     assert not sandbox.accepted
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        pytest.param({**ADA, "identifiers": {"id": "x" * 150}}, id="an id of 150 bytes"),
+        pytest.param({**ADA, "attributes": {"x" * 150: "x" * 1000}}, id="a name of 150 and a value of 1000 bytes"),
+        pytest.param({**ADA, "attributes": {str(n): n for n in range(300)}}, id="300 attributes"),
+        pytest.param({**EVENT, "name": "x" * 100}, id="an event name of 100 bytes"),
+        pytest.param({**EVENT, "id": ULID, "timestamp": 946_684_800}, id="an event of the year 2000"),
+        pytest.param({**EVENT, "attributes": {"x": "x" * 30_000}}, id="event data of nearly 32 KB"),
+    ],
+)
+async def test_an_item_at_a_limit_is_taken(client: Client, sandbox: CustomerioSandbox, item: Any) -> None:
+    assert await send(client, item) == (200, {})
+    assert len(sandbox.accepted) == 1
+
+
+async def test_somebody_who_is_suppressed_vanishes_without_a_word(client: Client, sandbox: CustomerioSandbox) -> None:
+    suppress = {"type": "person", "action": "suppress", "identifiers": {"id": "u-17"}}
+
+    assert await send(client, suppress, ADA, EVENT) == (200, {})
+    assert not sandbox.accepted
+
+    await send(client, {**suppress, "action": "unsuppress"}, EVENT)
+    assert [entry["kind"] for entry in sandbox.accepted] == ["unsuppress", "event"]
 
 
 async def test_above_the_rate_a_429_comes_without_a_body_or_a_time_to_wait(

@@ -13,7 +13,7 @@ from yarl import URL
 from plugins.intercom import PLUGIN, wire
 from plugins.intercom.sandbox import IntercomSandbox
 from plugins.intercom.settings import Settings
-from router.destination import Destination
+from router.destination import MAX_STEPS, Destination
 from router.event import Event
 from router.plugin import (
     Blocked,
@@ -149,6 +149,37 @@ async def test_409_because_the_index_lags_updates_the_contact_it_names(
     assert len(sandbox.contacts) == 1
 
 
+async def test_a_contact_that_is_gone_between_two_steps_is_looked_up_again(
+    client: Client, sandbox: IntercomSandbox
+) -> None:
+    """A 404 on the update is a stale id: later, from the start of the conversation."""
+    talk = Talk(client)
+    await talk.deliver(ADA)
+    sandbox.fail(Fault(status=404, body="{}", path="/contacts/c000001", times=1))
+
+    assert isinstance(await talk.deliver(ADA), Later)
+    assert await talk.deliver(ADA) == Delivered()
+
+
+async def test_two_contacts_that_want_to_be_one_are_a_dead_letter(client: Client, sandbox: IntercomSandbox) -> None:
+    """A 409 on an update names no contact that could be meant: Intercom's words are all there is to say."""
+    talk = Talk(client, lookup_field="email")
+    await talk.deliver(identify(email="ada@example.test"))
+    sandbox.fail(Fault(status=409, body='{"errors":[{"code":"conflict","message":"two"}]}', path="/contacts/c000001"))
+
+    assert await talk.deliver(ADA) == Dead("409 conflict: two")
+
+
+async def test_an_event_that_intercom_cannot_tell_whose_it_is_is_a_dead_letter(
+    client: Client, sandbox: IntercomSandbox
+) -> None:
+    for number in (1, 2):
+        sandbox.contacts[f"x{number}"] = {"id": f"x{number}", "role": "user", "email": "ada@example.test"}
+    call = event(type="track", anonymousId="a1", event="E", context={"traits": {"email": "ada@example.test"}})
+
+    assert isinstance(await Talk(client).deliver(call), Dead)
+
+
 async def test_a_409_that_names_nobody_waits_for_the_index(client: Client, sandbox: IntercomSandbox) -> None:
     sandbox.fail(
         Fault(status=409, body='{"errors":[{"code":"conflict","message":"exists"}]}', path="/contacts", times=9)
@@ -188,12 +219,48 @@ async def test_a_custom_attribute_is_declared_where_the_operator_wants(
     assert contact["custom_attributes"] == {"tier": "gold", "seats": 4, "vip": True, "rate": 0.5}
 
 
-async def test_a_workspace_that_refuses_created_at_gets_signed_up_at_alone(
+MANY = {f"trait_{number:03}": number for number in range(100)}
+
+
+async def test_however_many_attributes_nobody_declared_the_person_arrives(
     client: Client, sandbox: IntercomSandbox
+) -> None:
+    """One by one they would cost more requests than a conversation may have."""
+    talk = Talk(client)
+
+    verdict = await talk.deliver(identify(email="a@b.test", company={"id": "c", "name": "C", **MANY}, **MANY))
+
+    assert isinstance(verdict, Delivered)
+    assert "all were left out" in verdict.warnings[-1]
+    assert len(talk.said) < MAX_STEPS
+    [contact] = sandbox.contacts.values()
+    assert contact["email"] == "a@b.test"
+    assert sandbox.companies["c"]["contacts"] == [contact["id"]]
+
+
+async def test_however_many_are_to_be_declared_all_of_them_arrive_after_a_few_tries(
+    client: Client, sandbox: IntercomSandbox
+) -> None:
+    talk = Talk(client, create_data_attributes=True)
+    verdicts: list[Any] = []
+
+    while not verdicts or isinstance(verdicts[-1], Later):
+        talk.said.clear()
+        verdicts.append(await talk.deliver(identify(email="a@b.test", company={"name": "C", **MANY}, **MANY)))
+        assert len(talk.said) < MAX_STEPS
+
+    assert verdicts[-1] == Delivered()
+    [contact] = sandbox.contacts.values()
+    assert contact["custom_attributes"] == sandbox.companies["C"]["custom_attributes"] == MANY
+
+
+@pytest.mark.parametrize("field", ["created_at", "both"])
+async def test_a_workspace_that_refuses_created_at_gets_signed_up_at_alone(
+    client: Client, sandbox: IntercomSandbox, field: str
 ) -> None:
     sandbox.refuses_created_at = True
 
-    verdict = await Talk(client, created_at_field="created_at").deliver(ADA)
+    verdict = await Talk(client, created_at_field=field).deliver(ADA)
 
     assert isinstance(verdict, Delivered)
     assert "signed_up_at" in verdict.warnings[0]

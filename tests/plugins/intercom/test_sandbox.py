@@ -56,6 +56,8 @@ async def test_a_wrong_token_is_401(sandbox: IntercomSandbox) -> None:
         ("/contacts", {"email": "a@b.test", "owner_id": 1}, (400, "parameter_invalid")),
         ("/contacts", {"email": "a@b.test", "custom_attributes": {"x": 1}}, (400, "parameter_invalid")),
         ("/contacts", {"email": "a@b.test", "custom_attributes": {"x": {"y": 1}}}, (400, "parameter_invalid")),
+        ("/contacts", {"email": "a@b.test", "custom_attributes": {"a.b": 1}}, (400, "parameter_invalid")),
+        ("/contacts", {"email": "a@b.test", "custom_attributes": {"bio": "x" * 256}}, (400, "parameter_invalid")),
         ("/contacts/search", {"query": {"field": "name"}}, (400, "parameter_invalid")),
         ("/contacts/nobody/companies", {"id": "co1"}, (404, "not_found")),
         ("/companies", {"name": "Engines"}, (400, "parameter_not_found")),
@@ -65,8 +67,10 @@ async def test_a_wrong_token_is_401(sandbox: IntercomSandbox) -> None:
         ("/events", {**EVENT, "metadata": {"a.b": 1}}, (400, "parameter_invalid")),
         ("/events", {**EVENT, "metadata": {"a": [1]}}, (400, "parameter_invalid")),
         ("/events", {**EVENT, "metadata": {"a": {"amount": 1.5, "currency": "eur"}}}, (400, "parameter_invalid")),
+        ("/events", {**EVENT, "metadata": {"a": "x" * 256}}, (400, "parameter_invalid")),
         ("/events", EVENT, (404, "not_found")),
         ("/data_attributes", {"name": "x"}, (400, "parameter_invalid")),
+        ("/data_attributes", {"name": "a.b", "model": "contact", "data_type": "string"}, (400, "parameter_invalid")),
     ],
 )
 async def test_what_is_refused(client: Client, path: str, body: Any, expected: tuple[int, str]) -> None:
@@ -80,6 +84,93 @@ async def test_a_contact_that_exists_is_409_and_named(client: Client) -> None:
 
     assert status == 409
     assert f"id={contact['id']}" in answer["errors"][0]["message"]
+
+
+async def put(client: Client, path: str, body: Any) -> tuple[int, Any]:
+    response = await client.put(path, data=orjson.dumps(body))
+    return response.status, orjson.loads(await response.read())
+
+
+async def test_contacts_companies_and_attachments_are_200_with_the_object(client: Client) -> None:
+    created = await post(client, "/contacts", {"external_id": "u1"})
+    updated = await put(client, f"/contacts/{created[1]['id']}", {"name": "Ada"})
+    company = await post(client, "/companies", {"company_id": "c1"})
+    attached = await post(client, f"/contacts/{created[1]['id']}/companies", {"id": company[1]["id"]})
+
+    assert [status for status, _ in (created, updated, company, attached)] == [200] * 4
+    assert [answer["type"] for _, answer in (created, updated, company, attached)] == ["contact"] * 2 + ["company"] * 2
+    assert updated[1]["name"] == "Ada"
+
+
+async def test_an_error_says_what_it_is_as_a_list(client: Client) -> None:
+    assert await post(client, "/contacts", {}) == (
+        400,
+        {
+            "type": "error.list",
+            "request_id": "sandbox",
+            "errors": [{"code": "parameter_not_found", "message": "email, external_id or role is needed"}],
+        },
+    )
+
+
+async def test_a_contact_that_is_gone_is_404(client: Client) -> None:
+    status, answer = await put(client, "/contacts/gone", {"name": "Ada"})
+
+    assert (status, answer["errors"][0]["code"]) == (404, "not_found")
+    assert (await client.get("/contacts/find_by_external_id/gone")).status == 404
+
+
+async def test_an_external_id_of_somebody_else_is_409(client: Client) -> None:
+    await post(client, "/contacts", {"external_id": "u1"})
+    _, other = await post(client, "/contacts", {"external_id": "u2"})
+
+    status, answer = await put(client, f"/contacts/{other['id']}", {"external_id": "u1"})
+
+    assert (status, answer["errors"][0]["code"]) == (409, "conflict")
+
+
+async def test_an_email_of_several_contacts_names_none_of_them(client: Client) -> None:
+    for external_id in ("u1", "u2"):
+        await post(client, "/contacts", {"external_id": external_id, "email": "a@b.test"})
+    event = {"event_name": "E", "created_at": 1, "email": "a@b.test"}
+
+    assert await code(client, "/events", event) == (409, "conflict")
+
+
+async def test_metadata_beyond_ten_keys_is_ignored_without_a_word(client: Client, sandbox: IntercomSandbox) -> None:
+    await post(client, "/contacts", {"external_id": "u1"})
+
+    status, _ = await post(client, "/events", {**EVENT, "metadata": {f"k{n:02}": n for n in range(12)}})
+
+    assert status == 202
+    assert list(sandbox.accepted[-1]["item"]["metadata"]) == [f"k{n:02}" for n in range(10)]
+
+
+async def test_an_event_of_any_age_is_taken(client: Client) -> None:
+    await post(client, "/contacts", {"external_id": "u1"})
+
+    assert await post(client, "/events", {**EVENT, "created_at": 946_684_800}) == (202, None)
+
+
+async def test_event_names_come_to_an_end(client: Client, sandbox: IntercomSandbox) -> None:
+    await post(client, "/contacts", {"external_id": "u1"})
+    sandbox.event_names = {f"name {n}" for n in range(120)}
+
+    assert await code(client, "/events", {**EVENT, "event_name": "one more"}) == (400, "parameter_invalid")
+    assert await post(client, "/events", {**EVENT, "event_name": "name 7"}) == (202, None)
+
+
+@pytest.mark.parametrize("model", ["contact", "company"])
+async def test_custom_attributes_come_to_an_end(client: Client, sandbox: IntercomSandbox, model: str) -> None:
+    sandbox.attributes[model] = {f"attribute {n}": "string" for n in range(249)}
+    names = ("the last", "one more")
+
+    statuses = [
+        (await post(client, "/data_attributes", {"name": name, "model": model, "data_type": "string"}))[0]
+        for name in names
+    ]
+
+    assert statuses == [200, 400]
 
 
 async def test_an_event_of_a_known_contact_is_202_with_an_empty_body(client: Client) -> None:
@@ -109,6 +200,7 @@ async def test_a_contact_is_in_a_thousand_companies_at_most(client: Client, sand
 
 
 async def test_too_many_requests_are_429_and_say_when_it_ends(client: Client, sandbox: IntercomSandbox) -> None:
+    assert sandbox.requests_per_window == 1_667  # 10,000 a minute, in windows of ten seconds
     sandbox.requests_per_window = 2  # type: ignore[misc]
 
     answers = [await client.post("/contacts", data=orjson.dumps({"external_id": f"u{n}"})) for n in range(3)]

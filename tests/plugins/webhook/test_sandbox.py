@@ -18,7 +18,7 @@ from router.delivery.send import HttpSend, SendFailed, add_credentials
 from router.event import Event
 from router.plugin import Blocked, Dead, Delivered, Judgement, Later, Split
 from router.plugin.sandbox import Fault
-from router.samples import SAMPLES
+from router.testing.samples import SAMPLES
 from tests.plugins.webhook.samples import (
     BODY,
     ENDPOINT,
@@ -338,7 +338,14 @@ async def test_an_event_known_from_another_request_is_kept_once(receiver: Receiv
 
 
 @pytest.mark.parametrize(
-    ("status", "expected"), [(301, Blocked), (410, Blocked), (413, Split), (501, Dead), (503, Later), (425, Later)]
+    ("status", "expected"),
+    [
+        *((status, Delivered) for status in (200, 201, 202, 204, 299)),
+        *((status, Blocked) for status in (301, 302, 307, 308, 401, 403, 410)),
+        *((status, Dead) for status in (400, 404, 405, 409, 422, 501)),
+        *((status, Later) for status in (408, 425, 429, 500, 502, 503, 504)),
+        (413, Split),
+    ],
 )
 async def test_an_answer_the_operator_asks_for_is_read_rightly(receiver: Receiver, status: int, expected: type) -> None:
     """Through the faults that every stand-in has, for what this one has no reason to answer by itself."""

@@ -1,0 +1,108 @@
+"""What Amplitude wants to know of where an event happened.
+
+Source: facts/vendors/amplitude.md section 5, context mapping, and section 4 (location fields).
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from router.plugin import Document, Event, Field, convert
+
+_PLATFORMS: Final = {"ios": "iOS", "android": "Android", "web": "Web", "browser": "Web"}
+
+
+def to_ip(value: Any) -> str:
+    """An IPv4 or IPv6 address; anything else is left out."""
+    return str(ip_address(convert.to_text(value).strip()))
+
+
+def to_platform(value: Any) -> str:
+    """``iOS``, ``Android`` and ``Web`` as Amplitude spells them; any other text as it is."""
+    text = convert.to_text(value).strip()
+    return _PLATFORMS.get(text.casefold(), text)
+
+
+def to_session_id(value: Any) -> int:
+    """When the session began, in Unix milliseconds, or -1 for none; seconds become milliseconds. A random id is left out."""
+    number = convert.to_integer(value)
+    if number == -1 or 10**12 <= number < 10**13:
+        return number
+    if 10**9 <= number < 10**10:
+        return number * 1000
+    raise ValueError("expected the session's start in Unix milliseconds")
+
+
+def to_host(value: Any) -> str:
+    """The host of an address."""
+    host = urlsplit(convert.to_text(value).strip()).hostname
+    if not host:
+        raise ValueError("expected an address with a host")
+    return host
+
+
+CONTEXT_ROWS: Final = (
+    Field("context.ip", "ip", to_ip, note="left out where there is none: the router's own address tells nothing"),
+    Field("context.userAgent", "user_agent", convert.to_text),
+    Field("context.os.name", "os_name", convert.to_text),
+    Field("context.os.version", "os_version", convert.to_text),
+    Field("context.device.type", "platform", to_platform),
+    Field("context.device.brand", "device_brand", convert.to_text),
+    Field("context.device.manufacturer", "device_manufacturer", convert.to_text),
+    Field("context.device.model", "device_model", convert.to_text),
+    Field("context.network.carrier", "carrier", convert.to_text),
+    Field("context.locale", "language", convert.to_text),
+    Field("context.app.version", "app_version", convert.to_text),
+    Field(
+        (
+            "integrations.Actions Amplitude.session_id",
+            "integrations.Amplitude (Actions).session_id",
+            "integrations.Amplitude.session_id",
+            "context.sessionId",
+        ),
+        "session_id",
+        to_session_id,
+    ),
+)
+
+PLACE_ROWS: Final = (
+    Field("context.location.city", "city", convert.to_text),
+    Field("context.location.region", "region", convert.to_text),
+    Field("context.location.country", "country", convert.to_text),
+    Field("context.location.latitude", "location_lat", convert.to_number),
+    Field("context.location.longitude", "location_lng", convert.to_number),
+)
+"""Where it happened. Not on identify, whose place is the person's address."""
+
+
+def combined(event: Event) -> Document:
+    """What takes more than one part of the context: library, the web platform, advertising ids."""
+    fields: Document = {}
+    library = part_of(event, "library")
+    if isinstance(library.get("name"), str):
+        version = library.get("version")
+        fields["library"] = f"{library['name']}/{version}" if isinstance(version, str) else library["name"]
+    if event.channel == "browser":
+        fields["platform"] = "Web"
+    return fields | _advertising_ids(part_of(event, "device"))
+
+
+def _advertising_ids(device: Document) -> Document:
+    """``idfa`` and ``idfv`` on iOS, ``adid`` on Android; none where the person does not want to be tracked."""
+    platform = _PLATFORMS.get(str(device.get("type")).casefold())
+    advertising_id, own_id = device.get("advertisingId"), device.get("id")
+    fields: Document = {}
+    if platform == "iOS" and isinstance(own_id, str):
+        fields["idfv"] = own_id
+    if isinstance(advertising_id, str) and advertising_id and device.get("adTrackingEnabled") is not False:
+        fields |= {"idfa": advertising_id} if platform == "iOS" else {}
+        fields |= {"adid": advertising_id} if platform == "Android" else {}
+    return fields
+
+
+def part_of(event: Event, name: str) -> Document:
+    """One object of the context, empty where there is none."""
+    part = event.context.get(name)
+    return part if isinstance(part, dict) else {}

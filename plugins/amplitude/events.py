@@ -1,0 +1,192 @@
+"""Track, page and screen calls, revenue, and what they tell of where a visitor came from.
+
+Source: facts/vendors/amplitude.md section 5; facts/event-spec.md section 4 (revenue, names of page views).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+from plugins.amplitude.context import CONTEXT_ROWS, PLACE_ROWS, combined, part_of, to_host
+from plugins.amplitude.identity import EVENT_ROWS, make_payload, user_rows
+from plugins.amplitude.mapping import property_name
+from plugins.amplitude.settings import Settings
+from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, convert, view_name
+
+PRODUCT_EVENT: Final = "Product Purchased"
+_RESERVED_TYPES: Final = frozenset({"$identify", "$groupidentify", "revenue_amount"})
+_RESERVED_PREFIX: Final = "[Amplitude]"
+_ORDER_COMPLETED = re.compile(r"(order[ _-]?completed|completed[ _-]?order)", re.IGNORECASE)
+_CURRENCY = re.compile(r"[A-Z]{3}")
+_AT: Final = "event_properties"
+
+
+def to_currency(value: Any) -> str:
+    """Three letters, in upper case."""
+    text = convert.to_text(value).strip().upper()
+    if not _CURRENCY.fullmatch(text):
+        raise ValueError("expected a currency of three letters, such as EUR")
+    return text
+
+
+def to_group(value: Any) -> str:
+    """The value of a group: text that is not blank."""
+    text = convert.to_text(value).strip()
+    if not text:
+        raise ValueError("expected the id of a group")
+    return text
+
+
+REVENUE_ROWS: Final = (
+    Field("properties.revenue", "revenue", convert.to_amount),
+    Field("properties.currency", "currency", to_currency, note="beside a revenue only"),
+    Field(
+        ("properties.productId", "properties.product_id"), "productId", convert.to_text, note="beside a revenue only"
+    ),
+    Field(
+        ("properties.revenueType", "properties.revenue_type"),
+        "revenueType",
+        convert.to_text,
+        note="beside a revenue only",
+    ),
+    *(
+        Field(f"properties.{name}", f"{_AT}.{name}")
+        for name in ("revenue", "currency", "productId", "product_id", "revenueType", "revenue_type")
+    ),
+)
+
+PAGE_ROWS: Final = tuple(
+    Field((f"properties.{name}", f"context.page.{name}"), f"{_AT}.{name}")
+    for name in ("url", "path", "title", "referrer", "search")
+)
+VIEW_ROWS: Final = tuple(Field((f"properties.{name}", name), f"{_AT}.{name}") for name in ("name", "category"))
+
+
+def _table(settings: Settings, rows: Sequence[Field] = ()) -> Table:
+    groups = Field("context.groupId", f"groups.{settings.group_type}", to_group)
+    return Table(
+        (*user_rows(settings), *EVENT_ROWS, *CONTEXT_ROWS, *PLACE_ROWS, groups, *rows),
+        (Custom("properties", _AT, property_name),),
+    )
+
+
+def track_table(settings: Settings) -> Table:
+    return _table(settings, REVENUE_ROWS)
+
+
+def page_table(settings: Settings) -> Table:
+    return _table(settings, (*VIEW_ROWS, *PAGE_ROWS))
+
+
+def screen_table(settings: Settings) -> Table:
+    return _table(settings, VIEW_ROWS)
+
+
+def build_track(event: Event, fields: Document, settings: Settings) -> Sequence[Payload] | Payload | Skip:
+    name = (event.event or "").strip()
+    if name in _RESERVED_TYPES or name.startswith(_RESERVED_PREFIX):
+        return Skip(f"{name} is an event type that Amplitude reserves")
+    fields = combined(event) | fields
+    order: Document = {
+        key: fields.pop(key) for key in ("revenue", "currency", "productId", "revenueType") if key in fields
+    }
+    products = _products(event) if settings.product_events else []
+    if products:
+        main = make_payload(name, fields)
+        return main if isinstance(main, Skip) else [main, *_product_payloads(products, order, fields)]
+    revenue = order.get("revenue") or _total(event, name)
+    # Price and quantity are not sent beside it: where all three are there, Amplitude multiplies the two.
+    return make_payload(name, fields | order | {"revenue": revenue} if revenue else fields)
+
+
+def _total(event: Event, name: str) -> int | float:
+    """The total of a completed order, which is its revenue where none is given."""
+    if _ORDER_COMPLETED.fullmatch(name):
+        with suppress(ValueError):
+            return convert.to_amount(event.properties.get("total"))
+    return 0
+
+
+def _products(event: Event) -> list[Document]:
+    """The products of an order that has a revenue; none where not one of them has a price."""
+    products = event.properties.get("products")
+    has_revenue = any(event.properties.get(name) for name in ("revenue", "total"))
+    if not has_revenue or not isinstance(products, list):
+        return []
+    products = [product for product in products if isinstance(product, dict)]
+    return products if any(_price_fields(product).get("price") for product in products) else []
+
+
+def _product_payloads(products: Sequence[Document], order: Document, fields: Document) -> list[Payload]:
+    shared = {name: value for name, value in fields.items() if name != _AT}
+    kept = {name: order[name] for name in ("currency", "revenueType") if name in order}
+    made = []
+    for number, product in enumerate(products, 1):
+        price = _price_fields(product)
+        properties = {key: value for key, value in product.items() if property_name(key) and value is not None}
+        body = shared | {_AT: properties} | (kept | price if "price" in price else {})
+        made.append(make_payload(PRODUCT_EVENT, body, str(number)))
+    return [payload for payload in made if isinstance(payload, Payload)]
+
+
+def _price_fields(product: Document) -> Document:
+    """``price``, ``quantity`` and ``productId`` of one product, each where it is one; a quantity that is none is 1."""
+    fields: Document = {}
+    rows = (
+        ("price", product.get("price"), convert.to_amount),
+        ("quantity", product.get("quantity"), convert.to_integer),
+        ("productId", product.get("product_id") or product.get("productId"), convert.to_text),
+    )
+    for name, value, converter in rows:
+        with suppress(ValueError):
+            fields[name] = converter(value)
+    return fields
+
+
+def build_view(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
+    """A page or a screen."""
+    return make_payload(view_name(event), combined(event) | fields)
+
+
+_CAMPAIGN: Final = {"source": "source", "medium": "medium", "name": "campaign", "term": "term", "content": "content"}
+
+
+def origin_table(settings: Settings) -> Table:
+    """Campaign and referrer: the latest as properties of the user, and the first ever as ``initial_…``."""
+    rows = [
+        *((f"context.campaign.{name}", f"utm_{utm}", convert.to_text) for name, utm in _CAMPAIGN.items()),
+        ("context.page.referrer", "referrer", convert.to_text),
+        ("context.page.referrer", "referring_domain", to_host),
+    ]
+    return Table(
+        (
+            *user_rows(settings),
+            *EVENT_ROWS,
+            *(Field(source, f"user_properties.$set.{to}", converter) for source, to, converter in rows),
+            *(Field(source, f"user_properties.$setOnce.initial_{to}", converter) for source, to, converter in rows),
+        )
+    )
+
+
+def build_origin(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
+    """Operations go with ``$identify`` alone, so what a visit tells of its origin is an event beside that of the visit."""
+    properties = fields.get("user_properties", {})
+    if _is_internal(event, properties.get("$set", {}).get("referring_domain")):
+        for operation in properties.values():
+            for name in ("referrer", "referring_domain", "initial_referrer", "initial_referring_domain"):
+                operation.pop(name, None)
+    if not properties.get("$set"):
+        return Skip("neither a campaign nor a referrer from elsewhere")
+    return make_payload("$identify", fields, "origin")
+
+
+def _is_internal(event: Event, referring_domain: str | None) -> bool:
+    """Whether the visitor came from another page of the same site, or from nowhere that can be told."""
+    if referring_domain is None:
+        return True
+    with suppress(ValueError):
+        return to_host(part_of(event, "page").get("url")) == referring_domain
+    return False

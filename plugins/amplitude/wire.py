@@ -1,0 +1,137 @@
+"""Requests to the two event endpoints, and what their answers mean.
+
+Source: facts/vendors/amplitude.md sections 1, 2, 6 and 7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from plugins.amplitude.settings import Settings
+from router.plugin import (
+    Blocked,
+    BodyField,
+    Credential,
+    Dead,
+    Delivered,
+    Document,
+    Judgement,
+    Later,
+    Payload,
+    Request,
+    Response,
+    Split,
+    UnreadableAnswer,
+    build_url,
+    describe,
+    judge_by_status,
+)
+
+PATHS: Final = {"batch": ("batch",), "http_v2": ("2", "httpapi")}
+MAX_EVENTS: Final = {"batch": 2_000, "http_v2": 10}
+"""HTTP V2 takes some 2000 as well, but advises 10, which keeps the rate below within its 1000 events a second."""
+MAX_BYTES: Final = 950_000
+"""HTTP V2 takes less than 1 MB, with the key and the options around the events. Batch takes 20 MB and has no need of them."""
+RATE_LIMIT_PER_S: Final = 100.0
+HOLD_S: Final = 30.0
+"""How long a throttled user or device is to be left alone, without a header that says so."""
+
+_MISPLACED: Final = (301, 302, 307, 308, 401, 403, 404, 405)
+"""The paths are fixed, so these speak of the set-up (base_url, a firewall, a barred region) and never of an event."""
+_OF_EVENTS: Final = ("events_with_invalid_fields", "events_with_missing_fields", "events_with_invalid_id_lengths")
+
+
+def credentials(settings: Settings) -> Sequence[Credential]:
+    return [BodyField("api_key", settings.api_key)]
+
+
+def batch_size(settings: Settings) -> int:
+    return MAX_EVENTS[settings.endpoint]
+
+
+def pack(payloads: Sequence[Payload], settings: Settings) -> Request:
+    body = {"options": {"min_id_length": settings.min_id_length}, "events": [payload.body for payload in payloads]}
+    return Request("POST", build_url(settings.api_url, *PATHS[settings.endpoint]), body)
+
+
+def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
+    """Read an answer of either endpoint.
+
+    Of a refused request nothing is stored. Where all of it is at fault it dies; where some of it is, it is halved until the
+    good events are among themselves, which harms nothing and keeps every user's order.
+
+    Raises:
+        UnreadableAnswer: a 200 without the vendor's own code, such as a proxy's page.
+    """
+    if response.status not in (200, 400, 429):
+        return judge_by_status(response, payloads, blocked=_MISPLACED)
+    body = _object(response)
+    if response.status == 200:
+        if body.get("code") == 200:
+            return [Delivered()] * len(payloads)
+        raise UnreadableAnswer(f"expected code 200, got {describe(response)}")
+    if response.status == 429:
+        return _judge_throttled(body, response, payloads)
+    return _judge_refused(body, response, payloads)
+
+
+def _judge_refused(body: Document, response: Response, payloads: Sequence[Payload]) -> Judgement:
+    reason = _reason(body) or describe(response)
+    if body.get("missing_field") == "api_key" or "api key" in str(body.get("error")).casefold():
+        return Blocked(reason)
+    if body.get("throttled_events") == list(range(len(payloads))):
+        return [Later(reason, HOLD_S)] * len(payloads)
+    refused = _places(body.get("silenced_events"))
+    for key in _OF_EVENTS:
+        of_fields = body.get(key)
+        for places in of_fields.values() if isinstance(of_fields, dict) else ():
+            refused |= _places(places)
+    return _narrow(refused, reason, payloads)
+
+
+def _judge_throttled(body: Document, response: Response, payloads: Sequence[Payload]) -> Judgement:
+    """The destination waits as long as the users named have to; those over their daily quota would wait for a day, and die."""
+    reason = _reason(body) or describe(response)
+    over = {
+        place
+        for place, payload in enumerate(payloads)
+        for key, id_field in (("exceeded_daily_quota_users", "user_id"), ("exceeded_daily_quota_devices", "device_id"))
+        if isinstance(body.get(key), dict) and payload.body.get(id_field) in body[key]
+    }
+    if over:
+        return _narrow(over, f"over the daily quota of one user: {reason}", payloads)
+    is_named = any(body.get(key) for key in ("throttled_users", "throttled_devices", "throttled_events"))
+    return [Later(reason, HOLD_S if is_named else None)] * len(payloads)
+
+
+def _narrow(refused: set[int], reason: str, payloads: Sequence[Payload]) -> Judgement:
+    """`Dead` for what is at fault, if that is all there is, else `Split`."""
+    if len(payloads) == 1 or refused == set(range(len(payloads))):
+        return [Dead(reason)] * len(payloads)
+    return Split(reason)
+
+
+def _object(response: Response) -> Document:
+    """The body, or an empty object where it is none."""
+    try:
+        body = response.json()
+    except UnreadableAnswer:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _places(value: Any) -> set[int]:
+    items = value if isinstance(value, list) else []
+    return {place for place in items if isinstance(place, int) and not isinstance(place, bool)}
+
+
+def _reason(body: Document) -> str:
+    """The vendor's words, with the names of the fields they are about."""
+    error = body.get("error")
+    if not isinstance(error, str) or not error:
+        return ""
+    named = [name for key in _OF_EVENTS if isinstance(body.get(key), dict) for name in body[key]]
+    missing = body.get("missing_field")
+    named += [missing] if isinstance(missing, str) else []
+    return f"{error[:200]} ({', '.join(dict.fromkeys(named))[:100]})" if named else error[:300]

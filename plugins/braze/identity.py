@@ -1,0 +1,128 @@
+"""Whom an object is about, what joins two people, and what Braze takes as a name or a value.
+
+Source: facts/vendors/braze.md sections 3 (identity), 4 and 5 (names, values).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from plugins.braze.settings import Settings
+from router.plugin import Document, Event, Field, Payload, Skip, Table, convert, looks_like_email
+
+MAX_TEXT: Final = 255
+"""Characters of a name, and of a text in an attribute or a property."""
+USER_ROW: Final = Field("userId", "external_id")
+
+
+# --- names and values ---
+
+
+def field_name(key: str) -> str | None:
+    """The name itself, or None where Braze takes none such: blank, more than 255 characters, or with a dollar sign first."""
+    return key if key.strip() and len(key) <= MAX_TEXT and not key.startswith("$") else None
+
+
+def to_value(value: Any) -> Any:
+    """A value with its texts cut to 255 characters, and without null inside objects and lists.
+
+    One null in a nested attribute would cost the profile all nested attributes of the request.
+    """
+    if isinstance(value, str):
+        return value[:MAX_TEXT]
+    if isinstance(value, dict):
+        return {key: to_value(item) for key, item in value.items() if item is not None and field_name(key)}
+    if isinstance(value, list):
+        return [to_value(item) for item in value if item is not None]
+    return value
+
+
+def to_short_text(value: Any) -> str:
+    """Text of at most 255 characters; numbers and booleans as JSON writes them."""
+    return convert.to_text(value)[:MAX_TEXT]
+
+
+def to_name(value: Any) -> str:
+    """The name of an event: not blank, at most 255 characters."""
+    text = convert.to_text(value).strip()[:MAX_TEXT]
+    if not text:
+        raise ValueError("expected a name")
+    return text
+
+
+# --- whom ---
+
+
+def who(event: Event, settings: Settings) -> Document | None:
+    """What names the person in an object: the ``external_id``, else the alias, else the email; None for nobody.
+
+    Without ``_update_existing_only: false`` Braze drops what is said of an alias it doesn't know yet.
+    """
+    if event.user_id:
+        return {"external_id": event.user_id}
+    if settings.send_anonymous and event.anonymous_id:
+        return {"user_alias": alias(event.anonymous_id, settings), "_update_existing_only": False}
+    if event.email and looks_like_email(event.email):
+        return {"email": event.email.lower(), "_update_existing_only": False}
+    return None
+
+
+def why_nobody(event: Event) -> Skip:
+    if event.anonymous_id:
+        return Skip("anonymous: no userId and no email, and anonymous profiles are off (setting send_anonymous)")
+    return Skip("the call names nobody: no userId, no anonymousId, no email")
+
+
+def alias(anonymous_id: str, settings: Settings) -> Document:
+    return {"alias_name": anonymous_id, "alias_label": settings.alias_label}
+
+
+def occurrence(array: str, event: Event, fields: Document, settings: Settings) -> Payload | Skip:
+    """An item of *array* ("events" or "purchases"), with the person and the app."""
+    identifier = who(event, settings)
+    if identifier is None:
+        return why_nobody(event)
+    app = {"app_id": settings.app_id} if settings.app_id else {}
+    return Payload({array: identifier | app | fields})
+
+
+# --- joining ---
+
+PAIR: Final = Table((USER_ROW, Field("anonymousId", "user_alias.alias_name")))
+"""Of an identify with both ids."""
+MERGE: Final = Table(
+    (Field("previousId", "identifier_to_merge.external_id"), Field("userId", "identifier_to_keep.external_id"))
+)
+"""Of an alias call."""
+OLD_ALIAS: Final = Table((USER_ROW, Field("previousId", "user_alias.alias_name")))
+"""Of an alias call whose previousId is an anonymous id."""
+
+
+def build_pair(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
+    """Attach the alias profile to the user, before the traits are written. Safe to repeat: an alias that is gone is none."""
+    return _attach(event.anonymous_id, event, settings)
+
+
+def build_old_alias(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
+    """Attach the alias profile that an alias call names. A previousId may be an anonymous id or an older userId, and the call
+    does not say which: this and the merge are both sent, and Braze leaves alone what it does not know."""
+    return _attach(event.previous_id, event, settings)
+
+
+def build_merge(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
+    """Merge one user into another, which can't be undone."""
+    if not (event.user_id and event.previous_id):
+        return Skip("nothing to join: an alias needs a userId and a previousId")
+    if event.user_id == event.previous_id:
+        return Skip("nothing to join: previousId and userId are the same")
+    if event.previous_id == event.anonymous_id:
+        return Skip("previousId is the anonymous id: its alias profile is attached, there is no user to merge")
+    return Payload(fields)
+
+
+def _attach(anonymous_id: str | None, event: Event, settings: Settings) -> Payload | Skip:
+    if not settings.send_anonymous:
+        return Skip("anonymous profiles are off (setting send_anonymous): there is none to attach")
+    if not (event.user_id and anonymous_id):
+        return Skip("nothing to join: no userId beside an anonymous id")
+    return Payload({"external_id": event.user_id, "user_alias": alias(anonymous_id, settings)})

@@ -1,0 +1,206 @@
+"""Identify and group calls: from traits to the attributes of a user.
+
+Source: facts/vendors/braze.md section 4 (attributes) and section 5 (group).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final, get_args
+
+from plugins.braze.identity import MAX_TEXT, USER_ROW, field_name, to_short_text, to_value, who, why_nobody
+from plugins.braze.settings import Settings, SpecialTrait
+from router.plugin import (
+    Converter,
+    Custom,
+    Document,
+    Event,
+    Field,
+    Payload,
+    Skip,
+    Table,
+    Trait,
+    Values,
+    convert,
+    snake_case,
+)
+
+GENDERS: Final[Mapping[str, str]] = {
+    "m": "M",
+    "male": "M",
+    "man": "M",
+    "f": "F",
+    "female": "F",
+    "w": "F",
+    "woman": "F",
+    "o": "O",
+    "other": "O",
+    "n": "N",
+    "not applicable": "N",
+    "p": "P",
+    "prefer not to say": "P",
+}
+
+SPECIAL: Final = frozenset(get_args(SpecialTrait))
+"""Fields of Braze's own that a caller may mean, or may set by accident."""
+RESERVED: Final = frozenset(
+    {
+        "_merge_objects",
+        "_update_existing_only",
+        "bio",
+        "braze_id",
+        "current_location",
+        "external_id",
+        "push_token_import",
+        "user_alias",
+    }
+)
+"""Names that say whose attributes these are or how they are written, and ``bio``, which Braze drops."""
+
+_FIRST_NAME: Final = convert.chain(convert.to_first_name, to_short_text)
+_LAST_NAME: Final = convert.chain(convert.to_last_name, to_short_text)
+_COUNTRY_CODE = re.compile(r"[A-Za-z]{2}")
+_LANGUAGE = re.compile(r"([A-Za-z]{2})([-_].*)?")
+_PARTS: Final[Mapping[str, tuple[str, ...]]] = {
+    "address": ("home_city", "country", "address_country", "address_state", "address_postal_code", "address_street"),
+    "company": ("company_name", "company_id", "company_industry", "company_employee_count", "company_plan"),
+}
+"""The attributes that one trait is spread over, all of which a null clears."""
+_OF_CONTEXT: Final = ("language", "time_zone", "current_location")
+
+
+def to_gender(value: Any) -> str:
+    """``M``, ``F``, ``O``, ``N`` or ``P``, from the letter or the word."""
+    gender = GENDERS.get(convert.to_lower(value))
+    if gender is None:
+        raise ValueError("expected one of male, female, other, not applicable, prefer not to say")
+    return gender
+
+
+def to_language(value: Any) -> str:
+    """The ISO 639-1 code that a locale begins with: ``en`` of ``en-GB``."""
+    match = _LANGUAGE.fullmatch(convert.to_text(value).strip())
+    if match is None:
+        raise ValueError("expected a locale such as en-GB")
+    return match[1].lower()
+
+
+def attributes_table(settings: Settings) -> Table:
+    """Of an identify.
+
+    Address and company are spread over attributes of their own: a nested one is replaced as a whole at each write, and not
+    every account can filter by it.
+    """
+    return Table(
+        (
+            USER_ROW,
+            Field("context.locale", "language", to_language),
+            Field("context.timezone", "time_zone", convert.text_only),
+            Field("context.location.latitude", "current_location.latitude", convert.to_number),
+            Field("context.location.longitude", "current_location.longitude", convert.to_number),
+            Trait("id", note="the userId is the profile's `external_id`"),
+            Trait("email", "email", convert.to_email),
+            Trait("name", "first_name", _FIRST_NAME, note="where there is no firstName"),
+            Trait("name", "last_name", _LAST_NAME, note="where there is no lastName"),
+            Trait("firstName", "first_name", to_short_text),
+            Trait("lastName", "last_name", to_short_text),
+            Trait("phone", "phone", convert.to_e164),
+            Trait("gender", "gender", to_gender),
+            Field(("traits.birthday", "traits.dob"), "dob", convert.to_date),
+            Trait("avatar", "image_url", convert.to_url),
+            Trait("address.city", "home_city", to_short_text),
+            Field(
+                ("traits.address.country", "traits.country"),
+                "country",
+                to_short_text,
+                note="`address_country` where it is no two-letter code",
+            ),
+            Trait("address.state", "address_state", to_short_text),
+            Trait("address.postalCode", "address_postal_code", to_short_text),
+            Trait("address.street", "address_street", to_short_text),
+            Trait("address", "address", to_value, note="an address given as text, and whatever else is in it"),
+            Trait("company.name", "company_name", to_short_text),
+            Trait("company.id", "company_id", to_short_text),
+            Trait("company.industry", "company_industry", to_short_text),
+            Trait("company.employee_count", "company_employee_count", convert.to_number),
+            Trait("company.plan", "company_plan", to_short_text),
+            Trait("company", "company", to_value, note="whatever else is in it"),
+            Trait("createdAt", "created_at", convert.to_iso_utc),
+            Trait("age", "age", convert.to_number),
+            *(Trait(name, name, to_short_text) for name in ("description", "title", "username", "website")),
+        ),
+        (Custom("traits", rename=field_name, forbidden=_forbidden(settings), convert=to_value),),
+        Values(null="clear"),
+    )
+
+
+def group_table(settings: Settings) -> Table:
+    """Of a group call: Braze knows no groups, so the user's attributes tell of it. All of its traits arrive."""
+    prefix = settings.group_prefix
+
+    def row(name: str, converter: Converter = to_value) -> Field:
+        return Trait(name, f"{prefix}{snake_case(name)}", converter)
+
+    def name_of(key: str) -> str | None:
+        return field_name(prefix + key)
+
+    return Table(
+        (
+            USER_ROW,
+            Field("groupId", f"{prefix}id", to_short_text),
+            Trait("id", note="the groupId is sent in its place"),
+            row("createdAt", convert.to_iso_utc),
+            *map(row, ("name", "email", "phone", "website", "industry", "employees", "plan", "description", "avatar")),
+            row("address"),
+        ),
+        (Custom("traits", rename=name_of, forbidden=_forbidden(settings), convert=to_value),),
+        Values(null="clear"),
+    )
+
+
+def build_attributes(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
+    """What an identify says of the person."""
+    identifier = who(event, settings)
+    if identifier is None:
+        return why_nobody(event)
+    for name in _OF_CONTEXT:  # a null in the context clears nothing
+        if name in fields and fields[name] is None:
+            del fields[name]
+    if len(fields.get("current_location", ())) < 2 or None in fields["current_location"].values():
+        fields.pop("current_location", None)
+    _place_country(fields)
+    for trait, names in _PARTS.items():
+        if trait in fields and fields[trait] is None:
+            fields = dict.fromkeys(names) | fields
+    says = any(value is not None for name, value in fields.items() if name not in _OF_CONTEXT)
+    if not says:
+        return Skip("anonymous and without traits: Braze would get an empty profile")
+    return Payload({"attributes": fields | identifier})
+
+
+def build_group(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
+    """What a group call says of the person who made it. Of several groups the attributes tell of the last one."""
+    identifier = who(event, settings)
+    if identifier is None:
+        return why_nobody(event)
+    if not event.group_id:
+        return Skip("the call names no group")
+    if settings.group_flag_prefix:
+        fields[f"{settings.group_flag_prefix}{event.group_id}"[:MAX_TEXT]] = True
+    return Payload({"attributes": fields | identifier})
+
+
+def _forbidden(settings: Settings) -> frozenset[str]:
+    return (RESERVED | SPECIAL) - set(settings.special_traits)
+
+
+def _place_country(fields: Document) -> None:
+    """Braze takes a two-letter code and no name of a country."""
+    country = fields.get("country")
+    if not isinstance(country, str):
+        return
+    if _COUNTRY_CODE.fullmatch(country):
+        fields["country"] = country.upper()
+    else:
+        fields["address_country"] = fields.pop("country")

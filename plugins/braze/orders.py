@@ -1,0 +1,243 @@
+"""Shop events: purchases, one for each product, or Braze's recommended events.
+
+Source: facts/vendors/braze.md section 5; facts/event-spec.md section 4, track (which properties tell of money).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+from plugins.braze.identity import USER_ROW, field_name, occurrence, to_short_text, to_value
+from plugins.braze.settings import Settings
+from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, convert
+
+MAX_QUANTITY: Final = 100
+WHOLE_ORDER: Final = "Completed Order"
+"""The product of an order that names none."""
+RECOMMENDED: Final[Mapping[str, str]] = {
+    "productadded": "ecommerce.cart_updated",
+    "productremoved": "ecommerce.cart_updated",
+    "checkoutstarted": "ecommerce.checkout_started",
+    "ordercompleted": "ecommerce.order_placed",
+    "completedorder": "ecommerce.order_placed",
+    "orderrefunded": "ecommerce.order_refunded",
+    "ordercancelled": "ecommerce.order_cancelled",
+}
+"""By the letters of the event's name."""
+
+_PURCHASES: Final = frozenset({"ordercompleted", "completedorder"})
+_CART_ACTIONS: Final = {"productadded": "add", "productremoved": "remove"}
+_NEEDED: Final = frozenset({"total_value", "currency", "products"})
+_CURRENCY = re.compile(r"[A-Z]{3}")
+_NO_LETTERS = re.compile(r"[^a-z]")
+
+
+def to_currency(value: Any) -> str:
+    """An ISO 4217 code in upper case."""
+    code = convert.to_text(value).strip().upper()
+    if not _CURRENCY.fullmatch(code):
+        raise ValueError("expected a currency code such as EUR")
+    return code
+
+
+def to_money(value: Any) -> int | float:
+    """Money in major units, of a size that cents can hold."""
+    convert.to_cents(value)
+    return convert.to_amount(value)
+
+
+def purchase_property(key: str) -> str | None:
+    """The name itself, or None for those that a purchase has as fields of its own."""
+    return None if key in ("time", "event_name") else field_name(key)
+
+
+PURCHASE: Final = Table(
+    (
+        USER_ROW,
+        Field("timestamp", "time"),
+        Field("properties.products", "products"),
+        Field("properties.currency", "currency", to_currency, note="USD without one"),
+        Field(("properties.revenue", "properties.total"), "price", to_money, note="of an order without products"),
+    ),
+    (Custom("properties", at="properties", rename=purchase_property, convert=to_value),),
+)
+
+ECOMMERCE: Final = Table(
+    (
+        USER_ROW,
+        Field("timestamp", "time"),
+        Field(("properties.order_id", "properties.orderId"), "properties.order_id", to_short_text),
+        Field(("properties.cart_id", "properties.cartId"), "properties.cart_id", to_short_text),
+        Field(("properties.total", "properties.revenue", "properties.value"), "properties.total_value", to_money),
+        Field("properties.subtotal", "properties.subtotal_value", to_money),
+        Field("properties.tax", "properties.tax", to_money),
+        Field("properties.shipping", "properties.shipping", to_money),
+        Field("properties.discount", "properties.total_discounts", to_money),
+        Field("properties.currency", "properties.currency", to_currency),
+        Field(
+            ("properties.source", "context.page.url", "context.app.name", "channel"), "properties.source", to_short_text
+        ),
+        Field("properties.products", "products"),
+    ),
+    (Custom("properties", at="rest", rename=field_name, convert=to_value),),
+)
+"""The schema has no place for the rest but the ``metadata`` of a product; where a cart changes, the rest is the product."""
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """One product of an order, as the Segment spec has it."""
+
+    id: str
+    price: int | float
+    quantity: int
+    name: str
+    variant: str
+    rest: Document
+
+    @classmethod
+    def read(cls, raw: Any) -> Product | None:
+        """None where there is no object or no price."""
+        if not isinstance(raw, dict):
+            return None
+        rest = {key: value for key, value in raw.items() if value is not None}
+        price, quantity = _amount(rest.pop("price", None)), _quantity(rest.pop("quantity", None))
+        ids = [_text(rest, key) for key in ("product_id", "productId", "sku", "id", "name")]
+        id = next((each for each in ids if each), WHOLE_ORDER)
+        for key in ("product_id", "productId"):
+            rest.pop(key, None)
+        if price is None:
+            return None
+        variant = _text(rest, "variant") or _text(rest, "sku") or id
+        return cls(id, price, quantity, _text(rest, "name") or id, variant, to_value(rest))
+
+
+def _amount(value: Any) -> int | float | None:
+    try:
+        return to_money(value)
+    except ValueError:
+        return None
+
+
+def _quantity(value: Any) -> int:
+    try:
+        return max(1, convert.to_integer(value))
+    except ValueError:
+        return 1
+
+
+def _text(values: Document, key: str) -> str:
+    try:
+        return to_short_text(values.get(key)).strip()
+    except ValueError:
+        return ""
+
+
+def read_products(raw: Any) -> list[Product]:
+    """All of them, or none: an order of which one product is left out would tell of too little money."""
+    products = [Product.read(item) for item in raw] if isinstance(raw, list) else []
+    return [product for product in products if product is not None] if None not in products else []
+
+
+def letters(name: str | None) -> str:
+    """The letters of an event's name, by which its spellings are one: ``Order Completed``, ``order_completed``."""
+    return _NO_LETTERS.sub("", (name or "").lower())
+
+
+# --- purchases ---
+
+
+def purchases_of(event: Event, settings: Settings) -> list[Document]:
+    """What an order becomes in `legacy`; nothing where it is no order, or says of no money."""
+    if settings.purchases != "legacy" or letters(event.event) not in _PURCHASES:
+        return []
+    return _purchases(PURCHASE.apply(event))
+
+
+def build_purchases(event: Event, fields: Document, settings: Settings) -> list[Payload] | Skip:
+    """A purchase for each product of an order; one for the whole of an order without products."""
+    if not purchases_of(event, settings):
+        return Skip("not an order that tells of money, or the setting purchases is not legacy")
+    made: list[Payload] = []
+    for purchase in _purchases(fields):
+        item = occurrence("purchases", event, purchase, settings)
+        if isinstance(item, Skip):
+            return item
+        made.append(item)
+    return made
+
+
+def _purchases(fields: Document) -> list[Document]:
+    head = {"currency": fields.get("currency", "USD"), "time": fields["time"]}
+    properties: Document = fields.get("properties", {})
+    products = read_products(fields.get("products"))
+    if products:
+        return [_purchase(product, head, properties) for product in products]
+    if "price" not in fields:
+        return []
+    return [{"product_id": WHOLE_ORDER, "price": fields["price"], "quantity": 1, **head, "properties": properties}]
+
+
+def _purchase(product: Product, head: Document, properties: Document) -> Document:
+    """More than a hundred of one product are one purchase of their whole price."""
+    price, quantity = product.price, product.quantity
+    properties = {**properties, **{key: value for key, value in product.rest.items() if purchase_property(key)}}
+    if quantity > MAX_QUANTITY:
+        properties["quantity"] = quantity
+        price, quantity = float(Decimal(str(price)) * quantity), 1
+    return {"product_id": product.id, "price": price, "quantity": quantity, **head, "properties": properties}
+
+
+# --- recommended events ---
+
+
+def ecommerce_event(event: Event, settings: Settings) -> Document | None:
+    """The recommended event in place of a shop event in `recommended`; None where there is none, or its schema would not have
+    it (a total, products with prices, an order's or a cart's id)."""
+    if settings.purchases != "recommended" or letters(event.event) not in RECOMMENDED:
+        return None
+    return _ecommerce(event, ECOMMERCE.apply(event))
+
+
+def build_ecommerce(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
+    if not ecommerce_event(event, settings):
+        return Skip("not a shop event that Braze has a form for, or the setting purchases is not recommended")
+    return occurrence("events", event, _ecommerce(event, fields) or {}, settings)
+
+
+def _ecommerce(event: Event, fields: Document) -> Document | None:
+    call = letters(event.event)
+    name = RECOMMENDED[call]
+    properties = {"currency": "USD", "source": "server", **fields.get("properties", {})}
+    rest: Document = fields.get("rest", {})
+    if call in _CART_ACTIONS:
+        products, rest = read_products([rest]), {}
+        properties["action"] = _CART_ACTIONS[call]
+        if products:
+            properties.setdefault("total_value", float(Decimal(str(products[0].price)) * products[0].quantity))
+    else:
+        products = read_products(fields.get("products"))
+    properties["products"] = [_item(product, rest) for product in products]
+    id = "order_id" if name.startswith("ecommerce.order") else "cart_id"
+    if not products or not (_NEEDED | {id}) <= properties.keys():
+        return None
+    return {"name": name, "time": fields["time"], "properties": properties}
+
+
+def _item(product: Product, rest: Document) -> Document:
+    item: Document = {
+        "product_id": product.id,
+        "product_name": product.name,
+        "variant_id": product.variant,
+        "quantity": product.quantity,
+        "price": product.price,
+    }
+    metadata = {key: value for key, value in (rest | product.rest).items() if key not in ("name", "variant")}
+    for source, to in (("image_url", "image_url"), ("url", "product_url")):
+        if isinstance(metadata.get(source), str):
+            item[to] = metadata.pop(source)
+    return item | ({"metadata": metadata} if metadata else {})

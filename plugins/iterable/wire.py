@@ -1,0 +1,206 @@
+"""Requests to Iterable, and what its answers mean.
+
+Source: facts/vendors/iterable.md sections 1, 2, 6, 7 and 8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
+
+from plugins.iterable.settings import Settings
+from router.plugin import (
+    Blocked,
+    Credential,
+    Dead,
+    Delivered,
+    Document,
+    HeaderKey,
+    Judgement,
+    Later,
+    Payload,
+    Request,
+    Response,
+    Split,
+    UnreadableAnswer,
+    Verdict,
+    build_url,
+    describe,
+    judge_by_status,
+)
+
+MAX_ITEMS: Final = 1_000
+"""No number is documented; others send chunks of this size."""
+MAX_BYTES: Final = 4_000_000
+MERGE_RATE_PER_S: Final = 50.0
+NOT_THERE_YET_S: Final = 60.0
+"""A user that was just written is known to the other queues after about a minute."""
+NOT_THERE_ATTEMPTS: Final = 2
+
+_MISPLACED: Final = (301, 302, 307, 308, 401, 403, 405)
+_BLOCKED_CODES: Final = frozenset({"BadApiKey", "Forbidden"})
+_LATER_CODES: Final = frozenset({"DatabaseError", "GenericError", "QueueEmailError", "RateLimitExceeded"})
+_UNKNOWN_USER_CODES: Final = frozenset({"UnknownEmailError", "UnknownUserIdError"})
+_TROUBLE_ATTEMPTS: Final = 5
+"""Of an event that Iterable has trouble with, while it takes the others."""
+
+
+def credentials(settings: Settings) -> Sequence[Credential]:
+    return [HeaderKey("Api-Key", settings.api_key)]
+
+
+# --- limits ---
+
+
+def batch_size(settings: Settings) -> int:
+    return MAX_ITEMS if settings.use_bulk else 1
+
+
+def user_rate(settings: Settings) -> float:
+    return 5.0 if settings.use_bulk else 500.0
+
+
+def event_rate(settings: Settings) -> float:
+    return 10.0 if settings.use_bulk else 2_000.0
+
+
+# --- requests ---
+
+
+def pack_users(payloads: Sequence[Payload], settings: Settings) -> Request:
+    fields = {} if settings.create_new_fields == "project" else {"createNewFields": settings.create_new_fields == "yes"}
+    if not settings.use_bulk:
+        return _post(settings, ("users", "update"), {**payloads[0].body, **fields})
+    return _post(settings, ("users", "bulkUpdate"), {"users": [payload.body for payload in payloads], **fields})
+
+
+def pack_events(payloads: Sequence[Payload], settings: Settings) -> Request:
+    if not settings.use_bulk:
+        return _post(settings, ("events", "track"), payloads[0].body)
+    return _post(settings, ("events", "trackBulk"), {"events": [payload.body for payload in payloads]})
+
+
+def pack_one(*path: str) -> Callable[[Sequence[Payload], Settings], Request]:
+    """One payload to a path of its own."""
+    return lambda payloads, settings: _post(settings, path, payloads[0].body)
+
+
+def _post(settings: Settings, path: tuple[str, ...], body: Document) -> Request:
+    return Request("POST", build_url(settings.api_url, "api", *path), body)
+
+
+# --- verdicts ---
+
+
+def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
+    """Read an answer of any call but those of events. A refusal may come with a 200, and a batch names whom it refuses by id.
+
+    Raises:
+        UnreadableAnswer: a 200 that is none of the documented shapes, such as a proxy's page.
+    """
+    return _judge(response, payloads, Dead)
+
+
+def judge_events(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
+    """As `judge`, but an event of a user that is not there is tried once more: an identify may just have been sent.
+
+    Raises:
+        UnreadableAnswer: see `judge`.
+    """
+    return _judge(response, payloads, lambda reason: Later(reason, NOT_THERE_YET_S, NOT_THERE_ATTEMPTS))
+
+
+_Refusal = Callable[[str], Verdict]
+
+
+def _judge(response: Response, payloads: Sequence[Payload], not_there: _Refusal) -> Judgement:
+    code = _code(response)
+    if 200 <= response.status <= 299:
+        if code is None or code == "Success":
+            return _judge_taken(response, payloads, not_there)
+        return _judge_code(code, response, payloads, not_there)
+    if response.status == 404 and code is None:
+        return Blocked(describe(response))  # the paths are fixed: of another host (settings region, base_url)
+    if code == "BatchTooLarge":
+        return Split(describe(response))
+    if code in _UNKNOWN_USER_CODES and len(payloads) == 1:
+        return [not_there(describe(response))]
+    judgement = judge_by_status(response, payloads, blocked=_MISPLACED)
+    return Split(describe(response)) if len(payloads) > 1 and _is_refusal(judgement) else judgement
+
+
+def _is_refusal(judgement: Judgement) -> bool:
+    return isinstance(judgement, Sequence) and all(isinstance(verdict, Dead) for verdict in judgement)
+
+
+def _code(response: Response) -> str | None:
+    try:
+        body = response.json()
+    except UnreadableAnswer:
+        return None
+    code = body.get("code") if isinstance(body, dict) else None
+    return code if isinstance(code, str) else None
+
+
+def _judge_code(code: str, response: Response, payloads: Sequence[Payload], not_there: _Refusal) -> Judgement:
+    reason = describe(response)
+    if code in _BLOCKED_CODES:
+        return Blocked(reason)
+    if code == "BatchTooLarge":
+        return Split(reason)
+    if code in _LATER_CODES:
+        return [Later(reason, max_attempts=_TROUBLE_ATTEMPTS)] * len(payloads)
+    if len(payloads) > 1:
+        return Split(reason)
+    return [not_there(reason) if code in _UNKNOWN_USER_CODES else Dead(reason)]
+
+
+def _judge_taken(response: Response, payloads: Sequence[Payload], not_there: _Refusal) -> Judgement:
+    """What a 200 says: of a single call its code, of a batch the ids and the event names that were refused.
+
+    Every item of a refused id counts as refused. Where more failed than are named, the batch is halved until they are:
+    repeating is harmless, since an event with a known id is updated and a user is written anew.
+    """
+    body = response.json()
+    if not isinstance(body, dict) or not {"code", "successCount", "failCount", "failedUpdates"} & body.keys():
+        raise UnreadableAnswer(f"expected a code or counts, got {describe(response)}")
+    ids = dict(_refused_ids(body))
+    names = frozenset(name for name in _list(body, "disallowedEventNames") if isinstance(name, str))
+    verdicts: list[Verdict] = [_verdict(payload.body, ids, names, not_there) for payload in payloads]
+    failed = sum(not isinstance(verdict, Delivered) for verdict in verdicts)
+    count = body.get("failCount")
+    if isinstance(count, int) and count > failed:
+        return Split(describe(response)) if len(payloads) > 1 else [Dead(describe(response))]
+    left_out = [name for name in _list(body, "filteredOutFields") if isinstance(name, str)]
+    if left_out and Delivered() in verdicts:
+        warning = f"fields that the project does not know were left out: {', '.join(left_out)[:300]}"
+        verdicts[verdicts.index(Delivered())] = Delivered((warning,))
+    return verdicts
+
+
+def _verdict(item: Document, ids: dict[str, str], names: frozenset[str], not_there: _Refusal) -> Verdict:
+    who = item.get("userId", item.get("email"))
+    why = ids.get(str(who).casefold())
+    if why is not None:
+        reason = f"{why}: {who}"
+        return not_there(reason) if why.startswith("notFound") else Dead(reason)
+    if item.get("eventName") in names:
+        return Dead(f"disallowedEventNames: {item['eventName']}")
+    return Delivered()
+
+
+def _refused_ids(body: Document) -> Iterator[tuple[str, str]]:
+    """Each refused id, in lower case, with the name of the list it is in: ``invalidEmails``, ``forgottenUserIds``, …
+
+    Older answers have the lists at the top.
+    """
+    nested = body.get("failedUpdates")
+    for lists in (body, nested if isinstance(nested, dict) else {}):
+        for name in lists:
+            if name.endswith(("Emails", "UserIds")):
+                yield from ((id.casefold(), name) for id in _list(lists, name) if isinstance(id, str))
+
+
+def _list(values: Document, name: str) -> list[Any]:
+    found = values.get(name)
+    return found if isinstance(found, list) else []

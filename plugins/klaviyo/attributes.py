@@ -1,0 +1,124 @@
+"""Values as Klaviyo takes them.
+
+Source: facts/vendors/klaviyo.md sections 3, 4 and 6.
+"""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_address
+from typing import Any, Final
+
+from plugins.klaviyo.settings import Settings
+from router.plugin import Converter, Document, Event, Field, convert, looks_like_email
+
+MAX_ID: Final = 255
+MAX_DEPTH: Final = 10
+MAX_ITEMS: Final = 4_000
+_LOCALE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+_TIMEZONE = re.compile(r"[A-Za-z_]+(/[A-Za-z0-9_+-]+)*")
+_CURRENCY = re.compile(r"[A-Z]{3}")
+
+
+def attribute_name(key: str) -> str | None:
+    """The key itself; None for the empty one and for those that begin with ``$``, which are Klaviyo's own."""
+    return None if not key.strip() or key.startswith("$") else key
+
+
+def to_external_id(value: Any) -> str:
+    """An id of at most 255 characters: cut, two could become one."""
+    text = convert.to_text(value)
+    if len(text) > MAX_ID:
+        raise ValueError(f"expected at most {MAX_ID} characters")
+    return text
+
+
+def to_phone(settings: Settings) -> Converter:
+    """A number in E.164 form. One without a calling code gets the default one, where there is one."""
+    code = settings.default_calling_code
+
+    def to_phone_number(value: Any) -> str:
+        try:
+            return convert.to_e164(value)
+        except ValueError:
+            if not code or convert.to_text(value).strip().startswith("+"):
+                raise
+            return convert.to_e164(code + re.sub(r"\D", "", convert.to_text(value)).lstrip("0"))
+
+    return to_phone_number
+
+
+def to_moment(value: Any) -> str:
+    """``2024-03-01T09:30:00+00:00``, which Klaviyo recognises as a date; a plain date is midnight UTC."""
+    return convert.to_naive_utc(value) + "+00:00"
+
+
+def to_ip(value: Any) -> str:
+    """An IPv4 or IPv6 address."""
+    return str(ip_address(convert.to_text(value).strip()))
+
+
+def to_locale(value: Any) -> str:
+    """``en-US``; an underscore becomes a dash."""
+    text = convert.to_text(value).strip().replace("_", "-")
+    if not _LOCALE.fullmatch(text):
+        raise ValueError("expected a locale such as en-US")
+    return text
+
+
+def to_timezone(value: Any) -> str:
+    """A name of the tz database, by its shape."""
+    text = convert.to_text(value).strip()
+    if not _TIMEZONE.fullmatch(text):
+        raise ValueError("expected a time zone such as Europe/London")
+    return text
+
+
+def to_currency(value: Any) -> str:
+    """Three letters of ISO 4217."""
+    text = convert.to_text(value).strip().upper()
+    if not _CURRENCY.fullmatch(text):
+        raise ValueError("expected a currency code of three letters")
+    return text
+
+
+def to_property(value: Any) -> Any:
+    """Any JSON; a list is cut to 4000 items, and what is nested deeper than ten levels becomes JSON in a text."""
+    return _within(value, MAX_DEPTH)
+
+
+def _within(value: Any, levels: int) -> Any:
+    if not isinstance(value, dict | list):
+        return value
+    if levels == 0:
+        return convert.to_json_text(value)
+    if isinstance(value, list):
+        return [_within(item, levels - 1) for item in value[:MAX_ITEMS]]
+    return {key: _within(item, levels - 1) for key, item in value.items()}
+
+
+def id_rows(settings: Settings, at: str, traits: str) -> tuple[Field, ...]:
+    """Rows for who a profile is; *at* is its path in the result, *traits* that of the person's traits in the event."""
+    prefix = f"{at}." if at else ""
+    user_id = (
+        Field("userId", f"{prefix}external_id", to_external_id)
+        if settings.send_external_id
+        else Field("userId", note="not sent with `send_external_id: false`")
+    )
+    return (
+        user_id,
+        Field(f"{traits}.email", f"{prefix}email", convert.to_email),
+        Field(f"{traits}.phone", f"{prefix}phone_number", to_phone(settings)),
+    )
+
+
+def complete_ids(event: Event, profile: Document) -> bool:
+    """Settle who *profile* is, in place; False where it is nobody whom Klaviyo could tell from others.
+
+    A userId that is an email is one. An email is never cleared: it is what the profile is known by.
+    """
+    if profile.get("email") is None:
+        profile.pop("email", None)
+        if event.user_id and looks_like_email(event.user_id):
+            profile["email"] = convert.to_email(event.user_id)
+    return any(profile.get(name) for name in ("external_id", "email", "phone_number"))

@@ -1,0 +1,119 @@
+"""Identify and group calls: profiles. Klaviyo has no groups, so a group's traits stand on its people's profiles.
+
+Source: facts/vendors/klaviyo.md sections 3 to 5.
+"""
+
+from __future__ import annotations
+
+from plugins.klaviyo.attributes import (
+    attribute_name,
+    complete_ids,
+    id_rows,
+    to_ip,
+    to_locale,
+    to_moment,
+    to_property,
+    to_timezone,
+)
+from plugins.klaviyo.settings import Settings
+from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, Trait, Values, convert, snake_case
+
+_PROPERTIES = "properties"
+
+
+def profile_table(settings: Settings) -> Table:
+    """Of an identify. A later row wins: the name is split only where first or last are missing."""
+    return Table(
+        (
+            *id_rows(settings, "", "traits"),
+            Trait("id", note="the userId is sent"),
+            Trait("name", "first_name", convert.to_first_name),
+            Trait("name", "last_name", convert.to_last_name),
+            Trait("firstName", "first_name", convert.to_text),
+            Trait("lastName", "last_name", convert.to_text),
+            Trait("title", "title", convert.to_text),
+            Trait("avatar", "image", convert.to_url),
+            Trait("address", "location.address1", convert.text_only, "an address given as text"),
+            Trait("address.street", "location.address1", convert.to_text),
+            Trait("address.city", "location.city", convert.to_text),
+            Trait("address.state", "location.region", convert.to_text),
+            Trait("address.country", "location.country", convert.to_text),
+            Trait("address.postalCode", "location.zip", convert.to_text),
+            Field("context.timezone", "location.timezone", to_timezone),
+            Field("context.ip", "location.ip", to_ip),
+            Field("context.locale", "locale", to_locale),
+            Trait("company.name", "organization", convert.to_text),
+            Trait("company.id", "properties.company_id", convert.to_text),
+            Trait("company.industry", "properties.company_industry", convert.to_text),
+            Trait("company.employee_count", "properties.company_employee_count", convert.to_number),
+            Trait("company.plan", "properties.company_plan", convert.to_text),
+            Trait("age", "properties.age", convert.to_number),
+            Trait("birthday", "properties.birthday", convert.to_date),
+            Trait("createdAt", "properties.createdAt", to_moment),
+            Trait("description", "properties.description", convert.to_text),
+            Trait("gender", "properties.gender", convert.to_text),
+            Trait("username", "properties.username", convert.to_text),
+            Trait("website", "properties.website", convert.to_text),
+        ),
+        (Custom("traits", at=_PROPERTIES, rename=attribute_name, convert=to_property),),
+        Values(null="clear"),
+    )
+
+
+def member_table(settings: Settings) -> Table:
+    """Of a group call: the group's traits on the profile of the person, as ``group_…`` so that they hide none of theirs."""
+    return Table(
+        (
+            *id_rows(settings, "", "context.traits"),
+            Field("groupId", "properties.group_id"),
+            Trait("id", note="the groupId is sent"),
+            Trait("name", "organization", convert.to_text),
+            Trait("address", "properties.group_address", to_property),
+            Trait("avatar", "properties.group_avatar", convert.to_text),
+            Trait("createdAt", "properties.group_created_at", to_moment),
+            Trait("description", "properties.group_description", convert.to_text),
+            Trait("email", "properties.group_email", convert.to_text),
+            Field(("traits.employees", "traits.employee_count"), "properties.group_employees", convert.to_number),
+            Trait("industry", "properties.group_industry", convert.to_text),
+            Trait("phone", "properties.group_phone", convert.to_text),
+            Trait("plan", "properties.group_plan", convert.to_text),
+            Trait("website", "properties.group_website", convert.to_text),
+        ),
+        (Custom("traits", at=_PROPERTIES, rename=_group_attribute, convert=to_property),),
+        Values(null="clear"),
+    )
+
+
+def _group_attribute(key: str) -> str | None:
+    name = attribute_name(key)
+    return None if name is None else f"group_{snake_case(name)}"
+
+
+# --- builds ---
+
+
+def build_profile(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
+    if settings.bulk:
+        return Skip("profiles are sent in jobs (setting bulk)")
+    return _profile(event, fields)
+
+
+def build_profile_of_job(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
+    if not settings.bulk:
+        return Skip("profiles are sent one by one (setting bulk)")
+    return _profile(event, fields)
+
+
+def _profile(event: Event, fields: Document) -> Payload | Skip:
+    if not complete_ids(event, fields):
+        return Skip("nobody to tell from others: no userId, email or phone number")
+    phone = event.traits.get("phone")
+    if phone is not None and "phone_number" not in fields:  # one that is no E.164 would cost the whole profile
+        fields.setdefault(_PROPERTIES, {})["phone_raw"] = phone
+    return Payload(fields, key=event.message_id)
+
+
+def build_member(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
+    if not complete_ids(event, fields):
+        return Skip("nobody to tell from others: no userId, email or phone number")
+    return Payload(fields, key=event.message_id)

@@ -1,0 +1,190 @@
+"""Requests with events and with jobs, and what the answers mean.
+
+Source: facts/vendors/klaviyo.md sections 1, 2, 5, 6 and 7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from plugins.klaviyo.settings import Settings
+from router.plugin import (
+    Bearer,
+    Blocked,
+    Credential,
+    Dead,
+    Delivered,
+    Document,
+    Judgement,
+    Payload,
+    Request,
+    Response,
+    Split,
+    UnreadableAnswer,
+    build_url,
+    describe,
+    judge_by_status,
+)
+
+MAX_EVENTS: Final = 1_000
+MAX_PROFILES: Final = 10_000
+MAX_BYTES: Final = 4_500_000
+"""5 MB, less what wraps each of a thousand events in a job."""
+MAX_PROFILE_BYTES: Final = 100_000
+
+EVENTS_PER_S: Final = 58.0
+"""3500 a minute; the burst of 350 a second is not used up, for it is the minute that a backlog meets."""
+PROFILES_PER_S: Final = 12.5
+"""750 a minute."""
+JOBS_PER_S: Final = 2.5
+"""150 a minute."""
+
+BLOCKED: Final = (401, 403, 404, 405, 406, 410, 415)
+"""Paths and headers are the same for all, so these speak of the set-up (key, scope, retired revision, list) and never of an
+event."""
+
+
+def credentials(settings: Settings) -> Sequence[Credential]:
+    return [Bearer(settings.private_key, scheme="Klaviyo-API-Key")]
+
+
+def make_request(settings: Settings, *segments: str, body: Document) -> Request:
+    headers = {
+        "Accept": "application/vnd.api+json",
+        "Content-Type": "application/vnd.api+json",
+        "revision": settings.revision,
+    }
+    return Request("POST", build_url(settings.api_url, "api", *segments), body, headers)
+
+
+def check_credentials(settings: Settings) -> Request:
+    """A profile without attributes: refused as invalid with the right key, and for its sake with a wrong one."""
+    return make_request(settings, "profile-import", body={"data": {"type": "profile"}})
+
+
+def is_good(response: Response) -> bool:
+    return response.status == 400
+
+
+# --- events ---
+
+
+def events_a_request(settings: Settings) -> int:
+    return MAX_EVENTS if settings.bulk else 1
+
+
+def event_requests_per_s(settings: Settings) -> float:
+    return JOBS_PER_S if settings.bulk else EVENTS_PER_S
+
+
+def pack_events(payloads: Sequence[Payload], settings: Settings) -> Request:
+    if not settings.bulk:
+        [payload] = payloads
+        attributes = {**_event(payload.body), "profile": _resource("profile", payload.body["profile"])}
+        return make_request(settings, "events", body=_resource("event", attributes))
+    items = [
+        _item(
+            "event-bulk-create",
+            {
+                "profile": _resource("profile", payload.body["profile"]),
+                "events": {"data": [_item("event", _event(payload.body))]},
+            },
+        )
+        for payload in payloads
+    ]
+    job = _resource("event-bulk-create-job", {"events-bulk-create": {"data": items}})
+    return make_request(settings, "event-bulk-create-jobs", body=job)
+
+
+def _event(body: Document) -> Document:
+    return {"metric": _resource("metric", {"name": body["metric"]}), **body["event"]}
+
+
+def _item(type: str, attributes: Document) -> Document:
+    return {"type": type, "attributes": attributes}
+
+
+def _resource(type: str, attributes: Document) -> Document:
+    return {"data": _item(type, attributes)}
+
+
+# --- profiles in jobs ---
+
+
+def pack_profiles(payloads: Sequence[Payload], settings: Settings) -> Request:
+    """Each profile once, with the last value of everything: order within a job is not promised."""
+    profiles: dict[tuple[Any, ...], Document] = {}
+    for payload in payloads:
+        key = tuple(payload.body.get(name) for name in ("external_id", "email", "phone_number"))
+        profiles[key] = _merged(profiles.get(key, {}), payload.body)
+    job = _item(
+        "profile-bulk-import-job",
+        {"profiles": {"data": [_item("profile", attributes) for attributes in profiles.values()]}},
+    )
+    if settings.list_id:
+        job["relationships"] = {"lists": {"data": [{"type": "list", "id": settings.list_id}]}}
+    return make_request(settings, "profile-bulk-import-jobs", body={"data": job})
+
+
+def _merged(earlier: Document, later: Document) -> Document:
+    """*later* over *earlier*; the objects ``properties`` and ``location`` key by key."""
+    merged = {**earlier, **later}
+    for name in ("properties", "location"):
+        if name in earlier and name in later:
+            merged[name] = {**earlier[name], **later[name]}
+    return merged
+
+
+# --- answers ---
+
+
+def judge(response: Response, payloads: Sequence[Payload], settings: Any = None) -> Judgement:
+    """One bad payload fails a whole job: halve until it is found."""
+    if response.status == 400 and len(payloads) > 1:
+        return Split(words(response))
+    judgement = judge_by_status(response, payloads, blocked=BLOCKED)
+    if isinstance(judgement, Split):
+        return Split(words(response))
+    if isinstance(judgement, Blocked):
+        return Blocked(words(response))
+    return [
+        Delivered(_warnings_of(payload))
+        if isinstance(verdict, Delivered)
+        else Dead(words(response))
+        if isinstance(verdict, Dead)
+        else verdict
+        for verdict, payload in zip(judgement, payloads, strict=True)
+    ]
+
+
+def _warnings_of(payload: Payload) -> tuple[str, ...]:
+    names = ", ".join(payload.body.get("left_out", ()))
+    return (f"more properties than Klaviyo takes; left out: {names}"[:300],) if names else ()
+
+
+def errors_of(response: Response) -> list[Document]:
+    """The errors of an answer, each an object; none where there is nothing of the kind."""
+    try:
+        body = response.json()
+    except UnreadableAnswer:
+        return []
+    errors = body.get("errors") if isinstance(body, dict) else None
+    return [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
+
+
+def pointer_of(error: Document) -> str:
+    """Where in the request the error lies: ``/data/attributes/phone_number``; "" where it doesn't say."""
+    source = error.get("source")
+    pointer = source.get("pointer") if isinstance(source, dict) else None
+    return pointer if isinstance(pointer, str) else ""
+
+
+def words(response: Response) -> str:
+    """The vendor's own words: code, detail and place of the first error."""
+    for error in errors_of(response):
+        said = [error[key] for key in ("code", "detail") if isinstance(error.get(key), str)]
+        said += [f"at {pointer_of(error)}"] if pointer_of(error) else []
+        if said:
+            return f"{response.status} {': '.join(said)}"[:300]
+    return describe(response)

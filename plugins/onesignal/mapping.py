@@ -1,0 +1,145 @@
+"""Identify and group calls: from traits to properties, tags and subscriptions of a user.
+
+Source: facts/vendors/onesignal.md section 4 and section 5 (group).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from plugins.onesignal.identity import who, why_nobody
+from plugins.onesignal.settings import Settings
+from plugins.onesignal.tag import RESERVED, tag_name, to_tags, to_time_tag
+from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, Trait, Values, convert, snake_case
+
+_TAGS: Final = "properties.tags"
+_VALUES: Final = Values(objects="flatten", lists="drop", null="clear")
+_LANGUAGE = re.compile(r"([A-Za-z]{2})([-_].*)?")
+_COUNTRY_CODE = re.compile(r"[A-Za-z]{2}")
+_PARTS: Final[Mapping[str, tuple[str, ...]]] = {
+    "address": ("address_city", "address_country", "address_postal_code", "address_state", "address_street"),
+    "company": ("company_name", "company_id", "company_industry", "company_employee_count", "company_plan"),
+}
+"""The tags that one trait is spread over, all of which a null deletes."""
+
+
+def to_language(value: Any) -> str:
+    """The two letters that a locale begins with: ``en`` of ``en-GB``."""
+    match = _LANGUAGE.fullmatch(convert.to_text(value).strip())
+    if match is None:
+        raise ValueError("expected a locale such as en-GB")
+    return match[1].lower()
+
+
+def user_table(settings: Settings) -> Table:
+    """Of an identify. What is no property of OneSignal's is a tag."""
+    email, phone = "subscriptions.Email", "subscriptions.SMS"
+    return Table(
+        (
+            Field("userId", "identity.external_id"),
+            Field("context.locale", "properties.language", to_language),
+            Field("context.timezone", "properties.timezone_id", convert.text_only),
+            Field("context.ip", "properties.ip", convert.text_only),
+            Field("context.location.latitude", "properties.lat", convert.to_number),
+            Field("context.location.longitude", "properties.long", convert.to_number),
+            Trait("id", note="the userId is the user's `external_id`"),
+            Trait("email", email, convert.to_email)
+            if settings.email_subscription
+            else Trait("email", note="sent as a subscription, and only with `email_subscription`"),
+            Trait("phone", phone, convert.to_e164)
+            if settings.sms_subscription
+            else Trait("phone", note="sent as a subscription, and only with `sms_subscription`"),
+            Trait(
+                "address.country",
+                "properties.country",
+                convert.to_text,
+                note="the tag `address_country` where it is no two-letter code",
+            ),
+            *(
+                Trait(f"address.{part}", f"{_TAGS}.address_{snake_case(part)}", convert.to_text)
+                for part in ("city", "postalCode", "state", "street")
+            ),
+            Trait("address", f"{_TAGS}.address", note="an address given as text, and whatever else is in it"),
+            Trait("company", f"{_TAGS}.company", note="a tag for each of its keys: `company_name`, `company_plan`"),
+            Trait("createdAt", f"{_TAGS}.created_at", to_time_tag),
+            Trait("birthday", f"{_TAGS}.birthday", to_time_tag),
+            *(_tag(name) for name in ("firstName", "lastName", "name", "age", "avatar", "description", "gender")),
+            *(_tag(name) for name in ("title", "username", "website")),
+        ),
+        (Custom("traits", at=_TAGS, rename=tag_name, forbidden=RESERVED),),
+        _VALUES,
+    )
+
+
+def _tag(name: str, prefix: str = "") -> Field:
+    return Trait(name, f"{_TAGS}.{prefix}{snake_case(name)}")
+
+
+def group_tag(key: str) -> str | None:
+    """The tag of a group's trait: its name behind ``group_``."""
+    name = tag_name(key)
+    return f"group_{name}" if name else None
+
+
+GROUP: Final = Table(
+    (
+        Field("userId", "identity.external_id"),
+        Field("groupId", f"{_TAGS}.group_id"),
+        Trait("id", note="the groupId is sent in its place"),
+        Trait("createdAt", f"{_TAGS}.group_created_at", to_time_tag),
+        *(_tag(name, "group_") for name in ("name", "industry", "employees", "plan", "description", "email", "phone")),
+        *(_tag(name, "group_") for name in ("website", "avatar", "address")),
+    ),
+    (Custom("traits", at=_TAGS, rename=group_tag),),
+    _VALUES,
+)
+"""Of a group call: OneSignal knows no groups, so the user's tags tell of it. All of its traits arrive."""
+
+
+def build_user(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
+    """What an identify says of the person."""
+    properties: Document = fields.get("properties", {})
+    tags: Document = properties.pop("tags", {})
+    properties = {
+        name: value for name, value in properties.items() if value not in (None, "")
+    }  # tags alone are cleared
+    if not {"lat", "long"} <= properties.keys():
+        properties = {name: value for name, value in properties.items() if name not in ("lat", "long")}
+    if "country" in properties and not _COUNTRY_CODE.fullmatch(properties["country"]):
+        tags["address_country"] = properties.pop("country")
+    elif "country" in properties:
+        properties["country"] = properties["country"].upper()
+    for trait, names in _PARTS.items():
+        if trait in tags and tags[trait] is None:
+            tags = dict.fromkeys(names) | tags
+    tokens: Document = fields.get("subscriptions", {})
+    subscriptions = [{"type": kind, "token": token} for kind, token in tokens.items() if token]
+    written = to_tags(tags, settings)
+    if not event.user_id and not subscriptions and not any(written.values()):
+        return Skip("anonymous and without traits: OneSignal would get an empty user")
+    return upsert(event, properties, written, subscriptions, settings)
+
+
+def build_group(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
+    """What a group call says of the person who made it. Of several groups the tags tell of the last one."""
+    if not event.group_id:
+        return Skip("the call names no group")
+    return upsert(event, {}, to_tags(fields["properties"]["tags"], settings), [], settings)
+
+
+def upsert(
+    event: Event, properties: Document, tags: Document, subscriptions: list[Document], settings: Settings
+) -> Payload | Skip:
+    """The user, made if there is none. What waits of one user travels together: each may be written once a second."""
+    identity = who(event, settings)
+    if identity is None:
+        return why_nobody()
+    body: Document = {"identity": identity}
+    if properties or tags:
+        body["properties"] = properties | ({"tags": tags} if tags else {})
+    if subscriptions:
+        body["subscriptions"] = subscriptions
+    [(label, id)] = identity.items()
+    return Payload(body, group=f"{label} {id}")

@@ -1,0 +1,66 @@
+"""Requests to the batch endpoint, and what their answers mean.
+
+Source: facts/vendors/posthog.md sections 1, 2, 6 and 7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from plugins.posthog.settings import Settings
+from router.plugin import (
+    Blocked,
+    BodyField,
+    Credential,
+    Dead,
+    Delivered,
+    Judgement,
+    Payload,
+    Request,
+    Response,
+    Split,
+    UnreadableAnswer,
+    build_url,
+    describe,
+    judge_by_status,
+)
+
+MAX_EVENTS: Final = 1_000
+"""No number is documented; one bad event costs its whole request, so that a smaller one is cheaper to halve."""
+MAX_BYTES: Final = 5_000_000
+"""20 MB are taken; the vendor's own SDK sends 5 MiB."""
+MAX_PAYLOAD_BYTES: Final = 900_000
+"""An event may have 1 MB after processing, which adds to it."""
+
+_MISPLACED: Final = (301, 302, 307, 308, 401, 402, 403, 404, 405)
+"""The path is fixed, so these speak of the set-up (token, account, base_url) and never of an event."""
+
+
+def credentials(settings: Settings) -> Sequence[Credential]:
+    return [BodyField("api_key", settings.api_key)]
+
+
+def pack(payloads: Sequence[Payload], settings: Settings) -> Request:
+    url = build_url(settings.api_url, "batch", "")  # the documented address ends in a slash
+    body = {"historical_migration": settings.historical_migration, "batch": [payload.body for payload in payloads]}
+    return Request("POST", url, body, gzip=True)
+
+
+def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
+    """Read an answer: a 200 may say that nothing was kept, and a 400 costs a whole request for one bad event.
+
+    Raises:
+        UnreadableAnswer: a 200 that is none of the documented shapes, such as a proxy's page.
+    """
+    if response.status == 400:
+        return [Dead(describe(response))] if len(payloads) == 1 else Split(describe(response))
+    if response.status != 200:
+        return judge_by_status(response, payloads, blocked=_MISPLACED)
+    body = response.json()
+    if not isinstance(body, dict) or body.get("status") not in ("Ok", 1):
+        raise UnreadableAnswer(f"expected status Ok, got {describe(response)}")
+    limited = body.get("quota_limited")
+    if isinstance(limited, list) and "events" in limited:
+        return Blocked("the project is over its billing quota: PostHog dropped these events, which are sent again")
+    return [Delivered()] * len(payloads)

@@ -1,0 +1,92 @@
+"""The one request there is, and what its answers mean.
+
+Source: facts/vendors/sendgrid-marketing.md sections 1, 2, 5, 6 and 7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from plugins.sendgrid.mapping import IDENTIFIERS
+from plugins.sendgrid.settings import Settings
+from router.plugin import (
+    Bearer,
+    Credential,
+    Dead,
+    Document,
+    Judgement,
+    Payload,
+    Request,
+    Response,
+    Split,
+    UnreadableAnswer,
+    build_url,
+    describe,
+    judge_by_status,
+)
+
+MAX_CONTACTS: Final = 500
+"""30,000 are allowed, but one bad email fails the whole request: the more there are, the more is sent again."""
+MAX_BYTES: Final = 5_900_000
+REQUESTS_PER_S: Final = 1.5
+"""No number is published; the older API had 3 in 2 seconds, and a third party says 100 a minute."""
+RESET_HEADER: Final = "x-ratelimit-reset"
+_BLOCKED: Final = (401, 403, 404)
+"""404 is a list of the settings that is not there, or the wrong address."""
+
+
+def credentials(settings: Settings) -> Sequence[Credential]:
+    return [Bearer(settings.api_key)]
+
+
+def check_credentials(settings: Settings) -> Request:
+    return _request("GET", settings, "user", "account")
+
+
+def pack(payloads: Sequence[Payload], settings: Settings) -> Request:
+    """Each contact once, with the last value of everything: order within a request is not promised."""
+    contacts: dict[tuple[Any, ...], Document] = {}
+    for payload in payloads:
+        key = tuple(payload.body.get(name) for name in IDENTIFIERS)
+        contacts[key] = _merged(contacts.get(key, {}), payload.body)
+    body: Document = {"contacts": list(contacts.values())}
+    if settings.list_ids:
+        body = {"list_ids": settings.list_ids, **body}
+    return _request("PUT", settings, "marketing", "contacts", body=body)
+
+
+def _merged(earlier: Document, later: Document) -> Document:
+    """*later* over *earlier*; a new first line of an address takes the second one with it."""
+    if "address_line_1" in later:
+        earlier = {name: value for name, value in earlier.items() if name != "address_line_2"}
+    merged = {**earlier, **later}
+    custom = {**earlier.get("custom_fields", {}), **later.get("custom_fields", {})}
+    return {**merged, "custom_fields": custom} if custom else merged
+
+
+def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
+    """A 400 refuses everybody, and names one at best: halve until it is found."""
+    if response.status == 400:
+        return Split(words(response)) if len(payloads) > 1 else [Dead(words(response))]
+    return judge_by_status(response, payloads, blocked=_BLOCKED)
+
+
+def words(response: Response) -> str:
+    """The vendor's own words: field and message of the first error."""
+    try:
+        body = response.json()
+    except UnreadableAnswer:
+        return describe(response)
+    errors = body.get("errors") if isinstance(body, dict) else None
+    for error in errors if isinstance(errors, list) else ():
+        if isinstance(error, dict):
+            said = [error[key] for key in ("field", "message") if isinstance(error.get(key), str)]
+            if said:
+                return f"{response.status} {': '.join(said)}"[:300]
+    return describe(response)
+
+
+def _request(method: str, settings: Settings, *segments: str, body: Any = None) -> Request:
+    headers = {"on-behalf-of": settings.on_behalf_of} if settings.on_behalf_of else {}
+    return Request(method, build_url(settings.api_url, "v3", *segments), body, headers)

@@ -1,0 +1,105 @@
+"""The stand-in for Slack: chat.postMessage and auth.test of one workspace.
+
+Written from facts/vendors/slack.md, not from the mapper.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+from aiohttp import web
+
+from plugins.slack.sandbox_rules import MAX_TEXT, error_of
+from router.plugin.sandbox import Sandbox, json_response
+
+_WINDOW_S: Final = 20.0
+
+
+class SlackSandbox(Sandbox):
+    """One workspace. *settings*: ``bot_token``. Every channel exists and has the bot in it, but for those a test names.
+
+    Accepted kind: ``message``, as it is posted.
+    """
+
+    def __init__(self, settings: Mapping[str, Any], record: Path | None = None) -> None:
+        super().__init__(settings, record)
+        self.now_s: Callable[[], float] = time.time
+        self.scopes = {"chat:write", "chat:write.public", "chat:write.customize"}
+        self.token_error = ""
+        """What became of the token: ``account_inactive``, ``token_revoked``, ``token_expired``."""
+        self.channel_errors: dict[str, str] = {}
+        """By channel: ``channel_not_found``, ``not_in_channel``, ``is_archived``, ``restricted_action``."""
+        self.error = ""
+        """What is wrong inside Slack: ``internal_error``, ``fatal_error``, ``service_unavailable``, ``request_timeout``."""
+        self.messages_per_s = 1.0
+        """Of one channel, on average over 20 seconds."""
+        self._posted: defaultdict[str, deque[float]] = defaultdict(deque)
+
+    def routes(self) -> Iterable[web.AbstractRouteDef]:
+        return [web.post("/api/chat.postMessage", self.post_message), web.post("/api/auth.test", self.test_auth)]
+
+    async def test_auth(self, request: web.Request) -> web.Response:
+        error = self._auth_error(request)
+        return _refuse(error) if error else json_response({"ok": True, "team": "Sandbox", "user": "router"})
+
+    async def post_message(self, request: web.Request) -> web.Response:
+        error = self._auth_error(request)
+        if not error and "chat:write" not in self.scopes:
+            error = "missing_scope"
+        if error:
+            return _refuse(error)
+        try:
+            message = orjson.loads(await request.read())
+        except orjson.JSONDecodeError:
+            return _refuse("invalid_arguments")
+        if not isinstance(message, dict) or request.content_type != "application/json":
+            return _refuse("invalid_arguments")
+        channel = message.get("channel")
+        if not isinstance(channel, str) or not channel:
+            return _refuse("channel_not_found")
+        wait_s = self._wait_s(channel)
+        if wait_s > 0:
+            answer = _refuse("ratelimited", 429)
+            answer.headers["Retry-After"] = str(max(1, round(wait_s)))
+            return answer
+        error = self.channel_errors.get(channel) or self.error or error_of(message)
+        return _refuse(error) if error else self._post(channel, message)
+
+    def _auth_error(self, request: web.Request) -> str:
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme != "Bearer" or not token:
+            return "not_authed"
+        return "invalid_auth" if token != self.settings.get("bot_token") else self.token_error
+
+    def _wait_s(self, channel: str) -> float:
+        now = self.now_s()
+        posted = self._posted[channel]
+        while posted and posted[0] <= now - _WINDOW_S:
+            posted.popleft()
+        if len(posted) < self.messages_per_s * _WINDOW_S:
+            posted.append(now)
+            return 0.0
+        return posted[0] + _WINDOW_S - now if posted else _WINDOW_S
+
+    def _post(self, channel: str, message: dict[str, Any]) -> web.Response:
+        text = message.get("text", "")
+        posted = {**message, "text": text[:MAX_TEXT]}
+        if "chat:write.customize" not in self.scopes:
+            posted = {
+                name: value for name, value in posted.items() if name not in ("username", "icon_emoji", "icon_url")
+            }
+        self.accept("message", posted)
+        answer = {"ok": True, "channel": channel, "ts": f"{self.now_s():.6f}", "message": {"text": posted["text"]}}
+        if len(text) > MAX_TEXT:
+            answer |= {"warning": "message_truncated", "response_metadata": {"warnings": ["message_truncated"]}}
+        return json_response(answer)
+
+
+def _refuse(error: str, status: int = 200) -> web.Response:
+    """A 200 in most cases: only the body tells."""
+    return json_response({"ok": False, "error": error}, status)

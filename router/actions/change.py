@@ -1,0 +1,184 @@
+"""Changes: what a mapping in the config does to the event before the plugin's table sees it. None of them raises."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, Final, Protocol, Self
+
+from router.actions.draft import Draft, Origin, Taken
+from router.actions.hashing import CONVERTER, hash_value
+from router.actions.path import Path, Place, Tree, dotted, find, places, tree_of
+from router.actions.template import Template, Unfilled
+from router.event import Document
+from router.plugin import Table
+from router.traits import GROUP_TRAITS, USER_TRAITS
+
+PERSON: Final = (("traits",), ("context", "traits"))
+"""Where an event keeps traits."""
+
+
+class Change(Protocol):
+    """One change; a mapping applies its changes from top to bottom."""
+
+    def apply(self, draft: Draft) -> None: ...
+
+
+@dataclass(frozen=True)
+class Rename:
+    """Fields under other names, all at once, so that two may change places. A field that is absent changes nothing."""
+
+    names: Mapping[Path, Path]
+
+    def apply(self, draft: Draft) -> None:
+        taken = [(source, to, draft.take(source)) for source, to in self.names.items()]
+        for source, to, value in taken:
+            if value is None:
+                continue
+            if draft.put(to, value):
+                draft.note(f"rename: {dotted(source)} to {dotted(to)}")
+            else:
+                draft.note(f"rename: {dotted(source)} is no text, which {dotted(to)} must be; left out")
+
+
+@dataclass(frozen=True)
+class Drop:
+    """Fields that are left out."""
+
+    paths: tuple[Path, ...]
+
+    def apply(self, draft: Draft) -> None:
+        for path in self.paths:
+            for place in draft.places(partial(places, path=path)):
+                draft.drop(place)
+                draft.note(f"drop: {dotted(path)}")
+
+
+@dataclass(frozen=True)
+class Hash:
+    """Fields of which only the hash is sent."""
+
+    paths: tuple[Path, ...]
+
+    def apply(self, draft: Draft) -> None:
+        for path in self.paths:
+            for place in draft.places(partial(places, path=path)):
+                hash_place(draft, place)
+
+
+def hash_place(draft: Draft, place: Place) -> None:
+    """Put the hash there; what has none is left out, never sent as it is."""
+    try:
+        hashed = hash_value(place.key, place.holder[place.key])
+    except ValueError:
+        draft.drop(place)
+        draft.note(f"hash: {dotted(place.path)} has no hash (blank, or no single value); left out")
+        return
+    draft.convert(place, hashed, CONVERTER)
+    draft.note(f"hash: {dotted(place.path)}")
+
+
+@dataclass(frozen=True)
+class Constant:
+    """Fields that the operator sets, whatever the event says."""
+
+    values: Mapping[Path, Any]
+
+    def apply(self, draft: Draft) -> None:
+        for path, value in self.values.items():
+            draft.put(path, Taken(value, {(): Origin(())}))
+            draft.note(f"set: {dotted(path)}")
+
+
+@dataclass(frozen=True)
+class Fill:
+    """Fields written from templates; one that lacks a field it needs is left as it is."""
+
+    templates: Mapping[Path, Template]
+
+    def apply(self, draft: Draft) -> None:
+        for path, template in self.templates.items():
+            try:
+                value = template.fill(draft.document)
+            except Unfilled as error:
+                draft.note(f"template: {error}, so {dotted(path)} is left as it is")
+                continue
+            origins = [draft.origin(source) for source in template.sources]
+            sources = dict.fromkeys(source for origin in origins for source in origin.sources)
+            converters = dict.fromkeys(name for origin in origins for name in origin.converters)
+            if draft.put(path, Taken(value, {(): Origin(tuple(sources), (*converters, "template"))})):
+                draft.note(f"template: {dotted(path)}")
+            else:
+                draft.note(f"template: {dotted(path)} must be text, and what it would be is none; left as it is")
+
+
+@dataclass(frozen=True)
+class Allow:
+    """The only fields that are kept of these objects; one that is None is kept whole. Traits mean those of the context, too."""
+
+    traits: tuple[Path, ...] | None = None
+    properties: tuple[Path, ...] | None = None
+    context: tuple[Path, ...] | None = None
+    _kept: tuple[tuple[Path, Tree], ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        lists = [
+            *((at, self.traits) for at in PERSON),
+            (("properties",), self.properties),
+            (("context",), self.context),
+        ]
+        object.__setattr__(self, "_kept", tuple((at, tree_of(names)) for at, names in lists if names is not None))
+
+    def apply(self, draft: Draft) -> None:
+        for place in draft.places(self._unlisted):
+            draft.drop(place)
+            draft.note(f"allow: {dotted(place.path)} is not on the list; left out")
+
+    def _unlisted(self, document: Document) -> Iterator[Place]:
+        for at, tree in self._kept:
+            yield from _left_out(find(document, at), tree, at)
+
+
+def _left_out(value: Any, tree: Tree, at: Path) -> Iterator[Place]:
+    """What *tree* does not name, each as a whole."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _left_out(item, tree, at)
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            below = tree.get(key, {})
+            if below and _holds_fields(inner):
+                yield from _left_out(inner, below, (*at, key))
+            elif below is not None:
+                yield Place(value, key, (*at, key))
+
+
+def _holds_fields(value: Any) -> bool:
+    """True for objects, and for lists of nothing else."""
+    return isinstance(value, dict) or (isinstance(value, list) and all(map(_holds_fields, value)))
+
+
+@dataclass(frozen=True)
+class DropCustom:
+    """Custom traits are left out: those that are neither reserved nor named by the action's table."""
+
+    named: frozenset[str] = frozenset()
+
+    def for_table(self, table: Table) -> Self:
+        """This change for an action with that table."""
+        paths = [source.split(".") for row in table.fields for source in row.sources]
+        return replace(self, named=frozenset(path[1] for path in paths if path[0] == "traits" and len(path) > 1))
+
+    def apply(self, draft: Draft) -> None:
+        for place in draft.places(partial(self._custom, kind=draft.event.type)):
+            draft.drop(place)
+            draft.note(f"custom: {dotted(place.path)} is a custom trait; left out")
+
+    def _custom(self, document: Document, kind: str) -> Iterator[Place]:
+        for at in PERSON:
+            traits = find(document, at)
+            reserved = GROUP_TRAITS if kind == "group" and at == ("traits",) else USER_TRAITS
+            for key in traits if isinstance(traits, dict) else ():
+                if key not in reserved and key not in self.named:
+                    yield Place(traits, key, (*at, key))

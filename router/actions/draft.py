@@ -1,0 +1,157 @@
+"""A draft: an event while it is changed for one destination, and where what stands in it came from.
+
+The event itself is shared and stays as it is; it is copied when the first change meets something to change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from router.actions.path import ABSENT, TEXTS, Path, Place, dotted, find, places, put
+from router.event import Document, Event
+from router.plugin import convert
+from router.plugin.table import Lineage, Trace
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the value of a changed field came from: fields of the event as it arrived (none for a constant)."""
+
+    sources: tuple[Path, ...]
+    converters: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A value on its way to another field, and the origins of it (by ``()``) and of what is in it."""
+
+    value: Any
+    origins: Mapping[Path, Origin]
+
+
+class Draft:
+    """One event for one destination. `notes` says what was changed, for explain; None where nobody asks."""
+
+    def __init__(self, event: Event, notes: list[str] | None = None) -> None:
+        self.event = event
+        self.document: Document = event.document
+        """As it is by now. Only this class changes it."""
+        self.notes = notes
+        self._is_copied = False
+        self._origins: dict[Path, Origin] = {}
+
+    def note(self, text: str) -> None:
+        if self.notes is not None and text not in self.notes:
+            self.notes.append(text)
+
+    # --- changes ---
+
+    def places(self, search: Callable[[Document], Iterable[Place]]) -> Sequence[Place]:
+        """What *search* finds in the document, to be changed: the event is copied if there is anything."""
+        if not self._is_copied:
+            if next(iter(search(self.document)), None) is None:
+                return ()
+            self.copy()
+        return list(search(self.document))
+
+    def drop(self, place: Place) -> None:
+        """Remove what stands at *place*, one of `places`."""
+        place.holder.pop(place.key, None)
+        self._forget(place.path)
+
+    def take(self, path: Path) -> Taken | None:
+        """Remove the value at *path*, which is not looked for in lists; None where there is none."""
+        value = find(self.document, path)
+        if value is ABSENT:
+            return None
+        below = {inner[len(path) :]: origin for inner, origin in self._origins.items() if inner[: len(path)] == path}
+        taken = Taken(value, {(): self.origin(path), **below})
+        for place in self.places(partial(places, path=path)):
+            self.drop(place)
+        return taken
+
+    def put(self, path: Path, taken: Taken) -> bool:
+        """Write a copy of a value. False, and nothing written, where the field takes only text and the value is none."""
+        value = taken.value
+        if path[0] in TEXTS:
+            with suppress(ValueError):
+                value = convert.to_text(value)
+            if not isinstance(value, str) or not value.strip():
+                return False
+        self.copy()
+        put(self.document, path, _copy(value))
+        self._forget(path)
+        self._origins |= {(*path, *below): origin for below, origin in taken.origins.items()}
+        return True
+
+    def convert(self, place: Place, value: Any, converter: str) -> None:
+        """Write the converted value in the place of the one it was made of."""
+        place.holder[place.key] = value
+        origin = self.origin(place.path)
+        if converter not in origin.converters:  # each item of a list comes by here
+            self._origins[place.path] = replace(origin, converters=(*origin.converters, converter))
+
+    def copy(self) -> None:
+        """Whoever changes `document` or what is in it does this first."""
+        if not self._is_copied:
+            self.document = _copy(self.document)
+            self._is_copied = True
+
+    def _forget(self, path: Path) -> None:
+        for inner in [each for each in self._origins if each[: len(path)] == path]:
+            del self._origins[inner]
+
+    # --- what comes of it ---
+
+    def finish(self) -> Event:
+        """The event with its changes; the very same one where nothing was changed."""
+        return Event.of_document(self.document) if self._is_copied else self.event
+
+    def origin(self, path: Path) -> Origin:
+        """Where the value at *path* came from."""
+        for length in range(len(path), 0, -1):
+            found = self._origins.get(path[:length])
+            if found is not None:
+                return replace(found, sources=tuple((*source, *path[length:]) for source in found.sources))
+        return Origin((path,))
+
+    def retrace(self, trace: Trace) -> None:
+        """Make *trace*, which a table has told of the changed event, speak of the event as it arrived."""
+        if not self._origins:
+            return
+        trace.lineage[:] = [line for told in trace.lineage for line in self._lines(told)]
+        trace.unmapped[:] = list(dict.fromkeys(name for told in trace.unmapped for name in self._names(told)))
+
+    def _lines(self, told: Lineage) -> Iterator[Lineage]:
+        path = tuple(told.source.split("."))
+        yield from _retold(self.origin(path), told.to, told.converter)
+        for inner, origin in self._origins.items():  # of a whole object, the changed parts have lines of their own
+            if len(inner) > len(path) and inner[: len(path)] == path:
+                yield from _retold(origin, ".".join((told.to, *inner[len(path) :])), told.converter)
+
+    def _names(self, told: str) -> list[str]:
+        return [dotted(source) for source in self.origin(tuple(told.split("."))).sources] or [told]
+
+
+CONSTANT = "(constant)"
+"""What lineage says a value came from that the operator has set."""
+
+
+def _retold(origin: Origin, to: str, converter: str) -> Iterator[Lineage]:
+    converters = ", ".join(filter(None, (*origin.converters, converter)))
+    for source in map(dotted, origin.sources):
+        yield Lineage(source, to, converters)
+    if not origin.sources:
+        yield Lineage(CONSTANT, to, converters)
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _copy(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_copy(inner) for inner in value]
+    return value

@@ -1,0 +1,189 @@
+"""CEL expressions over one event, compiled when the config is read.
+
+The binding is `common-expression-language` (Rust inside): wheels for every platform and Python the router runs on, exceptions
+that tell a missing key from a fault, and a context that is made once and asked by many expressions. Making it, which means to
+convert the event, is what costs (some 100 µs for 1 KB); an expression then takes a few. It is imported with the first
+expression: it brings a command line of its own, which takes half a second and 15 MB.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from router.actions.path import ABSENT, dotted, find
+from router.event import Document, Event
+
+if TYPE_CHECKING:
+    import cel
+
+MAX_LENGTH: Final = 4_000
+_MOST_SHOWN: Final = 3
+
+FUNCTIONS: Final = frozenset(
+    {
+        "bytes", "contains", "double", "duration", "dyn", "endsWith", "getDate", "getDayOfMonth", "getDayOfWeek",
+        "getDayOfYear", "getFullYear", "getHours", "getMilliseconds", "getMinutes", "getMonth", "getSeconds", "int", "matches",
+        "size", "startsWith", "string", "timestamp", "type", "uint",
+    }
+)  # fmt: skip
+"""What the binding has; an unknown one would only be found when an event meets it."""
+MACROS: Final = frozenset({"all", "exists", "exists_one", "filter", "has", "map"})
+TYPES: Final = frozenset({"bool", "bytes", "double", "int", "list", "map", "null_type", "string", "type", "uint"})
+
+_MESSAGE = re.compile(r"<input>:(\d+):(\d+): ([^\n]*)")
+_NAME = re.compile(r"\w+")
+_BOUND = re.compile(r"\.\s*(?:all|exists|exists_one|existsOne|map|filter)\s*\(\s*(\w+)\s*,")
+_TEXT = r'"(?:\\.|[^"\\])*"|' + r"'(?:\\.|[^'\\])*'"
+_FIELDS = re.compile(
+    rf"{_TEXT}|\bhas\s*\([^)]*\)|\bevent(?P<path>(?:\s*\.\s*\w+(?!\w|\s*\()|\s*\[\s*(?:{_TEXT})\s*\])+)"
+)
+_PART = re.compile(rf"\.\s*(\w+)|\[\s*({_TEXT})\s*\]")
+
+
+class ExpressionError(ValueError):
+    """The text is no expression that can be used; the message says why, and `line` where in it (from 1)."""
+
+    def __init__(self, message: str, line: int = 1) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an expression says of one event."""
+
+    kind: Literal["true", "false", "failed"]
+    detail: str = ""
+    """Why it is false or has failed. It shows no values of the event's."""
+
+
+class EventContext:
+    """One event as expressions see it, converted at the first question and then kept."""
+
+    def __init__(self, event: Event) -> None:
+        self._event = event
+
+    @cached_property
+    def document(self) -> Document:
+        """The event; its objects are there even when the caller left them out, so that only their keys can be missing."""
+        return {"traits": {}, "properties": {}, "context": {}, "integrations": {}, **self._event.document}
+
+    @cached_property
+    def converted(self) -> cel.Context:
+        import cel
+
+        return cel.Context({"event": self.document})
+
+
+@dataclass(frozen=True)
+class Expression:
+    """A question about ``event``, answered with true or false: ``event.properties.total > 100.0``.
+
+    Raises `ExpressionError` when it is made from a text that is none.
+    """
+
+    text: str
+    _program: cel.Program = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if len(self.text) > MAX_LENGTH:
+            raise ExpressionError(f"longer than {MAX_LENGTH} characters")
+        import cel
+
+        try:
+            program = cel.compile(self.text)
+        except ValueError as error:
+            raise _syntax_error(str(error)) from None
+        _check_names(program, self.text)
+        object.__setattr__(self, "_program", program)
+
+    def ask(self, context: EventContext) -> Answer:
+        """Never raises. A missing key makes the whole false, unless the rest decides without it (``a || b``)."""
+        try:
+            result = self._program.execute(context.converted)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # a panic of the binding's is no Exception, and is one event's affair as well
+            return self._explain(error, context.document)
+        if isinstance(result, bool):
+            return Answer("true") if result else Answer("false", "is false")
+        return Answer("failed", f"gave {_kind(result)}, expected true or false")
+
+    def _explain(self, error: BaseException, document: Document) -> Answer:
+        if isinstance(error, LookupError | TypeError | RuntimeError):
+            missing = [dotted(path) for path in self._fields if find(document, path) in (ABSENT, None)]
+            if missing:
+                return Answer("false", f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} absent")
+        if isinstance(error, LookupError):
+            key = str(error.args[0]) if error.args else ""
+            is_ours = re.search(rf"""[.'"]\s*{re.escape(key)}(?!\w)""", self.text)  # else it is a value of the event's
+            return Answer("false", f"{key if key and is_ours else 'a key'} is absent")
+        return Answer("failed", f"failed: {_first_sentence(error)}{self._kinds(document)}")
+
+    def _kinds(self, document: Document) -> str:
+        """What the fields are that it names: mostly one is text where a number is expected."""
+        kinds = [f"{dotted(path)} is {_kind(find(document, path))}" for path in self._fields[:_MOST_SHOWN]]
+        return f" ({', '.join(kinds)})" if kinds else ""
+
+    @cached_property
+    def _fields(self) -> list[tuple[str, ...]]:
+        """The fields of the event that it needs, each once: not those of ``has``, and without the calls behind them."""
+        found = [match["path"] for match in _FIELDS.finditer(self.text) if match["path"]]
+        paths = [tuple(name or text[1:-1] for name, text in _PART.findall(path)) for path in found]
+        return list(dict.fromkeys(paths))
+
+
+def _syntax_error(message: str) -> ExpressionError:
+    found = _MESSAGE.search(message)
+    if found is None:
+        return ExpressionError(f"no CEL expression: {' '.join(message.split())[:200]}")
+    line, column, what = found.groups()
+    what = re.sub(r",? ?expecting \{.*", "", what).removeprefix("Syntax error: ")
+    what = "it ends too early" if "<EOF>" in what else what
+    return ExpressionError(f"no CEL expression: column {column}: {what.strip()}", int(line))
+
+
+def _check_names(program: cel.Program, text: str) -> None:
+    known = {"event", *_BOUND.findall(text)}
+    for name in program.variables():
+        if name not in known and name not in TYPES:
+            hint = f'did you mean "event.{name}"?' if name in _EVENT_FIELDS else 'all there is stands in "event"'
+            raise ExpressionError(f'no CEL expression: unknown name "{name}"; {hint}')
+    if "event" not in program.variables():
+        raise ExpressionError('it asks nothing of "event", so it is the same for every event')
+    for name in program.functions():
+        if _NAME.fullmatch(name) and name not in FUNCTIONS:
+            near = difflib.get_close_matches(name, FUNCTIONS | MACROS, n=1)
+            hint = f'did you mean "{near[0]}"?' if near else f"there are: {', '.join(sorted(FUNCTIONS | MACROS))}"
+            raise ExpressionError(f'no CEL expression: unknown function "{name}"; {hint}')
+
+
+_EVENT_FIELDS: Final = frozenset(str(each.alias) for each in Event.model_fields.values())
+
+
+def _kind(value: Any) -> str:
+    names = {
+        bool: "true or false",
+        str: "text",
+        int: "a number",
+        float: "a number",
+        dict: "an object",
+        list: "a list",
+        type(None): "null",
+    }
+    return names.get(type(value), "absent" if value is ABSENT else type(value).__name__)
+
+
+def _first_sentence(error: BaseException) -> str:
+    """The binding's own words as far as they hold no value: it explains itself at length after the first full stop."""
+    if isinstance(error, OverflowError):
+        return "a number is too large"
+    if isinstance(error, TypeError):
+        return "an operation on values of the wrong kind"
+    if str(error).startswith("Undefined"):  # of a function that is there
+        return "a function can't take what it is given"
+    return re.split(r"[.:] ", " ".join(str(error).split()))[0].rstrip(".")[:120] or type(error).__name__

@@ -1,0 +1,91 @@
+"""Templates: text with fields of the event in braces, ``"{properties.plan} for {traits.company.name:-somebody}"``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from router.actions.path import ABSENT, Path, dotted, find, read_path
+from router.event import Document
+from router.plugin import convert
+
+_PIECE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
+
+
+class Unfilled(Exception):
+    """A field that the template needs is absent, or is no single value; the message says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """``{path}`` stands for a field, ``{path:-text}`` also says what to write without it; ``{{`` and ``}}`` are braces.
+
+    A template that is nothing but one field gives the field's value as it is, also a number or an object. Raises ValueError
+    when it is made from a text that can't be read.
+    """
+
+    text: str
+    _pieces: tuple[str | _Slot, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_pieces", tuple(_read(self.text)))
+
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        """The fields it reads, in order, each once."""
+        return tuple(dict.fromkeys(piece.path for piece in self._pieces if isinstance(piece, _Slot)))
+
+    def fill(self, document: Document) -> Any:
+        """The value for *document*.
+
+        Raises:
+            Unfilled: a field without a default is absent, null or blank, or is an object or a list within text.
+        """
+        if len(self._pieces) == 1 and isinstance(self._pieces[0], _Slot):
+            return self._pieces[0].value(document)
+        return "".join(piece if isinstance(piece, str) else piece.text(document) for piece in self._pieces)
+
+
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    path: Path
+    default: str | None
+
+    def value(self, document: Document) -> Any:
+        found = find(document, self.path)
+        if found is ABSENT or found is None or (isinstance(found, str) and not found.strip()):
+            if self.default is None:
+                raise Unfilled(f"{dotted(self.path)} is absent")
+            return self.default
+        return found
+
+    def text(self, document: Document) -> str:
+        try:
+            return convert.to_text(self.value(document))
+        except ValueError:
+            raise Unfilled(f"{dotted(self.path)} is no single value") from None
+
+
+def _read(text: str) -> Iterator[str | _Slot]:
+    plain = ""
+    position = 0
+    for match in _PIECE.finditer(text):
+        plain += text[position : match.start()]
+        position = match.end()
+        if match.group() in ("{{", "}}"):
+            plain += match.group()[0]
+            continue
+        if match[1] is None:
+            raise ValueError(
+                f'"{match.group()}" stands alone; a field is {{properties.plan}}, a plain brace is doubled'
+            )
+        if plain:
+            yield plain
+        plain = ""
+        name, separator, default = match[1].partition(":-")
+        yield _Slot(read_path(name.strip()), default if separator else None)
+    plain += text[position:]
+    if plain:
+        yield plain

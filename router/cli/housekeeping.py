@@ -1,0 +1,95 @@
+"""Housekeeping: what a daemon does every few seconds beside its work. Nothing here is needed for correctness.
+
+So nothing that goes wrong here may end the daemon (a disk that refuses, a destination that a reload takes away meanwhile): it
+is told when it begins, and tried again the next time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+import structlog
+
+from router.delivery.fleet import Berth, Fleet
+from router.delivery.state import State
+from router.log.sqlite import SqliteLog
+
+INTERVAL_S = 10.0
+DISK_WARNING = 0.8
+"""Of the disk the log may use."""
+
+_LOGGER = structlog.get_logger()
+
+
+class Housekeeping:
+    """Another try for destinations that could not start; ``max_backlog``; retention; the warning before the disk is full."""
+
+    def __init__(self, log: SqliteLog, fleet: Fleet) -> None:
+        self._log = log
+        self._fleet = fleet
+        self._failing: set[str] = set()
+        self._shedding: set[str] = set()
+        self._is_tight = False
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Tidy every `INTERVAL_S` until *stop* is set."""
+        while not stop.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), INTERVAL_S)
+            if not stop.is_set():
+                await self.tidy()
+
+    async def tidy(self) -> None:
+        await self._attempt("starting what could not start", self._fleet.retry)
+        for name, berth in list(self._fleet.berths.items()):
+            await self._attempt(f"max_backlog of {name}", partial(self._shed, berth))
+        await self._attempt("retention of the log", self._trim)
+        for name, berth in list(self._fleet.berths.items()):
+            await self._attempt(f"retention of outcomes of {name}", partial(self._forget_outcomes, berth))
+        self._look_at_disk()
+
+    async def _attempt(self, what: str, step: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await step()
+        except Exception as error:
+            if what not in self._failing:
+                reason = f"{type(error).__name__}: {error}"
+                _LOGGER.error("housekeeping failed, it is tried again", what=what, reason=reason)
+            self._failing.add(what)
+        else:
+            self._failing.discard(what)
+
+    async def _shed(self, berth: Berth) -> None:
+        """A backlog that outgrew the destination's ``max_backlog`` gives up its oldest events."""
+        if berth.worker is None:
+            return
+        name, is_over = berth.assignment.name, False
+        for partition, window in berth.ledger.windows.items():
+            last = self._log.sequence_at_backlog(partition, berth.assignment.max_backlog_bytes)
+            if last > window.position:
+                is_over = True
+                berth.worker.shed(partition, last)
+        if is_over and name not in self._shedding:
+            _LOGGER.error("backlog is over max_backlog: its oldest events become dead letters", destination=name)
+        (self._shedding.add if is_over else self._shedding.discard)(name)
+
+    async def _trim(self) -> None:
+        await self._log.trim(self._fleet.needed_from())
+
+    async def _forget_outcomes(self, berth: Berth) -> None:
+        """Of events that are no longer in the log."""
+        for partition in self._log.partitions:
+            start = self._log.start(partition)
+            await berth.ledger.ask(partial(State.forget_outcomes, partition=partition, before=start))
+
+    def _look_at_disk(self) -> None:
+        used = self._log.size_bytes / self._log.max_bytes
+        if used >= DISK_WARNING and not self._is_tight:
+            _LOGGER.warning(
+                "the log has used most of the disk it may use (retention.max_disk); when it is full sources get 503",
+                used=f"{used:.0%}",
+            )
+        self._is_tight = used >= DISK_WARNING

@@ -1,0 +1,49 @@
+"""Trying credentials: what ``router check --live`` does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from router.clock import SystemClock
+from router.delivery.send import CredentialsRefused, HttpSend, SendFailed
+from router.destination import Destination
+from router.plugin import describe
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What became of one destination's credentials."""
+
+    destination: str
+    result: Literal["good", "refused", "unclear", "not tried"]
+    detail: str
+
+
+async def try_credentials(destinations: Sequence[tuple[Destination, float]]) -> list[Tried]:
+    """Try the credentials of each, all at once; the number beside it is its time-out in seconds. Changes nothing anywhere."""
+    return list(await asyncio.gather(*(_try(destination, timeout_s) for destination, timeout_s in destinations)))
+
+
+async def _try(destination: Destination, timeout_s: float) -> Tried:
+    plugin, name = destination.plugin, destination.name
+    check = plugin.credential_check
+    if check is None:
+        return Tried(name, "not tried", f"{plugin.name} has no call that changes nothing; the first delivery will tell")
+    credentials = plugin.endpoint(check.endpoint).credentials(destination.settings)
+    send = HttpSend(destination.origin, timeout_s, 1, SystemClock())
+    try:
+        response = await send.send(check.request(destination.settings), credentials, "credential-check")
+    except CredentialsRefused as error:
+        return Tried(name, "refused", str(error))
+    except SendFailed as error:
+        return Tried(name, "unclear", f"{destination.origin}: {error}")
+    finally:
+        await send.close()
+    if check.is_good(response):
+        return Tried(name, "good", f"{plugin.name} takes them")
+    if response.status < 500 and response.status not in (408, 425, 429):
+        return Tried(name, "refused", describe(response))
+    return Tried(name, "unclear", describe(response))

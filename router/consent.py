@@ -1,0 +1,42 @@
+"""Consent: what a person agreed to, as the event tells it in ``context.consent.categoryPreferences``. Pure.
+
+Read strictly, since it is the person's own word: a category counts when it is ``true``, and the boolean. Names of categories
+are compared as they are written.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from router.event import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What a destination needs: all of *categories*, at least one."""
+
+    categories: tuple[str, ...]
+    is_sent_when_absent: bool = False
+    """Whether an event that says nothing of consent is sent. One that says something malformed never is."""
+
+    def why_not(self, event: Event) -> str:
+        """Why *event* may not be sent; "" when it may."""
+        consent = event.context.get("consent")
+        preferences: Any = consent.get("categoryPreferences") if isinstance(consent, dict) else consent
+        if preferences is None:
+            return "" if self.is_sent_when_absent else "the event has no context.consent.categoryPreferences"
+        if not isinstance(preferences, dict):
+            return "context.consent.categoryPreferences is no object, which is read as no"
+        for category in self.categories:
+            given = preferences.get(category)
+            if given is not True:
+                what = (
+                    "false"
+                    if given is False
+                    else "absent"
+                    if given is None
+                    else "neither true nor false, which is read as no"
+                )
+                return f"{category} is {what}"
+        return ""

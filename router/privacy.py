@@ -1,0 +1,94 @@
+"""Privacy: what a whole destination never gets of an event (block), and of what it gets only the hash. Pure.
+
+Names are read loosely, by their letters and digits in any case (``first_name``, ``firstName`` and ``FirstName`` are one): to
+read them strictly would send what an operator asked not to send. A person's trait is looked for wherever the spec has a place
+for it: ``traits``, ``context.traits``, ``context.externalIds``, and the email in an id.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from router.actions.change import PERSON, hash_place
+from router.actions.draft import Draft
+from router.actions.path import Path, Place, Tree, dotted, find, places, tree_of
+from router.event import Document
+
+_EMAIL: Final = re.compile(r"[^\s@]@[^\s@.]+\.[^\s@]")
+"""An email anywhere in a text: ``mailto:ann@example.com`` gives one away as well."""
+_NOT_NAMED: Final[Tree] = {}
+_IDS: Final = ("userId", "anonymousId", "previousId", "groupId")
+
+
+def fold(name: str) -> str:
+    """*name* as it is compared: its letters and digits, in lower case."""
+    return "".join(filter(str.isalnum, name)).casefold()
+
+
+@dataclass(frozen=True)
+class Names:
+    """Names of fields in each object of an event; dotted where they are deeper (``address.street``)."""
+
+    traits: tuple[Path, ...] = ()
+    properties: tuple[Path, ...] = ()
+    context: tuple[Path, ...] = ()
+    _trees: tuple[tuple[Path, Tree], ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        lists = [
+            *((at, self.traits) for at in PERSON),
+            (("properties",), self.properties),
+            (("context",), self.context),
+        ]
+        trees = [(at, tree_of([tuple(map(fold, name)) for name in names], "")) for at, names in lists if names]
+        object.__setattr__(self, "_trees", tuple(trees))
+
+    def places(self, document: Document) -> Iterator[Place]:
+        """Every field of the event that is named."""
+        for at, tree in self._trees:
+            yield from _named(find(document, at), tree, at)
+        if self.traits:
+            yield from self._ids(document)
+
+    def _ids(self, document: Document) -> Iterator[Place]:
+        """The ids that are one of the traits."""
+        traits = {fold(dotted(name)) for name in self.traits}
+        for place in places(document, ("context", "externalIds", "id")):
+            kind = place.holder.get("type")
+            if isinstance(kind, str) and fold(kind) in traits:
+                yield place
+        for name in _IDS if "email" in traits else ():
+            if isinstance(document.get(name), str) and _EMAIL.search(document[name]):
+                yield Place(document, name, (name,))
+
+
+def _named(value: Any, tree: Tree, at: Path) -> Iterator[Place]:
+    if isinstance(value, list):
+        for item in value:
+            yield from _named(item, tree, at)
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            below = tree.get(fold(key), _NOT_NAMED)
+            if below is None:
+                yield Place(value, key, (*at, key))
+            elif below:
+                yield from _named(inner, below, (*at, key))
+
+
+@dataclass(frozen=True)
+class Privacy:
+    """What a destination never gets, and of what it gets only the hash."""
+
+    block: Names = Names()
+    hash: Names = Names()
+
+    def apply(self, draft: Draft) -> None:
+        """Change the draft; doing it twice is doing it once."""
+        for place in draft.places(self.block.places):
+            draft.drop(place)
+            draft.note(f"block: {dotted(place.path)}{', which holds an email' if len(place.path) == 1 else ''}")
+        for place in draft.places(self.hash.places):
+            hash_place(draft, place)

@@ -1,0 +1,379 @@
+"""The contract: what the core relies on, as tests that a plugin inherits."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+
+import orjson
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from router.event import Event
+from router.explain import explain
+from router.plugin import (
+    GROUP_TRAITS,
+    USER_TRAITS,
+    BatchEndpoint,
+    Blocked,
+    ConversationEndpoint,
+    Dead,
+    Delivered,
+    Endpoint,
+    Later,
+    Payload,
+    Plugin,
+    PluginSettings,
+    Response,
+    is_outage,
+)
+from router.plugin.sandbox import Sandbox
+from router.testing.answers import (
+    ODD_BODIES,
+    ODD_STATUSES,
+    Answer,
+    Answers,
+    Word,
+    as_answers,
+    distortions,
+    why_bad_end,
+    why_broken,
+    why_no_judgement,
+    why_unlike,
+)
+from router.testing.rehearsal import (
+    Rehearsal,
+    Sent,
+    at_base_url,
+    origin,
+    renamed,
+    shape,
+    traits_dealt_with,
+    with_marked_secrets,
+)
+from router.testing.samples import HOSTILE_IDS, SAMPLES, WELL_MADE, hostile_events
+from router.testing.stand_in import open_stand_in
+
+_Check = Callable[[Any, Any], None]
+
+
+def _for_each(samples: Mapping[str, Any]) -> Callable[[_Check], Callable[..., None]]:
+    """Try a check with every sample, or with those it is given, and tell of all that fail.
+
+    One test for all: as a test each, their sheer number would cost several times what the checks do.
+    """
+
+    def decorate(check: _Check) -> Callable[..., None]:
+        def test(self: Any, *given: Any) -> None:
+            failed = []
+            for name, sample in ({ascii(each): each for each in given} or samples).items():
+                try:
+                    check(self, sample)
+                except Exception as error:
+                    failed.append(f"{name}: {error or type(error).__name__}")
+            assert not failed, "\n".join(failed)
+
+        test.__name__, test.__qualname__, test.__doc__ = check.__name__, check.__qualname__, check.__doc__
+        return test
+
+    return decorate
+
+
+_every_sample = _for_each(SAMPLES)
+_every_call = _for_each(WELL_MADE)
+
+_LINE_BREAK = re.compile("[\r\n\0]")
+_ENCODED = re.compile("[!-~]+")
+_CLIMB = re.compile(r"/\.{1,2}(/|$)")
+
+
+class PluginContract:
+    """Subclass it in a test module, name the class ``Test…``, and fill in the attributes."""
+
+    plugin: ClassVar[Plugin]
+    minimal: ClassVar[Mapping[str, Any]]
+    """The least settings a destination needs."""
+    answers: ClassVar[Answers]
+    """By status, what the vendor's answer means. Of a `ConversationEndpoint`, what speaks for the whole vendor is tried at
+    each step."""
+    waivers: ClassVar[Mapping[str, str]] = {}
+    """Test name → the reason why this vendor can't keep it."""
+    _rehearsal: ClassVar[Rehearsal]
+
+    @pytest.fixture(autouse=True)
+    def _skip_what_is_waived(self, request: pytest.FixtureRequest) -> None:
+        reason = self.waivers.get(request.node.originalname)
+        if reason is not None:
+            pytest.skip(reason)
+
+    @property
+    def settings(self) -> PluginSettings:
+        return self.rehearsal.settings
+
+    @property
+    def rehearsal(self) -> Rehearsal:
+        """Made once a class: with its tables it costs more than most of the tests."""
+        made = type(self).__dict__.get("_rehearsal")
+        if made is None:
+            made = Rehearsal(self.plugin, self.plugin.settings.model_validate(dict(self.minimal)))
+            type(self)._rehearsal = made
+        return made
+
+    # --- settings and declarations ---
+
+    def test_waivers_name_tests_and_give_reasons(self) -> None:
+        unknown = [name for name in self.waivers if not (name.startswith("test_") and hasattr(self, name))]
+        assert not unknown, f"no such tests: {unknown}"
+        assert all(reason.strip() for reason in self.waivers.values()), "each waiver needs a reason"
+
+    def test_minimal_settings_load_and_lead_somewhere(self) -> None:
+        parts = urlsplit(self.settings.api_url)
+        assert parts.scheme in ("http", "https"), f"api_url is no http address: {self.settings.api_url}"
+        assert parts.hostname, f"api_url has no host: {self.settings.api_url}"
+
+    def test_every_setting_is_described(self) -> None:
+        bare = [name for name, info in self.plugin.settings.model_fields.items() if not info.description]
+        assert not bare, f"settings without a description: {bare}"
+
+    def test_unknown_settings_are_refused(self) -> None:
+        with pytest.raises(ValidationError):
+            self.plugin.settings.model_validate({**self.minimal, "no_such_setting": 1})
+
+    @pytest.mark.parametrize("value", ["MARKED-SECRET\r\n", ["MARKED-SECRET"]], ids=["text", "list"])
+    def test_a_refused_setting_shows_no_secret(self, value: Any) -> None:
+        """Neither a value of the wrong kind nor a mistyped key beside it may make an error quote a secret."""
+        secrets = [name for name, info in self.plugin.settings.model_fields.items() if info.annotation is SecretStr]
+        with pytest.raises(ValidationError) as raised:
+            self.plugin.settings.model_validate({**self.minimal, **dict.fromkeys(secrets, value), "no_such_setting": 1})
+        assert "MARKED-SECRET" not in str(raised.value)
+
+    def test_limits_are_declared(self) -> None:
+        for endpoint in self.plugin.endpoints:
+            rate, header = endpoint.rate_limit_per_s, endpoint.reset_header
+            assert rate is None or rate > 0, f"{endpoint.name}: rate_limit_per_s is {rate}"
+            assert header == header.lower(), f"{endpoint.name}: write reset_header in lower case"
+        for batch in self.rehearsal.batch_endpoints:
+            largest = batch.max_bytes if batch.max_payload_bytes is None else batch.max_payload_bytes
+            assert batch.max_events >= 1, f"{batch.name}: max_events is {batch.max_events}"
+            assert 0 < largest <= batch.max_bytes, f"{batch.name}: {largest} bytes in requests of {batch.max_bytes}"
+
+    @pytest.mark.parametrize(("call", "reserved"), [("identify", USER_TRAITS), ("group", GROUP_TRAITS)])
+    def test_every_reserved_trait_has_a_row(self, call: str, reserved: Sequence[str]) -> None:
+        """It is sent somewhere, or a row with ``to=""`` says why not."""
+        named = traits_dealt_with(self.plugin, self.settings, call)
+        missing = [] if named is None else [trait for trait in reserved if trait not in named]
+        assert not missing, f"no row of an action on {call} deals with {missing}"
+
+    def test_rows_that_send_nothing_say_why(self) -> None:
+        tables = {action.name: action.table_for(self.settings) for action in self.plugin.actions}
+        mute = [
+            (name, row.source) for name, table in tables.items() for row in table.fields if not (row.to or row.note)
+        ]
+        assert not mute, f"rows with neither a target nor a note: {mute}"
+
+    # --- events to requests ---
+
+    @_every_sample
+    def test_every_event_is_mapped_or_skipped_with_a_reason(self, event: Event) -> None:
+        before = event.to_json()
+        for mapped in self.rehearsal.map(event):
+            assert mapped.payloads or mapped.skipped.strip(), f"{mapped.action.name}: skipped without a reason"
+            assert orjson.dumps([payload.body for payload in mapped.payloads])
+        assert event.to_json() == before, "mapping changed the event, which other destinations share"
+
+    @_every_sample
+    def test_requests_can_be_sent(self, event: Event) -> None:
+        expected = self.rehearsal.destination.origin
+        for sent in self.rehearsal.requests(event):
+            request = sent.request
+            assert re.fullmatch("[A-Z]+", request.method), f"{sent.action}: method {request.method!r}"
+            assert origin(request.url) == expected, f"{sent.action}: {request.url} is not at {expected}"
+            assert _ENCODED.fullmatch(request.url), f"{sent.action}: {request.url!r} is not percent-encoded"
+            broken = [name for name, value in request.headers.items() if _LINE_BREAK.search(name + value)]
+            assert not broken, f"{sent.action}: headers with line breaks: {broken}"
+
+    @_every_sample
+    def test_the_same_event_makes_the_same_request(self, event: Event) -> None:
+        """Byte for byte, whichever process makes it: what was sent before a crash is sent again."""
+        again = Event.from_json(event.to_json())
+        assert [sent.bytes for sent in self.rehearsal.requests(again)] == [
+            sent.bytes for sent in self.rehearsal.requests(event)
+        ]
+
+    @_every_sample
+    def test_all_attempts_have_one_key(self, event: Event) -> None:
+        """Only the event decides the idempotency key, and what may travel with it."""
+        assert self._keys(Event.from_json(event.to_json())) == self._keys(event)
+
+    def test_different_events_have_different_keys(self) -> None:
+        """What differs in nothing but ``messageId`` happened twice: a vendor that took one for the other would lose it."""
+        first, second = (self._keys(renamed(WELL_MADE["track"], name)) for name in ("m-1", "m-2"))
+        shared = {key for _, key, _ in first if key} & {key for _, key, _ in second}
+        assert not shared, f"keys that do not depend on messageId: {shared}"
+
+    @_for_each({ascii(id)[:40]: id for id in HOSTILE_IDS})
+    def test_ids_cannot_move_a_request(self, id: str) -> None:
+        """Promise 10: in an address an id is one encoded segment or one value, whatever it holds."""
+        harmless = {(call, s.action, s.number): s.request.url for call, s in self._hostile_requests("harmless")}
+        for call, sent in self._hostile_requests(id):
+            url = sent.request.url
+            expected = harmless.get((call, sent.action, sent.number), url)
+            assert _ENCODED.fullmatch(url), f"{sent.action}: {url!r} is not percent-encoded"
+            assert not _CLIMB.search(urlsplit(url).path), f"{sent.action}: {url} climbs"
+            assert shape(url) == shape(expected), f"{sent.action}: {url} is not shaped as {expected}"
+            assert origin(url) == self.rehearsal.destination.origin, f"{sent.action}: {url} is elsewhere"
+            broken = [name for name, value in sent.request.headers.items() if _LINE_BREAK.search(name + value)]
+            assert not broken, f"{sent.action}: an id breaks the lines of {broken}"
+
+    def test_base_url_moves_every_request(self) -> None:
+        moved = Rehearsal(self.plugin, at_base_url(self.settings, "http://127.0.0.1:9/base"))
+        urls = [sent.request.url for event in WELL_MADE.values() for sent in moved.requests(event)]
+        assert urls, "no sample event is sent"
+        assert not [url for url in urls if not url.startswith("http://127.0.0.1:9/base")]
+
+    # --- answers to verdicts ---
+
+    def test_documented_answers_are_read_rightly(self) -> None:
+        """One verdict per payload, in order; of several, where one alone would be dead, the request may also be split."""
+        for status, answer, endpoint in self._documented():
+            is_alike = isinstance(answer.verdict, type)
+            for most in (1, 3) if is_alike else (len(list(answer.verdict)),):  # type: ignore[arg-type]
+                payloads = self._batch(endpoint, most)
+                judgement = endpoint.judge(answer.response(status, payloads), payloads, self.settings)
+                wrong = why_no_judgement(judgement, len(payloads))
+                wrong = wrong or why_unlike(answer.verdict, judgement, len(payloads))
+                assert not wrong, f"{endpoint.name}: what was read in a {status} for {len(payloads)} payloads {wrong}"
+
+    def test_undocumented_answers_break_nothing(self) -> None:
+        """A proxy's page, a cut body, JSON of another shape: a judgement, or `UnreadableAnswer`, and nothing else."""
+        settings = self.settings
+        for endpoint in self.rehearsal.batch_endpoints:
+            payloads = self._batch(endpoint, 3)
+            for what, response in self._odd_responses(endpoint, payloads):
+                wrong = why_broken(endpoint, response, payloads, settings)
+                assert not wrong, f"{endpoint.name}: what was read in {what} {wrong}"
+
+    @_every_sample
+    def test_conversations_end_well_where_all_is_as_assumed(self, event: Event) -> None:
+        for action, endpoint, payload in self._conversations(event):
+            end = self.rehearsal.talk(endpoint, payload).end
+            assert isinstance(end, Delivered), f"{action}: with every answer as assumed it ends with {end!r}"
+
+    @_every_call
+    def test_conversations_stop_where_the_vendor_is_out(self, event: Event) -> None:
+        """Whatever the step, an answer that speaks for the whole vendor ends it with what the core has to know."""
+        rehearsal = self.rehearsal
+        for action, endpoint, payload in self._conversations(event):
+            for place in range(len(rehearsal.talk(endpoint, payload).requests)):
+                for status, word, response in self._outages(endpoint, payload):
+                    end = rehearsal.talk(endpoint, payload, {place: response}).end
+                    assert isinstance(end, word), f"{action}: a {status} at step {place} ends with {end!r}"
+
+    @_every_call
+    def test_conversations_survive_any_answer(self, event: Event) -> None:
+        """Whatever the step: it goes on, ends with a verdict, or finds the answer unreadable."""
+        rehearsal = self.rehearsal
+        for action, endpoint, payload in self._conversations(event):
+            for place in range(len(rehearsal.talk(endpoint, payload).requests)):
+                for what, response in self._odd_responses(endpoint, [payload]):
+                    wrong = why_bad_end(rehearsal.talk, endpoint, payload, {place: response})
+                    assert not wrong, f"{action}: {what} at step {place}: the end {wrong}"
+
+    # --- secrets ---
+
+    @_every_call
+    def test_requests_hold_no_secret(self, event: Event) -> None:
+        """The core adds credentials behind them, so that explain and dead letters never hold one."""
+        settings, secrets = with_marked_secrets(self.settings)
+        for sent in Rehearsal(self.plugin, settings).requests(event):
+            _assert_hidden(secrets, sent.bytes.decode("utf-8", "replace"))
+
+    @_every_call
+    def test_explain_shows_no_secret(self, event: Event) -> None:
+        settings, secrets = with_marked_secrets(self.settings)
+        told = explain(event, [Rehearsal(self.plugin, settings).destination])
+        _assert_hidden(secrets, orjson.dumps(told, default=repr).decode())
+
+    def test_texts_of_settings_show_no_secret(self) -> None:
+        settings, secrets = with_marked_secrets(self.settings)
+        _assert_hidden(secrets, repr(settings))
+        _assert_hidden(secrets, settings.model_dump_json())
+        _assert_hidden(secrets, repr([endpoint.credentials(settings) for endpoint in self.plugin.endpoints]))
+
+    # --- the stand-in ---
+
+    def test_the_sandbox_takes_its_own_settings(self) -> None:
+        self.plugin.settings.model_validate(dict(self.plugin.sandbox_settings))
+        assert issubclass(self._sandbox_class(), Sandbox), "a stand-in is a router.plugin.sandbox.Sandbox"
+
+    def test_the_sandbox_accepts_what_is_mapped(self) -> None:
+        """One of each call over a socket, with credentials, in order: nothing is refused, something is kept."""
+        refused, accepted = asyncio.run(self._send_to_sandbox())
+        assert not refused, f"the sandbox refused: {refused}"
+        assert accepted, "the sandbox kept nothing"
+
+    # --- what the tests above are made from ---
+
+    def _keys(self, event: Event) -> list[tuple[str, str, str]]:
+        return [(action, payload.key, payload.group) for action, _, payload in self.rehearsal.payloads(event)]
+
+    def _hostile_requests(self, id: str) -> Iterator[tuple[str, Sent]]:
+        rehearsal = self.rehearsal
+        for call, event in hostile_events(id).items():
+            yield from ((call, sent) for sent in rehearsal.requests(event))
+
+    def _batch(self, endpoint: BatchEndpoint, most: int) -> list[Payload]:
+        """Payloads for *endpoint*; a made-up one where no sample event gets there under these settings."""
+        return self.rehearsal.batch(endpoint.name, SAMPLES, most) or [Payload({}, key="m-1")]
+
+    def _conversations(self, event: Event) -> Iterator[tuple[str, Endpoint, Payload]]:
+        for action, endpoint, payload in self.rehearsal.payloads(event):
+            if isinstance(endpoint, ConversationEndpoint):
+                yield action, endpoint, payload
+
+    def _answers_of(self, endpoint: Endpoint) -> Iterator[tuple[int, Answer]]:
+        for status, answers in self.answers.items():
+            yield from ((status, each) for each in as_answers(answers) if each.endpoint in ("", endpoint.name))
+
+    def _documented(self) -> Iterator[tuple[int, Answer, BatchEndpoint]]:
+        for endpoint in self.rehearsal.batch_endpoints:
+            yield from ((status, answer, endpoint) for status, answer in self._answers_of(endpoint))
+
+    def _outages(self, endpoint: Endpoint, payload: Payload) -> Iterator[tuple[int, Word, Response]]:
+        """Documented answers that speak for the whole vendor: what blocks, and what asks everybody to wait."""
+        for status, answer in self._answers_of(endpoint):
+            word = answer.verdict
+            if isinstance(word, type) and (word is Blocked or (word is Later and is_outage(status))):
+                yield status, word, answer.response(status, [payload])
+
+    def _odd_responses(self, endpoint: Endpoint, payloads: Sequence[Payload]) -> Iterator[tuple[str, Response]]:
+        for status in ODD_STATUSES:
+            yield from ((f"{status} with {what}", Response(status, body)) for what, body in ODD_BODIES.items())
+        for status, answer in self._answers_of(endpoint):
+            for body in distortions(answer.response(status, payloads).body):
+                yield f"{status} with {body[:200]!r}", Response(status, body, answer.headers)
+
+    def _sandbox_class(self) -> type[Sandbox]:
+        module, _, name = self.plugin.sandbox.partition(":")
+        found: type[Sandbox] = getattr(importlib.import_module(module), name)
+        return found
+
+    async def _send_to_sandbox(self) -> tuple[list[str], int]:
+        """What was refused, and how much was kept."""
+        async with open_stand_in(self.plugin) as stand_in:
+            refused = [
+                f"{action} on {event.type}: {judgement}"
+                for event in WELL_MADE.values()
+                for action, judgements in (await stand_in.deliver(event)).items()
+                for judgement in judgements
+                if not isinstance(judgement, Sequence) or any(isinstance(verdict, Dead) for verdict in judgement)
+            ]
+            return refused, len(stand_in.accepted())
+
+
+def _assert_hidden(secrets: Sequence[str], text: str) -> None:
+    assert not [secret for secret in secrets if secret in text], f"a secret shows in {text}"

@@ -1,0 +1,216 @@
+"""CEL: what is refused when the config is read, and what an event is answered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cel
+import pytest
+
+from router.actions.expression import FUNCTIONS, Answer, EventContext, Expression, ExpressionError
+from router.event import Event
+from tests.events import event
+
+ORDER: dict[str, Any] = {
+    "type": "track",
+    "userId": "42",
+    "event": "Order Completed",
+    "properties": {
+        "total": 150,
+        "price": 99.5,
+        "plan": "pro",
+        "nothing": None,
+        "huge": 2**70,
+        "products": [{"price": 10}, {"price": 60}],
+        "a b": 1,
+    },
+    "context": {"page": {"url": "https://example.com/a"}},
+}
+
+
+def ask(text: str, call: dict[str, Any] = ORDER) -> Answer:
+    return Expression(text).ask(EventContext(event(**call)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "event.properties.total > 100.0",
+        "event.properties.total == 150.0",
+        "event.properties.price < 100",
+        "event.type == 'track' && event.event.startsWith('Order')",
+        'event.properties["a b"] == 1',
+        "event.properties.products.exists(product, product.price > 50)",
+        "event.properties.products.all(p, p.price >= 10)",
+        "!has(event.properties.coupon)",
+        "!has(event.traits.internal)",
+        "event.properties.nothing == null",
+        "event.properties.huge > 1",
+        "event.properties.plan.matches('(?i)^PRO$')",
+        "event.properties.missing == 1 || event.properties.plan == 'pro'",
+        "event.properties.plan == 'pro' || event.properties.missing == 1",
+        "timestamp(event.timestamp).getFullYear() == 2026",
+        "size(event.properties.products) == 2",
+        "event.properties.total in [1, 150]",
+        "event.\n  properties . total > 100",
+    ],
+)
+def test_an_expression_is_true(text: str) -> None:
+    assert ask(text) == Answer("true")
+
+
+@pytest.mark.parametrize(
+    ("text", "detail"),
+    [
+        pytest.param("event.properties.total > 1000", "is false", id="false"),
+        pytest.param("event.properties.missing > 1", "properties.missing is absent", id="a-missing-key"),
+        pytest.param("!(event.traits.internal == true)", "traits.internal is absent", id="negated-all-the-same"),
+        pytest.param("event.context.app.name == 'x'", "context.app.name is absent", id="a-missing-object"),
+        pytest.param('event.properties["no such"] == 1', "properties.no such is absent", id="in-brackets"),
+        pytest.param(
+            "event.properties.nothing > 1", "properties.nothing is absent", id="null-where-a-number-is-needed"
+        ),
+        pytest.param("size(event.properties.nothing) == 1", "properties.nothing is absent", id="the-size-of-null"),
+        pytest.param("event.properties.nothing.deep == 1", "properties.nothing.deep is absent", id="below-null"),
+        pytest.param("event.properties.plan.deep == 1", "properties.plan.deep is absent", id="below-text"),
+        pytest.param("event.properties.coupon.startsWith('a')", "properties.coupon is absent", id="a-call-is-no-field"),
+        pytest.param("event.properties.products[9].price > 1", "a key is absent", id="beyond-a-list"),
+        pytest.param("event.properties.products.exists(p, p.sku == 'a')", "sku is absent", id="in-an-item"),
+        pytest.param("event.properties[event.properties.plan] == 1", "a key is absent", id="a-key-of-the-events"),
+        pytest.param(
+            "event.properties.a == 1 && event.properties.b == 2", "properties.a and properties.b are absent", id="two"
+        ),
+        pytest.param(
+            "event.properties.a == 'event.properties.z'", "properties.a is absent", id="not-what-is-in-a-text"
+        ),
+    ],
+)
+def test_a_missing_key_is_false_and_named(text: str, detail: str) -> None:
+    answer = ask(text)
+
+    assert answer.kind == "false"
+    assert detail in answer.detail
+
+
+@pytest.mark.parametrize(
+    ("text", "detail"),
+    [
+        pytest.param("event.properties.plan > 1", "properties.plan is text", id="text-and-number"),
+        pytest.param("event.properties.total / 0 == 1", "division by zero", id="division"),
+        pytest.param("event.properties.total", "gave a number, expected true or false", id="no-boolean"),
+        pytest.param("event.properties", "gave an object", id="an-object"),
+        pytest.param("event.properties.total * 9223372036854775807 > 1", "a number is too large", id="overflow"),
+        pytest.param("int(event.properties.plan) > 1", "failed", id="conversion"),
+        pytest.param(
+            "!has(event.properties.x) && event.properties.plan > 1",
+            "(properties.plan is text)",
+            id="not-what-has-asks-for",
+        ),
+        pytest.param("timestamp(event.properties.plan) > timestamp('2020-01-01T00:00:00Z')", "failed", id="no-time"),
+        pytest.param("event.properties.plan.matches('(')", "failed", id="regular-expression"),
+        pytest.param(
+            "size(event.properties.total) > 1", "a function can't take what it is given", id="a-wrong-argument"
+        ),
+    ],
+)
+def test_an_expression_that_fails_says_so_and_shows_no_value(text: str, detail: str) -> None:
+    answer = ask(text)
+
+    assert answer.kind == "failed"
+    assert detail in answer.detail
+    assert "150" not in answer.detail
+    assert "pro " not in answer.detail
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param("event.type ==", "column 14: it ends too early", id="unfinished"),
+        pytest.param("event.type == 'a' &&\n  )", "column 3", id="on-its-second-line"),
+        pytest.param("evnt.type == 'a'", 'unknown name "evnt"; all there is stands in "event"', id="unknown-name"),
+        pytest.param("properties.plan == 'a'", 'did you mean "event.properties"?', id="without-event"),
+        pytest.param(
+            "event.event.startWith('a')", 'unknown function "startWith"; did you mean "startsWith"?', id="near"
+        ),
+        pytest.param("event.event.frobnicate()", 'unknown function "frobnicate"; there are: all, ', id="far"),
+        pytest.param("1 == 1", 'it asks nothing of "event"', id="the-same-for-all"),
+        pytest.param("", "no CEL expression", id="empty"),
+        pytest.param("event.a || " * 400 + "event.a", "longer than 4000 characters", id="long"),
+        pytest.param("(" * 500 + "event.a" + ")" * 500, "no CEL expression", id="deep"),
+        pytest.param("event.a == '\ud800'", "no CEL expression", id="half-a-character"),
+    ],
+)
+def test_what_is_no_expression_is_refused_with_its_place(text: str, said: str) -> None:
+    with pytest.raises(ExpressionError) as caught:
+        Expression(text)
+
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_line_of_a_mistake_is_told() -> None:
+    with pytest.raises(ExpressionError) as caught:
+        Expression("event.type == 'a' &&\n  )")
+
+    assert caught.value.line == 2
+
+
+def test_names_bound_within_an_expression_are_known() -> None:
+    Expression("event.properties.list.filter(item, item > 1).map(each, each * 2).exists_one(x, x == 4)")
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+def test_every_function_that_is_let_through_is_there(name: str) -> None:
+    calls = {
+        "duration": "duration('1s')",
+        "timestamp": "timestamp(event.timestamp)",
+        **dict.fromkeys(("bytes", "size"), f"{name}(event.event)"),
+        **dict.fromkeys(("contains", "startsWith", "endsWith", "matches"), f"event.event.{name}('O')"),
+    }
+    call = calls.get(name, f"{name}(event.properties.total)")
+    if name.startswith("get"):
+        call = f"timestamp(event.timestamp).{name}()"
+
+    assert ask(f"{call} == event") == Answer("false", "is false")
+
+
+def test_the_event_is_converted_once_however_many_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = cel.Context
+    converted: list[Any] = []
+
+    def convert(variables: Any) -> cel.Context:
+        converted.append(variables)
+        return real(variables)
+
+    monkeypatch.setattr(cel, "Context", convert)
+    context = EventContext(event(**ORDER))
+
+    answers = [Expression(f"event.properties.total > {number}").ask(context).kind for number in (1, 100, 1000)]
+
+    assert answers == ["true", "true", "false"]
+    assert len(converted) == 1
+
+
+def test_a_panic_of_the_binding_is_one_events_affair(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A panic of Rust's comes as a BaseException."""
+
+    class Panic(BaseException): ...
+
+    def panic(variables: object) -> None:
+        raise Panic("called `Option::unwrap()` on a `None` value")
+
+    monkeypatch.setattr(cel, "Context", panic)
+
+    assert ask("event.properties.total > 1").kind == "failed"
+
+
+def test_two_of_one_text_are_equal() -> None:
+    """A reload starts anew only what has changed."""
+    assert Expression("event.type == 'a'") == Expression("event.type == 'a'")
+    assert Expression("event.type == 'a'") != Expression("event.type == 'b'")
+
+
+def test_an_event_without_objects_has_them_empty() -> None:
+    plain = Event(type="page", message_id="m", timestamp="t", received_at="t")
+
+    assert Expression("!has(event.traits.a) && !has(event.context.b)").ask(EventContext(plain)) == Answer("true")

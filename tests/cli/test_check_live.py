@@ -1,0 +1,121 @@
+"""``router check --live``: the credentials are tried against the vendor, and nothing is written there."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from aiohttp import web
+from pydantic import Field, SecretStr
+
+from router.cli.live import Tried, try_credentials
+from router.destination import Destination
+from router.plugin import (
+    Action,
+    BatchEndpoint,
+    Bearer,
+    CredentialCheck,
+    Payload,
+    Plugin,
+    PluginSettings,
+    Request,
+    Table,
+    build_url,
+    judge_by_status,
+)
+from router.plugin.sandbox import Fault, Sandbox, json_response
+from router.testing import StandIn, open_stand_in
+
+
+class Settings(PluginSettings):
+    token: SecretStr = Field(description="The token.")
+
+    def vendor_url(self) -> str:
+        return "https://api.acme.example.test"
+
+
+class AcmeSandbox(Sandbox):
+    def routes(self) -> Iterable[web.AbstractRouteDef]:
+        return [web.get("/me", self.tell_who), web.post("/events", self.take)]
+
+    async def tell_who(self, request: web.Request) -> web.Response:
+        is_right = request.headers.get("Authorization") == f"Bearer {self.settings['token']}"
+        return json_response({"ok": is_right}, 200 if is_right else 401)
+
+    async def take(self, request: web.Request) -> web.Response:
+        self.accept("event", await request.json())
+        return json_response({})
+
+
+PLUGIN = Plugin(
+    slug="acme",
+    name="Acme",
+    settings=Settings,
+    endpoints=(
+        BatchEndpoint(
+            name="events",
+            pack=lambda payloads, settings: Request("POST", build_url(settings.api_url, "events"), []),
+            judge=judge_by_status,
+            credentials=lambda settings: [Bearer(settings.token)],
+        ),
+    ),
+    actions=(Action(name="track", on=("track",), endpoint="events", table=Table(()), build=lambda *_: Payload({})),),
+    sandbox=f"{__name__}:AcmeSandbox",
+    sandbox_settings={"token": "right"},
+    credential_check=CredentialCheck(
+        request=lambda settings: Request("GET", build_url(settings.api_url, "me")), endpoint="events"
+    ),
+)
+
+
+@pytest.fixture
+async def acme() -> AsyncIterator[StandIn]:
+    async with open_stand_in(PLUGIN) as opened:
+        yield opened
+
+
+async def try_one(acme: StandIn, plugin: Plugin = PLUGIN, **settings: Any) -> Tried:
+    chosen = Settings.model_validate({"token": "right", "base_url": acme.url, **settings})
+    [tried] = await try_credentials([(Destination("crm", plugin, chosen), 5.0)])
+    return tried
+
+
+async def test_right_credentials_are_good_and_nothing_is_written(acme: StandIn) -> None:
+    assert await try_one(acme) == Tried("crm", "good", "Acme takes them")
+    assert acme.accepted() == []
+
+
+async def test_wrong_credentials_are_refused_in_the_vendors_words_and_not_shown(acme: StandIn) -> None:
+    tried = await try_one(acme, token="secret-canary")
+
+    assert tried == Tried("crm", "refused", '401 {"ok":false}')
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+async def test_a_vendor_that_is_out_says_nothing_of_the_credentials(acme: StandIn, status: int) -> None:
+    acme.sandbox.fail(Fault(status=status, body="later"))
+
+    assert await try_one(acme) == Tried("crm", "unclear", f"{status} later")
+
+
+async def test_a_vendor_that_is_not_there_says_nothing_of_the_credentials(acme: StandIn) -> None:
+    tried = await try_one(acme, base_url="http://127.0.0.1:9")
+
+    assert tried.result == "unclear"
+    assert tried.detail.startswith("http://127.0.0.1:9: ")
+
+
+async def test_a_vendor_without_a_harmless_call_is_told(acme: StandIn) -> None:
+    tried = await try_one(acme, replace(PLUGIN, credential_check=None))
+
+    assert tried.result == "not tried"
+    assert "no call that changes nothing" in tried.detail
+
+
+def test_a_check_at_an_unknown_endpoint_is_no_plugin() -> None:
+    check = CredentialCheck(request=lambda settings: Request("GET", ""), endpoint="nowhere")
+
+    with pytest.raises(ValueError, match="credential_check names no endpoint"):
+        replace(PLUGIN, credential_check=check)

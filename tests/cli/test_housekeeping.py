@@ -1,0 +1,149 @@
+"""Housekeeping keeps the disk within its bounds, and whatever goes wrong in it ends nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from router.cli.housekeeping import Housekeeping
+from router.delivery.state import Place, State
+from tests.delivery.harness import until
+from tests.delivery.stand import DOWN, LOG, MANY, UP, Stand, assignment
+
+
+@pytest.fixture
+async def stand(tmp_path: Path) -> AsyncIterator[Stand]:
+    stand = Stand(tmp_path)
+    yield stand
+    await stand.close()
+
+
+def told(logs: list[Any], level: str) -> list[str]:
+    return [line["event"] for line in logs if line["log_level"] == level]
+
+
+async def test_what_nobody_needs_is_given_up_with_its_outcomes(stand: Stand) -> None:
+    await stand.open(UP)
+    await stand.add(MANY)
+    await until(stand.has_kept_up("up"))
+
+    await Housekeeping(stand.log, stand.fleet).tidy()
+
+    start = stand.log.start(0)
+    assert start > 1
+    outcomes = [
+        await stand.fleet.berths["up"].ledger.ask(lambda state, at=sequence: state.outcome(Place(0, at)))  # type: ignore[misc]
+        for sequence in (1, start - 1, start)
+    ]
+    assert [outcome is not None for outcome in outcomes] == [False, False, True]
+
+
+@pytest.mark.timeout(30)
+async def test_a_destination_that_is_down_keeps_no_more_than_its_max_backlog(stand: Stand) -> None:
+    """Its oldest events are dead letters, the log lets go of them, and it is told once, not every ten seconds."""
+    bound = 3 * LOG.segment_bytes
+    await stand.open(replace(DOWN, max_backlog_bytes=bound))
+    await stand.add(5 * MANY)
+    house = Housekeeping(stand.log, stand.fleet)
+
+    with capture_logs() as logs:
+        while stand.log.size_bytes > bound + 2 * LOG.segment_bytes:
+            await house.tidy()
+            await asyncio.sleep(0.01)
+
+    books = stand.books("down")
+    assert books.dead > 2 * MANY
+    assert (books.accepted, books.unaccounted) == (5 * MANY, 0)
+    assert len(await stand.letters("down")) == books.dead
+    assert [line for line in told(logs, "error") if "max_backlog" in line] == [
+        "backlog is over max_backlog: its oldest events become dead letters"
+    ]
+
+
+def refuse(*arguments: Any, **options: Any) -> Any:
+    raise sqlite3.OperationalError("database or disk is full")
+
+
+@pytest.mark.parametrize(
+    "hurt",
+    [
+        pytest.param(lambda stand, patch: patch.setattr(State, "forget_outcomes", refuse), id="a state"),
+        pytest.param(lambda stand, patch: patch.setattr(stand.log, "trim", refuse), id="the log"),
+        pytest.param(lambda stand, patch: patch.setattr(stand.log, "sequence_at_backlog", refuse), id="its sizes"),
+    ],
+)
+async def test_a_disk_that_refuses_ends_nothing_and_is_told_once(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch, hurt: Callable[[Stand, pytest.MonkeyPatch], None]
+) -> None:
+    await stand.open(UP)
+    house = Housekeeping(stand.log, stand.fleet)
+
+    with monkeypatch.context() as patch, capture_logs() as logs:
+        hurt(stand, patch)
+        for _ in range(3):
+            await house.tidy()
+    with capture_logs() as after:
+        await house.tidy()
+
+    assert [line["reason"] for line in logs if line["event"].startswith("housekeeping failed")] == [
+        "OperationalError: database or disk is full"
+    ]
+    assert after == []
+
+
+async def test_destinations_that_come_and_leave_meanwhile_end_nothing(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reload may take any await for its chance."""
+    await stand.open(UP, DOWN)
+    trim = stand.log.trim
+
+    async def reload_then_trim(needed: Any) -> None:
+        await stand.fleet.apply([DOWN, assignment("new")])
+        await trim(needed)
+
+    monkeypatch.setattr(stand.log, "trim", reload_then_trim)
+
+    with capture_logs() as logs:
+        await Housekeeping(stand.log, stand.fleet).tidy()
+
+    assert told(logs, "error") == []
+    assert list(stand.fleet.berths) == ["down", "new"]
+
+
+async def test_a_destination_that_could_not_start_does_when_it_can(stand: Stand) -> None:
+    (stand.directory / "destinations").mkdir()
+    state = stand.directory / "destinations" / "up.sqlite"
+    state.write_text("no database" * 1_000)
+    await stand.open(UP)
+    house = Housekeeping(stand.log, stand.fleet)
+    await house.tidy()
+    assert list(stand.fleet.berths) == []
+
+    state.unlink()
+    with capture_logs() as logs:
+        await house.tidy()
+
+    assert list(stand.fleet.berths) == ["up"]
+    assert told(logs, "info") == ["destination starts after all"]
+
+
+async def test_the_warning_before_the_disk_is_full_comes_once(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    await stand.open(DOWN)
+    house = Housekeeping(stand.log, stand.fleet)
+    warnings = []
+
+    for share in (0.79, 0.8, 0.9, 0.7, 0.85):
+        monkeypatch.setattr(type(stand.log), "size_bytes", int(share * LOG.max_bytes))
+        with capture_logs() as logs:
+            await house.tidy()
+        warnings.append(len(told(logs, "warning")))
+
+    assert warnings == [0, 1, 0, 0, 1]

@@ -1,0 +1,235 @@
+"""All destinations together, over a real log: where each begins, what of the log is held for it, and what it gives up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from router.delivery.ledger import Books
+from router.delivery.state import State
+from router.errors import OperatorError
+from tests.delivery.harness import until
+from tests.delivery.stand import DAY_S, DOWN, MANY, UP, Stand, assignment
+
+
+@pytest.fixture
+async def stand(tmp_path: Path) -> AsyncIterator[Stand]:
+    stand = Stand(tmp_path)
+    yield stand
+    await stand.close()
+
+
+# --- where a destination begins ---
+
+
+@pytest.mark.parametrize(
+    ("options", "pending"),
+    [
+        pytest.param({}, 0, id="now"),
+        pytest.param({"starts_at_beginning": True}, 30, id="beginning"),
+    ],
+)
+async def test_a_new_destination_begins_now_or_with_all_there_is(
+    stand: Stand, options: dict[str, Any], pending: int
+) -> None:
+    await stand.open()
+    await stand.add(30)
+
+    await stand.fleet.apply([assignment("down", **options)])
+
+    assert stand.books("down") == Books(accepted=pending, delivered=0, skipped=0, dead=0, pending=pending)
+
+
+async def test_start_beginning_counts_from_what_the_log_still_has(stand: Stand) -> None:
+    """Not as dead letters what retention took before anybody asked for it."""
+    await stand.open()
+    await stand.add(MANY)
+    start = await stand.trim()
+    assert 1 < start <= MANY
+
+    await stand.fleet.apply([assignment("up", is_opt_in=True, starts_at_beginning=True)])
+    await until(stand.has_kept_up("up"))
+
+    kept = MANY - start + 1
+    assert stand.books("up") == Books(accepted=kept, delivered=0, skipped=kept, dead=0, pending=0)
+
+
+async def test_a_state_that_is_gone_makes_a_destination_new(stand: Stand) -> None:
+    """What the message about a state that can't be used advises: it begins anew from the end of the log."""
+    await stand.open(DOWN)
+    await stand.add(30)
+    await stand.close()
+    for file in stand.directory.glob("destinations/down.sqlite*"):
+        file.unlink()
+
+    await stand.open(DOWN)
+    await stand.add(5)
+
+    assert stand.books("down").accepted == 5
+
+
+async def test_a_position_past_the_end_of_the_log_stops_the_start_up(stand: Stand) -> None:
+    """The log came from an older backup: its numbers would be given out again, and those events never be delivered."""
+    await stand.open(UP)
+    await stand.add(30)
+    await until(stand.has_kept_up("up"))
+    await stand.close()
+    state = State.open(stand.fleet.state_path("up"), stand.log.id)
+    state._connection.execute("UPDATE positions SET position = 31")
+    state.close()
+
+    with pytest.raises(OperatorError, match=r"up\.sqlite: the position 31 is past the end of the log \(30\).*backup"):
+        await stand.open(UP, DOWN)
+
+    assert list(stand.fleet.berths) == ["down"]
+
+
+async def test_promise_2_a_state_that_cannot_be_used_stops_none_of_the_others(stand: Stand) -> None:
+    """Those that are well are at work; the bad ones are named, and start when they can, from the end of the log."""
+    (stand.directory / "destinations").mkdir()
+    for name in ("bad", "worse"):
+        (stand.directory / "destinations" / f"{name}.sqlite").write_text("no database" * 1_000)
+
+    with capture_logs() as logs:
+        await stand.open(assignment("bad"), UP, assignment("worse"))
+        await stand.add(3)
+        await until(stand.has_kept_up("up"))
+        await stand.fleet.retry()
+
+    assert sorted(stand.fleet.problems) == ["bad", "worse"]
+    assert "bad.sqlite: the state of this destination can't be read" in stand.fleet.problems["bad"]
+    told = [line["destination"] for line in logs if line["event"].startswith("destination can't start")]
+    assert told == ["bad", "worse"]
+
+    stand.fleet.state_path("bad").unlink()
+    await stand.fleet.retry()
+    assert list(stand.fleet.problems) == ["worse"]
+    assert stand.books("bad").accepted == 0
+
+
+@pytest.mark.parametrize("is_known", [True, False], ids=["its state is there", "it never was"])
+async def test_a_new_name_takes_over_the_state_of_the_old_one(stand: Stand, is_known: bool) -> None:
+    await stand.open(DOWN) if is_known else await stand.open()
+    await stand.add(30)
+
+    await stand.fleet.apply([assignment("new", formerly="down")])
+
+    assert stand.books("new").pending == (30 if is_known else 0)
+    assert not stand.fleet.state_path("down").exists()
+
+
+async def test_a_state_belongs_to_one_destination(stand: Stand) -> None:
+    await stand.open(DOWN)
+
+    with pytest.raises(OperatorError, match=r'"formerly: down" names a destination that is still in the config'):
+        await stand.fleet.apply([DOWN, assignment("new", formerly="down")])
+
+
+# --- what is held for it ---
+
+
+async def test_what_one_destination_still_needs_is_kept_whatever_the_others_have(stand: Stand) -> None:
+    await stand.open(DOWN, UP)
+    await stand.add(MANY)
+    await until(stand.has_kept_up("up"))
+
+    assert await stand.trim() == 1
+
+    await stand.fleet.apply([UP])
+    assert await stand.trim() > 1
+
+
+@pytest.mark.parametrize(
+    ("disabled_s", "is_held"), [(6 * DAY_S, True), (8 * DAY_S, False)], ids=["within its hold", "after it"]
+)
+@pytest.mark.parametrize("is_restarted", [False, True], ids=["running", "restarted"])
+async def test_a_disabled_destination_keeps_its_place_for_its_hold(
+    stand: Stand, disabled_s: float, is_held: bool, is_restarted: bool
+) -> None:
+    """And once that is over, what it misses is a dead letter that says so, as soon as it is enabled again."""
+    disabled = replace(UP, is_enabled=False, hold_s=7 * DAY_S)
+    await stand.open(disabled)
+    await stand.add(MANY)
+    stand.clock.wall_s += disabled_s
+    if is_restarted:
+        await stand.close()
+        await stand.open(disabled)
+
+    start = await stand.trim()
+    assert (start == 1) is is_held
+
+    await stand.fleet.apply([UP])
+    await until(stand.has_kept_up("up"))
+    books = stand.books("up")
+    assert (books.dead, books.skipped, books.unaccounted) == (start - 1, MANY - start + 1, 0)
+    assert [letter.reason for letter in await stand.letters("up")] == (
+        [] if is_held else [f"log expired: events 1 to {start - 1}"]
+    )
+
+
+async def test_while_a_destination_changes_nothing_is_given_up(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the middle of a reload its place is on disk alone: what it needs must not be taken for needed by nobody."""
+    await stand.open(DOWN)
+    await stand.add(MANY)
+    entered, may_enter = asyncio.Event(), asyncio.Event()
+    enter = stand.fleet._enter
+
+    async def enter_later(*arguments: Any) -> None:
+        entered.set()
+        await may_enter.wait()
+        await enter(*arguments)
+
+    monkeypatch.setattr(stand.fleet, "_enter", enter_later)
+    change = asyncio.create_task(stand.fleet.apply([replace(DOWN, timeout_s=2.0)]))
+    await entered.wait()
+
+    assert await stand.trim() == 1
+
+    may_enter.set()
+    await change
+    assert stand.books("down").pending == MANY
+
+
+async def test_for_a_destination_that_could_not_start_everything_is_kept(stand: Stand) -> None:
+    """Until it is mended or leaves the config: nobody knows how far it was."""
+    await stand.open(DOWN)
+    await stand.add(MANY)
+    stand.fleet.state_path("bad").write_text("no database" * 1_000)
+    await stand.fleet.apply([UP, assignment("bad")])
+    await until(stand.has_kept_up("up"))
+
+    assert await stand.trim() == 1
+
+    await stand.fleet.apply([UP])
+    assert await stand.trim() > 1
+
+
+# --- what it gives up ---
+
+
+async def test_a_backlog_beyond_its_bound_dies_oldest_first_and_lets_go_of_the_log(stand: Stand) -> None:
+    """Those that were read already too: a few of them, waiting for a vendor that is down, would hold all the rest."""
+    await stand.open(DOWN)
+    await stand.add(MANY)
+    worker = stand.fleet.berths["down"].worker
+    assert worker is not None
+    await until(lambda: not worker.pace.is_going)
+
+    def has_shed(last: int) -> bool:
+        worker.shed(0, last)
+        return stand.books("down").dead >= last
+
+    await until(lambda: has_shed(90))
+
+    letters = await stand.letters("down")
+    assert sorted(letter.record.sequence for letter in letters) == list(range(1, 91))
+    assert {letter.reason for letter in letters} == {"max_backlog: the backlog grew past what is configured"}
+    assert all(letter.record.event for letter in letters)
+    assert await stand.trim() > 60
+    assert stand.books("down") == Books(accepted=MANY, delivered=0, skipped=0, dead=90, pending=MANY - 90)

@@ -1,0 +1,270 @@
+"""Track, page and screen calls: names, revenue, context, groups and where a visitor came from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from plugins.amplitude import PLUGIN
+from plugins.amplitude.context import to_session_id
+from router.event import Event
+from router.testing import make_event
+from tests.plugins.amplitude.mapped import MILLIS, body_of, payloads_of, skipped
+
+MONEY = ("revenue", "price", "quantity", "currency", "productId", "revenueType")
+
+
+def track(event: str = "E", /, properties: dict[str, Any] | None = None, **fields: Any) -> Event:
+    return make_event("track", userId="u-17", event=event, properties=properties or {}, **fields)
+
+
+def money_of(event: Event) -> dict[str, Any]:
+    body = body_of(event, "track event")
+    return {name: body[name] for name in MONEY if name in body}
+
+
+def test_an_event_has_its_own_time_and_the_message_id_as_its_key() -> None:
+    [payload] = payloads_of(track("Signed Up", {"plan": "gold", "none": None, "$x": 1}), "track event")
+
+    assert payload.key == "m-1"
+    assert payload.body == {
+        "event_type": "Signed Up",
+        "user_id": "u-17",
+        "time": MILLIS,
+        "insert_id": "m-1",
+        "event_properties": {"plan": "gold"},
+    }
+
+
+@pytest.mark.parametrize("name", ["$identify", "$groupidentify", "revenue_amount", "[Amplitude] Start Session"])
+def test_an_event_type_that_means_something_to_amplitude_is_not_sent(name: str) -> None:
+    assert "reserves" in skipped(track(name), "track event")
+
+
+@pytest.mark.parametrize(
+    ("name", "properties", "expected"),
+    [
+        pytest.param(
+            "Paid",
+            {"revenue": 19.99, "currency": "eur"},
+            {"revenue": 19.99, "currency": "EUR"},
+            id="major units, as they are",
+        ),
+        pytest.param("Paid", {"revenue": "$19.99"}, {"revenue": 19.99}, id="text with a sign"),
+        pytest.param("Refunded", {"revenue": -5}, {"revenue": -5}, id="a refund"),
+        pytest.param("Paid", {"revenue": 42.5, "price": 1, "quantity": 2}, {"revenue": 42.5}, id="price would win"),
+        pytest.param("Product Added", {"price": 9, "quantity": 1, "product_id": "S1"}, {}, id="a price is no revenue"),
+        pytest.param("Order Completed", {"total": 12.5}, {"revenue": 12.5}, id="total of an order"),
+        pytest.param("completed order", {"total": "12.5"}, {"revenue": 12.5}, id="total of an order, the old name"),
+        pytest.param("Order Completed", {"revenue": 0, "total": 12.5}, {"revenue": 12.5}, id="no revenue but a total"),
+        pytest.param("Cart Viewed", {"total": 12.5}, {}, id="total of anything else"),
+        pytest.param(
+            "Paid",
+            {"revenue": 5, "product_id": "S1", "revenue_type": "purchase"},
+            {"revenue": 5, "productId": "S1", "revenueType": "purchase"},
+            id="product and type beside a revenue",
+        ),
+        pytest.param("Paid", {"currency": "EUR", "productId": "S1"}, {}, id="neither without a revenue"),
+        pytest.param("Paid", {"revenue": 5, "currency": "euro"}, {"revenue": 5}, id="no currency"),
+        pytest.param("Paid", {"revenue": {"a": 1}}, {}, id="no number"),
+    ],
+)
+def test_revenue(name: str, properties: dict[str, Any], expected: dict[str, Any]) -> None:
+    assert money_of(track(name, properties)) == expected
+
+
+def test_what_is_revenue_is_an_event_property_too() -> None:
+    properties = {"revenue": "$19.99", "currency": "eur", "product_id": "S1", "price": 1}
+
+    assert body_of(track("Paid", properties), "track event")["event_properties"] == properties
+
+
+PRODUCTS = [
+    {"product_id": "S1", "price": "9.99", "quantity": "2"},
+    {"productId": "S2", "price": 0.01},
+    {"sku": "S3"},
+    "S4",
+]
+
+
+def test_an_order_may_be_sent_as_one_event_a_product_and_never_counts_twice() -> None:
+    event = track("Order Completed", {"revenue": 19.99, "currency": "EUR", "products": PRODUCTS})
+
+    main, *products = payloads_of(event, "track event", product_events=True)
+
+    assert not set(MONEY) & main.body.keys()
+    assert [payload.key for payload in (main, *products)] == ["m-1", "m-1-1", "m-1-2", "m-1-3"]
+    assert [{name: payload.body[name] for name in MONEY if name in payload.body} for payload in products] == [
+        {"price": 9.99, "quantity": 2, "currency": "EUR", "productId": "S1"},
+        {"price": 0.01, "currency": "EUR", "productId": "S2"},
+        {},
+    ]
+    assert {payload.body["event_type"] for payload in products} == {"Product Purchased"}
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [
+        pytest.param({"revenue": 5, "products": [{"sku": "S3"}]}, id="no product has a price"),
+        pytest.param({"revenue": 5, "products": {"price": 5}}, id="products that are no list"),
+    ],
+)
+def test_an_order_whose_products_have_no_price_keeps_its_revenue(properties: dict[str, Any]) -> None:
+    [main] = payloads_of(track("Order Completed", properties), "track event", product_events=True)
+
+    assert main.body["revenue"] == 5
+
+
+def test_a_product_view_with_products_but_no_revenue_is_one_event() -> None:
+    assert len(payloads_of(track("Products Viewed", {"products": PRODUCTS}), "track event", product_events=True)) == 1
+
+
+# --- pages and screens ---
+
+
+@pytest.mark.parametrize(
+    ("call", "fields", "expected"),
+    [
+        pytest.param("page", {"name": "Home"}, "Viewed Home Page", id="page"),
+        pytest.param("page", {"name": "Home", "category": "Docs"}, "Viewed Docs Home Page", id="page with a category"),
+        pytest.param("page", {}, "Loaded a Page", id="page without a name"),
+        pytest.param("page", {"name": " "}, "Loaded a Page", id="page with a blank name"),
+        pytest.param("screen", {"name": "Home"}, "Viewed Home Screen", id="screen"),
+        pytest.param("screen", {}, "Loaded a Screen", id="screen without a name"),
+    ],
+)
+def test_a_view_is_named(call: str, fields: dict[str, Any], expected: str) -> None:
+    body = body_of(make_event(call, anonymousId="a-1", **fields), f"track {call}")
+
+    assert body["event_type"] == expected
+
+
+def test_a_page_tells_its_address_from_its_properties_else_from_its_context() -> None:
+    event = make_event(
+        "page",
+        anonymousId="a-1",
+        name="Home",
+        properties={"url": "https://example.test/a", "extra": 1},
+        context={"page": {"url": "https://example.test/b", "path": "/b"}},
+    )
+
+    assert body_of(event, "track page")["event_properties"] == {
+        "extra": 1,
+        "name": "Home",
+        "url": "https://example.test/a",
+        "path": "/b",
+    }
+
+
+# --- context ---
+
+
+@pytest.mark.parametrize(
+    ("context", "expected"),
+    [
+        pytest.param({"ip": "203.0.113.7"}, {"ip": "203.0.113.7"}, id="ip"),
+        pytest.param({"ip": "unknown"}, {}, id="no ip"),
+        pytest.param({"userAgent": "Mozilla/5.0"}, {"user_agent": "Mozilla/5.0"}, id="user agent"),
+        pytest.param({"os": {"name": "iOS", "version": 18}}, {"os_name": "iOS", "os_version": "18"}, id="os"),
+        pytest.param({"device": {"type": "ios"}}, {"platform": "iOS"}, id="platform"),
+        pytest.param(
+            {"device": {"type": "android", "advertisingId": "ad"}}, {"platform": "Android", "adid": "ad"}, id="android"
+        ),
+        pytest.param(
+            {"device": {"type": "iOS", "advertisingId": "ad", "adTrackingEnabled": False}},
+            {"platform": "iOS"},
+            id="not to be tracked",
+        ),
+        pytest.param(
+            {"device": {"brand": "b", "manufacturer": "m", "model": "n"}},
+            {"device_brand": "b", "device_manufacturer": "m", "device_model": "n"},
+            id="device",
+        ),
+        pytest.param({"network": {"carrier": "T"}}, {"carrier": "T"}, id="carrier"),
+        pytest.param({"locale": "pt-PT"}, {"language": "pt-PT"}, id="locale"),
+        pytest.param({"app": {"version": "2.1.3"}}, {"app_version": "2.1.3"}, id="app"),
+        pytest.param(
+            {"location": {"city": "Porto", "region": "P", "country": "PT", "latitude": 41.1, "longitude": -8.6}},
+            {"city": "Porto", "region": "P", "country": "PT", "location_lat": 41.1, "location_lng": -8.6},
+            id="location",
+        ),
+        pytest.param({"library": {"name": "lib", "version": "1"}}, {"library": "lib/1"}, id="library"),
+        pytest.param(
+            {"library": {"name": "analytics.js"}},
+            {"library": "analytics.js", "platform": "Web"},
+            id="a browser's library",
+        ),
+        pytest.param({"groupId": 9}, {"groups": {"company": "9"}}, id="group"),
+        pytest.param({"groupId": " "}, {}, id="a blank group"),
+        pytest.param({"sessionId": 1772619600}, {"session_id": 1772619600000}, id="session"),
+        pytest.param({"os": "x", "device": [], "page": 7, "library": None, "locale": {}}, {}, id="nothing usable"),
+    ],
+)
+def test_the_context_of_an_event(context: dict[str, Any], expected: dict[str, Any]) -> None:
+    body = body_of(track(context=context), "track event")
+
+    assert {name: body[name] for name in body.keys() - {"event_type", "user_id", "time", "insert_id"}} == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(-1, -1), (1772619600, 1772619600000), ("1772619600123", 1772619600123), (1772619600123, 1772619600123)],
+)
+def test_a_session_is_known_by_its_start(value: Any, expected: int) -> None:
+    assert to_session_id(value) == expected
+
+
+@pytest.mark.parametrize("value", [7, "3f2c", 10**15, 0, None, {}])
+def test_a_random_session_id_is_left_out(value: Any) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        to_session_id(value)
+
+
+@pytest.mark.parametrize("name", ["Actions Amplitude", "Amplitude (Actions)", "Amplitude"])
+def test_the_session_may_come_with_the_integrations(name: str) -> None:
+    event = track(integrations={name: {"session_id": 1772619600123}})
+
+    assert body_of(event, "track event")["session_id"] == 1772619600123
+
+
+# --- origin ---
+
+SEARCH = "https://search.example.test/?q=a"
+FROM_SEARCH = {"referrer": SEARCH, "referring_domain": "search.example.test"}
+
+
+@pytest.mark.parametrize("call", ["identify", "track", "page", "screen"])
+def test_campaign_and_referrer_are_remembered_as_latest_and_as_first(call: str) -> None:
+    context = {"campaign": {"name": "spring", "source": "mail", "x": 1}, "page": {"referrer": SEARCH}}
+    event = make_event(call, anonymousId="a-1", event="E", context=context)
+
+    [payload] = payloads_of(event, "remember origin")
+
+    expected = {"utm_source": "mail", "utm_campaign": "spring", **FROM_SEARCH}
+    assert payload.key == "m-1-origin"
+    assert payload.body["event_type"] == "$identify"
+    assert payload.body["user_properties"] == {
+        "$set": expected,
+        "$setOnce": {f"initial_{name}": value for name, value in expected.items()},
+    }
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param({"url": "https://example.test/a", "referrer": "https://example.test/b"}, id="the same site"),
+        pytest.param({"url": "https://example.test/a"}, id="no referrer"),
+        pytest.param({"referrer": "x"}, id="a referrer without a host"),
+        pytest.param({"referrer": 7}, id="a referrer that is none"),
+    ],
+)
+def test_a_visitor_from_nowhere_new_has_no_origin(page: dict[str, Any]) -> None:
+    event = make_event("page", anonymousId="a-1", context={"page": page})
+
+    assert skipped(event, "remember origin") == "neither a campaign nor a referrer from elsewhere"
+
+
+def test_an_origin_is_told_before_the_event_that_it_belongs_to() -> None:
+    """A property of the user counts for later events only."""
+    assert [action.name for action in PLUGIN.actions if "page" in action.on] == ["remember origin", "track page"]

@@ -1,0 +1,222 @@
+"""Requests of batches, and what each answer means. One case a row of the sheet's table of responses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+
+from plugins.hubspot import answers, wire
+from plugins.hubspot.settings import Settings
+from router.plugin import Blocked, Dead, Delivered, Judgement, Later, Payload, Response, Split
+from tests.plugins.hubspot.samples import BY_USER_ID
+
+SETTINGS = Settings.model_validate(BY_USER_ID)
+
+
+def contact(user_id: str, **properties: Any) -> Payload:
+    return Payload({"id": user_id, "id_property": "user_id", "properties": properties}, key="m-1")
+
+
+def answer(status: int, headers: Any = None, /, **body: Any) -> Response:
+    return Response(status, orjson.dumps(body), headers or {})
+
+
+def error(category: str = "VALIDATION_ERROR", **context: Any) -> dict[str, Any]:
+    return {"status": "error", "category": category, "message": "bad", "context": context}
+
+
+def test_a_batch_holds_each_contact_once_with_its_last_values_as_text() -> None:
+    """Twice in one batch, a contact is in conflict with itself."""
+    payloads = [contact("a", age=1, vip=True), contact("b", city=None), contact("a", age=2)]
+
+    request = wire.pack_contacts(payloads, SETTINGS)
+
+    assert request.url == "https://api.hubapi.com/crm/v3/objects/contacts/batch/upsert"
+    assert request.json == {
+        "inputs": [
+            {
+                "id": "a",
+                "idProperty": "user_id",
+                "objectWriteTraceId": "0",
+                "properties": {"age": "2", "vip": "true"},
+            },
+            {"id": "b", "idProperty": "user_id", "objectWriteTraceId": "1", "properties": {"city": ""}},
+        ]
+    }
+
+
+THREE = [contact("a"), contact("b"), contact("a")]
+D, X, L = Delivered, Dead, Later
+
+
+@pytest.mark.parametrize(
+    ("response", "expected"),
+    [
+        pytest.param(answer(200, results=[{"id": "51"}, {"id": "52"}]), [D, D, D], id="200"),
+        pytest.param(
+            answer(207, results=[{}], errors=[error(objectWriteTraceId=["0"])]), [X, D, X], id="207 by trace id"
+        ),
+        pytest.param(
+            answer(207, results=[{}], errors=[error(objectWriteTraceId="1")]), [D, X, D], id="207 by a bare trace id"
+        ),
+        pytest.param(answer(207, results=[{}], errors=[error(ids=["b"])]), [D, X, D], id="207 by id"),
+        pytest.param(answer(207, results=[], errors=[error(ids=["a"])]), [X, L, X], id="207, of one contact no word"),
+        pytest.param(answer(200, results=[]), [L, L, L], id="200 without results, as has been seen"),
+        pytest.param(answer(207, results=[{}], errors=[error()]), Split, id="207, whose error is not said"),
+        pytest.param(answer(400, **error()), Split, id="400 for all"),
+        pytest.param(answer(409, **error("CONFLICT")), Split, id="409 for all"),
+        pytest.param(answer(413), Split, id="413"),
+        pytest.param(answer(401), Blocked, id="401"),
+        pytest.param(answer(502), [L, L, L], id="502"),
+    ],
+)
+def test_a_batch_of_contacts_is_judged_contact_by_contact(response: Response, expected: Any) -> None:
+    judgement = wire.judge_contacts(response, THREE, SETTINGS)
+
+    if isinstance(judgement, Split | Blocked):
+        assert type(judgement) is expected
+    else:
+        assert [type(verdict) for verdict in judgement] == expected
+
+
+def test_a_contact_without_a_word_is_not_tried_for_ever() -> None:
+    [verdict] = wire.judge_contacts(answer(200, results=[]), [contact("a")], SETTINGS)  # type: ignore[misc]
+
+    assert verdict.max_attempts == wire.LOST_ATTEMPTS  # type: ignore[union-attr]
+
+
+def event(**body: Any) -> Payload:
+    return Payload({"event": {"eventName": "pe1_e"}, **body}, key="m-1")
+
+
+def test_events_travel_as_inputs() -> None:
+    request = wire.pack_events([event(), event(left_out=["x"])], SETTINGS)
+
+    assert request.url == "https://api.hubapi.com/events/v3/send/batch"
+    assert request.json == {"inputs": [{"eventName": "pe1_e"}, {"eventName": "pe1_e"}]}
+
+
+@pytest.mark.parametrize(
+    ("response", "one", "two"),
+    [
+        pytest.param(Response(204), [D], [D, D], id="204"),
+        pytest.param(answer(400, **error()), [X], Split, id="400"),
+        pytest.param(answer(404), [X], Split, id="404, perhaps no such definition"),
+        pytest.param(answer(409), [D], Split, id="409, a uuid seen before"),
+        pytest.param(answer(403, category="MISSING_SCOPES"), Blocked, Blocked, id="403"),
+        pytest.param(answer(429), [L], [L, L], id="429"),
+    ],
+)
+def test_events_are_taken_all_or_none(response: Response, one: Any, two: Any) -> None:
+    for payloads, expected in (([event()], one), ([event(), event()], two)):
+        judgement = wire.judge_events(response, payloads, SETTINGS)
+        found = type(judgement) if isinstance(judgement, Split | Blocked) else [type(each) for each in judgement]
+        assert found == expected
+
+
+def test_what_an_event_left_behind_is_a_warning() -> None:
+    verdicts = wire.judge_events(Response(204), [event(left_out=["note", "tags"]), event()], SETTINGS)
+
+    assert isinstance(verdicts, list)
+    assert verdicts[0].warnings == ("properties that the custom event does not have were left out: note, tags",)
+    assert verdicts[1].warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("response", "expected"),
+    [
+        pytest.param(answer(400, **error()), Dead("400 VALIDATION_ERROR: bad"), id="400"),
+        pytest.param(answer(400, **error("INVALID_EMAIL")), Dead("400 INVALID_EMAIL: bad"), id="400 email"),
+        pytest.param(Response(414, b"too long"), Dead("414 too long"), id="414"),
+        pytest.param(answer(423, **error("LOCKED")), Later("423 LOCKED: bad", 2.0), id="423"),
+        pytest.param(answer(423, {"retry-after": "9"}), Later("423 {}"), id="423 with Retry-After"),
+        pytest.param(answer(429, policyName="TEN_SECONDLY_ROLLING", message="m"), Later("429 m", 10.0), id="429, 10 s"),
+        pytest.param(answer(429, policyName="SECONDLY", message="m"), Later("429 m", 1.0), id="429, 1 s"),
+        pytest.param(answer(429, policyName="DAILY", message="m"), Later("429 m", 3_600.0), id="429, the day"),
+        pytest.param(Response(429, b"<html>"), Later("429 <html>", 10.0), id="429 without a policy"),
+        pytest.param(
+            answer(429, {"retry-after": "3"}, policyName="DAILY"),
+            Later('429 {"policyName":"DAILY"}'),
+            id="429 with Retry-After",
+        ),
+        pytest.param(answer(502), Later("502 {}"), id="502"),
+        pytest.param(Response(521), Later("521"), id="521"),
+        pytest.param(Response(524), Later("524"), id="524"),
+        pytest.param(Response(401), Blocked("401"), id="401"),
+        pytest.param(Response(403), Blocked("403"), id="403"),
+        pytest.param(Response(477), Blocked("477"), id="477"),
+    ],
+)
+def test_what_each_status_means(response: Response, expected: Any) -> None:
+    judgement: Judgement = answers.judge(response, [event()])
+
+    assert judgement == expected if isinstance(expected, Blocked) else judgement == [expected]
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        pytest.param(
+            {"errors": [{"message": "m", "code": "PROPERTY_DOESNT_EXIST", "context": {"propertyName": ["x"]}}]},
+            {"x": "PROPERTY_DOESNT_EXIST"},
+            id="in the context of an error",
+        ),
+        pytest.param(
+            {
+                "category": "VALIDATION_ERROR",
+                "message": 'Property values were not valid: [{"isValid":false,"error":"INVALID_DATE","name":"born"}]',
+            },
+            {"born": "INVALID_DATE"},
+            id="in a list that the message quotes",
+        ),
+        pytest.param(
+            {"category": "VALIDATION_ERROR", "message": 'Property "tier" does not exist'},
+            {"tier": "PROPERTY_DOESNT_EXIST"},
+            id="in words",
+        ),
+        pytest.param(
+            {"errors": [{"errors": [{"code": "INVALID_OPTION", "context": {"propertyName": "x"}}]}]},
+            {"x": "INVALID_OPTION"},
+            id="inside the error of an input",
+        ),
+        pytest.param({"message": "broken [{", "errors": [None, 7]}, {}, id="nothing readable"),
+    ],
+)
+def test_refused_properties_are_found_wherever_an_error_names_them(body: Any, expected: Any) -> None:
+    assert answers.refused_properties(Response(400, orjson.dumps(body))) == expected
+
+
+@pytest.mark.parametrize(
+    ("version", "urls"),
+    [
+        (
+            "v3",
+            [
+                "/crm/v3/objects/contacts/a%40b.test?idProperty=email",
+                "/crm/v4/objects/contact/1/associations/default/company/2",
+                "/crm/v3/properties/companies",
+                "/events/v3/send",
+            ],
+        ),
+        (
+            "2026-03",
+            [
+                "/crm/objects/2026-03/contacts/a%40b.test?idProperty=email",
+                "/crm/objects/2026-03/contact/1/associations/default/company/2",
+                "/crm/properties/2026-03/companies",
+                "/events/2026-03/send",
+            ],
+        ),
+    ],
+)
+def test_paths_of_both_generations(version: str, urls: list[str]) -> None:
+    settings = SETTINGS.model_copy(update={"api_version": version})
+
+    assert [
+        wire.objects_url(settings, "contacts", "a@b.test", query={"idProperty": "email"}),
+        wire.link_url(settings, "1", "2"),
+        wire.properties_url(settings, "companies"),
+        wire.events_url(settings),
+    ] == ["https://api.hubapi.com" + url for url in urls]

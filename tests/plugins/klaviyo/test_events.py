@@ -1,0 +1,239 @@
+"""From track, page and screen calls to events."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from router.plugin import Event
+from router.testing import make_event
+from tests.plugins.klaviyo.samples import EMAIL, body_of, map_event, payloads_of, track
+
+PROFILE = {"external_id": "u-17"}
+
+
+def test_a_track_call_is_an_event_at_its_own_time() -> None:
+    event = track("Signed Up", timestamp="2026-01-01T01:00:00+01:00", properties={"source": "web", "gone": None})
+
+    assert body_of(event) == {
+        "metric": "Signed Up",
+        "profile": PROFILE,
+        "event": {"time": "2026-01-01T00:00:00.000Z", "unique_id": "m-1", "properties": {"source": "web"}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("properties", "expected"),
+    [
+        pytest.param({"revenue": 19.99, "currency": "eur"}, (19.99, "EUR"), id="revenue"),
+        pytest.param({"revenue": "$1,234.50"}, (1234.5, None), id="revenue as text"),
+        pytest.param({"total": 12, "value": 3}, (12, None), id="total before value"),
+        pytest.param({"value": 3, "currency": "euro"}, (3, None), id="a currency that is none"),
+        pytest.param({"currency": "EUR"}, (None, None), id="no currency without a value"),
+        pytest.param({"revenue": {"a": 1}}, (None, None), id="no number"),
+    ],
+)
+def test_money_is_the_value_and_stays_a_property(properties: Any, expected: Any) -> None:
+    event = body_of(track(properties=properties))["event"]
+
+    assert (event.get("value"), event.get("value_currency")) == expected
+    assert event["properties"] == properties
+
+
+@pytest.mark.parametrize(
+    ("call", "settings", "expected"),
+    [
+        pytest.param({"userId": "u-17"}, {}, PROFILE, id="userId"),
+        pytest.param(
+            {"userId": "u-17", "anonymousId": "a-1", "context": {"traits": {"email": EMAIL, "phone": "ask"}}},
+            {},
+            {**PROFILE, "email": EMAIL, "anonymous_id": "a-1"},
+            id="all that is known",
+        ),
+        pytest.param({"userId": EMAIL}, {"send_external_id": False}, {"email": EMAIL}, id="a userId that is an email"),
+        pytest.param(
+            {"anonymousId": "a-1", "context": {"ip": "203.0.113.7"}},
+            {"anonymous_events": True},
+            {"anonymous_id": "a-1", "location": {"ip": "203.0.113.7"}},
+            id="somebody anonymous, where the operator wants",
+        ),
+        pytest.param(
+            {"anonymousId": "a-1", "context": {"traits": {"email": EMAIL}}},
+            {},
+            {"anonymous_id": "a-1", "email": EMAIL},
+            id="an email and an anonymousId: the way that Klaviyo joins them",
+        ),
+    ],
+)
+def test_whose_event_it_is(call: Any, settings: Any, expected: Any) -> None:
+    assert body_of(make_event("track", event="E", **call), **settings)["profile"] == expected
+
+
+@pytest.mark.parametrize(
+    ("event", "reason"),
+    [
+        pytest.param(make_event("track", event="E", anonymousId="a-1"), "anonymous_events", id="anonymous"),
+        pytest.param(make_event("page", userId="u-17", name="Pricing"), "track_views", id="page"),
+        pytest.param(make_event("screen", userId="u-17", name="Home"), "track_views", id="screen"),
+    ],
+)
+def test_what_is_not_sent_by_default_names_its_setting(event: Event, reason: str) -> None:
+    [mapped] = map_event(event).values()
+
+    assert f"setting {reason}" in mapped.skipped
+
+
+@pytest.mark.parametrize(
+    ("call", "metric"),
+    [
+        pytest.param({"type": "page", "name": "Pricing"}, "Viewed Pricing Page", id="page"),
+        pytest.param(
+            {"type": "page", "name": "Pricing", "category": "Docs"}, "Viewed Docs Pricing Page", id="category"
+        ),
+        pytest.param({"type": "screen", "name": "Home"}, "Viewed Home Screen", id="screen"),
+        pytest.param({"type": "page"}, "Loaded a Page", id="a page without a name"),
+        pytest.param({"type": "page", "name": " "}, "Loaded a Page", id="a page with a blank name"),
+    ],
+)
+def test_views_are_events_where_the_operator_wants_them(call: Any, metric: str) -> None:
+    kind = call["type"]
+    fields = {name: value for name, value in call.items() if name != "type"}
+
+    assert body_of(make_event(kind, userId="u-17", **fields), track_views=True)["metric"] == metric
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"context": {"page": {"url": "https://example.test/", "title": "T", "search": "?a"}}}, {"title": "T"}),
+        ({"properties": {"url": "https://example.test/"}, "context": {"page": {"url": "https://x.test"}}}, {}),
+    ],
+    ids=["a browser's", "a server's"],
+)
+def test_a_page_call_tells_of_the_page(fields: Any, expected: Any) -> None:
+    properties = body_of(make_event("page", userId="u-17", **fields), track_views=True)["event"]["properties"]
+
+    assert properties == {"url": "https://example.test/", **expected}
+
+
+def test_reserved_names_of_properties_are_left_out() -> None:
+    body = body_of(track(properties={"$event_id": "x", "$value": 1, "ok": 1}))
+
+    assert body["event"]["properties"] == {"ok": 1}
+
+
+def test_an_event_has_no_more_properties_than_klaviyo_takes() -> None:
+    body = body_of(track("E" * 200, properties={f"p{number:03}": number for number in range(402)}))
+
+    assert len(body["event"]["properties"]) == 400
+    assert body["left_out"] == ["p400", "p401"]
+    assert body["metric"] == "E" * 127
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "after_h", "expected"),
+    [
+        pytest.param("2026-03-03T10:20:30Z", 24, True, id="older than a day"),
+        pytest.param("2026-03-03T10:20:32Z", 24, False, id="just a day old"),
+        pytest.param("2012-12-02T00:00:00Z", None, False, id="only where the operator wants"),
+    ],
+)
+def test_old_events_are_stored_without_starting_flows(timestamp: str, after_h: Any, expected: bool) -> None:
+    """The samples are received at 2026-03-04T10:20:31Z."""
+    event = body_of(track(timestamp=timestamp), backfill_after_h=after_h)["event"]
+
+    assert event.get("backfill", False) is expected
+
+
+ORDER: dict[str, Any] = {
+    "order_id": "A-1",
+    "revenue": 59.98,
+    "currency": "EUR",
+    "products": [
+        {
+            "product_id": "p-1",
+            "sku": "S1",
+            "name": "Cup",
+            "price": 19.99,
+            "quantity": 3,
+            "url": "https://example.test/cup",
+            "image_url": "https://example.test/cup.png",
+            "category": "Kitchen",
+            "colour": "red",
+        },
+        {"name": "Gift"},
+        "not a product",
+    ],
+}
+
+
+def test_an_order_is_an_order_and_its_lines() -> None:
+    order, cup, gift = payloads_of(track("Order Completed", properties=ORDER), ecommerce=True)
+
+    assert order.body["metric"] == "Placed Order"
+    assert order.body["event"]["properties"] == {**ORDER, "OrderId": "A-1", "ItemNames": ["Cup", "Gift"]}
+    assert cup.body == {
+        "metric": "Ordered Product",
+        "profile": PROFILE,
+        "event": {
+            "time": "2026-03-04T10:20:30.123Z",
+            "unique_id": "m-1:0",
+            "value": 59.97,
+            "value_currency": "EUR",
+            "properties": {
+                **ORDER["products"][0],
+                "OrderId": "A-1",
+                "ProductID": "p-1",
+                "SKU": "S1",
+                "ProductName": "Cup",
+                "Quantity": 3,
+                "ItemPrice": 19.99,
+                "RowTotal": 59.97,
+                "ProductURL": "https://example.test/cup",
+                "ImageURL": "https://example.test/cup.png",
+                "ProductCategories": ["Kitchen"],
+            },
+        },
+    }
+    assert gift.body["event"] == {
+        "time": "2026-03-04T10:20:30.123Z",
+        "unique_id": "m-1:1",
+        "properties": {"name": "Gift", "OrderId": "A-1", "ProductName": "Gift"},
+    }
+    assert [order.key, cup.key, gift.key] == ["m-1", "m-1:0", "m-1:1"]
+
+
+def test_an_order_is_one_event_under_its_own_name_by_default() -> None:
+    assert body_of(track("Order Completed", properties=ORDER))["metric"] == "Order Completed"
+
+
+@pytest.mark.parametrize(
+    ("name", "metric"),
+    [
+        ("Product Viewed", "Viewed Product"),
+        ("Product Clicked", "Viewed Product"),
+        ("product added", "Added to Cart"),
+        ("Checkout Started", "Started Checkout"),
+        ("Order Completed", "Placed Order"),
+        ("Order Cancelled", "Cancelled Order"),
+        ("Order Refunded", "Refunded Order"),
+        ("Order Fulfilled", "Fulfilled Order"),
+        ("Product Removed", "Product Removed"),
+    ],
+)
+def test_ecommerce_events_get_the_names_that_templates_expect(name: str, metric: str) -> None:
+    assert body_of(track(name), ecommerce=True)["metric"] == metric
+
+
+def test_a_product_that_was_viewed_has_the_keys_that_templates_expect() -> None:
+    properties = {"product_id": "p-1", "name": "Cup", "price": "$19.99", "ProductName": "Their own"}
+
+    body = body_of(track("Product Viewed", properties=properties), ecommerce=True)
+
+    assert body["event"]["properties"] == {
+        **properties,
+        "ProductID": "p-1",
+        "ItemPrice": 19.99,
+        "RowTotal": 19.99,
+    }

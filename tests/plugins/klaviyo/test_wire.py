@@ -1,0 +1,124 @@
+"""Requests, and what each answer means. One case a row of the sheet's table of responses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+
+from plugins.klaviyo import wire
+from plugins.klaviyo.settings import Settings
+from router.plugin import Bearer, Blocked, Dead, Delivered, Later, Payload, Response, Split
+from tests.plugins.klaviyo.samples import MINIMAL
+
+ONE_BY_ONE = Settings.model_validate(MINIMAL)
+IN_JOBS = Settings.model_validate({**MINIMAL, "bulk": True, "list_id": "L1"})
+
+
+def event(number: int = 1) -> Payload:
+    about = {"time": "2026-01-01T00:00:00Z", "unique_id": f"m-{number}", "properties": {}}
+    return Payload({"metric": "E", "profile": {"external_id": f"u-{number}"}, "event": about}, key=f"m-{number}")
+
+
+def refusal(status: int = 400, **error: Any) -> Response:
+    return Response(status, orjson.dumps({"errors": [{"status": status, "code": "invalid", **error}]}))
+
+
+def test_every_request_says_which_revision_and_what_kind_of_json() -> None:
+    request = wire.pack_events([event()], ONE_BY_ONE)
+
+    assert request.url == "https://a.klaviyo.com/api/events"
+    assert request.headers == {
+        "Accept": "application/vnd.api+json",
+        "Content-Type": "application/vnd.api+json",
+        "revision": "2026-10-15",
+    }
+    assert wire.credentials(ONE_BY_ONE) == [Bearer(ONE_BY_ONE.private_key, scheme="Klaviyo-API-Key")]
+
+
+def test_a_thousand_events_in_a_job_stay_below_its_size() -> None:
+    """The core counts the payloads; what wraps them comes on top."""
+    payloads = [event(number) for number in range(wire.MAX_EVENTS)]
+    counted = sum(len(orjson.dumps(payload.body)) for payload in payloads)
+
+    sent = len(orjson.dumps(wire.pack_events(payloads, IN_JOBS).json))
+
+    assert sent - counted + wire.MAX_BYTES < 5_000_000
+
+
+def test_a_profile_is_once_in_a_job_with_the_last_of_everything() -> None:
+    payloads = [
+        Payload({"external_id": "a", "first_name": "A", "properties": {"x": 1, "y": 1}, "location": {"city": "P"}}),
+        Payload({"external_id": "b"}),
+        Payload({"external_id": "a", "first_name": "Ada", "properties": {"y": None}}),
+    ]
+
+    body = wire.pack_profiles(payloads, IN_JOBS).json
+
+    attributes = [each["attributes"] for each in body["data"]["attributes"]["profiles"]["data"]]
+    assert attributes == [
+        {"external_id": "a", "first_name": "Ada", "properties": {"x": 1, "y": None}, "location": {"city": "P"}},
+        {"external_id": "b"},
+    ]
+    assert body["data"]["relationships"] == {"lists": {"data": [{"type": "list", "id": "L1"}]}}
+
+
+D, X, L = Delivered, Dead, Later
+
+
+@pytest.mark.parametrize(
+    ("response", "one", "two"),
+    [
+        pytest.param(Response(200), [D], [D, D], id="200"),
+        pytest.param(Response(201), [D], [D, D], id="201"),
+        pytest.param(Response(202), [D], [D, D], id="202"),
+        pytest.param(Response(204), [D], [D, D], id="204"),
+        pytest.param(refusal(400), [X], Split, id="400"),
+        pytest.param(refusal(422), [X], [X, X], id="422"),
+        pytest.param(refusal(409), [X], [X, X], id="409"),
+        pytest.param(refusal(401), Blocked, Blocked, id="401"),
+        pytest.param(refusal(403), Blocked, Blocked, id="403"),
+        pytest.param(refusal(404), Blocked, Blocked, id="404"),
+        pytest.param(refusal(405), Blocked, Blocked, id="405"),
+        pytest.param(refusal(406), Blocked, Blocked, id="406"),
+        pytest.param(refusal(410), Blocked, Blocked, id="410, a retired revision"),
+        pytest.param(refusal(415), Blocked, Blocked, id="415"),
+        pytest.param(refusal(413), Split, Split, id="413"),
+        pytest.param(refusal(429), [L], [L, L], id="429"),
+        pytest.param(Response(500), [L], [L, L], id="500"),
+        pytest.param(Response(502, b"<html>"), [L], [L, L], id="502"),
+        pytest.param(Response(503), [L], [L, L], id="503"),
+        pytest.param(Response(504), [L], [L, L], id="504"),
+    ],
+)
+def test_what_each_status_means(response: Response, one: Any, two: Any) -> None:
+    for payloads, expected in (([event()], one), ([event(1), event(2)], two)):
+        judgement = wire.judge(response, payloads, ONE_BY_ONE)
+        found = type(judgement) if isinstance(judgement, Split | Blocked) else [type(each) for each in judgement]
+        assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("response", "words"),
+    [
+        pytest.param(
+            refusal(400, detail="Invalid input.", source={"pointer": "/data/attributes/email"}),
+            "400 invalid: Invalid input.: at /data/attributes/email",
+            id="code, detail and place",
+        ),
+        pytest.param(refusal(400, source=7), "400 invalid", id="a code alone"),
+        pytest.param(Response(400, b'{"errors": [7]}'), '400 {"errors": [7]}', id="no error in it"),
+        pytest.param(Response(400, b"<html>"), "400 <html>", id="a page"),
+    ],
+)
+def test_a_dead_letter_has_klaviyos_words(response: Response, words: str) -> None:
+    assert wire.judge(response, [event()], ONE_BY_ONE) == [Dead(words)]
+
+
+def test_what_an_event_left_behind_is_a_warning() -> None:
+    payload = Payload({**event().body, "left_out": ["p400"]})
+
+    assert wire.judge(Response(202), [payload], ONE_BY_ONE) == [
+        Delivered(("more properties than Klaviyo takes; left out: p400",))
+    ]

@@ -1,0 +1,236 @@
+"""The stand-in answers as Slack does: each row of the fact sheet's limits and answers, drawn over a socket."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from plugins.slack import PLUGIN
+from router.plugin import Blocked, Dead, Delivered, Later, Response
+from router.plugin.sandbox import Fault
+from router.testing import StandIn, make_event, open_stand_in
+
+NOW_S = 1767225600.0
+AUTH = {"Authorization": "Bearer xoxb-sandbox"}
+EVENT = make_event("track", userId="u-17", event="Paid")
+
+
+@pytest.fixture
+async def vendor() -> AsyncIterator[StandIn]:
+    async with open_stand_in(PLUGIN) as opened:
+        opened.sandbox.now_s = lambda: NOW_S
+        yield opened
+
+
+async def post(vendor: StandIn, body: Any = None, headers: dict[str, str] = AUTH, **fields: Any) -> Response:
+    message = {"channel": "C0SANDBOX", "text": "hello", **fields} if body is None else body
+    return await vendor.request("POST", "/api/chat.postMessage", message, headers)
+
+
+def section(text: str = "a", fields: int = 0, size: int = 1) -> dict[str, Any]:
+    made: dict[str, Any] = {"type": "section", "text": {"type": "mrkdwn", "text": text}}
+    return {**made, "fields": [{"type": "mrkdwn", "text": "x" * size}] * fields} if fields else made
+
+
+def header(text: str, kind: str = "plain_text") -> dict[str, Any]:
+    return {"type": "header", "text": {"type": kind, "text": text}}
+
+
+# --- answers ---
+
+
+async def test_a_message_is_posted(vendor: StandIn) -> None:
+    response = await post(vendor)
+
+    assert response.status == 200
+    assert response.json() == {
+        "ok": True,
+        "channel": "C0SANDBOX",
+        "ts": "1767225600.000000",
+        "message": {"text": "hello"},
+    }
+    assert vendor.accepted("message") == [{"channel": "C0SANDBOX", "text": "hello"}]
+
+
+@pytest.mark.parametrize(
+    ("headers", "error"),
+    [
+        pytest.param({}, "not_authed", id="none"),
+        pytest.param({"Authorization": "Basic eHh4"}, "not_authed", id="another kind"),
+        pytest.param({"Authorization": "Bearer xoxb-another"}, "invalid_auth", id="another token"),
+    ],
+)
+@pytest.mark.parametrize("method", ["chat.postMessage", "auth.test"])
+async def test_a_wrong_token_is_refused_with_a_200(
+    vendor: StandIn, method: str, headers: dict[str, str], error: str
+) -> None:
+    response = await vendor.request("POST", f"/api/{method}", {"channel": "C", "text": "a"}, headers)
+
+    assert (response.status, response.json()) == (200, {"ok": False, "error": error})
+
+
+@pytest.mark.parametrize("error", ["account_inactive", "token_revoked", "token_expired", "no_permission"])
+async def test_a_token_may_have_lost_its_right(vendor: StandIn, error: str) -> None:
+    vendor.sandbox.token_error = error
+
+    assert (await post(vendor)).json() == {"ok": False, "error": error}
+    assert await vendor.deliver(EVENT) == {"announce event": [Blocked(error)]}
+
+
+async def test_a_token_without_the_scope(vendor: StandIn) -> None:
+    vendor.sandbox.scopes = set()
+
+    assert (await post(vendor)).json()["error"] == "missing_scope"
+
+
+@pytest.mark.parametrize("error", ["channel_not_found", "not_in_channel", "is_archived", "restricted_action"])
+async def test_a_channel_may_take_nothing(vendor: StandIn, error: str) -> None:
+    vendor.sandbox.channel_errors = {"C0SANDBOX": error}
+
+    assert (await post(vendor)).json() == {"ok": False, "error": error}
+    assert (await post(vendor, channel="C0OTHER")).json()["ok"] is True
+
+
+@pytest.mark.parametrize("error", ["internal_error", "fatal_error", "service_unavailable", "request_timeout"])
+async def test_slack_may_be_out_and_say_so_with_a_200(vendor: StandIn, error: str) -> None:
+    vendor.sandbox.error = error
+
+    assert await vendor.deliver(EVENT) == {"announce event": [[Later(error)]]}
+
+
+@pytest.mark.parametrize("status", [500, 502, 503])
+async def test_slack_may_be_out_and_say_so_by_the_status(vendor: StandIn, status: int) -> None:
+    vendor.sandbox.fail(Fault(status=status, times=1))
+
+    assert await vendor.deliver(EVENT) == {"announce event": [[Later(str(status))]]}
+
+
+BAD_MESSAGES = [
+    pytest.param({"text": ""}, "no_text", id="no text"),
+    pytest.param({"text": " "}, "no_text", id="a blank text"),
+    pytest.param({"text": 7}, "invalid_arguments", id="a text that is a number"),
+    pytest.param({"blocks": {}}, "invalid_arguments", id="blocks in no list"),
+    pytest.param({"channel": ""}, "channel_not_found", id="no channel"),
+    pytest.param({"blocks": [section()] * 51}, "invalid_blocks", id="51 blocks"),
+    pytest.param({"blocks": [section("x" * 3_001)]}, "invalid_blocks", id="a section of 3001"),
+    pytest.param({"blocks": [section("")]}, "invalid_blocks", id="an empty section"),
+    pytest.param({"blocks": [{"type": "section"}]}, "invalid_blocks", id="a section of nothing"),
+    pytest.param({"blocks": [section(fields=11)]}, "invalid_blocks", id="11 fields"),
+    pytest.param({"blocks": [section(fields=1, size=2_001)]}, "invalid_blocks", id="a field of 2001"),
+    pytest.param({"blocks": [header("x" * 151)]}, "invalid_blocks", id="a header of 151"),
+    pytest.param({"blocks": [header("x", "mrkdwn")]}, "invalid_blocks", id="a header with markup"),
+    pytest.param({"blocks": [{"type": "poem"}]}, "invalid_blocks", id="no block"),
+    pytest.param({"blocks": [section("x" * 2_700)] * 5}, "msg_blocks_too_long", id="13500 in all blocks"),
+    pytest.param({"attachments": [{}] * 101}, "too_many_attachments", id="101 attachments"),
+]
+
+
+@pytest.mark.parametrize(("fields", "error"), BAD_MESSAGES)
+async def test_a_bad_message_is_refused(vendor: StandIn, fields: dict[str, Any], error: str) -> None:
+    response = await post(vendor, **fields)
+
+    assert (response.status, response.json()) == (200, {"ok": False, "error": error})
+    assert vendor.accepted() == []
+
+
+GOOD_MESSAGES = [
+    pytest.param({"blocks": [section()] * 50}, id="50 blocks"),
+    pytest.param({"blocks": [section("x" * 3_000)]}, id="a section of 3000"),
+    pytest.param({"blocks": [section(fields=10, size=1_000)]}, id="10 fields"),
+    pytest.param({"blocks": [header("x" * 150), {"type": "divider"}]}, id="a header of 150"),
+    pytest.param({"blocks": [{"type": "context", "elements": [{"type": "mrkdwn", "text": "a"}]}]}, id="a context"),
+    pytest.param({"text": "", "blocks": [section()]}, id="blocks without a text"),
+    pytest.param({"attachments": [{}] * 100}, id="100 attachments"),
+]
+
+
+@pytest.mark.parametrize("fields", GOOD_MESSAGES)
+async def test_a_message_at_a_limit_is_posted(vendor: StandIn, fields: dict[str, Any]) -> None:
+    assert (await post(vendor, **fields)).json()["ok"] is True
+
+
+@pytest.mark.parametrize("body", [b"{", []], ids=["cut", "a list"])
+async def test_what_is_no_message_is_refused(vendor: StandIn, body: Any) -> None:
+    assert (await post(vendor, body)).json()["error"] == "invalid_arguments"
+
+
+async def test_a_text_above_40000_characters_is_cut_with_a_warning(vendor: StandIn) -> None:
+    response = await post(vendor, text="x" * 40_001)
+
+    assert response.json()["response_metadata"] == {"warnings": ["message_truncated"]}
+    assert vendor.accepted("message")[0]["text"] == "x" * 40_000
+
+
+async def test_one_channel_takes_a_message_a_second_and_short_bursts(vendor: StandIn) -> None:
+    posted = [await post(vendor) for _ in range(20)]
+    refused = await post(vendor)
+    elsewhere = await post(vendor, channel="C0OTHER")
+    vendor.sandbox.now_s = lambda: NOW_S + 21
+
+    assert {response.status for response in posted} == {200}
+    assert (refused.status, refused.json(), refused.headers["retry-after"]) == (
+        429,
+        {"ok": False, "error": "ratelimited"},
+        "20",
+    )
+    assert (elsewhere.status, (await post(vendor)).status) == (200, 200)
+
+
+async def test_name_and_icon_need_a_scope(vendor: StandIn) -> None:
+    vendor.sandbox.scopes = {"chat:write"}
+
+    await post(vendor, username="R", icon_emoji=":bell:")
+
+    assert vendor.accepted("message") == [{"channel": "C0SANDBOX", "text": "hello"}]
+
+
+# --- the plugin and the stand-in together ---
+
+
+async def test_messages_arrive_in_their_channels() -> None:
+    rules = [{"event": "Paid", "text": "{name} paid {properties.total}", "channel": "C0PAYMENTS"}]
+    async with open_stand_in(PLUGIN, rules=rules, shown_traits=["plan"]) as vendor:
+        judged = await vendor.deliver(
+            make_event("identify", userId="u-17", traits={"first_name": "Ada", "plan": "gold"}),
+            make_event("track", userId="u-17", event="Paid", properties={"total": 5}, messageId="m-2"),
+        )
+
+        assert judged == {"announce person": [[Delivered()]], "announce event": [[Delivered()]]}
+        assert [(message["channel"], message["text"]) for message in vendor.accepted("message")] == [
+            ("C0SANDBOX", "Identified Ada"),
+            ("C0PAYMENTS", "User u-17 paid 5"),
+        ]
+
+
+async def test_the_longest_message_is_taken() -> None:
+    """All the limits at once: a text of 4000 characters and forty fields."""
+    names = [f"p{number}" for number in range(20)]
+    shown = {"shown_properties": names, "shown_traits": names}
+    async with open_stand_in(PLUGIN, track="{properties.p0} " * 5, **shown) as vendor:
+        values = dict.fromkeys(names, "<" * 2_000)
+        event = make_event("track", userId="u-17", event="E", properties=values, context={"traits": values})
+        judged = await vendor.deliver(event)
+
+        assert judged == {"announce event": [[Delivered()]]}
+
+
+@pytest.mark.parametrize(
+    ("prepare", "expected"),
+    [
+        pytest.param({"settings": {"bot_token": "another"}}, Blocked("invalid_auth"), id="wrong token"),
+        pytest.param(
+            {"channel_errors": {"C0SANDBOX": "is_archived"}},
+            Blocked("is_archived: C0SANDBOX"),
+            id="the channel is gone",
+        ),
+        pytest.param({"messages_per_s": 0}, [Later('429 {"ok":false,"error":"ratelimited"}')], id="too fast"),
+        pytest.param({"error": "msg_too_long"}, [Dead("msg_too_long")], id="too long"),
+    ],
+)
+async def test_refusals_are_read_rightly(vendor: StandIn, prepare: dict[str, Any], expected: Any) -> None:
+    for name, value in prepare.items():
+        setattr(vendor.sandbox, name, value)
+
+    assert await vendor.deliver(EVENT) == {"announce event": [expected]}

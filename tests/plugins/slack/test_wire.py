@@ -1,0 +1,146 @@
+"""Requests and verdicts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+
+from plugins.slack import PLUGIN, wire
+from router.plugin import Bearer, Blocked, Dead, Delivered, Judgement, Later, Payload, Response, UnreadableAnswer
+from tests.plugins.slack.mapped import make_settings
+
+PAYLOAD = Payload({"channel": "C0123ABCD", "text": "hello"}, key="m-1")
+ELSEWHERE = Payload({"channel": "C0PAYMENTS", "text": "hello"}, key="m-1")
+
+
+def judge(status: int, body: Any, payload: Payload = PAYLOAD, **settings: Any) -> Judgement:
+    data = body if isinstance(body, bytes) else orjson.dumps(body)
+    return wire.judge(Response(status, data), [payload], make_settings(**settings))
+
+
+def refused(error: str) -> dict[str, Any]:
+    return {"ok": False, "error": error}
+
+
+def test_one_message_travels_alone_and_as_utf_8() -> None:
+    request = wire.pack([PAYLOAD], make_settings())
+
+    assert (request.method, request.url) == ("POST", "https://slack.com/api/chat.postMessage")
+    assert (request.json, request.headers["Content-Type"]) == (PAYLOAD.body, "application/json; charset=utf-8")
+
+
+def test_the_token_is_a_bearer_s() -> None:
+    assert wire.credentials(make_settings()) == [Bearer(make_settings().bot_token)]
+
+
+def test_a_channel_takes_one_message_a_second() -> None:
+    [endpoint] = PLUGIN.endpoints
+
+    assert (endpoint.rate_limit_per_s, getattr(endpoint, "max_events", None)) == (1.0, 1)
+
+
+@pytest.mark.parametrize(
+    ("body", "is_good"),
+    [(b'{"ok":true}', True), (b'{"ok":false,"error":"invalid_auth"}', False), (b"<html>", False), (b"[]", False)],
+)
+def test_the_credentials_are_tried_with_a_call_that_changes_nothing(body: bytes, is_good: bool) -> None:
+    assert PLUGIN.credential_check is not None
+    assert PLUGIN.credential_check.request(make_settings()).url == "https://slack.com/api/auth.test"
+    assert PLUGIN.credential_check.is_good(Response(200, body)) is is_good
+
+
+# --- verdicts ---
+
+
+@pytest.mark.parametrize(
+    ("body", "warnings"),
+    [
+        pytest.param({"ok": True, "ts": "1767225600.000100"}, (), id="posted"),
+        pytest.param({"ok": True, "warning": "message_truncated"}, ("message_truncated",), id="cut"),
+        pytest.param(
+            {"ok": True, "warning": "a", "response_metadata": {"warnings": ["a", "b", 1]}},
+            ("a", "b"),
+            id="two warnings",
+        ),
+        pytest.param({"ok": True, "response_metadata": []}, (), id="metadata of another shape"),
+    ],
+)
+def test_what_is_posted_is_delivered_with_allowance_s_warnings(body: Any, warnings: tuple[str, ...]) -> None:
+    assert judge(200, body) == [Delivered(warnings)]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "invalid_auth",
+        "not_authed",
+        "account_inactive",
+        "token_revoked",
+        "token_expired",
+        "missing_scope",
+        "no_permission",
+    ],
+)
+def test_a_token_that_is_refused_blocks_the_destination(error: str) -> None:
+    assert judge(200, refused(error)) == Blocked(error)
+
+
+@pytest.mark.parametrize("error", ["channel_not_found", "not_in_channel", "is_archived", "restricted_action"])
+def test_a_channel_that_takes_nothing_blocks_the_destination_unless_it_is_one_of_several(error: str) -> None:
+    assert judge(200, refused(error)) == Blocked(f"{error}: C0123ABCD")
+    assert judge(200, refused(error), ELSEWHERE) == [Dead(f"{error}: C0PAYMENTS")]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "no_text",
+        "msg_too_long",
+        "msg_blocks_too_long",
+        "invalid_blocks",
+        "too_many_attachments",
+        "invalid_arguments",
+        "new",
+    ],
+)
+def test_a_message_that_is_refused_is_dead(error: str) -> None:
+    assert judge(200, refused(error)) == [Dead(error)]
+
+
+@pytest.mark.parametrize("in_doubt", ["send_again", "give_up"])
+@pytest.mark.parametrize("error", ["ratelimited", "rate_limited", "service_unavailable"])
+def test_what_was_not_posted_is_sent_again_in_any_case(error: str, in_doubt: str) -> None:
+    assert judge(200, refused(error), in_doubt=in_doubt) == [Later(error)]
+
+
+@pytest.mark.parametrize("error", ["internal_error", "fatal_error", "request_timeout"])
+def test_what_was_perhaps_posted_is_sent_again_or_not_as_the_operator_likes(error: str) -> None:
+    assert judge(200, refused(error)) == [Later(error)]
+    assert judge(200, refused(error), in_doubt="give_up") == [
+        Dead(f"{error}: perhaps posted, not sent again (setting in_doubt)")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "doubtful"), [(500, True), (502, True), (504, True), (503, False), (429, False), (408, False)]
+)
+def test_an_outage_waits_unless_in_doubt_nothing_is_to_be_sent_again(status: int, doubtful: bool) -> None:
+    reason = f"{status} no"
+
+    assert judge(status, b"no") == [Later(reason)]
+    assert judge(status, b"no", in_doubt="give_up") == [
+        Dead(f"{reason}: perhaps posted, not sent again (setting in_doubt)") if doubtful else Later(reason)
+    ]
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308, 401, 403, 404, 405])
+def test_what_speaks_of_the_set_up_blocks_and_kills_nothing(status: int) -> None:
+    assert judge(status, b"no") == Blocked(f"{status} no")
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b'{"ok":tr', [], {}, {"ok": 1}, {"error": "x"}, {"ok": False}, "ok"])
+def test_a_200_of_another_shape_is_no_delivery(body: Any) -> None:
+    with pytest.raises(UnreadableAnswer):
+        judge(200, body)
