@@ -25,11 +25,11 @@ class FullDisk(io.StringIO):
 
 @pytest.fixture
 def stderr(monkeypatch: pytest.MonkeyPatch) -> Iterator[FullDisk]:
-    stderr = FullDisk()
+    stderr, before = FullDisk(), structlog.get_config()
     monkeypatch.setattr(sys, "stderr", stderr)
     logging.set_up()
     yield stderr
-    structlog.reset_defaults()
+    structlog.configure(**before)
 
 
 def test_a_line_that_cannot_be_written_fails_nobody(stderr: FullDisk) -> None:
