@@ -16,7 +16,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
-from router.admin.metrics import BooksCollector
+from router.admin.metrics import BooksCollector, LogCollector
 from router.admin.operations import Operations
 from router.admin.server import CONNECTIONS_S, SOCKET_NAME, listen_on_socket, port_app, socket_app
 from router.cli.housekeeping import Housekeeping
@@ -25,6 +25,7 @@ from router.cli.sandboxes import Sandboxes
 from router.cli.wiring import (
     log_directory,
     rejected_path,
+    reserve_path,
     state_directory,
     to_assignments,
     to_limits,
@@ -34,9 +35,11 @@ from router.cli.wiring import (
 from router.clock import SystemClock
 from router.config import Config, ConfigError
 from router.delivery.fleet import Assignment, Fleet
+from router.delivery.watchdog import LOOK_S, Watchdog
 from router.errors import OperatorError
 from router.gateway.app import Gateway
 from router.gateway.open_files import raise_limit
+from router.log.room import Reserve
 from router.log.sqlite import LogOptions, SqliteLog
 from router.registry import Registry
 from router.rejected import RejectedCalls
@@ -63,6 +66,7 @@ class Daemon:
         self._read_config = read_config
         self._clock = SystemClock()
         self._stop = asyncio.Event()
+        self._watchdog = Watchdog(self._clock.monotonic)
         self._sandboxes = Sandboxes()
         self._runners: list[web.AppRunner] = []
         self._reloading = asyncio.Lock()
@@ -79,16 +83,18 @@ class Daemon:
         config = self._config
         give_big_blocks_back()
         raise_limit()
-        self._log = await SqliteLog.open(log_directory(config), log_options(config), self._clock.now)
-        chance = random.Random()
+        reserve = Reserve(reserve_path(config), config.retention.reserve_bytes)
+        self._log = await SqliteLog.open(log_directory(config), log_options(config), self._clock.now, reserve=reserve)
         self._rejected = RejectedCalls(rejected_path(config))
-        self._fleet = Fleet(self._log, state_directory(config), self._clock, chance)
+        self._fleet = Fleet(self._log, state_directory(config), self._clock, random.Random(), reserve)
         self._metrics = CollectorRegistry()
         try:
             await self._start()
             self._listen_to_signals()
             on_ready(self)
-            await Housekeeping(self._log, self._fleet).run(self._stop)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._watch())
+                tasks.create_task(Housekeeping(self._log, self._fleet).run(self._stop))
         finally:
             await self._shut_down()
 
@@ -96,12 +102,20 @@ class Daemon:
         config = self._config
         assignments = await self._assignments(config)
         await self._fleet.apply(assignments)
-        self._metrics.register(BooksCollector(self._fleet, self._log))
-        self._operations = Operations(self._log, state_directory(config), assignments, self._clock, self._fleet)
+        books = BooksCollector(self._fleet, self._log, self._clock)
+        self._metrics.register(books)
+        self._metrics.register(LogCollector(self._log, self._stuck))
+        self._operations = Operations(
+            self._log, state_directory(config), assignments, self._clock, self._fleet, self._stuck
+        )
         further = {"reload": self.reload, "sandbox": self._sandboxes.accepted}
         self._runners.append(await listen_on_socket(socket_app(self._operations, further), config.data / SOCKET_NAME))
         self.admin_url = await self._listen(
-            web.AppRunner(port_app(self._operations, self._metrics), access_log=None, shutdown_timeout=CONNECTIONS_S),
+            web.AppRunner(
+                port_app(self._operations, self._metrics, books.refresh),
+                access_log=None,
+                shutdown_timeout=CONNECTIONS_S,
+            ),
             config.admin.host,
             config.admin.port,
             "admin",
@@ -115,10 +129,14 @@ class Daemon:
             new_id=lambda: str(uuid4()),
             metrics=self._metrics,
             keep_rejected=self._rejected.keep,
-            stuck=lambda: self._fleet.broken,
+            stuck=self._stuck,
         )
         runner = self._gateway.runner(CONNECTIONS_S)
         self.url = await self._listen(runner, config.server.host, config.server.port, "server")
+
+    def _stuck(self) -> list[str]:
+        """What inside is stuck, for ``/health``; no vendor is ever in it."""
+        return [*self._log.stuck, *self._fleet.broken, *self._watchdog.stuck]
 
     async def _listen(self, runner: web.AppRunner, host: str, port: int, section: str) -> str:
         await runner.setup()
@@ -189,6 +207,19 @@ class Daemon:
                 _LOGGER.warning("these parts of the config change with the next start only", parts=fixed)
             _LOGGER.info("config reloaded", destinations=len(assignments) - len(problems))
             return {"reloaded": True, "restart_needed_for": fixed, "problems": problems}
+
+    async def _watch(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._watchdog.look(self._fleet.glances())
+            except Exception as error:
+                _LOGGER.error("the watchdog can't look: a bug in the router", exc_info=error)
+            await self._pause(LOOK_S)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait so long, or until it is time to stop."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stop.wait(), seconds)
 
     async def _shut_down(self) -> None:
         """The order is the contract: no new events, flights land, positions are saved, then everything else closes."""
