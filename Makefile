@@ -31,7 +31,7 @@ lint: $(VENV)/.installed-dev
 types: $(VENV)/.installed-dev
 	$(BIN)/mypy
 
-generate: $(VENV)/.installed-dev ## Rewrite what is generated from the plugins' declarations
+generate: $(VENV)/.installed-dev ## Rewrite what is generated from the plugins' declarations and the gateway's models
 	$(BIN)/python -m router.generate
 
 clean:

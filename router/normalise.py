@@ -16,7 +16,7 @@ from typing import Any, Final
 from router.channel import read_channel
 from router.event import EVENT_TYPES, Document, Event, EventType
 from router.event_times import read_times
-from router.odd_json import Mending, is_plain
+from router.odd_json import Doubled, Mending, is_plain
 from router.rejection import Rejected, RejectionCode, excerpt, kind_of
 from router.reserved import GROUP_SPELLINGS, USER_SPELLINGS, canonical_traits, fill_name, spellings_of
 
@@ -156,7 +156,7 @@ def _as_object(value: Any, field: str) -> Document | None:
 
 def _merge_defaults(document: Document, context: Any, integrations: Any, warnings: list[str]) -> None:
     defaults = {"context": context, "integrations": integrations}
-    if not is_plain(defaults):
+    if not is_plain(defaults) or isinstance(context, Doubled) or isinstance(integrations, Doubled):
         defaults = Mending(warnings).mend(defaults)
     of_batch = _as_object(defaults.get("context"), "batch.context")
     if of_batch:

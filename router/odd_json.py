@@ -2,17 +2,19 @@
 
 What is done (facts/ingest-protocol.md sections 1.14 and 7, "keep the batch, mend the value"):
 
-    lone surrogate in a text or a key        U+FFFD in its place
-    integer beyond 64 bits                   the nearest float, as strict readers make of it
-    NaN, Infinity, an integer beyond floats  left out of an object, null in a list (which keeps its length)
+    lone surrogate or NUL in a text or a key  U+FFFD in its place
+    integer beyond 64 bits                    the nearest float, as strict readers make of it
+    NaN, Infinity, an integer beyond floats   left out of an object, null in a list (which keeps its length)
+    a key that stands twice in one object     the last one, as all readers have it
 
 Left out rather than null: a null trait means "clear this", and NaN is how Python programs say "unknown".
+NUL is no value of many vendors' databases: it would make of an event a dead letter, or cut a text short.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -25,15 +27,60 @@ MAX_DEPTH = 100
 _FIRST_TOO_BIG = 1 << 64
 _LAST_TOO_SMALL = -(1 << 63) - 1
 _LEFT_OUT: Any = object()
+TWICE = "stands there twice; the last one counts"
+_LONGEST_PATH = 200
+"""Characters of a path that a warning shows: a key can be as long as an event."""
+
+
+class Doubled(dict[str, Any]):
+    """An object in whose text a key stood more than once; or one that has such an object somewhere within."""
+
+    names: tuple[str, ...] = ()
+    """The keys that stood more than once right here."""
+
+    @classmethod
+    def of_pairs(cls, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        """The object of *pairs*, of this class only if that is so. The ``object_pairs_hook`` of a JSON reader."""
+        document = dict(pairs)
+        if len(document) == len(pairs) and not any(map(_has_doubled, document.values())):
+            return document
+        doubled = cls(document)
+        if len(document) < len(pairs):
+            doubled.names = _repeated(name for name, _ in pairs)
+        return doubled
+
+
+def _repeated(names: Iterable[str]) -> tuple[str, ...]:
+    seen: set[str] = set()
+    repeated: dict[str, None] = {}
+    for name in names:
+        if name in seen:
+            repeated[name] = None
+        seen.add(name)
+    return tuple(repeated)
+
+
+def _has_doubled(value: Any, levels: int = MAX_DEPTH) -> bool:
+    """Whether *value* is such an object, or a list with one somewhere within. Looks no deeper than an event may be."""
+    if type(value) is not list:
+        return type(value) is Doubled
+    kinds = set(map(type, value))  # most lists have only plain values, however many
+    if Doubled in kinds or list not in kinds or not levels:
+        return Doubled in kinds
+    return any(_has_doubled(item, levels - 1) for item in value if type(item) is list)
 
 
 def is_plain(value: Any) -> bool:
     """True when nothing in *value* is odd and it has at most `MAX_DEPTH` levels. Under 1 µs for most events."""
+    if isinstance(value, Doubled):
+        return False
     try:
         text = orjson.dumps(value)
     except (TypeError, ValueError, RecursionError):
         return False
     # The codec writes NaN as null, without a word; so only where there are nulls is it worth looking for one.
+    if rb"\u0000" in text and _has_nul(value, 1):
+        return False
     if b"null" in text or text.count(b"{") + text.count(b"[") > MAX_DEPTH:
         return not _is_odd(value, 1)
     return True
@@ -46,6 +93,16 @@ def _is_odd(value: Any, level: int) -> bool:
         items = value.values() if isinstance(value, dict) else value
         return any(_is_odd(item, level + 1) for item in items if isinstance(item, dict | list | tuple | float))
     return isinstance(value, float) and not math.isfinite(value)
+
+
+def _has_nul(value: Any, level: int) -> bool:
+    """Or is too deep to be looked through."""
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, dict | list | tuple):
+        items = [*value, *value.values()] if isinstance(value, dict) else value
+        return level > MAX_DEPTH or any(_has_nul(item, level + 1) for item in items)
+    return False
 
 
 class Mending:
@@ -61,6 +118,7 @@ class Mending:
         Raises:
             Rejected: there are more than `MAX_DEPTH` levels.
         """
+        self._note_doubled(call, "")
         kept = {key: call[key] for key in numbers_kept if isinstance(call.get(key), int | float)}
         mended: dict[str, Any] = self._mend({key: item for key, item in call.items() if key not in kept}, "", 1)
         return mended | kept
@@ -77,6 +135,7 @@ class Mending:
             top = path.split(".", 1)[0]
             raise Rejected(RejectionCode.TOO_DEEP, top, f"at most {MAX_DEPTH} levels of objects and lists", "more")
         if isinstance(value, Mapping):
+            self._note_doubled(value, path)
             result = {}
             for key, item in value.items():
                 name = self._text(str(key), path)
@@ -90,12 +149,20 @@ class Mending:
         self._note(path, "no JSON value; left out")
         return _LEFT_OUT
 
+    def _note_doubled(self, value: Mapping[str, Any], path: str) -> None:
+        if isinstance(value, Doubled) and value.names:
+            name = self._text(value.names[0], path)
+            self._note(f"{path}.{name}" if path else name, TWICE)
+
     def _text(self, text: str, path: str) -> str:
         try:
             text.encode()
         except UnicodeEncodeError:
             self._note(path, "half a character (a lone surrogate) in a text or a name; replaced")
-            return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+            text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        if "\0" in text:
+            self._note(path, "NUL in a text or a name; replaced")
+            text = text.replace("\0", "\ufffd")
         return str(text)
 
     def _number(self, number: float, path: str) -> Any:
@@ -115,4 +182,5 @@ class Mending:
     def _note(self, path: str, what: str) -> None:
         if what not in self._noted:
             self._noted.add(what)
-            self._warnings.append(f"{path or 'the call'}: {what}")
+            where = path if len(path) <= _LONGEST_PATH else path[:_LONGEST_PATH] + "…"
+            self._warnings.append(f"{where or 'the call'}: {what}")

@@ -7,6 +7,7 @@ is written behind the receipt and without fsync; the receipt and the counters ar
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +24,9 @@ MAX_CALL_CHARS = 10_000
 SCHEMA_VERSION = 1
 _MAX_WAITING = 1_000
 """Calls on their way to the disk; beyond it the newest are not kept (and still are in the receipt and the counters)."""
+
+_WRITE_KEYS = ("writeKey", "write_key")
+_ENCODER = json.JSONEncoder(ensure_ascii=False, check_circular=False)  # its checks would hold on to a call that is cut
 
 _SCHEMA = """
 CREATE TABLE calls (
@@ -45,6 +49,24 @@ class RejectedCall:
     call: str
 
 
+def call_text(call: Any) -> str:
+    """*call* as JSON without its write key, cut: whatever JSON it is, and at a cost that doesn't grow with its size."""
+    if isinstance(call, dict) and not call.keys().isdisjoint(_WRITE_KEYS):
+        call = {name: value for name, value in call.items() if name not in _WRITE_KEYS}
+    parts: list[str] = []
+    room = MAX_CALL_CHARS
+    try:
+        for part in _ENCODER.iterencode(call):  # bit by bit: the rest of a big one is never made
+            parts.append(part[:room])
+            room -= len(part)
+            if room < 0:
+                parts.append("…")
+                break
+    except RecursionError:
+        parts.append("…")
+    return "".join(parts).encode("utf-8", "replace").decode()
+
+
 class RejectedCalls:
     """The file. One writer: the daemon."""
 
@@ -59,7 +81,11 @@ class RejectedCalls:
         """Note *calls*; returns at once. Never raises: a disk that is full must not cost anybody a receipt."""
         if calls and self._waiting + len(calls) <= _MAX_WAITING:
             self._waiting += len(calls)
-            asyncio.get_running_loop().run_in_executor(self._thread, self._write, calls)
+            written = asyncio.get_running_loop().run_in_executor(self._thread, self._write, calls)
+            written.add_done_callback(lambda _: self._forget(len(calls)))
+
+    def _forget(self, count: int) -> None:
+        self._waiting -= count
 
     def _write(self, calls: Sequence[RejectedCall]) -> None:
         try:
@@ -75,8 +101,6 @@ class RejectedCalls:
                 self._connection.execute("DELETE FROM calls WHERE id <= (SELECT max(id) FROM calls) - ?", (KEPT,))
         except (sqlite3.Error, ValueError, OSError) as error:
             self._logger.warning("rejected calls can't be kept", error=str(error))
-        finally:
-            self._waiting -= len(calls)
 
     async def close(self) -> None:
         """Write what waits, then close."""

@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from router.reason import Reason
 
 
-class RejectionCode(StrEnum):
-    """The reason codes of a receipt. They are a contract: new ones may come, old ones keep their spelling and meaning."""
+class RejectionCode(Reason):
+    """Why a call is no event, whatever it came by; the codes of a receipt."""
 
-    NOT_AN_OBJECT = "not_an_object"
-    """The call is JSON, but no object."""
-    TOO_DEEP = "too_deep"
-    """Objects and lists are nested deeper than `router.odd_json.MAX_DEPTH`."""
-    UNKNOWN_TYPE = "unknown_type"
-    """Neither the call nor the path it came by names one of the six types."""
-    MISSING_ID = "missing_id"
-    """Nobody to tie the event to: no ``userId``, ``anonymousId`` or, on identify, email trait; on alias, no ``userId``."""
-    MISSING_EVENT = "missing_event"
-    """A track without the name of what happened."""
-    MISSING_GROUP_ID = "missing_group_id"
-    """A group call without ``groupId``."""
-    MISSING_PREVIOUS_ID = "missing_previous_id"
-    """An alias without ``previousId``."""
-    INVALID_ID = "invalid_id"
-    """An id that is neither text nor a whole number: an object, a list, a boolean, 1.5, or a number too big to be exact."""
-    MESSAGE_ID_TOO_LONG = "message_id_too_long"
-    """``messageId`` has more than 100 characters."""
-    INVALID_FIELD = "invalid_field"
-    """A field of the spec has a type that it can't have."""
+    NOT_AN_OBJECT = "not_an_object", "The call is JSON, but no object."
+    TOO_DEEP = "too_deep", "Objects and lists are nested deeper than `server.max_depth` allows."
+    UNKNOWN_TYPE = "unknown_type", "Neither the call nor the path it came by names one of the six types."
+    MISSING_ID = (
+        "missing_id",
+        "Nobody to tie the event to: no `userId`, no `anonymousId` and, on identify, no email trait; on alias, no `userId`.",
+    )
+    MISSING_EVENT = "missing_event", "A track without the name of what happened."
+    MISSING_GROUP_ID = "missing_group_id", "A group call without `groupId`."
+    MISSING_PREVIOUS_ID = "missing_previous_id", "An alias without `previousId`."
+    INVALID_ID = (
+        "invalid_id",
+        "An id that is neither text nor a whole number: an object, a list, a boolean, 1.5, or a number too big to be exact.",
+    )
+    MESSAGE_ID_TOO_LONG = "message_id_too_long", "`messageId` has more than 100 characters."
+    INVALID_FIELD = "invalid_field", "A field of the spec has a type that it can't have."
 
 
 class Rejected(Exception):

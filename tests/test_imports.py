@@ -20,8 +20,8 @@ PLUGIN_FILES = sorted(path for path in (ROOT / "plugins").rglob("*.py") if path.
 
 ROOMS = {
     "event": (
-        "channel", "clock", "dates", "errors", "event", "event_times", "integrations", "normalise", "odd_json", "rejection",
-        "reserved", "traits",
+        "channel", "clock", "dates", "errors", "event", "event_times", "integrations", "normalise", "odd_json", "reason",
+        "rejection", "reserved", "traits",
     ),
     "log": ("log",),
     "rejected": ("rejected",),
@@ -49,7 +49,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "delivery": {"log", "destination", "plugin", "event"},  # no HTTP server
     "admin": {"delivery", "log", "rejected", "event"},  # its operations look into what delivery keeps
     "kit": {"delivery", "destination", "plugin", "event"},
-    "generate": {"config", "destination", "plugin", "event"},
+    "generate": {"config", "destination", "gateway", "plugin", "event"},
     "new plugin": {"event"},
     "cli": set(ROOMS) - {"generate", "kit", "cli"},
 }

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.odd_json import MAX_DEPTH, Mending, is_plain
+from router.odd_json import MAX_DEPTH, Doubled, Mending, is_plain
 from router.rejection import Rejected, RejectionCode
 
 NAN, INFINITY = float("nan"), float("inf")
@@ -34,6 +34,8 @@ def nested(levels: int, innermost: Any = 1) -> Any:
         pytest.param("a\ud800b", "a�b", "half a character (a lone surrogate)", id="lone-surrogate"),
         pytest.param("\ude00", "�", "half a character (a lone surrogate)", id="low-surrogate"),
         pytest.param("\ud83d\ude00", "😀", "half a character (a lone surrogate)", id="two-halves"),
+        pytest.param("a\0b", "a�b", "NUL in a text", id="nul"),
+        pytest.param("\0", "�", "NUL in a text", id="nul-alone"),
         pytest.param(object(), None, "no JSON value; left out", id="no-json"),
     ],
 )
@@ -58,6 +60,7 @@ def test_an_odd_value_is_mended_and_told(value: Any, mended: Any, warning: str) 
         pytest.param({"a": [[1]] * 500}, id="wide"),
         pytest.param({"a": [None, *[[1]] * 500]}, id="wide-with-null"),
         pytest.param({"a": nested(MAX_DEPTH - 1)}, id="as-deep-as-allowed"),
+        pytest.param({"a": "\\u0000", "\\u0000": None}, id="what-only-looks-like-nul"),
         pytest.param({}, id="empty"),
     ],
 )
@@ -100,7 +103,62 @@ def test_numbers_to_be_kept_are_kept_at_the_top_only() -> None:
 
 
 def test_odd_names_are_mended_too() -> None:
-    assert Mending([]).mend({"\ud800a": {"b\ud800": 1}, 5: 1}) == {"�a": {"b�": 1}, "5": 1}  # type: ignore[dict-item]
+    odd = {"\ud800a": {"b\ud800": 1}, 5: 1, "c\0": 1}
+
+    assert not is_plain({"c\0": 1})
+    assert Mending([]).mend(odd) == {"�a": {"b�": 1}, "5": 1, "c�": 1}  # type: ignore[arg-type]
+
+
+def test_a_path_that_is_shown_is_short() -> None:
+    warnings: list[str] = []
+
+    Mending(warnings).mend({"k" * 10_000: NAN})
+
+    assert len(warnings[0]) < 300
+
+
+# --- keys that stand twice ---
+
+
+def read(text: str) -> dict[str, Any]:
+    value: dict[str, Any] = json.loads(text, object_pairs_hook=Doubled.of_pairs)
+    return value
+
+
+@pytest.mark.parametrize(
+    ("text", "warnings"),
+    [
+        pytest.param('{"a": 1, "b": {"a": 1}, "c": [{"a": 1}, {"a": 2}]}', [], id="none"),
+        pytest.param('{"a": 1, "a": 2}', ["a"], id="at-the-top"),
+        pytest.param('{"a": 1, "a": 1, "a": 1}', ["a"], id="three-times-the-same"),
+        pytest.param('{"a": {"b": {"c": 1, "c": null}}}', ["a.b.c"], id="deep"),
+        pytest.param('{"a": [1, [{"c": 1, "c": 2}]]}', ["a.c"], id="in-lists"),
+        pytest.param('{"a": {"c": 1, "c": 2}, "b": {"c": 1, "c": 2}}', ["a.c"], id="the-first-of-many"),
+        pytest.param('{"\\ud800": 1, "\\ud800": 2}', [": half", "�"], id="an-odd-name"),
+        pytest.param('{"a\\"": 1, "a\\u0022": 2}', ['a"'], id="spelled-in-two-ways"),
+    ],
+)
+def test_a_key_that_stands_twice_is_told(text: str, warnings: list[str]) -> None:
+    told: list[str] = []
+    value = read(text)
+
+    mended = Mending(told).mend(value)
+
+    assert is_plain(value) is (not warnings)
+    assert is_plain(mended)
+    assert type(mended) is dict
+    assert len(told) == len(warnings)
+    assert all(part in warning for part, warning in zip(warnings, told, strict=True))
+    assert not warnings or told[-1].endswith("stands there twice; the last one counts")
+
+
+@given(st.dictionaries(st.text(), st.recursive(st.integers(), lambda inner: st.lists(inner, max_size=3), max_leaves=9)))
+def test_keys_that_stand_once_leave_no_trace(value: dict[str, Any]) -> None:
+    assert type(read(json.dumps(value))) is dict
+
+
+def test_lists_deeper_than_an_event_may_be_are_not_looked_through() -> None:
+    assert type(read('{"a":' + "[" * 500 + '{"b":1,"b":2}' + "]" * 500 + "}")) is dict
 
 
 def test_both_json_readers_lead_to_the_same_value() -> None:

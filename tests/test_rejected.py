@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from router import rejected
 from router.errors import OperatorError
-from router.rejected import RejectedCall, RejectedCalls, list_rejected
+from router.rejected import MAX_CALL_CHARS, RejectedCall, RejectedCalls, call_text, list_rejected
 
 
 def call(number: int, source: str = "website", code: str = "missing_event") -> RejectedCall:
@@ -44,6 +47,68 @@ async def test_a_disk_that_takes_nothing_costs_nobody_a_receipt(tmp_path: Path) 
 
     calls.keep([call(1)])
     await calls.close()
+
+
+async def test_promise_8_calls_that_the_disk_cannot_take_so_fast_are_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rejected, "_MAX_WAITING", 10)
+    path = tmp_path / "rejected.sqlite"
+    calls = RejectedCalls(path)
+    for number in range(3):
+        calls.keep([call(10 * number + each) for each in range(7)])
+    await calls.close()
+
+    assert len(list_rejected(path)) == 7
+
+
+async def test_there_is_room_again_once_calls_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rejected, "_MAX_WAITING", 10)
+    path = tmp_path / "rejected.sqlite"
+    calls = RejectedCalls(path)
+    for number in range(3):
+        calls.keep([call(10 * number + each) for each in range(7)])
+        await asyncio.get_running_loop().run_in_executor(calls._thread, lambda: None)  # after what waits there
+    await calls.close()
+
+    assert len(list_rejected(path)) == 21
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        pytest.param({"type": "track", "writeKey": "k", "write_key": "k"}, '{"type": "track"}', id="without its key"),
+        pytest.param(None, "null", id="no object"),
+        pytest.param({"a": float("nan")}, '{"a": NaN}', id="a number that is none"),
+        pytest.param({"a": "\ud800\0é"}, '{"a": "?\\u0000é"}', id="odd text"),
+        pytest.param(10**500, "1" + "0" * 500, id="a long number"),
+    ],
+)
+def test_a_call_is_shown_as_json(given: Any, text: str) -> None:
+    assert call_text(given) == text
+
+
+def nested(levels: int) -> Any:
+    value: Any = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        pytest.param("x" * 1_000_000, id="long"),
+        pytest.param({f"key{number}": number for number in range(100_000)}, id="wide"),
+        pytest.param(nested(900), id="deep"),
+        pytest.param({"é": ["é" * 20_000]}, id="not ASCII"),
+    ],
+)
+def test_promise_8_of_a_big_call_the_beginning_is_shown(given: Any) -> None:
+    text = call_text(given)
+
+    assert len(text) <= MAX_CALL_CHARS + 1
+    assert text.endswith("…") or text == json.dumps(given)
 
 
 def test_nothing_was_rejected_yet(tmp_path: Path) -> None:

@@ -16,13 +16,16 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
-from router.admin.metrics import BooksCollector
+from router.admin.metrics import BooksCollector, LogCollector
 from router.admin.operations import Operations
 from router.admin.server import CONNECTIONS_S, SOCKET_NAME, listen_on_socket, port_app, socket_app
 from router.cli.housekeeping import Housekeeping
+from router.cli.memory import give_big_blocks_back
 from router.cli.sandboxes import Sandboxes
 from router.cli.wiring import (
     log_directory,
+    rejected_path,
+    reserve_path,
     state_directory,
     to_assignments,
     to_limits,
@@ -32,15 +35,20 @@ from router.cli.wiring import (
 from router.clock import SystemClock
 from router.config import Config, ConfigError
 from router.delivery.fleet import Assignment, Fleet
+from router.delivery.watchdog import LOOK_S, Watchdog
 from router.errors import OperatorError
 from router.gateway.app import Gateway
 from router.gateway.open_files import raise_limit
+from router.log.room import Reserve
 from router.log.sqlite import LogOptions, SqliteLog
 from router.registry import Registry
+from router.rejected import RejectedCalls
 
 CALLERS_S = 3.0
 """How long a stop waits for callers whose requests are under way: one that stalls half-way must not hold it up."""
-DRAIN_S = 8.0
+RELOAD_S = 2.0
+"""How long a stop waits for a reload under way: what that started afterwards would not be stopped in order."""
+DRAIN_S = 7.0
 """How long a stop waits for flights to land. With the above and the closing of files an exit takes 15 s at most."""
 BACKLOG = 1_024
 """Connections that wait to be taken: every open page may make one for each of a burst of calls."""
@@ -58,9 +66,11 @@ class Daemon:
         self._read_config = read_config
         self._clock = SystemClock()
         self._stop = asyncio.Event()
+        self._watchdog = Watchdog(self._clock.monotonic)
         self._sandboxes = Sandboxes()
         self._runners: list[web.AppRunner] = []
         self._reloading = asyncio.Lock()
+        self._reloads: set[asyncio.Task[None]] = set()
         self.url = ""
         self.admin_url = ""
 
@@ -71,16 +81,20 @@ class Daemon:
             OperatorError: another daemon has the directory, a port is taken, a state can't be used.
         """
         config = self._config
+        give_big_blocks_back()
         raise_limit()
-        self._log = await SqliteLog.open(log_directory(config), log_options(config), self._clock.now)
-        chance = random.Random()
-        self._fleet = Fleet(self._log, state_directory(config), self._clock, chance)
+        reserve = Reserve(reserve_path(config), config.retention.reserve_bytes)
+        self._log = await SqliteLog.open(log_directory(config), log_options(config), self._clock.now, reserve=reserve)
+        self._rejected = RejectedCalls(rejected_path(config))
+        self._fleet = Fleet(self._log, state_directory(config), self._clock, random.Random(), reserve)
         self._metrics = CollectorRegistry()
         try:
             await self._start()
             self._listen_to_signals()
             on_ready(self)
-            await Housekeeping(self._log, self._fleet).run(self._stop)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._watch())
+                tasks.create_task(Housekeeping(self._log, self._fleet).run(self._stop))
         finally:
             await self._shut_down()
 
@@ -88,12 +102,20 @@ class Daemon:
         config = self._config
         assignments = await self._assignments(config)
         await self._fleet.apply(assignments)
-        self._metrics.register(BooksCollector(self._fleet, self._log))
-        self._operations = Operations(self._log, state_directory(config), assignments, self._clock, self._fleet)
+        books = BooksCollector(self._fleet, self._log, self._clock)
+        self._metrics.register(books)
+        self._metrics.register(LogCollector(self._log, self._stuck))
+        self._operations = Operations(
+            self._log, state_directory(config), assignments, self._clock, self._fleet, self._stuck
+        )
         further = {"reload": self.reload, "sandbox": self._sandboxes.accepted}
         self._runners.append(await listen_on_socket(socket_app(self._operations, further), config.data / SOCKET_NAME))
         self.admin_url = await self._listen(
-            web.AppRunner(port_app(self._operations, self._metrics), access_log=None, shutdown_timeout=CONNECTIONS_S),
+            web.AppRunner(
+                port_app(self._operations, self._metrics, books.refresh),
+                access_log=None,
+                shutdown_timeout=CONNECTIONS_S,
+            ),
             config.admin.host,
             config.admin.port,
             "admin",
@@ -106,10 +128,15 @@ class Daemon:
             clock=self._clock.now,
             new_id=lambda: str(uuid4()),
             metrics=self._metrics,
-            stuck=lambda: self._fleet.broken,
+            keep_rejected=self._rejected.keep,
+            stuck=self._stuck,
         )
         runner = self._gateway.runner(CONNECTIONS_S)
         self.url = await self._listen(runner, config.server.host, config.server.port, "server")
+
+    def _stuck(self) -> list[str]:
+        """What inside is stuck, for ``/health``; no vendor is ever in it."""
+        return [*self._log.stuck, *self._fleet.broken, *self._watchdog.stuck]
 
     async def _listen(self, runner: web.AppRunner, host: str, port: int, section: str) -> str:
         await runner.setup()
@@ -135,7 +162,12 @@ class Daemon:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
-        loop.add_signal_handler(signal.SIGHUP, lambda: loop.create_task(self._reload_on_signal()))
+        loop.add_signal_handler(signal.SIGHUP, self._begin_reload)
+
+    def _begin_reload(self) -> None:
+        task = asyncio.create_task(self._reload_on_signal())
+        self._reloads.add(task)  # nobody else holds it
+        task.add_done_callback(self._reloads.discard)
 
     async def _reload_on_signal(self) -> None:
         try:
@@ -144,16 +176,20 @@ class Daemon:
             _LOGGER.error("reload refused, the old config stays", problems=[str(each) for each in error.problems])
         except OperatorError as error:
             _LOGGER.error("reload refused, the old config stays", problems=[str(error)])
+        except Exception as error:
+            _LOGGER.error("reload failed: a bug in the router", exc_info=error)
 
     async def reload(self) -> dict[str, Any]:
         """Read the config again and make the router what it says; a file with any problem is refused whole.
 
-        A destination whose state can't be used is told of and stays out; it hinders none of the others.
+        A destination that can't start is told of and stays out for the time being; it hinders none of the others.
 
         Raises:
             OperatorError: the file is not valid; nothing has changed.
         """
         async with self._reloading:
+            if self._stop.is_set():
+                raise OperatorError("the router is going down")
             config = await asyncio.to_thread(self._read_config)
             fixed = [
                 name
@@ -167,20 +203,35 @@ class Daemon:
             with contextlib.suppress(OperatorError):
                 await self._fleet.apply(assignments)
             problems = list(self._fleet.problems.values())
-            if problems:
-                _LOGGER.error("destinations could not start; all others are at work", problems=problems)
             if fixed:
                 _LOGGER.warning("these parts of the config change with the next start only", parts=fixed)
             _LOGGER.info("config reloaded", destinations=len(assignments) - len(problems))
             return {"reloaded": True, "restart_needed_for": fixed, "problems": problems}
 
+    async def _watch(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._watchdog.look(self._fleet.glances())
+            except Exception as error:
+                _LOGGER.error("the watchdog can't look: a bug in the router", exc_info=error)
+            await self._pause(LOOK_S)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait so long, or until it is time to stop."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stop.wait(), seconds)
+
     async def _shut_down(self) -> None:
         """The order is the contract: no new events, flights land, positions are saved, then everything else closes."""
+        self._stop.set()
         if hasattr(self, "_gateway"):
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._gateway.close(), CALLERS_S)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._reloading.acquire(), RELOAD_S)
         for runner in reversed(self._runners):
             await runner.cleanup()
+        await self._rejected.close()
         await self._fleet.stop(DRAIN_S)
         await self._sandboxes.stop()
         await self._log.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -27,7 +27,7 @@ def list_calls(
     config: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
-    """List rejected calls, newest first; `--json` has the calls themselves.
+    """List rejected calls, newest first; `--json` has the calls themselves. docs/rejections.md explains the reasons.
 
     Example: `router rejected list --code missing_event`
     """
@@ -36,9 +36,9 @@ def list_calls(
     if as_json:
         print_json(calls)
         return
-    columns = ("when", "source", "messageId", "reason", "field", "expected", "found")
-    rows = [
-        (ago(e["received_at_s"]), e["source"], e["message_id"], e["code"], e["field"], e["expected"], e["found"])
-        for e in calls
-    ]
-    print_table("", columns, rows)
+    rows = [(ago(e["received_at_s"]), e["source"], e["code"], _why(e), e["message_id"]) for e in calls]
+    print_table("", ("when", "source", "reason", "why", "messageId"), rows, has_lines=False)
+
+
+def _why(call: dict[str, Any]) -> str:
+    return f"{call['field'] or 'the call'}: expected {call['expected']}, found {call['found']}"

@@ -52,12 +52,17 @@ def _print(receipt: dict[str, Any], is_accepted: bool) -> None:
     elif "messageId" in receipt:
         what = "known already, not sent again" if receipt.get("duplicate") else "accepted, it is on disk"
         console.print(f"{what}. What becomes of it: router trace {receipt['messageId']}", markup=False, soft_wrap=True)
+        for warning in receipt.get("warnings", ()):
+            console.print(f"warning: {warning}", markup=False, soft_wrap=True)
     else:
         counts = (f"{receipt[key]} {key}" for key in ("accepted", "duplicate", "rejected"))
         console.print(", ".join(counts))
         for each in receipt["rejections"]:
             where = f"event {each['index']}: {each['field'] or each['code']}"
             console.print(f"{where}: expected {each['expected']}, found {each['found']}", markup=False, soft_wrap=True)
+        for each in receipt.get("warnings", ()):
+            for warning in each["warnings"]:
+                console.print(f"event {each['index']}: warning: {warning}", markup=False, soft_wrap=True)
 
 
 def _read(file: str) -> Any:

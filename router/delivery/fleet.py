@@ -9,15 +9,21 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
 from router.clock import Clock
 from router.delivery.ledger import Ledger
 from router.delivery.send import HttpSend, Send
-from router.delivery.state import State, unusable
+from router.delivery.state import State, StateUnusable, unusable
 from router.delivery.unknown_names import UnknownNames
+from router.delivery.watchdog import Glance
 from router.delivery.worker import NOTES, DeliveryOptions, Worker
 from router.destination import Destination
 from router.errors import OperatorError
 from router.log.interface import Log
+from router.log.room import NO_RESERVE, Reserve, is_no_room
+
+_LOGGER = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -51,37 +57,65 @@ class Berth:
 class Fleet:
     """Starts and stops workers. `apply` may be called again and again with what the config says by then."""
 
-    def __init__(self, log: Log, directory: Path, clock: Clock, chance: random.Random) -> None:
-        """*directory* holds one state file a destination."""
+    def __init__(
+        self, log: Log, directory: Path, clock: Clock, chance: random.Random, reserve: Reserve = NO_RESERVE
+    ) -> None:
+        """*directory* holds one state file a destination. *reserve* is spent where there is no room for one of them."""
         self._log = log
         self._directory = directory
         self._clock = clock
         self._chance = chance
+        self._reserve = reserve
         self.berths: dict[str, Berth] = {}
         self.problems: dict[str, str] = {}
-        """Destinations that could not start, and why."""
+        """Destinations that could not start, and why; `retry` tries them again."""
+        self._assignments: Sequence[Assignment] = ()
+        self._applying = asyncio.Lock()
         self.unknown_names = UnknownNames(log.end)
-        self._wanted: Collection[str] = ()
 
     async def apply(self, assignments: Sequence[Assignment]) -> None:
         """Make the fleet what *assignments* say: changed destinations land their flights, then start anew.
 
+        One whose state is unusable is left out, in ``problems``; all others are at work.
+
         Raises:
-            OperatorError: state files can't be used; all other destinations are at work all the same.
+            OperatorError: states that fit neither this log nor this program. All others are at work here too.
         """
-        wanted = self._wanted = {assignment.name: assignment for assignment in assignments}
-        self.unknown_names.configure(self._log.partitions, (each.destination.names for each in assignments))
+        async with self._applying:
+            self._assignments = tuple(assignments)
+            await self._apply()
+
+    async def retry(self) -> None:
+        """Start those that could not start, if they can by now. Raises as `apply` does."""
+        async with self._applying:
+            if self.problems:
+                await self._apply()
+
+    async def _apply(self) -> None:
+        wanted = {assignment.name: assignment for assignment in self._assignments}
+        self.unknown_names.configure(self._log.partitions, (each.destination.names for each in self._assignments))
         leaving = [name for name, berth in self.berths.items() if wanted.get(name) != berth.assignment]
         await asyncio.gather(*(self._leave(name) for name in leaving))
-        self.problems = {}
-        for assignment in assignments:
-            if assignment.name not in self.berths:
-                try:
-                    await self._enter(assignment, set(wanted))
-                except OperatorError as error:
-                    self.problems[assignment.name] = str(error)
-        if self.problems:
-            raise OperatorError("\n".join(self.problems.values()))
+        before, self.problems = self.problems, {}
+        unfit: list[str] = []
+        for name, assignment in wanted.items():
+            if name in self.berths:
+                continue
+            try:
+                await self._enter(assignment, wanted)
+            except OperatorError as error:
+                self.problems[name] = str(error)
+                if not isinstance(error, StateUnusable):
+                    unfit.append(str(error))
+                if before.get(name) != str(error):
+                    _LOGGER.error(
+                        "destination can't start; the log keeps its events", reason=str(error), destination=name
+                    )
+            else:
+                if name in before:
+                    _LOGGER.info("destination starts after all", destination=name)
+        if unfit:
+            raise OperatorError("\n".join(unfit))
 
     async def stop(self, deadline_s: float = 10.0) -> None:
         """Stop all, side by side, within about *deadline_s* seconds."""
@@ -116,19 +150,31 @@ class Fleet:
         path = self.state_path(assignment.name)
         if assignment.formerly and not path.exists():
             self._rename(assignment.formerly, path, wanted)
-        state = State.open(path, self._log.id)
+        state = self._open_state(path)
         try:
             for partition in self._log.partitions:
                 self._find_place(state, partition, assignment.starts_at_beginning)
             disabled_since = state.meta("disabled_since_s")
             if assignment.is_enabled and disabled_since:  # time spent disabled does not count for the retry windows
                 state.shift_tries(max(0.0, self._clock.now() - float(disabled_since)))
-            return Ledger(assignment.name, state, self._clock), {name: state.meta(name) for name in NOTES}
+            return Ledger(assignment.name, state, self._clock, self._reserve), {
+                name: state.meta(name) for name in NOTES
+            }
         except BaseException as error:
             state.close()
             if isinstance(error, sqlite3.Error):
                 raise unusable(path, error) from error
             raise
+
+    def _open_state(self, path: Path) -> State:
+        """Open it; a disk without room for the files that SQLite works with is no reason not to settle what is accepted."""
+        try:
+            return State.open(path, self._log.id)
+        except OperatorError as error:
+            cause = error.__cause__
+            if cause is None or not is_no_room(cause, path.parent) or not self._reserve.spend():
+                raise
+            return State.open(path, self._log.id)
 
     def _find_place(self, state: State, partition: int, starts_at_beginning: bool) -> None:
         end = self._log.end(partition)
@@ -165,7 +211,7 @@ class Fleet:
         What is settled but not yet on disk is still needed: a crash would ask for it again. Nothing is said of any partition
         while a destination is changing, or could not start: its place is on disk alone, and all may be needed.
         """
-        if any(name not in self.berths for name in self._wanted):
+        if any(assignment.name not in self.berths for assignment in self._assignments):
             return {}
         needed = {partition: self._log.end(partition) + 1 for partition in self._log.partitions}
         for berth in self.berths.values():
@@ -178,6 +224,14 @@ class Fleet:
     def _is_held(self, berth: Berth) -> bool:
         since = berth.ledger.disabled_since_s
         return since is None or self._clock.now() - since < berth.assignment.hold_s
+
+    def glances(self) -> dict[str, Glance]:
+        """For the watchdog: what is seen of each destination at work."""
+        return {
+            name: berth.worker.glance(berth.assignment.timeout_s)
+            for name, berth in self.berths.items()
+            if berth.worker is not None
+        }
 
     @property
     def broken(self) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import re
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -34,6 +35,8 @@ MAX_ANSWER_BYTES = 1_000_000
 """A vendor's answer is cut here; none of the documented ones is near it."""
 
 _USER_AGENT = "trait-router/1"
+_HTTPS_HOST = re.compile(r"https://((?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]+)/?", re.ASCII)
+"""No port, no user, no path, no address of digits."""
 
 
 class SendFailed(Exception):
@@ -68,6 +71,8 @@ class HttpSend:
         self._clock = clock
         self._session: aiohttp.ClientSession | None = None
         self._tokens: dict[OAuth2, tuple[str, float]] = {}
+        self._named: dict[OAuth2, str] = {}
+        """Where requests go, by their token's answer."""
         self._fetching = asyncio.Lock()
 
     async def close(self) -> None:
@@ -89,6 +94,8 @@ class HttpSend:
     async def _send_once(
         self, request: Request, credentials: Sequence[Credential], tokens: dict[OAuth2, str], id: str
     ) -> Response:
+        for named in (self._named[each] for each in tokens if each in self._named):
+            request = replace(request, url=named + request.url.removeprefix(self._origin))
         url, headers, body = add_credentials(request, credentials, tokens, id, int(self._clock.now()))
         response = await self._exchange(request.method, url, headers, body)
         return replace(response, body=mask(response.body, credentials, tokens))
@@ -131,13 +138,11 @@ class HttpSend:
             return await self._fetch_token(credential)
 
     async def _fetch_token(self, credential: OAuth2) -> str:
-        """Fetch a token and keep it.
+        """Fetch a token and keep it, and where its answer says that requests go.
 
-        Source: RFC 6749 section 4.4 (client credentials, the client authenticates by HTTP Basic) and 5.2 (errors: 400 or 401).
+        Source: RFC 6749 section 5.2 (errors: 400 or 401).
         """
-        form = {"grant_type": "client_credentials"} | ({"scope": credential.scope} if credential.scope else {})
-        headers = _basic(credential.client_id.get_secret_value(), credential.client_secret.get_secret_value())
-        headers["Content-Type"] = "application/x-www-form-urlencoded"
+        headers, form = token_request(credential)
         try:
             answer = await self._exchange("POST", credential.token_url, headers, urlencode(form).encode())
         except ValueError:
@@ -151,8 +156,42 @@ class HttpSend:
                 raise ValueError("no text")
         except (KeyError, TypeError, ValueError):
             raise SendFailed(f"the token address answered {answer.status} and no access token") from None
+        if credential.host_field:
+            self._named[credential] = named_origin(token.get(credential.host_field), credential, self._origin)
         self._tokens[credential] = (access_token, self._clock.monotonic() + max(life_s - 30, 1))
         return access_token
+
+
+def token_request(credential: OAuth2) -> tuple[dict[str, str], dict[str, str]]:
+    """Headers and form of a request for a token. Pure.
+
+    Source: RFC 6749 sections 2.3.1 (where the client's id and secret stand), 4.4 (client credentials), 6 (refresh token).
+    """
+    client_id, secret = credential.client_id.get_secret_value(), credential.client_secret.get_secret_value()
+    refresh_token = credential.refresh_token.get_secret_value()
+    form = {"grant_type": "refresh_token" if refresh_token else "client_credentials"}
+    form |= {"refresh_token": refresh_token} if refresh_token else {}
+    form |= {"scope": credential.scope} if credential.scope else {}
+    form |= {"client_id": client_id, "client_secret": secret} if credential.client_in_body else {}
+    headers = {} if credential.client_in_body else _basic(client_id, secret)
+    return headers | {"Content-Type": "application/x-www-form-urlencoded"}, form
+
+
+def named_origin(address: Any, credential: OAuth2, origin: str) -> str:
+    """Where requests go by a token answer: *origin* itself, or https with a host of a suffix that the plugin declares.
+
+    Raises:
+        CredentialsRefused: it is any other, or none at all. Promise 10: neither the token nor an event goes there.
+    """
+    text = address if isinstance(address, str) else ""
+    if text.rstrip("/") == origin:
+        return origin
+    named = _HTTPS_HOST.fullmatch(text)
+    if named is None or not named[1].lower().endswith(credential.host_suffixes):
+        found = named[1] if named else "no https address"  # never as it came: it may hold what is secret
+        allowed = " or ".join(credential.host_suffixes)
+        raise CredentialsRefused(f"{credential.host_field} of the token answer: {found}, expected a host of {allowed}")
+    return f"https://{named[1].lower()}"
 
 
 def check_url(url: str, origin: str) -> None:

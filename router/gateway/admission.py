@@ -7,7 +7,6 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any, Final
 
 import orjson
@@ -19,7 +18,9 @@ from router.gateway.shape import measure
 from router.gateway.visitor import Visitor
 from router.log.record import Entry
 from router.normalise import MAX_MESSAGE_ID_LENGTH, normalise
-from router.odd_json import MAX_DEPTH
+from router.odd_json import MAX_DEPTH, TWICE, Doubled
+from router.reason import Reason
+from router.rejected import call_text
 from router.rejection import Rejected, RejectionCode, kind_of
 
 NOBODY: Final = Visitor()
@@ -27,21 +28,28 @@ NOBODY: Final = Visitor()
 MAX_LISTED: Final = 10_000
 """Rejections that a receipt names one by one. Beyond `Limits.max_events` all have the same reason: the rest is one range."""
 
+MAX_KEPT: Final = 100
+"""Rejected calls of one request that an operator can see, so that one bad batch doesn't push out all others."""
+
+_OF_BATCH = frozenset({"context", "integrations", "sentAt"})
+
 _TURN_BYTES = 20_000
 """Of calls that are read before others get their turn: a few milliseconds."""
 
 
-class LimitCode(StrEnum):
-    """The reason codes of a receipt that come from the gateway's limits; they stand beside `RejectionCode`."""
+class LimitCode(Reason):
+    """Why a call is beyond a limit of the gateway; these codes stand beside `RejectionCode` in a receipt."""
 
-    EVENT_TOO_BIG = "event_too_big"
-    """The event has more than `Limits.max_event_bytes`."""
-    TOO_MANY_KEYS = "too_many_keys"
-    """The event has more than `Limits.max_keys`, in all its objects together."""
-    TOO_MANY_EVENTS = "too_many_events"
-    """Before it there are `Limits.max_events` in the batch. Send it again in a batch of its own."""
-    BATCH_TOO_BIG = "batch_too_big"
-    """With the batch's ``context`` in each event, those before it fill the room for one request. Send smaller batches."""
+    EVENT_TOO_BIG = "event_too_big", "The event has more bytes than `server.max_event`."
+    TOO_MANY_KEYS = "too_many_keys", "The event has more keys than `server.max_keys`, in all its objects together."
+    TOO_MANY_EVENTS = (
+        "too_many_events",
+        "Before it there are as many events as `server.max_events` allows in one batch. Send it again in another one.",
+    )
+    BATCH_TOO_BIG = (
+        "batch_too_big",
+        "With the batch's `context` in each event, those before it fill the room for one request. Send smaller batches.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +63,21 @@ class Rejection:
     expected: str
     found: str
     through: int | None = None
+    call: str = ""
+    """The call as `router.rejected.call_text` shows it, for an operator, if it is among the first `MAX_KEPT` rejected ones."""
 
     @property
     def count(self) -> int:
         return 1 if self.through is None else self.through - self.index + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Mended:
+    """The call at *index* was taken although something was odd about it."""
+
+    index: int
+    message_id: str
+    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +90,8 @@ class Calls:
     sent_at: Any = None
     context: Any = None
     integrations: Any = None
+    warnings: tuple[str, ...] = ()
+    """Of each of them."""
 
 
 @dataclass(slots=True)
@@ -79,8 +100,7 @@ class Admitted:
 
     entries: list[Entry] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
-    mended: int = 0
-    """Calls that were taken although something was odd about them."""
+    mended: list[Mended] = field(default_factory=list)
 
 
 def read_single(document: Mapping[str, Any], kind: EventType, sent_at_header: str | None) -> Calls:
@@ -92,8 +112,14 @@ def read_batch(document: Mapping[str, Any], sent_at_header: str | None) -> Calls
     """The calls in ``{"batch": […], "sentAt"?, "context"?, "integrations"?}``.
 
     Raises:
-        Refused: 400, ``batch`` is no list.
+        Refused: 400, ``batch`` is no list, or stands there twice: the events of the first one would be lost without a word.
     """
+    twice = document.names if isinstance(document, Doubled) else ()
+    if "batch" in twice:
+        message = "batch: expected one list of events, found several"
+        raise bad_request(
+            RefusalCode.INVALID_BATCH, message, field="batch", expected="one list of events", found="several"
+        )
     calls = document.get("batch")
     if not isinstance(calls, list):
         found = kind_of(calls)
@@ -104,6 +130,7 @@ def read_batch(document: Mapping[str, Any], sent_at_header: str | None) -> Calls
         sent_at=document.get("sentAt") or sent_at_header,
         context=document.get("context"),
         integrations=document.get("integrations"),
+        warnings=tuple(f"batch.{name}: {TWICE}" for name in twice if name in _OF_BATCH),
     )
 
 
@@ -155,11 +182,16 @@ async def admit(
             _check_size(len(stored), limits)
         except (Rejected, _Beyond) as error:
             room -= defaults_bytes  # the work was done
-            rejection = Rejection(index, _message_id(call), error.code, error.field, error.expected, error.found)
+            kept = call_text(call) if len(admitted.rejections) < MAX_KEPT else ""
+            rejection = Rejection(
+                index, _message_id(call), error.code, error.field, error.expected, error.found, call=kept
+            )
             admitted.rejections.append(rejection)
             continue
         room -= max(len(stored), defaults_bytes)
-        admitted.mended += bool(normalised.warnings)
+        warnings = calls.warnings + normalised.warnings
+        if warnings:
+            admitted.mended.append(Mended(index, event.message_id, warnings))
         admitted.entries.append(
             Entry(
                 source=source,
@@ -173,7 +205,7 @@ async def admit(
                 event=stored,
             )
         )
-    admitted.rejections.extend(_surplus(calls.calls, count))
+    admitted.rejections.extend(_surplus(calls.calls, count, MAX_KEPT - len(admitted.rejections)))
     return admitted
 
 
@@ -204,13 +236,21 @@ def _check_shape(call: Any, limits: Limits, keys_of_batch: int) -> None:
         raise _Beyond(LimitCode.TOO_MANY_KEYS, f"at most {limits.max_keys} keys in one event", "more")
 
 
-def _surplus(calls: Sequence[Any], first: int) -> list[Rejection]:
-    """The rejections of all calls from index *first* on: the most that one batch may have."""
+def _surplus(calls: Sequence[Any], first: int, kept: int) -> list[Rejection]:
+    """The rejections of all calls from index *first* on, which is the most that one batch may have. *kept* may be seen."""
     expected = f"at most {first} events in one batch"
     found = f"{len(calls)} events"
     listed = min(len(calls), first + MAX_LISTED)
     rejections = [
-        Rejection(index, _message_id(calls[index]), LimitCode.TOO_MANY_EVENTS, "", expected, found)
+        Rejection(
+            index,
+            _message_id(calls[index]),
+            LimitCode.TOO_MANY_EVENTS,
+            "",
+            expected,
+            found,
+            call=call_text(calls[index]) if index - first < kept else "",
+        )
         for index in range(first, listed)
     ]
     if listed < len(calls):

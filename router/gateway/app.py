@@ -13,8 +13,9 @@ from aiohttp.typedefs import Handler
 from prometheus_client import CollectorRegistry
 
 from router.event import EventType
-from router.gateway import routes
+from router.gateway import openapi, routes
 from router.gateway.admission import read_batch, read_single
+from router.gateway.answer import json_response
 from router.gateway.authentication import Presented, keys_in_head
 from router.gateway.connections import Crowd
 from router.gateway.cors import preflight_headers
@@ -23,14 +24,15 @@ from router.gateway.intake import Intake
 from router.gateway.limits import Limits
 from router.gateway.metrics import GatewayMetrics
 from router.gateway.open_files import room_for_connections
-from router.gateway.receipt import accepted_receipt, batch_receipt, rejected_receipt
-from router.gateway.refusal import RefusalCode, Refused, json_response
+from router.gateway.receipt import Forgotten, accepted_receipt, batch_receipt, rejected_receipt
+from router.gateway.refusal import RefusalCode, Refused
 from router.gateway.server import make_runner
 from router.gateway.settings_document import cache_control, project_settings, source_config
 from router.gateway.setup import Setup
 from router.gateway.source import Source
 from router.gateway.surroundings import PublicAddress, Surroundings
 from router.log.interface import Log
+from router.rejected import RejectedCall
 
 _CODES = {404: RefusalCode.NOT_FOUND, 405: RefusalCode.METHOD_NOT_ALLOWED}
 _BARE: Final = Surroundings()
@@ -49,6 +51,7 @@ class Gateway:
         *,
         metrics: CollectorRegistry,
         surroundings: Surroundings = _BARE,
+        keep_rejected: Callable[[Sequence[RejectedCall]], None] = lambda calls: None,
         stuck: Callable[[], Sequence[str]] = tuple,
         obstacles: Callable[[], Sequence[str]] = tuple,
     ) -> None:
@@ -59,6 +62,7 @@ class Gateway:
             new_id: makes a ``messageId``, at most 100 characters.
             metrics: where the counters live; one gateway a registry.
             surroundings: the proxies before it, and the address that browsers know it by.
+            keep_rejected: is given the calls that are no events, for an operator to see. It neither waits nor raises.
             stuck: names what inside the router is stuck, for ``/health``. Cheap; called at each request.
             obstacles: names what, besides this gateway and its log, keeps events from being taken, for ``/ready``.
 
@@ -69,7 +73,7 @@ class Gateway:
         self._obstacles = obstacles
         self._metrics = GatewayMetrics(metrics)
         self._logger = structlog.get_logger()
-        self._intake = Intake(log, clock, new_id, self._metrics)
+        self._intake = Intake(log, clock, new_id, self._metrics, keep_rejected)
         self._has_warned_of_host = False
         self.configure(sources, limits, surroundings)
         self._crowd = Crowd(lambda: self._setup.limits, room_for_connections(), self._metrics.count_lost_connection)
@@ -90,6 +94,7 @@ class Gateway:
         app = web.Application(middlewares=[self._answer])
         app.router.add_get("/health", self._health)
         app.router.add_get("/ready", self._ready)
+        app.router.add_get(routes.OPENAPI, self._openapi)
         for path, kind in routes.SINGLES.items():
             self._add(app, "POST", path, partial(self._take_single, kind=kind))
         for path in routes.BATCHES:
@@ -132,7 +137,7 @@ class Gateway:
         except Refused as refused:
             response = self._refuse(refused)
         except web.HTTPException as error:
-            code = _CODES.get(error.status, f"http_{error.status}")
+            code = _CODES.get(error.status, RefusalCode.BAD_HTTP)
             response = self._refuse(Refused(error.status, code, error.reason.lower()))
             if "Allow" in error.headers:
                 response.headers["Allow"] = error.headers["Allow"]
@@ -158,6 +163,9 @@ class Gateway:
     async def _ready(self, request: web.Request) -> web.StreamResponse:
         return ready_response([*self._obstacles(), *self._intake.obstacles])
 
+    async def _openapi(self, request: web.Request) -> web.StreamResponse:
+        return web.Response(body=openapi.description_json(), content_type="application/json")
+
     async def _take_single(self, request: web.Request, kind: EventType) -> web.StreamResponse:
         sent_at = request.headers.get("SentAt")
         admitted, appended = await self._intake.take(
@@ -165,17 +173,18 @@ class Gateway:
         )
         if admitted.rejections:
             return json_response(rejected_receipt(admitted.rejections[0]), 400)
-        return json_response(accepted_receipt(admitted.entries[0].message_id, appended[0]))
+        warnings = admitted.mended[0].warnings if admitted.mended else ()
+        return json_response(accepted_receipt(admitted.entries[0].message_id, appended[0], warnings))
 
     async def _take_batch(self, request: web.Request) -> web.StreamResponse:
         sent_at = request.headers.get("SentAt")
         admitted, appended = await self._intake.take(
             request, self._setup, lambda document: read_batch(document, sent_at)
         )
-        return json_response(batch_receipt(appended, admitted.rejections))
+        return json_response(batch_receipt(appended, admitted))
 
     async def _forget(self, request: web.Request) -> web.StreamResponse:
-        return json_response({"success": True})
+        return json_response(Forgotten())
 
     async def _project_settings(self, request: web.Request) -> web.StreamResponse:
         key = request.match_info["write_key"]
@@ -190,7 +199,9 @@ class Gateway:
     async def _source_config(self, request: web.Request) -> web.StreamResponse:
         keys = keys_in_head(Presented(request.headers, request.query))
         if request.method == "HEAD" and not keys:
-            return json_response({})  # it only looks whether something in the browser blocks the address
+            return web.Response(
+                content_type="application/json"
+            )  # it only looks whether something in the browser blocks the address
         setup = self._setup
         name = setup.keyring.find(keys, unknown_status=404, is_disabled_found=True)
         setup.check_origin(request, name)

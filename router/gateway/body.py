@@ -16,6 +16,7 @@ from router.gateway.refusal import RefusalCode, Refused, bad_request
 _GZIP = 16 + zlib.MAX_WBITS
 _ZLIB = zlib.MAX_WBITS
 _RAW_DEFLATE = -zlib.MAX_WBITS
+_PIECE_BYTES = 65_536
 _BUSY_RETRY_AFTER_S = 1
 
 
@@ -64,10 +65,12 @@ class _Inflater(Protocol):
     @property
     def eof(self) -> bool: ...
     @property
+    def unconsumed_tail(self) -> bytes: ...
+    @property
     def unused_data(self) -> bytes: ...
 
 
-async def read_body(request: web.Request, limits: Limits, lease: Lease) -> bytes:
+async def read_body(request: web.Request, limits: Limits, lease: Lease) -> bytearray:
     """The body of *request*, decompressed if ``Content-Encoding`` says so, whatever the Content-Type. Never empty.
 
     Needs a server that does not decompress by itself; see `Gateway.runner`.
@@ -96,7 +99,7 @@ async def read_body(request: web.Request, limits: Limits, lease: Lease) -> bytes
         raise bad_request(RefusalCode.BODY_INCOMPLETE, message, is_last=True) from None
     if not body:
         raise bad_request(RefusalCode.EMPTY_BODY, "the body is empty; expected a JSON object")
-    return bytes(body)
+    return body
 
 
 def _encoding(request: web.Request) -> str:
@@ -124,7 +127,7 @@ async def _bounded(request: web.Request, limits: Limits) -> AsyncIterator[bytes]
 
 
 async def _inflated(chunks: AsyncIterator[bytes], encoding: str, limits: Limits) -> AsyncIterator[bytes]:
-    """*chunks* decompressed. Never makes more than one byte beyond the limit, however well the body was packed."""
+    """*chunks* decompressed. Never makes more than a piece beyond the limit, however well the body was packed."""
     inflater: _Inflater | None = None
     room = limits.max_body_bytes
     head = b""
@@ -135,18 +138,28 @@ async def _inflated(chunks: AsyncIterator[bytes], encoding: str, limits: Limits)
                 head = chunk
                 continue
             inflater, head = _inflater(encoding, chunk), b""
-        try:
-            part = inflater.decompress(chunk, room + 1)
-        except zlib.error:
-            raise _unreadable(encoding, f"the body is not {encoding}, though Content-Encoding says so") from None
-        if len(part) > room:
-            raise _too_big(limits)
-        room -= len(part)
+        for part in _pieces(inflater, chunk, encoding):
+            if len(part) > room:
+                raise _too_big(limits)
+            room -= len(part)
+            yield part
         if inflater.unused_data:
             raise _unreadable(encoding, f"something follows the end of the {encoding} data")
-        yield part
     if head or (inflater is not None and not inflater.eof):
         raise _unreadable(encoding, f"the {encoding} data end too early")
+
+
+def _pieces(inflater: _Inflater, chunk: bytes, encoding: str) -> Iterator[bytes]:
+    """What *chunk* holds, a piece at a time: it may be a thousand times as much."""
+    is_more = True
+    while is_more:
+        try:
+            piece = inflater.decompress(chunk, _PIECE_BYTES)
+        except zlib.error:
+            raise _unreadable(encoding, f"the body is not {encoding}, though Content-Encoding says so") from None
+        yield piece
+        chunk = inflater.unconsumed_tail
+        is_more = bool(chunk) or len(piece) == _PIECE_BYTES
 
 
 def _inflater(encoding: str, start: bytes) -> _Inflater:

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from aiohttp import web
 
-from router.gateway.refusal import Refused, json_response
+from router.gateway.answer import Answer, json_response
+from router.gateway.refusal import RefusalCode, Refused
+
+
+class Health(Answer):
+    """All is well."""
+
+    status: Literal["alive", "ready"]
 
 
 def health_response(stuck: Sequence[str]) -> web.Response:
     """Of ``GET /health``: 200, or 503 naming what inside is stuck, for which a restart may help. No vendor is in *stuck*."""
     if stuck:
-        return Refused(503, "stuck", f"stuck: {', '.join(stuck)}", stuck=list(stuck)).response()
-    return json_response({"status": "alive"})
+        return Refused(503, RefusalCode.STUCK, f"stuck: {', '.join(stuck)}", stuck=list(stuck)).response()
+    return json_response(Health(status="alive"))
 
 
 def ready_response(obstacles: Sequence[str]) -> web.Response:
     """Of ``GET /ready``: 200, or 503 naming what keeps events from being taken."""
     if obstacles:
-        return Refused(503, "not_ready", f"not ready: {', '.join(obstacles)}", obstacles=list(obstacles)).response()
-    return json_response({"status": "ready"})
+        message = f"not ready: {', '.join(obstacles)}"
+        return Refused(503, RefusalCode.NOT_READY, message, obstacles=list(obstacles)).response()
+    return json_response(Health(status="ready"))

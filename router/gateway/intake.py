@@ -10,7 +10,7 @@ import structlog
 from aiohttp import web
 
 from router.event import Document
-from router.gateway.admission import Admitted, Calls, admit
+from router.gateway.admission import Admitted, Calls, Rejection, admit
 from router.gateway.authentication import Presented, keys_in_body, keys_in_head
 from router.gateway.body import HeldBytes, read_body
 from router.gateway.document import parse_document
@@ -22,6 +22,7 @@ from router.gateway.throttle import Throttle
 from router.gateway.visitor import Visitor
 from router.log.interface import Log, LogFull
 from router.log.record import Appended, Entry
+from router.rejected import RejectedCall
 
 LOG_FULL_RETRY_AFTER_S = 10
 """Room comes when a segment is given up; SDKs that honour the header wait up to 300 s."""
@@ -37,12 +38,18 @@ class Intake:
     """Takes requests into *log*, which it does not own."""
 
     def __init__(
-        self, log: Log, clock: Callable[[], float], new_id: Callable[[], str], metrics: GatewayMetrics
+        self,
+        log: Log,
+        clock: Callable[[], float],
+        new_id: Callable[[], str],
+        metrics: GatewayMetrics,
+        keep_rejected: Callable[[Sequence[RejectedCall]], None],
     ) -> None:
         self._log = log
         self._clock = clock
         self._new_id = new_id
         self._metrics = metrics
+        self._keep_rejected = keep_rejected
         self._logger = structlog.get_logger()
         self._throttle = Throttle()
         self._held = HeldBytes()
@@ -88,10 +95,10 @@ class Intake:
             caller = setup.surroundings.caller(request.remote, request.headers.getall("X-Forwarded-For", []))
             with self._held.lease(setup.limits.max_held_bytes) as lease:
                 body = await read_body(request, setup.limits, lease)
+                size = len(body)
                 # Read, a body takes many times its size: of the large ones only one at a time is.
-                async with self._large_body if len(body) > _LARGE_BODY_BYTES else nullcontext():
-                    document = parse_document(body)
-                    size = len(body)
+                async with self._large_body if size > _LARGE_BODY_BYTES else nullcontext():
+                    document = await _parse(body)
                     del body
                     if source is None:
                         source = self._let_in(request, setup, keys_in_body(document))
@@ -101,7 +108,8 @@ class Intake:
                     admitted = await admit(calls, size, source, received_at_s, self._new_id, setup.limits, visitor)
                     del calls
                 appended = await self._append(admitted.entries)
-        self._metrics.count_receipt(source, appended, admitted.rejections, admitted.mended)
+        self._metrics.count_receipt(source, appended, admitted.rejections, len(admitted.mended))
+        self._keep_rejected([_rejected_call(each, source, received_at_s) for each in admitted.rejections if each.call])
         return admitted, appended
 
     @contextmanager
@@ -146,3 +154,41 @@ class Intake:
             self._log_full_at_s = None
             self._logger.info("The log has room again.")
         return appended
+
+
+async def _parse(body: bytearray) -> Document:
+    """A large one in a thread: an odd one takes seconds, in which others must have their turn.
+
+    Raises:
+        Refused: as `parse_document`.
+    """
+    if len(body) <= _LARGE_BODY_BYTES:
+        return parse_document(body)
+    # What a future returns or raises is kept by it until the garbage collector comes, so this one does neither.
+    parsed: list[Document] = []
+    refusals: list[Refused] = []
+
+    def parse() -> None:
+        try:
+            parsed.append(parse_document(body))
+        except Refused as refused:
+            refused.__context__ = None  # it has the whole text
+            refusals.append(refused.with_traceback(None))
+
+    await asyncio.to_thread(parse)
+    if refusals:
+        raise refusals.pop()
+    return parsed.pop()
+
+
+def _rejected_call(rejection: Rejection, source: str, received_at_s: float) -> RejectedCall:
+    return RejectedCall(
+        received_at_s=received_at_s,
+        source=source,
+        message_id=rejection.message_id,
+        code=str(rejection.code),
+        field=rejection.field,
+        expected=rejection.expected,
+        found=rejection.found,
+        call=rejection.call,
+    )

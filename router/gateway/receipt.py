@@ -3,56 +3,121 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Literal
 
-from router.gateway.admission import Rejection
+from pydantic import Field
+from pydantic.json_schema import SkipJsonSchema
+
+from router.gateway.admission import Admitted, LimitCode, Mended, Rejection
+from router.gateway.answer import Answer, optional
 from router.log.record import Appended
+from router.rejection import RejectionCode
+
+MAX_MENDED_LISTED = 100
+"""Events whose warnings a receipt has. A program that sends odd values does so in all of them."""
 
 
-def accepted_receipt(message_id: str, appended: Appended) -> dict[str, Any]:
-    """Of a single event that is on disk, now or since an earlier request."""
-    receipt: dict[str, Any] = {"success": True, "messageId": message_id}
-    if appended.is_duplicate:
-        receipt["duplicate"] = True
-    return receipt
+class Receipt(Answer):
+    """The event is on disk, now or since an earlier request."""
+
+    success: Literal[True] = True
+    message_id: str = Field(description="As the event has it, or made for it. `router trace` takes it.")
+    duplicate: Literal[True] | SkipJsonSchema[None] = optional("The messageId was seen before: not routed again.")
+    warnings: list[str] | SkipJsonSchema[None] = optional("What was odd about the event and was put right.")
 
 
-def rejected_receipt(rejection: Rejection) -> dict[str, Any]:
-    """Of a single call that is no event: the body of a 400."""
+class Forgotten(Answer):
+    """What an SDK tells of itself was received, and not kept."""
+
+    success: Literal[True] = True
+
+
+class RejectedEvent(Answer):
+    """The one event of the request is none; nothing was taken."""
+
+    code: RejectionCode | LimitCode
+    message: str
+    field: str = Field(description="Where; empty where the event as a whole is meant.")
+    expected: str
+    found: str
+    message_id: str | SkipJsonSchema[None] = optional("The event's own, if it has one that can be read.")
+
+
+class BatchRejection(Answer):
+    """Why the event at `index` was not taken; or, with `through`, those from `index` to `through`."""
+
+    index: int = Field(ge=0)
+    message_id: str | None
+    code: RejectionCode | LimitCode
+    field: str = Field(description="Where; empty where the event as a whole is meant.")
+    expected: str
+    found: str
+    through: int | SkipJsonSchema[None] = optional("The last index that this is said of.")
+
+
+class BatchWarning(Answer):
+    """The event at `index` was taken, after something odd about it was put right."""
+
+    index: int = Field(ge=0)
+    message_id: str
+    warnings: list[str]
+
+
+class BatchReceipt(Answer):
+    """The accepted events are on disk. The three counts add up to the length of the batch."""
+
+    success: Literal[True] = True
+    accepted: int = Field(ge=0)
+    duplicate: int = Field(ge=0, description="Their messageId was seen before: not routed again.")
+    rejected: int = Field(ge=0)
+    rejections: list[BatchRejection] = Field(description="In the order of the batch.")
+    warnings: list[BatchWarning] | SkipJsonSchema[None] = optional(
+        f"Of events that were taken, at most {MAX_MENDED_LISTED} of them, in the order of the batch."
+    )
+
+
+def accepted_receipt(message_id: str, appended: Appended, warnings: Sequence[str] = ()) -> Receipt:
+    return Receipt(
+        message_id=message_id, duplicate=True if appended.is_duplicate else None, warnings=list(warnings) or None
+    )
+
+
+def rejected_receipt(rejection: Rejection) -> RejectedEvent:
+    """The body of a 400."""
     where = rejection.field or "the event"
-    receipt = {
-        "code": str(rejection.code),
-        "message": f"{where}: expected {rejection.expected}, found {rejection.found}",
-        "field": rejection.field,
-        "expected": rejection.expected,
-        "found": rejection.found,
-    }
-    if rejection.message_id is not None:
-        receipt["messageId"] = rejection.message_id
-    return receipt
+    return RejectedEvent(
+        code=rejection.code,
+        message=f"{where}: expected {rejection.expected}, found {rejection.found}",
+        field=rejection.field,
+        expected=rejection.expected,
+        found=rejection.found,
+        message_id=rejection.message_id,
+    )
 
 
-def batch_receipt(appended: Sequence[Appended], rejections: Sequence[Rejection]) -> dict[str, Any]:
-    """Of a batch. The three counts add up to its length; ``rejections`` are in the order of its events."""
+def batch_receipt(appended: Sequence[Appended], admitted: Admitted) -> BatchReceipt:
+    """*appended* is what the log says of the entries of *admitted*."""
     duplicates = sum(answer.is_duplicate for answer in appended)
-    return {
-        "success": True,
-        "accepted": len(appended) - duplicates,
-        "duplicate": duplicates,
-        "rejected": sum(rejection.count for rejection in rejections),
-        "rejections": [_listed(rejection) for rejection in rejections],
-    }
+    return BatchReceipt(
+        accepted=len(appended) - duplicates,
+        duplicate=duplicates,
+        rejected=sum(rejection.count for rejection in admitted.rejections),
+        rejections=[_listed(rejection) for rejection in admitted.rejections],
+        warnings=[_warned(mended) for mended in admitted.mended[:MAX_MENDED_LISTED]] or None,
+    )
 
 
-def _listed(rejection: Rejection) -> dict[str, Any]:
-    listed = {
-        "index": rejection.index,
-        "messageId": rejection.message_id,
-        "code": str(rejection.code),
-        "field": rejection.field,
-        "expected": rejection.expected,
-        "found": rejection.found,
-    }
-    if rejection.through is not None:
-        listed["through"] = rejection.through
-    return listed
+def _listed(rejection: Rejection) -> BatchRejection:
+    return BatchRejection(
+        index=rejection.index,
+        message_id=rejection.message_id,
+        code=rejection.code,
+        field=rejection.field,
+        expected=rejection.expected,
+        found=rejection.found,
+        through=rejection.through,
+    )
+
+
+def _warned(mended: Mended) -> BatchWarning:
+    return BatchWarning(index=mended.index, message_id=mended.message_id, warnings=list(mended.warnings))

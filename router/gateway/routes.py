@@ -24,5 +24,8 @@ TELEMETRY: Final = ("/v1/m", "/rsaMetrics")
 PROJECT_SETTINGS: Final = "/v1/projects/{write_key}/settings"
 SOURCE_CONFIG: Final = "/sourceConfig"
 
+OPENAPI: Final = "/openapi.json"
+"""The description of this API."""
+
 INGEST: Final = (*SINGLES, *BATCHES, *TELEMETRY)
 """All that take POST and nothing else."""

@@ -6,8 +6,12 @@ Source: facts/ingest-protocol.md section 6: which parts there must be, and what 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final, Literal
 
+from pydantic import Field
+from pydantic.json_schema import SkipJsonSchema
+
+from router.gateway.answer import Answer, optional
 from router.gateway.source import Sdk
 from router.gateway.surroundings import PublicAddress
 
@@ -15,18 +19,53 @@ _ENTRIES: Final[Mapping[str, str]] = {"segment": "Segment.io", "customerio": "Cu
 """The entry that an SDK looks for, by family. Without its own it sends to its vendor's host."""
 
 
-def project_settings(write_key: str, sdk: Sdk, address: PublicAddress) -> dict[str, Any]:
-    """For `routes.PROJECT_SETTINGS`. The request doesn't tell the two families apart, and one that finds a second entry may not
-    start: so there is one entry if *sdk* says which, and both if it does not."""
-    entry = {"apiKey": write_key, "apiHost": f"{address.place}/v1", "protocol": address.protocol}
+class SettingsEntry(Answer):
+    """Where one family of SDKs sends its events."""
+
+    api_key: str
+    api_host: str = Field(description="Host, port if need be, path prefix and /v1.")
+    protocol: Literal["http", "https"]
+
+
+class SettingsMetrics(Answer):
+    """The SDK is to tell nobody how it is."""
+
+    sample_rate: Literal[0] = 0
+
+
+class ProjectSettings(Answer):
+    """Of `routes.PROJECT_SETTINGS`."""
+
+    integrations: dict[str, SettingsEntry] = Field(description="By the name that the SDK looks for.")
+    metrics: SettingsMetrics = SettingsMetrics()
+
+
+class SourceDocument(Answer):
+    """The three parts without which its SDK never sends."""
+
+    id: str
+    config: dict[str, str] = {}
+    destinations: list[str] = []
+    enabled: Literal[False] | SkipJsonSchema[None] = optional("Stops the SDK.")
+
+
+class SourceConfig(Answer):
+    """Of `routes.SOURCE_CONFIG`."""
+
+    source: SourceDocument
+
+
+def project_settings(write_key: str, sdk: Sdk, address: PublicAddress) -> ProjectSettings:
+    """The request doesn't tell the two families apart, and one that finds a second entry may not start: so there is one
+    entry if *sdk* says which, and both if it does not."""
+    entry = SettingsEntry(api_key=write_key, api_host=f"{address.place}/v1", protocol=address.protocol)
     names = [_ENTRIES[sdk]] if sdk in _ENTRIES else list(_ENTRIES.values())
-    return {"integrations": dict.fromkeys(names, entry), "metrics": {"sampleRate": 0}}
+    return ProjectSettings(integrations=dict.fromkeys(names, entry))
 
 
-def source_config(source: str, is_enabled: bool) -> dict[str, Any]:
-    """For `routes.SOURCE_CONFIG`: where to send is the page's own option. ``enabled: false`` stops the SDK."""
-    document = {"id": source, "config": {}, "destinations": []}
-    return {"source": document if is_enabled else {**document, "enabled": False}}
+def source_config(source: str, is_enabled: bool) -> SourceConfig:
+    """Where to send is the page's own option."""
+    return SourceConfig(source=SourceDocument(id=source, enabled=None if is_enabled else False))
 
 
 def cache_control(address: PublicAddress) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from router.gateway.refusal import RefusalCode, bad_request
@@ -20,8 +20,7 @@ _WITH_PORT = re.compile(r"\[(?P<v6>[^\]]+)\](?::[0-9]+)?|(?P<v4>[0-9.]+):[0-9]+"
 class PublicAddress(NamedTuple):
     """Where browsers reach the router."""
 
-    protocol: str
-    """``http`` or ``https``."""
+    protocol: Literal["http", "https"]
     place: str
     """Host, port if need be, and path prefix if there is one: ``example.com/collect``. No slash at the end."""
     is_configured: bool
@@ -64,7 +63,8 @@ class Surroundings:
         """
         if self.public_url is not None:
             parts = urlsplit(self.public_url)
-            return PublicAddress(parts.scheme, parts.netloc + parts.path.rstrip("/"), is_configured=True)
+            protocol: Literal["http", "https"] = "https" if parts.scheme == "https" else "http"
+            return PublicAddress(protocol, parts.netloc + parts.path.rstrip("/"), is_configured=True)
         if not _HOST.fullmatch(host):
             raise bad_request(RefusalCode.UNKNOWN_HOST, "the Host header is no host; set server.public_url")
         caller = _address(peer or "")

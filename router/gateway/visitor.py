@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any, Final
@@ -44,7 +45,9 @@ class Visitor:
             return call
         if any(call.get(name) not in (None, "") for name in ("anonymousId", "anonymous_id")):
             return call
-        return {**call, "anonymousId": self.anonymous_id}
+        signed = copy(call)  # what it tells of its keys included
+        signed["anonymousId"] = self.anonymous_id
+        return signed
 
     def complete(self, event: Event) -> Event:
         """*event*, if it comes from a browser, with the address and the user agent that its context lacks.

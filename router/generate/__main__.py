@@ -9,10 +9,12 @@ from typing import Final
 
 import orjson
 
+from router.gateway.openapi import description_json
 from router.generate.catalogue import catalogue
 from router.generate.config_schema import config_schema
 from router.generate.full_config import full_config
 from router.generate.readme import readme_parts, readme_path, rewrite
+from router.generate.reasons import reason_parts
 from router.plugin import Plugin
 from router.registry import Registry
 
@@ -33,11 +35,14 @@ def generated() -> dict[Path, str]:
 
 
 def _of_the_checkout(plugins: list[Plugin]) -> dict[Path, str]:
+    rejections = ROOT / "docs/rejections.md"
     schema = orjson.dumps(config_schema(plugins), option=orjson.OPT_INDENT_2).decode() + "\n"
     return {
         ROOT / "docs/destinations.md": catalogue(plugins),
         ROOT / "config/full.yaml": full_config(plugins),
         ROOT / "config/router.schema.json": schema,
+        ROOT / "docs/openapi.json": description_json().decode(),
+        rejections: rewrite(rejections.read_text("utf-8"), reason_parts()),
     }
 
 

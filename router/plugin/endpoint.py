@@ -71,9 +71,14 @@ class BatchEndpoint(Endpoint):
     batch_size: Callable[[Any], int] | None = None
     """From the settings: how many payloads an operator wants in a request, where that is theirs to say. Never more than
     *max_events*."""
+    byte_limits: Callable[[Any], tuple[int, int]] | None = None
+    """From the settings: *max_bytes* and *max_payload_bytes*, where they depend on which of several products is in use."""
 
     def for_settings(self, settings: Any) -> Self:
         limited = Endpoint.for_settings(self, settings)
+        if self.byte_limits is not None:
+            max_bytes, max_payload_bytes = self.byte_limits(settings)
+            limited = replace(limited, max_bytes=max_bytes, max_payload_bytes=max_payload_bytes)
         if self.batch_size is None:
             return limited
         return replace(limited, max_events=max(1, min(self.max_events, self.batch_size(settings))))

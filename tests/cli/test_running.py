@@ -70,6 +70,20 @@ def test_an_event_that_is_refused_ends_with_exit_code_1_and_the_receipt(running:
 
 
 @pytest.mark.timeout(60)
+def test_an_event_that_was_rejected_can_be_seen_with_its_reason(running: Stage) -> None:
+    send(running, [{"type": "track", "userId": "u1", "event": "Step Done"}, {"type": "group", "userId": "seen"}])
+
+    def listed() -> list[dict[str, Any]]:
+        calls: list[dict[str, Any]] = running.command("rejected", "list", "--code", "missing_group_id", "--json").json
+        return calls
+
+    [call] = until(listed, "the rejected call is on disk")  # it is written behind the receipt
+    assert (call["source"], call["field"], json.loads(call["call"])["userId"]) == ("website", "groupId", "seen")
+    assert "missing_group_id" in running.command("rejected", "list", "--source", "website").out
+    assert running.command("rejected", "list", "--source", "nobody", "--json").json == []
+
+
+@pytest.mark.timeout(60)
 def test_people_read_the_receipt_in_words(running: Stage) -> None:
     event = {**IDENTIFY, "messageId": "cli-words"}
     first, again, batch, refused = (
@@ -82,6 +96,15 @@ def test_people_read_the_receipt_in_words(running: Stage) -> None:
         "0 accepted, 1 duplicate, 1 rejected\nevent 1: event: expected the name of what happened, found nothing\n"
     )
     assert (refused.code, refused.out.partition(":")[0]) == (1, "refused")
+
+
+@pytest.mark.timeout(60)
+def test_people_read_what_was_odd_and_put_right(running: Stage) -> None:
+    event = {"type": "track", "user_id": "u1", "event": "Step Done", "messageId": "cli-odd"}
+    single, batch = (send(running, body) for body in (event, [event]))
+
+    assert single.out.endswith("\nwarning: user_id: read as userId\n")
+    assert batch.out.endswith("\nevent 0: warning: user_id: read as userId\n")
 
 
 @pytest.mark.timeout(60)
@@ -114,7 +137,7 @@ def test_status_is_the_same_through_the_socket_and_the_port(running: Stage) -> N
     through_socket, through_port = running.command("status", "--json").json, router.status()
 
     assert through_socket == through_port
-    assert set(through_socket) == {"log", "running", "destinations", "removed", "unknown_names"}
+    assert set(through_socket) == {"log", "running", "stuck", "destinations", "removed", "unknown_names"}
     assert set(through_socket["destinations"][0]["books"]) == {
         "accepted",
         "delivered",
@@ -157,6 +180,12 @@ def test_metrics_tell_the_books(running: Stage) -> None:
 @pytest.mark.timeout(60)
 def test_only_its_user_may_open_the_admin_socket(running: Stage) -> None:
     assert (running.folder / "var" / "admin.sock").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("part", ["log", "destinations"])
+def test_only_its_user_may_read_what_people_did(running: Stage, part: str) -> None:
+    assert (running.folder / "var" / part).stat().st_mode & 0o777 == 0o700
 
 
 @pytest.mark.timeout(60)

@@ -293,6 +293,126 @@ async def test_a_token_address_that_is_no_url_blocks(sender: HttpSend) -> None:
         await send(sender, OAuth2("nonsense", SecretStr("client"), SecretStr("word")))
 
 
+@pytest.mark.parametrize(
+    ("more", "form"),
+    [
+        pytest.param(
+            {"client_in_body": True},
+            "grant_type=client_credentials&client_id=c%26d&client_secret=" + CANARY,
+            id="client",
+        ),
+        pytest.param(
+            {"refresh_token": SecretStr("r"), "client_in_body": True},
+            "grant_type=refresh_token&refresh_token=r&client_id=c%26d&client_secret=" + CANARY,
+            id="refresh token",
+        ),
+        pytest.param(
+            {"refresh_token": SecretStr("r")}, "grant_type=refresh_token&refresh_token=r", id="client in the header"
+        ),
+    ],
+)
+async def test_a_token_is_asked_for_as_the_vendor_wants_it(
+    web: aioresponses, sender: HttpSend, more: dict[str, Any], form: str
+) -> None:
+    grant(web)
+    answer(web)
+
+    await send(sender, OAuth2(TOKENS, SecretStr("c&d"), SecretStr(CANARY), **more))
+
+    [fetch] = calls(web, TOKENS)
+    assert fetch.kwargs["data"] == form.encode()
+    assert ("Authorization" in fetch.kwargs["headers"]) != more.get("client_in_body", False)
+
+
+NAMING = OAuth2(
+    TOKENS, SecretStr("client"), SecretStr(CANARY), host_field="place", host_suffixes=(".vendor.test", ".v.test")
+)
+
+
+@pytest.mark.parametrize(
+    ("place", "url"),
+    [
+        pytest.param("https://na7.vendor.test", "https://na7.vendor.test/events", id="a host of the suffix"),
+        pytest.param("https://NA7.Eu.v.test/", "https://na7.eu.v.test/events", id="of another one, with a slash"),
+        pytest.param(ORIGIN, EVENTS, id="the destination's own"),
+    ],
+)
+async def test_requests_go_where_the_token_answer_says(
+    web: aioresponses, sender: HttpSend, place: str, url: str
+) -> None:
+    grant(web, place=place)
+    answer(web, url, repeat=True)
+
+    for _ in range(2):
+        assert (await send(sender, NAMING)).status == 200
+
+    assert len(calls(web, url)) == 2
+    assert len(calls(web, TOKENS)) == 1
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        pytest.param("https://evil.test", id="elsewhere"),
+        pytest.param("https://evilvendor.test", id="the suffix without its dot"),
+        pytest.param("https://vendor.test.evil.test", id="the suffix in front"),
+        pytest.param("https://evil.test/.vendor.test", id="the suffix in the path"),
+        pytest.param("https://evil.test#.vendor.test", id="the suffix in a fragment"),
+        pytest.param("https://evil.test?.vendor.test", id="the suffix in a query"),
+        pytest.param("https://na7.vendor.test@evil.test", id="a user in front"),
+        pytest.param("https://evil.test\\.vendor.test", id="a backslash"),
+        pytest.param("https://na7.vendor.test:8443", id="a port"),
+        pytest.param("https://na7.vendor.test/path", id="a path"),
+        pytest.param("https://na7.vendor.test\n", id="a line break"),
+        pytest.param("https://.vendor.test", id="nothing before the suffix"),
+        pytest.param("http://na7.vendor.test", id="not encrypted"),
+        pytest.param("https://127.0.0.1", id="this machine"),
+        pytest.param("na7.vendor.test", id="no address"),
+        pytest.param(f"https://{CANARY}@x", id="a secret"),
+        pytest.param(["https://na7.vendor.test"], id="a list"),
+        pytest.param(None, id="nothing"),
+    ],
+)
+async def test_promise_10_a_token_answer_that_names_another_host_blocks(
+    web: aioresponses, sender: HttpSend, place: Any
+) -> None:
+    """Neither the token nor an event may get there."""
+    grant(web, place=place)
+    grant(web, place=place)
+
+    for _ in range(2):
+        with pytest.raises(
+            CredentialsRefused, match=r"place of the token answer.*\.vendor\.test or \.v\.test"
+        ) as raised:
+            await send(sender, NAMING)
+        assert CANARY not in str(raised.value)
+
+    assert {url for _, url in web.requests} == {URL(TOKENS)}
+
+
+async def test_a_fresh_token_may_name_another_host_and_may_not_lie(web: aioresponses, sender: HttpSend) -> None:
+    grant(web, place="https://na7.vendor.test")
+    grant(web, "token-2", place="https://na8.vendor.test")
+    grant(web, "token-3", place="https://evil.test")
+    answer(web, "https://na7.vendor.test/events", status=401)
+    answer(web, "https://na8.vendor.test/events", status=200)
+    answer(web, "https://na8.vendor.test/events", status=401)
+
+    assert (await send(sender, NAMING)).status == 200
+    with pytest.raises(CredentialsRefused, match="evil"):
+        await send(sender, NAMING)
+
+    [moved, last] = calls(web, "https://na8.vendor.test/events")
+    assert [each.kwargs["headers"]["Authorization"] for each in (moved, last)] == ["Bearer token-2"] * 2
+
+
+async def test_without_a_field_that_names_it_no_answer_moves_a_request(web: aioresponses, sender: HttpSend) -> None:
+    grant(web, place="https://na7.vendor.test")
+    answer(web)
+
+    assert (await send(sender, OAUTH)).status == 200
+
+
 async def test_promise_7_an_answer_that_quotes_the_secret_comes_back_without(
     web: aioresponses, sender: HttpSend
 ) -> None:

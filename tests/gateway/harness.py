@@ -17,8 +17,11 @@ from prometheus_client import CollectorRegistry
 
 from router.event import Document
 from router.gateway import Gateway, Limits, Source
+from router.gateway.admission import LimitCode
+from router.gateway.refusal import RefusalCode
 from router.log.interface import Log
 from router.log.record import Appended, Entry, Gap, Record
+from router.rejection import RejectionCode
 
 KEY = "key-of-website"
 NOW_S = 1_700_000_000.0
@@ -106,6 +109,16 @@ async def read_answer(reader: asyncio.StreamReader) -> Answer:
     return Answer(int(first.split()[1]), headers, content)
 
 
+_PUBLISHED = {(str(code), status) for code in RefusalCode for status in code.statuses} | {
+    (str(code), 400) for code in (*RejectionCode, *LimitCode)
+}
+
+
+def assert_published(answer: Answer) -> None:
+    """Every answer of every test is one that docs/rejections.md has, with this status (promise 6)."""
+    assert (answer.json["code"], answer.status) in _PUBLISHED, answer
+
+
 class _Server(TestServer):
     """aiohttp's test server, served by the gateway's own runner."""
 
@@ -161,7 +174,10 @@ class Harness:
         if key:
             sent["Authorization"] = basic(f"{key}:")
         async with self.client.request(method, path, allow_redirects=False, headers=sent, data=data) as response:
-            return Answer(response.status, response.headers, await response.read())
+            answer = Answer(response.status, response.headers, await response.read())
+        if answer.body and answer.status >= 400:
+            assert_published(answer)
+        return answer
 
     async def post(self, path: str, document: Any = None, data: Any = None, **options: Any) -> Answer:
         """*document* as JSON, or *data* as it is."""

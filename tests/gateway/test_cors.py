@@ -64,24 +64,25 @@ def assert_that_the_page_sees(answer: Answer, origin: str = PAGE) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("path", [*routes.SINGLES, *routes.BATCHES, "/v1/batch/"])
-async def test_a_page_sees_every_status_on_every_path(path: str, way: Way) -> None:
-    document = {"batch": [CALL | {"type": "page"}]} if path.rstrip("/") in routes.BATCHES else CALL
+async def test_a_page_sees_every_status_on_every_path(way: Way) -> None:
+    """One gateway for all the paths of a status."""
     headers = {"Origin": PAGE, **way.headers}
     async with Harness(way.limits, SOURCES) as harness:
         harness.log.failure = way.failure
-        for _ in range(way.requests):
+        for _ in range(way.requests - 1):
+            await harness.post("/v1/t", CALL, key=way.key, headers=headers)
+        for path in (*routes.SINGLES, *routes.BATCHES, "/v1/batch/"):
+            document = {"batch": [CALL | {"type": "page"}]} if path.rstrip("/") in routes.BATCHES else CALL
             if way.method == "GET":
                 answer = await harness.ask("GET", path, headers=headers)
             else:
                 answer = await harness.post(path, document, data=way.body, key=way.key, headers=headers)
 
-    assert answer.status == way.status
-    assert_that_the_page_sees(answer)
-    if way.code:
-        assert answer.json["code"] == way.code
-        assert isinstance(answer.json["message"], str)
-    assert ("Retry-After" in answer.headers) == (way.status in (429, 503))
+            assert answer.status == way.status, path
+            assert_that_the_page_sees(answer)
+            assert answer.json.get("code", "") == way.code, path
+            assert way.status == 200 or isinstance(answer.json["message"], str)
+            assert ("Retry-After" in answer.headers) == (way.status in (429, 503)), path
 
 
 @pytest.mark.parametrize(
@@ -151,8 +152,7 @@ async def test_a_fault_outside_the_routes_is_seen_as_well(harness: Harness, monk
 # --- preflights ---
 
 
-@pytest.mark.parametrize("path", [*routes.INGEST, *GETS, "/health", "/nowhere", "/v1/batch/", "/sourceConfig/"])
-async def test_a_preflight_needs_no_key_and_may_ask_for_any_header(harness: Harness, path: str) -> None:
+async def test_a_preflight_needs_no_key_and_may_ask_for_any_header_on_any_path(harness: Harness) -> None:
     asked_for = "anonymousid,authorization,content-type,sentat,x-of-the-page"
     headers = {
         "Origin": PAGE,
@@ -160,13 +160,14 @@ async def test_a_preflight_needs_no_key_and_may_ask_for_any_header(harness: Harn
         "Access-Control-Request-Headers": asked_for,
     }
 
-    answer = await harness.ask("OPTIONS", path, key="", headers=headers)
+    for path in (*routes.INGEST, *GETS, "/health", "/nowhere", "/v1/batch/", "/sourceConfig/"):
+        answer = await harness.ask("OPTIONS", path, key="", headers=headers)
 
-    assert (answer.status, answer.body) == (204, b"")
-    assert_that_the_page_sees(answer)
-    assert answer.headers["Access-Control-Allow-Methods"] == "GET, HEAD, POST, OPTIONS"
-    assert answer.headers["Access-Control-Allow-Headers"] == asked_for
-    assert answer.headers["Access-Control-Max-Age"] == "7200"
+        assert (answer.status, answer.body) == (204, b""), path
+        assert_that_the_page_sees(answer)
+        assert answer.headers["Access-Control-Allow-Methods"] == "GET, HEAD, POST, OPTIONS"
+        assert answer.headers["Access-Control-Allow-Headers"] == asked_for
+        assert answer.headers["Access-Control-Max-Age"] == "7200"
 
 
 async def test_a_preflight_is_not_counted_by_the_limit_of_a_source() -> None:

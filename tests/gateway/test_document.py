@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from router.gateway.document import parse_document
 from router.gateway.refusal import Refused
+from router.odd_json import Doubled
 
 JSON = st.recursive(
     st.none()
@@ -49,6 +50,30 @@ def test_odd_json_is_read_and_not_lost(body: bytes, value: Any) -> None:
 
 def test_nan_is_read_and_not_lost() -> None:
     assert math.isnan(parse_document(b'{"v": NaN}')["v"])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b'{"v": 1, "v": 2}', id="alike"),
+        pytest.param(b'{"v": 1, "\\u0076": 2}', id="alike once they are read"),
+        pytest.param(b'{"v": NaN, "v": 2}', id="in odd JSON"),
+        pytest.param(b'{"v": "\\u0022", "v": 2}', id="with a quote that would make up for those that are missing"),
+        pytest.param(b'{"v": 123456789012345678901234567890, "v": 2}', id="with a big integer"),
+    ],
+)
+def test_a_key_that_stands_twice_is_noticed(body: bytes) -> None:
+    document = parse_document(body)
+
+    assert isinstance(document, Doubled)
+    assert (document, document.names) == ({"v": 2}, ("v",))
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"v": "a\\u0022b"}', b'{"v": "\\"\\\\\\""}', b'{"v": [{"a": 1}, {"a": 2}], "a": "v"}']
+)
+def test_a_document_whose_keys_stand_once_is_a_plain_one(body: bytes) -> None:
+    assert type(parse_document(body)) is dict
 
 
 @pytest.mark.parametrize("depth", [5_000, 100_000])

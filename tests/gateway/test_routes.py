@@ -30,21 +30,21 @@ def test_the_sheet_and_the_table_agree() -> None:
 
 
 @pytest.mark.parametrize("slash", ["", "/"], ids=["", "with a slash"])
-@pytest.mark.parametrize(("path", "kind"), routes.SINGLES.items())
-async def test_the_path_says_what_a_single_event_is(harness: Harness, path: str, kind: str, slash: str) -> None:
-    answer = await harness.post(path + slash, CALL)
+async def test_the_path_says_what_a_single_event_is(harness: Harness, slash: str) -> None:
+    for path in routes.SINGLES:
+        answer = await harness.post(path + slash, CALL)
 
-    assert (answer.status, answer.json["success"]) == (200, True)
-    assert [event["type"] for event in harness.log.events] == [kind]
+        assert (answer.status, answer.json["success"]) == (200, True), path
+    assert [event["type"] for event in harness.log.events] == list(routes.SINGLES.values())
 
 
 @pytest.mark.parametrize("slash", ["", "/"], ids=["", "with a slash"])
-@pytest.mark.parametrize("path", routes.BATCHES)
-async def test_a_batch_may_come_by_each_of_its_paths(harness: Harness, path: str, slash: str) -> None:
-    answer = await harness.post(path + slash, {"batch": [CALL | {"type": "page"}, CALL | {"type": "group"}]})
+async def test_a_batch_may_come_by_each_of_its_paths(harness: Harness, slash: str) -> None:
+    for path in routes.BATCHES:
+        answer = await harness.post(path + slash, {"batch": [CALL | {"type": "page"}, CALL | {"type": "group"}]})
 
-    assert (answer.status, answer.json["accepted"]) == (200, 2)
-    assert [event["type"] for event in harness.log.events] == ["page", "group"]
+        assert (answer.status, answer.json["accepted"]) == (200, 2), path
+    assert [event["type"] for event in harness.log.events] == ["page", "group"] * len(routes.BATCHES)
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"{}" * 1_000], ids=["none", "no JSON", "some"])
@@ -59,25 +59,23 @@ async def test_what_an_sdk_tells_of_itself_is_answered_without_a_key_and_forgott
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "PATCH"])
-@pytest.mark.parametrize("path", [path + slash for path in routes.INGEST for slash in ("", "/")])
 async def test_nothing_but_post_is_taken_on_an_ingest_path_and_nothing_is_redirected(
-    harness: Harness, method: str, path: str
+    harness: Harness, method: str
 ) -> None:
     """SDKs follow a redirect as a GET and take its 200 for success: the events would be gone."""
-    answer = await harness.ask(method, path)
+    for path in (path + slash for path in routes.INGEST for slash in ("", "/")):
+        answer = await harness.ask(method, path)
 
-    assert (answer.status, answer.headers["Allow"]) == (405, "POST")
-    assert "Location" not in answer.headers
+        assert (answer.status, answer.headers["Allow"]) == (405, "POST"), path
+        assert "Location" not in answer.headers
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/v1", "/v1/", "/v1/x", "/v1/trackk", "/v2/track", "/api/s", "/api/s/event", "//"]
-)
 @pytest.mark.parametrize("method", ["GET", "POST"])
-async def test_there_is_no_page_that_answers_for_all_others(harness: Harness, method: str, path: str) -> None:
-    answer = await harness.ask(method, path, data=b"{}" if method == "POST" else None)
+async def test_there_is_no_page_that_answers_for_all_others(harness: Harness, method: str) -> None:
+    for path in ("/", "/v1", "/v1/", "/v1/x", "/v1/trackk", "/v2/track", "/api/s", "/api/s/event", "//"):
+        answer = await harness.ask(method, path, data=b"{}" if method == "POST" else None)
 
-    assert (answer.status, answer.json["code"]) == (404, "not_found")
+        assert (answer.status, answer.json["code"]) == (404, "not_found"), path
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])

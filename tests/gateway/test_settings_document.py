@@ -43,7 +43,7 @@ async def ask(method: str, path: str, key: str = "", headers: dict[str, str] | N
     ],
 )
 def test_a_document_has_the_entry_of_the_sources_own_sdk(sdk: Sdk, entries: list[str]) -> None:
-    document = project_settings("k1", sdk, ADDRESS)
+    document = project_settings("k1", sdk, ADDRESS).model_dump(by_alias=True)
 
     assert list(document["integrations"]) == entries
     assert list(document["integrations"].values()) == [
@@ -178,7 +178,7 @@ async def test_the_other_family_gets_the_smallest_document_that_works(path: str,
 async def test_a_disabled_source_stops_the_sdk_that_can_be_stopped() -> None:
     answer = await ask("GET", CONFIG + "key-of-old")
 
-    assert (answer.status, answer.json) == (200, {"source": source_config("old", False)["source"]})
+    assert (answer.status, answer.json) == (200, source_config("old", False).model_dump())
     assert answer.json["source"]["enabled"] is False
 
 

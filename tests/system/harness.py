@@ -24,7 +24,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 from router.cli import main
@@ -291,6 +291,21 @@ class Router(Process):
             raise AssertionError(f"{error}; pending: {pending()}; {self.status()['destinations']}") from None
 
 
+class FaultyRouter(Router):
+    """A router whose disk and clock misbehave when they are told to; see `faulty_router`."""
+
+    def __init__(self, config: Path, folder: Path, *options: str, env: Mapping[str, str] | None = None) -> None:
+        self.faults = folder / "faults.json"
+        super().__init__(config, folder, *options, env={**(env or {}), "ROUTER_FAULTS": str(self.faults)})
+        self.command[1:3] = [str(HERE / "faulty_router.py")]
+
+    def suffer(self, **faults: Any) -> None:
+        """These and no others, from now on; none at all is health."""
+        draft = self.faults.with_suffix(".draft")
+        draft.write_text(json.dumps(faults))
+        draft.replace(self.faults)
+
+
 class Generator(Process):
     """The acknowledgement ledger; see `generator`."""
 
@@ -327,9 +342,21 @@ class Command:
         return json.loads(self.out)
 
 
+class _CapturedText(io.TextIOWrapper):
+    """A standard stream as it is: text over bytes."""
+
+    def __init__(self) -> None:
+        super().__init__(io.BytesIO(), encoding="utf-8", newline="", write_through=True)
+
+    def getvalue(self) -> str:
+        buffer = self.buffer
+        assert isinstance(buffer, io.BytesIO)
+        return buffer.getvalue().decode()
+
+
 def run_command(*arguments: str | Path) -> Command:
     """Run a ``router`` command in this process, from the entry point on. What is a bug in it is raised."""
-    out, err, before = io.StringIO(), io.StringIO(), sys.argv
+    out, err, before = _CapturedText(), _CapturedText(), sys.argv
     sys.argv = ["router", *map(str, arguments)]
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
@@ -340,6 +367,9 @@ def run_command(*arguments: str | Path) -> Command:
     finally:
         sys.argv = before
     return Command(0, out.getvalue(), err.getvalue())
+
+
+_R = TypeVar("_R", bound=Router)
 
 
 @dataclass
@@ -385,7 +415,21 @@ class Stage:
         is_started: bool = True,
         **sections: Any,
     ) -> Router:
-        router = Router(self.write_config(destinations, **sections), self.folder, *options, env=env)
+        return self._router(Router, destinations, *options, env=env, is_started=is_started, **sections)
+
+    def faulty_router(self, destinations: Mapping[str, Any], **sections: Any) -> FaultyRouter:
+        return self._router(FaultyRouter, destinations, **sections)
+
+    def _router(
+        self,
+        kind: type[_R],
+        destinations: Mapping[str, Any],
+        *options: str,
+        env: Mapping[str, str] | None = None,
+        is_started: bool = True,
+        **sections: Any,
+    ) -> _R:
+        router = kind(self.write_config(destinations, **sections), self.folder, *options, env=env)
         self.processes.append(router)
         if is_started:
             router.start()

@@ -1,0 +1,25 @@
+"""An answer, as a model: from it come the bytes on the wire and what `openapi` says of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+
+class Answer(BaseModel):
+    """Always a JSON object: any other success is an error to some SDK (facts/ingest-protocol.md section 1, point 1)."""
+
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True)
+
+
+def optional(description: str) -> Any:
+    """A field that is left out where it is None."""
+    return Field(default=None, exclude_if=lambda value: value is None, description=description)
+
+
+def json_response(answer: Answer, status: int = 200) -> web.Response:
+    body = answer.model_dump_json(by_alias=True).encode()
+    return web.Response(body=body, status=status, content_type="application/json")
