@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -34,9 +33,9 @@ def series(router: Router) -> set[str]:
 
 
 @pytest.fixture
-def router(stage: Stage) -> Iterator[Router]:
+def router(stage: Stage) -> Router:
     [vendor] = stage.vendors("mixpanel")
-    yield stage.router({"mixpanel": vendor.destination()})
+    return stage.router({"mixpanel": vendor.destination()})
 
 
 def flood(router: Router, batches: range) -> None:
