@@ -35,12 +35,16 @@ from router.plugin import (
 RATE_LIMIT_PER_S: Final = 160.0
 """10,000 requests a minute and app, with room for the other users of the app."""
 RESET_HEADER: Final = "x-ratelimit-reset"
+DECLARED_MORE_S: Final = 1.0
 NOT_INDEXED_YET_S: Final = 5.0
 """The search index follows a write after some seconds."""
 UNKNOWN_CONTACT_ATTEMPTS: Final = 5
 """An event whose contact never comes must not hold its user's later events for days."""
 MAX_MENDINGS: Final = 30
-"""Fields left out of one write before it is given up."""
+"""Fields that one write is sent again for, one by one, before all custom attributes are left out of it."""
+MAX_DECLARED: Final = 15
+"""Custom attributes declared for one write; more are left to the next try. So a contact with its company stays below the
+requests that one conversation may have (100)."""
 
 _EXISTING_ID = re.compile(r"\bid=([\w-]+)")
 _UNKNOWN_ATTRIBUTE = re.compile(r"[Cc]ustom attribute ['\"]([^'\"]+)['\"]")
@@ -195,7 +199,7 @@ def _write(
     warnings: list[str] = []
     declared: set[str] = set()
     assumed = Response(200, b'{"id":"assumed-%s"}' % model.encode())
-    for _ in range(MAX_MENDINGS):
+    for mending in range(MAX_MENDINGS + 1):
         response = yield Step(_request(method, settings, *path, body=body), assumed)
         if response.status == 200:
             return _id_of(response), warnings
@@ -203,6 +207,12 @@ def _write(
             return response
         if response.status != 400:
             return _judge(response)
+        if len(declared) == MAX_DECLARED:
+            return Later(f"{MAX_DECLARED} custom attributes were declared, and there are more", DECLARED_MORE_S)
+        if mending == MAX_MENDINGS - 1 and "custom_attributes" in body:
+            del body["custom_attributes"]
+            warnings.append("the workspace does not know most of the custom attributes; all were left out")
+            continue
         name = _unknown_attribute(response, body)
         if name is not None and settings.create_data_attributes and name not in declared:
             declared.add(name)

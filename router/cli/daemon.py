@@ -43,7 +43,9 @@ from router.rejected import RejectedCalls
 
 CALLERS_S = 3.0
 """How long a stop waits for callers whose requests are under way: one that stalls half-way must not hold it up."""
-DRAIN_S = 8.0
+RELOAD_S = 2.0
+"""How long a stop waits for a reload under way: what that started afterwards would not be stopped in order."""
+DRAIN_S = 7.0
 """How long a stop waits for flights to land. With the above and the closing of files an exit takes 15 s at most."""
 BACKLOG = 1_024
 """Connections that wait to be taken: every open page may make one for each of a burst of calls."""
@@ -64,6 +66,7 @@ class Daemon:
         self._sandboxes = Sandboxes()
         self._runners: list[web.AppRunner] = []
         self._reloading = asyncio.Lock()
+        self._reloads: set[asyncio.Task[None]] = set()
         self.url = ""
         self.admin_url = ""
 
@@ -141,7 +144,12 @@ class Daemon:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
-        loop.add_signal_handler(signal.SIGHUP, lambda: loop.create_task(self._reload_on_signal()))
+        loop.add_signal_handler(signal.SIGHUP, self._begin_reload)
+
+    def _begin_reload(self) -> None:
+        task = asyncio.create_task(self._reload_on_signal())
+        self._reloads.add(task)  # nobody else holds it
+        task.add_done_callback(self._reloads.discard)
 
     async def _reload_on_signal(self) -> None:
         try:
@@ -150,16 +158,20 @@ class Daemon:
             _LOGGER.error("reload refused, the old config stays", problems=[str(each) for each in error.problems])
         except OperatorError as error:
             _LOGGER.error("reload refused, the old config stays", problems=[str(error)])
+        except Exception as error:
+            _LOGGER.error("reload failed: a bug in the router", exc_info=error)
 
     async def reload(self) -> dict[str, Any]:
         """Read the config again and make the router what it says; a file with any problem is refused whole.
 
-        A destination whose state can't be used is told of and stays out; it hinders none of the others.
+        A destination that can't start is told of and stays out for the time being; it hinders none of the others.
 
         Raises:
             OperatorError: the file is not valid; nothing has changed.
         """
         async with self._reloading:
+            if self._stop.is_set():
+                raise OperatorError("the router is going down")
             config = await asyncio.to_thread(self._read_config)
             fixed = [
                 name
@@ -173,8 +185,6 @@ class Daemon:
             with contextlib.suppress(OperatorError):
                 await self._fleet.apply(assignments)
             problems = list(self._fleet.problems.values())
-            if problems:
-                _LOGGER.error("destinations could not start; all others are at work", problems=problems)
             if fixed:
                 _LOGGER.warning("these parts of the config change with the next start only", parts=fixed)
             _LOGGER.info("config reloaded", destinations=len(assignments) - len(problems))
@@ -182,9 +192,12 @@ class Daemon:
 
     async def _shut_down(self) -> None:
         """The order is the contract: no new events, flights land, positions are saved, then everything else closes."""
+        self._stop.set()
         if hasattr(self, "_gateway"):
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._gateway.close(), CALLERS_S)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._reloading.acquire(), RELOAD_S)
         for runner in reversed(self._runners):
             await runner.cleanup()
         await self._rejected.close()

@@ -25,7 +25,7 @@ _LOGGER = structlog.get_logger()
 
 
 class Housekeeping:
-    """Retention, ``max_backlog``, and the warning before the disk is full."""
+    """Another try for destinations that could not start; ``max_backlog``; retention; the warning before the disk is full."""
 
     def __init__(self, log: SqliteLog, fleet: Fleet) -> None:
         self._log = log
@@ -43,6 +43,7 @@ class Housekeeping:
                 await self.tidy()
 
     async def tidy(self) -> None:
+        await self._attempt("starting what could not start", self._fleet.retry)
         for name, berth in list(self._fleet.berths.items()):
             await self._attempt(f"max_backlog of {name}", partial(self._shed, berth))
         await self._attempt("retention of the log", self._trim)

@@ -9,15 +9,19 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
 from router.clock import Clock
 from router.delivery.ledger import Ledger
 from router.delivery.send import HttpSend, Send
-from router.delivery.state import State, unusable
+from router.delivery.state import State, StateUnusable, unusable
 from router.delivery.unknown_names import UnknownNames
 from router.delivery.worker import NOTES, DeliveryOptions, Worker
 from router.destination import Destination
 from router.errors import OperatorError
 from router.log.interface import Log
+
+_LOGGER = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -59,29 +63,54 @@ class Fleet:
         self._chance = chance
         self.berths: dict[str, Berth] = {}
         self.problems: dict[str, str] = {}
-        """Destinations that could not start, and why."""
+        """Destinations that could not start, and why; `retry` tries them again."""
+        self._assignments: Sequence[Assignment] = ()
+        self._applying = asyncio.Lock()
         self.unknown_names = UnknownNames(log.end)
-        self._wanted: Collection[str] = ()
 
     async def apply(self, assignments: Sequence[Assignment]) -> None:
         """Make the fleet what *assignments* say: changed destinations land their flights, then start anew.
 
+        One whose state is unusable is left out, in ``problems``; all others are at work.
+
         Raises:
-            OperatorError: state files can't be used; all other destinations are at work all the same.
+            OperatorError: states that fit neither this log nor this program. All others are at work here too.
         """
-        wanted = self._wanted = {assignment.name: assignment for assignment in assignments}
-        self.unknown_names.configure(self._log.partitions, (each.destination.names for each in assignments))
+        async with self._applying:
+            self._assignments = tuple(assignments)
+            await self._apply()
+
+    async def retry(self) -> None:
+        """Start those that could not start, if they can by now. Raises as `apply` does."""
+        async with self._applying:
+            if self.problems:
+                await self._apply()
+
+    async def _apply(self) -> None:
+        wanted = {assignment.name: assignment for assignment in self._assignments}
+        self.unknown_names.configure(self._log.partitions, (each.destination.names for each in self._assignments))
         leaving = [name for name, berth in self.berths.items() if wanted.get(name) != berth.assignment]
         await asyncio.gather(*(self._leave(name) for name in leaving))
-        self.problems = {}
-        for assignment in assignments:
-            if assignment.name not in self.berths:
-                try:
-                    await self._enter(assignment, set(wanted))
-                except OperatorError as error:
-                    self.problems[assignment.name] = str(error)
-        if self.problems:
-            raise OperatorError("\n".join(self.problems.values()))
+        before, self.problems = self.problems, {}
+        unfit: list[str] = []
+        for name, assignment in wanted.items():
+            if name in self.berths:
+                continue
+            try:
+                await self._enter(assignment, wanted)
+            except OperatorError as error:
+                self.problems[name] = str(error)
+                if not isinstance(error, StateUnusable):
+                    unfit.append(str(error))
+                if before.get(name) != str(error):
+                    _LOGGER.error(
+                        "destination can't start; the log keeps its events", reason=str(error), destination=name
+                    )
+            else:
+                if name in before:
+                    _LOGGER.info("destination starts after all", destination=name)
+        if unfit:
+            raise OperatorError("\n".join(unfit))
 
     async def stop(self, deadline_s: float = 10.0) -> None:
         """Stop all, side by side, within about *deadline_s* seconds."""
@@ -165,7 +194,7 @@ class Fleet:
         What is settled but not yet on disk is still needed: a crash would ask for it again. Nothing is said of any partition
         while a destination is changing, or could not start: its place is on disk alone, and all may be needed.
         """
-        if any(name not in self.berths for name in self._wanted):
+        if any(assignment.name not in self.berths for assignment in self._assignments):
             return {}
         needed = {partition: self._log.end(partition) + 1 for partition in self._log.partitions}
         for berth in self.berths.values():

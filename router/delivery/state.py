@@ -63,6 +63,10 @@ _AMONG = "id IN (SELECT value FROM json_each(?))"
 """Takes a JSON list: however many ids there are, it is one parameter."""
 
 
+class StateUnusable(OperatorError):
+    """The file is damaged, or the disk does not let us: the trouble of one destination, and of no other."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where an event lies in the log."""
@@ -164,7 +168,8 @@ class State:
         """Open or make the state file of a destination.
 
         Raises:
-            OperatorError: a newer program wrote it, it belongs to another log, it is damaged, or the disk refuses.
+            OperatorError: a newer program wrote it, or it belongs to another log (`StateUnusable`: it is damaged, or the disk
+                refuses).
         """
         connection = None
         try:
@@ -487,15 +492,15 @@ class State:
         return [replace(Job(*row), spec=orjson.loads(row[2]), counts=orjson.loads(row[5])) for row in rows]
 
 
-def unusable(path: Path, error: Exception) -> OperatorError:
+def unusable(path: Path, error: Exception) -> StateUnusable:
     """What to tell an operator when SQLite can't work with a state file."""
     if isinstance(error, sqlite3.OperationalError):
         # No space, no permission: to advise moving the file away would lose what is in it.
-        return OperatorError(
+        return StateUnusable(
             f"{path}: the state of this destination can't be opened ({error}). Check the free space and the permissions of "
             "its directory."
         )
-    return OperatorError(
+    return StateUnusable(
         f"{path}: the state of this destination can't be read ({error}). Move the file away to start the destination anew "
         "from the end of the log, or restore it from a backup."
     )
@@ -505,7 +510,7 @@ def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
     if read_only:
         uri = f"{path.absolute().as_uri()}?mode=ro"
         return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(0o700, parents=True, exist_ok=True)
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA journal_mode = WAL")

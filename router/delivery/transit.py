@@ -28,7 +28,8 @@ class Transit:
     letter: DeadLetter | None = None
     """The dead letter that a retry is about."""
     failed_s: float | None = None
-    """When a replay was first tried in vain, in Unix seconds; for others that is in the ledger's tries."""
+    """When a replay was first tried in vain: Unix seconds, less the time the worker had been blocked by then. For others that
+    is in the ledger's tries."""
 
     @property
     def place(self) -> Place:

@@ -101,6 +101,8 @@ class Worker:
         self._is_stopping = False
         self._shed_up_to: dict[int, int] = {}
         self._blocked_since_s: float | None = None
+        self._blocked_for_s = 0.0
+        """Time spent blocked, which does not count for the retry windows of replays; those of others are in the ledger."""
         self._delivered_at = 0.0
         self._endpoints = {
             endpoint.name: endpoint.for_settings(destination.settings) for endpoint in destination.plugin.endpoints
@@ -522,13 +524,13 @@ class Worker:
 
     def _count_failure(self, transit: Transit, now: float) -> None:
         if transit.is_replay:
-            transit.failed_s = transit.failed_s or now
+            transit.failed_s = transit.failed_s or now - self._blocked_for_s
         else:
             self.ledger.tried(transit.place)
 
     def _first_failure(self, transit: Transit, otherwise: float) -> float:
         if transit.is_replay:
-            return transit.failed_s or otherwise
+            return transit.failed_s + self._blocked_for_s if transit.failed_s else otherwise
         tries = self.ledger.tries.get(transit.place)
         return tries.first_s if tries else otherwise
 
@@ -550,7 +552,9 @@ class Worker:
     def _vendor_is_well(self) -> None:
         self._delivered_at = self._clock.now()
         if self._blocked_since_s is not None:
-            self.ledger.shift_tries(self._clock.now() - self._blocked_since_s)
+            blocked_s = self._clock.now() - self._blocked_since_s
+            self.ledger.shift_tries(blocked_s)
+            self._blocked_for_s += blocked_s
             self._blocked_since_s = None
         if not self.pace.is_going:
             for name in NOTES:

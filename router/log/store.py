@@ -88,7 +88,7 @@ class Store:
             OperatorError: another router has it open, a newer program wrote it, or the disk does not let us.
         """
         try:
-            directory.mkdir(parents=True, exist_ok=True)
+            directory.mkdir(0o700, parents=True, exist_ok=True)  # what people did is nobody else's business
             lock = Lock.take(directory)
         except OSError as error:
             raise OperatorError(

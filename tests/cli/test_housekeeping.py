@@ -118,6 +118,23 @@ async def test_destinations_that_come_and_leave_meanwhile_end_nothing(
     assert list(stand.fleet.berths) == ["down", "new"]
 
 
+async def test_a_destination_that_could_not_start_does_when_it_can(stand: Stand) -> None:
+    (stand.directory / "destinations").mkdir()
+    state = stand.directory / "destinations" / "up.sqlite"
+    state.write_text("no database" * 1_000)
+    await stand.open(UP)
+    house = Housekeeping(stand.log, stand.fleet)
+    await house.tidy()
+    assert list(stand.fleet.berths) == []
+
+    state.unlink()
+    with capture_logs() as logs:
+        await house.tidy()
+
+    assert list(stand.fleet.berths) == ["up"]
+    assert told(logs, "info") == ["destination starts after all"]
+
+
 async def test_the_warning_before_the_disk_is_full_comes_once(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
     await stand.open(DOWN)
     house = Housekeeping(stand.log, stand.fleet)

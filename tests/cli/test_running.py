@@ -183,6 +183,12 @@ def test_only_its_user_may_open_the_admin_socket(running: Stage) -> None:
 
 
 @pytest.mark.timeout(60)
+@pytest.mark.parametrize("part", ["log", "destinations"])
+def test_only_its_user_may_read_what_people_did(running: Stage, part: str) -> None:
+    assert (running.folder / "var" / part).stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.timeout(60)
 def test_nobody_answers_where_no_router_runs(config: Path) -> None:
     event = config.parent / "event.json"
     event.write_text(json.dumps(IDENTIFY))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from router.delivery.ledger import Books
 from router.delivery.state import State
@@ -84,20 +85,32 @@ async def test_a_position_past_the_end_of_the_log_stops_the_start_up(stand: Stan
     state.close()
 
     with pytest.raises(OperatorError, match=r"up\.sqlite: the position 31 is past the end of the log \(30\).*backup"):
-        await stand.open(UP)
+        await stand.open(UP, DOWN)
+
+    assert list(stand.fleet.berths) == ["down"]
 
 
-async def test_one_state_that_cannot_be_used_stops_none_of_the_others(stand: Stand) -> None:
-    """Every bad one is named, and those that are well are at work."""
+async def test_promise_2_a_state_that_cannot_be_used_stops_none_of_the_others(stand: Stand) -> None:
+    """Those that are well are at work; the bad ones are named, and start when they can, from the end of the log."""
     (stand.directory / "destinations").mkdir()
     for name in ("bad", "worse"):
         (stand.directory / "destinations" / f"{name}.sqlite").write_text("no database" * 1_000)
 
-    with pytest.raises(OperatorError, match=r"bad\.sqlite.*\n.*worse\.sqlite"):
+    with capture_logs() as logs:
         await stand.open(assignment("bad"), UP, assignment("worse"))
+        await stand.add(3)
+        await until(stand.has_kept_up("up"))
+        await stand.fleet.retry()
 
-    await stand.add(3)
-    await until(stand.has_kept_up("up"))
+    assert sorted(stand.fleet.problems) == ["bad", "worse"]
+    assert "bad.sqlite: the state of this destination can't be read" in stand.fleet.problems["bad"]
+    told = [line["destination"] for line in logs if line["event"].startswith("destination can't start")]
+    assert told == ["bad", "worse"]
+
+    stand.fleet.state_path("bad").unlink()
+    await stand.fleet.retry()
+    assert list(stand.fleet.problems) == ["worse"]
+    assert stand.books("bad").accepted == 0
 
 
 @pytest.mark.parametrize("is_known", [True, False], ids=["its state is there", "it never was"])
@@ -188,8 +201,7 @@ async def test_for_a_destination_that_could_not_start_everything_is_kept(stand: 
     await stand.open(DOWN)
     await stand.add(MANY)
     stand.fleet.state_path("bad").write_text("no database" * 1_000)
-    with pytest.raises(OperatorError, match="bad"):
-        await stand.fleet.apply([UP, assignment("bad")])
+    await stand.fleet.apply([UP, assignment("bad")])
     await until(stand.has_kept_up("up"))
 
     assert await stand.trim() == 1

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from router.delivery.jobs import ReplaySpec
 from router.plugin import Request, Response, judge_by_status
 from tests.delivery.harness import NETWORK_DOWN, Answer, Harness, Vendor, plugin
 
@@ -211,6 +212,33 @@ async def test_a_retry_window_that_is_over_is_a_dead_letter_unless_blocked(harne
     if harness.books.dead:
         [letter] = await harness.letters()
         assert letter.reason.startswith("gave up after")
+
+
+async def test_time_spent_blocked_does_not_count_for_replays_either(harness: Harness) -> None:
+    """Two outages with a long block between them; that it is over shows in an event that gets through."""
+    harness.options = replace(harness.options, retry_for_s=3 * 86_400.0)
+    harness.log.add("u1")
+    await harness.open()
+    await harness.until_settled()
+    status = 429
+    harness.vendor.script = lambda request: Response(200 if request.json[0]["id"] == "m2" else status)
+    spec = ReplaySpec(last=1).model_dump(exclude_none=True)
+    await harness.worker.ledger.ask(lambda state: state.add_job("replay", spec, 1, 0.0))
+    harness.worker.jobs.wake()
+    await harness.until(lambda: harness.worker.pace.state == "throttled")
+    status = 401
+    await harness.until(lambda: harness.worker.pace.is_blocked)
+
+    harness.clock.wall_s += 5 * 86_400.0
+    status = 429
+    harness.log.add("u2")
+    await harness.until(lambda: harness.books.delivered == 2)
+    before = len(harness.vendor.requests)
+    await harness.until(lambda: len(harness.vendor.requests) > before + 10)
+    status = 200
+    await harness.until(lambda: any(name == "replayed" for name, _ in harness.worker.ledger.counts))
+
+    assert harness.worker.ledger.counts["replayed", "delivered"] == 1
 
 
 async def test_at_the_bound_of_parked_events_the_reader_stops(harness: Harness) -> None:

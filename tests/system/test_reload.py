@@ -94,8 +94,8 @@ def test_a_destination_that_cannot_start_at_a_reload_is_told_of_and_hinders_nobo
     stage.write_config({"first": vendor.destination(delivery={"concurrency": 2}), "second": vendor.destination()})
 
     assert router.reload()["event"] == TAKEN
-    [told] = [line for line in router.log() if line["event"].startswith("destinations could not start")]
-    assert (told["level"], [problem.partition(":")[0] for problem in told["problems"]]) == ("error", [str(state)])
+    [told] = [line for line in router.log() if line["event"].startswith("destination can't start")]
+    assert (told["level"], told["destination"], told["reason"].partition(":")[0]) == ("error", "second", str(state))
     assert router.post(make_event("user001", 1))[0] == 200
     router.until_settled("first")
     second = router.destination("second")

@@ -13,7 +13,7 @@ from yarl import URL
 from plugins.intercom import PLUGIN, wire
 from plugins.intercom.sandbox import IntercomSandbox
 from plugins.intercom.settings import Settings
-from router.destination import Destination
+from router.destination import MAX_STEPS, Destination
 from router.event import Event
 from router.plugin import (
     Blocked,
@@ -219,12 +219,48 @@ async def test_a_custom_attribute_is_declared_where_the_operator_wants(
     assert contact["custom_attributes"] == {"tier": "gold", "seats": 4, "vip": True, "rate": 0.5}
 
 
-async def test_a_workspace_that_refuses_created_at_gets_signed_up_at_alone(
+MANY = {f"trait_{number:03}": number for number in range(100)}
+
+
+async def test_however_many_attributes_nobody_declared_the_person_arrives(
     client: Client, sandbox: IntercomSandbox
+) -> None:
+    """One by one they would cost more requests than a conversation may have."""
+    talk = Talk(client)
+
+    verdict = await talk.deliver(identify(email="a@b.test", company={"id": "c", "name": "C", **MANY}, **MANY))
+
+    assert isinstance(verdict, Delivered)
+    assert "all were left out" in verdict.warnings[-1]
+    assert len(talk.said) < MAX_STEPS
+    [contact] = sandbox.contacts.values()
+    assert contact["email"] == "a@b.test"
+    assert sandbox.companies["c"]["contacts"] == [contact["id"]]
+
+
+async def test_however_many_are_to_be_declared_all_of_them_arrive_after_a_few_tries(
+    client: Client, sandbox: IntercomSandbox
+) -> None:
+    talk = Talk(client, create_data_attributes=True)
+    verdicts: list[Any] = []
+
+    while not verdicts or isinstance(verdicts[-1], Later):
+        talk.said.clear()
+        verdicts.append(await talk.deliver(identify(email="a@b.test", company={"name": "C", **MANY}, **MANY)))
+        assert len(talk.said) < MAX_STEPS
+
+    assert verdicts[-1] == Delivered()
+    [contact] = sandbox.contacts.values()
+    assert contact["custom_attributes"] == sandbox.companies["C"]["custom_attributes"] == MANY
+
+
+@pytest.mark.parametrize("field", ["created_at", "both"])
+async def test_a_workspace_that_refuses_created_at_gets_signed_up_at_alone(
+    client: Client, sandbox: IntercomSandbox, field: str
 ) -> None:
     sandbox.refuses_created_at = True
 
-    verdict = await Talk(client, created_at_field="created_at").deliver(ADA)
+    verdict = await Talk(client, created_at_field=field).deliver(ADA)
 
     assert isinstance(verdict, Delivered)
     assert "signed_up_at" in verdict.warnings[0]
