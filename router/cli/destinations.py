@@ -73,10 +73,11 @@ def list_destinations(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = Fal
                 "yes" if row["enabled"] else "no",
                 "yes" if row["sandbox"] else "",
                 ", ".join(row["sources"]) if row["sources"] is not None else "all",
-                ", ".join(row["calls"]),
+                " ".join(row["calls"]),
             )
             for row in rows
         ],
+        has_lines=False,
     )
 
 
