@@ -1,4 +1,4 @@
-"""ActiveCampaign: contacts with their fields, lists and tags; accounts.
+"""ActiveCampaign: contacts with their fields, lists and tags; accounts; event tracking.
 
 Source: facts/vendors/activecampaign.md.
 """
@@ -32,6 +32,14 @@ PLUGIN = Plugin(
             max_events=wire.MAX_CONTACTS,
             max_bytes=wire.MAX_BYTES,
         ),
+        BatchEndpoint(
+            name="event tracking",
+            origin=wire.tracking_origin,
+            pack=wire.pack_event,
+            judge=wire.judge_event,
+            credentials=wire.tracking_credentials,
+            rate_limit_per_s=wire.REQUESTS_PER_S,
+        ),
     ),
     actions=(
         Action(
@@ -62,6 +70,20 @@ PLUGIN = Plugin(
             table=events.EVENT,
             build=events.build_event,
         ),
+        Action(
+            name="add event name",
+            on=("track", "page", "screen"),
+            endpoint="contacts and accounts",
+            table=events.TRACKED,
+            build=events.build_name,
+        ),
+        Action(
+            name="track event",
+            on=("track", "page", "screen"),
+            endpoint="event tracking",
+            table=events.TRACKED,
+            build=events.build_tracked,
+        ),
     ),
     sandbox="plugins.activecampaign.sandbox:ActiveCampaignSandbox",
     sandbox_settings={
@@ -81,6 +103,8 @@ PLUGIN = Plugin(
             "Viewed Shop Pricing Page": {"tags": ["saw pricing"]},
             "Viewed Home Screen": {"tags": ["uses the app"]},
         },
+        "actid": "25000001",
+        "event_key": "sandbox-event-key",
     },
     website="https://www.activecampaign.com",
     credential_check=CredentialCheck(

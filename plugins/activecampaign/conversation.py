@@ -29,7 +29,7 @@ from router.plugin import (
 
 MAX_MENDINGS: Final = 5
 """How often a contact is sent again with less in it."""
-MAX_FIELD_PAGES: Final = 20
+MAX_PAGES: Final = 20
 PAGE: Final = 100
 """The most that a list has on one page."""
 
@@ -43,6 +43,8 @@ def converse(payload: Payload, settings: Settings) -> Conversation:
     """What all of it has in common is the account's limit, so it is one endpoint."""
     if "contact" in payload.body:
         return _converse_contact(payload.body, settings)
+    if "event_name" in payload.body:
+        return _converse_name(payload.body["event_name"], settings)
     return _converse_account(payload.body, settings)
 
 
@@ -87,6 +89,28 @@ def _converse_account(body: Document, settings: Settings) -> Conversation:
     return stopped or Delivered(tuple(warnings))
 
 
+def _converse_name(name: str, settings: Settings) -> Conversation:
+    """Put an event's name among those of the account. A refusal is a warning: it is event tracking that takes the event."""
+    warnings: list[str] = []
+    what = f"the event {name!r} was not added"
+    for page in range(MAX_PAGES):
+        query = {"limit": str(PAGE), "offset": str(page * PAGE)}
+        request = make_request("GET", settings, "eventTrackingEvents", query=query)
+        answer = yield from _ask(request, {"eventTrackingEvents": [{"name": name}]})
+        if not isinstance(answer, Response):
+            return _settle(answer, what, warnings) or Delivered(tuple(warnings))
+        names = [item.get("name") for item in _items(answer, "eventTrackingEvents")]
+        if name in names:
+            return Delivered()
+        if len(names) < PAGE:
+            break
+    body = {"eventTrackingEvent": {"name": name}}
+    answer = yield from _ask(make_request("POST", settings, "eventTrackingEvents", body=body), body)
+    if not isinstance(answer, Response):
+        return _settle(answer, what, warnings) or Delivered(tuple(warnings))
+    return Delivered()
+
+
 # --- the contact ---
 
 
@@ -96,7 +120,7 @@ def _resolve(
     """Value by field id. Names are looked up as titles and personalisation tags; what isn't found is left out."""
     found = {name: value for name, value in fields.items() if name.isdecimal()}
     wanted = {_plain(name): name for name in fields if not name.isdecimal()}
-    for page in range(MAX_FIELD_PAGES):
+    for page in range(MAX_PAGES):
         if not wanted:
             return found
         query = {"limit": str(PAGE), "offset": str(page * PAGE)}

@@ -1,8 +1,9 @@
 """A stand-in for one ActiveCampaign account, written from facts/vendors/activecampaign.md: it refuses what the account refuses.
 
 It has the custom fields, lists and tags that its settings name. An import is worked on at once. Where the sheet doesn't say
-what becomes of a field that there is not, the stand-in refuses the contact. Kinds that it takes: ``contact``, ``import``,
-``tag``, ``contact tag``, ``list``, ``account``, ``link``.
+what becomes of a field that there is not, the stand-in refuses the contact; nor what becomes of an event whose name the account
+doesn't have, and it refuses that. Event tracking, which has a host of its own, is here too. Kinds that it takes: ``contact``,
+``import``, ``tag``, ``contact tag``, ``list``, ``account``, ``link``, ``event name``, ``event``.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ import orjson
 from aiohttp import web
 
 from plugins.activecampaign.sandbox_rules import (
+    MAX_EVENT_NAME,
     Fault,
     check_account,
     check_contact,
+    check_event,
     check_imported,
     unknown_fields,
 )
@@ -50,7 +53,8 @@ def _missing(what: str) -> _Refusal:
 
 
 class ActiveCampaignSandbox(Sandbox):
-    """*settings*: ``api_key``; ``fields``, ``group_fields``, ``events`` and ``lists`` say what the account has."""
+    """*settings*: ``api_key``, ``actid``, ``event_key``; ``fields``, ``group_fields``, ``events`` and ``lists`` say what the
+    account has."""
 
     per_second: ClassVar[int] = 5
     imports_per_minute: ClassVar[tuple[int, int]] = (20, 100)
@@ -82,6 +86,7 @@ class ActiveCampaignSandbox(Sandbox):
         self.accounts: dict[str, dict[str, Any]] = {}
         self.links: dict[str, str] = {}
         """The one account of a contact."""
+        self.event_names: list[str] = []
         self._numbers = count(101)
         self._times: dict[str, deque[float]] = {}
 
@@ -107,6 +112,9 @@ class ActiveCampaignSandbox(Sandbox):
             web.put(f"{root}/accounts/{{id}}", self._guarded(self.change_account)),
             web.post(f"{root}/accountContacts", self._guarded(self.link)),
             web.post(f"{root}/import/bulk_import", self._guarded(self.bulk_import)),
+            web.get(f"{root}/eventTrackingEvents", self._guarded(self.list_event_names)),
+            web.post(f"{root}/eventTrackingEvents", self._guarded(self.add_event_name)),
+            web.post("/event", self.track),
         ]
 
     # --- what every route has ---
@@ -301,6 +309,33 @@ class ActiveCampaignSandbox(Sandbox):
         self.links[contact_id] = account_id
         self.accept("link", sent)
         return json_response({"accountContact": sent}, 201)
+
+    # --- events ---
+
+    async def list_event_names(self, request: web.Request, body: Any) -> web.StreamResponse:
+        return _page(request, "eventTrackingEvents", [{"name": name} for name in self.event_names])
+
+    async def add_event_name(self, request: web.Request, body: Any) -> web.StreamResponse:
+        sent = _part(body, "eventTrackingEvent")
+        name = sent.get("name")
+        if not isinstance(name, str) or not 1 <= len(name) <= MAX_EVENT_NAME:
+            raise _Refusal(422, ("field_invalid", "A name has 1 to 32 characters.", "name"))
+        if name in self.event_names:
+            raise _Refusal(422, ("duplicate", "An event of this name exists already.", "name"))
+        self.event_names.append(name)
+        self.accept("event name", sent)
+        return json_response({"eventTrackingEvent": sent}, 201)
+
+    async def track(self, request: web.Request) -> web.StreamResponse:
+        """A refusal is a 200 as well. A body that is no form has no fields."""
+        form = {name: str(value) for name, value in (await request.post()).items()}
+        if (form.pop("actid", ""), form.pop("key", "")) != (self.settings.get("actid"), self.settings.get("event_key")):
+            return json_response({"success": 0, "message": "Invalid actid or key"})
+        wrong = check_event(form, self.event_names)
+        if wrong:
+            return json_response({"success": 0, "message": wrong})
+        self.accept("event", form)
+        return json_response({"success": 1, "message": "Event spawned"})
 
     def _known(self, what: str, item_id: Any, among: Mapping[str, Any]) -> str:
         if str(item_id) not in among:

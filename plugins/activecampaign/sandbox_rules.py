@@ -6,15 +6,19 @@ Source: facts/vendors/activecampaign.md sections 3, 4, 5 and 7.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import date, datetime
 from typing import Any
+
+import orjson
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _CONTACT = frozenset({"email", "firstName", "lastName", "phone", "fieldValues"})
 _IMPORTED = frozenset(
     {"email", "first_name", "last_name", "phone", "customer_acct_name", "tags", "fields", "subscribe", "unsubscribe"}
 )
+
+MAX_EVENT_NAME = 32
 
 Fault = tuple[str, str, str]
 """Code, title, and the last part of the pointer."""
@@ -77,6 +81,23 @@ def check_account(account: Any, fields: frozenset[str]) -> Iterator[Fault]:
     for item in account.get("fields", []):
         if str(item.get("customFieldId")) not in fields or not isinstance(item.get("fieldValue"), str):
             yield "field_invalid", f"Custom field {item.get('customFieldId')} does not take that.", "fields"
+
+
+def check_event(form: Mapping[str, str], names: Collection[str]) -> str:
+    """Why event tracking refuses this form, less its credentials; "" if it doesn't."""
+    unknown = form.keys() - {"event", "eventdata", "visit"}
+    if unknown:
+        return f"Unknown parameter {sorted(unknown)[0]}"
+    name = form.get("event", "")
+    if not 1 <= len(name) <= MAX_EVENT_NAME:
+        return "The event name has 1 to 32 characters"
+    if name not in names:
+        return f"There is no event {name}"
+    try:
+        visit = orjson.loads(form.get("visit", ""))
+    except orjson.JSONDecodeError:
+        return "visit is not JSON"
+    return "" if isinstance(visit, dict) and is_email(visit.get("email")) else "visit has no valid email"
 
 
 def _wrong_value(value: Any, kind: str) -> str:

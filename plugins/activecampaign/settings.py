@@ -32,6 +32,9 @@ class EventRule(BaseModel):
     fields: dict[str, str] = Field(
         {}, description="Property → custom field it is written to; `timestamp` is the time of the event."
     )
+    value: str = Field(
+        "", description="Property that event tracking gets as the event's value, instead of all of them."
+    )
 
     @field_validator("fields")
     @classmethod
@@ -40,8 +43,8 @@ class EventRule(BaseModel):
 
     @model_validator(mode="after")
     def _does_something(self) -> Self:
-        if not (self.tags or self.fields):
-            raise ValueError("expected tags, fields or both")
+        if not (self.tags or self.fields or self.value):
+            raise ValueError("expected tags, fields, a value, or several of them")
         return self
 
 
@@ -76,8 +79,21 @@ class Settings(PluginSettings):
     tags_trait: str = Field("tags", description="Trait with a list of texts that the contact is tagged with.")
     events: dict[str, EventRule] = Field(
         {},
-        description="What a track, page or screen call does: name of the event → `tags` and `fields` of the contact.",
+        description="What a track, page or screen call does: name of the event → `tags` and `fields` of the contact, and the "
+        "property that is its `value` in event tracking.",
     )
+    actid: str = Field(
+        "", description="Number of the account in event tracking (Website, Site tracking, Event tracking)."
+    )
+    event_key: SecretStr = Field(
+        SecretStr(""), description="Key of event tracking, from the same page. Without it no event is tracked."
+    )
+    create_events: bool = Field(
+        True,
+        description="Add the name of an event to those of the account before it is tracked, where it is not among them; to "
+        "look takes a request each time.",
+    )
+    track_pages: bool = Field(False, description="Track page calls too, under names such as `Viewed Pricing Page`.")
     bulk: bool = Field(False, description="Import contacts up to 250 a request, some minutes later; see Limits.")
 
     @field_validator("account_url")
@@ -106,8 +122,17 @@ class Settings(PluginSettings):
                 raise ValueError("expected ids of lists, which are numbers")
         return lists
 
+    @field_validator("actid")
+    @classmethod
+    def _is_number(cls, actid: str) -> str:
+        if not re.fullmatch("[0-9]*", actid):
+            raise ValueError("expected the number that stands beside the key")
+        return actid
+
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
+        if bool(self.actid) != bool(self.event_key.get_secret_value()):
+            raise ValueError("event tracking needs both actid and event_key")
         if self.subscribe_trait and not self.lists:
             raise ValueError("subscribe_trait needs lists, the ids of those it is about")
         if self.bulk and (self.send_all_traits or not all(map(ACCOUNT_FIELD.fullmatch, self.fields.values()))):

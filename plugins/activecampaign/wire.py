@@ -1,4 +1,4 @@
-"""Paths, credentials, what answers mean, and imports in bulk.
+"""Paths, credentials, what answers mean, imports in bulk, and event tracking.
 
 Source: facts/vendors/activecampaign.md sections 1, 2, 5, 6 and 7.
 """
@@ -12,6 +12,7 @@ from typing import Any, Final
 from plugins.activecampaign.settings import Settings
 from router.plugin import (
     Blocked,
+    BodyField,
     Credential,
     Dead,
     Delivered,
@@ -36,7 +37,11 @@ MAX_BYTES: Final = 400_000
 """Of an import. Unverified, as are the names in its answer."""
 IMPORTS_PER_S: Final = 20 / 60
 """For imports of one contact, which any may be; with several it would be 100 a minute."""
+TRACKING: Final = "https://trackcmp.net"
+"""Where event tracking is, for all accounts."""
 _BLOCKED: Final = (401, 402, 403)
+_ACCESS: Final = re.compile(r"\b(key|actid|account)\b", re.IGNORECASE)
+"""In the words of a refusal: it is about the settings and not about the event. Unverified."""
 _EMAIL: Final = re.compile(r"[^\s\"'<>,;:()]+@[^\s\"'<>,;:()]+[^\s\"'<>,;:().]")
 
 
@@ -62,10 +67,10 @@ def make_request(
 # --- answers ---
 
 
-def judge(response: Response, payloads: Sequence[Payload], settings: Any = None) -> Judgement:
-    """By the status. A page where JSON is expected is the login: the key or the address is not right."""
+def judge(response: Response, payloads: Sequence[Payload], check: str = "api_key and account_url") -> Judgement:
+    """By the status. A page where JSON is expected is the login: the settings to *check* are not right."""
     if 200 <= response.status <= 299 and response.body.lstrip().startswith(b"<"):
-        return Blocked(f"a page instead of an answer, check api_key and account_url: {describe(response)}")
+        return Blocked(f"a page instead of an answer, check {check}: {describe(response)}")
     judgement = judge_by_status(response, payloads, blocked=_BLOCKED)
     if isinstance(judgement, Sequence) and isinstance(judgement[0], Dead):
         return [Dead(words(response))] * len(payloads)
@@ -167,3 +172,42 @@ def _texts(value: Any) -> Iterator[str]:
     elif isinstance(value, dict | list):
         for item in value.values() if isinstance(value, dict) else value:
             yield from _texts(item)
+
+
+# --- event tracking ---
+
+
+def tracking_origin(settings: Settings) -> str:
+    return TRACKING
+
+
+def tracking_credentials(settings: Settings) -> Sequence[Credential]:
+    """Not those of the account: its key has no business on this host."""
+    return [BodyField("key", settings.event_key)]
+
+
+def pack_event(payloads: Sequence[Payload], settings: Settings) -> Request:
+    """One event, as a form."""
+    [payload] = payloads
+    form = {"actid": settings.actid, **payload.body}
+    return Request("POST", build_url(settings.base_url or TRACKING, "event"), form, form=True)
+
+
+def judge_event(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
+    """By the status and by ``success``, for a refusal has a 200 too. One about the key or the account stops the destination.
+
+    Raises:
+        UnreadableAnswer: a 2xx that doesn't say whether it is a success.
+    """
+    judgement = judge(response, payloads, "actid and event_key")
+    if not (isinstance(judgement, Sequence) and isinstance(judgement[0], Delivered)):
+        return judgement
+    answer = body_of(response)
+    if "success" not in answer:
+        raise UnreadableAnswer(f"expected success, got {describe(response)}")
+    if str(answer["success"]).lower() in ("1", "true"):
+        return judgement
+    message = str(answer.get("message", "")).replace(payloads[0].body.get("event", ""), "")
+    if _ACCESS.search(message):
+        return Blocked(f"check actid and event_key: {describe(response)}")
+    return [Dead(describe(response))]

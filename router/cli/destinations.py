@@ -143,7 +143,7 @@ def show(
     if as_json:
         print_json({"destination": destination, "plugin": chosen.plugin.slug, "actions": actions})
         return
-    console.print(f"[bold]{destination}[/] ({chosen.plugin.name}) sends to {chosen.origin}")
+    console.print(f"[bold]{destination}[/] ({chosen.plugin.name}) sends to {' and '.join(chosen.origins)}")
     for action in actions:
         state = "" if action["enabled"] else ", switched off"
         print_table(

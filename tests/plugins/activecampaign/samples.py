@@ -56,6 +56,7 @@ EVENTS: Final[Mapping[str, Any]] = {
     "Viewed Home Screen": {"tags": ["uses the app"]},
     "Left": {"fields": {"reason": "43"}},
 }
+TRACKING: Final[Mapping[str, Any]] = {"actid": "25000001", "event_key": "event-key-of-a-test"}
 EMAIL: Final = "ada.lovelace@example.org"
 
 

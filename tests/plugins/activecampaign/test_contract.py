@@ -11,7 +11,7 @@ from plugins import activecampaign
 from router.plugin import Blocked, Dead, Delivered, Later, Payload, Split
 from router.testing import Answer, PluginContract
 from router.testing.answers import Answers
-from tests.plugins.activecampaign.samples import EVENTS, FIELDS, GROUP_FIELDS, MINIMAL
+from tests.plugins.activecampaign.samples import EVENTS, FIELDS, GROUP_FIELDS, MINIMAL, TRACKING
 
 
 def all_refused(payloads: Sequence[Payload]) -> bytes:
@@ -22,8 +22,11 @@ def all_refused(payloads: Sequence[Payload]) -> bytes:
 MISSING = b'{"errors": [{"title": "no", "code": "field_missing", "source": {"pointer": "/data/attributes/email"}}]}'
 ANSWERS: Answers = {
     200: [
-        Answer(Delivered, b'{"success": 1, "queued_contacts": 3, "batchId": "b"}'),
-        Answer(Dead, all_refused),
+        Answer(Delivered, b'{"success": 1, "queued_contacts": 3, "batchId": "b"}', endpoint="imports"),
+        Answer(Dead, all_refused, endpoint="imports"),
+        Answer(Delivered, b'{"success": 1, "message": "Event spawned"}', endpoint="event tracking"),
+        Answer(Dead, b'{"success": 0, "message": "There is no event x"}', endpoint="event tracking"),
+        Answer(Blocked, b'{"success": 0, "message": "Invalid key"}', endpoint="event tracking"),
         Answer(Blocked, b"<html>Login</html>"),
     ],
     400: Answer(Dead, b'{"success": 0, "failureReasons": [{"failureReason": "no"}]}'),
@@ -48,6 +51,8 @@ class TestOneByOne(PluginContract):
         "send_all_traits": True,
         "lists": ["1"],
         "events": {"Order Completed": EVENTS["Order Completed"]},
+        **TRACKING,
+        "track_pages": True,
     }
     answers: ClassVar[Answers] = ANSWERS
 
