@@ -16,6 +16,7 @@ from router.clock import Clock
 from router.delivery.fleet import Assignment, Fleet, files_of
 from router.delivery.ledger import Ledger
 from router.delivery.state import Place, State
+from router.delivery.tally import Tally
 from router.errors import OperatorError
 from router.log.interface import Log
 from router.log.record import Record
@@ -30,12 +31,19 @@ class Operations:
     """
 
     def __init__(
-        self, log: Log, directory: Path, assignments: Sequence[Assignment], clock: Clock, fleet: Fleet | None = None
+        self,
+        log: Log,
+        directory: Path,
+        assignments: Sequence[Assignment],
+        clock: Clock,
+        fleet: Fleet | None = None,
+        stuck: Callable[[], Sequence[str]] = tuple,
     ) -> None:
-        """*directory* holds the state files; *fleet* is there while a daemon runs."""
+        """*directory* holds the state files; *fleet* is there while a daemon runs, and *stuck* names what in it is stuck."""
         self._reach = Reach(log, directory, {}, clock, fleet)
         self.configure(assignments)
         self._letters = LetterOperations(self._reach)
+        self._stuck = stuck
         self._jobs = JobOperations(self._reach, self._letters)
 
     def configure(self, assignments: Sequence[Assignment]) -> None:
@@ -76,8 +84,10 @@ class Operations:
                 },
                 "size_bytes": getattr(self._reach.log, "size_bytes", None),
                 "max_bytes": getattr(self._reach.log, "max_bytes", None),
+                "obstacle": getattr(self._reach.log, "obstacle", ""),
             },
             "running": self._reach.fleet is not None,
+            "stuck": list(self._stuck()),
             "destinations": [await self._destination_status(name) for name in self._reach.assignments],
             "removed": self._reach.removed(),
             "unknown_names": dict(self._reach.fleet.unknown_names.names) if self._reach.fleet else {},
@@ -93,7 +103,7 @@ class Operations:
         else:
             status |= {"state": "stopped" if assignment.is_enabled else "disabled", "reason": ""}
         if berth is not None:
-            return status | await self._ledger_status(berth.ledger)
+            return status | await self._ledger_status(berth.ledger) | _show_tally(berth.ledger.tally)
         if self._reach.fleet and name in self._reach.fleet.problems:
             return status | {"state": "unusable", "reason": self._reach.fleet.problems[name]}
         if not self._reach.state_path(name).exists():
@@ -136,12 +146,8 @@ class Operations:
 
     async def _oldest_pending_s(self, ledger: Ledger) -> float | None:
         """Age of the oldest event that is neither settled nor dead, in seconds; None when nothing is pending."""
-        received = await ledger.ask(lambda state: state.oldest_parked_s())
-        for partition, window in ledger.windows.items():
-            for record in await self._reach.log.read(partition, window.position, 1):
-                if isinstance(record, Record):
-                    received = min(received, record.received_at_s) if received is not None else record.received_at_s
-        return None if received is None else round(max(0.0, self._reach.clock.now() - received), 1)
+        received_s = await ledger.oldest_pending_s(self._reach.log)
+        return None if received_s is None else round(max(0.0, self._reach.clock.now() - received_s), 1)
 
     async def trace(self, message_id: str) -> Answer:
         """The stored events with this messageId (one a source), and what became of each at every destination."""
@@ -210,3 +216,17 @@ class Operations:
         for file in files_of(path):
             file.unlink(missing_ok=True)
         return {"destination": destination, "forgotten": True}
+
+
+def _show_tally(tally: Tally) -> Answer:
+    """Since the start of the destination; what the files alone do not know."""
+    latencies, sizes = tally.latencies_s, tally.batch_sizes
+    return {
+        "attempts": dict(sorted(tally.attempts.items())),
+        "batch_size": {"mean": _rounded(sizes.mean), "p95": _rounded(sizes.quantile(0.95))},
+        "latency_s": {f"p{percent}": _rounded(latencies.quantile(percent / 100)) for percent in (50, 95, 99)},
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 2)

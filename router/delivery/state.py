@@ -367,6 +367,18 @@ class State:
 
     # --- reading ---
 
+    def damage(self) -> list[str]:
+        """What SQLite finds wrong with the file; slow."""
+        try:
+            lines = [line for (line,) in self._connection.execute("PRAGMA quick_check(10)")]
+        except sqlite3.Error as error:
+            return [str(unusable(self.path, error))]
+        return [f"{self.path}: {' '.join(line.split())}" for line in lines if line != "ok"]
+
+    def reach(self) -> int:
+        """The last sequence, of any partition, that this state knows anything of."""
+        return max((self.furthest(partition) for partition in self.positions()), default=0)
+
     def meta(self, key: str) -> str | None:
         row = self._connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         return str(row[0]) if row else None

@@ -17,7 +17,7 @@ from functools import partial
 import structlog
 
 from router.clock import Clock
-from router.delivery.flight import Flights, Judged, Landing, Outage, Raised
+from router.delivery.flight import MAX_WAIT_S, Flights, Judged, Landing, Outage, Raised
 from router.delivery.insist import insist
 from router.delivery.jobs import Jobs, Road
 from router.delivery.lane import Lane
@@ -28,8 +28,10 @@ from router.delivery.parking import Parking
 from router.delivery.send import Send
 from router.delivery.signal import Signal
 from router.delivery.state import Place
+from router.delivery.tally import Tallied
 from router.delivery.transit import Item, Transit
 from router.delivery.unknown_names import UnknownNames
+from router.delivery.watchdog import Glance
 from router.destination import Decision, Destination, MappingFailed, size_of
 from router.event import Event
 from router.event_times import age_s
@@ -110,7 +112,8 @@ class Worker:
             endpoint.name: endpoint.for_settings(destination.settings) for endpoint in destination.plugin.endpoints
         }
         self._parking = Parking(ledger, options.backoff, clock, chance)
-        self._flights = Flights(destination.settings, self._limit(send), clock, chance)
+        senders = self._limit(Tallied(send, ledger.tally))
+        self._flights = Flights(destination.settings, senders, clock, chance, ledger.tally)
         road = Road(self.take_up, self._take_back_replays, self._is_live_served, self._changed)
         self.jobs = Jobs(ledger, log, road, clock)
         self._restore(notes)
@@ -172,6 +175,27 @@ class Worker:
     def broken(self) -> list[str]:
         """Tasks that ended although they never should: something inside is stuck."""
         return [task.get_name() for task in self._tasks if task.done() and not self._is_stopping] + self.ledger.broken
+
+    def glance(self, timeout_s: float) -> Glance:
+        """What the watchdog has to know. *timeout_s* is that of one request."""
+        now = self._clock.monotonic()
+        ledger, tally = self.ledger, self.ledger.tally
+        read = sum(window.read for window in ledger.windows.values())
+        return Glance(
+            pending=ledger.books(self._log.end).pending,
+            parked=ledger.parked_events,
+            moved=(ledger.made, read, tally.under_way, tally.attempts.total()),
+            pace_s=self.pace.wait_s(now),
+            turn_s=self._parking.turn_s,
+            is_reading=ledger.parked_events < self.options.max_parked,
+            allowance_s=self._allowance_s + (timeout_s if tally.under_way else 0.0),
+        )
+
+    @property
+    def _allowance_s(self) -> float:
+        rates = [self.options.rate_limit_per_s, *(endpoint.rate_limit_per_s for endpoint in self._endpoints.values())]
+        pause_s = max((1.0 / rate for rate in rates if rate), default=0.0)
+        return pause_s + self.options.batch_wait_s + MAX_WAIT_S
 
     # --- from the log into the lanes ---
 

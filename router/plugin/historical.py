@@ -19,6 +19,8 @@ class Harmless:
 
     after_s: float = 0.0
     """Seconds after which the vendor takes an event for old; a younger one is skipped."""
+    until_s: float | None = None
+    """Seconds up to which the vendor takes an event at its own time; an older one is skipped. None: at any age."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,8 @@ def why_not(historical: Historical, age_s: float) -> str | None:
             return reason
         case Harmless(after_s) if age_s < after_s:
             return f"younger than {after_s / 3600:g} hours, so that the vendor may still start something because of it"
+        case Harmless(_, until_s) if until_s is not None and age_s > until_s:
+            return f"older than {until_s / 3600:g} hours, which is more than the vendor takes"
         case _:
             return None
 
@@ -57,9 +61,9 @@ def describe_historical(historical: Historical) -> str:
     match historical:
         case Skip(reason):
             return f"skips it: {reason}"
-        case Harmless(after_s) if after_s:
-            return f"sends it as ever once it is {after_s / 3600:g} hours old, skips it before"
-        case Harmless():
-            return "sends it as ever"
+        case Harmless(after_s, until_s):
+            told = "sends it as ever"
+            told += f" once it is {after_s / 3600:g} hours old, skips it before" if after_s else ""
+            return told + (f" until it is {until_s / 3600:g} hours old, skips it then" if until_s is not None else "")
         case Marked(word, _):
             return f"sends it marked `{word}`"

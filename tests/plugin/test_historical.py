@@ -32,6 +32,13 @@ BACKFILL = Marked("backfill", lambda payload, settings: replace(payload, body={*
             "younger than 72 hours, so that the vendor may still start something because of it",
             id="not old enough",
         ),
+        pytest.param(Harmless(until_s=HOUR_S), HOUR_S, None, id="young enough"),
+        pytest.param(
+            Harmless(until_s=HOUR_S),
+            HOUR_S + 1,
+            "older than 1 hours, which is more than the vendor takes",
+            id="too old",
+        ),
         pytest.param(BACKFILL, 0.0, None, id="marked at any age"),
     ],
 )
@@ -40,12 +47,16 @@ def test_why_an_event_of_an_age_is_not_sent(historical: Historical, age_s: float
 
 
 def test_what_a_replay_does_is_told_in_a_few_words() -> None:
-    told = [describe_historical(each) for each in (NO, Harmless(), Harmless(72 * HOUR_S), BACKFILL)]
+    told = [
+        describe_historical(each)
+        for each in (NO, Harmless(), Harmless(72 * HOUR_S), Harmless(until_s=HOUR_S), BACKFILL)
+    ]
 
     assert told == [
         "skips it: something would start",
         "sends it as ever",
         "sends it as ever once it is 72 hours old, skips it before",
+        "sends it as ever until it is 1 hours old, skips it then",
         "sends it marked `backfill`",
     ]
 
