@@ -309,4 +309,5 @@ class Harness:
         assert counts == +self.worker.ledger.counts
 
     async def letters(self) -> list[DeadLetter]:
+        await self.worker.ledger.flushed()
         return await self.worker.ledger.ask(lambda state: state.letters.find(limit=10_000))
