@@ -32,7 +32,7 @@ types: $(VENV)/.installed-dev
 	$(BIN)/mypy
 
 generate: $(VENV)/.installed-dev ## Rewrite what is generated from the plugins' declarations
-	$(BIN)/python -m router.readme
+	$(BIN)/python -m router.generate
 
 clean:
 	rm -rf $(VENV) var

@@ -11,7 +11,6 @@ import pytest
 from aiohttp import web
 from pydantic import Field, SecretStr
 
-from router.answers import Answers
 from router.event import Event
 from router.plugin import (
     EVENT_TYPES,
@@ -48,8 +47,9 @@ from router.plugin import (
     same_name,
 )
 from router.plugin.sandbox import Sandbox, json_response
-from router.samples import WELL_MADE
 from router.testing import Answer, PluginContract
+from router.testing.answers import Answers
+from router.testing.samples import WELL_MADE
 
 TABLE = Table(
     same_name(*dict.fromkeys((*USER_TRAITS, *GROUP_TRAITS))), (Custom("traits"), Custom("properties", "about"))

@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from plugins.intercom.settings import Settings
-from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, Trait, convert, same_name
+from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, Trait, convert, same_name, view_name
 
 CONTACT_READ_ONLY: Final = frozenset(
     {
@@ -211,10 +211,7 @@ def build_view(event: Event, fields: Document, settings: Settings) -> Payload | 
     """A page or a screen, where the operator wants those as events."""
     if not settings.track_pages:
         return Skip("Intercom has no call for pages and screens (setting track_pages)")
-    kind = "Page" if event.type == "page" else "Screen"
-    parts = [part.strip() for part in (event.category, event.name) if part and part.strip()]
-    name = f"Viewed {' '.join(parts)} {kind}" if event.name and event.name.strip() else f"Loaded a {kind}"
-    return _event(event, name, fields, dict(fields.get("metadata", {})), settings)
+    return _event(event, view_name(event), fields, dict(fields.get("metadata", {})), settings)
 
 
 def _event(event: Event, name: str, fields: Document, metadata: Document, settings: Settings) -> Payload | Skip:

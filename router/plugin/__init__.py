@@ -36,6 +36,7 @@ from router.plugin.verdict import (
     is_outage,
     judge_by_status,
 )
+from router.plugin.view import view_name
 from router.traits import GROUP_TRAITS, USER_TRAITS, camel_case, snake_case
 
 __all__ = [
@@ -91,4 +92,5 @@ __all__ = [
     "looks_like_email",
     "same_name",
     "snake_case",
+    "view_name",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from router.plugin.request import Payload, Response
 
@@ -70,12 +71,14 @@ def is_outage(status: int) -> bool:
 def judge_by_status(
     response: Response,
     payloads: Sequence[Payload],
+    settings: Any = None,
     *,
     blocked: Collection[int] = (401, 403),
     split: Collection[int] = (413,),
     later: Collection[int] = (),
 ) -> Judgement:
-    """Read nothing but the status, alike for every payload. Plugins handle their special cases first, then call this.
+    """Read nothing but the status, alike for every payload: an endpoint's ``judge`` as it is, or what one with special cases
+    ends with. *settings* is not looked at.
 
     2xx is `Delivered`; 408, 425, 429, 5xx (but 501) and *later* are `Later`; *blocked* and *split* are what they say; all
     else is `Dead` with the status and the start of the body as its reason.

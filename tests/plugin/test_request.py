@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from router.plugin import Response, UnreadableAnswer, build_url
-from router.samples import HOSTILE_IDS
+from router.testing.samples import HOSTILE_IDS
 
 BASE = "https://api.example.test:8443/base"
 IDS = st.text(min_size=1) | st.sampled_from(HOSTILE_IDS) | st.text("./%\\?#@:;&= \r\n\t", min_size=1)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from plugins import customerio
-from router.answers import Answers
 from router.plugin import Blocked, Dead, Delivered, Later, Split
 from router.testing import Answer, PluginContract
+from router.testing.answers import Answers
 
 ANSWERS: Answers = {
     200: Answer(Delivered, b"{}"),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from plugins import mixpanel
-from router.answers import Answers
 from router.plugin import Blocked, Delivered, Later, Split
 from router.testing import Answer, PluginContract
+from router.testing.answers import Answers
 
 ANSWERS: Answers = {
     200: Answer(Delivered, b'{"code": 200, "num_records_imported": 1, "status": 1}'),

@@ -9,7 +9,7 @@ from plugins.webhook.settings import Settings
 from router.destination import Destination
 from router.event import Event
 from router.plugin import BatchEndpoint, Payload
-from router.samples import make_event
+from router.testing.samples import make_event
 
 URL = "https://hooks.example.test/in/a%20b?team=red&x="
 STANDARD_SECRET = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from plugins.webhook import PLUGIN
-from router.answers import Answers
 from router.plugin import Blocked, Dead, Delivered, Later, Split
 from router.testing import PluginContract
+from router.testing.answers import Answers
 from tests.plugins.webhook.samples import OTHER_STANDARD_SECRET, SECRET, STANDARD_SECRET, URL
 
 

@@ -15,7 +15,7 @@ from router.event import Event
 from router.normalise import normalise
 from router.plugin import GROUP_TRAITS, USER_TRAITS, EventType, snake_case
 from router.plugin.table import Trace
-from router.samples import COMPANY, PERSON, RECEIVED_AT, SAMPLES, WELL_MADE, make_event
+from router.testing.samples import COMPANY, PERSON, RECEIVED_AT, SAMPLES, WELL_MADE, make_event
 from router.traits import NESTED_TRAITS, camel_case
 from tests.plugins.webhook.samples import payload_of
 

@@ -18,7 +18,7 @@ from router.delivery.send import HttpSend, SendFailed, add_credentials
 from router.event import Event
 from router.plugin import Blocked, Dead, Delivered, Judgement, Later, Split
 from router.plugin.sandbox import Fault
-from router.samples import SAMPLES
+from router.testing.samples import SAMPLES
 from tests.plugins.webhook.samples import (
     BODY,
     ENDPOINT,

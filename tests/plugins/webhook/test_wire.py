@@ -24,7 +24,7 @@ from router.plugin import (
     Signature,
     Split,
 )
-from router.samples import WELL_MADE
+from router.testing.samples import WELL_MADE
 from tests.plugins.webhook.samples import ENDPOINT, SECRET, STANDARD_SECRET, URL, make_settings, payload_of, track
 
 OUTAGES = (408, 425, 429, 500, 502, 503, 504, 520, 599)

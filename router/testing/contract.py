@@ -1,14 +1,4 @@
-"""The plugin test kit: what the core relies on, as tests that a plugin inherits. For outside authors too.
-
-    from router.testing import Answer, PluginContract
-
-    class TestAcme(PluginContract):
-        plugin = acme.PLUGIN
-        minimal = {"project_token": "t"}
-        answers = {200: Answer(Delivered, b'{"status": 1}'), 429: Later, 400: Dead}
-
-It needs pytest and none of its plugins. The sample events are in `router.samples`.
-"""
+"""The contract: what the core relies on, as tests that a plugin inherits."""
 
 from __future__ import annotations
 
@@ -21,10 +11,28 @@ from urllib.parse import urlsplit
 
 import orjson
 import pytest
-from aiohttp import web
 from pydantic import SecretStr, ValidationError
 
-from router.answers import (
+from router.event import Event
+from router.explain import explain
+from router.plugin import (
+    GROUP_TRAITS,
+    USER_TRAITS,
+    BatchEndpoint,
+    Blocked,
+    ConversationEndpoint,
+    Dead,
+    Delivered,
+    Endpoint,
+    Later,
+    Payload,
+    Plugin,
+    PluginSettings,
+    Response,
+    is_outage,
+)
+from router.plugin.sandbox import Sandbox
+from router.testing.answers import (
     ODD_BODIES,
     ODD_STATUSES,
     Answer,
@@ -37,29 +45,7 @@ from router.answers import (
     why_no_judgement,
     why_unlike,
 )
-from router.clock import SystemClock
-from router.delivery.send import HttpSend
-from router.event import Event
-from router.explain import explain
-from router.plugin import (
-    GROUP_TRAITS,
-    USER_TRAITS,
-    BatchEndpoint,
-    Blocked,
-    ConversationEndpoint,
-    Dead,
-    Delivered,
-    Endpoint,
-    Judgement,
-    Later,
-    Payload,
-    Plugin,
-    PluginSettings,
-    Response,
-    is_outage,
-)
-from router.plugin.sandbox import Sandbox
-from router.rehearsal import (
+from router.testing.rehearsal import (
     Rehearsal,
     Sent,
     at_base_url,
@@ -69,9 +55,8 @@ from router.rehearsal import (
     traits_dealt_with,
     with_marked_secrets,
 )
-from router.samples import HOSTILE_IDS, SAMPLES, WELL_MADE, hostile_events
-
-__all__ = ["Answer", "PluginContract"]
+from router.testing.samples import HOSTILE_IDS, SAMPLES, WELL_MADE, hostile_events
+from router.testing.stand_in import open_stand_in
 
 _every_sample = pytest.mark.parametrize("event", SAMPLES.values(), ids=SAMPLES)
 _every_call = pytest.mark.parametrize("event", WELL_MADE.values(), ids=WELL_MADE)
@@ -92,6 +77,7 @@ class PluginContract:
     each step."""
     waivers: ClassVar[Mapping[str, str]] = {}
     """Test name → the reason why this vendor can't keep it."""
+    _rehearsal: ClassVar[Rehearsal]
 
     @pytest.fixture(autouse=True)
     def _skip_what_is_waived(self, request: pytest.FixtureRequest) -> None:
@@ -101,11 +87,16 @@ class PluginContract:
 
     @property
     def settings(self) -> PluginSettings:
-        return self.plugin.settings.model_validate(dict(self.minimal))
+        return self.rehearsal.settings
 
     @property
     def rehearsal(self) -> Rehearsal:
-        return Rehearsal(self.plugin, self.settings)
+        """Made once a class: with its tables it costs more than most of the tests."""
+        made = type(self).__dict__.get("_rehearsal")
+        if made is None:
+            made = Rehearsal(self.plugin, self.plugin.settings.model_validate(dict(self.minimal)))
+            type(self)._rehearsal = made
+        return made
 
     # --- settings and declarations ---
 
@@ -348,40 +339,15 @@ class PluginContract:
 
     async def _send_to_sandbox(self) -> tuple[list[str], int]:
         """What was refused, and how much was kept."""
-        sandbox = self._sandbox_class()(self.plugin.sandbox_settings)
-        runner = web.AppRunner(sandbox.app(), access_log=None)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        settings = self.plugin.settings.model_validate({**self.plugin.sandbox_settings, "base_url": url})
-        rehearsal, send = Rehearsal(self.plugin, settings), HttpSend(url, 10.0, 2, SystemClock())
-        refused: list[str] = []
-        try:
-            for event in WELL_MADE.values():
-                for action, endpoint, payload in rehearsal.payloads(event):
-                    judgement = await _deliver(send, endpoint, payload, settings)
-                    if not isinstance(judgement, Sequence) or any(isinstance(verdict, Dead) for verdict in judgement):
-                        refused.append(f"{action} on {event.type}: {judgement}")
-        finally:
-            await send.close()
-            await runner.cleanup()
-        return refused, len(sandbox.accepted)
-
-
-async def _deliver(send: HttpSend, endpoint: Endpoint, payload: Payload, settings: PluginSettings) -> Judgement:
-    credentials = endpoint.credentials(settings)
-    if isinstance(endpoint, BatchEndpoint):
-        response = await send.send(endpoint.pack([payload], settings), credentials, payload.key)
-        return endpoint.judge(response, [payload], settings)
-    assert isinstance(endpoint, ConversationEndpoint)
-    conversation = endpoint.converse(payload, settings)
-    try:
-        step = next(conversation)
-        while True:
-            step = conversation.send(await send.send(step.request, credentials, payload.key))
-    except StopIteration as stop:
-        end = stop.value
-        return end if isinstance(end, Blocked) else [end]
+        async with open_stand_in(self.plugin) as stand_in:
+            refused = [
+                f"{action} on {event.type}: {judgement}"
+                for event in WELL_MADE.values()
+                for action, judgements in (await stand_in.deliver(event)).items()
+                for judgement in judgements
+                if not isinstance(judgement, Sequence) or any(isinstance(verdict, Dead) for verdict in judgement)
+            ]
+            return refused, len(stand_in.accepted())
 
 
 def _assert_hidden(secrets: Sequence[str], text: str) -> None:

@@ -1,0 +1,149 @@
+"""The catalogue of destinations: what each plugin can do, read from its declaration and from what it makes of sample events."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from router.event import EVENT_TYPES
+from router.generate.markdown import table
+from router.generate.readme import readme_path
+from router.plugin import (
+    Basic,
+    BatchEndpoint,
+    Bearer,
+    BodyField,
+    Credential,
+    Endpoint,
+    HeaderKey,
+    OAuth2,
+    Plugin,
+    PluginSettings,
+    QueryKey,
+    Signature,
+)
+from router.traits import GROUP_TRAITS, USER_TRAITS
+
+_CREDENTIALS: Mapping[type, str] = {
+    Basic: "basic",
+    Bearer: "bearer token",
+    BodyField: "key in the body",
+    HeaderKey: "key in a header",
+    OAuth2: "OAuth 2",
+    QueryKey: "key in the address",
+    Signature: "signature",
+}
+
+HEAD = """# Destinations
+
+Every plugin that comes with the router, as its declaration says. This page is generated: `make generate` rewrites it.
+
+An event reaches a destination by the calls below; what the vendor has no place for is skipped with a reason, which
+`router explain` shows. *Traits* counts the reserved traits of a person (of {user}) and of a group (of {group}) that arrive
+somewhere.
+"""
+
+
+def catalogue(plugins: Sequence[Plugin]) -> str:
+    """The page ``docs/destinations.md``."""
+    ordered = sorted(plugins, key=lambda plugin: plugin.name.lower())
+    head = HEAD.format(user=len(USER_TRAITS), group=len(GROUP_TRAITS))
+    calls = table(
+        ("vendor", *EVENT_TYPES, "traits", "batches", "credentials"),
+        [_overview(plugin) for plugin in ordered],
+    )
+    return "\n".join([head, calls, "", *(_part(plugin) for plugin in ordered)])
+
+
+def _overview(plugin: Plugin) -> list[str]:
+    settings = _settings(plugin)
+    triggered = {call for action in plugin.actions for call in action.on}
+    marks = ["yes" if call in triggered else "" for call in EVENT_TYPES]
+    counts = f"{traits_that_arrive(plugin, 'identify')} / {traits_that_arrive(plugin, 'group')}"
+    most = max((_batch(endpoint.for_settings(settings)) for endpoint in plugin.endpoints), default=1)
+    batches = f"up to {most:,}" if most > 1 else "one a request"
+    return [f"[{plugin.name}](#{_anchor(plugin.name)})", *marks, counts, batches, _credentials(plugin, settings)]
+
+
+def _part(plugin: Plugin) -> str:
+    """What an operator chooses by: purpose, actions and limits."""
+    settings = _settings(plugin)
+    actions = table(
+        ("action", "on", "endpoint"),
+        [(action.name, ", ".join(action.on), action.endpoint) for action in plugin.actions],
+    )
+    limits = table(
+        ("endpoint", "at most", "bytes a request", "requests a second", "order"),
+        [_limits(endpoint.for_settings(settings)) for endpoint in plugin.endpoints],
+    )
+    slug = plugin.slug
+    named = ", ".join(f"`{name}`" for name in dict.fromkeys((plugin.name, slug, *plugin.aliases)))
+    return "\n".join(
+        [
+            f"## {plugin.name}",
+            "",
+            _purpose(plugin),
+            "",
+            f"In `integrations`: {named}. Settings, traits, answers and known gaps: "
+            f"[plugins/{slug}](../plugins/{slug}/README.md).",
+            "",
+            actions,
+            "",
+            limits,
+            "",
+        ]
+    )
+
+
+def traits_that_arrive(plugin: Plugin, call: str) -> int:
+    """How many reserved traits of *call* have a row that sends them, or a part of them, somewhere.
+
+    ``id`` says what the call's own id says, and arrives with it.
+    """
+    reserved, id = (USER_TRAITS, "userId") if call == "identify" else (GROUP_TRAITS, "groupId")
+    settings = _settings(plugin)
+    sent = {
+        source
+        for action in plugin.actions
+        if call in action.on
+        for row in action.table_for(settings).fields
+        if row.to
+        for source in row.sources
+    }
+    if "traits" in sent:
+        return len(reserved)
+    arriving = {source.split(".")[1] for source in sent if source.startswith("traits.")}
+    return sum(trait in arriving or (trait == "id" and id in sent) for trait in reserved)
+
+
+def _settings(plugin: Plugin) -> PluginSettings:
+    return plugin.settings.model_validate(dict(plugin.sandbox_settings))
+
+
+def _batch(endpoint: Endpoint) -> int:
+    return endpoint.max_events if isinstance(endpoint, BatchEndpoint) else 1
+
+
+def _limits(endpoint: Endpoint) -> tuple[str, str, str, str, str]:
+    rate = f"{endpoint.rate_limit_per_s:g}" if endpoint.rate_limit_per_s else "–"
+    order = "on its own" if endpoint.is_independent else "with the others"
+    if isinstance(endpoint, BatchEndpoint):
+        return endpoint.name, f"{endpoint.max_events:,}", f"{endpoint.max_bytes:,}", rate, order
+    return endpoint.name, "one, in several requests", "–", rate, order
+
+
+def _credentials(plugin: Plugin, settings: PluginSettings) -> str:
+    kinds: list[Credential] = [each for endpoint in plugin.endpoints for each in endpoint.credentials(settings)]
+    return ", ".join(dict.fromkeys(_CREDENTIALS[type(each)] for each in kinds)) or "none"
+
+
+def _purpose(plugin: Plugin) -> str:
+    """The first paragraph under "Purpose" in the plugin's README, to its last full stop."""
+    path = readme_path(plugin)
+    found = re.search(r"^## Purpose\n+(.+?)(?:\n\n|\Z)", path.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    text = " ".join(found[1].split()) if found else ""
+    return text[: text.rfind(".") + 1]
+
+
+def _anchor(title: str) -> str:
+    return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")

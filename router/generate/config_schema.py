@@ -1,0 +1,145 @@
+"""The JSON schema of the config, by which editors complete and check a file while it is written.
+
+It allows what the loader allows: units in quantities, a reference (``${NAME}``) in the place of any value, a key without a
+value. The loader is stricter where one part speaks of another (names of sources and destinations, two keys that exclude each
+other).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel
+
+from router.config.model import Config, Section
+from router.config.quantity import Quantity
+from router.plugin import Plugin
+
+Schema = dict[str, Any]
+
+_REFERENCE: Schema = {"type": "string", "pattern": r"\$\{"}
+_NAME: Schema = {"pattern": "^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$"}
+_SCALARS = ("integer", "number", "boolean")
+_ABOUT = ("title", "description", "default")
+_VALUES = ("default", "examples", "const", "enum")
+"""Keywords that hold values and no schemas."""
+
+
+def config_schema(plugins: Sequence[Plugin]) -> Schema:
+    """The file ``config/router.schema.json`` as an object (draft 2020-12)."""
+    schema = Config.model_json_schema(by_alias=True)
+    definitions: Schema = schema["$defs"]
+    definitions.pop("PluginSettings", None)
+    for model in _sections(Config):
+        part = schema if model is Config else definitions[model.__name__]
+        _write_quantities(part, model)
+    ordered = sorted(plugins, key=lambda plugin: plugin.slug)
+    for plugin in ordered:
+        own = plugin.settings.model_json_schema(by_alias=True)
+        definitions |= own.pop("$defs", {})
+        own.pop("title", None)
+        own.pop("required", None)  # a sandbox fills in what is left out
+        definitions[f"settings of {plugin.slug}"] = own | {"description": f"The settings of {plugin.name}."}
+    for name in ("Source", "Destination"):
+        definitions[name]["properties"].pop("(name)")
+        definitions[name].pop("required", None)
+    schema["properties"]["sources"]["propertyNames"] = _NAME
+    schema["properties"]["destinations"] |= _destinations(definitions["Destination"], ordered)
+    loosened: Schema = _loosen(schema)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **loosened,
+        "title": "The config of trait-router",
+        "description": "Generated: `make generate` rewrites it.",
+    }
+
+
+def _sections(model: type[BaseModel]) -> list[type[BaseModel]]:
+    """*model* and every section within it."""
+    found: list[type[BaseModel]] = [model]
+    for field in model.model_fields.values():
+        inner = [field.annotation, *getattr(field.annotation, "__args__", ())]
+        for each in inner:
+            if isinstance(each, type) and issubclass(each, Section):
+                found += [section for section in _sections(each) if section not in found]
+    return found
+
+
+def _write_quantities(part: Schema, model: type[BaseModel]) -> None:
+    """Quantities as operators write them, their defaults too."""
+    for name, field in model.model_fields.items():
+        for fact in field.metadata:
+            if isinstance(fact, Quantity):
+                written: Schema = {"type": "string", "description": f"{field.description} Expected {fact.expected}."}
+                if isinstance(field.default, int | float):
+                    written["default"] = fact.write(field.default)
+                part["properties"][field.alias or name] = written
+
+
+def _destinations(destination: Schema, plugins: Sequence[Plugin]) -> Schema:
+    """Settings by plugin, which is the key ``plugin`` or else the destination's own name."""
+    destination["properties"]["plugin"] = {
+        "type": "string",
+        "description": destination["properties"]["plugin"]["description"],
+        "examples": [plugin.slug for plugin in plugins],
+    }
+    destination["properties"]["settings"] = {"type": "object", "description": "The plugin's own."}
+    destination["allOf"] = [
+        {
+            "if": {"properties": {"plugin": {"const": plugin.slug}}, "required": ["plugin"]},
+            "then": {"properties": {"settings": _settings(plugin)}},
+        }
+        for plugin in plugins
+    ]
+    return {
+        "propertyNames": _NAME,
+        "properties": {
+            plugin.slug: {
+                "if": {"not": {"required": ["plugin"]}},
+                "then": {"properties": {"settings": _settings(plugin)}},
+                "$ref": "#/$defs/Destination",
+            }
+            for plugin in plugins
+        },
+        "additionalProperties": {"$ref": "#/$defs/Destination"},
+    }
+
+
+def _settings(plugin: Plugin) -> Schema:
+    return {"$ref": f"#/$defs/settings of {plugin.slug}"}
+
+
+def _loosen(part: Any) -> Any:
+    """A reference may stand for any scalar, and nothing may stand for any key of an object."""
+    if isinstance(part, list):
+        return [_loosen(item) for item in part]
+    if not isinstance(part, dict):
+        return part
+    loose = {
+        key: _loosen(value) if key not in ("default", "examples", "const", "enum") else value
+        for key, value in part.items()
+    }
+    if isinstance(part.get("properties"), Mapping) and "type" in part:
+        loose["properties"] = {name: _or_nothing(value) for name, value in loose["properties"].items()}
+    is_scalar = part.get("type") in _SCALARS or (part.get("type") == "string" and _is_narrow(part))
+    if not is_scalar:
+        return loose
+    return _unless(loose, _REFERENCE)
+
+
+def _is_narrow(part: Schema) -> bool:
+    return any(key in part for key in ("enum", "const", "pattern", "format", "minLength"))
+
+
+def _or_nothing(part: Schema) -> Schema:
+    return _unless(part, {"type": "null"})
+
+
+def _unless(part: Schema, other: Schema) -> Schema:
+    """*part* but for values that fit *other*; what it says of itself stands outside, where editors look.
+
+    Not ``anyOf``: a fault deep inside would be told of the whole.
+    """
+    about = {key: part[key] for key in _ABOUT if key in part}
+    return {**about, "if": other, "else": {key: value for key, value in part.items() if key not in _ABOUT}}

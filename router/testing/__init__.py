@@ -1,0 +1,34 @@
+"""The plugin test kit: what the core relies on, as tests that a plugin inherits. For outside authors too.
+
+    from router.testing import Answer, GoldenRequests, PluginContract, open_stand_in
+
+    class TestAcme(PluginContract):
+        plugin = acme.PLUGIN
+        minimal = {"project_token": "t"}
+        answers = {200: Answer(Delivered, b'{"status": 1}'), 429: Later, 400: Dead}
+
+    class TestAcmeRequests(GoldenRequests):
+        plugin = acme.PLUGIN
+        minimal = {"project_token": "t"}
+        folder = Path(__file__).with_name("golden")
+
+It needs pytest and none of its plugins. The sample events are in `router.testing.samples`.
+"""
+
+from router.testing.answers import Answer, Answers
+from router.testing.contract import PluginContract
+from router.testing.golden import GoldenRequests
+from router.testing.rehearsal import Rehearsal
+from router.testing.samples import make_event
+from router.testing.stand_in import StandIn, open_stand_in
+
+__all__ = [
+    "Answer",
+    "Answers",
+    "GoldenRequests",
+    "PluginContract",
+    "Rehearsal",
+    "StandIn",
+    "make_event",
+    "open_stand_in",
+]

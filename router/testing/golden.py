@@ -1,0 +1,70 @@
+"""Golden requests: one file a case, with the call, the settings and all that is sent for it, without credentials.
+
+A new case is a file with ``call`` and perhaps ``settings``; with ``GOLDEN=write`` in the environment the tests write what is
+sent into every file, for a person to read before it is committed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import orjson
+import pytest
+
+from router.event import EVENT_TYPES
+from router.plugin import Plugin
+from router.testing.rehearsal import Rehearsal
+from router.testing.samples import make_event
+
+
+class GoldenRequests:
+    """Subclass it in a test module, name the class ``Test…``, and fill in the attributes.
+
+    A file ``golden/NAME.json`` is ``{"call": {"type": "identify", "userId": …}, "settings": {…}, "requests": [{"action",
+    "method", "url", "headers", "json"}], "skipped": {action: reason}}``. Each call the plugin has an action for needs one.
+    """
+
+    plugin: ClassVar[Plugin]
+    minimal: ClassVar[Mapping[str, Any]]
+    """The least settings a destination needs; a case's own are laid over them."""
+    folder: ClassVar[Path]
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        if "golden" in metafunc.fixturenames:
+            files = sorted(self.folder.glob("*.json"))
+            metafunc.parametrize("golden", files, ids=[file.stem for file in files])
+
+    def test_every_call_of_the_plugin_has_a_golden_request(self) -> None:
+        covered = {orjson.loads(file.read_bytes())["call"]["type"] for file in self.folder.glob("*.json")}
+        wanted = {call for action in self.plugin.actions for call in action.on}
+        assert not wanted - covered, f"calls without a file in {self.folder}: {sorted(wanted - covered)}"
+        assert covered <= set(EVENT_TYPES)
+
+    def test_a_call_becomes_exactly_these_requests(self, golden: Path) -> None:
+        case = orjson.loads(golden.read_bytes())
+        made = self.make(case["call"], case.get("settings", {}))
+        if os.environ.get("GOLDEN") == "write":
+            golden.write_bytes(orjson.dumps({**case, **made}, option=orjson.OPT_INDENT_2) + b"\n")
+        expected = {"requests": case.get("requests"), "skipped": case.get("skipped", {})}
+        assert made == expected, f"{golden.name} is stale? Rewrite it with GOLDEN=write and read what changed."
+
+    def make(self, call: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+        """What is sent for *call*, conversations answered as they assume, and which actions skip it."""
+        rehearsal = Rehearsal(self.plugin, self.plugin.settings.model_validate({**self.minimal, **settings}))
+        event = make_event(**{"call": call["type"], **{name: call[name] for name in call if name != "type"}})
+        requests = [
+            {
+                "action": sent.action,
+                "method": sent.request.method,
+                "url": sent.request.url,
+                "headers": dict(sent.request.headers),
+                "json": sent.request.json,
+            }
+            for sent in rehearsal.requests(event)
+        ]
+        skipped = {mapped.action.name: mapped.skipped for mapped in rehearsal.map(event) if mapped.skipped}
+        made: dict[str, Any] = orjson.loads(orjson.dumps({"requests": requests, "skipped": skipped}))
+        return made

@@ -1,0 +1,127 @@
+"""A plugin's stand-in on loopback, and a client that speaks to it: raw, to test the vendor's rules, or as the core does."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from importlib import import_module
+from typing import Any
+
+import aiohttp
+import orjson
+from aiohttp import web
+
+from router.clock import SystemClock
+from router.delivery.send import HttpSend
+from router.event import Event
+from router.plugin import (
+    BatchEndpoint,
+    Blocked,
+    ConversationEndpoint,
+    Endpoint,
+    Judgement,
+    Payload,
+    Plugin,
+    PluginSettings,
+    Response,
+)
+from router.plugin.sandbox import Sandbox
+from router.testing.rehearsal import Rehearsal
+
+_TIMEOUT_S = 10.0
+
+
+class StandIn:
+    """One running sandbox. Made by `open_stand_in`."""
+
+    def __init__(
+        self, sandbox: Sandbox, rehearsal: Rehearsal, url: str, send: HttpSend, session: aiohttp.ClientSession
+    ) -> None:
+        self.sandbox: Any = sandbox
+        """The sandbox itself; `Any`, so that a test reaches what its own class has."""
+        self.rehearsal = rehearsal
+        self.url = url
+        self._send = send
+        self._session = session
+
+    @property
+    def settings(self) -> PluginSettings:
+        return self.rehearsal.settings
+
+    def accepted(self, kind: str | None = None) -> list[Any]:
+        """The items it has taken, oldest first; of one *kind*, or all."""
+        return [entry["item"] for entry in self.sandbox.accepted if kind in (None, entry["kind"])]
+
+    async def request(
+        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> Response:
+        """One raw request, nothing added: *body* is sent as it is where it is bytes, else as JSON; *path* may hold a query."""
+        data = body if isinstance(body, bytes) or body is None else orjson.dumps(body)
+        sent = {"Content-Type": "application/json", **(headers or {})}
+        async with self._session.request(method, self.url + path, data=data, headers=sent) as answer:
+            names = {name.lower(): value for name, value in answer.headers.items()}
+            return Response(answer.status, await answer.read(), names)
+
+    async def deliver(self, *events: Event) -> dict[str, list[Judgement]]:
+        """Map *events*, and send and judge as the core does, credentials added. By action: what was read in each answer.
+
+        The payloads of one action that may share a request do, up to the endpoint's ``max_events``.
+        """
+        waiting: dict[str, list[tuple[Endpoint, Payload]]] = {}
+        for event in events:
+            for action, endpoint, payload in self.rehearsal.payloads(event):
+                waiting.setdefault(action, []).append((endpoint, payload))
+        return {
+            action: [await self._deliver(batch[0][0], [payload for _, payload in batch]) for batch in _batches(items)]
+            for action, items in waiting.items()
+        }
+
+    async def _deliver(self, endpoint: Endpoint, payloads: Sequence[Payload]) -> Judgement:
+        credentials = endpoint.credentials(self.settings)
+        if isinstance(endpoint, BatchEndpoint):
+            request = endpoint.pack(payloads, self.settings)
+            response = await self._send.send(request, credentials, payloads[0].key)
+            return endpoint.judge(response, payloads, self.settings)
+        assert isinstance(endpoint, ConversationEndpoint)
+        [payload] = payloads
+        conversation = endpoint.converse(payload, self.settings)
+        try:
+            step = next(conversation)
+            while True:
+                step = conversation.send(await self._send.send(step.request, credentials, payload.key))
+        except StopIteration as stop:
+            end = stop.value
+            return end if isinstance(end, Blocked) else [end]
+
+
+def _batches(items: Sequence[tuple[Endpoint, Payload]]) -> list[list[tuple[Endpoint, Payload]]]:
+    batches: list[list[tuple[Endpoint, Payload]]] = []
+    for endpoint, payload in items:
+        most = endpoint.max_events if isinstance(endpoint, BatchEndpoint) else 1
+        if batches and len(batches[-1]) < most and batches[-1][0][1].group == payload.group:
+            batches[-1].append((endpoint, payload))
+        else:
+            batches.append([(endpoint, payload)])
+    return batches
+
+
+@asynccontextmanager
+async def open_stand_in(plugin: Plugin, **settings: Any) -> AsyncIterator[StandIn]:
+    """Serve *plugin*'s stand-in for the length of a test. *settings* are laid over the plugin's ``sandbox_settings``."""
+    module, _, name = plugin.sandbox.partition(":")
+    given = {**plugin.sandbox_settings, **settings}
+    sandbox: Sandbox = getattr(import_module(module), name)(given)
+    runner = web.AppRunner(sandbox.app(), access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        rehearsal = Rehearsal(plugin, plugin.settings.model_validate({**given, "base_url": url}))
+        send = HttpSend(url, _TIMEOUT_S, 2, SystemClock())
+        try:
+            async with aiohttp.ClientSession() as session:
+                yield StandIn(sandbox, rehearsal, url, send, session)
+        finally:
+            await send.close()
+    finally:
+        await runner.cleanup()
