@@ -94,7 +94,7 @@ def start_router(directory: Path, destinations: Mapping[str, Mapping[str, Any]])
                 "server": {"port": 0},
                 "admin": {"port": 0},
                 "data": str(directory / "var"),
-                "sources": {"website": {"write_key": KEY}},
+                "sources": {"website": {"write_key": KEY, "rate_limit": "1000000/s"}},
                 "destinations": destinations,
             }
         )
