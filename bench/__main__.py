@@ -15,7 +15,9 @@ from bench.figure import Figure, show
 
 
 def main(
-    only: list[str] = typer.Option([], help="Only these parts: mapping, ingest, delivery, numbers, latency, backlog, idle."),
+    only: list[str] = typer.Option(
+        [], help="Only these parts: mapping, ingest, delivery, numbers, latency, backlog, idle."
+    ),
     rounds: int = typer.Option(5, help="Of each comparison; the median counts."),
     pending: int = typer.Option(100_000, help="Events of the backlog; the target speaks of a million."),
 ) -> None:

@@ -65,7 +65,7 @@ def measure(rounds: int) -> list[Figure]:
 
 
 def _map(destination: Destination) -> list[bytes]:
-    event = Event.from_json(IDENTIFY)
+    event = Event.from_log(IDENTIFY)
     return [orjson.dumps(payload.body) for mapped in destination.map(event) for payload in mapped.payloads]
 
 

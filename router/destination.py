@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import orjson
 
-from router.event import Document, Event
+from router.event import EVENT_TYPES, Document, Event, EventType
 from router.integrations import DestinationNames, Flag, read_flags
 from router.plugin import Action, BatchEndpoint, Endpoint, Payload, Plugin, PluginSettings, Skip, Table
 from router.plugin.table import Trace
@@ -17,8 +18,7 @@ MAX_STEPS = 100
 """Requests of one conversation; a plugin that wants more would go on for ever."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """Whether a destination gets an event, and why (not)."""
 
     is_delivered: bool
@@ -27,8 +27,7 @@ class Decision:
     flag: Flag | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Mapped:
+class Mapped(NamedTuple):
     """What one action made of one event."""
 
     action: Action
@@ -70,7 +69,9 @@ class Destination:
         names = DestinationNames(
             destination=self.name, display=self.plugin.name, slug=self.plugin.slug, aliases=self.plugin.aliases
         )
+        triggered = {call: tuple(each for each in tables if call in each[0].on) for call in EVENT_TYPES}
         object.__setattr__(self, "_tables", tuple(tables))
+        object.__setattr__(self, "_triggered", triggered)
         object.__setattr__(self, "_names", names)
 
     @property
@@ -78,6 +79,11 @@ class Destination:
         """Each action with its table for these settings."""
         tables: Sequence[tuple[Action, Table]] = self._tables  # type: ignore[attr-defined]
         return tables
+
+    def triggered_by(self, call: EventType) -> Sequence[tuple[Action, Table]]:
+        """The actions that a call triggers, in the plugin's order, each with its table."""
+        triggered: Mapping[EventType, Sequence[tuple[Action, Table]]] = self._triggered  # type: ignore[attr-defined]
+        return triggered[call]
 
     @property
     def names(self) -> DestinationNames:
@@ -100,7 +106,7 @@ class Destination:
         flag = read_flags(event.integrations, self.names, opt_in=self.is_opt_in)
         if not flag.is_on:
             return Decision(False, f"flags: {flag.reason}", flag)
-        if not any(event.type in action.on for action in self.plugin.actions):
+        if not self.triggered_by(event.type):
             return Decision(False, f"no action: {self.plugin.name} has none for {event.type}", flag)
         return Decision(True, flag.reason, flag)
 
@@ -110,11 +116,7 @@ class Destination:
         Raises:
             MappingFailed: the plugin raised.
         """
-        return [
-            self._map_action(action, table, event, with_trace)
-            for action, table in self.tables
-            if event.type in action.on
-        ]
+        return [self._map_action(action, table, event, with_trace) for action, table in self.triggered_by(event.type)]
 
     def _map_action(self, action: Action, table: Table, event: Event, with_trace: bool) -> Mapped:
         trace = Trace() if with_trace else None

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import socket
 from ipaddress import ip_address
 from typing import Any, Final
 
@@ -82,7 +83,11 @@ def to_uuid_v4(value: Any) -> str:
 
 def to_ip(value: Any) -> str:
     """An IPv4 or IPv6 address; anything else is left out."""
-    return str(ip_address(convert.to_text(value).strip()))
+    text = convert.to_text(value).strip()
+    try:
+        return socket.inet_ntop(socket.AF_INET, socket.inet_pton(socket.AF_INET, text))
+    except OSError:
+        return str(ip_address(text))
 
 
 def user_rows(settings: Settings) -> tuple[Field, ...]:

@@ -10,7 +10,6 @@ import hashlib
 import math
 import re
 from collections.abc import Callable
-from datetime import UTC
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,6 +21,7 @@ from router import dates
 Converter = Callable[[Any], Any]
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+_BETWEEN_DIGITS = re.compile(r"[\s().\-/]")
 _GROUPED = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?")
 _LARGEST_INTEGER = 2**63 - 1
 """What every reader of JSON can hold; a larger one would cost the whole request."""
@@ -51,7 +51,7 @@ def to_iso_utc(value: Any) -> str:
 
 def to_naive_utc(value: Any) -> str:
     """``2024-08-24T14:15:22``: UTC without zone or fraction; a plain date is midnight."""
-    return dates.to_datetime(_moment(value)).astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds")
+    return dates.to_datetime(_moment(value)).isoformat(timespec="seconds").removesuffix("+00:00")
 
 
 def to_date(value: Any) -> str:
@@ -145,7 +145,7 @@ def to_boolean(value: Any) -> bool:
 
 def to_e164(value: Any) -> str:
     """A phone number as ``+`` and 7 to 15 digits. Blanks, dashes, dots and brackets are taken out; no country is guessed."""
-    text = re.sub(r"[\s().\-/]", "", to_text(value))
+    text = _BETWEEN_DIGITS.sub("", to_text(value))
     if text.startswith("00"):
         text = "+" + text[2:]
     if not _E164.fullmatch(text):
