@@ -12,6 +12,7 @@ from pathlib import Path
 import structlog
 
 from router.clock import Clock
+from router.delivery.decoder import Decoder
 from router.delivery.ledger import Ledger
 from router.delivery.send import HttpSend, Send
 from router.delivery.state import State, unusable
@@ -58,6 +59,7 @@ class Fleet:
         self._directory = directory
         self._clock = clock
         self._chance = chance
+        self._decoder = Decoder()
         self._logger = structlog.get_logger()
         self.berths: dict[str, Berth] = {}
 
@@ -103,7 +105,9 @@ class Fleet:
         ledger.note("disabled_since_s", "")
         destination, options = assignment.destination, assignment.options
         berth.send = HttpSend(destination.origin, assignment.timeout_s, options.concurrency + 1, self._clock)
-        berth.worker = Worker(destination, self._log, ledger, berth.send, options, self._clock, self._chance, notes)
+        berth.worker = Worker(
+            destination, self._log, ledger, berth.send, options, self._clock, self._chance, notes, self._decoder
+        )
         berth.worker.start()
 
     def _open(self, assignment: Assignment, wanted: Collection[str]) -> tuple[Ledger, dict[str, str | None]]:
