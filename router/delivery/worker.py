@@ -31,6 +31,7 @@ from router.delivery.signal import Signal
 from router.delivery.state import Place
 from router.delivery.transit import Item, Transit
 from router.destination import Destination, MappingFailed, size_of
+from router.event import Event
 from router.log.interface import Log
 from router.log.record import Gap, Record
 from router.plugin import Blocked, Dead, Delivered, Later, Split, Verdict

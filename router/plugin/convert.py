@@ -10,6 +10,7 @@ import hashlib
 import math
 import re
 from collections.abc import Callable
+from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 from urllib.parse import urlsplit
@@ -51,7 +52,10 @@ def to_iso_utc(value: Any) -> str:
 
 def to_naive_utc(value: Any) -> str:
     """``2024-08-24T14:15:22``: UTC without zone or fraction; a plain date is midnight."""
-    return dates.to_datetime(_moment(value)).isoformat(timespec="seconds").removesuffix("+00:00")
+    moment = _moment(value)
+    if not isinstance(moment, datetime):
+        return f"{moment.isoformat()}T00:00:00"
+    return moment.isoformat(timespec="seconds").removesuffix("+00:00")
 
 
 def to_date(value: Any) -> str:
