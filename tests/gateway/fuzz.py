@@ -11,15 +11,15 @@ from typing import Final
 from router.event import EVENT_TYPES
 
 FIELDS: Final = (
-    *("type", "userId", "anonymousId", "groupId", "previousId", "messageId", "event", "name", "category", "traits", "properties"),
-    *("context", "integrations", "timestamp", "originalTimestamp", "sentAt", "channel", "version", "writeKey", "user_id"),
+    *("type", "userId", "anonymousId", "groupId", "previousId", "messageId", "event", "name", "category", "traits"),
+    *("properties", "context", "integrations", "timestamp", "originalTimestamp", "sentAt", "channel", "version", "writeKey", "user_id"),
     *("message_id", "batch", "ip", "userAgent", "email", "createdAt", "created_at", "firstName", "address", "company", "All"),
     *("", r"\u0000", r"\ud800"),
 )  # fmt: skip
 TEXTS: Final = (
-    *("", " ", "u1", "Order Completed", "identify", "track", "page", "32/13", "2024-08-24T14:15:22Z", "ada@example.test", "NaN"),
-    *("true", r"\u0000", r"\ud83d", r"\ude00\ud83d", r"\ud83d\ude00", r"\"", r"\\", r"\u0022", r"\/", r"\n", "\n", "\t", "\x01"),
-    *("\x7f", "é", "\u2028", "x" * 300),
+    *("", " ", "u1", "Order Completed", "identify", "track", "page", "32/13", "2024-08-24T14:15:22Z", "ada@example.test"),
+    *("NaN", "true", r"\u0000", r"\ud83d", r"\ude00\ud83d", r"\ud83d\ude00", r"\"", r"\\", r"\u0022", r"\/", r"\n", "\n", "\t"),
+    *("\x01", "\x7f", "é", "\u2028", "x" * 300),
 )  # fmt: skip
 NUMBERS: Final = (
     *("0", "-0", "1", "-1", "1.5", "1e3", "1E+400", "-1e-400", "NaN", "Infinity", "-Infinity", "18446744073709551615"),
