@@ -13,6 +13,7 @@ from functools import partial
 
 import structlog
 
+from router.cli.memory import give_free_pages_back
 from router.delivery.fleet import Berth, Fleet
 from router.delivery.state import State
 from router.log.sqlite import SqliteLog
@@ -25,7 +26,8 @@ _LOGGER = structlog.get_logger()
 
 
 class Housekeeping:
-    """Another try for destinations that could not start; ``max_backlog``; retention; the warning before the disk is full."""
+    """Another try for destinations that could not start; ``max_backlog``; retention; the warning before the disk is full; free
+    memory."""
 
     def __init__(self, log: SqliteLog, fleet: Fleet) -> None:
         self._log = log
@@ -50,6 +52,7 @@ class Housekeeping:
         for name, berth in list(self._fleet.berths.items()):
             await self._attempt(f"retention of outcomes of {name}", partial(self._forget_outcomes, berth))
         self._look_at_disk()
+        give_free_pages_back()
 
     async def _attempt(self, what: str, step: Callable[[], Awaitable[None]]) -> None:
         try:
