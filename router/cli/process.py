@@ -115,6 +115,7 @@ class DeliveringProcess:
 
     async def _pulse(self) -> dict[str, Any]:
         """What the main process wants to know every few seconds."""
+        await self._log.look()  # where no destination reads on, nobody else does
         needed = self._deliveries.fleet.needed_from()
         return {
             "needed_from": [[partition, sequence] for partition, sequence in needed.items()],
@@ -123,6 +124,7 @@ class DeliveringProcess:
         }
 
     async def _show_metrics(self) -> dict[str, Any]:
+        await self._log.look()
         await self._deliveries.refresh()
         return {"text": generate_latest(self._metrics).decode()}
 

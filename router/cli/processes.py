@@ -86,6 +86,13 @@ class Process:
         return not self._reason
 
     @property
+    def problems(self) -> Sequence[str]:
+        """Why its destinations could not start."""
+        if self._supervisor is not None and not self.is_up:
+            return [self._explain()]
+        return list(self.pulse.get("problems", ()))
+
+    @property
     def stuck(self) -> list[str]:
         if not self.names:
             return []
@@ -330,7 +337,7 @@ class ProcessDeliveries:
 
     @property
     def problems(self) -> Sequence[str]:
-        return [problem for process in self._processes for problem in process.pulse.get("problems", ())]
+        return [problem for process in self._processes for problem in process.problems]
 
     @property
     def stuck(self) -> Sequence[str]:

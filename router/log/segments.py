@@ -89,6 +89,10 @@ class Segments:
             if file.first in known:
                 known[file.first].bytes = file.bytes
         self.files = tuple(known.get(file.first, file) for file in found)
+        for file in known.values():
+            if file not in self.files:  # an open file takes room on the disk, also without a name
+                self.connections.drop(file.path)
+                self.connections.drop(file.rescued)
         self.read_start()  # after the directory: it is noted before a file is removed
 
     def last_of(self, file: SegmentFile) -> int | None:
