@@ -17,10 +17,11 @@ from pydantic import SecretStr
 
 from router.admin.metrics import LogCollector
 from router.admin.server import CONNECTIONS_S, SOCKET_NAME, listen_on_socket, port_app, socket_app
-from router.cli.deliveries import DRAIN_S, Deliveries, OwnDeliveries
+from router.cli.deliveries import DRAIN_S, Deliveries, OwnDeliveries, pause
 from router.cli.memory import give_big_blocks_back
 from router.cli.processes import ProcessDeliveries
 from router.cli.sandboxes import Sandboxes
+from router.cli.supervisor import Sockets, Supervisor
 from router.cli.wiring import (
     log_directory,
     log_options,
@@ -32,6 +33,7 @@ from router.cli.wiring import (
 )
 from router.clock import SystemClock
 from router.config import Config, ConfigError
+from router.delivery.watchdog import LOOK_S
 from router.errors import OperatorError
 from router.gateway.app import Gateway
 from router.gateway.open_files import raise_limit
@@ -40,13 +42,19 @@ from router.log.sqlite import SqliteLog
 from router.registry import Registry
 from router.rejected import RejectedCalls
 
-CALLERS_S = 3.0
+KEPT_ALIVE_S = 1.0
+"""How long a stop waits for connections that are kept alive to bring one more request, whose answer ends them."""
+CALLERS_S = 2.0
 """How long a stop waits for callers whose requests are under way: one that stalls half-way must not hold it up."""
 RELOAD_S = 2.0
 """How long a stop waits for a reload under way: what that started afterwards would not be stopped in order. With the above,
 `DRAIN_S` and the closing of files an exit takes 15 s at most."""
 BACKLOG = 1_024
 """Connections that wait to be taken: every open page may make one for each of a burst of calls."""
+INHERITED_BACKLOG = 4_096
+"""And those of a supervisor's socket, which wait over a restart."""
+SOCKETS = ("server", "admin")
+"""What a supervisor's sockets are called: by the sections of the config whose ports they stand for."""
 
 _LOGGER = structlog.get_logger()
 
@@ -59,16 +67,21 @@ class Daemon:
         config: Config,
         registry: Registry,
         read_config: Callable[[], Config],
+        supervisor: Supervisor,
+        sockets: Sockets,
         processes: int | None = None,
         log_level: str = "info",
     ) -> None:
         """*read_config* reads the file again, for a reload; it raises `OperatorError` for a file that is not valid.
 
-        *processes*: how many deliver, beside this one, each logging from *log_level* on; None: this one does it all.
+        *sockets* are used in the place of the ports of the config, those of `SOCKETS` that are there. *processes*: how many
+        deliver, beside this one, each logging from *log_level* on; None: this one does it all.
         """
         self._config = config
         self._registry = registry
         self._read_config = read_config
+        self._supervisor = supervisor
+        self._sockets = sockets
         self._clock = SystemClock()
         self._stop = asyncio.Event()
         self._processes = processes
@@ -98,8 +111,10 @@ class Daemon:
             await self._start()
             self._listen_to_signals()
             on_ready(self)
+            self._supervisor.ready(f"takes events at {self.url}")
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._deliveries.run(self._stop))
+                tasks.create_task(self._tell_alive())
         finally:
             await self._shut_down()
 
@@ -131,9 +146,10 @@ class Daemon:
             metrics=self._metrics,
             keep_rejected=self._rejected.keep,
             stuck=self._stuck,
+            obstacles=lambda: ["stopping"] if self._stop.is_set() else [],
         )
-        runner = self._gateway.runner(CONNECTIONS_S)
-        self.url = await self._listen(runner, config.server.host, config.server.port, "server")
+        self._gateway_runner = self._gateway.runner(CONNECTIONS_S)
+        self.url = await self._listen(self._gateway_runner, config.server.host, config.server.port, "server")
 
     def _stuck(self) -> list[str]:
         """What inside is stuck, for ``/health``; no vendor is ever in it."""
@@ -149,15 +165,22 @@ class Daemon:
     async def _listen(self, runner: web.AppRunner, host: str, port: int, section: str) -> str:
         await runner.setup()
         self._runners.append(runner)
-        try:
-            await web.TCPSite(runner, host, port, backlog=BACKLOG).start()
-        except OSError as error:
-            raise OperatorError(
-                f"{section}.port: can't listen on {host}:{port} ({error.strerror or error}). Is another router running? "
-                "Stop it, or choose another port in the config."
-            ) from error
-        name = f"[{host}]" if ":" in host else host
-        return f"http://{name}:{runner.addresses[0][1]}"
+        sockets = self._sockets.get(section, ())
+        for inherited in sockets:
+            await web.SockSite(runner, inherited, backlog=INHERITED_BACKLOG).start()
+        if not sockets:
+            try:
+                await web.TCPSite(runner, host, port, backlog=BACKLOG).start()
+            except OSError as error:
+                raise OperatorError(
+                    f"{section}.port: can't listen on {host}:{port} ({error.strerror or error}). Is another router running? "
+                    "Stop it, or choose another port in the config."
+                ) from error
+        address = runner.addresses[0]
+        if isinstance(address, str):
+            return f"unix:{address}"
+        host = address[0] if sockets else host
+        return f"http://{f'[{host}]' if ':' in host else host}:{address[1]}"
 
     async def _start_sandboxes(self, config: Config) -> None:
         for destination in config.destinations.values():
@@ -214,22 +237,43 @@ class Daemon:
             _LOGGER.info("config reloaded", destinations=len(config.destinations) - len(problems))
             return {"reloaded": True, "restart_needed_for": fixed, "problems": problems}
 
+    async def _tell_alive(self) -> None:
+        """Tell the supervisor, unless something is stuck: then a restart may help. For a disk that fails it would not."""
+        while not self._stop.is_set():
+            if not self._deliveries.stuck:
+                self._supervisor.alive()
+            await pause(self._stop, min(LOOK_S, self._supervisor.alive_every_s or LOOK_S))
+
     async def _shut_down(self) -> None:
-        """The order is the contract: no new events, flights land, positions are saved, then everything else closes."""
+        """The order is the contract: flights land and positions are saved; then no new events; then everything else closes.
+
+        Events are taken until all else is done, so that callers are refused for as short a time as can be. What comes after
+        the last flight is delivered by the next start.
+        """
         self._stop.set()
-        if hasattr(self, "_gateway"):
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._gateway.close(), CALLERS_S)
+        self._supervisor.stopping()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._reloading.acquire(), RELOAD_S)
+        gateway = getattr(self, "_gateway_runner", None)
         for runner in reversed(self._runners):
-            await runner.cleanup()
-        await self._rejected.close()
+            if runner is not gateway:
+                await runner.cleanup()
         await self._deliveries.stop(DRAIN_S)
+        if gateway is not None:
+            await self._close_gateway(gateway)
+        await self._rejected.close()
         await self._sandboxes.stop()
         await self._log.close()
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._config.data / SOCKET_NAME)
+
+    async def _close_gateway(self, runner: web.AppRunner) -> None:
+        for site in list(runner.sites):
+            await site.stop()  # who comes now waits in the backlog of a supervisor's socket, or is refused
+        await self._gateway.drain(KEPT_ALIVE_S)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._gateway.close(), CALLERS_S)
+        await runner.cleanup()
 
 
 def _fixed_part(config: Config, name: str) -> Any:

@@ -267,9 +267,13 @@ class Process:
         if popen.stdin is not None:
             popen.stdin.close()
 
+    def retire(self) -> None:
+        """Don't start it again: all are about to be told to end, perhaps by a supervisor already."""
+        self._stop.set()
+
     async def stop(self, deadline_s: float) -> None:
         """Have it land what is under way and end; kill it after *deadline_s*."""
-        self._stop.set()
+        self.retire()
         popen = self._popen
         if popen is not None and popen.returncode is None:
             popen.send_signal(signal.SIGTERM)
@@ -378,6 +382,8 @@ class ProcessDeliveries:
             tasks.create_task(self._housekeeping.run(stop))
             messengers = [tasks.create_task(self._tell_news(partition)) for partition in self._log.partitions]
             await stop.wait()
+            for process in self._processes:
+                process.retire()
             for messenger in messengers:
                 messenger.cancel()
 
