@@ -213,8 +213,10 @@ class SqliteLog:
             grown = self._grown  # before the look: what is told of meanwhile asks for another
             await self.look(after)
             if self._end <= after:
+                # Not wait_for: that of Python 3.11 goes on where it is woken and cancelled at one time.
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(grown.wait(), LOOK_S if self._follower else None)
+                    async with asyncio.timeout(LOOK_S if self._follower else None):
+                        await grown.wait()
 
     async def look(self, after: int | None = None) -> None:
         """For who only reads: see what was written since, unless it is known already that there is something above *after*."""

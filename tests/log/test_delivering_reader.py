@@ -104,6 +104,26 @@ async def test_a_reader_that_is_woken_does_not_wait_for_its_next_look(
     assert pair.reader.end(PARTITION) == 301
 
 
+@pytest.mark.parametrize("steps", range(4))
+async def test_a_reader_that_is_woken_and_cancelled_at_one_time_is_cancelled(pair: Pair, steps: int) -> None:
+    """A destination that is stopped under load would never end otherwise. *steps* of the loop lie between the two."""
+    waiting = asyncio.create_task(pair.reader.wait(PARTITION, 300))
+    await asyncio.sleep(0)
+    await pair.reader.look()  # comes after the look of the one that waits
+
+    pair.reader.wake()
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    waiting.cancel()
+
+    await asyncio.wait([waiting], timeout=1.0)
+    is_cancelled = waiting.cancelled()
+    while not waiting.done():  # so that a failure is no hang
+        waiting.cancel()
+        await asyncio.wait([waiting], timeout=0.1)
+    assert is_cancelled
+
+
 async def test_a_reader_knows_how_much_there_is_on_disk(pair: Pair) -> None:
     """What `max_backlog` is measured by."""
     before = pair.reader.size_bytes
