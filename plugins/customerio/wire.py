@@ -17,10 +17,13 @@ from router.plugin import (
     Dead,
     Delivered,
     Document,
+    Harmless,
+    Historical,
     Judgement,
     Payload,
     Request,
     Response,
+    Skip,
     Split,
     UnreadableAnswer,
     Verdict,
@@ -36,6 +39,9 @@ MAX_PAYLOAD_BYTES = 32_768
 RATE_LIMIT_PER_S = 100.0
 """The lower of two numbers the vendor gives for Track; batches make it plenty."""
 
+CAMPAIGNS_S = 72 * 3_600.0
+"""How long an event may trigger campaigns."""
+
 _STRICT = {"X-Strict-Mode": "1"}
 """Without it Pipelines answers 200 to everything, wrong keys included."""
 
@@ -44,6 +50,13 @@ def credentials(settings: Settings) -> Sequence[Credential]:
     if settings.api == "pipelines":
         return [Basic(user=settings.api_key)]
     return [Basic(user=settings.site_id, password=settings.api_key)]
+
+
+def historical_event(settings: Settings) -> Historical:
+    """Journeys goes by an event's own time; what Pipelines hands an event on to, nobody here knows."""
+    if settings.api == "pipelines":
+        return Skip("Pipelines hands it on to whatever is connected there, which may start something")
+    return Harmless(after_s=CAMPAIGNS_S)
 
 
 def pack(payloads: Sequence[Payload], settings: Settings) -> Request:

@@ -12,7 +12,7 @@ from plugins.facebook_conversions.app import APP_ROWS, build_app_data, is_app
 from plugins.facebook_conversions.commerce import COMMERCE_ROWS, CUSTOM_DATA, complete, to_page_url
 from plugins.facebook_conversions.identity import PERSON_ROWS, build_user_data, id_rows, is_too_broad
 from plugins.facebook_conversions.settings import ActionSource, Settings
-from router.plugin import Document, Event, Field, Payload, Skip, Table, convert
+from router.plugin import Document, Event, Field, Harmless, Payload, Skip, Table, convert
 
 STANDARD_EVENTS: Final = {
     "product viewed": "ViewContent",
@@ -32,6 +32,11 @@ _DAY_S: Final = 86_400
 def max_age_s(action_source: str) -> int:
     """How old an event may be. One that is older costs all that travel with it."""
     return (62 if action_source == "physical_store" else 7) * _DAY_S
+
+
+def historical(settings: Settings) -> Harmless:
+    """Meta books an event at its own time, and starts nothing because of it."""
+    return Harmless(until_s=max_age_s(settings.action_source))
 
 
 def to_action_source(value: Any) -> str:

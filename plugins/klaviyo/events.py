@@ -6,6 +6,7 @@ Source: facts/vendors/klaviyo.md sections 3, 5, 6 and 8.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -20,7 +21,19 @@ from plugins.klaviyo.attributes import (
 )
 from plugins.klaviyo.ecommerce import LINE_METRIC, add_expected, line_of, metric_of, products_of
 from plugins.klaviyo.settings import Settings
-from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, convert, view_name
+from router.plugin import (
+    Custom,
+    Document,
+    Event,
+    Field,
+    Historical,
+    Marked,
+    Payload,
+    Skip,
+    Table,
+    convert,
+    view_name,
+)
 
 MAX_PROPERTIES: Final = 400
 MAX_METRIC: Final = 127
@@ -108,6 +121,17 @@ def _payloads(event: Event, fields: Document, made: list[_Made], settings: Setti
             body["left_out"] = list(properties)[MAX_PROPERTIES:]
         payloads.append(Payload(body, key=about["unique_id"]))
     return payloads
+
+
+def historical_event(settings: Settings) -> Historical:
+    """What a replay does with an old event."""
+    if settings.bulk:
+        return Skip("a job is not known to keep flows from starting (setting bulk)")
+    return Marked("backfill: true", _mark_backfill)
+
+
+def _mark_backfill(payload: Payload, settings: Settings) -> Payload:
+    return replace(payload, body={**payload.body, "event": {**payload.body["event"], "backfill": True}})
 
 
 def _is_old(event: Event, settings: Settings) -> bool:

@@ -61,13 +61,13 @@ class Gathering:
 
     def calls(self) -> Mapping[str, Callable[..., Awaitable[Any]]]:
         """The operations by the name they have on the admin socket."""
-        routed = {name: partial(self._route, name, call) for name, call in self._operations.calls().items()}
-        return {
-            **routed,
-            "status": self.status,
-            "trace": self.trace,
-            "dead-letters": self.dead_letters,
+        calls = self._operations.calls()
+        gathered: dict[str, Callable[..., Awaitable[Any]]] = {
+            name: partial(self._route, name, call) for name, call in calls.items()
         }
+        for name in ("dead-letters", "causes", "jobs"):
+            gathered[name] = partial(self._list, name, calls[name])
+        return gathered | {"status": self.status, "trace": self.trace}
 
     async def _route(self, operation: str, call: Callable[..., Awaitable[Any]], **arguments: Any) -> Any:
         """What is not of a destination at work, such as one that left the config, is answered here."""
@@ -126,27 +126,33 @@ class Gathering:
             at = entries.get((event["partition"], event["sequence"]), {})
             event["destinations"] = [
                 at.get(name) or {"destination": name, "outcome": "down", "reason": str(down.get(name, ""))}
-                for name in self._operations.assignments
+                for name in self._operations.names
             ]
         return gathered
 
-    async def dead_letters(self, destination: str | None = None, limit: int = 100, **arguments: Any) -> list[Answer]:
-        """As `Operations.dead_letters`; of all destinations only if all processes are up: a list with a hole would mislead."""
-        operations = self._operations
+    async def _list(
+        self,
+        operation: str,
+        call: Callable[..., Awaitable[list[Answer]]],
+        destination: str | None = None,
+        **arguments: Any,
+    ) -> list[Answer]:
+        """What `Operations` list of one destination, or of all: only if all processes are up, for a list with a hole would
+        mislead. In the order of the config, then those that left it."""
         if destination is not None:
-            arguments |= {"destination": destination, "limit": limit}
-            found: list[Answer] = await self._route("dead-letters", operations.dead_letters, **arguments)
+            found: list[Answer] = await self._route(operation, call, destination=destination, **arguments)
             return found
         by_name: dict[str, list[Answer]] = {}
-        for _, answer in await self._ask_all("dead-letters", limit=limit, **arguments):
+        for _, answer in await self._ask_all(operation, **arguments):
             if isinstance(answer, Down):
                 raise answer
-            for letter in answer:
-                by_name.setdefault(letter["destination"], []).append(letter)
-        for name in operations.removed():
-            by_name[name] = await operations.dead_letters(name, limit=limit, **arguments)
-        order = [*operations.assignments, *operations.removed()]
-        return [letter for name in order for letter in by_name.get(name, [])][:limit]
+            for entry in answer:
+                by_name.setdefault(entry["destination"], []).append(entry)
+        removed = self._operations.removed()
+        for name in removed:
+            by_name[name] = await call(destination=name, **arguments)
+        entries = [entry for name in (*self._operations.names, *removed) for entry in by_name.get(name, [])]
+        return entries[: arguments.get("limit")]
 
 
 class GatheredMetrics(Collector):

@@ -93,7 +93,7 @@ class OwnDeliveries:
         """As `Deliveries.apply`, for the destinations with these *names*; None: for all."""
         everywhere = to_assignments(config, self._registry, sandbox_urls)
         ours = {each.name: each for each in everywhere if names is None or each.name in names}
-        self._operations.assignments = ours
+        self._operations.configure(list(ours.values()))
         elsewhere = [each.destination.names for each in everywhere if each.name not in ours]
         await self.fleet.apply(list(ours.values()), elsewhere)
 

@@ -318,9 +318,7 @@ class ProcessDeliveries:
         destinations = config.destinations
         formerly = {name: each.formerly for name, each in destinations.items() if each.formerly}
         self._placed = place(list(destinations), len(self._processes), self._placed, formerly)
-        self._operations.assignments = {
-            each.name: each for each in to_assignments(config, self._registry, sandbox_urls)
-        }
+        self._operations.configure(to_assignments(config, self._registry, sandbox_urls))
         everyone = [
             frozenset(name for name, index in self._placed.items() if index == number)
             for number in range(len(self._processes))

@@ -18,11 +18,13 @@ from router.plugin.credential import (
     Signature,
     Signing,
 )
-from router.plugin.declaration import API_VERSION, Action, CredentialCheck, Plugin, Skip
+from router.plugin.declaration import API_VERSION, Action, CredentialCheck, Plugin
 from router.plugin.endpoint import BatchEndpoint, Conversation, ConversationEndpoint, Endpoint, Step
+from router.plugin.historical import Harmless, Historical, Marked
 from router.plugin.hooks import hookimpl
 from router.plugin.request import Payload, Request, Response, UnreadableAnswer, build_url
 from router.plugin.settings import PluginSettings
+from router.plugin.skip import Skip
 from router.plugin.table import Custom, Field, Table, Trait, Values, same_name
 from router.plugin.verdict import (
     Blocked,
@@ -63,9 +65,12 @@ __all__ = [
     "Event",
     "EventType",
     "Field",
+    "Harmless",
     "HeaderKey",
+    "Historical",
     "Judgement",
     "Later",
+    "Marked",
     "OAuth2",
     "Payload",
     "Plugin",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from router.delivery.jobs import ReplaySpec
+from router.delivery.spec import ReplaySpec
 from router.plugin import Request, Response, judge_by_status
 from tests.delivery.harness import NETWORK_DOWN, Answer, Harness, Vendor, plugin
 
