@@ -82,7 +82,7 @@ def _explain_action(destination: Destination, mapped: Mapped, reason: str) -> di
         return entry | {"decision": "skip", "reason": f"action: {mapped.skipped}"}
     try:
         for payload in mapped.payloads:
-            _, too_big = size_of(payload, destination.plugin.endpoint(mapped.action.endpoint))
+            _, too_big = size_of(payload, destination.endpoints[mapped.action.endpoint])
             if too_big:
                 return entry | _dead(f"size: {too_big}")
             requests = _requests(destination, mapped.action, payload)
@@ -111,7 +111,7 @@ def _entry(destination: Destination, decision: str, reason: str, action: Action 
 
 def _requests(destination: Destination, action: Action, payload: Payload) -> list[Request]:
     """What would be sent for one payload, were it alone; a conversation goes on as its steps assume."""
-    endpoint = destination.plugin.endpoint(action.endpoint)
+    endpoint = destination.endpoints[action.endpoint]
     settings = destination.settings
     if isinstance(endpoint, BatchEndpoint):
         return [endpoint.pack([payload], settings)]
@@ -138,7 +138,7 @@ def _show(request: Request, destination: Destination, action: Action) -> dict[st
         if request.gzip:
             headers["Content-Encoding"] = "gzip"
         body = orjson.loads(orjson.dumps(body))
-    for credential in destination.plugin.endpoint(action.endpoint).credentials(destination.settings):
+    for credential in destination.endpoints[action.endpoint].credentials(destination.settings):
         headers |= _hidden_headers(credential)
         if isinstance(credential, QueryKey):
             url += ("&" if "?" in url else "?") + f"{credential.name}={HIDDEN}"

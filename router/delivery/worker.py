@@ -106,9 +106,7 @@ class Worker:
         self._blocked_for_s = 0.0
         """Time spent blocked, which does not count for the retry windows of replays; those of others are in the ledger."""
         self._delivered_at = 0.0
-        self._endpoints = {
-            endpoint.name: endpoint.for_settings(destination.settings) for endpoint in destination.plugin.endpoints
-        }
+        self._endpoints = destination.endpoints
         self._parking = Parking(ledger, options.backoff, clock, chance)
         senders = self._limit(Tallied(send, ledger.tally))
         self._flights = Flights(destination.settings, senders, clock, chance, ledger.tally)
