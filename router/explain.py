@@ -74,8 +74,9 @@ def _explain_action(destination: Destination, mapped: Mapped, reason: str) -> di
             {"from": line.source, "to": line.to, "converter": line.converter} for line in mapped.trace.lineage
         ]
         entry["unmapped"] = mapped.trace.unmapped
-        if mapped.trace.warnings:
-            entry["warnings"] = mapped.trace.warnings
+    warnings = [*(mapped.trace.warnings if mapped.trace else ()), *(n for each in mapped.payloads for n in each.notes)]
+    if warnings:
+        entry["warnings"] = list(dict.fromkeys(warnings))
     if mapped.changes:
         entry["changes"] = list(mapped.changes)
     if mapped.skipped:

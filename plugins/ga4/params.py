@@ -54,8 +54,8 @@ def pair_value(params: Document, event: Event, settings: Settings) -> None:
         params["currency"] = settings.default_currency
 
 
-def tidy(params: Document, settings: Settings, first: Sequence[str]) -> Document:
-    """What is left of *params* once flattened objects are named anew, texts cut, and those beyond 25 left out.
+def tidy(params: Document, settings: Settings, first: Sequence[str]) -> tuple[Document, list[str]]:
+    """What is left of *params* once flattened objects are named anew and texts cut; and the names of those beyond 25.
 
     Those named in *first* stay whatever comes before them.
     """
@@ -64,7 +64,7 @@ def tidy(params: Document, settings: Settings, first: Sequence[str]) -> Document
         name = param_name(key)
         if key in params and name is not None and _is_taken(name, params[key], settings):
             tidied.setdefault(name, cut(name, params[key]))
-    return dict(list(tidied.items())[:MAX_PARAMS])
+    return dict(list(tidied.items())[:MAX_PARAMS]), list(tidied)[MAX_PARAMS:]
 
 
 def cut(name: str, value: Any) -> Any:

@@ -20,7 +20,7 @@ from plugins.klaviyo.attributes import (
 )
 from plugins.klaviyo.ecommerce import LINE_METRIC, add_expected, line_of, metric_of, products_of
 from plugins.klaviyo.settings import Settings
-from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, convert, view_name
+from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, convert, left_out, view_name
 
 MAX_PROPERTIES: Final = 400
 MAX_METRIC: Final = 127
@@ -104,9 +104,8 @@ def _payloads(event: Event, fields: Document, made: list[_Made], settings: Setti
             body["event"]["value_currency"] = currency
         if is_old:
             body["event"]["backfill"] = True
-        if len(properties) > MAX_PROPERTIES:
-            body["left_out"] = list(properties)[MAX_PROPERTIES:]
-        payloads.append(Payload(body, key=about["unique_id"]))
+        notes = left_out(list(properties)[MAX_PROPERTIES:], f"more than {MAX_PROPERTIES} properties")
+        payloads.append(Payload(body, key=about["unique_id"], notes=notes))
     return payloads
 
 

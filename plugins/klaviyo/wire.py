@@ -14,7 +14,6 @@ from router.plugin import (
     Blocked,
     Credential,
     Dead,
-    Delivered,
     Document,
     Judgement,
     Payload,
@@ -148,19 +147,7 @@ def judge(response: Response, payloads: Sequence[Payload], settings: Any = None)
         return Split(words(response))
     if isinstance(judgement, Blocked):
         return Blocked(words(response))
-    return [
-        Delivered(_warnings_of(payload))
-        if isinstance(verdict, Delivered)
-        else Dead(words(response))
-        if isinstance(verdict, Dead)
-        else verdict
-        for verdict, payload in zip(judgement, payloads, strict=True)
-    ]
-
-
-def _warnings_of(payload: Payload) -> tuple[str, ...]:
-    names = ", ".join(payload.body.get("left_out", ()))
-    return (f"more properties than Klaviyo takes; left out: {names}"[:300],) if names else ()
+    return [Dead(words(response)) if isinstance(verdict, Dead) else verdict for verdict in judgement]
 
 
 def errors_of(response: Response) -> list[Document]:

@@ -116,21 +116,27 @@ def build_user(event: Event, fields: Document, settings: Settings) -> Payload | 
             tags = dict.fromkeys(names) | tags
     tokens: Document = fields.get("subscriptions", {})
     subscriptions = [{"type": kind, "token": token} for kind, token in tokens.items() if token]
-    written = to_tags(tags, settings)
+    written, notes = to_tags(tags, settings)
     if not event.user_id and not subscriptions and not any(written.values()):
         return Skip("anonymous and without traits: OneSignal would get an empty user")
-    return upsert(event, properties, written, subscriptions, settings)
+    return upsert(event, properties, written, subscriptions, settings, notes)
 
 
 def build_group(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
     """What a group call says of the person who made it. Of several groups the tags tell of the last one."""
     if not event.group_id:
         return Skip("the call names no group")
-    return upsert(event, {}, to_tags(fields["properties"]["tags"], settings), [], settings)
+    tags, notes = to_tags(fields["properties"]["tags"], settings)
+    return upsert(event, {}, tags, [], settings, notes)
 
 
 def upsert(
-    event: Event, properties: Document, tags: Document, subscriptions: list[Document], settings: Settings
+    event: Event,
+    properties: Document,
+    tags: Document,
+    subscriptions: list[Document],
+    settings: Settings,
+    notes: tuple[str, ...] = (),
 ) -> Payload | Skip:
     """The user, made if there is none. What waits of one user travels together: each may be written once a second."""
     identity = who(event, settings)
@@ -142,4 +148,4 @@ def upsert(
     if subscriptions:
         body["subscriptions"] = subscriptions
     [(label, id)] = identity.items()
-    return Payload(body, group=f"{label} {id}")
+    return Payload(body, group=f"{label} {id}", notes=notes)

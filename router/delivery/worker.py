@@ -468,7 +468,7 @@ class Worker:
             self._postpone(lane, first, verdict, behind=[item for item, _ in postponed[1:]])
 
     def _report_warnings(self, item: Item, verdict: Delivered) -> None:
-        for warning in verdict.warnings:
+        for warning in item.payload.notes + tuple(verdict.warnings):
             self._logger.warning("delivered with a warning", message_id=item.transit.record.message_id, warning=warning)
             self.ledger.count("warnings")
 

@@ -21,7 +21,7 @@ from router.plugin.credential import (
 from router.plugin.declaration import API_VERSION, Action, CredentialCheck, Plugin, Skip
 from router.plugin.endpoint import BatchEndpoint, Conversation, ConversationEndpoint, Endpoint, Step
 from router.plugin.hooks import hookimpl
-from router.plugin.request import Payload, Request, Response, UnreadableAnswer, build_url
+from router.plugin.request import Payload, Request, Response, UnreadableAnswer, build_url, left_out
 from router.plugin.settings import PluginSettings
 from router.plugin.table import Custom, Field, Table, Trait, Values, same_name
 from router.plugin.verdict import (
@@ -90,6 +90,7 @@ __all__ = [
     "hookimpl",
     "is_outage",
     "judge_by_status",
+    "left_out",
     "looks_like_email",
     "same_name",
     "snake_case",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -20,11 +20,21 @@ class Payload:
 
     ``body`` is JSON as the vendor wants it, without credentials. ``key`` is the idempotency key where the vendor has
     one (derived from ``messageId``, so every attempt has the same). Payloads of different ``group`` never share a request.
+    ``notes`` say what a build had to leave out or change, each in one sentence: explain shows them as warnings, and delivery
+    logs and counts them with the vendor's own.
     """
 
     body: Any
     key: str = ""
     group: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def left_out(names: Iterable[str], because: str) -> tuple[str, ...]:
+    """The note of a payload that lacks *names*, such as "beyond the 25 that the vendor takes; left out: a, b"; none where none
+    are. Cut at 300 characters."""
+    listed = ", ".join(names)
+    return (f"{because}; left out: {listed}"[:300],) if listed else ()
 
 
 @dataclass(frozen=True, slots=True)

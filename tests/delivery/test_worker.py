@@ -7,11 +7,14 @@ import random
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from router.delivery.jobs import ReplaySpec
-from router.plugin import Request, Response, judge_by_status
+from router.event import Document, Event
+from router.plugin import Payload, Request, Response, judge_by_status
 from tests.delivery.harness import NETWORK_DOWN, Answer, Harness, Vendor, plugin
 
 
@@ -134,6 +137,30 @@ async def test_later_parks_the_user_and_keeps_its_order(harness: Harness) -> Non
     for user in range(3):
         assert harness.vendor.ids(f"u{user}") == [f"m{number + 1}" for number in range(user, 12, 3)]
     assert harness.worker.ledger.parked == {}
+
+
+async def test_what_a_payload_had_to_leave_out_is_a_warning_of_its_delivery(harness: Harness) -> None:
+    made = plugin()
+    build = made.actions[0].build
+
+    def build_with_note(event: Event, fields: Document, settings: Any) -> Any:
+        built = build(event, fields, settings)
+        if event.event != "Large":
+            return built
+        assert isinstance(built, Payload)
+        return replace(built, notes=("too many properties",))
+
+    harness.plugin = replace(made, actions=(replace(made.actions[0], build=build_with_note),))
+    harness.log.add("u1")
+    harness.log.add("u1", "Large")
+    await harness.open()
+
+    with capture_logs() as logs:
+        await harness.until_settled()
+
+    warned = [(each["message_id"], each["warning"]) for each in logs if "warning" in each]
+    assert warned == [("m2", "too many properties")]
+    assert harness.worker.ledger.counts["warnings", ""] == 1
 
 
 async def test_blocked_waits_and_goes_on_where_it_was(harness: Harness) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
-from router.plugin import Response, UnreadableAnswer, build_url
+from router.plugin import Response, UnreadableAnswer, build_url, left_out
 from router.testing.samples import HOSTILE_IDS
 
 BASE = "https://api.example.test:8443/base"
@@ -76,3 +76,9 @@ def test_any_body_has_a_text_and_is_json_or_unreadable(body: bytes) -> None:
         assert orjson.dumps(response.json())
 
     assert len(response.text) <= len(body)
+
+
+def test_a_note_tells_what_was_left_out_and_why_and_is_short() -> None:
+    assert left_out([], "too many") == ()
+    assert left_out(["a", "b"], "too many") == ("too many; left out: a, b",)
+    assert [len(note) for note in left_out(["name" * 100], "too many")] == [300]
