@@ -73,8 +73,10 @@ def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -
     code, subcode = error.get("code"), error.get("error_subcode")
     if is_outage(response.status):
         return [Later(reason)] * len(payloads)
-    if code in _OF_THE_SET_UP or (code, subcode) == (_INVALID, 33) or code in _OVER_A_LIMIT:
+    if code in _OF_THE_SET_UP or (code, subcode) == (_INVALID, 33):
         return Blocked(reason)
+    if code in _OVER_A_LIMIT:
+        return [Later(reason, is_outage=True)] * len(payloads)
     if code in _FOR_A_MOMENT or error.get("is_transient") is True:
         return [Later(reason)] * len(payloads)
     if len(payloads) == 1 or (subcode == _TOO_OLD and _are_all_too_old(response, payloads)):

@@ -93,9 +93,13 @@ def _url(settings: Settings, *segments: str) -> str:
 def judge_users(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
     """Read the answer to an upsert, which is safe to repeat.
 
+    A 429 does not say whose limit it is. That of the app is kept to by the core, so it is one user's second.
+
     Raises:
         UnreadableAnswer: a success without an object, such as a proxy's page.
     """
+    if response.status == 429:
+        return [Later(describe(response), is_outage=False)] * len(payloads)
     if not _is_success(response):
         return _judge_failure(response, payloads)
     if not isinstance(response.json(), dict):

@@ -96,7 +96,7 @@ def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -
     if error in _PERHAPS_POSTED and gives_up:
         return [Dead(_in_doubt(error))] * len(payloads)
     if error in _NOT_POSTED | _PERHAPS_POSTED:
-        return [Later(error)] * len(payloads)
+        return [Later(error, is_outage=error in _NOT_POSTED or None)] * len(payloads)
     if error in _OF_THE_CHANNEL:
         return _judge_channel(error, payloads, settings)
     return [Dead(error[:300])] * len(payloads)

@@ -36,7 +36,7 @@ from router.destination import Decision, Destination, MappingFailed, size_of
 from router.event import Event
 from router.log.interface import Log
 from router.log.record import Gap, Record
-from router.plugin import Blocked, Dead, Delivered, Later, Split, Verdict
+from router.plugin import Again, Blocked, Dead, Delivered, Later, Split, Verdict
 
 READ_LIMIT = 500
 READ_AT_A_STRETCH = 50
@@ -454,6 +454,7 @@ class Worker:
 
     def _settle_batch(self, lane: Lane, batch: Sequence[Item], verdicts: Sequence[Verdict]) -> None:
         later: dict[str, list[tuple[Item, Later]]] = {}
+        again: list[Item] = []
         for item, verdict in zip(batch, verdicts, strict=True):
             match verdict:
                 case Delivered():
@@ -463,9 +464,16 @@ class Worker:
                     self._settle_item(item, reason)
                 case Later():
                     later.setdefault(item.user_key, []).append((item, verdict))
+                case Again() if item.user_key in later:
+                    later[item.user_key].append(
+                        (item, later[item.user_key][0][1])
+                    )  # behind it, whatever its own verdict
+                case Again():
+                    again.append(item)
         for postponed in later.values():
             first, verdict = postponed[0]
             self._postpone(lane, first, verdict, behind=[item for item, _ in postponed[1:]])
+        lane.put_back(again)  # last, or those of a parked user would be parked behind what they stand before
 
     def _report_warnings(self, item: Item, verdict: Delivered) -> None:
         for warning in item.payload.notes + tuple(verdict.warnings):

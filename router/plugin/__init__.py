@@ -25,6 +25,7 @@ from router.plugin.request import Payload, Request, Response, UnreadableAnswer, 
 from router.plugin.settings import PluginSettings
 from router.plugin.table import Custom, Field, Table, Trait, Values, same_name
 from router.plugin.verdict import (
+    Again,
     Blocked,
     Dead,
     Delivered,
@@ -45,6 +46,7 @@ __all__ = [
     "GROUP_TRAITS",
     "USER_TRAITS",
     "Action",
+    "Again",
     "Basic",
     "BatchEndpoint",
     "Bearer",

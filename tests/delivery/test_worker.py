@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from router.delivery.jobs import ReplaySpec
 from router.event import Document, Event
-from router.plugin import Payload, Request, Response, judge_by_status
+from router.plugin import Again, Dead, Delivered, Judgement, Later, Payload, Request, Response, Verdict, judge_by_status
 from tests.delivery.harness import NETWORK_DOWN, Answer, Harness, Vendor, plugin
 
 
@@ -161,6 +161,36 @@ async def test_what_a_payload_had_to_leave_out_is_a_warning_of_its_delivery(harn
     warned = [(each["message_id"], each["warning"]) for each in logs if "warning" in each]
     assert warned == [("m2", "too many properties")]
     assert harness.worker.ledger.counts["warnings", ""] == 1
+
+
+async def test_what_a_refusal_is_not_about_is_sent_again_at_once_in_order(harness: Harness) -> None:
+    """The vendor keeps nothing of a request with something wrong in it, and says what that is."""
+    is_busy = True
+
+    def judge(response: Response, payloads: Sequence[Payload], settings: Any) -> Judgement:
+        if response.status == 200:
+            return [Delivered()] * len(payloads)
+        named: dict[str, Verdict] = {"bad": Dead("bad"), "busy": Later("busy")}
+        return [named.get(payload.body.get("is"), Again()) for payload in payloads]
+
+    def script(request: Request) -> Response:
+        nonlocal is_busy
+        refused = [item for item in request.json if item.get("is") in (("bad", "busy") if is_busy else ("bad",))]
+        is_busy = is_busy and not refused
+        return Response(400 if refused else 200)
+
+    harness.plugin = plugin(max_events=100, judge=judge)
+    harness.options = replace(harness.options, concurrency=1)
+    harness.vendor.script = script
+    for user, kind in (("u1", ""), ("u1", "busy"), ("u2", ""), ("u1", ""), ("u2", "bad"), ("u3", "")):
+        harness.log.add(user, properties={"is": kind})
+    await harness.open()
+
+    await harness.until_settled()
+
+    assert (harness.books.delivered, harness.books.dead) == (5, 1)
+    assert [harness.vendor.ids(user) for user in ("u1", "u2", "u3")] == [["m1", "m2", "m4"], ["m3"], ["m6"]]
+    assert [len(items) for items in harness.vendor.requests[:2]] == [6, 3]
 
 
 async def test_blocked_waits_and_goes_on_where_it_was(harness: Harness) -> None:
