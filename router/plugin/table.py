@@ -67,8 +67,9 @@ def same_name(*traits: str, at: str = "") -> tuple[Field, ...]:
 class Custom:
     """Where the keys of one object (``traits`` or ``properties``) go that no row names. Reserved traits never go this way.
 
-    *at* is the dotted path of the object they are put in, "" for the top. *rename* returns the vendor's form of a key,
-    or None to leave the key out. *forbidden* are names the vendor reserves: those are left out and reported.
+    *at* is the dotted path of the object they are put in, "" for the top. *rename* returns the vendor's form of a key;
+    what has none is left out and reported: None says that the vendor takes no such name, a ValueError says why in
+    its own words. *forbidden* are names the vendor reserves: those are left out and reported too.
     """
 
     source: Literal["traits", "properties"]
@@ -76,6 +77,16 @@ class Custom:
     rename: Callable[[str], str | None] | None = None
     forbidden: frozenset[str] = frozenset()
     convert: Converter | None = None
+
+    def name_of(self, key: str) -> tuple[str | None, str]:
+        """The vendor's form of *key*, or None and why it has none."""
+        try:
+            name = self.rename(key) if self.rename else key
+        except ValueError as error:
+            return None, str(error)
+        if name is None:
+            return None, "the vendor takes no such name"
+        return (None, "the vendor reserves this name") if name in self.forbidden else (name, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,11 +164,11 @@ class Table:
         for key, value in values.items():
             if key in named or (custom.source == "traits" and key in reserved):
                 continue
-            name = custom.rename(key) if custom.rename else key
-            if name is None or name in custom.forbidden:
+            name, why_not = custom.name_of(key)
+            if name is None:
                 if trace is not None:
                     trace.unmapped.append(f"{custom.source}.{key}")
-                    trace.warnings.append(f"{custom.source}.{key}: the vendor reserves this name; left out")
+                    trace.warnings.append(f"{custom.source}.{key}: {why_not}; left out")
                 continue
             converter = ""
             if custom.convert is not None and value is not None:
