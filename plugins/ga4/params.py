@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from plugins.ga4.names import PERSONAL_PARAMS, param_name
 from plugins.ga4.settings import Settings
-from router.plugin import Converter, Custom, Document, Event, convert, looks_like_email
+from router.plugin import Converter, Custom, Document, Event, looks_like_email
 
 MAX_PARAMS: Final = 25
 MAX_TEXT: Final = 100
@@ -34,14 +34,6 @@ def custom_params(source: Any, settings: Settings) -> Custom:
     """Everything else in *source*, ``traits`` or ``properties``."""
     forbidden = PERSONAL_PARAMS if settings.pii_guard else frozenset[str]()
     return Custom(source, "params", param_name, forbidden, to_param(settings))
-
-
-def to_currency(value: Any) -> str:
-    """Three letters, in upper case."""
-    text = convert.to_text(value).strip().upper()
-    if len(text) != 3 or not (text.isascii() and text.isalpha()):
-        raise ValueError("expected a currency of three letters, such as EUR")
-    return text
 
 
 def pair_value(params: Document, event: Event, settings: Settings) -> None:

@@ -5,9 +5,8 @@ Source: facts/vendors/onesignal.md section 4 and section 5 (group).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from plugins.onesignal.identity import who, why_nobody
 from plugins.onesignal.settings import Settings
@@ -16,21 +15,11 @@ from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, 
 
 _TAGS: Final = "properties.tags"
 _VALUES: Final = Values(objects="flatten", lists="drop", null="clear")
-_LANGUAGE = re.compile(r"([A-Za-z]{2})([-_].*)?")
-_COUNTRY_CODE = re.compile(r"[A-Za-z]{2}")
 _PARTS: Final[Mapping[str, tuple[str, ...]]] = {
     "address": ("address_city", "address_country", "address_postal_code", "address_state", "address_street"),
     "company": ("company_name", "company_id", "company_industry", "company_employee_count", "company_plan"),
 }
 """The tags that one trait is spread over, all of which a null deletes."""
-
-
-def to_language(value: Any) -> str:
-    """The two letters that a locale begins with: ``en`` of ``en-GB``."""
-    match = _LANGUAGE.fullmatch(convert.to_text(value).strip())
-    if match is None:
-        raise ValueError("expected a locale such as en-GB")
-    return match[1].lower()
 
 
 def user_table(settings: Settings) -> Table:
@@ -39,7 +28,7 @@ def user_table(settings: Settings) -> Table:
     return Table(
         (
             Field("userId", "identity.external_id"),
-            Field("context.locale", "properties.language", to_language),
+            Field("context.locale", "properties.language", convert.to_language),
             Field("context.timezone", "properties.timezone_id", convert.text_only),
             Field("context.ip", "properties.ip", convert.text_only),
             Field("context.location.latitude", "properties.lat", convert.to_number),
@@ -107,10 +96,11 @@ def build_user(event: Event, fields: Document, settings: Settings) -> Payload | 
     }  # tags alone are cleared
     if not {"lat", "long"} <= properties.keys():
         properties = {name: value for name, value in properties.items() if name not in ("lat", "long")}
-    if "country" in properties and not _COUNTRY_CODE.fullmatch(properties["country"]):
-        tags["address_country"] = properties.pop("country")
-    elif "country" in properties:
-        properties["country"] = properties["country"].upper()
+    if "country" in properties:
+        try:
+            properties["country"] = convert.to_country(properties["country"])
+        except ValueError:
+            tags["address_country"] = properties.pop("country")
     for trait, names in _PARTS.items():
         if trait in tags and tags[trait] is None:
             tags = dict.fromkeys(names) | tags
