@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from plugins.amplitude.settings import Settings
 from router.plugin import (
+    MISPLACED,
     Again,
     Blocked,
     BodyField,
@@ -39,8 +40,6 @@ RATE_LIMIT_PER_S: Final = 100.0
 HOLD_S: Final = 30.0
 """How long a throttled user or device is to be left alone, without a header that says so."""
 
-_MISPLACED: Final = (301, 302, 307, 308, 401, 403, 404, 405)
-"""The paths are fixed, so these speak of the set-up (base_url, a firewall, a barred region) and never of an event."""
 _OF_EVENTS: Final = ("events_with_invalid_fields", "events_with_missing_fields", "events_with_invalid_id_lengths")
 
 
@@ -67,8 +66,8 @@ def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -
         UnreadableAnswer: a 200 without the vendor's own code, such as a proxy's page.
     """
     if response.status not in (200, 400, 429):
-        return judge_by_status(response, payloads, blocked=_MISPLACED)
-    body = _object(response)
+        return judge_by_status(response, payloads, blocked=MISPLACED)
+    body = response.json_object()
     if response.status == 200:
         if body.get("code") == 200:
             return [Delivered()] * len(payloads)
@@ -122,15 +121,6 @@ def _places_of_users(body: Document, kind: str, payloads: Sequence[Payload]) -> 
         for id_field, ids in named.items()
         if isinstance(ids, dict) and payload.body.get(id_field) in ids
     }
-
-
-def _object(response: Response) -> Document:
-    """The body, or an empty object where it is none."""
-    try:
-        body = response.json()
-    except UnreadableAnswer:
-        return {}
-    return body if isinstance(body, dict) else {}
 
 
 def _places(value: Any) -> set[int]:

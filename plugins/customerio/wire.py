@@ -98,12 +98,7 @@ def _judge_taken(response: Response, count: int) -> Judgement:
 
 def _refusal(response: Response) -> str:
     """The vendor's words from a 400: ``{"errors": […]}``, ``{"meta": {"errors": […]}}`` or ``{"meta": {"error": …}}``."""
-    try:
-        body = response.json()
-    except UnreadableAnswer:
-        return describe(response)
-    if not isinstance(body, dict):
-        return describe(response)
+    body = response.json_object()
     meta = body.get("meta")
     found: Any = body.get("errors")
     if not found and isinstance(meta, dict):

@@ -49,7 +49,7 @@ def judge_one(response: Response) -> Verdict | Blocked:
         return Dead(judgement.reason)
     if isinstance(judgement, Blocked):
         return judgement
-    if 200 <= response.status <= 299:
+    if response.is_success:
         raise UnreadableAnswer(f"an answer that the conversation does not know: {describe(response)}")
     return judgement[0]
 
@@ -79,11 +79,7 @@ def _said(error: Any) -> str:
 
 def body_of(response: Response) -> dict[str, Any]:
     """The body where it is an object, else an empty one."""
-    try:
-        body = response.json()
-    except UnreadableAnswer:
-        return {}
-    return body if isinstance(body, dict) else {}
+    return response.json_object()
 
 
 def refused_properties(response: Response) -> dict[str, str]:

@@ -262,7 +262,7 @@ def _judge(response: Response) -> Verdict | Blocked:
         return Blocked(_describe(response))
     if is_outage(response.status):
         return Later(_describe(response))
-    if 200 <= response.status <= 299:
+    if response.is_success:
         raise UnreadableAnswer(f"an answer that the conversation does not know: {describe(response)}")
     return Dead(_describe(response))
 

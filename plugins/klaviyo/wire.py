@@ -20,7 +20,6 @@ from router.plugin import (
     Request,
     Response,
     Split,
-    UnreadableAnswer,
     build_url,
     describe,
     judge_by_status,
@@ -152,11 +151,7 @@ def judge(response: Response, payloads: Sequence[Payload], settings: Any = None)
 
 def errors_of(response: Response) -> list[Document]:
     """The errors of an answer, each an object; none where there is nothing of the kind."""
-    try:
-        body = response.json()
-    except UnreadableAnswer:
-        return []
-    errors = body.get("errors") if isinstance(body, dict) else None
+    errors = response.json_object().get("errors")
     return [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
 
 

@@ -149,7 +149,7 @@ def verdict_on(result: Document) -> Verdict:
 
 def judge_refusal(response: Response) -> Later | Dead | Blocked:
     """Read an answer that is no success and speaks of the whole request."""
-    errors = list(errors_of(_body(response)))
+    errors = list(errors_of(body_of(response)))
     reason = f"{response.status} {_words(errors[0])}" if errors else describe(response)
     if is_outage(response.status):
         return Later(reason)
@@ -169,7 +169,7 @@ def _verdict(errors: Sequence[tuple[str, str, str]], status: str) -> Later | Dea
     return Dead(reason)
 
 
-def _body(response: Response) -> Any:
+def body_of(response: Response) -> Any:
     try:
         return response.json()
     except UnreadableAnswer:

@@ -251,7 +251,7 @@ def _refused(response: Response) -> Verdict | Blocked:
         return Later(_words(response), None, CONFLICT_ATTEMPTS)
     if is_outage(response.status):
         return Later(_words(response), is_outage=None if _is_of_account(response) else False)
-    if 200 <= response.status <= 299:
+    if response.is_success:
         raise UnreadableAnswer(f"an answer that the conversation does not know: {describe(response)}")
     return Dead(_words(response))
 
@@ -264,11 +264,7 @@ def _is_of_account(response: Response) -> bool:
 
 def _details(response: Response) -> Document:
     """By field, what is wrong with it."""
-    try:
-        body = response.json()
-    except UnreadableAnswer:
-        return {}
-    details = body.get("details") if isinstance(body, dict) else None
+    details = response.json_object().get("details")
     return details if isinstance(details, dict) else {}
 
 

@@ -25,6 +25,7 @@ from router.plugin.request import Payload, Request, Response, UnreadableAnswer, 
 from router.plugin.settings import PluginSettings
 from router.plugin.table import Custom, Field, Table, Trait, Values, same_name
 from router.plugin.verdict import (
+    MISPLACED,
     Again,
     Blocked,
     Dead,
@@ -44,6 +45,7 @@ __all__ = [
     "API_VERSION",
     "EVENT_TYPES",
     "GROUP_TRAITS",
+    "MISPLACED",
     "USER_TRAITS",
     "Action",
     "Again",

@@ -60,6 +60,11 @@ class Response:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def is_success(self) -> bool:
+        """A 2xx."""
+        return 200 <= self.status <= 299
+
+    @property
     def text(self) -> str:
         return self.body.decode("utf-8", "replace")
 
@@ -74,6 +79,14 @@ class Response:
         except orjson.JSONDecodeError:
             start = " ".join(self.text.split())[:120]
             raise UnreadableAnswer(f"status {self.status}, expected JSON, got {start!r}") from None
+
+    def json_object(self) -> dict[str, Any]:
+        """The body as a JSON object, and an empty one where it is none: for refusals, which a proxy may word as it likes."""
+        try:
+            body = self.json()
+        except UnreadableAnswer:
+            return {}
+        return body if isinstance(body, dict) else {}
 
 
 def build_url(base: str, *segments: str, query: Mapping[str, str] | None = None) -> str:

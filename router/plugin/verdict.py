@@ -71,6 +71,9 @@ Verdict = Delivered | Later | Dead | Again
 Judgement = Sequence[Verdict] | Split | Blocked
 """One verdict per payload in request order, or one word for the whole request."""
 
+MISPLACED = (301, 302, 303, 307, 308, 401, 403, 404, 405)
+"""Where paths are fixed, or made of settings alone, these speak of the set-up (credentials, plan, base_url) and never of an
+event: for *blocked* of `judge_by_status`."""
 OUTAGE_STATUSES = frozenset({408, 425, 429})
 
 
@@ -101,7 +104,7 @@ def judge_by_status(
         return Split(describe(response))
     if status in later or is_outage(status):
         return [Later(describe(response))] * len(payloads)
-    if 200 <= status <= 299:
+    if response.is_success:
         return [Delivered()] * len(payloads)
     return [Dead(describe(response))] * len(payloads)
 

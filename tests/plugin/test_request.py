@@ -82,3 +82,17 @@ def test_a_note_tells_what_was_left_out_and_why_and_is_short() -> None:
     assert left_out([], "too many") == ()
     assert left_out(["a", "b"], "too many") == ("too many; left out: a, b",)
     assert [len(note) for note in left_out(["name" * 100], "too many")] == [300]
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [(b'{"a": 1}', {"a": 1}), (b"[1]", {}), (b"<html>", {}), (b"", {}), (b"7", {})],
+    ids=["an object", "a list", "a page", "nothing", "a number"],
+)
+def test_a_refusal_may_hold_an_object_or_anything(body: bytes, expected: object) -> None:
+    assert Response(400, body).json_object() == expected
+
+
+@pytest.mark.parametrize(("status", "expected"), [(200, True), (299, True), (199, False), (300, False), (0, False)])
+def test_a_success_is_any_2xx(status: int, expected: bool) -> None:
+    assert Response(status).is_success is expected
