@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from plugins.customerio import mapping, tables, wire
 from plugins.customerio.settings import Settings
-from router.plugin import Action, BatchEndpoint, Plugin, hookimpl
+from router.plugin import Action, BatchEndpoint, CredentialCheck, Plugin, hookimpl
 
 PLUGIN = Plugin(
     slug="customerio",
@@ -79,6 +79,7 @@ PLUGIN = Plugin(
     sandbox="plugins.customerio.sandbox:CustomerioSandbox",
     sandbox_settings={"site_id": "sandbox-site", "api_key": "sandbox-key"},
     website="https://customer.io",
+    credential_check=CredentialCheck(request=wire.check_credentials, endpoint="batch", is_good=wire.is_known),
 )
 
 

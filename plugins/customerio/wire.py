@@ -46,6 +46,17 @@ def credentials(settings: Settings) -> Sequence[Credential]:
     return [Basic(user=settings.site_id, password=settings.api_key)]
 
 
+def check_credentials(settings: Settings) -> Request:
+    """Track: the account's region. Pipelines: a batch of nothing, refused with a 400 where the key is good."""
+    if settings.api == "pipelines":
+        return Request("POST", build_url(settings.api_url, "v1", "batch"), {"batch": []}, _STRICT)
+    return Request("GET", build_url(settings.api_url, "api", "v1", "accounts", "region"))
+
+
+def is_known(response: Response) -> bool:
+    return response.is_success or response.status == 400
+
+
 def pack(payloads: Sequence[Payload], settings: Settings) -> Request:
     """One request. An alias of Pipelines has a path of its own; everything else is a batch."""
     items = [payload.body for payload in payloads]
