@@ -147,8 +147,18 @@ class Destination:
     @property
     def origin(self) -> str:
         """Scheme, host and port of where requests may go: the operator's choice, never the event's."""
-        parts = urlsplit(self.settings.api_url)
-        return f"{parts.scheme}://{parts.netloc}"
+        return _origin(self.settings.api_url)
+
+    def origin_of(self, endpoint: Endpoint) -> str:
+        """The same for one endpoint: its own where it declares one, and no ``base_url`` stands in for all."""
+        if endpoint.origin is None or self.settings.base_url:
+            return self.origin
+        return _origin(endpoint.origin(self.settings))
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """`origin`, then those that endpoints declare."""
+        return tuple(dict.fromkeys((self.origin, *map(self.origin_of, self.plugin.endpoints))))
 
     def decide(self, event: Event, source: str | None) -> Decision:
         """Whether *event* from *source* is for this destination, and for which actions.
@@ -231,6 +241,11 @@ class Destination:
         if self.privacy is not None and planned.rule.changes:
             self.privacy.apply(draft)
         return draft
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _ask_triggers(

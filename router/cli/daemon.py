@@ -22,6 +22,7 @@ from router.admin.server import CONNECTIONS_S, SOCKET_NAME, listen_on_socket, po
 from router.cli.housekeeping import Housekeeping
 from router.cli.memory import give_big_blocks_back
 from router.cli.sandboxes import Sandboxes
+from router.cli.supervisor import Sockets, Supervisor
 from router.cli.wiring import (
     log_directory,
     rejected_path,
@@ -44,7 +45,9 @@ from router.log.sqlite import LogOptions, SqliteLog
 from router.registry import Registry
 from router.rejected import RejectedCalls
 
-CALLERS_S = 3.0
+KEPT_ALIVE_S = 1.0
+"""How long a stop waits for connections that are kept alive to bring one more request, whose answer ends them."""
+CALLERS_S = 2.0
 """How long a stop waits for callers whose requests are under way: one that stalls half-way must not hold it up."""
 RELOAD_S = 2.0
 """How long a stop waits for a reload under way: what that started afterwards would not be stopped in order."""
@@ -52,6 +55,10 @@ DRAIN_S = 7.0
 """How long a stop waits for flights to land. With the above and the closing of files an exit takes 15 s at most."""
 BACKLOG = 1_024
 """Connections that wait to be taken: every open page may make one for each of a burst of calls."""
+INHERITED_BACKLOG = 4_096
+"""And those of a supervisor's socket, which wait over a restart."""
+SOCKETS = ("server", "admin")
+"""What a supervisor's sockets are called: by the sections of the config whose ports they stand for."""
 
 _LOGGER = structlog.get_logger()
 
@@ -59,11 +66,23 @@ _LOGGER = structlog.get_logger()
 class Daemon:
     """One router process over one data directory."""
 
-    def __init__(self, config: Config, registry: Registry, read_config: Callable[[], Config]) -> None:
-        """*read_config* reads the file again, for a reload; it raises `OperatorError` for a file that is not valid."""
+    def __init__(
+        self,
+        config: Config,
+        registry: Registry,
+        read_config: Callable[[], Config],
+        supervisor: Supervisor,
+        sockets: Sockets,
+    ) -> None:
+        """*read_config* reads the file again, for a reload; it raises `OperatorError` for a file that is not valid.
+
+        *sockets* are used in the place of the ports of the config, those of `SOCKETS` that are there.
+        """
         self._config = config
         self._registry = registry
         self._read_config = read_config
+        self._supervisor = supervisor
+        self._sockets = sockets
         self._clock = SystemClock()
         self._stop = asyncio.Event()
         self._watchdog = Watchdog(self._clock.monotonic)
@@ -92,6 +111,7 @@ class Daemon:
             await self._start()
             self._listen_to_signals()
             on_ready(self)
+            self._supervisor.ready(f"takes events at {self.url}")
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._watch())
                 tasks.create_task(Housekeeping(self._log, self._fleet).run(self._stop))
@@ -130,9 +150,10 @@ class Daemon:
             metrics=self._metrics,
             keep_rejected=self._rejected.keep,
             stuck=self._stuck,
+            obstacles=lambda: ["stopping"] if self._stop.is_set() else [],
         )
-        runner = self._gateway.runner(CONNECTIONS_S)
-        self.url = await self._listen(runner, config.server.host, config.server.port, "server")
+        self._gateway_runner = self._gateway.runner(CONNECTIONS_S)
+        self.url = await self._listen(self._gateway_runner, config.server.host, config.server.port, "server")
 
     def _stuck(self) -> list[str]:
         """What inside is stuck, for ``/health``; no vendor is ever in it."""
@@ -141,15 +162,22 @@ class Daemon:
     async def _listen(self, runner: web.AppRunner, host: str, port: int, section: str) -> str:
         await runner.setup()
         self._runners.append(runner)
-        try:
-            await web.TCPSite(runner, host, port, backlog=BACKLOG).start()
-        except OSError as error:
-            raise OperatorError(
-                f"{section}.port: can't listen on {host}:{port} ({error.strerror or error}). Is another router running? "
-                "Stop it, or choose another port in the config."
-            ) from error
-        name = f"[{host}]" if ":" in host else host
-        return f"http://{name}:{runner.addresses[0][1]}"
+        sockets = self._sockets.get(section, ())
+        for inherited in sockets:
+            await web.SockSite(runner, inherited, backlog=INHERITED_BACKLOG).start()
+        if not sockets:
+            try:
+                await web.TCPSite(runner, host, port, backlog=BACKLOG).start()
+            except OSError as error:
+                raise OperatorError(
+                    f"{section}.port: can't listen on {host}:{port} ({error.strerror or error}). Is another router running? "
+                    "Stop it, or choose another port in the config."
+                ) from error
+        address = runner.addresses[0]
+        if isinstance(address, str):
+            return f"unix:{address}"
+        host = address[0] if sockets else host
+        return f"http://{f'[{host}]' if ':' in host else host}:{address[1]}"
 
     async def _assignments(self, config: Config) -> list[Assignment]:
         for destination in config.destinations.values():
@@ -209,12 +237,17 @@ class Daemon:
             return {"reloaded": True, "restart_needed_for": fixed, "problems": problems}
 
     async def _watch(self) -> None:
+        every_s = min(LOOK_S, self._supervisor.alive_every_s or LOOK_S)
         while not self._stop.is_set():
             try:
                 self._watchdog.look(self._fleet.glances())
+                is_stuck = bool(self._fleet.broken or self._watchdog.stuck)
             except Exception as error:
                 _LOGGER.error("the watchdog can't look: a bug in the router", exc_info=error)
-            await self._pause(LOOK_S)
+                is_stuck = False
+            if not is_stuck:  # else a restart may help; for a disk that fails it would not, and callers hear of that
+                self._supervisor.alive()
+            await self._pause(every_s)
 
     async def _pause(self, seconds: float) -> None:
         """Wait so long, or until it is time to stop."""
@@ -222,21 +255,35 @@ class Daemon:
             await asyncio.wait_for(self._stop.wait(), seconds)
 
     async def _shut_down(self) -> None:
-        """The order is the contract: no new events, flights land, positions are saved, then everything else closes."""
+        """The order is the contract: flights land and positions are saved; then no new events; then everything else closes.
+
+        Events are taken until all else is done, so that callers are refused for as short a time as can be. What comes after
+        the last flight is delivered by the next start.
+        """
         self._stop.set()
-        if hasattr(self, "_gateway"):
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._gateway.close(), CALLERS_S)
+        self._supervisor.stopping()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._reloading.acquire(), RELOAD_S)
+        gateway = getattr(self, "_gateway_runner", None)
         for runner in reversed(self._runners):
-            await runner.cleanup()
-        await self._rejected.close()
+            if runner is not gateway:
+                await runner.cleanup()
         await self._fleet.stop(DRAIN_S)
+        if gateway is not None:
+            await self._close_gateway(gateway)
+        await self._rejected.close()
         await self._sandboxes.stop()
         await self._log.close()
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._config.data / SOCKET_NAME)
+
+    async def _close_gateway(self, runner: web.AppRunner) -> None:
+        for site in list(runner.sites):
+            await site.stop()  # who comes now waits in the backlog of a supervisor's socket, or is refused
+        await self._gateway.drain(KEPT_ALIVE_S)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._gateway.close(), CALLERS_S)
+        await runner.cleanup()
 
 
 def _fixed_part(config: Config, name: str) -> Any:

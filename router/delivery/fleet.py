@@ -139,7 +139,7 @@ class Fleet:
             return
         ledger.note("disabled_since_s", "")
         destination, options = assignment.destination, assignment.options
-        berth.send = HttpSend(destination.origin, assignment.timeout_s, options.concurrency + 1, self._clock)
+        berth.send = HttpSend(destination.origins, assignment.timeout_s, options.concurrency + 1, self._clock)
         berth.worker = Worker(
             destination, self._log, ledger, berth.send, options, self._clock, self._chance, notes, self.unknown_names
         )

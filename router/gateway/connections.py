@@ -46,6 +46,7 @@ class Crowd:
         self.on_loss = on_loss
         self._room = room
         self._members: OrderedDict[Connection, None] = OrderedDict()
+        self._left = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._members)
@@ -70,6 +71,13 @@ class Crowd:
 
     def leave(self, connection: Connection) -> None:
         self._members.pop(connection, None)
+        self._left.set()
+
+    async def empty(self) -> None:
+        """Return when there is none left."""
+        while self._members:
+            self._left.clear()
+            await self._left.wait()
 
 
 class Connection(web.RequestHandler):

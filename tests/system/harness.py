@@ -89,6 +89,8 @@ class Process:
         self.stderr = folder / f"{name}.stderr"
         self.folder = folder
         self.env = {**os.environ, **(env or {})}
+        self.descriptors: Sequence[int] = ()
+        """What it inherits."""
         self.popen: subprocess.Popen[bytes] | None = None
 
     def spawn(self) -> subprocess.Popen[bytes]:
@@ -100,6 +102,7 @@ class Process:
                 stdout=subprocess.PIPE,
                 stderr=stderr,
                 env=self.env,
+                pass_fds=self.descriptors,
             )
         return self.popen
 
@@ -306,17 +309,37 @@ class FaultyRouter(Router):
         draft.replace(self.faults)
 
 
+class ActivatedRouter(Router):
+    """A router that a supervisor hands its sockets to; they go on listening whether it runs or not."""
+
+    def __init__(self, config: Path, folder: Path, *options: str, env: Mapping[str, str] | None = None) -> None:
+        super().__init__(config, folder, *options, env=env)
+        self.sockets = {name: socket.create_server(("127.0.0.1", 0), backlog=4_096) for name in ("server", "admin")}
+        self.descriptors = [each.fileno() for each in self.sockets.values()]
+        handed = [f"{name}={each.fileno()}" for name, each in self.sockets.items()]
+        self.command[1:1] = [str(HERE / "activate.py"), *handed, "--"]
+
+    def let_go(self) -> None:
+        for each in self.sockets.values():
+            each.close()
+
+
 class Generator(Process):
     """The acknowledgement ledger; see `generator`."""
 
     def __init__(self, router: Router, folder: Path, **options: Any) -> None:
-        self.acks = folder / "acks"
-        options |= {"url-file": router.url_file, "acks": self.acks}
+        self.acks, self.journal = folder / "acks", folder / "journal"
+        options |= {"url-file": router.url_file, "acks": self.acks, "journal": self.journal}
         arguments = [part for name, value in options.items() for part in (f"--{name.replace('_', '-')}", str(value))]
         super().__init__("generator", [HERE / "generator.py", *arguments], folder)
 
     def acked(self) -> list[str]:
         return read_acks(self.acks)
+
+    def requests(self) -> list[tuple[str, float]]:
+        """How each of its requests ended, a status or an error, and the seconds it took."""
+        lines = self.journal.read_text().splitlines() if self.journal.exists() else []
+        return [(outcome, float(seconds)) for outcome, seconds in (line.split() for line in lines)]
 
     def finish(self) -> list[str]:
         """Wait for its end; returns what was acknowledged."""
@@ -420,6 +443,9 @@ class Stage:
     def faulty_router(self, destinations: Mapping[str, Any], **sections: Any) -> FaultyRouter:
         return self._router(FaultyRouter, destinations, **sections)
 
+    def activated_router(self, destinations: Mapping[str, Any], **sections: Any) -> ActivatedRouter:
+        return self._router(ActivatedRouter, destinations, **sections)
+
     def _router(
         self,
         kind: type[_R],
@@ -470,3 +496,5 @@ class Stage:
         for process in reversed(self.processes):
             if process.is_running:
                 process.kill()
+            if isinstance(process, ActivatedRouter):
+                process.let_go()
