@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from plugins.hubspot import wire
-from plugins.hubspot.answers import body_of, judge_one, refused_properties, words, words_of
+from plugins.hubspot.answers import judge_one, refused_properties, words, words_of
 from plugins.hubspot.settings import Settings
 from router.plugin import (
     Blocked,
@@ -83,7 +83,7 @@ def _write_contact(body: Document, draft: _Draft, settings: Settings) -> Said:
             response = yield from _update(wire.objects_url(settings, "contacts", existing[1]), draft, settings)
         if response.status == 404:
             return Later(f"the contact is gone: {words(response)}", UNKNOWN_CONTACT_S, UNKNOWN_CONTACT_ATTEMPTS)
-    return _id_of(body_of(response)) if response.status in (200, 201) else _judge_write(response, draft)
+    return _id_of(response.json_object()) if response.status in (200, 201) else _judge_write(response, draft)
 
 
 def _update(url: str, draft: _Draft, settings: Settings) -> Generator[Step, Response, Response]:
