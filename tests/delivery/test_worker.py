@@ -190,7 +190,28 @@ async def test_what_a_refusal_is_not_about_is_sent_again_at_once_in_order(harnes
 
     assert (harness.books.delivered, harness.books.dead) == (5, 1)
     assert [harness.vendor.ids(user) for user in ("u1", "u2", "u3")] == [["m1", "m2", "m4"], ["m3"], ["m6"]]
-    assert [len(items) for items in harness.vendor.requests[:2]] == [6, 3]
+    first, second = ([item["id"] for item in items] for items in harness.vendor.requests[:2])
+    assert (len(first), second[:3]) == (6, ["m1", "m3", "m6"])
+
+
+async def test_a_limit_that_comes_with_a_200_makes_the_destination_wait_and_parks_nobody(harness: Harness) -> None:
+    limited = [True, True, True, True]
+
+    def judge(response: Response, payloads: Sequence[Payload], settings: Any) -> Judgement:
+        return [Later("ratelimited", is_outage=True) if limited and limited.pop() else Delivered()] * len(payloads)
+
+    harness.plugin = plugin(max_events=1, judge=judge)
+    harness.options = replace(harness.options, concurrency=1)
+    harness.log.add("u1")
+    harness.log.add("u2")
+    await harness.open()
+
+    await harness.until_settled()
+
+    assert (harness.books.delivered, harness.books.dead) == (2, 0)
+    counts = harness.worker.ledger.counts
+    assert (counts["outages", ""], counts["parked", ""]) == (1, 0)
+    assert [items[0]["id"] for items in harness.vendor.requests] == ["m1"] * 5 + ["m2"]
 
 
 async def test_blocked_waits_and_goes_on_where_it_was(harness: Harness) -> None:
