@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import orjson
@@ -25,8 +26,7 @@ MAX_STEPS = 100
 """Requests of one conversation; a plugin that wants more would go on for ever."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """Whether a destination gets an event, and why (not)."""
 
     is_delivered: bool
@@ -39,8 +39,7 @@ class Decision:
     """Actions for events of this type that it does not trigger."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mapped:
+class Mapped(NamedTuple):
     """What one action made of one event."""
 
     action: Action

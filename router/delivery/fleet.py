@@ -12,6 +12,7 @@ from pathlib import Path
 import structlog
 
 from router.clock import Clock
+from router.delivery.decoder import Decoder
 from router.delivery.ledger import Ledger
 from router.delivery.send import HttpSend, Send
 from router.delivery.state import State, StateUnusable, unusable
@@ -66,6 +67,8 @@ class Fleet:
         self._clock = clock
         self._chance = chance
         self._reserve = reserve
+        self._decoder = Decoder()
+        self._logger = structlog.get_logger()
         self.berths: dict[str, Berth] = {}
         self.problems: dict[str, str] = {}
         """Destinations that could not start, and why; `retry` tries them again."""
@@ -141,7 +144,16 @@ class Fleet:
         destination, options = assignment.destination, assignment.options
         berth.send = HttpSend(destination.origins, assignment.timeout_s, options.concurrency + 1, self._clock)
         berth.worker = Worker(
-            destination, self._log, ledger, berth.send, options, self._clock, self._chance, notes, self.unknown_names
+            destination,
+            self._log,
+            ledger,
+            berth.send,
+            options,
+            self._clock,
+            self._chance,
+            notes,
+            self.unknown_names,
+            self._decoder,
         )
         berth.worker.start()
 
