@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -38,14 +38,19 @@ class Operations:
         clock: Clock,
         fleet: Fleet | None = None,
         stuck: Callable[[], Sequence[str]] = tuple,
+        knows_all: bool = True,
     ) -> None:
-        """*directory* holds the state files; *fleet* is there while a daemon runs, and *stuck* names what in it is stuck."""
+        """*directory* holds the state files; *fleet* is there while a daemon runs, and *stuck* names what in it is stuck.
+
+        Unless it *knows_all*, there are state files of which another process speaks.
+        """
         self._log = log
         self._directory = directory
         self.assignments = {assignment.name: assignment for assignment in assignments}
         self._clock = clock
         self._fleet = fleet
         self._stuck = stuck
+        self._knows_all = knows_all
 
     def calls(self) -> Mapping[str, Callable[..., Awaitable[Any]]]:
         """The operations by the name they have on the admin socket."""
@@ -62,10 +67,11 @@ class Operations:
 
     # --- seeing ---
 
-    async def status(self) -> Answer:
+    async def status(self, without: Container[str] = ()) -> Answer:
         """The log, and per destination its state, its books and its oldest pending event.
 
-        ``unknown_names``: since the start, how many events named which destination that there is none of.
+        ``unknown_names``: since the start, how many events named which destination that there is none of. Of the destinations
+        *without* there is the name alone.
         """
         return {
             "log": {
@@ -80,8 +86,11 @@ class Operations:
             },
             "running": self._fleet is not None,
             "stuck": list(self._stuck()),
-            "destinations": [await self._destination_status(name) for name in self.assignments],
-            "removed": self._removed(),
+            "destinations": [
+                {"destination": name} if name in without else await self._destination_status(name)
+                for name in self.assignments
+            ],
+            "removed": self.removed(),
             "unknown_names": dict(self._fleet.unknown_names.names) if self._fleet else {},
         }
 
@@ -139,8 +148,10 @@ class Operations:
         received_s = await ledger.oldest_pending_s(self._log)
         return None if received_s is None else round(max(0.0, self._clock.now() - received_s), 1)
 
-    def _removed(self) -> list[str]:
+    def removed(self) -> list[str]:
         """Destinations that left the config and whose state is still kept."""
+        if not self._knows_all:
+            return []
         return sorted(path.stem for path in self._directory.glob("*.sqlite") if path.stem not in self.assignments)
 
     async def trace(self, message_id: str) -> Answer:
@@ -282,7 +293,7 @@ class Operations:
         path = self._state_path(destination)
         if not path.exists():
             raise OperatorError(
-                f"no state is kept for {destination!r}; kept are: {', '.join(self._removed()) or 'none'}"
+                f"no state is kept for {destination!r}; kept are: {', '.join(self.removed()) or 'none'}"
             )
         for file in files_of(path):
             file.unlink(missing_ok=True)
@@ -291,7 +302,7 @@ class Operations:
     # --- reaching the state ---
 
     def _known(self) -> list[str]:
-        return [*self.assignments, *self._removed()]
+        return [*self.assignments, *self.removed()]
 
     def _state_path(self, name: str) -> Path:
         return self._directory / f"{name}.sqlite"
