@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -150,6 +151,11 @@ class Destination:
     def names(self) -> DestinationNames:
         names: DestinationNames = self._names  # type: ignore[attr-defined]
         return names
+
+    @cached_property
+    def endpoints(self) -> Mapping[str, Endpoint]:
+        """The plugin's endpoints by name, with their limits for these settings."""
+        return {endpoint.name: endpoint.for_settings(self.settings) for endpoint in self.plugin.endpoints}
 
     @property
     def origin(self) -> str:

@@ -38,7 +38,7 @@ from router.event import Event
 from router.event_times import age_s
 from router.log.interface import Log
 from router.log.record import Gap, Record
-from router.plugin import Blocked, Dead, Delivered, Later, Split, Verdict
+from router.plugin import Again, Blocked, Dead, Delivered, Later, Split, Verdict
 
 READ_LIMIT = 500
 READ_AT_A_STRETCH = 50
@@ -112,9 +112,7 @@ class Worker:
         self._blocked_for_s = 0.0
         """Time spent blocked, which does not count for the retry windows of replays; those of others are in the ledger."""
         self._delivered_at = 0.0
-        self._endpoints = {
-            endpoint.name: endpoint.for_settings(destination.settings) for endpoint in destination.plugin.endpoints
-        }
+        self._endpoints = destination.endpoints
         self._parking = Parking(ledger, options.backoff, clock, chance)
         senders = self._limit(Tallied(send, ledger.tally))
         self._flights = Flights(destination.settings, senders, clock, chance, ledger.tally)
@@ -499,6 +497,7 @@ class Worker:
 
     def _settle_batch(self, lane: Lane, batch: Sequence[Item], verdicts: Sequence[Verdict]) -> None:
         later: dict[str, list[tuple[Item, Later]]] = {}
+        again: list[Item] = []
         for item, verdict in zip(batch, verdicts, strict=True):
             match verdict:
                 case Delivered():
@@ -508,12 +507,19 @@ class Worker:
                     self._settle_item(item, reason)
                 case Later():
                     later.setdefault(item.user_key, []).append((item, verdict))
+                case Again() if item.user_key in later:
+                    later[item.user_key].append(
+                        (item, later[item.user_key][0][1])
+                    )  # behind it, whatever its own verdict
+                case Again():
+                    again.append(item)
         for postponed in later.values():
             first, verdict = postponed[0]
             self._postpone(lane, first, verdict, behind=[item for item, _ in postponed[1:]])
+        lane.put_back(again)  # last, or those of a parked user would be parked behind what they stand before
 
     def _report_warnings(self, item: Item, verdict: Delivered) -> None:
-        for warning in verdict.warnings:
+        for warning in item.payload.notes + tuple(verdict.warnings):
             self._logger.warning("delivered with a warning", message_id=item.transit.record.message_id, warning=warning)
             self.ledger.count("warnings")
 
