@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import orjson
@@ -24,8 +25,7 @@ MAX_STEPS = 100
 """Requests of one conversation; a plugin that wants more would go on for ever."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """Whether a destination gets an event, and why (not)."""
 
     is_delivered: bool
@@ -38,8 +38,7 @@ class Decision:
     """Actions for events of this type that it does not trigger."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mapped:
+class Mapped(NamedTuple):
     """What one action made of one event."""
 
     action: Action
@@ -141,8 +140,18 @@ class Destination:
     @property
     def origin(self) -> str:
         """Scheme, host and port of where requests may go: the operator's choice, never the event's."""
-        parts = urlsplit(self.settings.api_url)
-        return f"{parts.scheme}://{parts.netloc}"
+        return _origin(self.settings.api_url)
+
+    def origin_of(self, endpoint: Endpoint) -> str:
+        """The same for one endpoint: its own where it declares one, and no ``base_url`` stands in for all."""
+        if endpoint.origin is None or self.settings.base_url:
+            return self.origin
+        return _origin(endpoint.origin(self.settings))
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """`origin`, then those that endpoints declare."""
+        return tuple(dict.fromkeys((self.origin, *map(self.origin_of, self.plugin.endpoints))))
 
     def decide(self, event: Event, source: str | None) -> Decision:
         """Whether *event* from *source* is for this destination, and for which actions.
@@ -225,6 +234,11 @@ class Destination:
         if self.privacy is not None and planned.rule.changes:
             self.privacy.apply(draft)
         return draft
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _ask_triggers(

@@ -26,6 +26,7 @@ from router.plugin import (
     Signature,
 )
 from router.plugin.credential import with_field
+from router.plugin.request import FORM, encode_form
 
 HIDDEN = "********"
 
@@ -134,7 +135,7 @@ def _show(request: Request, destination: Destination, action: Action) -> dict[st
     """The request with stars where the core will put credentials."""
     headers, url, body = dict(request.headers), request.url, request.json
     if body is not None:
-        headers.setdefault("Content-Type", "application/json")
+        headers.setdefault("Content-Type", FORM if request.form else "application/json")
         if request.gzip:
             headers["Content-Encoding"] = "gzip"
         body = orjson.loads(orjson.dumps(body))
@@ -144,6 +145,8 @@ def _show(request: Request, destination: Destination, action: Action) -> dict[st
             url += ("&" if "?" in url else "?") + f"{credential.name}={HIDDEN}"
         if isinstance(credential, BodyField):
             body = with_field(body, credential.path.split("."), HIDDEN)
+    if request.form and body is not None:
+        encode_form(body)  # what could not be sent is not shown as if it were
     return {"method": request.method, "url": url, "headers": headers, "body": body}
 
 

@@ -62,7 +62,7 @@ def test_the_configs_in_plugins_readmes_are_right(path: Path, tmp_path: Path) ->
             file = tmp_path / f"{number}-{os.path.basename(name)}"
             file.write_text(SECRET)
             text = text.replace(name, str(file))
-        environ = dict.fromkeys(re.findall(r"\$\{([A-Z_]+)", text), SECRET)
+        environ = dict.fromkeys(re.findall(r"\$\{([A-Z0-9_]+)", text), SECRET)
         if "sources:\n" not in text and not text.startswith("sources:"):
             text = "sources: {website: {write_key: demo}}\n" + text
 

@@ -313,6 +313,27 @@ BROKEN = [
         {},
     ),
     ("goes elsewhere", with_url(lambda s, id: "https://elsewhere.example.test/"), "requests_can_be_sent", (TRACK,), {}),
+    (
+        "goes to its neighbour's host",
+        with_endpoint(USERS, origin=lambda s: "https://users.example.test"),
+        "requests_can_be_sent",
+        (IDENTIFY,),
+        {},
+    ),
+    (
+        "declares no origin",
+        with_endpoint(origin=lambda s: "https://events.example.test/v1"),
+        "minimal_settings_load_and_lead_somewhere",
+        (),
+        {},
+    ),
+    (
+        "a form of numbers",
+        with_request(lambda p, s: Request("POST", s.api_url, {"n": 1}, form=True)),
+        "requests_can_be_sent",
+        (TRACK,),
+        {},
+    ),
     ("leaves a blank", with_url(lambda s, id: f"{s.api_url}/a b"), "requests_can_be_sent", (TRACK,), {}),
     (
         "breaks a header",

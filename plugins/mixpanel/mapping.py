@@ -147,8 +147,8 @@ def group_key(event: Event, settings: Settings) -> str:
 
 def updates(head: Document, properties: Document) -> list[Payload] | Skip:
     """One update for what is set and one for what is cleared: an update carries one operation. Both are safe to repeat."""
-    written = {name: value for name, value in properties.items() if value is not None}
     cleared = [name for name, value in properties.items() if value is None]
+    written = {name: value for name, value in properties.items() if value is not None} if cleared else properties
     payloads = []
     if written:
         payloads.append(Payload(head | {"$set": written}))

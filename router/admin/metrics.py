@@ -1,24 +1,70 @@
-"""What Prometheus scrapes of delivery: the books of each destination, read at the moment of the scrape."""
+"""What Prometheus scrapes of the log and of delivery: read at the moment of the scrape."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from router.clock import Clock
 from router.delivery.fleet import Fleet
+from router.delivery.tally import Histogram
 from router.log.interface import Log
 
 STATES = ("going", "throttled", "probing", "blocked", "disabled", "unusable")
+AGES_WITHIN_S = 0.1
+"""How long a scrape waits for the ages of the oldest events, which come from the disk; else it shows those of before."""
+
+
+class LogCollector(Collector):
+    """The log as a whole, and whether anything inside is stuck."""
+
+    def __init__(self, log: Log, stuck: Callable[[], Sequence[str]]) -> None:
+        self._log = log
+        self._stuck = stuck
+
+    def collect(self) -> Iterator[Metric]:
+        size, allowed = (getattr(self._log, name, None) for name in ("size_bytes", "max_bytes"))
+        if size is not None and allowed is not None:
+            yield GaugeMetricFamily("router_log_bytes", "Of the log on disk.", value=size)
+            yield GaugeMetricFamily("router_log_max_bytes", "What it may come to (retention.max_disk).", value=allowed)
+        yield GaugeMetricFamily(
+            "router_log_refusing",
+            "1 while events can't be stored, and sources are told to come back.",
+            value=float(bool(getattr(self._log, "obstacle", ""))),
+        )
+        yield GaugeMetricFamily(
+            "router_stuck", "How many things inside are stuck; GET /health names them.", value=len(self._stuck())
+        )
 
 
 class BooksCollector(Collector):
     """Per destination: ``router_destination_events_total`` by outcome, the pending, the parked, the state of its pace."""
 
-    def __init__(self, fleet: Fleet, log: Log) -> None:
+    def __init__(self, fleet: Fleet, log: Log, clock: Clock) -> None:
         self._fleet = fleet
         self._log = log
+        self._clock = clock
+        self._oldest_s: dict[str, float | None] = {}
+
+    async def refresh(self) -> None:
+        """Look up what has to come from the disk, as far as that is quick."""
+        looks = {
+            name: asyncio.ensure_future(berth.ledger.oldest_pending_s(self._log))
+            for name, berth in self._fleet.berths.items()
+        }
+        if looks:
+            await asyncio.wait(looks.values(), timeout=AGES_WITHIN_S)
+        seen = {}
+        for name, look in looks.items():
+            if look.done() and not look.exception():
+                seen[name] = look.result()
+            else:
+                look.cancel()
+                seen[name] = self._oldest_s.get(name)
+        self._oldest_s = seen
 
     def collect(self) -> Iterator[Metric]:
         settled = CounterMetricFamily(
@@ -42,7 +88,31 @@ class BooksCollector(Collector):
             "Outages, warnings, odd flags, replays.",
             labels=["destination", "kind", "reason"],
         )
+        oldest = GaugeMetricFamily(
+            "router_destination_oldest_pending_seconds",
+            "Age of the oldest event not yet settled; 0 when there is none.",
+            labels=["destination"],
+        )
+        attempts = CounterMetricFamily(
+            "router_destination_attempts", "Requests sent, by how they ended.", labels=["destination", "status"]
+        )
+        batches = HistogramMetricFamily(
+            "router_destination_batch_events", "Events in one request.", labels=["destination"]
+        )
+        latencies = HistogramMetricFamily(
+            "router_destination_latency_seconds",
+            "From the acceptance of an event to the vendor's yes.",
+            labels=["destination"],
+        )
+        now_s = self._clock.now()
         for name, berth in self._fleet.berths.items():
+            received_s = self._oldest_s.get(name)
+            oldest.add_metric([name], 0.0 if received_s is None else max(0.0, now_s - received_s))
+            tally = berth.ledger.tally
+            for status, count in sorted(tally.attempts.items()):
+                attempts.add_metric([name, status], count)
+            batches.add_metric([name], _buckets(tally.batch_sizes), tally.batch_sizes.sum)
+            latencies.add_metric([name], _buckets(tally.latencies_s), tally.latencies_s.sum)
             books = berth.ledger.books(self._log.end)
             accepted.add_metric([name], books.accepted)
             pending.add_metric([name], books.pending)
@@ -58,18 +128,32 @@ class BooksCollector(Collector):
             "router_events_unknown_integrations", "Events whose integrations name what is no destination."
         )
         unknown.add_metric([], self._fleet.unknown_names.events)
-        yield from (accepted, settled, pending, parked, unaccounted, pace, beside, unknown, *self._log_sizes())
-
-    def _log_sizes(self) -> Iterator[Metric]:
-        for name, attribute, what in (
-            ("router_log_bytes", "size_bytes", "What the log takes on disk."),
-            ("router_log_max_bytes", "max_bytes", "What it may take; beyond it sources get 503."),
-        ):
-            value = getattr(self._log, attribute, None)  # not every engine knows
-            if value is not None:
-                yield GaugeMetricFamily(name, what, value=value)
+        yield from (
+            accepted,
+            settled,
+            pending,
+            parked,
+            unaccounted,
+            pace,
+            beside,
+            unknown,
+            oldest,
+            attempts,
+            batches,
+            latencies,
+        )
 
 
 def _add_state(pace: GaugeMetricFamily, name: str, current: str) -> None:
     for state in STATES:
         pace.add_metric([name, state], float(current == state))
+
+
+def _buckets(histogram: Histogram) -> list[tuple[str, float]]:
+    """As Prometheus has them: each counts all that is below its bound."""
+    below = 0
+    buckets = []
+    for bound, count in zip((*map(str, histogram.bounds), "+Inf"), histogram.counts, strict=True):
+        below += count
+        buckets.append((bound, float(below)))
+    return buckets

@@ -14,6 +14,7 @@ from router.delivery.fleet import Assignment, Fleet, files_of
 from router.delivery.jobs import ReplaySpec, RetrySpec
 from router.delivery.ledger import Ledger
 from router.delivery.state import DeadLetter, Job, Place, State
+from router.delivery.tally import Tally
 from router.errors import OperatorError
 from router.log.interface import Log
 from router.log.record import Record
@@ -30,14 +31,21 @@ class Operations:
     """
 
     def __init__(
-        self, log: Log, directory: Path, assignments: Sequence[Assignment], clock: Clock, fleet: Fleet | None = None
+        self,
+        log: Log,
+        directory: Path,
+        assignments: Sequence[Assignment],
+        clock: Clock,
+        fleet: Fleet | None = None,
+        stuck: Callable[[], Sequence[str]] = tuple,
     ) -> None:
-        """*directory* holds the state files; *fleet* is there while a daemon runs."""
+        """*directory* holds the state files; *fleet* is there while a daemon runs, and *stuck* names what in it is stuck."""
         self._log = log
         self._directory = directory
         self.assignments = {assignment.name: assignment for assignment in assignments}
         self._clock = clock
         self._fleet = fleet
+        self._stuck = stuck
 
     def calls(self) -> Mapping[str, Callable[..., Awaitable[Any]]]:
         """The operations by the name they have on the admin socket."""
@@ -68,8 +76,10 @@ class Operations:
                 },
                 "size_bytes": getattr(self._log, "size_bytes", None),
                 "max_bytes": getattr(self._log, "max_bytes", None),
+                "obstacle": getattr(self._log, "obstacle", ""),
             },
             "running": self._fleet is not None,
+            "stuck": list(self._stuck()),
             "destinations": [await self._destination_status(name) for name in self.assignments],
             "removed": self._removed(),
             "unknown_names": dict(self._fleet.unknown_names.names) if self._fleet else {},
@@ -85,7 +95,7 @@ class Operations:
         else:
             status |= {"state": "stopped" if assignment.is_enabled else "disabled", "reason": ""}
         if berth is not None:
-            return status | await self._ledger_status(berth.ledger)
+            return status | await self._ledger_status(berth.ledger) | _show_tally(berth.ledger.tally)
         if self._fleet and name in self._fleet.problems:
             return status | {"state": "unusable", "reason": self._fleet.problems[name]}
         if not self._state_path(name).exists():
@@ -126,12 +136,8 @@ class Operations:
 
     async def _oldest_pending_s(self, ledger: Ledger) -> float | None:
         """Age of the oldest event that is neither settled nor dead, in seconds; None when nothing is pending."""
-        received = await ledger.ask(lambda state: state.oldest_parked_s())
-        for partition, window in ledger.windows.items():
-            for record in await self._log.read(partition, window.position, 1):
-                if isinstance(record, Record):
-                    received = min(received, record.received_at_s) if received is not None else record.received_at_s
-        return None if received is None else round(max(0.0, self._clock.now() - received), 1)
+        received_s = await ledger.oldest_pending_s(self._log)
+        return None if received_s is None else round(max(0.0, self._clock.now() - received_s), 1)
 
     def _removed(self) -> list[str]:
         """Destinations that left the config and whose state is still kept."""
@@ -328,6 +334,20 @@ def _show_letter(destination: str, letter: DeadLetter, with_event: bool) -> Answ
         shown["event"] = orjson.loads(record.event) if record.event else None
         shown["delivered_payloads"] = list(letter.settled)
     return shown
+
+
+def _show_tally(tally: Tally) -> Answer:
+    """Since the start of the destination; what the files alone do not know."""
+    latencies, sizes = tally.latencies_s, tally.batch_sizes
+    return {
+        "attempts": dict(sorted(tally.attempts.items())),
+        "batch_size": {"mean": _rounded(sizes.mean), "p95": _rounded(sizes.quantile(0.95))},
+        "latency_s": {f"p{percent}": _rounded(latencies.quantile(percent / 100)) for percent in (50, 95, 99)},
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 2)
 
 
 def _show_job(job: Job) -> Answer:

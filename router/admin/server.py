@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,13 @@ CONNECTIONS_S = 1.0
 _LOGGER = structlog.get_logger()
 
 
-def port_app(operations: Operations, metrics: CollectorRegistry) -> web.Application:
-    """``GET /metrics`` and ``GET /status``; nothing here changes anything."""
+def port_app(
+    operations: Operations, metrics: CollectorRegistry, refresh: Callable[[], Awaitable[None]]
+) -> web.Application:
+    """``GET /metrics``, before which *refresh* is awaited, and ``GET /status``; nothing here changes anything."""
 
     async def get_metrics(request: web.Request) -> web.Response:
+        await refresh()
         return web.Response(body=generate_latest(metrics), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def get_status(request: web.Request) -> web.Response:

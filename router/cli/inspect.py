@@ -57,8 +57,14 @@ def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
         return
     if not answer["running"]:
         console.print("No router is running; this is what its files say.")
+    for each in answer["stuck"]:
+        console.print(f"STUCK: {each}", markup=False)
+    if answer["log"]["obstacle"]:
+        console.print(f"EVENTS ARE REFUSED: {answer['log']['obstacle']}", markup=False)
     print_table("", _COLUMNS, [_row(each) for each in answer["destinations"]], has_lines=False)
     for each in answer["destinations"]:
+        if each.get("attempts"):
+            console.print(f"{each['destination']}: {_describe_requests(each)}", markup=False)
         for reason, count in each.get("skipped", {}).items():
             console.print(f"{each['destination']}: {count} skipped: {reason}", markup=False)
         unaccounted = each.get("books", {}).get("unaccounted")
@@ -78,6 +84,18 @@ def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
         console.print(
             f"State is kept of destinations that left the config: {', '.join(answer['removed'])}", markup=False
         )
+
+
+def _describe_requests(each: dict[str, Any]) -> str:
+    """``12 requests since the start (2xx 11, 5xx 1) of 8.3 events; accepted to delivered: half within 0.2 s, …``."""
+    attempts, size, latency = each["attempts"], each["batch_size"]["mean"], each["latency_s"]
+    kinds = ", ".join(f"{kind} {count}" for kind, count in attempts.items())
+    text = f"{sum(attempts.values())} requests since the start ({kinds})"
+    if size is not None:
+        text += f" of {size:.3g} events"
+    if latency["p50"] is not None:
+        text += f"; accepted to delivered: half within {latency['p50']:.2g} s, 95 % within {latency['p95']:.2g} s"
+    return text
 
 
 _COLUMNS = (

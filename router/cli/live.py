@@ -32,14 +32,15 @@ async def _try(destination: Destination, timeout_s: float) -> Tried:
     check = plugin.credential_check
     if check is None:
         return Tried(name, "not tried", f"{plugin.name} has no call that changes nothing; the first delivery will tell")
-    credentials = plugin.endpoint(check.endpoint).credentials(destination.settings)
-    send = HttpSend(destination.origin, timeout_s, 1, SystemClock())
+    endpoint = plugin.endpoint(check.endpoint)
+    credentials = endpoint.credentials(destination.settings)
+    send = HttpSend(destination.origins, timeout_s, 1, SystemClock())
     try:
         response = await send.send(check.request(destination.settings), credentials, "credential-check")
     except CredentialsRefused as error:
         return Tried(name, "refused", str(error))
     except SendFailed as error:
-        return Tried(name, "unclear", f"{destination.origin}: {error}")
+        return Tried(name, "unclear", f"{destination.origin_of(endpoint)}: {error}")
     finally:
         await send.close()
     if check.is_good(response):

@@ -14,6 +14,7 @@ from router.cli import (
     destinations,
     explain,
     inspect,
+    log,
     new_plugin,
     rejected,
     replay,
@@ -55,6 +56,7 @@ app.command()(inspect.status)
 app.command()(replay.replay)
 app.add_typer(destinations.app, name="destinations")
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(log.app, name="log")
 app.add_typer(rejected.app, name="rejected")
 app.add_typer(sandbox.app, name="sandbox")
 app.command("new-plugin")(new_plugin.new_plugin)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
 from pathlib import Path
 
@@ -9,9 +10,12 @@ import structlog
 import typer
 
 from router.cli import logging
-from router.cli.daemon import Daemon
+from router.cli.daemon import SOCKETS, Daemon
 from router.cli.options import DEFAULT_CONFIG, ConfigPath, read_config
-from router.config import load_config
+from router.cli.supervisor import Sockets, Supervisor, inherited_sockets, is_public
+from router.config import Config, load_config
+from router.config.checks import DEMO_KEY
+from router.errors import OperatorError
 
 
 class Level(StrEnum):
@@ -39,7 +43,10 @@ def run_daemon(path: Path) -> None:
         import uvloop as loops
     except ImportError:  # pragma: no cover - no uvloop on this platform
         import asyncio as loops  # type: ignore[no-redef]
+    supervisor = Supervisor(os.environ)
+    sockets = inherited_sockets(os.environ, os.getpid(), SOCKETS)
     settings, registry = read_config(path)
+    _check_demo_key(settings, sockets)
     logger = structlog.get_logger()
     found = [f"{each.plugin.slug} {each.plugin.version} ({each.origin})" for each in registry]
     logger.info("plugins found", plugins=found)
@@ -58,5 +65,17 @@ def run_daemon(path: Path) -> None:
         if sandboxed:
             logger.info("these deliver to built-in sandboxes, not to the vendors", destinations=sandboxed)
 
-    daemon = Daemon(settings, registry, lambda: load_config(path, registry))
+    daemon = Daemon(settings, registry, lambda: load_config(path, registry), supervisor, sockets)
     loops.run(daemon.run(announce))
+
+
+def _check_demo_key(config: Config, sockets: Sockets) -> None:
+    """As the config is checked for its own host: a supervisor's socket may listen anywhere."""
+    if not is_public(sockets.get("server", ())):
+        return
+    for name, source in config.sources.items():
+        if DEMO_KEY in source.keys:
+            raise OperatorError(
+                f"sources.{name}: everybody knows the demo key, so it is refused where the socket that was handed to the "
+                "router isn't loopback; choose another"
+            )

@@ -98,5 +98,10 @@ def state_directory(config: Config) -> Path:
     return config.data / "destinations"
 
 
+def reserve_path(config: Config) -> Path:
+    """On the same disk as the log and the states."""
+    return config.data / "reserve"
+
+
 def rejected_path(config: Config) -> Path:
     return config.data / "rejected.sqlite"

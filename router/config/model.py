@@ -186,6 +186,13 @@ class Retention(Section):
     segment_bytes: Bytes = Field(
         64_000_000, alias="segment", ge=16_000, le=4_000_000_000, description="Size at which the log begins a new file."
     )
+    reserve_bytes: Bytes = Field(
+        64_000_000,
+        alias="reserve",
+        ge=0,
+        le=100_000_000_000,
+        description="Of the disk, kept for settling what was accepted when it is full; 0 keeps none.",
+    )
 
 
 class Source(Section):

@@ -12,14 +12,17 @@ from pathlib import Path
 import structlog
 
 from router.clock import Clock
+from router.delivery.decoder import Decoder
 from router.delivery.ledger import Ledger
 from router.delivery.send import HttpSend, Send
 from router.delivery.state import State, StateUnusable, unusable
 from router.delivery.unknown_names import UnknownNames
+from router.delivery.watchdog import Glance
 from router.delivery.worker import NOTES, DeliveryOptions, Worker
 from router.destination import Destination
 from router.errors import OperatorError
 from router.log.interface import Log
+from router.log.room import NO_RESERVE, Reserve, is_no_room
 
 _LOGGER = structlog.get_logger()
 
@@ -55,12 +58,17 @@ class Berth:
 class Fleet:
     """Starts and stops workers. `apply` may be called again and again with what the config says by then."""
 
-    def __init__(self, log: Log, directory: Path, clock: Clock, chance: random.Random) -> None:
-        """*directory* holds one state file a destination."""
+    def __init__(
+        self, log: Log, directory: Path, clock: Clock, chance: random.Random, reserve: Reserve = NO_RESERVE
+    ) -> None:
+        """*directory* holds one state file a destination. *reserve* is spent where there is no room for one of them."""
         self._log = log
         self._directory = directory
         self._clock = clock
         self._chance = chance
+        self._reserve = reserve
+        self._decoder = Decoder()
+        self._logger = structlog.get_logger()
         self.berths: dict[str, Berth] = {}
         self.problems: dict[str, str] = {}
         """Destinations that could not start, and why; `retry` tries them again."""
@@ -134,9 +142,18 @@ class Fleet:
             return
         ledger.note("disabled_since_s", "")
         destination, options = assignment.destination, assignment.options
-        berth.send = HttpSend(destination.origin, assignment.timeout_s, options.concurrency + 1, self._clock)
+        berth.send = HttpSend(destination.origins, assignment.timeout_s, options.concurrency + 1, self._clock)
         berth.worker = Worker(
-            destination, self._log, ledger, berth.send, options, self._clock, self._chance, notes, self.unknown_names
+            destination,
+            self._log,
+            ledger,
+            berth.send,
+            options,
+            self._clock,
+            self._chance,
+            notes,
+            self.unknown_names,
+            self._decoder,
         )
         berth.worker.start()
 
@@ -145,19 +162,31 @@ class Fleet:
         path = self.state_path(assignment.name)
         if assignment.formerly and not path.exists():
             self._rename(assignment.formerly, path, wanted)
-        state = State.open(path, self._log.id)
+        state = self._open_state(path)
         try:
             for partition in self._log.partitions:
                 self._find_place(state, partition, assignment.starts_at_beginning)
             disabled_since = state.meta("disabled_since_s")
             if assignment.is_enabled and disabled_since:  # time spent disabled does not count for the retry windows
                 state.shift_tries(max(0.0, self._clock.now() - float(disabled_since)))
-            return Ledger(assignment.name, state, self._clock), {name: state.meta(name) for name in NOTES}
+            return Ledger(assignment.name, state, self._clock, self._reserve), {
+                name: state.meta(name) for name in NOTES
+            }
         except BaseException as error:
             state.close()
             if isinstance(error, sqlite3.Error):
                 raise unusable(path, error) from error
             raise
+
+    def _open_state(self, path: Path) -> State:
+        """Open it; a disk without room for the files that SQLite works with is no reason not to settle what is accepted."""
+        try:
+            return State.open(path, self._log.id)
+        except OperatorError as error:
+            cause = error.__cause__
+            if cause is None or not is_no_room(cause, path.parent) or not self._reserve.spend():
+                raise
+            return State.open(path, self._log.id)
 
     def _find_place(self, state: State, partition: int, starts_at_beginning: bool) -> None:
         end = self._log.end(partition)
@@ -207,6 +236,14 @@ class Fleet:
     def _is_held(self, berth: Berth) -> bool:
         since = berth.ledger.disabled_since_s
         return since is None or self._clock.now() - since < berth.assignment.hold_s
+
+    def glances(self) -> dict[str, Glance]:
+        """For the watchdog: what is seen of each destination at work."""
+        return {
+            name: berth.worker.glance(berth.assignment.timeout_s)
+            for name, berth in self.berths.items()
+            if berth.worker is not None
+        }
 
     @property
     def broken(self) -> list[str]:

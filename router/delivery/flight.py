@@ -13,6 +13,7 @@ import tenacity
 
 from router.clock import Clock
 from router.delivery.send import CredentialsRefused, Send, SendFailed
+from router.delivery.tally import Tally
 from router.delivery.transit import Item
 from router.destination import MAX_STEPS
 from router.plugin import (
@@ -79,6 +80,7 @@ class Flights:
         senders: dict[str, Send],
         clock: Clock,
         chance: random.Random,
+        tally: Tally,
         tries: int = TRIES,
     ) -> None:
         """*senders*: per endpoint name, with its limits around it."""
@@ -86,6 +88,7 @@ class Flights:
         self._senders = senders
         self._clock = clock
         self._chance = chance
+        self._tally = tally
         self._tries = tries
 
     async def fly(self, batch: Sequence[Item]) -> Landing:
@@ -125,6 +128,7 @@ class Flights:
 
     async def _send_batch(self, endpoint: BatchEndpoint, payloads: Sequence[Payload]) -> Landing:
         request = endpoint.pack(payloads, self._settings)
+        self._tally.batch_sizes.observe(len(payloads))
         response = await self._send(endpoint, request, payloads[0].key)
         judgement = endpoint.judge(response, payloads, self._settings)
         if isinstance(judgement, Split | Blocked):

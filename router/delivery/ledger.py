@@ -8,6 +8,7 @@ looks at `unwritten` first.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,16 +20,21 @@ import structlog
 from router.clock import Clock
 from router.delivery.signal import Signal
 from router.delivery.state import Changes, DeadLetter, Job, Kind, Outcome, ParkedUser, Place, State, Tries
+from router.delivery.tally import Tally
 from router.delivery.transit import Transit
 from router.delivery.window import Window
+from router.log.interface import Log
 from router.log.record import Gap, Record
+from router.log.room import NO_RESERVE, Reserve, is_no_room
 
 _T = TypeVar("_T")
 
 RETRY_COMMIT_S = 1.0
 GATHER_S = 0.05
-STUCK_S = 5.0
+STUCK_S = 3.0
 """A disk that has refused writes for so long is told by `Ledger.broken`."""
+HANG_S = 5.0
+"""And so is one that has been at a single write for so long."""
 MAX_REASON = 2_000
 """Characters of a reason that are kept: they are a vendor's words, and nobody bounds those."""
 
@@ -55,18 +61,26 @@ class Books:
 class Ledger:
     """See the module's docstring. One for each destination; its methods are called from the event loop."""
 
-    def __init__(self, name: str, state: State, clock: Clock) -> None:
+    def __init__(
+        self, name: str, state: State, clock: Clock, reserve: Reserve = NO_RESERVE, hang_s: float = HANG_S
+    ) -> None:
+        """*reserve* is spent where the disk has no room for a change. A write that takes longer than *hang_s* hangs."""
         self.name = name
         self._state = state
         self._clock = clock
+        self._reserve = reserve
+        self._hang_s = hang_s
         # A thread of its own: no question ever meets another, and no destination waits for one whose disk or resolver hangs.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"state of {name}")
+        self.tally = Tally()
         self._changes = Changes()
-        self._made = 0
+        self.made = 0
+        """Changes, since the start."""
         self._written = 0
         self._is_waited_for = False
         self._is_closing = False
         self._writer: asyncio.Task[None] | None = None
+        self._writing_since: float | None = None
         self._failing_since: float | None = None
         self._work = Signal(clock)
         self._hurry = Signal(clock)
@@ -103,6 +117,7 @@ class Ledger:
             self.kill(transit.record, reason, transit)
         else:
             self._settle_place(transit.record, "delivered", "", transit)
+            self.tally.latencies_s.observe(max(0.0, self._clock.now() - transit.record.received_at_s))
 
     def kill(self, record: Record, reason: str, transit: Transit | None = None, events: int = 1) -> None:
         """The event (or *events* sequences from it on) becomes a dead letter."""
@@ -238,33 +253,43 @@ class Ledger:
             pending=pending + self.parked_events,
         )
 
+    async def oldest_pending_s(self, log: Log) -> float | None:
+        """When the oldest event was received that is not settled, in Unix seconds; None when nothing is pending."""
+        found = [await self.ask(lambda state: state.oldest_parked_s())]
+        for partition, window in self.windows.items():
+            records = await log.read(partition, window.position, 1) if window.position < log.end(partition) else []
+            found += [record.received_at_s for record in records if isinstance(record, Record)]
+        return min((received_s for received_s in found if received_s is not None), default=None)
+
     def _total(self, name: str) -> int:
         return sum(count for (kind, _), count in self.counts.items() if kind == name)
 
     # --- onto disk ---
 
     def _changed(self) -> None:
-        self._made += 1
+        self.made += 1
         self._work.notify()
 
     @property
     def unwritten(self) -> int:
         """Changes that wait in memory to be written."""
-        return self._made - self._written
+        return self.made - self._written
 
     @property
     def broken(self) -> list[str]:
         """What is stuck, if anything: the writer ended, or the disk has taken nothing for a while."""
         if self._writer is not None and self._writer.done() and not self._is_closing:
             return [self._writer.get_name()]
-        since = self._failing_since
-        if since is not None and self._clock.monotonic() - since > STUCK_S:
+        now, failing, writing = self._clock.monotonic(), self._failing_since, self._writing_since
+        if failing is not None and now - failing > STUCK_S:
             return [f"ledger {self.name}: the state can't be written"]
+        if writing is not None and now - writing > self._hang_s:
+            return [f"ledger {self.name}: a write of the state hangs"]
         return []
 
     async def flushed(self) -> None:
         """Return when everything booked before this call is on disk."""
-        target = self._made
+        target = self.made
         self._is_waited_for = True
         self._hurry.notify()
         while self._written < target:
@@ -283,7 +308,7 @@ class Ledger:
             if not self._is_waited_for and not self._is_closing:
                 await self._hurry.wait(GATHER_S)  # nobody waits: let more gather
             changes, self._changes = self._changes, Changes()
-            target = self._made
+            target = self.made
             self._is_waited_for = False
             if not await self._commit(changes):
                 return
@@ -298,7 +323,7 @@ class Ledger:
         """
         while True:
             try:
-                await self.ask(lambda state: state.commit(changes))
+                await self.ask(lambda state: self._write_now(state, changes))
             except Exception as error:
                 self._failing_since = self._failing_since or self._clock.monotonic()
                 if self._is_closing:
@@ -309,6 +334,19 @@ class Ledger:
             else:
                 self._failing_since = None
                 return True
+
+    def _write_now(self, state: State, changes: Changes) -> None:
+        """In the state's thread; so what a question takes before it is no fault of the disk."""
+        self._writing_since = self._clock.monotonic()
+        try:
+            state.commit(changes)
+        except sqlite3.Error as error:
+            if not (is_no_room(error, state.path.parent) and self._reserve.spend()):
+                raise
+            self._log.error("the disk is full; the reserve is spent, so that what was accepted can be settled")
+            state.commit(changes)
+        finally:
+            self._writing_since = None
 
     async def ask(self, question: Callable[[State], _T]) -> _T:
         """Run *question* against the state in its thread, after those asked before."""
@@ -329,4 +367,4 @@ class Ledger:
 
 def _storable(text: str) -> str:
     """Text that a database takes whatever it came from: a lone surrogate would be refused with everything beside it."""
-    return text[:MAX_REASON].encode("utf-8", "replace").decode()
+    return text[:MAX_REASON].encode("utf-8", "replace").decode() if text else ""

@@ -79,6 +79,12 @@ class Parking:
             heapq.heappop(self._order)
         return None, 0.0
 
+    @property
+    def turn_s(self) -> float | None:
+        """Seconds until the first turn; None if nobody waits for one."""
+        user_key, wait_s = self.next_user()
+        return None if user_key is None else wait_s
+
     async def release(self, user_key: str) -> list[Record]:
         """The events whose turn it is, in order: the first alone if it failed before, else the next ones.
 

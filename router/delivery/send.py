@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import re
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -29,11 +30,14 @@ from router.plugin import (
     Signing,
 )
 from router.plugin.credential import with_field
+from router.plugin.request import FORM, encode_form
 
 MAX_ANSWER_BYTES = 1_000_000
 """A vendor's answer is cut here; none of the documented ones is near it."""
 
 _USER_AGENT = "trait-router/1"
+_HTTPS_HOST = re.compile(r"https://((?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]+)/?", re.ASCII)
+"""No port, no user, no path, no address of digits."""
 
 
 class SendFailed(Exception):
@@ -60,14 +64,17 @@ class Send(Protocol):
 class HttpSend:
     """One destination's HTTP client: its own connections, so that no other destination waits for them."""
 
-    def __init__(self, origin: str, timeout_s: float, connections: int, clock: Clock) -> None:
-        """*origin* is the only scheme, host and port that requests may go to."""
-        self._origin = origin
+    def __init__(self, origins: tuple[str, ...], timeout_s: float, connections: int, clock: Clock) -> None:
+        """*origins* are the only schemes, hosts and ports that requests may go to; the first is the destination's own."""
+        self._origins = origins
+        self._origin = origins[0]
         self._timeout = aiohttp.ClientTimeout(total=timeout_s, connect=timeout_s)
         self._connections = connections
         self._clock = clock
         self._session: aiohttp.ClientSession | None = None
         self._tokens: dict[OAuth2, tuple[str, float]] = {}
+        self._named: dict[OAuth2, str] = {}
+        """Where requests go, by their token's answer."""
         self._fetching = asyncio.Lock()
 
     async def close(self) -> None:
@@ -75,7 +82,7 @@ class HttpSend:
             await self._session.close()
 
     async def send(self, request: Request, credentials: Sequence[Credential], id: str) -> Response:
-        check_url(request.url, self._origin)
+        check_url(request.url, self._origins)
         tokens = await self._tokens_for(credentials)
         response = await self._send_once(request, credentials, tokens, id)
         if response.status == 401 and tokens:  # the token may have been revoked: once more with a fresh one
@@ -89,6 +96,9 @@ class HttpSend:
     async def _send_once(
         self, request: Request, credentials: Sequence[Credential], tokens: dict[OAuth2, str], id: str
     ) -> Response:
+        for named in (self._named[each] for each in tokens if each in self._named):
+            if _origin(request.url) == self._origin:
+                request = replace(request, url=named + request.url.removeprefix(self._origin))
         url, headers, body = add_credentials(request, credentials, tokens, id, int(self._clock.now()))
         response = await self._exchange(request.method, url, headers, body)
         return replace(response, body=mask(response.body, credentials, tokens))
@@ -131,13 +141,11 @@ class HttpSend:
             return await self._fetch_token(credential)
 
     async def _fetch_token(self, credential: OAuth2) -> str:
-        """Fetch a token and keep it.
+        """Fetch a token and keep it, and where its answer says that requests go.
 
-        Source: RFC 6749 section 4.4 (client credentials, the client authenticates by HTTP Basic) and 5.2 (errors: 400 or 401).
+        Source: RFC 6749 section 5.2 (errors: 400 or 401).
         """
-        form = {"grant_type": "client_credentials"} | ({"scope": credential.scope} if credential.scope else {})
-        headers = _basic(credential.client_id.get_secret_value(), credential.client_secret.get_secret_value())
-        headers["Content-Type"] = "application/x-www-form-urlencoded"
+        headers, form = token_request(credential)
         try:
             answer = await self._exchange("POST", credential.token_url, headers, urlencode(form).encode())
         except ValueError:
@@ -151,22 +159,61 @@ class HttpSend:
                 raise ValueError("no text")
         except (KeyError, TypeError, ValueError):
             raise SendFailed(f"the token address answered {answer.status} and no access token") from None
+        if credential.host_field:
+            self._named[credential] = named_origin(token.get(credential.host_field), credential, self._origin)
         self._tokens[credential] = (access_token, self._clock.monotonic() + max(life_s - 30, 1))
         return access_token
 
 
-def check_url(url: str, origin: str) -> None:
-    """Refuse what would go elsewhere than to *origin* or break out of its line.
+def token_request(credential: OAuth2) -> tuple[dict[str, str], dict[str, str]]:
+    """Headers and form of a request for a token. Pure.
+
+    Source: RFC 6749 sections 2.3.1 (where the client's id and secret stand), 4.4 (client credentials), 6 (refresh token).
+    """
+    client_id, secret = credential.client_id.get_secret_value(), credential.client_secret.get_secret_value()
+    refresh_token = credential.refresh_token.get_secret_value()
+    form = {"grant_type": "refresh_token" if refresh_token else "client_credentials"}
+    form |= {"refresh_token": refresh_token} if refresh_token else {}
+    form |= {"scope": credential.scope} if credential.scope else {}
+    form |= {"client_id": client_id, "client_secret": secret} if credential.client_in_body else {}
+    headers = {} if credential.client_in_body else _basic(client_id, secret)
+    return headers | {"Content-Type": FORM}, form
+
+
+def named_origin(address: Any, credential: OAuth2, origin: str) -> str:
+    """Where requests go by a token answer: *origin* itself, or https with a host of a suffix that the plugin declares.
+
+    Raises:
+        CredentialsRefused: it is any other, or none at all. Promise 10: neither the token nor an event goes there.
+    """
+    text = address if isinstance(address, str) else ""
+    if text.rstrip("/") == origin:
+        return origin
+    named = _HTTPS_HOST.fullmatch(text)
+    if named is None or not named[1].lower().endswith(credential.host_suffixes):
+        found = named[1] if named else "no https address"  # never as it came: it may hold what is secret
+        allowed = " or ".join(credential.host_suffixes)
+        raise CredentialsRefused(f"{credential.host_field} of the token answer: {found}, expected a host of {allowed}")
+    return f"https://{named[1].lower()}"
+
+
+def check_url(url: str, origins: tuple[str, ...]) -> None:
+    """Refuse what would go elsewhere than to one of *origins* or break out of its line.
 
     Raises:
         ValueError: it would.
     """
     if any(char <= " " or char == "\x7f" for char in url):
         raise ValueError("the URL of the request holds a blank or a control character")
-    parts = urlsplit(url)
+    origin = _origin(url)
     target = URL(url, encoded=True)  # how the client reads it
-    if f"{parts.scheme}://{parts.netloc}" != origin or target.origin() != URL(origin, encoded=True).origin():
-        raise ValueError(f"a request may only go to {origin}, the plugin made one for {parts.netloc}")
+    if origin not in origins or target.origin() != URL(origin, encoded=True).origin():
+        raise ValueError(f"a request may only go to {' or '.join(origins)}, the plugin made one for {origin}")
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 async def _read_bounded(answer: aiohttp.ClientResponse) -> bytes:
@@ -189,7 +236,7 @@ def add_credentials(
     The body is serialised once; a signature covers those very bytes.
 
     Raises:
-        ValueError: a header of the request holds a line break or NUL.
+        ValueError: a header of the request holds a line break or NUL, or its form anything but texts.
         CredentialsRefused: a header of the credentials does, or a signature can't be made.
     """
     url, headers, json = request.url, dict(request.headers), request.json
@@ -212,9 +259,10 @@ def add_credentials(
                 json = with_field(json, path.split("."), key.get_secret_value())
             case Signature(sign):
                 signatures.append(sign)
-    body = None if json is None else orjson.dumps(json)
-    if body is not None:
-        headers.setdefault("Content-Type", "application/json")
+    body = None
+    if json is not None:
+        body = encode_form(json) if request.form else orjson.dumps(json)
+        headers.setdefault("Content-Type", FORM if request.form else "application/json")
         if request.gzip:
             body = gzip.compress(body, compresslevel=5, mtime=0)
             headers["Content-Encoding"] = "gzip"

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import orjson
 
@@ -67,16 +67,14 @@ class StateUnusable(OperatorError):
     """The file is damaged, or the disk does not let us: the trouble of one destination, and of no other."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where an event lies in the log."""
 
     partition: int
     sequence: int
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What finally became of one event here."""
 
     place: Place
@@ -229,10 +227,9 @@ class State:
         run = self._connection.executemany
         with self._transaction():
             run("UPDATE positions SET position = ? WHERE partition = ?", [(s, p) for p, s in changes.positions.items()])
-            settled = [(o.place.partition, o.place.sequence) for o in changes.outcomes]
             run(
                 "INSERT OR REPLACE INTO outcomes VALUES (?, ?, ?, ?, ?)",
-                [(o.place.partition, o.place.sequence, o.kind, o.reason, o.at_s) for o in changes.outcomes],
+                [(partition, sequence, kind, why, at_s) for (partition, sequence), kind, why, at_s in changes.outcomes],
             )
             run(
                 "INSERT OR IGNORE INTO settled_payloads VALUES (?, ?, ?, ?)",
@@ -242,8 +239,7 @@ class State:
                 "INSERT OR REPLACE INTO tries VALUES (?, ?, ?, ?)",
                 [(at.partition, at.sequence, tries.first_s, tries.attempts) for at, tries in changes.tries.items()],
             )
-            run("DELETE FROM settled_payloads WHERE partition = ? AND sequence = ?", settled)
-            run("DELETE FROM tries WHERE partition = ? AND sequence = ?", settled)
+            self._forget_notes(changes.outcomes)
             self._write_parked(changes)
             self._write_dead_letters(changes)
             run(
@@ -258,6 +254,14 @@ class State:
                 ],
             )
             run("INSERT OR REPLACE INTO meta VALUES (?, ?)", list(changes.meta.items()))
+
+    def _forget_notes(self, outcomes: Sequence[Outcome]) -> None:
+        """Drop what was noted of events while they were under way: of most there is nothing."""
+        for table in ("settled_payloads", "tries"):
+            if self._connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone():
+                self._connection.executemany(
+                    f"DELETE FROM {table} WHERE partition = ? AND sequence = ?", [outcome.place for outcome in outcomes]
+                )
 
     def _write_parked(self, changes: Changes) -> None:
         run = self._connection.executemany
@@ -348,6 +352,18 @@ class State:
         return Job(int(cursor.lastrowid or 0), kind, spec, 0, total, {}, "running", made_s)
 
     # --- reading ---
+
+    def damage(self) -> list[str]:
+        """What SQLite finds wrong with the file; slow."""
+        try:
+            lines = [line for (line,) in self._connection.execute("PRAGMA quick_check(10)")]
+        except sqlite3.Error as error:
+            return [str(unusable(self.path, error))]
+        return [f"{self.path}: {' '.join(line.split())}" for line in lines if line != "ok"]
+
+    def reach(self) -> int:
+        """The last sequence, of any partition, that this state knows anything of."""
+        return max((self.furthest(partition) for partition in self.positions()), default=0)
 
     def meta(self, key: str) -> str | None:
         row = self._connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()

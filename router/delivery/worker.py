@@ -17,7 +17,8 @@ from functools import partial
 import structlog
 
 from router.clock import Clock
-from router.delivery.flight import Flights, Judged, Landing, Outage, Raised
+from router.delivery.decoder import Decoder
+from router.delivery.flight import MAX_WAIT_S, Flights, Judged, Landing, Outage, Raised
 from router.delivery.insist import insist
 from router.delivery.jobs import Jobs
 from router.delivery.lane import Lane
@@ -28,8 +29,10 @@ from router.delivery.parking import Parking
 from router.delivery.send import Send
 from router.delivery.signal import Signal
 from router.delivery.state import Place
+from router.delivery.tally import Tallied
 from router.delivery.transit import Item, Transit
 from router.delivery.unknown_names import UnknownNames
+from router.delivery.watchdog import Glance
 from router.destination import Decision, Destination, MappingFailed, size_of
 from router.event import Event
 from router.log.interface import Log
@@ -80,20 +83,23 @@ class Worker:
         chance: random.Random,
         notes: Mapping[str, str | None],
         unknown_names: UnknownNames,
+        decoder: Decoder | None = None,
     ) -> None:
-        """*notes* are what an earlier run kept of its pace (`Ledger.note`)."""
+        """*notes* are what an earlier run kept of its pace (`Ledger.note`); *decoder* is shared with other destinations."""
         self.destination = destination
         self.ledger = ledger
         self.options = options
         self.pace = Pace(options.backoff, chance)
         self._log = log
+        self._decoder = decoder or Decoder()
         self._clock = clock
         self._unknown_names = unknown_names
         self._facts = {"destination": destination.name}
         self._logger = structlog.get_logger().bind(**self._facts)
         self._changed = Signal(clock)
         """Room in the window, a change of pace, an empty lane: whoever waits for such looks again."""
-        self._lanes: dict[tuple[str, int], Lane] = {}
+        self._lanes: dict[tuple[str, int], tuple[Lane, Signal]] = {}
+        """Each with the signal that it has something to send."""
         self._active: dict[Place, Transit] = {}
         self._active_bytes = 0
         self._flying = 0
@@ -108,7 +114,8 @@ class Worker:
             endpoint.name: endpoint.for_settings(destination.settings) for endpoint in destination.plugin.endpoints
         }
         self._parking = Parking(ledger, options.backoff, clock, chance)
-        self._flights = Flights(destination.settings, self._limit(send), clock, chance)
+        senders = self._limit(Tallied(send, ledger.tally))
+        self._flights = Flights(destination.settings, senders, clock, chance, ledger.tally)
         self.jobs = Jobs(ledger, log, self.take_up, clock)
         self._restore(notes)
 
@@ -170,6 +177,27 @@ class Worker:
         """Tasks that ended although they never should: something inside is stuck."""
         return [task.get_name() for task in self._tasks if task.done() and not self._is_stopping] + self.ledger.broken
 
+    def glance(self, timeout_s: float) -> Glance:
+        """What the watchdog has to know. *timeout_s* is that of one request."""
+        now = self._clock.monotonic()
+        ledger, tally = self.ledger, self.ledger.tally
+        read = sum(window.read for window in ledger.windows.values())
+        return Glance(
+            pending=ledger.books(self._log.end).pending,
+            parked=ledger.parked_events,
+            moved=(ledger.made, read, tally.under_way, tally.attempts.total()),
+            pace_s=self.pace.wait_s(now),
+            turn_s=self._parking.turn_s,
+            is_reading=ledger.parked_events < self.options.max_parked,
+            allowance_s=self._allowance_s + (timeout_s if tally.under_way else 0.0),
+        )
+
+    @property
+    def _allowance_s(self) -> float:
+        rates = [self.options.rate_limit_per_s, *(endpoint.rate_limit_per_s for endpoint in self._endpoints.values())]
+        pause_s = max((1.0 / rate for rate in rates if rate), default=0.0)
+        return pause_s + self.options.batch_wait_s + MAX_WAIT_S
+
     # --- from the log into the lanes ---
 
     async def _read(self, partition: int) -> None:
@@ -217,7 +245,7 @@ class Worker:
             and transit.origin == "log"
             and all(item.state in ("queued", "settled") for item in transit.items)
         }
-        for lane in self._lanes.values():
+        for lane, _ in self._lanes.values():
             for item in lane.withdraw(lambda item: item.transit in shed):
                 item.state = "settled"
         for transit in sorted(shed, key=lambda transit: transit.record.sequence):
@@ -274,7 +302,7 @@ class Worker:
         """Decide and map. False: it is settled already (skipped, or dead because it can't be mapped)."""
         record = transit.record
         try:
-            event = Event.from_json(record.event)
+            event = self._decoder.event(record)
             self._unknown_names.look(event, transit.place)
             decision = self.destination.decide(event, record.source)
             if transit.origin == "log" and decision.flag is not None and decision.flag.warnings:
@@ -339,8 +367,10 @@ class Worker:
             self._activate(transit)
         for item in transit.items:
             if item.state == "waiting":
-                self._lane_of(item).add(item)
-        self._changed.notify()
+                lane, filled = self._lane_of(item)
+                lane.add(item)
+                if len(lane) == 1 or lane.is_full():
+                    filled.notify()
 
     def _activate(self, transit: Transit) -> None:
         if transit.place not in self._active:
@@ -351,39 +381,39 @@ class Worker:
         if self._active.pop(transit.place, None) is not None:
             self._active_bytes -= len(transit.record.event)
 
-    def _lane_of(self, item: Item) -> Lane:
+    def _lane_of(self, item: Item) -> tuple[Lane, Signal]:
         group = item.endpoint.name if item.endpoint.is_independent else ""
         if item.transit.is_replay:
             return self._lane("replay", 0)
         number = zlib.crc32(item.user_key.encode("utf-8", "replace")) % self.options.concurrency
         return self._lane(group, number)
 
-    def _lane(self, group: str, number: int) -> Lane:
-        lane = self._lanes.get((group, number))
-        if lane is None:
-            lane = self._lanes[group, number] = Lane(f"{group}#{number}")
-            self._spawn(self._run_lane(lane), f"lane {lane.name}")
-        return lane
+    def _lane(self, group: str, number: int) -> tuple[Lane, Signal]:
+        found = self._lanes.get((group, number))
+        if found is None:
+            lane, filled = found = self._lanes[group, number] = Lane(f"{group}#{number}"), Signal(self._clock)
+            self._spawn(self._run_lane(lane, filled), f"lane {lane.name}")
+        return found
 
     # --- from the lanes to the vendor ---
 
-    async def _run_lane(self, lane: Lane) -> None:
+    async def _run_lane(self, lane: Lane, filled: Signal) -> None:
         while True:
             while not len(lane):
-                await self._changed.wait()
-            await self._linger(lane)
+                await filled.wait()
+            await self._linger(lane, filled)
             batch = await self._take_batch(lane)
             if batch:
                 await self._deliver(lane, batch)
 
-    async def _linger(self, lane: Lane) -> None:
+    async def _linger(self, lane: Lane, filled: Signal) -> None:
         """Give a batch a moment to fill."""
         until = self._clock.monotonic() + self.options.batch_wait_s
         while len(lane) and not lane.is_full():
             wait_s = until - self._clock.monotonic()
             if wait_s <= 0:
                 return
-            await self._changed.wait(wait_s)
+            await filled.wait(wait_s)
 
     async def _take_batch(self, lane: Lane) -> list[Item]:
         """Wait for the pace, then take what is there."""
@@ -480,6 +510,7 @@ class Worker:
             self._deactivate(transit)
         if transit.origin == "parked":
             self._parking.settled(transit.record.user_key, transit.place)
+        transit.items.clear()  # they hold the transit: without this only the garbage collector could free it
         self._changed.notify()
 
     def _narrow(self, lane: Lane, batch: list[Item], reason: str) -> None:

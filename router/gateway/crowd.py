@@ -7,6 +7,7 @@ as a network fault and tries again (facts/ingest-protocol.md section 2).
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Protocol
@@ -36,6 +37,7 @@ class Crowd:
         self.on_loss = on_loss
         self._room = room
         self._members: OrderedDict[Member, None] = OrderedDict()
+        self._left = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._members)
@@ -66,6 +68,13 @@ class Crowd:
 
     def leave(self, member: Member) -> None:
         self._members.pop(member, None)
+        self._left.set()
+
+    async def empty(self) -> None:
+        """Return when there is none left."""
+        while self._members:
+            self._left.clear()
+            await self._left.wait()
 
     def send_away(self, kind: type[Member]) -> None:
         """End all that are of *kind*."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from router.event import EVENT_TYPES
 from router.generate.markdown import table
-from router.generate.readme import readme_path
+from router.generate.readme import RIDING, readme_path
 from router.plugin import (
     Basic,
     BatchEndpoint,
@@ -98,21 +98,21 @@ def _part(plugin: Plugin) -> str:
 def traits_that_arrive(plugin: Plugin, call: str) -> int:
     """How many reserved traits of *call* have a row that sends them, or a part of them, somewhere.
 
-    ``id`` says what the call's own id says, and arrives with it.
+    ``id`` says what the call's own id says, and arrives with it. For a plugin that has no action on identify, a person's traits
+    are those that ride along in the context of other calls.
     """
     reserved, id = (USER_TRAITS, "userId") if call == "identify" else (GROUP_TRAITS, "groupId")
     settings = _settings(plugin)
+    actions = [action for action in plugin.actions if call in action.on]
+    root = "traits."
+    if not actions and call == "identify":
+        actions, root = list(plugin.actions), RIDING
     sent = {
-        source
-        for action in plugin.actions
-        if call in action.on
-        for row in action.table_for(settings).fields
-        if row.to
-        for source in row.sources
+        source for action in actions for row in action.table_for(settings).fields if row.to for source in row.sources
     }
     if "traits" in sent:
         return len(reserved)
-    arriving = {source.split(".")[1] for source in sent if source.startswith("traits.")}
+    arriving = {source.removeprefix(root).split(".")[0] for source in sent if source.startswith(root)}
     return sum(trait in arriving or (trait == "id" and id in sent) for trait in reserved)
 
 

@@ -14,6 +14,12 @@ from router.generate.setting import default_value, type_name
 from router.plugin import Action, Plugin, Table
 from router.traits import GROUP_TRAITS, USER_TRAITS
 
+RIDING = "context.traits."
+"""Where the traits of a person are on calls other than identify."""
+
+_HEAD = ("trait", "field", "converter")
+_NOT_SENT = "not sent by this action"
+
 
 def readme_path(plugin: Plugin) -> Path:
     """Beside the plugin's settings."""
@@ -36,31 +42,41 @@ def settings_table(plugin: Plugin) -> str:
 
 
 def traits_tables(plugin: Plugin) -> str:
-    """For each action on identify or group, one row a reserved trait."""
+    """For each action on identify or group, one row a reserved trait; once for actions that send the same.
+
+    A plugin that keeps no people may send traits that ride along in the context of other calls: of those, the first action's.
+    """
     settings = plugin.settings(**plugin.sandbox_settings)
-    parts = []
+    parts: dict[str, list[Action]] = {}
     for action in plugin.actions:
         reserved = USER_TRAITS if "identify" in action.on else GROUP_TRAITS if "group" in action.on else ()
-        rows = list(_trait_rows(action.table_for(settings), reserved))
-        if any(row[1] != "not sent by this action" for row in rows):
-            parts.append(f"**{_title(action)}**\n\n" + table(("trait", "field", "converter"), rows))
-    return "\n\n".join(parts)
+        rows = list(_trait_rows(action.table_for(settings), reserved, "traits."))
+        if any(row[1] != _NOT_SENT for row in rows):
+            parts.setdefault(table(_HEAD, rows), []).append(action)
+    for action in [] if parts else plugin.actions:
+        rows = list(_trait_rows(action.table_for(settings), USER_TRAITS, RIDING))
+        if any(row[1] != _NOT_SENT for row in rows):
+            return f"**{_title([action])}**, from `context.traits`\n\n" + table(_HEAD, rows)
+    return "\n\n".join(f"**{_title(actions)}**\n\n{text}" for text, actions in parts.items())
 
 
-def _title(action: Action) -> str:
-    return f"{action.name[:1].upper()}{action.name[1:]} (on {', '.join(action.on)})"
+def _title(actions: Sequence[Action]) -> str:
+    """Of actions that send the same traits."""
+    names = ", ".join(action.name for action in actions)
+    calls = dict.fromkeys(call for action in actions for call in action.on)
+    return f"{names[:1].upper()}{names[1:]} (on {', '.join(calls)})"
 
 
-def _trait_rows(rows: Table, reserved: Sequence[str]) -> Iterable[tuple[str, str, str]]:
+def _trait_rows(rows: Table, reserved: Sequence[str], root: str) -> Iterable[tuple[str, str, str]]:
     for trait in reserved:
         fitting = [
-            (source.removeprefix("traits."), row)
+            (source.removeprefix(root), row)
             for row in rows.fields
             for source in row.sources
-            if source == f"traits.{trait}" or source.startswith(f"traits.{trait}.")
+            if source == root + trait or source.startswith(f"{root}{trait}.")
         ]
         if not fitting:
-            yield f"`{trait}`", "not sent by this action", ""
+            yield f"`{trait}`", _NOT_SENT, ""
         for name, row in fitting:
             to = f"`{row.to}`" if row.to else "–"
             yield f"`{name}`", f"{to} {row.note}".strip(), row.convert.__name__ if row.convert else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from itertools import chain, islice
 from pathlib import Path
@@ -71,15 +71,14 @@ def rescue(file: SegmentFile, log_id: str, last: int | None) -> list[range]:
             connection.execute("PRAGMA synchronous = OFF")
             connection.execute("BEGIN")
             # First what an earlier rescue saved: it may be all there is by now.
-            rows = chain(carve(file.rescued, beside(file.rescued, "-wal")), carve(file.path, file.wal))
+            copies = [carve(copy, beside(copy, "-wal")) for copy in file.copies]
+            rows = chain(*copies, carve(file.path, file.wal))
             wanted = (row for row in rows if row.sequence >= file.first and (last is None or row.sequence <= last))
             while batch := list(islice(wanted, _ROWS_AT_ONCE)):
                 connection.executemany(_RESCUE, batch)
             connection.execute("COMMIT")
-            saved = list(
-                _runs(sequence for (sequence,) in connection.execute("SELECT sequence FROM events ORDER BY 1"))
-            )
-        if file.is_suspect or file.rescued.exists() or not _is_as_good(file, saved):
+            saved = list(runs(sequence for (sequence,) in connection.execute("SELECT sequence FROM events ORDER BY 1")))
+        if file.is_suspect or file.copies or not _is_as_good(file, saved):
             sync_file(draft)
             draft.replace(file.rescued)
             sync_directory(file.rescued.parent)
@@ -99,7 +98,8 @@ def _is_as_good(file: SegmentFile, saved: list[range]) -> bool:
     return saved == ([range(file.first, readable + 1)] if readable >= file.first else [])
 
 
-def _runs(sequences: Iterator[int]) -> Iterator[range]:
+def runs(sequences: Iterable[int]) -> Iterator[range]:
+    """What follows one another in *sequences*, which are in order."""
     start = end = None
     for sequence in sequences:
         if start is None or end is None:

@@ -7,11 +7,12 @@ durable transaction; `seal` folds the write-ahead log in and leaves one plain fi
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 from router.log import schema
 from router.log.durable import sync_directory
+from router.log.pulse import Pulse
 from router.log.row import Row
 from router.log.segment_file import SegmentFile, beside, remove_database
 
@@ -21,12 +22,13 @@ _MAX_CHECKPOINT_PAGES = 1000
 class Segment:
     """Used by one thread at a time."""
 
-    def __init__(self, file: SegmentFile, connection: sqlite3.Connection) -> None:
+    def __init__(self, file: SegmentFile, connection: sqlite3.Connection, pulse: Pulse) -> None:
         self.file = file
         self._connection = connection
+        self._pulse = pulse
 
     @classmethod
-    def create(cls, file: SegmentFile, log_id: str, segment_bytes: int) -> Segment:
+    def create(cls, file: SegmentFile, log_id: str, segment_bytes: int, pulse: Pulse) -> Segment:
         """Make the file and open it.
 
         Raises:
@@ -42,10 +44,10 @@ class Segment:
         except BaseException:
             remove_database(draft)
             raise
-        return cls.open(file, segment_bytes)
+        return cls.open(file, segment_bytes, pulse)
 
     @classmethod
-    def open(cls, file: SegmentFile, segment_bytes: int) -> Segment:
+    def open(cls, file: SegmentFile, segment_bytes: int, pulse: Pulse) -> Segment:
         """Open the last segment to go on with it.
 
         Raises:
@@ -67,7 +69,7 @@ class Segment:
             connection.close()
             raise
         file.measure()
-        return cls(file, connection)
+        return cls(file, connection, pulse)
 
     def append(self, rows: Sequence[Row]) -> None:
         """Store *rows*: on return they are on disk, after an error none of them is.
@@ -75,16 +77,31 @@ class Segment:
         Raises:
             sqlite3.Error: no room, or a failing disk.
         """
+        with self._transaction():
+            self._connection.executemany(schema.INSERT, rows)
+        self.file.measure()
+
+    def touch(self) -> None:
+        """Write something that means nothing, durably: whether that works, and how long it takes, is what is asked.
+
+        Raises:
+            sqlite3.Error: no room, or a failing disk.
+        """
+        with self._transaction():
+            self._connection.execute("INSERT OR REPLACE INTO meta VALUES ('touched', 'yes')")
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
         run = self._connection.execute
         run("BEGIN IMMEDIATE")
         try:
-            self._connection.executemany(schema.INSERT, rows)
-            self.commit()
+            yield
+            with self._pulse.write():
+                self.commit()
         except BaseException:
             if self._connection.in_transaction:
                 run("ROLLBACK")
             raise
-        self.file.measure()
 
     def commit(self) -> None:
         """The fsync; apart, so that tests can count it, slow it and break it."""

@@ -31,7 +31,7 @@ class SegmentFile:
     @classmethod
     def find(cls, directory: Path, first: int, rescue_directory: Path) -> Self:
         file = cls(directory, first, rescue_directory)
-        file.mended = int(file.rescued.exists())
+        file.mended = int(bool(file.copies))
         file.measure()
         return file
 
@@ -49,9 +49,16 @@ class SegmentFile:
         return self.rescue_directory / f"segment-{self.first:020}.rescued.sqlite"
 
     @property
+    def copies(self) -> tuple[Path, ...]:
+        """The rescued copies there are, the one to read first: our own, then what the log's owner has rescued."""
+        paths = dict.fromkeys((self.rescued, self.directory / self.rescued.name))
+        return tuple(path for path in paths if path.exists())
+
+    @property
     def current(self) -> Path:
         """The database to read."""
-        return self.rescued if self.mended and self.rescued.exists() else self.path
+        copies = self.copies if self.mended else ()
+        return copies[0] if copies else self.path
 
     @property
     def has_wal(self) -> bool:

@@ -231,8 +231,8 @@ class Segments:
             if seen is not None and file.mended != seen:
                 return  # another reader was faster
             last = self.last_of(file)
-            self.connections.drop(file.path)
-            self.connections.drop(file.rescued)
+            for path in (file.path, *file.copies):
+                self.connections.drop(path)
             try:
                 saved = rescue(file, self.log_id, last)
             except (sqlite3.Error, OSError) as error:

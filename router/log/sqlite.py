@@ -25,6 +25,7 @@ What a start does with each state of a file:
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -36,7 +37,9 @@ from router.log.dedup import FILE_NAME as INDEX_NAME
 from router.log.dedup import look_up
 from router.log.follower import Follower
 from router.log.options import LogOptions
+from router.log.pulse import Pulse
 from router.log.record import Appended, Entry, Gap, Record
+from router.log.room import NO_RESERVE, Reserve
 from router.log.segments import PARTITION, Segments, Unreadable
 from router.log.store import Store
 from router.log.tail import Tail
@@ -74,9 +77,18 @@ class SqliteLog:
 
     @classmethod
     async def open(
-        cls, directory: Path, options: LogOptions, clock: Callable[[], float], *, read_only: bool = False
+        cls,
+        directory: Path,
+        options: LogOptions,
+        clock: Callable[[], float],
+        *,
+        read_only: bool = False,
+        reserve: Reserve = NO_RESERVE,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> SqliteLog:
-        """Open the log in *directory*, or make one there. *clock* returns Unix seconds.
+        """Open the log in *directory*, or make one there. *clock* returns Unix seconds, *monotonic* those that never jump.
+
+        While *reserve* is not whole, appends are refused.
 
         With *read_only* nothing is locked and nothing written there, also beside a running writer; it can't append or trim.
 
@@ -87,9 +99,9 @@ class SqliteLog:
         if read_only:
             follower = await asyncio.to_thread(Follower.open, directory)
             return cls(follower.segments, options, None, follower)
-        store = await asyncio.to_thread(Store.open, directory, options, clock)
+        store = await asyncio.to_thread(Store.open, directory, options, clock, reserve, Pulse(monotonic))
         log = cls(store.segments, options, store, None)
-        writer = log._writer = Writer(store, options, clock, log._take_over)
+        writer = log._writer = Writer(store, options, log._take_over)
         store.segments.retire = lambda: writer.run(store.retire).result()
         writer.start()
         return log
@@ -121,9 +133,15 @@ class SqliteLog:
         return self._options.max_bytes
 
     @property
-    def busy_s(self) -> float:
-        """How long the commit under way has taken so far, in seconds: a disk that hangs shows here."""
-        return self._writer.busy_s if self._writer else 0.0
+    def stuck(self) -> Sequence[str]:
+        """What is wrong with the writing and has been for some seconds; not that there is no room, which callers are told."""
+        complaint = self._writer.complaint if self._writer else ""
+        return [complaint] if complaint else []
+
+    @property
+    def obstacle(self) -> str:
+        """Why nothing could be stored the last time; "" if it could."""
+        return self._store.obstacle if self._store else ""
 
     def end(self, partition: int) -> int:
         _check(partition)

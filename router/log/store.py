@@ -24,8 +24,10 @@ from router.log.lock import Lock
 from router.log.mark import START_NAME, Mark
 from router.log.mark import read_mark as read_log_mark
 from router.log.options import LogOptions
+from router.log.pulse import Pulse
 from router.log.record import Appended, Entry, Record
 from router.log.recovery import check_headers, recover, remembered_id, remove_drafts
+from router.log.room import Reserve, is_no_room
 from router.log.row import Row, dedup_key
 from router.log.segment import Segment
 from router.log.segment_file import SegmentFile
@@ -63,7 +65,14 @@ class Store:
     """Open with `Store.open`; `close` it."""
 
     def __init__(
-        self, directory: Path, options: LogOptions, clock: Callable[[], float], lock: Lock, segments: Segments
+        self,
+        directory: Path,
+        options: LogOptions,
+        clock: Callable[[], float],
+        lock: Lock,
+        segments: Segments,
+        reserve: Reserve,
+        pulse: Pulse,
     ) -> None:
         self.segments = segments
         self.end = 0
@@ -77,11 +86,18 @@ class Store:
         self._active: Segment | None = None
         self._active_since_s: float | None = None
         self._seen = Deduplication(segments, options, clock)
+        self._reserve = reserve
+        self.pulse = pulse
+        self.obstacle = ""
+        """Why nothing could be stored the last time; "" if it could."""
         self._is_failing = False
+        self._is_out_of_room = False
         self._logger = structlog.get_logger()
 
     @classmethod
-    def open(cls, directory: Path, options: LogOptions, clock: Callable[[], float]) -> Store:
+    def open(
+        cls, directory: Path, options: LogOptions, clock: Callable[[], float], reserve: Reserve, pulse: Pulse
+    ) -> Store:
         """Open or make the log in *directory*.
 
         Raises:
@@ -99,7 +115,7 @@ class Store:
             segments = Segments(directory, directory, "")
             segments.log_id = ensure_id(directory, lambda: remembered_id(segments))
             check_headers(segments, may_migrate=True)
-            store = cls(directory, options, clock, lock, segments)
+            store = cls(directory, options, clock, lock, segments, reserve, pulse)
             try:
                 store._recover()
             except BaseException:
@@ -122,9 +138,10 @@ class Store:
         self.end, last = recover(self.segments, known)
         self._note_start(self.segments.start or self.end + 1)
         self.segments.retire = self.retire
+        self._reserve.fill()
         try:
             if last is not None:
-                self._active = Segment.open(last, self._options.roll_bytes)
+                self._active = Segment.open(last, self._options.roll_bytes, self.pulse)
                 self.segments.active = last
                 self._active_since_s = self._first_received_s(last)
             self._prepare()
@@ -167,9 +184,10 @@ class Store:
             for plan in plans:
                 if plan.refused is None:
                     self._seen.note(plan.keys.values())
-            if self._is_failing:
-                self._is_failing = False
-                self._logger.info("the log can be written again")
+            self._report_success()
+        over_budget = next((plan.refused for plan in plans if isinstance(plan.refused, LogFull)), None)
+        if over_budget is not None:
+            self.obstacle = str(over_budget)
         return Committed([plan.refused or plan.answers for plan in plans], [row.record() for row in rows])
 
     def _plan(self, calls: Sequence[Sequence[Entry]]) -> list[_Plan]:
@@ -214,6 +232,7 @@ class Store:
         return plan
 
     def _write(self, rows: Sequence[Row]) -> None:
+        self._check_room()
         active = self._prepare()
         try:
             active.append(rows)
@@ -223,6 +242,10 @@ class Store:
             raise
         if self._active_since_s is None:
             self._active_since_s = rows[0].received_at_s
+
+    def _check_room(self) -> None:
+        if not self._reserve.fill():
+            raise LogFull("the disk is full, and what room there is on it is kept for settling")
 
     def _prepare(self) -> Segment:
         """The segment to write to: a new one where there is none, or where the last is full."""
@@ -252,7 +275,7 @@ class Store:
             if file.first == first:
                 self.segments.remove(file)  # a failing disk: it never came to hold anything
         file = SegmentFile(self._directory, first, self._directory)
-        segment = Segment.create(file, self.segments.log_id, self._options.roll_bytes)
+        segment = Segment.create(file, self.segments.log_id, self._options.roll_bytes, self.pulse)
         self.segments.add(file)
         self.segments.active, self._active, self._active_since_s = file, segment, None
 
@@ -264,9 +287,36 @@ class Store:
             self._active = None
 
     def _report_failure(self, error: Exception) -> None:
+        self._is_out_of_room = isinstance(error, LogFull) or is_no_room(error, self._directory)
+        if self._is_out_of_room:
+            self.pulse.excuse()
+        else:
+            self.pulse.fail(str(error))
+        self.obstacle = str(error)
         if not self._is_failing:
             self._is_failing = True
-            self._logger.error("the log can't be written, it is tried again with every append", reason=str(error))
+            self._logger.error("the log can't be written, it is tried again with every append", reason=self.obstacle)
+
+    def _report_success(self) -> None:
+        if self._is_failing:
+            self._logger.info("the log can be written again")
+        self.obstacle, self._is_failing, self._is_out_of_room = "", False, False
+
+    def probe(self) -> None:
+        """Try whether the disk takes anything; `pulse` and `obstacle` know it then."""
+        try:
+            self._seen.catch_up(self.end)
+            self._check_room()
+            active = self._prepare()
+            try:
+                active.touch()
+            except (sqlite3.Error, OSError):
+                self.retire()
+                raise
+        except (*NOT_NOW, LogFull) as error:
+            self._report_failure(error)
+        else:
+            self._report_success()
 
     def index(self) -> None:
         """Note what was committed in the index; what fails now is done before the next commit."""
@@ -277,6 +327,7 @@ class Store:
 
     def trim(self, needed_from: int) -> None:
         """Give up segments with nothing from *needed_from* on in them: the old ones, or any where room is short."""
+        self._reserve.fill()
         if self._active is not None and self._is_old_enough():
             try:
                 self._roll()
@@ -287,7 +338,7 @@ class Store:
             last = self.segments.last_of(file)
             if last is None or last >= needed_from or file is self.segments.active:
                 return
-            is_tight = self.segments.size_bytes > self._options.max_bytes * COMFORT
+            is_tight = self._is_out_of_room or self.segments.size_bytes > self._options.max_bytes * COMFORT
             if not is_tight and self.segments.newest_s(file) >= expired_s:
                 return
             self._note_start(last + 1)

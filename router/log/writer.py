@@ -18,6 +18,8 @@ from router.log.options import LogOptions
 from router.log.record import Appended, Entry, Record
 from router.log.store import Answer, Store
 
+PROBE_S = 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class _Call:
@@ -39,13 +41,11 @@ class Writer:
         self,
         store: Store,
         options: LogOptions,
-        clock: Callable[[], float],
         on_commit: Callable[[Sequence[Record], int], None],
     ) -> None:
         """*on_commit* runs on the event loop, before the callers go on, with the new records and the end of the log."""
         self._store = store
         self._options = options
-        self._clock = clock
         self._on_commit = on_commit
         self._loop = asyncio.get_running_loop()
         self._queue: deque[_Call | _Task] = deque()
@@ -53,16 +53,16 @@ class Writer:
         self._changed = threading.Condition()
         self._is_stopping = False
         self._thread = threading.Thread(target=self._run, name="log writer", daemon=True)
-        self._busy_since_s: float | None = None
 
     def start(self) -> None:
         self._thread.start()
 
     @property
-    def busy_s(self) -> float:
-        """How long the commit under way has taken so far; 0 if there is none. A disk that hangs shows here."""
-        since_s = self._busy_since_s
-        return 0.0 if since_s is None else max(0.0, self._clock() - since_s)
+    def complaint(self) -> str:
+        """What is wrong with the writing, if it has been for some seconds; "" where nothing is."""
+        if not self._thread.is_alive() and not self._is_stopping:
+            return "the log's writer has ended: a bug in the router"
+        return self._store.pulse.complaint
 
     def append(self, entries: Sequence[Entry]) -> asyncio.Future[list[Appended]]:
         """Queue a call. Whoever stops waiting for the answer leaves the call in the queue: it is stored all the same.
@@ -106,15 +106,21 @@ class Writer:
     def _run(self) -> None:
         while True:
             with self._changed:
-                while not self._queue and not self._is_stopping:
-                    self._changed.wait()
-                if not self._queue:
+                has_come = self._changed.wait_for(lambda: bool(self._queue) or self._is_stopping, self._patience_s)
+                if has_come and not self._queue:
                     return
                 task, calls = self._take()
-            if task is not None:
+            if not has_come:
+                self._store.probe()
+            elif task is not None:
                 _finish(task.run, task.done)
             else:
                 self._commit(calls)
+
+    @property
+    def _patience_s(self) -> float | None:
+        """How long to wait for something to write. A disk that ails is tried in between: nobody may dare to send any more."""
+        return PROBE_S if self._store.pulse.is_ailing else None
 
     def _take(self) -> tuple[_Task | None, list[_Call]]:
         """The next task, or the calls before it that go into one commit."""
@@ -134,7 +140,6 @@ class Writer:
         return None, calls
 
     def _commit(self, calls: list[_Call]) -> None:
-        self._busy_since_s = self._clock()
         answers: Sequence[Answer | Exception]
         records: Sequence[Record] = ()
         try:
@@ -143,7 +148,6 @@ class Writer:
         except Exception as error:
             structlog.get_logger().error("a commit failed: a bug in the router", exc_info=error)
             answers = [error for _ in calls]
-        self._busy_since_s = None
         self._tell(self._answer, calls, answers, records, self._store.end)
         self._store.index()
 

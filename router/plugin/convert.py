@@ -10,7 +10,7 @@ import hashlib
 import math
 import re
 from collections.abc import Callable
-from datetime import UTC
+from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,6 +23,7 @@ from router.event import looks_like_email
 Converter = Callable[[Any], Any]
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+_BETWEEN_DIGITS = re.compile(r"[\s().\-/]")
 _GROUPED = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?")
 _CURRENCY_SIGNS = "$€£¥"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -54,7 +55,10 @@ def to_iso_utc(value: Any) -> str:
 
 def to_naive_utc(value: Any) -> str:
     """``2024-08-24T14:15:22``: UTC without zone or fraction; a plain date is midnight."""
-    return dates.to_datetime(_moment(value)).astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds")
+    moment = _moment(value)
+    if not isinstance(moment, datetime):
+        return f"{moment.isoformat()}T00:00:00"
+    return moment.isoformat(timespec="seconds").removesuffix("+00:00")
 
 
 def to_date(value: Any) -> str:
@@ -159,7 +163,7 @@ def to_boolean(value: Any) -> bool:
 
 def to_e164(value: Any) -> str:
     """A phone number as ``+`` and 7 to 15 digits. Blanks, dashes, dots and brackets are taken out; no country is guessed."""
-    text = re.sub(r"[\s().\-/]", "", to_text(value))
+    text = _BETWEEN_DIGITS.sub("", to_text(value))
     if text.startswith("00"):
         text = "+" + text[2:]
     if not _E164.fullmatch(text):

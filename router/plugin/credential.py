@@ -43,7 +43,7 @@ class QueryKey:
 
 @dataclass(frozen=True, slots=True)
 class BodyField:
-    """A field of the JSON body; where the body is a list, of each object in it.
+    """A field of the body, JSON or form; where the body is a list, of each object in it.
 
     *path* has dots for nesting: ``properties.token``.
     """
@@ -54,12 +54,25 @@ class BodyField:
 
 @dataclass(frozen=True, slots=True)
 class OAuth2:
-    """Client credentials: a token is fetched from *token_url*, kept until it expires or is refused, sent as a bearer."""
+    """A token is fetched from *token_url*, kept until it expires or is refused, sent as a bearer.
+
+    It is asked for with the client's credentials, or with a *refresh_token* where there is one.
+    """
 
     token_url: str
     client_id: SecretStr
     client_secret: SecretStr
     scope: str = ""
+    refresh_token: SecretStr = SecretStr("")
+    """One that stays good: a new one that comes with a token is not kept, for settings are the operator's."""
+    client_in_body: bool = False
+    """Id and secret stand in the form and not in an ``Authorization`` header; for vendors that want it so."""
+    host_field: str = ""
+    """The field of the token answer that names where requests go (``instance_url``): their scheme and host are replaced by it.
+    Without it they go where the plugin sends them."""
+    host_suffixes: tuple[str, ...] = ()
+    """What such a host must end with, each with its dot in front (``.example.com``). Any other blocks the destination, and gets
+    neither the token nor an event; only the destination's own address needs no suffix."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,9 @@ class Endpoint:
     """Unique within the plugin; actions name it."""
     credentials: Callable[[Any], Sequence[Credential]] = _no_credentials
     """From the settings: what the core adds to each request, in this order."""
+    origin: Callable[[Any], str] | None = None
+    """From the settings: the vendor's scheme and host for requests here, where it is not that of the settings' ``api_url``.
+    With a ``base_url`` they go there all the same: ``build_url(settings.base_url or HOST, …)``."""
     rate_limit_per_s: float | None = None
     """Requests per second that the vendor allows; the operator can lower it."""
     rate_limit: Callable[[Any], float] | None = None
@@ -65,15 +68,20 @@ class BatchEndpoint(Endpoint):
     judge: Callable[[Response, Sequence[Payload], Any], Judgement]
     max_events: int = 1
     max_bytes: int = 1_000_000
-    """Of the request's JSON body, before compression."""
+    """Of the request's body as JSON, before compression."""
     max_payload_bytes: int | None = None
     """Of one payload's JSON; a larger one is dead without being sent. None: *max_bytes*."""
     batch_size: Callable[[Any], int] | None = None
     """From the settings: how many payloads an operator wants in a request, where that is theirs to say. Never more than
     *max_events*."""
+    byte_limits: Callable[[Any], tuple[int, int]] | None = None
+    """From the settings: *max_bytes* and *max_payload_bytes*, where they depend on which of several products is in use."""
 
     def for_settings(self, settings: Any) -> Self:
         limited = Endpoint.for_settings(self, settings)
+        if self.byte_limits is not None:
+            max_bytes, max_payload_bytes = self.byte_limits(settings)
+            limited = replace(limited, max_bytes=max_bytes, max_payload_bytes=max_payload_bytes)
         if self.batch_size is None:
             return limited
         return replace(limited, max_events=max(1, min(self.max_events, self.batch_size(settings))))

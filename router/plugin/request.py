@@ -9,6 +9,9 @@ from urllib.parse import quote, urlencode
 
 import orjson
 
+FORM = "application/x-www-form-urlencoded"
+"""The content type of a form."""
+
 
 class UnreadableAnswer(Exception):
     """A response has none of the documented shapes; the core keeps what was sent and tries again."""
@@ -31,7 +34,8 @@ class Payload:
 class Request:
     """One HTTP request as a plugin makes it. The core adds credentials, the content type and the compression.
 
-    ``url`` is absolute; make it with `build_url`. ``json`` is the body, None for no body.
+    ``url`` is absolute; make it with `build_url`. ``json`` is the body, None for no body. With ``form`` it is an object of
+    texts, and goes out as a form.
     """
 
     method: str
@@ -39,6 +43,7 @@ class Request:
     json: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
     gzip: bool = False
+    form: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,23 @@ def build_url(base: str, *segments: str, query: Mapping[str, str] | None = None)
     """
     path = "".join("/" + _encode(segment) for segment in segments)
     return base.rstrip("/") + path + (f"?{urlencode(query, quote_via=quote, errors='replace')}" if query else "")
+
+
+def encode_form(fields: Any) -> bytes:
+    """The body of a form, in the order of *fields*.
+
+    Raises:
+        ValueError: *fields* is no object, or a value is no text: how a vendor wants numbers, lists and null is for its plugin
+            to say.
+
+    Source: https://url.spec.whatwg.org/#urlencoded-serializing.
+    """
+    if not isinstance(fields, dict):
+        raise ValueError(f"a form is made of an object, got {type(fields).__name__}")
+    for name, value in fields.items():
+        if not isinstance(value, str):
+            raise ValueError(f"the values of a form are texts, got {type(value).__name__} for {name!r}")
+    return urlencode(fields, errors="replace").encode()
 
 
 def _encode(segment: str) -> str:

@@ -31,6 +31,7 @@ from router.plugin import (
     Response,
     is_outage,
 )
+from router.plugin.request import encode_form
 from router.plugin.sandbox import Sandbox
 from router.testing.answers import (
     ODD_BODIES,
@@ -134,6 +135,9 @@ class PluginContract:
         parts = urlsplit(self.settings.api_url)
         assert parts.scheme in ("http", "https"), f"api_url is no http address: {self.settings.api_url}"
         assert parts.hostname, f"api_url has no host: {self.settings.api_url}"
+        for endpoint in self.plugin.endpoints:
+            declared = endpoint.origin and endpoint.origin(self.settings)
+            assert not declared or re.fullmatch("https?://[a-z0-9.:-]+", declared), f"{endpoint.name}: at {declared}"
 
     def test_every_setting_is_described(self) -> None:
         bare = [name for name, info in self.plugin.settings.model_fields.items() if not info.description]
@@ -187,14 +191,14 @@ class PluginContract:
 
     @_every_sample
     def test_requests_can_be_sent(self, event: Event) -> None:
-        expected = self.rehearsal.destination.origin
         for sent in self.rehearsal.requests(event):
-            request = sent.request
+            request, expected = sent.request, self.rehearsal.origin_of(sent.action)
             assert re.fullmatch("[A-Z]+", request.method), f"{sent.action}: method {request.method!r}"
             assert origin(request.url) == expected, f"{sent.action}: {request.url} is not at {expected}"
             assert _ENCODED.fullmatch(request.url), f"{sent.action}: {request.url!r} is not percent-encoded"
             broken = [name for name, value in request.headers.items() if _LINE_BREAK.search(name + value)]
             assert not broken, f"{sent.action}: headers with line breaks: {broken}"
+            assert not request.form or encode_form(request.json)
 
     @_every_sample
     def test_the_same_event_makes_the_same_request(self, event: Event) -> None:
@@ -225,7 +229,7 @@ class PluginContract:
             assert _ENCODED.fullmatch(url), f"{sent.action}: {url!r} is not percent-encoded"
             assert not _CLIMB.search(urlsplit(url).path), f"{sent.action}: {url} climbs"
             assert shape(url) == shape(expected), f"{sent.action}: {url} is not shaped as {expected}"
-            assert origin(url) == self.rehearsal.destination.origin, f"{sent.action}: {url} is elsewhere"
+            assert origin(url) == self.rehearsal.origin_of(sent.action), f"{sent.action}: {url} is elsewhere"
             broken = [name for name, value in sent.request.headers.items() if _LINE_BREAK.search(name + value)]
             assert not broken, f"{sent.action}: an id breaks the lines of {broken}"
 

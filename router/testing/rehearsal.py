@@ -41,7 +41,7 @@ class Sent:
     def bytes(self) -> bytes:
         """Everything that goes over the wire but credentials."""
         request = self.request
-        head = f"{request.method} {request.url} {sorted(request.headers.items())} gzip={request.gzip}\n"
+        head = f"{request.method} {request.url} {sorted(request.headers.items())} gzip={request.gzip} form={request.form}\n"
         return head.encode("utf-8", "surrogatepass") + orjson.dumps(request.json)
 
 
@@ -72,6 +72,11 @@ class Rehearsal:
     def map(self, event: Event) -> list[Mapped]:
         """What each action makes of *event*: the code that delivery runs."""
         return self.destination.map(event)
+
+    def origin_of(self, action: str) -> str:
+        """Where the requests of that action go."""
+        [endpoint] = [each.endpoint for each in self.plugin.actions if each.name == action]
+        return self.destination.origin_of(self.plugin.endpoint(endpoint))
 
     def payloads(self, event: Event) -> Iterator[tuple[str, Endpoint, Payload]]:
         """Every payload, with the name of its action and its endpoint."""

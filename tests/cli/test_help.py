@@ -47,7 +47,7 @@ def test_every_command_that_prints_data_prints_it_as_json_too() -> None:
         for path in COMMANDS
         if not any("--json" in getattr(parameter, "opts", ()) for parameter in find(path).params)
     ]
-    assert without == ["demo", "new-plugin", "run", "sandbox serve"]
+    assert without == ["demo", "log export", "new-plugin", "run", "sandbox serve"]
 
 
 def test_every_option_and_argument_says_what_it_is() -> None:
@@ -92,6 +92,10 @@ def test_the_version_is_printed() -> None:
         pytest.param(["dead-letters", "show", "mixpanel", "1"], id="dead-letters show"),
         pytest.param(["dead-letters", "retry", "mixpanel", "--all"], id="dead-letters retry"),
         pytest.param(["dead-letters", "discard", "mixpanel", "1"], id="dead-letters discard"),
+        pytest.param(["log", "check"], id="log check"),
+        pytest.param(["log", "repair"], id="log repair"),
+        pytest.param(["log", "export"], id="log export"),
+        pytest.param(["log", "backup", "somewhere"], id="log backup"),
         pytest.param(["sandbox", "show", "mixpanel"], id="sandbox show"),
         pytest.param(["demo", "--no-stay"], id="demo"),
     ],

@@ -37,7 +37,7 @@ WHOLE: dict[str, Any] = {
     "admin": {"host": "127.0.0.1", "port": 2},
     "data": "var",
     "log": "sqlite",
-    "retention": {"age": "7d", "max_disk": "20GB", "dedup_window": "7d", "segment": "64MB"},
+    "retention": {"age": "7d", "max_disk": "20GB", "dedup_window": "7d", "segment": "64MB", "reserve": "0MB"},
     "sources": {
         "website": {"write_key": "k1", "enabled": True},
         "app": {"write_key": "k2"},

@@ -252,7 +252,7 @@ class Harness:
         state = State.open(self.directory / "fake.sqlite", LOG_ID)
         state.add_partition(0, 0)
         notes = {key: state.meta(key) for key in NOTES}
-        ledger = Ledger("fake", state, self.clock)
+        ledger = Ledger("fake", state, self.clock, hang_s=60 * FastClock.speed)  # the disk knows nothing of fast clocks
         ledger.start()
         destination = self.destination or Destination("fake", self.plugin, Settings())
         chance = random.Random(7)

@@ -22,6 +22,7 @@ from router.delivery.flight import (
     asked_wait_s,
 )
 from router.delivery.send import CredentialsRefused, SendFailed
+from router.delivery.tally import Tally
 from router.delivery.transit import Item, Transit
 from router.destination import MAX_STEPS
 from router.log.record import Record
@@ -109,7 +110,7 @@ class Flight:
 
 async def fly(endpoint: Endpoint, *answers: Answer, count: int = 2) -> Flight:
     clock, script = StillClock(), Script(list(answers))
-    flights = Flights(Settings(), {endpoint.name: script}, clock, random.Random(5))
+    flights = Flights(Settings(), {endpoint.name: script}, clock, random.Random(5), Tally())
     landing = await flights.fly(items(endpoint, count))
     return Flight(landing, clock.waits, script.sent)
 

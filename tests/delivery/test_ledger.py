@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import sqlite3
 import tempfile
+import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
@@ -16,11 +17,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, precondition, rule
 
-from router.delivery.ledger import MAX_REASON, Ledger
+from router.delivery.ledger import HANG_S, MAX_REASON, Ledger
 from router.delivery.state import Changes, DeadLetter, ParkedUser, Place, State
 from router.delivery.transit import Origin, Transit
 from router.log.record import Gap, Record
+from router.log.room import Reserve
 from tests.delivery.harness import FastClock, until
+from tests.log.faults import FULL, sqlite_error
 
 _T = TypeVar("_T")
 
@@ -207,13 +210,25 @@ class Disk(State):
     """A state on a disk that can be made to refuse."""
 
     is_full = False
+    room: Reserve | None = None
+    """Holds all the room there is, until it is spent."""
     refused = 0
     commits = 0
 
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        super().__init__(connection, path)
+        self.gate = threading.Event()
+        """Clear it, and writes hang."""
+        self.gate.set()
+
     def commit(self, changes: Changes) -> None:
+        self.gate.wait(10)
         if self.is_full:
             self.refused += 1
             raise sqlite3.OperationalError("database or disk is full")
+        if self.room is not None and self.room.is_whole:
+            self.refused += 1
+            raise sqlite_error(FULL)
         self.commits += 1
         super().commit(changes)
 
@@ -295,6 +310,64 @@ async def test_a_disk_that_refuses_for_long_is_told_of_and_forgotten_when_it_is_
     await ledger.flushed()
 
     assert ledger.broken == []
+
+
+async def test_a_state_without_room_is_written_with_the_reserve(disk: Disk, tmp_path: Path) -> None:
+    """What was accepted is settled on a full disk: only so can the log ever give room back."""
+    reserve = Reserve(tmp_path / "reserve", 100_000)
+    reserve.fill()
+    disk.room = reserve
+    ledger = Ledger("crm", disk, FastClock(), reserve)
+    ledger.start()
+    ledger.windows[0].open(1)
+    ledger.settle(Transit(make_record(1), "log"))
+
+    await ledger.flushed()
+
+    assert (disk.refused, reserve.is_whole) == (1, False)
+    assert disk.positions() == {0: (0, 1)}
+    await ledger.close()
+
+
+async def test_the_reserve_is_not_for_a_disk_that_fails(disk: Disk, tmp_path: Path) -> None:
+    reserve = Reserve(tmp_path / "reserve", 100_000)
+    reserve.fill()
+    ledger = Ledger("crm", disk, FastClock(), reserve)
+    ledger.start()
+    disk.is_full = True  # as SQLite says it, and without the code that would say no room
+    ledger.note("reason", "why")
+
+    await until(lambda: disk.refused >= 3)
+
+    assert reserve.is_whole
+    await ledger.close()
+
+
+async def test_row_22_a_write_of_the_state_that_hangs_is_told_of(ledger: Ledger, disk: Disk) -> None:
+    disk.gate.clear()
+    ledger.note("reason", "why")
+
+    await until(lambda: bool(ledger.broken))
+    assert ledger.broken == ["ledger crm: a write of the state hangs"]
+    disk.gate.set()
+    await ledger.flushed()
+
+    assert ledger.broken == []
+
+
+async def test_a_long_question_is_no_fault_of_the_disk(ledger: Ledger) -> None:
+    is_over = threading.Event()
+    asked = asyncio.ensure_future(ledger.ask(lambda state: is_over.wait(10)))
+    ledger.note("reason", "why")
+    clock = FastClock()
+    began = clock.monotonic()
+    await until(lambda: clock.monotonic() - began > 5 * HANG_S)
+
+    assert ledger.broken == []
+
+    is_over.set()
+    await asked
+    await ledger.flushed()
 
 
 async def test_a_writer_that_ended_is_told_of(ledger: Ledger) -> None:

@@ -40,7 +40,7 @@ def web() -> Iterator[aioresponses]:
 
 @pytest.fixture
 async def sender() -> AsyncIterator[HttpSend]:
-    sender = HttpSend(ORIGIN, 10.0, 5, FastClock())
+    sender = HttpSend((ORIGIN,), 10.0, 5, FastClock())
     yield sender
     await sender.close()
 
@@ -145,6 +145,34 @@ async def test_promise_10_a_request_goes_to_the_host_of_the_settings_only(
     assert not web.requests
 
 
+TWO = (ORIGIN, "https://track.test")
+
+
+@pytest.mark.parametrize("url", [EVENTS, "https://track.test/event"])
+async def test_promise_10_or_to_one_that_an_endpoint_declares(web: aioresponses, url: str) -> None:
+    sender = HttpSend(TWO, 10.0, 5, FastClock())
+    answer(web, url)
+
+    assert (await send(sender, url=url)).status == 200
+    await sender.close()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        pytest.param("https://evil.test/event", id="a third"),
+        pytest.param("http://track.test/event", id="another scheme"),
+        pytest.param("https://track.test:8443/event", id="another port"),
+        pytest.param("https://track.test.evil.test/event", id="a longer host"),
+        pytest.param("https://vendor.test@track.test/event", id="one as the other's user"),
+        pytest.param("https://track.test\\@evil.test/", id="a backslash"),
+    ],
+)
+def test_promise_10_and_nowhere_else(url: str) -> None:
+    with pytest.raises(ValueError, match=r"may only go to https://vendor\.test or https://track\.test|Invalid URL"):
+        check_url(url, TWO)
+
+
 @pytest.mark.parametrize(
     "path",
     ["/u/a b", "/u/a\r\nX-Evil: 1", "/u/a\tb", "/u/a\x00", "/u/a\x7f"],
@@ -152,12 +180,12 @@ async def test_promise_10_a_request_goes_to_the_host_of_the_settings_only(
 )
 def test_promise_10_an_id_that_was_not_encoded_can_not_break_out_of_its_line(path: str) -> None:
     with pytest.raises(ValueError, match="control character"):
-        check_url(ORIGIN + path, ORIGIN)
+        check_url(ORIGIN + path, (ORIGIN,))
 
 
 @pytest.mark.parametrize("path", ["", "/", "/u/%2F..%2F", "/u/@me:80", "/?next=https://evil.test/", "/#frag", "/ü"])
 def test_what_stays_on_the_host_is_fine(path: str) -> None:
-    check_url(ORIGIN + path, ORIGIN)
+    check_url(ORIGIN + path, (ORIGIN,))
 
 
 # --- OAuth 2 ---
@@ -196,7 +224,7 @@ async def test_a_token_is_fetched_once_and_kept(web: aioresponses, sender: HttpS
 
 async def test_a_token_is_fetched_anew_before_it_expires(web: aioresponses) -> None:
     clock = SetClock()
-    sender = HttpSend(ORIGIN, 10.0, 5, clock)
+    sender = HttpSend((ORIGIN,), 10.0, 5, clock)
     answer(web, repeat=True)
     for token, clock.time_s in [("token-1", 0.0), ("token-2", 69.0), ("token-3", 71.0)]:
         grant(web, token, expires_in=100)
@@ -291,6 +319,137 @@ async def test_a_token_address_that_is_unwell_is_worth_another_try(
 async def test_a_token_address_that_is_no_url_blocks(sender: HttpSend) -> None:
     with pytest.raises(CredentialsRefused, match="not a valid URL"):
         await send(sender, OAuth2("nonsense", SecretStr("client"), SecretStr("word")))
+
+
+@pytest.mark.parametrize(
+    ("more", "form"),
+    [
+        pytest.param(
+            {"client_in_body": True},
+            "grant_type=client_credentials&client_id=c%26d&client_secret=" + CANARY,
+            id="client",
+        ),
+        pytest.param(
+            {"refresh_token": SecretStr("r"), "client_in_body": True},
+            "grant_type=refresh_token&refresh_token=r&client_id=c%26d&client_secret=" + CANARY,
+            id="refresh token",
+        ),
+        pytest.param(
+            {"refresh_token": SecretStr("r")}, "grant_type=refresh_token&refresh_token=r", id="client in the header"
+        ),
+    ],
+)
+async def test_a_token_is_asked_for_as_the_vendor_wants_it(
+    web: aioresponses, sender: HttpSend, more: dict[str, Any], form: str
+) -> None:
+    grant(web)
+    answer(web)
+
+    await send(sender, OAuth2(TOKENS, SecretStr("c&d"), SecretStr(CANARY), **more))
+
+    [fetch] = calls(web, TOKENS)
+    assert fetch.kwargs["data"] == form.encode()
+    assert ("Authorization" in fetch.kwargs["headers"]) != more.get("client_in_body", False)
+
+
+NAMING = OAuth2(
+    TOKENS, SecretStr("client"), SecretStr(CANARY), host_field="place", host_suffixes=(".vendor.test", ".v.test")
+)
+
+
+@pytest.mark.parametrize(
+    ("place", "url"),
+    [
+        pytest.param("https://na7.vendor.test", "https://na7.vendor.test/events", id="a host of the suffix"),
+        pytest.param("https://NA7.Eu.v.test/", "https://na7.eu.v.test/events", id="of another one, with a slash"),
+        pytest.param(ORIGIN, EVENTS, id="the destination's own"),
+    ],
+)
+async def test_requests_go_where_the_token_answer_says(
+    web: aioresponses, sender: HttpSend, place: str, url: str
+) -> None:
+    grant(web, place=place)
+    answer(web, url, repeat=True)
+
+    for _ in range(2):
+        assert (await send(sender, NAMING)).status == 200
+
+    assert len(calls(web, url)) == 2
+    assert len(calls(web, TOKENS)) == 1
+
+
+async def test_what_goes_to_a_declared_host_is_not_moved_by_a_token_answer(web: aioresponses) -> None:
+    sender = HttpSend(TWO, 10.0, 5, FastClock())
+    grant(web, place="https://na7.vendor.test")
+    answer(web, "https://track.test/event")
+
+    await send(sender, NAMING, url="https://track.test/event")
+
+    assert len(calls(web, "https://track.test/event")) == 1
+    await sender.close()
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        pytest.param("https://evil.test", id="elsewhere"),
+        pytest.param("https://evilvendor.test", id="the suffix without its dot"),
+        pytest.param("https://vendor.test.evil.test", id="the suffix in front"),
+        pytest.param("https://evil.test/.vendor.test", id="the suffix in the path"),
+        pytest.param("https://evil.test#.vendor.test", id="the suffix in a fragment"),
+        pytest.param("https://evil.test?.vendor.test", id="the suffix in a query"),
+        pytest.param("https://na7.vendor.test@evil.test", id="a user in front"),
+        pytest.param("https://evil.test\\.vendor.test", id="a backslash"),
+        pytest.param("https://na7.vendor.test:8443", id="a port"),
+        pytest.param("https://na7.vendor.test/path", id="a path"),
+        pytest.param("https://na7.vendor.test\n", id="a line break"),
+        pytest.param("https://.vendor.test", id="nothing before the suffix"),
+        pytest.param("http://na7.vendor.test", id="not encrypted"),
+        pytest.param("https://127.0.0.1", id="this machine"),
+        pytest.param("na7.vendor.test", id="no address"),
+        pytest.param(f"https://{CANARY}@x", id="a secret"),
+        pytest.param(["https://na7.vendor.test"], id="a list"),
+        pytest.param(None, id="nothing"),
+    ],
+)
+async def test_promise_10_a_token_answer_that_names_another_host_blocks(
+    web: aioresponses, sender: HttpSend, place: Any
+) -> None:
+    """Neither the token nor an event may get there."""
+    grant(web, place=place)
+    grant(web, place=place)
+
+    for _ in range(2):
+        with pytest.raises(
+            CredentialsRefused, match=r"place of the token answer.*\.vendor\.test or \.v\.test"
+        ) as raised:
+            await send(sender, NAMING)
+        assert CANARY not in str(raised.value)
+
+    assert {url for _, url in web.requests} == {URL(TOKENS)}
+
+
+async def test_a_fresh_token_may_name_another_host_and_may_not_lie(web: aioresponses, sender: HttpSend) -> None:
+    grant(web, place="https://na7.vendor.test")
+    grant(web, "token-2", place="https://na8.vendor.test")
+    grant(web, "token-3", place="https://evil.test")
+    answer(web, "https://na7.vendor.test/events", status=401)
+    answer(web, "https://na8.vendor.test/events", status=200)
+    answer(web, "https://na8.vendor.test/events", status=401)
+
+    assert (await send(sender, NAMING)).status == 200
+    with pytest.raises(CredentialsRefused, match="evil"):
+        await send(sender, NAMING)
+
+    [moved, last] = calls(web, "https://na8.vendor.test/events")
+    assert [each.kwargs["headers"]["Authorization"] for each in (moved, last)] == ["Bearer token-2"] * 2
+
+
+async def test_without_a_field_that_names_it_no_answer_moves_a_request(web: aioresponses, sender: HttpSend) -> None:
+    grant(web, place="https://na7.vendor.test")
+    answer(web)
+
+    assert (await send(sender, OAUTH)).status == 200
 
 
 async def test_promise_7_an_answer_that_quotes_the_secret_comes_back_without(

@@ -27,7 +27,7 @@ async def vendor(handler: Handler, timeout_s: float = 5.0) -> AsyncIterator[tupl
     app.router.add_route("*", "/{path:.*}", handler)
     async with TestServer(app) as server:
         origin = str(server.make_url("")).rstrip("/")
-        sender = HttpSend(origin, timeout_s, 2, SystemClock())
+        sender = HttpSend((origin,), timeout_s, 2, SystemClock())
         try:
             yield sender, origin
         finally:
@@ -50,7 +50,7 @@ async def raw_vendor(answer: bytes, ends: bool = True) -> AsyncIterator[tuple[Ht
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     origin = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    sender = HttpSend(origin, 0.3, 2, SystemClock())
+    sender = HttpSend((origin,), 0.3, 2, SystemClock())
     try:
         yield sender, origin, asked
     finally:
@@ -221,7 +221,7 @@ async def test_what_is_no_whole_answer_is_none(answer: bytes, ends: bool) -> Non
 async def test_nobody_listening_is_no_answer() -> None:
     async with raw_vendor(b"") as (_, origin, _):
         pass
-    sender = HttpSend(origin, 1.0, 2, SystemClock())
+    sender = HttpSend((origin,), 1.0, 2, SystemClock())
 
     with pytest.raises(SendFailed, match="Cannot connect"):
         await sender.send(Request("POST", origin + "/", {}), (), "i")

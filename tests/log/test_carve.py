@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import time
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from router.log import schema
 from router.log.carve import carve, wal_reach
+from router.log.pulse import Pulse
 from router.log.rescue import examine, holes, last_row, rescue
 from router.log.row import Row
 from router.log.segment import Segment
@@ -33,7 +35,7 @@ def rows(first: int, last: int) -> list[Row]:
 def make(directory: Path, first: int, batches: Sequence[Sequence[Row]]) -> tuple[SegmentFile, Segment]:
     directory.mkdir(parents=True, exist_ok=True)
     file = SegmentFile(directory, first, directory)
-    segment = Segment.create(file, LOG_ID, 64_000_000)
+    segment = Segment.create(file, LOG_ID, 64_000_000, Pulse(time.monotonic))
     for batch in batches:
         segment.append(batch)
     return file, segment

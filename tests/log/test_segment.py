@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from router.log.pulse import Pulse
 from router.log.row import Row
 from router.log.schema import SCHEMA_VERSION, read_header
 from router.log.segment import Segment
@@ -30,7 +32,7 @@ def file(tmp_path: Path) -> SegmentFile:
 
 @pytest.fixture
 def segment(file: SegmentFile) -> Iterator[Segment]:
-    segment = Segment.create(file, "the id", SEGMENT_BYTES)
+    segment = Segment.create(file, "the id", SEGMENT_BYTES, Pulse(time.monotonic))
     yield segment
     segment.close()
 
@@ -125,7 +127,7 @@ def test_a_segment_is_gone_on_with(segment: Segment, file: SegmentFile) -> None:
     segment.append(rows(1, 5))
     segment.close()
 
-    again = Segment.open(file, SEGMENT_BYTES)
+    again = Segment.open(file, SEGMENT_BYTES, Pulse(time.monotonic))
     again.append(rows(6, 7))
     again.close()
 
@@ -140,7 +142,7 @@ def test_a_segment_that_cannot_be_made_leaves_nothing_under_its_name(
     with failing_disk(monkeypatch) as disk:
         disk.fail_at(range(number, 1_000), code)
         try:
-            Segment.create(file, "the id", SEGMENT_BYTES).close()
+            Segment.create(file, "the id", SEGMENT_BYTES, Pulse(time.monotonic)).close()
         except sqlite3.Error:
             made = False
         else:
@@ -155,7 +157,7 @@ def test_what_a_kill_left_half_made_is_made_over(file: SegmentFile, tmp_path: Pa
     for suffix in (".new", ".new-journal", ".new-wal"):
         file.path.with_name(file.path.name + suffix).write_bytes(b"half made")
 
-    Segment.create(file, "the id", SEGMENT_BYTES).seal()
+    Segment.create(file, "the id", SEGMENT_BYTES, Pulse(time.monotonic)).seal()
 
     assert names_in(tmp_path) == [file.path.name]
 

@@ -158,17 +158,27 @@ async def test_a_slow_commit_holds_up_neither_the_event_loop_nor_the_readers(log
     await call
 
 
-async def test_a_commit_that_hangs_can_be_seen(log: SqliteLog, gate: Gate, clock: StillClock) -> None:
+async def test_row_22_a_commit_that_hangs_is_stuck_until_it_ends(
+    directory: Path, clock: StillClock, gate: Gate
+) -> None:
+    monotonic = StillClock()
+    log = await SqliteLog.open(directory, OPTIONS, clock, monotonic=monotonic)
     gate.opened.clear()
     call = asyncio.create_task(log.append([entry(1)]))
     await gate.until_reached()
-    clock.now_s += 12
-
-    assert log.busy_s == 12
+    monotonic.now_s += 2
+    hiccup = log.stuck
+    monotonic.now_s += 2
+    hang = log.stuck
 
     gate.opened.set()
     await call
-    assert log.busy_s == 0
+    await log.append([entry(2)])
+
+    assert hiccup == []
+    assert hang == ["the disk is too slow: a write of the log has taken 4 s so far"]
+    assert log.stuck == []
+    await log.close()
 
 
 async def test_promise_8_what_waits_for_a_slow_disk_is_bounded(directory: Path, clock: StillClock, gate: Gate) -> None:

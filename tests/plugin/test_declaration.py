@@ -107,6 +107,19 @@ def test_a_conversation_has_no_batches_to_size() -> None:
     assert endpoint.for_settings(Settings()) is endpoint
 
 
+def test_how_large_a_request_may_be_may_depend_on_the_settings() -> None:
+    endpoint = BatchEndpoint(
+        name="a",
+        pack=pack,
+        judge=judge,
+        max_bytes=9,
+        max_payload_bytes=9,
+        byte_limits=lambda settings: (100 * settings.size, settings.size),
+    ).for_settings(Settings())
+
+    assert (endpoint.max_bytes, endpoint.max_payload_bytes) == (500, 5)
+
+
 @pytest.mark.parametrize(
     "endpoint",
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import orjson
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from router.plugin import Response, UnreadableAnswer, build_url
+from router.plugin.request import encode_form
 from router.testing.samples import HOSTILE_IDS
 
 BASE = "https://api.example.test:8443/base"
@@ -76,3 +78,24 @@ def test_any_body_has_a_text_and_is_json_or_unreadable(body: bytes) -> None:
         assert orjson.dumps(response.json())
 
     assert len(response.text) <= len(body)
+
+
+@given(fields=st.dictionaries(st.text(), st.text()))
+def test_a_form_is_read_as_the_very_fields(fields: dict[str, str]) -> None:
+    body = encode_form(fields).decode("ascii")
+
+    assert parse_qsl(body, keep_blank_values=True) == list(fields.items())
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"a": 1}, {"a": None}, {"a": {"b": "c"}}, {"a": ["b"]}, {"a": True}, ["a"], "a=b"],
+    ids=["number", "null", "nested", "list of values", "boolean", "list", "text"],
+)
+def test_a_form_of_anything_but_texts_is_refused(fields: Any) -> None:
+    with pytest.raises(ValueError, match="form"):
+        encode_form(fields)
+
+
+def test_half_a_character_breaks_no_form() -> None:
+    assert encode_form({"a": "\ud800"}) == b"a=%3F"

@@ -95,7 +95,7 @@ async def vendor_of(plugin: Plugin) -> AsyncIterator[tuple[Vendor, Rehearsal, Ht
     address = server.sockets[0].getsockname()
     url = f"http://127.0.0.1:{address[1]}"
     settings = plugin.settings.model_validate(dict(plugin.sandbox_settings))
-    send = HttpSend(url, 5.0, 2, SystemClock())
+    send = HttpSend((url,), 5.0, 2, SystemClock())
     try:
         yield vendor, Rehearsal(plugin, at_base_url(settings, url)), send, address
     finally:

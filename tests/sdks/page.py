@@ -26,7 +26,9 @@ async def show(folder: Path) -> None:
     await pages.start()
     try:
         pages.write_form(await pasted_snippet(folder, router.url))
-        _print(f"Open {pages.url}/index.html in a browser, fill in the form, and see here what Mixpanel gets. Ctrl-C ends it.")
+        _print(
+            f"Open {pages.url}/index.html in a browser, fill in the form, and see here what Mixpanel gets. Ctrl-C ends it."
+        )
         shown = 0
         while True:
             taken = await router.taken("mixpanel")

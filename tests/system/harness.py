@@ -24,7 +24,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 from router.cli import main
@@ -89,6 +89,8 @@ class Process:
         self.stderr = folder / f"{name}.stderr"
         self.folder = folder
         self.env = {**os.environ, **(env or {})}
+        self.descriptors: Sequence[int] = ()
+        """What it inherits."""
         self.popen: subprocess.Popen[bytes] | None = None
 
     def spawn(self) -> subprocess.Popen[bytes]:
@@ -100,6 +102,7 @@ class Process:
                 stdout=subprocess.PIPE,
                 stderr=stderr,
                 env=self.env,
+                pass_fds=self.descriptors,
             )
         return self.popen
 
@@ -291,17 +294,52 @@ class Router(Process):
             raise AssertionError(f"{error}; pending: {pending()}; {self.status()['destinations']}") from None
 
 
+class FaultyRouter(Router):
+    """A router whose disk and clock misbehave when they are told to; see `faulty_router`."""
+
+    def __init__(self, config: Path, folder: Path, *options: str, env: Mapping[str, str] | None = None) -> None:
+        self.faults = folder / "faults.json"
+        super().__init__(config, folder, *options, env={**(env or {}), "ROUTER_FAULTS": str(self.faults)})
+        self.command[1:3] = [str(HERE / "faulty_router.py")]
+
+    def suffer(self, **faults: Any) -> None:
+        """These and no others, from now on; none at all is health."""
+        draft = self.faults.with_suffix(".draft")
+        draft.write_text(json.dumps(faults))
+        draft.replace(self.faults)
+
+
+class ActivatedRouter(Router):
+    """A router that a supervisor hands its sockets to; they go on listening whether it runs or not."""
+
+    def __init__(self, config: Path, folder: Path, *options: str, env: Mapping[str, str] | None = None) -> None:
+        super().__init__(config, folder, *options, env=env)
+        self.sockets = {name: socket.create_server(("127.0.0.1", 0), backlog=4_096) for name in ("server", "admin")}
+        self.descriptors = [each.fileno() for each in self.sockets.values()]
+        handed = [f"{name}={each.fileno()}" for name, each in self.sockets.items()]
+        self.command[1:1] = [str(HERE / "activate.py"), *handed, "--"]
+
+    def let_go(self) -> None:
+        for each in self.sockets.values():
+            each.close()
+
+
 class Generator(Process):
     """The acknowledgement ledger; see `generator`."""
 
     def __init__(self, router: Router, folder: Path, **options: Any) -> None:
-        self.acks = folder / "acks"
-        options |= {"url-file": router.url_file, "acks": self.acks}
+        self.acks, self.journal = folder / "acks", folder / "journal"
+        options |= {"url-file": router.url_file, "acks": self.acks, "journal": self.journal}
         arguments = [part for name, value in options.items() for part in (f"--{name.replace('_', '-')}", str(value))]
         super().__init__("generator", [HERE / "generator.py", *arguments], folder)
 
     def acked(self) -> list[str]:
         return read_acks(self.acks)
+
+    def requests(self) -> list[tuple[str, float]]:
+        """How each of its requests ended, a status or an error, and the seconds it took."""
+        lines = self.journal.read_text().splitlines() if self.journal.exists() else []
+        return [(outcome, float(seconds)) for outcome, seconds in (line.split() for line in lines)]
 
     def finish(self) -> list[str]:
         """Wait for its end; returns what was acknowledged."""
@@ -327,9 +365,21 @@ class Command:
         return json.loads(self.out)
 
 
+class _CapturedText(io.TextIOWrapper):
+    """A standard stream as it is: text over bytes."""
+
+    def __init__(self) -> None:
+        super().__init__(io.BytesIO(), encoding="utf-8", newline="", write_through=True)
+
+    def getvalue(self) -> str:
+        buffer = self.buffer
+        assert isinstance(buffer, io.BytesIO)
+        return buffer.getvalue().decode()
+
+
 def run_command(*arguments: str | Path) -> Command:
     """Run a ``router`` command in this process, from the entry point on. What is a bug in it is raised."""
-    out, err, before = io.StringIO(), io.StringIO(), sys.argv
+    out, err, before = _CapturedText(), _CapturedText(), sys.argv
     sys.argv = ["router", *map(str, arguments)]
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
@@ -340,6 +390,9 @@ def run_command(*arguments: str | Path) -> Command:
     finally:
         sys.argv = before
     return Command(0, out.getvalue(), err.getvalue())
+
+
+_R = TypeVar("_R", bound=Router)
 
 
 @dataclass
@@ -385,7 +438,24 @@ class Stage:
         is_started: bool = True,
         **sections: Any,
     ) -> Router:
-        router = Router(self.write_config(destinations, **sections), self.folder, *options, env=env)
+        return self._router(Router, destinations, *options, env=env, is_started=is_started, **sections)
+
+    def faulty_router(self, destinations: Mapping[str, Any], **sections: Any) -> FaultyRouter:
+        return self._router(FaultyRouter, destinations, **sections)
+
+    def activated_router(self, destinations: Mapping[str, Any], **sections: Any) -> ActivatedRouter:
+        return self._router(ActivatedRouter, destinations, **sections)
+
+    def _router(
+        self,
+        kind: type[_R],
+        destinations: Mapping[str, Any],
+        *options: str,
+        env: Mapping[str, str] | None = None,
+        is_started: bool = True,
+        **sections: Any,
+    ) -> _R:
+        router = kind(self.write_config(destinations, **sections), self.folder, *options, env=env)
         self.processes.append(router)
         if is_started:
             router.start()
@@ -426,3 +496,5 @@ class Stage:
         for process in reversed(self.processes):
             if process.is_running:
                 process.kill()
+            if isinstance(process, ActivatedRouter):
+                process.let_go()

@@ -67,7 +67,7 @@ def test_the_credentials_are_tried_with_a_call_that_changes_nothing(body: bytes,
         pytest.param({"ok": True, "response_metadata": []}, (), id="metadata of another shape"),
     ],
 )
-def test_what_is_posted_is_delivered_with_slack_s_warnings(body: Any, warnings: tuple[str, ...]) -> None:
+def test_what_is_posted_is_delivered_with_allowance_s_warnings(body: Any, warnings: tuple[str, ...]) -> None:
     assert judge(200, body) == [Delivered(warnings)]
 
 

@@ -1,0 +1,145 @@
+"""What an event was about: ``custom_data``, which Meta reads as it is. Nothing that names a person may get there.
+
+Source: facts/vendors/facebook-conversions-api.md sections 4 (custom properties) and 5 (properties of events).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any, Final
+from urllib.parse import unquote
+
+from plugins.facebook_conversions.settings import Settings
+from router.plugin import Custom, Document, Event, Field, convert
+
+PERSONAL: Final = frozenset(
+    {
+        "address",
+        "birthday",
+        "city",
+        "country",
+        "email",
+        "firstname",
+        "gender",
+        "lastname",
+        "phone",
+        "postalcode",
+        "state",
+        "street",
+        "username",
+        "zip",
+    }
+)
+"""Names of properties, without ``_`` and in lower case, that speak of a person: Meta takes such things hashed only."""
+
+_PRODUCT_EVENTS: Final = frozenset({"ViewContent", "AddToCart", "AddToWishlist"})
+_AT: Final = "custom_data"
+_EMAIL = re.compile(r"[^\s@]@[^\s@.]+\.[^\s@.]")
+_CURRENCY = re.compile("[A-Z]{3}")
+
+
+def impersonal_name(key: str) -> str | None:
+    """The key itself, or None where it speaks of a person."""
+    return None if key.replace("_", "").lower() in PERSONAL else key
+
+
+def holds_email(text: str) -> bool:
+    """Whether an email address is somewhere in *text*."""
+    return _EMAIL.search(unquote(text)) is not None
+
+
+def to_page_url(value: Any) -> str:
+    """An absolute address; one with an email address in it loses its query."""
+    url = convert.to_url(value)
+    return re.split("[?#]", url)[0] if holds_email(url) else url
+
+
+def to_plain(value: Any) -> Any:
+    """Text, a number or a boolean, as it is. Text with an email address in it is left out."""
+    if isinstance(value, dict | list):
+        raise ValueError("Meta takes objects and lists in contents alone")
+    if isinstance(value, str) and holds_email(value):
+        raise ValueError("expected no email address: what names somebody is sent hashed, or not at all")
+    return value
+
+
+def to_currency(value: Any) -> str:
+    """Three letters, in upper case."""
+    text = convert.to_text(value).strip().upper()
+    if not _CURRENCY.fullmatch(text):
+        raise ValueError("expected a currency of three letters, such as EUR")
+    return text
+
+
+def to_contents(value: Any) -> list[Document]:
+    """Products as ``id``, ``quantity`` and ``item_price``; those without an id are left out."""
+    contents = [item for product in value if (item := _content(product))] if isinstance(value, list) else []
+    if not contents:
+        raise ValueError("expected a list of products with product_id or sku")
+    return contents
+
+
+def _content(product: Any) -> Document | None:
+    if not isinstance(product, dict):
+        return None
+    item: Document = {}
+    for name, values, converter in (
+        ("id", _named(product, "product_id", "productId", "sku", "id"), _to_id),
+        ("quantity", _named(product, "quantity"), convert.to_integer),
+        ("item_price", _named(product, "price"), convert.to_amount),
+    ):
+        for value in values:
+            with suppress(ValueError):
+                item.setdefault(name, converter(value))
+    return {"quantity": 1, **item} if "id" in item else None
+
+
+def _named(product: Document, *names: str) -> Iterator[Any]:
+    return (product[name] for name in names if product.get(name) is not None)
+
+
+def _to_id(value: Any) -> str:
+    text = convert.to_text(value).strip()
+    if not text or isinstance(value, bool):
+        raise ValueError("expected an id")
+    return text
+
+
+COMMERCE_ROWS: Final = (
+    Field(
+        ("properties.revenue", "properties.value", "properties.total"),
+        f"{_AT}.value",
+        convert.to_amount,
+        note="of one product its `price`, where there is none of these",
+    ),
+    Field("properties.currency", f"{_AT}.currency", to_currency, note="beside a value at least the setting `currency`"),
+    Field(("properties.order_id", "properties.orderId"), f"{_AT}.order_id", convert.to_text),
+    Field(("properties.query", "properties.search_string"), f"{_AT}.search_string", to_plain),
+    Field("properties.products", f"{_AT}.contents", to_contents),
+    Field(("properties.content_type", "properties.contentType"), f"{_AT}.content_type", convert.text_only),
+)
+
+CUSTOM_DATA: Final = Custom("properties", _AT, impersonal_name, convert=to_plain)
+
+
+def complete(name: str, event: Event, fields: Document, settings: Settings) -> None:
+    """Add to ``custom_data`` of the event *name* what follows from the rest: the products' ids and number, the currency."""
+    data: Document = fields.get(_AT, {})
+    if name in _PRODUCT_EVENTS and "contents" not in data:
+        content = _content({key: value for key, value in event.properties.items() if key != "id"})
+        if content is not None:
+            data["contents"] = [content]
+    contents = data.get("contents")
+    if contents:
+        data["content_ids"] = [item["id"] for item in contents]
+        data["num_items"] = sum(item["quantity"] for item in contents)
+        data.setdefault("content_type", "product")
+    if name in _PRODUCT_EVENTS and "value" not in data:
+        with suppress(ValueError):
+            data["value"] = convert.to_amount(event.properties.get("price"))
+    if "value" in data:
+        data.setdefault("currency", settings.currency)
+    if data:
+        fields[_AT] = data

@@ -1,0 +1,148 @@
+"""Track, page and screen calls: from events to Meta's events. It knows no other call, for it keeps no people.
+
+Source: facts/vendors/facebook-conversions-api.md sections 5, 6 and 8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, get_args
+
+from plugins.facebook_conversions.app import APP_ROWS, build_app_data, is_app
+from plugins.facebook_conversions.commerce import COMMERCE_ROWS, CUSTOM_DATA, complete, to_page_url
+from plugins.facebook_conversions.identity import PERSON_ROWS, build_user_data, id_rows, is_too_broad
+from plugins.facebook_conversions.settings import ActionSource, Settings
+from router.plugin import Document, Event, Field, Payload, Skip, Table, convert
+
+STANDARD_EVENTS: Final = {
+    "product viewed": "ViewContent",
+    "product list viewed": "ViewContent",
+    "product added": "AddToCart",
+    "product added to wishlist": "AddToWishlist",
+    "products searched": "Search",
+    "checkout started": "InitiateCheckout",
+    "payment info entered": "AddPaymentInfo",
+    "order completed": "Purchase",
+}
+"""Names of the event spec, in lower case. Any other name is that of a custom event."""
+
+_DAY_S: Final = 86_400
+
+
+def max_age_s(action_source: str) -> int:
+    """How old an event may be. One that is older costs all that travel with it."""
+    return (62 if action_source == "physical_store" else 7) * _DAY_S
+
+
+def to_action_source(value: Any) -> str:
+    """One of Meta's words for where an event happened."""
+    text = convert.to_lower(value)
+    if text not in get_args(ActionSource):
+        raise ValueError(f"expected one of {', '.join(get_args(ActionSource))}")
+    return text
+
+
+def to_id(value: Any) -> str:
+    """Text that is not blank."""
+    text = convert.to_text(value).strip()
+    if not text:
+        raise ValueError("expected an id")
+    return text
+
+
+def _table(settings: Settings, rows: Sequence[Field]) -> Table:
+    ids = ["messageId", f"properties.{settings.event_id_property}"] if settings.event_id_property else ["messageId"]
+    return Table(
+        (
+            Field("timestamp", "event_time", convert.to_unix_seconds),
+            *(Field(source, "event_id", to_id) for source in ids),  # the later row wins
+            Field("properties.action_source", "action_source", to_action_source, note="else the setting"),
+            Field(("context.page.url", "properties.url"), "event_source_url", to_page_url),
+            *id_rows(settings),
+            *PERSON_ROWS,
+            *APP_ROWS,
+            *rows,
+        ),
+        (CUSTOM_DATA,),
+    )
+
+
+def event_table(settings: Settings) -> Table:
+    return _table(settings, COMMERCE_ROWS)
+
+
+def view_table(settings: Settings) -> Table:
+    """Of a page or a screen, whose properties tell of itself."""
+    own = [Field(f"properties.{name}", note="in `event_source_url`") for name in ("path", "referrer", "search")]
+    return _table(settings, own)
+
+
+def build_track(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
+    name = (event.event or "").strip()
+    if not name:
+        return Skip("the event has no name")
+    names = STANDARD_EVENTS | {key.strip().lower(): value for key, value in settings.event_map.items()}
+    name = names.get(name.lower(), name)
+    complete(name, event, fields, settings)
+    if name == "Purchase" and "value" not in fields.get("custom_data", {}):
+        return Skip("a Purchase needs properties.revenue or properties.total")
+    return _build(name, event, fields, settings)
+
+
+def build_page(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
+    return _build("PageView", event, fields, settings)
+
+
+def build_screen(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
+    return _build(settings.screen_event, event, fields, settings)
+
+
+def _build(name: str, event: Event, fields: Document, settings: Settings) -> Payload | Skip:
+    """One event. What Meta would refuse is not sent, for one bad event costs all that travel with it."""
+    app: Document = fields.get("app", {})
+    source = fields.get("action_source") or settings.action_source
+    if source == "auto":
+        source = "app" if is_app(event, fields) else "website"
+    fields = {key: value for key, value in fields.items() if key != "app"} | {
+        "event_name": name,
+        "action_source": source,
+    }
+    user = build_user_data(event, fields)
+    if source == "app":
+        app_data = build_app_data(app)
+        if isinstance(app_data, Skip):
+            return app_data
+        fields["app_data"] = app_data
+        user |= {"madid": app["madid"]} if "madid" in app else {}
+    reason = _why_refused(event, source, user, fields)
+    if reason:
+        return Skip(reason)
+    fields["user_data"] = user
+    if settings.limited_data_use:
+        # 0 and 0: Meta finds out where the person is, and which law counts there.
+        fields |= {
+            "data_processing_options": ["LDU"],
+            "data_processing_options_country": 0,
+            "data_processing_options_state": 0,
+        }
+    return Payload(fields, key=fields["event_id"])
+
+
+def _why_refused(event: Event, source: str, user: Document, fields: Document) -> str:
+    age_s = convert.to_unix_seconds(event.received_at) - fields["event_time"]
+    if age_s > max_age_s(source):
+        return f"too old when it came: Meta takes {source} events of the last {max_age_s(source) // _DAY_S} days"
+    if source == "website":
+        missing = [
+            told
+            for told, is_there in (
+                ("context.userAgent", "client_user_agent" in user),
+                ("context.page.url", "event_source_url" in fields),
+            )
+            if not is_there
+        ]
+        if missing:
+            return f"a website event needs {' and '.join(missing)}; or set action_source"
+    if is_too_broad(user):
+        return "nothing that Meta finds a person by"
+    return ""

@@ -1,0 +1,149 @@
+"""What happens in a shop: Google's own events, their values and their items.
+
+Source: facts/vendors/ga4.md section 5; facts/event-spec.md section 4 (revenue, currency).
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from decimal import Decimal
+from typing import Any, Final
+
+from plugins.ga4.context import complete, envelope_rows
+from plugins.ga4.identity import event_rows, make_payload
+from plugins.ga4.names import event_name, param_name
+from plugins.ga4.params import custom_params, cut, is_email, pair_value, to_currency
+from plugins.ga4.settings import Settings
+from router.plugin import Converter, Document, Event, Field, Payload, Skip, Table, Values, convert
+
+COMMERCE_EVENTS: Final = {
+    "products_searched": "search",
+    "product_list_viewed": "view_item_list",
+    "product_clicked": "select_item",
+    "product_viewed": "view_item",
+    "product_added": "add_to_cart",
+    "product_removed": "remove_from_cart",
+    "product_added_to_wishlist": "add_to_wishlist",
+    "cart_viewed": "view_cart",
+    "checkout_started": "begin_checkout",
+    "checkout_step_completed": "add_shipping_info",
+    "payment_info_entered": "add_payment_info",
+    "order_completed": "purchase",
+    "completed_order": "purchase",
+    "order_refunded": "refund",
+    "promotion_viewed": "view_promotion",
+    "promotion_clicked": "select_promotion",
+}
+"""From the spec's name, as `event_name` writes it, to Google's."""
+MAX_ITEMS: Final = 200
+MAX_CUSTOM_ITEM_PARAMS: Final = 10
+"""The protocol's own page says so; another one says 27."""
+FIRST: Final = ("transaction_id", "value", "currency", "items", "tax", "shipping", "coupon")
+"""Parameters that stay where there are too many."""
+
+_ITEM: Final[tuple[tuple[str, tuple[str, ...], Converter], ...]] = (
+    ("item_id", ("product_id", "productId", "sku", "item_id"), convert.to_text),
+    ("item_name", ("name", "item_name"), convert.to_text),
+    ("item_brand", ("brand",), convert.to_text),
+    ("item_category", ("category",), convert.to_text),
+    *((f"item_category{level}", (f"category{level}",), convert.to_text) for level in range(2, 6)),
+    ("item_variant", ("variant",), convert.to_text),
+    ("price", ("price",), convert.to_amount),
+    ("quantity", ("quantity",), convert.to_integer),
+    ("coupon", ("coupon",), convert.to_text),
+    ("index", ("position",), convert.to_integer),
+    ("affiliation", ("affiliation",), convert.to_text),
+    ("discount", ("discount",), convert.to_amount),
+)
+"""Of a product: Google's field, the names that callers give it, converter."""
+
+MONEY_ROWS: Final = (
+    Field(("properties.revenue", "properties.value"), "params.value", convert.to_amount),
+    Field("properties.currency", "params.currency", to_currency),
+)
+COMMERCE_ROWS: Final = (
+    Field(("properties.order_id", "properties.orderId"), "params.transaction_id", convert.to_text),
+    Field(("properties.revenue", "properties.value", "properties.total"), "params.value", convert.to_amount),
+    MONEY_ROWS[1],
+    Field("properties.tax", "params.tax", convert.to_amount),
+    Field("properties.shipping", "params.shipping", convert.to_amount),
+    Field("properties.coupon", "params.coupon", convert.to_text),
+    Field("properties.affiliation", "params.affiliation", convert.to_text),
+    Field("properties.query", "params.search_term", convert.to_text),
+    Field("properties.list_id", "params.item_list_id", convert.to_text),
+    Field(("properties.list_name", "properties.list"), "params.item_list_name", convert.to_text),
+    Field(("properties.shipping_method", "properties.shippingMethod"), "params.shipping_tier", convert.to_text),
+    Field(("properties.payment_method", "properties.paymentMethod"), "params.payment_type", convert.to_text),
+    Field("properties.promotion_id", "params.promotion_id", convert.to_text),
+    Field("properties.creative", "params.creative_name", convert.to_text),
+    *(
+        Field(tuple(f"properties.{name}" for name in names), f"item.{to}", converter, note="of the only item")
+        for to, names, converter in _ITEM
+    ),
+)
+
+
+def commerce_table(settings: Settings) -> Table:
+    return Table(
+        (
+            *event_rows(settings),
+            *envelope_rows(settings),
+            *COMMERCE_ROWS,
+            Field("properties.products", "params.items", _to_items(settings)),
+        ),
+        (custom_params("properties", settings),),
+        Values(objects="flatten"),
+    )
+
+
+def build_commerce(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
+    try:
+        name = COMMERCE_EVENTS[event_name(event.event or "")]
+    except (ValueError, KeyError):
+        return Skip("no event of a shop (action track event)")
+    params, item = fields.setdefault("params", {}), fields.pop("item", {})
+    if name.endswith("_promotion"):
+        renamed = {"item_name": "promotion_name", "index": "creative_slot"}
+        params |= {renamed[key]: convert.to_text(value) for key, value in item.items() if key in renamed}
+    elif "items" not in params and {"item_id", "item_name"} & item.keys():
+        params["items"] = [{key: cut(key, value) for key, value in item.items()}]
+        if "value" not in params and "price" in item:
+            params["value"] = _product_of(item["price"], item.get("quantity", 1))
+    if name == "purchase":
+        params.setdefault("transaction_id", event.message_id)  # by which Google counts a purchase once
+    pair_value(params, event, settings)
+    return make_payload(name, event, complete(event, fields), settings, FIRST)
+
+
+def _product_of(price: int | float, quantity: int) -> float:
+    return float(Decimal(str(price)) * quantity)
+
+
+def _to_items(settings: Settings) -> Converter:
+    def to_items(value: Any) -> list[Document]:
+        """A list of products as Google's items; one without an id and a name is left out, as are those beyond 200."""
+        products = value if isinstance(value, list) else [value]
+        items = [to_item(product, settings) for product in products if isinstance(product, dict)]
+        taken = [item for item in items if {"item_id", "item_name"} & item.keys()][:MAX_ITEMS]
+        if not taken:
+            raise ValueError("expected products with an id or a name")
+        return taken
+
+    return to_items
+
+
+def to_item(product: Document, settings: Settings) -> Document:
+    """One product in Google's words; what it has besides are at most ten parameters of the operator's own."""
+    item: Document = {}
+    named = {name for _, names, _ in _ITEM for name in names}
+    for to, names, converter in _ITEM:
+        value = next((product[name] for name in names if product.get(name) is not None), None)
+        with suppress(ValueError):
+            item[to] = cut(to, converter(value))
+    own: Document = {}
+    for key, value in product.items():
+        name = None if key in named else param_name(key)
+        is_personal = settings.pii_guard and is_email(value)
+        if name is not None and isinstance(value, str | int | float) and not is_personal:
+            own.setdefault(name, cut(name, value))
+    return dict(list(own.items())[:MAX_CUSTOM_ITEM_PARAMS]) | item

@@ -1,0 +1,100 @@
+"""Track, page and screen calls, and what brought a visitor.
+
+Source: facts/vendors/ga4.md section 5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from plugins.ga4.commerce import COMMERCE_EVENTS, MONEY_ROWS
+from plugins.ga4.context import complete, envelope_rows
+from plugins.ga4.identity import event_rows, make_payload
+from plugins.ga4.names import event_name
+from plugins.ga4.params import custom_params, pair_value
+from plugins.ga4.settings import Settings
+from router.plugin import Document, Event, Field, Payload, Skip, Table, Values, convert
+
+EVENTS: Final = {"signed_up": "sign_up", "signed_in": "login", "product_shared": "share"}
+"""From the spec's name, as `event_name` writes it, to Google's; those of shops are in `commerce`."""
+CAMPAIGN: Final = {
+    "id": "campaign_id",
+    "name": "campaign",
+    "source": "source",
+    "medium": "medium",
+    "term": "term",
+    "content": "content",
+}
+PAGE_ROWS: Final = (
+    Field(("properties.url", "context.page.url"), "params.page_location", convert.to_text),
+    Field(("properties.referrer", "context.page.referrer"), "params.page_referrer", convert.to_text),
+    Field(("properties.title", "context.page.title"), "params.page_title", convert.to_text),
+)
+VIEW_ROWS: Final = tuple(
+    Field((f"properties.{name}", name), f"params.{name}", convert.to_text) for name in ("name", "category")
+)
+OF_CONTEXT: Final = tuple(
+    Field(f"context.page.{name}", f"params.{param}", convert.to_text)
+    for name, param in (("url", "page_location"), ("referrer", "page_referrer"), ("title", "page_title"))
+)
+
+
+def _table(settings: Settings, rows: Sequence[Field]) -> Table:
+    return Table(
+        (*event_rows(settings), *envelope_rows(settings), *rows),
+        (custom_params("properties", settings),),
+        Values(objects="flatten"),
+    )
+
+
+def track_table(settings: Settings) -> Table:
+    return _table(settings, (*OF_CONTEXT, *MONEY_ROWS))
+
+
+def page_table(settings: Settings) -> Table:
+    return _table(settings, (*VIEW_ROWS, *PAGE_ROWS))
+
+
+def screen_table(settings: Settings) -> Table:
+    return _table(settings, (*VIEW_ROWS, Field(("name", "properties.name"), "params.screen_name", convert.to_text)))
+
+
+def build_track(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
+    try:
+        name = event_name(event.event or "")
+    except ValueError:
+        return Skip("the event's name has neither a letter from a to z nor a digit")
+    if name in COMMERCE_EVENTS:
+        return Skip("a shop's event (action track commerce event)")
+    pair_value(fields.get("params", {}), event, settings)
+    return make_payload(EVENTS.get(name, name), event, complete(event, fields), settings, ("value", "currency"))
+
+
+def build_page(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
+    """``page_view``, whether the page has a name or not."""
+    first = ("page_location", "page_referrer", "page_title")
+    return make_payload("page_view", event, complete(event, fields), settings, first)
+
+
+def build_screen(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
+    """``view_screen``: Google keeps ``screen_view`` for the Firebase SDK."""
+    if not settings.send_screens:
+        return Skip("screens are not sent (setting send_screens)")
+    return make_payload("view_screen", event, complete(event, fields), settings, ("screen_name",))
+
+
+def campaign_table(settings: Settings) -> Table:
+    rows = (Field(f"context.campaign.{name}", f"params.{to}", convert.to_text) for name, to in CAMPAIGN.items())
+    return Table((*event_rows(settings), *envelope_rows(settings), *rows))
+
+
+def build_campaign(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
+    """``campaign_details``, which Google joins to the session; without the session's number it would tell nothing."""
+    params = fields.get("params", {})
+    if params.keys().isdisjoint(CAMPAIGN.values()):
+        return Skip("the call names no campaign")
+    if "session_id" not in params:
+        return Skip("the call names no session that the campaign could belong to")
+    made = make_payload("campaign_details", event, complete(event, fields), settings)
+    return made if isinstance(made, Skip) else Payload(made.body, f"{made.key}-campaign", made.group)

@@ -1,0 +1,82 @@
+"""Parameters of an event: which values Google takes, how long they may be, and how many.
+
+Source: facts/vendors/ga4.md sections 5 and 6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from plugins.ga4.names import PERSONAL_PARAMS, param_name
+from plugins.ga4.settings import Settings
+from router.plugin import Converter, Custom, Document, Event, convert, looks_like_email
+
+MAX_PARAMS: Final = 25
+MAX_TEXT: Final = 100
+LONGER_TEXTS: Final = {"page_title": 300, "page_referrer": 420, "page_location": 1_000}
+
+
+def to_param(settings: Settings) -> Converter:
+    """The converter of values that are sent as they are."""
+
+    def to_param(value: Any) -> Any:
+        if isinstance(value, list):
+            raise ValueError("Google Analytics takes no lists")
+        if settings.pii_guard and is_email(value):
+            raise ValueError("an email; Google forbids it (pii_guard)")
+        return value
+
+    return to_param
+
+
+def custom_params(source: Any, settings: Settings) -> Custom:
+    """Everything else in *source*, ``traits`` or ``properties``."""
+    forbidden = PERSONAL_PARAMS if settings.pii_guard else frozenset[str]()
+    return Custom(source, "params", param_name, forbidden, to_param(settings))
+
+
+def to_currency(value: Any) -> str:
+    """Three letters, in upper case."""
+    text = convert.to_text(value).strip().upper()
+    if len(text) != 3 or not (text.isascii() and text.isalpha()):
+        raise ValueError("expected a currency of three letters, such as EUR")
+    return text
+
+
+def pair_value(params: Document, event: Event, settings: Settings) -> None:
+    """A value never goes without its currency; beside one that can't be read it would be of another, and stays here."""
+    if "value" not in params or "currency" in params:
+        return
+    if event.properties.get("currency"):
+        del params["value"]
+    else:
+        params["currency"] = settings.default_currency
+
+
+def tidy(params: Document, settings: Settings, first: Sequence[str]) -> Document:
+    """What is left of *params* once flattened objects are named anew, texts cut, and those beyond 25 left out.
+
+    Those named in *first* stay whatever comes before them.
+    """
+    tidied: Document = {}
+    for key in (*first, *params):
+        name = param_name(key)
+        if key in params and name is not None and _is_taken(name, params[key], settings):
+            tidied.setdefault(name, cut(name, params[key]))
+    return dict(list(tidied.items())[:MAX_PARAMS])
+
+
+def cut(name: str, value: Any) -> Any:
+    return value[: LONGER_TEXTS.get(name, MAX_TEXT)] if isinstance(value, str) else value
+
+
+def _is_taken(name: str, value: Any, settings: Settings) -> bool:
+    if name == "items":
+        return True
+    is_personal = settings.pii_guard and (name in PERSONAL_PARAMS or is_email(value))
+    return isinstance(value, str | int | float) and not is_personal
+
+
+def is_email(value: Any) -> bool:
+    return isinstance(value, str) and looks_like_email(value.strip())

@@ -1,0 +1,128 @@
+"""Conversations about one record: look for it, then create or update it; or write it, and once more with what it lacks.
+
+Source: facts/vendors/salesforce.md sections 1, 3, 4 and 7.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator
+from typing import Final
+
+from plugins.salesforce.settings import Settings
+from plugins.salesforce.wire import errors_of, judge_refusal, request, results_of, upsert, verdict_on
+from router.plugin import (
+    Blocked,
+    Conversation,
+    Dead,
+    Delivered,
+    Document,
+    Later,
+    Payload,
+    Response,
+    Step,
+    UnreadableAnswer,
+    Verdict,
+    describe,
+)
+
+MAX_FOUND: Final = 10
+"""More than one fitting record is too many; some may be converted, or of somebody else."""
+RACE_S: Final = 1.0
+RACE_ATTEMPTS: Final = 5
+"""A record that somebody else created or deleted between two of our steps."""
+
+_UPSERTED: Final = Response(200, b'[{"id":"assumed","success":true,"errors":[],"created":false}]')
+_NONE_FOUND: Final = Response(200, b'{"totalSize":0,"done":true,"records":[]}')
+_CREATED: Final = Response(201, b'{"id":"assumed","success":true,"errors":[]}')
+_UPDATED: Final = Response(204)
+
+
+def converse(payload: Payload, settings: Settings) -> Conversation:
+    body = payload.body
+    if body["object"] == settings.object and settings.match_on_email:
+        return (yield from _find_and_write(body, settings))
+    return (yield from _upsert(body, settings))
+
+
+def _upsert(body: Document, settings: Settings) -> Conversation:
+    """Write what there is; only where the record is new, what it lacks is filled in, so that nothing known is overwritten."""
+    record = {"attributes": {"type": body["object"]}, **body["record"]}
+    for tried in (record, record | body["if_new"]):
+        response = yield Step(upsert(body["object"], body["id_field"], [tried], settings), _UPSERTED)
+        if response.status not in (200, 201):
+            return judge_refusal(response)
+        [result] = results_of(response, 1)
+        verdict = verdict_on(result)
+        is_new = any(code == "REQUIRED_FIELD_MISSING" for code, _, _ in errors_of(result.get("errors")))
+        if not is_new:
+            break
+    return verdict
+
+
+def _find_and_write(body: Document, settings: Settings) -> Conversation:
+    found = yield from _find(body, settings)
+    if found is None:
+        record = body["record"] | body["if_new"]
+        response = yield Step(request("POST", settings, "sobjects", body["object"], body=record), _CREATED)
+        codes = {code for code, _, _ in errors_of(_errors(response))}
+        if response.status == 400 and "DUPLICATE_VALUE" in codes:
+            return Later(describe(response), RACE_S, RACE_ATTEMPTS)
+    elif isinstance(found, str):
+        path = ("sobjects", body["object"], found)
+        response = yield Step(request("PATCH", settings, *path, body=body["record"]), _UPDATED)
+        if response.status == 404:
+            return Later(describe(response), RACE_S, RACE_ATTEMPTS)
+    else:
+        return found
+    return Delivered() if response.status in (200, 201, 204) else judge_refusal(response)
+
+
+def _errors(response: Response) -> object:
+    try:
+        return response.json()
+    except UnreadableAnswer:
+        return None
+
+
+def _find(body: Document, settings: Settings) -> Generator[Step, Response, str | Verdict | Blocked | None]:
+    """The record's id, None if there is none, or the verdict that ends the conversation."""
+    name, id_field = body["object"], body["id_field"]
+    external_id = body["record"].get(id_field) if id_field else None
+    columns = ["Id", "Email", *([id_field] if id_field else []), *(["IsConverted"] if name == "Lead" else [])]
+    conditions = [f"{id_field} = {quote(external_id)}"] if external_id is not None else []
+    conditions += [f"Email = {quote(body['email'])}"] if "email" in body else []
+    soql = f"SELECT {', '.join(columns)} FROM {name} WHERE {' OR '.join(conditions)} LIMIT {MAX_FOUND}"
+    response = yield Step(request("GET", settings, "query", query={"q": soql}), _NONE_FOUND)
+    if response.status != 200:
+        return judge_refusal(response)
+    answer = response.json()
+    records = answer.get("records") if isinstance(answer, dict) else None
+    if not isinstance(records, list) or not all(isinstance(each, dict) and each.get("Id") for each in records):
+        raise UnreadableAnswer(f"expected records, got {describe(response)}")
+    return pick(records, id_field, external_id)
+
+
+def pick(records: list[Document], id_field: str, external_id: str | None) -> str | Dead | None:
+    """The one record that is meant: the external id's, else the only one of that email that is nobody else's."""
+    mine = [each for each in records if id_field and _is_same(each.get(id_field), external_id)]
+    free = [each for each in records if external_id is None or not each.get(id_field)]
+    fitting = mine or free
+    if not fitting:
+        return None
+    open_ = [each for each in fitting if each.get("IsConverted") is not True]
+    if not open_:
+        return Dead("the lead is converted, and can't be written any more")
+    if len(open_) > 1:
+        return Dead(f"{len(open_)} records have this email, none is guessed")
+    return str(open_[0]["Id"])
+
+
+def _is_same(value: object, external_id: str | None) -> bool:
+    return external_id is not None and isinstance(value, str) and value.casefold() == external_id.casefold()
+
+
+def quote(text: object) -> str:
+    """*text* as a literal of SOQL, which no text can get out of."""
+    escaped = re.sub(r"([\\'])", r"\\\1", str(text))
+    return "'" + re.sub(r"[\r\n\t\0]", " ", escaped) + "'"

@@ -1,0 +1,190 @@
+"""Credentials, upserts of up to 200 records by external id, and what Salesforce's answers mean.
+
+Source: facts/vendors/salesforce.md sections 1, 2, 5, 6 and 7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from plugins.salesforce.settings import HOST_SUFFIXES, Settings
+from router.plugin import (
+    Blocked,
+    Credential,
+    Dead,
+    Delivered,
+    Document,
+    Judgement,
+    Later,
+    OAuth2,
+    Payload,
+    Request,
+    Response,
+    Split,
+    UnreadableAnswer,
+    Verdict,
+    build_url,
+    describe,
+    is_outage,
+)
+
+MAX_RECORDS: Final = 200
+MAX_BYTES: Final = 5_000_000
+"""Far below the 50 MB that are said to be allowed."""
+BUSY_S: Final = 10.0
+"""A lock is held as long as somebody else's transaction takes."""
+BUSY_ATTEMPTS: Final = 20
+
+_BUSY: Final = frozenset({"UNABLE_TO_LOCK_ROW", "SERVER_UNAVAILABLE", "REQUEST_RUNNING_TOO_LONG"})
+_OF_THE_SET_UP: Final = frozenset({"INVALID_FIELD", "INVALID_TYPE", "NOT_FOUND", "REQUEST_LIMIT_EXCEEDED"})
+"""Of a whole request: objects and fields are named by the settings alone, and the limit is the org's for a day."""
+
+
+def credentials(settings: Settings) -> Sequence[Credential]:
+    """Where ``base_url`` stands in for the org, requests stay there, whatever the token's answer says."""
+    return [
+        OAuth2(
+            build_url(settings.api_url, "services", "oauth2", "token"),
+            settings.client_id,
+            settings.client_secret,
+            refresh_token=settings.refresh_token,
+            client_in_body=True,
+            host_field="" if settings.base_url else "instance_url",
+            host_suffixes=HOST_SUFFIXES,
+        )
+    ]
+
+
+def request(
+    method: str, settings: Settings, *segments: str, body: Any = None, query: Mapping[str, str] | None = None
+) -> Request:
+    headers = {"Accept": "application/json"}
+    if settings.allow_duplicates and method != "GET":
+        headers["Sforce-Duplicate-Rule-Header"] = "allowSave=true"
+    url = build_url(settings.api_url, "services", "data", settings.api_version, *segments, query=query)
+    return Request(method, url, body, headers)
+
+
+def check_request(settings: Settings) -> Request:
+    """The org's limits: changes nothing."""
+    return request("GET", settings, "limits")
+
+
+def upsert(name: str, id_field: str, records: Sequence[Document], settings: Settings) -> Request:
+    """*records* of the object *name*, each with its ``attributes`` and its external id."""
+    body = {"allOrNone": False, "records": list(records)}
+    return request("PATCH", settings, "composite", "sobjects", name, id_field, body=body)
+
+
+def pack(payloads: Sequence[Payload], settings: Settings) -> Request:
+    name = payloads[0].group
+    id_field = _id_field(name, settings)
+    return upsert(name, id_field, [record for record, _ in _merged(payloads, id_field)], settings)
+
+
+def _id_field(name: str, settings: Settings) -> str:
+    if name == settings.object:
+        return settings.external_id_field
+    return settings.account_external_id_field if name == "Account" else settings.event_external_id_field
+
+
+def _merged(payloads: Sequence[Payload], id_field: str) -> list[tuple[Document, list[int]]]:
+    """One record an external id, for none may occur twice in a request, and the places of the payloads it is made of.
+
+    What came later wins. Ids that differ in letter case alone are one, as in a field that is not case-sensitive.
+    """
+    records: dict[str, tuple[Document, list[int]]] = {}
+    for place, payload in enumerate(payloads):
+        record, places = records.get(_key(payload, id_field), ({}, []))
+        records[_key(payload, id_field)] = (record | payload.body, [*places, place])
+    return list(records.values())
+
+
+def _key(payload: Payload, id_field: str) -> str:
+    return str(payload.body.get(id_field)).casefold()
+
+
+def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
+    """Read the answer on an upsert: one result a record, in order.
+
+    Raises:
+        UnreadableAnswer: a success without them.
+    """
+    if response.status not in (200, 201):
+        stopped = judge_refusal(response)
+        if isinstance(stopped, Blocked):
+            return stopped
+        is_at_fault = isinstance(stopped, Dead) and len(payloads) > 1
+        return Split(stopped.reason) if is_at_fault or response.status == 413 else [stopped] * len(payloads)
+    merged = _merged(payloads, _id_field(payloads[0].group, settings))
+    verdicts: dict[int, Verdict] = {}
+    for result, (_, places) in zip(results_of(response, len(merged)), merged, strict=True):
+        verdict = verdict_on(result)
+        if isinstance(verdict, Dead) and len(places) > 1:
+            return Split(verdict.reason)  # of several calls about one person one is at fault
+        verdicts |= dict.fromkeys(places, verdict)
+    return [verdicts[place] for place in sorted(verdicts)]
+
+
+def results_of(response: Response, count: int) -> list[Document]:
+    results = response.json()
+    if not isinstance(results, list) or len(results) != count or not all(isinstance(each, dict) for each in results):
+        raise UnreadableAnswer(f"expected {count} results, got {describe(response)}")
+    return results
+
+
+def verdict_on(result: Document) -> Verdict:
+    """Of one record, or of the answer to a create or an update."""
+    if result.get("success") is True:
+        return Delivered()
+    errors = list(errors_of(result.get("errors")))
+    if not errors:
+        raise UnreadableAnswer("a result that is neither a success nor has errors")
+    return _verdict(errors, "")
+
+
+def judge_refusal(response: Response) -> Later | Dead | Blocked:
+    """Read an answer that is no success and speaks of the whole request."""
+    errors = list(errors_of(_body(response)))
+    reason = f"{response.status} {_words(errors[0])}" if errors else describe(response)
+    if is_outage(response.status):
+        return Later(reason)
+    if response.status in (301, 302, 307, 308, 401, 403, 404, 405) or any(
+        code in _OF_THE_SET_UP for code, _, _ in errors
+    ):
+        return Blocked(reason)
+    return _verdict(errors, f"{response.status} ") if errors else Dead(reason)
+
+
+def _verdict(errors: Sequence[tuple[str, str, str]], status: str) -> Later | Dead:
+    reason = status + _words(errors[0])
+    if any(code in _BUSY or "too many soql queries" in message.lower() for code, message, _ in errors):
+        return Later(reason, BUSY_S, BUSY_ATTEMPTS)
+    return Dead(reason)
+
+
+def _body(response: Response) -> Any:
+    try:
+        return response.json()
+    except UnreadableAnswer:
+        return None
+
+
+def errors_of(body: Any) -> Iterator[tuple[str, str, str]]:
+    """(code, message, fields) of each error, in either of the two shapes that Salesforce has for them."""
+    for error in body if isinstance(body, list) else []:
+        if not isinstance(error, dict):
+            continue
+        code = error.get("statusCode") or error.get("errorCode")
+        message, fields = error.get("message"), error.get("fields")
+        if isinstance(code, str):
+            names = ", ".join(map(str, fields)) if isinstance(fields, list) else ""
+            yield code, message if isinstance(message, str) else "", names
+
+
+def _words(error: tuple[str, str, str]) -> str:
+    """The vendor's own: code, message and the fields it is about."""
+    code, message, fields = error
+    words = f"{code[:80]}: {' '.join(message.split())[:250]}" if message else code[:80]
+    return f"{words} ({fields[:100]})" if fields else words

@@ -1,0 +1,113 @@
+"""Requests to the batch address, and what each family member's answers mean.
+
+Source: facts/vendors/segment-compatible.md sections 1, 2, 6 and 7.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from plugins.segment_compatible.settings import Settings
+from router.plugin import (
+    Basic,
+    Blocked,
+    Credential,
+    Dead,
+    Delivered,
+    Judgement,
+    Payload,
+    Request,
+    Response,
+    Split,
+    UnreadableAnswer,
+    build_url,
+    describe,
+    judge_by_status,
+)
+
+RATE_LIMIT_PER_S: Final = 1_000.0
+"""Segment's advice for a workspace; no other names a number."""
+RESET_HEADER: Final = "x-ratelimit-reset"
+
+_MISPLACED: Final = (301, 302, 303, 307, 308, 401, 403, 404, 405)
+"""The path is fixed, so these speak of the key, the source (404: it is disabled) or the address, and never of an event."""
+_NAMED = re.compile(r"\s*Message ID: (\S+?):\s*(.*)", re.DOTALL)
+
+
+def credentials(settings: Settings) -> Sequence[Credential]:
+    return [Basic(settings.write_key)]
+
+
+def batch_size(settings: Settings) -> int:
+    return settings.limits.events
+
+
+def byte_limits(settings: Settings) -> tuple[int, int]:
+    return settings.limits.request_bytes, settings.limits.event_bytes
+
+
+def pack(payloads: Sequence[Payload], settings: Settings) -> Request:
+    """Without ``sentAt``: the times are right already, and a receiver corrects by it."""
+    url = build_url(settings.api_url, "v1", "batch")
+    return Request("POST", url, {"batch": [payload.body for payload in payloads]}, gzip=settings.gzip)
+
+
+def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
+    """Read an answer. RudderStack refuses a batch for one bad item, so a refused one is halved until it is by itself.
+
+    Raises:
+        UnreadableAnswer: a 200 that is none of those which the flavour is known for, such as a proxy's page.
+    """
+    if response.status == 200:
+        return _judge_taken(response, payloads, settings)
+    judgement = judge_by_status(response, payloads, blocked=_MISPLACED)
+    is_refused = isinstance(judgement, Sequence) and isinstance(judgement[0], Dead)
+    return Split(describe(response)) if is_refused and len(payloads) > 1 else judgement
+
+
+def _judge_taken(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
+    if settings.flavour in ("rudderstack", "customerio"):  # whose bodies differ by version, or are not published
+        return [Delivered()] * len(payloads)
+    body = response.json()
+    if not isinstance(body, dict):
+        raise UnreadableAnswer(f"expected an object, got {describe(response)}")
+    if settings.flavour == "jitsu":
+        return _judge_jitsu(body, response, payloads)
+    if body.get("success") is not True:
+        raise UnreadableAnswer(f"expected success, got {describe(response)}")
+    if settings.flavour == "trait_router":
+        return _judge_receipt(body, payloads)
+    return [Delivered()] * len(payloads)
+
+
+def _judge_jitsu(body: Mapping[str, Any], response: Response, payloads: Sequence[Payload]) -> Judgement:
+    """Errors name their messages. Where all are named and it is for want of a destination, no event is at fault."""
+    if body.get("ok") is True:
+        return [Delivered()] * len(payloads)
+    errors = body.get("errors")
+    texts = [error for error in errors if isinstance(error, str)] if isinstance(errors, list) else []
+    named = {match[1]: match[2].strip() or "refused" for text in texts if (match := _NAMED.match(text))}
+    found = [named.get(payload.key) for payload in payloads]
+    if all(reason and "destination" in reason.lower() for reason in found):
+        return Blocked(found[0] or "")
+    if any(found):
+        return [Dead(reason) if reason else Delivered() for reason in found]
+    raise UnreadableAnswer(f"expected errors that name messages, got {describe(response)}")
+
+
+def _judge_receipt(body: Mapping[str, Any], payloads: Sequence[Payload]) -> Judgement:
+    """Our own receipt: a list of what was rejected, by its place; ``duplicate`` is there already, and so is good."""
+    rejections = body.get("rejections")
+    reasons: dict[int, str] = {}
+    for rejection in rejections if isinstance(rejections, list) else ():
+        if isinstance(rejection, dict) and isinstance(rejection.get("index"), int):
+            reasons[rejection["index"]] = _words_of(rejection)
+    return [Dead(reasons[place]) if place in reasons else Delivered() for place in range(len(payloads))]
+
+
+def _words_of(rejection: Mapping[str, Any]) -> str:
+    field = rejection.get("field") or "the event"
+    text = f"{rejection.get('code')}: {field}: expected {rejection.get('expected')}, found {rejection.get('found')}"
+    return text[:300]

@@ -1,0 +1,302 @@
+"""Conversations with Zendesk: write a user or an organization, mend what it refuses, link the two, merge users.
+
+Zendesk wants a name for somebody new and keeps that of somebody known, ignores fields that are not defined, and adds an
+email that is new to a user as a second one. Each of these shows in an answer, and what comes next depends on it.
+
+Source: facts/vendors/zendesk.md sections 1, 3, 5 and 7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from functools import wraps
+from typing import Any, Final, Literal, TypeVar
+
+from plugins.zendesk.settings import Settings
+from plugins.zendesk.wire import BLOCKED, CONFLICT_ATTEMPTS, request
+from router.plugin import (
+    Blocked,
+    Conversation,
+    Dead,
+    Delivered,
+    Document,
+    Later,
+    Payload,
+    Response,
+    Step,
+    UnreadableAnswer,
+    Verdict,
+    describe,
+    is_outage,
+)
+
+Model = Literal["user", "organization"]
+MAX_MENDINGS: Final = 20
+"""Fields left out of one write before it is given up."""
+_NEVER_LEFT_OUT: Final = ("external_id", "email", "name")
+_PATHS: Final = {"user": "users", "organization": "organizations"}
+
+T = TypeVar("T")
+Said = Generator[Step, Response, T]
+"""A part of a conversation."""
+
+
+class Ended(Exception):
+    """What ends a conversation before its time."""
+
+    def __init__(self, verdict: Verdict | Blocked) -> None:
+        super().__init__(str(verdict))
+        self.verdict = verdict
+
+
+def _ending(
+    talk: Callable[[Any, Settings, list[str]], Said[None]],
+) -> Callable[[Payload, Settings], Conversation]:
+    """The conversation *talk*, which adds to a list of warnings: `Delivered` with them, or what ended it before its time."""
+
+    @wraps(talk)
+    def converse(payload: Payload, settings: Settings) -> Conversation:
+        warnings: list[str] = []
+        try:
+            yield from talk(payload.body, settings, warnings)
+        except Ended as ended:
+            return ended.verdict
+        return Delivered(tuple(warnings))
+
+    return converse
+
+
+@_ending
+def converse_user(body: Any, settings: Settings, warnings: list[str]) -> Said[None]:
+    """The organization, if the person's company is to become one; then the user; then the primary email."""
+    user, company = dict(body["user"]), body.get("company", {})
+    if company and settings.create_organizations:
+        name_if_new = company.get("external_id", "")
+        organization = yield from _write("organization", company, name_if_new, settings, warnings)
+        user["organization_id"] = _id_of(organization)
+    elif "name" in company:
+        user["organization"] = {"name": company["name"]}
+    written = yield from _write("user", user, body["name_if_new"], settings, warnings)
+    email = user.get("email")
+    if settings.primary_email and email and str(written.get("email") or email).lower() != email:
+        yield from _make_primary(_id_of(written), email, settings, warnings)
+
+
+@_ending
+def converse_organization(body: Any, settings: Settings, warnings: list[str]) -> Said[None]:
+    """The organization, then the membership of the user, if the call names one that is known."""
+    organization = yield from _write("organization", body["organization"], body["name_if_new"], settings, warnings)
+    member = body.get("member", {})
+    if not member:
+        return
+    by_email = None if "external_id" in member else member["email"]
+    user_id = yield from _find_user(member.get("external_id"), by_email, settings)
+    if user_id is None:
+        warnings.append("the user of the group call is not known: the organization has no such member")
+        return
+    membership = {"user_id": user_id, "organization_id": _id_of(organization)}
+    response = yield from _ask(
+        "POST",
+        settings,
+        "organization_memberships",
+        body={"organization_membership": membership},
+        assumed=Response(201, b'{"organization_membership":{"id":1}}'),
+    )
+    if response.status == 422:
+        if "already" not in response.text and "Duplicate" not in response.text and "taken" not in response.text:
+            warnings.append(f"the user did not become a member: {_words(response)}")
+    elif response.status not in (200, 201):
+        raise Ended(_refused(response))
+
+
+@_ending
+def converse_merge(body: Any, settings: Settings, warnings: list[str]) -> Said[None]:
+    """Find both, then merge. After it the previous user is gone, so that a repeat finds nobody to merge."""
+    loser = yield from _find_user(body["loser"], None, settings, "assumed-loser")
+    if loser is None:
+        warnings.append("nobody is known by the previousId: there is nobody to merge")
+        return
+    winner = yield from _find_user(body["winner"], None, settings, "assumed-winner")
+    if winner is None:
+        raise Ended(Dead("nobody is known by the userId: there is nobody to merge into"))
+    response = yield from _ask(
+        "PUT",
+        settings,
+        "users",
+        str(loser),
+        "merge",
+        body={"user": {"id": winner}},
+        assumed=Response(200, b'{"user":{}}'),
+    )
+    if response.status != 200:
+        raise Ended(_refused(response))
+
+
+# --- writing ---
+
+
+def _write(model: Model, fields: Document, name_if_new: str, settings: Settings, warnings: list[str]) -> Said[Document]:
+    """Create or update, leaving out field by field what Zendesk refuses. Returns what it then has."""
+    fields = dict(fields)
+    written = yield from _upsert(model, fields, name_if_new, settings, warnings)
+    unknown = _unknown_fields(model, fields, written)
+    if unknown and settings.create_fields:
+        defined = []
+        for key in unknown:
+            is_defined = yield from _define(model, key, fields[f"{model}_fields"][key], settings)
+            defined += [key] if is_defined else []
+        if defined:
+            written = yield from _upsert(model, fields, name_if_new, settings, warnings)
+            unknown = [key for key in unknown if key not in defined]
+    warnings += [f"{model} field {key!r} is not defined in Zendesk; left out" for key in unknown]
+    return written
+
+
+def _upsert(
+    model: Model, fields: Document, name_if_new: str, settings: Settings, warnings: list[str]
+) -> Said[Document]:
+    """*fields* loses what is refused, and gets a name where one is missed."""
+    assumed = Response(200, b'{"%s":{"id":"assumed-%s"}}' % (model.encode(), model.encode()))
+    for _ in range(MAX_MENDINGS):
+        response = yield from _ask(
+            "POST", settings, _PATHS[model], "create_or_update", body={model: dict(fields)}, assumed=assumed
+        )
+        if response.status in (200, 201):
+            return _object(response, model)
+        details = _details(response) if response.status == 422 else {}
+        if "name" in details and "name" not in fields and name_if_new:
+            fields["name"] = name_if_new
+            continue
+        name = next((name for name in details if name in fields and name not in _NEVER_LEFT_OUT), None)
+        if name is None:
+            raise Ended(_refused(response))
+        del fields[name]
+        warnings.append(f"{name} was refused, and left out: {_words(response)}")
+    raise Ended(Dead("422 too many fields that Zendesk does not take"))
+
+
+def _unknown_fields(model: Model, fields: Document, written: Document) -> list[str]:
+    """Keys that were sent and that Zendesk ignored; none where the answer does not list its fields."""
+    known = written.get(f"{model}_fields")
+    sent = fields.get(f"{model}_fields", {})
+    return [key for key in sent if key not in known] if isinstance(known, dict) else []
+
+
+def _define(model: Model, key: str, value: Any, settings: Settings) -> Said[bool]:
+    """Define a field, or find it defined. A refusal is no reason to fail: the field is left out then."""
+    kind = "checkbox" if isinstance(value, bool) else "decimal" if isinstance(value, int | float) else "text"
+    step = request(
+        "POST", settings, f"{model}_fields", body={f"{model}_field": {"key": key, "title": key, "type": kind}}
+    )
+    response = yield Step(step, Response(201, b"{}"))
+    if is_outage(response.status) or response.status == 401:
+        raise Ended(_refused(response))
+    return response.status in (200, 201)
+
+
+def _make_primary(user_id: Any, email: str, settings: Settings, warnings: list[str]) -> Said[None]:
+    response = yield from _ask(
+        "GET", settings, "users", str(user_id), "identities", assumed=Response(200, b'{"identities":[]}')
+    )
+    identities = _list(response, "identities")
+    found = [each for each in identities if str(each.get("value")).lower() == email and each.get("type") == "email"]
+    if not found:
+        warnings.append("the new email is none of the user's addresses: it did not become the primary one")
+        return
+    path = ("users", str(user_id), "identities", str(_id_of(found[0])), "make_primary")
+    response = yield from _ask("PUT", settings, *path, assumed=Response(200, b'{"identities":[]}'))
+    if response.status != 200:
+        warnings.append(f"the new email did not become the primary one: {_words(response)}")
+
+
+def _find_user(
+    external_id: str | None, email: str | None, settings: Settings, assumed_id: str = "assumed-user"
+) -> Said[Any]:
+    """The id of the only user who is found, or None."""
+    query = {"external_id": external_id} if external_id is not None else {"query": f"email:{email}"}
+    response = yield from _ask(
+        "GET",
+        settings,
+        "users",
+        "search",
+        query=query,
+        assumed=Response(200, b'{"users":[{"id":"%s"}]}' % assumed_id.encode()),
+    )
+    users = _list(response, "users")
+    return _id_of(users[0]) if len(users) == 1 else None
+
+
+# --- reading ---
+
+
+def _ask(
+    method: str,
+    settings: Settings,
+    *segments: str,
+    assumed: Response,
+    body: Any = None,
+    query: Mapping[str, str] | None = None,
+) -> Said[Response]:
+    """One step; what speaks for the whole account ends the conversation."""
+    response = yield Step(request(method, settings, *segments, body=body, query=query), assumed)
+    if response.status in BLOCKED or is_outage(response.status) or response.status == 409:
+        raise Ended(_refused(response))
+    return response
+
+
+def _refused(response: Response) -> Verdict | Blocked:
+    if response.status in BLOCKED:
+        return Blocked(_words(response))
+    if response.status == 409:
+        return Later(_words(response), None, CONFLICT_ATTEMPTS)
+    if is_outage(response.status):
+        return Later(_words(response))
+    if 200 <= response.status <= 299:
+        raise UnreadableAnswer(f"an answer that the conversation does not know: {describe(response)}")
+    return Dead(_words(response))
+
+
+def _details(response: Response) -> Document:
+    """By field, what is wrong with it."""
+    try:
+        body = response.json()
+    except UnreadableAnswer:
+        return {}
+    details = body.get("details") if isinstance(body, dict) else None
+    return details if isinstance(details, dict) else {}
+
+
+def _words(response: Response) -> str:
+    """Zendesk's own words: of each field if it names some."""
+    parts = [
+        f"{name}: {error.get('description') or error.get('error')}"
+        for name, errors in _details(response).items()
+        for error in (errors if isinstance(errors, list) else [])
+        if isinstance(error, dict)
+    ]
+    return f"{response.status} {'; '.join(parts)}"[:300] if parts else describe(response)
+
+
+def _object(response: Response, name: str) -> Document:
+    body = response.json()
+    found = body.get(name) if isinstance(body, dict) else None
+    if not isinstance(found, dict):
+        raise UnreadableAnswer(f"expected {name}, got {describe(response)}")
+    return found
+
+
+def _list(response: Response, name: str) -> list[Document]:
+    if response.status != 200:
+        raise Ended(_refused(response))
+    body = response.json()
+    found = body.get(name) if isinstance(body, dict) else None
+    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+        raise UnreadableAnswer(f"expected {name}, got {describe(response)}")
+    return found
+
+
+def _id_of(found: Document) -> Any:
+    id = found.get("id")
+    if not isinstance(id, int | str) or isinstance(id, bool):
+        raise UnreadableAnswer("an object without an id")
+    return id

@@ -1,0 +1,122 @@
+"""A backup of a data directory, taken from outside: it makes no difference whether a router runs over it.
+
+    log, the bulk ──▶ states of the destinations ──▶ log, the rest ──▶ looked through ──▶ its name
+
+So a position in it is never ahead of the log, and every event that was acknowledged before it began is in it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from router.delivery.state import State
+from router.errors import OperatorError
+from router.log.checkup import LogReport, check_log
+from router.log.copy import LogCopy, copy_database
+from router.log.durable import sync_directory
+
+_TRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """What was copied."""
+
+    target: Path
+    log: LogReport
+    positions: dict[str, int]
+    """Per destination: how far it has come in the copied log."""
+    problems: tuple[str, ...]
+    """What is damaged in it, as it is in what it was copied from."""
+
+
+def back_up(
+    log: Path, states: Path, target: Path, others: tuple[Path, ...] = (), after_bulk: Callable[[], None] = lambda: None
+) -> Backup:
+    """Copy the log in *log*, the states in *states* and the databases *others* into *target*, laid out as a data directory.
+
+    *target* has its name only once the backup is whole. *after_bulk* is for tests: what happens while a backup is taken.
+
+    Raises:
+        OperatorError: there is nothing to copy, *target* has something in it, or it can't be written.
+    """
+    if not log.is_dir():
+        raise OperatorError(f"{log}: there is no log here. Correct `data` in the config.")
+    target = target.absolute()
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise OperatorError(f"{target}: is there already; a backup needs a directory of its own. Choose another name.")
+    if any(each.resolve() in (target.resolve(), *target.resolve().parents) for each in (log, states)):
+        raise OperatorError(f"{target}: lies within what is to be copied. Choose a place outside of it.")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # Mode 0700: it holds people's data.
+        draft = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+        try:
+            backup = _fill(draft, log, states, others, after_bulk)
+            draft.rename(target)
+            sync_directory(target.parent)
+        except BaseException:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise
+    except (OSError, sqlite3.Error) as error:
+        raise OperatorError(f"{target}: can't be written ({error}). Make room, or choose another place.") from error
+    return Backup(target, backup.log, backup.positions, backup.problems)
+
+
+def _fill(draft: Path, log: Path, states: Path, others: tuple[Path, ...], after_bulk: Callable[[], None]) -> Backup:
+    (draft / log.name).mkdir(mode=0o700)
+    (draft / states.name).mkdir(mode=0o700)
+    copy = LogCopy(log, draft / log.name)
+    for _ in range(_TRIES):
+        copy.begin()
+        after_bulk()
+        problems = _copy_states(states, draft / states.name)
+        if copy.finish():
+            break
+    else:
+        raise OperatorError(
+            f"{log}: retention gives segments up faster than they can be copied. Raise `retention.max_disk`, or stop the "
+            "router for the time of a backup."
+        )
+    problems += [problem for path in others if path.exists() if (problem := copy_database(path, draft / path.name))]
+    report = check_log(draft / log.name)
+    positions = {}
+    for path in sorted((draft / states.name).glob("*.sqlite")):
+        try:
+            positions[path.stem] = _position(path, copy.log_id, report.end)
+        except OperatorError as error:
+            problems.append(str(error))
+    for directory in (draft / log.name, draft / states.name, draft):
+        sync_directory(directory)
+    return Backup(draft, report, positions, (*copy.problems, *problems))
+
+
+def _copy_states(states: Path, target: Path) -> list[str]:
+    problems = []
+    for path in sorted(states.glob("*.sqlite")):
+        (target / path.name).unlink(missing_ok=True)
+        problem = copy_database(path, target / path.name)
+        if problem:
+            problems.append(problem)
+    return problems
+
+
+def _position(path: Path, log_id: str, end: int) -> int:
+    """How far a copied state has come.
+
+    Raises:
+        OperatorError: it can't be read, or is of another log, or further than the log.
+    """
+    state = State.open(path, log_id, read_only=True)
+    try:
+        reach = state.reach()
+        if reach > end:
+            raise OperatorError(f"{path.name}: its position {reach} is past the end of the log ({end})")
+        return min((position for _, position in state.positions().values()), default=0)
+    finally:
+        state.close()

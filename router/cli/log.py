@@ -1,0 +1,264 @@
+"""``router log``: check, repair, export and back up what is stored."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO
+
+import typer
+
+from router.admin.backup import back_up
+from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, read_config
+from router.cli.output import console, print_json
+from router.cli.wiring import log_directory, rejected_path, state_directory
+from router.clock import SystemClock
+from router.delivery.jobs import parse_time
+from router.delivery.state import State
+from router.errors import OperatorError
+from router.log.checkup import LogReport, SegmentReport, check_log, known_end, show_ranges
+from router.log.export import Selection, select, to_line
+from router.log.record import Gap
+from router.log.repair import repair_log
+from router.log.sqlite import LogOptions, SqliteLog
+
+DAMAGED = 1
+"""The exit code where something is damaged or lost; 2 is for what could not be done."""
+
+app = typer.Typer(no_args_is_help=True, help="Check, repair, export and back up what is stored.")
+
+
+@app.command()
+def check(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """Read every stored event and say exactly what is damaged; exits with 1 if anything is. Also while a router runs.
+
+    Example: `router log check`
+    """
+    settings, _ = read_config(config)
+    report = check_log(log_directory(settings), lambda segment: None if as_json else _print_segment(segment))
+    states = _check_states(state_directory(settings), log_directory(settings), report)
+    is_sound = report.is_sound and not any(states.values())
+    if as_json:
+        print_json({"ok": is_sound, **_show_report(report), "destinations": states})
+    else:
+        _print_problems(report, states)
+        damaged = [segment for segment in report.segments if segment.state == "damaged"]
+        if damaged:
+            console.print(
+                f"{len(damaged)} of {len(report.segments)} segments damaged, "
+                f"{sum(segment.lost_events for segment in damaged)} events lost. The rest is delivered. To settle it, stop "
+                "the router and run: router log repair"
+            )
+        elif is_sound:
+            console.print(
+                f"The log is sound: events {report.start} to {report.end} in {len(report.segments)} segments."
+            )
+    raise typer.Exit(0 if is_sound else DAMAGED)
+
+
+@app.command()
+def repair(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """Settle damage for good, while no router runs: what is sound is kept, what is lost is counted and noted.
+
+    The damaged files are put aside, into `log/damaged` of the data directory. What is lost becomes a dead letter of each
+    destination that still needed it, when the router runs again.
+
+    Example: `router log repair`
+    """
+    settings, _ = read_config(config)
+    done = repair_log(log_directory(settings))
+    repaired = [segment for segment in done.before.segments if segment.state == "damaged"]
+    if as_json:
+        print_json(
+            {
+                "repaired": [_show_segment(segment) for segment in repaired],
+                "problems": list(done.before.problems),
+                "lost_events": done.lost_events,
+                "put_aside": [str(path) for path in done.put_aside],
+                "log": _show_report(done.after),
+            }
+        )
+        return
+    for segment in repaired:
+        _print_segment(segment)
+    for problem in done.before.problems:
+        console.print(problem, markup=False, soft_wrap=True)
+    if not repaired and not done.before.problems:
+        console.print("The log is sound: there is nothing to repair.")
+        return
+    console.print(f"Repaired. {done.lost_events} events are lost; {len(done.put_aside)} damaged files were put aside.")
+
+
+@app.command()
+def export(
+    since: Annotated[str | None, typer.Option(help="Received at or after this time (2024-08-24T14:15:22Z).")] = None,
+    until: Annotated[str | None, typer.Option(help="Received before this time.")] = None,
+    source: Annotated[str | None, typer.Option(help="Only events of this source.")] = None,
+    type: Annotated[str | None, typer.Option(help="Only events of this type.")] = None,
+    user: Annotated[str | None, typer.Option(help="Only events of this userId, anonymousId or email.")] = None,
+    events: Annotated[
+        bool, typer.Option("--events", help="The events alone, as `router explain -` reads them.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option(help="A file to write to; standard output, if not given.")] = None,
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """Print stored events, one a line as JSON (NDJSON), in the log's order; exits with 1 if some of them are lost.
+
+    Example: `router log export --since 2026-11-01 --user u1 --out u1.ndjson`
+    """
+    settings, _ = read_config(config)
+    try:
+        since_s, until_s = (parse_time(text) if text else None for text in (since, until))
+    except ValueError as error:
+        raise OperatorError(str(error)) from error
+    selection = Selection(since_s, until_s, source, type, user)
+    lost: list[tuple[int, int]] = []
+    with _open_out(out) as file:
+        count = asyncio.run(_export(log_directory(settings), selection, events, file, lost))
+    typer.echo(f"{count} events{f' to {out}' if out else ''}", err=True)
+    if lost:
+        number = sum(last - first + 1 for first, last in lost)
+        typer.echo(f"{number} events of the log are lost, and may have been among them: {show_ranges(lost)}", err=True)
+        raise typer.Exit(DAMAGED)
+
+
+async def _export(
+    directory: Path, selection: Selection, is_bare: bool, file: BinaryIO, lost: list[tuple[int, int]]
+) -> int:
+    count = 0
+    async for item in _selected(directory, selection):
+        if isinstance(item, Gap):
+            lost.append((item.first, item.last))
+            continue
+        file.write(item.event + b"\n" if is_bare else to_line(item))
+        count += 1
+    file.flush()
+    return count
+
+
+async def _selected(directory: Path, selection: Selection) -> AsyncIterator[Any]:
+    log = await SqliteLog.open(directory, LogOptions(), SystemClock().now, read_only=True)
+    try:
+        async for item in select(log, selection):
+            yield item
+    finally:
+        await log.close()
+
+
+@contextmanager
+def _open_out(path: Path | None) -> Iterator[BinaryIO]:
+    """Standard output, or a file that has its name only once it is whole."""
+    if path is None:
+        yield sys.stdout.buffer
+        return
+    draft = path.with_name(path.name + ".part")
+    try:
+        with open(draft, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+            yield file
+        draft.replace(path)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise OperatorError(
+            f"{path}: can't be written ({error.strerror}). Make room, or choose another place."
+        ) from error
+
+
+@app.command()
+def backup(
+    directory: Annotated[Path, typer.Argument(help="Where to; it is made, and must not be there yet.")],
+    config: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Copy the log and the state of every destination, also while a router runs. To restore: point `data` at the copy.
+
+    Every event that was acknowledged before it began is in it, and no position is ahead of the copied log.
+
+    Example: `router log backup /backup/router-2026-11-26`
+    """
+    settings, _ = read_config(config)
+    done = back_up(log_directory(settings), state_directory(settings), directory, others=(rejected_path(settings),))
+    is_sound = done.log.is_sound and not done.problems
+    if as_json:
+        shown = {
+            "ok": is_sound,
+            "backup": str(done.target),
+            "positions": done.positions,
+            "problems": list(done.problems),
+        }
+        print_json({**shown, "log": _show_report(done.log)})
+    else:
+        console.print(
+            f"{done.target}: events {done.log.start} to {done.log.end}, and {len(done.positions)} destinations.",
+            markup=False,
+            soft_wrap=True,
+        )
+        for segment in done.log.segments:
+            if segment.state == "damaged":
+                _print_segment(segment)
+        for problem in (*done.log.problems, *done.problems):
+            console.print(problem, markup=False, soft_wrap=True)
+        if not is_sound:
+            console.print("The backup is whole, and as damaged as what it was copied from.")
+    raise typer.Exit(0 if is_sound else DAMAGED)
+
+
+def _check_states(directory: Path, log: Path, report: LogReport) -> dict[str, list[str]]:
+    """What is wrong with the state of each destination."""
+    problems: dict[str, list[str]] = {}
+    for path in sorted(directory.glob("*.sqlite")):
+        try:
+            state = State.open(path, report.log_id or "", read_only=True)
+        except OperatorError as error:
+            problems[path.stem] = [str(error)]
+            continue
+        try:
+            problems[path.stem] = state.damage() or _check_position(state, log, report)
+        finally:
+            state.close()
+    return problems
+
+
+def _check_position(state: State, log: Path, report: LogReport) -> list[str]:
+    reach = state.reach()
+    end = max(report.end, known_end(log, report.log_id or ""))  # a router that runs has come further meanwhile
+    return [f"{state.path}: its position {reach} is past the end of the log ({end})"] if reach > end else []
+
+
+def _print_segment(segment: SegmentReport) -> None:
+    if segment.state == "sound":
+        return
+    console.print(
+        f"{segment.path}: {segment.state}; {segment.events} of its {segment.last - segment.first + 1} events can be read",
+        markup=False,
+        soft_wrap=True,
+    )
+    for finding in segment.findings:
+        console.print(f"  {finding}", markup=False, soft_wrap=True)
+    if segment.lost and segment.state == "damaged":
+        console.print(f"  lost: {show_ranges(segment.lost)}", markup=False, soft_wrap=True)
+
+
+def _print_problems(report: LogReport, states: dict[str, list[str]]) -> None:
+    for problem in report.problems:
+        console.print(problem, markup=False, soft_wrap=True)
+    for problems in states.values():
+        for problem in problems:
+            console.print(problem, markup=False, soft_wrap=True)
+
+
+def _show_report(report: LogReport) -> dict[str, Any]:
+    return {
+        "start": report.start,
+        "end": report.end,
+        "segments": [_show_segment(segment) for segment in report.segments],
+        "problems": list(report.problems),
+    }
+
+
+def _show_segment(segment: SegmentReport) -> dict[str, Any]:
+    return {**asdict(segment), "path": str(segment.path), "lost_events": segment.lost_events}

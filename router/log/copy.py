@@ -1,0 +1,152 @@
+"""Copying a log that may be written meanwhile, in two steps between which somebody else copies the positions.
+
+    begin    which sequences were given up, the index, and the bulk: segments that are never written again
+    finish   the segments that came since, and the last one
+
+Positions that were copied in between are never ahead of the copied log, and lack nothing of it: what retention gives up after
+`begin` has read how far it went, and before `finish` has copied it, makes `finish` say so.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from router.errors import OperatorError
+from router.log.connections import connect_to_read
+from router.log.dedup import FILE_NAME as INDEX_NAME
+from router.log.durable import sync_directory, sync_file
+from router.log.identity import FILE_NAME as ID_NAME
+from router.log.identity import read_id
+from router.log.mark import START_NAME, Mark, read_mark
+from router.log.segment_file import SegmentFile, beside, find_segments, remove_database
+
+
+@dataclass(slots=True)
+class LogCopy:
+    """From *source*, the directory of a log, to *target*, a directory that exists and is empty."""
+
+    source: Path
+    target: Path
+    log_id: str = field(init=False)
+    problems: list[str] = field(default_factory=list)
+    """What could not be copied as it is."""
+    _start: int = 0
+    _seen: set[int] = field(default_factory=set)
+    _copied: set[int] = field(default_factory=set)
+    """Of segments, by their first sequences: those that were there at any time, and those that are copied for good."""
+
+    def __post_init__(self) -> None:
+        log_id = read_id(self.source)
+        if log_id is None:
+            raise OperatorError(
+                f"{self.source / ID_NAME}: missing or damaged, so there is nothing that a position could be compared with. "
+                "Run: router log repair"
+            )
+        self.log_id = log_id
+
+    def begin(self) -> None:
+        """Copy the bulk, or what was added to it since the last time.
+
+        Raises:
+            OSError, sqlite3.Error: the target can't be written.
+        """
+        shutil.copyfile(self.source / ID_NAME, self.target / ID_NAME)
+        for unfinished in find_segments(self.target, self.target):
+            if unfinished.first not in self._copied:
+                unfinished.unlink()
+        files = self._look()
+        for file in files[:-1]:
+            if file.first not in self._copied and not file.has_wal and self._copy_files(file):
+                self._copied.add(file.first)
+        self._start = read_mark(self.source, self.log_id, START_NAME)
+        if (self.source / INDEX_NAME).exists():  # before the last segment: it must not know of more than there is
+            remove_database(self.target / INDEX_NAME)
+            problem = copy_database(self.source / INDEX_NAME, self.target / INDEX_NAME)
+            if problem:
+                remove_database(self.target / INDEX_NAME)  # derived
+
+    def finish(self) -> bool:
+        """Copy the rest. False: retention was faster; begin again, and copy the positions again."""
+        files = self._look()  # first: a segment that is made while another is copied is of no concern
+        copied = self._copied | {
+            file.first for file in files if file.first not in self._copied and self._copy_rest(file)
+        }
+        if any(first >= self._start for first in self._seen - copied):
+            return False
+        for file in find_segments(self.target, self.target):
+            following = [other for other in copied if other > file.first]
+            if following and min(following) <= self._start:  # given up while it was copied
+                file.unlink()
+        mark = Mark.open(self.target, self.log_id, START_NAME)
+        mark.write(self._start, is_synced=True)
+        mark.close()
+        for path in self.target.iterdir():
+            sync_file(path)
+        sync_directory(self.target)
+        return True
+
+    def _look(self) -> tuple[SegmentFile, ...]:
+        files = find_segments(self.source, self.source)
+        self._seen |= {file.first for file in files}
+        return files
+
+    def _copy_rest(self, file: SegmentFile) -> bool:
+        """Copy a segment that may be written, sealed or given up just then. False: it is gone."""
+        if file.mended or not file.path.exists():
+            return self._copy_files(file)
+        problem = copy_database(file.path, self.target / file.path.name)
+        if problem and file.path.exists():
+            self.problems.append(problem)
+        return not problem or file.path.exists()
+
+    def _copy_files(self, file: SegmentFile) -> bool:
+        """Copy a segment's files as they are; nobody writes them, but they may be given up. False: it is gone."""
+        paths = [path for path in (file.path, file.wal, file.rescued) if path.exists()]
+        for path in paths:
+            try:
+                shutil.copyfile(path, self.target / path.name)
+            except FileNotFoundError:
+                SegmentFile(self.target, file.first, self.target).unlink()
+                return False
+            except OSError as error:
+                if not _is_unreadable(path):
+                    raise
+                self.problems.append(f"{path}: can't be read ({error.strerror}), and is left out")
+        return bool(paths)
+
+
+def copy_database(source: Path, target: Path) -> str:
+    """Copy an SQLite database as it is at one moment, also while another process writes it.
+
+    Returns:
+        What is wrong with it, "" for nothing; then its files were copied as they are, so that what is left can be rescued.
+
+    Raises:
+        OSError: the target can't be written.
+    """
+    try:
+        with closing(connect_to_read(source)) as connection, closing(sqlite3.connect(target)) as copy:
+            connection.backup(copy)
+            copy.execute("PRAGMA journal_mode = DELETE").fetchall()
+        sync_file(target)
+    except sqlite3.Error as error:
+        remove_database(target)
+        for suffix in ("", "-wal"):
+            if beside(source, suffix).exists():
+                shutil.copyfile(beside(source, suffix), beside(target, suffix))
+        return f"{source}: damaged ({error}), and copied as it is"
+    return ""
+
+
+def _is_unreadable(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            while file.read(1 << 20):
+                pass
+    except OSError:
+        return True
+    return False

@@ -1,0 +1,92 @@
+"""Room on the disk: whether an error says that there is none, and a reserve for when there is none.
+
+    whole ──a state has no room──▶ spent ──room is back──▶ whole
+    events are taken               events are refused; what was accepted is settled all the same
+
+Were the log allowed to fill the disk to its end, no destination could write down how far it has come, so nothing in the log
+would ever be given up, and the disk would stay full.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import sqlite3
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+_NO_ROOM: Final = {errno.ENOSPC, errno.EDQUOT}
+_AS_GOOD_AS_FULL_BYTES: Final = 1_000_000
+"""With less than this, SQLite fails in ways that do not say so: it can't make the files it works with."""
+_CHUNK: Final = bytes(1 << 20)
+
+
+def is_no_room(error: BaseException, directory: Path) -> bool:
+    """True if *error*, of something that was written in *directory*, means that the disk is full."""
+    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        return True
+    if not isinstance(error, sqlite3.Error):
+        return False
+    return (
+        getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL or _free_bytes(directory) < _AS_GOOD_AS_FULL_BYTES
+    )
+
+
+def _free_bytes(directory: Path) -> int:
+    try:
+        return shutil.disk_usage(directory).free
+    except OSError:
+        return _AS_GOOD_AS_FULL_BYTES
+
+
+class Reserve:
+    """A file that holds room. Whoever settles may spend it, from any thread or process; who writes the log fills it again."""
+
+    def __init__(self, path: Path, size_bytes: int) -> None:
+        """*size_bytes* 0: there is none, and nothing is ever refused for it."""
+        self._path = path
+        self._size_bytes = size_bytes
+
+    @property
+    def is_whole(self) -> bool:
+        """False: what room there is must be left to those who settle."""
+        try:
+            return not self._size_bytes or os.stat(self._path).st_size >= self._size_bytes
+        except OSError:
+            return False
+
+    def spend(self) -> bool:
+        """Let the room go. False: there was none."""
+        try:
+            self._path.unlink()
+        except OSError:
+            return False
+        return bool(self._size_bytes)
+
+    def fill(self) -> bool:
+        """Be whole again, if there is half as much room again as that takes: else it would be spent at once."""
+        if self.is_whole:
+            return True
+        if _free_bytes(self._path.parent) < self._size_bytes * 3 // 2:
+            return False
+        try:
+            with self._path.open("wb") as file:
+                _take_room(file.fileno(), self._size_bytes)
+        except OSError:
+            with suppress(OSError):
+                self._path.unlink()
+            return False
+        return True
+
+
+def _take_room(descriptor: int, size_bytes: int) -> None:
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(descriptor, 0, size_bytes)
+        return
+    for _ in range(0, size_bytes, len(_CHUNK)):  # pragma: no cover - no such call on this platform
+        os.write(descriptor, _CHUNK)
+
+
+NO_RESERVE: Final = Reserve(Path(), 0)

@@ -1,0 +1,5 @@
+"""Directories in memory, as for the log."""
+
+from __future__ import annotations
+
+from tests.log.conftest import tmp_path as tmp_path

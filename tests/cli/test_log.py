@@ -1,0 +1,219 @@
+"""``router log``: what it prints, where it writes, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from router.delivery.state import Changes, State
+from router.log.sqlite import LogOptions, SqliteLog
+from tests.log.damage import fill_with_noise, first_in, flip_an_event, middle_of
+from tests.log.harness import PARTITION, StillClock, entries
+from tests.system.harness import Command, run_command
+
+EVENTS = 200
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory: a log of 200 events, and a destination that has come to the 50th."""
+    data = tmp_path_factory.mktemp("filled") / "var"
+
+    async def fill() -> None:
+        log = await SqliteLog.open(data / "log", LogOptions(segment_bytes=16_384), StillClock())
+        for start in range(1, EVENTS + 1, 10):
+            await log.append(entries(start, start + 9))
+        state = State.open(data / "destinations" / "crm.sqlite", log.id)
+        state.add_partition(PARTITION, 0)
+        state.commit(Changes(positions={PARTITION: 50}))
+        state.close()
+        await log.close()
+
+    asyncio.run(fill())
+    return data
+
+
+@pytest.fixture
+def data(config: Path, filled: Path, tmp_path: Path) -> Path:
+    shutil.copytree(filled, tmp_path / "var")
+    return tmp_path / "var"
+
+
+@pytest.fixture
+def damaged(data: Path) -> Path:
+    flip_an_event(middle_of(data / "log"), first_in(middle_of(data / "log")) + 3)
+    return middle_of(data / "log")
+
+
+def run(config: Path, *arguments: str | Path) -> Command:
+    return run_command("log", *arguments, "--config", config)
+
+
+# --- check ---
+
+
+def test_a_sound_log_is_said_to_be_sound(config: Path, data: Path) -> None:
+    checked, shown = run(config, "check"), run(config, "check", "--json")
+
+    assert (checked.code, checked.err) == (0, "")
+    assert "The log is sound: events 1 to 200" in checked.out
+    assert shown.code == 0
+    assert shown.json["ok"] is True
+    assert {segment["state"] for segment in shown.json["segments"]} == {"sound"}
+    assert shown.json["destinations"] == {"crm": []}
+
+
+def test_damage_is_named_and_ends_with_exit_code_1(config: Path, damaged: Path) -> None:
+    number = first_in(damaged) + 3
+
+    checked, shown = run(config, "check"), run(config, "check", "--json")
+
+    assert (checked.code, shown.code) == (1, 1)
+    assert f"{damaged}: damaged" in checked.out
+    assert f"events {number}: the checksum does not match" in checked.out
+    assert "router log repair" in checked.out
+    [segment] = [segment for segment in shown.json["segments"] if segment["state"] == "damaged"]
+    assert (segment["lost"], segment["lost_events"]) == ([[number, number]], 1)
+    assert shown.json["ok"] is False
+
+
+def test_the_state_of_a_destination_is_looked_at_too(config: Path, data: Path) -> None:
+    (data / "destinations" / "crm.sqlite").write_bytes(b"noise" * 1_000)
+
+    checked, shown = run(config, "check"), run(config, "check", "--json")
+
+    assert (checked.code, shown.code) == (1, 1)
+    assert "crm.sqlite" in checked.out
+    assert len(shown.json["destinations"]["crm"]) == 1
+
+
+def test_a_position_past_the_end_of_the_log_is_said(config: Path, data: Path) -> None:
+    state = State.open(data / "destinations" / "crm.sqlite", json.loads((data / "log" / "log.json").read_bytes())["id"])
+    state.commit(Changes(positions={PARTITION: 201}))
+    state.close()
+
+    checked = run(config, "check")
+
+    assert checked.code == 1
+    assert "its position 201 is past the end of the log (200)" in " ".join(checked.out.split())
+
+
+# --- repair ---
+
+
+def test_a_repair_says_what_is_lost_and_the_check_after_it_is_content(config: Path, damaged: Path) -> None:
+    number = first_in(damaged) + 3
+
+    repaired = run(config, "repair")
+
+    assert repaired.code == 0
+    assert f"lost: events {number}" in repaired.out
+    assert "Repaired. 1 events are lost; 1 damaged files were put aside." in repaired.out
+    checked = run(config, "check")
+    assert checked.code == 0
+    assert f"events {number}: lost, as a repair has noted" in checked.out
+    assert "nothing to repair" in run(config, "repair").out
+
+
+def test_a_repair_tells_programs_the_same(config: Path, damaged: Path) -> None:
+    repaired = run(config, "repair", "--json")
+
+    assert repaired.code == 0
+    assert repaired.json["lost_events"] == 1
+    assert [Path(path).name for path in repaired.json["put_aside"]] == [damaged.name]
+    assert [segment["state"] for segment in repaired.json["repaired"]] == ["damaged"]
+
+
+# --- export ---
+
+
+def test_events_are_exported_to_standard_output_and_to_a_file(config: Path, data: Path, tmp_path: Path) -> None:
+    printed = run(config, "export", "--user", "u1")
+    to_file = run(config, "export", "--user", "u1", "--out", tmp_path / "u1.ndjson")
+
+    assert (printed.code, to_file.code) == (0, 0)
+    assert printed.out == (tmp_path / "u1.ndjson").read_text()
+    lines = printed.out.splitlines()
+    assert [json.loads(line)["sequence"] for line in lines] == list(range(1, EVENTS + 1, 7))
+    assert to_file.err == f"{len(lines)} events to {tmp_path / 'u1.ndjson'}\n"
+    assert (tmp_path / "u1.ndjson").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_events_alone_are_what_was_stored(config: Path, data: Path) -> None:
+    out = run(config, "export", "--events").out
+
+    assert [json.loads(line) for line in out.splitlines()] == [{"n": number} for number in range(1, EVENTS + 1)]
+
+
+def test_an_export_that_lacks_lost_events_ends_with_exit_code_1(config: Path, damaged: Path, tmp_path: Path) -> None:
+    done = run(config, "export", "--out", tmp_path / "all.ndjson")
+
+    assert done.code == 1
+    assert f"1 events of the log are lost, and may have been among them: events {first_in(damaged) + 3}" in done.err
+    assert len((tmp_path / "all.ndjson").read_text().splitlines()) == EVENTS - 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param(["--since", "soon"], "is no time", id="no time"),
+        pytest.param(["--out", "/no/such/folder/x"], "can't be written", id="no folder"),
+    ],
+)
+def test_what_cannot_be_exported_is_refused(config: Path, data: Path, arguments: list[str], message: str) -> None:
+    refused = run(config, "export", *arguments)
+
+    assert refused.code == 2
+    assert message in refused.err
+
+
+# --- backup ---
+
+
+def test_a_backup_says_what_is_in_it(config: Path, data: Path, tmp_path: Path) -> None:
+    made = run(config, "backup", tmp_path / "one")
+    shown = run(config, "backup", tmp_path / "two", "--json")
+
+    assert (made.code, shown.code) == (0, 0)
+    assert f"{tmp_path / 'one'}: events 1 to 200, and 1 destinations." in made.out
+    assert shown.json["positions"] == {"crm": 50}
+    assert shown.json["ok"] is True
+
+
+def test_a_backup_of_a_damaged_log_is_made_and_said_to_be_damaged(config: Path, damaged: Path, tmp_path: Path) -> None:
+    made = run(config, "backup", tmp_path / "backup")
+
+    assert made.code == 1
+    assert "as damaged as what it was copied from" in made.out
+    assert (tmp_path / "backup" / "log" / damaged.name).read_bytes() == damaged.read_bytes()
+
+
+def test_a_backup_over_something_is_refused(config: Path, data: Path) -> None:
+    refused = run(config, "backup", data)
+
+    assert refused.code == 2
+    assert "is there already" in refused.err
+
+
+# --- where there is nothing ---
+
+
+@pytest.mark.parametrize("arguments", [["check"], ["repair"], ["export"], ["backup", "somewhere"]], ids=" ".join)
+def test_where_nothing_ever_ran_it_says_so(config: Path, arguments: list[str]) -> None:
+    refused = run(config, *arguments)
+
+    assert refused.code == 2
+    assert "there is no log here" in refused.err
+
+
+def test_a_lost_id_is_no_backup(config: Path, data: Path, tmp_path: Path) -> None:
+    fill_with_noise(data / "log" / "log.json")
+
+    refused = run(config, "backup", tmp_path / "backup")
+
+    assert refused.code == 2
+    assert "router log repair" in refused.err

@@ -1,0 +1,304 @@
+"""Events: their names, ids, times and places, what they are worth, and what is not sent because Meta would refuse it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from plugins.facebook_conversions import PLUGIN
+from plugins.facebook_conversions.mapping import STANDARD_EVENTS
+from plugins.facebook_conversions.sandbox_rules import faults_of
+from router.explain import explain
+from router.plugin import camel_case, snake_case
+from router.testing import Rehearsal, make_event
+from tests.plugins.facebook_conversions.mapped import (
+    CONTEXT,
+    SECONDS,
+    body_of,
+    make_settings,
+    payloads_of,
+    rehearse,
+    skipped,
+)
+
+
+def track(event: str = "E", **fields: Any) -> Any:
+    return make_event("track", **{"userId": "u-17", "event": event, "context": CONTEXT, **fields})
+
+
+def data_of(properties: dict[str, Any], event: str = "E", **settings: Any) -> Any:
+    """``custom_data`` of an event."""
+    body = body_of(track(event, properties=properties), "track event", **settings)
+    return body.get("custom_data", {})
+
+
+# --- names ---
+
+
+@pytest.mark.parametrize(("name", "expected"), STANDARD_EVENTS.items(), ids=list(STANDARD_EVENTS.values()))
+def test_events_of_the_spec_become_standard_events(name: str, expected: str) -> None:
+    event = track(name.title(), properties={"revenue": 1})
+
+    assert body_of(event, "track event")["event_name"] == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "event_map", "expected"),
+    [
+        pytest.param("Signed Up", {}, "Signed Up", id="a custom event"),
+        pytest.param("  Signed Up ", {"signed up": "CompleteRegistration"}, "CompleteRegistration", id="of the map"),
+        pytest.param("Product Viewed", {"Product Viewed": "Seen"}, "Seen", id="the map before the spec"),
+    ],
+)
+def test_names_of_events(name: str, event_map: dict[str, str], expected: str) -> None:
+    [mapped] = Rehearsal(PLUGIN, make_settings(event_map=event_map)).map(track(name))
+
+    assert mapped.payloads[0].body["event_name"] == expected
+
+
+@pytest.mark.parametrize("fields", [{}, {"name": "Pricing", "category": "Shop"}], ids=["no name", "a name"])
+def test_a_page_is_a_page_view_whatever_it_is_called(fields: dict[str, str]) -> None:
+    event = make_event("page", userId="u-17", context=CONTEXT, **fields)
+
+    assert body_of(event, "track page")["event_name"] == "PageView"
+
+
+@pytest.mark.parametrize("call", ["identify", "group", "alias"])
+def test_calls_that_meta_has_no_place_for_are_not_sent(call: str) -> None:
+    event = make_event(call, userId="u-17", groupId="c9", previousId="a-1", traits={"email": "a@b.test"})
+
+    assert list(rehearse().payloads(event)) == []
+
+
+# --- ids and times ---
+
+
+def test_the_time_is_the_event_s_and_the_key_its_message_id() -> None:
+    [payload] = payloads_of(track(), "track event")
+
+    assert (payload.body["event_time"], payload.body["event_id"], payload.key) == (SECONDS, "m-1", "m-1")
+
+
+@pytest.mark.parametrize(
+    ("properties", "setting", "expected"),
+    [
+        pytest.param({"event_id": "pixel-7"}, "event_id", "pixel-7", id="the pixel's"),
+        pytest.param({"event_id": 7}, "event_id", "7", id="a number"),
+        pytest.param({"event_id": " "}, "event_id", "m-1", id="a blank"),
+        pytest.param({"event_id": ["x"]}, "event_id", "m-1", id="a list"),
+        pytest.param({"fb_id": "pixel-7"}, "fb_id", "pixel-7", id="another property"),
+        pytest.param({"event_id": "pixel-7"}, "", "m-1", id="none"),
+    ],
+)
+def test_the_event_id_is_the_pixel_s_where_it_has_one(properties: dict[str, Any], setting: str, expected: str) -> None:
+    body = body_of(track(properties=properties), "track event", event_id_property=setting)
+
+    assert body["event_id"] == expected
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "source", "is_sent"),
+    [
+        pytest.param("2026-02-25T10:20:32Z", "other", True, id="7 days"),
+        pytest.param("2026-02-25T10:20:29Z", "other", False, id="more than 7 days"),
+        pytest.param("2026-02-25T10:20:29Z", "physical_store", True, id="more than 7 days, in a shop"),
+        pytest.param("2026-01-01T10:20:29Z", "physical_store", False, id="more than 62 days"),
+    ],
+)
+def test_what_was_too_old_when_it_came_is_not_sent(timestamp: str, source: str, is_sent: bool) -> None:
+    """One event that is too old fails all that travel with it."""
+    event = track(timestamp=timestamp, properties={"action_source": source})
+
+    [mapped] = rehearse().map(event)
+
+    assert (bool(mapped.payloads), "too old" in mapped.skipped) == (is_sent, not is_sent)
+
+
+# --- where it happened ---
+
+PHONE = {"device": {"type": "Android"}, "os": {"version": "16"}}
+
+
+@pytest.mark.parametrize(
+    ("context", "properties", "setting", "expected"),
+    [
+        pytest.param(CONTEXT, {}, "auto", "website", id="auto, on the web"),
+        pytest.param(PHONE, {}, "auto", "app", id="auto, on a phone"),
+        pytest.param({"os": {"name": "iPadOS", "version": "19"}}, {}, "auto", "app", id="auto, on a tablet"),
+        pytest.param(CONTEXT, {}, "phone_call", "phone_call", id="as set"),
+        pytest.param(CONTEXT, {"action_source": "Chat"}, "email", "chat", id="as the event says"),
+        pytest.param(CONTEXT, {"action_source": "moon"}, "email", "email", id="as the event says, wrongly"),
+    ],
+)
+def test_where_an_event_happened(
+    context: dict[str, Any], properties: dict[str, Any], setting: str, expected: str
+) -> None:
+    body = body_of(track(context=context, properties=properties), "track event", action_source=setting)
+
+    assert body["action_source"] == expected
+    assert ("app_data" in body) == (expected == "app")
+
+
+@pytest.mark.parametrize(
+    ("context", "missing"),
+    [
+        pytest.param({}, "context.userAgent and context.page.url", id="neither"),
+        pytest.param({"userAgent": "x"}, "needs context.page.url", id="no page"),
+        pytest.param({"page": CONTEXT["page"]}, "needs context.userAgent;", id="no browser"),
+    ],
+)
+def test_a_website_event_without_browser_or_page_is_not_sent(context: dict[str, Any], missing: str) -> None:
+    assert missing in skipped(track(context=context), "track event")
+
+
+@pytest.mark.parametrize(
+    ("context", "missing"),
+    [
+        pytest.param({}, "context.device.type (ios or android) and context.os.version", id="nothing known"),
+        pytest.param({"os": {"name": "iOS"}}, "needs context.os.version", id="no version"),
+        pytest.param(
+            {"device": {"type": "tv"}, "os": {"version": "1"}}, "needs context.device.type", id="a television"
+        ),
+    ],
+)
+def test_a_screen_of_a_device_unknown_to_meta_is_not_sent(context: dict[str, Any], missing: str) -> None:
+    assert missing in skipped(make_event("screen", userId="u-17", context=context), "track screen")
+
+
+@pytest.mark.parametrize(("told", "flag"), [(True, 1), (False, 0), ("true", 1), (None, 0), ("perhaps", 0)])
+def test_tracking_counts_as_refused_unless_it_is_allowed(told: Any, flag: int) -> None:
+    context = {**PHONE, "device": {"type": "android", "adTrackingEnabled": told}}
+
+    app = body_of(track(context=context), "track event")["app_data"]
+
+    assert (app["advertiser_tracking_enabled"], app["application_tracking_enabled"]) == (flag, flag)
+    assert (app["extinfo"][0], app["extinfo"][4], len(app["extinfo"])) == ("a2", "16", 16)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        pytest.param("https://example.test/a?b=1", "https://example.test/a?b=1", id="as it is"),
+        pytest.param("https://example.test/a?e=ada%40example.test", "https://example.test/a", id="with an email"),
+    ],
+)
+def test_no_email_is_sent_in_an_address(url: str, expected: str) -> None:
+    event = track(context={"userAgent": "x", "page": {"url": url}})
+
+    assert body_of(event, "track event")["event_source_url"] == expected
+
+
+def test_limited_data_use_marks_every_event() -> None:
+    body = body_of(track(), "track event", limited_data_use=True)
+
+    assert body["data_processing_options"] == ["LDU"]
+    assert (body["data_processing_options_country"], body["data_processing_options_state"]) == (0, 0)
+
+
+# --- what it was about ---
+
+
+@pytest.mark.parametrize(
+    ("properties", "expected"),
+    [
+        pytest.param({"revenue": "$19.99"}, {"value": 19.99, "currency": "USD"}, id="money in text, no currency"),
+        pytest.param(
+            {"revenue": 5, "value": 6, "total": 7, "currency": "eur"},
+            {"value": 5, "currency": "EUR"},
+            id="revenue first",
+        ),
+        pytest.param({"total": 12.5}, {"value": 12.5, "currency": "USD"}, id="a total"),
+        pytest.param({"revenue": {"a": 1}, "currency": 7}, {}, id="odd money"),
+        pytest.param({"revenue": None, "coupon": None}, {}, id="null"),
+        pytest.param({"query": "cogs"}, {"search_string": "cogs"}, id="a search"),
+        pytest.param(
+            {"plan": "gold", "n": 1, "ok": True, "note": ""},
+            {"plan": "gold", "n": 1, "ok": True, "note": ""},
+            id="plain",
+        ),
+        pytest.param({"a": {"b": 1}, "tags": ["x"]}, {}, id="objects and lists"),
+        pytest.param(
+            {"email": "x", "first_name": "A", "LastName": "B", "postal_code": "1", "City": "L", "phone": "1"},
+            {},
+            id="what speaks of a person",
+        ),
+        pytest.param(
+            {"a": "ada@example.test", "b": "Ada <ada@example.test>", "c": "a?e=ada%40example.test", "d": "@ada"},
+            {"d": "@ada"},
+            id="what looks like an email",
+        ),
+    ],
+)
+def test_properties(properties: dict[str, Any], expected: dict[str, Any]) -> None:
+    assert data_of(properties) == expected
+
+
+@pytest.mark.parametrize("event", ["Product Viewed", "Product Added", "Product Added to Wishlist"])
+def test_a_single_product_has_contents_and_its_price_for_a_value(event: str) -> None:
+    data = data_of({"sku": "s-1", "price": "9.99", "quantity": 3, "id": "not a product"}, event)
+
+    assert data["contents"] == [{"id": "s-1", "quantity": 3, "item_price": 9.99}]
+    assert (data["content_ids"], data["content_type"], data["num_items"]) == (["s-1"], "product", 3)
+    assert (data["value"], data["currency"]) == (9.99, "USD")
+
+
+def test_of_several_products_those_with_an_id_are_sent() -> None:
+    products = [
+        {"product_id": "p-1", "price": 9.99, "quantity": 2},
+        {"productId": 7, "price": "much"},
+        {"price": 1},
+        "p-3",
+    ]
+    data = data_of({"products": products, "content_type": "product_group"}, "Checkout Started")
+
+    assert data["contents"] == [{"id": "p-1", "quantity": 2, "item_price": 9.99}, {"id": "7", "quantity": 1}]
+    assert (data["content_ids"], data["content_type"], data["num_items"]) == (["p-1", "7"], "product_group", 3)
+
+
+@pytest.mark.parametrize("products", [[], {}, "p-1", [{}], None, [{"product_id": " "}]], ids=repr)
+def test_products_that_are_none_are_left_out(products: Any) -> None:
+    assert data_of({"products": products}, "Checkout Started") == {}
+
+
+def test_a_purchase_without_a_value_is_not_sent() -> None:
+    assert "needs properties.revenue" in skipped(track("Order Completed"), "track event")
+
+
+@pytest.mark.parametrize("spell", [camel_case, snake_case], ids=["camelCase", "snake_case"])
+def test_properties_of_orders_in_either_spelling(spell: Any) -> None:
+    data = data_of({spell("orderId"): "o-1", "products": [{spell("productId"): "p-1"}]})
+
+    assert (data["order_id"], data["content_ids"]) == ("o-1", ["p-1"])
+
+
+def test_properties_that_are_left_out_are_told() -> None:
+    event = track(properties={"email_2": "ada@example.test", "city": "London", "a": {"b": 1}})
+
+    [told] = explain(event, [rehearse().destination])["destinations"]
+
+    for name in ("email_2", "city", "a"):
+        assert any(f"properties.{name}:" in each for each in told["warnings"]), name
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20) | st.emails(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
+    max_leaves=10,
+)
+NAMES = st.sampled_from(["products", "revenue", "currency", "query", "order_id", "content_type", "url", "note", "fbc"])
+
+
+@settings(max_examples=40)
+@given(
+    properties=st.dictionaries(NAMES, JSON, max_size=5),
+    traits=st.dictionaries(st.sampled_from(["email", "phone", "name", "gender", "birthday", "address"]), JSON),
+)
+def test_whatever_it_holds_what_is_sent_is_what_meta_takes(properties: dict[str, Any], traits: dict[str, Any]) -> None:
+    event = track("Order Completed", properties=properties, context={**CONTEXT, "traits": traits})
+
+    for mapped in rehearse().map(event):
+        for payload in mapped.payloads:
+            assert list(faults_of(payload.body, None)) == []

@@ -1,0 +1,448 @@
+"""Track, page and screen calls: names, parameters, shops, ids, context."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from plugins.ga4.commerce import COMMERCE_EVENTS
+from plugins.ga4.names import event_name, param_name
+from router.event import Event
+from router.testing import make_event
+from tests.plugins.ga4.mapped import MICROS, body_of, event_of, params_of, payload_of, rehearse, skipped
+
+APP_INSTANCE = "0123456789abcdef0123456789abcdef"
+APP = {"firebase_app_id": "1:123:android:0a1b2c"}
+
+
+def track(event: str = "E", /, properties: dict[str, Any] | None = None, **fields: Any) -> Event:
+    return make_event("track", userId="u-17", event=event, properties=properties or {}, **fields)
+
+
+def commerce(event: str, properties: dict[str, Any]) -> dict[str, Any]:
+    return params_of(track(event, properties), "track commerce event")
+
+
+# --- names ---
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Report Exported", "report_exported"),
+        ("  Report -- Exported! ", "report_exported"),
+        ("generate_lead", "generate_lead"),
+        ("Café Visité", "cafe_visite"),
+        ("2FA Enabled", "event_2fa_enabled"),
+        ("ga_event", "event_ga_event"),
+        ("Google Login", "event_google_login"),
+        ("_private", "private"),
+        ("x" * 50, "x" * 40),
+    ],
+)
+def test_an_event_is_named_as_google_takes_it(text: str, name: str) -> None:
+    assert event_name(text) == name
+
+
+@pytest.mark.parametrize("text", ["Заказ", "!!!"])
+def test_an_event_without_a_letter_is_skipped(text: str) -> None:
+    assert "neither a letter" in skipped(track(text), "track event")
+
+
+@pytest.mark.parametrize("name", ["Session Start", "error", "First Visit", "screen_view"])
+def test_an_event_that_google_would_drop_is_skipped(name: str) -> None:
+    assert "drops without a word" in skipped(track(name), "track event")
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        ("plan tier", "plan_tier"),
+        ("planTier", "planTier"),
+        ("größe", "große".replace("ß", "_")),
+        ("x" * 50, "x" * 40),
+        ("", None),
+        ("_x", None),
+        ("2fa", None),
+        ("ga_x", None),
+        ("Google_x", None),
+        ("firebase_conversion", None),
+        ("gtag.x", "gtag_x"),
+        ("имя", None),
+    ],
+)
+def test_a_parameter_is_named_as_google_takes_it(key: str, name: str | None) -> None:
+    assert param_name(key) == name
+
+
+@pytest.mark.parametrize(
+    ("spec", "google"), [("Signed Up", "sign_up"), ("Signed In", "login"), ("Product Shared", "share"), ("E", "e")]
+)
+def test_events_of_the_spec_have_google_s_names(spec: str, google: str) -> None:
+    assert event_of(track(spec), "track event")["name"] == google
+
+
+@pytest.mark.parametrize(("key", "google"), COMMERCE_EVENTS.items())
+def test_events_of_a_shop_are_one_action_s_alone(key: str, google: str) -> None:
+    event = track(key.replace("_", " ").title())
+
+    assert event_of(event, "track commerce event")["name"] == google
+    assert "track commerce event" in skipped(event, "track event")
+
+
+# --- time, key and ids ---
+
+
+def test_an_event_has_its_own_time_in_microseconds_and_its_message_id_as_its_key() -> None:
+    payload = payload_of(track("Report Exported", {"pages": 2}), "track event")
+
+    assert payload.key == "m-1"
+    assert payload.body["events"] == [
+        {"name": "report_exported", "timestamp_micros": MICROS, "params": {"engagement_time_msec": 1, "pages": 2}}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "is_sent"),
+    [
+        pytest.param("2026-03-01T10:20:31Z", True, id="72 hours old when it came"),
+        pytest.param("2026-03-01T10:20:30Z", False, id="older"),
+    ],
+)
+def test_an_event_that_google_would_count_at_another_time_is_skipped(timestamp: str, is_sent: bool) -> None:
+    [made] = [each for each in rehearse().map(track(timestamp=timestamp)) if each.action.name == "track event"]
+
+    assert bool(made.payloads) == is_sent
+    assert is_sent or "72 hours" in made.skipped
+
+
+HASHED = "1644102727.156966954"
+
+
+@pytest.mark.parametrize(
+    ("ids", "settings", "expected"),
+    [
+        pytest.param({"anonymousId": "anon-5"}, {}, {"client_id": HASHED}, id="anonymous"),
+        pytest.param(
+            {"userId": "u-17", "anonymousId": "anon-5"}, {}, {"client_id": HASHED, "user_id": "u-17"}, id="both"
+        ),
+        pytest.param({"userId": "anon-5"}, {"send_user_id": False}, {"client_id": HASHED}, id="userId alone, not sent"),
+        pytest.param(
+            {"userId": "u-17", "anonymousId": "anon-5"},
+            {"client_id_source": "anonymous_id"},
+            {"client_id": "anon-5", "user_id": "u-17"},
+            id="the anonymousId raw",
+        ),
+        pytest.param(
+            {"userId": "u-17", "anonymousId": "anon-5"},
+            {"client_id_source": "user_id"},
+            {"client_id": "u-17", "user_id": "u-17"},
+            id="the userId raw",
+        ),
+        pytest.param(
+            {"userId": "ada@example.test", "anonymousId": "anon-5"}, {}, {"client_id": HASHED}, id="an email as userId"
+        ),
+        pytest.param(
+            {"userId": "ada@example.test", "anonymousId": "anon-5"},
+            {"pii_guard": False},
+            {"client_id": HASHED, "user_id": "ada@example.test"},
+            id="an email as userId, without the guard",
+        ),
+        pytest.param({"userId": "x" * 257, "anonymousId": "anon-5"}, {}, {"client_id": HASHED}, id="a long userId"),
+        pytest.param(
+            {"anonymousId": "a", "integrations": {"Google Analytics 4": {"client_id": "GA1.1.12.34"}}},
+            {},
+            {"client_id": "12.34"},
+            id="the site's cookie",
+        ),
+        pytest.param(
+            {"anonymousId": "a", "integrations": {"GA4": {"clientId": "12.34"}}},
+            {},
+            {"client_id": "12.34"},
+            id="its id",
+        ),
+        pytest.param(
+            {"anonymousId": "anon-5", "integrations": {"GA4": {"clientId": "0.34"}}},
+            {},
+            {"client_id": HASHED},
+            id="none",
+        ),
+        pytest.param(
+            {"userId": "u-17", "integrations": {"ga4": {"app_instance_id": APP_INSTANCE.upper()}}},
+            APP,
+            {"app_instance_id": APP_INSTANCE, "user_id": "u-17"},
+            id="an app",
+        ),
+    ],
+)
+def test_who_it_was(ids: dict[str, Any], settings: dict[str, Any], expected: dict[str, Any]) -> None:
+    body = body_of(make_event("track", event="E", **ids), "track event", **settings)
+
+    assert {key: item for key, item in body.items() if key != "events"} == expected
+
+
+def test_an_app_s_instance_can_t_be_made_up() -> None:
+    assert "app_instance_id" in skipped(track(), "track event", **APP)
+
+
+def test_only_what_says_the_same_of_one_client_travels_together() -> None:
+    def group(**fields: Any) -> str:
+        return payload_of(make_event("track", event="E", **{"anonymousId": "a-1", **fields}), "track event").group
+
+    assert group() == group(messageId="m-2", timestamp="2026-03-04T09:00:00Z", properties={"a": 1})
+    others: list[dict[str, Any]] = [{"anonymousId": "a-2"}, {"userId": "u-17"}, {"context": {"ip": "203.0.113.7"}}]
+    assert len({group(), *(group(**fields) for fields in others)}) == 4
+
+
+# --- parameters ---
+
+
+@pytest.mark.parametrize(
+    ("properties", "expected"),
+    [
+        pytest.param({"a": 1, "b": "x", "c": True, "d": 0.5}, {"a": 1, "b": "x", "c": True, "d": 0.5}, id="scalars"),
+        pytest.param({"a": None, "b": [1], "c": []}, {}, id="null and lists"),
+        pytest.param({"a": {"b": {"c d": 1}, "e": [1], "f": None}}, {"a_b_c_d": 1}, id="objects become flat"),
+        pytest.param({"a": "x" * 200}, {"a": "x" * 100}, id="long text is cut"),
+        pytest.param({"who": "ada@example.test", "email": "x", "phone": 7, "first_name": "Ada"}, {}, id="personal"),
+        pytest.param({"a": {"who": "ada@example.test", "n": 1}}, {"a_n": 1}, id="personal, inside an object"),
+        pytest.param({"revenue": "$19.99"}, {"value": 19.99, "currency": "USD"}, id="money in major units"),
+        pytest.param({"value": 5, "currency": "eur"}, {"value": 5, "currency": "EUR"}, id="value and currency"),
+        pytest.param({"revenue": 5, "currency": "euro"}, {}, id="a currency that is none"),
+        pytest.param({"revenue": "much"}, {}, id="money that is none"),
+    ],
+)
+def test_parameters(properties: dict[str, Any], expected: dict[str, Any]) -> None:
+    assert params_of(track("E", properties), "track event") == expected
+
+
+def test_without_the_guard_personal_parameters_are_sent() -> None:
+    properties = {"email": "ada@example.test", "who": "a@b.test"}
+
+    assert params_of(track("E", properties), "track event", pii_guard=False) == properties
+
+
+def test_of_too_many_parameters_those_that_google_knows_stay() -> None:
+    properties = {**{f"p{number:02}": number for number in range(40)}, "revenue": 5, "currency": "EUR"}
+    event = track("E", properties, context={"sessionId": 1772619600})
+
+    params = event_of(event, "track event")["params"]
+
+    assert len(params) == 25
+    assert params.keys() >= {"session_id", "engagement_time_msec", "value", "currency", "p00", "p20"}
+
+
+@pytest.mark.parametrize(("session", "expected"), [(1772619600, 1772619600), ("1772619600", 1772619600)])
+def test_a_session_is_a_number(session: Any, expected: int) -> None:
+    assert params_of(track(context={"sessionId": session}), "track event") == {"session_id": expected}
+
+
+@pytest.mark.parametrize("session", ["0195c1a2-7b3c", -1, 0, {}])
+def test_a_session_of_another_kind_is_left_out(session: Any) -> None:
+    assert params_of(track(context={"sessionId": session}), "track event") == {}
+
+
+# --- shops ---
+
+CUP = {"product_id": "S1", "name": "Cup", "price": "21.25", "quantity": 2, "position": 3, "colour": "red"}
+CUP_ITEM = {"colour": "red", "item_id": "S1", "item_name": "Cup", "price": 21.25, "quantity": 2, "index": 3}
+
+
+def test_an_order_has_its_transaction_its_value_and_its_items() -> None:
+    properties = {"order_id": "A-1", "total": 49.7, "revenue": 42.5, "currency": "eur", "tax": 3.2, "products": [CUP]}
+
+    assert commerce("Order Completed", properties) == {
+        "transaction_id": "A-1",
+        "value": 42.5,
+        "currency": "EUR",
+        "items": [CUP_ITEM],
+        "tax": 3.2,
+    }
+
+
+def test_an_order_without_an_id_is_counted_once_by_its_message_id() -> None:
+    assert commerce("Completed Order", {"total": 5}) == {"transaction_id": "m-1", "value": 5, "currency": "USD"}
+
+
+@pytest.mark.parametrize(
+    ("event", "properties", "expected"),
+    [
+        pytest.param("Products Searched", {"query": "cup"}, {"search_term": "cup"}, id="search"),
+        pytest.param(
+            "Product List Viewed",
+            {"list_id": "l-1", "category": "Home", "products": [{"sku": "S1"}]},
+            {"items": [{"item_id": "S1"}], "item_list_id": "l-1"},
+            id="list",
+        ),
+        pytest.param(
+            "Product Viewed",
+            {"sku": "S1", "price": 9.99, "quantity": 3, "currency": "EUR"},
+            {"value": 29.97, "currency": "EUR", "items": [{"item_id": "S1", "price": 9.99, "quantity": 3}]},
+            id="one product, told by the event's own properties",
+        ),
+        pytest.param(
+            "Product Clicked", {"name": "Cup"}, {"items": [{"item_name": "Cup"}]}, id="one product without a price"
+        ),
+        pytest.param("Product Clicked", {"position": 3}, {}, id="no product"),
+        pytest.param(
+            "Checkout Step Completed", {"shipping_method": "post"}, {"shipping_tier": "post"}, id="shipping method"
+        ),
+        pytest.param("Payment Info Entered", {"payment_method": "visa"}, {"payment_type": "visa"}, id="payment method"),
+        pytest.param(
+            "Promotion Viewed",
+            {"promotion_id": "p-1", "name": "Spring", "creative": "banner", "position": "top"},
+            {"promotion_id": "p-1", "creative_name": "banner", "promotion_name": "Spring"},
+            id="promotion",
+        ),
+        pytest.param("Order Refunded", {"order_id": "A-1"}, {"transaction_id": "A-1"}, id="refund"),
+        pytest.param("Cart Viewed", {"products": [{"price": 1}, "x"]}, {}, id="products without id and name"),
+        pytest.param(
+            "Cart Viewed",
+            {"products": [{"sku": 7, "price": "much", "note": "a@b.test", "tags": [1], "x" * 60: "y" * 200}]},
+            {"items": [{"x" * 40: "y" * 100, "item_id": "7"}]},
+            id="a product of odd shapes",
+        ),
+    ],
+)
+def test_shops(event: str, properties: dict[str, Any], expected: dict[str, Any]) -> None:
+    assert commerce(event, properties) == expected
+
+
+def test_items_and_their_own_parameters_have_an_end() -> None:
+    product = {"sku": "S1", **{f"p{number:02}": number for number in range(20)}}
+
+    items = commerce("Cart Viewed", {"products": [product] * 201})["items"]
+
+    assert len(items) == 200
+    assert list(items[0]) == [*(f"p{number:02}" for number in range(10)), "item_id"]
+
+
+# --- pages, screens, campaigns ---
+
+
+@pytest.mark.parametrize("fields", [{}, {"name": " "}, {"name": "Home"}, {"category": "Docs"}])
+def test_a_page_is_a_page_view_with_a_name_or_without(fields: dict[str, Any]) -> None:
+    assert event_of(make_event("page", anonymousId="a-1", **fields), "track page")["name"] == "page_view"
+
+
+def test_a_page_tells_its_address_from_its_properties_else_from_its_context() -> None:
+    event = make_event(
+        "page",
+        anonymousId="a-1",
+        name="Home",
+        properties={"url": "https://example.test/a", "title": "t" * 400},
+        context={"page": {"url": "https://example.test/b", "referrer": "https://example.test/" + "r" * 500}},
+    )
+
+    assert params_of(event, "track page") == {
+        "page_location": "https://example.test/a",
+        "page_referrer": ("https://example.test/" + "r" * 500)[:420],
+        "page_title": "t" * 300,
+        "name": "Home",
+    }
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"), [({"name": "Home"}, {"screen_name": "Home", "name": "Home"}), ({}, {})]
+)
+def test_screens_are_sent_where_the_operator_wants_them(fields: dict[str, Any], expected: dict[str, Any]) -> None:
+    event = make_event("screen", userId="u-17", **fields)
+
+    assert "send_screens" in skipped(event, "track screen")
+    assert event_of(event, "track screen", send_screens=True)["name"] == "view_screen"
+    assert params_of(event, "track screen", send_screens=True) == expected
+
+
+def test_a_campaign_is_told_of_its_session_before_what_the_visitor_does() -> None:
+    context = {"campaign": {"name": "spring", "source": "news", "medium": "email"}, "sessionId": 1772619600}
+    payload = payload_of(track(context=context), "tell campaign")
+
+    assert payload.key == "m-1-campaign"
+    assert payload.body["events"][0]["name"] == "campaign_details"
+    assert payload.body["events"][0]["params"] == {
+        "session_id": 1772619600,
+        "engagement_time_msec": 1,
+        "campaign": "spring",
+        "source": "news",
+        "medium": "email",
+    }
+    assert rehearse().plugin.actions[0].name == "tell campaign"
+
+
+@pytest.mark.parametrize(
+    ("context", "reason"),
+    [({"sessionId": 1772619600}, "no campaign"), ({"campaign": {"name": "spring"}}, "no session")],
+)
+def test_a_campaign_needs_a_session(context: dict[str, Any], reason: str) -> None:
+    assert reason in skipped(track(context=context), "tell campaign")
+
+
+def test_no_action_takes_an_alias() -> None:
+    assert not rehearse().map(make_event("alias", userId="u-17", previousId="u-16"))
+
+
+# --- context ---
+
+
+@pytest.mark.parametrize(
+    ("context", "expected"),
+    [
+        pytest.param({"ip": "203.0.113.7"}, {"ip_override": "203.0.113.7"}, id="ip"),
+        pytest.param({"ip": "unknown"}, {}, id="no ip"),
+        pytest.param(
+            {"userAgent": "Mozilla/5.0", "device": {"model": "A1"}},
+            {"user_agent": "Mozilla/5.0"},
+            id="user agent first",
+        ),
+        pytest.param(
+            {"device": {"type": "iOS", "model": "A1", "manufacturer": "Acme"}, "os": {"name": "iOS", "version": 18}},
+            {
+                "device": {
+                    "category": "mobile",
+                    "model": "A1",
+                    "brand": "Acme",
+                    "operating_system": "iOS",
+                    "operating_system_version": "18",
+                }
+            },
+            id="device",
+        ),
+        pytest.param(
+            {"locale": "pt-PT", "screen": {"width": 600, "height": 800}},
+            {"device": {"language": "pt-PT", "screen_resolution": "600x800"}},
+            id="locale and screen",
+        ),
+        pytest.param(
+            {"location": {"city": "Porto", "region": "13", "country": "PT"}, "traits": {"address": {"city": "Leeds"}}},
+            {"user_location": {"city": "Porto", "region_id": "PT-13", "country_id": "PT"}},
+            id="where it happened before where the user lives",
+        ),
+        pytest.param({"os": "x", "device": [], "page": 7, "screen": 1, "locale": {}}, {}, id="nothing usable"),
+    ],
+)
+def test_the_context_of_an_event(context: dict[str, Any], expected: dict[str, Any]) -> None:
+    body = body_of(make_event("track", anonymousId="a-1", event="E", context=context), "track event")
+
+    assert {key: item for key, item in body.items() if key not in ("client_id", "events")} == expected
+
+
+@pytest.mark.parametrize(
+    ("consent", "expected"),
+    [
+        pytest.param({"categoryPreferences": {"Ads": True}}, ["GRANTED", "GRANTED"], id="the category"),
+        pytest.param({"categoryPreferences": {"Ads": False}}, ["DENIED", "DENIED"], id="the category, not granted"),
+        pytest.param(
+            {"categoryPreferences": {"Ads": True}, "ad_personalization": "denied"},
+            ["GRANTED", "DENIED"],
+            id="google's own word wins",
+        ),
+        pytest.param({"categoryPreferences": {"Analytics": True}}, None, id="another category"),
+        pytest.param({"categoryPreferences": {"Ads": "maybe"}}, None, id="neither yes nor no"),
+    ],
+)
+def test_consent(consent: dict[str, Any], expected: list[str] | None) -> None:
+    body = body_of(track(context={"consent": consent}), "track event", advertising_category="Ads")
+
+    wanted = dict(zip(("ad_user_data", "ad_personalization"), expected, strict=True)) if expected else None
+    assert body.get("consent") == wanted

@@ -1,0 +1,353 @@
+"""The conversations, against the stand-in: what is asked, in which order, and what an answer means."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from plugins.zendesk import PLUGIN
+from router.event import Event
+from router.plugin import Blocked, Dead, Delivered, Later, Response
+from router.plugin.sandbox import Fault
+from router.testing import StandIn, make_event, open_stand_in
+from tests.plugins.zendesk.mapped import rehearse
+
+OFF = {"create_fields": False, "create_organizations": False, "send_pages": False}
+
+
+@pytest.fixture
+async def vendor() -> AsyncIterator[StandIn]:
+    """Nothing is created but users and the organizations of group calls."""
+    async with open_stand_in(PLUGIN, **OFF) as opened:
+        yield opened
+
+
+def identify(id: str | None = "u-17", /, **traits: Any) -> Event:
+    return make_event("identify", **({"userId": id} if id else {}), traits=traits)
+
+
+def group(**traits: Any) -> Event:
+    return make_event("group", userId="u-17", groupId="c9", traits=traits)
+
+
+async def send(vendor: StandIn, event: Event) -> Any:
+    """The verdict on the one payload, or `Blocked`."""
+    [[judgement]] = (await vendor.deliver(event)).values()
+    return judgement[0] if isinstance(judgement, list) else judgement
+
+
+def asked(vendor: StandIn) -> list[str]:
+    """Each request, with its status."""
+    return [
+        f"{each['method']} {each['path'].removeprefix('/api/v2')} {each['status']}" for each in vendor.sandbox.requests
+    ]
+
+
+def users(vendor: StandIn) -> list[dict[str, Any]]:
+    return list(vendor.sandbox.users.values())
+
+
+# --- users ---
+
+
+async def test_a_user_is_created_then_updated(vendor: StandIn) -> None:
+    assert await send(vendor, identify(name="Ada Lovelace", email="ada@example.test")) == Delivered()
+    assert await send(vendor, identify(phone="+442079460000")) == Delivered()
+
+    assert asked(vendor) == ["POST /users/create_or_update 201", "POST /users/create_or_update 200"]
+    [user] = users(vendor)
+    assert (user["name"], user["phone"], user["emails"]) == ("Ada Lovelace", "+442079460000", ["ada@example.test"])
+
+
+async def test_somebody_new_without_a_name_gets_one_and_somebody_known_keeps_theirs(vendor: StandIn) -> None:
+    await send(vendor, identify(email="ada@example.test"))
+    assert asked(vendor) == ["POST /users/create_or_update 422", "POST /users/create_or_update 201"]
+    assert users(vendor)[0]["name"] == "ada@example.test"
+
+    await send(vendor, identify(name="Ada Lovelace"))
+    await send(vendor, identify(email="ada@example.test"))
+
+    assert users(vendor)[0]["name"] == "Ada Lovelace"
+
+
+async def test_somebody_known_by_email_gets_a_user_id(vendor: StandIn) -> None:
+    await send(vendor, identify(None, email="ada@example.test"))
+    await send(vendor, identify(email="ada@example.test"))
+
+    assert [user["external_id"] for user in users(vendor)] == ["u-17"]
+
+
+async def test_no_mail_asks_a_user_to_verify_an_address(vendor: StandIn) -> None:
+    await send(vendor, identify(name="Ada", email="ada@example.test"))
+
+    assert vendor.accepted("mail") == []
+
+
+@pytest.mark.parametrize(
+    ("traits", "field"),
+    [
+        pytest.param({"phone": "call me"}, "phone", id="phone"),
+        pytest.param({"locale": "English, mostly"}, "locale", id="locale"),
+        pytest.param({"timezone": " "}, "time_zone", id="time zone"),
+    ],
+)
+async def test_a_field_that_is_refused_is_left_out_and_the_rest_goes_on(
+    vendor: StandIn, traits: dict[str, Any], field: str
+) -> None:
+    verdict = await send(vendor, identify(name="Ada", **traits))
+
+    assert isinstance(verdict, Delivered)
+    assert [warning.startswith(f"{field} was refused, and left out: 422 {field}:") for warning in verdict.warnings] == [
+        True
+    ]
+    assert [(user["name"], field in user) for user in users(vendor)] == [("Ada", False)]
+
+
+async def test_an_email_of_another_user_is_a_dead_letter(vendor: StandIn) -> None:
+    await send(vendor, identify("u-16", name="Eve", email="ada@example.test"))
+    await send(vendor, identify(name="Ada"))
+
+    assert await send(vendor, identify(email="ada@example.test")) == Dead(
+        "422 email: ada@example.test is already being used by another user"
+    )
+
+
+# --- fields ---
+
+
+async def test_a_field_that_is_not_defined_is_reported(vendor: StandIn) -> None:
+    vendor.sandbox.fields["user"] = {"plan": "text"}
+
+    verdict = await send(vendor, identify(name="Ada", plan="gold", tier=3))
+
+    assert verdict == Delivered(("user field 'tier' is not defined in Zendesk; left out",))
+    assert users(vendor)[0]["user_fields"] == {"plan": "gold"}
+
+
+async def test_a_field_that_is_not_defined_may_be_defined() -> None:
+    async with open_stand_in(PLUGIN) as vendor:
+        event = identify(name="Ada", plan="gold", tier=3, is_vip=True)
+
+        assert await send(vendor, event) == Delivered()
+        assert await send(vendor, event) == Delivered()
+
+        assert vendor.sandbox.fields["user"] == {"plan": "text", "tier": "decimal", "is_vip": "checkbox"}
+        assert users(vendor)[0]["user_fields"] == {"plan": "gold", "tier": 3, "is_vip": True}
+        assert len(asked(vendor)) == 6
+
+
+async def test_a_field_that_may_not_be_defined_is_left_out() -> None:
+    async with open_stand_in(PLUGIN) as vendor:
+        vendor.sandbox.fail(Fault(status=403, path="user_fields"))
+
+        assert await send(vendor, identify(name="Ada", tier=3)) == Delivered(
+            ("user field 'tier' is not defined in Zendesk; left out",)
+        )
+
+
+@pytest.mark.parametrize(("status", "expected"), [(429, Later), (503, Later), (401, Blocked)])
+async def test_an_outage_while_a_field_is_defined_stops_everything(status: int, expected: type) -> None:
+    async with open_stand_in(PLUGIN) as vendor:
+        vendor.sandbox.fail(Fault(status=status, path="user_fields"))
+
+        assert isinstance(await send(vendor, identify(name="Ada", tier=3)), expected)
+
+
+# --- emails ---
+
+
+@pytest.mark.parametrize("is_on", [False, True])
+async def test_a_new_email_is_one_more_or_the_primary_one(is_on: bool) -> None:
+    async with open_stand_in(PLUGIN, primary_email=is_on) as vendor:
+        for email in ("old@example.test", "new@example.test", "new@example.test"):
+            assert await send(vendor, identify(name="Ada", email=email)) == Delivered()
+
+        emails = ["old@example.test", "new@example.test"]
+        assert users(vendor)[0]["emails"] == (emails[::-1] if is_on else emails)
+        assert sum("identities" in each for each in asked(vendor)) == (2 if is_on else 0)
+
+
+async def test_an_email_that_can_t_be_the_primary_one_is_reported() -> None:
+    async with open_stand_in(PLUGIN, primary_email=True) as vendor:
+        await send(vendor, identify(name="Ada", email="old@example.test"))
+        vendor.sandbox.fail(Fault(status=422, path="make_primary", body="unverified"))
+
+        assert await send(vendor, identify(email="new@example.test")) == Delivered(
+            ("the new email did not become the primary one: 422 unverified",)
+        )
+
+
+# --- organizations ---
+
+
+async def test_a_company_is_linked_where_it_exists(vendor: StandIn) -> None:
+    await send(vendor, identify(name="Ada", company="Acme"))
+    assert users(vendor)[0].get("organization_id") is None
+
+    await send(vendor, group(name="Acme"))
+    await send(vendor, identify(company={"name": "Acme"}))
+
+    assert users(vendor)[0]["organization_id"] in vendor.sandbox.organizations
+
+
+@pytest.mark.parametrize(
+    ("company", "expected"),
+    [
+        pytest.param("Acme", {"name": "Acme"}, id="text"),
+        pytest.param({"id": 9, "name": "Acme"}, {"external_id": "9", "name": "Acme"}, id="with an id"),
+        pytest.param({"id": 9}, {"external_id": "9", "name": "9"}, id="an id alone"),
+    ],
+)
+async def test_a_company_may_be_created(company: Any, expected: dict[str, Any]) -> None:
+    async with open_stand_in(PLUGIN, create_fields=False) as vendor:
+        await send(vendor, identify(name="Ada", company=company))
+
+        [organization] = vendor.sandbox.organizations.values()
+        assert {key: item for key, item in organization.items() if key in ("external_id", "name")} == expected
+        assert users(vendor)[0]["organization_id"] == organization["id"]
+
+
+async def test_a_group_is_written_and_its_user_becomes_a_member_once(vendor: StandIn) -> None:
+    await send(vendor, identify(name="Ada"))
+
+    assert await send(vendor, group(name="Acme", website="https://acme.test")) == Delivered(
+        ("organization field 'website' is not defined in Zendesk; left out",)
+    )
+    assert await send(vendor, group(name="Acme")) == Delivered()
+
+    assert asked(vendor)[1:4] == [
+        "POST /organizations/create_or_update 201",
+        "GET /users/search?external_id=u-17 200",
+        "POST /organization_memberships 201",
+    ]
+    assert asked(vendor)[-1] == "POST /organization_memberships 422"
+    assert len(vendor.sandbox.memberships) == 1
+
+
+async def test_a_group_without_a_name_is_named_by_its_id_only_when_it_is_new(vendor: StandIn) -> None:
+    await send(vendor, group(plan="gold"))
+    assert [each["name"] for each in vendor.sandbox.organizations.values()] == ["c9"]
+
+    await send(vendor, group(name="Acme"))
+    await send(vendor, group(plan="silver"))
+
+    assert [each["name"] for each in vendor.sandbox.organizations.values()] == ["Acme"]
+
+
+async def test_a_name_that_another_organization_has_is_a_dead_letter(vendor: StandIn) -> None:
+    await send(vendor, make_event("group", userId="u-17", groupId="c8", traits={"name": "Acme"}))
+    await send(vendor, group(name="Engines"))
+
+    verdict = await send(vendor, group(name="Acme"))
+
+    assert verdict == Dead("422 name: Name: Acme has already been taken")
+
+
+async def test_a_group_of_somebody_unknown_has_no_such_member(vendor: StandIn) -> None:
+    verdict = await send(vendor, group(name="Acme"))
+
+    assert verdict == Delivered(("the user of the group call is not known: the organization has no such member",))
+
+
+async def test_a_member_may_be_found_by_email(vendor: StandIn) -> None:
+    await send(vendor, identify(None, name="Ada", email="ada@example.test"))
+    event = make_event(
+        "group",
+        anonymousId="a-1",
+        groupId="c9",
+        traits={"name": "Acme"},
+        context={"traits": {"email": "ada@example.test"}},
+    )
+
+    assert await send(vendor, event) == Delivered()
+    assert len(vendor.sandbox.memberships) == 1
+
+
+async def test_a_membership_that_is_refused_is_reported(vendor: StandIn) -> None:
+    await send(vendor, identify(name="Ada"))
+    vendor.sandbox.fail(Fault(status=422, path="organization_memberships", body="only one organization a user"))
+
+    assert await send(vendor, group(name="Acme")) == Delivered(
+        ("the user did not become a member: 422 only one organization a user",)
+    )
+
+
+# --- merging ---
+
+
+@pytest.fixture
+async def merging() -> AsyncIterator[StandIn]:
+    async with open_stand_in(PLUGIN, **OFF, merge_users=True) as opened:
+        yield opened
+
+
+ALIAS = make_event("alias", userId="u-17", previousId="u-16")
+
+
+async def test_two_users_become_one_and_a_repeat_finds_nobody(merging: StandIn) -> None:
+    await send(merging, identify("u-16", name="Ada", email="ada@example.test"))
+    await send(merging, identify(name="Ada"))
+
+    assert await send(merging, ALIAS) == Delivered()
+    assert await send(merging, ALIAS) == Delivered(("nobody is known by the previousId: there is nobody to merge",))
+
+    assert [(user["external_id"], user["emails"]) for user in users(merging)] == [("u-17", ["ada@example.test"])]
+
+
+async def test_a_merge_into_nobody_is_a_dead_letter(merging: StandIn) -> None:
+    await send(merging, identify("u-16", name="Ada"))
+
+    assert await send(merging, ALIAS) == Dead("nobody is known by the userId: there is nobody to merge into")
+
+
+async def test_an_agent_is_not_merged(merging: StandIn) -> None:
+    await send(merging, identify("u-16", name="Ada"))
+    await send(merging, identify(name="Ada"))
+    merging.sandbox.agents = set(merging.sandbox.users)
+
+    assert await send(merging, ALIAS) == Dead("422 base: only two end users can be merged")
+
+
+# --- answers ---
+
+
+async def test_a_conflict_is_tried_again(vendor: StandIn) -> None:
+    vendor.sandbox.conflicts = 1
+
+    verdicts = [await send(vendor, identify(name="Ada")) for _ in range(2)]
+
+    assert verdicts == [
+        Later('409 {"error":"Conflict","description":"Database collision"}', None, 10),
+        Delivered(),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        pytest.param(Response(400, b"no"), Dead("400 no"), id="bad request"),
+        pytest.param(Response(422, b"<html>"), Dead("422 <html>"), id="a page"),
+        pytest.param(Response(422, b'{"details":{"email":7}}'), Dead('422 {"details":{"email":7}}'), id="odd details"),
+        pytest.param(Response(404, b"no"), Dead("404 no"), id="not found"),
+        pytest.param(Response(403, b"no"), Blocked("403 no"), id="not allowed"),
+        pytest.param(Response(302, b""), Blocked("302"), id="another subdomain"),
+        pytest.param(Response(503, b""), Later("503"), id="out of order"),
+    ],
+)
+def test_an_answer_that_ends_it(answer: Response, expected: Any) -> None:
+    rehearsal = rehearse()
+    [(_, endpoint, payload)] = rehearsal.payloads(identify(email="ada@example.test"))
+
+    assert rehearsal.talk(endpoint, payload, {0: answer}).end == expected
+
+
+def test_what_is_never_taken_ends_at_last() -> None:
+    rehearsal = rehearse()
+    [(_, endpoint, payload)] = rehearsal.payloads(identify(name="Ada", **{f"t{number}": number for number in range(3)}))
+    refused = Response(422, b'{"details":{"user_fields":[{"error":"InvalidValue"}]}}')
+
+    assert rehearsal.talk(endpoint, payload, dict.fromkeys(range(9), refused)).end == Dead(
+        "422 user_fields: InvalidValue"
+    )
