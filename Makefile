@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check
 
-.PHONY: demo run test test-full sdks lint types generate clean
+.PHONY: demo run test test-full sdks page lint types generate clean
 
 demo: $(VENV)/.installed ## The product in a minute
 	$(BIN)/router demo
@@ -23,6 +23,9 @@ sdks: tests/sdks/node/node_modules/.installed ## The Node and browser SDKs for t
 tests/sdks/node/node_modules/.installed: tests/sdks/node/package.json
 	npm install --prefix tests/sdks/node --no-package-lock --ignore-scripts --no-audit --no-fund
 	@touch $@
+
+page: $(VENV)/.installed-dev sdks ## A page with Segment's snippet, pointed at a router: fill in its form and see what Mixpanel gets
+	$(BIN)/python -m tests.sdks.page
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check

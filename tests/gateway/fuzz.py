@@ -12,8 +12,8 @@ from router.event import EVENT_TYPES
 
 FIELDS: Final = (
     *("type", "userId", "anonymousId", "groupId", "previousId", "messageId", "event", "name", "category", "traits"),
-    *("properties", "context", "integrations", "timestamp", "originalTimestamp", "sentAt", "channel", "version",
-    "writeKey", "user_id"),
+    *("properties", "context", "integrations", "timestamp", "originalTimestamp", "sentAt", "channel", "version"),
+    *("writeKey", "user_id"),
     *("message_id", "batch", "ip", "userAgent", "email", "createdAt", "created_at", "firstName", "address", "company", "All"),
     *("", r"\u0000", r"\ud800"),
 )  # fmt: skip

@@ -301,6 +301,7 @@ async def connected_beyond(harness: Harness) -> AsyncIterator[Streams]:
     ],
 )
 async def test_promise_8_any_number_of_slow_connections_lets_the_next_good_request_through(start: bytes) -> None:
+    """Row 42 of the battery in facts/reliability.md, in short; tests/system/test_siege.py has it in full."""
     async with Harness(Limits(max_connections=10)) as harness:
         crowd = [await harness.connect() for _ in range(40)]
         for _, writer in crowd:

@@ -57,7 +57,7 @@ def test_the_config_of_a_source_is_right() -> None:
 def test_every_block_of_code_is_marked_and_named_by_a_test() -> None:
     """So that nothing can be shown that is not run."""
     text = DOCUMENT.read_text("utf-8")
-    tests = "".join(path.read_text("utf-8") for path in sorted(Path(__file__).parent.glob("test_*.py")))
+    tests = "".join(path.read_text("utf-8") for path in sorted(Path(__file__).parent.glob("*.py")))
 
     assert len(re.findall(r"^```\w", text, re.MULTILINE)) == len(SNIPPETS)
     assert [name for name in SNIPPETS if f'"{name}"' not in tests] == []
