@@ -130,7 +130,7 @@ def test_what_is_told_asked_and_done_is_as_with_one_process(stage: Stage) -> Non
         ("mixpanel", "delivered"),
         ("customerio", "dead"),
     ]
-    [letter] = stage.command("dead-letters", "list", "--json").json
+    [letter] = stage.command("dead-letters", "list", "--each", "--json").json
     assert (letter["destination"], letter["message_id"]) == ("customerio", refused["messageId"])
     customerio.heal()
     assert stage.command("dead-letters", "retry", "customerio", "--all").code == 0
