@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import orjson
@@ -27,8 +29,7 @@ MAX_STEPS = 100
 """Requests of one conversation; a plugin that wants more would go on for ever."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """Whether a destination gets an event, and why (not)."""
 
     is_delivered: bool
@@ -43,8 +44,7 @@ class Decision:
     """Sent long after it happened, so that the vendor must start nothing because of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mapped:
+class Mapped(NamedTuple):
     """What one action made of one event."""
 
     action: Action
@@ -151,6 +151,11 @@ class Destination:
     def names(self) -> DestinationNames:
         names: DestinationNames = self._names  # type: ignore[attr-defined]
         return names
+
+    @cached_property
+    def endpoints(self) -> Mapping[str, Endpoint]:
+        """The plugin's endpoints by name, with their limits for these settings."""
+        return {endpoint.name: endpoint.for_settings(self.settings) for endpoint in self.plugin.endpoints}
 
     @property
     def origin(self) -> str:

@@ -88,8 +88,9 @@ def _explain_action(
             {"from": line.source, "to": line.to, "converter": line.converter} for line in mapped.trace.lineage
         ]
         entry["unmapped"] = mapped.trace.unmapped
-        if mapped.trace.warnings:
-            entry["warnings"] = mapped.trace.warnings
+    warnings = [*(mapped.trace.warnings if mapped.trace else ()), *(n for each in mapped.payloads for n in each.notes)]
+    if warnings:
+        entry["warnings"] = list(dict.fromkeys(warnings))
     if mapped.changes:
         entry["changes"] = list(mapped.changes)
     if mapped.mark:
@@ -101,7 +102,7 @@ def _explain_action(
         return entry | {"decision": "skip", "reason": "delivered already: it is not sent again"}
     try:
         for payload in left:
-            _, too_big = size_of(payload, destination.plugin.endpoint(mapped.action.endpoint))
+            _, too_big = size_of(payload, destination.endpoints[mapped.action.endpoint])
             if too_big:
                 return entry | _dead(f"size: {too_big}")
             requests = _requests(destination, mapped.action, payload)
@@ -130,7 +131,7 @@ def _entry(destination: Destination, decision: str, reason: str, action: Action 
 
 def _requests(destination: Destination, action: Action, payload: Payload) -> list[Request]:
     """What would be sent for one payload, were it alone; a conversation goes on as its steps assume."""
-    endpoint = destination.plugin.endpoint(action.endpoint)
+    endpoint = destination.endpoints[action.endpoint]
     settings = destination.settings
     if isinstance(endpoint, BatchEndpoint):
         return [endpoint.pack([payload], settings)]
@@ -157,7 +158,7 @@ def _show(request: Request, destination: Destination, action: Action) -> dict[st
         if request.gzip:
             headers["Content-Encoding"] = "gzip"
         body = orjson.loads(orjson.dumps(body))
-    for credential in destination.plugin.endpoint(action.endpoint).credentials(destination.settings):
+    for credential in destination.endpoints[action.endpoint].credentials(destination.settings):
         headers |= _hidden_headers(credential)
         if isinstance(credential, QueryKey):
             url += ("&" if "?" in url else "?") + f"{credential.name}={HIDDEN}"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from plugins.customerio import mapping, tables, wire
 from plugins.customerio.settings import Settings
-from router.plugin import Action, BatchEndpoint, Plugin, Skip, hookimpl
+from router.plugin import Action, BatchEndpoint, CredentialCheck, Plugin, Skip, hookimpl
 
 PLUGIN = Plugin(
     slug="customerio",
@@ -83,6 +83,7 @@ PLUGIN = Plugin(
     sandbox_settings={"site_id": "sandbox-site", "api_key": "sandbox-key"},
     website="https://customer.io",
     historical=Skip("Customer.io may start a campaign because of what it changes, however old it is"),
+    credential_check=CredentialCheck(request=wire.check_credentials, endpoint="batch", is_good=wire.is_known),
 )
 
 

@@ -59,6 +59,17 @@ def historical_event(settings: Settings) -> Historical:
     return Harmless(after_s=CAMPAIGNS_S)
 
 
+def check_credentials(settings: Settings) -> Request:
+    """Track: the account's region. Pipelines: a batch of nothing, refused with a 400 where the key is good."""
+    if settings.api == "pipelines":
+        return Request("POST", build_url(settings.api_url, "v1", "batch"), {"batch": []}, _STRICT)
+    return Request("GET", build_url(settings.api_url, "api", "v1", "accounts", "region"))
+
+
+def is_known(response: Response) -> bool:
+    return response.is_success or response.status == 400
+
+
 def pack(payloads: Sequence[Payload], settings: Settings) -> Request:
     """One request. An alias of Pipelines has a path of its own; everything else is a batch."""
     items = [payload.body for payload in payloads]
@@ -111,12 +122,7 @@ def _judge_taken(response: Response, count: int) -> Judgement:
 
 def _refusal(response: Response) -> str:
     """The vendor's words from a 400: ``{"errors": […]}``, ``{"meta": {"errors": […]}}`` or ``{"meta": {"error": …}}``."""
-    try:
-        body = response.json()
-    except UnreadableAnswer:
-        return describe(response)
-    if not isinstance(body, dict):
-        return describe(response)
+    body = response.json_object()
     meta = body.get("meta")
     found: Any = body.get("errors")
     if not found and isinstance(meta, dict):

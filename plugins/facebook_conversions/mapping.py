@@ -47,20 +47,12 @@ def to_action_source(value: Any) -> str:
     return text
 
 
-def to_id(value: Any) -> str:
-    """Text that is not blank."""
-    text = convert.to_text(value).strip()
-    if not text:
-        raise ValueError("expected an id")
-    return text
-
-
 def _table(settings: Settings, rows: Sequence[Field]) -> Table:
     ids = ["messageId", f"properties.{settings.event_id_property}"] if settings.event_id_property else ["messageId"]
     return Table(
         (
             Field("timestamp", "event_time", convert.to_unix_seconds),
-            *(Field(source, "event_id", to_id) for source in ids),  # the later row wins
+            *(Field(source, "event_id", convert.not_blank) for source in ids),  # the later row wins
             Field("properties.action_source", "action_source", to_action_source, note="else the setting"),
             Field(("context.page.url", "properties.url"), "event_source_url", to_page_url),
             *id_rows(settings),

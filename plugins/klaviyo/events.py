@@ -11,12 +11,10 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from plugins.klaviyo.attributes import (
+    MAX_ID,
     attribute_name,
     complete_ids,
     id_rows,
-    to_currency,
-    to_external_id,
-    to_ip,
     to_property,
 )
 from plugins.klaviyo.ecommerce import LINE_METRIC, add_expected, line_of, metric_of, products_of
@@ -32,6 +30,7 @@ from router.plugin import (
     Skip,
     Table,
     convert,
+    left_out,
     view_name,
 )
 
@@ -44,12 +43,12 @@ def event_table(settings: Settings) -> Table:
     return Table(
         (
             *id_rows(settings, "profile", "context.traits"),
-            Field("anonymousId", "profile.anonymous_id", to_external_id),
-            Field("context.ip", "profile.location.ip", to_ip),
+            Field("anonymousId", "profile.anonymous_id", convert.at_most(MAX_ID)),
+            Field("context.ip", "profile.location.ip", convert.to_ip),
             Field("timestamp", "event.time"),
             Field("messageId", "event.unique_id"),
             Field(("properties.revenue", "properties.total", "properties.value"), "event.value", convert.to_amount),
-            Field("properties.currency", "event.value_currency", to_currency),
+            Field("properties.currency", "event.value_currency", convert.to_currency),
             *(
                 Field(f"properties.{name}", f"properties.{name}", to_property)
                 for name in ("revenue", "total", "value", "currency")
@@ -117,9 +116,8 @@ def _payloads(event: Event, fields: Document, made: list[_Made], settings: Setti
             body["event"]["value_currency"] = currency
         if is_old:
             body["event"]["backfill"] = True
-        if len(properties) > MAX_PROPERTIES:
-            body["left_out"] = list(properties)[MAX_PROPERTIES:]
-        payloads.append(Payload(body, key=about["unique_id"]))
+        notes = left_out(list(properties)[MAX_PROPERTIES:], f"more than {MAX_PROPERTIES} properties")
+        payloads.append(Payload(body, key=about["unique_id"], notes=notes))
     return payloads
 
 

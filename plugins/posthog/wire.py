@@ -11,6 +11,7 @@ from typing import Final
 
 from plugins.posthog.settings import Settings
 from router.plugin import (
+    MISPLACED,
     Blocked,
     BodyField,
     Credential,
@@ -35,8 +36,8 @@ MAX_PAYLOAD_BYTES: Final = 900_000
 """An event may have 1 MB after processing, which adds to it."""
 
 _HISTORICAL: Final = "historical"
-_MISPLACED: Final = (301, 302, 307, 308, 401, 402, 403, 404, 405)
-"""The path is fixed, so these speak of the set-up (token, account, base_url) and never of an event."""
+_MISPLACED: Final = (*MISPLACED, 402)
+"""Payment too is the account's, and never an event's."""
 
 
 def credentials(settings: Settings) -> Sequence[Credential]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +38,13 @@ class Operations:
         clock: Clock,
         fleet: Fleet | None = None,
         stuck: Callable[[], Sequence[str]] = tuple,
+        knows_all: bool = True,
     ) -> None:
-        """*directory* holds the state files; *fleet* is there while a daemon runs, and *stuck* names what in it is stuck."""
-        self._reach = Reach(log, directory, {}, clock, fleet)
+        """*directory* holds the state files; *fleet* is there while a daemon runs, and *stuck* names what in it is stuck.
+
+        Unless it *knows_all*, there are state files of which another process speaks.
+        """
+        self._reach = Reach(log, directory, {}, clock, fleet, knows_all)
         self.configure(assignments)
         self._letters = LetterOperations(self._reach)
         self._stuck = stuck
@@ -49,6 +53,15 @@ class Operations:
     def configure(self, assignments: Sequence[Assignment]) -> None:
         """These are the destinations from now on."""
         self._reach.assignments = {assignment.name: assignment for assignment in assignments}
+
+    @property
+    def names(self) -> list[str]:
+        """The destinations of the config."""
+        return list(self._reach.assignments)
+
+    def removed(self) -> list[str]:
+        """Destinations that left the config and whose state is still kept."""
+        return self._reach.removed()
 
     def calls(self) -> Mapping[str, Callable[..., Awaitable[Any]]]:
         """The operations by the name they have on the admin socket."""
@@ -70,10 +83,11 @@ class Operations:
 
     # --- seeing ---
 
-    async def status(self) -> Answer:
+    async def status(self, without: Container[str] = ()) -> Answer:
         """The log, and per destination its state, its books and its oldest pending event.
 
-        ``unknown_names``: since the start, how many events named which destination that there is none of.
+        ``unknown_names``: since the start, how many events named which destination that there is none of. Of the destinations
+        *without* there is the name alone.
         """
         return {
             "log": {
@@ -88,7 +102,10 @@ class Operations:
             },
             "running": self._reach.fleet is not None,
             "stuck": list(self._stuck()),
-            "destinations": [await self._destination_status(name) for name in self._reach.assignments],
+            "destinations": [
+                {"destination": name} if name in without else await self._destination_status(name)
+                for name in self._reach.assignments
+            ],
             "removed": self._reach.removed(),
             "unknown_names": dict(self._reach.fleet.unknown_names.names) if self._reach.fleet else {},
         }

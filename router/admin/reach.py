@@ -20,13 +20,17 @@ _T = TypeVar("_T")
 
 @dataclass
 class Reach:
-    """*directory* holds the state files; *fleet* is there while a daemon runs."""
+    """*directory* holds the state files; *fleet* is there while a daemon runs.
+
+    Unless it *knows_all*, there are state files of which another process speaks.
+    """
 
     log: Log
     directory: Path
     assignments: Mapping[str, Assignment]
     clock: Clock
     fleet: Fleet | None = None
+    knows_all: bool = True
 
     def known(self) -> list[str]:
         """Destinations of the config, then those of which a state is kept."""
@@ -34,6 +38,8 @@ class Reach:
 
     def removed(self) -> list[str]:
         """Destinations that left the config and whose state is still kept."""
+        if not self.knows_all:
+            return []
         return sorted(path.stem for path in self.directory.glob("*.sqlite") if path.stem not in self.assignments)
 
     def state_path(self, name: str) -> Path:

@@ -99,4 +99,5 @@ class Supervisor:
             return
         address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
         with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as connection:
+            connection.setblocking(False)  # a supervisor that does not listen keeps nobody waiting
             connection.sendto(message.encode(), address)

@@ -386,4 +386,4 @@ class Ledger:
 
 def _storable(text: str) -> str:
     """Text that a database takes whatever it came from: a lone surrogate would be refused with everything beside it."""
-    return text[:MAX_REASON].encode("utf-8", "replace").decode()
+    return text[:MAX_REASON].encode("utf-8", "replace").decode() if text else ""

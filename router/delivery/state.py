@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import orjson
 
@@ -84,16 +84,14 @@ class StateUnusable(OperatorError):
     """The file is damaged, or the disk does not let us: the trouble of one destination, and of no other."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where an event lies in the log."""
 
     partition: int
     sequence: int
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What finally became of one event here."""
 
     place: Place
@@ -263,10 +261,9 @@ class State:
         run = self._connection.executemany
         with self._transaction():
             run("UPDATE positions SET position = ? WHERE partition = ?", [(s, p) for p, s in changes.positions.items()])
-            settled = [(o.place.partition, o.place.sequence) for o in changes.outcomes]
             run(
                 "INSERT OR REPLACE INTO outcomes VALUES (?, ?, ?, ?, ?)",
-                [(o.place.partition, o.place.sequence, o.kind, o.reason, o.at_s) for o in changes.outcomes],
+                [(partition, sequence, kind, why, at_s) for (partition, sequence), kind, why, at_s in changes.outcomes],
             )
             run(
                 "INSERT OR IGNORE INTO settled_payloads VALUES (?, ?, ?, ?)",
@@ -276,8 +273,7 @@ class State:
                 "INSERT OR REPLACE INTO tries VALUES (?, ?, ?, ?)",
                 [(at.partition, at.sequence, tries.first_s, tries.attempts) for at, tries in changes.tries.items()],
             )
-            run("DELETE FROM settled_payloads WHERE partition = ? AND sequence = ?", settled)
-            run("DELETE FROM tries WHERE partition = ? AND sequence = ?", settled)
+            self._forget_notes(changes.outcomes)
             self._write_parked(changes)
             self.letters.add(changes.dead_letters)
             self.letters.remove(changes.revived)
@@ -305,6 +301,14 @@ class State:
                 ],
             )
             run("INSERT OR REPLACE INTO meta VALUES (?, ?)", list(changes.meta.items()))
+
+    def _forget_notes(self, outcomes: Sequence[Outcome]) -> None:
+        """Drop what was noted of events while they were under way: of most there is nothing."""
+        for table in ("settled_payloads", "tries"):
+            if self._connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone():
+                self._connection.executemany(
+                    f"DELETE FROM {table} WHERE partition = ? AND sequence = ?", [outcome.place for outcome in outcomes]
+                )
 
     def _write_parked(self, changes: Changes) -> None:
         run = self._connection.executemany

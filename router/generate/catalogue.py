@@ -135,7 +135,7 @@ def _batch(endpoint: Endpoint) -> int:
 
 
 def _limits(endpoint: Endpoint) -> tuple[str, str, str, str, str]:
-    rate = f"{endpoint.rate_limit_per_s:g}" if endpoint.rate_limit_per_s else "–"
+    rate = f"{endpoint.rate_limit_per_s:.4g}" if endpoint.rate_limit_per_s else "–"
     order = "on its own" if endpoint.is_independent else "with the others"
     if isinstance(endpoint, BatchEndpoint):
         return endpoint.name, f"{endpoint.max_events:,}", f"{endpoint.max_bytes:,}", rate, order

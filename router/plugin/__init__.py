@@ -22,11 +22,13 @@ from router.plugin.declaration import API_VERSION, Action, CredentialCheck, Plug
 from router.plugin.endpoint import BatchEndpoint, Conversation, ConversationEndpoint, Endpoint, Step
 from router.plugin.historical import Harmless, Historical, Marked
 from router.plugin.hooks import hookimpl
-from router.plugin.request import Payload, Request, Response, UnreadableAnswer, build_url
+from router.plugin.request import Payload, Request, Response, UnreadableAnswer, build_url, left_out
 from router.plugin.settings import PluginSettings
 from router.plugin.skip import Skip
 from router.plugin.table import Custom, Field, Table, Trait, Values, same_name
 from router.plugin.verdict import (
+    MISPLACED,
+    Again,
     Blocked,
     Dead,
     Delivered,
@@ -45,8 +47,10 @@ __all__ = [
     "API_VERSION",
     "EVENT_TYPES",
     "GROUP_TRAITS",
+    "MISPLACED",
     "USER_TRAITS",
     "Action",
+    "Again",
     "Basic",
     "BatchEndpoint",
     "Bearer",
@@ -95,6 +99,7 @@ __all__ = [
     "hookimpl",
     "is_outage",
     "judge_by_status",
+    "left_out",
     "looks_like_email",
     "same_name",
     "snake_case",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 from router.event import Document, Event, EventType
@@ -41,10 +42,6 @@ class Action:
         return self.table if isinstance(self.table, Table) else self.table(settings)
 
 
-def _is_success(response: Response) -> bool:
-    return 200 <= response.status <= 299
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CredentialCheck:
     """One request that changes nothing and is refused where the credentials are wrong: ``router check --live`` sends it."""
@@ -53,7 +50,7 @@ class CredentialCheck:
     """From the settings; the core adds the credentials."""
     endpoint: str
     """Whose credentials."""
-    is_good: Callable[[Response], bool] = _is_success
+    is_good: Callable[[Response], bool] = attrgetter("is_success")
     """Whether the answer says that they are right; for vendors that refuse with a 200."""
 
 

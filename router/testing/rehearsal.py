@@ -61,9 +61,7 @@ class Rehearsal:
         self.plugin = plugin
         self.settings = settings
         self.destination = Destination(plugin.slug, plugin, settings)
-        self._endpoints: dict[str, Endpoint] = {
-            endpoint.name: endpoint.for_settings(settings) for endpoint in plugin.endpoints
-        }
+        self._endpoints = self.destination.endpoints
 
     @property
     def batch_endpoints(self) -> list[BatchEndpoint]:

@@ -351,7 +351,7 @@ async def test_a_replay_is_cancelled_while_the_vendor_is_down(harness: Harness) 
     harness.worker.jobs.cancel(id)
 
     assert (await finish(harness, id)).state == "cancelled"
-    assert not any(len(lane) for lane in harness.worker._lanes.values())
+    assert not any(len(lane) for lane, _ in harness.worker._lanes.values())
     assert await harness.letters() == []
 
 
@@ -436,7 +436,7 @@ async def test_a_replay_holds_no_more_than_it_may_in_memory(harness: Harness, mo
     await deliver(harness, 150)
 
     def held() -> int:
-        return sum(len(lane) for lane in harness.worker._lanes.values())
+        return sum(len(lane) for lane, _ in harness.worker._lanes.values())
 
     harness.vendor.open.clear()
     id = await add_job(harness)

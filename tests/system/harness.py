@@ -431,6 +431,7 @@ class Stage:
             "sources": {"website": {"write_key": KEY}},
             "destinations": dict(destinations),
             **sections,
+            "retention": {"reserve": "1MB", **sections.get("retention", {})},
         }
         self.config.write_text(json.dumps(document, indent=1))
         return self.config
