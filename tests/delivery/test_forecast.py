@@ -1,4 +1,4 @@
-"""A dry run says what delivery then does: of each event of a mixture, the same outcome and the same reason."""
+"""A dry run says what delivery then does, and explain too: of each event of a mixture, the same outcome and reason."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from router.delivery.spec import ReplaySpec
 from router.delivery.state import Job, Place
 from router.destination import Destination
 from router.event import Event
+from router.event_times import age_s
+from router.explain import explain
 from router.log.record import Record
 from router.plugin import Harmless, Historical, Marked, Payload, Skip
 from tests.delivery.harness import Harness, Settings, batches, plugin
@@ -79,10 +81,21 @@ async def test_what_is_forecast_is_what_happens(tmp_path: Path, historical: Hist
             came.reason,
         )
         assert found.kind != "send" or (sent[record.message_id].get("old") is True) == bool(found.marks)
+        assert explained(worker.destination, record, harness.clock.now(), is_historical) == found.kind
         told.append(found.kind)
     assert "skip" in told
     assert ("send" in told) is not (is_historical and historical in SEND_NOTHING)
     await harness.close()
+
+
+def explained(destination: Destination, record: Record, now_s: float, is_historical: bool) -> str:
+    """What ``router explain`` says would become of it."""
+    event = Event.from_json(record.event)
+    age = age_s(event, now_s) if is_historical else None
+    entries = explain(event, [destination], record.source, historical_age_s=age)["destinations"]
+    if any("would become a dead letter" in entry["reason"] for entry in entries):
+        return "die"
+    return "send" if any(entry["decision"] == "deliver" for entry in entries) else "skip"
 
 
 async def _job(harness: Harness, id: int) -> Job:
