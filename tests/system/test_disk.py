@@ -59,7 +59,9 @@ def run_sick(stage: Stage, **fault: Any) -> tuple[FaultyRouter, Generator, list[
 
 
 @pytest.mark.timeout(90)
-@pytest.mark.parametrize("where", ["log", "all"])
+@pytest.mark.parametrize(
+    "where", [pytest.param("log", id="the log"), pytest.param("all", id="the states too", marks=pytest.mark.full)]
+)
 def test_row_22_an_error_of_the_disk_is_no_false_answer_and_red_within_5_s(stage: Stage, where: str) -> None:
     router, generator, vendors, said = run_sick(stage, error=where)
 
@@ -160,6 +162,7 @@ def test_row_21_a_full_disk_refuses_settles_what_it_has_and_goes_on_by_itself(st
         assert router.terminate() == 0
 
 
+@pytest.mark.full
 @pytest.mark.timeout(120)
 def test_row_21_a_router_that_starts_on_a_full_disk_settles_what_it_has(stage: Stage) -> None:
     """It was killed when the disk was full; whoever starts it again has no room to give it."""
