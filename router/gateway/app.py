@@ -19,8 +19,8 @@ from router.gateway import openapi, routes
 from router.gateway.admission import read_batch, read_single
 from router.gateway.answer import json_response
 from router.gateway.authentication import Presented, keys_in_head
-from router.gateway.connections import Crowd
 from router.gateway.cors import preflight_headers
+from router.gateway.crowd import Crowd
 from router.gateway.health import health_response, ready_response
 from router.gateway.intake import Intake
 from router.gateway.limits import Limits

@@ -50,7 +50,7 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
 
 @contextmanager
 def speakable() -> Iterator[None]:
-    """Around the first look at a database: SQLite quotes the part of its schema that is damaged, in bytes that may be no text.
+    """Around looks at a database: SQLite quotes the part of its schema that is damaged, in bytes that may be no text.
 
     Raises:
         sqlite3.DatabaseError: in the place of the error that Python makes of those.
@@ -90,7 +90,8 @@ class Connections:
         """
         connection = self._take(path) or connect_to_read(path)
         try:
-            yield connection
+            with speakable():
+                yield connection
         except BaseException:
             connection.close()
             raise
