@@ -104,12 +104,11 @@ def check_log(directory: Path, on_segment: Callable[[SegmentReport], None] = lam
     if log_id is None:
         log_id = remembered_id(Segments(directory, directory, ""))
         problems.append(f"{ID_NAME}: missing or damaged; the log's id stands in each segment as well")
-    known = 0
-    start = 0
-    if log_id is not None:
-        known, start = known_end(directory, log_id), read_mark(directory, log_id, START_NAME)
-        problems += _check_derived(directory, log_id)
+    known = known_end(directory, log_id) if log_id else 0  # before the segments: a router may be adding to them
     files = find_segments(directory, directory)
+    start = read_mark(directory, log_id, START_NAME) if log_id else 0  # after them: it may be giving them up
+    if log_id is not None:
+        problems += _check_derived(directory, log_id)
     reports: list[SegmentReport] = []
     if start and start <= known and (not files or files[0].first > start):
         last = files[0].first - 1 if files else known
@@ -153,14 +152,15 @@ def _is_sound_database(path: Path) -> bool:
 
 def _check_patiently(file: SegmentFile, following: int | None, known: int) -> SegmentReport | None:
     """None: it was given up meanwhile."""
-    report = None
     for look in range(_LOOKS):
         if look:
             time.sleep(AGAIN_S)
+        report = check_segment(file, following, known)
+        if report.state != "damaged":
+            return report
         if not any(path.exists() for path in (file.path, file.wal, file.rescued)):
             return None
-        report = check_segment(file, following, known)
-        if report.state != "damaged" or following is not None:
+        if following is not None:
             break
     return report
 

@@ -48,12 +48,26 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
         return _connect(path, "mode=ro&immutable=1")
 
 
+@contextmanager
+def speakable() -> Iterator[None]:
+    """Around looks at a database: SQLite quotes the part of its schema that is damaged, in bytes that may be no text.
+
+    Raises:
+        sqlite3.DatabaseError: in the place of the error that Python makes of those.
+    """
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise sqlite3.DatabaseError("malformed database schema") from error
+
+
 def _connect(path: Path, how: str) -> sqlite3.Connection:
     uri = f"file:{quote(str(path.absolute()))}?{how}"
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=5)
     try:
-        connection.execute("PRAGMA cache_size = -512")
-        connection.execute("PRAGMA schema_version").fetchone()
+        with speakable():
+            connection.execute("PRAGMA cache_size = -512")
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # reads the schema
     except BaseException:
         connection.close()
         raise
@@ -74,15 +88,10 @@ class Connections:
         Raises:
             sqlite3.Error: the file is missing or can't be opened.
         """
+        connection = self._take(path) or connect_to_read(path)
         try:
-            connection = self._take(path) or connect_to_read(path)
-        except UnicodeDecodeError as error:  # SQLite quotes a damaged schema, which need be no text
-            raise sqlite3.DatabaseError(f"{path.name} is damaged, and so is what SQLite says of it") from error
-        try:
-            yield connection
-        except UnicodeDecodeError as error:
-            connection.close()
-            raise sqlite3.DatabaseError(f"{path.name} is damaged, and so is what SQLite says of it") from error
+            with speakable():
+                yield connection
         except BaseException:
             connection.close()
             raise

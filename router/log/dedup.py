@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import structlog
 
-from router.log.connections import connect_to_read, is_passing
+from router.log.connections import connect_to_read, is_passing, speakable
 from router.log.row import dedup_key
 from router.log.segment_file import remove_database
 
@@ -83,6 +83,8 @@ class DedupIndex:
 
     def _open(self) -> None:
         try:
+            with speakable():
+                self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # reads the schema
             run = self._connection.execute
             run("PRAGMA journal_mode = WAL").fetchall()
             run(

@@ -125,6 +125,20 @@ async def test_a_bit_of_an_event_costs_that_event(directory: Path, clock: StillC
     assert await lost_by(directory, clock) == {first_in(middle) + 3}
 
 
+@pytest.mark.parametrize("name", ["a segment", "dedup.sqlite"])
+async def test_what_sqlite_has_no_words_for_costs_no_event(directory: Path, clock: StillClock, name: str) -> None:
+    """It quotes the schema that it can't read, byte by byte, and Python can't read that in its turn."""
+    path = middle_of(directory) if name == "a segment" else directory / name
+    if name != "a segment":
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA journal_mode = DELETE")
+    content = path.read_bytes()
+    assert b"CREATE TABLE" in content
+    path.write_bytes(content.replace(b"CREATE TABLE", b"CRE\xe5TE TABLE"))
+
+    assert await lost_by(directory, clock) == set()
+
+
 @pytest.mark.parametrize("page", [2, 3, 4])
 async def test_a_page_costs_the_events_on_it(directory: Path, clock: StillClock, page: int) -> None:
     middle = middle_of(directory)

@@ -62,9 +62,14 @@ def run_sick(stage: Stage, **fault: Any) -> tuple[FaultyRouter, Generator, list[
 @pytest.mark.parametrize(
     ("where", "told"),
     [
-        pytest.param("log", {"the log can't be written: disk I/O error"}, id="log"),
+        pytest.param("log", {"the log can't be written: disk I/O error"}, id="the log"),
         # Whichever file was written first since.
-        pytest.param("all", {"the log can't be written: disk I/O error", "the state can't be written"}, id="all"),
+        pytest.param(
+            "all",
+            {"the log can't be written: disk I/O error", "the state can't be written"},
+            id="the states too",
+            marks=pytest.mark.full,
+        ),
     ],
 )
 def test_row_22_an_error_of_the_disk_is_no_false_answer_and_red_within_5_s(
@@ -169,6 +174,7 @@ def test_row_21_a_full_disk_refuses_settles_what_it_has_and_goes_on_by_itself(st
         assert router.terminate() == 0
 
 
+@pytest.mark.full
 @pytest.mark.timeout(120)
 def test_row_21_a_router_that_starts_on_a_full_disk_settles_what_it_has(stage: Stage) -> None:
     """It was killed when the disk was full; whoever starts it again has no room to give it."""
