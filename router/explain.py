@@ -7,8 +7,9 @@ from typing import Any
 
 import orjson
 
-from router.destination import MAX_STEPS, Destination, Mapped, MappingFailed, size_of
+from router.destination import MAX_STEPS, Destination, Mapped, MappingFailed
 from router.event import Event
+from router.guard import PluginFailed
 from router.integrations import unknown_names
 from router.plugin import (
     Action,
@@ -24,8 +25,10 @@ from router.plugin import (
     QueryKey,
     Request,
     Signature,
+    Step,
 )
 from router.plugin.credential import with_field
+from router.plugin_calls import CredentialsFailed
 
 HIDDEN = "********"
 
@@ -81,14 +84,21 @@ def _explain_action(destination: Destination, mapped: Mapped, reason: str) -> di
     if mapped.skipped:
         return entry | {"decision": "skip", "reason": f"action: {mapped.skipped}"}
     try:
-        for payload in mapped.payloads:
-            _, too_big = size_of(payload, destination.plugin.endpoint(mapped.action.endpoint))
+        endpoint = destination.plugin.endpoint(mapped.action.endpoint)
+        for payload, (_, too_big) in zip(mapped.payloads, destination.sizes(mapped, endpoint), strict=True):
             if too_big:
                 return entry | _dead(f"size: {too_big}")
             requests = _requests(destination, mapped.action, payload)
             entry["requests"] += [_show(request, destination, mapped.action) for request in requests]
+    except CredentialsFailed as error:
+        return entry | {"decision": "skip", "reason": f"{error}; the destination would be blocked", "requests": []}
+    except MappingFailed as error:
+        return entry | _dead(f"mapping: {error}")
+    except PluginFailed as error:
+        return entry | _dead(f"request: {error}")
     except Exception as error:
-        return entry | _dead(f"request: {type(error).__name__}: {error}")
+        label = destination.calls.guard.label("its request")
+        return entry | _dead(f"request: {label} can't be sent: {type(error).__name__}: {error}")
     return entry
 
 
@@ -112,22 +122,23 @@ def _entry(destination: Destination, decision: str, reason: str, action: Action 
 def _requests(destination: Destination, action: Action, payload: Payload) -> list[Request]:
     """What would be sent for one payload, were it alone; a conversation goes on as its steps assume."""
     endpoint = destination.plugin.endpoint(action.endpoint)
-    settings = destination.settings
+    calls = destination.calls
     if isinstance(endpoint, BatchEndpoint):
-        return [endpoint.pack([payload], settings)]
+        return [calls.pack(endpoint, [payload])]
     assert isinstance(endpoint, ConversationEndpoint)
-    conversation = endpoint.converse(payload, settings)
+    talk = calls.converse(endpoint, payload)
     requests: list[Request] = []
     try:
-        step = next(conversation)
-        for _ in range(MAX_STEPS):
-            requests.append(step.request)
-            step = conversation.send(step.assumed)
-        raise ValueError(f"the plugin wants to send more than {MAX_STEPS} requests for one payload")
-    except StopIteration:
+        said = talk.next()
+        while isinstance(said, Step):
+            if len(requests) == MAX_STEPS:
+                label = calls.guard.label("converse")
+                raise PluginFailed(f"{label} wants to send more than {MAX_STEPS} requests for one payload")
+            requests.append(said.request)
+            said = talk.next(said.assumed)
         return requests
     finally:
-        conversation.close()
+        talk.close()
 
 
 def _show(request: Request, destination: Destination, action: Action) -> dict[str, Any]:
@@ -138,7 +149,7 @@ def _show(request: Request, destination: Destination, action: Action) -> dict[st
         if request.gzip:
             headers["Content-Encoding"] = "gzip"
         body = orjson.loads(orjson.dumps(body))
-    for credential in destination.plugin.endpoint(action.endpoint).credentials(destination.settings):
+    for credential in destination.calls.credentials(destination.plugin.endpoint(action.endpoint)):
         headers |= _hidden_headers(credential)
         if isinstance(credential, QueryKey):
             url += ("&" if "?" in url else "?") + f"{credential.name}={HIDDEN}"

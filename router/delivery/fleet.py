@@ -20,6 +20,7 @@ from router.delivery.watchdog import Glance
 from router.delivery.worker import NOTES, DeliveryOptions, Worker
 from router.destination import Destination
 from router.errors import OperatorError
+from router.guard import PluginFailed
 from router.log.interface import Log
 from router.log.room import NO_RESERVE, Reserve, is_no_room
 
@@ -54,6 +55,10 @@ class Berth:
     worker: Worker | None = None
 
 
+class PluginUnusable(OperatorError):
+    """The plugin has no address or no limits for these settings: the trouble of one destination, and of no other."""
+
+
 class Fleet:
     """Starts and stops workers. `apply` may be called again and again with what the config says by then."""
 
@@ -76,13 +81,15 @@ class Fleet:
     async def apply(self, assignments: Sequence[Assignment]) -> None:
         """Make the fleet what *assignments* say: changed destinations land their flights, then start anew.
 
-        One whose state is unusable is left out, in ``problems``; all others are at work.
+        One whose state or plugin is unusable is left out, in ``problems``; all others are at work. One that was stopped because
+        of its plugin is tried again.
 
         Raises:
             OperatorError: states that fit neither this log nor this program. All others are at work here too.
         """
         async with self._applying:
             self._assignments = tuple(assignments)
+            self._forgive()
             await self._apply()
 
     async def retry(self) -> None:
@@ -90,6 +97,14 @@ class Fleet:
         async with self._applying:
             if self.problems:
                 await self._apply()
+
+    def _forgive(self) -> None:
+        """Let every plugin that was stopped try again; where the destination starts anew, its next worker does."""
+        for berth in self.berths.values():
+            if berth.worker is not None:
+                berth.worker.halt.forget_hang()
+                if berth.assignment in self._assignments:
+                    berth.worker.halt.end()
 
     async def _apply(self) -> None:
         wanted = {assignment.name: assignment for assignment in self._assignments}
@@ -105,7 +120,7 @@ class Fleet:
                 await self._enter(assignment, wanted)
             except OperatorError as error:
                 self.problems[name] = str(error)
-                if not isinstance(error, StateUnusable):
+                if not isinstance(error, StateUnusable | PluginUnusable):
                     unfit.append(str(error))
                 if before.get(name) != str(error):
                     _LOGGER.error(
@@ -139,10 +154,22 @@ class Fleet:
             return
         ledger.note("disabled_since_s", "")
         destination, options = assignment.destination, assignment.options
-        berth.send = HttpSend(destination.origin, assignment.timeout_s, options.concurrency + 1, self._clock)
-        berth.worker = Worker(
-            destination, self._log, ledger, berth.send, options, self._clock, self._chance, notes, self.unknown_names
-        )
+        try:
+            berth.send = HttpSend(destination.origin, assignment.timeout_s, options.concurrency + 1, self._clock)
+            berth.worker = Worker(
+                destination,
+                self._log,
+                ledger,
+                berth.send,
+                options,
+                self._clock,
+                self._chance,
+                notes,
+                self.unknown_names,
+            )
+        except PluginFailed as error:
+            await self._leave(assignment.name)
+            raise PluginUnusable(str(error)) from error
         berth.worker.start()
 
     def _open(self, assignment: Assignment, wanted: Collection[str]) -> tuple[Ledger, dict[str, str | None]]:
@@ -224,6 +251,12 @@ class Fleet:
     def _is_held(self, berth: Berth) -> bool:
         since = berth.ledger.disabled_since_s
         return since is None or self._clock.now() - since < berth.assignment.hold_s
+
+    def note_hang(self, name: str, call: str) -> None:
+        """A call into the plugin of that destination can't be broken off. Called in another thread; see `Halt.note_hang`."""
+        berth = self.berths.get(name)
+        if berth is not None and berth.worker is not None:
+            berth.worker.halt.note_hang(call)
 
     def glances(self) -> dict[str, Glance]:
         """For the watchdog: what is seen of each destination at work."""

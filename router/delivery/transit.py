@@ -36,6 +36,11 @@ class Transit:
         return Place(self.record.partition, self.record.sequence)
 
     @property
+    def size(self) -> int:
+        """Bytes of the event and of its payloads, as they wait in memory."""
+        return len(self.record.event) + sum(item.size for item in self.items)
+
+    @property
     def is_settled(self) -> bool:
         return all(item.state == "settled" for item in self.items)
 

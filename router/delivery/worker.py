@@ -18,6 +18,7 @@ import structlog
 
 from router.clock import Clock
 from router.delivery.flight import MAX_WAIT_S, Flights, Judged, Landing, Outage, Raised
+from router.delivery.halt import HANG_NOTES, Halt
 from router.delivery.insist import insist
 from router.delivery.jobs import Jobs
 from router.delivery.lane import Lane
@@ -32,7 +33,7 @@ from router.delivery.tally import Tallied
 from router.delivery.transit import Item, Transit
 from router.delivery.unknown_names import UnknownNames
 from router.delivery.watchdog import Glance
-from router.destination import Decision, Destination, MappingFailed, size_of
+from router.destination import Decision, Destination, MappingFailed
 from router.event import Event
 from router.log.interface import Log
 from router.log.record import Gap, Record
@@ -49,8 +50,9 @@ MAX_UNWRITTEN = 10_000
 """Changes that may wait for the disk before the reader waits too."""
 BEHIND = "behind an earlier event of the same user"
 SHED = "max_backlog: the backlog grew past what is configured"
-NOTES = ("blocked_since_s", "next_try_s", "wait_s", "reason")
-"""What a worker keeps of its pace over restarts."""
+PACE_NOTES = ("blocked_since_s", "next_try_s", "wait_s", "reason")
+NOTES = (*PACE_NOTES, *HANG_NOTES)
+"""What a worker keeps over restarts, of its pace and of its plugin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ class DeliveryOptions:
     max_parked: int = 10_000
     max_in_flight: int = 5_000
     max_in_flight_bytes: int = 64_000_000
-    """Of the events as they lie in the log."""
+    """Of the events as they lie in the log, and of what the plugin made of them."""
     backoff: Backoff = Backoff()
 
 
@@ -83,7 +85,7 @@ class Worker:
         notes: Mapping[str, str | None],
         unknown_names: UnknownNames,
     ) -> None:
-        """*notes* are what an earlier run kept of its pace (`Ledger.note`)."""
+        """*notes* are what an earlier run kept (`Ledger.note`). Raises PluginFailed: the plugin's endpoints can't be used."""
         self.destination = destination
         self.ledger = ledger
         self.options = options
@@ -106,12 +108,13 @@ class Worker:
         self._blocked_for_s = 0.0
         """Time spent blocked, which does not count for the retry windows of replays; those of others are in the ledger."""
         self._delivered_at = 0.0
-        self._endpoints = {
-            endpoint.name: endpoint.for_settings(destination.settings) for endpoint in destination.plugin.endpoints
-        }
+        self._endpoints = {each.name: destination.calls.endpoint(each) for each in destination.plugin.endpoints}
+        self._held: list[Transit] = []
+        """Replays that wait for the plugin."""
         self._parking = Parking(ledger, options.backoff, clock, chance)
         senders = self._limit(Tallied(send, ledger.tally))
-        self._flights = Flights(destination.settings, senders, clock, chance, ledger.tally)
+        self._flights = Flights(destination.calls, senders, clock, chance, ledger.tally)
+        self.halt = Halt(destination.calls.guard, ledger, clock, notes, self._go_on)
         self.jobs = Jobs(ledger, log, self.take_up, clock)
         self._restore(notes)
 
@@ -144,6 +147,7 @@ class Worker:
             self._spawn(self._read(partition), f"reader {partition}")
         self._spawn(self._release_parked(), "parking")
         self._spawn(self.jobs.run(), "jobs")
+        self._spawn(self.halt.run(), "plugin")
 
     async def stop(self, deadline_s: float = 10.0) -> None:
         """Read no more, let flights under way land (for *deadline_s* seconds at most), write everything down.
@@ -173,6 +177,11 @@ class Worker:
         """Tasks that ended although they never should: something inside is stuck."""
         return [task.get_name() for task in self._tasks if task.done() and not self._is_stopping] + self.ledger.broken
 
+    @property
+    def state(self) -> tuple[str, str]:
+        """What it is doing, in a word of the operator's, and why if that is not delivering."""
+        return ("broken", self.halt.reason) if self.halt.is_on else (self.pace.state, self.pace.reason)
+
     def glance(self, timeout_s: float) -> Glance:
         """What the watchdog has to know. *timeout_s* is that of one request."""
         now = self._clock.monotonic()
@@ -182,7 +191,7 @@ class Worker:
             pending=ledger.books(self._log.end).pending,
             parked=ledger.parked_events,
             moved=(ledger.made, read, tally.under_way, tally.attempts.total()),
-            pace_s=self.pace.wait_s(now),
+            pace_s=self.halt.wait_s if self.halt.is_on else self.pace.wait_s(now),
             turn_s=self._parking.turn_s,
             is_reading=ledger.parked_events < self.options.max_parked,
             allowance_s=self._allowance_s + (timeout_s if tally.under_way else 0.0),
@@ -213,6 +222,8 @@ class Worker:
                 window.open(record.sequence)
                 if window.is_settled(record.sequence):
                     continue
+                while self._must_wait and record.sequence > self._shed_up_to.get(partition, 0):
+                    await self._changed.wait()
                 if record.sequence <= self._shed_up_to.get(partition, 0):
                     self.ledger.kill(record, SHED)
                 else:
@@ -269,6 +280,11 @@ class Worker:
         return max(0, room)
 
     @property
+    def _must_wait(self) -> bool:
+        """Before the next event is mapped: for the plugin, or for room for what it makes of events."""
+        return self.halt.is_on or self._active_bytes >= self.options.max_in_flight_bytes
+
+    @property
     def _is_rereading(self) -> bool:
         return any(window.is_rereading for window in self.ledger.windows.values())
 
@@ -291,7 +307,9 @@ class Worker:
 
     def take_up(self, transit: Transit) -> None:
         """Decide, map, and put the payloads into the lanes; or settle the event at once."""
-        if self._prepare(transit):
+        if transit.is_replay and self.halt.is_on:
+            self._held.append(transit)
+        elif self._prepare(transit):
             self._dispatch(transit)
 
     def _prepare(self, transit: Transit) -> bool:
@@ -307,8 +325,10 @@ class Worker:
                 self._skip(transit, decision.reason)
                 return False
             skipped = self._add_items(transit, event, decision)
+            self.halt.worked("mapping")
         except MappingFailed as error:
             self._refuse(transit, f"mapping: {error}")
+            self.halt.failed("mapping", str(error))
             return False
         except Exception as error:
             self._logger.error("event can't be mapped", message_id=record.message_id, exc_info=error)
@@ -331,9 +351,10 @@ class Worker:
             if mapped.skipped:
                 skipped.append(mapped.skipped)
             endpoint = self._endpoints[mapped.action.endpoint]
+            sizes = self.destination.sizes(mapped, endpoint)
             for number, payload in enumerate(mapped.payloads):
                 key = f"{mapped.action.name}/{number}"
-                size, too_big = size_of(payload, endpoint)
+                size, too_big = sizes[number]
                 item = Item(transit, key, payload, endpoint, size)
                 transit.items.append(item)
                 if key in transit.settled:
@@ -369,11 +390,11 @@ class Worker:
     def _activate(self, transit: Transit) -> None:
         if transit.place not in self._active:
             self._active[transit.place] = transit
-            self._active_bytes += len(transit.record.event)
+            self._active_bytes += transit.size
 
     def _deactivate(self, transit: Transit) -> None:
         if self._active.pop(transit.place, None) is not None:
-            self._active_bytes -= len(transit.record.event)
+            self._active_bytes -= transit.size
 
     def _lane_of(self, item: Item) -> Lane:
         group = item.endpoint.name if item.endpoint.is_independent else ""
@@ -412,7 +433,7 @@ class Worker:
     async def _take_batch(self, lane: Lane) -> list[Item]:
         """Wait for the pace, then take what is there."""
         while True:
-            wait_s = None if self._is_stopping else self.pace.wait_s(self._clock.monotonic())
+            wait_s = None if self._is_stopping or self.halt.is_on else self.pace.wait_s(self._clock.monotonic())
             if wait_s == 0:
                 batch = lane.take()
                 if batch:
@@ -439,6 +460,7 @@ class Worker:
     def _land(self, lane: Lane, batch: list[Item], landing: Landing) -> None:
         match landing:
             case Judged(verdicts):
+                self.halt.worked("sending")
                 self._vendor_is_well()
                 lane.widen()
                 self._settle_batch(lane, batch, verdicts)
@@ -448,11 +470,16 @@ class Worker:
                 lane.put_back(batch)
                 self._block(reason)
             case Split(reason):
+                self.halt.worked("sending")
                 self._vendor_is_well()
                 self._narrow(lane, batch, reason)
-            case Raised(reason):
+            case Raised(reason, is_stuck):
                 self.pace.abandoned(self._clock.monotonic())
                 self._narrow(lane, batch, reason)
+                if len(batch) == 1:
+                    self.halt.failed("sending", reason)
+                elif is_stuck:
+                    lane.single_out(len(batch))
 
     def _settle_batch(self, lane: Lane, batch: Sequence[Item], verdicts: Sequence[Verdict]) -> None:
         later: dict[str, list[tuple[Item, Later]]] = {}
@@ -581,10 +608,20 @@ class Worker:
             self._blocked_for_s += blocked_s
             self._blocked_since_s = None
         if not self.pace.is_going:
-            for name in NOTES:
+            for name in PACE_NOTES:
                 self.ledger.note(name, "")
             self._logger.info("destination delivers again")
         self.pace.delivered(self._clock.monotonic())
+
+    def _go_on(self, halted_s: float) -> None:
+        """A halt of the plugin is over; the time it took does not count for the retry windows."""
+        if self._blocked_since_s is None:
+            self.ledger.shift_tries(halted_s)
+            self._blocked_for_s += halted_s
+        held, self._held = self._held, []
+        for transit in held:
+            self.take_up(transit)
+        self._changed.notify()
 
     # --- parking ---
 
@@ -621,6 +658,8 @@ class Worker:
                 await self._parking.changed.wait(wait_s if user_key is not None else None)
                 continue
             for record in await insist(partial(self._parking.release, user_key), self._clock, **self._facts):
+                while self.halt.is_on:
+                    await self._changed.wait()
                 active = self._active.get(Place(record.partition, record.sequence))
                 if active is not None:
                     self._dispatch(active)
