@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import faulthandler
 import os
 import random
 import signal
@@ -34,6 +35,7 @@ from router.cli.wiring import (
 )
 from router.clock import SystemClock
 from router.config import Config, ConfigError
+from router.delivery.alarm import Alarm
 from router.delivery.fleet import Assignment, Fleet
 from router.delivery.watchdog import LOOK_S, Watchdog
 from router.errors import OperatorError
@@ -87,8 +89,10 @@ class Daemon:
         self._log = await SqliteLog.open(log_directory(config), log_options(config), self._clock.now, reserve=reserve)
         self._rejected = RejectedCalls(rejected_path(config))
         self._fleet = Fleet(self._log, state_directory(config), self._clock, random.Random(), reserve)
+        self._alarm = Alarm(self._fleet.note_hang)
         self._metrics = CollectorRegistry()
         try:
+            self._alarm.set()
             await self._start()
             self._listen_to_signals()
             on_ready(self)
@@ -163,6 +167,8 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._begin_reload)
+        with contextlib.suppress(OSError, RuntimeError, ValueError):  # no stderr that is a file
+            faulthandler.register(signal.SIGUSR2)  # where every thread is, from a process that answers nothing any more
 
     def _begin_reload(self) -> None:
         task = asyncio.create_task(self._reload_on_signal())
@@ -235,6 +241,7 @@ class Daemon:
         await self._fleet.stop(DRAIN_S)
         await self._sandboxes.stop()
         await self._log.close()
+        self._alarm.clear()
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._config.data / SOCKET_NAME)
 
