@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check
 
-.PHONY: demo run test test-full sdks lint types generate clean
+.PHONY: demo run test test-full bench sdks page lint types generate clean
 
 demo: $(VENV)/.installed ## The product in a minute
 	$(BIN)/router demo
@@ -18,11 +18,18 @@ test: lint types ## Lint, types and the tests, in less than five minutes
 test-full: $(VENV)/.installed-dev ## The long faults besides
 	$(BIN)/pytest -q -m full
 
+bench: $(VENV)/.installed-dev ## What an event costs, side by side with the least it could cost; by hand, on a machine with nothing else to do
+	$(PIP) install -q -c constraints.txt -c constraints-dev.txt -e '.[bench]'
+	$(BIN)/python -m bench
+
 sdks: tests/sdks/node/node_modules/.installed ## The Node and browser SDKs for test-full; needs npm
 
 tests/sdks/node/node_modules/.installed: tests/sdks/node/package.json
 	npm install --prefix tests/sdks/node --no-package-lock --ignore-scripts --no-audit --no-fund
 	@touch $@
+
+page: $(VENV)/.installed-dev sdks ## A page with Segment's snippet, pointed at a router: fill in its form and see what Mixpanel gets
+	$(BIN)/python -m tests.sdks.page
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check

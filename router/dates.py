@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 
 Moment = datetime | date
 """A datetime is always aware and in UTC; a plain date has no time of day and stays one."""
@@ -56,7 +57,9 @@ def _from_number(number: float) -> datetime | None:
         return None
 
 
+@lru_cache(maxsize=256)
 def _from_text(text: str) -> Moment | None:
+    """Of the last texts it keeps what they are: an event's time is read by every destination, and by most more than once."""
     if len(text) > _LONGEST_TEXT:
         return None
     text = text.upper()  # "t" and "z" are allowed by RFC 3339

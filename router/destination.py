@@ -1,12 +1,16 @@
 """A destination: one configured use of a plugin, as mapping, delivery and explain know it. Pure: no I/O in here.
 
 source ──▶ flags ──▶ consent ──▶ filter ──▶ each action's trigger ──▶ privacy, changes ──▶ the plugin's table and build
+                                                      │                                                    │
+                                       of a replay: is it harmless?                       of a replay: the vendor's mark
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import orjson
@@ -19,6 +23,7 @@ from router.event import EVENT_TYPES, Document, Event, EventType
 from router.guard import PluginFailed
 from router.integrations import DestinationNames, Flag, read_flags
 from router.plugin import Action, BatchEndpoint, Endpoint, Payload, Plugin, PluginSettings, Skip, Table
+from router.plugin.historical import UNTOLD, Historical, Marked, why_not
 from router.plugin.table import Trace
 from router.plugin_calls import PluginCalls
 from router.privacy import Privacy
@@ -29,8 +34,7 @@ MAX_PAYLOAD_BYTES = 10_000_000
 """Of what an action makes of one event, as JSON. No vendor takes nearly as much of one; what waits is kept in memory."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """Whether a destination gets an event, and why (not)."""
 
     is_delivered: bool
@@ -41,10 +45,11 @@ class Decision:
     """Those that the event triggers, at least one when it is delivered; for `Destination.map`."""
     passed_over: tuple[PassedOver, ...] = ()
     """Actions for events of this type that it does not trigger."""
+    is_historical: bool = False
+    """Sent long after it happened, so that the vendor must start nothing because of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mapped:
+class Mapped(NamedTuple):
     """What one action made of one event."""
 
     action: Action
@@ -54,6 +59,13 @@ class Mapped:
     trace: Trace | None = None
     changes: tuple[str, ...] = ()
     """What the operator's privacy and mapping did to the event before, each with its code in front: ``hash: traits.email``."""
+    mark: str = ""
+    """The vendor's word for old events that the payloads carry."""
+
+    @property
+    def keyed(self) -> list[tuple[str, Payload]]:
+        """The payloads, each with what names it within its event: the action and a number."""
+        return [(f"{self.action.name}/{number}", payload) for number, payload in enumerate(self.payloads)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +75,7 @@ class PlannedAction:
     action: Action
     table: Table
     rule: ActionRule = ActionRule()
+    historical: Historical = UNTOLD
 
     @property
     def types(self) -> tuple[EventType, ...]:
@@ -134,7 +147,8 @@ class Destination:
         table = self.calls.table(action)
         rule = self.rules.get(action.name, ActionRule())
         changes = [each.for_table(table) if isinstance(each, DropCustom) else each for each in rule.changes]
-        return PlannedAction(action, table, replace(rule, changes=tuple(changes)))
+        historical = self.calls.historical(action)
+        return PlannedAction(action, table, replace(rule, changes=tuple(changes)), historical)
 
     @property
     def planned(self) -> Sequence[PlannedAction]:
@@ -153,19 +167,36 @@ class Destination:
         names: DestinationNames = self._names  # type: ignore[attr-defined]
         return names
 
+    @cached_property
+    def endpoints(self) -> Mapping[str, Endpoint]:
+        """The plugin's endpoints by name, with their limits for these settings. May raise PluginFailed."""
+        return {endpoint.name: self.calls.endpoint(endpoint) for endpoint in self.plugin.endpoints}
+
     @property
     def origin(self) -> str:
         """Scheme, host and port of where requests may go: the operator's choice, never the event's. May raise PluginFailed."""
-        parts = urlsplit(self.calls.address())
-        return f"{parts.scheme}://{parts.netloc}"
+        return _origin(self.calls.address())
 
-    def decide(self, event: Event, source: str | None) -> Decision:
+    def origin_of(self, endpoint: Endpoint) -> str:
+        """The same for one endpoint: its own where it declares one, and no ``base_url`` stands in for all."""
+        if endpoint.origin is None or self.settings.base_url:
+            return self.origin
+        return _origin(self.calls.address_of(endpoint))
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """`origin`, then those that endpoints declare."""
+        return tuple(dict.fromkeys((self.origin, *map(self.origin_of, self.plugin.endpoints))))
+
+    def decide(self, event: Event, source: str | None, historical_age_s: float | None = None) -> Decision:
         """Whether *event* from *source* is for this destination, and for which actions.
 
         In this order: the source, the caller's flags, the person's consent, the operator's filter, then each action's trigger
         (facts/event-spec.md section 6.9). All of them look at the event as it arrived. One that is disabled decides nothing.
 
         *source* None stands for a source that may reach every destination (explain without ``--source``).
+        *historical_age_s* is how long ago an event of a replay happened, in seconds: then each action must be harmless, too.
+        None for an event that counts as new.
         """
         if not self.is_enabled:
             return Decision(False, "disabled: its events wait in the log, as long as the config's `hold` says")
@@ -179,7 +210,7 @@ class Destination:
             if refused:
                 return Decision(False, f"consent: {refused}", flag)
         planned: tuple[PlannedAction, ...] = self._by_type[event.type]  # type: ignore[attr-defined]
-        if self._is_plain and planned:  # type: ignore[attr-defined]
+        if self._is_plain and planned and historical_age_s is None:  # type: ignore[attr-defined]
             return Decision(True, flag.reason, flag, planned)
         context = EventContext(event)
         if self.filter is not None:
@@ -190,8 +221,11 @@ class Destination:
         if not planned:
             return Decision(False, f"no action: {self.plugin.name} has none for {event.type}", flag)
         triggered, passed_over = _ask_triggers(planned, event, context)
+        if historical_age_s is not None:
+            triggered, harmful = _ask_history(triggered, historical_age_s)
+            passed_over += harmful
         reason = flag.reason if triggered else _reason(passed_over)
-        return Decision(bool(triggered), reason, flag, triggered, passed_over)
+        return Decision(bool(triggered), reason, flag, triggered, passed_over, historical_age_s is not None)
 
     def map(self, event: Event, decision: Decision | None = None, with_trace: bool = False) -> list[Mapped]:
         """What each action that *event* triggers makes of it, in the plugin's order.
@@ -205,14 +239,16 @@ class Destination:
             triggered = decision.actions
         else:
             triggered, _ = _ask_triggers(self._by_type[event.type], event, EventContext(event))  # type: ignore[attr-defined]
+        is_historical = decision is not None and decision.is_historical
         run = self.calls.guard.run
         try:
-            return [run(planned.action, self._map_action, planned, event, with_trace) for planned in triggered]
+            return [run(each.action, self._map_action, each, event, with_trace, is_historical) for each in triggered]
         except PluginFailed as error:
             raise MappingFailed(str(error)) from error
 
-    def _map_action(self, planned: PlannedAction, event: Event, with_trace: bool) -> Mapped:
+    def _map_action(self, planned: PlannedAction, event: Event, with_trace: bool, is_historical: bool) -> Mapped:
         action = planned.action
+        mark = planned.historical if is_historical and isinstance(planned.historical, Marked) else None
         trace = Trace() if with_trace else None
         draft: Draft | None = None
         if self.privacy is not None or planned.rule.changes:
@@ -222,12 +258,14 @@ class Destination:
         if draft is not None and trace is not None:
             draft.retrace(trace)
         built = returned.built(action.build(event, fields, self.settings))
+        if mark is not None and not isinstance(built, Skip):
+            built = returned.built(mark.mark(payload, self.settings) for payload in built)
         changes = tuple(draft.notes or ()) if draft is not None else ()
         if isinstance(built, Skip):
             return Mapped(action, skipped=built.reason, trace=trace, changes=changes)
         if not built:
             return Mapped(action, skipped="nothing to send", trace=trace, changes=changes)
-        return Mapped(action, built, trace=trace, changes=changes)
+        return Mapped(action, built, trace=trace, changes=changes, mark=mark.word if mark is not None else "")
 
     def sizes(self, mapped: Mapped, endpoint: Endpoint) -> list[tuple[int, str]]:
         """Of each payload, what `size_of` says of it for *endpoint*.
@@ -259,6 +297,11 @@ class Destination:
         return draft
 
 
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
 def _ask_triggers(
     planned: Iterable[PlannedAction], event: Event, context: EventContext
 ) -> tuple[tuple[PlannedAction, ...], tuple[PassedOver, ...]]:
@@ -277,7 +320,22 @@ def _ask_triggers(
     return tuple(triggered), tuple(passed_over)
 
 
-_URGENT = ("expression", "trigger", "no action")
+def _ask_history(
+    planned: Iterable[PlannedAction], age_s: float
+) -> tuple[tuple[PlannedAction, ...], tuple[PassedOver, ...]]:
+    """Which of the actions may be taken of an event that is so old."""
+    harmless: list[PlannedAction] = []
+    harmful: list[PassedOver] = []
+    for each in planned:
+        reason = why_not(each.historical, age_s)
+        if reason is None:
+            harmless.append(each)
+        else:
+            harmful.append(PassedOver(each.action, f"historical: {each.action.name}: {reason}"))
+    return tuple(harmless), tuple(harmful)
+
+
+_URGENT = ("expression", "historical", "trigger", "no action")
 
 
 def _reason(passed_over: Sequence[PassedOver]) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-from typing import Any, Literal, Self, get_args
+from collections.abc import Callable
+from typing import Any, Final, Generic, Literal, Self, TypeVar, get_args, overload
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
 EventType = Literal["identify", "track", "page", "screen", "group", "alias"]
@@ -15,20 +15,13 @@ EVENT_TYPES: tuple[EventType, ...] = get_args(EventType)
 Document = dict[str, Any]
 """A JSON object."""
 
+_T = TypeVar("_T")
 
-class Event(BaseModel):
-    """One accepted event, as it lies in the log.
 
-    It is what `router.normalise` makes of a call: ids are non-empty strings or absent, reserved traits have their
-    canonical camelCase names, dates among them are ISO 8601 in UTC (``2024-08-24T14:15:22Z``; a date stays a date). The four
-    times of the event itself always have milliseconds (``2024-08-24T14:15:22.000Z``); ``timestamp`` is corrected for clock
-    skew. Fields that the spec does not know are kept.
+class _Shape(BaseModel):
+    """What a JSON object must be to be an event."""
 
-    ``traits`` are the person's on identify and the group's on group; on other calls what is known of the person may
-    ride along in ``context["traits"]``.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="allow", alias_generator=to_camel, populate_by_name=True)
+    model_config = ConfigDict(extra="allow", alias_generator=to_camel, populate_by_name=True, title="Event")
 
     type: EventType
     message_id: str
@@ -39,16 +32,89 @@ class Event(BaseModel):
     event: str | None = None
     name: str | None = None
     category: str | None = None
-    traits: Document = Field(default_factory=dict)
-    properties: Document = Field(default_factory=dict)
-    context: Document = Field(default_factory=dict)
-    integrations: Document = Field(default_factory=dict)
+    traits: Document = {}
+    properties: Document = {}
+    context: Document = {}
+    integrations: Document = {}
     timestamp: str
     original_timestamp: str | None = None
     sent_at: str | None = None
     received_at: str
     channel: str | None = None
     version: int | str | None = None
+
+
+FIELDS: Final = tuple(str(field.alias) for field in _Shape.model_fields.values())
+"""The keys of an event's JSON object that the spec knows."""
+
+
+class _Field(Generic[_T]):
+    """Reads one key of the event's document, and keeps what it found; *absent* makes what stands for a missing one."""
+
+    def __init__(self, key: str, absent: Callable[[], Any] = lambda: None) -> None:
+        self._key = key
+        self._absent = absent
+
+    def __set_name__(self, owner: type[Event], name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, event: None, owner: type[Event]) -> Self: ...
+    @overload
+    def __get__(self, event: Event, owner: type[Event]) -> _T: ...
+    def __get__(self, event: Event | None, owner: type[Event]) -> Any:
+        if event is None:
+            return self
+        value = event.document.get(self._key)
+        if value is None:
+            value = self._absent()
+        event.__dict__[self._name] = value  # where Python looks first, the next time
+        return value
+
+
+class Event:
+    """One accepted event, as it lies in the log: a view of its JSON object, which nobody changes.
+
+    It is what `router.normalise` makes of a call: ids are non-empty strings or absent, reserved traits have their
+    canonical camelCase names, dates among them are ISO 8601 in UTC (``2024-08-24T14:15:22Z``; a date stays a date). The four
+    times of the event itself always have milliseconds (``2024-08-24T14:15:22.000Z``); ``timestamp`` is corrected for clock
+    skew. Fields that the spec does not know are kept.
+
+    ``traits`` are the person's on identify and the group's on group; on other calls what is known of the person may
+    ride along in ``context["traits"]``.
+    """
+
+    document: Document
+    """The event as a JSON object with the spec's camelCase keys. Shared: do not change it."""
+
+    type: Final = _Field[EventType]("type")
+    message_id: Final = _Field[str]("messageId")
+    user_id: Final = _Field[str | None]("userId")
+    anonymous_id: Final = _Field[str | None]("anonymousId")
+    group_id: Final = _Field[str | None]("groupId")
+    previous_id: Final = _Field[str | None]("previousId")
+    event: Final = _Field[str | None]("event")
+    name: Final = _Field[str | None]("name")
+    category: Final = _Field[str | None]("category")
+    traits: Final = _Field[Document]("traits", dict)
+    properties: Final = _Field[Document]("properties", dict)
+    context: Final = _Field[Document]("context", dict)
+    integrations: Final = _Field[Document]("integrations", dict)
+    timestamp: Final = _Field[str]("timestamp")
+    original_timestamp: Final = _Field[str | None]("originalTimestamp")
+    sent_at: Final = _Field[str | None]("sentAt")
+    received_at: Final = _Field[str]("receivedAt")
+    channel: Final = _Field[str | None]("channel")
+    version: Final = _Field[int | str | None]("version")
+
+    def __init__(self, **fields: Any) -> None:
+        """An event of *fields*, by their names here or in JSON.
+
+        Raises:
+            ValueError: they make no event.
+        """
+        shape = _Shape.model_validate(fields)
+        self.__dict__["document"] = shape.model_dump(by_alias=True, exclude_none=True, exclude_unset=True)
 
     @classmethod
     def of_document(cls, document: Document) -> Self:
@@ -57,8 +123,14 @@ class Event(BaseModel):
         Raises:
             ValueError: *document* is no event.
         """
-        event = cls.model_validate(document)
-        event.__dict__["document"] = document  # where cached_property looks first
+        _Shape.model_validate(document)
+        return cls.of_normalised(document)
+
+    @classmethod
+    def of_normalised(cls, document: Document) -> Self:
+        """The same for what is known to be an event, because `router.normalise` made it. Nothing is checked."""
+        event = cls.__new__(cls)
+        event.__dict__["document"] = document
         return event
 
     @classmethod
@@ -70,14 +142,22 @@ class Event(BaseModel):
         """
         return cls.of_document(orjson.loads(data))
 
+    @classmethod
+    def from_log(cls, data: bytes) -> Self:
+        """The same for bytes that our own log has kept: it is known that they are an event."""
+        return cls.of_normalised(orjson.loads(data))
+
     def to_json(self) -> bytes:
         """The event as one line of JSON, absent fields left out."""
         return orjson.dumps(self.document)
 
-    @cached_property
-    def document(self) -> Document:
-        """The event as a JSON object with the spec's camelCase keys. Shared: do not change it."""
-        return self.model_dump(by_alias=True, exclude_none=True, exclude_unset=True)
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise ValidationError.from_exception_data(
+            "Event", [{"type": "frozen_instance", "loc": (name,), "input": value}]
+        )
+
+    def __repr__(self) -> str:
+        return f"Event({self.document!r})"
 
     def __eq__(self, other: object) -> bool:
         """Events are equal when their JSON objects are."""

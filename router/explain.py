@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -28,32 +28,44 @@ from router.plugin import (
     Step,
 )
 from router.plugin.credential import with_field
+from router.plugin.request import FORM, encode_form
 from router.plugin_calls import CredentialsFailed
 
 HIDDEN = "********"
 
 
 def explain(
-    event: Event, destinations: Sequence[Destination], source: str | None = None, warnings: Iterable[str] = ()
+    event: Event,
+    destinations: Sequence[Destination],
+    source: str | None = None,
+    warnings: Iterable[str] = (),
+    historical_age_s: float | None = None,
 ) -> dict[str, Any]:
     """One line of ``router explain --json``, in the shape that design.md fixes under "Contracts".
 
     *warnings* are those of normalising the event; those of reading its flags are added. *source* None leaves the sources out
-    of the decision.
+    of the decision. *historical_age_s*: as a replay would send the event so many seconds after it happened; what carries the
+    vendor's word for old events then has it under ``historical``.
     """
     entries: list[dict[str, Any]] = []
     notes = list(warnings)
     for destination in destinations:
-        entries += _explain_destination(event, destination, source, notes)
+        entries += explain_at(event, destination, source, notes, historical_age_s)
     known = {name for destination in destinations for name in destination.names.folded}
     notes += [f"integrations.{name}: names no destination" for name in unknown_names(event.integrations, known)]
     return {"event": event.document, "warnings": list(dict.fromkeys(notes)), "destinations": entries}
 
 
-def _explain_destination(
-    event: Event, destination: Destination, source: str | None, notes: list[str]
+def explain_at(
+    event: Event,
+    destination: Destination,
+    source: str | None,
+    notes: list[str],
+    historical_age_s: float | None = None,
+    delivered: Collection[str] = (),
 ) -> list[dict[str, Any]]:
-    decision = destination.decide(event, source)
+    """The entries of one destination. *notes* takes the warnings; *delivered* are keys of payloads that are not sent again."""
+    decision = destination.decide(event, source, historical_age_s)
     if decision.flag is not None:
         notes += decision.flag.warnings
     passed_over = [_entry(destination, "skip", each.reason, each.action) for each in decision.passed_over]
@@ -63,29 +75,38 @@ def _explain_destination(
         mapped = destination.map(event, decision, with_trace=True)
     except MappingFailed as error:
         return [_entry(destination, "skip", "") | _dead(f"mapping: {error}")]
-    entries = [_explain_action(destination, action, decision.reason) for action in mapped] + passed_over
+    entries = [_explain_action(destination, action, decision.reason, delivered) for action in mapped] + passed_over
     mapped_somewhere = {line["from"] for entry in entries for line in entry["lineage"]}
     for entry in entries:  # what another action of the destination sends is not missing
         entry["unmapped"] = [source for source in entry["unmapped"] if source not in mapped_somewhere]
     return entries
 
 
-def _explain_action(destination: Destination, mapped: Mapped, reason: str) -> dict[str, Any]:
+def _explain_action(
+    destination: Destination, mapped: Mapped, reason: str, delivered: Collection[str]
+) -> dict[str, Any]:
     entry = _entry(destination, "deliver", reason, mapped.action)
     if mapped.trace is not None:
         entry["lineage"] = [
             {"from": line.source, "to": line.to, "converter": line.converter} for line in mapped.trace.lineage
         ]
         entry["unmapped"] = mapped.trace.unmapped
-        if mapped.trace.warnings:
-            entry["warnings"] = mapped.trace.warnings
+    warnings = [*(mapped.trace.warnings if mapped.trace else ()), *(n for each in mapped.payloads for n in each.notes)]
+    if warnings:
+        entry["warnings"] = list(dict.fromkeys(warnings))
     if mapped.changes:
         entry["changes"] = list(mapped.changes)
+    if mapped.mark:
+        entry["historical"] = mapped.mark
     if mapped.skipped:
         return entry | {"decision": "skip", "reason": f"action: {mapped.skipped}"}
+    if all(key in delivered for key, _ in mapped.keyed):
+        return entry | {"decision": "skip", "reason": "delivered already: it is not sent again"}
     try:
-        endpoint = destination.plugin.endpoint(mapped.action.endpoint)
-        for payload, (_, too_big) in zip(mapped.payloads, destination.sizes(mapped, endpoint), strict=True):
+        sizes = destination.sizes(mapped, destination.endpoints[mapped.action.endpoint])
+        for (key, payload), (_, too_big) in zip(mapped.keyed, sizes, strict=True):
+            if key in delivered:
+                continue
             if too_big:
                 return entry | _dead(f"size: {too_big}")
             requests = _requests(destination, mapped.action, payload)
@@ -121,7 +142,7 @@ def _entry(destination: Destination, decision: str, reason: str, action: Action 
 
 def _requests(destination: Destination, action: Action, payload: Payload) -> list[Request]:
     """What would be sent for one payload, were it alone; a conversation goes on as its steps assume."""
-    endpoint = destination.plugin.endpoint(action.endpoint)
+    endpoint = destination.endpoints[action.endpoint]
     calls = destination.calls
     if isinstance(endpoint, BatchEndpoint):
         return [calls.pack(endpoint, [payload])]
@@ -145,16 +166,18 @@ def _show(request: Request, destination: Destination, action: Action) -> dict[st
     """The request with stars where the core will put credentials."""
     headers, url, body = dict(request.headers), request.url, request.json
     if body is not None:
-        headers.setdefault("Content-Type", "application/json")
+        headers.setdefault("Content-Type", FORM if request.form else "application/json")
         if request.gzip:
             headers["Content-Encoding"] = "gzip"
         body = orjson.loads(orjson.dumps(body))
-    for credential in destination.calls.credentials(destination.plugin.endpoint(action.endpoint)):
+    for credential in destination.calls.credentials(destination.endpoints[action.endpoint]):
         headers |= _hidden_headers(credential)
         if isinstance(credential, QueryKey):
             url += ("&" if "?" in url else "?") + f"{credential.name}={HIDDEN}"
         if isinstance(credential, BodyField):
             body = with_field(body, credential.path.split("."), HIDDEN)
+    if request.form and body is not None:
+        encode_form(body)  # what could not be sent is not shown as if it were
     return {"method": request.method, "url": url, "headers": headers, "body": body}
 
 

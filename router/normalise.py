@@ -104,7 +104,7 @@ def normalise(
     channel = read_channel(document.pop("channel", None), document.get("context", {}), warnings)
     if channel is not None:
         document["channel"] = channel
-    return Normalised(Event.of_document(document), tuple(warnings))
+    return Normalised(Event.of_normalised(document), tuple(warnings))
 
 
 def _rename(document: Document, spellings: Mapping[str, str], where: str, warnings: list[str]) -> None:

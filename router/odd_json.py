@@ -35,19 +35,30 @@ _LONGEST_PATH = 200
 class Doubled(dict[str, Any]):
     """An object in whose text a key stood more than once; or one that has such an object somewhere within."""
 
-    names: tuple[str, ...] = ()
-    """The keys that stood more than once right here."""
+    __slots__ = ("names",)
 
-    @classmethod
-    def of_pairs(cls, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        """The object of *pairs*, of this class only if that is so. The ``object_pairs_hook`` of a JSON reader."""
+    def __init__(self, document: Mapping[str, Any], names: tuple[str, ...]) -> None:
+        """*names* are the keys that stood more than once right here."""
+        super().__init__(document)
+        self.names = names
+
+
+class DoubledHook:
+    """Notices keys that stand twice, as the ``object_pairs_hook`` of a JSON reader: one for each text."""
+
+    MOST = 1_000
+    """Objects that are marked, with what is around them. A text of 10 MB has room for a million."""
+
+    def __init__(self) -> None:
+        self._left = self.MOST
+
+    def __call__(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         document = dict(pairs)
-        if len(document) == len(pairs) and not any(map(_has_doubled, document.values())):
+        is_doubled = len(document) < len(pairs) and self._left > 0
+        if not is_doubled and not any(map(_has_doubled, document.values())):
             return document
-        doubled = cls(document)
-        if len(document) < len(pairs):
-            doubled.names = _repeated(name for name, _ in pairs)
-        return doubled
+        self._left -= is_doubled
+        return Doubled(document, _repeated(name for name, _ in pairs) if is_doubled else ())
 
 
 def _repeated(names: Iterable[str]) -> tuple[str, ...]:

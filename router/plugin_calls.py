@@ -37,6 +37,7 @@ from router.plugin import (
     UnreadableAnswer,
     Verdict,
 )
+from router.plugin.historical import Historical
 
 _T = TypeVar("_T")
 
@@ -54,6 +55,7 @@ class PluginCalls:
         self.guard = Guard(destination, plugin.slug)
         self.is_unclosable = False
         """A conversation was seen that can't be closed."""
+        self._plugin = plugin
         self._settings = settings
 
     # --- once, when a destination is made ---
@@ -61,9 +63,18 @@ class PluginCalls:
     def table(self, action: Action) -> Table:
         return self.guard.run(action, lambda: returned.table(action.table_for(self._settings)))
 
+    def historical(self, action: Action) -> Historical:
+        """What a replay does with old events that trigger *action*."""
+        found = self._plugin.historical_for
+        return self.guard.run(action, lambda: returned.historical(found(action, self._settings)))
+
     def address(self) -> str:
         """Where requests go: the operator's choice, else the plugin's."""
         return self.guard.run("vendor_url", lambda: returned.address(self._settings.api_url))
+
+    def address_of(self, endpoint: Endpoint) -> str:
+        """Where requests to *endpoint* go, if it declares an address of its own."""
+        return self.guard.run(f"endpoint {endpoint.name}", lambda: returned.address(_origin(endpoint, self._settings)))
 
     def endpoint(self, endpoint: Endpoint) -> Endpoint:
         """*endpoint* with its limits for these settings."""
@@ -149,6 +160,10 @@ class Talk:
             if not self._calls.is_unclosable:
                 self._calls.is_unclosable = True
                 _LOGGER.warning("a conversation can't be closed", destination=guard.destination, reason=str(error))
+
+
+def _origin(endpoint: Endpoint, settings: Any) -> Any:
+    return endpoint.origin(settings) if endpoint.origin is not None else None
 
 
 def _pack(endpoint: BatchEndpoint, payloads: Sequence[Payload], settings: Any) -> Request:

@@ -18,6 +18,7 @@ from pydantic import SecretStr
 
 from router.guard import MAX_TEXT, BadReturn
 from router.plugin import (
+    Again,
     BatchEndpoint,
     Blocked,
     Conversation,
@@ -37,13 +38,14 @@ from router.plugin import (
     Table,
     Verdict,
 )
+from router.plugin.historical import Harmless, Historical, Marked
 
 MAX_PAYLOADS = 10_000
 """Of one action for one event."""
 MAX_KEY = 10_000
 """Characters of a payload's key and group together."""
 MAX_WARNINGS = 20
-"""Of one verdict; so many are logged."""
+"""Of one verdict or payload; so many are logged."""
 MAX_CREDENTIALS = 20
 NO_REASON = "the plugin gave no reason"
 
@@ -76,6 +78,20 @@ def endpoint(value: Any) -> Endpoint:
     return found
 
 
+def historical(value: Any) -> Historical:
+    """Of a plugin's or an action's ``historical``, where that is a function."""
+    found: Historical = _expect(value, Skip | Harmless | Marked)
+    if isinstance(found, Skip):
+        return found if _is_reason(found.reason) else replace(found, reason=_reason(found))
+    if isinstance(found, Marked):
+        _expect_text("word", found.word)
+        return found
+    for seconds in (found.after_s, found.until_s):
+        if seconds is not None and not _is_number(seconds):
+            raise BadReturn(f"made Harmless with {_show(seconds)}, expected seconds")
+    return found
+
+
 def address(value: Any) -> str:
     """Where requests go."""
     if not isinstance(value, str) or not re.match(r"https?://[^/?#\s]", value):
@@ -105,7 +121,7 @@ def _payload(value: Any) -> Payload:
         raise BadReturn(f"made a payload with the key {_show(key)} and the group {_show(group)}, expected texts")
     if len(key) + len(group) > MAX_KEY:
         raise BadReturn(f"made a payload whose key and group have more than {MAX_KEY} characters")
-    return value
+    return value if value.notes == () else replace(value, notes=_warnings(value.notes))
 
 
 def request(value: Any) -> Request:
@@ -150,6 +166,8 @@ def judgement(value: Any, expected: int) -> list[Verdict] | Split | Blocked:
     if len(verdicts) != expected:
         count = f"more than {expected}" if len(verdicts) > expected else str(len(verdicts))
         raise BadReturn(f"returned {count} verdicts for {expected} payloads")
+    if all(isinstance(each, Again) for each in verdicts):
+        raise BadReturn("wants to send the same again, for ever")
     return [_verdict(each) for each in verdicts]
 
 
@@ -157,6 +175,8 @@ def last_word(value: Any) -> Verdict | Blocked:
     """What a conversation returns."""
     if isinstance(value, Blocked):
         return value if _is_reason(value.reason) else replace(value, reason=_reason(value))
+    if isinstance(value, Again):
+        raise BadReturn("wants to send the same again, for ever")
     return _verdict(value)
 
 
@@ -170,12 +190,16 @@ def _verdict(value: Any) -> Verdict:
             raise BadReturn(f"returned Later with after_s {_show(value.after_s)}, expected seconds")
         if value.max_attempts is not None:
             _expect_count("max_attempts", value.max_attempts)
+        if value.is_outage is not None and not isinstance(value.is_outage, bool):
+            raise BadReturn(f"returned Later with is_outage {_show(value.is_outage)}, expected True, False or None")
         return value if _is_reason(value.reason) else replace(value, reason=_reason(value))
-    raise BadReturn(f"returned {_show(value)}, expected Delivered, Later or Dead")
+    if isinstance(value, Again):
+        return value
+    raise BadReturn(f"returned {_show(value)}, expected Delivered, Later, Dead or Again")
 
 
 def _warnings(value: Any) -> tuple[str, ...]:
-    """The vendor has the payload, whatever is wrong with the words about it."""
+    """Nothing is lost because something is wrong with the words about it."""
     if not isinstance(value, tuple | list):
         return (f"the plugin gave {_show(value)} for its warnings",)
     return tuple(text[:MAX_TEXT] if isinstance(text, str) else _show(text) for text in value[:MAX_WARNINGS])

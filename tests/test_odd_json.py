@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.odd_json import MAX_DEPTH, Doubled, Mending, is_plain
+from router.odd_json import MAX_DEPTH, Doubled, DoubledHook, Mending, is_plain
 from router.rejection import Rejected, RejectionCode
 
 NAN, INFINITY = float("nan"), float("inf")
@@ -121,7 +121,7 @@ def test_a_path_that_is_shown_is_short() -> None:
 
 
 def read(text: str) -> dict[str, Any]:
-    value: dict[str, Any] = json.loads(text, object_pairs_hook=Doubled.of_pairs)
+    value: dict[str, Any] = json.loads(text, object_pairs_hook=DoubledHook())
     return value
 
 
@@ -155,6 +155,15 @@ def test_a_key_that_stands_twice_is_told(text: str, warnings: list[str]) -> None
 @given(st.dictionaries(st.text(), st.recursive(st.integers(), lambda inner: st.lists(inner, max_size=3), max_leaves=9)))
 def test_keys_that_stand_once_leave_no_trace(value: dict[str, Any]) -> None:
     assert type(read(json.dumps(value))) is dict
+
+
+def test_promise_8_no_more_objects_are_marked_than_it_takes_to_tell() -> None:
+    twice = '{"b":1,"b":2}'
+    many = read('{"a":[' + ",".join([twice] * (DoubledHook.MOST + 5)) + "]}")["a"]
+    late = read('{"a":[' + ",".join([twice] * DoubledHook.MOST) + '],"c":{"d":{"b":1,"b":2}}}')
+
+    assert [type(item) for item in many] == [Doubled] * DoubledHook.MOST + [dict] * 5
+    assert (type(late), type(late["c"])) == (Doubled, dict)
 
 
 def test_lists_deeper_than_an_event_may_be_are_not_looked_through() -> None:

@@ -30,6 +30,15 @@ async def test_the_newest_come_first_and_can_be_filtered(tmp_path: Path) -> None
     assert list_rejected(path, limit=1)[0]["call"] == '{"type": "track"}'
 
 
+async def test_what_people_sent_is_for_the_routers_own_user(tmp_path: Path) -> None:
+    path = tmp_path / "rejected.sqlite"
+    calls = RejectedCalls(path)
+    calls.keep([call(1)])
+    await calls.close()
+
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
 async def test_promise_8_no_more_than_so_many_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rejected, "KEPT", 10)
     path = tmp_path / "rejected.sqlite"

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from router import returned
 from router.guard import MAX_TEXT, BadReturn
 from router.plugin import (
+    Again,
     Basic,
     BatchEndpoint,
     Bearer,
@@ -37,10 +38,13 @@ from router.plugin import (
     Step,
     judge_by_status,
 )
+from router.plugin.historical import Harmless, Marked
 
 SECRET = SecretStr("a-secret")
 URL = "https://vendor.test/events"
 LONG = "x" * (MAX_TEXT + 1)
+ODD: Any = None
+"""What has no place where it is put, as far as types go."""
 
 
 def refused(check: Callable[..., Any], *arguments: Any) -> str:
@@ -62,6 +66,13 @@ async def _coroutine() -> None: ...
         pytest.param([Payload(1), Payload(2)], (Payload(1), Payload(2)), id="several"),
         pytest.param((each for each in [Payload(1)]), (Payload(1),), id="as they come"),
         pytest.param([], (), id="none"),
+        pytest.param(Payload(1, notes=("a", "b")), (Payload(1, notes=("a", "b")),), id="with notes"),
+        pytest.param(
+            Payload(1, notes=ODD), (Payload(1, notes=("the plugin gave None for its warnings",)),), id="odd notes"
+        ),
+        pytest.param(
+            Payload(1, notes=(LONG,) * 99), (Payload(1, notes=("x" * MAX_TEXT,) * 20),), id="notes without end"
+        ),
         pytest.param(Skip("no"), Skip("no"), id="skip"),
         pytest.param(Skip(""), Skip(returned.NO_REASON), id="a skip that does not say why"),
         pytest.param(Skip(LONG), Skip("x" * MAX_TEXT), id="a skip that says too much"),
@@ -170,6 +181,8 @@ def test_a_conversation_is_a_generator(value: Any) -> None:
         pytest.param([Delivered(), Dead("no")], [Delivered(), Dead("no")], id="a list"),
         pytest.param(iter([Delivered(), Dead("no")]), [Delivered(), Dead("no")], id="as they come"),
         pytest.param((Later("x", 1.5, 3), Later("y", 0)), [Later("x", 1.5, 3), Later("y", 0)], id="later"),
+        pytest.param([Again(), Dead("no")], [Again(), Dead("no")], id="again without another"),
+        pytest.param([Later("x", is_outage=False)] * 2, [Later("x", is_outage=False)] * 2, id="later for one user"),
         pytest.param(Split("413"), Split("413"), id="split"),
         pytest.param(Blocked("401"), Blocked("401"), id="blocked"),
         pytest.param(Split(""), Split(returned.NO_REASON), id="a split that does not say why"),
@@ -203,7 +216,7 @@ def test_what_judge_may_return(value: Any, kept: Any) -> None:
         pytest.param([], "returned 0 verdicts for 2 payloads", id="none"),
         pytest.param([Delivered()], "returned 1 verdicts for 2 payloads", id="too few"),
         pytest.param(repeat(Delivered()), "returned more than 2 verdicts for 2", id="no end of them"),
-        pytest.param([Delivered(), True], "returned True, expected Delivered, Later or Dead", id="no verdict"),
+        pytest.param([Delivered(), True], "returned True, expected Delivered, Later, Dead or Again", id="no verdict"),
         pytest.param([Delivered, Delivered], "returned type, expected", id="the class"),
         pytest.param([Delivered(), Blocked("x")], "returned Blocked, expected", id="a word for the whole, for one"),
         pytest.param([Dead(None)] * 2, "Dead whose reason is None", id="a reason that is no text"),  # type: ignore[arg-type]
@@ -214,6 +227,8 @@ def test_what_judge_may_return(value: Any, kept: Any) -> None:
         pytest.param([Later("x", "5")] * 2, "after_s '5'", id="seconds in a text"),  # type: ignore[arg-type]
         pytest.param([Later("x", True)] * 2, "after_s True", id="a boolean of seconds"),
         pytest.param([Later("x", None, 0)] * 2, "max_attempts 0", id="no attempt"),
+        pytest.param([Later("x", is_outage="no")] * 2, "is_outage 'no'", id="an odd outage"),  # type: ignore[arg-type]
+        pytest.param([Again()] * 2, "wants to send the same again, for ever", id="all again"),
         pytest.param([Later("x", None, 1.5)] * 2, "max_attempts 1.5", id="half an attempt"),  # type: ignore[arg-type]
     ],
 )
@@ -225,6 +240,7 @@ def test_the_last_word_of_a_conversation_is_a_verdict_or_blocked() -> None:
     assert returned.last_word(Blocked("")) == Blocked(returned.NO_REASON)
     assert returned.last_word(Dead("no")) == Dead("no")
     assert "returned None, expected Delivered" in refused(returned.last_word, None)
+    assert "again, for ever" in refused(returned.last_word, Again())
     assert "returned list, expected Delivered" in refused(returned.last_word, [Delivered()])
 
 
@@ -319,6 +335,23 @@ def test_endpoints_of_both_kinds_pass() -> None:
 
     for endpoint in (batches(rate_limit_per_s=0.5), ConversationEndpoint(name="contacts", converse=converse)):
         assert returned.endpoint(endpoint) is endpoint
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        pytest.param(None, "gave None, expected a Skip or Harmless or Marked", id="nothing"),
+        pytest.param(True, "gave True, expected", id="a boolean"),
+        pytest.param(Skip(ODD), "Skip whose reason is None", id="an odd skip"),
+        pytest.param(Harmless("6h"), "Harmless with '6h'", id="a time in a text"),  # type: ignore[arg-type]
+        pytest.param(Marked(ODD, lambda payload, settings: payload), "a word of None", id="no word"),
+    ],
+)
+def test_what_is_said_of_old_events_is_one_of_three(value: Any, told: str) -> None:
+    assert told in refused(returned.historical, value)
+    for good in (Skip("no"), Harmless(3_600.0, 86_400), Marked("old", lambda payload, settings: payload)):
+        assert returned.historical(good) is good
+    assert returned.historical(Skip("")) == Skip(returned.NO_REASON)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ Source: facts/vendors/customerio.md, sections 4 and 6.
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
@@ -51,8 +50,8 @@ def short_value(value: Any) -> Any:
 
     Cutting would break addresses and JSON, and one long value would cost the whole person.
     """
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    if len(text.encode("utf-8", "replace")) > MAX_VALUE_BYTES:
+    text = convert.to_json_text(value)
+    if len(text) > MAX_VALUE_BYTES or len(text.encode("utf-8", "replace")) > MAX_VALUE_BYTES:
         raise ValueError(f"longer than the {MAX_VALUE_BYTES} bytes an attribute may have")
     return value
 

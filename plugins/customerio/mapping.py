@@ -13,6 +13,8 @@ from plugins.customerio.settings import Settings
 from plugins.customerio.ulid import to_ulid
 from router.plugin import Document, Event, Payload, Skip, convert
 
+_NO_DEVICE_CHANGE = Skip(f"no device change: not one of {', '.join(DEVICE_EVENTS)}")
+
 
 def build_person(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
     """An identify. Journeys keeps no anonymous people, so one without userId and email is skipped."""
@@ -94,7 +96,7 @@ def build_merge(event: Event, fields: Document, settings: Settings) -> Payload |
 def build_device(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
     """The push token that the app's life cycle events carry, besides the event itself."""
     if event.event not in DEVICE_EVENTS:
-        return Skip(f"no device change: not one of {', '.join(DEVICE_EVENTS)}")
+        return _NO_DEVICE_CHANGE
     if settings.api == "pipelines":
         return Skip("Pipelines reads the device from the event itself")
     if not fields.get("token"):

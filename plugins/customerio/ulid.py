@@ -9,6 +9,7 @@ import hashlib
 import re
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 _ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 _RANDOM_BITS = 80
 _LAST_MILLISECOND = 2**48 - 1
@@ -25,9 +26,9 @@ def to_ulid(message_id: str, unix_millis: int) -> str:
     A *message_id* that is a ULID (in either case) is kept. Otherwise the time part is *unix_millis*, held within what a
     ULID can say (1970 to 10889), and the other 80 bits come from the SHA-256 of *message_id*.
     """
-    if is_ulid(message_id.upper()):
-        return message_id.upper()
+    if is_ulid(upper := message_id.upper()):
+        return upper
     digest = hashlib.sha256(message_id.encode("utf-8", "replace")).digest()
     random_part = int.from_bytes(digest[: _RANDOM_BITS // 8], "big")
     number = min(max(unix_millis, 0), _LAST_MILLISECOND) << _RANDOM_BITS | random_part
-    return "".join(_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
+    return "".join([_PAIRS[number >> shift & 1023] for shift in range(120, -1, -10)])

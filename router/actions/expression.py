@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from router.actions.path import ABSENT, dotted, find
-from router.event import Document, Event
+from router.event import FIELDS, Document, Event
 
 if TYPE_CHECKING:
     import cel
@@ -151,7 +151,7 @@ def _check_names(program: cel.Program, text: str) -> None:
     known = {"event", *_BOUND.findall(text)}
     for name in program.variables():
         if name not in known and name not in TYPES:
-            hint = f'did you mean "event.{name}"?' if name in _EVENT_FIELDS else 'all there is stands in "event"'
+            hint = f'did you mean "event.{name}"?' if name in FIELDS else 'all there is stands in "event"'
             raise ExpressionError(f'no CEL expression: unknown name "{name}"; {hint}')
     if "event" not in program.variables():
         raise ExpressionError('it asks nothing of "event", so it is the same for every event')
@@ -160,9 +160,6 @@ def _check_names(program: cel.Program, text: str) -> None:
             near = difflib.get_close_matches(name, FUNCTIONS | MACROS, n=1)
             hint = f'did you mean "{near[0]}"?' if near else f"there are: {', '.join(sorted(FUNCTIONS | MACROS))}"
             raise ExpressionError(f'no CEL expression: unknown function "{name}"; {hint}')
-
-
-_EVENT_FIELDS: Final = frozenset(str(each.alias) for each in Event.model_fields.values())
 
 
 def _kind(value: Any) -> str:

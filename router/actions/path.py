@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from router.event import Document, Event
+from router.event import FIELDS, Document
 from router.reserved import GROUP_SPELLINGS, NESTED_SPELLINGS, USER_SPELLINGS
 
 Path = tuple[str, ...]
@@ -19,8 +19,6 @@ Path = tuple[str, ...]
 ABSENT: Final[Any] = object()
 """What is found where nothing is; null is something."""
 
-FIELDS: Final = tuple(str(field.alias) for field in Event.model_fields.values())
-"""Every field of an event that the spec knows."""
 OBJECTS: Final = frozenset({"traits", "properties", "context", "integrations"})
 TEXTS: Final = frozenset({"userId", "anonymousId", "groupId", "previousId", "event", "name", "category"})
 CHANGEABLE: Final = TEXTS | (OBJECTS - {"integrations"})

@@ -54,9 +54,8 @@ def back_up(
         raise OperatorError(f"{target}: lies within what is to be copied. Choose a place outside of it.")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(
-            tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent)
-        )  # mode 0700: it holds people's data
+        # Mode 0700: it holds people's data.
+        draft = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
         try:
             backup = _fill(draft, log, states, others, after_bulk)
             draft.rename(target)
@@ -70,8 +69,8 @@ def back_up(
 
 
 def _fill(draft: Path, log: Path, states: Path, others: tuple[Path, ...], after_bulk: Callable[[], None]) -> Backup:
-    (draft / log.name).mkdir()
-    (draft / states.name).mkdir()
+    (draft / log.name).mkdir(mode=0o700)
+    (draft / states.name).mkdir(mode=0o700)
     copy = LogCopy(log, draft / log.name)
     for _ in range(_TRIES):
         copy.begin()

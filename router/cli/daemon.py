@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import faulthandler
 import os
-import random
 import signal
 from collections.abc import Callable
 from typing import Any
@@ -17,43 +15,47 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
-from router.admin.metrics import BooksCollector, LogCollector
-from router.admin.operations import Operations
+from router.admin.metrics import LogCollector
 from router.admin.server import CONNECTIONS_S, SOCKET_NAME, listen_on_socket, port_app, socket_app
-from router.cli.housekeeping import Housekeeping
+from router.cli.deliveries import DRAIN_S, Deliveries, OwnDeliveries, pause
+from router.cli.logging import tell_where_on_signal
 from router.cli.memory import give_big_blocks_back
+from router.cli.processes import ProcessDeliveries
 from router.cli.sandboxes import Sandboxes
+from router.cli.supervisor import Sockets, Supervisor
 from router.cli.wiring import (
     log_directory,
+    log_options,
     rejected_path,
     reserve_path,
-    state_directory,
-    to_assignments,
     to_limits,
     to_sources,
     to_surroundings,
 )
 from router.clock import SystemClock
 from router.config import Config, ConfigError
-from router.delivery.alarm import Alarm
-from router.delivery.fleet import Assignment, Fleet
-from router.delivery.watchdog import LOOK_S, Watchdog
+from router.delivery.watchdog import LOOK_S
 from router.errors import OperatorError
 from router.gateway.app import Gateway
 from router.gateway.open_files import raise_limit
 from router.log.room import Reserve
-from router.log.sqlite import LogOptions, SqliteLog
+from router.log.sqlite import SqliteLog
 from router.registry import Registry
 from router.rejected import RejectedCalls
 
-CALLERS_S = 3.0
+KEPT_ALIVE_S = 1.0
+"""How long a stop waits for connections that are kept alive to bring one more request, whose answer ends them."""
+CALLERS_S = 2.0
 """How long a stop waits for callers whose requests are under way: one that stalls half-way must not hold it up."""
 RELOAD_S = 2.0
-"""How long a stop waits for a reload under way: what that started afterwards would not be stopped in order."""
-DRAIN_S = 7.0
-"""How long a stop waits for flights to land. With the above and the closing of files an exit takes 15 s at most."""
+"""How long a stop waits for a reload under way: what that started afterwards would not be stopped in order. With the above,
+`DRAIN_S` and the closing of files an exit takes 15 s at most."""
 BACKLOG = 1_024
 """Connections that wait to be taken: every open page may make one for each of a burst of calls."""
+INHERITED_BACKLOG = 4_096
+"""And those of a supervisor's socket, which wait over a restart."""
+SOCKETS = ("server", "admin")
+"""What a supervisor's sockets are called: by the sections of the config whose ports they stand for."""
 
 _LOGGER = structlog.get_logger()
 
@@ -61,14 +63,30 @@ _LOGGER = structlog.get_logger()
 class Daemon:
     """One router process over one data directory."""
 
-    def __init__(self, config: Config, registry: Registry, read_config: Callable[[], Config]) -> None:
-        """*read_config* reads the file again, for a reload; it raises `OperatorError` for a file that is not valid."""
+    def __init__(
+        self,
+        config: Config,
+        registry: Registry,
+        read_config: Callable[[], Config],
+        supervisor: Supervisor,
+        sockets: Sockets,
+        processes: int | None = None,
+        log_level: str = "info",
+    ) -> None:
+        """*read_config* reads the file again, for a reload; it raises `OperatorError` for a file that is not valid.
+
+        *sockets* are used in the place of the ports of the config, those of `SOCKETS` that are there. *processes*: how many
+        deliver, beside this one, each logging from *log_level* on; None: this one does it all.
+        """
         self._config = config
         self._registry = registry
         self._read_config = read_config
+        self._supervisor = supervisor
+        self._sockets = sockets
         self._clock = SystemClock()
         self._stop = asyncio.Event()
-        self._watchdog = Watchdog(self._clock.monotonic)
+        self._processes = processes
+        self._log_level = log_level
         self._sandboxes = Sandboxes()
         self._runners: list[web.AppRunner] = []
         self._reloading = asyncio.Lock()
@@ -88,35 +106,30 @@ class Daemon:
         reserve = Reserve(reserve_path(config), config.retention.reserve_bytes)
         self._log = await SqliteLog.open(log_directory(config), log_options(config), self._clock.now, reserve=reserve)
         self._rejected = RejectedCalls(rejected_path(config))
-        self._fleet = Fleet(self._log, state_directory(config), self._clock, random.Random(), reserve)
-        self._alarm = Alarm(self._fleet.note_hang)
+        self._deliveries = self._make_deliveries(reserve)
         self._metrics = CollectorRegistry()
         try:
-            self._alarm.set()
             await self._start()
             self._listen_to_signals()
             on_ready(self)
+            self._supervisor.ready(f"takes events at {self.url}")
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._watch())
-                tasks.create_task(Housekeeping(self._log, self._fleet).run(self._stop))
+                tasks.create_task(self._deliveries.run(self._stop))
+                tasks.create_task(self._tell_alive())
         finally:
             await self._shut_down()
 
     async def _start(self) -> None:
         config = self._config
-        assignments = await self._assignments(config)
-        await self._fleet.apply(assignments)
-        books = BooksCollector(self._fleet, self._log, self._clock)
-        self._metrics.register(books)
+        await self._start_sandboxes(config)
+        await self._deliveries.apply(config, self._sandboxes.urls)
+        self._metrics.register(self._deliveries.collector)
         self._metrics.register(LogCollector(self._log, self._stuck))
-        self._operations = Operations(
-            self._log, state_directory(config), assignments, self._clock, self._fleet, self._stuck
-        )
-        further = {"reload": self.reload, "sandbox": self._sandboxes.accepted}
-        self._runners.append(await listen_on_socket(socket_app(self._operations, further), config.data / SOCKET_NAME))
+        calls = {**self._deliveries.calls(), "reload": self.reload, "sandbox": self._sandboxes.accepted}
+        self._runners.append(await listen_on_socket(socket_app(calls), config.data / SOCKET_NAME))
         self.admin_url = await self._listen(
             web.AppRunner(
-                port_app(self._operations, self._metrics, books.refresh),
+                port_app(calls["status"], self._metrics, self._deliveries.refresh),
                 access_log=None,
                 shutdown_timeout=CONNECTIONS_S,
             ),
@@ -134,41 +147,54 @@ class Daemon:
             metrics=self._metrics,
             keep_rejected=self._rejected.keep,
             stuck=self._stuck,
+            obstacles=lambda: ["stopping"] if self._stop.is_set() else [],
         )
-        runner = self._gateway.runner(CONNECTIONS_S)
-        self.url = await self._listen(runner, config.server.host, config.server.port, "server")
+        self._gateway_runner = self._gateway.runner(CONNECTIONS_S)
+        self.url = await self._listen(self._gateway_runner, config.server.host, config.server.port, "server")
 
     def _stuck(self) -> list[str]:
         """What inside is stuck, for ``/health``; no vendor is ever in it."""
-        return [*self._log.stuck, *self._fleet.broken, *self._watchdog.stuck]
+        return [*self._log.stuck, *self._deliveries.stuck]
+
+    def _make_deliveries(self, reserve: Reserve) -> Deliveries:
+        if self._processes is None:
+            return OwnDeliveries(self._log, self._config, self._registry, reserve, self._clock, self._stuck)
+        return ProcessDeliveries(
+            self._processes, self._log, self._config, self._registry, self._log_level, self._clock, self._stuck
+        )
 
     async def _listen(self, runner: web.AppRunner, host: str, port: int, section: str) -> str:
         await runner.setup()
         self._runners.append(runner)
-        try:
-            await web.TCPSite(runner, host, port, backlog=BACKLOG).start()
-        except OSError as error:
-            raise OperatorError(
-                f"{section}.port: can't listen on {host}:{port} ({error.strerror or error}). Is another router running? "
-                "Stop it, or choose another port in the config."
-            ) from error
-        name = f"[{host}]" if ":" in host else host
-        return f"http://{name}:{runner.addresses[0][1]}"
+        sockets = self._sockets.get(section, ())
+        for inherited in sockets:
+            await web.SockSite(runner, inherited, backlog=INHERITED_BACKLOG).start()
+        if not sockets:
+            try:
+                await web.TCPSite(runner, host, port, backlog=BACKLOG).start()
+            except OSError as error:
+                raise OperatorError(
+                    f"{section}.port: can't listen on {host}:{port} ({error.strerror or error}). Is another router running? "
+                    "Stop it, or choose another port in the config."
+                ) from error
+        address = runner.addresses[0]
+        if isinstance(address, str):
+            return f"unix:{address}"
+        host = address[0] if sockets else host
+        return f"http://{f'[{host}]' if ':' in host else host}:{address[1]}"
 
-    async def _assignments(self, config: Config) -> list[Assignment]:
+    async def _start_sandboxes(self, config: Config) -> None:
         for destination in config.destinations.values():
             if destination.sandbox and destination.enabled:
                 plugin = self._registry.get(destination.plugin)
                 await self._sandboxes.start(destination.name, plugin, _plain(destination.settings.model_dump()))
-        return to_assignments(config, self._registry, self._sandboxes.urls)
 
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._begin_reload)
-        with contextlib.suppress(OSError, RuntimeError, ValueError):  # no stderr that is a file
-            faulthandler.register(signal.SIGUSR2)  # where every thread is, from a process that answers nothing any more
+        tell_where_on_signal()
 
     def _begin_reload(self) -> None:
         task = asyncio.create_task(self._reload_on_signal())
@@ -202,63 +228,59 @@ class Daemon:
                 for name in ("server", "admin", "data", "log", "retention")
                 if _fixed_part(config, name) != _fixed_part(self._config, name)
             ]
-            assignments = await self._assignments(config)
+            await self._start_sandboxes(config)
             self._gateway.configure(to_sources(config), to_limits(config), to_surroundings(config))
             self._config = config
-            self._operations.assignments = {assignment.name: assignment for assignment in assignments}
             with contextlib.suppress(OperatorError):
-                await self._fleet.apply(assignments)
-            problems = list(self._fleet.problems.values())
+                await self._deliveries.apply(config, self._sandboxes.urls)
+            problems = list(self._deliveries.problems)
             if fixed:
                 _LOGGER.warning("these parts of the config change with the next start only", parts=fixed)
-            _LOGGER.info("config reloaded", destinations=len(assignments) - len(problems))
+            _LOGGER.info("config reloaded", destinations=len(config.destinations) - len(problems))
             return {"reloaded": True, "restart_needed_for": fixed, "problems": problems}
 
-    async def _watch(self) -> None:
+    async def _tell_alive(self) -> None:
+        """Tell the supervisor, unless something is stuck: then a restart may help. For a disk that fails it would not."""
         while not self._stop.is_set():
-            try:
-                self._watchdog.look(self._fleet.glances())
-            except Exception as error:
-                _LOGGER.error("the watchdog can't look: a bug in the router", exc_info=error)
-            await self._pause(LOOK_S)
-
-    async def _pause(self, seconds: float) -> None:
-        """Wait so long, or until it is time to stop."""
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stop.wait(), seconds)
+            if not self._deliveries.stuck:
+                self._supervisor.alive()
+            await pause(self._stop, min(LOOK_S, self._supervisor.alive_every_s or LOOK_S))
 
     async def _shut_down(self) -> None:
-        """The order is the contract: no new events, flights land, positions are saved, then everything else closes."""
+        """The order is the contract: flights land and positions are saved; then no new events; then everything else closes.
+
+        Events are taken until all else is done, so that callers are refused for as short a time as can be. What comes after
+        the last flight is delivered by the next start.
+        """
         self._stop.set()
-        if hasattr(self, "_gateway"):
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._gateway.close(), CALLERS_S)
+        self._supervisor.stopping()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._reloading.acquire(), RELOAD_S)
+        gateway = getattr(self, "_gateway_runner", None)
         for runner in reversed(self._runners):
-            await runner.cleanup()
+            if runner is not gateway:
+                await runner.cleanup()
+        await self._deliveries.stop(DRAIN_S)
+        if gateway is not None:
+            await self._close_gateway(gateway)
         await self._rejected.close()
-        await self._fleet.stop(DRAIN_S)
         await self._sandboxes.stop()
         await self._log.close()
-        self._alarm.clear()
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._config.data / SOCKET_NAME)
+
+    async def _close_gateway(self, runner: web.AppRunner) -> None:
+        for site in list(runner.sites):
+            await site.stop()  # who comes now waits in the backlog of a supervisor's socket, or is refused
+        await self._gateway.drain(KEPT_ALIVE_S)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._gateway.close(), CALLERS_S)
+        await runner.cleanup()
 
 
 def _fixed_part(config: Config, name: str) -> Any:
     """What of a part of the config a reload can't change."""
     return (config.server.host, config.server.port) if name == "server" else getattr(config, name)
-
-
-def log_options(config: Config) -> LogOptions:
-    retention = config.retention
-    return LogOptions(
-        segment_bytes=retention.segment_bytes,
-        max_bytes=retention.max_disk_bytes,
-        retention_s=retention.age_s,
-        dedup_window_s=retention.dedup_window_s,
-    )
 
 
 def _plain(settings: dict[str, Any]) -> dict[str, Any]:

@@ -73,10 +73,11 @@ def list_destinations(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = Fal
                 "yes" if row["enabled"] else "no",
                 "yes" if row["sandbox"] else "",
                 ", ".join(row["sources"]) if row["sources"] is not None else "all",
-                ", ".join(row["calls"]),
+                " ".join(row["calls"]),
             )
             for row in rows
         ],
+        has_lines=False,
     )
 
 
@@ -142,7 +143,7 @@ def show(
     if as_json:
         print_json({"destination": destination, "plugin": chosen.plugin.slug, "actions": actions})
         return
-    console.print(f"[bold]{destination}[/] ({chosen.plugin.name}) sends to {chosen.origin}")
+    console.print(f"[bold]{destination}[/] ({chosen.plugin.name}) sends to {' and '.join(chosen.origins)}")
     for action in actions:
         state = "" if action["enabled"] else ", switched off"
         print_table(

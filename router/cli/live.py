@@ -33,10 +33,11 @@ async def _try(destination: Destination, timeout_s: float) -> Tried:
     check = plugin.credential_check
     if check is None:
         return Tried(name, "not tried", f"{plugin.name} has no call that changes nothing; the first delivery will tell")
+    endpoint = plugin.endpoint(check.endpoint)
     try:
-        credentials = destination.calls.credentials(plugin.endpoint(check.endpoint))
+        credentials = destination.calls.credentials(endpoint)
         request = destination.calls.check_request(check)
-        send = HttpSend(destination.origin, timeout_s, 1, SystemClock())
+        send = HttpSend(destination.origins, timeout_s, 1, SystemClock())
     except PluginFailed as error:
         return Tried(name, "unclear", str(error))
     try:
@@ -44,7 +45,7 @@ async def _try(destination: Destination, timeout_s: float) -> Tried:
     except CredentialsRefused as error:
         return Tried(name, "refused", str(error))
     except SendFailed as error:
-        return Tried(name, "unclear", f"{destination.origin}: {error}")
+        return Tried(name, "unclear", f"{destination.origin_of(endpoint)}: {error}")
     finally:
         await send.close()
     if check.is_good(response):

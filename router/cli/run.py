@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
 from pathlib import Path
 
@@ -9,9 +10,16 @@ import structlog
 import typer
 
 from router.cli import logging
-from router.cli.daemon import Daemon
+from router.cli.daemon import SOCKETS, Daemon
 from router.cli.options import DEFAULT_CONFIG, ConfigPath, read_config
-from router.config import load_config
+from router.cli.supervisor import Sockets, Supervisor, inherited_sockets, is_public
+from router.cli.wiring import to_assignments
+from router.config import Config, load_config
+from router.config.checks import DEMO_KEY
+from router.errors import OperatorError
+
+MAX_PROCESSES = 64
+"""More than that many are a slip of the finger."""
 
 
 class Level(StrEnum):
@@ -24,22 +32,32 @@ class Level(StrEnum):
 def run(
     config: ConfigPath = DEFAULT_CONFIG,
     log_level: Level = typer.Option(Level.info, help="Log from this level on."),
+    processes: int | None = typer.Option(
+        None,
+        min=1,
+        max=MAX_PROCESSES,
+        metavar="N",
+        help="Deliver from N processes of their own, beside the one that takes events; without it, one process does all.",
+    ),
 ) -> None:
     """Run the router until it is told to stop (SIGTERM, Ctrl-C); SIGHUP reads the config again.
 
     Example: `router run --config config/router.yaml`
     """
     logging.set_up(log_level.value)
-    run_daemon(config)
+    run_daemon(config, processes, log_level.value)
 
 
-def run_daemon(path: Path) -> None:
-    """Run a daemon in this process."""
+def run_daemon(path: Path, processes: int | None = None, log_level: str = "info") -> None:
+    """Run a daemon in this process, with *processes* beside it; None: alone."""
     try:
         import uvloop as loops
     except ImportError:  # pragma: no cover - no uvloop on this platform
         import asyncio as loops  # type: ignore[no-redef]
+    supervisor = Supervisor(os.environ)
+    sockets = inherited_sockets(os.environ, os.getpid(), SOCKETS)
     settings, registry = read_config(path)
+    _check_demo_key(settings, sockets)
     logger = structlog.get_logger()
     found = [f"{each.plugin.slug} {each.plugin.version} ({each.origin})" for each in registry]
     logger.info("plugins found", plugins=found)
@@ -58,5 +76,22 @@ def run_daemon(path: Path) -> None:
         if sandboxed:
             logger.info("these deliver to built-in sandboxes, not to the vendors", destinations=sandboxed)
 
-    daemon = Daemon(settings, registry, lambda: load_config(path, registry))
+    def read_again() -> Config:
+        config = load_config(path, registry)
+        to_assignments(config, registry)  # what no plugin can make a destination of is refused with the rest
+        return config
+
+    daemon = Daemon(settings, registry, read_again, supervisor, sockets, processes, log_level)
     loops.run(daemon.run(announce))
+
+
+def _check_demo_key(config: Config, sockets: Sockets) -> None:
+    """As the config is checked for its own host: a supervisor's socket may listen anywhere."""
+    if not is_public(sockets.get("server", ())):
+        return
+    for name, source in config.sources.items():
+        if DEMO_KEY in source.keys:
+            raise OperatorError(
+                f"sources.{name}: everybody knows the demo key, so it is refused where the socket that was handed to the "
+                "router isn't loopback; choose another"
+            )

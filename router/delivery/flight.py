@@ -170,13 +170,17 @@ class Flights:
         if not later:
             return Judged(verdicts)
         header_s = asked_wait_s(response, endpoint.reset_header, self._clock.now())
-        if is_outage(response.status) and len(later) == len(verdicts):
+        if len(later) == len(verdicts) and all(_is_outage(verdict, response) for verdict in later):
             asked = [verdict.after_s for verdict in later if verdict.after_s is not None]
             after_s = max(asked, default=None) or header_s
             return Outage(later[0].reason or describe(response), _bounded(after_s), response.status)
         return Judged(
             [_with_wait(verdict, header_s) if isinstance(verdict, Later) else verdict for verdict in verdicts]
         )
+
+
+def _is_outage(later: Later, response: Response) -> bool:
+    return is_outage(response.status) if later.is_outage is None else later.is_outage
 
 
 def _is_worth_another_try(landing: object) -> bool:

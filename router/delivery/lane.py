@@ -22,9 +22,13 @@ class Lane:
     The rule of order: an item is taken only when nothing of the same user stands before it that is not taken with it.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, is_replay: bool = False) -> None:
         self.name = name
+        self.is_replay = is_replay
+        """It takes what the others leave."""
         self.queue: deque[Item] = deque()
+        self._bytes = 0
+        """Of what is queued."""
         self.batch_limit: int | None = None
         """Lowered while a batch is being narrowed down to the item that fails it; None is the endpoint's own limit."""
         self._alone = 0
@@ -36,6 +40,7 @@ class Lane:
     def add(self, item: Item) -> None:
         item.state = "queued"
         self.queue.append(item)
+        self._bytes += item.size
 
     def take(self) -> list[Item]:
         """The next batch: payloads of one endpoint and group, within the endpoint's limits, in order per user."""
@@ -65,6 +70,7 @@ class Lane:
         self.queue.extendleft(reversed(passed))
         for item in batch:
             item.state = "flying"
+            self._bytes -= item.size
         return batch
 
     def is_full(self) -> bool:
@@ -75,7 +81,7 @@ class Lane:
         if not isinstance(endpoint, BatchEndpoint):
             return True
         limit = min(endpoint.max_events, self.batch_limit or endpoint.max_events)
-        return len(self.queue) >= limit or sum(item.size for item in self.queue) >= endpoint.max_bytes
+        return len(self.queue) >= limit or self._bytes >= endpoint.max_bytes
 
     def single_out(self, number: int) -> None:
         """Let the next *number* items travel each for itself: to find the bad one by halves would cost too much."""
@@ -95,17 +101,20 @@ class Lane:
         items = list(batch)
         for item in items:
             item.state = "queued"
+            self._bytes += item.size
         self.queue.extendleft(reversed(items))
 
     def put_behind(self, item: Item) -> None:
         """Return one item that was not settled, and let the other users of the lane go first."""
         self.put_back([item])
         mine = self.withdraw(lambda other: other.user_key == item.user_key)
-        self.queue.extend(mine)
+        for each in mine:
+            self.add(each)
 
     def withdraw(self, is_withdrawn: Callable[[Item], bool]) -> list[Item]:
         """Take out and return the queued items for which *is_withdrawn* holds, in order."""
         gone = [item for item in self.queue if is_withdrawn(item)]
         if gone:
             self.queue = deque(item for item in self.queue if not is_withdrawn(item))
+            self._bytes -= sum(item.size for item in gone)
         return gone

@@ -31,6 +31,7 @@ from router.plugin import (
     Signing,
 )
 from router.plugin.credential import with_field
+from router.plugin.request import FORM, encode_form
 
 MAX_ANSWER_BYTES = 1_000_000
 """A vendor's answer is cut here; none of the documented ones is near it."""
@@ -64,9 +65,10 @@ class Send(Protocol):
 class HttpSend:
     """One destination's HTTP client: its own connections, so that no other destination waits for them."""
 
-    def __init__(self, origin: str, timeout_s: float, connections: int, clock: Clock) -> None:
-        """*origin* is the only scheme, host and port that requests may go to."""
-        self._origin = origin
+    def __init__(self, origins: tuple[str, ...], timeout_s: float, connections: int, clock: Clock) -> None:
+        """*origins* are the only schemes, hosts and ports that requests may go to; the first is the destination's own."""
+        self._origins = origins
+        self._origin = origins[0]
         self._timeout = aiohttp.ClientTimeout(total=timeout_s, connect=timeout_s)
         self._connections = connections
         self._clock = clock
@@ -81,7 +83,7 @@ class HttpSend:
             await self._session.close()
 
     async def send(self, request: Request, credentials: Sequence[Credential], id: str) -> Response:
-        check_url(request.url, self._origin)
+        check_url(request.url, self._origins)
         tokens = await self._tokens_for(credentials)
         response = await self._send_once(request, credentials, tokens, id)
         if response.status == 401 and tokens:  # the token may have been revoked: once more with a fresh one
@@ -96,7 +98,8 @@ class HttpSend:
         self, request: Request, credentials: Sequence[Credential], tokens: dict[OAuth2, str], id: str
     ) -> Response:
         for named in (self._named[each] for each in tokens if each in self._named):
-            request = replace(request, url=named + request.url.removeprefix(self._origin))
+            if _origin(request.url) == self._origin:
+                request = replace(request, url=named + request.url.removeprefix(self._origin))
         url, headers, body = add_credentials(request, credentials, tokens, id, int(self._clock.now()))
         response = await self._exchange(request.method, url, headers, body)
         return replace(response, body=mask(response.body, credentials, tokens))
@@ -175,7 +178,7 @@ def token_request(credential: OAuth2) -> tuple[dict[str, str], dict[str, str]]:
     form |= {"scope": credential.scope} if credential.scope else {}
     form |= {"client_id": client_id, "client_secret": secret} if credential.client_in_body else {}
     headers = {} if credential.client_in_body else _basic(client_id, secret)
-    return headers | {"Content-Type": "application/x-www-form-urlencoded"}, form
+    return headers | {"Content-Type": FORM}, form
 
 
 def named_origin(address: Any, credential: OAuth2, origin: str) -> str:
@@ -195,18 +198,23 @@ def named_origin(address: Any, credential: OAuth2, origin: str) -> str:
     return f"https://{named[1].lower()}"
 
 
-def check_url(url: str, origin: str) -> None:
-    """Refuse what would go elsewhere than to *origin* or break out of its line.
+def check_url(url: str, origins: tuple[str, ...]) -> None:
+    """Refuse what would go elsewhere than to one of *origins* or break out of its line.
 
     Raises:
         ValueError: it would.
     """
     if any(char <= " " or char == "\x7f" for char in url):
         raise ValueError("the URL of the request holds a blank or a control character")
-    parts = urlsplit(url)
+    origin = _origin(url)
     target = URL(url, encoded=True)  # how the client reads it
-    if f"{parts.scheme}://{parts.netloc}" != origin or target.origin() != URL(origin, encoded=True).origin():
-        raise ValueError(f"a request may only go to {origin}, the plugin made one for {parts.netloc}")
+    if origin not in origins or target.origin() != URL(origin, encoded=True).origin():
+        raise ValueError(f"a request may only go to {' or '.join(origins)}, the plugin made one for {origin}")
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 async def _read_bounded(answer: aiohttp.ClientResponse) -> bytes:
@@ -229,7 +237,7 @@ def add_credentials(
     The body is serialised once; a signature covers those very bytes.
 
     Raises:
-        ValueError: a header of the request holds a line break or NUL.
+        ValueError: a header of the request holds a line break or NUL, or its form anything but texts.
         CredentialsRefused: a header of the credentials does, or a signature can't be made.
     """
     url, headers, json = request.url, dict(request.headers), request.json
@@ -252,9 +260,10 @@ def add_credentials(
                 json = with_field(json, path.split("."), key.get_secret_value())
             case Signature(sign):
                 signatures.append(sign)
-    body = None if json is None else orjson.dumps(json)
-    if body is not None:
-        headers.setdefault("Content-Type", "application/json")
+    body = None
+    if json is not None:
+        body = encode_form(json) if request.form else orjson.dumps(json)
+        headers.setdefault("Content-Type", FORM if request.form else "application/json")
         if request.gzip:
             body = gzip.compress(body, compresslevel=5, mtime=0)
             headers["Content-Encoding"] = "gzip"

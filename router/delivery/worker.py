@@ -17,10 +17,11 @@ from functools import partial
 import structlog
 
 from router.clock import Clock
+from router.delivery.decoder import Decoder
 from router.delivery.flight import MAX_WAIT_S, Flights, Judged, Landing, Outage, Raised
 from router.delivery.halt import HANG_NOTES, Halt
 from router.delivery.insist import insist
-from router.delivery.jobs import Jobs
+from router.delivery.jobs import Jobs, Road
 from router.delivery.lane import Lane
 from router.delivery.ledger import Ledger
 from router.delivery.limit import RateLimited, Slots
@@ -35,9 +36,10 @@ from router.delivery.unknown_names import UnknownNames
 from router.delivery.watchdog import Glance
 from router.destination import Decision, Destination, MappingFailed
 from router.event import Event
+from router.event_times import age_s
 from router.log.interface import Log
 from router.log.record import Gap, Record
-from router.plugin import Blocked, Dead, Delivered, Later, Split, Verdict
+from router.plugin import Again, Blocked, Dead, Delivered, Later, Split, Verdict
 
 READ_LIMIT = 500
 READ_AT_A_STRETCH = 50
@@ -84,23 +86,31 @@ class Worker:
         chance: random.Random,
         notes: Mapping[str, str | None],
         unknown_names: UnknownNames,
+        decoder: Decoder | None = None,
     ) -> None:
-        """*notes* are what an earlier run kept (`Ledger.note`). Raises PluginFailed: the plugin's endpoints can't be used."""
+        """*notes* are what an earlier run kept (`Ledger.note`); *decoder* is shared with other destinations.
+
+        Raises:
+            PluginFailed: the plugin's endpoints can't be used.
+        """
         self.destination = destination
         self.ledger = ledger
         self.options = options
         self.pace = Pace(options.backoff, chance)
         self._log = log
+        self._decoder = decoder or Decoder()
         self._clock = clock
         self._unknown_names = unknown_names
         self._facts = {"destination": destination.name}
         self._logger = structlog.get_logger().bind(**self._facts)
         self._changed = Signal(clock)
         """Room in the window, a change of pace, an empty lane: whoever waits for such looks again."""
-        self._lanes: dict[tuple[str, int], Lane] = {}
+        self._lanes: dict[tuple[str, int, bool], tuple[Lane, Signal]] = {}
+        """Each with the signal that it has something to send."""
         self._active: dict[Place, Transit] = {}
         self._active_bytes = 0
         self._flying = 0
+        self._flying_replays = 0
         self._tasks: list[asyncio.Task[None]] = []
         self._is_stopping = False
         self._shed_up_to: dict[int, int] = {}
@@ -108,14 +118,15 @@ class Worker:
         self._blocked_for_s = 0.0
         """Time spent blocked, which does not count for the retry windows of replays; those of others are in the ledger."""
         self._delivered_at = 0.0
-        self._endpoints = {each.name: destination.calls.endpoint(each) for each in destination.plugin.endpoints}
-        self._held: list[Transit] = []
-        """Replays that wait for the plugin."""
+        self._endpoints = destination.endpoints
         self._parking = Parking(ledger, options.backoff, clock, chance)
         senders = self._limit(Tallied(send, ledger.tally))
         self._flights = Flights(destination.calls, senders, clock, chance, ledger.tally)
+        self._held: list[Transit] = []
+        """Replays that wait for the plugin."""
         self.halt = Halt(destination.calls.guard, ledger, clock, notes, self._go_on)
-        self.jobs = Jobs(ledger, log, self.take_up, clock)
+        road = Road(self.take_up, self._take_back_replays, self._is_live_served, self._changed)
+        self.jobs = Jobs(ledger, log, road, clock)
         self._restore(notes)
 
     def _limit(self, send: Send) -> dict[str, Send]:
@@ -252,7 +263,7 @@ class Worker:
             and transit.origin == "log"
             and all(item.state in ("queued", "settled") for item in transit.items)
         }
-        for lane in self._lanes.values():
+        for lane, _ in self._lanes.values():
             for item in lane.withdraw(lambda item: item.transit in shed):
                 item.state = "settled"
         for transit in sorted(shed, key=lambda transit: transit.record.sequence):
@@ -316,9 +327,10 @@ class Worker:
         """Decide and map. False: it is settled already (skipped, or dead because it can't be mapped)."""
         record = transit.record
         try:
-            event = Event.from_json(record.event)
+            event = self._decoder.event(record)
             self._unknown_names.look(event, transit.place)
-            decision = self.destination.decide(event, record.source)
+            age = age_s(event, self._clock.now()) if transit.is_historical else None
+            decision = self.destination.decide(event, record.source, age)
             if transit.origin == "log" and decision.flag is not None and decision.flag.warnings:
                 self.ledger.count("odd_flags")
             if not decision.is_delivered:
@@ -352,9 +364,7 @@ class Worker:
                 skipped.append(mapped.skipped)
             endpoint = self._endpoints[mapped.action.endpoint]
             sizes = self.destination.sizes(mapped, endpoint)
-            for number, payload in enumerate(mapped.payloads):
-                key = f"{mapped.action.name}/{number}"
-                size, too_big = sizes[number]
+            for (key, payload), (size, too_big) in zip(mapped.keyed, sizes, strict=True):
                 item = Item(transit, key, payload, endpoint, size)
                 transit.items.append(item)
                 if key in transit.settled:
@@ -384,61 +394,67 @@ class Worker:
             self._activate(transit)
         for item in transit.items:
             if item.state == "waiting":
-                self._lane_of(item).add(item)
-        self._changed.notify()
+                lane, filled = self._lane_of(item)
+                lane.add(item)
+                if len(lane) == 1 or lane.is_full():
+                    filled.notify()
 
     def _activate(self, transit: Transit) -> None:
         if transit.place not in self._active:
             self._active[transit.place] = transit
-            self._active_bytes += transit.size
+            transit.weigh()
+            self._active_bytes += transit.weight
 
     def _deactivate(self, transit: Transit) -> None:
         if self._active.pop(transit.place, None) is not None:
-            self._active_bytes -= transit.size
+            self._active_bytes -= transit.weight
 
-    def _lane_of(self, item: Item) -> Lane:
+    def _lane_of(self, item: Item) -> tuple[Lane, Signal]:
         group = item.endpoint.name if item.endpoint.is_independent else ""
+        number = zlib.crc32(item.user_key.encode("utf-8", "replace"))
         if item.transit.is_replay:
-            return self._lane("replay", 0)
-        number = zlib.crc32(item.user_key.encode("utf-8", "replace")) % self.options.concurrency
-        return self._lane(group, number)
+            return self._lane("replay", number % self._most_replays, is_replay=True)
+        return self._lane(group, number % self.options.concurrency)
 
-    def _lane(self, group: str, number: int) -> Lane:
-        lane = self._lanes.get((group, number))
-        if lane is None:
-            lane = self._lanes[group, number] = Lane(f"{group}#{number}")
-            self._spawn(self._run_lane(lane), f"lane {lane.name}")
-        return lane
+    def _lane(self, group: str, number: int, is_replay: bool = False) -> tuple[Lane, Signal]:
+        found = self._lanes.get((group, number, is_replay))
+        if found is None:
+            lane, filled = Lane(f"{group}#{number}", is_replay), Signal(self._clock)
+            found = self._lanes[group, number, is_replay] = lane, filled
+            self._spawn(self._run_lane(lane, filled), f"lane {lane.name}")
+        return found
 
     # --- from the lanes to the vendor ---
 
-    async def _run_lane(self, lane: Lane) -> None:
+    async def _run_lane(self, lane: Lane, filled: Signal) -> None:
         while True:
             while not len(lane):
-                await self._changed.wait()
-            await self._linger(lane)
+                await filled.wait()
+            await self._linger(lane, filled)
             batch = await self._take_batch(lane)
             if batch:
                 await self._deliver(lane, batch)
 
-    async def _linger(self, lane: Lane) -> None:
+    async def _linger(self, lane: Lane, filled: Signal) -> None:
         """Give a batch a moment to fill."""
         until = self._clock.monotonic() + self.options.batch_wait_s
         while len(lane) and not lane.is_full():
             wait_s = until - self._clock.monotonic()
             if wait_s <= 0:
                 return
-            await self._changed.wait(wait_s)
+            await filled.wait(wait_s)
 
     async def _take_batch(self, lane: Lane) -> list[Item]:
         """Wait for the pace, then take what is there."""
         while True:
-            wait_s = None if self._is_stopping or self.halt.is_on else self.pace.wait_s(self._clock.monotonic())
+            must_stay = self._is_stopping or self.halt.is_on or (lane.is_replay and not self._may_replay())
+            wait_s = None if must_stay else self.pace.wait_s(self._clock.monotonic())
             if wait_s == 0:
                 batch = lane.take()
                 if batch:
                     self.pace.leave(self._clock.monotonic())
                     self._flying += 1
+                    self._flying_replays += lane.is_replay
                 return batch
             await self._changed.wait(wait_s)
 
@@ -453,7 +469,39 @@ class Worker:
                 lane.put_back(batch)
                 self.pace.abandoned(self._clock.monotonic())
             self._flying -= 1
+            self._flying_replays -= lane.is_replay
             self._changed.notify()
+
+    # --- replays take what live traffic leaves ---
+
+    @property
+    def _most_replays(self) -> int:
+        """How many requests of replays may be on their way: half of all, so that live traffic never waits for a slot."""
+        return max(1, self.options.concurrency // 2)
+
+    def _is_live_served(self) -> bool:
+        """Whether live traffic leaves anything: it is read to the end of the log, and no full batch of it waits."""
+        windows = self.ledger.windows.items()
+        return all(window.read >= self._log.end(partition) for partition, window in windows) and not any(
+            lane.is_full() for lane, _ in self._lanes.values() if not lane.is_replay
+        )
+
+    def _may_replay(self) -> bool:
+        """Whether a request of a replay may leave now."""
+        is_slot_free = self._flying < self.options.concurrency and self._flying_replays < self._most_replays
+        return is_slot_free and self._is_live_served()
+
+    def _take_back_replays(self) -> list[Transit]:
+        """Empty the lanes of replays. Returns what nothing was sent of; what was sent in part is refused for the rest."""
+        items = [
+            item for lane, _ in self._lanes.values() if lane.is_replay for item in lane.withdraw(lambda item: True)
+        ]
+        whole = dict.fromkeys(item.transit for item in items if item.transit.is_untouched)
+        for item in items:
+            if item.transit not in whole:
+                self._settle_item(item, "cancelled before all of it was sent")
+        held, self._held = self._held, []
+        return [*whole, *held]
 
     # --- landing ---
 
@@ -483,6 +531,7 @@ class Worker:
 
     def _settle_batch(self, lane: Lane, batch: Sequence[Item], verdicts: Sequence[Verdict]) -> None:
         later: dict[str, list[tuple[Item, Later]]] = {}
+        again: list[Item] = []
         for item, verdict in zip(batch, verdicts, strict=True):
             match verdict:
                 case Delivered():
@@ -492,12 +541,19 @@ class Worker:
                     self._settle_item(item, reason)
                 case Later():
                     later.setdefault(item.user_key, []).append((item, verdict))
+                case Again() if item.user_key in later:
+                    later[item.user_key].append(
+                        (item, later[item.user_key][0][1])
+                    )  # behind it, whatever its own verdict
+                case Again():
+                    again.append(item)
         for postponed in later.values():
             first, verdict = postponed[0]
             self._postpone(lane, first, verdict, behind=[item for item, _ in postponed[1:]])
+        lane.put_back(again)  # last, or those of a parked user would be parked behind what they stand before
 
     def _report_warnings(self, item: Item, verdict: Delivered) -> None:
-        for warning in verdict.warnings:
+        for warning in item.payload.notes + tuple(verdict.warnings):
             self._logger.warning("delivered with a warning", message_id=item.transit.record.message_id, warning=warning)
             self.ledger.count("warnings")
 
@@ -531,6 +587,7 @@ class Worker:
             self._deactivate(transit)
         if transit.origin == "parked":
             self._parking.settled(transit.record.user_key, transit.place)
+        transit.items.clear()  # they hold the transit: without this only the garbage collector could free it
         self._changed.notify()
 
     def _narrow(self, lane: Lane, batch: list[Item], reason: str) -> None:

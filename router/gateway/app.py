@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from traceback import format_exc
 from typing import Final
@@ -17,8 +19,8 @@ from router.gateway import openapi, routes
 from router.gateway.admission import read_batch, read_single
 from router.gateway.answer import json_response
 from router.gateway.authentication import Presented, keys_in_head
-from router.gateway.connections import Crowd
 from router.gateway.cors import preflight_headers
+from router.gateway.crowd import Crowd
 from router.gateway.health import health_response, ready_response
 from router.gateway.intake import Intake
 from router.gateway.limits import Limits
@@ -75,6 +77,7 @@ class Gateway:
         self._logger = structlog.get_logger()
         self._intake = Intake(log, clock, new_id, self._metrics, keep_rejected)
         self._has_warned_of_host = False
+        self._is_draining = False
         self.configure(sources, limits, surroundings)
         self._crowd = Crowd(lambda: self._setup.limits, room_for_connections(), self._metrics.count_lost_connection)
         self._metrics.watch_connections(self._crowd.__len__)
@@ -121,6 +124,15 @@ class Gateway:
         """A server for `app`; see `make_runner`. Clean it up after `close`."""
         return make_runner(self.app(), self._crowd, shutdown_timeout_s)
 
+    async def drain(self, seconds: float) -> None:
+        """End each connection with its next answer; return when there is none left, or after *seconds*.
+
+        Once nobody listens any more, this is how callers learn that they need a new connection, and none of them is refused.
+        """
+        self._is_draining = True
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._crowd.empty(), seconds)
+
     async def close(self) -> None:
         """Refuse new requests, and return when those under way have their answer. The log can be closed then."""
         await self._intake.close()
@@ -149,7 +161,7 @@ class Gateway:
             self._logger.error("A request failed by a fault of the router.", route=route, traceback=format_exc())
             message = "a fault of the router, which has a record of it; try again later"
             response = self._refuse(Refused(500, RefusalCode.INTERNAL, message, is_last=True))
-        if self._intake.is_closing:
+        if self._intake.is_closing or self._is_draining:
             response.force_close()
         return response
 

@@ -36,7 +36,7 @@ class Limits:
     """Of the request line and headers; what common servers take. It is the cookies of a page's domain that make them long."""
     max_connections: int = 10_000
     """At a time, as far as the process may open so many files. A new one takes the place of the one that keeps us waiting
-    longest. At some 20 kB each they cost 200 MB."""
+    longest. At some 20 kB each they cost 200 MB; before its first request one costs 2 kB."""
     max_held_bytes: int = 100_000_000
     """Of all bodies under way, after decompression; beyond it requests get 503. Ten of the biggest, or 10,000 usual ones."""
 

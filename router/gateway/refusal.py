@@ -18,7 +18,7 @@ class RefusalCode(Reason):
     statuses: tuple[int, ...]
     """Those that it may come with."""
 
-    def __init__(self, word: str, meaning: str, *statuses: int) -> None:
+    def __init__(self, word: str, meaning: str = "", *statuses: int) -> None:
         self.statuses = statuses
 
     BAD_HTTP = "bad_http", "The bytes are no HTTP that can be read.", 400

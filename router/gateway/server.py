@@ -12,7 +12,9 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import StreamReader
 
-from router.gateway.connections import Connection, Crowd
+from router.gateway.connections import Connection
+from router.gateway.crowd import Crowd
+from router.gateway.doorstep import Doorstep
 
 _LONGEST_HEADER_BYTES = 16_000
 """Of one header; the whole head has a limit of its own."""
@@ -27,10 +29,17 @@ class _Server(web.Server):
         self._crowd = crowd
         self._options = options
 
-    def __call__(self) -> web.RequestHandler:
+    def __call__(self) -> Doorstep:  # type: ignore[override]  # which becomes what is promised here, with time
+        return Doorstep(self._crowd, self._connection)
+
+    def _connection(self) -> Connection:
         idle_timeout_s = self._crowd.limits().idle_timeout_s
         loop = asyncio.get_running_loop()
         return Connection(self, self._crowd, loop=loop, keepalive_timeout=idle_timeout_s, **self._options)
+
+    def pre_shutdown(self) -> None:
+        super().pre_shutdown()
+        self._crowd.send_away(Doorstep)
 
     def _begin(
         self,

@@ -64,7 +64,7 @@ class Visitor:
             added["userAgent"] = self.user_agent
         if not added and event.channel is not None:
             return event
-        return Event.of_document({**event.document, "context": {**event.context, **added}, "channel": "browser"})
+        return Event.of_normalised({**event.document, "context": {**event.context, **added}, "channel": "browser"})
 
 
 def _by_policy(ip: str | None, policy: str | None) -> str | None:

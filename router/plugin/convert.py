@@ -10,8 +10,9 @@ import hashlib
 import math
 import re
 from collections.abc import Callable
-from datetime import UTC
+from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,9 +24,13 @@ from router.event import looks_like_email
 Converter = Callable[[Any], Any]
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+_BETWEEN_DIGITS = re.compile(r"[\s().\-/]")
 _GROUPED = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?")
 _CURRENCY_SIGNS = "$€£¥"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_CURRENCY = re.compile("[A-Z]{3}")
+_COUNTRY = re.compile("[A-Z]{2}")
+_LOCALE = re.compile("([A-Za-z]{2})([-_].*)?", re.DOTALL)
 _LARGEST_INTEGER = 2**63 - 1
 """What every reader of JSON can hold; a larger one would cost the whole request."""
 
@@ -54,7 +59,10 @@ def to_iso_utc(value: Any) -> str:
 
 def to_naive_utc(value: Any) -> str:
     """``2024-08-24T14:15:22``: UTC without zone or fraction; a plain date is midnight."""
-    return dates.to_datetime(_moment(value)).astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds")
+    moment = _moment(value)
+    if not isinstance(moment, datetime):
+        return f"{moment.isoformat()}T00:00:00"
+    return moment.isoformat(timespec="seconds").removesuffix("+00:00")
 
 
 def to_date(value: Any) -> str:
@@ -74,6 +82,14 @@ def to_text(value: Any) -> str:
 def to_lower(value: Any) -> str:
     """Text without surrounding blanks, in lower case."""
     return to_text(value).strip().lower()
+
+
+def not_blank(value: Any) -> str:
+    """Text without surrounding blanks, and not without anything else."""
+    text = to_text(value).strip()
+    if not text:
+        raise ValueError("expected text that is not blank")
+    return text
 
 
 def to_email(value: Any) -> str:
@@ -159,7 +175,7 @@ def to_boolean(value: Any) -> bool:
 
 def to_e164(value: Any) -> str:
     """A phone number as ``+`` and 7 to 15 digits. Blanks, dashes, dots and brackets are taken out; no country is guessed."""
-    text = re.sub(r"[\s().\-/]", "", to_text(value))
+    text = _BETWEEN_DIGITS.sub("", to_text(value))
     if text.startswith("00"):
         text = "+" + text[2:]
     if not _E164.fullmatch(text):
@@ -173,6 +189,46 @@ def to_url(value: Any) -> str:
     if not text.lower().startswith(("http://", "https://")) or not urlsplit(text).hostname:
         raise ValueError("expected an absolute http or https address")
     return text
+
+
+def to_host(value: Any) -> str:
+    """The host of an address."""
+    host = urlsplit(to_text(value).strip()).hostname
+    if not host:
+        raise ValueError("expected an address with a host")
+    return host
+
+
+def to_ip(value: Any) -> str:
+    """An IPv4 or IPv6 address."""
+    try:
+        return str(ip_address(to_text(value).strip()))
+    except ValueError:
+        raise ValueError("expected an IPv4 or IPv6 address") from None
+
+
+def to_currency(value: Any) -> str:
+    """A currency by the three letters of ISO 4217, in upper case."""
+    text = to_text(value).strip().upper()
+    if not _CURRENCY.fullmatch(text):
+        raise ValueError("expected a currency of three letters, such as EUR")
+    return text
+
+
+def to_country(value: Any) -> str:
+    """A country by the two letters of ISO 3166-1, in upper case; its name is refused."""
+    text = to_text(value).strip().upper()
+    if not _COUNTRY.fullmatch(text):
+        raise ValueError("expected a country of two letters, such as PT")
+    return text
+
+
+def to_language(value: Any) -> str:
+    """The two letters that a locale begins with: ``en`` of ``en-GB``."""
+    match = _LOCALE.fullmatch(to_text(value).strip())
+    if match is None:
+        raise ValueError("expected a locale such as en-GB")
+    return match[1].lower()
 
 
 def to_sha256(value: Any) -> str:
@@ -211,6 +267,32 @@ def _name_parts(value: Any) -> tuple[str, str]:
     if not first:
         raise ValueError("expected a name")
     return first, rest[0].strip() if rest else ""
+
+
+def cut(limit: int) -> Converter:
+    """Text cut to *limit* characters."""
+
+    def cut(value: Any) -> str:
+        return to_text(value)[:limit]
+
+    cut.__name__ = f"cut({limit})"
+    cut.__doc__ = f"Text cut to {limit} characters."
+    return cut
+
+
+def at_most(limit: int, converter: Converter = to_text) -> Converter:
+    """What *converter* makes, refused where it is longer than *limit*: cut, two ids could become one, and half an address leads
+    nowhere."""
+
+    def at_most(value: Any) -> str:
+        text: str = converter(value)
+        if len(text) > limit:
+            raise ValueError(f"expected at most {limit} characters")
+        return text
+
+    at_most.__name__ = f"{converter.__name__}, at_most({limit})"
+    at_most.__doc__ = f"{converter.__doc__} At most {limit} characters."
+    return at_most
 
 
 def cut_bytes(limit: int) -> Converter:

@@ -43,7 +43,7 @@ class QueryKey:
 
 @dataclass(frozen=True, slots=True)
 class BodyField:
-    """A field of the JSON body; where the body is a list, of each object in it.
+    """A field of the body, JSON or form; where the body is a list, of each object in it.
 
     *path* has dots for nesting: ``properties.token``.
     """

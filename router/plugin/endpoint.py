@@ -35,6 +35,9 @@ class Endpoint:
     """Unique within the plugin; actions name it."""
     credentials: Callable[[Any], Sequence[Credential]] = _no_credentials
     """From the settings: what the core adds to each request, in this order."""
+    origin: Callable[[Any], str] | None = None
+    """From the settings: the vendor's scheme and host for requests here, where it is not that of the settings' ``api_url``.
+    With a ``base_url`` they go there all the same: ``build_url(settings.base_url or HOST, …)``."""
     rate_limit_per_s: float | None = None
     """Requests per second that the vendor allows; the operator can lower it."""
     rate_limit: Callable[[Any], float] | None = None
@@ -65,7 +68,7 @@ class BatchEndpoint(Endpoint):
     judge: Callable[[Response, Sequence[Payload], Any], Judgement]
     max_events: int = 1
     max_bytes: int = 1_000_000
-    """Of the request's JSON body, before compression."""
+    """Of the request's body as JSON, before compression."""
     max_payload_bytes: int | None = None
     """Of one payload's JSON; a larger one is dead without being sent. None: *max_bytes*."""
     batch_size: Callable[[Any], int] | None = None

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import orjson
+
+FORM = "application/x-www-form-urlencoded"
+"""The content type of a form."""
 
 
 class UnreadableAnswer(Exception):
@@ -20,18 +23,29 @@ class Payload:
 
     ``body`` is JSON as the vendor wants it, without credentials. ``key`` is the idempotency key where the vendor has
     one (derived from ``messageId``, so every attempt has the same). Payloads of different ``group`` never share a request.
+    ``notes`` say what a build had to leave out or change, each in one sentence: explain shows them as warnings, and delivery
+    logs and counts them with the vendor's own.
     """
 
     body: Any
     key: str = ""
     group: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def left_out(names: Iterable[str], because: str) -> tuple[str, ...]:
+    """The note of a payload that lacks *names*, such as "beyond the 25 that the vendor takes; left out: a, b"; none where none
+    are. Cut at 300 characters."""
+    listed = ", ".join(names)
+    return (f"{because}; left out: {listed}"[:300],) if listed else ()
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """One HTTP request as a plugin makes it. The core adds credentials, the content type and the compression.
 
-    ``url`` is absolute; make it with `build_url`. ``json`` is the body, None for no body.
+    ``url`` is absolute; make it with `build_url`. ``json`` is the body, None for no body. With ``form`` it is an object of
+    texts, and goes out as a form.
     """
 
     method: str
@@ -39,6 +53,7 @@ class Request:
     json: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
     gzip: bool = False
+    form: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +63,11 @@ class Response:
     status: int
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_success(self) -> bool:
+        """A 2xx."""
+        return 200 <= self.status <= 299
 
     @property
     def text(self) -> str:
@@ -65,6 +85,14 @@ class Response:
             start = " ".join(self.text.split())[:120]
             raise UnreadableAnswer(f"status {self.status}, expected JSON, got {start!r}") from None
 
+    def json_object(self) -> dict[str, Any]:
+        """The body as a JSON object, and an empty one where it is none: for refusals, which a proxy may word as it likes."""
+        try:
+            body = self.json()
+        except UnreadableAnswer:
+            return {}
+        return body if isinstance(body, dict) else {}
+
 
 def build_url(base: str, *segments: str, query: Mapping[str, str] | None = None) -> str:
     """Join path segments to *base*, each percent-encoded whole, so that an id can never change the path.
@@ -74,6 +102,23 @@ def build_url(base: str, *segments: str, query: Mapping[str, str] | None = None)
     """
     path = "".join("/" + _encode(segment) for segment in segments)
     return base.rstrip("/") + path + (f"?{urlencode(query, quote_via=quote, errors='replace')}" if query else "")
+
+
+def encode_form(fields: Any) -> bytes:
+    """The body of a form, in the order of *fields*.
+
+    Raises:
+        ValueError: *fields* is no object, or a value is no text: how a vendor wants numbers, lists and null is for its plugin
+            to say.
+
+    Source: https://url.spec.whatwg.org/#urlencoded-serializing.
+    """
+    if not isinstance(fields, dict):
+        raise ValueError(f"a form is made of an object, got {type(fields).__name__}")
+    for name, value in fields.items():
+        if not isinstance(value, str):
+            raise ValueError(f"the values of a form are texts, got {type(value).__name__} for {name!r}")
+    return urlencode(fields, errors="replace").encode()
 
 
 def _encode(segment: str) -> str:

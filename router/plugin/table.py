@@ -6,32 +6,22 @@ A table is data. The running mapper, explain's lineage, the plugin's README and 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
-
-import orjson
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final, Literal
 
 from router.event import Document, Event
 from router.plugin.convert import Converter
+from router.plugin.mapper import Mapper, write_mapper
+from router.plugin.trace import Lineage, Trace
+from router.plugin.values import Values
 from router.traits import GROUP_TRAITS, USER_TRAITS
 
-_ABSENT: Any = object()
+__all__ = ["Custom", "Field", "Lineage", "Table", "Trace", "Trait", "Values", "same_name"]
+
+_NONE: Final[frozenset[str]] = frozenset()
 _RESERVED: Mapping[str, frozenset[str]] = {"identify": frozenset(USER_TRAITS), "group": frozenset(GROUP_TRAITS)}
 """By call: a person's ``plan`` is a custom trait, a group's is reserved."""
-
-
-@dataclass(frozen=True, slots=True)
-class Values:
-    """What the vendor does with values that are no scalars; applied to every value that a table writes.
-
-    ``flatten`` turns ``{"a": {"b": 1}}`` into ``a_b: 1`` (a list's index is the name of its items); ``json`` writes JSON in a
-    string. ``null`` is sent on (``clear``) only where the vendor reads it as "clear this".
-    """
-
-    objects: Literal["keep", "flatten", "json", "drop"] = "keep"
-    lists: Literal["keep", "flatten", "json", "drop"] = "keep"
-    null: Literal["clear", "drop"] = "drop"
-    separator: str = "_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +57,9 @@ def same_name(*traits: str, at: str = "") -> tuple[Field, ...]:
 class Custom:
     """Where the keys of one object (``traits`` or ``properties``) go that no row names. Reserved traits never go this way.
 
-    *at* is the dotted path of the object they are put in, "" for the top. *rename* returns the vendor's form of a key,
-    or None to leave the key out. *forbidden* are names the vendor reserves: those are left out and reported.
+    *at* is the dotted path of the object they are put in, "" for the top. *rename* returns the vendor's form of a key;
+    what has none is left out and reported: None says that the vendor takes no such name, a ValueError says why in
+    its own words. *forbidden* are names the vendor reserves: those are left out and reported too.
     """
 
     source: Literal["traits", "properties"]
@@ -76,24 +67,6 @@ class Custom:
     rename: Callable[[str], str | None] | None = None
     forbidden: frozenset[str] = frozenset()
     convert: Converter | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Lineage:
-    """Where one field of the result came from."""
-
-    source: str
-    to: str
-    converter: str = ""
-
-
-@dataclass(slots=True)
-class Trace:
-    """What explain wants to know of one mapping."""
-
-    lineage: list[Lineage] = field(default_factory=list)
-    unmapped: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -106,131 +79,41 @@ class Table:
     fields: tuple[Field, ...]
     custom: tuple[Custom, ...] = ()
     values: Values = Values()
-    _rows: tuple[_Row, ...] = field(init=False, repr=False, compare=False)
-    _named: dict[str, frozenset[str]] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        paths = [tuple(source.split(".")) for row in self.fields for source in row.sources]
-        object.__setattr__(self, "_rows", tuple(_Row.of(row, paths) for row in self.fields))
-        named = {
-            root: frozenset(path[1] for path in paths if path[0] == root and len(path) > 1)
-            for root in ("traits", "properties")
-        }
-        object.__setattr__(self, "_named", named)
 
     def __add__(self, rows: Sequence[Field]) -> Table:
         return Table((*self.fields, *rows), self.custom, self.values)
 
     def apply(self, event: Event, trace: Trace | None = None) -> Document:
         """Map *event*: the vendor's fields as a nested object. With a *trace*, also tell how each came about."""
-        document = event.document
         result: Document = {}
-        for custom in self.custom:
-            self._write_custom(custom, event, result, trace)
-        for row in self._rows:
-            source, value = row.read(document)
-            if value is _ABSENT or not row.to:
-                continue
-            if value is not None and row.convert is not None:
-                try:
-                    value = row.convert(value)
-                except ValueError as error:
-                    if trace is not None:
-                        trace.warnings.append(f"{source}: {error}; left out")
-                    continue
-            self._write(result, row.to, value, Lineage(source, ".".join(row.to), row.converter_name), trace)
-        if trace is not None:
-            self._list_unmapped(event, trace)
+        reserved = _RESERVED.get(event.type, _NONE)
+        if trace is None:
+            self._mapper(event.document, result, reserved)
+        else:
+            self._traced_mapper(event.document, result, reserved, trace)
+            self._list_unmapped(event.document, reserved, trace)
         return result
 
-    def _write_custom(self, custom: Custom, event: Event, result: Document, trace: Trace | None) -> None:
-        values = event.document.get(custom.source)
-        reserved = _RESERVED.get(event.type, frozenset())
-        if not isinstance(values, dict):
-            return
-        named = self._named[custom.source]
-        parents = tuple(custom.at.split(".")) if custom.at else ()
-        for key, value in values.items():
-            if key in named or (custom.source == "traits" and key in reserved):
-                continue
-            name = custom.rename(key) if custom.rename else key
-            if name is None or name in custom.forbidden:
-                if trace is not None:
-                    trace.unmapped.append(f"{custom.source}.{key}")
-                    trace.warnings.append(f"{custom.source}.{key}: the vendor reserves this name; left out")
-                continue
-            converter = ""
-            if custom.convert is not None and value is not None:
-                try:
-                    value = custom.convert(value)
-                except ValueError as error:
-                    if trace is not None:
-                        trace.warnings.append(f"{custom.source}.{key}: {error}; left out")
-                    continue
-                converter = custom.convert.__name__
-            line = Lineage(f"{custom.source}.{key}", ".".join((*parents, name)), converter)
-            self._write(result, (*parents, name), value, line, trace, custom.forbidden)
+    @cached_property
+    def _mapper(self) -> Mapper:
+        return write_mapper(self.fields, self.custom, self.values, is_traced=False)
 
-    def _write(
-        self,
-        result: Document,
-        path: tuple[str, ...],
-        value: Any,
-        lineage: Lineage,
-        trace: Trace | None,
-        forbidden: frozenset[str] = frozenset(),
-    ) -> None:
-        rule = self._rule(value)
-        if rule == "drop":
-            if trace is not None:
-                kind = "an object" if isinstance(value, dict) else "a list" if isinstance(value, list) else "null"
-                trace.warnings.append(f"{lineage.source}: {kind} is not sent to this vendor; left out")
-            return
-        if trace is not None:
-            trace.lineage.append(lineage)
-        if rule == "json":
-            value = orjson.dumps(value).decode()
-        elif rule == "flatten":
-            for name, item in self._flatten(path[-1], value):
-                if name not in forbidden:
-                    _put(result, (*path[:-1], name), item)
-                elif trace is not None:
-                    trace.warnings.append(f"{lineage.source}: the vendor reserves the name {name}; left out")
-            return
-        _put(result, path, value)
+    @cached_property
+    def _traced_mapper(self) -> Mapper:
+        return write_mapper(self.fields, self.custom, self.values, is_traced=True)
 
-    def _rule(self, value: Any) -> str:
-        if isinstance(value, dict):
-            return self.values.objects
-        if isinstance(value, list):
-            return self.values.lists
-        if value is None:
-            return "drop" if self.values.null == "drop" else "keep"
-        return "keep"
+    @cached_property
+    def _paths(self) -> tuple[tuple[str, ...], ...]:
+        """Of every source of a row."""
+        return tuple(tuple(source.split(".")) for row in self.fields for source in row.sources)
 
-    def _flatten(self, name: str, value: Any) -> list[tuple[str, Any]]:
-        items: list[tuple[str, Any]] = []
-        pairs = value.items() if isinstance(value, dict) else enumerate(value)
-        for key, item in pairs:
-            full = f"{name}{self.values.separator}{key}"
-            rule = self._rule(item)
-            if rule == "flatten":
-                items += self._flatten(full, item)
-            elif rule == "json":
-                items.append((full, orjson.dumps(item).decode()))
-            elif rule == "keep":
-                items.append((full, item))
-        return items
-
-    def _list_unmapped(self, event: Event, trace: Trace) -> None:
-        document = event.document
-        custom = {row.source for row in self.custom}
-        reserved = _RESERVED.get(event.type, frozenset())
+    def _list_unmapped(self, document: Document, reserved: frozenset[str], trace: Trace) -> None:
+        custom = {each.source for each in self.custom}
         for root in ("traits", "properties"):
             values = document.get(root)
-            if not isinstance(values, dict) or any((root,) in row.paths and row.to for row in self._rows):
+            if not isinstance(values, dict) or any(root in row.sources and row.to for row in self.fields):
                 continue
-            named = self._named[root]
+            named = {path[1] for path in self._paths if path[0] == root and len(path) > 1}
             for key, value in values.items():
                 if key in named:
                     trace.unmapped += self._leftovers(root, key, value)
@@ -239,57 +122,9 @@ class Table:
 
     def _leftovers(self, root: str, key: str, value: Any) -> list[str]:
         """The keys of an object of which only parts are mapped, and a text where an object is mapped."""
-        rows = [path for row in self._rows for path in row.paths if path[:2] == (root, key)]
+        rows = [path for path in self._paths if path[:2] == (root, key)]
         if any(len(path) == 2 for path in rows):
             return []
         if not isinstance(value, dict):
             return [f"{root}.{key}"]
         return [f"{root}.{key}.{part}" for part in value if not any(path[2] == part for path in rows)]
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """A field, its paths split once."""
-
-    paths: tuple[tuple[str, ...], ...]
-    to: tuple[str, ...]
-    convert: Converter | None
-    converter_name: str
-    taken: frozenset[str]
-    """Keys of this row's object that other rows take."""
-
-    @classmethod
-    def of(cls, row: Field, all_paths: Sequence[tuple[str, ...]]) -> _Row:
-        paths = tuple(tuple(source.split(".")) for source in row.sources)
-        taken = frozenset(
-            other[len(path)]
-            for path in paths
-            for other in all_paths
-            if len(other) > len(path) and other[: len(path)] == path
-        )
-        name = row.convert.__name__ if row.convert else ""
-        return cls(paths, tuple(row.to.split(".")) if row.to else (), row.convert, name, taken)
-
-    def read(self, document: Document) -> tuple[str, Any]:
-        """The first source that is present, and its value; null only where no source has more than that."""
-        found: tuple[str, Any] = ("", _ABSENT)
-        for path in self.paths:
-            value: Any = document
-            for key in path:
-                value = value.get(key, _ABSENT) if isinstance(value, dict) else _ABSENT
-            if self.taken and isinstance(value, dict):
-                value = {key: item for key, item in value.items() if key not in self.taken} or _ABSENT
-            if value is not _ABSENT and (found[1] is _ABSENT or found[1] is None):
-                found = (".".join(path), value)
-                if value is not None:
-                    break
-        return found
-
-
-def _put(result: Document, path: tuple[str, ...], value: Any) -> None:
-    for key in path[:-1]:
-        inner = result.get(key)
-        if not isinstance(inner, dict):
-            inner = result[key] = {}
-        result = inner
-    result[path[-1]] = value

@@ -31,6 +31,7 @@ from router.plugin import (
     Response,
     is_outage,
 )
+from router.plugin.request import encode_form
 from router.plugin.sandbox import Sandbox
 from router.testing.answers import (
     ODD_BODIES,
@@ -86,6 +87,8 @@ def _for_each(samples: Mapping[str, Any]) -> Callable[[_Check], Callable[..., No
 _every_sample = _for_each(SAMPLES)
 _every_call = _for_each(WELL_MADE)
 
+_LONG_AGO_S = 10 * 365 * 86_400.0
+
 _LINE_BREAK = re.compile("[\r\n\0]")
 _ENCODED = re.compile("[!-~]+")
 _CLIMB = re.compile(r"/\.{1,2}(/|$)")
@@ -134,6 +137,9 @@ class PluginContract:
         parts = urlsplit(self.settings.api_url)
         assert parts.scheme in ("http", "https"), f"api_url is no http address: {self.settings.api_url}"
         assert parts.hostname, f"api_url has no host: {self.settings.api_url}"
+        for endpoint in self.plugin.endpoints:
+            declared = endpoint.origin and endpoint.origin(self.settings)
+            assert not declared or re.fullmatch("https?://[a-z0-9.:-]+", declared), f"{endpoint.name}: at {declared}"
 
     def test_every_setting_is_described(self) -> None:
         bare = [name for name, info in self.plugin.settings.model_fields.items() if not info.description]
@@ -187,14 +193,14 @@ class PluginContract:
 
     @_every_sample
     def test_requests_can_be_sent(self, event: Event) -> None:
-        expected = self.rehearsal.destination.origin
         for sent in self.rehearsal.requests(event):
-            request = sent.request
+            request, expected = sent.request, self.rehearsal.origin_of(sent.action)
             assert re.fullmatch("[A-Z]+", request.method), f"{sent.action}: method {request.method!r}"
             assert origin(request.url) == expected, f"{sent.action}: {request.url} is not at {expected}"
             assert _ENCODED.fullmatch(request.url), f"{sent.action}: {request.url!r} is not percent-encoded"
             broken = [name for name, value in request.headers.items() if _LINE_BREAK.search(name + value)]
             assert not broken, f"{sent.action}: headers with line breaks: {broken}"
+            assert not request.form or encode_form(request.json)
 
     @_every_sample
     def test_the_same_event_makes_the_same_request(self, event: Event) -> None:
@@ -225,7 +231,7 @@ class PluginContract:
             assert _ENCODED.fullmatch(url), f"{sent.action}: {url!r} is not percent-encoded"
             assert not _CLIMB.search(urlsplit(url).path), f"{sent.action}: {url} climbs"
             assert shape(url) == shape(expected), f"{sent.action}: {url} is not shaped as {expected}"
-            assert origin(url) == self.rehearsal.destination.origin, f"{sent.action}: {url} is elsewhere"
+            assert origin(url) == self.rehearsal.origin_of(sent.action), f"{sent.action}: {url} is elsewhere"
             broken = [name for name, value in sent.request.headers.items() if _LINE_BREAK.search(name + value)]
             assert not broken, f"{sent.action}: an id breaks the lines of {broken}"
 
@@ -234,6 +240,21 @@ class PluginContract:
         urls = [sent.request.url for event in WELL_MADE.values() for sent in moved.requests(event)]
         assert urls, "no sample event is sent"
         assert not [url for url in urls if not url.startswith("http://127.0.0.1:9/base")]
+
+    # --- old events ---
+
+    @_every_sample
+    def test_the_mark_of_an_old_event_is_sent_and_changes_no_key(self, event: Event) -> None:
+        """A replay must start nothing, so its mark has to be in the request; what is not marked is what it was at first."""
+        rehearsal = self.rehearsal
+        live = {mapped.action.name: mapped for mapped in rehearsal.map(event)}
+        requests, marked = self._by_action(event, None), self._by_action(event, _LONG_AGO_S)
+        for old in rehearsal.map(event, _LONG_AGO_S):
+            name = old.action.name
+            assert [p.key for p in old.payloads] == [p.key for p in live[name].payloads], f"{name}: another key"
+            is_alike = marked.get(name) == requests.get(name)
+            assert not (old.mark and is_alike and old.payloads), f"{name}: {old.mark} is not in the request"
+            assert old.mark or is_alike, f"{name}: what is not marked differs"
 
     # --- answers to verdicts ---
 
@@ -320,6 +341,12 @@ class PluginContract:
 
     def _keys(self, event: Event) -> list[tuple[str, str, str]]:
         return [(action, payload.key, payload.group) for action, _, payload in self.rehearsal.payloads(event)]
+
+    def _by_action(self, event: Event, historical_age_s: float | None) -> dict[str, list[bytes]]:
+        sent: dict[str, list[bytes]] = {}
+        for each in self.rehearsal.requests(event, historical_age_s):
+            sent.setdefault(each.action, []).append(each.bytes)
+        return sent
 
     def _hostile_requests(self, id: str) -> Iterator[tuple[str, Sent]]:
         rehearsal = self.rehearsal

@@ -24,7 +24,8 @@ class GoldenRequests:
     """Subclass it in a test module, name the class ``Test…``, and fill in the attributes.
 
     A file ``golden/NAME.json`` is ``{"call": {"type": "identify", "userId": …}, "settings": {…}, "requests": [{"action",
-    "method", "url", "headers", "json"}], "skipped": {action: reason}}``. Each call the plugin has an action for needs one.
+    "method", "url", "headers", "json" or "form"}], "skipped": {action: reason}}``. Each call the plugin has an action for needs
+    one.
     """
 
     plugin: ClassVar[Plugin]
@@ -61,7 +62,7 @@ class GoldenRequests:
                 "method": sent.request.method,
                 "url": sent.request.url,
                 "headers": dict(sent.request.headers),
-                "json": sent.request.json,
+                "form" if sent.request.form else "json": sent.request.json,
             }
             for sent in rehearsal.requests(event)
         ]

@@ -248,7 +248,7 @@ def hostile_events(id: str) -> Mapping[str, Event]:
     """One event of each call in which every id, and what else may end up in an address, is *id*."""
     who = {"userId": id, "anonymousId": id}
     traits = {"id": id, "name": id, "username": id, "company": {"id": id, "name": id}}
-    context = {"groupId": id, "device": {"id": id, "token": id, "type": "ios"}}
+    context = {"groupId": id, "device": {"id": id, "token": id, "type": "ios"}, "os": {"name": id, "version": "19.1"}}
     return {
         "identify": make_event("identify", **who, traits=traits, context=context),
         "track": make_event("track", **who, event=id, properties={"id": id}, context=context),

@@ -76,6 +76,10 @@ class StandIn:
             for action, items in waiting.items()
         }
 
+    async def send(self, endpoint: str, *payloads: Payload) -> Judgement:
+        """Send *payloads* together to the endpoint of that name, as the core does, and judge the answer."""
+        return await self._deliver(self.rehearsal.destination.endpoints[endpoint], payloads)
+
     async def _deliver(self, endpoint: Endpoint, payloads: Sequence[Payload]) -> Judgement:
         credentials = endpoint.credentials(self.settings)
         if isinstance(endpoint, BatchEndpoint):
@@ -117,7 +121,7 @@ async def open_stand_in(plugin: Plugin, **settings: Any) -> AsyncIterator[StandI
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         url = f"http://127.0.0.1:{runner.addresses[0][1]}"
         rehearsal = Rehearsal(plugin, plugin.settings.model_validate({**given, "base_url": url}))
-        send = HttpSend(url, _TIMEOUT_S, 2, SystemClock())
+        send = HttpSend((url,), _TIMEOUT_S, 2, SystemClock())
         try:
             async with aiohttp.ClientSession() as session:
                 yield StandIn(sandbox, rehearsal, url, send, session)

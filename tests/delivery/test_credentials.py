@@ -7,6 +7,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import parse_qsl
 
 import orjson
 import pytest
@@ -39,8 +40,9 @@ def send(
     json: Any = None,
     headers: Mapping[str, str] | None = None,
     gzip: bool = False,
+    form: bool = False,
 ) -> tuple[str, dict[str, str], bytes | None]:
-    request = Request("POST", url, json, headers or {}, gzip)
+    request = Request("POST", url, json, headers or {}, gzip, form)
     return add_credentials(request, credentials, {OAUTH: "token-of-the-test"}, "id-7", 1_700_000_000)
 
 
@@ -100,23 +102,43 @@ def test_a_field_of_the_body(path: str, json: Any, sent: Any) -> None:
     assert orjson.dumps(json) == before, "the payload itself never holds the secret"
 
 
-def test_a_request_without_a_body_gets_none() -> None:
-    assert send(BodyField("token", SECRET)) == (URL, {}, None)
+@pytest.mark.parametrize("form", [False, True], ids=["JSON", "a form"])
+def test_a_request_without_a_body_gets_none(form: bool) -> None:
+    assert send(BodyField("token", SECRET), form=form) == (URL, {}, None)
 
 
+def test_a_form_has_its_content_type_and_its_credentials_among_the_fields() -> None:
+    _, headers, body = send(
+        BodyField("key", SecretStr("a&b=c")), json={"event": "Grüße & mehr", "visit": '{"a":1}'}, form=True
+    )
+
+    assert body == b"event=Gr%C3%BC%C3%9Fe+%26+mehr&visit=%7B%22a%22%3A1%7D&key=a%26b%3Dc"
+    assert headers == {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+@pytest.mark.parametrize("path", ["nested.key", "n"])
+def test_a_form_that_can_not_be_one_is_never_sent_and_quotes_no_value(path: str) -> None:
+    with pytest.raises(ValueError, match="texts, got") as raised:
+        send(BodyField(path, SECRET), json={"n": "1", "count": 7}, form=True)
+
+    assert SECRET.get_secret_value() not in str(raised.value)
+
+
+@pytest.mark.parametrize("form", [False, True], ids=["JSON", "a form"])
 @pytest.mark.parametrize("is_packed", [False, True], ids=["plain", "gzip"])
-def test_a_signature_covers_the_very_bytes_that_are_sent(is_packed: bool) -> None:
+def test_a_signature_covers_the_very_bytes_that_are_sent(is_packed: bool, form: bool) -> None:
     def sign(signing: Signing) -> Mapping[str, str]:
         signed = f"{signing.id}.{signing.timestamp_s}.".encode() + signing.body
         return {"X-Signature": hmac.new(b"secret", signed, hashlib.sha256).hexdigest()}
 
-    json = [{"user": "u1", "text": "Grüße"}]
+    json = {"user": "u1", "text": "Grüße"}
 
-    _, headers, body = send(Signature(sign), BodyField("token", SecretStr("t")), json=json, gzip=is_packed)
+    _, headers, body = send(Signature(sign), BodyField("token", SecretStr("t")), json=json, gzip=is_packed, form=form)
 
     assert body is not None
     assert headers["X-Signature"] == hmac.new(b"secret", b"id-7.1700000000." + body, hashlib.sha256).hexdigest()
-    assert orjson.loads(gzip.decompress(body) if is_packed else body) == [json[0] | {"token": "t"}]
+    plain = gzip.decompress(body) if is_packed else body
+    assert (dict(parse_qsl(plain.decode())) if form else orjson.loads(plain)) == json | {"token": "t"}
     assert headers.get("Content-Encoding") == ("gzip" if is_packed else None)
 
 

@@ -18,13 +18,14 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from router.delivery.conduct import DEAD_IN_A_ROW, FIRST_WAIT_S
-from router.delivery.jobs import ReplaySpec
+from router.delivery.spec import ReplaySpec
 from router.delivery.worker import DeliveryOptions
 from router.destination import MAX_PAYLOAD_BYTES, Destination
 from router.explain import explain
 from router.guard import BreakOff, PluginFailed
 from router.plugin import (
     Action,
+    Again,
     Bearer,
     ConversationEndpoint,
     Custom,
@@ -172,7 +173,7 @@ GARBAGE: dict[str, tuple[Destination, str]] = {
     "body: half a character": (making("\ud800"), "made a payload that JSON can't hold"),
     "body: holds itself": (making(_loop_in_itself()), "made a payload that JSON can't hold"),
     "body: too large": (making("x" * 1_000_001), "the vendor takes 1000000"),
-    "table: a name that is none": (naming(lambda name: 7), "raised TypeError"),
+    "table: a name that is none": (naming(lambda name: 7), "made a payload that JSON can't hold"),
     "table: a converter that raises": (converting(lambda value: 1 / 0), "raised ZeroDivisionError"),
     "pack: nothing": (packing(lambda *_: None), "pack gave None, expected a Request"),
     "pack: a class": (packing(lambda *_: Request), "pack gave type, expected a Request"),
@@ -186,6 +187,7 @@ GARBAGE: dict[str, tuple[Destination, str]] = {
     "request: an empty header": (requesting("POST", URL, [], {"X": ODD}), '"X" that is no text'),
     "request: no headers": (requesting("POST", URL, [], ODD), "headers of None"),
     "judge: nothing": (judging(lambda *_: None), "judge returned None, expected verdicts"),
+    "judge: all again": (judging(lambda *_: [Again()]), "judge wants to send the same again, for ever"),
     "judge: too few": (judging(lambda *_: []), "judge returned 0 verdicts for 1 payloads"),
     "judge: no end": (judging(lambda *_: iter(Delivered, 0)), "judge returned more than 1 verdicts"),
     "judge: statuses": (judging(lambda *_: [200]), "judge returned 200, expected Delivered"),
@@ -470,7 +472,7 @@ async def test_a_stream_that_dies_of_a_bug_is_stopped_and_goes_on_when_it_is_men
 
 
 async def test_while_it_is_stopped_the_plugin_is_left_alone(harness: Harness) -> None:
-    """Neither new events, nor parked ones, nor replays reach it; shedding the backlog and stopping go on."""
+    """Neither new events nor parked ones reach it; shedding the backlog goes on."""
     slow(harness)
     bug = Bug()
     bug.is_there = False
@@ -488,10 +490,6 @@ async def test_while_it_is_stopped_the_plugin_is_left_alone(harness: Harness) ->
         harness.log.add(f"u{number}")
     await harness.until(lambda: harness.worker.halt.is_on)
     calls = bug.calls
-    spec = ReplaySpec(last=2).model_dump(exclude_none=True)
-    await harness.worker.ledger.ask(lambda state: state.add_job("replay", spec, 2, 0.0))
-    harness.worker.jobs.wake()
-    await harness.until(lambda: len(harness.worker._held) == 2)
     harness.log.add("u1")
     parked_at = harness.clock.monotonic()
     await harness.until(lambda: harness.clock.monotonic() > parked_at + 10.0)
@@ -501,9 +499,32 @@ async def test_while_it_is_stopped_the_plugin_is_left_alone(harness: Harness) ->
     await harness.until(lambda: harness.worker.ledger.windows[0].position >= 250)
     bug.is_there = False
     harness.worker.halt.end()
-    await harness.until(lambda: harness.worker.ledger.counts["replayed", "delivered"] == 1)
     await harness.until(lambda: harness.books.pending == 1)
     assert harness.books.dead + harness.books.delivered == 302
+
+
+@pytest.mark.parametrize("is_cancelled", [False, True], ids=["sent afterwards", "cancelled"])
+async def test_replays_wait_until_the_plugin_is_tried_again(harness: Harness, is_cancelled: bool) -> None:
+    slow(harness)
+    harness.destination = building(build)
+    for _ in range(2):
+        harness.log.add("u1")
+    await harness.open()
+    await harness.until_settled()
+    harness.destination.calls.guard.on_held_up("pack", 6.0, True)
+    spec = ReplaySpec(last=2, is_historical=False).model_dump(exclude_none=True)
+    job = await harness.worker.ledger.ask(lambda state: state.add_job("replay", spec, 2, 0.0))
+    harness.worker.jobs.wake()
+    await harness.until(lambda: len(harness.worker._held) == 2)
+
+    if is_cancelled:
+        assert harness.worker.jobs.cancel(job.id)
+    else:
+        harness.worker.halt.end()
+    await harness.until(lambda: harness.worker.jobs.is_idle)
+
+    assert harness.worker.ledger.counts["replayed", "delivered"] == (0 if is_cancelled else 2)
+    assert harness.worker._held == []
 
 
 async def test_three_calls_that_hold_up_the_router_stop_the_destination(harness: Harness) -> None:

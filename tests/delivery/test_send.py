@@ -40,7 +40,7 @@ def web() -> Iterator[aioresponses]:
 
 @pytest.fixture
 async def sender() -> AsyncIterator[HttpSend]:
-    sender = HttpSend(ORIGIN, 10.0, 5, FastClock())
+    sender = HttpSend((ORIGIN,), 10.0, 5, FastClock())
     yield sender
     await sender.close()
 
@@ -145,6 +145,34 @@ async def test_promise_10_a_request_goes_to_the_host_of_the_settings_only(
     assert not web.requests
 
 
+TWO = (ORIGIN, "https://track.test")
+
+
+@pytest.mark.parametrize("url", [EVENTS, "https://track.test/event"])
+async def test_promise_10_or_to_one_that_an_endpoint_declares(web: aioresponses, url: str) -> None:
+    sender = HttpSend(TWO, 10.0, 5, FastClock())
+    answer(web, url)
+
+    assert (await send(sender, url=url)).status == 200
+    await sender.close()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        pytest.param("https://evil.test/event", id="a third"),
+        pytest.param("http://track.test/event", id="another scheme"),
+        pytest.param("https://track.test:8443/event", id="another port"),
+        pytest.param("https://track.test.evil.test/event", id="a longer host"),
+        pytest.param("https://vendor.test@track.test/event", id="one as the other's user"),
+        pytest.param("https://track.test\\@evil.test/", id="a backslash"),
+    ],
+)
+def test_promise_10_and_nowhere_else(url: str) -> None:
+    with pytest.raises(ValueError, match=r"may only go to https://vendor\.test or https://track\.test|Invalid URL"):
+        check_url(url, TWO)
+
+
 @pytest.mark.parametrize(
     "path",
     ["/u/a b", "/u/a\r\nX-Evil: 1", "/u/a\tb", "/u/a\x00", "/u/a\x7f"],
@@ -152,12 +180,12 @@ async def test_promise_10_a_request_goes_to_the_host_of_the_settings_only(
 )
 def test_promise_10_an_id_that_was_not_encoded_can_not_break_out_of_its_line(path: str) -> None:
     with pytest.raises(ValueError, match="control character"):
-        check_url(ORIGIN + path, ORIGIN)
+        check_url(ORIGIN + path, (ORIGIN,))
 
 
 @pytest.mark.parametrize("path", ["", "/", "/u/%2F..%2F", "/u/@me:80", "/?next=https://evil.test/", "/#frag", "/ü"])
 def test_what_stays_on_the_host_is_fine(path: str) -> None:
-    check_url(ORIGIN + path, ORIGIN)
+    check_url(ORIGIN + path, (ORIGIN,))
 
 
 # --- OAuth 2 ---
@@ -196,7 +224,7 @@ async def test_a_token_is_fetched_once_and_kept(web: aioresponses, sender: HttpS
 
 async def test_a_token_is_fetched_anew_before_it_expires(web: aioresponses) -> None:
     clock = SetClock()
-    sender = HttpSend(ORIGIN, 10.0, 5, clock)
+    sender = HttpSend((ORIGIN,), 10.0, 5, clock)
     answer(web, repeat=True)
     for token, clock.time_s in [("token-1", 0.0), ("token-2", 69.0), ("token-3", 71.0)]:
         grant(web, token, expires_in=100)
@@ -348,6 +376,17 @@ async def test_requests_go_where_the_token_answer_says(
 
     assert len(calls(web, url)) == 2
     assert len(calls(web, TOKENS)) == 1
+
+
+async def test_what_goes_to_a_declared_host_is_not_moved_by_a_token_answer(web: aioresponses) -> None:
+    sender = HttpSend(TWO, 10.0, 5, FastClock())
+    grant(web, place="https://na7.vendor.test")
+    answer(web, "https://track.test/event")
+
+    await send(sender, NAMING, url="https://track.test/event")
+
+    assert len(calls(web, "https://track.test/event")) == 1
+    await sender.close()
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -26,7 +27,7 @@ async def vendor(handler: Handler, timeout_s: float = 5.0) -> AsyncIterator[tupl
     app.router.add_route("*", "/{path:.*}", handler)
     async with TestServer(app) as server:
         origin = str(server.make_url("")).rstrip("/")
-        sender = HttpSend(origin, timeout_s, 2, SystemClock())
+        sender = HttpSend((origin,), timeout_s, 2, SystemClock())
         try:
             yield sender, origin
         finally:
@@ -49,7 +50,7 @@ async def raw_vendor(answer: bytes, ends: bool = True) -> AsyncIterator[tuple[Ht
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     origin = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    sender = HttpSend(origin, 0.3, 2, SystemClock())
+    sender = HttpSend((origin,), 0.3, 2, SystemClock())
     try:
         yield sender, origin, asked
     finally:
@@ -122,6 +123,8 @@ async def test_a_cookie_that_a_vendor_sets_does_not_come_back() -> None:
 
 
 async def test_promise_8_a_long_answer_is_cut_at_the_limit() -> None:
+    """Row 50 of the battery in facts/reliability.md."""
+
     async def talk(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)
@@ -134,15 +137,57 @@ async def test_promise_8_a_long_answer_is_cut_at_the_limit() -> None:
     assert response.body == b"x" * MAX_ANSWER_BYTES
 
 
+async def test_promise_8_an_answer_of_a_gigabyte_is_not_waited_for() -> None:
+    """Row 50 of the battery."""
+    written = 0
+
+    async def talk(request: web.Request) -> web.StreamResponse:
+        nonlocal written
+        response = web.StreamResponse(headers={"Content-Length": "1000000000"})
+        await response.prepare(request)
+        while written < 1_000_000_000:
+            await response.write(bytes(100_000))
+            written += 100_000
+        return response
+
+    async with vendor(talk) as (sender, origin):
+        response = await sender.send(Request("GET", origin + "/"), (), "i")
+
+    assert response.body == bytes(MAX_ANSWER_BYTES)
+    assert written < 50_000_000, "what the two ends had buffered"
+
+
+async def test_promise_8_an_answer_that_drips_is_given_up_when_the_time_is_up() -> None:
+    """Row 50 of the battery: each byte comes in time, and the whole never."""
+
+    async def drip(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        while True:  # until the other side hangs up
+            await response.write(b"x")
+            await asyncio.sleep(0.02)
+
+    async with vendor(drip, timeout_s=0.3) as (sender, origin):
+        with pytest.raises(SendFailed, match=r"no answer within 0\.3 s"):
+            await sender.send(Request("GET", origin + "/"), (), "i")
+
+
 async def test_promise_8_an_answer_that_unpacks_to_more_is_cut_or_given_up() -> None:
+    """Row 50 of the battery."""
     bomb = gzip.compress(b"\0" * 200_000_000, compresslevel=9)
 
     async def explode(request: web.Request) -> web.Response:
         return web.Response(body=bomb, headers={"Content-Encoding": "gzip"})
 
     async with vendor(explode) as (sender, origin):
-        response = await _or_failure(sender, origin)
+        tracemalloc.start()
+        try:
+            response = await _or_failure(sender, origin)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
 
+    assert peak < 20 * MAX_ANSWER_BYTES
     assert isinstance(response, SendFailed) or len(response.body) == MAX_ANSWER_BYTES
 
 
@@ -176,7 +221,7 @@ async def test_what_is_no_whole_answer_is_none(answer: bytes, ends: bool) -> Non
 async def test_nobody_listening_is_no_answer() -> None:
     async with raw_vendor(b"") as (_, origin, _):
         pass
-    sender = HttpSend(origin, 1.0, 2, SystemClock())
+    sender = HttpSend((origin,), 1.0, 2, SystemClock())
 
     with pytest.raises(SendFailed, match="Cannot connect"):
         await sender.send(Request("POST", origin + "/", {}), (), "i")

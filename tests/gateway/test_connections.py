@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from router.gateway import Limits, open_files
-from router.gateway.connections import Crowd
+from router.gateway.crowd import Crowd
 from tests.gateway.harness import IDENTIFY, KEY, Answer, Harness, basic, read_answer
 
 BODY = orjson.dumps(IDENTIFY)
@@ -152,6 +152,50 @@ async def test_many_requests_sent_at_once_are_answered_in_their_order() -> None:
     assert [answer.json["messageId"] for answer in answers] == [f"{number:02d}" for number in range(50)]
 
 
+# --- before the first request ---
+
+
+async def test_promise_8_a_connection_costs_no_task_until_its_first_head_is_whole() -> None:
+    """Thousands that are slow on purpose must leave next to nothing behind."""
+    async with Harness() as harness, connected(harness, 20) as slow:
+        before = len(asyncio.all_tasks())
+        for _, writer in slow:
+            writer.write(HEAD.encode()[:-2])
+        answer = await harness.post("/v1/identify", IDENTIFY)  # what was sent before it is there by now
+        waiting = len(asyncio.all_tasks()) - before
+        for _, writer in slow:
+            writer.write(HEAD.encode()[-2:] + BODY)
+        answers = [await read_answer(reader) for reader, _ in slow]
+
+    assert answer.status == 200
+    assert waiting <= 1, "the good one's own"
+    assert {each.status for each in answers} == {200}
+
+
+@pytest.mark.parametrize("start", [b"\x16\x03\x01\x02\x00\x01\x00", b"{}", b"\0", b"\xff", b" GET / HTTP/1.1"])
+async def test_what_does_not_begin_as_http_is_told_so_at_once(harness: Harness, start: bytes) -> None:
+    """A client that speaks TLS to a port without it must not have to wait for a time-out."""
+    async with connected(harness) as [(reader, writer)]:
+        writer.write(start + b"\r\n")
+        answer = await read_answer(reader)
+
+        assert (answer.status, answer.json["code"]) == (400, "bad_http")
+        assert await is_ended(reader)
+
+
+@pytest.mark.parametrize("start", [b"", b"POST /v1/identify HTTP/1.1\r\nX-"], ids=["nothing", "half a head"])
+async def test_a_stop_does_not_wait_for_connections_without_a_request(start: bytes) -> None:
+    async with Harness() as harness:
+        reader, writer = await harness.connect()
+        writer.write(start)
+        await settled(harness, 1)
+        async with asyncio.timeout(5):
+            await harness.client.close()
+
+        assert await is_ended(reader)
+        writer.close()
+
+
 # --- a head that does not end ---
 
 
@@ -257,6 +301,7 @@ async def connected_beyond(harness: Harness) -> AsyncIterator[Streams]:
     ],
 )
 async def test_promise_8_any_number_of_slow_connections_lets_the_next_good_request_through(start: bytes) -> None:
+    """Row 42 of the battery in facts/reliability.md, in short; tests/system/test_siege.py has it in full."""
     async with Harness(Limits(max_connections=10)) as harness:
         crowd = [await harness.connect() for _ in range(40)]
         for _, writer in crowd:

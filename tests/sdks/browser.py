@@ -14,9 +14,11 @@ from aiohttp import web
 
 from tests.sdks import application
 from tests.sdks.requirements import CHROMIUM, MODULES, NODE, NODE_FOLDER
-from tests.sdks.router_process import PATIENCE_S
+from tests.sdks.router_process import PATIENCE_S, WRITE_KEY
+from tests.sdks.snippets import SNIPPETS
 
 CALLS = Path(__file__).with_name("browser") / "calls.js"
+FORM = Path(__file__).with_name("browser") / "form.html"
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -61,6 +63,12 @@ class Pages:
         await self._bundle(f"import {{ makeCalls }} from {json.dumps(str(CALLS))}\nmakeCalls(window.analytics)\n")
         self._write_page(f'<script>{snippet}</script><script type="module" src="page.js"></script>')
 
+    def write_form(self, snippet: str) -> None:
+        """A page with the *snippet* pasted in and a form of its own, whose visitor makes the identify."""
+        (self._folder / "index.html").write_text(
+            FORM.read_text().replace("<!-- snippet -->", f"<script>{snippet}</script>")
+        )
+
     def _write_page(self, scripts: str) -> None:
         (self._folder / "index.html").write_text(_PAGE % scripts)
 
@@ -69,6 +77,17 @@ class Pages:
         (self._folder / "entry.js").write_text(code)
         options = ["--bundle", "--format=esm", "--log-level=error", "--outfile=page.js"]
         await application.run([str(MODULES / ".bin" / "esbuild"), "entry.js", *options], self._folder)
+
+
+async def pasted_snippet(folder: Path, url: str) -> str:
+    """Segment's snippet, as its own package writes it, with its last line replaced by the lines of the document."""
+    make = f"console.log(require('@segment/snippet').min({{ apiKey: '{WRITE_KEY}', page: false }}))"
+    (folder / "node_modules").symlink_to(MODULES)
+    assert NODE is not None
+    snippet = await application.run([NODE, "-e", make], folder)
+    last = f'analytics.load("{WRITE_KEY}");'
+    assert snippet.count(last) == 1
+    return snippet.replace(last, SNIPPETS["segment-snippet"].code(url, WRITE_KEY))
 
 
 class Browser:
@@ -84,6 +103,12 @@ class Browser:
         self._process.stdin.write(f"{address}\n".encode())
         line = await self._read()
         assert line == {"loaded": address}
+
+    async def fill_in(self, fields: Mapping[str, str], click: str) -> None:
+        """Type into *fields*, key by key, and click; both are found by CSS selectors."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps({"fields": fields, "click": click}).encode() + b"\n")
+        assert await self._read() == {"clicked": click}
 
     async def leave(self) -> None:
         """Close the browser.

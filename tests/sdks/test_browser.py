@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.sdks import application
-from tests.sdks.browser import Browser, Pages, visitor
+from tests.sdks.browser import Browser, Pages, pasted_snippet, visitor
 from tests.sdks.expected import BURST, CALLS, assert_burst_arrived, assert_calls_arrived, steps
 from tests.sdks.faulty_proxy import CUT, Fault, FaultyProxy
-from tests.sdks.requirements import MODULES, NODE, needs_chromium
+from tests.sdks.requirements import MODULES, needs_chromium
 from tests.sdks.router_process import WRITE_KEY, RouterProcess
 from tests.sdks.snippets import SNIPPETS
 
@@ -71,15 +70,21 @@ async def test_the_pasted_segment_snippet_needs_one_line(
     await assert_burst_arrived(stopped_router)
 
 
-async def pasted_snippet(folder: Path, url: str) -> str:
-    """Segment's snippet, as its own package writes it, with its last line replaced by the lines of the document."""
-    make = f"console.log(require('@segment/snippet').min({{ apiKey: '{WRITE_KEY}', page: false }}))"
-    (folder / "node_modules").symlink_to(MODULES)
-    assert NODE is not None
-    snippet = await application.run([NODE, "-e", make], folder)
-    last = f'analytics.load("{WRITE_KEY}");'
-    assert snippet.count(last) == 1
-    return snippet.replace(last, SNIPPETS["segment-snippet"].code(url, WRITE_KEY))
+async def test_an_identify_typed_into_a_page_arrives_at_mixpanel(
+    stopped_router: RouterProcess, pages: Pages, browser: Browser, tmp_path: Path
+) -> None:
+    """What `make page` shows, with the visitor's keys pressed by a machine."""
+    await stopped_router.start(source={"sdk": "segment"})
+    pages.write_form(await pasted_snippet(tmp_path, stopped_router.url))
+
+    await browser.open(pages.page())
+    fields = {"[name=userId]": "u7", "[name=firstName]": "Ada", "[name=email]": "ada@example.test"}
+    await browser.fill_in(fields, click="button")
+
+    await stopped_router.settled(1)
+    [profile] = [entry["item"] for entry in await stopped_router.taken("mixpanel") if entry["kind"] == "profile"]
+    assert profile["$distinct_id"] == "u7"
+    assert {"$first_name": "Ada", "$email": "ada@example.test"}.items() <= profile["$set"].items()
 
 
 @pytest.mark.parametrize("sdk", ["segment-browser", "customerio-browser", "rudderstack-browser"])

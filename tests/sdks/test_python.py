@@ -80,14 +80,15 @@ async def test_a_client_object_needs_the_same_one_setting(client: str, router: R
     await assert_calls_arrived(router)
 
 
-@pytest.mark.parametrize("write_key", ["pk_us_0123456789", "sk_eu_0123456789"])
-async def test_a_key_with_a_region_which_the_sdk_sends_as_a_bearer_token_is_known(
-    write_key: str, stopped_router: RouterProcess, tmp_path: Path
+async def test_keys_with_a_region_which_the_sdk_sends_as_a_bearer_token_are_known(
+    stopped_router: RouterProcess, tmp_path: Path
 ) -> None:
     """Keys kept from Customer.io begin like this. Source: facts/ingest-protocol.md, section 2, cio-py."""
-    await stopped_router.start(source={"write_key": write_key})
-    app = command(tmp_path, "customerio-python", stopped_router.url, "six", write_key=write_key)
+    keys = ["pk_us_0123456789", "sk_eu_0123456789"]
+    await stopped_router.start(source={"write_key": None, "write_keys": keys})
 
-    await run(app, tmp_path)
+    for write_key in keys:
+        app = command(tmp_path, "customerio-python", stopped_router.url, "six", write_key=write_key)
+        await run(app, tmp_path)
 
-    await stopped_router.settled(6)
+    await stopped_router.settled(6 * len(keys))

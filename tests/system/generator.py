@@ -47,6 +47,7 @@ def make_event(user: str, number: int) -> dict[str, Any]:
 class Options:
     url_file: Path
     acks: Path
+    journal: Path
     key: str = "demo"
     users: int = 50
     events: int = 0
@@ -55,6 +56,8 @@ class Options:
     batch: int = 5
     pause_s: float = 0.0
     seed: int = 0
+    requests_a_connection: int = 1_000_000
+    """1 is a client that knows no keep-alive."""
 
 
 class Acks:
@@ -70,6 +73,16 @@ class Acks:
             os.fsync(self._file)
 
 
+class Journal:
+    """The file of requests: how each ended and how long it took, one a line."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+
+    def add(self, outcome: str, seconds: float) -> None:
+        os.write(self._file, f"{outcome} {seconds:.4f}\n".encode())
+
+
 @dataclass
 class Worker:
     """Posts the events of its own users, one request at a time."""
@@ -77,10 +90,13 @@ class Worker:
     users: list[str]
     options: Options
     acks: Acks
+    journal: Journal
     is_stopping: Callable[[], bool]
     chance: random.Random
     next_number: dict[str, int] = field(default_factory=dict)
     connection: http.client.HTTPConnection | None = None
+    requests: int = 0
+    """On this connection."""
 
     def run(self) -> None:
         while not self.is_stopping():
@@ -116,23 +132,34 @@ class Worker:
 
     def _post(self, events: list[dict[str, Any]]) -> bool:
         """False: it is not known to be taken. An answer that refuses an event is a fault of the test and ends everything."""
-        [path, body] = ["batch", {"batch": events}] if len(events) > 1 else [events[0]["type"], events[0]]
+        path: str = "batch" if len(events) > 1 else events[0]["type"]
+        body = {"batch": events} if len(events) > 1 else events[0]
+        began = time.monotonic()
         try:
-            if self.connection is None:
-                self.connection = self._connect()
-            key = base64.b64encode(f"{self.options.key}:".encode()).decode()
-            headers = {"Authorization": f"Basic {key}", "Content-Type": "application/json"}
-            self.connection.request("POST", f"/v1/{path}", orjson.dumps(body), headers)
-            response = self.connection.getresponse()
-            answer = response.read()
-        except (OSError, http.client.HTTPException):
+            response, answer = self._exchange(path, body)
+        except (OSError, http.client.HTTPException) as error:
+            self.journal.add(type(error).__name__, time.monotonic() - began)
             return False
+        self.journal.add(str(response.status), time.monotonic() - began)
         if response.status >= 500:
             return False
         if response.status != 200 or orjson.loads(answer).get("rejected"):
             sys.stderr.write(f"refused: {response.status} {answer!r}\n")
             os._exit(1)
         return True
+
+    def _exchange(self, path: str, body: Any) -> tuple[http.client.HTTPResponse, bytes]:
+        if self.connection is None or self.requests >= self.options.requests_a_connection:
+            self.connection, self.requests = self._connect(), 0
+        key = base64.b64encode(f"{self.options.key}:".encode()).decode()
+        headers = {"Authorization": f"Basic {key}", "Content-Type": "application/json"}
+        self.requests += 1
+        self.connection.request("POST", f"/v1/{path}", orjson.dumps(body), headers)
+        response = self.connection.getresponse()
+        answer = response.read()
+        if response.will_close:
+            self.connection = None
+        return response, answer
 
     def _connect(self) -> http.client.HTTPConnection:
         address = urlsplit(self.options.url_file.read_text())
@@ -146,21 +173,23 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--url-file", type=Path, required=True)
     parser.add_argument("--acks", type=Path, required=True)
-    for name in ("users", "events", "workers", "batch", "seed"):
-        parser.add_argument(f"--{name}", type=int, default=getattr(Options, name))
+    parser.add_argument("--journal", type=Path, required=True)
+    for name in ("users", "events", "workers", "batch", "seed", "requests_a_connection"):
+        parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=getattr(Options, name))
     parser.add_argument("--key", default=Options.key)
     parser.add_argument("--pause-s", type=float, default=Options.pause_s)
     options = Options(**vars(parser.parse_args()))
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     users = [f"user{number:03d}" for number in range(options.users)]
-    acks = Acks(options.acks)
+    acks, journal = Acks(options.acks), Journal(options.journal)
     threads = [
         threading.Thread(
             target=Worker(
                 users[number :: options.workers],
                 options,
                 acks,
+                journal,
                 stop.is_set,
                 random.Random(options.seed * 1_000 + number),
             ).run

@@ -28,7 +28,7 @@ from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 from router.cli import main
-from tests.system.evidence import Sighting, read_acks, read_arrivals, read_kept
+from tests.system.evidence import Sighting, read_acks, read_arrivals, read_kept, read_lines
 
 HERE: Final = Path(__file__).parent
 KEY: Final = "demo"
@@ -40,6 +40,7 @@ CREDENTIALS: Final[Mapping[str, dict[str, Any]]] = {
     "mixpanel": {"project_token": "sandbox-token"},
     "customerio": {"site_id": "sandbox-site", "api_key": "sandbox-key"},
     "intercom": {"access_token": "sandbox-token", "create_data_attributes": True},
+    "posthog": {"api_key": "phc_sandbox"},
     "webhook": {
         "url": "https://receiver.example.test/events",
         "signing_secret": "whsec_c2FuZGJveC1zaWduaW5nLXNlY3JldC1vZi0zMi1ieXRl",
@@ -89,6 +90,8 @@ class Process:
         self.stderr = folder / f"{name}.stderr"
         self.folder = folder
         self.env = {**os.environ, **(env or {})}
+        self.descriptors: Sequence[int] = ()
+        """What it inherits."""
         self.popen: subprocess.Popen[bytes] | None = None
 
     def spawn(self) -> subprocess.Popen[bytes]:
@@ -100,6 +103,7 @@ class Process:
                 stdout=subprocess.PIPE,
                 stderr=stderr,
                 env=self.env,
+                pass_fds=self.descriptors,
             )
         return self.popen
 
@@ -183,6 +187,10 @@ class Vendor(Process):
 
     def arrivals(self) -> list[Sighting]:
         return read_arrivals(self.arrived)
+
+    def requests(self) -> list[dict[str, Any]]:
+        """Every request that came, with its ``path`` and ``body``."""
+        return [line for line in read_lines(self.arrived) if "path" in line]
 
 
 class Router(Process):
@@ -306,17 +314,37 @@ class FaultyRouter(Router):
         draft.replace(self.faults)
 
 
+class ActivatedRouter(Router):
+    """A router that a supervisor hands its sockets to; they go on listening whether it runs or not."""
+
+    def __init__(self, config: Path, folder: Path, *options: str, env: Mapping[str, str] | None = None) -> None:
+        super().__init__(config, folder, *options, env=env)
+        self.sockets = {name: socket.create_server(("127.0.0.1", 0), backlog=4_096) for name in ("server", "admin")}
+        self.descriptors = [each.fileno() for each in self.sockets.values()]
+        handed = [f"{name}={each.fileno()}" for name, each in self.sockets.items()]
+        self.command[1:1] = [str(HERE / "activate.py"), *handed, "--"]
+
+    def let_go(self) -> None:
+        for each in self.sockets.values():
+            each.close()
+
+
 class Generator(Process):
     """The acknowledgement ledger; see `generator`."""
 
     def __init__(self, router: Router, folder: Path, **options: Any) -> None:
-        self.acks = folder / "acks"
-        options |= {"url-file": router.url_file, "acks": self.acks}
+        self.acks, self.journal = folder / "acks", folder / "journal"
+        options |= {"url-file": router.url_file, "acks": self.acks, "journal": self.journal}
         arguments = [part for name, value in options.items() for part in (f"--{name.replace('_', '-')}", str(value))]
         super().__init__("generator", [HERE / "generator.py", *arguments], folder)
 
     def acked(self) -> list[str]:
         return read_acks(self.acks)
+
+    def requests(self) -> list[tuple[str, float]]:
+        """How each of its requests ended, a status or an error, and the seconds it took."""
+        lines = self.journal.read_text().splitlines() if self.journal.exists() else []
+        return [(outcome, float(seconds)) for outcome, seconds in (line.split() for line in lines)]
 
     def finish(self) -> list[str]:
         """Wait for its end; returns what was acknowledged."""
@@ -403,6 +431,7 @@ class Stage:
             "sources": {"website": {"write_key": KEY}},
             "destinations": dict(destinations),
             **sections,
+            "retention": {"reserve": "1MB", **sections.get("retention", {})},
         }
         self.config.write_text(json.dumps(document, indent=1))
         return self.config
@@ -419,6 +448,9 @@ class Stage:
 
     def faulty_router(self, destinations: Mapping[str, Any], **sections: Any) -> FaultyRouter:
         return self._router(FaultyRouter, destinations, **sections)
+
+    def activated_router(self, destinations: Mapping[str, Any], **sections: Any) -> ActivatedRouter:
+        return self._router(ActivatedRouter, destinations, **sections)
 
     def _router(
         self,
@@ -470,3 +502,5 @@ class Stage:
         for process in reversed(self.processes):
             if process.is_running:
                 process.kill()
+            if isinstance(process, ActivatedRouter):
+                process.let_go()

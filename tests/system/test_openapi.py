@@ -97,12 +97,12 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 @pytest.mark.parametrize(("path", "method"), FOR_PEOPLE)
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["as described", "otherwise"])
 def test_the_router_does_as_it_says(live: Live, path: str, method: str, mode: GenerationMode) -> None:
-    live.try_out(path, method, mode, examples=15)
+    live.try_out(path, method, mode, examples=10)
 
 
 @pytest.mark.parametrize(("path", "method"), [each for each in OPERATIONS if each not in FOR_PEOPLE])
 def test_the_router_does_as_it_says_for_sdks_too(live: Live, path: str, method: str) -> None:
-    live.try_out(path, method, GenerationMode.POSITIVE, examples=3)
+    live.try_out(path, method, GenerationMode.POSITIVE, examples=2)
 
 
 @pytest.mark.full

@@ -85,6 +85,7 @@ def test_an_event_sent_as_the_page_says_arrives_at_the_stand_in(stage: Stage) ->
     assert (taken["kind"], taken["item"]) == ("contact", {"userId": "u1", "email": "ada@example.test"})
 
 
+@pytest.mark.full
 def test_a_package_installed_beside_the_router_is_found_by_its_entry_point(tmp_path: Path) -> None:
     site = tmp_path / "site"
     options = ("--no-deps", "--no-build-isolation", "--quiet", "--disable-pip-version-check")

@@ -43,7 +43,7 @@ async def open_line(**settings: Any) -> AsyncIterator[Line]:
     async with Harness() as other:
         url = str(other.client.make_url("/")).rstrip("/")
         given = {"flavour": "trait_router", "url": url, "write_key": KEY, "router_name": "here", **settings}
-        send = HttpSend(url, 10.0, 1, SystemClock())
+        send = HttpSend((url,), 10.0, 1, SystemClock())
         try:
             yield Line(other, send, Rehearsal(PLUGIN, make_settings(**given)))
         finally:

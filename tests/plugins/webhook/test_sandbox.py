@@ -71,7 +71,7 @@ class Receiver:
     async def deliver(self, settings: Settings, *events: Event) -> Judgement:
         """As the core does it: pack, credentials, send, judge."""
         payloads = [payload_of(event, settings) for event in events]
-        send = HttpSend(self.url, 5.0, 1, SystemClock())
+        send = HttpSend((self.url,), 5.0, 1, SystemClock())
         try:
             request = ENDPOINT.pack(payloads, settings)
             response = await send.send(request, ENDPOINT.credentials(settings), payloads[0].key)

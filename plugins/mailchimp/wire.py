@@ -1,0 +1,144 @@
+"""Paths, credentials, requests of one step, and what their answers mean.
+
+Source: facts/vendors/mailchimp.md sections 1, 2, 5, 6 and 7.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final
+
+from plugins.mailchimp.settings import Settings
+from router.plugin import (
+    Bearer,
+    Credential,
+    Dead,
+    Delivered,
+    Document,
+    Judgement,
+    Later,
+    Payload,
+    Request,
+    Response,
+    Split,
+    UnreadableAnswer,
+    Verdict,
+    build_url,
+    describe,
+    judge_by_status,
+)
+
+MAX_MEMBERS: Final = 500
+TEMPORARY_ATTEMPTS: Final = 5
+"""A member that Mailchimp says it can't write just now is tried so often."""
+BLOCKED: Final = (301, 302, 307, 308, 401, 403)
+"""A wrong data centre redirects or answers 403. A 403 that is a page comes from the firewall in front: it asks to wait, and a
+destination that is blocked does nothing else."""
+NO_AUDIENCE: Final = 404
+"""What the audience itself answers where there is none: everybody's trouble. For a member it is that member's."""
+_TEMPORARY: Final = re.compile(r"temporar|try again|timed? ?out", re.IGNORECASE)
+
+
+def credentials(settings: Settings) -> Sequence[Credential]:
+    return [Bearer(settings.api_key)]
+
+
+def check_credentials(settings: Settings) -> Request:
+    return Request("GET", build_url(settings.api_url, "3.0", "ping"))
+
+
+def audience_url(settings: Settings, *segments: str, query: Mapping[str, str] | None = None) -> str:
+    return build_url(settings.api_url, "3.0", "lists", settings.audience_id, *segments, query=query)
+
+
+def member_id(email: str) -> str:
+    """What a member is called in paths: the MD5 of the email in lower case."""
+    return hashlib.md5(email.lower().encode("utf-8", "replace"), usedforsecurity=False).hexdigest()
+
+
+# --- answers ---
+
+
+def judge(response: Response, payloads: Sequence[Payload], blocked: Collection[int] = BLOCKED) -> Judgement:
+    """By the status; what is refused for good has Mailchimp's words."""
+    judgement = judge_by_status(response, payloads, blocked=blocked)
+    if isinstance(judgement, Sequence) and isinstance(judgement[0], Dead):
+        return [Dead(words(response))] * len(payloads)
+    return judgement
+
+
+def words(response: Response) -> str:
+    """The status, the title, and which field is wrong how, or else the detail."""
+    body = response.json_object()
+    errors = body.get("errors")
+    of_fields = [
+        f"{error.get('field')} {error.get('message')}"
+        for error in (errors if isinstance(errors, list) else ())
+        if isinstance(error, dict)
+    ]
+    said = [text for text in (body.get("title"), "; ".join(of_fields) or body.get("detail")) if isinstance(text, str)]
+    return f"{response.status} {': '.join(said)}"[:300] if said else describe(response)
+
+
+# --- events ---
+
+
+def pack_event(payloads: Sequence[Payload], settings: Settings) -> Request:
+    body = payloads[0].body
+    return Request("POST", audience_url(settings, "members", member_id(body["email"]), "events"), body["event"])
+
+
+def judge_event(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
+    return judge(response, payloads)
+
+
+# --- members in batches ---
+
+
+def pack_members(payloads: Sequence[Payload], settings: Settings) -> Request:
+    """Each member once, with the last value of everything: twice in one request would be an error."""
+    members: dict[str, Document] = {}
+    for payload in payloads:
+        earlier, later = members.get(payload.body["email_address"], {}), payload.body
+        merged = {**earlier.get("merge_fields", {}), **later.get("merge_fields", {})}
+        members[later["email_address"]] = {**earlier, **later, **({"merge_fields": merged} if merged else {})}
+    body = {"members": list(members.values()), "update_existing": True}
+    return Request("POST", audience_url(settings, query={"skip_merge_validation": "true"}), body)
+
+
+def judge_members(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
+    """A 200 lists whom Mailchimp refused, by their email. One refused without an email halves the batch.
+
+    Raises:
+        UnreadableAnswer: a 200 without that list.
+    """
+    if response.status == 400 and len(payloads) > 1:
+        return Split(words(response))
+    if response.status != 200:
+        return judge(response, payloads, (*BLOCKED, NO_AUDIENCE))
+    answer = response.json()
+    errors = answer.get("errors") if isinstance(answer, dict) else None
+    if not isinstance(errors, list):
+        raise UnreadableAnswer(f"expected a list of errors, got {describe(response)}")
+    emails = [payload.body.get("email_address") for payload in payloads]
+    refused: dict[str, Verdict] = {}
+    for error in errors:
+        email = error.get("email_address") if isinstance(error, dict) else None
+        if not isinstance(email, str) or email.lower() not in emails:
+            return Split(_words_of(error)) if len(payloads) > 1 else [_verdict_of(error)]
+        refused[email.lower()] = _verdict_of(error)
+    return [refused.get(email or "", Delivered()) for email in emails]
+
+
+def _verdict_of(error: Any) -> Verdict:
+    reason = _words_of(error)
+    return Later(reason, max_attempts=TEMPORARY_ATTEMPTS) if _TEMPORARY.search(reason) else Dead(reason)
+
+
+def _words_of(error: Any) -> str:
+    """Code and text of one member's error."""
+    keys = ("error_code", "error", "field", "field_message")
+    said = [error[key] for key in keys if isinstance(error.get(key), str)] if isinstance(error, dict) else []
+    return ": ".join(text for text in said if text)[:300] or "refused without a reason"

@@ -1,0 +1,83 @@
+"""The crowd: all connections, and how many there may be.
+
+Where there are as many as may be, a new one takes the place of the one that has kept the gateway waiting longest: a client
+that sends as fast as it can never is that one. If it is all ours to do, the new one is refused, which every SDK but one sees
+as a network fault and tries again (facts/ingest-protocol.md section 2).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Protocol
+
+from router.gateway.limits import Limits
+
+
+class Member(Protocol):
+    """A connection."""
+
+    @property
+    def keeps_us_waiting(self) -> bool: ...
+    def force_close(self) -> None: ...
+
+
+class Crowd:
+    """The one that has made no progress for longest comes first."""
+
+    def __init__(self, limits: Callable[[], Limits], room: int, on_loss: Callable[[str], None]) -> None:
+        """
+        Args:
+            limits: gives those of the moment.
+            room: how many the process can have at most, whatever the limits say.
+            on_loss: is told why, in a word, each time a connection is ended from our side before its time.
+        """
+        self.limits = limits
+        self.on_loss = on_loss
+        self._room = room
+        self._members: OrderedDict[Member, None] = OrderedDict()
+        self._left = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def enter(self, member: Member) -> bool:
+        """False: there is no room, and none of the others keeps us waiting."""
+        if len(self._members) >= min(self.limits().max_connections, self._room):
+            slowest = next((each for each in self._members if each.keeps_us_waiting), None)
+            if slowest is None:
+                self.on_loss("refused")
+                return False
+            self.on_loss("crowded_out")
+            self.leave(slowest)
+            slowest.force_close()
+        self._members[member] = None
+        return True
+
+    def progress(self, member: Member) -> None:
+        """It got a step further on its way (see `connections`). Bytes that trickle in are none."""
+        if member in self._members:
+            self._members.move_to_end(member)
+
+    def replace(self, member: Member, successor: Member) -> None:
+        """*successor* is the same connection, a step further."""
+        if member in self._members:
+            del self._members[member]
+            self._members[successor] = None
+
+    def leave(self, member: Member) -> None:
+        self._members.pop(member, None)
+        self._left.set()
+
+    async def empty(self) -> None:
+        """Return when there is none left."""
+        while self._members:
+            self._left.clear()
+            await self._left.wait()
+
+    def send_away(self, kind: type[Member]) -> None:
+        """End all that are of *kind*."""
+        for member in [each for each in self._members if isinstance(each, kind)]:
+            self.leave(member)
+            member.force_close()

@@ -1,0 +1,308 @@
+"""The mapper of a table: one Python function, written from the rows before the table is first used.
+
+What a loop over rows looks up anew for every event is known by then: which objects are read, where each value goes, what can
+happen to it on the way. So each row becomes a few lines. ``Trait("email", to="$email", convert=to_text)``, for a vendor that
+takes no null, becomes
+
+    read_1 = document.get('traits')
+    if not isinstance(read_1, dict):
+        read_1 = EMPTY
+    if read_1:
+        value = read_1.get('email', ABSENT)
+        if value is not ABSENT:
+            try:
+                if value is not None:
+                    value = convert_1(value)
+            except ValueError as error:
+                pass
+            else:
+                if value is None:
+                    write_by_rule(result, (), '$email', value, NONE)
+                else:
+                    result['$email'] = value
+
+For a trace the same lines are written, and between them those that tell what happens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from router.event import Document
+from router.plugin.trace import Lineage, Trace
+from router.plugin.values import Values
+
+if TYPE_CHECKING:
+    from router.plugin.table import Custom, Field
+
+Path = tuple[str, ...]
+
+_ABSENT: Final[Any] = object()
+_NONE: Final[frozenset[str]] = frozenset()
+
+
+class Mapper(Protocol):
+    def __call__(
+        self, document: Document, result: Document, reserved: frozenset[str], trace: Trace | None = None
+    ) -> None:
+        """Write into *result* what the table makes of *document*. *reserved* are the traits that are no custom ones."""
+
+
+def write_mapper(fields: Sequence[Field], custom: Sequence[Custom], values: Values, *, is_traced: bool) -> Mapper:
+    """The function for a table of these. *is_traced*: it is given a trace, and fills it in."""
+    source = _Source(fields, values, is_traced)
+    for each in custom:
+        source.write_custom(each)
+    for parents, run in groupby((field for field in fields if field.to), key=_object_read):
+        source.write_run(parents, list(run))
+    return source.compile()
+
+
+def _paths(field: Field) -> list[Path]:
+    return [tuple(source.split(".")) for source in field.sources]
+
+
+def _object_read(field: Field) -> Path | None:
+    """The path of the object that holds the row's source; None for a row that has several."""
+    paths = _paths(field)
+    return paths[0][:-1] if len(paths) == 1 else None
+
+
+class _Source:
+    """The source text of a mapper, line by line, and the values that its names stand for."""
+
+    def __init__(self, fields: Sequence[Field], values: Values, is_traced: bool) -> None:
+        self._paths = [path for field in fields for path in _paths(field)]
+        self._is_traced = is_traced
+        self._ruled = values.ruled
+        self._names: dict[str, Any] = {
+            "ABSENT": _ABSENT,
+            "EMPTY": {},
+            "NONE": _NONE,
+            "RULED": values.ruled,
+            "Lineage": Lineage,
+            "object_in": _object_in,
+            "write_by_rule": partial(_write_by_rule, values),
+        }
+        self._lines: list[str] = []
+        self._level = 0
+        self._reads: dict[Path, str] = {(): "document"}
+        """By path: the variable that holds an object of the event, empty where there is none."""
+        self._targets: dict[Path, str] = {(): "result"}
+        """By path: the variable that holds an object of the result, None while it isn't known to be there."""
+
+    def compile(self) -> Mapper:
+        unset = [f"{target} = None" for path, target in self._targets.items() if path]
+        lines = ["def map_event(document, result, reserved, trace=None):", *unset, *self._lines, "return"]
+        text = "\n    ".join(lines)
+        exec(compile(text, "<mapper>", "exec"), self._names)
+        mapper: Mapper = self._names["map_event"]
+        return mapper
+
+    # --- lines ---
+
+    def _line(self, text: str) -> None:
+        self._lines.append("    " * self._level + text)
+
+    @contextmanager
+    def _block(self, head: str) -> Iterator[None]:
+        self._line(head)
+        self._level += 1
+        yield
+        self._level -= 1
+
+    def _told(self, text: str) -> None:
+        """A line for the trace."""
+        if self._is_traced:
+            self._line(text)
+
+    def _named(self, kind: str, value: Any) -> str:
+        """A name that stands for *value*."""
+        name = f"{kind}_{len(self._names)}"
+        self._names[name] = value
+        return name
+
+    # --- rows ---
+
+    def write_run(self, parents: Path | None, rows: Sequence[Field]) -> None:
+        """Rows that follow one another and read from one object; *parents* None: from several each."""
+        if parents is None:
+            for row in rows:
+                self._write_choice(row)
+            return
+        read = self._read(parents)
+        with self._block(f"if {read}:"):
+            for row in rows:
+                [path] = _paths(row)
+                self._write_found("value", read, path, self._left_over(row))
+                self._told(f"source = {'.'.join(path)!r}")
+                self._write_row(row)
+
+    def _write_choice(self, row: Field) -> None:
+        """A row with several sources: the first that is present counts, and null only where no source has more than that."""
+        left_over = self._left_over(row)
+        reads = [(self._read(path[:-1]), path) for path in _paths(row)]
+        self._line("value = ABSENT")
+        for read, path in reads:
+            with self._block("if value is ABSENT or value is None:"):
+                self._write_found("found", read, path, left_over)
+                with self._block("if found is not ABSENT:"):
+                    self._line("value = found")
+                    self._told(f"source = {'.'.join(path)!r}")
+        self._write_row(row)
+
+    def _left_over(self, row: Field) -> str:
+        """Keys of the row's object that other rows take: a name for them, "" where there are none."""
+        taken = {
+            other[len(path)]
+            for path in _paths(row)
+            for other in self._paths
+            if len(other) > len(path) and other[: len(path)] == path
+        }
+        return self._named("taken", frozenset(taken)) if taken else ""
+
+    def _write_found(self, variable: str, read: str, path: Path, taken: str) -> None:
+        self._line(f"{variable} = {read}.get({path[-1]!r}, ABSENT)")
+        if taken:
+            with self._block(f"if isinstance({variable}, dict):"):
+                left = f"{{key: item for key, item in {variable}.items() if key not in {taken}}}"
+                self._line(f"{variable} = {left} or ABSENT")
+
+    def _read(self, path: Path) -> str:
+        """The variable that holds the object at *path* of the event. Called where no block is open: it is used further down."""
+        if path not in self._reads:
+            inside = self._read(path[:-1])
+            read = self._reads[path] = f"read_{len(self._reads)}"
+            self._line(f"{read} = {inside}.get({path[-1]!r})")
+            with self._block(f"if not isinstance({read}, dict):"):
+                self._line(f"{read} = EMPTY")
+        return self._reads[path]
+
+    def _write_row(self, row: Field) -> None:
+        """Convert and write ``value``, which is the row's, or ABSENT."""
+        *inside, name = row.to.split(".")
+        converter = row.convert.__name__ if row.convert else ""
+        with self._block("if value is not ABSENT:"):
+            self._told(f"line = Lineage(source, {row.to!r}, {converter!r})")
+            if row.convert is None:
+                self._write(tuple(inside), repr(name))
+                return
+            with self._block("try:"), self._block("if value is not None:"):
+                self._line(f"value = {self._named('convert', row.convert)}(value)")
+            with self._block("except ValueError as error:"):
+                self._told('trace.warnings.append(f"{source}: {error}; left out")')
+                self._line("pass")
+            with self._block("else:"):
+                self._write(tuple(inside), repr(name))
+
+    # --- custom keys ---
+
+    def write_custom(self, custom: Custom) -> None:
+        inside = tuple(custom.at.split(".")) if custom.at else ()
+        named = {path[1] for path in self._paths if path[0] == custom.source and len(path) > 1}
+        read = self._read((custom.source,))
+        with self._block(f"for key, value in {read}.items():"):
+            if named:
+                self._write_skip(f"key in {self._named('named', frozenset(named))}")
+            if custom.source == "traits":
+                self._write_skip("key in reserved")
+            self._told(f"source = f'{custom.source}.{{key}}'")
+            forbidden = self._named("forbidden", custom.forbidden) if custom.forbidden else "NONE"
+            if custom.rename is None:
+                self._line("name = key")
+            else:
+                with self._block("try:"):
+                    self._line(f"name = {self._named('rename', custom.rename)}(key)")
+                self._leave_out("except ValueError as error:", "{error}")
+                self._leave_out("if name is None:", "the vendor takes no such name")
+            if custom.forbidden:
+                self._leave_out(f"if name in {forbidden}:", "the vendor reserves this name")
+            converter = custom.convert.__name__ if custom.convert else ""
+            self._told(f"line = Lineage(source, '.'.join(({custom.at!r}, name)) if {custom.at!r} else name,")
+            self._told(f"    {converter!r} if value is not None else '')")
+            if custom.convert is not None:
+                with self._block("if value is not None:"):
+                    with self._block("try:"):
+                        self._line(f"value = {self._named('convert', custom.convert)}(value)")
+                    with self._block("except ValueError as error:"):
+                        self._told('trace.warnings.append(f"{source}: {error}; left out")')
+                        self._line("continue")
+            self._write(inside, "name", forbidden)
+        self._forget_targets(inside)
+
+    def _leave_out(self, head: str, reason: str) -> None:
+        with self._block(head):
+            self._told("trace.unmapped.append(source)")
+            self._told(f'trace.warnings.append(f"{{source}}: {reason}; left out")')
+            self._line("continue")
+
+    def _write_skip(self, condition: str) -> None:
+        with self._block(f"if {condition}:"):
+            self._line("continue")
+
+    # --- the result ---
+
+    def _write(self, inside: Path, name: str, forbidden: str = "NONE") -> None:
+        """Write ``value`` under *name*, which is Python, into the object *inside* of the result."""
+        if not self._ruled:
+            self._write_as_it_is(inside, name)
+            return
+        with self._block("if value is None:" if self._ruled == (type(None),) else "if isinstance(value, RULED):"):
+            told = ", trace, line" if self._is_traced else ""
+            self._line(f"write_by_rule(result, {inside!r}, {name}, value, {forbidden}{told})")
+            self._forget_targets(inside)
+        with self._block("else:"):
+            self._write_as_it_is(inside, name)
+
+    def _write_as_it_is(self, inside: Path, name: str) -> None:
+        self._told("trace.lineage.append(line)")
+        target = self._targets.setdefault(inside, f"target_{len(self._targets)}")
+        if inside:
+            with self._block(f"if {target} is None:"):
+                self._line(f"{target} = object_in(result, {inside!r})")
+        self._line(f"{target}[{name}] = value")
+        self._forget_targets(inside)
+
+    def _forget_targets(self, inside: Path) -> None:
+        """Something was written into the object *inside*: what is further in may not be there any more."""
+        for path, target in self._targets.items():
+            if len(path) > len(inside) and path[: len(inside)] == inside:
+                self._line(f"{target} = None")
+
+
+def _object_in(result: Document, path: Path) -> Document:
+    """The object at *path* of *result*, which is made if need be."""
+    for key in path:
+        inner = result.get(key)
+        if not isinstance(inner, dict):
+            inner = result[key] = {}
+        result = inner
+    return result
+
+
+def _write_by_rule(
+    values: Values,
+    result: Document,
+    inside: Path,
+    name: str,
+    value: Any,
+    forbidden: frozenset[str],
+    trace: Trace | None = None,
+    line: Lineage | None = None,
+) -> None:
+    """Write a value for which the vendor has a rule. *line* is for *trace*: both or neither."""
+    if trace is not None and line is not None:
+        if values.rule(value) == "drop":
+            kind = "an object" if isinstance(value, dict) else "a list" if isinstance(value, list) else "null"
+            trace.warnings.append(f"{line.source}: {kind} is not sent to this vendor; left out")
+        else:
+            trace.lineage.append(line)
+    for written, item in values.written(name, value):
+        if written not in forbidden:
+            _object_in(result, inside)[written] = item
+        elif trace is not None and line is not None:
+            trace.warnings.append(f"{line.source}: the vendor reserves the name {written}; left out")

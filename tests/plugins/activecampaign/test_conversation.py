@@ -1,0 +1,253 @@
+"""The conversations, against the stand-in: what is asked, in which order, and what an answer means."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from plugins.activecampaign import PLUGIN
+from plugins.activecampaign.conversation import MAX_MENDINGS
+from router.plugin import Blocked, Dead, Delivered, Later
+from router.plugin.sandbox import Fault
+from router.testing import StandIn, make_event, open_stand_in
+from tests.plugins.activecampaign.samples import EMAIL, group, identify, track
+
+
+@pytest.fixture
+async def account() -> AsyncIterator[StandIn]:
+    async with open_stand_in(PLUGIN, fields={"plan": "Plan tier", "age": "1:number"}, company_accounts=True) as opened:
+        yield opened
+
+
+NOT_TRACKED: Any = {"actid": "", "event_key": ""}
+
+
+async def talk(account: StandIn, event: Any) -> Any:
+    """The verdict, or `Blocked`."""
+    [[judgement]] = (await account.deliver(event)).values()
+    return judgement if isinstance(judgement, Blocked) else judgement[0]  # type: ignore[index]
+
+
+def asked(account: StandIn) -> list[str]:
+    return [f"{each['method']} {each['path'].removeprefix('/api/3/')}" for each in account.sandbox.requests]
+
+
+def contact(account: StandIn) -> dict[str, Any]:
+    [found] = account.sandbox.contacts.values()
+    return dict(found)
+
+
+async def test_a_contact_is_written_then_its_lists_tags_and_account(account: StandIn) -> None:
+    assert await talk(account, identify(age=36, tags=["vip"], company="Engines")) == Delivered()
+
+    assert asked(account) == [
+        "POST contact/sync",
+        "GET contacts/101/contactLists",
+        "POST contactLists",
+        "GET tags?search=vip&limit=100",
+        "POST tags",
+        "POST contactTags",
+        "GET accounts?search=Engines&limit=100",
+        "POST accounts",
+        "POST accountContacts",
+    ]
+    assert (contact(account)["fields"], contact(account)["tags"]) == ({"1": "36"}, {"vip"})
+    assert account.sandbox.lists == {"1": {"101": 1}}
+
+
+async def test_a_repeat_changes_nothing(account: StandIn) -> None:
+    for _ in range(2):
+        end = await talk(account, identify(tags=["vip"], company="Engines"))
+
+    assert isinstance(end, Delivered)
+    assert [len(each) for each in (account.sandbox.contacts, account.sandbox.tags, account.sandbox.accounts)] == [
+        1,
+        1,
+        1,
+    ]
+    assert len(account.accepted("list")) == 1
+
+
+async def test_a_field_is_found_by_its_title(account: StandIn) -> None:
+    assert await talk(account, identify(plan="gold")) == Delivered()
+
+    [field] = [field for field, title in account.sandbox.titles.items() if title == "Plan tier"]
+    assert contact(account)["fields"] == {field: "gold"}
+
+
+@pytest.mark.parametrize("named", ["%PLAN_TIER%", "plan_tier", "PLAN TIER"])
+async def test_or_by_its_personalisation_tag_in_any_case_on_any_page(named: str) -> None:
+    async with open_stand_in(PLUGIN, fields={"plan": named}) as account:
+        account.sandbox.titles.clear()
+        for field in [*map(str, range(200, 350)), "Plan tier"]:
+            account.sandbox.add_field(field)
+
+        assert await talk(account, identify(plan="gold")) == Delivered()
+        assert asked(account)[:2] == ["GET fields?limit=100&offset=0", "GET fields?limit=100&offset=100"]
+        assert list(contact(account)["fields"].values()) == ["gold"]
+
+
+async def test_a_field_that_there_is_not_is_left_out_and_reported(account: StandIn) -> None:
+    account.sandbox.titles.clear()
+
+    assert await talk(account, identify(plan="gold", firstName="Ada")) == Delivered(
+        ("there is no custom field 'Plan tier': left out",)
+    )
+    assert (contact(account)["firstName"], contact(account)["fields"]) == ("Ada", {})
+
+
+async def test_an_id_that_there_is_not_costs_the_fields_and_not_the_contact(account: StandIn) -> None:
+    del account.sandbox.fields["1"]
+
+    end = await talk(account, identify(age=36, firstName="Ada"))
+
+    assert end == Delivered(('custom fields 1 left out: 404 {"message":"No Result found for Field with id 1"}',))
+    assert contact(account)["firstName"] == "Ada"
+
+
+async def test_what_is_refused_of_a_contact_is_left_out_and_reported(account: StandIn) -> None:
+    body = '{"errors": [{"title": "no", "code": "invalid", "source": {"pointer": "/data/attributes/phone"}}]}'
+    account.sandbox.fail(Fault(status=422, body=body, contains='"phone"'))
+
+    assert await talk(account, identify(phone="x", firstName="Ada")) == Delivered(("phone left out: 422 invalid: no",))
+    assert contact(account)["firstName"] == "Ada"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        pytest.param(200, "<html>Login</html>", Blocked, id="a login page"),
+        pytest.param(402, "", Blocked, id="402"),
+        pytest.param(403, "", Blocked, id="403"),
+        pytest.param(404, "<html>", Blocked, id="404: no such account"),
+        pytest.param(400, "", Dead, id="400"),
+        pytest.param(422, '{"errors": [{"source": {"pointer": "/data/attributes/email"}}]}', Dead, id="422"),
+        pytest.param(429, "", Later, id="429"),
+        pytest.param(500, "", Later, id="500"),
+        pytest.param(503, "", Later, id="503"),
+    ],
+)
+async def test_what_an_answer_to_a_contact_means(account: StandIn, status: int, body: str, kind: type) -> None:
+    account.sandbox.fail(Fault(status=status, body=body, path="contact/sync"))
+
+    assert isinstance(await talk(account, identify(age=36)), kind)
+    assert len(account.sandbox.requests) <= MAX_MENDINGS
+
+
+async def test_who_left_a_list_is_not_put_back(account: StandIn) -> None:
+    await talk(account, identify())
+    account.sandbox.lists["1"]["101"] = 2
+
+    await talk(account, identify())
+
+    assert account.sandbox.lists == {"1": {"101": 2}}
+
+
+async def test_a_trait_puts_people_on_lists_and_takes_them_off() -> None:
+    async with open_stand_in(PLUGIN, subscribe_trait="newsletter") as account:
+        statuses = []
+        for value in (False, True):
+            await talk(account, identify(newsletter=value))
+            statuses.append(account.sandbox.lists["1"]["101"])
+
+        assert statuses == [2, 1]
+
+
+@pytest.mark.parametrize(
+    ("path", "warning"),
+    [
+        pytest.param("contacts/101/contactLists", "the contact was put on no list: 422", id="lists asked"),
+        pytest.param("/api/3/contactLists", "list 1 is as it was: 422", id="a list"),
+        pytest.param("/api/3/tags", "tag 'vip' was not put on: 422", id="the tag"),
+        pytest.param("/api/3/contactTags", "tag 'vip' was not put on: 422", id="the tag on the contact"),
+        pytest.param("/api/3/accounts", "the account was not written: 422", id="the account"),
+        pytest.param("/api/3/accountContacts", "the contact was not linked to the account: 422", id="the link"),
+    ],
+)
+async def test_what_is_refused_besides_does_not_cost_the_contact(account: StandIn, path: str, warning: str) -> None:
+    account.sandbox.fail(Fault(status=422, path=path))
+
+    assert await talk(account, identify(tags=["vip"], company="Engines")) == Delivered((warning,))
+
+
+@pytest.mark.parametrize("path", ["contactLists", "tags", "contactTags", "accounts", "accountContacts"])
+async def test_an_outage_on_the_way_starts_over(account: StandIn, path: str) -> None:
+    event = identify(tags=["vip"], company="Engines")
+    account.sandbox.fail(Fault(status=503, path=path, times=1))
+
+    assert isinstance(await talk(account, event), Later)
+    assert isinstance(await talk(account, event), Delivered)
+    assert contact(account)["tags"] == {"vip"}
+
+
+async def test_an_event_tags_its_contact_and_writes_its_fields() -> None:
+    async with open_stand_in(PLUGIN, **NOT_TRACKED) as account:
+        event = track(properties={"revenue": 19.99}, timestamp="2020-01-02T03:04:05Z")
+
+        assert await talk(account, event) == Delivered()
+        assert contact(account)["fields"] == {"5": "19.99", "6": "2020-01-02T03:04:05+00:00"}
+        assert contact(account)["tags"] == {"customer"}
+
+
+async def test_a_group_is_an_account_with_its_contact(account: StandIn) -> None:
+    await talk(account, identify())
+
+    assert await talk(account, group(name="Engines", plan="gold")) == Delivered()
+
+    [(account_id, found)] = account.sandbox.accounts.items()
+    assert found == {"name": "Engines", "fields": [{"customFieldId": 1, "fieldValue": "gold"}]}
+    assert account.sandbox.links == {"101": account_id}
+
+
+async def test_an_account_is_updated_by_its_name_in_any_case(account: StandIn) -> None:
+    for name in ("Engines", "engines"):
+        await talk(account, make_event("group", userId=EMAIL, groupId="g-1", traits={"name": name}))
+
+    assert [each["name"] for each in account.sandbox.accounts.values()] == ["engines"]
+
+
+async def test_an_account_whose_name_others_contain_is_not_theirs(account: StandIn) -> None:
+    await talk(account, make_event("group", userId="u-1", groupId="g-1", traits={"name": "Engines of Leeds"}))
+    await talk(account, make_event("group", userId="u-1", groupId="g-2", traits={"name": "Engines"}))
+
+    assert len(account.sandbox.accounts) == 2
+
+
+async def test_a_group_call_of_nobody_known_keeps_the_account(account: StandIn) -> None:
+    end = await talk(account, make_event("group", userId="u-17", groupId="g-1"))
+
+    assert end == Delivered(("nobody is linked to the account: the call has no email",))
+    assert account.sandbox.contacts == {}
+
+
+async def test_a_second_account_of_a_contact_is_a_warning(account: StandIn) -> None:
+    await talk(account, group(name="Engines"))
+
+    end = await talk(account, group(name="Toys"))
+
+    assert end == Delivered(
+        ("the contact was not linked to the account: 422 duplicate: The contact has an account already.",)
+    )
+    assert len(account.sandbox.accounts) == 2
+
+
+async def test_an_account_that_is_refused_is_a_dead_letter(account: StandIn) -> None:
+    account.sandbox.fail(Fault(status=422, path="/api/3/accounts", contains="account"))
+
+    assert await talk(account, group(name="Engines")) == Dead("422")
+
+
+async def test_a_partial_failure_of_an_import_costs_only_whom_it_is_about() -> None:
+    async with open_stand_in(PLUGIN, bulk=True, lists=[], fields={"plan": "7:number"}) as account:
+        account.sandbox.fields["7"] = "date"
+        calls = [
+            make_event("identify", traits={"email": email, **traits}, messageId=email)
+            for email, traits in ((EMAIL, {}), ("b@example.org", {"plan": 7}), ("c@example.org", {}))
+        ]
+
+        [verdicts] = (await account.deliver(*calls))["import contacts in bulk"]
+
+        assert [type(verdict) for verdict in verdicts] == [Delivered, Dead, Delivered]  # type: ignore[union-attr]
+        assert len(account.sandbox.contacts) == 2
