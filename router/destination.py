@@ -15,18 +15,23 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from router import returned
 from router.actions import ActionRule, DropCustom, EventContext, Trigger
 from router.actions.draft import Draft
 from router.consent import Consent
 from router.event import EVENT_TYPES, Document, Event, EventType
+from router.guard import PluginFailed
 from router.integrations import DestinationNames, Flag, read_flags
 from router.plugin import Action, BatchEndpoint, Endpoint, Payload, Plugin, PluginSettings, Skip, Table
 from router.plugin.historical import UNTOLD, Historical, Marked, why_not
 from router.plugin.table import Trace
+from router.plugin_calls import PluginCalls
 from router.privacy import Privacy
 
 MAX_STEPS = 100
 """Requests of one conversation; a plugin that wants more would go on for ever."""
+MAX_PAYLOAD_BYTES = 10_000_000
+"""Of what an action makes of one event, as JSON. No vendor takes nearly as much of one; what waits is kept in memory."""
 
 
 class Decision(NamedTuple):
@@ -87,20 +92,22 @@ class PassedOver:
 
 
 class MappingFailed(Exception):
-    """A table or a build function raised: the event becomes a dead letter of this destination alone."""
+    """A table or a build function raised, or made what can't be sent: the event becomes a dead letter of this destination
+    alone. The text names the plugin."""
 
 
 def size_of(payload: Payload, endpoint: Endpoint) -> tuple[int, str]:
-    """Bytes of the payload as JSON (0 where the endpoint has no limit), and why it can't be sent for it ("" where it can).
+    """Bytes of the payload as JSON, and why it can't be sent for it ("" where it can).
 
     Raises:
         TypeError: the payload can't be written as JSON.
     """
-    if not isinstance(endpoint, BatchEndpoint):
-        return 0, ""
     size = len(orjson.dumps(payload.body))
-    limit = endpoint.max_payload_bytes or endpoint.max_bytes
-    return size, f"{size} bytes, the vendor takes {limit}" if size > limit else ""
+    if isinstance(endpoint, BatchEndpoint):
+        limit = endpoint.max_payload_bytes or endpoint.max_bytes
+        if size > limit:
+            return size, f"{size} bytes, the vendor takes {limit}"
+    return size, f"{size} bytes, the router takes {MAX_PAYLOAD_BYTES}" if size > MAX_PAYLOAD_BYTES else ""
 
 
 @dataclass(frozen=True)
@@ -121,6 +128,8 @@ class Destination:
     privacy: Privacy | None = None
 
     def __post_init__(self) -> None:
+        """Raises PluginFailed where the plugin has no table for these settings."""
+        object.__setattr__(self, "_calls", PluginCalls(self.name, self.plugin, self.settings))
         planned = [self._plan(action) for action in self.plugin.actions]
         by_type = {
             kind: tuple(each for each in planned if kind in each.types or kind in each.action.on)
@@ -135,10 +144,10 @@ class Destination:
         object.__setattr__(self, "_names", names)
 
     def _plan(self, action: Action) -> PlannedAction:
-        table = action.table_for(self.settings)
+        table = self.calls.table(action)
         rule = self.rules.get(action.name, ActionRule())
         changes = [each.for_table(table) if isinstance(each, DropCustom) else each for each in rule.changes]
-        historical = self.plugin.historical_for(action, self.settings)
+        historical = self.calls.historical(action)
         return PlannedAction(action, table, replace(rule, changes=tuple(changes)), historical)
 
     @property
@@ -148,25 +157,31 @@ class Destination:
         return planned
 
     @property
+    def calls(self) -> PluginCalls:
+        """All calls into the plugin."""
+        calls: PluginCalls = self._calls  # type: ignore[attr-defined]
+        return calls
+
+    @property
     def names(self) -> DestinationNames:
         names: DestinationNames = self._names  # type: ignore[attr-defined]
         return names
 
     @cached_property
     def endpoints(self) -> Mapping[str, Endpoint]:
-        """The plugin's endpoints by name, with their limits for these settings."""
-        return {endpoint.name: endpoint.for_settings(self.settings) for endpoint in self.plugin.endpoints}
+        """The plugin's endpoints by name, with their limits for these settings. May raise PluginFailed."""
+        return {endpoint.name: self.calls.endpoint(endpoint) for endpoint in self.plugin.endpoints}
 
     @property
     def origin(self) -> str:
-        """Scheme, host and port of where requests may go: the operator's choice, never the event's."""
-        return _origin(self.settings.api_url)
+        """Scheme, host and port of where requests may go: the operator's choice, never the event's. May raise PluginFailed."""
+        return _origin(self.calls.address())
 
     def origin_of(self, endpoint: Endpoint) -> str:
         """The same for one endpoint: its own where it declares one, and no ``base_url`` stands in for all."""
         if endpoint.origin is None or self.settings.base_url:
             return self.origin
-        return _origin(endpoint.origin(self.settings))
+        return _origin(self.calls.address_of(endpoint))
 
     @property
     def origins(self) -> tuple[str, ...]:
@@ -218,39 +233,56 @@ class Destination:
         *decision* is what `decide` has said of it; without one, the actions' triggers are asked here.
 
         Raises:
-            MappingFailed: the plugin raised.
+            MappingFailed: the plugin raised, or made what it must not.
         """
         if decision is not None:
             triggered = decision.actions
         else:
             triggered, _ = _ask_triggers(self._by_type[event.type], event, EventContext(event))  # type: ignore[attr-defined]
         is_historical = decision is not None and decision.is_historical
-        return [self._map_action(planned, event, with_trace, is_historical) for planned in triggered]
+        run = self.calls.guard.run
+        try:
+            return [run(each.action, self._map_action, each, event, with_trace, is_historical) for each in triggered]
+        except PluginFailed as error:
+            raise MappingFailed(str(error)) from error
 
     def _map_action(self, planned: PlannedAction, event: Event, with_trace: bool, is_historical: bool) -> Mapped:
         action = planned.action
         mark = planned.historical if is_historical and isinstance(planned.historical, Marked) else None
         trace = Trace() if with_trace else None
         draft: Draft | None = None
-        try:
-            if self.privacy is not None or planned.rule.changes:
-                draft = self._change(planned, event, with_trace)
-                event = draft.finish()
-            fields: Document = planned.table.apply(event, trace)
-            if draft is not None and trace is not None:
-                draft.retrace(trace)
-            built = action.build(event, fields, self.settings)
-            if mark is not None:
-                built = _mark(built, mark, self.settings)
-        except Exception as error:
-            raise MappingFailed(f'action "{action.name}" raised {type(error).__name__}: {error}') from error
+        if self.privacy is not None or planned.rule.changes:
+            draft = self._change(planned, event, with_trace)
+            event = draft.finish()
+        fields: Document = planned.table.apply(event, trace)
+        if draft is not None and trace is not None:
+            draft.retrace(trace)
+        built = returned.built(action.build(event, fields, self.settings))
+        if mark is not None and not isinstance(built, Skip):
+            built = returned.built(mark.mark(payload, self.settings) for payload in built)
         changes = tuple(draft.notes or ()) if draft is not None else ()
         if isinstance(built, Skip):
             return Mapped(action, skipped=built.reason, trace=trace, changes=changes)
-        payloads = (built,) if isinstance(built, Payload) else tuple(built)
-        if not payloads:
+        if not built:
             return Mapped(action, skipped="nothing to send", trace=trace, changes=changes)
-        return Mapped(action, payloads, trace=trace, changes=changes, mark=mark.word if mark is not None else "")
+        return Mapped(action, built, trace=trace, changes=changes, mark=mark.word if mark is not None else "")
+
+    def sizes(self, mapped: Mapped, endpoint: Endpoint) -> list[tuple[int, str]]:
+        """Of each payload, what `size_of` says of it for *endpoint*.
+
+        Raises:
+            MappingFailed: JSON can't hold one, or they are too much for the router.
+        """
+        try:
+            sizes = [size_of(payload, endpoint) for payload in mapped.payloads]
+        except TypeError as error:
+            label = self.calls.guard.label(mapped.action)
+            raise MappingFailed(f"{label} made a payload that JSON can't hold: {error}") from error
+        total = sum(size for size, _ in sizes)
+        if total > MAX_PAYLOAD_BYTES and len(sizes) > 1:
+            label = self.calls.guard.label(mapped.action)
+            raise MappingFailed(f"{label} made {total} bytes of one event, the router takes {MAX_PAYLOAD_BYTES}")
+        return sizes
 
     def _change(self, planned: PlannedAction, event: Event, with_notes: bool) -> Draft:
         """Privacy comes first, so that no change of the action's can carry a value elsewhere, and last, so that none brings
@@ -301,16 +333,6 @@ def _ask_history(
         else:
             harmful.append(PassedOver(each.action, f"historical: {each.action.name}: {reason}"))
     return tuple(harmless), tuple(harmful)
-
-
-def _mark(
-    built: Payload | Sequence[Payload] | Skip, mark: Marked, settings: PluginSettings
-) -> Sequence[Payload] | Skip:
-    """What a build made, with the vendor's word for old events in it."""
-    if isinstance(built, Skip):
-        return built
-    payloads = (built,) if isinstance(built, Payload) else built
-    return [mark.mark(payload, settings) for payload in payloads]
 
 
 _URGENT = ("expression", "historical", "trigger", "no action")

@@ -7,8 +7,9 @@ from typing import Any
 
 import orjson
 
-from router.destination import MAX_STEPS, Destination, Mapped, MappingFailed, size_of
+from router.destination import MAX_STEPS, Destination, Mapped, MappingFailed
 from router.event import Event
+from router.guard import PluginFailed
 from router.integrations import unknown_names
 from router.plugin import (
     Action,
@@ -24,9 +25,11 @@ from router.plugin import (
     QueryKey,
     Request,
     Signature,
+    Step,
 )
 from router.plugin.credential import with_field
 from router.plugin.request import FORM, encode_form
+from router.plugin_calls import CredentialsFailed
 
 HIDDEN = "********"
 
@@ -97,18 +100,26 @@ def _explain_action(
         entry["historical"] = mapped.mark
     if mapped.skipped:
         return entry | {"decision": "skip", "reason": f"action: {mapped.skipped}"}
-    left = [payload for key, payload in mapped.keyed if key not in delivered]
-    if not left:
+    if all(key in delivered for key, _ in mapped.keyed):
         return entry | {"decision": "skip", "reason": "delivered already: it is not sent again"}
     try:
-        for payload in left:
-            _, too_big = size_of(payload, destination.endpoints[mapped.action.endpoint])
+        sizes = destination.sizes(mapped, destination.endpoints[mapped.action.endpoint])
+        for (key, payload), (_, too_big) in zip(mapped.keyed, sizes, strict=True):
+            if key in delivered:
+                continue
             if too_big:
                 return entry | _dead(f"size: {too_big}")
             requests = _requests(destination, mapped.action, payload)
             entry["requests"] += [_show(request, destination, mapped.action) for request in requests]
+    except CredentialsFailed as error:
+        return entry | {"decision": "skip", "reason": f"{error}; the destination would be blocked", "requests": []}
+    except MappingFailed as error:
+        return entry | _dead(f"mapping: {error}")
+    except PluginFailed as error:
+        return entry | _dead(f"request: {error}")
     except Exception as error:
-        return entry | _dead(f"request: {type(error).__name__}: {error}")
+        label = destination.calls.guard.label("its request")
+        return entry | _dead(f"request: {label} can't be sent: {type(error).__name__}: {error}")
     return entry
 
 
@@ -132,22 +143,23 @@ def _entry(destination: Destination, decision: str, reason: str, action: Action 
 def _requests(destination: Destination, action: Action, payload: Payload) -> list[Request]:
     """What would be sent for one payload, were it alone; a conversation goes on as its steps assume."""
     endpoint = destination.endpoints[action.endpoint]
-    settings = destination.settings
+    calls = destination.calls
     if isinstance(endpoint, BatchEndpoint):
-        return [endpoint.pack([payload], settings)]
+        return [calls.pack(endpoint, [payload])]
     assert isinstance(endpoint, ConversationEndpoint)
-    conversation = endpoint.converse(payload, settings)
+    talk = calls.converse(endpoint, payload)
     requests: list[Request] = []
     try:
-        step = next(conversation)
-        for _ in range(MAX_STEPS):
-            requests.append(step.request)
-            step = conversation.send(step.assumed)
-        raise ValueError(f"the plugin wants to send more than {MAX_STEPS} requests for one payload")
-    except StopIteration:
+        said = talk.next()
+        while isinstance(said, Step):
+            if len(requests) == MAX_STEPS:
+                label = calls.guard.label("converse")
+                raise PluginFailed(f"{label} wants to send more than {MAX_STEPS} requests for one payload")
+            requests.append(said.request)
+            said = talk.next(said.assumed)
         return requests
     finally:
-        conversation.close()
+        talk.close()
 
 
 def _show(request: Request, destination: Destination, action: Action) -> dict[str, Any]:
@@ -158,7 +170,7 @@ def _show(request: Request, destination: Destination, action: Action) -> dict[st
         if request.gzip:
             headers["Content-Encoding"] = "gzip"
         body = orjson.loads(orjson.dumps(body))
-    for credential in destination.endpoints[action.endpoint].credentials(destination.settings):
+    for credential in destination.calls.credentials(destination.endpoints[action.endpoint]):
         headers |= _hidden_headers(credential)
         if isinstance(credential, QueryKey):
             url += ("&" if "?" in url else "?") + f"{credential.name}={HIDDEN}"

@@ -26,7 +26,9 @@ ROOMS = {
     "log": ("log",),
     "rejected": ("rejected",),
     "plugin": ("plugin",),
-    "destination": ("actions", "consent", "destination", "explain", "privacy", "registry"),
+    "destination": (
+        "actions", "consent", "destination", "explain", "guard", "plugin_calls", "privacy", "registry", "returned",
+    ),
     "config": ("config",),
     "gateway": ("gateway",),
     "delivery": ("delivery",),

@@ -13,7 +13,7 @@ from router.delivery.fleet import Fleet
 from router.delivery.tally import Histogram
 from router.log.interface import Log
 
-STATES = ("going", "throttled", "probing", "blocked", "disabled", "unusable", "down")
+STATES = ("going", "throttled", "probing", "blocked", "broken", "disabled", "unusable", "down")
 AGES_WITHIN_S = 0.1
 """How long a scrape waits for the ages of the oldest events, which come from the disk; else it shows those of before."""
 
@@ -83,7 +83,7 @@ class BooksCollector(Collector):
         pace = states()
         beside = CounterMetricFamily(
             "router_destination_notable",
-            "Outages, warnings, odd flags, replays.",
+            "Outages, warnings, odd flags, replays; calls into the plugin broken off, and stops because of it.",
             labels=["destination", "kind", "reason"],
         )
         oldest = GaugeMetricFamily(
@@ -119,7 +119,7 @@ class BooksCollector(Collector):
             for (kind, reason), count in sorted(berth.ledger.counts.items()):
                 family = settled if kind in ("delivered", "skipped", "dead") else beside
                 family.add_metric([name, kind, reason], count)
-            add_state(pace, name, berth.worker.pace.state if berth.worker else "disabled")
+            add_state(pace, name, berth.worker.state[0] if berth.worker else "disabled")
         for name in self._fleet.problems:
             add_state(pace, name, "unusable")
         unknown = CounterMetricFamily(

@@ -116,7 +116,7 @@ class Operations:
         berth = self._reach.fleet.berths.get(name) if self._reach.fleet else None
         worker = berth.worker if berth else None
         if worker is not None:
-            status |= {"state": worker.pace.state, "reason": worker.pace.reason}
+            status |= dict(zip(("state", "reason"), worker.state, strict=True))
         else:
             status |= {"state": "stopped" if assignment.is_enabled else "disabled", "reason": ""}
         if berth is not None:
@@ -139,7 +139,7 @@ class Operations:
     async def _ledger_status(self, ledger: Ledger) -> Answer:
         books = ledger.books(self._reach.log.end)
         skipped = {reason: count for (kind, reason), count in sorted(ledger.counts.items()) if kind == "skipped"}
-        beside = dict.fromkeys(("discarded", "outages", "warnings", "odd_flags"), 0)
+        beside = dict.fromkeys(("discarded", "outages", "warnings", "odd_flags", "stuck_calls", "halts"), 0)
         beside |= {kind: count for (kind, reason), count in ledger.counts.items() if kind in beside}
         jobs = await ledger.ask(lambda state: state.jobs("running"))
         return {

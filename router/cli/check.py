@@ -13,7 +13,7 @@ import typer
 from router.cli.live import Tried, try_credentials
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, read_config
 from router.cli.output import console, print_json, print_table
-from router.cli.wiring import to_destination
+from router.cli.wiring import to_assignments, to_destination
 from router.config import Config, ConfigError, Problem
 from router.errors import OperatorError
 from router.registry import Registry
@@ -38,6 +38,7 @@ def check(
         if as_json:
             print_json({"ok": False, "problems": [_show(problem) for problem in error.problems]})
         raise
+    to_assignments(settings, registry)  # where a plugin has no table for its settings, it shows here
     tried = _try(settings, registry) if live else []
     if as_json:
         answer = {"ok": True, "destinations": list(settings.destinations), "sources": list(settings.sources)}

@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from router.admin.metrics import LogCollector
 from router.admin.server import CONNECTIONS_S, SOCKET_NAME, listen_on_socket, port_app, socket_app
 from router.cli.deliveries import DRAIN_S, Deliveries, OwnDeliveries, pause
+from router.cli.logging import tell_where_on_signal
 from router.cli.memory import give_big_blocks_back
 from router.cli.processes import ProcessDeliveries
 from router.cli.sandboxes import Sandboxes
@@ -193,6 +194,7 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._begin_reload)
+        tell_where_on_signal()
 
     def _begin_reload(self) -> None:
         task = asyncio.create_task(self._reload_on_signal())

@@ -17,6 +17,7 @@ from router.cli.housekeeping import Housekeeping
 from router.cli.wiring import state_directory, to_assignments
 from router.clock import Clock
 from router.config import Config
+from router.delivery.alarm import Alarm
 from router.delivery.fleet import Fleet
 from router.delivery.watchdog import LOOK_S, Watchdog
 from router.log.room import Reserve
@@ -83,6 +84,7 @@ class OwnDeliveries:
         self._registry = registry
         self._watchdog = Watchdog(clock.monotonic)
         self.fleet = Fleet(log, state_directory(config), clock, random.Random(), reserve)
+        self._alarm = Alarm(self.fleet.note_hang)
         self._books = BooksCollector(self.fleet, log, clock)
         self._operations = Operations(log, state_directory(config), (), clock, self.fleet, stuck, knows_all=is_writer)
         self._housekeeping = Housekeeping(log, self.fleet, self.fleet.needed_from if is_writer else None)
@@ -91,6 +93,7 @@ class OwnDeliveries:
         self, config: Config, sandbox_urls: Mapping[str, str], names: Collection[str] | None = None
     ) -> None:
         """As `Deliveries.apply`, for the destinations with these *names*; None: for all."""
+        self._alarm.set()
         everywhere = to_assignments(config, self._registry, sandbox_urls)
         ours = {each.name: each for each in everywhere if names is None or each.name in names}
         self._operations.configure(list(ours.values()))
@@ -130,6 +133,7 @@ class OwnDeliveries:
 
     async def stop(self, deadline_s: float) -> None:
         await self.fleet.stop(deadline_s)
+        self._alarm.clear()
 
 
 async def pause(stop: asyncio.Event, seconds: float) -> None:

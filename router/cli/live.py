@@ -10,6 +10,7 @@ from typing import Literal
 from router.clock import SystemClock
 from router.delivery.send import CredentialsRefused, HttpSend, SendFailed
 from router.destination import Destination
+from router.guard import PluginFailed
 from router.plugin import describe
 
 
@@ -33,10 +34,14 @@ async def _try(destination: Destination, timeout_s: float) -> Tried:
     if check is None:
         return Tried(name, "not tried", f"{plugin.name} has no call that changes nothing; the first delivery will tell")
     endpoint = plugin.endpoint(check.endpoint)
-    credentials = endpoint.credentials(destination.settings)
-    send = HttpSend(destination.origins, timeout_s, 1, SystemClock())
     try:
-        response = await send.send(check.request(destination.settings), credentials, "credential-check")
+        credentials = destination.calls.credentials(endpoint)
+        request = destination.calls.check_request(check)
+        send = HttpSend(destination.origins, timeout_s, 1, SystemClock())
+    except PluginFailed as error:
+        return Tried(name, "unclear", str(error))
+    try:
+        response = await send.send(request, credentials, "credential-check")
     except CredentialsRefused as error:
         return Tried(name, "refused", str(error))
     except SendFailed as error:

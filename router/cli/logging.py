@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import faulthandler
 import logging
+import signal
 import sys
 from contextlib import suppress
 from typing import TextIO, cast
@@ -44,3 +46,10 @@ def set_up(level: str = "info", as_json: bool | None = None) -> None:
         logger_factory=structlog.WriteLoggerFactory(cast(TextIO, _Unbothered(sys.stderr))),
         cache_logger_on_first_use=True,
     )
+
+
+def tell_where_on_signal() -> None:
+    """From now on SIGUSR2 makes the process write to stderr where each of its threads is, also when it answers nothing any
+    more."""
+    with suppress(AttributeError, OSError, RuntimeError, ValueError):  # stderr is no file
+        faulthandler.register(signal.SIGUSR2)

@@ -26,6 +26,7 @@ from router.admin.client import Client, NotRunning
 from router.admin.server import listen_on_socket, socket_app
 from router.cli import logging, orders
 from router.cli.deliveries import DRAIN_S, Calls, OwnDeliveries
+from router.cli.logging import tell_where_on_signal
 from router.cli.memory import give_big_blocks_back
 from router.cli.orders import NEWS, READY, Envelope, socket_name
 from router.cli.wiring import log_directory, log_options, reserve_path
@@ -70,6 +71,7 @@ class DeliveringProcess:
         self._metrics.register(self._deliveries.collector)
         threading.Thread(target=self._listen, name="orders", daemon=True).start()
         self._loop.add_signal_handler(signal.SIGTERM, self._stop.set)
+        tell_where_on_signal()
         further: Calls = {"apply": self._apply, "pulse": self._pulse, "metrics": self._show_metrics}
         socket = config.data / socket_name(self._number)
         calls = {name: partial(self._look_first, call) for name, call in self._deliveries.calls().items()}

@@ -13,6 +13,7 @@ from router.cli import logging
 from router.cli.daemon import SOCKETS, Daemon
 from router.cli.options import DEFAULT_CONFIG, ConfigPath, read_config
 from router.cli.supervisor import Sockets, Supervisor, inherited_sockets, is_public
+from router.cli.wiring import to_assignments
 from router.config import Config, load_config
 from router.config.checks import DEMO_KEY
 from router.errors import OperatorError
@@ -75,7 +76,12 @@ def run_daemon(path: Path, processes: int | None = None, log_level: str = "info"
         if sandboxed:
             logger.info("these deliver to built-in sandboxes, not to the vendors", destinations=sandboxed)
 
-    daemon = Daemon(settings, registry, lambda: load_config(path, registry), supervisor, sockets, processes, log_level)
+    def read_again() -> Config:
+        config = load_config(path, registry)
+        to_assignments(config, registry)  # what no plugin can make a destination of is refused with the rest
+        return config
+
+    daemon = Daemon(settings, registry, read_again, supervisor, sockets, processes, log_level)
     loops.run(daemon.run(announce))
 
 

@@ -12,25 +12,34 @@ from router.config import Destination as DestinationConfig
 from router.delivery.fleet import Assignment
 from router.delivery.worker import DeliveryOptions
 from router.destination import Destination
+from router.errors import OperatorError
 from router.gateway import Limits, Source, Surroundings
+from router.guard import PluginFailed
 from router.log.options import LogOptions
 from router.registry import Registry
 
 
 def to_destination(config: DestinationConfig, registry: Registry, sources: frozenset[str] | None = None) -> Destination:
-    """The destination as mapping and explain know it. *sources*: whose events it takes (`Config.sources_of`); None: any."""
-    return Destination(
-        name=config.name,
-        plugin=registry.get(config.plugin),
-        settings=config.settings,
-        sources=sources,
-        is_opt_in=config.opt_in,
-        is_enabled=config.enabled,
-        consent=to_consent(config.consent),
-        filter=to_trigger(config.filter) if config.filter else None,
-        rules={name: to_rule(action) for name, action in config.actions.items()},
-        privacy=to_privacy(config.block, config.hashed),
-    )
+    """The destination as mapping and explain know it. *sources*: whose events it takes (`Config.sources_of`); None: any.
+
+    Raises:
+        OperatorError: the plugin has no table for these settings.
+    """
+    try:
+        return Destination(
+            name=config.name,
+            plugin=registry.get(config.plugin),
+            settings=config.settings,
+            sources=sources,
+            is_opt_in=config.opt_in,
+            is_enabled=config.enabled,
+            consent=to_consent(config.consent),
+            filter=to_trigger(config.filter) if config.filter else None,
+            rules={name: to_rule(action) for name, action in config.actions.items()},
+            privacy=to_privacy(config.block, config.hashed),
+        )
+    except PluginFailed as error:
+        raise OperatorError(f"destinations.{config.name}: {error}") from error
 
 
 def to_assignments(

@@ -21,6 +21,7 @@ from router.delivery.watchdog import Glance
 from router.delivery.worker import NOTES, DeliveryOptions, Worker
 from router.destination import Destination
 from router.errors import OperatorError
+from router.guard import PluginFailed
 from router.integrations import DestinationNames
 from router.log.interface import Log
 from router.log.lock import Held, Lock
@@ -58,6 +59,10 @@ class Berth:
     worker: Worker | None = None
 
 
+class PluginUnusable(OperatorError):
+    """The plugin has no address or no limits for these settings: the trouble of one destination, and of no other."""
+
+
 class Fleet:
     """Starts and stops workers. `apply` may be called again and again with what the config says by then."""
 
@@ -83,8 +88,8 @@ class Fleet:
     async def apply(self, assignments: Sequence[Assignment], elsewhere: Sequence[DestinationNames] = ()) -> None:
         """Make the fleet what *assignments* say: changed destinations land their flights, then start anew.
 
-        *elsewhere* are the names of destinations that another process delivers to. One whose state is unusable is left out,
-        in ``problems``; all others are at work.
+        *elsewhere* are the names of destinations that another process delivers to. One whose state or plugin is unusable is
+        left out, in ``problems``; all others are at work. One that was stopped because of its plugin is tried again.
 
         Raises:
             OperatorError: states that fit neither this log nor this program. All others are at work here too.
@@ -92,6 +97,7 @@ class Fleet:
         async with self._applying:
             self._assignments = tuple(assignments)
             self._elsewhere = tuple(elsewhere)
+            self._forgive()
             await self._apply()
 
     async def retry(self) -> None:
@@ -99,6 +105,14 @@ class Fleet:
         async with self._applying:
             if self.problems:
                 await self._apply()
+
+    def _forgive(self) -> None:
+        """Let every plugin that was stopped try again; where the destination starts anew, its next worker does."""
+        for berth in self.berths.values():
+            if berth.worker is not None:
+                berth.worker.halt.forget_hang()
+                if berth.assignment in self._assignments:
+                    berth.worker.halt.end()
 
     async def _apply(self) -> None:
         wanted = {assignment.name: assignment for assignment in self._assignments}
@@ -115,7 +129,7 @@ class Fleet:
                 await self._enter(assignment, wanted)
             except OperatorError as error:
                 self.problems[name] = str(error)
-                if not isinstance(error, StateUnusable):
+                if not isinstance(error, StateUnusable | PluginUnusable):
                     unfit.append(str(error))
                 if before.get(name) != str(error):
                     _LOGGER.error(
@@ -150,19 +164,23 @@ class Fleet:
             return
         ledger.note("disabled_since_s", "")
         destination, options = assignment.destination, assignment.options
-        berth.send = HttpSend(destination.origins, assignment.timeout_s, options.concurrency + 1, self._clock)
-        berth.worker = Worker(
-            destination,
-            self._log,
-            ledger,
-            berth.send,
-            options,
-            self._clock,
-            self._chance,
-            notes,
-            self.unknown_names,
-            self._decoder,
-        )
+        try:
+            berth.send = HttpSend(destination.origins, assignment.timeout_s, options.concurrency + 1, self._clock)
+            berth.worker = Worker(
+                destination,
+                self._log,
+                ledger,
+                berth.send,
+                options,
+                self._clock,
+                self._chance,
+                notes,
+                self.unknown_names,
+                self._decoder,
+            )
+        except PluginFailed as error:
+            await self._leave(assignment.name)
+            raise PluginUnusable(str(error)) from error
         berth.worker.start()
 
     def _open(self, assignment: Assignment, wanted: Collection[str]) -> tuple[Ledger, Lock, dict[str, str | None]]:
@@ -259,6 +277,12 @@ class Fleet:
     def _is_held(self, berth: Berth) -> bool:
         since = berth.ledger.disabled_since_s
         return since is None or self._clock.now() - since < berth.assignment.hold_s
+
+    def note_hang(self, name: str, call: str) -> None:
+        """A call into the plugin of that destination can't be broken off. Called in another thread; see `Halt.note_hang`."""
+        berth = self.berths.get(name)
+        if berth is not None and berth.worker is not None:
+            berth.worker.halt.note_hang(call)
 
     def glances(self) -> dict[str, Glance]:
         """For the watchdog: what is seen of each destination at work."""

@@ -16,22 +16,24 @@ from router.delivery.send import CredentialsRefused, Send, SendFailed
 from router.delivery.tally import Tally
 from router.delivery.transit import Item
 from router.destination import MAX_STEPS
+from router.guard import PluginFailed, PluginStuck
 from router.plugin import (
-    Again,
     BatchEndpoint,
     Blocked,
     ConversationEndpoint,
     Endpoint,
     Later,
     Payload,
-    PluginSettings,
+    Request,
     Response,
     Split,
+    Step,
     UnreadableAnswer,
     Verdict,
     describe,
     is_outage,
 )
+from router.plugin_calls import CredentialsFailed, PluginCalls
 
 TRIES = 3
 """Sends within one flight; what fails longer than that waits on disk between flights."""
@@ -61,9 +63,11 @@ class Outage:
 
 @dataclass(frozen=True, slots=True)
 class Raised:
-    """The plugin raised, or judged something other than what it was given."""
+    """The plugin failed: it raised, returned what it must not, or made a request that can't be sent."""
 
     reason: str
+    is_stuck: bool = False
+    """A call was broken off because it took too long: such a batch must not be tried many times."""
 
 
 Landing = Judged | Outage | Raised | Split | Blocked
@@ -75,7 +79,7 @@ class Flights:
 
     def __init__(
         self,
-        settings: PluginSettings,
+        calls: PluginCalls,
         senders: dict[str, Send],
         clock: Clock,
         chance: random.Random,
@@ -83,7 +87,7 @@ class Flights:
         tries: int = TRIES,
     ) -> None:
         """*senders*: per endpoint name, with its limits around it."""
-        self._settings = settings
+        self._calls = calls
         self._senders = senders
         self._clock = clock
         self._chance = chance
@@ -116,51 +120,52 @@ class Flights:
                 return await self._send_batch(endpoint, payloads)
             assert isinstance(endpoint, ConversationEndpoint)
             return await self._converse(endpoint, payloads[0])
-        except CredentialsRefused as error:
+        except (CredentialsRefused, CredentialsFailed) as error:
             return Blocked(str(error))
         except SendFailed as error:
             return Outage(str(error))
         except UnreadableAnswer as error:
             return Outage(f"unreadable answer: {error}")
+        except PluginFailed as error:
+            return Raised(str(error), isinstance(error, PluginStuck))
         except Exception as error:
-            return Raised(f"the plugin raised {type(error).__name__}: {error}")
+            label = self._calls.guard.label("its request")
+            return Raised(f"{label} can't be sent: {type(error).__name__}: {error}")
 
     async def _send_batch(self, endpoint: BatchEndpoint, payloads: Sequence[Payload]) -> Landing:
-        request = endpoint.pack(payloads, self._settings)
+        request = self._calls.pack(endpoint, payloads)
         self._tally.batch_sizes.observe(len(payloads))
         response = await self._send(endpoint, request, payloads[0].key)
-        judgement = endpoint.judge(response, payloads, self._settings)
+        judgement = self._calls.judge(endpoint, response, payloads)
         if isinstance(judgement, Split | Blocked):
             return judgement
-        return self._weigh(endpoint, response, list(judgement), len(payloads))
+        return self._weigh(endpoint, response, judgement)
 
     async def _converse(self, endpoint: ConversationEndpoint, payload: Payload) -> Landing:
-        conversation = endpoint.converse(payload, self._settings)
         response = Response(0)
+        talk = self._calls.converse(endpoint, payload)
         try:
-            step = next(conversation)
+            said = talk.next()
             for _ in range(MAX_STEPS):
-                response = await self._send(endpoint, step.request, payload.key)
-                step = conversation.send(response)
-            return Raised(f"the plugin wants to send more than {MAX_STEPS} requests for one payload")
-        except StopIteration as end:
-            verdict: Any = end.value
+                if not isinstance(said, Step):
+                    break
+                response = await self._send(endpoint, said.request, payload.key)
+                said = talk.next(response)
         finally:
-            conversation.close()
-        if isinstance(verdict, Blocked):
-            return verdict
-        return self._weigh(endpoint, response, [verdict], 1)
+            talk.close()
+        match said:
+            case Step():
+                label = self._calls.guard.label("converse")
+                return Raised(f"{label} wants to send more than {MAX_STEPS} requests for one payload")
+            case Blocked():
+                return said
+            case _:
+                return self._weigh(endpoint, response, [said])
 
-    async def _send(self, endpoint: Endpoint, request: Any, key: str) -> Response:
-        return await self._senders[endpoint.name].send(request, endpoint.credentials(self._settings), key)
+    async def _send(self, endpoint: Endpoint, request: Request, key: str) -> Response:
+        return await self._senders[endpoint.name].send(request, self._calls.credentials(endpoint), key)
 
-    def _weigh(self, endpoint: Endpoint, response: Response, verdicts: Sequence[Any], expected: int) -> Landing:
-        if len(verdicts) != expected or not all(isinstance(verdict, Verdict) for verdict in verdicts):
-            return Raised(
-                f"the plugin gave {len(verdicts)} verdicts for {expected} payloads, or something else than verdicts"
-            )
-        if all(isinstance(verdict, Again) for verdict in verdicts):
-            return Raised("the plugin wants to send the same again, for ever")
+    def _weigh(self, endpoint: Endpoint, response: Response, verdicts: Sequence[Verdict]) -> Landing:
         later = [verdict for verdict in verdicts if isinstance(verdict, Later)]
         if not later:
             return Judged(verdicts)

@@ -31,6 +31,8 @@ class Lane:
         """Of what is queued."""
         self.batch_limit: int | None = None
         """Lowered while a batch is being narrowed down to the item that fails it; None is the endpoint's own limit."""
+        self._alone = 0
+        """How many of the next items still travel each for itself."""
 
     def __len__(self) -> int:
         return len(self.queue)
@@ -81,8 +83,16 @@ class Lane:
         limit = min(endpoint.max_events, self.batch_limit or endpoint.max_events)
         return len(self.queue) >= limit or self._bytes >= endpoint.max_bytes
 
+    def single_out(self, number: int) -> None:
+        """Let the next *number* items travel each for itself: to find the bad one by halves would cost too much."""
+        self.batch_limit = 1
+        self._alone = number
+
     def widen(self) -> None:
         """A batch got through: let the next one be twice as large, up to the endpoint's own limit."""
+        self._alone = max(0, self._alone - 1)
+        if self._alone:
+            return
         if self.batch_limit is not None:
             self.batch_limit = self.batch_limit * 2 if self.batch_limit < 1_000 else None
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -175,7 +175,7 @@ class Ledger:
         """Time spent blocked does not count for the retry windows."""
         for place, tries in self.tries.items():
             self.tries[place] = self._changes.tries[place] = Tries(tries.first_s + seconds, tries.attempts)
-        self._changed()
+            self._changed()
 
     # --- parking ---
 
@@ -245,6 +245,11 @@ class Ledger:
             self.disabled_since_s = float(value or 0) or None
         self._changes.meta[key] = _storable(value)
         self._changed()
+
+    def note_now(self, notes: Mapping[str, str]) -> None:
+        """Keep facts past all that waits to be written. May be called in any thread, while the event loop stands still."""
+        kept = {key: _storable(value) for key, value in notes.items()}
+        self._thread.submit(self._state.commit, Changes(meta=kept))
 
     def count(self, name: str, reason: str = "", number: int = 1) -> None:
         """Count something beside the books (replays, warnings)."""

@@ -16,6 +16,7 @@ import orjson
 from yarl import URL
 
 from router.clock import Clock
+from router.guard import PluginFailed
 from router.plugin import (
     Basic,
     Bearer,
@@ -269,10 +270,9 @@ def add_credentials(
     for sign in signatures:
         try:
             headers |= sign(Signing(body or b"", id, now_s))
-        except Exception as error:  # without its text, which may quote the secret
-            raise CredentialsRefused(
-                f"the request can't be signed ({type(error).__name__}): check the secret"
-            ) from None
+        except Exception as error:  # without its text, which may quote the secret; what the guard says quotes none
+            what = str(error) if isinstance(error, PluginFailed) else type(error).__name__
+            raise CredentialsRefused(f"the request can't be signed ({what}): check the secret") from None
     for name in _broken(headers):
         raise CredentialsRefused(f"the credential for header {name!r} holds a line break or NUL")
     return url, headers, body

@@ -34,10 +34,16 @@ class Transit:
     """When a replay was first tried in vain: Unix seconds, less the time the worker had been blocked by then. For others that
     is in the ledger's tries."""
 
+    weight: int = 0
+    """Bytes of the event and of what the plugin made of it, as they wait in memory; see `weigh`."""
     place: Place = field(init=False)
 
     def __post_init__(self) -> None:
         self.place = Place(self.record.partition, self.record.sequence)
+
+    def weigh(self) -> None:
+        """Set the weight, once all payloads are there."""
+        self.weight = len(self.record.event) + sum(item.size for item in self.items)
 
     @property
     def is_settled(self) -> bool:

@@ -19,6 +19,7 @@ import structlog
 from router.clock import Clock
 from router.delivery.decoder import Decoder
 from router.delivery.flight import MAX_WAIT_S, Flights, Judged, Landing, Outage, Raised
+from router.delivery.halt import HANG_NOTES, Halt
 from router.delivery.insist import insist
 from router.delivery.jobs import Jobs, Road
 from router.delivery.lane import Lane
@@ -33,7 +34,7 @@ from router.delivery.tally import Tallied
 from router.delivery.transit import Item, Transit
 from router.delivery.unknown_names import UnknownNames
 from router.delivery.watchdog import Glance
-from router.destination import Decision, Destination, MappingFailed, size_of
+from router.destination import Decision, Destination, MappingFailed
 from router.event import Event
 from router.event_times import age_s
 from router.log.interface import Log
@@ -51,8 +52,9 @@ MAX_UNWRITTEN = 10_000
 """Changes that may wait for the disk before the reader waits too."""
 BEHIND = "behind an earlier event of the same user"
 SHED = "max_backlog: the backlog grew past what is configured"
-NOTES = ("blocked_since_s", "next_try_s", "wait_s", "reason")
-"""What a worker keeps of its pace over restarts."""
+PACE_NOTES = ("blocked_since_s", "next_try_s", "wait_s", "reason")
+NOTES = (*PACE_NOTES, *HANG_NOTES)
+"""What a worker keeps over restarts, of its pace and of its plugin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class DeliveryOptions:
     max_parked: int = 10_000
     max_in_flight: int = 5_000
     max_in_flight_bytes: int = 64_000_000
-    """Of the events as they lie in the log."""
+    """Of the events as they lie in the log, and of what the plugin made of them."""
     backoff: Backoff = Backoff()
 
 
@@ -86,7 +88,11 @@ class Worker:
         unknown_names: UnknownNames,
         decoder: Decoder | None = None,
     ) -> None:
-        """*notes* are what an earlier run kept of its pace (`Ledger.note`); *decoder* is shared with other destinations."""
+        """*notes* are what an earlier run kept (`Ledger.note`); *decoder* is shared with other destinations.
+
+        Raises:
+            PluginFailed: the plugin's endpoints can't be used.
+        """
         self.destination = destination
         self.ledger = ledger
         self.options = options
@@ -115,7 +121,10 @@ class Worker:
         self._endpoints = destination.endpoints
         self._parking = Parking(ledger, options.backoff, clock, chance)
         senders = self._limit(Tallied(send, ledger.tally))
-        self._flights = Flights(destination.settings, senders, clock, chance, ledger.tally)
+        self._flights = Flights(destination.calls, senders, clock, chance, ledger.tally)
+        self._held: list[Transit] = []
+        """Replays that wait for the plugin."""
+        self.halt = Halt(destination.calls.guard, ledger, clock, notes, self._go_on)
         road = Road(self.take_up, self._take_back_replays, self._is_live_served, self._changed)
         self.jobs = Jobs(ledger, log, road, clock)
         self._restore(notes)
@@ -149,6 +158,7 @@ class Worker:
             self._spawn(self._read(partition), f"reader {partition}")
         self._spawn(self._release_parked(), "parking")
         self._spawn(self.jobs.run(), "jobs")
+        self._spawn(self.halt.run(), "plugin")
 
     async def stop(self, deadline_s: float = 10.0) -> None:
         """Read no more, let flights under way land (for *deadline_s* seconds at most), write everything down.
@@ -178,6 +188,11 @@ class Worker:
         """Tasks that ended although they never should: something inside is stuck."""
         return [task.get_name() for task in self._tasks if task.done() and not self._is_stopping] + self.ledger.broken
 
+    @property
+    def state(self) -> tuple[str, str]:
+        """What it is doing, in a word of the operator's, and why if that is not delivering."""
+        return ("broken", self.halt.reason) if self.halt.is_on else (self.pace.state, self.pace.reason)
+
     def glance(self, timeout_s: float) -> Glance:
         """What the watchdog has to know. *timeout_s* is that of one request."""
         now = self._clock.monotonic()
@@ -187,7 +202,7 @@ class Worker:
             pending=ledger.books(self._log.end).pending,
             parked=ledger.parked_events,
             moved=(ledger.made, read, tally.under_way, tally.attempts.total()),
-            pace_s=self.pace.wait_s(now),
+            pace_s=self.halt.wait_s if self.halt.is_on else self.pace.wait_s(now),
             turn_s=self._parking.turn_s,
             is_reading=ledger.parked_events < self.options.max_parked,
             allowance_s=self._allowance_s + (timeout_s if tally.under_way else 0.0),
@@ -218,6 +233,8 @@ class Worker:
                 window.open(record.sequence)
                 if window.is_settled(record.sequence):
                     continue
+                while self._must_wait and record.sequence > self._shed_up_to.get(partition, 0):
+                    await self._changed.wait()
                 if record.sequence <= self._shed_up_to.get(partition, 0):
                     self.ledger.kill(record, SHED)
                 else:
@@ -274,6 +291,11 @@ class Worker:
         return max(0, room)
 
     @property
+    def _must_wait(self) -> bool:
+        """Before the next event is mapped: for the plugin, or for room for what it makes of events."""
+        return self.halt.is_on or self._active_bytes >= self.options.max_in_flight_bytes
+
+    @property
     def _is_rereading(self) -> bool:
         return any(window.is_rereading for window in self.ledger.windows.values())
 
@@ -296,7 +318,9 @@ class Worker:
 
     def take_up(self, transit: Transit) -> None:
         """Decide, map, and put the payloads into the lanes; or settle the event at once."""
-        if self._prepare(transit):
+        if transit.is_replay and self.halt.is_on:
+            self._held.append(transit)
+        elif self._prepare(transit):
             self._dispatch(transit)
 
     def _prepare(self, transit: Transit) -> bool:
@@ -313,8 +337,10 @@ class Worker:
                 self._skip(transit, decision.reason)
                 return False
             skipped = self._add_items(transit, event, decision)
+            self.halt.worked("mapping")
         except MappingFailed as error:
             self._refuse(transit, f"mapping: {error}")
+            self.halt.failed("mapping", str(error))
             return False
         except Exception as error:
             self._logger.error("event can't be mapped", message_id=record.message_id, exc_info=error)
@@ -337,8 +363,8 @@ class Worker:
             if mapped.skipped:
                 skipped.append(mapped.skipped)
             endpoint = self._endpoints[mapped.action.endpoint]
-            for key, payload in mapped.keyed:
-                size, too_big = size_of(payload, endpoint)
+            sizes = self.destination.sizes(mapped, endpoint)
+            for (key, payload), (size, too_big) in zip(mapped.keyed, sizes, strict=True):
                 item = Item(transit, key, payload, endpoint, size)
                 transit.items.append(item)
                 if key in transit.settled:
@@ -376,11 +402,12 @@ class Worker:
     def _activate(self, transit: Transit) -> None:
         if transit.place not in self._active:
             self._active[transit.place] = transit
-            self._active_bytes += len(transit.record.event)
+            transit.weigh()
+            self._active_bytes += transit.weight
 
     def _deactivate(self, transit: Transit) -> None:
         if self._active.pop(transit.place, None) is not None:
-            self._active_bytes -= len(transit.record.event)
+            self._active_bytes -= transit.weight
 
     def _lane_of(self, item: Item) -> tuple[Lane, Signal]:
         group = item.endpoint.name if item.endpoint.is_independent else ""
@@ -420,7 +447,7 @@ class Worker:
     async def _take_batch(self, lane: Lane) -> list[Item]:
         """Wait for the pace, then take what is there."""
         while True:
-            must_stay = self._is_stopping or (lane.is_replay and not self._may_replay())
+            must_stay = self._is_stopping or self.halt.is_on or (lane.is_replay and not self._may_replay())
             wait_s = None if must_stay else self.pace.wait_s(self._clock.monotonic())
             if wait_s == 0:
                 batch = lane.take()
@@ -473,13 +500,15 @@ class Worker:
         for item in items:
             if item.transit not in whole:
                 self._settle_item(item, "cancelled before all of it was sent")
-        return list(whole)
+        held, self._held = self._held, []
+        return [*whole, *held]
 
     # --- landing ---
 
     def _land(self, lane: Lane, batch: list[Item], landing: Landing) -> None:
         match landing:
             case Judged(verdicts):
+                self.halt.worked("sending")
                 self._vendor_is_well()
                 lane.widen()
                 self._settle_batch(lane, batch, verdicts)
@@ -489,11 +518,16 @@ class Worker:
                 lane.put_back(batch)
                 self._block(reason)
             case Split(reason):
+                self.halt.worked("sending")
                 self._vendor_is_well()
                 self._narrow(lane, batch, reason)
-            case Raised(reason):
+            case Raised(reason, is_stuck):
                 self.pace.abandoned(self._clock.monotonic())
                 self._narrow(lane, batch, reason)
+                if len(batch) == 1:
+                    self.halt.failed("sending", reason)
+                elif is_stuck:
+                    lane.single_out(len(batch))
 
     def _settle_batch(self, lane: Lane, batch: Sequence[Item], verdicts: Sequence[Verdict]) -> None:
         later: dict[str, list[tuple[Item, Later]]] = {}
@@ -631,10 +665,20 @@ class Worker:
             self._blocked_for_s += blocked_s
             self._blocked_since_s = None
         if not self.pace.is_going:
-            for name in NOTES:
+            for name in PACE_NOTES:
                 self.ledger.note(name, "")
             self._logger.info("destination delivers again")
         self.pace.delivered(self._clock.monotonic())
+
+    def _go_on(self, halted_s: float) -> None:
+        """A halt of the plugin is over; the time it took does not count for the retry windows."""
+        if self._blocked_since_s is None:
+            self.ledger.shift_tries(halted_s)
+            self._blocked_for_s += halted_s
+        held, self._held = self._held, []
+        for transit in held:
+            self.take_up(transit)
+        self._changed.notify()
 
     # --- parking ---
 
@@ -671,6 +715,8 @@ class Worker:
                 await self._parking.changed.wait(wait_s if user_key is not None else None)
                 continue
             for record in await insist(partial(self._parking.release, user_key), self._clock, **self._facts):
+                while self.halt.is_on:
+                    await self._changed.wait()
                 active = self._active.get(Place(record.partition, record.sequence))
                 if active is not None:
                     self._dispatch(active)

@@ -98,3 +98,25 @@ def test_credentials_are_tried_where_there_is_a_vendor_to_ask(config: Path) -> N
     assert checked.code == 0
     tried = {each["destination"]: each["result"] for each in checked.json["credentials"]}
     assert tried == {"mixpanel": "not tried", "crm": "unclear"}
+
+
+def test_a_plugin_that_has_no_table_for_its_settings_is_named(tmp_path: Path) -> None:
+    package = tmp_path / "tableless"
+    package.mkdir()
+    (package / "__init__.py").write_text(
+        "from tests.destinations import ECHO\n"
+        "from dataclasses import replace\n"
+        "from router.plugin import hookimpl\n"
+        "ACTION = replace(ECHO.actions[0], table=lambda settings: {}['region'])\n"
+        "@hookimpl\n"
+        "def router_plugins(): return [replace(ECHO, slug='tableless', actions=(ACTION,))]\n"
+    )
+    config = tmp_path / "router.yaml"
+    config.write_text(
+        f"plugins: [{package}]\nsources: {{website: {{write_key: demo}}}}\ndestinations: {{crm: {{plugin: tableless}}}}\n"
+    )
+
+    checked = run_command("check", config)
+
+    assert checked.code == 2
+    assert checked.err.strip() == "destinations.crm: plugin tableless: action \"know person\" raised KeyError: 'region'"

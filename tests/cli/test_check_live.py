@@ -119,3 +119,13 @@ def test_a_check_at_an_unknown_endpoint_is_no_plugin() -> None:
 
     with pytest.raises(ValueError, match="credential_check names no endpoint"):
         replace(PLUGIN, credential_check=check)
+
+
+@pytest.mark.parametrize("request_of", [lambda settings: None, lambda settings: settings.me], ids=["nothing", "raises"])
+async def test_a_plugin_that_fails_at_it_is_named(acme: StandIn, request_of: Any) -> None:
+    check = CredentialCheck(request=request_of, endpoint="events")
+
+    tried = await try_one(acme, replace(PLUGIN, credential_check=check))
+
+    assert tried.result == "unclear"
+    assert tried.detail.startswith("plugin acme: credential_check ")

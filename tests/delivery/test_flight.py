@@ -47,7 +47,8 @@ from router.plugin import (
     UnreadableAnswer,
     judge_by_status,
 )
-from tests.delivery.harness import Answer, Settings, pack
+from router.plugin_calls import PluginCalls
+from tests.delivery.harness import Answer, Settings, pack, plugin
 
 NOW_S = 1_700_000_000.0
 URL = "https://vendor.test/events"
@@ -111,7 +112,8 @@ class Flight:
 
 async def fly(endpoint: Endpoint, *answers: Answer, count: int = 2) -> Flight:
     clock, script = StillClock(), Script(list(answers))
-    flights = Flights(Settings(), {endpoint.name: script}, clock, random.Random(5), Tally())
+    calls = PluginCalls("fake", plugin(endpoint), Settings())
+    flights = Flights(calls, {endpoint.name: script}, clock, random.Random(5), Tally())
     landing = await flights.fly(items(endpoint, count))
     return Flight(landing, clock.waits, script.sent)
 
@@ -252,7 +254,7 @@ async def test_a_plugin_that_fails_is_named_and_not_tried_again(endpoint: BatchE
     flight = await fly(endpoint, Response(200))
 
     assert isinstance(flight.landing, Raised)
-    assert "plugin" in flight.landing.reason
+    assert flight.landing.reason.startswith(("plugin fake: pack ", "plugin fake: judge "))
     assert flight.waits == []
 
 
@@ -391,7 +393,6 @@ def _raising(payload: Payload, settings: Settings) -> Conversation:
         pytest.param(_endless, Response(200), MAX_STEPS, id="goes on for ever"),
         pytest.param(_raising, Response(200), 1, id="raises"),
         pytest.param(_wordless, Response(200), 1, id="returns no verdict"),
-        pytest.param(_stubborn, SendFailed("reset"), 1, id="will not be closed"),
         pytest.param(lambda payload, settings: None, Response(200), 0, id="is no conversation"),
     ],
 )
@@ -401,4 +402,11 @@ async def test_a_conversation_that_misbehaves_costs_its_event_only(
     flight = await fly(ConversationEndpoint(name="contacts", converse=converse), answer, count=1)
 
     assert isinstance(flight.landing, Raised)
+    assert flight.landing.reason.startswith("plugin fake: converse ")
     assert len(flight.sent) == sends
+
+
+async def test_a_conversation_that_will_not_be_closed_does_not_hide_the_outage_that_ended_it() -> None:
+    flight = await fly(ConversationEndpoint(name="contacts", converse=_stubborn), SendFailed("reset"), count=1)
+
+    assert flight.landing == Outage("reset")

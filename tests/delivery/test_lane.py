@@ -224,3 +224,19 @@ class LaneModel(RuleBasedStateMachine):
 
 LaneModel.TestCase.settings = settings(max_examples=60, stateful_step_count=40)
 TestLane = LaneModel.TestCase
+
+
+def test_after_a_call_that_was_broken_off_each_item_of_its_batch_travels_alone() -> None:
+    lane = Lane("l")
+    for number in range(10):
+        lane.add(make_item(f"u{number}/e#{number}"))
+    batch = lane.take()
+    lane.put_back(batch)
+
+    lane.single_out(len(batch))
+
+    sizes = []
+    while len(lane):
+        sizes.append(len(lane.take()))
+        lane.widen()
+    assert sizes == [1, 1, 1, 1, 2, 4]

@@ -479,6 +479,13 @@ async def test_a_question_whose_asker_went_away_is_still_asked_alone(ledger: Led
     assert [result for result in results if result is not None and not isinstance(result, asyncio.CancelledError)] == []
 
 
+async def test_nothing_to_write_is_not_waited_for(ledger: Ledger) -> None:
+    """Where no event was tried, none is shifted."""
+    ledger.shift_tries(3_600.0)
+
+    await asyncio.wait_for(ledger.flushed(), 10.0)
+
+
 async def test_time_spent_blocked_does_not_count_for_the_retry_windows(ledger: Ledger) -> None:
     first_s = ledger.tried(Place(0, 1)).first_s
 

@@ -1,0 +1,154 @@
+"""The guard: every call into a plugin goes through one, so that what goes wrong in it is named, and so that it can be timed.
+
+    Guard.run ──▶ sets the mark ──▶ the plugin ──▶ clears the mark
+                       ▲
+    the alarm looks at the mark, from another thread and on a timer of the system, and breaks off what takes too long
+
+Plugins run in the one event loop of the process, and a mark costs a fraction of a microsecond. Where no alarm has been set
+(explain, tests) nothing is marked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import get_ident
+from typing import Any, Protocol, TypeVar
+
+_T = TypeVar("_T")
+
+MAX_TEXT = 2_000
+"""Characters that are kept of what a plugin says: a reason, an exception's text."""
+
+
+class PluginFailed(Exception):
+    """A plugin raised, returned what it must not, or did not come back in time. The text names the plugin and the call."""
+
+
+class PluginStuck(PluginFailed):
+    """The call was broken off, because it took too long."""
+
+
+class BadReturn(Exception):
+    """What a plugin returned is not what the plugin API promises. The text goes on after the name of the call."""
+
+
+class BreakOff(BaseException):
+    """Raised by the alarm in the middle of a call; the text says where. It is no `Exception`, so that no plugin catches it by
+    accident."""
+
+
+class Mark:
+    """Which call into a plugin the main thread is in just now, and for how long. There is one a process: `MARK`."""
+
+    __slots__ = ("broken_off", "guard", "limit_s", "pulse", "since", "thread", "tick_s", "ticks", "what")
+
+    def __init__(self) -> None:
+        self.thread = 0
+        """The thread whose calls are marked; 0 while there is no alarm."""
+        self.limit_s = self.tick_s = 0.0
+        self.pulse = 0
+        """Counts up once in each tick, in the alarm's thread."""
+        self.clear()
+
+    def clear(self) -> None:
+        self.guard: Guard | None = None
+        """Whose call it is; None outside of calls. The fields below are those of this call."""
+        self.what: Any = ""
+        self.since = self.pulse
+        self.ticks = 0
+        """How often the timer came through to the thread that is in the call."""
+        self.broken_off = 0
+        """How often the call has been broken off: a plugin may catch even that."""
+
+    @property
+    def age(self) -> int:
+        """How long the call has lasted, in ticks, rounded up.
+
+        Either count alone falls short: the pulse stands still while a call keeps Python from changing threads (a regular
+        expression), the timer does not come through while a call waits in C. Neither counts while the process is stopped, so
+        that no call is blamed for that.
+        """
+        return max(self.pulse - self.since, self.ticks)
+
+
+MARK = Mark()
+
+
+class HeldUp(Protocol):
+    def __call__(self, what: Any, seconds: float, is_broken_off: bool) -> None:
+        """The call *what* has held up the whole process for so many seconds."""
+
+
+def _nobody_asks(what: Any, seconds: float, is_broken_off: bool) -> None: ...
+
+
+class Guard:
+    """The calls into the plugin of one destination."""
+
+    def __init__(self, destination: str, slug: str) -> None:
+        self.destination = destination
+        self.slug = slug
+        self.on_held_up: HeldUp = _nobody_asks
+        """Told, after the call, of each that took long enough to be noticed."""
+
+    def run(self, what: Any, function: Callable[..., _T], *arguments: Any) -> _T:
+        """``function(*arguments)``, which calls the plugin. It must not wait for anything, nor come here again.
+
+        *what* names the call: a text, or something that has a ``name``.
+
+        Raises:
+            PluginFailed: whatever it raised. Even an exit: a plugin can't end the router.
+        """
+        mark = MARK
+        if get_ident() != mark.thread:
+            return self._run_unmarked(what, function, *arguments)
+        mark.ticks = mark.broken_off = 0
+        mark.since = mark.pulse
+        mark.what = what
+        mark.guard = self
+        try:
+            return function(*arguments)
+        except BaseException as error:
+            raise self._translate(what, error) from error
+        finally:
+            mark.guard = None  # before anything that could take a signal
+            if mark.pulse - mark.since > 1 or mark.ticks > 1:
+                self.on_held_up(what, (mark.age - 1) * mark.tick_s, mark.broken_off > 0)
+
+    def _run_unmarked(self, what: Any, function: Callable[..., _T], *arguments: Any) -> _T:
+        try:
+            return function(*arguments)
+        except KeyboardInterrupt:  # somebody at a terminal
+            raise
+        except BaseException as error:
+            raise self._translate(what, error) from error
+
+    def _translate(self, what: Any, error: BaseException) -> PluginFailed:
+        if isinstance(error, BreakOff):
+            return PluginStuck(f"{self.label(what)} took longer than {MARK.limit_s:g} s and was broken off, {error}")
+        if isinstance(error, BadReturn):
+            return PluginFailed(f"{self.label(what)} {error}")
+        return PluginFailed(f"{self.label(what)} raised {describe(error)}")
+
+    def label(self, what: Any) -> str:
+        """``plugin acme: pack``, or ``plugin acme: action "track event"``."""
+        return f"plugin {self.slug}: {name_of(what)}"
+
+
+def name_of(what: Any) -> str:
+    """A call in words."""
+    return what if isinstance(what, str) else f'action "{what.name}"'
+
+
+def describe(error: BaseException) -> str:
+    """The kind of an exception and its text."""
+    text = text_of(error)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def text_of(error: BaseException) -> str:
+    """What an exception says; to say it may be the plugin's own code."""
+    try:
+        return str(error)[:MAX_TEXT]
+    except BaseException:  # an alarm as well
+        return ""

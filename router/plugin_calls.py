@@ -1,0 +1,192 @@
+"""All calls into the plugin of one destination: guarded, and what they return checked. Delivery and explain share them.
+
+    the core ──▶ PluginCalls ──▶ Guard.run ──▶ the plugin ──▶ returned.… ──▶ the core
+
+Whatever goes wrong on the way is a `PluginFailed` with the plugin's name in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import structlog
+
+from router import returned
+from router.guard import BadReturn, BreakOff, Guard, PluginFailed, text_of
+from router.plugin import (
+    Action,
+    BatchEndpoint,
+    Blocked,
+    Conversation,
+    ConversationEndpoint,
+    Credential,
+    CredentialCheck,
+    Endpoint,
+    Payload,
+    Plugin,
+    PluginSettings,
+    Request,
+    Response,
+    Signature,
+    Signing,
+    Split,
+    Step,
+    Table,
+    UnreadableAnswer,
+    Verdict,
+)
+from router.plugin.historical import Historical
+
+_T = TypeVar("_T")
+
+_LOGGER = structlog.get_logger()
+
+
+class CredentialsFailed(PluginFailed):
+    """Nothing can be sent, and no event is to blame."""
+
+
+class PluginCalls:
+    """See the module's docstring. All methods raise `PluginFailed`."""
+
+    def __init__(self, destination: str, plugin: Plugin, settings: PluginSettings) -> None:
+        self.guard = Guard(destination, plugin.slug)
+        self.is_unclosable = False
+        """A conversation was seen that can't be closed."""
+        self._plugin = plugin
+        self._settings = settings
+
+    # --- once, when a destination is made ---
+
+    def table(self, action: Action) -> Table:
+        return self.guard.run(action, lambda: returned.table(action.table_for(self._settings)))
+
+    def historical(self, action: Action) -> Historical:
+        """What a replay does with old events that trigger *action*."""
+        found = self._plugin.historical_for
+        return self.guard.run(action, lambda: returned.historical(found(action, self._settings)))
+
+    def address(self) -> str:
+        """Where requests go: the operator's choice, else the plugin's."""
+        return self.guard.run("vendor_url", lambda: returned.address(self._settings.api_url))
+
+    def address_of(self, endpoint: Endpoint) -> str:
+        """Where requests to *endpoint* go, if it declares an address of its own."""
+        return self.guard.run(f"endpoint {endpoint.name}", lambda: returned.address(_origin(endpoint, self._settings)))
+
+    def endpoint(self, endpoint: Endpoint) -> Endpoint:
+        """*endpoint* with its limits for these settings."""
+        return self.guard.run(
+            f"endpoint {endpoint.name}", lambda: returned.endpoint(endpoint.for_settings(self._settings))
+        )
+
+    def check_request(self, check: CredentialCheck) -> Request:
+        return self.guard.run("credential_check", lambda: returned.request(check.request(self._settings)))
+
+    # --- for every batch ---
+
+    def pack(self, endpoint: BatchEndpoint, payloads: Sequence[Payload]) -> Request:
+        return self.guard.run("pack", _pack, endpoint, payloads, self._settings)
+
+    def judge(
+        self, endpoint: BatchEndpoint, response: Response, payloads: Sequence[Payload]
+    ) -> list[Verdict] | Split | Blocked:
+        """Raises UnreadableAnswer as well: that is the plugin's right."""
+        found = self.guard.run("judge", _judge, endpoint, response, payloads, self._settings)
+        if isinstance(found, UnreadableAnswer):
+            raise found
+        return found
+
+    def converse(self, endpoint: ConversationEndpoint, payload: Payload) -> Talk:
+        return Talk(self, endpoint, payload, self._settings)
+
+    def credentials(self, endpoint: Endpoint) -> Sequence[Credential]:
+        """Credentials whose signatures are guarded, too. What went wrong with them is not quoted: it may be a secret.
+
+        Raises:
+            CredentialsFailed: whatever is wrong.
+        """
+        found = self._privately("credentials", lambda: returned.credentials(endpoint.credentials(self._settings)))
+        return [self._guarded(each) if isinstance(each, Signature) else each for each in found]
+
+    def _guarded(self, signature: Signature) -> Signature:
+        def sign(signing: Signing) -> Mapping[str, str]:
+            return self._privately("sign", lambda: returned.signed(signature.sign(signing)))
+
+        return replace(signature, sign=sign)
+
+    def _privately(self, what: str, function: Callable[[], _T]) -> _T:
+        def without_text() -> _T:
+            try:
+                return function()
+            except (BadReturn, BreakOff, KeyboardInterrupt):
+                raise
+            except BaseException as error:
+                raise BadReturn(f"raised {type(error).__name__}") from None
+
+        try:
+            return self.guard.run(what, without_text)
+        except PluginFailed as error:
+            raise CredentialsFailed(str(error)) from None
+
+
+class Talk:
+    """One conversation. `next` it, answer each step with `next`, and `close` it whatever happens."""
+
+    def __init__(
+        self, calls: PluginCalls, endpoint: ConversationEndpoint, payload: Payload, settings: PluginSettings
+    ) -> None:
+        self._calls = calls
+        self._conversation = calls.guard.run("converse", _begin, endpoint, payload, settings)
+
+    def next(self, response: Response | None = None) -> Step | Verdict | Blocked:
+        """The next step, or the last word. *response* is the answer to the step before, None to begin with.
+
+        Raises UnreadableAnswer as well: that is the plugin's right.
+        """
+        found = self._calls.guard.run("converse", _go_on, self._conversation, response)
+        if isinstance(found, UnreadableAnswer):
+            raise found
+        return found
+
+    def close(self) -> None:
+        """End it. One that will not have it is not worth an event, nor must it hide why it was ended: it is left alone."""
+        guard = self._calls.guard
+        try:
+            guard.run("converse", self._conversation.close)
+        except PluginFailed as error:
+            if not self._calls.is_unclosable:
+                self._calls.is_unclosable = True
+                _LOGGER.warning("a conversation can't be closed", destination=guard.destination, reason=str(error))
+
+
+def _origin(endpoint: Endpoint, settings: Any) -> Any:
+    return endpoint.origin(settings) if endpoint.origin is not None else None
+
+
+def _pack(endpoint: BatchEndpoint, payloads: Sequence[Payload], settings: Any) -> Request:
+    return returned.request(endpoint.pack(payloads, settings))
+
+
+def _judge(
+    endpoint: BatchEndpoint, response: Response, payloads: Sequence[Payload], settings: Any
+) -> list[Verdict] | Split | Blocked | UnreadableAnswer:
+    try:
+        return returned.judgement(endpoint.judge(response, payloads, settings), len(payloads))
+    except UnreadableAnswer as error:
+        return UnreadableAnswer(text_of(error))
+
+
+def _begin(endpoint: ConversationEndpoint, payload: Payload, settings: Any) -> Conversation:
+    return returned.conversation(endpoint.converse(payload, settings))
+
+
+def _go_on(conversation: Conversation, response: Response | None) -> Step | Verdict | Blocked | UnreadableAnswer:
+    try:
+        return returned.step(next(conversation) if response is None else conversation.send(response))
+    except StopIteration as end:
+        return returned.last_word(end.value)
+    except UnreadableAnswer as error:
+        return UnreadableAnswer(text_of(error))

@@ -1,0 +1,307 @@
+"""What plugins return, held against what the plugin API promises. Pure.
+
+Each function takes anything and gives what was promised, bounded, or raises `BadReturn` saying what came instead. They run
+inside the guard, for even looking at a value may run code of the plugin.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Generator, Iterable, Mapping
+from dataclasses import fields, replace
+from inspect import iscoroutine
+from itertools import islice
+from typing import Any, get_args
+
+from pydantic import SecretStr
+
+from router.guard import MAX_TEXT, BadReturn
+from router.plugin import (
+    Again,
+    BatchEndpoint,
+    Blocked,
+    Conversation,
+    ConversationEndpoint,
+    Credential,
+    Dead,
+    Delivered,
+    Endpoint,
+    HeaderKey,
+    Later,
+    Payload,
+    Request,
+    Response,
+    Skip,
+    Split,
+    Step,
+    Table,
+    Verdict,
+)
+from router.plugin.historical import Harmless, Historical, Marked
+
+MAX_PAYLOADS = 10_000
+"""Of one action for one event."""
+MAX_KEY = 10_000
+"""Characters of a payload's key and group together."""
+MAX_WARNINGS = 20
+"""Of one verdict or payload; so many are logged."""
+MAX_CREDENTIALS = 20
+NO_REASON = "the plugin gave no reason"
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""RFC 9110 section 5.6.2: what a method and the name of a header are made of."""
+_FRAMING = frozenset({"connection", "content-length", "host", "transfer-encoding"})
+"""Headers by which the HTTP client says where a request ends and whom it is for; a wrong one would garble the connection."""
+_BREAKS = re.compile(r"[\r\n\0]")
+
+
+def table(value: Any) -> Table:
+    """Of an action's table, where that is a function."""
+    found: Table = _expect(value, Table)
+    return found
+
+
+def endpoint(value: Any) -> Endpoint:
+    """An endpoint with the limits it has for one destination: whole numbers of at least 1, and a rate that lets something
+    through."""
+    found: Endpoint = _expect(value, BatchEndpoint | ConversationEndpoint)
+    if isinstance(found, BatchEndpoint):
+        _expect_count("max_events", found.max_events)
+        _expect_count("max_bytes", found.max_bytes)
+        if found.max_payload_bytes is not None:
+            _expect_count("max_payload_bytes", found.max_payload_bytes)
+    rate = found.rate_limit_per_s
+    if rate is not None and not (_is_number(rate) and 0.001 <= rate <= 1e9):
+        raise BadReturn(f"made rate_limit_per_s {_show(rate)}, expected requests per second, at least 0.001")
+    _expect_text("reset_header", found.reset_header)
+    return found
+
+
+def historical(value: Any) -> Historical:
+    """Of a plugin's or an action's ``historical``, where that is a function."""
+    found: Historical = _expect(value, Skip | Harmless | Marked)
+    if isinstance(found, Skip):
+        return found if _is_reason(found.reason) else replace(found, reason=_reason(found))
+    if isinstance(found, Marked):
+        _expect_text("word", found.word)
+        return found
+    for seconds in (found.after_s, found.until_s):
+        if seconds is not None and not _is_number(seconds):
+            raise BadReturn(f"made Harmless with {_show(seconds)}, expected seconds")
+    return found
+
+
+def address(value: Any) -> str:
+    """Where requests go."""
+    if not isinstance(value, str) or not re.match(r"https?://[^/?#\s]", value):
+        raise BadReturn(f"gave {_show(value)}, expected an http or https address")
+    return value
+
+
+def built(value: Any) -> Skip | tuple[Payload, ...]:
+    """Of an action's ``build``: payloads, however they came, or a `Skip` with a reason."""
+    if isinstance(value, Payload):
+        return (_payload(value),)
+    if isinstance(value, Skip):
+        return value if _is_reason(value.reason) else replace(value, reason=_reason(value))
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+        raise BadReturn(f"returned {_show(value)}, expected a Payload, several, or Skip")
+    payloads = tuple(islice(value, MAX_PAYLOADS + 1))
+    if len(payloads) > MAX_PAYLOADS:
+        raise BadReturn(f"made more than {MAX_PAYLOADS} payloads of one event")
+    return tuple(_payload(each) for each in payloads)
+
+
+def _payload(value: Any) -> Payload:
+    if not isinstance(value, Payload):
+        raise BadReturn(f"returned {_show(value)} among its payloads, expected a Payload")
+    key, group = value.key, value.group
+    if not isinstance(key, str) or not isinstance(group, str):
+        raise BadReturn(f"made a payload with the key {_show(key)} and the group {_show(group)}, expected texts")
+    if len(key) + len(group) > MAX_KEY:
+        raise BadReturn(f"made a payload whose key and group have more than {MAX_KEY} characters")
+    return value if value.notes == () else replace(value, notes=_warnings(value.notes))
+
+
+def request(value: Any) -> Request:
+    """Of ``pack``, and of each step of a conversation. That it goes to the right host, and that JSON can hold it, shows when
+    it is sent."""
+    made: Request = _expect(value, Request)
+    if not isinstance(made.method, str) or not _TOKEN.fullmatch(made.method):
+        raise BadReturn(f"made a request with the method {_show(made.method)}")
+    _expect_text("url", made.url)
+    if not isinstance(made.headers, Mapping):
+        raise BadReturn(f"made headers of {_show(made.headers)}, expected names and texts")
+    headers = dict(made.headers)
+    for name, text in headers.items():
+        if not _is_header(name):
+            raise BadReturn(f"made a header {_show(name)}")
+        if not isinstance(text, str) or _BREAKS.search(text):
+            raise BadReturn(f'made a header "{name}" that is no text, or holds a line break or NUL')
+    return made if type(made.headers) is dict else replace(made, headers=headers)
+
+
+def conversation(value: Any) -> Conversation:
+    """Of ``converse``."""
+    found: Conversation = _expect(value, Generator)
+    return found
+
+
+def step(value: Any) -> Step:
+    """What a conversation yields."""
+    found: Step = _expect(value, Step)
+    _expect(found.assumed, Response)
+    checked = request(found.request)
+    return found if checked is found.request else replace(found, request=checked)
+
+
+def judgement(value: Any, expected: int) -> list[Verdict] | Split | Blocked:
+    """Of ``judge``, over *expected* payloads."""
+    if isinstance(value, Split | Blocked):
+        return value if _is_reason(value.reason) else replace(value, reason=_reason(value))
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+        raise BadReturn(f"returned {_show(value)}, expected verdicts, Split or Blocked")
+    verdicts = list(islice(value, expected + 1))
+    if len(verdicts) != expected:
+        count = f"more than {expected}" if len(verdicts) > expected else str(len(verdicts))
+        raise BadReturn(f"returned {count} verdicts for {expected} payloads")
+    if all(isinstance(each, Again) for each in verdicts):
+        raise BadReturn("wants to send the same again, for ever")
+    return [_verdict(each) for each in verdicts]
+
+
+def last_word(value: Any) -> Verdict | Blocked:
+    """What a conversation returns."""
+    if isinstance(value, Blocked):
+        return value if _is_reason(value.reason) else replace(value, reason=_reason(value))
+    if isinstance(value, Again):
+        raise BadReturn("wants to send the same again, for ever")
+    return _verdict(value)
+
+
+def _verdict(value: Any) -> Verdict:
+    if isinstance(value, Delivered):
+        return value if not value.warnings else replace(value, warnings=_warnings(value.warnings))
+    if isinstance(value, Dead):
+        return value if _is_reason(value.reason) else replace(value, reason=_reason(value))
+    if isinstance(value, Later):
+        if value.after_s is not None and not (_is_number(value.after_s) and value.after_s >= 0):
+            raise BadReturn(f"returned Later with after_s {_show(value.after_s)}, expected seconds")
+        if value.max_attempts is not None:
+            _expect_count("max_attempts", value.max_attempts)
+        if value.is_outage is not None and not isinstance(value.is_outage, bool):
+            raise BadReturn(f"returned Later with is_outage {_show(value.is_outage)}, expected True, False or None")
+        return value if _is_reason(value.reason) else replace(value, reason=_reason(value))
+    if isinstance(value, Again):
+        return value
+    raise BadReturn(f"returned {_show(value)}, expected Delivered, Later, Dead or Again")
+
+
+def _warnings(value: Any) -> tuple[str, ...]:
+    """Nothing is lost because something is wrong with the words about it."""
+    if not isinstance(value, tuple | list):
+        return (f"the plugin gave {_show(value)} for its warnings",)
+    return tuple(text[:MAX_TEXT] if isinstance(text, str) else _show(text) for text in value[:MAX_WARNINGS])
+
+
+def credentials(value: Any) -> tuple[Credential, ...]:
+    """Of an endpoint's ``credentials``. What is wrong is never quoted: it may be a secret."""
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+        raise BadReturn(f"returned {_kind(value)}, expected credentials")
+    found = tuple(islice(value, MAX_CREDENTIALS + 1))
+    if len(found) > MAX_CREDENTIALS:
+        raise BadReturn(f"returned more than {MAX_CREDENTIALS} credentials")
+    for each in found:
+        if not isinstance(each, get_args(Credential)):
+            raise BadReturn(f"returned {_kind(each)} among its credentials")
+        for part in fields(each):
+            if not _is_good(part.type, getattr(each, part.name)):
+                raise BadReturn(f"returned {_kind(each)} whose {part.name} is not as the plugin API has it")
+        if isinstance(each, HeaderKey) and not _is_header(each.name):
+            raise BadReturn("returned HeaderKey whose name can't be a header's")
+    return found
+
+
+def _is_good(declared: Any, value: Any) -> bool:
+    """Whether a part of a credential is of the type that is written beside it."""
+    match str(declared):
+        case "str":
+            return isinstance(value, str)
+        case "bool":
+            return isinstance(value, bool)
+        case "SecretStr":
+            return isinstance(value, SecretStr) and _is_sendable(value.get_secret_value())
+        case "tuple[str, ...]":
+            return isinstance(value, tuple) and all(isinstance(each, str) for each in value)
+        case _:
+            return callable(value)
+
+
+def _is_sendable(secret: Any) -> bool:
+    try:
+        return isinstance(secret, str) and bool(secret.encode() or True)
+    except UnicodeEncodeError:
+        return False
+
+
+def signed(value: Any) -> dict[str, str]:
+    """Of a `Signature`: headers. Never quoted either."""
+    if not isinstance(value, Mapping):
+        raise BadReturn(f"returned {_kind(value)}, expected headers")
+    headers = dict(value)
+    if not all(_is_header(name) and isinstance(text, str) for name, text in headers.items()):
+        raise BadReturn("returned headers that are none")
+    return headers
+
+
+def _is_header(name: Any) -> bool:
+    return isinstance(name, str) and bool(_TOKEN.fullmatch(name)) and name.lower() not in _FRAMING
+
+
+def _is_reason(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= MAX_TEXT
+
+
+def _reason(value: Any) -> str:
+    """A reason that can be kept: never empty, for an empty one would pass for none."""
+    reason = value.reason
+    if not isinstance(reason, str):
+        raise BadReturn(f"returned {_kind(value)} whose reason is {_show(reason)}, expected a text")
+    return reason[:MAX_TEXT] or NO_REASON
+
+
+def _expect(value: Any, kind: Any) -> Any:
+    if isinstance(value, kind):
+        return value
+    if iscoroutine(value):
+        value.close()  # nobody will await it
+    names = " or ".join(each.__name__ for each in get_args(kind) or (kind,))
+    raise BadReturn(f"gave {_show(value)}, expected a {names}")
+
+
+def _expect_text(name: str, value: Any) -> None:
+    if not isinstance(value, str):
+        raise BadReturn(f"made a {name} of {_show(value)}, expected a text")
+
+
+def _expect_count(name: str, value: Any) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise BadReturn(f"made {name} {_show(value)}, expected a whole number of at least 1")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and not math.isnan(value)
+
+
+def _kind(value: Any) -> str:
+    return "None" if value is None else type(value).__name__
+
+
+def _show(value: Any) -> str:
+    """What it is; plain values in short, others by their kind, for their looks are the plugin's code."""
+    if isinstance(value, str | bytes):
+        return repr(value[:80])
+    if isinstance(value, bool | float) or (isinstance(value, int) and value.bit_length() <= 64):
+        return repr(value)
+    return _kind(value)
