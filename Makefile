@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check
 
-.PHONY: demo run test test-full sdks page lint types generate clean
+.PHONY: demo run test test-full bench sdks page lint types generate clean
 
 demo: $(VENV)/.installed ## The product in a minute
 	$(BIN)/router demo
@@ -17,6 +17,10 @@ test: lint types ## Lint, types and the tests, in less than five minutes
 
 test-full: $(VENV)/.installed-dev ## The long faults besides
 	$(BIN)/pytest -q -m full
+
+bench: $(VENV)/.installed-dev ## What an event costs, side by side with the least it could cost; by hand, on a machine with nothing else to do
+	$(PIP) install -q -c constraints.txt -c constraints-dev.txt -e '.[bench]'
+	$(BIN)/python -m bench
 
 sdks: tests/sdks/node/node_modules/.installed ## The Node and browser SDKs for test-full; needs npm
 

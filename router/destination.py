@@ -1,12 +1,15 @@
 """A destination: one configured use of a plugin, as mapping, delivery and explain know it. Pure: no I/O in here.
 
 source ──▶ flags ──▶ consent ──▶ filter ──▶ each action's trigger ──▶ privacy, changes ──▶ the plugin's table and build
+                                                      │                                                    │
+                                       of a replay: is it harmless?                       of a replay: the vendor's mark
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -18,6 +21,7 @@ from router.consent import Consent
 from router.event import EVENT_TYPES, Document, Event, EventType
 from router.integrations import DestinationNames, Flag, read_flags
 from router.plugin import Action, BatchEndpoint, Endpoint, Payload, Plugin, PluginSettings, Skip, Table
+from router.plugin.historical import UNTOLD, Historical, Marked, why_not
 from router.plugin.table import Trace
 from router.privacy import Privacy
 
@@ -36,6 +40,8 @@ class Decision(NamedTuple):
     """Those that the event triggers, at least one when it is delivered; for `Destination.map`."""
     passed_over: tuple[PassedOver, ...] = ()
     """Actions for events of this type that it does not trigger."""
+    is_historical: bool = False
+    """Sent long after it happened, so that the vendor must start nothing because of it."""
 
 
 class Mapped(NamedTuple):
@@ -48,6 +54,13 @@ class Mapped(NamedTuple):
     trace: Trace | None = None
     changes: tuple[str, ...] = ()
     """What the operator's privacy and mapping did to the event before, each with its code in front: ``hash: traits.email``."""
+    mark: str = ""
+    """The vendor's word for old events that the payloads carry."""
+
+    @property
+    def keyed(self) -> list[tuple[str, Payload]]:
+        """The payloads, each with what names it within its event: the action and a number."""
+        return [(f"{self.action.name}/{number}", payload) for number, payload in enumerate(self.payloads)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +70,7 @@ class PlannedAction:
     action: Action
     table: Table
     rule: ActionRule = ActionRule()
+    historical: Historical = UNTOLD
 
     @property
     def types(self) -> tuple[EventType, ...]:
@@ -124,7 +138,8 @@ class Destination:
         table = action.table_for(self.settings)
         rule = self.rules.get(action.name, ActionRule())
         changes = [each.for_table(table) if isinstance(each, DropCustom) else each for each in rule.changes]
-        return PlannedAction(action, table, replace(rule, changes=tuple(changes)))
+        historical = self.plugin.historical_for(action, self.settings)
+        return PlannedAction(action, table, replace(rule, changes=tuple(changes)), historical)
 
     @property
     def planned(self) -> Sequence[PlannedAction]:
@@ -136,6 +151,11 @@ class Destination:
     def names(self) -> DestinationNames:
         names: DestinationNames = self._names  # type: ignore[attr-defined]
         return names
+
+    @cached_property
+    def endpoints(self) -> Mapping[str, Endpoint]:
+        """The plugin's endpoints by name, with their limits for these settings."""
+        return {endpoint.name: endpoint.for_settings(self.settings) for endpoint in self.plugin.endpoints}
 
     @property
     def origin(self) -> str:
@@ -153,13 +173,15 @@ class Destination:
         """`origin`, then those that endpoints declare."""
         return tuple(dict.fromkeys((self.origin, *map(self.origin_of, self.plugin.endpoints))))
 
-    def decide(self, event: Event, source: str | None) -> Decision:
+    def decide(self, event: Event, source: str | None, historical_age_s: float | None = None) -> Decision:
         """Whether *event* from *source* is for this destination, and for which actions.
 
         In this order: the source, the caller's flags, the person's consent, the operator's filter, then each action's trigger
         (facts/event-spec.md section 6.9). All of them look at the event as it arrived. One that is disabled decides nothing.
 
         *source* None stands for a source that may reach every destination (explain without ``--source``).
+        *historical_age_s* is how long ago an event of a replay happened, in seconds: then each action must be harmless, too.
+        None for an event that counts as new.
         """
         if not self.is_enabled:
             return Decision(False, "disabled: its events wait in the log, as long as the config's `hold` says")
@@ -173,7 +195,7 @@ class Destination:
             if refused:
                 return Decision(False, f"consent: {refused}", flag)
         planned: tuple[PlannedAction, ...] = self._by_type[event.type]  # type: ignore[attr-defined]
-        if self._is_plain and planned:  # type: ignore[attr-defined]
+        if self._is_plain and planned and historical_age_s is None:  # type: ignore[attr-defined]
             return Decision(True, flag.reason, flag, planned)
         context = EventContext(event)
         if self.filter is not None:
@@ -184,8 +206,11 @@ class Destination:
         if not planned:
             return Decision(False, f"no action: {self.plugin.name} has none for {event.type}", flag)
         triggered, passed_over = _ask_triggers(planned, event, context)
+        if historical_age_s is not None:
+            triggered, harmful = _ask_history(triggered, historical_age_s)
+            passed_over += harmful
         reason = flag.reason if triggered else _reason(passed_over)
-        return Decision(bool(triggered), reason, flag, triggered, passed_over)
+        return Decision(bool(triggered), reason, flag, triggered, passed_over, historical_age_s is not None)
 
     def map(self, event: Event, decision: Decision | None = None, with_trace: bool = False) -> list[Mapped]:
         """What each action that *event* triggers makes of it, in the plugin's order.
@@ -199,10 +224,12 @@ class Destination:
             triggered = decision.actions
         else:
             triggered, _ = _ask_triggers(self._by_type[event.type], event, EventContext(event))  # type: ignore[attr-defined]
-        return [self._map_action(planned, event, with_trace) for planned in triggered]
+        is_historical = decision is not None and decision.is_historical
+        return [self._map_action(planned, event, with_trace, is_historical) for planned in triggered]
 
-    def _map_action(self, planned: PlannedAction, event: Event, with_trace: bool) -> Mapped:
+    def _map_action(self, planned: PlannedAction, event: Event, with_trace: bool, is_historical: bool) -> Mapped:
         action = planned.action
+        mark = planned.historical if is_historical and isinstance(planned.historical, Marked) else None
         trace = Trace() if with_trace else None
         draft: Draft | None = None
         try:
@@ -213,6 +240,8 @@ class Destination:
             if draft is not None and trace is not None:
                 draft.retrace(trace)
             built = action.build(event, fields, self.settings)
+            if mark is not None:
+                built = _mark(built, mark, self.settings)
         except Exception as error:
             raise MappingFailed(f'action "{action.name}" raised {type(error).__name__}: {error}') from error
         changes = tuple(draft.notes or ()) if draft is not None else ()
@@ -221,7 +250,7 @@ class Destination:
         payloads = (built,) if isinstance(built, Payload) else tuple(built)
         if not payloads:
             return Mapped(action, skipped="nothing to send", trace=trace, changes=changes)
-        return Mapped(action, payloads, trace=trace, changes=changes)
+        return Mapped(action, payloads, trace=trace, changes=changes, mark=mark.word if mark is not None else "")
 
     def _change(self, planned: PlannedAction, event: Event, with_notes: bool) -> Draft:
         """Privacy comes first, so that no change of the action's can carry a value elsewhere, and last, so that none brings
@@ -259,7 +288,32 @@ def _ask_triggers(
     return tuple(triggered), tuple(passed_over)
 
 
-_URGENT = ("expression", "trigger", "no action")
+def _ask_history(
+    planned: Iterable[PlannedAction], age_s: float
+) -> tuple[tuple[PlannedAction, ...], tuple[PassedOver, ...]]:
+    """Which of the actions may be taken of an event that is so old."""
+    harmless: list[PlannedAction] = []
+    harmful: list[PassedOver] = []
+    for each in planned:
+        reason = why_not(each.historical, age_s)
+        if reason is None:
+            harmless.append(each)
+        else:
+            harmful.append(PassedOver(each.action, f"historical: {each.action.name}: {reason}"))
+    return tuple(harmless), tuple(harmful)
+
+
+def _mark(
+    built: Payload | Sequence[Payload] | Skip, mark: Marked, settings: PluginSettings
+) -> Sequence[Payload] | Skip:
+    """What a build made, with the vendor's word for old events in it."""
+    if isinstance(built, Skip):
+        return built
+    payloads = (built,) if isinstance(built, Payload) else built
+    return [mark.mark(payload, settings) for payload in payloads]
+
+
+_URGENT = ("expression", "historical", "trigger", "no action")
 
 
 def _reason(passed_over: Sequence[PassedOver]) -> str:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from router import dates
-from router.event import Document
+from router.event import Document, Event
 from router.rejection import excerpt
 
 
@@ -56,6 +56,12 @@ def read_times(document: Document, received_at: datetime, sent_at: Any, warnings
         dates.to_iso_milliseconds(sent) if sent else None,
         dates.to_iso_milliseconds(received_at),
     )
+
+
+def age_s(event: Event, now_s: float) -> float:
+    """How long ago *event* happened, in seconds, at *now_s* (Unix seconds)."""
+    happened = dates.parse(event.timestamp)
+    return max(0.0, now_s - dates.to_datetime(happened).timestamp()) if happened is not None else 0.0
 
 
 def _read(document: Document, field: str, warnings: list[str], whose: str = "") -> datetime | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -32,26 +32,37 @@ HIDDEN = "********"
 
 
 def explain(
-    event: Event, destinations: Sequence[Destination], source: str | None = None, warnings: Iterable[str] = ()
+    event: Event,
+    destinations: Sequence[Destination],
+    source: str | None = None,
+    warnings: Iterable[str] = (),
+    historical_age_s: float | None = None,
 ) -> dict[str, Any]:
     """One line of ``router explain --json``, in the shape that design.md fixes under "Contracts".
 
     *warnings* are those of normalising the event; those of reading its flags are added. *source* None leaves the sources out
-    of the decision.
+    of the decision. *historical_age_s*: as a replay would send the event so many seconds after it happened; what carries the
+    vendor's word for old events then has it under ``historical``.
     """
     entries: list[dict[str, Any]] = []
     notes = list(warnings)
     for destination in destinations:
-        entries += _explain_destination(event, destination, source, notes)
+        entries += explain_at(event, destination, source, notes, historical_age_s)
     known = {name for destination in destinations for name in destination.names.folded}
     notes += [f"integrations.{name}: names no destination" for name in unknown_names(event.integrations, known)]
     return {"event": event.document, "warnings": list(dict.fromkeys(notes)), "destinations": entries}
 
 
-def _explain_destination(
-    event: Event, destination: Destination, source: str | None, notes: list[str]
+def explain_at(
+    event: Event,
+    destination: Destination,
+    source: str | None,
+    notes: list[str],
+    historical_age_s: float | None = None,
+    delivered: Collection[str] = (),
 ) -> list[dict[str, Any]]:
-    decision = destination.decide(event, source)
+    """The entries of one destination. *notes* takes the warnings; *delivered* are keys of payloads that are not sent again."""
+    decision = destination.decide(event, source, historical_age_s)
     if decision.flag is not None:
         notes += decision.flag.warnings
     passed_over = [_entry(destination, "skip", each.reason, each.action) for each in decision.passed_over]
@@ -61,29 +72,37 @@ def _explain_destination(
         mapped = destination.map(event, decision, with_trace=True)
     except MappingFailed as error:
         return [_entry(destination, "skip", "") | _dead(f"mapping: {error}")]
-    entries = [_explain_action(destination, action, decision.reason) for action in mapped] + passed_over
+    entries = [_explain_action(destination, action, decision.reason, delivered) for action in mapped] + passed_over
     mapped_somewhere = {line["from"] for entry in entries for line in entry["lineage"]}
     for entry in entries:  # what another action of the destination sends is not missing
         entry["unmapped"] = [source for source in entry["unmapped"] if source not in mapped_somewhere]
     return entries
 
 
-def _explain_action(destination: Destination, mapped: Mapped, reason: str) -> dict[str, Any]:
+def _explain_action(
+    destination: Destination, mapped: Mapped, reason: str, delivered: Collection[str]
+) -> dict[str, Any]:
     entry = _entry(destination, "deliver", reason, mapped.action)
     if mapped.trace is not None:
         entry["lineage"] = [
             {"from": line.source, "to": line.to, "converter": line.converter} for line in mapped.trace.lineage
         ]
         entry["unmapped"] = mapped.trace.unmapped
-        if mapped.trace.warnings:
-            entry["warnings"] = mapped.trace.warnings
+    warnings = [*(mapped.trace.warnings if mapped.trace else ()), *(n for each in mapped.payloads for n in each.notes)]
+    if warnings:
+        entry["warnings"] = list(dict.fromkeys(warnings))
     if mapped.changes:
         entry["changes"] = list(mapped.changes)
+    if mapped.mark:
+        entry["historical"] = mapped.mark
     if mapped.skipped:
         return entry | {"decision": "skip", "reason": f"action: {mapped.skipped}"}
+    left = [payload for key, payload in mapped.keyed if key not in delivered]
+    if not left:
+        return entry | {"decision": "skip", "reason": "delivered already: it is not sent again"}
     try:
-        for payload in mapped.payloads:
-            _, too_big = size_of(payload, destination.plugin.endpoint(mapped.action.endpoint))
+        for payload in left:
+            _, too_big = size_of(payload, destination.endpoints[mapped.action.endpoint])
             if too_big:
                 return entry | _dead(f"size: {too_big}")
             requests = _requests(destination, mapped.action, payload)
@@ -112,7 +131,7 @@ def _entry(destination: Destination, decision: str, reason: str, action: Action 
 
 def _requests(destination: Destination, action: Action, payload: Payload) -> list[Request]:
     """What would be sent for one payload, were it alone; a conversation goes on as its steps assume."""
-    endpoint = destination.plugin.endpoint(action.endpoint)
+    endpoint = destination.endpoints[action.endpoint]
     settings = destination.settings
     if isinstance(endpoint, BatchEndpoint):
         return [endpoint.pack([payload], settings)]
@@ -139,7 +158,7 @@ def _show(request: Request, destination: Destination, action: Action) -> dict[st
         if request.gzip:
             headers["Content-Encoding"] = "gzip"
         body = orjson.loads(orjson.dumps(body))
-    for credential in destination.plugin.endpoint(action.endpoint).credentials(destination.settings):
+    for credential in destination.endpoints[action.endpoint].credentials(destination.settings):
         headers |= _hidden_headers(credential)
         if isinstance(credential, QueryKey):
             url += ("&" if "?" in url else "?") + f"{credential.name}={HIDDEN}"

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from router.cli.daemon import DRAIN_S, SOCKETS
+from router.cli.daemon import SOCKETS
+from router.cli.deliveries import DRAIN_S
 
 DEPLOY = Path(__file__).parent.parent / "deploy"
 SERVICE = (DEPLOY / "router.service").read_text()

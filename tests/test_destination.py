@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -28,8 +29,9 @@ from router.consent import Consent
 from router.destination import Destination
 from router.event import EVENT_TYPES, Event
 from router.explain import explain
+from router.plugin import BatchEndpoint, Payload
 from router.privacy import Names, Privacy
-from tests.destinations import echo
+from tests.destinations import ECHO, EchoSettings, echo
 from tests.events import event
 
 FREE = Trigger(where=((("properties", "plan"), Match(any_of=("free",))),))
@@ -183,6 +185,28 @@ def test_explain_shows_what_was_changed_with_lineage_from_the_event_as_it_arrive
     assert entry["changes"] == ["block: userId, which holds an email", "rename: properties.a to properties.b"]
     assert {"from": "properties.a", "to": "b", "converter": ""} in entry["lineage"]
     assert entry["requests"][0]["body"][0]["event"]["properties"] == {"b": 1}
+
+
+def test_explain_warns_of_what_a_build_had_to_leave_out() -> None:
+    action = replace(ECHO.actions[1], build=lambda event, fields, settings: Payload({}, notes=("2 are too many",) * 2))
+    destination = Destination("echo", replace(ECHO, actions=(action,)), EchoSettings())
+
+    [entry] = explain(track(), [destination])["destinations"]
+
+    assert entry["warnings"] == ["2 are too many"]
+
+
+def test_explain_measures_payloads_with_the_limits_of_the_settings() -> None:
+    """What depends on the plan or the product in use is told as delivery keeps to it."""
+    [endpoint] = ECHO.endpoints
+    assert isinstance(endpoint, BatchEndpoint)
+    narrow = replace(endpoint, byte_limits=lambda settings: (10, 10))
+    destination = Destination("echo", replace(ECHO, endpoints=(narrow,)), EchoSettings())
+
+    [first, *_] = explain(track(), [destination])["destinations"]
+
+    assert first["decision"] == "skip"
+    assert "the vendor takes 10; the event would become a dead letter" in first["reason"]
 
 
 def test_a_mapping_brings_no_blocked_name_back_and_carries_no_blocked_value_elsewhere() -> None:

@@ -47,7 +47,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "config": {"destination", "plugin", "event"},
     "gateway": {"log", "rejected", "event"},  # no destination
     "delivery": {"log", "destination", "plugin", "event"},  # no HTTP server
-    "admin": {"delivery", "log", "rejected", "event"},  # its operations look into what delivery keeps
+    "admin": {"delivery", "destination", "log", "rejected", "event"},  # what delivery keeps, and what it would send
     "kit": {"delivery", "destination", "plugin", "event"},
     "generate": {"config", "destination", "gateway", "plugin", "event"},
     "new plugin": {"event"},

@@ -30,6 +30,7 @@ from router.plugin import (
     Endpoint,
     HeaderKey,
     Later,
+    Marked,
     Payload,
     Plugin,
     PluginSettings,
@@ -381,6 +382,20 @@ BROKEN = [
         {},
     ),
     ("never leaves its host", with_url(lambda s, id: s.vendor_url()), "base_url_moves_every_request", (), {}),
+    (
+        "marks without a mark",
+        {"historical": Marked("old", lambda payload, settings: payload)},
+        "the_mark_of_an_old_event_is_sent_and_changes_no_key",
+        (TRACK,),
+        {},
+    ),
+    (
+        "marks with another key",
+        {"historical": Marked("old", lambda payload, settings: replace(payload, key="old", body={"old": True}))},
+        "the_mark_of_an_old_event_is_sent_and_changes_no_key",
+        (TRACK,),
+        {},
+    ),
     (
         "says delivered to all",
         with_judge(lambda r, p: [Delivered()] * len(p)),

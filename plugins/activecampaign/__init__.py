@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from plugins.activecampaign import conversation, events, mapping, wire
 from plugins.activecampaign.settings import Settings
-from router.plugin import Action, BatchEndpoint, ConversationEndpoint, CredentialCheck, Plugin, hookimpl
+from router.plugin import Action, BatchEndpoint, ConversationEndpoint, CredentialCheck, Plugin, Skip, hookimpl
 
 # All that writes at once is one endpoint, because the account has one limit for it.
 PLUGIN = Plugin(
@@ -107,6 +107,7 @@ PLUGIN = Plugin(
         "event_key": "sandbox-event-key",
     },
     website="https://www.activecampaign.com",
+    historical=Skip("ActiveCampaign takes it as of now, and may start an automation because of it"),
     credential_check=CredentialCheck(
         request=wire.check_credentials, endpoint="contacts and accounts", is_good=wire.is_good
     ),

@@ -10,7 +10,7 @@ from collections.abc import Generator, Iterator, Sequence
 from typing import Any, Final
 
 from plugins.activecampaign.settings import Settings
-from plugins.activecampaign.wire import body_of, errors_of, judge_one, make_request, words
+from plugins.activecampaign.wire import errors_of, judge_one, make_request, words
 from router.plugin import (
     Blocked,
     Conversation,
@@ -50,7 +50,7 @@ def converse(payload: Payload, settings: Settings) -> Conversation:
 
 def _converse_contact(body: Document, settings: Settings) -> Conversation:
     """Lists, tags and account are no reason to lose the contact: what is refused of them is a warning."""
-    warnings: list[str] = list(body.get("left_out", ()))
+    warnings: list[str] = []
     fields = yield from _resolve(body.get("fields", {}), warnings, settings)
     if not isinstance(fields, dict):
         return fields
@@ -274,7 +274,7 @@ def _items(response: Response, name: str) -> Sequence[Document]:
     Raises:
         UnreadableAnswer: there is none.
     """
-    items = body_of(response).get(name)
+    items = response.json_object().get(name)
     if not isinstance(items, list):
         raise UnreadableAnswer(f"expected a list of {name}, got {describe(response)}")
     return [item for item in items if isinstance(item, dict)]
@@ -300,4 +300,4 @@ def _read_id(response: Response, name: str) -> str | Verdict | Blocked:
         UnreadableAnswer: a 2xx without it.
     """
     verdict = judge_one(response)
-    return _id_of(body_of(response).get(name), response) if isinstance(verdict, Delivered) else verdict
+    return _id_of(response.json_object().get(name), response) if isinstance(verdict, Delivered) else verdict

@@ -10,7 +10,7 @@ from typing import Final
 from plugins.activecampaign.fields import custom_field
 from plugins.activecampaign.mapping import NOBODY, complete_contact
 from plugins.activecampaign.settings import EventRule, Settings
-from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, convert, view_name
+from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, convert, left_out, view_name
 
 EVENT: Final = Table(
     (
@@ -40,14 +40,13 @@ def build_event(event: Event, fields: Document, settings: Settings) -> Payload |
     contact = complete_contact(event, fields)
     if contact is None:
         return Skip(NOBODY)
-    values, left_out = _values({"timestamp": fields["timestamp"], **fields.get("given", {})}, rule)
+    values, notes = _values({"timestamp": fields["timestamp"], **fields.get("given", {})}, rule)
     if not values and not rule.tags:
         return Skip("the event has none of the properties that its entry in events names")
     body: Document = {"contact": contact}
     body |= {"fields": values} if values else {}
     body |= {"tags": rule.tags} if rule.tags else {}
-    body |= {"left_out": left_out} if left_out else {}
-    return Payload(body, key=event.message_id)
+    return Payload(body, key=event.message_id, notes=notes)
 
 
 def build_name(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
@@ -92,10 +91,10 @@ def _name(event: Event) -> str:
     return (event.event or "").strip() if event.type == "track" else view_name(event)
 
 
-def _values(given: Document, rule: EventRule) -> tuple[Document, list[str]]:
+def _values(given: Document, rule: EventRule) -> tuple[Document, tuple[str, ...]]:
     """By field what is written to it, and what could not be converted, and why."""
     values: Document = {}
-    left_out: list[str] = []
+    notes: tuple[str, ...] = ()
     for name, named in rule.fields.items():
         field, convert_value = custom_field(named)
         if given.get(name) is None:
@@ -103,5 +102,5 @@ def _values(given: Document, rule: EventRule) -> tuple[Document, list[str]]:
         try:
             values[field] = convert_value(given[name])
         except ValueError as error:
-            left_out.append(f"property {name!r} was left out: {error}")
-    return values, left_out
+            notes += left_out([f"property {name}"], str(error))
+    return values, notes

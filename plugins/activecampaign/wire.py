@@ -55,7 +55,7 @@ def check_credentials(settings: Settings) -> Request:
 
 def is_good(response: Response) -> bool:
     """A login page with a 200 is no good answer."""
-    return response.status == 200 and "user" in body_of(response)
+    return response.status == 200 and "user" in response.json_object()
 
 
 def make_request(
@@ -85,17 +85,8 @@ def judge_one(response: Response) -> Verdict | Blocked:
     return Dead(judgement.reason) if isinstance(judgement, Split) else judgement[0]
 
 
-def body_of(response: Response) -> Document:
-    """The body where it is an object, else an empty one."""
-    try:
-        body = response.json()
-    except UnreadableAnswer:
-        return {}
-    return body if isinstance(body, dict) else {}
-
-
 def errors_of(response: Response) -> list[Document]:
-    errors = body_of(response).get("errors")
+    errors = response.json_object().get("errors")
     return [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
 
 
@@ -145,7 +136,7 @@ def judge_import(response: Response, payloads: Sequence[Payload], settings: Sett
     judgement = judge(response, payloads)
     if not (isinstance(judgement, Sequence) and isinstance(judgement[0], Delivered)):
         return [Dead(_reasons(response))] if response.status == 400 else judgement
-    answer = body_of(response)
+    answer = response.json_object()
     reasons = answer.get("failureReasons") or []
     if "success" not in answer or not isinstance(reasons, list):
         raise UnreadableAnswer(f"expected success and failureReasons, got {describe(response)}")
@@ -161,7 +152,7 @@ def judge_import(response: Response, payloads: Sequence[Payload], settings: Sett
 
 def _reasons(response: Response) -> str:
     """The vendor's own words: why an import failed."""
-    said = ": ".join(_texts(body_of(response).get("failureReasons")))
+    said = ": ".join(_texts(response.json_object().get("failureReasons")))
     return f"{response.status} {said}"[:300] if said else words(response)
 
 
@@ -202,7 +193,7 @@ def judge_event(response: Response, payloads: Sequence[Payload], settings: Setti
     judgement = judge(response, payloads, "actid and event_key")
     if not (isinstance(judgement, Sequence) and isinstance(judgement[0], Delivered)):
         return judgement
-    answer = body_of(response)
+    answer = response.json_object()
     if "success" not in answer:
         raise UnreadableAnswer(f"expected success, got {describe(response)}")
     if str(answer["success"]).lower() in ("1", "true"):

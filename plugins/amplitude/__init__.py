@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from plugins.amplitude import events, identity, mapping, wire
 from plugins.amplitude.settings import Settings
-from router.plugin import Action, BatchEndpoint, Plugin, hookimpl
+from router.plugin import Action, BatchEndpoint, Harmless, Plugin, hookimpl
 
 PLUGIN = Plugin(
     slug="amplitude",
@@ -90,6 +90,7 @@ PLUGIN = Plugin(
     sandbox="plugins.amplitude.sandbox:AmplitudeSandbox",
     sandbox_settings={"api_key": "sandbox-key"},
     website="https://amplitude.com",
+    historical=Harmless(),  # an event of any age is filed under its `time` (section 6)
 )
 
 

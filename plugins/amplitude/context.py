@@ -5,18 +5,11 @@ Source: facts/vendors/amplitude.md section 5, context mapping, and section 4 (lo
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from router.plugin import Document, Event, Field, convert
 
 _PLATFORMS: Final = {"ios": "iOS", "android": "Android", "web": "Web", "browser": "Web"}
-
-
-def to_ip(value: Any) -> str:
-    """An IPv4 or IPv6 address; anything else is left out."""
-    return str(ip_address(convert.to_text(value).strip()))
 
 
 def to_platform(value: Any) -> str:
@@ -35,16 +28,10 @@ def to_session_id(value: Any) -> int:
     raise ValueError("expected the session's start in Unix milliseconds")
 
 
-def to_host(value: Any) -> str:
-    """The host of an address."""
-    host = urlsplit(convert.to_text(value).strip()).hostname
-    if not host:
-        raise ValueError("expected an address with a host")
-    return host
-
-
 CONTEXT_ROWS: Final = (
-    Field("context.ip", "ip", to_ip, note="left out where there is none: the router's own address tells nothing"),
+    Field(
+        "context.ip", "ip", convert.to_ip, note="left out where there is none: the router's own address tells nothing"
+    ),
     Field("context.userAgent", "user_agent", convert.to_text),
     Field("context.os.name", "os_name", convert.to_text),
     Field("context.os.version", "os_version", convert.to_text),

@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
-from plugins.amplitude.context import CONTEXT_ROWS, PLACE_ROWS, combined, part_of, to_host
+from plugins.amplitude.context import CONTEXT_ROWS, PLACE_ROWS, combined, part_of
 from plugins.amplitude.identity import EVENT_ROWS, make_payload, user_rows
 from plugins.amplitude.mapping import property_name
 from plugins.amplitude.settings import Settings
@@ -20,29 +20,12 @@ PRODUCT_EVENT: Final = "Product Purchased"
 _RESERVED_TYPES: Final = frozenset({"$identify", "$groupidentify", "revenue_amount"})
 _RESERVED_PREFIX: Final = "[Amplitude]"
 _ORDER_COMPLETED = re.compile(r"(order[ _-]?completed|completed[ _-]?order)", re.IGNORECASE)
-_CURRENCY = re.compile(r"[A-Z]{3}")
 _AT: Final = "event_properties"
-
-
-def to_currency(value: Any) -> str:
-    """Three letters, in upper case."""
-    text = convert.to_text(value).strip().upper()
-    if not _CURRENCY.fullmatch(text):
-        raise ValueError("expected a currency of three letters, such as EUR")
-    return text
-
-
-def to_group(value: Any) -> str:
-    """The value of a group: text that is not blank."""
-    text = convert.to_text(value).strip()
-    if not text:
-        raise ValueError("expected the id of a group")
-    return text
 
 
 REVENUE_ROWS: Final = (
     Field("properties.revenue", "revenue", convert.to_amount),
-    Field("properties.currency", "currency", to_currency, note="beside a revenue only"),
+    Field("properties.currency", "currency", convert.to_currency, note="beside a revenue only"),
     Field(
         ("properties.productId", "properties.product_id"), "productId", convert.to_text, note="beside a revenue only"
     ),
@@ -66,7 +49,7 @@ VIEW_ROWS: Final = tuple(Field((f"properties.{name}", name), f"{_AT}.{name}") fo
 
 
 def _table(settings: Settings, rows: Sequence[Field] = ()) -> Table:
-    groups = Field("context.groupId", f"groups.{settings.group_type}", to_group)
+    groups = Field("context.groupId", f"groups.{settings.group_type}", convert.not_blank)
     return Table(
         (*user_rows(settings), *EVENT_ROWS, *CONTEXT_ROWS, *PLACE_ROWS, groups, *rows),
         (Custom("properties", _AT, property_name),),
@@ -159,7 +142,7 @@ def origin_table(settings: Settings) -> Table:
     rows = [
         *((f"context.campaign.{name}", f"utm_{utm}", convert.to_text) for name, utm in _CAMPAIGN.items()),
         ("context.page.referrer", "referrer", convert.to_text),
-        ("context.page.referrer", "referring_domain", to_host),
+        ("context.page.referrer", "referring_domain", convert.to_host),
     ]
     return Table(
         (
@@ -188,5 +171,5 @@ def _is_internal(event: Event, referring_domain: str | None) -> bool:
     if referring_domain is None:
         return True
     with suppress(ValueError):
-        return to_host(part_of(event, "page").get("url")) == referring_domain
+        return convert.to_host(part_of(event, "page").get("url")) == referring_domain
     return False

@@ -10,6 +10,8 @@ from typing import Any, Final
 
 from plugins.amplitude.settings import Settings
 from router.plugin import (
+    MISPLACED,
+    Again,
     Blocked,
     BodyField,
     Credential,
@@ -23,6 +25,7 @@ from router.plugin import (
     Response,
     Split,
     UnreadableAnswer,
+    Verdict,
     build_url,
     describe,
     judge_by_status,
@@ -37,8 +40,6 @@ RATE_LIMIT_PER_S: Final = 100.0
 HOLD_S: Final = 30.0
 """How long a throttled user or device is to be left alone, without a header that says so."""
 
-_MISPLACED: Final = (301, 302, 307, 308, 401, 403, 404, 405)
-"""The paths are fixed, so these speak of the set-up (base_url, a firewall, a barred region) and never of an event."""
 _OF_EVENTS: Final = ("events_with_invalid_fields", "events_with_missing_fields", "events_with_invalid_id_lengths")
 
 
@@ -58,15 +59,15 @@ def pack(payloads: Sequence[Payload], settings: Settings) -> Request:
 def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
     """Read an answer of either endpoint.
 
-    Of a refused request nothing is stored. Where all of it is at fault it dies; where some of it is, it is halved until the
-    good events are among themselves, which harms nothing and keeps every user's order.
+    Of a refused request nothing is stored. The events that are named die or wait, and the others are sent again at once; where
+    none is named the request is halved until the good events are among themselves, which harms nothing.
 
     Raises:
         UnreadableAnswer: a 200 without the vendor's own code, such as a proxy's page.
     """
     if response.status not in (200, 400, 429):
-        return judge_by_status(response, payloads, blocked=_MISPLACED)
-    body = _object(response)
+        return judge_by_status(response, payloads, blocked=MISPLACED)
+    body = response.json_object()
     if response.status == 200:
         if body.get("code") == 200:
             return [Delivered()] * len(payloads)
@@ -80,45 +81,46 @@ def _judge_refused(body: Document, response: Response, payloads: Sequence[Payloa
     reason = _reason(body) or describe(response)
     if body.get("missing_field") == "api_key" or "api key" in str(body.get("error")).casefold():
         return Blocked(reason)
-    if body.get("throttled_events") == list(range(len(payloads))):
-        return [Later(reason, HOLD_S)] * len(payloads)
     refused = _places(body.get("silenced_events"))
     for key in _OF_EVENTS:
         of_fields = body.get(key)
         for places in of_fields.values() if isinstance(of_fields, dict) else ():
             refused |= _places(places)
-    return _narrow(refused, reason, payloads)
+    verdicts = dict.fromkeys(_places(body.get("throttled_events")), _held(reason)) | dict.fromkeys(
+        refused, Dead(reason)
+    )
+    if any(place in verdicts for place in range(len(payloads))):
+        return [verdicts.get(place, Again()) for place in range(len(payloads))]
+    return Split(reason) if len(payloads) > 1 else [Dead(reason)]
 
 
 def _judge_throttled(body: Document, response: Response, payloads: Sequence[Payload]) -> Judgement:
-    """The destination waits as long as the users named have to; those over their daily quota would wait for a day, and die."""
+    """Whoever is named waits; those over their daily quota would wait for a day, and die. Where nobody is, all of us were too
+    fast."""
     reason = _reason(body) or describe(response)
-    over = {
+    throttled = _places(body.get("throttled_events")) | _places_of_users(body, "throttled", payloads)
+    over = _places_of_users(body, "exceeded_daily_quota", payloads)
+    verdicts = dict.fromkeys(throttled, _held(reason)) | dict.fromkeys(
+        over, Dead(f"over the daily quota of one user: {reason}")
+    )
+    if any(place in verdicts for place in range(len(payloads))):
+        return [verdicts.get(place, Again()) for place in range(len(payloads))]
+    return [Later(reason)] * len(payloads)
+
+
+def _held(reason: str) -> Verdict:
+    return Later(reason, HOLD_S, is_outage=False)
+
+
+def _places_of_users(body: Document, kind: str, payloads: Sequence[Payload]) -> set[int]:
+    """The places of the users and devices that the answer names under *kind*."""
+    named = {"user_id": body.get(f"{kind}_users"), "device_id": body.get(f"{kind}_devices")}
+    return {
         place
         for place, payload in enumerate(payloads)
-        for key, id_field in (("exceeded_daily_quota_users", "user_id"), ("exceeded_daily_quota_devices", "device_id"))
-        if isinstance(body.get(key), dict) and payload.body.get(id_field) in body[key]
+        for id_field, ids in named.items()
+        if isinstance(ids, dict) and payload.body.get(id_field) in ids
     }
-    if over:
-        return _narrow(over, f"over the daily quota of one user: {reason}", payloads)
-    is_named = any(body.get(key) for key in ("throttled_users", "throttled_devices", "throttled_events"))
-    return [Later(reason, HOLD_S if is_named else None)] * len(payloads)
-
-
-def _narrow(refused: set[int], reason: str, payloads: Sequence[Payload]) -> Judgement:
-    """`Dead` for what is at fault, if that is all there is, else `Split`."""
-    if len(payloads) == 1 or refused == set(range(len(payloads))):
-        return [Dead(reason)] * len(payloads)
-    return Split(reason)
-
-
-def _object(response: Response) -> Document:
-    """The body, or an empty object where it is none."""
-    try:
-        body = response.json()
-    except UnreadableAnswer:
-        return {}
-    return body if isinstance(body, dict) else {}
 
 
 def _places(value: Any) -> set[int]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from plugins.braze import events, identity, mapping, orders, wire
 from plugins.braze.settings import Settings
-from router.plugin import Action, BatchEndpoint, CredentialCheck, Plugin, hookimpl
+from router.plugin import Action, BatchEndpoint, CredentialCheck, Plugin, Skip, hookimpl
 
 # Ids are joined before the traits are written and the events come that follow, so the endpoints depend on each other.
 PLUGIN = Plugin(
@@ -95,6 +95,7 @@ PLUGIN = Plugin(
     sandbox="plugins.braze.sandbox:BrazeSandbox",
     sandbox_settings={"api_key": "sandbox-key", "instance": "us-01"},
     website="https://www.braze.com",
+    historical=Skip("Braze may start a campaign or a Canvas because of it, however old it is"),
     credential_check=CredentialCheck(request=wire.empty_request, endpoint="track", is_good=wire.is_key_good),
 )
 

@@ -12,6 +12,7 @@ from router.plugin import Document, Event, Field, Payload, Skip, Table, convert,
 
 MAX_TEXT: Final = 255
 """Characters of a name, and of a text in an attribute or a property."""
+to_short_text: Final = convert.cut(MAX_TEXT)
 USER_ROW: Final = Field("userId", "external_id")
 
 
@@ -35,11 +36,6 @@ def to_value(value: Any) -> Any:
     if isinstance(value, list):
         return [to_value(item) for item in value if item is not None]
     return value
-
-
-def to_short_text(value: Any) -> str:
-    """Text of at most 255 characters; numbers and booleans as JSON writes them."""
-    return convert.to_text(value)[:MAX_TEXT]
 
 
 def to_name(value: Any) -> str:

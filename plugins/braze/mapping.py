@@ -5,7 +5,6 @@ Source: facts/vendors/braze.md section 4 (attributes) and section 5 (group).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, Final, get_args
 
@@ -60,8 +59,6 @@ RESERVED: Final = frozenset(
 
 _FIRST_NAME: Final = convert.chain(convert.to_first_name, to_short_text)
 _LAST_NAME: Final = convert.chain(convert.to_last_name, to_short_text)
-_COUNTRY_CODE = re.compile(r"[A-Za-z]{2}")
-_LANGUAGE = re.compile(r"([A-Za-z]{2})([-_].*)?")
 _PARTS: Final[Mapping[str, tuple[str, ...]]] = {
     "address": ("home_city", "country", "address_country", "address_state", "address_postal_code", "address_street"),
     "company": ("company_name", "company_id", "company_industry", "company_employee_count", "company_plan"),
@@ -78,14 +75,6 @@ def to_gender(value: Any) -> str:
     return gender
 
 
-def to_language(value: Any) -> str:
-    """The ISO 639-1 code that a locale begins with: ``en`` of ``en-GB``."""
-    match = _LANGUAGE.fullmatch(convert.to_text(value).strip())
-    if match is None:
-        raise ValueError("expected a locale such as en-GB")
-    return match[1].lower()
-
-
 def attributes_table(settings: Settings) -> Table:
     """Of an identify.
 
@@ -95,7 +84,7 @@ def attributes_table(settings: Settings) -> Table:
     return Table(
         (
             USER_ROW,
-            Field("context.locale", "language", to_language),
+            Field("context.locale", "language", convert.to_language),
             Field("context.timezone", "time_zone", convert.text_only),
             Field("context.location.latitude", "current_location.latitude", convert.to_number),
             Field("context.location.longitude", "current_location.longitude", convert.to_number),
@@ -200,7 +189,7 @@ def _place_country(fields: Document) -> None:
     country = fields.get("country")
     if not isinstance(country, str):
         return
-    if _COUNTRY_CODE.fullmatch(country):
-        fields["country"] = country.upper()
-    else:
+    try:
+        fields["country"] = convert.to_country(country)
+    except ValueError:
         fields["address_country"] = fields.pop("country")

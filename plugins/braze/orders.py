@@ -32,16 +32,7 @@ RECOMMENDED: Final[Mapping[str, str]] = {
 _PURCHASES: Final = frozenset({"ordercompleted", "completedorder"})
 _CART_ACTIONS: Final = {"productadded": "add", "productremoved": "remove"}
 _NEEDED: Final = frozenset({"total_value", "currency", "products"})
-_CURRENCY = re.compile(r"[A-Z]{3}")
 _NO_LETTERS = re.compile(r"[^a-z]")
-
-
-def to_currency(value: Any) -> str:
-    """An ISO 4217 code in upper case."""
-    code = convert.to_text(value).strip().upper()
-    if not _CURRENCY.fullmatch(code):
-        raise ValueError("expected a currency code such as EUR")
-    return code
 
 
 def to_money(value: Any) -> int | float:
@@ -60,7 +51,7 @@ PURCHASE: Final = Table(
         USER_ROW,
         Field("timestamp", "time"),
         Field("properties.products", "products"),
-        Field("properties.currency", "currency", to_currency, note="USD without one"),
+        Field("properties.currency", "currency", convert.to_currency, note="USD without one"),
         Field(("properties.revenue", "properties.total"), "price", to_money, note="of an order without products"),
     ),
     (Custom("properties", at="properties", rename=purchase_property, convert=to_value),),
@@ -77,7 +68,7 @@ ECOMMERCE: Final = Table(
         Field("properties.tax", "properties.tax", to_money),
         Field("properties.shipping", "properties.shipping", to_money),
         Field("properties.discount", "properties.total_discounts", to_money),
-        Field("properties.currency", "properties.currency", to_currency),
+        Field("properties.currency", "properties.currency", convert.to_currency),
         Field(
             ("properties.source", "context.page.url", "context.app.name", "channel"), "properties.source", to_short_text
         ),
@@ -132,7 +123,7 @@ def _quantity(value: Any) -> int:
 
 def _text(values: Document, key: str) -> str:
     try:
-        return to_short_text(values.get(key)).strip()
+        return str(to_short_text(values.get(key))).strip()
     except ValueError:
         return ""
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from plugins.braze.settings import Settings
 from router.plugin import (
+    MISPLACED,
     Bearer,
     Credential,
     Dead,
@@ -38,8 +39,6 @@ IDENTITY_RATE_PER_S: Final = 160.0
 """Identify and merge share 20,000 requests a minute, 333 a second."""
 RESET_HEADER: Final = "x-ratelimit-reset"
 
-_MISPLACED: Final = (301, 302, 307, 308, 401, 403, 404, 405)
-"""The paths are fixed, so these speak of the set-up (key, permissions, plan, instance) and never of an event."""
 _GOOD: Final = ("success", "queued")
 
 
@@ -77,7 +76,7 @@ def empty_request(settings: Settings) -> Request:
 
 
 def is_key_good(response: Response) -> bool:
-    return response.status == 400 or _is_success(response)
+    return response.status == 400 or response.is_success
 
 
 def judge_track(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
@@ -89,7 +88,7 @@ def judge_track(response: Response, payloads: Sequence[Payload], settings: Setti
     Raises:
         UnreadableAnswer: a success that is none of the documented shapes, such as a proxy's page.
     """
-    if not _is_success(response):
+    if not response.is_success:
         return _judge_failure(response, payloads)
     places = _places(payloads)
     verdicts: list[Verdict] = [Delivered()] * len(payloads)
@@ -113,7 +112,7 @@ def judge_identify(response: Response, payloads: Sequence[Payload], settings: Se
     Raises:
         UnreadableAnswer: a success that is none of the documented shapes, such as a proxy's page.
     """
-    if not _is_success(response):
+    if not response.is_success:
         return _judge_failure(response, payloads)
     _errors(response)
     return [Delivered()] * len(payloads)
@@ -125,7 +124,7 @@ def judge_merge(response: Response, payloads: Sequence[Payload], settings: Setti
     Raises:
         UnreadableAnswer: a success that is none of the documented shapes, such as a proxy's page.
     """
-    if not _is_success(response):
+    if not response.is_success:
         return _judge_failure(response, payloads)
     warnings: list[list[str]] = [[] for _ in payloads]
     for error in _errors(response):
@@ -138,11 +137,7 @@ def _judge_failure(response: Response, payloads: Sequence[Payload]) -> Judgement
     """After a 400 nothing was taken, so halving is harmless."""
     if response.status == 400 and len(payloads) > 1:
         return Split(describe(response))
-    return judge_by_status(response, payloads, blocked=_MISPLACED)
-
-
-def _is_success(response: Response) -> bool:
-    return 200 <= response.status <= 299
+    return judge_by_status(response, payloads, blocked=MISPLACED)
 
 
 def _errors(response: Response) -> list[Any]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from plugins.customerio import mapping, tables, wire
 from plugins.customerio.settings import Settings
-from router.plugin import Action, BatchEndpoint, Plugin, hookimpl
+from router.plugin import Action, BatchEndpoint, CredentialCheck, Plugin, Skip, hookimpl
 
 PLUGIN = Plugin(
     slug="customerio",
@@ -39,6 +39,7 @@ PLUGIN = Plugin(
             endpoint="batch",
             table=tables.event_table,
             build=mapping.build_event,
+            historical=wire.historical_event,
         ),
         Action(
             name="update device",
@@ -53,6 +54,7 @@ PLUGIN = Plugin(
             endpoint="batch",
             table=tables.page_table,
             build=mapping.build_page,
+            historical=wire.historical_event,
         ),
         Action(
             name="view screen",
@@ -60,6 +62,7 @@ PLUGIN = Plugin(
             endpoint="batch",
             table=tables.screen_table,
             build=mapping.build_screen,
+            historical=wire.historical_event,
         ),
         Action(
             name="update object",
@@ -79,6 +82,8 @@ PLUGIN = Plugin(
     sandbox="plugins.customerio.sandbox:CustomerioSandbox",
     sandbox_settings={"site_id": "sandbox-site", "api_key": "sandbox-key"},
     website="https://customer.io",
+    historical=Skip("Customer.io may start a campaign because of what it changes, however old it is"),
+    credential_check=CredentialCheck(request=wire.check_credentials, endpoint="batch", is_good=wire.is_known),
 )
 
 

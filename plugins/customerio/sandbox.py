@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import base64
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ import orjson
 from aiohttp import web
 
 from plugins.customerio.sandbox_rules import BATCH_LIMIT_BYTES, ITEM_LIMIT_BYTES, refuse_call, refuse_entity
-from router.plugin.sandbox import Sandbox, json_response
+from router.plugin.sandbox import RateWindow, Sandbox, json_response
 
 _KEPT_PEOPLE = 100_000
 _KEPT_IDS = 200_000
@@ -43,7 +43,7 @@ class CustomerioSandbox(Sandbox):
         self.suppressed: set[str] = set()
         """People of whom everything is answered as taken, and nothing is."""
         self._seen: OrderedDict[str, None] = OrderedDict()
-        self._recent: deque[float] = deque()
+        self._recent = RateWindow(1)
 
     def routes(self) -> Iterable[web.AbstractRouteDef]:
         return [
@@ -142,13 +142,7 @@ class CustomerioSandbox(Sandbox):
         return 401, "unknown source key"
 
     def _is_too_fast(self) -> bool:
-        now = time.monotonic()
-        while self._recent and self._recent[0] <= now - 1:
-            self._recent.popleft()
-        if len(self._recent) >= self.requests_per_s:
-            return True
-        self._recent.append(now)
-        return False
+        return not self._recent.has_room(time.monotonic(), self.requests_per_s)
 
     def _is_repeated(self, key: str) -> bool:
         if key in self._seen:

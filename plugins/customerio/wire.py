@@ -17,10 +17,13 @@ from router.plugin import (
     Dead,
     Delivered,
     Document,
+    Harmless,
+    Historical,
     Judgement,
     Payload,
     Request,
     Response,
+    Skip,
     Split,
     UnreadableAnswer,
     Verdict,
@@ -36,6 +39,9 @@ MAX_PAYLOAD_BYTES = 32_768
 RATE_LIMIT_PER_S = 100.0
 """The lower of two numbers the vendor gives for Track; batches make it plenty."""
 
+CAMPAIGNS_S = 72 * 3_600.0
+"""How long an event may trigger campaigns."""
+
 _STRICT = {"X-Strict-Mode": "1"}
 """Without it Pipelines answers 200 to everything, wrong keys included."""
 
@@ -44,6 +50,24 @@ def credentials(settings: Settings) -> Sequence[Credential]:
     if settings.api == "pipelines":
         return [Basic(user=settings.api_key)]
     return [Basic(user=settings.site_id, password=settings.api_key)]
+
+
+def historical_event(settings: Settings) -> Historical:
+    """Journeys goes by an event's own time; what Pipelines hands an event on to, nobody here knows."""
+    if settings.api == "pipelines":
+        return Skip("Pipelines hands it on to whatever is connected there, which may start something")
+    return Harmless(after_s=CAMPAIGNS_S)
+
+
+def check_credentials(settings: Settings) -> Request:
+    """Track: the account's region. Pipelines: a batch of nothing, refused with a 400 where the key is good."""
+    if settings.api == "pipelines":
+        return Request("POST", build_url(settings.api_url, "v1", "batch"), {"batch": []}, _STRICT)
+    return Request("GET", build_url(settings.api_url, "api", "v1", "accounts", "region"))
+
+
+def is_known(response: Response) -> bool:
+    return response.is_success or response.status == 400
 
 
 def pack(payloads: Sequence[Payload], settings: Settings) -> Request:
@@ -98,12 +122,7 @@ def _judge_taken(response: Response, count: int) -> Judgement:
 
 def _refusal(response: Response) -> str:
     """The vendor's words from a 400: ``{"errors": […]}``, ``{"meta": {"errors": […]}}`` or ``{"meta": {"error": …}}``."""
-    try:
-        body = response.json()
-    except UnreadableAnswer:
-        return describe(response)
-    if not isinstance(body, dict):
-        return describe(response)
+    body = response.json_object()
     meta = body.get("meta")
     found: Any = body.get("errors")
     if not found and isinstance(meta, dict):

@@ -52,6 +52,7 @@ PLUGIN = Plugin(
     sandbox="plugins.facebook_conversions.sandbox:FacebookSandbox",
     sandbox_settings={"pixel_id": "123456789", "access_token": "sandbox-token"},
     website="https://developers.facebook.com/docs/marketing-api/conversions-api",
+    historical=mapping.historical,
 )
 
 

@@ -37,7 +37,6 @@ PERSONAL: Final = frozenset(
 _PRODUCT_EVENTS: Final = frozenset({"ViewContent", "AddToCart", "AddToWishlist"})
 _AT: Final = "custom_data"
 _EMAIL = re.compile(r"[^\s@]@[^\s@.]+\.[^\s@.]")
-_CURRENCY = re.compile("[A-Z]{3}")
 
 
 def impersonal_name(key: str) -> str | None:
@@ -63,14 +62,6 @@ def to_plain(value: Any) -> Any:
     if isinstance(value, str) and holds_email(value):
         raise ValueError("expected no email address: what names somebody is sent hashed, or not at all")
     return value
-
-
-def to_currency(value: Any) -> str:
-    """Three letters, in upper case."""
-    text = convert.to_text(value).strip().upper()
-    if not _CURRENCY.fullmatch(text):
-        raise ValueError("expected a currency of three letters, such as EUR")
-    return text
 
 
 def to_contents(value: Any) -> list[Document]:
@@ -114,7 +105,12 @@ COMMERCE_ROWS: Final = (
         convert.to_amount,
         note="of one product its `price`, where there is none of these",
     ),
-    Field("properties.currency", f"{_AT}.currency", to_currency, note="beside a value at least the setting `currency`"),
+    Field(
+        "properties.currency",
+        f"{_AT}.currency",
+        convert.to_currency,
+        note="beside a value at least the setting `currency`",
+    ),
     Field(("properties.order_id", "properties.orderId"), f"{_AT}.order_id", convert.to_text),
     Field(("properties.query", "properties.search_string"), f"{_AT}.search_string", to_plain),
     Field("properties.products", f"{_AT}.contents", to_contents),

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from ipaddress import ip_address
 from typing import Any, Final
 
 from plugins.facebook_conversions.settings import Settings
@@ -104,24 +103,11 @@ def to_postal_code(value: Any) -> str:
     return zip_plus_4[1] if zip_plus_4 else text
 
 
-def to_country(value: Any) -> str:
-    """Two letters (ISO 3166-1), in lower case."""
-    text = convert.to_lower(value)
-    if not re.fullmatch("[a-z]{2}", text):
-        raise ValueError("expected a country of two letters, such as GB")
-    return text
-
-
 def _kept(value: Any, is_kept: Any) -> str:
     text = "".join(each for each in convert.to_lower(value) if is_kept(unicodedata.category(each)))
     if not text.strip():
         raise ValueError("expected text with letters in it")
     return text.strip()
-
-
-def to_ip(value: Any) -> str:
-    """An IPv4 or IPv6 address; anything else is left out."""
-    return str(ip_address(convert.to_text(value).strip()))
 
 
 def _person(*names: str, to: str, normalise: Converter) -> Field:
@@ -143,14 +129,14 @@ PERSON_ROWS: Final = (
     _person("address.city", to="ct", normalise=to_city),
     _person("address.state", to="st", normalise=to_state),
     _person("address.postalCode", to="zp", normalise=to_postal_code),
-    _person("address.country", to="country", normalise=to_country),
+    _person("address.country", to="country", normalise=convert.chain(convert.to_country, convert.to_lower)),
     Field("context.traits.address", note="the street, and an address given as text, find nobody"),
     Field("context.traits.id", note="the userId is the `external_id`"),
     *(
         Field(f"context.traits.{name}", note="Meta finds nobody by it")
         for name in ("age", "avatar", "company", "createdAt", "description", "title", "username", "website")
     ),
-    Field("context.ip", "user_data.client_ip_address", to_ip),
+    Field("context.ip", "user_data.client_ip_address", convert.to_ip),
     Field("context.userAgent", "user_data.client_user_agent", convert.to_text),
     Field(("context.fbp", "context.cookies._fbp", "properties.fbp"), "user_data.fbp", convert.text_only),
     Field(("context.fbc", "context.cookies._fbc", "properties.fbc"), "user_data.fbc", convert.text_only),

@@ -12,7 +12,7 @@ from plugins.facebook_conversions.app import APP_ROWS, build_app_data, is_app
 from plugins.facebook_conversions.commerce import COMMERCE_ROWS, CUSTOM_DATA, complete, to_page_url
 from plugins.facebook_conversions.identity import PERSON_ROWS, build_user_data, id_rows, is_too_broad
 from plugins.facebook_conversions.settings import ActionSource, Settings
-from router.plugin import Document, Event, Field, Payload, Skip, Table, convert
+from router.plugin import Document, Event, Field, Harmless, Payload, Skip, Table, convert
 
 STANDARD_EVENTS: Final = {
     "product viewed": "ViewContent",
@@ -34,6 +34,11 @@ def max_age_s(action_source: str) -> int:
     return (62 if action_source == "physical_store" else 7) * _DAY_S
 
 
+def historical(settings: Settings) -> Harmless:
+    """Meta books an event at its own time, and starts nothing because of it."""
+    return Harmless(until_s=max_age_s(settings.action_source))
+
+
 def to_action_source(value: Any) -> str:
     """One of Meta's words for where an event happened."""
     text = convert.to_lower(value)
@@ -42,20 +47,12 @@ def to_action_source(value: Any) -> str:
     return text
 
 
-def to_id(value: Any) -> str:
-    """Text that is not blank."""
-    text = convert.to_text(value).strip()
-    if not text:
-        raise ValueError("expected an id")
-    return text
-
-
 def _table(settings: Settings, rows: Sequence[Field]) -> Table:
     ids = ["messageId", f"properties.{settings.event_id_property}"] if settings.event_id_property else ["messageId"]
     return Table(
         (
             Field("timestamp", "event_time", convert.to_unix_seconds),
-            *(Field(source, "event_id", to_id) for source in ids),  # the later row wins
+            *(Field(source, "event_id", convert.not_blank) for source in ids),  # the later row wins
             Field("properties.action_source", "action_source", to_action_source, note="else the setting"),
             Field(("context.page.url", "properties.url"), "event_source_url", to_page_url),
             *id_rows(settings),

@@ -13,6 +13,7 @@ from typing import Final
 from plugins.facebook_conversions.mapping import max_age_s
 from plugins.facebook_conversions.settings import Settings
 from router.plugin import (
+    MISPLACED,
     Bearer,
     Blocked,
     Credential,
@@ -43,8 +44,6 @@ _OF_THE_SET_UP: Final = frozenset({3, 10, 190, *range(200, 300)})
 _OVER_A_LIMIT: Final = frozenset({4, 17, 32, 341, 368, 613, *range(80_000, 80_015)})
 """Calls of the app, the account or the page: they say nothing of an event, and come with a 400 or 403."""
 _FOR_A_MOMENT: Final = frozenset({1, 2, 5000, 21009})
-_MISPLACED: Final = (301, 302, 307, 308, 401, 403, 404, 405)
-"""The path is fixed but for the settings, so these speak of the set-up and never of an event."""
 
 
 def credentials(settings: Settings) -> Sequence[Credential]:
@@ -68,13 +67,15 @@ def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -
         return [_read_receipt(response, len(payloads))] * len(payloads)
     error = _error(response)
     if not error or response.status == 413:
-        return judge_by_status(response, payloads, blocked=_MISPLACED)
+        return judge_by_status(response, payloads, blocked=MISPLACED)
     reason = f"{response.status} {_words(error)}"
     code, subcode = error.get("code"), error.get("error_subcode")
     if is_outage(response.status):
         return [Later(reason)] * len(payloads)
-    if code in _OF_THE_SET_UP or (code, subcode) == (_INVALID, 33) or code in _OVER_A_LIMIT:
+    if code in _OF_THE_SET_UP or (code, subcode) == (_INVALID, 33):
         return Blocked(reason)
+    if code in _OVER_A_LIMIT:
+        return [Later(reason, is_outage=True)] * len(payloads)
     if code in _FOR_A_MOMENT or error.get("is_transient") is True:
         return [Later(reason)] * len(payloads)
     if len(payloads) == 1 or (subcode == _TOO_OLD and _are_all_too_old(response, payloads)):
@@ -104,11 +105,7 @@ def _are_all_too_old(response: Response, payloads: Sequence[Payload]) -> bool:
 
 def _error(response: Response) -> Document:
     """The ``error`` of the answer, or an empty object where there is none."""
-    try:
-        body = response.json()
-    except UnreadableAnswer:
-        return {}
-    error = body.get("error") if isinstance(body, dict) else None
+    error = response.json_object().get("error")
     return error if isinstance(error, dict) and isinstance(error.get("code"), int) else {}
 
 

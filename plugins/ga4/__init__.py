@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from plugins.ga4 import commerce, events, mapping, wire
 from plugins.ga4.settings import Settings
-from router.plugin import Action, BatchEndpoint, Plugin, hookimpl
+from router.plugin import Action, BatchEndpoint, Harmless, Plugin, hookimpl
 
 PLUGIN = Plugin(
     slug="ga4",
@@ -88,6 +88,7 @@ PLUGIN = Plugin(
         "send_screens": True,
     },
     website="https://developers.google.com/analytics",
+    historical=Harmless(until_s=72 * 3_600),
 )
 
 

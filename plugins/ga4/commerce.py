@@ -12,7 +12,7 @@ from typing import Any, Final
 from plugins.ga4.context import complete, envelope_rows
 from plugins.ga4.identity import event_rows, make_payload
 from plugins.ga4.names import event_name, param_name
-from plugins.ga4.params import custom_params, cut, is_email, pair_value, to_currency
+from plugins.ga4.params import custom_params, cut, is_email, pair_value
 from plugins.ga4.settings import Settings
 from router.plugin import Converter, Document, Event, Field, Payload, Skip, Table, Values, convert
 
@@ -59,7 +59,7 @@ _ITEM: Final[tuple[tuple[str, tuple[str, ...], Converter], ...]] = (
 
 MONEY_ROWS: Final = (
     Field(("properties.revenue", "properties.value"), "params.value", convert.to_amount),
-    Field("properties.currency", "params.currency", to_currency),
+    Field("properties.currency", "params.currency", convert.to_currency),
 )
 COMMERCE_ROWS: Final = (
     Field(("properties.order_id", "properties.orderId"), "params.transaction_id", convert.to_text),

@@ -6,7 +6,6 @@ Source: facts/vendors/ga4.md section 4 (user properties, user_data, user_locatio
 from __future__ import annotations
 
 import re
-from ipaddress import ip_address
 from typing import Any, Final, Literal
 
 from plugins.ga4.identity import option
@@ -17,7 +16,6 @@ from router.plugin import USER_TRAITS, Converter, Document, Event, Field, conver
 
 MAX_PROPERTY_TEXT: Final = 36
 
-_COUNTRY = re.compile("[A-Z]{2}")
 _REGION = re.compile("[A-Z]{2}-[A-Z0-9]{1,3}")
 _SUBDIVISION = re.compile("[A-Z0-9]{1,3}")
 _SHA256 = re.compile("[0-9a-f]{64}")
@@ -36,25 +34,12 @@ Root = Literal["traits", "context.traits"]
 # --- converters ---
 
 
-def to_ip(value: Any) -> str:
-    """An IPv4 or IPv6 address; anything else is left out."""
-    return str(ip_address(convert.to_text(value).strip()))
-
-
 def to_category(value: Any) -> str:
     """``mobile``, ``tablet`` or ``desktop``."""
     category = _CATEGORIES.get(convert.to_lower(value))
     if category is None:
         raise ValueError("expected ios, android, mobile, tablet or desktop")
     return category
-
-
-def to_country(value: Any) -> str:
-    """ISO alpha-2, ``PT``."""
-    text = convert.to_text(value).strip().upper()
-    if not _COUNTRY.fullmatch(text):
-        raise ValueError("expected a country of two letters, such as PT")
-    return text
 
 
 def to_region(value: Any) -> str:
@@ -113,7 +98,7 @@ def envelope_rows(settings: Settings, root: Root = "context.traits") -> tuple[Fi
 
 
 _CONTEXT: Final = (
-    Field("context.ip", "ip_override", to_ip),
+    Field("context.ip", "ip_override", convert.to_ip),
     Field("context.userAgent", "user_agent", convert.to_text),
     Field("context.device.type", "device.category", to_category, note="`device` only without a user agent"),
     Field("context.device.model", "device.model", convert.to_text),
@@ -143,7 +128,7 @@ def _place_rows(root: Root) -> tuple[Field, ...]:
     return (
         Field(("context.location.city", f"{root}.address.city"), "user_location.city", convert.to_text),
         Field(("context.location.region", f"{root}.address.state"), "user_location.region_id", to_region),
-        Field(("context.location.country", f"{root}.address.country"), "user_location.country_id", to_country),
+        Field(("context.location.country", f"{root}.address.country"), "user_location.country_id", convert.to_country),
     )
 
 
@@ -188,7 +173,7 @@ def _user_data_rows(root: Root) -> tuple[Field, ...]:
         Field(f"{root}.address.city", f"{address}.city", convert.to_lower),
         Field(f"{root}.address.state", f"{address}.region", convert.to_lower),
         Field(f"{root}.address.postalCode", f"{address}.postal_code", convert.to_lower),
-        Field(f"{root}.address.country", f"{address}.country", to_country),
+        Field(f"{root}.address.country", f"{address}.country", convert.to_country),
     )
 
 

@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from plugins.ga4.names import RESERVED_EVENTS
-from plugins.ga4.params import tidy
+from plugins.ga4.params import MAX_PARAMS, tidy
 from plugins.ga4.settings import Settings
-from router.plugin import Converter, Document, Event, Field, Payload, Skip, convert, looks_like_email
+from router.plugin import Converter, Document, Event, Field, Payload, Skip, convert, left_out, looks_like_email
 
 MAX_AGE_MS: Final = 72 * 3_600_000
 MAX_USER_ID: Final = 256
@@ -129,12 +129,14 @@ def make_payload(
         return Skip(why_not)
     timestamp = fields.pop("timestamp_micros")
     params = {"engagement_time_msec": ENGAGEMENT_MS, **fields.pop("params", {})}
-    made = {
-        "name": name,
-        "timestamp_micros": timestamp,
-        "params": tidy(params, settings, ("session_id", "engagement_time_msec", *first)),
-    }
-    return Payload({**fields, "events": [made]}, key=event.message_id, group=convert.to_json_text(fields))
+    tidied, beyond = tidy(params, settings, ("session_id", "engagement_time_msec", *first))
+    made = {"name": name, "timestamp_micros": timestamp, "params": tidied}
+    return Payload(
+        {**fields, "events": [made]},
+        key=event.message_id,
+        group=convert.to_json_text(fields),
+        notes=left_out(beyond, f"more than {MAX_PARAMS} parameters"),
+    )
 
 
 def _why_not(name: str, event: Event, fields: Document, settings: Settings) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from plugins.ga4.names import PERSONAL_PARAMS, param_name
 from plugins.ga4.settings import Settings
-from router.plugin import Converter, Custom, Document, Event, convert, looks_like_email
+from router.plugin import Converter, Custom, Document, Event, looks_like_email
 
 MAX_PARAMS: Final = 25
 MAX_TEXT: Final = 100
@@ -36,14 +36,6 @@ def custom_params(source: Any, settings: Settings) -> Custom:
     return Custom(source, "params", param_name, forbidden, to_param(settings))
 
 
-def to_currency(value: Any) -> str:
-    """Three letters, in upper case."""
-    text = convert.to_text(value).strip().upper()
-    if len(text) != 3 or not (text.isascii() and text.isalpha()):
-        raise ValueError("expected a currency of three letters, such as EUR")
-    return text
-
-
 def pair_value(params: Document, event: Event, settings: Settings) -> None:
     """A value never goes without its currency; beside one that can't be read it would be of another, and stays here."""
     if "value" not in params or "currency" in params:
@@ -54,8 +46,8 @@ def pair_value(params: Document, event: Event, settings: Settings) -> None:
         params["currency"] = settings.default_currency
 
 
-def tidy(params: Document, settings: Settings, first: Sequence[str]) -> Document:
-    """What is left of *params* once flattened objects are named anew, texts cut, and those beyond 25 left out.
+def tidy(params: Document, settings: Settings, first: Sequence[str]) -> tuple[Document, list[str]]:
+    """What is left of *params* once flattened objects are named anew and texts cut; and the names of those beyond 25.
 
     Those named in *first* stay whatever comes before them.
     """
@@ -64,7 +56,7 @@ def tidy(params: Document, settings: Settings, first: Sequence[str]) -> Document
         name = param_name(key)
         if key in params and name is not None and _is_taken(name, params[key], settings):
             tidied.setdefault(name, cut(name, params[key]))
-    return dict(list(tidied.items())[:MAX_PARAMS])
+    return dict(list(tidied.items())[:MAX_PARAMS]), list(tidied)[MAX_PARAMS:]
 
 
 def cut(name: str, value: Any) -> Any:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from plugins.ga4.settings import Settings
 from router.plugin import (
+    MISPLACED,
     Credential,
     Dead,
     Delivered,
@@ -30,9 +31,6 @@ from router.plugin import (
 MAX_EVENTS: Final = 25
 MAX_BYTES: Final = 125_000
 """Of less than 130 kB."""
-
-_MISPLACED: Final = (301, 302, 303, 307, 308, 401, 403, 404, 405)
-"""The address is fixed and Google gives none of these, so they speak of a proxy or of ``base_url``, never of an event."""
 
 
 def credentials(settings: Settings) -> Sequence[Credential]:
@@ -64,7 +62,7 @@ def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -
         return _judge_validation(response, payloads)
     if response.status == 400:
         return _refuse(describe(response), payloads)
-    return judge_by_status(response, payloads, blocked=_MISPLACED)
+    return judge_by_status(response, payloads, blocked=MISPLACED)
 
 
 def _judge_validation(response: Response, payloads: Sequence[Payload]) -> Judgement:

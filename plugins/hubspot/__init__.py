@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from plugins.hubspot import conversations, events, mapping, wire
 from plugins.hubspot.settings import Settings
-from router.plugin import Action, BatchEndpoint, ConversationEndpoint, CredentialCheck, Plugin, hookimpl
+from router.plugin import Action, BatchEndpoint, ConversationEndpoint, CredentialCheck, Plugin, Skip, hookimpl
 
 # An event and a link need their contact to be there first, so the endpoints depend on each other.
 PLUGIN = Plugin(
@@ -120,6 +120,7 @@ PLUGIN = Plugin(
         "screen_event": {"name": "viewed_screen"},
     },
     website="https://www.hubspot.com",
+    historical=Skip("HubSpot may start a workflow because of it, however old it is"),
     credential_check=CredentialCheck(request=wire.check_credentials, endpoint="contacts"),
 )
 

@@ -49,7 +49,7 @@ def judge_one(response: Response) -> Verdict | Blocked:
         return Dead(judgement.reason)
     if isinstance(judgement, Blocked):
         return judgement
-    if 200 <= response.status <= 299:
+    if response.is_success:
         raise UnreadableAnswer(f"an answer that the conversation does not know: {describe(response)}")
     return judgement[0]
 
@@ -57,12 +57,12 @@ def judge_one(response: Response) -> Verdict | Blocked:
 def _wait_s(response: Response) -> float:
     if response.status == 423:
         return LOCKED_S
-    return _WAITS_S.get(str(body_of(response).get("policyName")), 10.0)
+    return _WAITS_S.get(str(response.json_object().get("policyName")), 10.0)
 
 
 def words(response: Response) -> str:
     """The status, and the vendor's own words."""
-    said = _said(body_of(response))
+    said = _said(response.json_object())
     return f"{response.status} {said}" if said else describe(response)
 
 
@@ -77,15 +77,6 @@ def _said(error: Any) -> str:
     return ": ".join(error[key] for key in ("category", "message") if isinstance(error.get(key), str))[:300]
 
 
-def body_of(response: Response) -> dict[str, Any]:
-    """The body where it is an object, else an empty one."""
-    try:
-        body = response.json()
-    except UnreadableAnswer:
-        return {}
-    return body if isinstance(body, dict) else {}
-
-
 def refused_properties(response: Response) -> dict[str, str]:
     """Property → the vendor's code for what is wrong with it, for each one that an error names.
 
@@ -93,7 +84,7 @@ def refused_properties(response: Response) -> dict[str, str]:
     ``name`` in the list that the message quotes, and the words 'Property "x" does not exist'.
     """
     refused: dict[str, str] = {}
-    for error in _errors(body_of(response)):
+    for error in _errors(response.json_object()):
         code = next((error[key] for key in ("code", "error", "category") if isinstance(error.get(key), str)), "")
         context = error.get("context")
         named = context.get("propertyName") if isinstance(context, dict) else None

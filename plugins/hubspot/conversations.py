@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from plugins.hubspot import wire
-from plugins.hubspot.answers import body_of, judge_one, refused_properties, words, words_of
+from plugins.hubspot.answers import judge_one, refused_properties, words, words_of
 from plugins.hubspot.settings import Settings
 from router.plugin import (
     Blocked,
@@ -83,7 +83,7 @@ def _write_contact(body: Document, draft: _Draft, settings: Settings) -> Said:
             response = yield from _update(wire.objects_url(settings, "contacts", existing[1]), draft, settings)
         if response.status == 404:
             return Later(f"the contact is gone: {words(response)}", UNKNOWN_CONTACT_S, UNKNOWN_CONTACT_ATTEMPTS)
-    return _id_of(body_of(response)) if response.status in (200, 201) else _judge_write(response, draft)
+    return _id_of(response.json_object()) if response.status in (200, 201) else _judge_write(response, draft)
 
 
 def _update(url: str, draft: _Draft, settings: Settings) -> Generator[Step, Response, Response]:
@@ -117,7 +117,7 @@ def converse_company(payload: Payload, settings: Settings) -> Conversation:
     if not isinstance(contact_id, str):
         return contact_id
     response = yield Step(Request("PUT", wire.link_url(settings, contact_id, company_id)), Response(200, b"{}"))
-    if 200 <= response.status <= 299:
+    if response.is_success:
         return Delivered(tuple(draft.warnings))
     verdict = judge_one(response)
     if isinstance(verdict, Dead):
@@ -183,7 +183,7 @@ def converse_merge(payload: Payload, settings: Settings) -> Conversation:
     response = yield Step(
         Request("POST", wire.objects_url(settings, "contacts", "merge"), body), Response(200, b'{"id":"1"}')
     )
-    return Delivered() if 200 <= response.status <= 299 else judge_one(response)
+    return Delivered() if response.is_success else judge_one(response)
 
 
 def _find_contact(key: Document, settings: Settings) -> Generator[Step, Response, str | Verdict | Blocked | None]:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from plugins.hubspot.mapping import contact_key
 from plugins.hubspot.properties import property_name, to_property
 from plugins.hubspot.settings import FULL_EVENT_NAME, CustomEvent, Settings
-from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, convert, looks_like_email
+from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, convert, left_out, looks_like_email
 
 MAX_PROPERTIES: Final = 50
 MAX_NAME: Final = 50
@@ -72,10 +72,9 @@ def _event(event: Event, fields: Document, settings: Settings) -> Payload | Skip
     name = custom.name or _VIEWS.get(event.type) or property_name(event.event or "") or "event"
     if not FULL_EVENT_NAME.fullmatch(name):
         name = f"pe{settings.hub_id}_{name}"
-    given, left_out = _of_definition(fields.get("given", {}), custom)
+    given, others = _of_definition(fields.get("given", {}), custom)
     merged = {**_of_page_call(event), **fields.get("properties", {}), **given}
     properties = {key: _cut(key, value) for key, value in list(merged.items())[:MAX_PROPERTIES]}
-    left_out += list(merged)[MAX_PROPERTIES:]
     body: Document = {
         "event": {
             "eventName": name,
@@ -84,8 +83,6 @@ def _event(event: Event, fields: Document, settings: Settings) -> Payload | Skip
             "properties": properties,
         }
     }
-    if left_out:
-        body["left_out"] = left_out
     email = (event.email or "").lower()
     if looks_like_email(email):
         body["event"]["email"] = email
@@ -96,7 +93,9 @@ def _event(event: Event, fields: Document, settings: Settings) -> Payload | Skip
         if contact is None:
             return Skip("HubSpot takes events of contacts only: no email, no cookie, no userId that it knows")
         body["contact"] = contact
-    return Payload(body, key=event.message_id)
+    notes = left_out(others, "the custom event has no such property")
+    notes += left_out(list(merged)[MAX_PROPERTIES:], f"more than {MAX_PROPERTIES} properties")
+    return Payload(body, key=event.message_id, notes=notes)
 
 
 def _custom_event(event: Event, settings: Settings) -> CustomEvent | None:

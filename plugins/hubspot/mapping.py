@@ -150,7 +150,9 @@ def _table(rows: list[_Row], is_sent: Callable[[str], bool], setting: str) -> Ta
 
     def rename(key: str) -> str | None:
         name = property_name(key)
-        return name if name and is_sent(name) else None
+        if name is not None and not is_sent(name):
+            raise ValueError(f"{name} is read-only, or not among `{setting}`")
+        return name
 
     return Table(
         tuple(field(*row) for row in rows),

@@ -182,16 +182,4 @@ def judge_events(response: Response, payloads: Sequence[Payload], settings: Sett
         return Split(words(response))
     if response.status == 409:
         return [Delivered((f"sent before: {words(response)}",))]
-    judgement = judge(response, payloads, settings)
-    if not isinstance(judgement, Sequence):
-        return judgement
-    return [
-        Delivered(warnings_of(payload)) if isinstance(verdict, Delivered) else verdict
-        for verdict, payload in zip(judgement, payloads, strict=True)
-    ]
-
-
-def warnings_of(payload: Payload) -> tuple[str, ...]:
-    """What the event had to leave behind."""
-    names = ", ".join(payload.body.get("left_out", ()))
-    return (f"properties that the custom event does not have were left out: {names}"[:300],) if names else ()
+    return judge(response, payloads, settings)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from plugins.intercom import mapping, wire
 from plugins.intercom.settings import Settings
-from router.plugin import Action, BatchEndpoint, ConversationEndpoint, Plugin, hookimpl
+from router.plugin import Action, BatchEndpoint, ConversationEndpoint, CredentialCheck, Plugin, Skip, hookimpl
 
 # An event needs its contact and a company its contact to be there first, so the endpoints depend on each other.
 PLUGIN = Plugin(
@@ -65,6 +65,8 @@ PLUGIN = Plugin(
     sandbox="plugins.intercom.sandbox:IntercomSandbox",
     sandbox_settings={"access_token": "sandbox-token", "create_data_attributes": True},
     website="https://www.intercom.com",
+    historical=Skip("Intercom may start a message because of it, however old it is"),
+    credential_check=CredentialCheck(request=wire.check_credentials, endpoint="contacts"),
 )
 
 

@@ -61,6 +61,16 @@ def credentials(settings: Settings) -> Sequence[Credential]:
 # --- events ---
 
 
+def check_credentials(settings: Settings) -> Request:
+    """Searches for a contact that nobody is: changes nothing."""
+    return _search("external_id", "nobody", settings)
+
+
+def _search(field: str, value: str, settings: Settings) -> Request:
+    query = {"query": {"field": field, "operator": "=", "value": value}}
+    return _request("POST", settings, "contacts", "search", body=query)
+
+
 def pack_event(payloads: Sequence[Payload], settings: Settings) -> Request:
     return _request("POST", settings, "events", body=payloads[0].body)
 
@@ -130,9 +140,8 @@ def _find_contact(
             return _judge(response)
     if not email:
         return None
-    query = {"query": {"field": "email", "operator": "=", "value": str(email).strip().lower()}}
     assumed = b'{"data":[{"id":"assumed-contact"}]}' if is_known else b'{"data":[]}'
-    response = yield Step(_request("POST", settings, "contacts", "search", body=query), Response(200, assumed))
+    response = yield Step(_search("email", str(email).strip().lower(), settings), Response(200, assumed))
     if response.status != 200:
         return _judge(response)
     return _pick(response, external_id)
@@ -262,7 +271,7 @@ def _judge(response: Response) -> Verdict | Blocked:
         return Blocked(_describe(response))
     if is_outage(response.status):
         return Later(_describe(response))
-    if 200 <= response.status <= 299:
+    if response.is_success:
         raise UnreadableAnswer(f"an answer that the conversation does not know: {describe(response)}")
     return Dead(_describe(response))
 

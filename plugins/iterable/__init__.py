@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from plugins.iterable import events, identity, mapping, orders, wire
 from plugins.iterable.settings import Settings
-from router.plugin import Action, BatchEndpoint, Plugin, hookimpl
+from router.plugin import Action, BatchEndpoint, Plugin, Skip, hookimpl
 
 # An event needs its user to be there, and a purchase empties the cart: the endpoints depend on each other.
 PLUGIN = Plugin(
@@ -105,6 +105,7 @@ PLUGIN = Plugin(
     sandbox="plugins.iterable.sandbox:IterableSandbox",
     sandbox_settings={"api_key": "sandbox-key", "identity": "hybrid"},
     website="https://iterable.com",
+    historical=Skip("Iterable may start a journey because of it, however old it is"),
 )
 
 

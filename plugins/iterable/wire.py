@@ -115,7 +115,7 @@ _Refusal = Callable[[str], Verdict]
 
 def _judge(response: Response, payloads: Sequence[Payload], not_there: _Refusal) -> Judgement:
     code = _code(response)
-    if 200 <= response.status <= 299:
+    if response.is_success:
         if code is None or code == "Success":
             return _judge_taken(response, payloads, not_there)
         return _judge_code(code, response, payloads, not_there)
@@ -134,11 +134,7 @@ def _is_refusal(judgement: Judgement) -> bool:
 
 
 def _code(response: Response) -> str | None:
-    try:
-        body = response.json()
-    except UnreadableAnswer:
-        return None
-    code = body.get("code") if isinstance(body, dict) else None
+    code = response.json_object().get("code")
     return code if isinstance(code, str) else None
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from plugins.klaviyo import conversation, events, mapping, wire
 from plugins.klaviyo.settings import Settings
-from router.plugin import Action, BatchEndpoint, ConversationEndpoint, CredentialCheck, Plugin, hookimpl
+from router.plugin import Action, BatchEndpoint, ConversationEndpoint, CredentialCheck, Plugin, Skip, hookimpl
 
 # An event updates the profile that it is of, and may start a flow that reads it: the endpoints keep a user's order.
 PLUGIN = Plugin(
@@ -79,6 +79,7 @@ PLUGIN = Plugin(
             endpoint="events",
             table=events.event_table,
             build=events.build_event,
+            historical=events.historical_event,
         ),
         Action(
             name="track view",
@@ -86,11 +87,13 @@ PLUGIN = Plugin(
             endpoint="events",
             table=events.view_table,
             build=events.build_view,
+            historical=events.historical_event,
         ),
     ),
     sandbox="plugins.klaviyo.sandbox:KlaviyoSandbox",
     sandbox_settings={"private_key": "sandbox-key", "track_views": True, "ecommerce": True},
     website="https://www.klaviyo.com",
+    historical=Skip("Klaviyo may start a flow because a profile changes, however old the change is"),
     credential_check=CredentialCheck(request=wire.check_credentials, endpoint="profiles", is_good=wire.is_good),
 )
 

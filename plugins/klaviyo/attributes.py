@@ -6,7 +6,6 @@ Source: facts/vendors/klaviyo.md sections 3, 4 and 6.
 from __future__ import annotations
 
 import re
-from ipaddress import ip_address
 from typing import Any, Final
 
 from plugins.klaviyo.settings import Settings
@@ -17,20 +16,11 @@ MAX_DEPTH: Final = 10
 MAX_ITEMS: Final = 4_000
 _LOCALE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _TIMEZONE = re.compile(r"[A-Za-z_]+(/[A-Za-z0-9_+-]+)*")
-_CURRENCY = re.compile(r"[A-Z]{3}")
 
 
 def attribute_name(key: str) -> str | None:
     """The key itself; None for the empty one and for those that begin with ``$``, which are Klaviyo's own."""
     return None if not key.strip() or key.startswith("$") else key
-
-
-def to_external_id(value: Any) -> str:
-    """An id of at most 255 characters: cut, two could become one."""
-    text = convert.to_text(value)
-    if len(text) > MAX_ID:
-        raise ValueError(f"expected at most {MAX_ID} characters")
-    return text
 
 
 def to_phone(settings: Settings) -> Converter:
@@ -53,11 +43,6 @@ def to_moment(value: Any) -> str:
     return convert.to_naive_utc(value) + "+00:00"
 
 
-def to_ip(value: Any) -> str:
-    """An IPv4 or IPv6 address."""
-    return str(ip_address(convert.to_text(value).strip()))
-
-
 def to_locale(value: Any) -> str:
     """``en-US``; an underscore becomes a dash."""
     text = convert.to_text(value).strip().replace("_", "-")
@@ -71,14 +56,6 @@ def to_timezone(value: Any) -> str:
     text = convert.to_text(value).strip()
     if not _TIMEZONE.fullmatch(text):
         raise ValueError("expected a time zone such as Europe/London")
-    return text
-
-
-def to_currency(value: Any) -> str:
-    """Three letters of ISO 4217."""
-    text = convert.to_text(value).strip().upper()
-    if not _CURRENCY.fullmatch(text):
-        raise ValueError("expected a currency code of three letters")
     return text
 
 
@@ -101,7 +78,7 @@ def id_rows(settings: Settings, at: str, traits: str) -> tuple[Field, ...]:
     """Rows for who a profile is; *at* is its path in the result, *traits* that of the person's traits in the event."""
     prefix = f"{at}." if at else ""
     user_id = (
-        Field("userId", f"{prefix}external_id", to_external_id)
+        Field("userId", f"{prefix}external_id", convert.at_most(MAX_ID))
         if settings.send_external_id
         else Field("userId", note="not sent with `send_external_id: false`")
     )

@@ -6,21 +6,33 @@ Source: facts/vendors/klaviyo.md sections 3, 5, 6 and 8.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from plugins.klaviyo.attributes import (
+    MAX_ID,
     attribute_name,
     complete_ids,
     id_rows,
-    to_currency,
-    to_external_id,
-    to_ip,
     to_property,
 )
 from plugins.klaviyo.ecommerce import LINE_METRIC, add_expected, line_of, metric_of, products_of
 from plugins.klaviyo.settings import Settings
-from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, convert, view_name
+from router.plugin import (
+    Custom,
+    Document,
+    Event,
+    Field,
+    Historical,
+    Marked,
+    Payload,
+    Skip,
+    Table,
+    convert,
+    left_out,
+    view_name,
+)
 
 MAX_PROPERTIES: Final = 400
 MAX_METRIC: Final = 127
@@ -31,12 +43,12 @@ def event_table(settings: Settings) -> Table:
     return Table(
         (
             *id_rows(settings, "profile", "context.traits"),
-            Field("anonymousId", "profile.anonymous_id", to_external_id),
-            Field("context.ip", "profile.location.ip", to_ip),
+            Field("anonymousId", "profile.anonymous_id", convert.at_most(MAX_ID)),
+            Field("context.ip", "profile.location.ip", convert.to_ip),
             Field("timestamp", "event.time"),
             Field("messageId", "event.unique_id"),
             Field(("properties.revenue", "properties.total", "properties.value"), "event.value", convert.to_amount),
-            Field("properties.currency", "event.value_currency", to_currency),
+            Field("properties.currency", "event.value_currency", convert.to_currency),
             *(
                 Field(f"properties.{name}", f"properties.{name}", to_property)
                 for name in ("revenue", "total", "value", "currency")
@@ -104,10 +116,20 @@ def _payloads(event: Event, fields: Document, made: list[_Made], settings: Setti
             body["event"]["value_currency"] = currency
         if is_old:
             body["event"]["backfill"] = True
-        if len(properties) > MAX_PROPERTIES:
-            body["left_out"] = list(properties)[MAX_PROPERTIES:]
-        payloads.append(Payload(body, key=about["unique_id"]))
+        notes = left_out(list(properties)[MAX_PROPERTIES:], f"more than {MAX_PROPERTIES} properties")
+        payloads.append(Payload(body, key=about["unique_id"], notes=notes))
     return payloads
+
+
+def historical_event(settings: Settings) -> Historical:
+    """What a replay does with an old event."""
+    if settings.bulk:
+        return Skip("a job is not known to keep flows from starting (setting bulk)")
+    return Marked("backfill: true", _mark_backfill)
+
+
+def _mark_backfill(payload: Payload, settings: Settings) -> Payload:
+    return replace(payload, body={**payload.body, "event": {**payload.body["event"], "backfill": True}})
 
 
 def _is_old(event: Event, settings: Settings) -> bool:

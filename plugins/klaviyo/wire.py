@@ -14,14 +14,12 @@ from router.plugin import (
     Blocked,
     Credential,
     Dead,
-    Delivered,
     Document,
     Judgement,
     Payload,
     Request,
     Response,
     Split,
-    UnreadableAnswer,
     build_url,
     describe,
     judge_by_status,
@@ -148,28 +146,12 @@ def judge(response: Response, payloads: Sequence[Payload], settings: Any = None)
         return Split(words(response))
     if isinstance(judgement, Blocked):
         return Blocked(words(response))
-    return [
-        Delivered(_warnings_of(payload))
-        if isinstance(verdict, Delivered)
-        else Dead(words(response))
-        if isinstance(verdict, Dead)
-        else verdict
-        for verdict, payload in zip(judgement, payloads, strict=True)
-    ]
-
-
-def _warnings_of(payload: Payload) -> tuple[str, ...]:
-    names = ", ".join(payload.body.get("left_out", ()))
-    return (f"more properties than Klaviyo takes; left out: {names}"[:300],) if names else ()
+    return [Dead(words(response)) if isinstance(verdict, Dead) else verdict for verdict in judgement]
 
 
 def errors_of(response: Response) -> list[Document]:
     """The errors of an answer, each an object; none where there is nothing of the kind."""
-    try:
-        body = response.json()
-    except UnreadableAnswer:
-        return []
-    errors = body.get("errors") if isinstance(body, dict) else None
+    errors = response.json_object().get("errors")
     return [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
 
 

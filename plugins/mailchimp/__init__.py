@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from plugins.mailchimp import conversation, events, mapping, wire
 from plugins.mailchimp.settings import Settings
-from router.plugin import Action, BatchEndpoint, ConversationEndpoint, CredentialCheck, Plugin, hookimpl
+from router.plugin import Action, BatchEndpoint, ConversationEndpoint, CredentialCheck, Plugin, Skip, hookimpl
 
 # An event of somebody who is no member yet is refused, so the endpoints depend on each other.
 PLUGIN = Plugin(
@@ -58,8 +58,22 @@ PLUGIN = Plugin(
             table=mapping.group_table,
             build=mapping.build_group,
         ),
-        Action(name="track event", on=("track",), endpoint="events", table=events.EVENT, build=events.build_event),
-        Action(name="track view", on=("page", "screen"), endpoint="events", table=events.VIEW, build=events.build_view),
+        Action(
+            name="track event",
+            on=("track",),
+            endpoint="events",
+            table=events.EVENT,
+            build=events.build_event,
+            historical=events.HISTORICAL,
+        ),
+        Action(
+            name="track view",
+            on=("page", "screen"),
+            endpoint="events",
+            table=events.VIEW,
+            build=events.build_view,
+            historical=events.HISTORICAL,
+        ),
     ),
     sandbox="plugins.mailchimp.sandbox:MailchimpSandbox",
     sandbox_settings={
@@ -79,6 +93,7 @@ PLUGIN = Plugin(
         "screen_event": "screen_viewed",
     },
     website="https://mailchimp.com",
+    historical=Skip("Mailchimp may start an automation because a member changes, however old the change is"),
     credential_check=CredentialCheck(request=wire.check_credentials, endpoint="members"),
 )
 

@@ -47,7 +47,7 @@ def converse_member(payload: Payload, settings: Settings) -> Conversation:
         warnings.append(warning)
     else:
         return Dead(f"Mailchimp refuses one field after another: {wire.words(response)}")
-    if "id" not in wire.body_of(response):
+    if "id" not in response.json_object():
         raise UnreadableAnswer(f"expected a member with an id, got {describe(response)}")
     if "tags" in payload.body:
         refusal = yield from _tag(member_id, payload.body["tags"], settings)
@@ -62,7 +62,7 @@ def _mended(member: Document, response: Response) -> tuple[Document, str] | None
     """*member* without what the 400 is about, and a warning that says so; None where that is not known."""
     if response.status != 400:
         return None
-    answer = wire.body_of(response)
+    answer = response.json_object()
     if answer.get("title") == _COMPLIANCE and "status" in member:
         rest = {name: value for name, value in member.items() if name != "status"}
         return rest, f"the status was left out: {wire.words(response)}"

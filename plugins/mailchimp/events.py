@@ -5,11 +5,12 @@ Source: facts/vendors/mailchimp.md sections 3, 5 and 6.
 
 from __future__ import annotations
 
-from typing import Final
+from dataclasses import replace
+from typing import Any, Final
 
 from plugins.mailchimp.fields import event_name, property_name, to_moment
 from plugins.mailchimp.settings import Settings
-from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, convert, looks_like_email
+from router.plugin import Custom, Document, Event, Field, Marked, Payload, Skip, Table, convert, looks_like_email
 
 _PROPERTIES: Final = (Custom("properties", at="properties", rename=property_name, convert=convert.to_json_text),)
 
@@ -25,6 +26,14 @@ VIEW: Final = Table(
     custom=_PROPERTIES,
 )
 """All pages have one event name, so the page's own goes with the properties."""
+
+
+def _mark_syncing(payload: Payload, settings: Any) -> Payload:
+    return replace(payload, body={**payload.body, "event": {**payload.body["event"], "is_syncing": True}})
+
+
+HISTORICAL: Final = Marked("is_syncing: true", _mark_syncing)
+"""Old events, with which no automation starts."""
 
 
 def build_event(event: Event, fields: Document, settings: Settings) -> Payload | Skip:

@@ -58,6 +58,8 @@ def check_event(event: Any) -> Iterator[Fault]:
         yield "name", "an event name has 2 to 30 letters, digits, _ and -"
     if "occurred_at" in event and not _is_moment(event["occurred_at"]):
         yield "occurred_at", "expected a date and time in ISO 8601 with its offset"
+    if not isinstance(event.get("is_syncing", False), bool):
+        yield "is_syncing", "expected true or false"
     properties = event.get("properties", {})
     if not isinstance(properties, dict):
         yield "properties", "expected an object"

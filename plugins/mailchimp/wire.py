@@ -69,18 +69,9 @@ def judge(response: Response, payloads: Sequence[Payload], blocked: Collection[i
     return judgement
 
 
-def body_of(response: Response) -> Document:
-    """The body where it is an object, else an empty one."""
-    try:
-        body = response.json()
-    except UnreadableAnswer:
-        return {}
-    return body if isinstance(body, dict) else {}
-
-
 def words(response: Response) -> str:
     """The status, the title, and which field is wrong how, or else the detail."""
-    body = body_of(response)
+    body = response.json_object()
     errors = body.get("errors")
     of_fields = [
         f"{error.get('field')} {error.get('message')}"

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from plugins.mixpanel import events, identity, mapping, wire
 from plugins.mixpanel.settings import Settings
-from router.plugin import Action, BatchEndpoint, Plugin, hookimpl
+from router.plugin import Action, BatchEndpoint, Harmless, Plugin, hookimpl
 
 # Group profiles are keyed by group and joined to events when a report is made: their order among other requests is of no
 # account. Events and profiles keep theirs. In simplified id merge they need not (a profile update joins nothing, and only a
@@ -111,6 +111,7 @@ PLUGIN = Plugin(
     sandbox="plugins.mixpanel.sandbox:MixpanelSandbox",
     sandbox_settings={"project_token": "sandbox-token"},
     website="https://mixpanel.com",
+    historical=Harmless(),  # /import is made for events of any age (section 1)
 )
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from plugins.mixpanel.identity import EVENT_ROWS, IP_ROW, build_event, known_id, user_rows
 from plugins.mixpanel.settings import PLACEHOLDER, Settings
@@ -49,14 +48,6 @@ def property_name(key: str) -> str | None:
     return None if key.startswith(_RESERVED_PREFIXES) else key
 
 
-def to_host(value: Any) -> str:
-    """The host of an address."""
-    host = urlsplit(convert.to_text(value).strip()).hostname
-    if not host:
-        raise ValueError("expected an address with a host")
-    return host
-
-
 def to_group_ids(value: Any) -> list[str]:
     """One group id or a list of them, as a list of text; ids that stand for nobody are left out."""
     ids: list[str] = []
@@ -79,7 +70,7 @@ CONTEXT_ROWS: Final = (
     Field("context.campaign.content", "utm_content"),
     Field("context.page.url", "$current_url"),
     Field("context.page.referrer", "$referrer"),
-    Field("context.page.referrer", "$referring_domain", to_host),
+    Field("context.page.referrer", "$referring_domain", convert.to_host),
     Field("context.os.name", "$os"),
     Field("context.os.version", "$os_version"),
     Field("context.device.manufacturer", "$manufacturer"),

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from ipaddress import ip_address
 from typing import Any, Final
 
 from plugins.mixpanel.settings import Settings
@@ -80,11 +79,6 @@ def to_uuid_v4(value: Any) -> str:
     return text
 
 
-def to_ip(value: Any) -> str:
-    """An IPv4 or IPv6 address; anything else is left out."""
-    return str(ip_address(convert.to_text(value).strip()))
-
-
 def user_rows(settings: Settings) -> tuple[Field, ...]:
     """Rows for the user of an ordinary event. Where no id is left, `build_event` sends the empty id."""
     if settings.id_merge == "original":
@@ -109,7 +103,7 @@ EVENT_ROWS: Final = (
 """Rows that every event has."""
 
 IP_ROW: Final = Field(
-    "context.ip", "ip", to_ip, note="0 without one: no place is guessed from the router's own address"
+    "context.ip", "ip", convert.to_ip, note="0 without one: no place is guessed from the router's own address"
 )
 
 

@@ -5,11 +5,10 @@ Source: facts/vendors/mixpanel.md section 4 (traits, operations, reserved names)
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from plugins.mixpanel.identity import known_id, to_ip
+from plugins.mixpanel.identity import known_id
 from plugins.mixpanel.settings import Settings
 from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, Trait, Values, convert, same_name
 
@@ -26,7 +25,6 @@ RESERVED_TRAITS: Final = frozenset(
     }
 )
 
-_COUNTRY_CODE = re.compile(r"[A-Za-z]{2}")
 _PARTS: Final[Mapping[str, tuple[str, ...]]] = {
     "address": ("$city", "$region", "$country_code", "country", "postal_code", "street"),
     "company": ("company_name", "company_id", "company_industry", "company_employee_count", "company_plan"),
@@ -45,7 +43,9 @@ def to_phone(value: Any) -> str:
 PROFILE: Final = Table(
     (
         Field("userId", "$distinct_id", known_id),
-        Field("context.ip", "$ip", to_ip, note="for the place of the profile; without one its place is left alone"),
+        Field(
+            "context.ip", "$ip", convert.to_ip, note="for the place of the profile; without one its place is left alone"
+        ),
         Field("context.timezone", "$timezone"),
         Trait("id", note="the userId is the profile's `$distinct_id`"),
         Trait("email", "$email", convert.to_text),
@@ -177,7 +177,8 @@ def _place_country(fields: Document) -> None:
     country = fields["$country_code"]
     if country is None:
         fields.setdefault("country", None)  # wherever it was written
-    elif _COUNTRY_CODE.fullmatch(country.strip()):
-        fields["$country_code"] = country.strip().upper()
-    else:
+        return
+    try:
+        fields["$country_code"] = convert.to_country(country)
+    except ValueError:
         fields["country"] = fields.pop("$country_code")

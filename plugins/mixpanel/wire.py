@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from plugins.mixpanel.settings import Settings
 from router.plugin import (
+    MISPLACED,
     Basic,
     BodyField,
     Credential,
@@ -37,8 +38,8 @@ MAX_BYTES: Final = 1_900_000
 MAX_PAYLOAD_BYTES: Final = 999_000
 """Both an event and an update have to be smaller than 1 MB, the token included."""
 
-_MISPLACED: Final = (301, 302, 307, 308, 401, 402, 403, 404, 405)
-"""The paths are fixed, so these speak of the set-up (token, account, base_url) and never of an event."""
+_MISPLACED: Final = (*MISPLACED, 402)
+"""Payment too is the account's, and never an event's."""
 
 
 def import_credentials(settings: Settings) -> Sequence[Credential]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from plugins.onesignal import events, identity, mapping, wire
 from plugins.onesignal.settings import Settings
-from router.plugin import Action, BatchEndpoint, CredentialCheck, Plugin, hookimpl
+from router.plugin import Action, BatchEndpoint, CredentialCheck, Plugin, Skip, hookimpl
 
 # An event needs its user to be there, and a user its new id before more is written: the endpoints depend on each other.
 PLUGIN = Plugin(
@@ -73,6 +73,7 @@ PLUGIN = Plugin(
     sandbox="plugins.onesignal.sandbox:OneSignalSandbox",
     sandbox_settings={"app_id": "00000000-0000-4000-8000-000000000001", "api_key": "sandbox-key"},
     website="https://onesignal.com",
+    historical=Skip("OneSignal may start a journey because of it, however old it is"),
     credential_check=CredentialCheck(request=wire.view_app, endpoint="users"),
 )
 

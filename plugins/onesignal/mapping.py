@@ -5,9 +5,8 @@ Source: facts/vendors/onesignal.md section 4 and section 5 (group).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from plugins.onesignal.identity import who, why_nobody
 from plugins.onesignal.settings import Settings
@@ -16,21 +15,11 @@ from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, 
 
 _TAGS: Final = "properties.tags"
 _VALUES: Final = Values(objects="flatten", lists="drop", null="clear")
-_LANGUAGE = re.compile(r"([A-Za-z]{2})([-_].*)?")
-_COUNTRY_CODE = re.compile(r"[A-Za-z]{2}")
 _PARTS: Final[Mapping[str, tuple[str, ...]]] = {
     "address": ("address_city", "address_country", "address_postal_code", "address_state", "address_street"),
     "company": ("company_name", "company_id", "company_industry", "company_employee_count", "company_plan"),
 }
 """The tags that one trait is spread over, all of which a null deletes."""
-
-
-def to_language(value: Any) -> str:
-    """The two letters that a locale begins with: ``en`` of ``en-GB``."""
-    match = _LANGUAGE.fullmatch(convert.to_text(value).strip())
-    if match is None:
-        raise ValueError("expected a locale such as en-GB")
-    return match[1].lower()
 
 
 def user_table(settings: Settings) -> Table:
@@ -39,7 +28,7 @@ def user_table(settings: Settings) -> Table:
     return Table(
         (
             Field("userId", "identity.external_id"),
-            Field("context.locale", "properties.language", to_language),
+            Field("context.locale", "properties.language", convert.to_language),
             Field("context.timezone", "properties.timezone_id", convert.text_only),
             Field("context.ip", "properties.ip", convert.text_only),
             Field("context.location.latitude", "properties.lat", convert.to_number),
@@ -107,30 +96,37 @@ def build_user(event: Event, fields: Document, settings: Settings) -> Payload | 
     }  # tags alone are cleared
     if not {"lat", "long"} <= properties.keys():
         properties = {name: value for name, value in properties.items() if name not in ("lat", "long")}
-    if "country" in properties and not _COUNTRY_CODE.fullmatch(properties["country"]):
-        tags["address_country"] = properties.pop("country")
-    elif "country" in properties:
-        properties["country"] = properties["country"].upper()
+    if "country" in properties:
+        try:
+            properties["country"] = convert.to_country(properties["country"])
+        except ValueError:
+            tags["address_country"] = properties.pop("country")
     for trait, names in _PARTS.items():
         if trait in tags and tags[trait] is None:
             tags = dict.fromkeys(names) | tags
     tokens: Document = fields.get("subscriptions", {})
     subscriptions = [{"type": kind, "token": token} for kind, token in tokens.items() if token]
-    written = to_tags(tags, settings)
+    written, notes = to_tags(tags, settings)
     if not event.user_id and not subscriptions and not any(written.values()):
         return Skip("anonymous and without traits: OneSignal would get an empty user")
-    return upsert(event, properties, written, subscriptions, settings)
+    return upsert(event, properties, written, subscriptions, settings, notes)
 
 
 def build_group(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
     """What a group call says of the person who made it. Of several groups the tags tell of the last one."""
     if not event.group_id:
         return Skip("the call names no group")
-    return upsert(event, {}, to_tags(fields["properties"]["tags"], settings), [], settings)
+    tags, notes = to_tags(fields["properties"]["tags"], settings)
+    return upsert(event, {}, tags, [], settings, notes)
 
 
 def upsert(
-    event: Event, properties: Document, tags: Document, subscriptions: list[Document], settings: Settings
+    event: Event,
+    properties: Document,
+    tags: Document,
+    subscriptions: list[Document],
+    settings: Settings,
+    notes: tuple[str, ...] = (),
 ) -> Payload | Skip:
     """The user, made if there is none. What waits of one user travels together: each may be written once a second."""
     identity = who(event, settings)
@@ -142,4 +138,4 @@ def upsert(
     if subscriptions:
         body["subscriptions"] = subscriptions
     [(label, id)] = identity.items()
-    return Payload(body, group=f"{label} {id}")
+    return Payload(body, group=f"{label} {id}", notes=notes)

@@ -9,7 +9,7 @@ import re
 from typing import Any, Final
 
 from plugins.onesignal.settings import Settings
-from router.plugin import Document, convert
+from router.plugin import Document, convert, left_out
 
 RESERVED: Final = frozenset(
     {
@@ -56,15 +56,17 @@ def to_time_tag(value: Any) -> str:
     return str(convert.to_unix_seconds(value))
 
 
-def to_tags(values: Document, settings: Settings) -> Document:
-    """All values as tags; null as the empty text, which deletes a tag. Objects and lists are left out."""
+def to_tags(values: Document, settings: Settings) -> tuple[Document, tuple[str, ...]]:
+    """All values as tags, null as the empty text, which deletes a tag; and notes on those that are left out."""
     tags: Document = {}
+    unnamed, unlisted = [], []
     for key, value in values.items():
         name = tag_name(key)
-        if name is None or name in RESERVED or (settings.tags and name not in settings.tags):
-            continue
-        if value is None:
-            tags[name] = ""
-        elif not isinstance(value, dict | list):
-            tags[name] = to_tag(value)
-    return tags
+        if name is None or name in RESERVED or isinstance(value, dict | list):
+            unnamed.append(key)
+        elif settings.tags and name not in settings.tags:
+            unlisted.append(name)
+        else:
+            tags[name] = "" if value is None else to_tag(value)
+    notes = left_out(unnamed, "no tag may have such a name or value")
+    return tags, notes + left_out(unlisted, "not among the tags to be written (setting tags)")

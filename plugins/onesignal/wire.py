@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from plugins.onesignal.settings import Settings
 from router.plugin import (
+    MISPLACED,
     Bearer,
     Credential,
     Dead,
@@ -37,9 +38,6 @@ MAX_EVENT_BYTES: Final = 2_024
 USER_RATE_PER_S: Final = 1_000.0
 NOT_THERE_YET_S: Final = 10.0
 NOT_THERE_ATTEMPTS: Final = 2
-
-_MISPLACED: Final = (301, 302, 307, 308, 401, 403, 404, 405)
-"""The paths are fixed but for the app's id, so these speak of the set-up (key, app, base_url) and never of an event."""
 
 
 def credentials(settings: Settings) -> Sequence[Credential]:
@@ -93,10 +91,14 @@ def _url(settings: Settings, *segments: str) -> str:
 def judge_users(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
     """Read the answer to an upsert, which is safe to repeat.
 
+    A 429 does not say whose limit it is. That of the app is kept to by the core, so it is one user's second.
+
     Raises:
         UnreadableAnswer: a success without an object, such as a proxy's page.
     """
-    if not _is_success(response):
+    if response.status == 429:
+        return [Later(describe(response), is_outage=False)] * len(payloads)
+    if not response.is_success:
         return _judge_failure(response, payloads)
     if not isinstance(response.json(), dict):
         raise UnreadableAnswer(f"expected a user, got {describe(response)}")
@@ -106,10 +108,10 @@ def judge_users(response: Response, payloads: Sequence[Payload], settings: Setti
 def judge_identity(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
     """404: there is no such user to give another id, which is the usual case of an anonymous one and not worth a word. 409: the
     new id is another user's, and OneSignal merges no two."""
-    if response.status in (404, 409) and "errors" in _object(response):
+    if response.status in (404, 409) and "errors" in response.json_object():
         is_usual = response.status == 404 and payloads[0].body["label"] != "external_id"
         return [Delivered(() if is_usual else (f"not joined: {describe(response)}",))] * len(payloads)
-    return judge_by_status(response, payloads, blocked=_MISPLACED)
+    return judge_by_status(response, payloads, blocked=MISPLACED)
 
 
 def judge_events(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
@@ -121,7 +123,7 @@ def judge_events(response: Response, payloads: Sequence[Payload], settings: Sett
     Raises:
         UnreadableAnswer: a success with a body that is no object, such as a proxy's page.
     """
-    if not _is_success(response):
+    if not response.is_success:
         return _judge_failure(response, payloads)
     body = response.json() if response.body.strip() else {}
     if not isinstance(body, dict):
@@ -142,19 +144,7 @@ def _judge_failure(response: Response, payloads: Sequence[Payload]) -> Judgement
     """After a 400 or a 409 nothing was taken, so halving is harmless."""
     if response.status in (400, 409) and len(payloads) > 1:
         return Split(describe(response))
-    return judge_by_status(response, payloads, blocked=_MISPLACED)
-
-
-def _is_success(response: Response) -> bool:
-    return 200 <= response.status <= 299
-
-
-def _object(response: Response) -> Document:
-    try:
-        body = response.json()
-    except UnreadableAnswer:
-        return {}
-    return body if isinstance(body, dict) else {}
+    return judge_by_status(response, payloads, blocked=MISPLACED)
 
 
 def _verdict(error: Any) -> Verdict:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from plugins.posthog import events, identity, mapping, wire
 from plugins.posthog.settings import Settings
-from router.plugin import Action, BatchEndpoint, Plugin, hookimpl
+from router.plugin import Action, BatchEndpoint, Marked, Plugin, hookimpl
 
 PLUGIN = Plugin(
     slug="posthog",
@@ -73,6 +73,7 @@ PLUGIN = Plugin(
     sandbox="plugins.posthog.sandbox:PosthogSandbox",
     sandbox_settings={"api_key": "phc_sandbox"},
     website="https://posthog.com",
+    historical=Marked("historical_migration", wire.mark_historical),
 )
 
 

@@ -6,9 +6,7 @@ Source: facts/vendors/posthog.md section 4 (reserved names) and section 5 (conte
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ipaddress import ip_address
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Final
 
 from plugins.posthog.identity import EVENT_ROWS, is_identified, make_payload, to_uuid_v7
 from plugins.posthog.settings import Settings
@@ -26,37 +24,16 @@ def property_name(key: str) -> str | None:
     return None if key.startswith("$") else key
 
 
-def to_ip(value: Any) -> str:
-    """An IPv4 or IPv6 address; anything else is left out."""
-    return str(ip_address(convert.to_text(value).strip()))
-
-
-def to_host(value: Any) -> str:
-    """The host of an address."""
-    host = urlsplit(convert.to_text(value).strip()).hostname
-    if not host:
-        raise ValueError("expected an address with a host")
-    return host
-
-
-def not_blank(value: Any) -> str:
-    """Text without surrounding blanks; where nothing else is there, it is left out."""
-    text = convert.to_text(value).strip()
-    if not text:
-        raise ValueError("expected text that is not blank")
-    return text
-
-
 CONTEXT_ROWS: Final = tuple(
     Field(f"context.{source}", f"{_AT}.{to}", converter)
     for source, to, converter in (
-        ("ip", "$ip", to_ip),
+        ("ip", "$ip", convert.to_ip),
         ("userAgent", "$raw_user_agent", None),
         ("page.url", "$current_url", None),
-        ("page.url", "$host", to_host),
+        ("page.url", "$host", convert.to_host),
         ("page.path", "$pathname", None),
         ("page.referrer", "$referrer", None),
-        ("page.referrer", "$referring_domain", to_host),
+        ("page.referrer", "$referring_domain", convert.to_host),
         ("campaign.source", "utm_source", None),
         ("campaign.medium", "utm_medium", None),
         ("campaign.name", "utm_campaign", None),
@@ -89,19 +66,19 @@ PAGE_ROWS: Final = (
     Field(("properties.title", "context.page.title"), f"{_AT}.title"),
     # A server's page call has no context.page; what it says of the page is in the properties.
     Field("properties.url", f"{_AT}.$current_url"),
-    Field("properties.url", f"{_AT}.$host", to_host),
+    Field("properties.url", f"{_AT}.$host", convert.to_host),
     Field("properties.path", f"{_AT}.$pathname"),
     Field("properties.referrer", f"{_AT}.$referrer"),
-    Field("properties.referrer", f"{_AT}.$referring_domain", to_host),
+    Field("properties.referrer", f"{_AT}.$referring_domain", convert.to_host),
 )
 SCREEN_ROWS: Final = (
-    Field(("name", "properties.name"), f"{_AT}.$screen_name", not_blank),
+    Field(("name", "properties.name"), f"{_AT}.$screen_name", convert.not_blank),
     *(Field((f"properties.{name}", name), f"{_AT}.{name}") for name in ("name", "category")),
 )
 
 
 def _table(settings: Settings, rows: Sequence[Field] = ()) -> Table:
-    groups = Field("context.groupId", f"{_AT}.$groups.{settings.group_type}", not_blank)
+    groups = Field("context.groupId", f"{_AT}.$groups.{settings.group_type}", convert.not_blank)
     return Table(
         (*EVENT_ROWS, *CONTEXT_ROWS, groups, *rows),
         (Custom("properties", _AT, property_name, _RESERVED_PROPERTIES),),

@@ -38,7 +38,9 @@ class Settings(PluginSettings):
         ),
     )
     historical_migration: bool = Field(
-        False, description="Mark all that is sent as an import of old events. For a destination made for that alone."
+        False,
+        description="Mark all that is sent as an import of old events. For a destination made for that alone; a replay marks "
+        "what it sends by itself.",
     )
 
     @field_validator("group_type")

@@ -6,10 +6,12 @@ Source: facts/vendors/posthog.md sections 1, 2, 6 and 7.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from plugins.posthog.settings import Settings
 from router.plugin import (
+    MISPLACED,
     Blocked,
     BodyField,
     Credential,
@@ -33,17 +35,24 @@ MAX_BYTES: Final = 5_000_000
 MAX_PAYLOAD_BYTES: Final = 900_000
 """An event may have 1 MB after processing, which adds to it."""
 
-_MISPLACED: Final = (301, 302, 307, 308, 401, 402, 403, 404, 405)
-"""The path is fixed, so these speak of the set-up (token, account, base_url) and never of an event."""
+_HISTORICAL: Final = "historical"
+_MISPLACED: Final = (*MISPLACED, 402)
+"""Payment too is the account's, and never an event's."""
 
 
 def credentials(settings: Settings) -> Sequence[Credential]:
     return [BodyField("api_key", settings.api_key)]
 
 
+def mark_historical(payload: Payload, settings: Settings) -> Payload:
+    """Old events travel apart: the word for them is the request's."""
+    return replace(payload, group=_HISTORICAL)
+
+
 def pack(payloads: Sequence[Payload], settings: Settings) -> Request:
     url = build_url(settings.api_url, "batch", "")  # the documented address ends in a slash
-    body = {"historical_migration": settings.historical_migration, "batch": [payload.body for payload in payloads]}
+    is_historical = settings.historical_migration or payloads[0].group == _HISTORICAL
+    body = {"historical_migration": is_historical, "batch": [payload.body for payload in payloads]}
     return Request("POST", url, body, gzip=True)
 
 

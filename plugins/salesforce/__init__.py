@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from plugins.salesforce import mapping, talk, wire
 from plugins.salesforce.settings import Settings
-from router.plugin import Action, BatchEndpoint, ConversationEndpoint, CredentialCheck, Plugin, hookimpl
+from router.plugin import Action, BatchEndpoint, ConversationEndpoint, CredentialCheck, Plugin, Skip, hookimpl
 
 # Both endpoints write the same records: which one an event takes depends on what it holds, so their order counts.
 PLUGIN = Plugin(
@@ -75,6 +75,7 @@ PLUGIN = Plugin(
         "custom_fields": {"plan": "Plan__c"},
     },
     website="https://www.salesforce.com",
+    historical=Skip("a flow or a rule of the org may run because of it, however old it is"),
     credential_check=CredentialCheck(request=wire.check_request, endpoint="collections"),
 )
 

@@ -14,30 +14,7 @@ MAX_ID: Final = 255
 
 def cut(limit: int) -> Converter:
     """Text, cut to *limit* characters: longer text fails the record."""
-
-    def cut(value: Any) -> str:
-        text = convert.to_text(value).strip()
-        if not text:
-            raise ValueError("expected text that is not blank")
-        return text[:limit]
-
-    cut.__name__ = f"cut({limit})"
-    cut.__doc__ = f"Text cut to {limit} characters."
-    return cut
-
-
-def at_most(limit: int, converter: Converter) -> Converter:
-    """What *converter* makes, left out where it is longer than *limit*: half an address leads nowhere."""
-
-    def at_most(value: Any) -> str:
-        text: str = converter(value)
-        if len(text) > limit:
-            raise ValueError(f"expected at most {limit} characters")
-        return text
-
-    at_most.__name__ = f"{converter.__name__}, at_most({limit})"
-    at_most.__doc__ = f"{converter.__doc__} At most {limit} characters."
-    return at_most
+    return convert.chain(convert.not_blank, convert.cut(limit))
 
 
 def to_date_time(value: Any) -> str:

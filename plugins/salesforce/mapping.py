@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from plugins.salesforce.fields import MAX_ID, at_most, cut, to_date_time, to_value
+from plugins.salesforce.fields import MAX_ID, cut, to_date_time, to_value
 from plugins.salesforce.settings import Settings
 from router.plugin import (
     Converter,
@@ -41,7 +41,7 @@ def _address_rows(prefix: str, settings: Settings) -> tuple[Field, ...]:
     """*prefix* is what the object's fields of the address begin with."""
     code = "Code" if settings.state_country_codes else ""
     return (
-        Trait("address", f"{prefix}Street", at_most(255, convert.text_only), note="an address given as text"),
+        Trait("address", f"{prefix}Street", convert.at_most(255, convert.text_only), note="an address given as text"),
         Trait("address.street", f"{prefix}Street", cut(255)),
         Trait("address.city", f"{prefix}City", cut(40)),
         Trait("address.state", f"{prefix}State{code}", cut(80)),
@@ -57,7 +57,7 @@ def person_table(settings: Settings) -> Table:
         (
             Field("userId", id_field, note="" if id_field else "people are found by email (setting match_on_email)"),
             Trait("id", note="the userId is the external id"),
-            Trait("email", "Email", at_most(80, convert.to_email)),
+            Trait("email", "Email", convert.at_most(80, convert.to_email)),
             Trait("name", "FirstName", convert.chain(convert.to_first_name, cut(40)), note="without a firstName"),
             Trait("firstName", "FirstName", cut(40)),
             Trait("name", "LastName", convert.chain(convert.to_last_name, cut(80)), note="without a lastName"),
@@ -77,7 +77,7 @@ def _lead_rows(settings: Settings) -> tuple[Field, ...]:
         Trait("company.name", "Company", cut(255)),
         Trait("company.industry", "Industry", cut(255)),
         Trait("company.employee_count", "NumberOfEmployees", convert.to_integer),
-        Trait("website", "Website", at_most(255, convert.to_text)),
+        Trait("website", "Website", convert.at_most(255, convert.to_text)),
         *_own_rows(
             settings.custom_fields,
             *("age", "avatar", "birthday", "company.id", "company.plan", "createdAt", "gender", "username"),
@@ -105,7 +105,7 @@ def account_table(settings: Settings) -> Table:
             Trait("name", "Name", cut(255)),
             Trait("industry", "Industry", cut(255)),
             Field(("traits.employees", "traits.employee_count"), "NumberOfEmployees", convert.to_integer),
-            Trait("website", "Website", at_most(255, convert.to_text)),
+            Trait("website", "Website", convert.at_most(255, convert.to_text)),
             Trait("phone", "Phone", cut(40)),
             Trait("description", "Description", cut(32_000)),
             *_address_rows("Billing", settings),

@@ -10,7 +10,7 @@ from collections.abc import Generator
 from typing import Final
 
 from plugins.salesforce.settings import Settings
-from plugins.salesforce.wire import errors_of, judge_refusal, request, results_of, upsert, verdict_on
+from plugins.salesforce.wire import body_of, errors_of, judge_refusal, request, results_of, upsert, verdict_on
 from router.plugin import (
     Blocked,
     Conversation,
@@ -65,7 +65,7 @@ def _find_and_write(body: Document, settings: Settings) -> Conversation:
     if found is None:
         record = body["record"] | body["if_new"]
         response = yield Step(request("POST", settings, "sobjects", body["object"], body=record), _CREATED)
-        codes = {code for code, _, _ in errors_of(_errors(response))}
+        codes = {code for code, _, _ in errors_of(body_of(response))}
         if response.status == 400 and "DUPLICATE_VALUE" in codes:
             return Later(describe(response), RACE_S, RACE_ATTEMPTS)
     elif isinstance(found, str):
@@ -76,13 +76,6 @@ def _find_and_write(body: Document, settings: Settings) -> Conversation:
     else:
         return found
     return Delivered() if response.status in (200, 201, 204) else judge_refusal(response)
-
-
-def _errors(response: Response) -> object:
-    try:
-        return response.json()
-    except UnreadableAnswer:
-        return None
 
 
 def _find(body: Document, settings: Settings) -> Generator[Step, Response, str | Verdict | Blocked | None]:

@@ -37,8 +37,11 @@ BUSY_S: Final = 10.0
 BUSY_ATTEMPTS: Final = 20
 
 _BUSY: Final = frozenset({"UNABLE_TO_LOCK_ROW", "SERVER_UNAVAILABLE", "REQUEST_RUNNING_TOO_LONG"})
-_OF_THE_SET_UP: Final = frozenset({"INVALID_FIELD", "INVALID_TYPE", "NOT_FOUND", "REQUEST_LIMIT_EXCEEDED"})
-"""Of a whole request: objects and fields are named by the settings alone, and the limit is the org's for a day."""
+_OF_THE_SET_UP: Final = frozenset({"INVALID_FIELD", "INVALID_TYPE", "NOT_FOUND"})
+"""Of a whole request: objects and fields are named by the settings alone."""
+_CALLS_USED_UP: Final = "REQUEST_LIMIT_EXCEEDED"
+LIMIT_S: Final = 600.0
+"""The org's calls of the last 24 hours are used up; some come free as time goes on."""
 
 
 def credentials(settings: Settings) -> Sequence[Credential]:
@@ -146,10 +149,12 @@ def verdict_on(result: Document) -> Verdict:
 
 def judge_refusal(response: Response) -> Later | Dead | Blocked:
     """Read an answer that is no success and speaks of the whole request."""
-    errors = list(errors_of(_body(response)))
+    errors = list(errors_of(body_of(response)))
     reason = f"{response.status} {_words(errors[0])}" if errors else describe(response)
     if is_outage(response.status):
         return Later(reason)
+    if any(code == _CALLS_USED_UP for code, _, _ in errors):
+        return Later(reason, LIMIT_S, is_outage=True)
     if response.status in (301, 302, 307, 308, 401, 403, 404, 405) or any(
         code in _OF_THE_SET_UP for code, _, _ in errors
     ):
@@ -164,7 +169,7 @@ def _verdict(errors: Sequence[tuple[str, str, str]], status: str) -> Later | Dea
     return Dead(reason)
 
 
-def _body(response: Response) -> Any:
+def body_of(response: Response) -> Any:
     try:
         return response.json()
     except UnreadableAnswer:

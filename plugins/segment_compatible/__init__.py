@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from plugins.segment_compatible import mapping, wire
 from plugins.segment_compatible.settings import LIMITS, Settings
-from router.plugin import EVENT_TYPES, Action, BatchEndpoint, Plugin, hookimpl
+from router.plugin import EVENT_TYPES, Action, BatchEndpoint, Plugin, Skip, hookimpl
 
 PLUGIN = Plugin(
     slug="segment_compatible",
@@ -37,6 +37,7 @@ PLUGIN = Plugin(
     sandbox="plugins.segment_compatible.sandbox:SegmentCompatibleSandbox",
     sandbox_settings={"url": "https://events.example.test", "write_key": "sandbox-key"},
     website="https://segment.com/docs/connections/sources/catalog/libraries/server/http-api/",
+    historical=Skip("what it is handed on to there may start something because of it"),
 )
 
 

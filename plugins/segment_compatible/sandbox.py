@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import re
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any, Final
 import orjson
 from aiohttp import web
 
-from router.plugin.sandbox import Sandbox, json_response
+from router.plugin.sandbox import RateWindow, Sandbox, json_response
 
 MAX_REQUEST_BYTES: Final = {
     "segment": 500_000,
@@ -53,7 +52,7 @@ class SegmentCompatibleSandbox(Sandbox):
         self.has_destination = True
         """Something is attached to the source (Jitsu)."""
         self._seen: dict[str, float] = {}
-        self._recent: deque[float] = deque()
+        self._recent = RateWindow(1)
 
     def routes(self) -> Iterable[web.AbstractRouteDef]:
         return [web.post("/v1/batch", self.take_batch)]
@@ -84,15 +83,11 @@ class SegmentCompatibleSandbox(Sandbox):
         return self._take(batch, body.get("sentAt"), "" if has_key else "unknown write key")
 
     def _limit(self) -> web.Response | None:
-        now = self.now_s()
-        while self._recent and self._recent[0] <= now - 1:
-            self._recent.popleft()
-        if self.requests_per_s is not None and len(self._recent) >= self.requests_per_s:
-            response = _refuse(429, "too many requests")
-            response.headers["Retry-After"] = response.headers["X-RateLimit-Reset"] = "1"
-            return response
-        self._recent.append(now)
-        return None
+        if self.requests_per_s is None or self._recent.has_room(self.now_s(), self.requests_per_s):
+            return None
+        response = _refuse(429, "too many requests")
+        response.headers["Retry-After"] = response.headers["X-RateLimit-Reset"] = "1"
+        return response
 
     def _take(self, batch: list[Any], sent_at: Any, why_not: str) -> web.Response:
         rejections, errors, duplicates = [], [], 0

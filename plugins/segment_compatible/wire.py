@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from plugins.segment_compatible.settings import Settings
 from router.plugin import (
+    MISPLACED,
     Basic,
     Blocked,
     Credential,
@@ -31,8 +32,6 @@ RATE_LIMIT_PER_S: Final = 1_000.0
 """Segment's advice for a workspace; no other names a number."""
 RESET_HEADER: Final = "x-ratelimit-reset"
 
-_MISPLACED: Final = (301, 302, 303, 307, 308, 401, 403, 404, 405)
-"""The path is fixed, so these speak of the key, the source (404: it is disabled) or the address, and never of an event."""
 _NAMED = re.compile(r"\s*Message ID: (\S+?):\s*(.*)", re.DOTALL)
 
 
@@ -62,7 +61,7 @@ def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -
     """
     if response.status == 200:
         return _judge_taken(response, payloads, settings)
-    judgement = judge_by_status(response, payloads, blocked=_MISPLACED)
+    judgement = judge_by_status(response, payloads, blocked=MISPLACED)
     is_refused = isinstance(judgement, Sequence) and isinstance(judgement[0], Dead)
     return Split(describe(response)) if is_refused and len(payloads) > 1 else judgement
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from plugins.sendgrid import mapping, wire
 from plugins.sendgrid.settings import Settings
-from router.plugin import Action, BatchEndpoint, CredentialCheck, Plugin, hookimpl
+from router.plugin import Action, BatchEndpoint, CredentialCheck, Plugin, Skip, hookimpl
 
 PLUGIN = Plugin(
     slug="sendgrid",
@@ -58,6 +58,7 @@ PLUGIN = Plugin(
         "group_fields": {"name": "e4_T", "plan": "e7_T", "employees": "e8_N"},
     },
     website="https://sendgrid.com",
+    historical=Skip("SendGrid may start an automation because of a contact that is written now"),
     credential_check=CredentialCheck(request=wire.check_credentials, endpoint="contacts"),
 )
 

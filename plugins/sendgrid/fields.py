@@ -11,6 +11,8 @@ from plugins.sendgrid.settings import FIELD
 from router.plugin import Converter, convert
 
 MAX_ID: Final = 254
+to_id: Final = convert.at_most(MAX_ID)
+to_email_id: Final = convert.at_most(MAX_ID, convert.to_email)
 MAX_CUSTOM_TEXT: Final = 1_000
 """Unverified: a longer text may be refused, and with it everybody in the request."""
 
@@ -23,22 +25,6 @@ def cut(most: int) -> Converter:
 
     cut_text.__name__ = f"cut({most})"
     return cut_text
-
-
-def to_email_id(value: Any) -> str:
-    """An email address of at most 254 characters."""
-    return _short(convert.to_email(value))
-
-
-def to_id(value: Any) -> str:
-    """An id of at most 254 characters: cut, two could become one."""
-    return _short(convert.to_text(value))
-
-
-def _short(text: str) -> str:
-    if len(text) > MAX_ID:
-        raise ValueError(f"expected at most {MAX_ID} characters")
-    return text
 
 
 def to_us_date(value: Any) -> str:

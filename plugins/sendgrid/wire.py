@@ -20,7 +20,6 @@ from router.plugin import (
     Request,
     Response,
     Split,
-    UnreadableAnswer,
     build_url,
     describe,
     judge_by_status,
@@ -74,11 +73,7 @@ def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -
 
 def words(response: Response) -> str:
     """The vendor's own words: field and message of the first error."""
-    try:
-        body = response.json()
-    except UnreadableAnswer:
-        return describe(response)
-    errors = body.get("errors") if isinstance(body, dict) else None
+    errors = response.json_object().get("errors")
     for error in errors if isinstance(errors, list) else ():
         if isinstance(error, dict):
             said = [error[key] for key in ("field", "message") if isinstance(error.get(key), str)]

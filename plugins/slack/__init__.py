@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from plugins.slack import mapping, wire
 from plugins.slack.settings import Settings
-from router.plugin import Action, BatchEndpoint, CredentialCheck, Plugin, hookimpl
+from router.plugin import Action, BatchEndpoint, CredentialCheck, Plugin, Skip, hookimpl
 
 PLUGIN = Plugin(
     slug="slack",
@@ -65,6 +65,7 @@ PLUGIN = Plugin(
     sandbox="plugins.slack.sandbox:SlackSandbox",
     sandbox_settings={"bot_token": "xoxb-sandbox", "channel": "C0SANDBOX"},
     website="https://slack.com",
+    historical=Skip("a message would announce now what is long past"),
     credential_check=CredentialCheck(request=wire.check_request, endpoint="messages", is_good=wire.is_ok),
 )
 

@@ -6,8 +6,9 @@ Written from facts/vendors/slack.md, not from the mapper.
 from __future__ import annotations
 
 import time
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ import orjson
 from aiohttp import web
 
 from plugins.slack.sandbox_rules import MAX_TEXT, error_of
-from router.plugin.sandbox import Sandbox, json_response
+from router.plugin.sandbox import RateWindow, Sandbox, json_response
 
 _WINDOW_S: Final = 20.0
 
@@ -38,7 +39,7 @@ class SlackSandbox(Sandbox):
         """What is wrong inside Slack: ``internal_error``, ``fatal_error``, ``service_unavailable``, ``request_timeout``."""
         self.messages_per_s = 1.0
         """Of one channel, on average over 20 seconds."""
-        self._posted: defaultdict[str, deque[float]] = defaultdict(deque)
+        self._posted: defaultdict[str, RateWindow] = defaultdict(partial(RateWindow, _WINDOW_S))
 
     def routes(self) -> Iterable[web.AbstractRouteDef]:
         return [web.post("/api/chat.postMessage", self.post_message), web.post("/api/auth.test", self.test_auth)]
@@ -77,14 +78,8 @@ class SlackSandbox(Sandbox):
         return "invalid_auth" if token != self.settings.get("bot_token") else self.token_error
 
     def _wait_s(self, channel: str) -> float:
-        now = self.now_s()
-        posted = self._posted[channel]
-        while posted and posted[0] <= now - _WINDOW_S:
-            posted.popleft()
-        if len(posted) < self.messages_per_s * _WINDOW_S:
-            posted.append(now)
-            return 0.0
-        return posted[0] + _WINDOW_S - now if posted else _WINDOW_S
+        posted, now_s = self._posted[channel], self.now_s()
+        return 0.0 if posted.has_room(now_s, self.messages_per_s * _WINDOW_S) else posted.wait_s(now_s)
 
     def _post(self, channel: str, message: dict[str, Any]) -> web.Response:
         text = message.get("text", "")

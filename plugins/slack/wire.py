@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from plugins.slack.settings import Settings
 from router.plugin import (
+    MISPLACED,
     Bearer,
     Blocked,
     Credential,
@@ -44,8 +45,6 @@ _OF_THE_TOKEN: Final = frozenset(
     }
 )
 _OF_THE_CHANNEL: Final = frozenset({"channel_not_found", "not_in_channel", "is_archived", "restricted_action"})
-_MISPLACED: Final = (301, 302, 307, 308, 401, 403, 404, 405)
-"""The path is fixed, so these speak of the set-up (token, base_url) and never of a message."""
 
 
 def credentials(settings: Settings) -> Sequence[Credential]:
@@ -67,11 +66,7 @@ def _call(method: str, body: Document, settings: Settings) -> Request:
 
 
 def is_ok(response: Response) -> bool:
-    try:
-        body = response.json()
-    except UnreadableAnswer:
-        return False
-    return isinstance(body, dict) and body.get("ok") is True
+    return response.json_object().get("ok") is True
 
 
 def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
@@ -84,7 +79,7 @@ def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -
     if response.status != 200:
         if gives_up and response.status in (500, 502, 504):
             return [Dead(_in_doubt(describe(response)))] * len(payloads)
-        return judge_by_status(response, payloads, blocked=_MISPLACED)
+        return judge_by_status(response, payloads, blocked=MISPLACED)
     body = response.json()
     if is_ok(response):
         return [Delivered(_warnings(body))] * len(payloads)
@@ -96,7 +91,7 @@ def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -
     if error in _PERHAPS_POSTED and gives_up:
         return [Dead(_in_doubt(error))] * len(payloads)
     if error in _NOT_POSTED | _PERHAPS_POSTED:
-        return [Later(error)] * len(payloads)
+        return [Later(error, is_outage=error in _NOT_POSTED or None)] * len(payloads)
     if error in _OF_THE_CHANNEL:
         return _judge_channel(error, payloads, settings)
     return [Dead(error[:300])] * len(payloads)

@@ -38,6 +38,7 @@ PLUGIN = Plugin(
         "signing_secret": "whsec_c2FuZGJveC1zaWduaW5nLXNlY3JldC1vZi0zMi1ieXRl",
     },
     website="https://www.standardwebhooks.com",
+    historical=wire.historical,
 )
 
 

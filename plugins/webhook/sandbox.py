@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import re
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl, urlsplit
 import orjson
 from aiohttp import web
 
-from router.plugin.sandbox import Sandbox, json_response
+from router.plugin.sandbox import RateWindow, Sandbox, json_response
 
 TOLERANCE_S = 300
 """Five minutes either way; the convention asks for a tolerance and names none."""
@@ -57,7 +57,7 @@ class WebhookSandbox(Sandbox):
         self._request_ids: OrderedDict[str, None] = OrderedDict()
         self._message_ids: OrderedDict[str, None] = OrderedDict()
         self._tokens: dict[str, float] = {}
-        self._recent: deque[float] = deque()
+        self._recent = RateWindow(1)
 
     def routes(self) -> Iterable[web.AbstractRouteDef]:
         return [web.route("*", "/{path:.*}", self.receive)]
@@ -101,14 +101,8 @@ class WebhookSandbox(Sandbox):
             raise Refused(413, "too large")
 
     def _check_rate(self) -> None:
-        if self.requests_per_s is None:
-            return
-        now = self.now_s()
-        while self._recent and self._recent[0] <= now - 1:
-            self._recent.popleft()
-        if len(self._recent) >= self.requests_per_s:
+        if self.requests_per_s is not None and not self._recent.has_room(self.now_s(), self.requests_per_s):
             raise Refused(429, "slow down")
-        self._recent.append(now)
 
     # --- who is it? ---
 

@@ -35,6 +35,7 @@ _OPTIONAL: Final = frozenset({"password", "scope"})
 _IN_A_HEADER: Final = frozenset({"token", "api_key"})
 
 IDEMPOTENCY_HEADER: Final = "Idempotency-Key"
+HISTORICAL_HEADER: Final = "Router-Historical"
 _MADE_BY_THE_ROUTER: Final = frozenset(
     {
         "host",
@@ -44,6 +45,7 @@ _MADE_BY_THE_ROUTER: Final = frozenset(
         "transfer-encoding",
         "connection",
         IDEMPOTENCY_HEADER.lower(),
+        HISTORICAL_HEADER.lower(),
     }
 )
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -115,6 +117,14 @@ class Settings(PluginSettings):
     permanent_statuses: list[Status] = Field(
         [],
         description="Statuses of 300 to 599 that make an event a dead letter at once, such as 401, 410 or 500.",
+    )
+
+    historical: Literal["skip", "mark"] = Field(
+        "skip",
+        description=(
+            "What a replay does with old events: nothing, since the receiver may start something because of them; or send "
+            "them with the header `Router-Historical: true`, for receivers that look at it."
+        ),
     )
 
     @field_validator("url", "token_url")

@@ -6,11 +6,12 @@ Source: facts/vendors/webhook.md, sections 2, 6 and 7.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from plugins.webhook import signature
 from plugins.webhook.identity import request_id
-from plugins.webhook.settings import IDEMPOTENCY_HEADER, Settings
+from plugins.webhook.settings import HISTORICAL_HEADER, IDEMPOTENCY_HEADER, Settings
 from router.plugin import (
     Basic,
     Bearer,
@@ -18,14 +19,17 @@ from router.plugin import (
     Credential,
     Dead,
     HeaderKey,
+    Historical,
     Judgement,
     Later,
+    Marked,
     OAuth2,
     Payload,
     Request,
     Response,
     Signature,
     Signing,
+    Skip,
     Split,
     describe,
     judge_by_status,
@@ -34,6 +38,7 @@ from router.plugin import (
 MAX_BYTES: Final = 4_000_000
 """The convention sets no limit; this is where senders that batch cap theirs (facts/event-spec.md, section 7)."""
 
+_HISTORICAL: Final = "historical"
 _MISPLACED: Final = frozenset({401, 403, 407, 410, *range(300, 400)})
 """There is one address, so these speak of it or of the credentials, and never of an event."""
 
@@ -75,12 +80,26 @@ def _sign(signing: Signing, settings: Settings) -> Mapping[str, str]:
             return signature.sign_timestamped(signing, secret, settings.signature_header)
 
 
+def historical(settings: Settings) -> Historical:
+    if settings.historical == "skip":
+        return Skip("the receiver may start something because of it (setting historical)")
+    return Marked(f"{HISTORICAL_HEADER}: true", _mark)
+
+
+def _mark(payload: Payload, settings: Settings) -> Payload:
+    """Old events travel apart: the word for them is a header."""
+    return replace(payload, group=_HISTORICAL)
+
+
 def pack(payloads: Sequence[Payload], settings: Settings) -> Request:
     """One event as an object, or an array as soon as the operator wants batches, also for a single event."""
     bodies = [payload.body for payload in payloads]
     json = bodies[0] if settings.batch_size == len(bodies) == 1 else bodies
     key = request_id([payload.key for payload in payloads])
-    return Request(settings.method, settings.target_url, json, {IDEMPOTENCY_HEADER: key})
+    headers = {IDEMPOTENCY_HEADER: key}
+    if payloads[0].group == _HISTORICAL:
+        headers[HISTORICAL_HEADER] = "true"
+    return Request(settings.method, settings.target_url, json, headers)
 
 
 def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:

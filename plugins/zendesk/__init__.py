@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from plugins.zendesk import conversation, events, mapping, wire
 from plugins.zendesk.settings import Settings
-from router.plugin import Action, BatchEndpoint, ConversationEndpoint, CredentialCheck, Plugin, hookimpl
+from router.plugin import Action, BatchEndpoint, ConversationEndpoint, CredentialCheck, Plugin, Skip, hookimpl
 
 # A membership needs its user to be there first, so the endpoints depend on each other.
 PLUGIN = Plugin(
@@ -96,6 +96,7 @@ PLUGIN = Plugin(
     },
     credential_check=CredentialCheck(request=wire.check_credentials, endpoint="users", is_good=wire.is_somebody),
     website="https://www.zendesk.com",
+    historical=Skip("a trigger of the account may run because of it, however old it is"),
 )
 
 

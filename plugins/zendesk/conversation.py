@@ -250,19 +250,21 @@ def _refused(response: Response) -> Verdict | Blocked:
     if response.status == 409:
         return Later(_words(response), None, CONFLICT_ATTEMPTS)
     if is_outage(response.status):
-        return Later(_words(response))
-    if 200 <= response.status <= 299:
+        return Later(_words(response), is_outage=None if _is_of_account(response) else False)
+    if response.is_success:
         raise UnreadableAnswer(f"an answer that the conversation does not know: {describe(response)}")
     return Dead(_words(response))
 
 
+def _is_of_account(response: Response) -> bool:
+    """Whether a refusal is for all. A 429 that leaves requests to the account is for the five writes a minute of one user."""
+    left = response.headers.get("x-rate-limit-remaining", "")
+    return response.status != 429 or not left.isdecimal() or int(left) == 0
+
+
 def _details(response: Response) -> Document:
     """By field, what is wrong with it."""
-    try:
-        body = response.json()
-    except UnreadableAnswer:
-        return {}
-    details = body.get("details") if isinstance(body, dict) else None
+    details = response.json_object().get("details")
     return details if isinstance(details, dict) else {}
 
 

@@ -26,6 +26,7 @@ from router.plugin import (
 )
 
 MAX_EXTERNAL_ID: Final = 255
+to_external_id: Final = convert.at_most(MAX_EXTERNAL_ID)
 _USER_FIELDS: Final = "user.user_fields"
 _ORGANIZATION_FIELDS: Final = "organization.organization_fields"
 _NOT_IN_A_KEY = re.compile("[^A-Za-z0-9_]+")
@@ -37,14 +38,6 @@ def field_key(name: str) -> str | None:
 
 
 # --- converters ---
-
-
-def to_external_id(value: Any) -> str:
-    """Text of at most 255 characters."""
-    text = convert.to_text(value)
-    if len(text) > MAX_EXTERNAL_ID:
-        raise ValueError(f"expected at most {MAX_EXTERNAL_ID} characters")
-    return text
 
 
 def to_tags(value: Any) -> list[str]:

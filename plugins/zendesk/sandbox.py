@@ -9,8 +9,9 @@ from __future__ import annotations
 import base64
 import re
 import time
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +20,7 @@ import orjson
 from aiohttp import web
 
 from plugins.zendesk.sandbox_rules import Refusal, check_event, check_organization, check_user, invalid
-from router.plugin.sandbox import Sandbox, json_response
+from router.plugin.sandbox import RateWindow, Sandbox, json_response
 
 Fields = dict[str, Any]
 MAX_SOURCES: Final = 50
@@ -58,7 +59,7 @@ class ZendeskSandbox(Sandbox):
         self.sources: set[str] = set()
         self.types: set[str] = set()
         self._numbers = count(1001)
-        self._recent: defaultdict[str, deque[float]] = defaultdict(deque)
+        self._recent: defaultdict[str, RateWindow] = defaultdict(partial(RateWindow, 60))
         self._events = 0
 
     def routes(self) -> Iterable[web.AbstractRouteDef]:
@@ -91,7 +92,7 @@ class ZendeskSandbox(Sandbox):
                 if refusal.status == 429:
                     response.headers["Retry-After"] = response.headers["ratelimit-reset"] = "60"
             response.headers["X-Rate-Limit"] = str(limit)
-            response.headers["X-Rate-Limit-Remaining"] = str(max(0, limit - len(self._recent[api])))
+            response.headers["X-Rate-Limit-Remaining"] = str(max(0, limit - self._recent[api].used(self.now_s())))
             return response
 
         return guarded
@@ -109,12 +110,8 @@ class ZendeskSandbox(Sandbox):
 
     def _count(self, what: str, limit: int) -> None:
         """At most *limit* in any minute."""
-        recent, now = self._recent[what], self.now_s()
-        while recent and recent[0] <= now - 60:
-            recent.popleft()
-        if len(recent) >= limit:
+        if not self._recent[what].has_room(self.now_s(), limit):
             raise Refusal(429, {"error": "TooManyRequests", "description": "Number of allowed API requests exceeded"})
-        recent.append(now)
 
     def _meet_conflict(self) -> None:
         if self.conflicts:

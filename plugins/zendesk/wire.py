@@ -21,7 +21,6 @@ from router.plugin import (
     Payload,
     Request,
     Response,
-    UnreadableAnswer,
     build_url,
     describe,
     judge_by_status,
@@ -59,11 +58,7 @@ def check_credentials(settings: Settings) -> Request:
 
 def is_somebody(response: Response) -> bool:
     """Whether the answer names a user; to nobody's credentials it may answer 200 with a user without an id."""
-    try:
-        body = response.json()
-    except UnreadableAnswer:
-        return False
-    user = body.get("user") if isinstance(body, dict) else None
+    user = response.json_object().get("user")
     return response.status == 200 and isinstance(user, dict) and bool(user.get("id"))
 
 

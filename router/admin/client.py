@@ -19,15 +19,18 @@ class NotRunning(Exception):
 class Client:
     """Calls operations by name. Use as an async context manager."""
 
-    def __init__(self, data: Path) -> None:
-        """*data* is the data directory of the daemon."""
-        connector = aiohttp.UnixConnector(str(data / SOCKET_NAME))
+    def __init__(self, data: Path, socket: str = SOCKET_NAME) -> None:
+        """*data* is the data directory of the daemon, *socket* the name of its socket there."""
+        connector = aiohttp.UnixConnector(str(data / socket))
         self._session = aiohttp.ClientSession("http://router", connector=connector, raise_for_status=False)
 
     async def __aenter__(self) -> Client:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
         await self._session.close()
 
     async def call(self, operation: str, **arguments: Any) -> Any:

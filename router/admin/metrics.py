@@ -13,7 +13,7 @@ from router.delivery.fleet import Fleet
 from router.delivery.tally import Histogram
 from router.log.interface import Log
 
-STATES = ("going", "throttled", "probing", "blocked", "disabled", "unusable")
+STATES = ("going", "throttled", "probing", "blocked", "disabled", "unusable", "down")
 AGES_WITHIN_S = 0.1
 """How long a scrape waits for the ages of the oldest events, which come from the disk; else it shows those of before."""
 
@@ -80,9 +80,7 @@ class BooksCollector(Collector):
             "Accepted, and neither settled nor pending; other than 0 is a bug.",
             labels=["destination"],
         )
-        pace = GaugeMetricFamily(
-            "router_destination_state", "1 for the state it is in.", labels=["destination", "state"]
-        )
+        pace = states()
         beside = CounterMetricFamily(
             "router_destination_notable",
             "Outages, warnings, odd flags, replays.",
@@ -121,9 +119,9 @@ class BooksCollector(Collector):
             for (kind, reason), count in sorted(berth.ledger.counts.items()):
                 family = settled if kind in ("delivered", "skipped", "dead") else beside
                 family.add_metric([name, kind, reason], count)
-            _add_state(pace, name, berth.worker.pace.state if berth.worker else "disabled")
+            add_state(pace, name, berth.worker.pace.state if berth.worker else "disabled")
         for name in self._fleet.problems:
-            _add_state(pace, name, "unusable")
+            add_state(pace, name, "unusable")
         unknown = CounterMetricFamily(
             "router_events_unknown_integrations", "Events whose integrations name what is no destination."
         )
@@ -144,7 +142,12 @@ class BooksCollector(Collector):
         )
 
 
-def _add_state(pace: GaugeMetricFamily, name: str, current: str) -> None:
+def states() -> GaugeMetricFamily:
+    """The family of destinations' states, empty; see `add_state`."""
+    return GaugeMetricFamily("router_destination_state", "1 for the state it is in.", labels=["destination", "state"])
+
+
+def add_state(pace: GaugeMetricFamily, name: str, current: str) -> None:
     for state in STATES:
         pace.add_metric([name, state], float(current == state))
 

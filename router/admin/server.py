@@ -12,7 +12,6 @@ import structlog
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
-from router.admin.operations import Operations
 from router.errors import OperatorError
 
 SOCKET_NAME = "admin.sock"
@@ -23,7 +22,7 @@ _LOGGER = structlog.get_logger()
 
 
 def port_app(
-    operations: Operations, metrics: CollectorRegistry, refresh: Callable[[], Awaitable[None]]
+    status: Callable[[], Awaitable[Any]], metrics: CollectorRegistry, refresh: Callable[[], Awaitable[None]]
 ) -> web.Application:
     """``GET /metrics``, before which *refresh* is awaited, and ``GET /status``; nothing here changes anything."""
 
@@ -32,19 +31,18 @@ def port_app(
         return web.Response(body=generate_latest(metrics), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def get_status(request: web.Request) -> web.Response:
-        return _json(await operations.status())
+        return _json(await status())
 
     app = web.Application()
     app.add_routes([web.get("/metrics", get_metrics), web.get("/status", get_status)])
     return app
 
 
-def socket_app(operations: Operations, further: Mapping[str, Any]) -> web.Application:
-    """``POST /OPERATION`` with the arguments as a JSON object; *further* operations come from the daemon (reload, sandboxes).
+def socket_app(calls: Mapping[str, Callable[..., Awaitable[Any]]]) -> web.Application:
+    """``POST /OPERATION`` with the arguments as a JSON object; *calls* are the operations by name.
 
     An `OperatorError` is answered 400 with its text, which the command prints as its own.
     """
-    calls = {**operations.calls(), **further}
 
     async def call(request: web.Request) -> web.Response:
         name = request.match_info["operation"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import random
 import signal
 from collections.abc import Callable
 from typing import Any
@@ -16,32 +15,30 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
-from router.admin.metrics import BooksCollector, LogCollector
-from router.admin.operations import Operations
+from router.admin.metrics import LogCollector
 from router.admin.server import CONNECTIONS_S, SOCKET_NAME, listen_on_socket, port_app, socket_app
-from router.cli.housekeeping import Housekeeping
+from router.cli.deliveries import DRAIN_S, Deliveries, OwnDeliveries, pause
 from router.cli.memory import give_big_blocks_back
+from router.cli.processes import ProcessDeliveries
 from router.cli.sandboxes import Sandboxes
 from router.cli.supervisor import Sockets, Supervisor
 from router.cli.wiring import (
     log_directory,
+    log_options,
     rejected_path,
     reserve_path,
-    state_directory,
-    to_assignments,
     to_limits,
     to_sources,
     to_surroundings,
 )
 from router.clock import SystemClock
 from router.config import Config, ConfigError
-from router.delivery.fleet import Assignment, Fleet
-from router.delivery.watchdog import LOOK_S, Watchdog
+from router.delivery.watchdog import LOOK_S
 from router.errors import OperatorError
 from router.gateway.app import Gateway
 from router.gateway.open_files import raise_limit
 from router.log.room import Reserve
-from router.log.sqlite import LogOptions, SqliteLog
+from router.log.sqlite import SqliteLog
 from router.registry import Registry
 from router.rejected import RejectedCalls
 
@@ -50,9 +47,8 @@ KEPT_ALIVE_S = 1.0
 CALLERS_S = 2.0
 """How long a stop waits for callers whose requests are under way: one that stalls half-way must not hold it up."""
 RELOAD_S = 2.0
-"""How long a stop waits for a reload under way: what that started afterwards would not be stopped in order."""
-DRAIN_S = 7.0
-"""How long a stop waits for flights to land. With the above and the closing of files an exit takes 15 s at most."""
+"""How long a stop waits for a reload under way: what that started afterwards would not be stopped in order. With the above,
+`DRAIN_S` and the closing of files an exit takes 15 s at most."""
 BACKLOG = 1_024
 """Connections that wait to be taken: every open page may make one for each of a burst of calls."""
 INHERITED_BACKLOG = 4_096
@@ -73,10 +69,13 @@ class Daemon:
         read_config: Callable[[], Config],
         supervisor: Supervisor,
         sockets: Sockets,
+        processes: int | None = None,
+        log_level: str = "info",
     ) -> None:
         """*read_config* reads the file again, for a reload; it raises `OperatorError` for a file that is not valid.
 
-        *sockets* are used in the place of the ports of the config, those of `SOCKETS` that are there.
+        *sockets* are used in the place of the ports of the config, those of `SOCKETS` that are there. *processes*: how many
+        deliver, beside this one, each logging from *log_level* on; None: this one does it all.
         """
         self._config = config
         self._registry = registry
@@ -85,7 +84,8 @@ class Daemon:
         self._sockets = sockets
         self._clock = SystemClock()
         self._stop = asyncio.Event()
-        self._watchdog = Watchdog(self._clock.monotonic)
+        self._processes = processes
+        self._log_level = log_level
         self._sandboxes = Sandboxes()
         self._runners: list[web.AppRunner] = []
         self._reloading = asyncio.Lock()
@@ -105,7 +105,7 @@ class Daemon:
         reserve = Reserve(reserve_path(config), config.retention.reserve_bytes)
         self._log = await SqliteLog.open(log_directory(config), log_options(config), self._clock.now, reserve=reserve)
         self._rejected = RejectedCalls(rejected_path(config))
-        self._fleet = Fleet(self._log, state_directory(config), self._clock, random.Random(), reserve)
+        self._deliveries = self._make_deliveries(reserve)
         self._metrics = CollectorRegistry()
         try:
             await self._start()
@@ -113,26 +113,22 @@ class Daemon:
             on_ready(self)
             self._supervisor.ready(f"takes events at {self.url}")
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._watch())
-                tasks.create_task(Housekeeping(self._log, self._fleet).run(self._stop))
+                tasks.create_task(self._deliveries.run(self._stop))
+                tasks.create_task(self._tell_alive())
         finally:
             await self._shut_down()
 
     async def _start(self) -> None:
         config = self._config
-        assignments = await self._assignments(config)
-        await self._fleet.apply(assignments)
-        books = BooksCollector(self._fleet, self._log, self._clock)
-        self._metrics.register(books)
+        await self._start_sandboxes(config)
+        await self._deliveries.apply(config, self._sandboxes.urls)
+        self._metrics.register(self._deliveries.collector)
         self._metrics.register(LogCollector(self._log, self._stuck))
-        self._operations = Operations(
-            self._log, state_directory(config), assignments, self._clock, self._fleet, self._stuck
-        )
-        further = {"reload": self.reload, "sandbox": self._sandboxes.accepted}
-        self._runners.append(await listen_on_socket(socket_app(self._operations, further), config.data / SOCKET_NAME))
+        calls = {**self._deliveries.calls(), "reload": self.reload, "sandbox": self._sandboxes.accepted}
+        self._runners.append(await listen_on_socket(socket_app(calls), config.data / SOCKET_NAME))
         self.admin_url = await self._listen(
             web.AppRunner(
-                port_app(self._operations, self._metrics, books.refresh),
+                port_app(calls["status"], self._metrics, self._deliveries.refresh),
                 access_log=None,
                 shutdown_timeout=CONNECTIONS_S,
             ),
@@ -157,7 +153,14 @@ class Daemon:
 
     def _stuck(self) -> list[str]:
         """What inside is stuck, for ``/health``; no vendor is ever in it."""
-        return [*self._log.stuck, *self._fleet.broken, *self._watchdog.stuck]
+        return [*self._log.stuck, *self._deliveries.stuck]
+
+    def _make_deliveries(self, reserve: Reserve) -> Deliveries:
+        if self._processes is None:
+            return OwnDeliveries(self._log, self._config, self._registry, reserve, self._clock, self._stuck)
+        return ProcessDeliveries(
+            self._processes, self._log, self._config, self._registry, self._log_level, self._clock, self._stuck
+        )
 
     async def _listen(self, runner: web.AppRunner, host: str, port: int, section: str) -> str:
         await runner.setup()
@@ -179,12 +182,11 @@ class Daemon:
         host = address[0] if sockets else host
         return f"http://{f'[{host}]' if ':' in host else host}:{address[1]}"
 
-    async def _assignments(self, config: Config) -> list[Assignment]:
+    async def _start_sandboxes(self, config: Config) -> None:
         for destination in config.destinations.values():
             if destination.sandbox and destination.enabled:
                 plugin = self._registry.get(destination.plugin)
                 await self._sandboxes.start(destination.name, plugin, _plain(destination.settings.model_dump()))
-        return to_assignments(config, self._registry, self._sandboxes.urls)
 
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -224,35 +226,23 @@ class Daemon:
                 for name in ("server", "admin", "data", "log", "retention")
                 if _fixed_part(config, name) != _fixed_part(self._config, name)
             ]
-            assignments = await self._assignments(config)
+            await self._start_sandboxes(config)
             self._gateway.configure(to_sources(config), to_limits(config), to_surroundings(config))
             self._config = config
-            self._operations.assignments = {assignment.name: assignment for assignment in assignments}
             with contextlib.suppress(OperatorError):
-                await self._fleet.apply(assignments)
-            problems = list(self._fleet.problems.values())
+                await self._deliveries.apply(config, self._sandboxes.urls)
+            problems = list(self._deliveries.problems)
             if fixed:
                 _LOGGER.warning("these parts of the config change with the next start only", parts=fixed)
-            _LOGGER.info("config reloaded", destinations=len(assignments) - len(problems))
+            _LOGGER.info("config reloaded", destinations=len(config.destinations) - len(problems))
             return {"reloaded": True, "restart_needed_for": fixed, "problems": problems}
 
-    async def _watch(self) -> None:
-        every_s = min(LOOK_S, self._supervisor.alive_every_s or LOOK_S)
+    async def _tell_alive(self) -> None:
+        """Tell the supervisor, unless something is stuck: then a restart may help. For a disk that fails it would not."""
         while not self._stop.is_set():
-            try:
-                self._watchdog.look(self._fleet.glances())
-                is_stuck = bool(self._fleet.broken or self._watchdog.stuck)
-            except Exception as error:
-                _LOGGER.error("the watchdog can't look: a bug in the router", exc_info=error)
-                is_stuck = False
-            if not is_stuck:  # else a restart may help; for a disk that fails it would not, and callers hear of that
+            if not self._deliveries.stuck:
                 self._supervisor.alive()
-            await self._pause(every_s)
-
-    async def _pause(self, seconds: float) -> None:
-        """Wait so long, or until it is time to stop."""
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stop.wait(), seconds)
+            await pause(self._stop, min(LOOK_S, self._supervisor.alive_every_s or LOOK_S))
 
     async def _shut_down(self) -> None:
         """The order is the contract: flights land and positions are saved; then no new events; then everything else closes.
@@ -268,7 +258,7 @@ class Daemon:
         for runner in reversed(self._runners):
             if runner is not gateway:
                 await runner.cleanup()
-        await self._fleet.stop(DRAIN_S)
+        await self._deliveries.stop(DRAIN_S)
         if gateway is not None:
             await self._close_gateway(gateway)
         await self._rejected.close()
@@ -289,16 +279,6 @@ class Daemon:
 def _fixed_part(config: Config, name: str) -> Any:
     """What of a part of the config a reload can't change."""
     return (config.server.host, config.server.port) if name == "server" else getattr(config, name)
-
-
-def log_options(config: Config) -> LogOptions:
-    retention = config.retention
-    return LogOptions(
-        segment_bytes=retention.segment_bytes,
-        max_bytes=retention.max_disk_bytes,
-        retention_s=retention.age_s,
-        dedup_window_s=retention.dedup_window_s,
-    )
 
 
 def _plain(settings: dict[str, Any]) -> dict[str, Any]:

@@ -3,39 +3,61 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
+import sys
+from typing import Annotated, Any
 
 import typer
 from rich.pretty import Pretty
 
 from router.cli.backend import ask
-from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
+from router.cli.explain import print_entry
+from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, Rate, to_rate
 from router.cli.output import ago, console, print_json, print_table
-from router.cli.progress import follow
+from router.cli.progress import follow, rehearse
 from router.errors import OperatorError
 
 app = typer.Typer(no_args_is_help=True, help="See, retry and discard what destinations refused for good.")
 
 Name = Annotated[str, typer.Argument(help="The destination.")]
 Ids = Annotated[list[int] | None, typer.Argument(help="Numbers of dead letters, from the list.")]
+Cause = Annotated[str | None, typer.Option(help="Those of this cause: its code, from the list.")]
+Reason = Annotated[str | None, typer.Option(help="Those whose reason contains this text.")]
+Every = Annotated[bool, typer.Option("--all", help="All of the destination's.")]
 
 
 @app.command("list")
 def list_letters(
     destination: Annotated[str | None, typer.Argument(help="The destination; all, if not given.")] = None,
-    reason: Annotated[str | None, typer.Option(help="Only those whose reason contains this text.")] = None,
-    limit: Annotated[int, typer.Option(help="At most so many.")] = 50,
+    cause: Annotated[str | None, typer.Option(help="One by one those of this cause: its code, from the list.")] = None,
+    reason: Reason = None,
+    each: Annotated[bool, typer.Option("--each", help="One by one, oldest first, instead of by cause.")] = False,
+    limit: Annotated[int, typer.Option(help="At most so many, one by one.")] = 50,
     config: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
-    """List dead letters, oldest first.
+    """List dead letters by their cause: the vendor's words without ids and numbers. Or one by one.
 
     Example: `router dead-letters list intercom`
     """
-    letters = asyncio.run(ask(config, "dead-letters", destination=destination, reason=reason, limit=limit))
-    if as_json:
-        print_json(letters)
+    if each or cause is not None:
+        chosen = {"destination": destination, "reason": reason, "cause": cause, "limit": limit}
+        letters = asyncio.run(ask(config, "dead-letters", **chosen))
+        print_json(letters) if as_json else _print_letters(letters)
         return
+    groups = asyncio.run(ask(config, "causes", destination=destination, reason=reason))
+    print_json(groups) if as_json else _print_groups(groups)
+
+
+def _print_groups(groups: list[dict[str, Any]]) -> None:
+    columns = ("destination", "cause", "letters", "first", "last", "example", "what")
+    rows = [
+        (e["destination"], e["code"], e["letters"], ago(e["first_s"]), ago(e["last_s"]), e["example"], e["cause"])
+        for e in groups
+    ]
+    print_table("", columns, rows)
+
+
+def _print_letters(letters: list[dict[str, Any]]) -> None:
     columns = ("destination", "number", "messageId", "type", "user", "reason", "tries", "died")
     rows = [
         (e["destination"], e["id"], e["message_id"], e["type"], e["user"], e["reason"], e["attempts"], ago(e["died_s"]))
@@ -51,7 +73,7 @@ def show(
     config: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
-    """Show one dead letter: its event, the vendor's own words, and what of it was delivered all the same.
+    """Show one dead letter: its event, the vendor's own words, and what would be sent of it with today's mapping.
 
     Example: `router dead-letters show intercom 7`
     """
@@ -61,49 +83,85 @@ def show(
         return
     console.print(f"{destination} {number}: {letter['reason']}", style="bold", markup=False)
     tries = f"{letter['attempts']} tries, died {ago(letter['died_s'])}"
-    console.print(
-        f"{letter['type']} {letter['message_id']} of {letter['user']} from {letter['source']}, {tries}", markup=False
-    )
+    told = f"{letter['type']} {letter['message_id']} of {letter['user']} from {letter['source']}, {tries}"
+    console.print(told + (", in a replay" if letter["of_replay"] else ""), markup=False)
     if letter["delivered_payloads"]:
         console.print(f"delivered all the same: {', '.join(letter['delivered_payloads'])}", markup=False)
     if letter["event"] is None:
         console.print(f"the log lost {letter['events']} events here; there is nothing to send again")
-    else:
-        console.print(Pretty(letter["event"], expand_all=True))
+        return
+    console.print(Pretty(letter["event"], expand_all=True))
+    if "today" in letter:
+        console.print("\nA retry would send today:", style="bold")
+        for entry in letter["today"]:
+            print_entry(entry)
+        for warning in letter["warnings"]:
+            console.print(f"  warning: {warning}", markup=False)
 
 
 @app.command()
 def retry(
     destination: Name,
     numbers: Ids = None,
-    reason: Annotated[str | None, typer.Option(help="Those whose reason contains this text.")] = None,
-    every: Annotated[bool, typer.Option("--all", help="All of the destination's.")] = False,
+    cause: Cause = None,
+    reason: Reason = None,
+    every: Every = False,
+    rate: Rate = None,
+    historical: Annotated[
+        bool, typer.Option("--historical", help="Send them as old events: the vendor must start nothing.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would come to, and send nothing.")] = False,
+    wait: Annotated[bool, typer.Option(help="Wait for its end, and show how far it has come.")] = True,
     config: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
     """Send dead letters again, with today's mapping. Goes on after a crash; what was delivered already is not sent again.
 
-    Example: `router dead-letters retry intercom --all`
+    Example: `router dead-letters retry intercom --cause 3f9a01`
     """
-    if sum(map(bool, (numbers, reason, every))) != 1:
-        raise OperatorError("say which: numbers, --reason TEXT or --all")
-    job = asyncio.run(ask(config, "retry", destination=destination, ids=numbers, reason=reason))
-    follow(config, destination, [job], as_json)
+    chosen = _choose(numbers, cause, reason, every) | {"rate_per_s": to_rate(rate), "is_historical": historical}
+    plan = asyncio.run(ask(config, "plan-retry", destination=destination, **chosen))
+    if dry_run:
+        rehearse(config, [(destination, plan)], as_json)
+        return
+    job = asyncio.run(ask(config, "retry", destination=destination, **chosen))
+    follow(config, [job], as_json, wait)
 
 
 @app.command()
 def discard(
     destination: Name,
-    numbers: Annotated[list[int], typer.Argument(help="Numbers of dead letters, from the list.")],
+    numbers: Ids = None,
+    cause: Cause = None,
+    reason: Reason = None,
+    every: Every = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
     config: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
-    """Throw dead letters away for good. They stay counted as dead.
+    """Throw dead letters away for good; it asks first. They stay counted as dead.
 
-    Example: `router dead-letters discard intercom 7 8`
+    Example: `router dead-letters discard intercom --cause 3f9a01 --yes`
     """
-    answer = asyncio.run(ask(config, "discard", destination=destination, ids=numbers))
+    chosen = _choose(numbers, cause, reason, every)
+    if not yes:
+        plan = asyncio.run(ask(config, "plan-retry", destination=destination, **chosen))
+        _confirm(f"Throw away {plan['total']} dead letters of {destination} for good?")
+        chosen["up_to"] = plan["spec"]["up_to"]
+    answer = asyncio.run(ask(config, "discard", destination=destination, **chosen))
     if as_json:
         print_json(answer)
         return
     console.print(f"{answer['discarded']} discarded")
+
+
+def _choose(numbers: list[int] | None, cause: str | None, reason: str | None, every: bool) -> dict[str, Any]:
+    if sum(map(bool, (numbers, cause, reason, every))) != 1:
+        raise OperatorError("say which: numbers, --cause CODE, --reason TEXT or --all")
+    return {"ids": numbers, "cause": cause, "reason": reason}
+
+
+def _confirm(question: str) -> None:
+    if not sys.stdin.isatty():
+        raise OperatorError(f"{question} Nobody is there to answer; say --yes if that is meant")
+    typer.confirm(question, abort=True, err=True)

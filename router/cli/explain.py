@@ -17,6 +17,7 @@ from router.cli.output import console, print_json, print_table
 from router.cli.wiring import to_assignments
 from router.destination import Destination
 from router.errors import OperatorError
+from router.event_times import age_s
 from router.explain import explain as explain_event
 from router.gateway.document import parse_json
 from router.gateway.refusal import Refused
@@ -29,6 +30,9 @@ def explain(
     config: ConfigPath = DEFAULT_CONFIG,
     source: Annotated[str | None, typer.Option(help="Decide as for events of this source.")] = None,
     destination: Annotated[str | None, typer.Option(help="Only this destination.")] = None,
+    historical: Annotated[
+        bool, typer.Option("--historical", help="As a replay would send it: nothing may start because of it.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Say what each destination would be sent for an event, and why (not). Nothing is sent.
@@ -47,7 +51,7 @@ def explain(
             )
     refused = 0
     for raw in _read_events(file):
-        answer = explain_raw(raw, destinations, source)
+        answer = explain_raw(raw, destinations, source, historical)
         refused += "rejected" in answer
         if as_json:
             print_json(answer)
@@ -56,14 +60,18 @@ def explain(
     raise typer.Exit(1 if refused else 0)
 
 
-def explain_raw(raw: Any, destinations: list[Destination], source: str | None) -> dict[str, Any]:
+def explain_raw(
+    raw: Any, destinations: list[Destination], source: str | None, is_historical: bool = False
+) -> dict[str, Any]:
     """Normalise and explain; for an event that the gateway would refuse, say so: there is no event, and no destination."""
+    now = datetime.now(UTC)
     try:
-        normalised = normalise(raw, received_at=datetime.now(UTC), new_id=lambda: str(uuid4()))
+        normalised = normalise(raw, received_at=now, new_id=lambda: str(uuid4()))
     except Rejected as error:
         rejected = {"code": error.code, "field": error.field, "expected": error.expected, "found": error.found}
         return {"event": None, "warnings": [], "destinations": [], "rejected": rejected}
-    return explain_event(normalised.event, destinations, source, normalised.warnings)
+    historical_age_s = age_s(normalised.event, now.timestamp()) if is_historical else None
+    return explain_event(normalised.event, destinations, source, normalised.warnings, historical_age_s)
 
 
 def _read_events(file: str) -> Iterator[Any]:
@@ -101,21 +109,26 @@ def _print(answer: dict[str, Any]) -> None:
     for warning in answer["warnings"]:
         console.print(f"  warning: {warning}", markup=False)
     for entry in answer["destinations"]:
-        action = f" · {entry['action']}" if entry["action"] else ""
-        console.print(
-            f"\n{entry['destination']}{action}: {entry['decision']} ({entry['reason']})", markup=False, style="bold"
-        )
-        for request in entry["requests"]:
-            console.print(f"  {request['method']} {request['url']}", markup=False)
-            if request["body"] is not None:
-                console.print(Pretty(request["body"], expand_all=True), soft_wrap=True)
-        if entry["lineage"] and entry["decision"] == "deliver":
-            print_table(
-                "", ["from", "to", "converter"], [(e["from"], e["to"], e["converter"]) for e in entry["lineage"]]
-            )
-        for change in entry.get("changes", ()):
-            console.print(f"  changed: {change}", markup=False)
-        for warning in entry.get("warnings", ()):
-            console.print(f"  warning: {warning}", markup=False)
-        if entry["unmapped"]:
-            console.print(f"  not sent: {', '.join(entry['unmapped'])}", markup=False)
+        print_entry(entry)
+
+
+def print_entry(entry: dict[str, Any]) -> None:
+    """What one action of one destination makes of an event."""
+    action = f" · {entry['action']}" if entry["action"] else ""
+    console.print(
+        f"\n{entry['destination']}{action}: {entry['decision']} ({entry['reason']})", markup=False, style="bold"
+    )
+    if "historical" in entry:
+        console.print(f"  marked as an old event: {entry['historical']}", markup=False)
+    for request in entry["requests"]:
+        console.print(f"  {request['method']} {request['url']}", markup=False)
+        if request["body"] is not None:
+            console.print(Pretty(request["body"], expand_all=True), soft_wrap=True)
+    if entry["lineage"] and entry["decision"] == "deliver":
+        print_table("", ["from", "to", "converter"], [(e["from"], e["to"], e["converter"]) for e in entry["lineage"]])
+    for change in entry.get("changes", ()):
+        console.print(f"  changed: {change}", markup=False)
+    for warning in entry.get("warnings", ()):
+        console.print(f"  warning: {warning}", markup=False)
+    if entry["unmapped"]:
+        console.print(f"  not sent: {', '.join(entry['unmapped'])}", markup=False)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
 import structlog
@@ -29,9 +29,14 @@ class Housekeeping:
     """Another try for destinations that could not start; ``max_backlog``; retention; the warning before the disk is full; free
     memory."""
 
-    def __init__(self, log: SqliteLog, fleet: Fleet) -> None:
+    def __init__(
+        self, log: SqliteLog, fleet: Fleet | None, needed_from: Callable[[], Mapping[int, int]] | None
+    ) -> None:
+        """*fleet*: the destinations of this process, if there are any. *needed_from* tells what of the log all destinations
+        still need (`Fleet.needed_from`), where this process writes the log."""
         self._log = log
         self._fleet = fleet
+        self._needed_from = needed_from
         self._failing: set[str] = set()
         self._shedding: set[str] = set()
         self._is_tight = False
@@ -45,13 +50,17 @@ class Housekeeping:
                 await self.tidy()
 
     async def tidy(self) -> None:
-        await self._attempt("starting what could not start", self._fleet.retry)
-        for name, berth in list(self._fleet.berths.items()):
+        berths = self._fleet.berths if self._fleet else {}
+        if self._fleet:
+            await self._attempt("starting what could not start", self._fleet.retry)
+        for name, berth in list(berths.items()):
             await self._attempt(f"max_backlog of {name}", partial(self._shed, berth))
-        await self._attempt("retention of the log", self._trim)
-        for name, berth in list(self._fleet.berths.items()):
+        if self._needed_from:
+            await self._attempt("retention of the log", partial(self._trim, self._needed_from))
+        for name, berth in list(berths.items()):
             await self._attempt(f"retention of outcomes of {name}", partial(self._forget_outcomes, berth))
-        self._look_at_disk()
+        if self._needed_from:
+            self._look_at_disk()
         give_free_pages_back()
 
     async def _attempt(self, what: str, step: Callable[[], Awaitable[None]]) -> None:
@@ -79,8 +88,8 @@ class Housekeeping:
             _LOGGER.error("backlog is over max_backlog: its oldest events become dead letters", destination=name)
         (self._shedding.add if is_over else self._shedding.discard)(name)
 
-    async def _trim(self) -> None:
-        await self._log.trim(self._fleet.needed_from())
+    async def _trim(self, needed_from: Callable[[], Mapping[int, int]]) -> None:
+        await self._log.trim(needed_from())
 
     async def _forget_outcomes(self, berth: Berth) -> None:
         """Of events that are no longer in the log."""

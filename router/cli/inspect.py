@@ -72,6 +72,9 @@ def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
             console.print(f"{each['destination']}: {unaccounted} unaccounted for: please report this bug", markup=False)
         if each["reason"]:
             console.print(f"{each['destination']}: {each['state']}: {each['reason']}", markup=False)
+        for job in each.get("jobs", ()):
+            told = f"{job['kind']} {job['job']} is under way: {job['done']} of {job['total']}"
+            console.print(f"{each['destination']}: {told}; see it with: router jobs list", markup=False)
         if each.get("dead_letters"):
             console.print(
                 f"{each['destination']}: {each['dead_letters']} dead letters; see them with: "

@@ -18,7 +18,7 @@ from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, read_config
 from router.cli.output import console, print_json
 from router.cli.wiring import log_directory, rejected_path, state_directory
 from router.clock import SystemClock
-from router.delivery.jobs import parse_time
+from router.delivery.spec import parse_time
 from router.delivery.state import State
 from router.errors import OperatorError
 from router.log.checkup import LogReport, SegmentReport, check_log, known_end, show_ranges

@@ -14,6 +14,7 @@ from router.cli import (
     destinations,
     explain,
     inspect,
+    jobs,
     log,
     new_plugin,
     rejected,
@@ -56,6 +57,7 @@ app.command()(inspect.status)
 app.command()(replay.replay)
 app.add_typer(destinations.app, name="destinations")
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(jobs.app, name="jobs")
 app.add_typer(log.app, name="log")
 app.add_typer(rejected.app, name="rejected")
 app.add_typer(sandbox.app, name="sandbox")

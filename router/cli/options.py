@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from router.config import Config, load_config
+from router.config.quantity import parse_rate
+from router.errors import OperatorError
 from router.registry import Registry
 
 ConfigPath = Annotated[
@@ -15,6 +17,23 @@ ConfigPath = Annotated[
 ]
 DEFAULT_CONFIG = Path("config/router.yaml")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Rate = Annotated[
+    str | None, typer.Option(help="Events a second at most (50/s); else as fast as live traffic leaves room.")
+]
+
+
+def to_rate(text: str | None) -> float | None:
+    """Events a second.
+
+    Raises:
+        OperatorError: it is no rate.
+    """
+    if text is None:
+        return None
+    rate = parse_rate(text)
+    if not rate:
+        raise OperatorError(f"--rate: {text!r} is no rate; write 50/s or 3000/min")
+    return rate
 
 
 def read_config(path: Path) -> tuple[Config, Registry]:

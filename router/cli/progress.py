@@ -1,4 +1,4 @@
-"""Following a replay or a retry to its end."""
+"""Following replays and retries to their end, and looking through what they would come to."""
 
 from __future__ import annotations
 
@@ -6,38 +6,143 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from rich.progress import Progress
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from router.admin.outlook import add_up
 from router.cli.backend import ask
 from router.cli.output import console, print_json
 
 LOOK_S = 0.3
 
 
-def follow(config: Path, destination: str, jobs: list[dict[str, Any]], as_json: bool) -> None:
-    """Show how far *jobs* have come until they are done. Without a daemon they are only noted, and it says so."""
-    if not all(job["running"] for job in jobs):
+# --- jobs ---
+
+
+def follow(config: Path, jobs: list[dict[str, Any]], as_json: bool, is_followed: bool = True) -> None:
+    """Show how far *jobs* have come until they are done. Without a daemon, or if not *is_followed*, they are only noted."""
+    if not all(job["running"] for job in jobs) or not is_followed:
         if as_json:
             print_json(jobs)
+        elif is_followed:
+            console.print("Noted. No router is running with it enabled: it is sent when one is (router run).")
         else:
-            console.print("Noted. No router is running: it is sent when one runs (router run).")
+            console.print("Noted. See how far it has come with: router jobs list")
         return
-    done = asyncio.run(_follow(config, destination, jobs, as_json))
+    try:
+        done = asyncio.run(_follow(config, jobs, as_json))
+    except KeyboardInterrupt:
+        console.print("It goes on in the router. See it with: router jobs list. Stop it with: router jobs cancel")
+        raise
     if as_json:
         print_json(done)
         return
     for job in done:
-        counts = ", ".join(f"{count} {kind}" for kind, count in sorted(job["counts"].items()))
-        console.print(f"{job['kind']} {job['job']} is done: {counts or 'nothing to send'}")
+        print_end(job)
 
 
-async def _follow(config: Path, destination: str, jobs: list[dict[str, Any]], is_quiet: bool) -> list[dict[str, Any]]:
-    wanted = {job["job"] for job in jobs}
-    with Progress(console=console, disable=is_quiet, transient=True) as progress:
-        bar = progress.add_task("sending", total=sum(job["total"] for job in jobs) or None)
+def print_end(job: dict[str, Any]) -> None:
+    """How a job ended, in a line, and why what was not delivered was not."""
+    name = f"{job['destination']}: {job['kind']} {job['job']}"
+    if job["state"] == "running":
+        console.print(f"{name}: the router has stopped; it goes on when one runs ({_counts(job)} so far)", markup=False)
+    else:
+        console.print(f"{name} is {job['state']}: {_counts(job)}", markup=False)
+    for reason, count in sorted(job["reasons"].items(), key=lambda pair: -pair[1]):
+        console.print(f"  {count} {reason}", markup=False)
+    if job["counts"].get("dead"):
+        console.print(f"  see them with: router dead-letters list {job['destination']}", markup=False)
+
+
+def _counts(job: dict[str, Any]) -> str:
+    words = {"left": "left out"}
+    counts = sorted(job["counts"].items())
+    return ", ".join(f"{count} {words.get(kind, kind)}" for kind, count in counts) or "nothing to send"
+
+
+async def _follow(config: Path, jobs: list[dict[str, Any]], is_quiet: bool) -> list[dict[str, Any]]:
+    wanted = {(job["destination"], job["job"]) for job in jobs}
+    total = sum(job["total"] for job in jobs)
+    with _bar(is_quiet) as progress:
+        bar = progress.add_task("sending", total=total or None)
         while True:
-            current = [job for job in await ask(config, "jobs", destination=destination) if job["job"] in wanted]
-            progress.update(bar, completed=sum(sum(job["counts"].values()) for job in current))
-            if all(job["state"] != "running" for job in current):
-                return current
+            shown = [each for name in {job["destination"] for job in jobs} for each in await _jobs_of(config, name)]
+            current = [job for job in shown if (job["destination"], job["job"]) in wanted]
+            progress.update(bar, completed=sum(job["done"] for job in current))
+            if all(job["state"] != "running" or not job["running"] for job in current):
+                return sorted(current, key=lambda job: (job["destination"], job["job"]))
             await asyncio.sleep(LOOK_S)
+
+
+async def _jobs_of(config: Path, destination: str) -> list[dict[str, Any]]:
+    jobs: list[dict[str, Any]] = await ask(config, "jobs", destination=destination)
+    return jobs
+
+
+# --- what they would come to ---
+
+
+def rehearse(config: Path, plans: list[tuple[str, dict[str, Any]]], as_json: bool) -> None:
+    """Look through the *plans* (each with its destination) and say what they would come to. Nothing is sent."""
+    outlooks = asyncio.run(_rehearse(config, plans, as_json))
+    if as_json:
+        print_json([{"destination": name, **outlook} for name, outlook in outlooks.items()])
+        return
+    for name, outlook in outlooks.items():
+        print_outlook(name, outlook)
+
+
+async def _rehearse(config: Path, plans: list[tuple[str, dict[str, Any]]], is_quiet: bool) -> dict[str, Any]:
+    outlooks: dict[str, dict[str, dict[str, int]]] = {name: {} for name, _ in plans}
+    with _bar(is_quiet) as progress:
+        bar = progress.add_task("looking", total=sum(plan["total"] for _, plan in plans) or None)
+        for name, plan in plans:
+            after: int | None = None
+            while True:
+                found = await ask(
+                    config, "rehearse", destination=name, kind=plan["kind"], spec=plan["spec"], after=after
+                )
+                add_up(outlooks[name], found["outlook"])
+                progress.advance(bar, found["looked_at"])
+                after = found["after"]
+                if after is None:
+                    break
+    return outlooks
+
+
+BEFORE = {
+    "delivered": "delivered before",
+    "skipped": "skipped before",
+    "dead": "dead before, and discarded",
+    "none": "never for it before",
+    "dead letter": "dead letters",
+}
+
+
+def print_outlook(name: str, outlook: dict[str, dict[str, int]]) -> None:
+    """Would be sent, would be refused now, is left out; each with why."""
+    console.print(f"{name}, if it were sent now:", markup=False, style="bold")
+    for title, key in (
+        ("would be sent", "send"),
+        ("of these marked as old events", "marked"),
+        ("would be skipped", "skip"),
+        ("would become dead letters", "die"),
+        ("left out", "left"),
+    ):
+        counts = outlook.get(key, {})
+        if counts or key == "send":
+            console.print(f"{sum(counts.values()):10,} {title}", markup=False)
+        for what, count in sorted(counts.items(), key=lambda pair: -pair[1]):
+            told = BEFORE.get(what, what) if key == "send" else what
+            console.print(f"{count:14,} {told}", markup=False, soft_wrap=True)
+
+
+def _bar(is_quiet: bool) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=is_quiet,
+        transient=True,
+    )

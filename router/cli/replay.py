@@ -3,47 +3,84 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
 from router.cli.backend import ask
-from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
-from router.cli.progress import follow
-from router.delivery.jobs import parse_time
+from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, Rate, to_rate
+from router.cli.progress import follow, rehearse
+from router.delivery.spec import OUTCOMES, parse_time
 from router.errors import OperatorError
+from router.event import EVENT_TYPES
+
+Outcome = StrEnum("Outcome", OUTCOMES)  # type: ignore[misc]
+Type = StrEnum("Type", EVENT_TYPES)  # type: ignore[misc]
 
 
 def replay(
-    destination: Annotated[str, typer.Argument(help="The destination.")],
+    destinations: Annotated[list[str], typer.Argument(help="The destination, or several.")],
     since: Annotated[str | None, typer.Option(help="Received at or after this time (2024-08-24T14:15:22Z).")] = None,
     until: Annotated[str | None, typer.Option(help="Received before this time.")] = None,
-    source: Annotated[str | None, typer.Option(help="Only events of this source.")] = None,
-    type: Annotated[str | None, typer.Option(help="Only events of this type.")] = None,
-    user: Annotated[str | None, typer.Option(help="Only events of this user (userId, else anonymousId).")] = None,
+    source: Annotated[list[str] | None, typer.Option(help="Only events of this source; may be repeated.")] = None,
+    type: Annotated[list[Type] | None, typer.Option(help="Only events of this type; may be repeated.")] = None,
+    event: Annotated[list[str] | None, typer.Option(help="Only track calls of this name; may be repeated.")] = None,
+    user: Annotated[
+        list[str] | None, typer.Option(help="Only events of this user (userId, else anonymousId); may be repeated.")
+    ] = None,
+    outcome: Annotated[
+        list[Outcome] | None,
+        typer.Option(help="Only what came to this there before; none is what never was for it; may be repeated."),
+    ] = None,
+    rate: Rate = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Send them as new: the vendor may start mails because of them.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would come to, and send nothing.")] = False,
+    wait: Annotated[bool, typer.Option(help="Wait for its end, and show how far it has come.")] = True,
     config: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
-    """Send events from the log to a destination again, with today's mapping; their own flags still decide.
+    """Send events from the log again, with today's mapping; their own flags and consent still decide.
 
-    Replays have books of their own and keep the idempotency keys of the first delivery. They go on after a crash.
+    Live traffic goes first. Old events are sent so that nothing starts because of them, or skipped where that can't be told
+    to the vendor (see --dry-run); --live sends them as new. Replays have books of their own, keep the idempotency keys of the
+    first delivery, and go on after a crash.
 
-    Example: `router replay mixpanel --since 2026-11-01 --type identify`
+    Example: `router replay mixpanel --since 2026-11-01 --type identify --rate 50/s --dry-run`
     """
+    chosen = {
+        "since_s": _time(since),
+        "until_s": _time(until),
+        "source": source,
+        "type": type,
+        "event": event,
+        "user": user,
+        "outcome": outcome,
+        "rate_per_s": to_rate(rate),
+        "is_historical": not live,
+    }
+    names = list(dict.fromkeys(destinations))
+    given = {key: value for key, value in chosen.items() if value not in (None, [])}
+    # Planned at each destination before a job is noted at any: a name that is wrong must not leave half of it done.
+    plans = asyncio.run(_ask_each(config, "plan-replay", names, given))
+    if dry_run:
+        rehearse(config, plans, as_json)
+        return
+    jobs = asyncio.run(_ask_each(config, "replay", names, given))
+    follow(config, [job for _, job in jobs], as_json, wait)
+
+
+async def _ask_each(
+    config: Path, operation: str, names: list[str], chosen: dict[str, Any]
+) -> list[tuple[str, dict[str, Any]]]:
+    return [(name, each) for name in names for each in await ask(config, operation, destination=name, **chosen)]
+
+
+def _time(text: str | None) -> float | None:
     try:
-        since_s, until_s = (parse_time(text) if text else None for text in (since, until))
+        return parse_time(text) if text else None
     except ValueError as error:
         raise OperatorError(str(error)) from error
-    jobs = asyncio.run(
-        ask(
-            config,
-            "replay",
-            destination=destination,
-            since_s=since_s,
-            until_s=until_s,
-            source=source,
-            type=type,
-            user=user,
-        )
-    )
-    follow(config, destination, jobs, as_json)

@@ -17,6 +17,9 @@ from router.config import Config, load_config
 from router.config.checks import DEMO_KEY
 from router.errors import OperatorError
 
+MAX_PROCESSES = 64
+"""More than that many are a slip of the finger."""
+
 
 class Level(StrEnum):
     debug = "debug"
@@ -28,17 +31,24 @@ class Level(StrEnum):
 def run(
     config: ConfigPath = DEFAULT_CONFIG,
     log_level: Level = typer.Option(Level.info, help="Log from this level on."),
+    processes: int | None = typer.Option(
+        None,
+        min=1,
+        max=MAX_PROCESSES,
+        metavar="N",
+        help="Deliver from N processes of their own, beside the one that takes events; without it, one process does all.",
+    ),
 ) -> None:
     """Run the router until it is told to stop (SIGTERM, Ctrl-C); SIGHUP reads the config again.
 
     Example: `router run --config config/router.yaml`
     """
     logging.set_up(log_level.value)
-    run_daemon(config)
+    run_daemon(config, processes, log_level.value)
 
 
-def run_daemon(path: Path) -> None:
-    """Run a daemon in this process."""
+def run_daemon(path: Path, processes: int | None = None, log_level: str = "info") -> None:
+    """Run a daemon in this process, with *processes* beside it; None: alone."""
     try:
         import uvloop as loops
     except ImportError:  # pragma: no cover - no uvloop on this platform
@@ -65,7 +75,7 @@ def run_daemon(path: Path) -> None:
         if sandboxed:
             logger.info("these deliver to built-in sandboxes, not to the vendors", destinations=sandboxed)
 
-    daemon = Daemon(settings, registry, lambda: load_config(path, registry), supervisor, sockets)
+    daemon = Daemon(settings, registry, lambda: load_config(path, registry), supervisor, sockets, processes, log_level)
     loops.run(daemon.run(announce))
 
 

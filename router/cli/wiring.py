@@ -13,6 +13,7 @@ from router.delivery.fleet import Assignment
 from router.delivery.worker import DeliveryOptions
 from router.destination import Destination
 from router.gateway import Limits, Source, Surroundings
+from router.log.options import LogOptions
 from router.registry import Registry
 
 
@@ -88,6 +89,17 @@ def to_limits(config: Config) -> Limits:
 def to_surroundings(config: Config) -> Surroundings:
     """What stands before the gateway."""
     return Surroundings(config.server.public_url, config.server.trusted_proxies)
+
+
+def log_options(config: Config) -> LogOptions:
+    """What retention says of the log."""
+    retention = config.retention
+    return LogOptions(
+        segment_bytes=retention.segment_bytes,
+        max_bytes=retention.max_disk_bytes,
+        retention_s=retention.age_s,
+        dedup_window_s=retention.dedup_window_s,
+    )
 
 
 def log_directory(config: Config) -> Path:

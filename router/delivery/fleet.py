@@ -21,7 +21,9 @@ from router.delivery.watchdog import Glance
 from router.delivery.worker import NOTES, DeliveryOptions, Worker
 from router.destination import Destination
 from router.errors import OperatorError
+from router.integrations import DestinationNames
 from router.log.interface import Log
+from router.log.lock import Held, Lock
 from router.log.room import NO_RESERVE, Reserve, is_no_room
 
 _LOGGER = structlog.get_logger()
@@ -51,6 +53,7 @@ class Berth:
 
     assignment: Assignment
     ledger: Ledger
+    lock: Lock
     send: Send | None = None
     worker: Worker | None = None
 
@@ -73,19 +76,22 @@ class Fleet:
         self.problems: dict[str, str] = {}
         """Destinations that could not start, and why; `retry` tries them again."""
         self._assignments: Sequence[Assignment] = ()
+        self._elsewhere: Sequence[DestinationNames] = ()
         self._applying = asyncio.Lock()
         self.unknown_names = UnknownNames(log.end)
 
-    async def apply(self, assignments: Sequence[Assignment]) -> None:
+    async def apply(self, assignments: Sequence[Assignment], elsewhere: Sequence[DestinationNames] = ()) -> None:
         """Make the fleet what *assignments* say: changed destinations land their flights, then start anew.
 
-        One whose state is unusable is left out, in ``problems``; all others are at work.
+        *elsewhere* are the names of destinations that another process delivers to. One whose state is unusable is left out,
+        in ``problems``; all others are at work.
 
         Raises:
             OperatorError: states that fit neither this log nor this program. All others are at work here too.
         """
         async with self._applying:
             self._assignments = tuple(assignments)
+            self._elsewhere = tuple(elsewhere)
             await self._apply()
 
     async def retry(self) -> None:
@@ -96,7 +102,8 @@ class Fleet:
 
     async def _apply(self) -> None:
         wanted = {assignment.name: assignment for assignment in self._assignments}
-        self.unknown_names.configure(self._log.partitions, (each.destination.names for each in self._assignments))
+        names = (*(each.destination.names for each in self._assignments), *self._elsewhere)
+        self.unknown_names.configure(self._log.partitions, names)
         leaving = [name for name, berth in self.berths.items() if wanted.get(name) != berth.assignment]
         await asyncio.gather(*(self._leave(name) for name in leaving))
         before, self.problems = self.problems, {}
@@ -129,12 +136,13 @@ class Fleet:
         if berth.worker is not None:
             await berth.worker.stop(deadline_s)
         await berth.ledger.close()
+        berth.lock.release()
         if isinstance(berth.send, HttpSend):
             await berth.send.close()
 
     async def _enter(self, assignment: Assignment, wanted: Collection[str]) -> None:
-        ledger, notes = await asyncio.to_thread(self._open, assignment, wanted)
-        berth = self.berths[assignment.name] = Berth(assignment, ledger)
+        ledger, lock, notes = await asyncio.to_thread(self._open, assignment, wanted)
+        berth = self.berths[assignment.name] = Berth(assignment, ledger, lock)
         ledger.start()
         if not assignment.is_enabled:
             if ledger.disabled_since_s is None:
@@ -157,11 +165,21 @@ class Fleet:
         )
         berth.worker.start()
 
-    def _open(self, assignment: Assignment, wanted: Collection[str]) -> tuple[Ledger, dict[str, str | None]]:
-        """The ledger over the destination's state file, its place in the log found; and the notes of an earlier run."""
+    def _open(self, assignment: Assignment, wanted: Collection[str]) -> tuple[Ledger, Lock, dict[str, str | None]]:
+        """The ledger over the destination's state file, its place in the log found; its lock; the notes of an earlier run."""
         path = self.state_path(assignment.name)
-        if assignment.formerly and not path.exists():
-            self._rename(assignment.formerly, path, wanted)
+        lock = _lock(path)
+        try:
+            if assignment.formerly and not path.exists():
+                self._rename(assignment.formerly, path, wanted)
+            return self._open_ledger(path, assignment, lock)
+        except BaseException:
+            lock.release()
+            raise
+
+    def _open_ledger(
+        self, path: Path, assignment: Assignment, lock: Lock
+    ) -> tuple[Ledger, Lock, dict[str, str | None]]:
         state = self._open_state(path)
         try:
             for partition in self._log.partitions:
@@ -169,9 +187,8 @@ class Fleet:
             disabled_since = state.meta("disabled_since_s")
             if assignment.is_enabled and disabled_since:  # time spent disabled does not count for the retry windows
                 state.shift_tries(max(0.0, self._clock.now() - float(disabled_since)))
-            return Ledger(assignment.name, state, self._clock, self._reserve), {
-                name: state.meta(name) for name in NOTES
-            }
+            notes = {name: state.meta(name) for name in NOTES}
+            return Ledger(assignment.name, state, self._clock, self._reserve), lock, notes
         except BaseException as error:
             state.close()
             if isinstance(error, sqlite3.Error):
@@ -209,8 +226,14 @@ class Fleet:
                 f'{path}: "formerly: {formerly}" names a destination that is still in the config. Remove one of the two: '
                 "a state belongs to one destination."
             )
-        State.open(old, self._log.id).close()  # SQLite folds its -wal file into the file: one rename is all or nothing
-        old.rename(path)
+        lock = _lock(old)
+        try:
+            State.open(
+                old, self._log.id
+            ).close()  # SQLite folds its -wal file into the file: one rename is all or nothing
+            old.rename(path)
+        finally:
+            lock.release()
 
     def state_path(self, name: str) -> Path:
         return self._directory / f"{name}.sqlite"
@@ -252,5 +275,22 @@ class Fleet:
 
 
 def files_of(path: Path) -> list[Path]:
-    """A state file and the files SQLite keeps beside it."""
-    return [path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm")]
+    """A state file and what lies beside it: the files of SQLite, the lock."""
+    return [*(path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm")), _lock_path(path)]
+
+
+def _lock_path(path: Path) -> Path:
+    return path.with_suffix(".lock")
+
+
+def _lock(path: Path) -> Lock:
+    """One process at a time delivers to a destination; two would not know what the other has sent."""
+    try:
+        path.parent.mkdir(0o700, parents=True, exist_ok=True)
+        return Lock.take_file(_lock_path(path))
+    except Held as held:
+        raise StateUnusable(
+            f"{path}: another process ({held.holder}) delivers to this destination. It ends with its router, or stop it."
+        ) from None
+    except OSError as error:
+        raise StateUnusable(f"{path}: can't be locked ({error}). Make room, or mend the disk.") from error

@@ -17,11 +17,10 @@ from router.delivery.tally import Tally
 from router.delivery.transit import Item
 from router.destination import MAX_STEPS
 from router.plugin import (
+    Again,
     BatchEndpoint,
     Blocked,
     ConversationEndpoint,
-    Dead,
-    Delivered,
     Endpoint,
     Later,
     Payload,
@@ -156,21 +155,27 @@ class Flights:
         return await self._senders[endpoint.name].send(request, endpoint.credentials(self._settings), key)
 
     def _weigh(self, endpoint: Endpoint, response: Response, verdicts: Sequence[Any], expected: int) -> Landing:
-        if len(verdicts) != expected or not all(isinstance(verdict, Delivered | Later | Dead) for verdict in verdicts):
+        if len(verdicts) != expected or not all(isinstance(verdict, Verdict) for verdict in verdicts):
             return Raised(
                 f"the plugin gave {len(verdicts)} verdicts for {expected} payloads, or something else than verdicts"
             )
+        if all(isinstance(verdict, Again) for verdict in verdicts):
+            return Raised("the plugin wants to send the same again, for ever")
         later = [verdict for verdict in verdicts if isinstance(verdict, Later)]
         if not later:
             return Judged(verdicts)
         header_s = asked_wait_s(response, endpoint.reset_header, self._clock.now())
-        if is_outage(response.status) and len(later) == len(verdicts):
+        if len(later) == len(verdicts) and all(_is_outage(verdict, response) for verdict in later):
             asked = [verdict.after_s for verdict in later if verdict.after_s is not None]
             after_s = max(asked, default=None) or header_s
             return Outage(later[0].reason or describe(response), _bounded(after_s), response.status)
         return Judged(
             [_with_wait(verdict, header_s) if isinstance(verdict, Later) else verdict for verdict in verdicts]
         )
+
+
+def _is_outage(later: Later, response: Response) -> bool:
+    return is_outage(response.status) if later.is_outage is None else later.is_outage
 
 
 def _is_worth_another_try(landing: object) -> bool:

@@ -1,81 +1,68 @@
 """Jobs: replays and retries of dead letters, run beside live traffic, resumed where a stop or a crash left them.
 
-A job goes through its events in order, a chunk at a time, and notes on disk how far it has come when a chunk is settled: a
-crash repeats at most one chunk, with the same idempotency keys. Replays and retries stand outside the order per user.
+    job ──▶ look for events ──▶ wait: room, what live traffic leaves, the rate ──▶ on its way ──▶ done, with its outcome
+                ▲                                                                                      │
+                └────────────────────── the cursor, the counts and the outcome, in one transaction ◀───┘
+
+So a crash repeats only what was in a request at that moment, with the same idempotency keys. Replays and retries stand outside
+the order per user, and have books of their own.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Literal, TypeVar
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import structlog
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
-from router import dates
 from router.clock import Clock
+from router.delivery.course import Course
 from router.delivery.insist import insist
 from router.delivery.ledger import Ledger
+from router.delivery.selection import LOST, select
 from router.delivery.signal import Signal
-from router.delivery.state import DeadLetter, Job, State
+from router.delivery.spec import ReplaySpec, RetrySpec
+from router.delivery.state import Job, Kind, State
 from router.delivery.transit import Transit
 from router.log.interface import Log
-from router.log.record import Gap, Record
+from router.log.record import Gap
 
 _T = TypeVar("_T")
 
-CHUNK = 100
+CHUNK = 200
+AT_A_STRETCH = 50
+"""Events decided and mapped before others of the process have their turn."""
 LOOK_S = 1.0
 """How often a running daemon looks for jobs that a command wrote into the state."""
 
 
-class RetrySpec(BaseModel):
-    """Which dead letters to try again: up to the id ``up_to``, of them these ``ids`` or those whose reason holds a text."""
+@dataclass(frozen=True, slots=True)
+class Road:
+    """What a job needs of the worker it runs beside."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    up_to: int
-    ids: list[int] | None = None
-    reason: str | None = None
-
-
-class ReplaySpec(BaseModel):
-    """Which events of one partition of the log to send again. Times are Unix seconds of receipt; None is no limit."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    partition: int = 0
-    first: int = 1
-    last: int
-    since_s: float | None = None
-    until_s: float | None = None
-    source: str | None = None
-    type: str | None = None
-    user: str | None = None
-
-    def fits(self, record: Record) -> bool:
-        return (
-            (self.since_s is None or record.received_at_s >= self.since_s)
-            and (self.until_s is None or record.received_at_s < self.until_s)
-            and self.source in (None, record.source)
-            and self.type in (None, record.type)
-            and self.user in (None, record.user_key)
-        )
+    take_up: Callable[[Transit], None]
+    """Puts a transit on its way; `Jobs.settled` or `Jobs.skipped` is called when it has come to its end."""
+    take_back: Callable[[], Sequence[Transit]]
+    """Stops what waits in lanes; returns those of which nothing was sent."""
+    is_live_served: Callable[[], bool]
+    """Whether live traffic has all it wants."""
+    changed: Signal
+    """Something of the above may have changed, or an event has come to its end."""
 
 
 class Jobs:
     """Runs the jobs of one destination, one after the other."""
 
-    def __init__(self, ledger: Ledger, log: Log, take_up: Callable[[Transit], None], clock: Clock) -> None:
-        """*take_up* puts a transit on its way; `settled` or `skipped` is called when it has come to its end."""
+    def __init__(self, ledger: Ledger, log: Log, road: Road, clock: Clock) -> None:
         self._ledger = ledger
         self._log = log
-        self._take_up = take_up
+        self._road = road
         self._clock = clock
-        self._changed = Signal(clock)
-        self._under_way = 0
-        self._counts: dict[str, int] = {}
+        self._added = Signal(clock)
+        self._course: Course | None = None
         self._logger = structlog.get_logger().bind(destination=ledger.name)
 
     async def run(self) -> None:
@@ -88,102 +75,152 @@ class Jobs:
                 except ValidationError as error:
                     self._logger.error("a job that can't be understood is cancelled", job=job.id, error=str(error))
                     self._ledger.note_job(replace(job, state="cancelled"))
-                    await self._ledger.flushed()
+                await self._ledger.flushed()
             if not jobs:
-                await self._changed.wait(LOOK_S)
+                await self._added.wait(LOOK_S)
 
     async def _ask(self, question: Callable[[State], _T]) -> _T:
         return await insist(lambda: self._ledger.ask(question), self._clock, destination=self._ledger.name)
 
     def wake(self) -> None:
         """A job was added: look at once."""
-        self._changed.notify()
+        self._added.notify()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no job runs just now."""
+        return self._course is None
+
+    def cancel(self, id: int) -> bool:
+        """Stop the job if it is the one that runs: what is in a request lands, what waits is not sent."""
+        course = self._course
+        if course is None or course.job.id != id:
+            return False
+        course.is_cancelled = True
+        for transit in self._road.take_back():
+            course.drop(_number(transit))
+        self._road.changed.notify()
+        return True
+
+    # --- one job ---
 
     async def _run(self, job: Job) -> None:
-        self._counts = dict(job.counts)
-        while job.state == "running":
-            chunk, cursor, is_last = await self._next_chunk(job)
-            self._under_way = len(chunk)
-            for transit in chunk:
-                self._take_up(transit)
-            while self._under_way:
-                await self._changed.wait()
-            state: Literal["running", "done"] = "done" if is_last else "running"
-            job = replace(job, cursor=cursor, counts=dict(self._counts), state=state)
-            self._ledger.note_job(job)
-            await self._ledger.flushed()
-
-    async def _next_chunk(self, job: Job) -> tuple[list[Transit], int, bool]:
-        """The next events, the cursor once they are settled, and whether they are the last."""
+        if not await self._ask(lambda state: state.jobs("running", job.id)):
+            return  # it was cancelled while another one ran
+        spec: RetrySpec | ReplaySpec
         if job.kind == "retry":
             spec = RetrySpec.model_validate(job.spec)
-            letters = await self._ask(lambda state: _letters(state, spec, job.cursor))
-            lost = [letter for letter in letters if letter.events != 1 or not letter.record.event]
-            self._count("lost", len(lost))
-            chunk = [
-                Transit(letter.record, "retry", settled=set(letter.settled), letter=letter)
+            course, last = Course(job, 0, spec.rate_per_s), spec.up_to
+        else:
+            spec = ReplaySpec.model_validate(job.spec)
+            course, last = Course(job, spec.first - 1, spec.rate_per_s), spec.last
+        self._course = course
+        while course.read < last and not course.is_cancelled:
+            found = await (
+                self._find_letters(course, spec) if isinstance(spec, RetrySpec) else self._find_events(course, spec)
+            )
+            course.look(found.last, map(_number, found.transits), found.passed)
+            self._ledger.note_job(course.job)
+            await self._send(course, found.transits)
+        while course.under_way:
+            await self._road.changed.wait()
+        self._ledger.note_job(course.ended("cancelled" if course.is_cancelled else "done"))
+        self._course = None
+
+    async def _send(self, course: Course, transits: Sequence[Transit]) -> None:
+        for number, transit in enumerate(transits):
+            if number % AT_A_STRETCH == 0:
+                await asyncio.sleep(0)
+            await self._wait_for_turn(course, is_live_first=number % AT_A_STRETCH == 0)
+            if course.is_cancelled:
+                return
+            course.begin(_number(transit), transit)
+            self._road.take_up(transit)
+            if _number(transit) in course.under_way:  # what is skipped costs the vendor nothing
+                course.leave(self._clock.monotonic())
+
+    async def _wait_for_turn(self, course: Course, is_live_first: bool) -> None:
+        while not course.is_cancelled:
+            wait_s = course.wait_s(self._clock.monotonic())
+            if wait_s > 0:
+                await self._road.changed.wait(wait_s)
+            elif not course.has_room or (is_live_first and not self._road.is_live_served()):
+                await self._road.changed.wait()
+            else:
+                return
+
+    async def _find_letters(self, course: Course, spec: RetrySpec) -> _Found:
+        choice = spec.choice(course.job.id)
+        letters = await self._ask(lambda state: state.letters.find(choice, after=course.read, limit=CHUNK))
+        return _Found(
+            last=letters[-1].id if len(letters) == CHUNK else spec.up_to,
+            transits=[
+                Transit(
+                    letter.record, "retry", settled=set(letter.settled), letter=letter, is_historical=spec.is_historical
+                )
                 for letter in letters
-                if letter not in lost
-            ]
-            return chunk, letters[-1].id if letters else spec.up_to, len(letters) < CHUNK
-        replay = ReplaySpec.model_validate(job.spec)
-        after = max(job.cursor, replay.first - 1)
+                if not letter.is_empty
+            ],
+            passed=[(letter.id, LOST, letter.events) for letter in letters if letter.is_empty],
+        )
+
+    async def _find_events(self, course: Course, spec: ReplaySpec) -> _Found:
+        after, job, partition = course.read, course.job.id, spec.partition
         records = await insist(
-            lambda: self._log.read(replay.partition, after, min(CHUNK, max(1, replay.last - after))),
+            lambda: self._log.read(partition, after, min(CHUNK, spec.last - after)),
             self._clock,
             destination=self._ledger.name,
         )
-        wanted = [record for record in records if isinstance(record, Record) and record.sequence <= replay.last]
-        gaps = [record for record in records if isinstance(record, Gap) and record.first <= replay.last]
-        self._count("lost", sum(min(gap.last, replay.last) - max(gap.first, after + 1) + 1 for gap in gaps))
-        cursor = max([after, *(r.last if isinstance(r, Gap) else r.sequence for r in records)])
-        chunk = [Transit(record, "replay") for record in wanted if replay.fits(record)]
-        return chunk, cursor, not records or cursor >= replay.last
+        end = (
+            min(records[-1].last if isinstance(records[-1], Gap) else records[-1].sequence, spec.last)
+            if records
+            else after
+        )
+        await self._ledger.flushed()
+        earlier, done = await self._ask(
+            lambda state: (
+                state.earlier(partition, after + 1, end),
+                state.done_by(job, partition, after + 1, end),
+            )
+        )
+        stretch = select(spec, records, earlier, after, done)
+        return _Found(
+            last=stretch.last,
+            transits=[Transit(record, "replay", is_historical=spec.is_historical) for record, _ in stretch.chosen],
+            passed=stretch.passed,
+        )
 
     # --- how the events of a job end ---
 
     def settled(self, transit: Transit) -> None:
-        if transit.letter is not None:
-            self._settle_letter(transit, transit.letter)
-        kind = "dead" if transit.refused else "delivered"
-        if transit.letter is None:
-            self._ledger.count("replayed", kind)
-        self._end(kind)
+        self._end(transit, "dead" if transit.refused else "delivered", "; ".join(dict.fromkeys(transit.refused)))
 
     def skipped(self, transit: Transit, reason: str) -> None:
-        if transit.letter is not None:
-            self._ledger.revive(transit.letter, reason)
+        self._end(transit, "skipped", reason)
+
+    def _end(self, transit: Transit, kind: Kind, reason: str) -> None:
+        """Book it, and how far the job has come with it: nothing is awaited in between, so that both are one transaction."""
+        assert self._course is not None
+        job = self._course.job.id
+        if transit.letter is None:
+            self._ledger.replayed(transit, job, kind, reason)
+        elif kind == "dead":
+            self._ledger.refuse_again(transit.letter, job, reason, transit.settled)
         else:
-            self._ledger.count("replayed", "skipped")
-        self._end("skipped")
-
-    def _settle_letter(self, transit: Transit, letter: DeadLetter) -> None:
-        if transit.refused:
-            self._ledger.refuse_again(letter, "; ".join(dict.fromkeys(transit.refused)), transit.settled)
-        else:
-            self._ledger.revive(letter)
-
-    def _end(self, kind: str) -> None:
-        self._count(kind)
-        self._under_way -= 1
-        self._changed.notify()
-
-    def _count(self, kind: str, number: int = 1) -> None:
-        if number:
-            self._counts[kind] = self._counts.get(kind, 0) + number
+            self._ledger.revive(transit.letter, job, reason)
+        self._course.end(_number(transit), kind, reason)
+        self._ledger.note_job(self._course.job)
 
 
-def _letters(state: State, spec: RetrySpec, after: int) -> Sequence[DeadLetter]:
-    return state.dead_letters(after=after, up_to=spec.up_to, ids=spec.ids, reason=spec.reason, limit=CHUNK)
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a job found as far as ``last``; the rest as `Course.look` wants it."""
+
+    last: int
+    transits: list[Transit]
+    passed: list[tuple[int, str, int]]
 
 
-def parse_time(text: str) -> float:
-    """A time as an operator writes it, in Unix seconds.
-
-    Raises:
-        ValueError: it is none.
-    """
-    moment = dates.parse(text)
-    if moment is None:
-        raise ValueError(f"{text!r} is no time; write 2024-08-24 or 2024-08-24T14:15:22Z")
-    return dates.to_datetime(moment).timestamp()
+def _number(transit: Transit) -> int:
+    """What a job's course knows it by."""
+    return transit.letter.id if transit.letter is not None else transit.record.sequence

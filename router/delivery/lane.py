@@ -22,8 +22,10 @@ class Lane:
     The rule of order: an item is taken only when nothing of the same user stands before it that is not taken with it.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, is_replay: bool = False) -> None:
         self.name = name
+        self.is_replay = is_replay
+        """It takes what the others leave."""
         self.queue: deque[Item] = deque()
         self._bytes = 0
         """Of what is queued."""

@@ -12,14 +12,15 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import structlog
 
 from router.clock import Clock
+from router.delivery.letters import DeadLetter
 from router.delivery.signal import Signal
-from router.delivery.state import Changes, DeadLetter, Job, Kind, Outcome, ParkedUser, Place, State, Tries
+from router.delivery.state import Changes, Job, Kind, Outcome, ParkedUser, Place, Replayed, State, Tries
 from router.delivery.tally import Tally
 from router.delivery.transit import Transit
 from router.delivery.window import Window
@@ -201,19 +202,37 @@ class Ledger:
 
     # --- dead letters tried again, replays, notes ---
 
-    def revive(self, letter: DeadLetter, reason: str = "") -> None:
+    def revive(self, letter: DeadLetter, job: int, reason: str = "") -> None:
         """A dead letter was delivered after all (or, with *reason*, is skipped today): it changes columns."""
         kind: Kind = "skipped" if reason else "delivered"
         self._changes.revived.append(letter.id)
-        self._count("dead", "", -letter.events)
-        self._count(kind, reason.split(":", 1)[0], letter.events)
-        place = Place(letter.record.partition, letter.record.sequence)
-        self._changes.outcomes.append(Outcome(place, kind, _storable(reason), self._clock.now()))
+        place, now = Place(letter.record.partition, letter.record.sequence), self._clock.now()
+        if letter.is_replayed:
+            self._count("replayed", "dead", -1)
+            self._count("replayed", kind, 1)
+            self._changes.replayed.append(Replayed(place, job, kind, _storable(reason), now))
+        else:
+            self._count("dead", "", -letter.events)
+            self._count(kind, reason.split(":", 1)[0], letter.events)
+            self._changes.outcomes.append(Outcome(place, kind, _storable(reason), now))
         self._changed()
 
-    def refuse_again(self, letter: DeadLetter, reason: str, settled: set[str]) -> None:
+    def refuse_again(self, letter: DeadLetter, job: int, reason: str, settled: set[str]) -> None:
         """A dead letter was tried again in vain; *settled* are the payloads of it that are delivered by now."""
-        self._changes.refused_again.append((letter.id, _storable(reason), tuple(sorted(settled))))
+        tried = replace(letter, reason=_storable(reason), settled=tuple(sorted(settled)), job=job)
+        self._changes.refused_again.append(tried)
+        self._changed()
+
+    def replayed(self, transit: Transit, job: int, kind: Kind, reason: str = "") -> None:
+        """Book what became of an event that a replay has sent, apart from the rest. What was refused is a dead letter."""
+        reason, now = _storable(reason), self._clock.now()
+        self._count("replayed", kind, 1)
+        self._changes.replayed.append(Replayed(transit.place, job, kind, reason, now))
+        if kind == "dead":
+            settled = tuple(sorted(transit.settled))
+            self._changes.dead_letters.append(
+                DeadLetter(transit.record, reason, 1, now, settled, job=job, is_replayed=True)
+            )
         self._changed()
 
     def note_job(self, job: Job) -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,12 +22,16 @@ from typing import Any, Literal, NamedTuple
 
 import orjson
 
+from router.delivery.cause import cause_of
+from router.delivery.letters import Choice, DeadLetter, Letters, where
 from router.errors import OperatorError
 from router.log.record import Record
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 Kind = Literal["delivered", "skipped", "dead"]
+Earlier = Literal["delivered", "skipped", "dead", "pending", "dead letter"]
+"""What became of an event here before; dead is one whose dead letter was discarded."""
 
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -59,8 +63,21 @@ CREATE TABLE jobs (
     total INTEGER NOT NULL, counts TEXT NOT NULL, state TEXT NOT NULL, made_s REAL NOT NULL);
 """
 
-_AMONG = "id IN (SELECT value FROM json_each(?))"
-"""Takes a JSON list: however many ids there are, it is one parameter."""
+_UPGRADES = {
+    2: """
+ALTER TABLE dead_letters ADD COLUMN cause TEXT NOT NULL DEFAULT '';
+ALTER TABLE dead_letters ADD COLUMN job INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE dead_letters ADD COLUMN replayed INTEGER NOT NULL DEFAULT 0;
+UPDATE dead_letters SET cause = cause_of(reason, message_id, user_key);
+CREATE INDEX dead_letters_by_cause ON dead_letters (cause, id, events, died_s);
+CREATE INDEX dead_letters_by_place ON dead_letters (partition, sequence);
+ALTER TABLE jobs ADD COLUMN reasons TEXT NOT NULL DEFAULT '{}';
+CREATE TABLE replays (
+    partition INTEGER, sequence INTEGER, job INTEGER NOT NULL, kind TEXT NOT NULL, reason TEXT NOT NULL, at_s REAL NOT NULL,
+    PRIMARY KEY (partition, sequence)) WITHOUT ROWID;
+"""
+}
+"""What makes a file of that schema version out of one of the version before."""
 
 
 class StateUnusable(OperatorError):
@@ -100,24 +117,23 @@ class ParkedUser:
 
 
 @dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """An event refused for good. ``events`` is 1, or the number of sequences from here on that the log lost.
+class Replayed:
+    """What became of one event in the last replay that sent it."""
 
-    ``settled`` are the payloads of the event that were delivered all the same: a retry does not send those again.
-    """
-
-    record: Record
+    place: Place
+    job: int
+    kind: Kind
     reason: str
-    attempts: int
-    died_s: float
-    settled: tuple[str, ...] = ()
-    events: int = 1
-    id: int = 0
+    at_s: float
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A replay or a retry of dead letters, with how far it has come. ``cursor`` counts what is settled of ``total``."""
+    """A replay or a retry of dead letters, with how far it has come.
+
+    ``cursor`` is a sequence, or the id of a dead letter: everything up to it is done. What is done beyond it the log of replays
+    and the dead letters know. ``counts`` and ``reasons`` say how it ended.
+    """
 
     id: int
     kind: Literal["replay", "retry"]
@@ -127,6 +143,7 @@ class Job:
     counts: dict[str, int]
     state: Literal["running", "done", "cancelled"]
     made_s: float
+    reasons: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -144,8 +161,9 @@ class Changes:
     dead_letters: list[DeadLetter] = field(default_factory=list)
     revived: list[int] = field(default_factory=list)
     """Dead letters that a retry delivered."""
-    refused_again: list[tuple[int, str, Sequence[str]]] = field(default_factory=list)
-    """Dead letters that a retry did not bring through: id, why, and which payloads are delivered by now."""
+    refused_again: list[DeadLetter] = field(default_factory=list)
+    """Dead letters that a retry did not bring through, as they are by now."""
+    replayed: list[Replayed] = field(default_factory=list)
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     jobs: dict[int, Job] = field(default_factory=dict)
     meta: dict[str, str] = field(default_factory=dict)
@@ -160,6 +178,7 @@ class State:
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._connection = connection
         self.path = path
+        self.letters = Letters(connection)
 
     @classmethod
     def open(cls, path: Path, log_id: str, *, read_only: bool = False) -> State:
@@ -188,12 +207,12 @@ class State:
             raise OperatorError(
                 f"{self.path}: has schema version {version}, this program knows {SCHEMA_VERSION}. Run the newer program."
             )
-        if version == 0 and not read_only:
-            with self._transaction():
-                for statement in _SCHEMA.split(";"):
-                    self._connection.execute(statement)
-                self._connection.execute("INSERT INTO meta VALUES ('log_id', ?)", (log_id,))
-                self._connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        if version < SCHEMA_VERSION and not read_only:
+            self._upgrade(version, log_id)
+        elif version < SCHEMA_VERSION:
+            raise OperatorError(
+                f"{self.path}: has schema version {version}, of an older program. Start the router: it brings it up to date."
+            )
         found = self.meta("log_id")
         if found != log_id:
             raise OperatorError(
@@ -201,6 +220,21 @@ class State:
                 "Restore the log they belong to, or move the state file away to start the destination anew from the end of the "
                 "log."
             )
+
+    def _upgrade(self, version: int, log_id: str) -> None:
+        """Make a new file, or bring an older one up to date: all of it, or nothing."""
+        self._connection.create_function("cause_of", 3, lambda reason, *ids: cause_of(reason, ids), deterministic=True)
+        with self._transaction():
+            if version == 0:
+                self._run(_SCHEMA)
+                self._connection.execute("INSERT INTO meta VALUES ('log_id', ?)", (log_id,))
+            for number in range(max(version, 1) + 1, SCHEMA_VERSION + 1):
+                self._run(_UPGRADES[number])
+            self._connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+    def _run(self, script: str) -> None:
+        for statement in script.split(";"):
+            self._connection.execute(statement)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -241,15 +275,28 @@ class State:
             )
             self._forget_notes(changes.outcomes)
             self._write_parked(changes)
-            self._write_dead_letters(changes)
+            self.letters.add(changes.dead_letters)
+            self.letters.remove(changes.revived)
+            self.letters.update(changes.refused_again)
+            run(
+                "INSERT OR REPLACE INTO replays VALUES (?, ?, ?, ?, ?, ?)",
+                [(r.place.partition, r.place.sequence, r.job, r.kind, r.reason, r.at_s) for r in changes.replayed],
+            )
             run(
                 "INSERT INTO counts VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
                 [(name, reason, count) for (name, reason), count in changes.counts.items()],
             )
             run(
-                "UPDATE jobs SET cursor = ?, total = ?, counts = ?, state = ? WHERE id = ?",
+                "UPDATE jobs SET cursor = ?, total = ?, counts = ?, reasons = ?, state = ? WHERE id = ?",
                 [
-                    (job.cursor, job.total, orjson.dumps(job.counts).decode(), job.state, job.id)
+                    (
+                        job.cursor,
+                        job.total,
+                        orjson.dumps(job.counts).decode(),
+                        orjson.dumps(job.reasons).decode(),
+                        job.state,
+                        job.id,
+                    )
                     for job in changes.jobs.values()
                 ],
             )
@@ -284,35 +331,6 @@ class State:
                     "INSERT OR REPLACE INTO parked_users VALUES (?, ?, ?)", (user_key, user.next_s, user.attempts)
                 )
 
-    def _write_dead_letters(self, changes: Changes) -> None:
-        self._connection.executemany(
-            "INSERT INTO dead_letters (partition, sequence, events, source, message_id, user_key, type, received_at_s, event,"
-            " reason, settled, attempts, died_s) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                (
-                    d.record.partition,
-                    d.record.sequence,
-                    d.events,
-                    d.record.source,
-                    d.record.message_id,
-                    d.record.user_key,
-                    d.record.type,
-                    d.record.received_at_s,
-                    d.record.event,
-                    d.reason,
-                    orjson.dumps(d.settled).decode(),
-                    d.attempts,
-                    d.died_s,
-                )
-                for d in changes.dead_letters
-            ],
-        )
-        self._connection.executemany("DELETE FROM dead_letters WHERE id = ?", [(id,) for id in changes.revived])
-        self._connection.executemany(
-            "UPDATE dead_letters SET reason = ?, settled = ?, attempts = attempts + 1 WHERE id = ?",
-            [(reason, orjson.dumps(settled).decode(), id) for id, reason, settled in changes.refused_again],
-        )
-
     def add_partition(self, partition: int, start: int) -> None:
         """Count from *start* on: the first event of this destination is the one after it. Known partitions stay as they are."""
         self._connection.execute("INSERT OR IGNORE INTO positions VALUES (?, ?, ?)", (partition, start, start))
@@ -323,25 +341,25 @@ class State:
 
     def forget_outcomes(self, partition: int, before: int) -> None:
         """Drop outcomes of events that are no longer in the log and lie below the position."""
-        self._connection.execute(
-            "DELETE FROM outcomes WHERE partition = ? AND sequence < ? AND sequence <= "
-            "(SELECT position FROM positions WHERE partition = ?)",
-            (partition, before, partition),
-        )
+        for table in ("outcomes", "replays"):
+            self._connection.execute(
+                f"DELETE FROM {table} WHERE partition = ? AND sequence < ? AND sequence <= "
+                "(SELECT position FROM positions WHERE partition = ?)",
+                (partition, before, partition),
+            )
 
-    def discard(self, ids: Sequence[int]) -> int:
-        """Throw dead letters away; they stay counted as dead, and as discarded. Returns how many events that were."""
+    def discard(self, choice: Choice, limit: int = 1_000) -> tuple[int, int]:
+        """Throw up to *limit* dead letters away; they stay counted as dead, and as discarded.
+
+        Returns how many letters that were, and how many events of the line.
+        """
         with self._transaction():
-            listed = orjson.dumps(list(ids)).decode()
-            (events,) = self._connection.execute(
-                f"SELECT coalesce(sum(events), 0) FROM dead_letters WHERE {_AMONG}", (listed,)
-            ).fetchone()
-            self._connection.execute(f"DELETE FROM dead_letters WHERE {_AMONG}", (listed,))
+            letters, events = self.letters.delete(choice, limit)
             self._connection.execute(
                 "INSERT INTO counts VALUES ('discarded', '', ?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
                 (events,),
             )
-        return int(events)
+        return letters, events
 
     def add_job(self, kind: Literal["replay", "retry"], spec: dict[str, Any], total: int, made_s: float) -> Job:
         """Note a replay or a retry to be run; the destination's worker takes it up."""
@@ -455,57 +473,60 @@ class State:
         ).fetchone()
         return (row[0], ParkedUser(row[1], row[2])) if row else None
 
-    def dead_letters(
-        self,
-        *,
-        after: int = 0,
-        up_to: int | None = None,
-        limit: int = 100,
-        reason: str | None = None,
-        message_id: str | None = None,
-        ids: Sequence[int] | None = None,
-    ) -> list[DeadLetter]:
-        """Dead letters by id, oldest first; *reason* is a text that the reason contains."""
-        where, values = _where(
-            ("id > ?", after),
-            ("id <= ?", up_to),
-            ("instr(reason, ?) > 0", reason),
-            ("message_id = ?", message_id),
-            (_AMONG, None if ids is None else orjson.dumps(list(ids)).decode()),
-        )
+    def earlier(self, partition: int, first: int, last: int) -> dict[int, Earlier]:
+        """What became of the events *first* to *last* (both included) before.
+
+        Nothing is said of those that were accepted before the destination was added, or longer ago than outcomes are kept. Of
+        what was delivered at some time, be it by a replay, it says delivered.
+        """
+        span = (partition, first, last)
+        found: dict[int, Earlier] = {}
+        for table in ("outcomes", "replays"):
+            rows = self._connection.execute(
+                f"SELECT sequence, kind FROM {table} WHERE partition = ? AND sequence BETWEEN ? AND ?", span
+            )
+            found |= {sequence: kind for sequence, kind in rows if found.get(sequence) != "delivered"}
+        _, position = self.positions().get(partition, (0, 0))
+        found |= dict.fromkeys(set(range(max(first, position + 1), last + 1)) - found.keys(), "pending")
         rows = self._connection.execute(
-            "SELECT partition, sequence, source, message_id, user_key, type, received_at_s, event, reason, attempts, died_s,"
-            f" settled, events, id FROM dead_letters WHERE {where} ORDER BY id LIMIT ?",
-            [*values, limit],
+            "SELECT sequence FROM parked WHERE partition = ? AND sequence BETWEEN ? AND ?", span
+        )
+        found |= dict.fromkeys((sequence for (sequence,) in rows), "pending")
+        return found | dict.fromkeys(self.letters.among(*span), "dead letter")
+
+    def done_by(self, job: int, partition: int, first: int, last: int) -> set[int]:
+        """Which of the events *first* to *last* (both included) that replay has done."""
+        rows = self._connection.execute(
+            "SELECT sequence FROM replays WHERE partition = ? AND sequence BETWEEN ? AND ? AND job = ?",
+            (partition, first, last, job),
+        )
+        return {sequence for (sequence,) in rows}
+
+    def replayed(self, place: Place) -> Replayed | None:
+        """What became of the event in the last replay that sent it."""
+        row = self._connection.execute(
+            "SELECT job, kind, reason, at_s FROM replays WHERE partition = ? AND sequence = ?",
+            (place.partition, place.sequence),
+        ).fetchone()
+        return Replayed(place, *row) if row else None
+
+    def jobs(self, state: str | None = None, id: int | None = None) -> list[Job]:
+        condition, values = where(("state = ?", state), ("id = ?", id))
+        rows = self._connection.execute(
+            f"SELECT id, kind, spec, cursor, total, counts, state, made_s, reasons FROM jobs WHERE {condition} ORDER BY id",
+            values,
         )
         return [
-            DeadLetter(
-                record=Record(*row[:8]),
-                reason=row[8],
-                attempts=row[9],
-                died_s=row[10],
-                settled=tuple(orjson.loads(row[11])),
-                events=row[12],
-                id=row[13],
-            )
+            replace(Job(*row), spec=orjson.loads(row[2]), counts=orjson.loads(row[5]), reasons=orjson.loads(row[8]))
             for row in rows
         ]
 
-    def count_dead_letters(self, reason: str | None = None, up_to: int | None = None) -> int:
-        where, values = _where(("instr(reason, ?) > 0", reason), ("id <= ?", up_to))
-        (count,) = self._connection.execute(f"SELECT count(*) FROM dead_letters WHERE {where}", values).fetchone()
-        return int(count)
-
-    def last_dead_letter(self) -> int:
-        (last,) = self._connection.execute("SELECT coalesce(max(id), 0) FROM dead_letters").fetchone()
-        return int(last)
-
-    def jobs(self, state: str | None = None) -> list[Job]:
-        where, values = _where(("state = ?", state))
-        rows = self._connection.execute(
-            f"SELECT id, kind, spec, cursor, total, counts, state, made_s FROM jobs WHERE {where} ORDER BY id", values
-        )
-        return [replace(Job(*row), spec=orjson.loads(row[2]), counts=orjson.loads(row[5])) for row in rows]
+    def cancel_job(self, id: int) -> bool:
+        """Cancel a job that is not done; False where there is none of that number."""
+        changed = self._connection.execute(
+            "UPDATE jobs SET state = 'cancelled' WHERE id = ? AND state = 'running'", (id,)
+        ).rowcount
+        return changed > 0
 
 
 def unusable(path: Path, error: Exception) -> StateUnusable:
@@ -535,9 +556,3 @@ def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
-
-
-def _where(*terms: tuple[str, Any]) -> tuple[str, list[Any]]:
-    """The terms whose value is given, joined by AND."""
-    given: Iterable[tuple[str, Any]] = [(term, value) for term, value in terms if value is not None]
-    return " AND ".join(["1", *(term for term, _ in given)]), [value for _, value in given]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from router.delivery.state import DeadLetter, Place
+from router.delivery.letters import DeadLetter
+from router.delivery.state import Place
 from router.log.record import Record
 from router.plugin import Endpoint, Payload
 
@@ -27,6 +28,8 @@ class Transit:
 
     letter: DeadLetter | None = None
     """The dead letter that a retry is about."""
+    is_historical: bool = False
+    """The vendor must start nothing because of it: it is sent long after it happened."""
     failed_s: float | None = None
     """When a replay was first tried in vain: Unix seconds, less the time the worker had been blocked by then. For others that
     is in the ledger's tries."""
@@ -42,6 +45,14 @@ class Transit:
             if item.state != "settled":
                 return False
         return True
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether nothing of it was sent this time."""
+        before = self.letter.settled if self.letter is not None else ()
+        return (
+            not self.refused and self.settled <= set(before) and not any(item.state == "flying" for item in self.items)
+        )
 
     @property
     def is_replay(self) -> bool:

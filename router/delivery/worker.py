@@ -20,7 +20,7 @@ from router.clock import Clock
 from router.delivery.decoder import Decoder
 from router.delivery.flight import MAX_WAIT_S, Flights, Judged, Landing, Outage, Raised
 from router.delivery.insist import insist
-from router.delivery.jobs import Jobs
+from router.delivery.jobs import Jobs, Road
 from router.delivery.lane import Lane
 from router.delivery.ledger import Ledger
 from router.delivery.limit import RateLimited, Slots
@@ -35,9 +35,10 @@ from router.delivery.unknown_names import UnknownNames
 from router.delivery.watchdog import Glance
 from router.destination import Decision, Destination, MappingFailed, size_of
 from router.event import Event
+from router.event_times import age_s
 from router.log.interface import Log
 from router.log.record import Gap, Record
-from router.plugin import Blocked, Dead, Delivered, Later, Split, Verdict
+from router.plugin import Again, Blocked, Dead, Delivered, Later, Split, Verdict
 
 READ_LIMIT = 500
 READ_AT_A_STRETCH = 50
@@ -98,11 +99,12 @@ class Worker:
         self._logger = structlog.get_logger().bind(**self._facts)
         self._changed = Signal(clock)
         """Room in the window, a change of pace, an empty lane: whoever waits for such looks again."""
-        self._lanes: dict[tuple[str, int], tuple[Lane, Signal]] = {}
+        self._lanes: dict[tuple[str, int, bool], tuple[Lane, Signal]] = {}
         """Each with the signal that it has something to send."""
         self._active: dict[Place, Transit] = {}
         self._active_bytes = 0
         self._flying = 0
+        self._flying_replays = 0
         self._tasks: list[asyncio.Task[None]] = []
         self._is_stopping = False
         self._shed_up_to: dict[int, int] = {}
@@ -110,13 +112,12 @@ class Worker:
         self._blocked_for_s = 0.0
         """Time spent blocked, which does not count for the retry windows of replays; those of others are in the ledger."""
         self._delivered_at = 0.0
-        self._endpoints = {
-            endpoint.name: endpoint.for_settings(destination.settings) for endpoint in destination.plugin.endpoints
-        }
+        self._endpoints = destination.endpoints
         self._parking = Parking(ledger, options.backoff, clock, chance)
         senders = self._limit(Tallied(send, ledger.tally))
         self._flights = Flights(destination.settings, senders, clock, chance, ledger.tally)
-        self.jobs = Jobs(ledger, log, self.take_up, clock)
+        road = Road(self.take_up, self._take_back_replays, self._is_live_served, self._changed)
+        self.jobs = Jobs(ledger, log, road, clock)
         self._restore(notes)
 
     def _limit(self, send: Send) -> dict[str, Send]:
@@ -304,7 +305,8 @@ class Worker:
         try:
             event = self._decoder.event(record)
             self._unknown_names.look(event, transit.place)
-            decision = self.destination.decide(event, record.source)
+            age = age_s(event, self._clock.now()) if transit.is_historical else None
+            decision = self.destination.decide(event, record.source, age)
             if transit.origin == "log" and decision.flag is not None and decision.flag.warnings:
                 self.ledger.count("odd_flags")
             if not decision.is_delivered:
@@ -335,8 +337,7 @@ class Worker:
             if mapped.skipped:
                 skipped.append(mapped.skipped)
             endpoint = self._endpoints[mapped.action.endpoint]
-            for number, payload in enumerate(mapped.payloads):
-                key = f"{mapped.action.name}/{number}"
+            for key, payload in mapped.keyed:
                 size, too_big = size_of(payload, endpoint)
                 item = Item(transit, key, payload, endpoint, size)
                 transit.items.append(item)
@@ -383,15 +384,16 @@ class Worker:
 
     def _lane_of(self, item: Item) -> tuple[Lane, Signal]:
         group = item.endpoint.name if item.endpoint.is_independent else ""
+        number = zlib.crc32(item.user_key.encode("utf-8", "replace"))
         if item.transit.is_replay:
-            return self._lane("replay", 0)
-        number = zlib.crc32(item.user_key.encode("utf-8", "replace")) % self.options.concurrency
-        return self._lane(group, number)
+            return self._lane("replay", number % self._most_replays, is_replay=True)
+        return self._lane(group, number % self.options.concurrency)
 
-    def _lane(self, group: str, number: int) -> tuple[Lane, Signal]:
-        found = self._lanes.get((group, number))
+    def _lane(self, group: str, number: int, is_replay: bool = False) -> tuple[Lane, Signal]:
+        found = self._lanes.get((group, number, is_replay))
         if found is None:
-            lane, filled = found = self._lanes[group, number] = Lane(f"{group}#{number}"), Signal(self._clock)
+            lane, filled = Lane(f"{group}#{number}", is_replay), Signal(self._clock)
+            found = self._lanes[group, number, is_replay] = lane, filled
             self._spawn(self._run_lane(lane, filled), f"lane {lane.name}")
         return found
 
@@ -418,12 +420,14 @@ class Worker:
     async def _take_batch(self, lane: Lane) -> list[Item]:
         """Wait for the pace, then take what is there."""
         while True:
-            wait_s = None if self._is_stopping else self.pace.wait_s(self._clock.monotonic())
+            must_stay = self._is_stopping or (lane.is_replay and not self._may_replay())
+            wait_s = None if must_stay else self.pace.wait_s(self._clock.monotonic())
             if wait_s == 0:
                 batch = lane.take()
                 if batch:
                     self.pace.leave(self._clock.monotonic())
                     self._flying += 1
+                    self._flying_replays += lane.is_replay
                 return batch
             await self._changed.wait(wait_s)
 
@@ -438,7 +442,38 @@ class Worker:
                 lane.put_back(batch)
                 self.pace.abandoned(self._clock.monotonic())
             self._flying -= 1
+            self._flying_replays -= lane.is_replay
             self._changed.notify()
+
+    # --- replays take what live traffic leaves ---
+
+    @property
+    def _most_replays(self) -> int:
+        """How many requests of replays may be on their way: half of all, so that live traffic never waits for a slot."""
+        return max(1, self.options.concurrency // 2)
+
+    def _is_live_served(self) -> bool:
+        """Whether live traffic leaves anything: it is read to the end of the log, and no full batch of it waits."""
+        windows = self.ledger.windows.items()
+        return all(window.read >= self._log.end(partition) for partition, window in windows) and not any(
+            lane.is_full() for lane, _ in self._lanes.values() if not lane.is_replay
+        )
+
+    def _may_replay(self) -> bool:
+        """Whether a request of a replay may leave now."""
+        is_slot_free = self._flying < self.options.concurrency and self._flying_replays < self._most_replays
+        return is_slot_free and self._is_live_served()
+
+    def _take_back_replays(self) -> list[Transit]:
+        """Empty the lanes of replays. Returns what nothing was sent of; what was sent in part is refused for the rest."""
+        items = [
+            item for lane, _ in self._lanes.values() if lane.is_replay for item in lane.withdraw(lambda item: True)
+        ]
+        whole = dict.fromkeys(item.transit for item in items if item.transit.is_untouched)
+        for item in items:
+            if item.transit not in whole:
+                self._settle_item(item, "cancelled before all of it was sent")
+        return list(whole)
 
     # --- landing ---
 
@@ -462,6 +497,7 @@ class Worker:
 
     def _settle_batch(self, lane: Lane, batch: Sequence[Item], verdicts: Sequence[Verdict]) -> None:
         later: dict[str, list[tuple[Item, Later]]] = {}
+        again: list[Item] = []
         for item, verdict in zip(batch, verdicts, strict=True):
             match verdict:
                 case Delivered():
@@ -471,12 +507,19 @@ class Worker:
                     self._settle_item(item, reason)
                 case Later():
                     later.setdefault(item.user_key, []).append((item, verdict))
+                case Again() if item.user_key in later:
+                    later[item.user_key].append(
+                        (item, later[item.user_key][0][1])
+                    )  # behind it, whatever its own verdict
+                case Again():
+                    again.append(item)
         for postponed in later.values():
             first, verdict = postponed[0]
             self._postpone(lane, first, verdict, behind=[item for item, _ in postponed[1:]])
+        lane.put_back(again)  # last, or those of a parked user would be parked behind what they stand before
 
     def _report_warnings(self, item: Item, verdict: Delivered) -> None:
-        for warning in verdict.warnings:
+        for warning in item.payload.notes + tuple(verdict.warnings):
             self._logger.warning("delivered with a warning", message_id=item.transit.record.message_id, warning=warning)
             self.ledger.count("warnings")
 

@@ -22,6 +22,7 @@ from router.plugin import (
     QueryKey,
     Signature,
 )
+from router.plugin.historical import describe_historical
 from router.traits import GROUP_TRAITS, USER_TRAITS
 
 _CREDENTIALS: Mapping[type, str] = {
@@ -40,7 +41,8 @@ Every plugin that comes with the router, as its declaration says. This page is g
 
 An event reaches a destination by the calls below; what the vendor has no place for is skipped with a reason, which
 `router explain` shows. *Traits* counts the reserved traits of a person (of {user}) and of a group (of {group}) that arrive
-somewhere.
+somewhere. A replay sends old events so that nothing starts because of them
+([operating.md](operating.md#dead-letters-and-replay)); how, or that it skips them, stands beside each action.
 """
 
 
@@ -69,8 +71,16 @@ def _part(plugin: Plugin) -> str:
     """What an operator chooses by: purpose, actions and limits."""
     settings = _settings(plugin)
     actions = table(
-        ("action", "on", "endpoint"),
-        [(action.name, ", ".join(action.on), action.endpoint) for action in plugin.actions],
+        ("action", "on", "endpoint", "an old event in a replay"),
+        [
+            (
+                action.name,
+                ", ".join(action.on),
+                action.endpoint,
+                describe_historical(plugin.historical_for(action, settings)),
+            )
+            for action in plugin.actions
+        ],
     )
     limits = table(
         ("endpoint", "at most", "bytes a request", "requests a second", "order"),
@@ -125,7 +135,7 @@ def _batch(endpoint: Endpoint) -> int:
 
 
 def _limits(endpoint: Endpoint) -> tuple[str, str, str, str, str]:
-    rate = f"{endpoint.rate_limit_per_s:g}" if endpoint.rate_limit_per_s else "–"
+    rate = f"{endpoint.rate_limit_per_s:.4g}" if endpoint.rate_limit_per_s else "–"
     order = "on its own" if endpoint.is_independent else "with the others"
     if isinstance(endpoint, BatchEndpoint):
         return endpoint.name, f"{endpoint.max_events:,}", f"{endpoint.max_bytes:,}", rate, order

@@ -1,4 +1,4 @@
-"""The tables in plugins' READMEs: settings, and where each reserved trait goes."""
+"""The tables in plugins' READMEs: settings, where each reserved trait goes, and what a replay does."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 from router.generate.markdown import table
 from router.generate.setting import default_value, type_name
 from router.plugin import Action, Plugin, Table
+from router.plugin.historical import UNTOLD, describe_historical
 from router.traits import GROUP_TRAITS, USER_TRAITS
 
 RIDING = "context.traits."
@@ -29,7 +30,8 @@ def readme_path(plugin: Plugin) -> Path:
 
 def readme_parts(plugin: Plugin) -> dict[str, str]:
     """The generated parts of a plugin's README, by the name between its markers."""
-    return {"settings": settings_table(plugin), "traits": traits_tables(plugin)}
+    parts = {"settings": settings_table(plugin), "traits": traits_tables(plugin)}
+    return parts | ({"replays": replays_table(plugin)} if tells_of_old_events(plugin) else {})
 
 
 def settings_table(plugin: Plugin) -> str:
@@ -58,6 +60,20 @@ def traits_tables(plugin: Plugin) -> str:
         if any(row[1] != _NOT_SENT for row in rows):
             return f"**{_title([action])}**, from `context.traits`\n\n" + table(_HEAD, rows)
     return "\n\n".join(f"**{_title(actions)}**\n\n{text}" for text, actions in parts.items())
+
+
+def tells_of_old_events(plugin: Plugin) -> bool:
+    """Whether the plugin declares what a replay does with old events."""
+    return plugin.historical is not UNTOLD or any(action.historical is not None for action in plugin.actions)
+
+
+def replays_table(plugin: Plugin) -> str:
+    """One row for what a replay does with old events, with the actions that do it."""
+    settings = plugin.settings(**plugin.sandbox_settings)
+    actions: dict[str, list[str]] = {}
+    for action in plugin.actions:
+        actions.setdefault(describe_historical(plugin.historical_for(action, settings)), []).append(action.name)
+    return table(("action", "an old event in a replay"), [(", ".join(names), what) for what, names in actions.items()])
 
 
 def _title(actions: Sequence[Action]) -> str:

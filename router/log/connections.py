@@ -74,9 +74,15 @@ class Connections:
         Raises:
             sqlite3.Error: the file is missing or can't be opened.
         """
-        connection = self._take(path) or connect_to_read(path)
+        try:
+            connection = self._take(path) or connect_to_read(path)
+        except UnicodeDecodeError as error:  # SQLite quotes a damaged schema, which need be no text
+            raise sqlite3.DatabaseError(f"{path.name} is damaged, and so is what SQLite says of it") from error
         try:
             yield connection
+        except UnicodeDecodeError as error:
+            connection.close()
+            raise sqlite3.DatabaseError(f"{path.name} is damaged, and so is what SQLite says of it") from error
         except BaseException:
             connection.close()
             raise

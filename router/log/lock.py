@@ -1,4 +1,4 @@
-"""The lock on a log's directory: one writer at a time."""
+"""A lock on what may have one writer at a time: the log's directory, a destination's state."""
 
 from __future__ import annotations
 
@@ -12,6 +12,15 @@ from router.errors import OperatorError
 FILE_NAME = "log.lock"
 
 
+class Held(Exception):
+    """Somebody else has it."""
+
+    def __init__(self, holder: str) -> None:
+        """*holder* is the number of its process, as far as that is known."""
+        super().__init__(holder)
+        self.holder = holder
+
+
 class Lock:
     """Held from `take` to `release`, or until the process is gone, however it went."""
 
@@ -20,22 +29,34 @@ class Lock:
 
     @classmethod
     def take(cls, directory: Path) -> Self:
-        """Take the lock without waiting.
+        """Take the lock on a log without waiting.
 
         Raises:
             OperatorError: another process, or another part of this one, holds it.
         """
-        path = directory / FILE_NAME
+        try:
+            return cls.take_file(directory / FILE_NAME)
+        except Held as held:
+            raise OperatorError(
+                f"{directory}: another router (process {held.holder}) has this log open. Stop it first, or give this one a "
+                "`data` folder of its own."
+            ) from None
+
+    @classmethod
+    def take_file(cls, path: Path) -> Self:
+        """Take the lock that the file at *path* stands for, which is made where it is missing; without waiting.
+
+        Raises:
+            Held: another process, or another part of this one, holds it.
+            OSError: the file can't be made.
+        """
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
             os.close(descriptor)
-            raise OperatorError(
-                f"{directory}: another router (process {holder}) has this log open. Stop it first, or give this one a "
-                "`data` folder of its own."
-            ) from None
+            raise Held(holder) from None
         try:
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, str(os.getpid()).encode(), 0)

@@ -54,6 +54,10 @@ class Segments:
         """Called when the active one is damaged: nothing may be written to it any more when this returns."""
         self.is_follower = False
         """Another process may write this log: what is missing may have been given up, and not lost."""
+        self.ask_writer: Callable[[int, bool], None] | None = None
+        """Has the writer mend the segment with this first sequence; True: the copy of it is damaged too. Without it, who
+        follows makes copies of its own: they hold what was there at that moment, which is good for looking, and not for
+        delivering what comes later."""
         self.connections = Connections()
         self._mending = threading.Lock()
         self._logger = structlog.get_logger()
@@ -81,7 +85,14 @@ class Segments:
         """Look at the directory again, for who does not write it."""
         known = {file.first: file for file in self.files}
         found = find_segments(self.directory, self.rescue_directory)
+        for file in found:
+            if file.first in known:
+                known[file.first].bytes = file.bytes
         self.files = tuple(known.get(file.first, file) for file in found)
+        for file in known.values():
+            if file not in self.files:  # an open file takes room on the disk, also without a name
+                self.connections.drop(file.path)
+                self.connections.drop(file.rescued)
         self.read_start()  # after the directory: it is noted before a file is removed
 
     def last_of(self, file: SegmentFile) -> int | None:
@@ -225,6 +236,9 @@ class Segments:
         Raises:
             Unreadable: there is no room for it.
         """
+        if self.ask_writer is not None:
+            self._have_mended(file, self.ask_writer)
+            return
         if file is self.active:
             self.retire()
         with self._mending:
@@ -248,6 +262,16 @@ class Segments:
                 saved=sum(map(len, saved)),
                 lost=lost[:_LISTED],
             )
+
+    def _have_mended(self, file: SegmentFile, ask_writer: Callable[[int, bool], None]) -> None:
+        """What is lost is for the writer to say, after whom there is nothing more to come in that segment."""
+        ask_writer(file.first, bool(file.mended))
+        self.refresh()  # where the segment ends by now
+        if not file.copies:
+            raise Unreadable(f"{file.path}: can't be read here, and its writer has not mended it yet")
+        for path in (file.path, *file.copies):
+            self.connections.drop(path)
+        file.mended += 1
 
     def close(self) -> None:
         self.connections.drop()

@@ -28,6 +28,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -71,6 +72,7 @@ class SqliteLog:
         self._end = store.end if store else follower.end if follower else 0
         self._tail = Tail(options.tail_bytes)
         self._grown = asyncio.Event()
+        self._looking = asyncio.Lock()
         self._readers = ThreadPoolExecutor(READERS, "log reader")
         self._is_closed = False
         self._logger = structlog.get_logger()
@@ -110,9 +112,10 @@ class SqliteLog:
         self._tail.extend(records)
         self._end = end
         if records:
-            self._wake()
+            self.wake()
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Have all who wait look again: for who only reads, where the writer tells of something new."""
         self._grown.set()
         self._grown = asyncio.Event()
 
@@ -192,8 +195,7 @@ class SqliteLog:
     async def read(self, partition: int, after: int, limit: int = 500) -> list[Record | Gap]:
         _check(partition)
         after = max(after, 0)
-        if self._follower is not None and after >= self._end:
-            self._end = await self._in_thread(self._follower.look)
+        await self.look(after)
         end = self._end
         if after >= end or limit <= 0:
             return []
@@ -208,12 +210,21 @@ class SqliteLog:
         while self._end <= after:
             if self._is_closed:
                 raise RuntimeError("the log is closed")
-            if self._follower is None:
-                await self._grown.wait()
-                continue
-            self._end = await self._in_thread(self._follower.look)
+            grown = self._grown  # before the look: what is told of meanwhile asks for another
+            await self.look(after)
             if self._end <= after:
-                await asyncio.sleep(LOOK_S)
+                # Not wait_for: that of Python 3.11 goes on where it is woken and cancelled at one time.
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_S if self._follower else None):
+                        await grown.wait()
+
+    async def look(self, after: int | None = None) -> None:
+        """For who only reads: see what was written since, unless it is known already that there is something above *after*."""
+        if self._follower is None:
+            return
+        async with self._looking:
+            if after is None or self._end <= after:
+                self._end = await self._in_thread(self._follower.look)
 
     async def find(self, message_id: str) -> list[Record]:
         """See `Log.find`. Fast for what came in within the deduplication window; older events are searched one by one."""
@@ -221,6 +232,7 @@ class SqliteLog:
             message_id.encode()
         except UnicodeEncodeError:  # no such thing can be stored
             return []
+        await self.look()
         end = self._end
         return await self._patiently(lambda: self._find(message_id, end))
 
@@ -251,13 +263,29 @@ class SqliteLog:
     async def _in_thread(self, read: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._readers, read)
 
+    # --- mending, where one process writes and others deliver ---
+
+    def mend_through(self, ask_writer: Callable[[int, bool], None]) -> None:
+        """For who only reads, and delivers: *ask_writer* is called from a reader's thread with what the writer's `mend` takes,
+        and returns when that has, or raises `Unreadable`."""
+        self._segments.ask_writer = ask_writer
+
+    async def mend(self, first: int, is_copy: bool) -> None:
+        """For the writer: mend the segment that begins with *first*, unless it was before; with *is_copy* even then."""
+        await self._patiently(lambda: self._mend(first, is_copy))
+
+    def _mend(self, first: int, is_copy: bool) -> None:
+        for file in self._segments.files:
+            if file.first == first:
+                self._segments.mend(file, file.mended if is_copy else 0)
+
     async def close(self) -> None:
         """Store what waits, then close; a second time does nothing."""
         if self._is_closed:
             return
         self._is_closed = True
         await asyncio.to_thread(self._close)
-        self._wake()
+        self.wake()
 
     def _close(self) -> None:
         if self._writer is not None:

@@ -18,13 +18,17 @@ from router.plugin.credential import (
     Signature,
     Signing,
 )
-from router.plugin.declaration import API_VERSION, Action, CredentialCheck, Plugin, Skip
+from router.plugin.declaration import API_VERSION, Action, CredentialCheck, Plugin
 from router.plugin.endpoint import BatchEndpoint, Conversation, ConversationEndpoint, Endpoint, Step
+from router.plugin.historical import Harmless, Historical, Marked
 from router.plugin.hooks import hookimpl
-from router.plugin.request import Payload, Request, Response, UnreadableAnswer, build_url
+from router.plugin.request import Payload, Request, Response, UnreadableAnswer, build_url, left_out
 from router.plugin.settings import PluginSettings
+from router.plugin.skip import Skip
 from router.plugin.table import Custom, Field, Table, Trait, Values, same_name
 from router.plugin.verdict import (
+    MISPLACED,
+    Again,
     Blocked,
     Dead,
     Delivered,
@@ -43,8 +47,10 @@ __all__ = [
     "API_VERSION",
     "EVENT_TYPES",
     "GROUP_TRAITS",
+    "MISPLACED",
     "USER_TRAITS",
     "Action",
+    "Again",
     "Basic",
     "BatchEndpoint",
     "Bearer",
@@ -63,9 +69,12 @@ __all__ = [
     "Event",
     "EventType",
     "Field",
+    "Harmless",
     "HeaderKey",
+    "Historical",
     "Judgement",
     "Later",
+    "Marked",
     "OAuth2",
     "Payload",
     "Plugin",
@@ -90,6 +99,7 @@ __all__ = [
     "hookimpl",
     "is_outage",
     "judge_by_status",
+    "left_out",
     "looks_like_email",
     "same_name",
     "snake_case",

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,6 +28,9 @@ _BETWEEN_DIGITS = re.compile(r"[\s().\-/]")
 _GROUPED = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?")
 _CURRENCY_SIGNS = "$€£¥"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_CURRENCY = re.compile("[A-Z]{3}")
+_COUNTRY = re.compile("[A-Z]{2}")
+_LOCALE = re.compile("([A-Za-z]{2})([-_].*)?", re.DOTALL)
 _LARGEST_INTEGER = 2**63 - 1
 """What every reader of JSON can hold; a larger one would cost the whole request."""
 
@@ -78,6 +82,14 @@ def to_text(value: Any) -> str:
 def to_lower(value: Any) -> str:
     """Text without surrounding blanks, in lower case."""
     return to_text(value).strip().lower()
+
+
+def not_blank(value: Any) -> str:
+    """Text without surrounding blanks, and not without anything else."""
+    text = to_text(value).strip()
+    if not text:
+        raise ValueError("expected text that is not blank")
+    return text
 
 
 def to_email(value: Any) -> str:
@@ -179,6 +191,46 @@ def to_url(value: Any) -> str:
     return text
 
 
+def to_host(value: Any) -> str:
+    """The host of an address."""
+    host = urlsplit(to_text(value).strip()).hostname
+    if not host:
+        raise ValueError("expected an address with a host")
+    return host
+
+
+def to_ip(value: Any) -> str:
+    """An IPv4 or IPv6 address."""
+    try:
+        return str(ip_address(to_text(value).strip()))
+    except ValueError:
+        raise ValueError("expected an IPv4 or IPv6 address") from None
+
+
+def to_currency(value: Any) -> str:
+    """A currency by the three letters of ISO 4217, in upper case."""
+    text = to_text(value).strip().upper()
+    if not _CURRENCY.fullmatch(text):
+        raise ValueError("expected a currency of three letters, such as EUR")
+    return text
+
+
+def to_country(value: Any) -> str:
+    """A country by the two letters of ISO 3166-1, in upper case; its name is refused."""
+    text = to_text(value).strip().upper()
+    if not _COUNTRY.fullmatch(text):
+        raise ValueError("expected a country of two letters, such as PT")
+    return text
+
+
+def to_language(value: Any) -> str:
+    """The two letters that a locale begins with: ``en`` of ``en-GB``."""
+    match = _LOCALE.fullmatch(to_text(value).strip())
+    if match is None:
+        raise ValueError("expected a locale such as en-GB")
+    return match[1].lower()
+
+
 def to_sha256(value: Any) -> str:
     """SHA-256 of the trimmed, lower-cased text, in lower-case hex. What is hashed already (64 hex digits) stays."""
     text = to_lower(value)
@@ -215,6 +267,32 @@ def _name_parts(value: Any) -> tuple[str, str]:
     if not first:
         raise ValueError("expected a name")
     return first, rest[0].strip() if rest else ""
+
+
+def cut(limit: int) -> Converter:
+    """Text cut to *limit* characters."""
+
+    def cut(value: Any) -> str:
+        return to_text(value)[:limit]
+
+    cut.__name__ = f"cut({limit})"
+    cut.__doc__ = f"Text cut to {limit} characters."
+    return cut
+
+
+def at_most(limit: int, converter: Converter = to_text) -> Converter:
+    """What *converter* makes, refused where it is longer than *limit*: cut, two ids could become one, and half an address leads
+    nowhere."""
+
+    def at_most(value: Any) -> str:
+        text: str = converter(value)
+        if len(text) > limit:
+            raise ValueError(f"expected at most {limit} characters")
+        return text
+
+    at_most.__name__ = f"{converter.__name__}, at_most({limit})"
+    at_most.__doc__ = f"{converter.__doc__} At most {limit} characters."
+    return at_most
 
 
 def cut_bytes(limit: int) -> Converter:

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 from router.event import Document, Event, EventType
 from router.plugin.endpoint import Endpoint
+from router.plugin.historical import UNTOLD, Historical
 from router.plugin.request import Payload, Request, Response
 from router.plugin.settings import PluginSettings
+from router.plugin.skip import Skip
 from router.plugin.table import Table
 
 API_VERSION = 1
 """The version of the plugin API; a plugin says which it was written for (`Plugin.api_version`)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Skip:
-    """This action makes nothing of this event; *reason* is shown by explain, trace and the skipped counter."""
-
-    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,13 +35,11 @@ class Action:
     table: Table | Callable[[Any], Table]
     """Or a function of the settings, called once when the config is loaded."""
     build: Callable[[Event, Document, Any], Payload | Sequence[Payload] | Skip]
+    historical: Historical | Callable[[Any], Historical] | None = None
+    """What a replay does with old events; or a function of the settings. None: as the plugin says."""
 
     def table_for(self, settings: PluginSettings) -> Table:
         return self.table if isinstance(self.table, Table) else self.table(settings)
-
-
-def _is_success(response: Response) -> bool:
-    return 200 <= response.status <= 299
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +50,7 @@ class CredentialCheck:
     """From the settings; the core adds the credentials."""
     endpoint: str
     """Whose credentials."""
-    is_good: Callable[[Response], bool] = _is_success
+    is_good: Callable[[Response], bool] = attrgetter("is_success")
     """Whether the answer says that they are right; for vendors that refuse with a 200."""
 
 
@@ -82,9 +76,16 @@ class Plugin:
     website: str = ""
     credential_check: CredentialCheck | None = None
     """None where the vendor has no call that changes nothing."""
+    historical: Historical | Callable[[Any], Historical] = UNTOLD
+    """What a replay does with old events, so that nothing starts because of them; actions may differ."""
 
     def endpoint(self, name: str) -> Endpoint:
         return next(endpoint for endpoint in self.endpoints if endpoint.name == name)
+
+    def historical_for(self, action: Action, settings: PluginSettings) -> Historical:
+        """What a replay does with an old event that triggers *action*."""
+        declared = self.historical if action.historical is None else action.historical
+        return declared(settings) if callable(declared) else declared
 
     def __post_init__(self) -> None:
         names = {endpoint.name for endpoint in self.endpoints}

@@ -211,13 +211,16 @@ class _Source:
             if custom.source == "traits":
                 self._write_skip("key in reserved")
             self._told(f"source = f'{custom.source}.{{key}}'")
-            self._line(f"name = {self._named('rename', custom.rename)}(key)" if custom.rename else "name = key")
             forbidden = self._named("forbidden", custom.forbidden) if custom.forbidden else "NONE"
-            if custom.rename or custom.forbidden:
-                with self._block(f"if name is None or name in {forbidden}:"):
-                    self._told("trace.unmapped.append(source)")
-                    self._told('trace.warnings.append(f"{source}: the vendor reserves this name; left out")')
-                    self._line("continue")
+            if custom.rename is None:
+                self._line("name = key")
+            else:
+                with self._block("try:"):
+                    self._line(f"name = {self._named('rename', custom.rename)}(key)")
+                self._leave_out("except ValueError as error:", "{error}")
+                self._leave_out("if name is None:", "the vendor takes no such name")
+            if custom.forbidden:
+                self._leave_out(f"if name in {forbidden}:", "the vendor reserves this name")
             converter = custom.convert.__name__ if custom.convert else ""
             self._told(f"line = Lineage(source, '.'.join(({custom.at!r}, name)) if {custom.at!r} else name,")
             self._told(f"    {converter!r} if value is not None else '')")
@@ -230,6 +233,12 @@ class _Source:
                         self._line("continue")
             self._write(inside, "name", forbidden)
         self._forget_targets(inside)
+
+    def _leave_out(self, head: str, reason: str) -> None:
+        with self._block(head):
+            self._told("trace.unmapped.append(source)")
+            self._told(f'trace.warnings.append(f"{{source}}: {reason}; left out")')
+            self._line("continue")
 
     def _write_skip(self, condition: str) -> None:
         with self._block(f"if {condition}:"):

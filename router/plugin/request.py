@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -23,11 +23,21 @@ class Payload:
 
     ``body`` is JSON as the vendor wants it, without credentials. ``key`` is the idempotency key where the vendor has
     one (derived from ``messageId``, so every attempt has the same). Payloads of different ``group`` never share a request.
+    ``notes`` say what a build had to leave out or change, each in one sentence: explain shows them as warnings, and delivery
+    logs and counts them with the vendor's own.
     """
 
     body: Any
     key: str = ""
     group: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def left_out(names: Iterable[str], because: str) -> tuple[str, ...]:
+    """The note of a payload that lacks *names*, such as "beyond the 25 that the vendor takes; left out: a, b"; none where none
+    are. Cut at 300 characters."""
+    listed = ", ".join(names)
+    return (f"{because}; left out: {listed}"[:300],) if listed else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +65,11 @@ class Response:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def is_success(self) -> bool:
+        """A 2xx."""
+        return 200 <= self.status <= 299
+
+    @property
     def text(self) -> str:
         return self.body.decode("utf-8", "replace")
 
@@ -69,6 +84,14 @@ class Response:
         except orjson.JSONDecodeError:
             start = " ".join(self.text.split())[:120]
             raise UnreadableAnswer(f"status {self.status}, expected JSON, got {start!r}") from None
+
+    def json_object(self) -> dict[str, Any]:
+        """The body as a JSON object, and an empty one where it is none: for refusals, which a proxy may word as it likes."""
+        try:
+            body = self.json()
+        except UnreadableAnswer:
+            return {}
+        return body if isinstance(body, dict) else {}
 
 
 def build_url(base: str, *segments: str, query: Mapping[str, str] | None = None) -> str:

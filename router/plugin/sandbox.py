@@ -64,6 +64,30 @@ class Fault(BaseModel):
         return self.probability >= 1 or chance.random() < self.probability
 
 
+class RateWindow:
+    """How much there was in the last *length_s* seconds; a sandbox keeps one for each limit of the vendor's."""
+
+    def __init__(self, length_s: float) -> None:
+        self._length_s = length_s
+        self._passed: deque[float] = deque()
+
+    def used(self, now_s: float) -> int:
+        while self._passed and self._passed[0] <= now_s - self._length_s:
+            self._passed.popleft()
+        return len(self._passed)
+
+    def has_room(self, now_s: float, most: float) -> bool:
+        """Whether there is room for one more beside at most *most*; if so it is counted."""
+        if self.used(now_s) >= most:
+            return False
+        self._passed.append(now_s)
+        return True
+
+    def wait_s(self, now_s: float) -> float:
+        """Seconds until the oldest no longer counts; the whole window where there is none."""
+        return self._passed[0] + self._length_s - now_s if self._passed else self._length_s
+
+
 class Sandbox:
     """Base of every stand-in. One instance is one vendor account; it holds everything in memory, bounded."""
 

@@ -57,8 +57,9 @@ def same_name(*traits: str, at: str = "") -> tuple[Field, ...]:
 class Custom:
     """Where the keys of one object (``traits`` or ``properties``) go that no row names. Reserved traits never go this way.
 
-    *at* is the dotted path of the object they are put in, "" for the top. *rename* returns the vendor's form of a key,
-    or None to leave the key out. *forbidden* are names the vendor reserves: those are left out and reported.
+    *at* is the dotted path of the object they are put in, "" for the top. *rename* returns the vendor's form of a key;
+    what has none is left out and reported: None says that the vendor takes no such name, a ValueError says why in
+    its own words. *forbidden* are names the vendor reserves: those are left out and reported too.
     """
 
     source: Literal["traits", "properties"]

@@ -21,8 +21,9 @@ class Delivered:
 class Later:
     """Not now: try again.
 
-    On an answer that speaks for the whole vendor (408, 425, 429, 5xx) the destination as a whole waits. On any other
-    answer only the event waits, with its user's later events behind it (it is *parked*).
+    On an answer that speaks for the whole vendor (408, 425, 429, 5xx, or what *is_outage* says) the destination as a whole
+    waits, if it says so of all that was sent. On any other answer only the event waits, with its user's later events behind
+    it (it is *parked*).
     """
 
     reason: str
@@ -33,6 +34,9 @@ class Later:
 
     Set it where waiting may be in vain: behind a parked event its user's later events wait too.
     """
+    is_outage: bool | None = None
+    """Whether the answer speaks for the whole vendor, where its status does not tell: True for a limit that comes with a 200
+    or a 400, False for a 429 that is about one user. None: by the status."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +47,15 @@ class Dead:
 
 
 @dataclass(frozen=True, slots=True)
+class Again:
+    """Nothing is wrong with this payload: its request was refused, and nothing of it kept, because of others. It is sent again
+    at once, without those: at least one of the request has to get another verdict."""
+
+
+@dataclass(frozen=True, slots=True)
 class Split:
-    """The whole request was refused because of its size or of one item: halve it. A single payload becomes dead."""
+    """The whole request was refused because of its size, or of one item and it doesn't say which: halve it. A single payload
+    becomes dead."""
 
     reason: str
 
@@ -56,10 +67,13 @@ class Blocked:
     reason: str
 
 
-Verdict = Delivered | Later | Dead
+Verdict = Delivered | Later | Dead | Again
 Judgement = Sequence[Verdict] | Split | Blocked
 """One verdict per payload in request order, or one word for the whole request."""
 
+MISPLACED = (301, 302, 303, 307, 308, 401, 403, 404, 405)
+"""Where paths are fixed, or made of settings alone, these speak of the set-up (credentials, plan, base_url) and never of an
+event: for *blocked* of `judge_by_status`."""
 OUTAGE_STATUSES = frozenset({408, 425, 429})
 
 
@@ -90,7 +104,7 @@ def judge_by_status(
         return Split(describe(response))
     if status in later or is_outage(status):
         return [Later(describe(response))] * len(payloads)
-    if 200 <= status <= 299:
+    if response.is_success:
         return [Delivered()] * len(payloads)
     return [Dead(describe(response))] * len(payloads)
 

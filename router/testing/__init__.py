@@ -12,12 +12,14 @@
         minimal = {"project_token": "t"}
         folder = Path(__file__).with_name("golden")
 
-It needs pytest and none of its plugins. The sample events are in `router.testing.samples`.
+`Mapper` and `open_stand_in` are for tests of one's own: of what becomes of an event, and of a stand-in over a socket. The kit
+needs pytest and none of its plugins. The sample events are in `router.testing.samples`.
 """
 
 from router.testing.answers import Answer, Answers
 from router.testing.contract import PluginContract
 from router.testing.golden import GoldenRequests
+from router.testing.mapper import Mapper
 from router.testing.rehearsal import Rehearsal
 from router.testing.samples import make_event
 from router.testing.stand_in import StandIn, open_stand_in
@@ -26,6 +28,7 @@ __all__ = [
     "Answer",
     "Answers",
     "GoldenRequests",
+    "Mapper",
     "PluginContract",
     "Rehearsal",
     "StandIn",

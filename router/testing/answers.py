@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from router.plugin import (
+    Again,
     BatchEndpoint,
     Blocked,
     Dead,
@@ -26,7 +27,7 @@ from router.plugin import (
     Verdict,
 )
 
-Word = type[Delivered] | type[Later] | type[Dead] | type[Split] | type[Blocked]
+Word = type[Delivered] | type[Later] | type[Dead] | type[Again] | type[Split] | type[Blocked]
 """A verdict, or a word for the whole request."""
 
 
@@ -76,6 +77,8 @@ def why_unlike(expected: Word | Sequence[Word], judgement: Judgement, count: int
     if isinstance(expected, type):
         if expected is Dead and count > 1 and isinstance(judgement, Split):
             return ""
+        if set(found) == {expected, Again}:  # the vendor names some, and the others are no worse for it
+            return ""
         wanted: list[Word] = [expected] * (1 if expected in (Split, Blocked) else count)
     else:
         wanted = list(expected)
@@ -92,12 +95,14 @@ def why_no_judgement(judgement: Judgement | Any, count: int) -> str:
         return f"is a {type(judgement).__name__}, neither verdicts nor Split nor Blocked"
     if len(judgement) != count:
         return f"has {len(judgement)} verdicts for {count} payloads"
+    if all(isinstance(verdict, Again) for verdict in judgement):
+        return "wants to send the same again, for ever"
     return next((wrong for verdict in judgement if (wrong := why_no_verdict(verdict))), "")
 
 
 def why_no_verdict(verdict: Verdict | Blocked | Any) -> str:
     """What is wrong with one verdict; "" if nothing is."""
-    if isinstance(verdict, Delivered):
+    if isinstance(verdict, Delivered | Again):
         return ""
     if not isinstance(verdict, Later | Dead | Blocked):
         return f"holds a {type(verdict).__name__}, which is no verdict"
@@ -119,7 +124,7 @@ def why_broken(
 def why_bad_end(talk: Callable[..., Any], *arguments: Any) -> str:
     """What is wrong with how a conversation ends (see `Rehearsal.talk`); "" if nothing is."""
     try:
-        return why_no_verdict(talk(*arguments).end)
+        return why_no_judgement([talk(*arguments).end], 1)
     except UnreadableAnswer:
         return ""
     except Exception as error:

@@ -87,6 +87,8 @@ def _for_each(samples: Mapping[str, Any]) -> Callable[[_Check], Callable[..., No
 _every_sample = _for_each(SAMPLES)
 _every_call = _for_each(WELL_MADE)
 
+_LONG_AGO_S = 10 * 365 * 86_400.0
+
 _LINE_BREAK = re.compile("[\r\n\0]")
 _ENCODED = re.compile("[!-~]+")
 _CLIMB = re.compile(r"/\.{1,2}(/|$)")
@@ -239,6 +241,21 @@ class PluginContract:
         assert urls, "no sample event is sent"
         assert not [url for url in urls if not url.startswith("http://127.0.0.1:9/base")]
 
+    # --- old events ---
+
+    @_every_sample
+    def test_the_mark_of_an_old_event_is_sent_and_changes_no_key(self, event: Event) -> None:
+        """A replay must start nothing, so its mark has to be in the request; what is not marked is what it was at first."""
+        rehearsal = self.rehearsal
+        live = {mapped.action.name: mapped for mapped in rehearsal.map(event)}
+        requests, marked = self._by_action(event, None), self._by_action(event, _LONG_AGO_S)
+        for old in rehearsal.map(event, _LONG_AGO_S):
+            name = old.action.name
+            assert [p.key for p in old.payloads] == [p.key for p in live[name].payloads], f"{name}: another key"
+            is_alike = marked.get(name) == requests.get(name)
+            assert not (old.mark and is_alike and old.payloads), f"{name}: {old.mark} is not in the request"
+            assert old.mark or is_alike, f"{name}: what is not marked differs"
+
     # --- answers to verdicts ---
 
     def test_documented_answers_are_read_rightly(self) -> None:
@@ -324,6 +341,12 @@ class PluginContract:
 
     def _keys(self, event: Event) -> list[tuple[str, str, str]]:
         return [(action, payload.key, payload.group) for action, _, payload in self.rehearsal.payloads(event)]
+
+    def _by_action(self, event: Event, historical_age_s: float | None) -> dict[str, list[bytes]]:
+        sent: dict[str, list[bytes]] = {}
+        for each in self.rehearsal.requests(event, historical_age_s):
+            sent.setdefault(each.action, []).append(each.bytes)
+        return sent
 
     def _hostile_requests(self, id: str) -> Iterator[tuple[str, Sent]]:
         rehearsal = self.rehearsal

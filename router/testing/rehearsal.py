@@ -61,33 +61,32 @@ class Rehearsal:
         self.plugin = plugin
         self.settings = settings
         self.destination = Destination(plugin.slug, plugin, settings)
-        self._endpoints: dict[str, Endpoint] = {
-            endpoint.name: endpoint.for_settings(settings) for endpoint in plugin.endpoints
-        }
+        self._endpoints = self.destination.endpoints
 
     @property
     def batch_endpoints(self) -> list[BatchEndpoint]:
         return [endpoint for endpoint in self._endpoints.values() if isinstance(endpoint, BatchEndpoint)]
 
-    def map(self, event: Event) -> list[Mapped]:
-        """What each action makes of *event*: the code that delivery runs."""
-        return self.destination.map(event)
+    def map(self, event: Event, historical_age_s: float | None = None) -> list[Mapped]:
+        """What each action makes of *event*: the code that delivery runs. With *historical_age_s* as in a replay."""
+        decision = None if historical_age_s is None else self.destination.decide(event, None, historical_age_s)
+        return self.destination.map(event, decision)
 
     def origin_of(self, action: str) -> str:
         """Where the requests of that action go."""
         [endpoint] = [each.endpoint for each in self.plugin.actions if each.name == action]
         return self.destination.origin_of(self.plugin.endpoint(endpoint))
 
-    def payloads(self, event: Event) -> Iterator[tuple[str, Endpoint, Payload]]:
+    def payloads(self, event: Event, historical_age_s: float | None = None) -> Iterator[tuple[str, Endpoint, Payload]]:
         """Every payload, with the name of its action and its endpoint."""
-        for mapped in self.map(event):
+        for mapped in self.map(event, historical_age_s):
             for payload in mapped.payloads:
                 yield mapped.action.name, self._endpoints[mapped.action.endpoint], payload
 
-    def requests(self, event: Event) -> list[Sent]:
+    def requests(self, event: Event, historical_age_s: float | None = None) -> list[Sent]:
         """Every request, conversations answered as they assume."""
         sent: dict[str, list[Request]] = {}
-        for action, endpoint, payload in self.payloads(event):
+        for action, endpoint, payload in self.payloads(event, historical_age_s):
             if isinstance(endpoint, BatchEndpoint):
                 requests: Sequence[Request] = [endpoint.pack([payload], self.settings)]
             else:

@@ -76,6 +76,10 @@ class StandIn:
             for action, items in waiting.items()
         }
 
+    async def send(self, endpoint: str, *payloads: Payload) -> Judgement:
+        """Send *payloads* together to the endpoint of that name, as the core does, and judge the answer."""
+        return await self._deliver(self.rehearsal.destination.endpoints[endpoint], payloads)
+
     async def _deliver(self, endpoint: Endpoint, payloads: Sequence[Payload]) -> Judgement:
         credentials = endpoint.credentials(self.settings)
         if isinstance(endpoint, BatchEndpoint):

@@ -228,3 +228,18 @@ def test_people_get_it_in_words(config: Path, event: dict[str, Any]) -> None:
     assert explained.err == ""
     words = "rejected" if event is NOBODY else "crm"
     assert words in explained.out
+
+
+def test_an_old_event_is_explained_as_a_replay_would_send_it(config: Path) -> None:
+    """By the event's own time: a campaign may start because of one of yesterday, and none because of one of years ago."""
+
+    def crm(event: dict[str, Any], *options: str) -> list[str]:
+        explained = entries(explain(config, json.dumps(event), "--destination", "crm", *options))
+        return [entry["decision"] for entry in explained if entry["action"] in ("update person", "track event")]
+
+    old = {**TRACK, "timestamp": "2024-08-24T14:15:22Z"}
+    assert (crm(old), crm(old, "--historical")) == (["deliver"], ["deliver"])
+    assert (crm(TRACK), crm(TRACK, "--historical")) == (["deliver"], ["skip"])
+    assert (crm(IDENTIFY), crm(IDENTIFY, "--historical")) == (["deliver"], ["skip"])
+    explained = run_command("explain", config.parent / "events.json", "--config", config, "--historical")
+    assert "historical: update person: Customer.io may start a campaign" in " ".join(explained.out.split())

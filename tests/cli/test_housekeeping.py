@@ -34,7 +34,7 @@ async def test_what_nobody_needs_is_given_up_with_its_outcomes(stand: Stand) -> 
     await stand.add(MANY)
     await until(stand.has_kept_up("up"))
 
-    await Housekeeping(stand.log, stand.fleet).tidy()
+    await Housekeeping(stand.log, stand.fleet, stand.fleet.needed_from).tidy()
 
     start = stand.log.start(0)
     assert start > 1
@@ -51,7 +51,7 @@ async def test_a_destination_that_is_down_keeps_no_more_than_its_max_backlog(sta
     bound = 3 * LOG.segment_bytes
     await stand.open(replace(DOWN, max_backlog_bytes=bound))
     await stand.add(5 * MANY)
-    house = Housekeeping(stand.log, stand.fleet)
+    house = Housekeeping(stand.log, stand.fleet, stand.fleet.needed_from)
 
     with capture_logs() as logs:
         while stand.log.size_bytes > bound + 2 * LOG.segment_bytes:
@@ -83,7 +83,7 @@ async def test_a_disk_that_refuses_ends_nothing_and_is_told_once(
     stand: Stand, monkeypatch: pytest.MonkeyPatch, hurt: Callable[[Stand, pytest.MonkeyPatch], None]
 ) -> None:
     await stand.open(UP)
-    house = Housekeeping(stand.log, stand.fleet)
+    house = Housekeeping(stand.log, stand.fleet, stand.fleet.needed_from)
 
     with monkeypatch.context() as patch, capture_logs() as logs:
         hurt(stand, patch)
@@ -112,7 +112,7 @@ async def test_destinations_that_come_and_leave_meanwhile_end_nothing(
     monkeypatch.setattr(stand.log, "trim", reload_then_trim)
 
     with capture_logs() as logs:
-        await Housekeeping(stand.log, stand.fleet).tidy()
+        await Housekeeping(stand.log, stand.fleet, stand.fleet.needed_from).tidy()
 
     assert told(logs, "error") == []
     assert list(stand.fleet.berths) == ["down", "new"]
@@ -123,7 +123,7 @@ async def test_a_destination_that_could_not_start_does_when_it_can(stand: Stand)
     state = stand.directory / "destinations" / "up.sqlite"
     state.write_text("no database" * 1_000)
     await stand.open(UP)
-    house = Housekeeping(stand.log, stand.fleet)
+    house = Housekeeping(stand.log, stand.fleet, stand.fleet.needed_from)
     await house.tidy()
     assert list(stand.fleet.berths) == []
 
@@ -137,7 +137,7 @@ async def test_a_destination_that_could_not_start_does_when_it_can(stand: Stand)
 
 async def test_the_warning_before_the_disk_is_full_comes_once(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
     await stand.open(DOWN)
-    house = Housekeeping(stand.log, stand.fleet)
+    house = Housekeeping(stand.log, stand.fleet, stand.fleet.needed_from)
     warnings = []
 
     for share in (0.79, 0.8, 0.9, 0.7, 0.85):

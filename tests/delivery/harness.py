@@ -12,9 +12,10 @@ from typing import Any
 import orjson
 
 from router.delivery.ledger import Books, Ledger
+from router.delivery.letters import DeadLetter
 from router.delivery.pace import Backoff
 from router.delivery.send import SendFailed
-from router.delivery.state import DeadLetter, State
+from router.delivery.state import State
 from router.delivery.unknown_names import UnknownNames
 from router.delivery.worker import NOTES, DeliveryOptions, Worker
 from router.destination import Destination
@@ -26,6 +27,7 @@ from router.plugin import (
     Credential,
     Custom,
     Endpoint,
+    Harmless,
     Judgement,
     Payload,
     Plugin,
@@ -172,7 +174,14 @@ def plugin(*endpoints: Endpoint, **options: Any) -> Plugin:
         )
         for each in chosen
     ]
-    return Plugin(slug="fake", name="Fake", settings=Settings, endpoints=tuple(chosen), actions=tuple(actions))
+    return Plugin(
+        slug="fake",
+        name="Fake",
+        settings=Settings,
+        endpoints=tuple(chosen),
+        actions=tuple(actions),
+        historical=Harmless(),
+    )
 
 
 Answer = Response | Exception
@@ -300,4 +309,4 @@ class Harness:
         assert counts == +self.worker.ledger.counts
 
     async def letters(self) -> list[DeadLetter]:
-        return await self.worker.ledger.ask(lambda state: state.dead_letters(limit=10_000))
+        return await self.worker.ledger.ask(lambda state: state.letters.find(limit=10_000))

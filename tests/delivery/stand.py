@@ -10,8 +10,8 @@ from typing import Any
 
 from router.delivery.fleet import Assignment, Fleet
 from router.delivery.ledger import Books
+from router.delivery.letters import DeadLetter
 from router.delivery.pace import Backoff
-from router.delivery.state import DeadLetter
 from router.delivery.worker import DeliveryOptions
 from router.destination import Destination
 from router.event import Event
@@ -95,4 +95,4 @@ class Stand:
     async def letters(self, name: str) -> list[DeadLetter]:
         ledger = self.fleet.berths[name].ledger
         await ledger.flushed()
-        return await ledger.ask(lambda state: state.dead_letters(limit=100_000))
+        return await ledger.ask(lambda state: state.letters.find(limit=100_000))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from router.delivery.fleet import Fleet
 from router.delivery.ledger import Books
 from router.delivery.state import State
 from router.errors import OperatorError
@@ -233,3 +235,22 @@ async def test_a_backlog_beyond_its_bound_dies_oldest_first_and_lets_go_of_the_l
     assert all(letter.record.event for letter in letters)
     assert await stand.trim() > 60
     assert stand.books("down") == Books(accepted=MANY, delivered=0, skipped=0, dead=90, pending=MANY - 90)
+
+
+# --- one process at a time ---
+
+
+async def test_what_another_process_delivers_to_is_left_to_it_and_taken_up_when_it_lets_go(stand: Stand) -> None:
+    await stand.open(DOWN)
+    await stand.add(10)
+    second = Fleet(stand.log, stand.directory / "destinations", stand.clock, random.Random(7))
+
+    await second.apply([DOWN, UP])
+
+    assert sorted(second.problems) == ["down"]
+    assert "another process" in second.problems["down"]
+    assert second.needed_from() == {}
+    await stand.fleet.stop()
+    await second.retry()
+    assert (second.problems, second.berths["down"].ledger.books(stand.log.end).pending) == ({}, 10)
+    await second.stop()

@@ -27,6 +27,7 @@ from router.delivery.transit import Item, Transit
 from router.destination import MAX_STEPS
 from router.log.record import Record
 from router.plugin import (
+    Again,
     BatchEndpoint,
     Bearer,
     Blocked,
@@ -270,6 +271,32 @@ async def test_an_outage_for_some_and_not_for_others_is_read_payload_by_payload(
     flight = await fly(endpoint, Response(503))
 
     assert flight.landing == Judged([Later("busy"), Delivered()])
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "is_outage"),
+    [
+        pytest.param(200, [True, True], True, id="a limit that comes with a 200"),
+        pytest.param(400, [True, True], True, id="or with a 400"),
+        pytest.param(429, [False, False], False, id="a 429 about these users"),
+        pytest.param(429, [False, None], False, id="about one of them"),
+        pytest.param(200, [True, None], False, id="a 200 that says so of one only"),
+    ],
+)
+async def test_a_plugin_may_say_whom_an_answer_speaks_for(
+    status: int, said: list[bool | None], is_outage: bool
+) -> None:
+    verdicts = [Later("busy", 60.0, is_outage=each) for each in said]
+
+    flight = await fly(batch_endpoint(judge=lambda *_: verdicts), Response(status))
+
+    assert flight.landing == (Outage("busy", 60.0, status) if is_outage else Judged(verdicts))
+
+
+async def test_a_plugin_that_would_send_the_same_for_ever_has_failed() -> None:
+    flight = await fly(batch_endpoint(judge=lambda *_: [Again(), Again()]), Response(400))
+
+    assert isinstance(flight.landing, Raised)
 
 
 # --- conversations ---

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, precondition, rule
 
 from router.delivery.ledger import HANG_S, MAX_REASON, Ledger
-from router.delivery.state import Changes, DeadLetter, ParkedUser, Place, State
+from router.delivery.letters import Choice, DeadLetter
+from router.delivery.state import Changes, ParkedUser, Place, State
 from router.delivery.transit import Origin, Transit
 from router.log.record import Gap, Record
 from router.log.room import Reserve
@@ -50,12 +51,14 @@ class Books(RuleBasedStateMachine):
     waiting = Bundle("waiting")
     parked = Bundle("parked")
     dead = Bundle("dead")
+    dead_in_a_replay = Bundle("dead_in_a_replay")
 
     def __init__(self) -> None:
         super().__init__()
         self.directory = Path(tempfile.mkdtemp())
         self.loop = asyncio.new_event_loop()
         self.columns: dict[int, str] = {}
+        self.replayed: Counter[str] = Counter()
         self.letters = 0
         self.ledger = self._open()
 
@@ -147,18 +150,40 @@ class Books(RuleBasedStateMachine):
     @rule(letter=consumes(dead), reason=st.sampled_from(["", "flags: off"]))
     def revive(self, letter: tuple[int, int], reason: str) -> None:
         id, sequence = letter
-        self.ledger.revive(DeadLetter(make_record(sequence), "", 1, 0.0, id=id), reason)
+        self.ledger.revive(DeadLetter(make_record(sequence), "", 1, 0.0, id=id), 1, reason)
         self.columns[sequence] = "skipped" if reason else "delivered"
 
     @rule(letter=dead)
     def refuse_again(self, letter: tuple[int, int]) -> None:
         id, sequence = letter
-        self.ledger.refuse_again(DeadLetter(make_record(sequence), "", 1, 0.0, id=id), "410", {"a/0"})
+        self.ledger.refuse_again(DeadLetter(make_record(sequence), "", 1, 0.0, id=id), 1, "410", {"a/0"})
 
     @rule(letter=dead)
     def discard(self, letter: tuple[int, int]) -> None:
         self.run(self.ledger.flushed())
-        self.run(self.ledger.ask(lambda state: state.discard([letter[0]])))
+        self.run(self.ledger.ask(lambda state: state.discard(Choice(ids=[letter[0]]))))
+
+    @rule(kind=st.sampled_from(["delivered", "skipped"]))
+    @precondition(lambda self: self.in_column("delivered"))
+    def replay(self, kind: Any) -> None:
+        self.ledger.replayed(self.transit(self.in_column("delivered")[0], "replay"), 1, kind)
+        self.replayed[kind] += 1
+
+    @rule(target=dead_in_a_replay)
+    @precondition(lambda self: self.in_column("skipped"))
+    def replay_in_vain(self) -> tuple[int, int]:
+        sequence = self.in_column("skipped")[0]
+        self.ledger.replayed(self.transit(sequence, "replay"), 1, "dead", "400 no")
+        self.replayed["dead"] += 1
+        self.letters += 1
+        return self.letters, sequence
+
+    @rule(letter=consumes(dead_in_a_replay), reason=st.sampled_from(["", "flags: off"]))
+    def revive_of_a_replay(self, letter: tuple[int, int], reason: str) -> None:
+        id, sequence = letter
+        self.ledger.revive(DeadLetter(make_record(sequence), "", 1, 0.0, id=id, is_replayed=True), 2, reason)
+        self.replayed["dead"] -= 1
+        self.replayed["skipped" if reason else "delivered"] += 1
 
     @rule()
     def restart(self) -> None:
@@ -195,6 +220,7 @@ class Books(RuleBasedStateMachine):
             "what is settled is forgotten"
         )
         assert ledger.settled_payloads == {}
+        assert +Counter({kind: ledger.counts["replayed", kind] for kind in self.replayed}) == +self.replayed
         for sequence, column in self.columns.items():
             assert ledger.windows[0].is_settled(sequence) == (column != "pending")
 
@@ -424,11 +450,11 @@ async def test_words_of_any_kind_can_be_written(ledger: Ledger, disk: Disk, reas
     ledger.settle(Transit(make_record(3), "log", refused=[reason]))
     ledger.skip(Transit(make_record(4), "log"), f"action: {reason}")
     ledger.note("reason", reason)
-    ledger.refuse_again(DeadLetter(make_record(1), "", 1, 0.0, id=1), reason, set())
+    ledger.refuse_again(DeadLetter(make_record(1), "", 1, 0.0, id=1), 1, reason, set())
 
     await ledger.flushed()
 
-    for letter in await ledger.ask(lambda state: state.dead_letters()):
+    for letter in await ledger.ask(lambda state: state.letters.find()):
         assert 0 < len(letter.reason) <= MAX_REASON
 
 

@@ -6,18 +6,23 @@ import random
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from router.delivery.cause import code_of
+from router.delivery.letters import Choice, DeadLetter
+from router.delivery.spec import ReplaySpec
 from router.delivery.state import (
+    _UPGRADES,
     SCHEMA_VERSION,
     Changes,
-    DeadLetter,
     Outcome,
     ParkedUser,
     Place,
+    Replayed,
     State,
     Tries,
 )
@@ -57,7 +62,8 @@ def everything(state: State) -> dict[str, Any]:
         "parked": {user: state.parked(user, 100) for user in state.parked_places()},
         "places": state.parked_places(),
         "parked_users": state.parked_users(),
-        "letters": state.dead_letters(),
+        "letters": state.letters.find(),
+        "replayed": state.replayed(Place(0, 2)),
         "counts": state.counts(),
         "jobs": state.jobs(),
         "notes": state.meta("reason"),
@@ -77,6 +83,7 @@ CHANGES = Changes(
     park=[(make_record(3), "404"), (make_record(5), "behind"), (make_record(8, "u2"), "404")],
     parked_users={"u1": ParkedUser(99.0, 2), "u2": ParkedUser(50.0, 1)},
     dead_letters=[make_letter(2, settled=("b/0",))],
+    replayed=[Replayed(Place(0, 2), 1, "delivered", "", 8.0)],
     meta={"reason": "why"},
 )
 CHANGES.counts.update({("delivered", ""): 1, ("dead", ""): 1, ("skipped", "flags"): 1})
@@ -121,7 +128,7 @@ def test_an_event_of_any_bytes_is_kept_whole(state: State) -> None:
     state.commit(Changes(park=[(make_record(1, event=event), "404")], dead_letters=[letter]))
 
     assert state.parked("u1", 1)[0].event == event
-    assert state.dead_letters()[0].record.event == event
+    assert state.letters.find()[0].record.event == event
 
 
 @pytest.mark.parametrize("pages_left", range(0, 40, 4))
@@ -298,45 +305,215 @@ def letters(state: State) -> State:
 
 
 @pytest.mark.parametrize(
-    ("query", "found"),
+    ("choice", "query", "found"),
     [
-        pytest.param({}, [1, 2, 3], id="all, oldest first"),
-        pytest.param({"limit": 2}, [1, 2], id="so many"),
-        pytest.param({"after": 1, "up_to": 2}, [2], id="a stretch"),
-        pytest.param({"reason": "400"}, [1, 3], id="by a text of the reason"),
-        pytest.param({"reason": "%"}, [], id="a text is no pattern"),
-        pytest.param({"message_id": "m2"}, [2], id="by messageId"),
-        pytest.param({"ids": [3, 1, 77]}, [1, 3], id="by id"),
-        pytest.param({"ids": []}, [], id="none of none"),
-        pytest.param({"ids": list(range(100_000)), "reason": "other"}, [3], id="however many ids"),
+        pytest.param(Choice(), {}, [1, 2, 3], id="all, oldest first"),
+        pytest.param(Choice(), {"limit": 2}, [1, 2], id="so many"),
+        pytest.param(Choice(up_to=2), {"after": 1}, [2], id="a stretch"),
+        pytest.param(Choice(reason="400"), {}, [1, 3], id="by a text of the reason"),
+        pytest.param(Choice(reason="%"), {}, [], id="a text is no pattern"),
+        pytest.param(Choice(), {"message_id": "m2"}, [2], id="by messageId"),
+        pytest.param(Choice(ids=[3, 1, 77]), {}, [1, 3], id="by id"),
+        pytest.param(Choice(ids=[]), {}, [], id="none of none"),
+        pytest.param(Choice(ids=list(range(100_000)), reason="other"), {}, [3], id="however many ids"),
+        pytest.param(Choice(cause="400 bad email"), {}, [1], id="by cause"),
+        pytest.param(Choice(not_tried_by=7), {}, [1, 2, 3], id="not tried by a job that tried none"),
     ],
 )
-def test_dead_letters_are_found(letters: State, query: dict[str, Any], found: list[int]) -> None:
-    assert [letter.id for letter in letters.dead_letters(**query)] == found
+def test_dead_letters_are_found(letters: State, choice: Choice, query: dict[str, Any], found: list[int]) -> None:
+    assert [letter.id for letter in letters.letters.find(choice, **query)] == found
+    if not query:
+        assert letters.letters.count(choice) == len(found)
 
 
 def test_discarded_letters_stay_counted(letters: State) -> None:
     letters.commit(Changes(dead_letters=[make_letter(4, events=5)]))
 
-    assert letters.discard([1, 4, 77]) == 6
-    assert letters.discard([1]) == 0
-    assert [letter.id for letter in letters.dead_letters()] == [2, 3]
+    assert letters.discard(Choice(ids=[1, 4, 77])) == (2, 6)
+    assert letters.discard(Choice(ids=[1])) == (0, 0)
+    assert [letter.id for letter in letters.letters.find()] == [2, 3]
     assert letters.counts()["discarded", ""] == 6
 
 
-def test_a_letter_refused_again_keeps_its_place_and_tells_the_latest(letters: State) -> None:
-    letters.commit(Changes(refused_again=[(2, "410 gone", ("a/0",))]))
+def test_many_are_discarded_a_few_at_a_time(letters: State) -> None:
+    """Whoever waits for the disk waits for one step of it only."""
+    assert [letters.discard(Choice(reason="4"), limit=1) for _ in range(3)] == [(1, 1), (1, 1), (0, 0)]
 
-    [letter] = letters.dead_letters(ids=[2])
+
+def test_a_letter_of_a_replay_counts_for_no_event_of_the_line(letters: State) -> None:
+    letters.commit(Changes(dead_letters=[make_letter(9, is_replayed=True)]))
+
+    assert letters.discard(Choice(ids=[3, 4])) == (2, 1)
+    assert letters.counts()["discarded", ""] == 1
+
+
+def test_a_letter_refused_again_keeps_its_place_and_tells_the_latest(letters: State) -> None:
+    [before] = letters.letters.find(Choice(ids=[2]))
+    letters.commit(Changes(refused_again=[replace(before, reason="410 gone", settled=("a/0",), job=7)]))
+
+    [letter] = letters.letters.find(Choice(ids=[2]))
     assert (letter.reason, letter.settled, letter.attempts) == ("410 gone", ("a/0",), 2)
+    assert letters.letters.find(Choice(cause="410 gone")) == [letter]
+    assert [each.id for each in letters.letters.find(Choice(not_tried_by=7))] == [1, 3]
 
 
 def test_ids_of_letters_and_jobs_never_repeat(path: Path, letters: State) -> None:
     letters.commit(Changes(revived=[3]))
     letters.commit(Changes(dead_letters=[make_letter(9)]))
 
-    assert letters.last_dead_letter() == 4
-    assert letters.count_dead_letters() == 3
+    assert letters.letters.last() == 4
+    assert letters.letters.count() == 3
+
+
+def test_letters_are_grouped_by_cause_with_the_oldest_as_an_example(state: State) -> None:
+    reasons = {1: "400 no user u-17", 2: "mapping: x", 3: "400 no user u-99", 4: "400 no user m4"}
+    state.commit(
+        Changes(
+            dead_letters=[
+                DeadLetter(make_record(number), reason, 1, 1_000.0 * number, events=number)
+                for number, reason in reasons.items()
+            ]
+        )
+    )
+
+    groups = state.letters.groups()
+
+    assert [(each.cause, each.letters, each.events, each.first_s, each.last_s) for each in groups] == [
+        ("400 no user …", 3, 8, 1_000.0, 4_000.0),
+        ("mapping: x", 1, 2, 2_000.0, 2_000.0),
+    ]
+    assert [(each.example, each.reason) for each in groups] == [(1, "400 no user u-17"), (2, "mapping: x")]
+    assert [each.code for each in groups] == [code_of(each.cause) for each in groups]
+    assert state.letters.causes(code_of("mapping: x")) == ["mapping: x"]
+    assert state.letters.causes("ffffff") == []
+    assert [each.cause for each in state.letters.groups(Choice(reason="mapping"))] == ["mapping: x"]
+
+
+# --- what became of events before ---
+
+
+def test_what_became_of_each_event_before_is_known(state: State) -> None:
+    """Sequences 1 to 3 were accepted before the destination was added, 13 and 14 are not settled."""
+    state.add_partition(1, 3)
+    at = {kind: Place(1, number) for number, kind in enumerate(("delivered", "skipped", "dead", "parked"), 4)}
+    record = Record(1, 8, "website", "m", "u", "track", 0.0, b"{}")
+    state.commit(
+        Changes(
+            positions={1: 12},
+            outcomes=[
+                Outcome(at["delivered"], "delivered", "", 0.0),
+                Outcome(at["skipped"], "skipped", "", 0.0),
+                Outcome(at["dead"], "dead", "", 0.0),
+                Outcome(Place(1, 8), "dead", "", 0.0),
+                Outcome(Place(1, 9), "skipped", "", 0.0),
+                Outcome(Place(1, 15), "delivered", "", 0.0),
+            ],
+            park=[(replace(record, sequence=7), "404")],
+            dead_letters=[DeadLetter(record, "400", 1, 0.0)],
+            replayed=[
+                Replayed(Place(1, 2), 1, "delivered", "", 0.0),
+                Replayed(at["delivered"], 1, "skipped", "", 0.0),
+                Replayed(Place(1, 9), 2, "delivered", "", 0.0),
+            ],
+        )
+    )
+
+    assert state.earlier(1, 1, 15) == {
+        2: "delivered",
+        4: "delivered",
+        5: "skipped",
+        6: "dead",
+        7: "pending",
+        8: "dead letter",
+        9: "delivered",
+        13: "pending",
+        14: "pending",
+        15: "delivered",
+    }
+    assert state.earlier(1, 10, 12) == {}
+    assert state.done_by(1, 1, 1, 15) == {2, 4}
+    assert state.done_by(1, 0, 1, 15) == set()
+
+
+def test_a_later_replay_of_an_event_takes_the_place_of_an_earlier_one(state: State) -> None:
+    for job in (1, 2):
+        state.commit(Changes(replayed=[Replayed(Place(0, 5), job, "skipped", "flags: off", 1.0)]))
+
+    assert state.replayed(Place(0, 5)) == Replayed(Place(0, 5), 2, "skipped", "flags: off", 1.0)
+    assert state.replayed(Place(0, 6)) is None
+
+
+# --- jobs ---
+
+
+def test_jobs_come_back_as_they_were_written_down_last(state: State) -> None:
+    first, second = (state.add_job("replay", {"last": 9}, 9, 1.0) for _ in range(2))
+    state.commit(
+        Changes(jobs={1: replace(first, cursor=5, counts={"dead": 1}, reasons={"dead: 400": 1}, state="done")})
+    )
+
+    assert state.jobs() == [
+        replace(first, cursor=5, counts={"dead": 1}, reasons={"dead: 400": 1}, state="done"),
+        second,
+    ]
+    assert state.jobs("running") == [second]
+    assert state.jobs("running", first.id) == []
+
+
+def test_only_a_running_job_is_cancelled(state: State) -> None:
+    job = state.add_job("replay", {"last": 9}, 9, 1.0)
+
+    assert [state.cancel_job(job.id), state.cancel_job(job.id), state.cancel_job(77)] == [True, False, False]
+    assert [each.state for each in state.jobs()] == ["cancelled"]
+
+
+# --- an older program's file ---
+
+VERSION_1 = Path(__file__).with_name("state_version_1.sql")
+
+
+def write_version_1(path: Path) -> None:
+    path.parent.mkdir(parents=True)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(VERSION_1.read_text())
+
+
+def test_a_file_of_the_first_version_is_brought_up_to_date(path: Path) -> None:
+    """Dead letters get their causes, a replay under way goes on where it was; the second time there is nothing to do."""
+    write_version_1(path)
+
+    for _ in range(2):
+        with closing(State.open(path, LOG)) as state:
+            assert state.positions() == {0: (0, 7)}
+            assert [each.cause for each in state.letters.groups()] == ["400 no user …", "mapping: x"]
+            assert [letter.is_replayed for letter in state.letters.find()] == [False, False, False]
+            [job] = state.jobs("running")
+            assert (job.cursor, job.counts, job.reasons) == (3, {"delivered": 2}, {})
+            assert ReplaySpec.model_validate(job.spec).source == ["website"]
+            assert state.counts() == {("dead", ""): 3, ("delivered", ""): 4}
+
+
+def test_a_command_does_not_touch_an_older_file(path: Path) -> None:
+    write_version_1(path)
+    before = path.read_bytes()
+
+    with pytest.raises(OperatorError, match=r"schema version 1, of an older program\. Start the router"):
+        State.open(path, LOG, read_only=True)
+
+    assert path.read_bytes() == before
+
+
+def test_an_upgrade_that_the_disk_refuses_leaves_the_file_as_it_was(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_version_1(path)
+    monkeypatch.setitem(_UPGRADES, 2, _UPGRADES[2] + "INSERT INTO nowhere VALUES (1);")
+    with pytest.raises(OperatorError):
+        State.open(path, LOG)
+    monkeypatch.undo()
+
+    with closing(State.open(path, LOG)) as state:
+        assert state.letters.count() == 3
 
 
 # --- tries ---

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
-from router.delivery.jobs import ReplaySpec
-from router.plugin import Request, Response, judge_by_status
+from router.delivery.spec import ReplaySpec
+from router.event import Document, Event
+from router.plugin import Again, Dead, Delivered, Judgement, Later, Payload, Request, Response, Verdict, judge_by_status
 from tests.delivery.harness import NETWORK_DOWN, Answer, Harness, Vendor, plugin
 
 
@@ -134,6 +137,81 @@ async def test_later_parks_the_user_and_keeps_its_order(harness: Harness) -> Non
     for user in range(3):
         assert harness.vendor.ids(f"u{user}") == [f"m{number + 1}" for number in range(user, 12, 3)]
     assert harness.worker.ledger.parked == {}
+
+
+async def test_what_a_payload_had_to_leave_out_is_a_warning_of_its_delivery(harness: Harness) -> None:
+    made = plugin()
+    build = made.actions[0].build
+
+    def build_with_note(event: Event, fields: Document, settings: Any) -> Any:
+        built = build(event, fields, settings)
+        if event.event != "Large":
+            return built
+        assert isinstance(built, Payload)
+        return replace(built, notes=("too many properties",))
+
+    harness.plugin = replace(made, actions=(replace(made.actions[0], build=build_with_note),))
+    harness.log.add("u1")
+    harness.log.add("u1", "Large")
+    await harness.open()
+
+    with capture_logs() as logs:
+        await harness.until_settled()
+
+    warned = [(each["message_id"], each["warning"]) for each in logs if "warning" in each]
+    assert warned == [("m2", "too many properties")]
+    assert harness.worker.ledger.counts["warnings", ""] == 1
+
+
+async def test_what_a_refusal_is_not_about_is_sent_again_at_once_in_order(harness: Harness) -> None:
+    """The vendor keeps nothing of a request with something wrong in it, and says what that is."""
+    is_busy = True
+
+    def judge(response: Response, payloads: Sequence[Payload], settings: Any) -> Judgement:
+        if response.status == 200:
+            return [Delivered()] * len(payloads)
+        named: dict[str, Verdict] = {"bad": Dead("bad"), "busy": Later("busy")}
+        return [named.get(payload.body.get("is"), Again()) for payload in payloads]
+
+    def script(request: Request) -> Response:
+        nonlocal is_busy
+        refused = [item for item in request.json if item.get("is") in (("bad", "busy") if is_busy else ("bad",))]
+        is_busy = is_busy and not refused
+        return Response(400 if refused else 200)
+
+    harness.plugin = plugin(max_events=100, judge=judge)
+    harness.options = replace(harness.options, concurrency=1)
+    harness.vendor.script = script
+    for user, kind in (("u1", ""), ("u1", "busy"), ("u2", ""), ("u1", ""), ("u2", "bad"), ("u3", "")):
+        harness.log.add(user, properties={"is": kind})
+    await harness.open()
+
+    await harness.until_settled()
+
+    assert (harness.books.delivered, harness.books.dead) == (5, 1)
+    assert [harness.vendor.ids(user) for user in ("u1", "u2", "u3")] == [["m1", "m2", "m4"], ["m3"], ["m6"]]
+    first, second = ([item["id"] for item in items] for items in harness.vendor.requests[:2])
+    assert (len(first), second[:3]) == (6, ["m1", "m3", "m6"])
+
+
+async def test_a_limit_that_comes_with_a_200_makes_the_destination_wait_and_parks_nobody(harness: Harness) -> None:
+    limited = [True, True, True, True]
+
+    def judge(response: Response, payloads: Sequence[Payload], settings: Any) -> Judgement:
+        return [Later("ratelimited", is_outage=True) if limited and limited.pop() else Delivered()] * len(payloads)
+
+    harness.plugin = plugin(max_events=1, judge=judge)
+    harness.options = replace(harness.options, concurrency=1)
+    harness.log.add("u1")
+    harness.log.add("u2")
+    await harness.open()
+
+    await harness.until_settled()
+
+    assert (harness.books.delivered, harness.books.dead) == (2, 0)
+    counts = harness.worker.ledger.counts
+    assert (counts["outages", ""], counts["parked", ""]) == (1, 0)
+    assert [items[0]["id"] for items in harness.vendor.requests] == ["m1"] * 5 + ["m2"]
 
 
 async def test_blocked_waits_and_goes_on_where_it_was(harness: Harness) -> None:

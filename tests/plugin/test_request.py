@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
-from router.plugin import Response, UnreadableAnswer, build_url
+from router.plugin import Response, UnreadableAnswer, build_url, left_out
 from router.plugin.request import encode_form
 from router.testing.samples import HOSTILE_IDS
 
@@ -78,6 +78,26 @@ def test_any_body_has_a_text_and_is_json_or_unreadable(body: bytes) -> None:
         assert orjson.dumps(response.json())
 
     assert len(response.text) <= len(body)
+
+
+def test_a_note_tells_what_was_left_out_and_why_and_is_short() -> None:
+    assert left_out([], "too many") == ()
+    assert left_out(["a", "b"], "too many") == ("too many; left out: a, b",)
+    assert [len(note) for note in left_out(["name" * 100], "too many")] == [300]
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [(b'{"a": 1}', {"a": 1}), (b"[1]", {}), (b"<html>", {}), (b"", {}), (b"7", {})],
+    ids=["an object", "a list", "a page", "nothing", "a number"],
+)
+def test_a_refusal_may_hold_an_object_or_anything(body: bytes, expected: object) -> None:
+    assert Response(400, body).json_object() == expected
+
+
+@pytest.mark.parametrize(("status", "expected"), [(200, True), (299, True), (199, False), (300, False), (0, False)])
+def test_a_success_is_any_2xx(status: int, expected: bool) -> None:
+    assert Response(status).is_success is expected
 
 
 @given(fields=st.dictionaries(st.text(), st.text()))

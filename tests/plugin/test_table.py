@@ -187,6 +187,30 @@ def test_a_name_the_vendor_reserves_is_left_out_and_told(name: str) -> None:
     assert trace.warnings == [f"traits.{name}: the vendor reserves this name; left out"]
 
 
+@pytest.mark.parametrize(
+    ("key", "reason"),
+    [
+        pytest.param("$x", "the vendor takes no such name", id="None"),
+        pytest.param("tier", "not among the names to be sent", id="a reason of its own"),
+        pytest.param("Token", "the vendor reserves this name", id="a name that becomes a reserved one"),
+    ],
+)
+def test_a_name_the_vendor_does_not_take_is_left_out_and_told_why(key: str, reason: str) -> None:
+    def rename(name: str) -> str | None:
+        if name == "tier":
+            raise ValueError("not among the names to be sent")
+        return None if name.startswith("$") else name.lower()
+
+    table = Table((), (Custom("traits", rename=rename, forbidden=frozenset({"token"})),))
+    event = event_of(traits={key: "x", "Plan": "gold"})
+
+    trace = trace_of(table, event)
+
+    assert table.apply(event) == {"plan": "gold"}
+    assert trace.unmapped == [f"traits.{key}"]
+    assert trace.warnings == [f"traits.{key}: {reason}; left out"]
+
+
 def test_flattening_can_not_make_a_name_the_vendor_reserves() -> None:
     table = Table((), (Custom("traits", forbidden=frozenset({"user_id"})),), Values(objects="flatten"))
     event = event_of(traits={"user": {"id": "another", "tier": 1}})

@@ -51,6 +51,7 @@ class RouterProcess:
             "server": {"port": 0, **(server or {})},
             "admin": {"port": 0},
             "data": str(self._folder / "var"),
+            "retention": {"reserve": "1MB"},
             "sources": {"app": {"write_key": WRITE_KEY, **(source or {})}},
             "destinations": {name: self._destination(name) for name in self.destinations},
         }

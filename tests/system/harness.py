@@ -28,7 +28,7 @@ from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 from router.cli import main
-from tests.system.evidence import Sighting, read_acks, read_arrivals, read_kept
+from tests.system.evidence import Sighting, read_acks, read_arrivals, read_kept, read_lines
 
 HERE: Final = Path(__file__).parent
 KEY: Final = "demo"
@@ -40,6 +40,7 @@ CREDENTIALS: Final[Mapping[str, dict[str, Any]]] = {
     "mixpanel": {"project_token": "sandbox-token"},
     "customerio": {"site_id": "sandbox-site", "api_key": "sandbox-key"},
     "intercom": {"access_token": "sandbox-token", "create_data_attributes": True},
+    "posthog": {"api_key": "phc_sandbox"},
     "webhook": {
         "url": "https://receiver.example.test/events",
         "signing_secret": "whsec_c2FuZGJveC1zaWduaW5nLXNlY3JldC1vZi0zMi1ieXRl",
@@ -186,6 +187,10 @@ class Vendor(Process):
 
     def arrivals(self) -> list[Sighting]:
         return read_arrivals(self.arrived)
+
+    def requests(self) -> list[dict[str, Any]]:
+        """Every request that came, with its ``path`` and ``body``."""
+        return [line for line in read_lines(self.arrived) if "path" in line]
 
 
 class Router(Process):
@@ -426,6 +431,7 @@ class Stage:
             "sources": {"website": {"write_key": KEY}},
             "destinations": dict(destinations),
             **sections,
+            "retention": {"reserve": "1MB", **sections.get("retention", {})},
         }
         self.config.write_text(json.dumps(document, indent=1))
         return self.config

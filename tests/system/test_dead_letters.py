@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
+import io
+import time
 from typing import Any
 
 import pytest
 
-from tests.system.checks import check_books, check_delivered
-from tests.system.evidence import find_repeats
+from tests.system.checks import check_books, check_delivered, check_repeats_straddle
 from tests.system.generator import label_of
-from tests.system.harness import PATIENCE_S, Router, Stage, Vendor, until
+from tests.system.harness import Router, Stage, Vendor, until
 
 REFUSAL = '{"error": "we do not like this one"}'
-CHUNK = 100
-"""Of a retry or a replay: what a crash may repeat at most."""
 
 
 def letters_of(stage: Stage, *arguments: str) -> list[dict[str, Any]]:
-    listed: list[dict[str, Any]] = stage.command("dead-letters", "list", "--json", "--limit", "10000", *arguments).json
+    listed: list[dict[str, Any]] = stage.command(
+        "dead-letters", "list", "--each", "--json", "--limit", "10000", *arguments
+    ).json
     return listed
 
 
@@ -55,7 +54,7 @@ def test_dead_letters_are_listed_shown_retried_and_discarded(stage: Stage) -> No
     assert [job["counts"] for job in still_refused] == [{"dead": 1}]
     assert next(each for each in letters_of(stage) if each["id"] == first["id"])["attempts"] == first["attempts"] + 1
     vendors[1].heal()
-    discarded = stage.command("dead-letters", "discard", "customerio", str(third["id"]))
+    discarded = stage.command("dead-letters", "discard", "customerio", str(third["id"]), "--yes")
     assert (discarded.code, discarded.out) == (0, "1 discarded\n")
     retried = stage.command("dead-letters", "retry", "customerio", "--all")
 
@@ -74,6 +73,121 @@ def test_dead_letters_are_listed_shown_retried_and_discarded(stage: Stage) -> No
     check_books(router, mixpanel=len(acked), customerio=len(acked))
 
 
+class Terminal(io.StringIO):
+    """Somebody who answers."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.timeout(60)
+def test_dead_letters_are_handled_by_their_cause(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line for each thing that is wrong, whatever ids the vendor quotes; each is tried again or thrown away as a whole."""
+    [vendor] = stage.vendors("mixpanel")
+    for number in range(4):
+        vendor.fail(
+            status=400,
+            body=f'{{"error": "no such user user{number:03d}-x7"}}',
+            contains=label_of(f"user{number:03d}", 2),
+        )
+    vendor.fail(status=400, body=REFUSAL, contains=label_of("user000", 3))
+    router = stage.router({"mixpanel": vendor.destination(delivery={"batch_wait": "0s"})})
+    stage.generator(router, users=5, events=4, batch=1).finish()
+    router.until_settled()
+
+    [unknown, disliked] = stage.command("dead-letters", "list", "--json").json
+    assert (unknown["letters"], disliked["letters"]) == (4, 1)
+    assert unknown["cause"] == "no such user …"
+    assert 0 < unknown["first_s"] <= unknown["last_s"]
+    in_words = " ".join(stage.command("dead-letters", "list").out.split())
+    assert unknown["code"] in in_words
+    assert min(letter["id"] for letter in letters_of(stage, "--cause", unknown["code"])) == unknown["example"]
+    refused = stage.command("dead-letters", "discard", "mixpanel", "--cause", disliked["code"])
+    assert (refused.code, "say --yes if that is meant" in refused.err) == (2, True)
+    monkeypatch.setattr("sys.stdin", Terminal("n\n"))
+    kept = stage.command("dead-letters", "discard", "mixpanel", "--all")
+    assert (kept.code, "Throw away 5 dead letters of mixpanel for good?" in kept.err) == (1, True)
+    nowhere = stage.command("dead-letters", "retry", "mixpanel", "--cause", "nobody")
+    assert (nowhere.code, "no dead letter has the cause 'nobody'" in nowhere.err) == (2, True)
+
+    vendor.heal()
+    [outlook] = stage.command(
+        "dead-letters", "retry", "mixpanel", "--cause", unknown["code"], "--dry-run", "--json"
+    ).json
+    assert outlook["send"] == {"dead letter": 4}
+    assert len(letters_of(stage)) == 5, "nothing was sent"
+    [job] = stage.command("dead-letters", "retry", "mixpanel", "--cause", unknown["code"], "--json").json
+    assert job["counts"] == {"delivered": 4}
+    gone = stage.command("dead-letters", "discard", "mixpanel", "--cause", disliked["code"], "--yes", "--json").json
+
+    assert gone == {"destination": "mixpanel", "discarded": 1}
+    assert stage.command("dead-letters", "list", "--json").json == []
+    books = router.books("mixpanel")
+    assert (books["delivered"], books["dead"], router.destination("mixpanel")["discarded"]) == (19, 1, 1)
+
+
+# --- row 35: released after the mapping was put right ---
+
+WRONG: dict[str, Any] = {"track event": {"mapping": [{"set": {"properties.plan": "wrong"}}]}}
+
+
+def with_mapping(vendor: Vendor, actions: dict[str, Any]) -> dict[str, Any]:
+    return {vendor.name: vendor.destination(actions=actions, delivery={"concurrency": 8, "batch_wait": "0s"})}
+
+
+@pytest.mark.timeout(120)
+def test_dead_letters_are_released_once_each_after_the_mapping_is_put_right(stage: Stage) -> None:
+    """What would be sent is seen before the config is reloaded and after; a crash half-way sends none of them twice but what
+    was in a request."""
+    [vendor] = stage.vendors("customerio")
+    vendor.fail(status=400, body='{"meta": {"error": "plan is wrong"}}', contains='"wrong"')
+    router = stage.router(with_mapping(vendor, WRONG))
+    labels = [label_of(f"user{user:03d}", number) for user in range(20) for number in range(1, 11)]
+    router.post([make_track(label) for label in labels])
+    router.until_settled()
+    assert router.books("customerio")["dead"] == len(labels)
+    [group] = stage.command("dead-letters", "list", "customerio", "--json").json
+    before = stage.command("dead-letters", "show", "customerio", "1", "--json").json["today"]
+
+    stage.write_config(with_mapping(vendor, {}))
+    assert router.reload()["event"] == "config reloaded"
+    after = stage.command("dead-letters", "show", "customerio", "1", "--json").json["today"]
+    plans = [
+        entry["requests"][0]["body"]["batch"][0]["attributes"].get("plan")
+        for entry in (*before, *after)
+        if entry["decision"] == "deliver"
+    ]
+    assert plans == ["wrong", None]
+    begin = len(vendor.arrivals())
+    vendor.fail(hang_s=0.2, after=True)  # the fault for wrong plans stays, and finds none
+    noted = stage.command(
+        "dead-letters", "retry", "customerio", "--cause", group["code"], "--rate", "400/s", "--no-wait"
+    )
+    assert noted.code == 0
+    moments = []
+    for _ in range(2):
+        seen = len(vendor.arrivals())
+        until(lambda seen=seen: len(vendor.arrivals()) > seen + 20, "the retry is under way")  # type: ignore[misc]
+        router.kill()
+        moments.append(time.time())
+        router.start()
+    vendor.heal()
+    until(lambda: jobs_are_done(router, "customerio"), "the retry is done")
+
+    assert letters_of(stage) == []
+    released = vendor.arrivals()[begin:]
+    assert {sighting.label for sighting in released} == set(labels)
+    check_repeats_straddle(released, moments, requests_at_once=4)
+    check_delivered(labels, vendor)
+    assert router.books("customerio")["delivered"] == len(labels)
+    check_books(router, customerio=len(labels))
+
+
+def make_track(label: str) -> dict[str, Any]:
+    user = label.rpartition("-")[0]
+    return {"type": "track", "userId": user, "messageId": label, "event": "Step Done", "properties": {"label": label}}
+
+
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize(
     "arguments",
@@ -81,9 +195,18 @@ def test_dead_letters_are_listed_shown_retried_and_discarded(stage: Stage) -> No
         pytest.param(["dead-letters", "retry", "customerio"], id="retry of nothing in particular"),
         pytest.param(["dead-letters", "retry", "customerio", "1", "--all"], id="retry of one and all"),
         pytest.param(["dead-letters", "retry", "nobody", "--all"], id="no such destination"),
+        pytest.param(["dead-letters", "retry", "customerio", "--all", "--rate", "fast"], id="no rate"),
+        pytest.param(["dead-letters", "retry", "customerio", "--cause", "ffffff"], id="no such cause"),
+        pytest.param(["dead-letters", "discard", "customerio"], id="discard of nothing in particular"),
+        pytest.param(["dead-letters", "discard", "customerio", "--all"], id="discard without a word of consent"),
+        pytest.param(["dead-letters", "list", "nobody"], id="letters of nobody"),
         pytest.param(["dead-letters", "show", "customerio", "7"], id="no such letter"),
         pytest.param(["replay", "customerio", "--since", "yesterday"], id="no time"),
         pytest.param(["replay", "nobody"], id="replay to nobody"),
+        pytest.param(["replay", "customerio", "nobody"], id="replay to somebody and nobody"),
+        pytest.param(["replay", "customerio", "--rate", "50"], id="a rate without its unit"),
+        pytest.param(["jobs", "list", "nobody"], id="jobs of nobody"),
+        pytest.param(["jobs", "cancel", "customerio", "9"], id="no such job"),
         pytest.param(["trace", "no-such-message"], id="no such event"),
         pytest.param(["destinations", "forget", "customerio"], id="forget what is configured"),
         pytest.param(["destinations", "forget", "nobody"], id="forget nobody"),
@@ -108,39 +231,5 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Any:
     stage.clear()
 
 
-def kill_within(router: Router, vendor: Vendor, command: subprocess.Popen[str]) -> None:
-    """Kill the router once the vendor has had two requests of the command's job, and wait for the command to give up."""
-    before = len({sighting.request for sighting in vendor.arrivals()})
-    until(lambda: len({sighting.request for sighting in vendor.arrivals()}) >= before + 2, "the job is under way")
-    router.kill()
-    command.send_signal(signal.SIGINT)
-    command.communicate(timeout=PATIENCE_S)
-
-
 def jobs_are_done(router: Router, name: str) -> bool:
     return not router.destination(name)["jobs"]
-
-
-@pytest.mark.timeout(90)
-def test_a_retry_of_dead_letters_goes_on_after_a_crash(stage: Stage) -> None:
-    """None is lost, none is sent again but the chunk that was in flight."""
-    [vendor] = stage.vendors("mixpanel")
-    vendor.fail(status=400, body=REFUSAL)
-    router = stage.router({"mixpanel": vendor.destination(delivery={"concurrency": 16, "batch_wait": "0s"})})
-    acked = stage.generator(router, users=24, events=10, batch=1).finish()
-    router.until_settled()
-    assert router.books("mixpanel")["dead"] == len(acked) == 240
-    vendor.heal()
-    vendor.fail(hang_s=0.2, after=True)
-    began = len(vendor.arrivals())
-
-    kill_within(router, vendor, stage.begin("dead-letters", "retry", "mixpanel", "--all"))
-    router.start()
-    until(lambda: jobs_are_done(router, "mixpanel"), "the retry is done")
-
-    assert letters_of(stage) == []
-    repeats = find_repeats(vendor.arrivals()[began:])
-    assert len(repeats) <= CHUNK
-    check_books(router, mixpanel=len(acked))
-    assert router.books("mixpanel")["delivered"] == len(acked)
-    assert set(acked) == set(vendor.kept())

@@ -22,7 +22,9 @@ def said_of_files(status: dict[str, Any]) -> dict[str, Any]:
 
 def ask_all(stage: Stage, labels: list[str]) -> dict[str, Any]:
     return {
-        "letters": stage.command("dead-letters", "list", "--json").json,
+        "causes": stage.command("dead-letters", "list", "--json").json,
+        "letters": stage.command("dead-letters", "list", "--each", "--json").json,
+        "outlook": stage.command("replay", "customerio", "--dry-run", "--json").json,
         "letter": stage.command("dead-letters", "show", "customerio", "1", "--json").json,
         "traces": [without_clock(stage.command("trace", label, "--json").json) for label in labels],
     }
@@ -86,7 +88,7 @@ def test_what_is_asked_for_offline_is_done_by_the_next_daemon(stage: Stage) -> N
     begin = len(vendor.arrivals())
 
     noted = stage.command("dead-letters", "retry", "customerio", "--all")
-    replayed = stage.command("replay", "customerio", "--user", "user002")
+    replayed = stage.command("replay", "customerio", "--user", "user002", "--live")
     assert (noted.code, replayed.code) == (0, 0)
     assert "No router is running" in noted.out
     assert len(vendor.arrivals()) == begin

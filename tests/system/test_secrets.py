@@ -144,13 +144,14 @@ def show_all(stage: Stage, router: Router) -> list[str]:
         ("check",),
         ("destinations", "show", "account"),
         ("dead-letters", "list"),
+        ("replay", "account", "--dry-run"),
         ("rejected", "list", "--json"),
         ("send", event),
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ACCOUNT_SECRET", ACCOUNT_SECRET)
         shown += [said(stage.command(*arguments)) for arguments in commands]
-        letters = stage.command("dead-letters", "list", "--json").json
+        letters = stage.command("dead-letters", "list", "--each", "--json").json
         assert len(letters) >= 3, "nothing became a dead letter: the test has tested nothing"
         shown.append(str(letters))
         shown += [

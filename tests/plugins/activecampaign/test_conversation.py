@@ -191,13 +191,6 @@ async def test_an_event_tags_its_contact_and_writes_its_fields() -> None:
         assert contact(account)["tags"] == {"customer"}
 
 
-async def test_what_an_event_leaves_out_is_a_warning() -> None:
-    async with open_stand_in(PLUGIN, **NOT_TRACKED) as account:
-        assert await talk(account, track(properties={"revenue": "much"})) == Delivered(
-            ("property 'revenue' was left out: expected a number",)
-        )
-
-
 async def test_a_group_is_an_account_with_its_contact(account: StandIn) -> None:
     await talk(account, identify())
 

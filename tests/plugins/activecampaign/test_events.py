@@ -10,7 +10,7 @@ from plugins.activecampaign import PLUGIN
 from router.explain import explain
 from router.plugin import Event
 from router.testing import Rehearsal, make_event
-from tests.plugins.activecampaign.samples import EMAIL, EVENTS, body_of, make_settings, skips_of, track
+from tests.plugins.activecampaign.samples import EMAIL, EVENTS, body_of, make_settings, map_event, skips_of, track
 
 CUSTOMER = {"contact": {"email": EMAIL}, "tags": ["customer"]}
 AT = {"41": "2026-03-04T10:20:30+00:00"}
@@ -27,15 +27,17 @@ AT = {"41": "2026-03-04T10:20:30+00:00"}
         pytest.param(
             {"timestamp": "2020-01-02"}, {"fields": {"41": "2020-01-02T00:00:00+00:00"}}, id="a property of that name"
         ),
-        pytest.param(
-            {"revenue": "much"},
-            {"fields": AT, "left_out": ["property 'revenue' was left out: expected a number"]},
-            id="no number",
-        ),
+        pytest.param({"revenue": "much"}, {"fields": AT}, id="no number"),
     ],
 )
 def test_an_event_writes_fields_and_tags(properties: Any, expected: Any) -> None:
     assert body_of(track(properties=properties), events=EVENTS) == {**CUSTOMER, **expected}
+
+
+def test_a_property_that_does_not_fit_its_field_is_reported() -> None:
+    [mapped] = [each for each in map_event(track(properties={"revenue": "much"}), events=EVENTS) if each.payloads]
+
+    assert mapped.payloads[0].notes == ("expected a number; left out: property revenue",)
 
 
 @pytest.mark.parametrize(

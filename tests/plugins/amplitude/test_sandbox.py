@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from plugins.amplitude import PLUGIN
-from router.plugin import Blocked, Dead, Delivered, Later, Response, Split
+from router.plugin import Again, Blocked, Dead, Delivered, Later, Response, Split
 from router.plugin.sandbox import Fault
 from router.testing import StandIn, make_event, open_stand_in
 
@@ -348,7 +348,7 @@ async def test_an_event_sent_again_counts_once(vendor: StandIn) -> None:
     [
         pytest.param({"is_barred": True}, Blocked, id="barred"),
         pytest.param({"settings": {"api_key": "another"}}, Blocked, id="wrong key"),
-        pytest.param({"silenced_devices": {"a-1"}}, Split, id="silenced"),
+        pytest.param({"silenced_devices": {"a-1"}}, [Dead, Again], id="silenced"),
         pytest.param({"events_per_s": {"batch": 0}}, [Later, Later], id="throttled"),
         pytest.param({"events_per_s": {"batch": 0}, "events_per_day": {"batch": 0}}, [Dead, Dead], id="over the quota"),
         pytest.param({"max_bytes": {"batch": 9}}, Split, id="too large"),

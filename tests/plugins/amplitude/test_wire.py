@@ -9,6 +9,7 @@ import pytest
 
 from plugins.amplitude import PLUGIN, wire
 from router.plugin import (
+    Again,
     BatchEndpoint,
     Blocked,
     BodyField,
@@ -104,27 +105,28 @@ SILENCED = "Events silenced for device_id"
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
-        pytest.param(invalid(1), Split(INVALID), id="one of three"),
+        pytest.param(invalid(1), [Again(), Dead(INVALID), Again()], id="one of three"),
         pytest.param(invalid(0, 1, 2), [Dead(INVALID)] * 3, id="all of them"),
         pytest.param(
             {**invalid(0, 2), "events_with_missing_fields": {"event_type": [1]}},
             [Dead("Invalid field values on some events (time, event_type)")] * 3,
             id="all of them, for two reasons",
         ),
-        pytest.param(invalid(1, 9, -1), Split(INVALID), id="places that are none"),
+        pytest.param(invalid(1, 9, -1), [Again(), Dead(INVALID), Again()], id="some places that are none"),
+        pytest.param(invalid(9, -1), Split(INVALID), id="places that are none"),
         pytest.param(invalid(True), Split(INVALID), id="a place that is no number"),
         pytest.param({"code": 400, "error": SHORT}, Split(SHORT), id="nobody named"),
         pytest.param(
             {"code": 400, "error": SILENCED, "silenced_events": [0], "throttled_events": [1]},
-            Split(SILENCED),
-            id="silenced",
+            [Dead(SILENCED), Later(SILENCED, 30.0, is_outage=False), Again()],
+            id="one silenced, one throttled",
         ),
         pytest.param(
             {"code": 400, "error": SILENCED, "silenced_events": [0, 1, 2]}, [Dead(SILENCED)] * 3, id="all silenced"
         ),
         pytest.param(
             {"code": 400, "error": "Events throttled", "silenced_events": [], "throttled_events": [0, 1, 2]},
-            [Later("Events throttled", 30.0)] * 3,
+            [Later("Events throttled", 30.0, is_outage=False)] * 3,
             id="all throttled",
         ),
         pytest.param({"code": 400, "error": "Invalid API key"}, Blocked("Invalid API key"), id="wrong key"),
@@ -137,7 +139,7 @@ SILENCED = "Events silenced for device_id"
         pytest.param([], Split("400 []"), id="a list"),
     ],
 )
-def test_a_refused_request_is_halved_unless_all_of_it_is_at_fault(body: Any, expected: Judgement) -> None:
+def test_of_a_refused_request_those_named_die_and_the_others_are_sent_again(body: Any, expected: Judgement) -> None:
     assert judge(400, body) == expected
 
 
@@ -151,6 +153,7 @@ def test_a_single_event_that_is_refused_is_dead(body: Any) -> None:
 
 
 TOO_MANY = "Too many requests for some devices and users"
+HELD = Later(TOO_MANY, 30.0, is_outage=False)
 
 
 def too_many(**named: Any) -> dict[str, Any]:
@@ -160,14 +163,15 @@ def too_many(**named: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
-        pytest.param(too_many(throttled_users={"u-1": 32}), [Later(TOO_MANY, 30.0)] * 3, id="a user"),
-        pytest.param(too_many(throttled_devices={"d-2": 32}), [Later(TOO_MANY, 30.0)] * 3, id="a device"),
-        pytest.param(too_many(throttled_events=[2]), [Later(TOO_MANY, 30.0)] * 3, id="an event"),
+        pytest.param(too_many(throttled_users={"u-1": 32}), [HELD, Again(), Again()], id="a user"),
+        pytest.param(too_many(throttled_devices={"d-2": 32}), [Again(), HELD, Again()], id="a device"),
+        pytest.param(too_many(throttled_events=[2]), [Again(), Again(), HELD], id="an event"),
+        pytest.param(too_many(throttled_users={"u-9": 32}), [Later(TOO_MANY)] * 3, id="a user who is not among them"),
         pytest.param(too_many(), [Later(TOO_MANY)] * 3, id="nobody named"),
         pytest.param(b"slow down", [Later("429 slow down")] * 3, id="text"),
         pytest.param(
             too_many(exceeded_daily_quota_users={"u-1": 500_001}),
-            Split(f"over the daily quota of one user: {TOO_MANY}"),
+            [Dead(f"over the daily quota of one user: {TOO_MANY}"), Again(), Again()],
             id="one over the day's quota",
         ),
         pytest.param(
@@ -183,7 +187,7 @@ def too_many(**named: Any) -> dict[str, Any]:
         ),
     ],
 )
-def test_too_many_requests_wait_unless_the_day_s_quota_is_used_up(body: Any, expected: Judgement) -> None:
+def test_who_is_too_fast_waits_unless_the_day_s_quota_is_used_up(body: Any, expected: Judgement) -> None:
     assert judge(429, body) == expected
 
 

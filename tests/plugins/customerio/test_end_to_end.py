@@ -5,28 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-import orjson
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
 
 from plugins.customerio import PLUGIN
-from plugins.customerio.sandbox import CustomerioSandbox
-from plugins.customerio.settings import Settings
 from router.event import Event
-from router.plugin import (
-    Basic,
-    BatchEndpoint,
-    Blocked,
-    Dead,
-    Delivered,
-    Judgement,
-    Later,
-    Payload,
-    Response,
-    Split,
-)
+from router.plugin import Blocked, Dead, Delivered, Later, Split
 from router.plugin.sandbox import Fault
-from tests.plugins.customerio.samples import basic, make_event, payloads_of, the_payload
+from router.testing import StandIn, open_stand_in
+from tests.plugins.customerio.samples import make_event
 
 TRAITS = {
     "firstName": "Ada",
@@ -42,39 +28,12 @@ TRAITS = {
     "tier": None,
 }
 DEVICE = {"device": {"token": "token-1", "type": "android"}}
-ENDPOINT = PLUGIN.endpoint("batch")
-assert isinstance(ENDPOINT, BatchEndpoint)
 
 
 @pytest.fixture
-def sandbox() -> CustomerioSandbox:
-    return CustomerioSandbox(PLUGIN.sandbox_settings)
-
-
-@pytest.fixture
-async def server(sandbox: CustomerioSandbox) -> AsyncIterator[TestServer]:
-    server = TestServer(sandbox.app())
-    async with server:
-        yield server
-
-
-def settings_for(server: TestServer, **given: Any) -> Settings:
-    return Settings.model_validate({**PLUGIN.sandbox_settings, "base_url": str(server.make_url("")), **given})
-
-
-async def deliver(server: TestServer, payloads: Sequence[Payload], settings: Settings) -> Judgement:
-    assert isinstance(ENDPOINT, BatchEndpoint)
-    request = ENDPOINT.pack(payloads, settings)
-    [credential] = ENDPOINT.credentials(settings)
-    assert isinstance(credential, Basic)
-    headers = basic(credential.user.get_secret_value(), credential.password.get_secret_value())
-    async with TestClient(server) as client:
-        path = request.url.removeprefix(settings.api_url)
-        response = await client.post(
-            path, data=orjson.dumps(request.json), headers={**request.headers, **headers}, allow_redirects=False
-        )
-        answer = Response(response.status, await response.read())
-    return ENDPOINT.judge(answer, payloads, settings)
+async def vendor() -> AsyncIterator[StandIn]:
+    async with open_stand_in(PLUGIN) as opened:
+        yield opened
 
 
 EVENTS = [
@@ -97,44 +56,35 @@ EVENTS = [
 @pytest.mark.parametrize("api", ["track_v2", "pipelines"])
 @pytest.mark.parametrize("trait_case", ["camel", "snake"])
 @pytest.mark.parametrize("event", EVENTS)
-async def test_what_is_mapped_is_accepted(
-    server: TestServer, sandbox: CustomerioSandbox, event: Event, api: str, trait_case: str
-) -> None:
-    settings = settings_for(server, api=api, trait_case=trait_case)
-    sandbox.people["id:u-17"] = {}
-    payloads = payloads_of(event, settings)
+async def test_what_is_mapped_is_accepted(event: Event, api: str, trait_case: str) -> None:
+    async with open_stand_in(PLUGIN, api=api, trait_case=trait_case) as vendor:
+        vendor.sandbox.people["id:u-17"] = {}
+        payloads = [payload for _, _, payload in vendor.rehearsal.payloads(event)]
 
-    assert await deliver(server, payloads, settings) == [Delivered()] * len(payloads)
-    assert len(sandbox.accepted) == len(payloads)
+        assert await vendor.send("batch", *payloads) == [Delivered()] * len(payloads)
+        assert len(vendor.accepted()) == len(payloads)
 
 
-async def test_created_at_arrives_in_unix_seconds(server: TestServer, sandbox: CustomerioSandbox) -> None:
-    settings = settings_for(server)
-    event = make_event("identify", userId="u-17", traits=TRAITS)
+async def test_created_at_arrives_in_unix_seconds(vendor: StandIn) -> None:
+    await vendor.deliver(make_event("identify", userId="u-17", traits=TRAITS))
 
-    await deliver(server, [the_payload(event, settings)], settings)
-
-    assert sandbox.people["id:u-17"]["created_at"] == 1724508922
+    assert vendor.sandbox.people["id:u-17"]["created_at"] == 1724508922
 
 
-async def test_an_event_sent_twice_is_counted_once(server: TestServer, sandbox: CustomerioSandbox) -> None:
-    settings = settings_for(server)
-    payload = the_payload(make_event("track", userId="u-17", event="E"), settings)
+async def test_an_event_sent_twice_is_counted_once(vendor: StandIn) -> None:
+    event = make_event("track", userId="u-17", event="E")
 
-    verdicts = await deliver(server, [payload, payload], settings)
-
-    assert verdicts == [Delivered(), Delivered()]
-    assert len(sandbox.accepted) == 1
+    assert await vendor.deliver(event, event) == {"track event": [[Delivered(), Delivered()]]}
+    assert len(vendor.accepted()) == 1
 
 
-async def test_only_the_item_that_is_refused_is_dead(server: TestServer) -> None:
-    settings = settings_for(server)
+async def test_only_the_item_that_is_refused_is_dead(vendor: StandIn) -> None:
     events = [
         make_event("track", userId=user_id, event="E", messageId=message_id)
         for message_id, user_id in (("m-1", "a"), ("m-2", "x" * 151), ("m-3", "c"))
     ]
 
-    verdicts = await deliver(server, [the_payload(event, settings) for event in events], settings)
+    [verdicts] = (await vendor.deliver(*events))["track event"]
 
     assert verdicts == [Delivered(), Dead("207 invalid: identifiers.id: must be at most 150 bytes"), Delivered()]
 
@@ -152,23 +102,21 @@ async def test_only_the_item_that_is_refused_is_dead(server: TestServer) -> None
         pytest.param({"status": 500, "body": "<html>"}, Later, id="out of order"),
     ],
 )
-async def test_what_speaks_for_the_vendor_costs_no_event(
-    server: TestServer, sandbox: CustomerioSandbox, answer: dict[str, Any], expected: type, api: str
-) -> None:
-    settings = settings_for(server, api=api)
-    sandbox.fail(Fault(**answer))
+async def test_what_speaks_for_the_vendor_costs_no_event(answer: dict[str, Any], expected: type, api: str) -> None:
     events = [make_event("track", userId=user_id, event="E", messageId=user_id) for user_id in ("a", "b")]
+    async with open_stand_in(PLUGIN, api=api) as vendor:
+        vendor.sandbox.fail(Fault(**answer))
 
-    judgement = await deliver(server, [the_payload(event, settings) for event in events], settings)
+        [judgement] = (await vendor.deliver(*events))["track event"]
 
     assert isinstance(judgement[0] if isinstance(judgement, Sequence) else judgement, expected)
 
 
 @pytest.mark.parametrize("api", ["track_v2", "pipelines"])
-async def test_a_revoked_key_blocks_the_destination(server: TestServer, sandbox: CustomerioSandbox, api: str) -> None:
-    settings = settings_for(server, api=api)
-    sandbox.settings["api_key"] = "rotated"
+async def test_a_revoked_key_blocks_the_destination(api: str) -> None:
+    async with open_stand_in(PLUGIN, api=api) as vendor:
+        vendor.sandbox.settings["api_key"] = "rotated"
 
-    judgement = await deliver(server, [the_payload(make_event("screen", userId="u"), settings)], settings)
+        [[judgement]] = (await vendor.deliver(make_event("screen", userId="u"))).values()
 
     assert isinstance(judgement, Blocked)

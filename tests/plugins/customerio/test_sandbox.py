@@ -6,10 +6,9 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
 
 from plugins.customerio import PLUGIN
-from plugins.customerio.sandbox import CustomerioSandbox
+from router.testing import StandIn, open_stand_in
 from tests.plugins.customerio.samples import basic
 
 SITE = basic("sandbox-site", "sandbox-key")
@@ -32,35 +31,27 @@ DEVICE: dict[str, Any] = {"type": "person", "action": "add_device", "identifiers
 TRACK: dict[str, Any] = {"type": "track", "userId": "u-17", "event": "E"}
 ULID = "01KDX3V0M3J8Q3WZ4T1R2S5Y6Z"
 
-Client = TestClient[Any, Any]
 Headers = dict[str, str]
 
 
 @pytest.fixture
-def sandbox() -> CustomerioSandbox:
-    return CustomerioSandbox(PLUGIN.sandbox_settings)
+async def vendor() -> AsyncIterator[StandIn]:
+    async with open_stand_in(PLUGIN) as opened:
+        yield opened
 
 
-@pytest.fixture
-async def client(sandbox: CustomerioSandbox) -> AsyncIterator[Client]:
-    async with TestClient(TestServer(sandbox.app())) as client:
-        yield client
+async def send(vendor: StandIn, *items: Any, auth: Headers = SITE) -> tuple[int, Any]:
+    response = await vendor.request("POST", "/api/v2/batch", {"batch": items}, auth)
+    return response.status, response.json()
 
 
-async def send(client: Client, *items: Any, auth: Headers = SITE) -> tuple[int, Any]:
-    response = await client.post("/api/v2/batch", json={"batch": items}, headers=auth)
-    return response.status, await response.json()
+async def test_a_good_batch_gets_an_empty_object(vendor: StandIn) -> None:
+    assert await send(vendor, ADA, EVENT, ACME) == (200, {})
+    assert [entry["kind"] for entry in vendor.sandbox.accepted] == ["person", "event", "object"]
 
 
-async def test_a_good_batch_gets_an_empty_object(client: Client, sandbox: CustomerioSandbox) -> None:
-    assert await send(client, ADA, EVENT, ACME) == (200, {})
-    assert [entry["kind"] for entry in sandbox.accepted] == ["person", "event", "object"]
-
-
-async def test_a_bad_item_is_named_by_its_index_and_the_others_are_taken(
-    client: Client, sandbox: CustomerioSandbox
-) -> None:
-    status, body = await send(client, ADA, {**EVENT, "name": " "}, ACME)
+async def test_a_bad_item_is_named_by_its_index_and_the_others_are_taken(vendor: StandIn) -> None:
+    status, body = await send(vendor, ADA, {**EVENT, "name": " "}, ACME)
 
     assert (status, body) == (
         207,
@@ -70,7 +61,7 @@ async def test_a_bad_item_is_named_by_its_index_and_the_others_are_taken(
             ]
         },
     )
-    assert [entry["kind"] for entry in sandbox.accepted] == ["person", "object"]
+    assert [entry["kind"] for entry in vendor.sandbox.accepted] == ["person", "object"]
 
 
 @pytest.mark.parametrize(
@@ -123,20 +114,18 @@ async def test_a_bad_item_is_named_by_its_index_and_the_others_are_taken(
         ),
     ],
 )
-async def test_what_the_vendor_refuses_is_refused_with_its_field(
-    client: Client, sandbox: CustomerioSandbox, item: Any, field: str
-) -> None:
-    status, body = await send(client, item)
+async def test_what_the_vendor_refuses_is_refused_with_its_field(vendor: StandIn, item: Any, field: str) -> None:
+    status, body = await send(vendor, item)
 
     assert (status, body["errors"][0]["batch_index"], body["errors"][0]["field"]) == (207, 0, field)
-    assert not sandbox.accepted
+    assert not vendor.accepted()
 
 
-async def test_a_single_entity_is_refused_with_400(client: Client) -> None:
-    response = await client.post("/api/v2/entity", json={**EVENT, "name": ""}, headers=SITE)
+async def test_a_single_entity_is_refused_with_400(vendor: StandIn) -> None:
+    response = await vendor.request("POST", "/api/v2/entity", {**EVENT, "name": ""}, SITE)
 
     assert response.status == 400
-    assert (await response.json())["errors"] == [
+    assert (response.json())["errors"] == [
         {"reason": "required", "field": "name", "message": "event name must not be blank"}
     ]
 
@@ -153,21 +142,21 @@ async def test_a_single_entity_is_refused_with_400(client: Client) -> None:
         pytest.param("/api/v2/unknown", {}, 404, id="an unknown route"),
     ],
 )
-async def test_a_whole_request_is_answered_by_its_status(client: Client, path: str, item: Any, status: int) -> None:
-    assert (await client.post(path, json=item, headers=SITE)).status == status
+async def test_a_whole_request_is_answered_by_its_status(vendor: StandIn, path: str, item: Any, status: int) -> None:
+    assert (await vendor.request("POST", path, item, SITE)).status == status
 
 
 @pytest.mark.parametrize("path", ["/api/v2/entity", "/api/v2/batch"])
-async def test_a_body_that_is_no_json_is_refused_with_400(client: Client, path: str) -> None:
-    assert (await client.post(path, data=b"{", headers=SITE)).status == 400
+async def test_a_body_that_is_no_json_is_refused_with_400(vendor: StandIn, path: str) -> None:
+    assert (await vendor.request("POST", path, b"{", SITE)).status == 400
 
 
 @pytest.mark.parametrize("auth", [basic("sandbox-site", "wrong"), SOURCE, {}], ids=["wrong", "source", "none"])
-async def test_another_key_is_unauthorized(client: Client, sandbox: CustomerioSandbox, auth: Headers) -> None:
-    response = await client.post("/api/v2/batch", json={"batch": [ADA]}, headers=auth)
+async def test_another_key_is_unauthorized(vendor: StandIn, auth: Headers) -> None:
+    response = await vendor.request("POST", "/api/v2/batch", {"batch": [ADA]}, auth)
 
-    assert (response.status, await response.json()) == (401, {"meta": {"error": "Unauthorized request"}})
-    assert not sandbox.accepted
+    assert (response.status, response.json()) == (401, {"meta": {"error": "Unauthorized request"}})
+    assert not vendor.accepted()
 
 
 @pytest.mark.parametrize(
@@ -181,77 +170,75 @@ async def test_another_key_is_unauthorized(client: Client, sandbox: CustomerioSa
         pytest.param({**EVENT, "attributes": {"x": "x" * 30_000}}, id="event data of nearly 32 KB"),
     ],
 )
-async def test_an_item_at_a_limit_is_taken(client: Client, sandbox: CustomerioSandbox, item: Any) -> None:
-    assert await send(client, item) == (200, {})
-    assert len(sandbox.accepted) == 1
+async def test_an_item_at_a_limit_is_taken(vendor: StandIn, item: Any) -> None:
+    assert await send(vendor, item) == (200, {})
+    assert len(vendor.sandbox.accepted) == 1
 
 
-async def test_somebody_who_is_suppressed_vanishes_without_a_word(client: Client, sandbox: CustomerioSandbox) -> None:
+async def test_somebody_who_is_suppressed_vanishes_without_a_word(vendor: StandIn) -> None:
     suppress = {"type": "person", "action": "suppress", "identifiers": {"id": "u-17"}}
 
-    assert await send(client, suppress, ADA, EVENT) == (200, {})
-    assert not sandbox.accepted
+    assert await send(vendor, suppress, ADA, EVENT) == (200, {})
+    assert not vendor.accepted()
 
-    await send(client, {**suppress, "action": "unsuppress"}, EVENT)
-    assert [entry["kind"] for entry in sandbox.accepted] == ["unsuppress", "event"]
-
-
-async def test_above_the_rate_a_429_comes_without_a_body_or_a_time_to_wait(
-    client: Client, sandbox: CustomerioSandbox
-) -> None:
-    sandbox.requests_per_s = 1
-    await send(client, ADA)
-
-    response = await client.post("/api/v2/batch", json={"batch": [ADA]}, headers=SITE)
-
-    assert (response.status, await response.read(), "Retry-After" in response.headers) == (429, b"", False)
+    await send(vendor, {**suppress, "action": "unsuppress"}, EVENT)
+    assert [entry["kind"] for entry in vendor.sandbox.accepted] == ["unsuppress", "event"]
 
 
-async def test_the_region_is_told_to_who_has_the_key(client: Client) -> None:
-    known = await client.get("/api/v1/accounts/region", headers=SITE)
-    unknown = await client.get("/api/v1/accounts/region")
+async def test_above_the_rate_a_429_comes_without_a_body_or_a_time_to_wait(vendor: StandIn) -> None:
+    vendor.sandbox.requests_per_s = 1
+    await send(vendor, ADA)
 
-    assert (known.status, await known.json()) == (200, {"region": "us"})
+    response = await vendor.request("POST", "/api/v2/batch", {"batch": [ADA]}, SITE)
+
+    assert (response.status, response.body, "Retry-After" in response.headers) == (429, b"", False)
+
+
+async def test_the_region_is_told_to_who_has_the_key(vendor: StandIn) -> None:
+    known = await vendor.request("GET", "/api/v1/accounts/region", headers=SITE)
+    unknown = await vendor.request("GET", "/api/v1/accounts/region")
+
+    assert (known.status, known.json()) == (200, {"region": "us"})
     assert unknown.status == 401
 
 
-async def test_an_event_id_seen_before_is_ignored(client: Client, sandbox: CustomerioSandbox) -> None:
-    assert await send(client, {**EVENT, "id": ULID}) == (200, {})
-    assert await send(client, {**EVENT, "id": ULID}) == (200, {})
+async def test_an_event_id_seen_before_is_ignored(vendor: StandIn) -> None:
+    assert await send(vendor, {**EVENT, "id": ULID}) == (200, {})
+    assert await send(vendor, {**EVENT, "id": ULID}) == (200, {})
 
-    assert len(sandbox.accepted) == 1
-
-
-async def test_null_and_the_empty_text_remove_an_attribute(client: Client, sandbox: CustomerioSandbox) -> None:
-    await send(client, {**ADA, "attributes": {"plan": "pro", "tier": 1, "seats": 2}})
-    await send(client, {**ADA, "attributes": {"plan": None, "tier": ""}})
-
-    assert sandbox.people["id:u-17"] == {"seats": 2}
+    assert len(vendor.sandbox.accepted) == 1
 
 
-async def test_a_person_is_found_again_by_email(client: Client, sandbox: CustomerioSandbox) -> None:
-    await send(client, {**ADA, "attributes": {"email": "ada@example.com"}})
-    await send(client, {**ADA, "identifiers": {"email": "ada@example.com"}, "attributes": {"plan": "pro"}})
+async def test_null_and_the_empty_text_remove_an_attribute(vendor: StandIn) -> None:
+    await send(vendor, {**ADA, "attributes": {"plan": "pro", "tier": 1, "seats": 2}})
+    await send(vendor, {**ADA, "attributes": {"plan": None, "tier": ""}})
 
-    assert sandbox.people["id:u-17"] == {"email": "ada@example.com", "plan": "pro"}
-
-
-async def test_a_merge_into_nobody_does_nothing_and_says_nothing(client: Client, sandbox: CustomerioSandbox) -> None:
-    assert await send(client, MERGE) == (200, {})
-
-    assert not sandbox.accepted
+    assert vendor.sandbox.people["id:u-17"] == {"seats": 2}
 
 
-async def test_a_merge_keeps_the_primary_and_deletes_the_secondary(client: Client, sandbox: CustomerioSandbox) -> None:
+async def test_a_person_is_found_again_by_email(vendor: StandIn) -> None:
+    await send(vendor, {**ADA, "attributes": {"email": "ada@example.com"}})
+    await send(vendor, {**ADA, "identifiers": {"email": "ada@example.com"}, "attributes": {"plan": "pro"}})
+
+    assert vendor.sandbox.people["id:u-17"] == {"email": "ada@example.com", "plan": "pro"}
+
+
+async def test_a_merge_into_nobody_does_nothing_and_says_nothing(vendor: StandIn) -> None:
+    assert await send(vendor, MERGE) == (200, {})
+
+    assert not vendor.accepted()
+
+
+async def test_a_merge_keeps_the_primary_and_deletes_the_secondary(vendor: StandIn) -> None:
     old = {**ADA, "identifiers": {"id": "u-16"}, "attributes": {"plan": "free", "tier": 1}}
 
-    await send(client, ADA, old, MERGE)
+    await send(vendor, ADA, old, MERGE)
 
-    assert sandbox.people == {"id:u-17": {"plan": "pro", "tier": 1}}
+    assert vendor.sandbox.people == {"id:u-17": {"plan": "pro", "tier": 1}}
 
 
-async def call(client: Client, path: str, body: Any, auth: Headers = SOURCE) -> int:
-    return (await client.post(f"/v1/{path}", json=body, headers={**auth, **STRICT})).status
+async def call(vendor: StandIn, path: str, body: Any, auth: Headers = SOURCE) -> int:
+    return (await vendor.request("POST", f"/v1/{path}", body, {**auth, **STRICT})).status
 
 
 @pytest.mark.parametrize(
@@ -272,8 +259,8 @@ async def call(client: Client, path: str, body: Any, auth: Headers = SOURCE) -> 
         pytest.param("batch", {"batch": []}, 400, id="an empty batch"),
     ],
 )
-async def test_strict_pipelines_says_what_is_wrong(client: Client, path: str, body: Any, status: int) -> None:
-    assert await call(client, path, body) == status
+async def test_strict_pipelines_says_what_is_wrong(vendor: StandIn, path: str, body: Any, status: int) -> None:
+    assert await call(vendor, path, body) == status
 
 
 @pytest.mark.parametrize("path", ["track", "batch"])
@@ -282,11 +269,9 @@ async def test_strict_pipelines_says_what_is_wrong(client: Client, path: str, bo
     [basic("wrong"), SITE, {}, {"Authorization": "Basic !"}],
     ids=["wrong key", "the key of Track", "none", "odd"],
 )
-async def test_strict_pipelines_refuses_another_key(
-    client: Client, sandbox: CustomerioSandbox, auth: Headers, path: str
-) -> None:
-    assert await call(client, path, {**TRACK, "batch": [TRACK]}, auth) == 401
-    assert not sandbox.accepted
+async def test_strict_pipelines_refuses_another_key(vendor: StandIn, auth: Headers, path: str) -> None:
+    assert await call(vendor, path, {**TRACK, "batch": [TRACK]}, auth) == 401
+    assert not vendor.accepted()
 
 
 @pytest.mark.parametrize(
@@ -298,29 +283,27 @@ async def test_strict_pipelines_refuses_another_key(
     ],
 )
 async def test_without_strict_mode_pipelines_answers_200_and_throws_away(
-    client: Client, sandbox: CustomerioSandbox, path: str, body: Any, auth: Headers
+    vendor: StandIn, path: str, body: Any, auth: Headers
 ) -> None:
-    assert (await client.post(f"/v1/{path}", json=body, headers=auth)).status == 200
-    assert not sandbox.accepted
+    assert (await vendor.request("POST", f"/v1/{path}", body, auth)).status == 200
+    assert not vendor.accepted()
 
 
-async def test_pipelines_knows_one_context_a_batch_and_each_message_once(
-    client: Client, sandbox: CustomerioSandbox
-) -> None:
+async def test_pipelines_knows_one_context_a_batch_and_each_message_once(vendor: StandIn) -> None:
     first = {**TRACK, "messageId": "m-1"}
 
     await call(
-        client, "batch", {"batch": [first, {**TRACK, "messageId": "m-2"}, first], "context": {"ip": "192.0.2.1"}}
+        vendor, "batch", {"batch": [first, {**TRACK, "messageId": "m-2"}, first], "context": {"ip": "192.0.2.1"}}
     )
 
-    assert [(entry["item"]["messageId"], entry["context"]) for entry in sandbox.accepted] == [
+    assert [(entry["item"]["messageId"], entry["context"]) for entry in vendor.sandbox.accepted] == [
         ("m-1", {"ip": "192.0.2.1"}),
         ("m-2", {"ip": "192.0.2.1"}),
     ]
 
 
-async def test_pipelines_above_its_rate_answers_429(client: Client, sandbox: CustomerioSandbox) -> None:
-    sandbox.requests_per_s = 1
-    await call(client, "track", TRACK)
+async def test_pipelines_above_its_rate_answers_429(vendor: StandIn) -> None:
+    vendor.sandbox.requests_per_s = 1
+    await call(vendor, "track", TRACK)
 
-    assert [await call(client, path, {**TRACK, "batch": [TRACK]}) for path in ("track", "batch")] == [429, 429]
+    assert [await call(vendor, path, {**TRACK, "batch": [TRACK]}) for path in ("track", "batch")] == [429, 429]

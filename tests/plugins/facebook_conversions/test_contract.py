@@ -24,7 +24,7 @@ ANSWERS: Answers = {
         Answer(Dead, error(100, error_subcode=2804019)),
         Answer(Blocked, error(100, error_subcode=33)),
         Answer(Blocked, error(190, error_subcode=463)),
-        Answer(Blocked, error(17)),
+        Answer(Later, error(17)),
         Answer(Later, error(2)),
         Answer(Later, error(99, is_transient=True)),
     ],

@@ -208,7 +208,7 @@ async def test_what_has_become_too_old_dies_and_the_rest_is_found_by_halving(ven
         pytest.param({"settings": {"access_token": "another"}}, Blocked, id="wrong token"),
         pytest.param({"settings": {"access_token": "sandbox-token", "pixel_id": "7"}}, Blocked, id="wrong pixel"),
         pytest.param({"error": {"code": 10}}, Blocked, id="no permission"),
-        pytest.param({"error": {"code": 80003}}, Blocked, id="over a limit"),
+        pytest.param({"error": {"code": 80003}}, [Later, Later], id="over a limit"),
         pytest.param({"error": {"code": 4, "status": 429}}, [Later, Later], id="over a limit, with a 429"),
         pytest.param({"error": {"code": 2, "is_transient": True}}, [Later, Later], id="for a moment"),
         pytest.param({"error": {"code": 1, "status": 500}}, [Later, Later], id="out"),

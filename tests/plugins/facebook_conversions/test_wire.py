@@ -55,8 +55,8 @@ def test_a_request_goes_to_the_pixel_s_events_in_the_version_that_is_set() -> No
         pytest.param(error(400, 100, 33), Blocked, id="no such pixel"),
         *(pytest.param(error(400, code), Blocked, id=f"set-up {code}") for code in (3, 10, 190, 200, 299)),
         pytest.param(error(401, 190, 463), Blocked, id="an expired token"),
-        *(pytest.param(error(400, code), Blocked, id=f"limit {code}") for code in (4, 17, 32, 341, 368, 613, 80003)),
-        pytest.param(error(403, 4, is_transient=True), Blocked, id="a limit with a 403"),
+        *(pytest.param(error(400, code), Later, id=f"limit {code}") for code in (4, 17, 32, 341, 368, 613, 80003)),
+        pytest.param(error(403, 4, is_transient=True), Later, id="a limit with a 403"),
         *(pytest.param(error(400, code), Later, id=f"a moment {code}") for code in (1, 2, 5000, 21009)),
         pytest.param(error(400, 99, is_transient=True), Later, id="transient"),
         pytest.param(error(429, 4), Later, id="a limit with a 429"),
@@ -73,6 +73,14 @@ def test_a_request_goes_to_the_pixel_s_events_in_the_version_that_is_set() -> No
 )
 def test_answers_on_one_event(response: Response, expected: Any) -> None:
     assert judged(response) == (expected if expected in (Split, Blocked) else [expected])
+
+
+@pytest.mark.parametrize(("code", "is_outage"), [(4, True), (80_003, True), (1, None)])
+def test_a_limit_on_calls_speaks_for_the_vendor(code: int, is_outage: bool | None) -> None:
+    [verdict] = wire.judge(error(403, code), [payload()], SETTINGS)  # type: ignore[misc]
+
+    assert isinstance(verdict, Later)
+    assert verdict.is_outage is is_outage
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any, Final
 from plugins.hubspot import PLUGIN
 from plugins.hubspot.settings import Settings
 from router.destination import Mapped
-from router.plugin import Document, Event
+from router.plugin import Document, Event, Payload
 from router.testing import Rehearsal, make_event
 
 BY_EMAIL: Final[Mapping[str, Any]] = {
@@ -29,10 +29,14 @@ def map_event(event: Event, **settings: Any) -> dict[str, Mapped]:
     return {mapped.action.name: mapped for mapped in rehearsal.map(event)}
 
 
-def body_of(event: Event, **settings: Any) -> Document:
-    """The body of the only payload that any action makes."""
+def payload_of(event: Event, **settings: Any) -> Payload:
+    """The only one that any action makes."""
     [payload] = [payload for mapped in map_event(event, **settings).values() for payload in mapped.payloads]
-    return dict(payload.body)
+    return payload
+
+
+def body_of(event: Event, **settings: Any) -> Document:
+    return dict(payload_of(event, **settings).body)
 
 
 def properties_of(event: Event, **settings: Any) -> Document:

@@ -8,7 +8,7 @@ import pytest
 
 from router.plugin import Document, Event
 from router.testing import make_event
-from tests.plugins.hubspot.samples import EMAIL, body_of, map_event, track
+from tests.plugins.hubspot.samples import EMAIL, body_of, map_event, payload_of, track
 
 BY_USER_ID = {"user_id_property": "user_id", "lookup_field": "user_id"}
 
@@ -95,19 +95,20 @@ def test_an_event_of_nobody_is_skipped(call: Any, settings: Any) -> None:
 
 
 def test_properties_that_the_definition_does_not_have_are_left_out_and_reported() -> None:
-    body = body_of(track(properties={"order_id": "A-1", "secret": 1, "note": None}))
+    payload = payload_of(track(properties={"order_id": "A-1", "secret": 1, "note": None}))
 
-    assert body["event"]["properties"] == {"order_id": "A-1"}
-    assert body["left_out"] == ["secret"]
+    assert payload.body["event"]["properties"] == {"order_id": "A-1"}
+    assert payload.notes == ("the custom event has no such property; left out: secret",)
 
 
 def test_all_properties_are_sent_where_the_operator_says_so() -> None:
     event = track(properties={"Order Id": 7, "products": [{"sku": "S"}, 2], "o": {"a": 1}, "1": 1})
 
-    body = body_of(event, events={"Order Completed": {"properties": "all"}})
+    payload = payload_of(event, events={"Order Completed": {"properties": "all"}})
 
-    assert body["event"]["properties"] == {"order_id": "7", "products": '{"sku":"S"};2', "o": '{"a":1}'}
-    assert body["left_out"] == ["1"]
+    sent = payload.body["event"]["properties"]
+    assert sent == {"order_id": "7", "products": '{"sku":"S"};2', "o": '{"a":1}'}
+    assert payload.notes == ("the custom event has no such property; left out: 1",)
 
 
 def test_values_are_cut_to_what_hubspot_takes() -> None:
@@ -116,13 +117,14 @@ def test_values_are_cut_to_what_hubspot_takes() -> None:
         context={"traits": {"email": EMAIL}, "page": {"url": "https://example.test/" + "u" * 2_000}},
     )
 
-    body = body_of(event, events={"Order Completed": {"properties": "all"}})
+    payload = payload_of(event, events={"Order Completed": {"properties": "all"}})
 
-    properties = body["event"]["properties"]
+    properties = payload.body["event"]["properties"]
     assert len(properties) == 50
     assert len(properties["hs_page_url"]) == 1_024
     assert len(properties["long"]) == 256
-    assert body["left_out"] == [f"p{number:02}" for number in range(48, 60)] + ["y" * 50]
+    names = [f"p{number:02}" for number in range(48, 60)] + ["y" * 50]
+    assert payload.notes == (f"more than 50 properties; left out: {', '.join(names)}",)
 
 
 def test_the_context_fills_the_default_properties() -> None:

@@ -87,12 +87,12 @@ def test_a_contact_without_a_word_is_not_tried_for_ever() -> None:
     assert verdict.max_attempts == wire.LOST_ATTEMPTS  # type: ignore[union-attr]
 
 
-def event(**body: Any) -> Payload:
-    return Payload({"event": {"eventName": "pe1_e"}, **body}, key="m-1")
+def event() -> Payload:
+    return Payload({"event": {"eventName": "pe1_e"}}, key="m-1")
 
 
 def test_events_travel_as_inputs() -> None:
-    request = wire.pack_events([event(), event(left_out=["x"])], SETTINGS)
+    request = wire.pack_events([event(), event()], SETTINGS)
 
     assert request.url == "https://api.hubapi.com/events/v3/send/batch"
     assert request.json == {"inputs": [{"eventName": "pe1_e"}, {"eventName": "pe1_e"}]}
@@ -114,14 +114,6 @@ def test_events_are_taken_all_or_none(response: Response, one: Any, two: Any) ->
         judgement = wire.judge_events(response, payloads, SETTINGS)
         found = type(judgement) if isinstance(judgement, Split | Blocked) else [type(each) for each in judgement]
         assert found == expected
-
-
-def test_what_an_event_left_behind_is_a_warning() -> None:
-    verdicts = wire.judge_events(Response(204), [event(left_out=["note", "tags"]), event()], SETTINGS)
-
-    assert isinstance(verdicts, list)
-    assert verdicts[0].warnings == ("properties that the custom event does not have were left out: note, tags",)
-    assert verdicts[1].warnings == ()
 
 
 @pytest.mark.parametrize(

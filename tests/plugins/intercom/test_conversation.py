@@ -2,94 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
-import orjson
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
-from yarl import URL
 
 from plugins.intercom import PLUGIN, wire
-from plugins.intercom.sandbox import IntercomSandbox
 from plugins.intercom.settings import Settings
-from router.destination import MAX_STEPS, Destination
+from router.destination import MAX_STEPS
 from router.event import Event
-from router.plugin import (
-    Blocked,
-    ConversationEndpoint,
-    Dead,
-    Delivered,
-    Later,
-    Payload,
-    Request,
-    Response,
-    Split,
-    Verdict,
-)
+from router.plugin import Blocked, Dead, Delivered, Later, Payload, Response
 from router.plugin.sandbox import Fault
+from router.testing import Rehearsal, StandIn, open_stand_in
 from tests.events import event, identify
 
-Client = TestClient[Any, Any]
-
 
 @pytest.fixture
-def sandbox() -> IntercomSandbox:
-    return IntercomSandbox({"access_token": "sandbox-token"})
-
-
-@pytest.fixture
-async def client(sandbox: IntercomSandbox) -> AsyncIterator[Client]:
-    async with TestClient(TestServer(sandbox.app())) as client:
-        yield client
+async def vendor() -> AsyncIterator[StandIn]:
+    async with open_stand_in(PLUGIN) as opened:
+        yield opened
 
 
 class Talk:
-    """Sends what the plugin asks to the stand-in, with the token; notes each request and its status."""
+    """Delivers to the stand-in under settings of its own; knows each request there was, with its status."""
 
-    def __init__(self, client: Client, **settings: Any) -> None:
-        url = str(client.make_url("/"))
-        self.settings = Settings(access_token="sandbox-token", base_url=url, **settings)
-        self._client = client
-        self.said: list[str] = []
+    def __init__(self, vendor: StandIn, **settings: Any) -> None:
+        self._vendor = vendor
+        given = {"access_token": "sandbox-token", "base_url": vendor.url, **settings}
+        vendor.rehearsal = Rehearsal(PLUGIN, Settings.model_validate(given))
 
-    async def send(self, request: Request) -> Response:
-        path = request.url.removeprefix(self.settings.api_url)
-        async with self._client.session.request(
-            request.method,
-            URL(request.url, encoded=True),
-            data=None if request.json is None else orjson.dumps(request.json),
-            headers={**request.headers, "Authorization": "Bearer sandbox-token"},
-        ) as answer:
-            self.said.append(f"{request.method} {path} {answer.status}")
-            return Response(answer.status, await answer.read(), {k.lower(): v for k, v in answer.headers.items()})
+    @property
+    def said(self) -> list[str]:
+        return [f"{each['method']} {each['path']} {each['status']}" for each in self._vendor.sandbox.requests]
 
-    async def deliver(self, call: Event) -> Verdict | Blocked:
-        [mapped] = [each for each in Destination("i", PLUGIN, self.settings).map(call) if each.payloads]
-        endpoint = PLUGIN.endpoint(mapped.action.endpoint)
-        [payload] = mapped.payloads
-        if not isinstance(endpoint, ConversationEndpoint):
-            response = await self.send(wire.pack_event([payload], self.settings))
-            judgement = wire.judge_event(response, [payload], self.settings)
-            assert not isinstance(judgement, Split)
-            return judgement if isinstance(judgement, Blocked) else judgement[0]
-        return await self._converse(endpoint.converse, payload)
+    def forget(self) -> None:
+        self._vendor.sandbox.requests.clear()
 
-    async def _converse(self, converse: Callable[..., Any], payload: Payload) -> Verdict | Blocked:
-        conversation = converse(payload, self.settings)
-        step = next(conversation)
-        while True:
-            try:
-                step = conversation.send(await self.send(step.request))
-            except StopIteration as end:
-                return end.value  # type: ignore[no-any-return]
+    async def deliver(self, call: Event) -> Any:
+        """The verdict of the only conversation (or request) there is."""
+        [[judgement]] = (await self._vendor.deliver(call)).values()
+        return judgement[0] if isinstance(judgement, list) else judgement
 
 
 ADA = identify(email="ada@example.test", createdAt="2024-08-24T14:15:22Z")
 
 
-async def test_somebody_new_is_looked_up_and_created(client: Client, sandbox: IntercomSandbox) -> None:
-    talk = Talk(client)
+async def test_somebody_new_is_looked_up_and_created(vendor: StandIn) -> None:
+    talk = Talk(vendor)
 
     assert await talk.deliver(ADA) == Delivered()
 
@@ -98,93 +57,91 @@ async def test_somebody_new_is_looked_up_and_created(client: Client, sandbox: In
         "POST /contacts/search 200",
         "POST /contacts 200",
     ]
-    [contact] = sandbox.contacts.values()
+    [contact] = vendor.sandbox.contacts.values()
     assert contact["signed_up_at"] == 1724508922
-    assert sandbox.accepted[-1]["item"]["created_at"] == 1724508922
-    assert sandbox.accepted[-1]["ignored"] == {"created_at": 1724508922}
+    assert vendor.sandbox.accepted[-1]["item"]["created_at"] == 1724508922
+    assert vendor.sandbox.accepted[-1]["ignored"] == {"created_at": 1724508922}
 
 
-async def test_somebody_known_is_updated_and_a_repeat_changes_nothing(client: Client, sandbox: IntercomSandbox) -> None:
-    talk = Talk(client)
+async def test_somebody_known_is_updated_and_a_repeat_changes_nothing(vendor: StandIn) -> None:
+    talk = Talk(vendor)
     await talk.deliver(ADA)
-    talk.said.clear()
+    talk.forget()
 
     assert await talk.deliver(ADA) == Delivered()
 
     assert talk.said == ["GET /contacts/find_by_external_id/u1 200", "PUT /contacts/c000001 200"]
-    assert len(sandbox.contacts) == 1
+    assert len(vendor.sandbox.contacts) == 1
 
 
-async def test_a_contact_known_by_email_alone_gets_its_user_id(client: Client, sandbox: IntercomSandbox) -> None:
-    talk = Talk(client)
+async def test_a_contact_known_by_email_alone_gets_its_user_id(vendor: StandIn) -> None:
+    talk = Talk(vendor)
     await talk.deliver(event(type="identify", traits={"email": "ada@example.test"}))
 
     await talk.deliver(ADA)
 
-    [contact] = sandbox.contacts.values()
+    [contact] = vendor.sandbox.contacts.values()
     assert contact["external_id"] == "u1"
 
 
-async def test_of_several_contacts_with_one_email_none_is_guessed(client: Client, sandbox: IntercomSandbox) -> None:
+async def test_of_several_contacts_with_one_email_none_is_guessed(vendor: StandIn) -> None:
     for number in (1, 2):
-        sandbox.contacts[f"x{number}"] = {"id": f"x{number}", "role": "user", "email": "ada@example.test"}
+        vendor.sandbox.contacts[f"x{number}"] = {"id": f"x{number}", "role": "user", "email": "ada@example.test"}
 
-    await Talk(client).deliver(ADA)
+    await Talk(vendor).deliver(ADA)
 
-    assert len(sandbox.contacts) == 3
+    assert len(vendor.sandbox.contacts) == 3
 
 
-async def test_409_because_the_index_lags_updates_the_contact_it_names(
-    client: Client, sandbox: IntercomSandbox
-) -> None:
+async def test_409_because_the_index_lags_updates_the_contact_it_names(vendor: StandIn) -> None:
     call = event(type="identify", traits={"email": "ada@example.test"})
-    talk = Talk(client)
+    talk = Talk(vendor)
     await talk.deliver(call)
-    sandbox.search_lag = 1
-    talk.said.clear()
+    vendor.sandbox.search_lag = 1
+    talk.forget()
 
     assert await talk.deliver(call) == Delivered()
 
     assert talk.said[-2:] == ["POST /contacts 409", "PUT /contacts/c000001 200"]
-    assert len(sandbox.contacts) == 1
+    assert len(vendor.sandbox.contacts) == 1
 
 
-async def test_a_contact_that_is_gone_between_two_steps_is_looked_up_again(
-    client: Client, sandbox: IntercomSandbox
-) -> None:
+async def test_a_contact_that_is_gone_between_two_steps_is_looked_up_again(vendor: StandIn) -> None:
     """A 404 on the update is a stale id: later, from the start of the conversation."""
-    talk = Talk(client)
+    talk = Talk(vendor)
     await talk.deliver(ADA)
-    sandbox.fail(Fault(status=404, body="{}", path="/contacts/c000001", times=1))
+    vendor.sandbox.fail(Fault(status=404, body="{}", path="/contacts/c000001", times=1))
 
     assert isinstance(await talk.deliver(ADA), Later)
     assert await talk.deliver(ADA) == Delivered()
 
 
-async def test_two_contacts_that_want_to_be_one_are_a_dead_letter(client: Client, sandbox: IntercomSandbox) -> None:
+async def test_two_contacts_that_want_to_be_one_are_a_dead_letter(vendor: StandIn) -> None:
     """A 409 on an update names no contact that could be meant: Intercom's words are all there is to say."""
-    talk = Talk(client, lookup_field="email")
+    talk = Talk(vendor, lookup_field="email")
     await talk.deliver(identify(email="ada@example.test"))
-    sandbox.fail(Fault(status=409, body='{"errors":[{"code":"conflict","message":"two"}]}', path="/contacts/c000001"))
+    vendor.sandbox.fail(
+        Fault(status=409, body='{"errors":[{"code":"conflict","message":"two"}]}', path="/contacts/c000001")
+    )
 
     assert await talk.deliver(ADA) == Dead("409 conflict: two")
 
 
-async def test_an_event_that_intercom_cannot_tell_whose_it_is_is_a_dead_letter(
-    client: Client, sandbox: IntercomSandbox
-) -> None:
+async def test_an_event_that_intercom_cannot_tell_whose_it_is_is_a_dead_letter(vendor: StandIn) -> None:
     for number in (1, 2):
-        sandbox.contacts[f"x{number}"] = {"id": f"x{number}", "role": "user", "email": "ada@example.test"}
+        vendor.sandbox.contacts[f"x{number}"] = {"id": f"x{number}", "role": "user", "email": "ada@example.test"}
     call = event(type="track", anonymousId="a1", event="E", context={"traits": {"email": "ada@example.test"}})
 
-    assert isinstance(await Talk(client).deliver(call), Dead)
+    assert isinstance(await Talk(vendor).deliver(call), Dead)
 
 
-async def test_a_409_that_names_nobody_waits_for_the_index(client: Client, sandbox: IntercomSandbox) -> None:
-    sandbox.fail(
+async def test_a_409_that_names_nobody_waits_for_the_index(vendor: StandIn) -> None:
+    vendor.sandbox.fail(
         Fault(status=409, body='{"errors":[{"code":"conflict","message":"exists"}]}', path="/contacts", times=9)
     )
-    conversation = wire.converse_contact(Payload({"contact": {"email": "a@b.test"}}), Talk(client).settings)
+    conversation = wire.converse_contact(
+        Payload({"contact": {"email": "a@b.test"}}), Settings.model_validate({"access_token": "t"})
+    )
     next(conversation)
     conversation.send(Response(200, b'{"data":[]}'))
 
@@ -194,107 +151,102 @@ async def test_a_409_that_names_nobody_waits_for_the_index(client: Client, sandb
     assert isinstance(end.value.value, Later)
 
 
-async def test_a_custom_attribute_nobody_declared_is_left_out_and_reported(
-    client: Client, sandbox: IntercomSandbox
-) -> None:
-    verdict = await Talk(client).deliver(identify(email="a@b.test", tier="gold", seats=4))
+async def test_a_custom_attribute_nobody_declared_is_left_out_and_reported(vendor: StandIn) -> None:
+    verdict = await Talk(vendor).deliver(identify(email="a@b.test", tier="gold", seats=4))
 
     assert isinstance(verdict, Delivered)
     assert len(verdict.warnings) == 2
     assert "tier" in verdict.warnings[0]
-    [contact] = sandbox.contacts.values()
+    [contact] = vendor.sandbox.contacts.values()
     assert contact["custom_attributes"] == {}
 
 
-async def test_a_custom_attribute_is_declared_where_the_operator_wants(
-    client: Client, sandbox: IntercomSandbox
-) -> None:
-    verdict = await Talk(client, create_data_attributes=True).deliver(
+async def test_a_custom_attribute_is_declared_where_the_operator_wants(vendor: StandIn) -> None:
+    verdict = await Talk(vendor, create_data_attributes=True).deliver(
         identify(tier="gold", seats=4, vip=True, rate=0.5)
     )
 
     assert verdict == Delivered()
-    assert sandbox.attributes["contact"] == {"tier": "string", "seats": "integer", "vip": "boolean", "rate": "float"}
-    [contact] = sandbox.contacts.values()
+    assert vendor.sandbox.attributes["contact"] == {
+        "tier": "string",
+        "seats": "integer",
+        "vip": "boolean",
+        "rate": "float",
+    }
+    [contact] = vendor.sandbox.contacts.values()
     assert contact["custom_attributes"] == {"tier": "gold", "seats": 4, "vip": True, "rate": 0.5}
 
 
 MANY = {f"trait_{number:03}": number for number in range(100)}
 
 
-async def test_however_many_attributes_nobody_declared_the_person_arrives(
-    client: Client, sandbox: IntercomSandbox
-) -> None:
+async def test_however_many_attributes_nobody_declared_the_person_arrives(vendor: StandIn) -> None:
     """One by one they would cost more requests than a conversation may have."""
-    talk = Talk(client)
+    talk = Talk(vendor)
 
     verdict = await talk.deliver(identify(email="a@b.test", company={"id": "c", "name": "C", **MANY}, **MANY))
 
     assert isinstance(verdict, Delivered)
     assert "all were left out" in verdict.warnings[-1]
     assert len(talk.said) < MAX_STEPS
-    [contact] = sandbox.contacts.values()
+    [contact] = vendor.sandbox.contacts.values()
     assert contact["email"] == "a@b.test"
-    assert sandbox.companies["c"]["contacts"] == [contact["id"]]
+    assert vendor.sandbox.companies["c"]["contacts"] == [contact["id"]]
 
 
-async def test_however_many_are_to_be_declared_all_of_them_arrive_after_a_few_tries(
-    client: Client, sandbox: IntercomSandbox
-) -> None:
-    talk = Talk(client, create_data_attributes=True)
+async def test_however_many_are_to_be_declared_all_of_them_arrive_after_a_few_tries(vendor: StandIn) -> None:
+    talk = Talk(vendor, create_data_attributes=True)
     verdicts: list[Any] = []
 
     while not verdicts or isinstance(verdicts[-1], Later):
-        talk.said.clear()
+        talk.forget()
         verdicts.append(await talk.deliver(identify(email="a@b.test", company={"name": "C", **MANY}, **MANY)))
         assert len(talk.said) < MAX_STEPS
 
     assert verdicts[-1] == Delivered()
-    [contact] = sandbox.contacts.values()
-    assert contact["custom_attributes"] == sandbox.companies["C"]["custom_attributes"] == MANY
+    [contact] = vendor.sandbox.contacts.values()
+    assert contact["custom_attributes"] == vendor.sandbox.companies["C"]["custom_attributes"] == MANY
 
 
 @pytest.mark.parametrize("field", ["created_at", "both"])
-async def test_a_workspace_that_refuses_created_at_gets_signed_up_at_alone(
-    client: Client, sandbox: IntercomSandbox, field: str
-) -> None:
-    sandbox.refuses_created_at = True
+async def test_a_workspace_that_refuses_created_at_gets_signed_up_at_alone(vendor: StandIn, field: str) -> None:
+    vendor.sandbox.refuses_created_at = True
 
-    verdict = await Talk(client, created_at_field=field).deliver(ADA)
+    verdict = await Talk(vendor, created_at_field=field).deliver(ADA)
 
     assert isinstance(verdict, Delivered)
     assert "signed_up_at" in verdict.warnings[0]
-    [contact] = sandbox.contacts.values()
+    [contact] = vendor.sandbox.contacts.values()
     assert contact["signed_up_at"] == 1724508922
 
 
-async def test_a_company_is_written_and_attached(client: Client, sandbox: IntercomSandbox) -> None:
-    talk = Talk(client)
+async def test_a_company_is_written_and_attached(vendor: StandIn) -> None:
+    talk = Talk(vendor)
 
     assert await talk.deliver(identify(company={"id": "e1", "name": "Engines"})) == Delivered()
 
-    assert sandbox.companies["e1"]["contacts"] == ["c000001"]
+    assert vendor.sandbox.companies["e1"]["contacts"] == ["c000001"]
 
 
-async def test_a_group_call_attaches_the_contact_it_knows(client: Client, sandbox: IntercomSandbox) -> None:
-    talk = Talk(client)
+async def test_a_group_call_attaches_the_contact_it_knows(vendor: StandIn) -> None:
+    talk = Talk(vendor)
     await talk.deliver(ADA)
 
     assert await talk.deliver(event(type="group", userId="u1", groupId="g1", traits={"name": "G"})) == Delivered()
 
-    assert sandbox.companies["g1"]["contacts"] == ["c000001"]
+    assert vendor.sandbox.companies["g1"]["contacts"] == ["c000001"]
 
 
-async def test_a_group_call_of_somebody_unknown_keeps_the_company(client: Client, sandbox: IntercomSandbox) -> None:
-    verdict = await Talk(client).deliver(event(type="group", userId="u1", groupId="g1"))
+async def test_a_group_call_of_somebody_unknown_keeps_the_company(vendor: StandIn) -> None:
+    verdict = await Talk(vendor).deliver(event(type="group", userId="u1", groupId="g1"))
 
     assert isinstance(verdict, Delivered)
     assert "no link" in verdict.warnings[0]
-    assert "g1" in sandbox.companies
+    assert "g1" in vendor.sandbox.companies
 
 
-async def test_an_event_waits_a_few_tries_for_its_contact(client: Client, sandbox: IntercomSandbox) -> None:
-    talk = Talk(client)
+async def test_an_event_waits_a_few_tries_for_its_contact(vendor: StandIn) -> None:
+    talk = Talk(vendor)
     call = event(type="track", userId="u1", event="Order Completed")
 
     verdict = await talk.deliver(call)
@@ -303,16 +255,16 @@ async def test_an_event_waits_a_few_tries_for_its_contact(client: Client, sandbo
 
     await talk.deliver(ADA)
     assert await talk.deliver(call) == Delivered()
-    assert sandbox.accepted[-1]["kind"] == "event"
+    assert vendor.sandbox.accepted[-1]["kind"] == "event"
 
 
-async def test_ids_are_encoded_into_paths(client: Client, sandbox: IntercomSandbox) -> None:
-    talk = Talk(client)
+async def test_ids_are_encoded_into_paths(vendor: StandIn) -> None:
+    talk = Talk(vendor)
 
     await talk.deliver(event(type="identify", userId="../events?x=1#y"))
 
     assert talk.said[0] == "GET /contacts/find_by_external_id/..%2Fevents%3Fx%3D1%23y 404"
-    [contact] = sandbox.contacts.values()
+    [contact] = vendor.sandbox.contacts.values()
     assert contact["external_id"] == "../events?x=1#y"
 
 
@@ -331,13 +283,11 @@ async def test_ids_are_encoded_into_paths(client: Client, sandbox: IntercomSandb
     ],
 )
 @pytest.mark.parametrize("path", ["/contacts", "/events", "/companies"])
-async def test_what_an_answer_means(
-    client: Client, sandbox: IntercomSandbox, status: int, body: str, kind: type, path: str
-) -> None:
-    talk = Talk(client)
+async def test_what_an_answer_means(vendor: StandIn, status: int, body: str, kind: type, path: str) -> None:
+    talk = Talk(vendor)
     if path == "/events":
         await talk.deliver(ADA)
-    sandbox.fail(Fault(status=status, body=body, path=path))
+    vendor.sandbox.fail(Fault(status=status, body=body, path=path))
     calls = {
         "/contacts": ADA,
         "/events": event(type="track", userId="u1", event="E"),

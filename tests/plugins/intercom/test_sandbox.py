@@ -5,41 +5,41 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
-import orjson
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
 
-from plugins.intercom.sandbox import IntercomSandbox
+from plugins.intercom import PLUGIN
+from router.testing import StandIn, open_stand_in
 
-Client = TestClient[Any, Any]
 EVENT = {"event_name": "E", "created_at": 1, "user_id": "u1"}
 
 
-@pytest.fixture
-def sandbox() -> IntercomSandbox:
-    return IntercomSandbox({"access_token": "sandbox-token"})
+TOKEN = {"Authorization": "Bearer sandbox-token"}
 
 
 @pytest.fixture
-async def client(sandbox: IntercomSandbox) -> AsyncIterator[Client]:
-    async with TestClient(TestServer(sandbox.app()), headers={"Authorization": "Bearer sandbox-token"}) as client:
-        yield client
+async def vendor() -> AsyncIterator[StandIn]:
+    async with open_stand_in(PLUGIN) as opened:
+        yield opened
 
 
-async def post(client: Client, path: str, body: Any) -> tuple[int, Any]:
-    response = await client.post(path, data=body if isinstance(body, bytes) else orjson.dumps(body))
-    text = await response.read()
-    return response.status, orjson.loads(text) if text else None
+async def ask(vendor: StandIn, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+    response = await vendor.request(method, path, body, TOKEN)
+    return response.status, response.json() if response.body else None
 
 
-async def code(client: Client, path: str, body: Any) -> tuple[int, str]:
-    status, answer = await post(client, path, body)
+async def post(vendor: StandIn, path: str, body: Any) -> tuple[int, Any]:
+    return await ask(vendor, "POST", path, body)
+
+
+async def code(vendor: StandIn, path: str, body: Any) -> tuple[int, str]:
+    status, answer = await post(vendor, path, body)
     return status, answer["errors"][0]["code"]
 
 
-async def test_a_wrong_token_is_401(sandbox: IntercomSandbox) -> None:
-    async with TestClient(TestServer(sandbox.app())) as client:
-        assert await code(client, "/contacts", {"email": "a@b.test"}) == (401, "unauthorized")
+async def test_a_wrong_token_is_401(vendor: StandIn) -> None:
+    vendor.sandbox.settings["access_token"] = "another"
+
+    assert await code(vendor, "/contacts", {"email": "a@b.test"}) == (401, "unauthorized")
 
 
 @pytest.mark.parametrize(
@@ -73,37 +73,36 @@ async def test_a_wrong_token_is_401(sandbox: IntercomSandbox) -> None:
         ("/data_attributes", {"name": "a.b", "model": "contact", "data_type": "string"}, (400, "parameter_invalid")),
     ],
 )
-async def test_what_is_refused(client: Client, path: str, body: Any, expected: tuple[int, str]) -> None:
-    assert await code(client, path, body) == expected
+async def test_what_is_refused(vendor: StandIn, path: str, body: Any, expected: tuple[int, str]) -> None:
+    assert await code(vendor, path, body) == expected
 
 
-async def test_a_contact_that_exists_is_409_and_named(client: Client) -> None:
-    _, contact = await post(client, "/contacts", {"external_id": "u1"})
+async def test_a_contact_that_exists_is_409_and_named(vendor: StandIn) -> None:
+    _, contact = await post(vendor, "/contacts", {"external_id": "u1"})
 
-    status, answer = await post(client, "/contacts", {"external_id": "u1"})
+    status, answer = await post(vendor, "/contacts", {"external_id": "u1"})
 
     assert status == 409
     assert f"id={contact['id']}" in answer["errors"][0]["message"]
 
 
-async def put(client: Client, path: str, body: Any) -> tuple[int, Any]:
-    response = await client.put(path, data=orjson.dumps(body))
-    return response.status, orjson.loads(await response.read())
+async def put(vendor: StandIn, path: str, body: Any) -> tuple[int, Any]:
+    return await ask(vendor, "PUT", path, body)
 
 
-async def test_contacts_companies_and_attachments_are_200_with_the_object(client: Client) -> None:
-    created = await post(client, "/contacts", {"external_id": "u1"})
-    updated = await put(client, f"/contacts/{created[1]['id']}", {"name": "Ada"})
-    company = await post(client, "/companies", {"company_id": "c1"})
-    attached = await post(client, f"/contacts/{created[1]['id']}/companies", {"id": company[1]["id"]})
+async def test_contacts_companies_and_attachments_are_200_with_the_object(vendor: StandIn) -> None:
+    created = await post(vendor, "/contacts", {"external_id": "u1"})
+    updated = await put(vendor, f"/contacts/{created[1]['id']}", {"name": "Ada"})
+    company = await post(vendor, "/companies", {"company_id": "c1"})
+    attached = await post(vendor, f"/contacts/{created[1]['id']}/companies", {"id": company[1]["id"]})
 
     assert [status for status, _ in (created, updated, company, attached)] == [200] * 4
     assert [answer["type"] for _, answer in (created, updated, company, attached)] == ["contact"] * 2 + ["company"] * 2
     assert updated[1]["name"] == "Ada"
 
 
-async def test_an_error_says_what_it_is_as_a_list(client: Client) -> None:
-    assert await post(client, "/contacts", {}) == (
+async def test_an_error_says_what_it_is_as_a_list(vendor: StandIn) -> None:
+    assert await post(vendor, "/contacts", {}) == (
         400,
         {
             "type": "error.list",
@@ -113,98 +112,102 @@ async def test_an_error_says_what_it_is_as_a_list(client: Client) -> None:
     )
 
 
-async def test_a_contact_that_is_gone_is_404(client: Client) -> None:
-    status, answer = await put(client, "/contacts/gone", {"name": "Ada"})
+async def test_a_contact_that_is_gone_is_404(vendor: StandIn) -> None:
+    status, answer = await put(vendor, "/contacts/gone", {"name": "Ada"})
 
     assert (status, answer["errors"][0]["code"]) == (404, "not_found")
-    assert (await client.get("/contacts/find_by_external_id/gone")).status == 404
+    assert (await ask(vendor, "GET", "/contacts/find_by_external_id/gone"))[0] == 404
 
 
-async def test_an_external_id_of_somebody_else_is_409(client: Client) -> None:
-    await post(client, "/contacts", {"external_id": "u1"})
-    _, other = await post(client, "/contacts", {"external_id": "u2"})
+async def test_an_external_id_of_somebody_else_is_409(vendor: StandIn) -> None:
+    await post(vendor, "/contacts", {"external_id": "u1"})
+    _, other = await post(vendor, "/contacts", {"external_id": "u2"})
 
-    status, answer = await put(client, f"/contacts/{other['id']}", {"external_id": "u1"})
+    status, answer = await put(vendor, f"/contacts/{other['id']}", {"external_id": "u1"})
 
     assert (status, answer["errors"][0]["code"]) == (409, "conflict")
 
 
-async def test_an_email_of_several_contacts_names_none_of_them(client: Client) -> None:
+async def test_an_email_of_several_contacts_names_none_of_them(vendor: StandIn) -> None:
     for external_id in ("u1", "u2"):
-        await post(client, "/contacts", {"external_id": external_id, "email": "a@b.test"})
+        await post(vendor, "/contacts", {"external_id": external_id, "email": "a@b.test"})
     event = {"event_name": "E", "created_at": 1, "email": "a@b.test"}
 
-    assert await code(client, "/events", event) == (409, "conflict")
+    assert await code(vendor, "/events", event) == (409, "conflict")
 
 
-async def test_metadata_beyond_ten_keys_is_ignored_without_a_word(client: Client, sandbox: IntercomSandbox) -> None:
-    await post(client, "/contacts", {"external_id": "u1"})
+async def test_metadata_beyond_ten_keys_is_ignored_without_a_word(vendor: StandIn) -> None:
+    await post(vendor, "/contacts", {"external_id": "u1"})
 
-    status, _ = await post(client, "/events", {**EVENT, "metadata": {f"k{n:02}": n for n in range(12)}})
+    status, _ = await post(vendor, "/events", {**EVENT, "metadata": {f"k{n:02}": n for n in range(12)}})
 
     assert status == 202
-    assert list(sandbox.accepted[-1]["item"]["metadata"]) == [f"k{n:02}" for n in range(10)]
+    assert list(vendor.sandbox.accepted[-1]["item"]["metadata"]) == [f"k{n:02}" for n in range(10)]
 
 
-async def test_an_event_of_any_age_is_taken(client: Client) -> None:
-    await post(client, "/contacts", {"external_id": "u1"})
+async def test_an_event_of_any_age_is_taken(vendor: StandIn) -> None:
+    await post(vendor, "/contacts", {"external_id": "u1"})
 
-    assert await post(client, "/events", {**EVENT, "created_at": 946_684_800}) == (202, None)
+    assert await post(vendor, "/events", {**EVENT, "created_at": 946_684_800}) == (202, None)
 
 
-async def test_event_names_come_to_an_end(client: Client, sandbox: IntercomSandbox) -> None:
-    await post(client, "/contacts", {"external_id": "u1"})
-    sandbox.event_names = {f"name {n}" for n in range(120)}
+async def test_event_names_come_to_an_end(vendor: StandIn) -> None:
+    await post(vendor, "/contacts", {"external_id": "u1"})
+    vendor.sandbox.event_names = {f"name {n}" for n in range(120)}
 
-    assert await code(client, "/events", {**EVENT, "event_name": "one more"}) == (400, "parameter_invalid")
-    assert await post(client, "/events", {**EVENT, "event_name": "name 7"}) == (202, None)
+    assert await code(vendor, "/events", {**EVENT, "event_name": "one more"}) == (400, "parameter_invalid")
+    assert await post(vendor, "/events", {**EVENT, "event_name": "name 7"}) == (202, None)
 
 
 @pytest.mark.parametrize("model", ["contact", "company"])
-async def test_custom_attributes_come_to_an_end(client: Client, sandbox: IntercomSandbox, model: str) -> None:
-    sandbox.attributes[model] = {f"attribute {n}": "string" for n in range(249)}
+async def test_custom_attributes_come_to_an_end(vendor: StandIn, model: str) -> None:
+    vendor.sandbox.attributes[model] = {f"attribute {n}": "string" for n in range(249)}
     names = ("the last", "one more")
 
     statuses = [
-        (await post(client, "/data_attributes", {"name": name, "model": model, "data_type": "string"}))[0]
+        (await post(vendor, "/data_attributes", {"name": name, "model": model, "data_type": "string"}))[0]
         for name in names
     ]
 
     assert statuses == [200, 400]
 
 
-async def test_an_event_of_a_known_contact_is_202_with_an_empty_body(client: Client) -> None:
-    await post(client, "/contacts", {"external_id": "u1"})
+async def test_an_event_of_a_known_contact_is_202_with_an_empty_body(vendor: StandIn) -> None:
+    await post(vendor, "/contacts", {"external_id": "u1"})
 
-    assert await post(client, "/events", EVENT) == (202, None)
+    assert await post(vendor, "/events", EVENT) == (202, None)
 
 
-async def test_created_at_of_a_contact_is_recorded_and_ignored(client: Client, sandbox: IntercomSandbox) -> None:
-    _, contact = await post(client, "/contacts", {"external_id": "u1", "created_at": 7, "signed_up_at": 8})
+async def test_created_at_of_a_contact_is_recorded_and_ignored(vendor: StandIn) -> None:
+    _, contact = await post(vendor, "/contacts", {"external_id": "u1", "created_at": 7, "signed_up_at": 8})
 
     assert "created_at" not in contact
     assert contact["signed_up_at"] == 8
-    assert sandbox.accepted[0]["ignored"] == {"created_at": 7}
+    assert vendor.sandbox.accepted[0]["ignored"] == {"created_at": 7}
 
 
-async def test_a_contact_is_in_a_thousand_companies_at_most(client: Client, sandbox: IntercomSandbox) -> None:
-    _, contact = await post(client, "/contacts", {"external_id": "u1"})
+async def test_a_contact_is_in_a_thousand_companies_at_most(vendor: StandIn) -> None:
+    _, contact = await post(vendor, "/contacts", {"external_id": "u1"})
     for number in range(1_000):
-        sandbox.companies[f"c{number}"] = {"id": f"co{number}", "company_id": f"c{number}", "contacts": [contact["id"]]}
-    _, company = await post(client, "/companies", {"company_id": "one-more"})
+        vendor.sandbox.companies[f"c{number}"] = {
+            "id": f"co{number}",
+            "company_id": f"c{number}",
+            "contacts": [contact["id"]],
+        }
+    _, company = await post(vendor, "/companies", {"company_id": "one-more"})
 
-    assert await code(client, f"/contacts/{contact['id']}/companies", {"id": company["id"]}) == (
+    assert await code(vendor, f"/contacts/{contact['id']}/companies", {"id": company["id"]}) == (
         400,
         "contact_company_limit_exceeded",
     )
 
 
-async def test_too_many_requests_are_429_and_say_when_it_ends(client: Client, sandbox: IntercomSandbox) -> None:
-    assert sandbox.requests_per_window == 1_667  # 10,000 a minute, in windows of ten seconds
-    sandbox.requests_per_window = 2  # type: ignore[misc]
+async def test_too_many_requests_are_429_and_say_when_it_ends(vendor: StandIn) -> None:
+    assert vendor.sandbox.requests_per_window == 1_667  # 10,000 a minute, in windows of ten seconds
+    vendor.sandbox.requests_per_window = 2
 
-    answers = [await client.post("/contacts", data=orjson.dumps({"external_id": f"u{n}"})) for n in range(3)]
+    answers = [await vendor.request("POST", "/contacts", {"external_id": f"u{n}"}, TOKEN) for n in range(3)]
 
     assert [answer.status for answer in answers] == [200, 200, 429]
-    assert float(answers[2].headers["X-RateLimit-Reset"]) > 1_700_000_000
-    assert answers[0].headers["X-RateLimit-Remaining"] == "1"
+    assert float(answers[2].headers["x-ratelimit-reset"]) > 1_700_000_000
+    assert answers[0].headers["x-ratelimit-remaining"] == "1"

@@ -42,7 +42,6 @@ class TestOneByOne(PluginContract):
         "ecommerce": True,
         "track_views": True,
         "default_calling_code": "+44",
-        "backfill_after_h": 24,
     }
     answers: ClassVar[Answers] = ANSWERS
 

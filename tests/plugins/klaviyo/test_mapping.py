@@ -216,14 +216,11 @@ SETTINGS = Settings.model_validate(MINIMAL)
 @pytest.mark.parametrize(
     ("converter", "value", "expected"),
     [
-        (attributes.to_currency, " eur", "EUR"),
         (attributes.to_locale, "en", "en"),
         (attributes.to_locale, "zh_Hans_CN", "zh-Hans-CN"),
         (attributes.to_timezone, "America/Argentina/Buenos_Aires", "America/Argentina/Buenos_Aires"),
         (attributes.to_timezone, "UTC", "UTC"),
-        (attributes.to_ip, " 2001:DB8::1 ", "2001:db8::1"),
         (attributes.to_moment, "2024-03-01T10:30:00+01:00", "2024-03-01T09:30:00+00:00"),
-        (attributes.to_external_id, 7, "7"),
         (attributes.to_property, list(range(4_001)), list(range(4_000))),
     ],
 )
@@ -234,19 +231,15 @@ def test_values_as_klaviyo_takes_them(converter: Converter, value: Any, expected
 @pytest.mark.parametrize(
     ("converter", "value"),
     [
-        (attributes.to_currency, "euro"),
-        (attributes.to_currency, 7),
         (attributes.to_locale, "English"),
         (attributes.to_locale, {}),
         (attributes.to_timezone, "GMT+1 (London)"),
-        (attributes.to_ip, "localhost"),
         (attributes.to_moment, "soon"),
-        (attributes.to_external_id, "x" * 256),
         (attributes.to_phone(SETTINGS), "020 7946 0000"),
     ],
 )
 def test_values_that_klaviyo_would_refuse_are_left_out(converter: Converter, value: Any) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011 - ip_address has words of its own
+    with pytest.raises(ValueError, match="expected"):
         converter(value)
 
 

@@ -114,11 +114,3 @@ def test_what_each_status_means(response: Response, one: Any, two: Any) -> None:
 )
 def test_a_dead_letter_has_klaviyos_words(response: Response, words: str) -> None:
     assert wire.judge(response, [event()], ONE_BY_ONE) == [Dead(words)]
-
-
-def test_what_an_event_left_behind_is_a_warning() -> None:
-    payload = Payload({**event().body, "left_out": ["p400"]})
-
-    assert wire.judge(Response(202), [payload], ONE_BY_ONE) == [
-        Delivered(("more properties than Klaviyo takes; left out: p400",))
-    ]

@@ -10,7 +10,7 @@ from plugins.mixpanel.settings import Settings
 from router.destination import Destination
 from router.event import Event
 from router.normalise import normalise
-from router.plugin import BatchEndpoint, Payload, Request
+from router.plugin import Payload
 from router.plugin.table import Trace
 
 RECEIVED_AT = datetime(2026, 1, 2, tzinfo=UTC)
@@ -57,19 +57,6 @@ def body_of(event: Event, action: str, settings: Settings | None = None) -> Any:
 
 def trace_of(event: Event, action: str, settings: Settings | None = None) -> Trace:
     return _map(event, settings or make_settings())[action][1]
-
-
-def requests_of(event: Event, settings: Settings) -> list[Request]:
-    """What is sent for *event*, each action's payloads packed together; without credentials."""
-    return [
-        endpoint.pack(payloads, settings)
-        for name, (payloads, _) in _map(event, settings).items()
-        if isinstance(payloads, list) and isinstance(endpoint := _endpoint_of(name), BatchEndpoint)
-    ]
-
-
-def _endpoint_of(action: str) -> object:
-    return PLUGIN.endpoint(next(item.endpoint for item in PLUGIN.actions if item.name == action))
 
 
 def _map(event: Event, settings: Settings) -> dict[str, tuple[list[Payload] | str, Trace]]:

@@ -15,12 +15,11 @@ from plugins.mixpanel.sandbox_rules import check_event, check_update
 from plugins.mixpanel.settings import Settings
 from router.destination import Destination
 from router.event import Event
-from router.plugin import BatchEndpoint, Dead, Delivered, Judgement, Payload, Split
+from router.plugin import Dead, Delivered, Payload, Split
 from tests.plugins.mixpanel.samples import DEVICE, EVERY_CALL, make_event, make_settings
 from tests.plugins.mixpanel.test_mapping import json_values, trait_names
-from tests.plugins.mixpanel.vendor import NOW_S, Vendor, open_vendor
+from tests.plugins.mixpanel.vendor import NOW_S, open_vendor
 
-BASE_URL = "http://mixpanel.test"
 IDS = {
     "user": {"userId": "u-17"},
     "anonymous": {"anonymousId": DEVICE},
@@ -38,16 +37,6 @@ def payloads_of(event: Event, given: Settings) -> dict[str, list[Payload]]:
     return made
 
 
-async def deliver(vendor: Vendor, payloads: dict[str, list[Payload]], given: Settings) -> dict[str, Judgement]:
-    judgements = {}
-    for name, batch in payloads.items():
-        endpoint = PLUGIN.endpoint(name)
-        assert isinstance(endpoint, BatchEndpoint)
-        response = await vendor.send(endpoint.pack(batch, given), endpoint.credentials(given))
-        judgements[name] = endpoint.judge(response, batch, given)
-    return judgements
-
-
 @pytest.mark.parametrize("id_merge", ["simplified", "original"])
 @pytest.mark.parametrize("account", [{}, ACCOUNT], ids=["token", "service account"])
 @pytest.mark.parametrize("who", IDS)
@@ -55,17 +44,17 @@ async def deliver(vendor: Vendor, payloads: dict[str, list[Payload]], given: Set
 async def test_what_a_call_becomes_is_taken_by_mixpanel(
     call: dict[str, Any], who: str, account: dict[str, str], id_merge: str
 ) -> None:
-    given = make_settings(base_url=BASE_URL, id_merge=id_merge, **account)
     ids = IDS[who] if call["type"] != "alias" else {"userId": "u-17"}
     fields = {key: value for key, value in call.items() if key != "type"}
-    payloads = payloads_of(make_event(call["type"], **ids, **fields), given)
+    event = make_event(call["type"], **ids, **fields)
 
     async with open_vendor(id_merge=id_merge, **account) as vendor:
-        judgements = await deliver(vendor, payloads, given)
+        judgements = await vendor.deliver(event)
         taken = len(vendor.sandbox.accepted) - len(vendor.accepted("link"))
+        made = {mapped.action.name: len(mapped.payloads) for mapped in vendor.rehearsal.map(event) if mapped.payloads}
 
-    assert judgements == {name: [Delivered()] * len(batch) for name, batch in payloads.items()}
-    assert taken == sum(map(len, payloads.values()))
+    assert judgements == {action: [[Delivered()] * count] for action, count in made.items()}
+    assert taken == sum(made.values())
     assert vendor.sandbox.lost_updates == 0
     assert "request" not in {entry.get("placed_by") for entry in vendor.sandbox.accepted}
 
@@ -75,34 +64,30 @@ async def test_what_a_call_becomes_is_taken_by_mixpanel(
     "call", [{"call": "identify"}, {"call": "alias", "previousId": DEVICE}], ids=["identify", "alias"]
 )
 async def test_identify_and_alias_join_the_ids(call: dict[str, str], id_merge: str) -> None:
-    given = make_settings(base_url=BASE_URL, id_merge=id_merge)
     event = make_event(**call, userId="u-17", anonymousId=DEVICE)
 
     async with open_vendor(id_merge=id_merge) as vendor:
-        await deliver(vendor, payloads_of(event, given), given)
+        await vendor.deliver(event)
 
     assert {DEVICE, "u-17"} == set(itertools.chain(*vendor.sandbox.links.items()))
 
 
 async def test_the_same_event_twice_is_one_event_and_one_profile() -> None:
-    given = make_settings(base_url=BASE_URL)
     event = make_event("identify", userId="u-17", anonymousId=DEVICE, traits={"plan": "gold", "colour": None})
     async with open_vendor() as vendor:
         for _ in range(2):
-            await deliver(vendor, payloads_of(event, given), given)
+            await vendor.deliver(event)
 
     assert len(vendor.accepted("event")) == 1
     assert vendor.sandbox.profiles == {"u-17": {"plan": "gold", "$last_seen": NOW_S}}
 
 
 async def test_a_bad_event_among_good_ones_dies_alone() -> None:
-    given = make_settings(base_url=BASE_URL)
     times = ["2026-01-01T00:00:00Z", "1970-06-01T00:00:00Z", "2026-01-01T00:00:01Z"]
     events = [make_event("track", event="E", userId="u-17", timestamp=time) for time in times]
-    batch = [payload for event in events for payload in payloads_of(event, given)["events"]]
 
     async with open_vendor() as vendor:
-        judgement = (await deliver(vendor, {"events": batch}, given))["events"]
+        [judgement] = (await vendor.deliver(*events))["track event"]
 
     assert isinstance(judgement, list)
     assert [type(verdict) for verdict in judgement] == [Delivered, Dead, Delivered]
@@ -110,28 +95,26 @@ async def test_a_bad_event_among_good_ones_dies_alone() -> None:
 
 
 async def test_a_bad_update_among_good_ones_splits_the_batch() -> None:
-    given = make_settings(base_url=BASE_URL)
     batch = [Payload({"$distinct_id": "u-17", "$set": {"a": 1}}), Payload({"$distinct_id": "u-18", "$set": []})]
 
     async with open_vendor() as vendor:
-        judgement = (await deliver(vendor, {"profiles": batch}, given))["profiles"]
+        judgement = await vendor.send("profiles", *batch)
 
     assert isinstance(judgement, Split)
 
 
 async def test_a_full_batch_is_taken_in_one_request() -> None:
-    given = make_settings(base_url=BASE_URL)
     event = make_event("track", event="E", userId="u-17")
-    [payload] = payloads_of(event, given)["events"]
+    [payload] = payloads_of(event, make_settings())["events"]
     batch = [
         Payload({**payload.body, "properties": {**payload.body["properties"], "$insert_id": f"m-{number}"}})
         for number in range(2_000)
     ]
 
     async with open_vendor() as vendor:
-        judgements = await deliver(vendor, {"events": batch}, given)
+        judgement = await vendor.send("events", *batch)
 
-    assert judgements == {"events": [Delivered()] * 2_000}
+    assert judgement == [Delivered()] * 2_000
     assert len(vendor.accepted("event")) == 2_000
 
 

@@ -193,6 +193,14 @@ def test_only_the_tags_of_the_plan_are_written() -> None:
     assert tags_of(traits, tags=["first_name", "company_plan"]) == {"first_name": "Ada", "company_plan": "gold"}
 
 
+def test_tags_that_are_not_of_the_plan_are_reported() -> None:
+    mapper = Rehearsal(PLUGIN, make_settings(tags=["tier"]))
+
+    [(_, _, payload)] = mapper.payloads(make_event("identify", userId="u-17", traits={"tier": 2, "firstName": "Ada"}))
+
+    assert payload.notes == ("not among the tags to be written (setting tags); left out: first_name",)
+
+
 @pytest.mark.parametrize(
     ("context", "expected"),
     [

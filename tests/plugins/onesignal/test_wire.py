@@ -210,6 +210,14 @@ def test_a_verdict_on_one(read: Any, status: int, verdict: type) -> None:
     assert isinstance(found, verdict)
 
 
+@pytest.mark.parametrize(("read", "is_outage"), [(wire.judge_events, None), (wire.judge_users, False)])
+def test_too_many_requests_to_a_user_are_that_user_s(read: Any, is_outage: bool | None) -> None:
+    [found] = judge(429, REFUSED, EVENTS[:1], read)  # type: ignore[misc]
+
+    assert isinstance(found, Later)
+    assert found.is_outage is is_outage
+
+
 # --- verdicts of users and identity ---
 
 

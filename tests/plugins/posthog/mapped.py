@@ -2,50 +2,19 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 from plugins.posthog import PLUGIN
 from plugins.posthog.settings import Settings
-from router.destination import Mapped
-from router.event import Document, Event
-from router.plugin import Payload
-from router.testing import Rehearsal
+from router.testing import Mapper
 
 
 def make_settings(**given: Any) -> Settings:
     return Settings.model_validate({"api_key": "phc_of-a-test", **given})
 
 
-@cache
-def rehearse(**settings: Any) -> Rehearsal:
-    """One plugin under one set of settings; its tables are made once."""
-    return Rehearsal(PLUGIN, make_settings(**settings))
-
-
-def _mapped(event: Event, action: str, settings: dict[str, Any]) -> list[Mapped]:
-    return [each for each in rehearse(**settings).map(event) if each.action.name == action]
-
-
-def payloads_of(event: Event, action: str, **settings: Any) -> list[Payload]:
-    """What *action* makes of *event*.
-
-    Raises:
-        AssertionError: it skips the event; its reason is the text.
-    """
-    [mapped] = _mapped(event, action, settings)
-    assert mapped.payloads, mapped.skipped
-    return list(mapped.payloads)
-
-
-def body_of(event: Event, action: str, **settings: Any) -> Document:
-    [payload] = payloads_of(event, action, **settings)
-    body: Document = payload.body
-    return body
-
-
-def skipped(event: Event, action: str, **settings: Any) -> str:
-    """Why *action* makes nothing of *event*."""
-    [mapped] = _mapped(event, action, settings)
-    assert not mapped.payloads
-    return mapped.skipped
+MAPPER = Mapper(PLUGIN, make_settings)
+rehearse = MAPPER.rehearse
+payloads_of = MAPPER.payloads_of
+body_of = MAPPER.body_of
+skipped = MAPPER.skipped

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
-
-import orjson
 
 from plugins.salesforce import PLUGIN
 from plugins.salesforce.settings import Settings
-from router.destination import Mapped
 from router.event import Document, Event
-from router.plugin import Payload
-from router.testing import Rehearsal
+from router.testing import Mapper
 
 MINIMAL = {
     "domain": "acme.my.salesforce.com",
@@ -27,31 +22,10 @@ def make_settings(**given: Any) -> Settings:
     return Settings.model_validate({**MINIMAL, **given})
 
 
-@cache
-def _rehearse(settings: bytes) -> Rehearsal:
-    return Rehearsal(PLUGIN, make_settings(**orjson.loads(settings)))
-
-
-def rehearse(**settings: Any) -> Rehearsal:
-    """One plugin under one set of settings; its tables are made once."""
-    return _rehearse(orjson.dumps(settings))
-
-
-def _mapped(event: Event, action: str, settings: dict[str, Any]) -> Mapped:
-    [mapped] = [each for each in rehearse(**settings).map(event) if each.action.name == action]
-    return mapped
-
-
-def payload_of(event: Event, action: str, **settings: Any) -> Payload:
-    """What *action* makes of *event*.
-
-    Raises:
-        AssertionError: it skips the event; its reason is the text.
-    """
-    mapped = _mapped(event, action, settings)
-    assert mapped.payloads, mapped.skipped
-    [payload] = mapped.payloads
-    return payload
+MAPPER = Mapper(PLUGIN, make_settings)
+rehearse = MAPPER.rehearse
+payload_of = MAPPER.payload_of
+skipped = MAPPER.skipped
 
 
 def record_of(event: Event, action: str, **settings: Any) -> Document:
@@ -59,10 +33,3 @@ def record_of(event: Event, action: str, **settings: Any) -> Document:
     body: Document = dict(payload_of(event, action, **settings).body)
     del body["attributes"]
     return body
-
-
-def skipped(event: Event, action: str, **settings: Any) -> str:
-    """Why *action* makes nothing of *event*."""
-    mapped = _mapped(event, action, settings)
-    assert not mapped.payloads
-    return mapped.skipped

@@ -41,7 +41,7 @@ ANSWERS: Answers = {
         Answer(Later, refusal("UNABLE_TO_LOCK_ROW")),
     ],
     401: Answer(Blocked, refusal("INVALID_SESSION_ID")),
-    403: Answer(Blocked, refusal("REQUEST_LIMIT_EXCEEDED")),
+    403: Answer(Later, refusal("REQUEST_LIMIT_EXCEEDED")),
     404: Answer(Blocked, refusal("NOT_FOUND")),
     413: Answer(Split, endpoint="collections"),
     500: Later,

@@ -364,7 +364,7 @@ async def test_an_upsert_without_an_answer_is_sent_again_and_does_no_harm(vendor
 @pytest.mark.parametrize(
     ("prepare", "expected"),
     [
-        pytest.param({"calls_per_day": 0}, Blocked, id="no calls left"),
+        pytest.param({"calls_per_day": 0}, [Later, Later], id="no calls left"),
         pytest.param({"is_disabled": True}, Blocked, id="no API"),
         pytest.param({"is_limited": True}, [Later, Later], id="a trigger's limit"),
         pytest.param({"has_duplicate_rule": True}, [Delivered, Dead], id="a duplicate rule"),

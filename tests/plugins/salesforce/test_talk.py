@@ -147,7 +147,7 @@ def test_a_record_that_is_not_found_is_created_with_what_it_needs() -> None:
     ("answers", "expected"),
     [
         pytest.param([found(FREE, {**FREE, "Id": "00Q5"})], Dead, id="two are found"),
-        pytest.param([refused("REQUEST_LIMIT_EXCEEDED", 403)], Blocked, id="the day's calls, at the look-up"),
+        pytest.param([refused("REQUEST_LIMIT_EXCEEDED", 403)], Later, id="the day's calls, at the look-up"),
         pytest.param([refused("INVALID_FIELD")], Blocked, id="an unknown field, at the look-up"),
         pytest.param([found(), refused("INVALID_FIELD")], Blocked, id="an unknown field, at the create"),
         pytest.param([found(), refused("DUPLICATE_VALUE")], Later, id="somebody else was faster"),

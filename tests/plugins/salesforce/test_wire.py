@@ -143,7 +143,7 @@ def test_a_record_of_several_calls_speaks_for_all_of_them() -> None:
         pytest.param(refusal(400, "INVALID_FIELD"), Blocked, id="an unknown field, which settings name"),
         pytest.param(refusal(400, "INVALID_TYPE"), Blocked, id="an unknown object"),
         pytest.param(refusal(401, "INVALID_SESSION_ID"), Blocked, id="a fresh token refused"),
-        pytest.param(refusal(403, "REQUEST_LIMIT_EXCEEDED"), Blocked, id="the day's calls are used up"),
+        pytest.param(refusal(403, "REQUEST_LIMIT_EXCEEDED"), [Later], id="the day's calls are used up"),
         pytest.param(refusal(403, "INSUFFICIENT_ACCESS"), Blocked, id="no access"),
         pytest.param(refusal(403, "API_DISABLED_FOR_ORG"), Blocked, id="no API"),
         pytest.param(refusal(404, "NOT_FOUND"), Blocked, id="unknown"),
@@ -156,6 +156,13 @@ def test_a_record_of_several_calls_speaks_for_all_of_them() -> None:
 )
 def test_answers_on_a_whole_request(response: Response, expected: Any) -> None:
     assert judged(response) == expected
+
+
+def test_calls_that_are_used_up_hold_the_destination_and_not_the_person() -> None:
+    verdict = wire.judge_refusal(refusal(403, "REQUEST_LIMIT_EXCEEDED"))
+
+    assert isinstance(verdict, Later)
+    assert (verdict.after_s, verdict.is_outage) == (600.0, True)
 
 
 def test_a_request_that_is_refused_is_halved() -> None:

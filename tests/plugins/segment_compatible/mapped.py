@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 from plugins.segment_compatible import PLUGIN
 from plugins.segment_compatible.settings import Settings
-from router.destination import Mapped
 from router.event import Document, Event
-from router.testing import Rehearsal
+from router.testing import Mapper
 
 FLAVOURS = ("segment", "rudderstack", "customerio", "jitsu", "trait_router")
 
@@ -18,33 +16,14 @@ def make_settings(**given: Any) -> Settings:
     return Settings.model_validate({"url": "https://events.example.test", "write_key": "key-of-a-test", **given})
 
 
-@cache
-def rehearse(**settings: Any) -> Rehearsal:
-    """One plugin under one set of settings; its tables are made once."""
-    return Rehearsal(PLUGIN, make_settings(**settings))
-
-
-def _mapped(event: Event, settings: dict[str, Any]) -> Mapped:
-    [mapped] = rehearse(**settings).map(event)
-    return mapped
+MAPPER = Mapper(PLUGIN, make_settings)
+rehearse = MAPPER.rehearse
+skipped = MAPPER.skipped
 
 
 def item_of(event: Event, **settings: Any) -> Document:
-    """The item that *event* becomes.
-
-    Raises:
-        AssertionError: it is skipped; the reason is the text.
-    """
-    mapped = _mapped(event, settings)
-    assert mapped.payloads, mapped.skipped
-    [payload] = mapped.payloads
-    assert payload.key == payload.body["messageId"]
+    """The item that *event* becomes."""
+    payload = MAPPER.payload_of(event, **settings)
     body: Document = payload.body
+    assert payload.key == body["messageId"]
     return body
-
-
-def skipped(event: Event, **settings: Any) -> str:
-    """Why nothing is made of *event*."""
-    mapped = _mapped(event, settings)
-    assert not mapped.payloads
-    return mapped.skipped

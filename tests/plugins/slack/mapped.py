@@ -6,10 +6,7 @@ from typing import Any
 
 from plugins.slack import PLUGIN
 from plugins.slack.settings import Settings
-from router.destination import Mapped
-from router.event import Document, Event
-from router.plugin import Payload
-from router.testing import Rehearsal
+from router.testing import Mapper
 
 MINIMAL = {"bot_token": "xoxb-of-a-test", "channel": "C0123ABCD"}
 
@@ -18,29 +15,7 @@ def make_settings(**given: Any) -> Settings:
     return Settings.model_validate({**MINIMAL, **given})
 
 
-def _mapped(event: Event, action: str, settings: dict[str, Any]) -> list[Mapped]:
-    return [each for each in Rehearsal(PLUGIN, make_settings(**settings)).map(event) if each.action.name == action]
-
-
-def payloads_of(event: Event, action: str, **settings: Any) -> list[Payload]:
-    """What *action* makes of *event*.
-
-    Raises:
-        AssertionError: it skips the event; its reason is the text.
-    """
-    [mapped] = _mapped(event, action, settings)
-    assert mapped.payloads, mapped.skipped
-    return list(mapped.payloads)
-
-
-def body_of(event: Event, action: str, **settings: Any) -> Document:
-    [payload] = payloads_of(event, action, **settings)
-    body: Document = payload.body
-    return body
-
-
-def skipped(event: Event, action: str, **settings: Any) -> str:
-    """Why *action* makes nothing of *event*."""
-    [mapped] = _mapped(event, action, settings)
-    assert not mapped.payloads
-    return mapped.skipped
+MAPPER = Mapper(PLUGIN, make_settings)
+payloads_of = MAPPER.payloads_of
+body_of = MAPPER.body_of
+skipped = MAPPER.skipped

@@ -93,11 +93,14 @@ async def test_a_channel_may_take_nothing(vendor: StandIn, error: str) -> None:
     assert (await post(vendor, channel="C0OTHER")).json()["ok"] is True
 
 
-@pytest.mark.parametrize("error", ["internal_error", "fatal_error", "service_unavailable", "request_timeout"])
-async def test_slack_may_be_out_and_say_so_with_a_200(vendor: StandIn, error: str) -> None:
+@pytest.mark.parametrize(
+    ("error", "is_outage"),
+    [("internal_error", None), ("fatal_error", None), ("service_unavailable", True), ("request_timeout", None)],
+)
+async def test_slack_may_be_out_and_say_so_with_a_200(vendor: StandIn, error: str, is_outage: bool | None) -> None:
     vendor.sandbox.error = error
 
-    assert await vendor.deliver(EVENT) == {"announce event": [[Later(error)]]}
+    assert await vendor.deliver(EVENT) == {"announce event": [[Later(error, is_outage=is_outage)]]}
 
 
 @pytest.mark.parametrize("status", [500, 502, 503])

@@ -112,7 +112,7 @@ def test_a_message_that_is_refused_is_dead(error: str) -> None:
 @pytest.mark.parametrize("in_doubt", ["send_again", "give_up"])
 @pytest.mark.parametrize("error", ["ratelimited", "rate_limited", "service_unavailable"])
 def test_what_was_not_posted_is_sent_again_in_any_case(error: str, in_doubt: str) -> None:
-    assert judge(200, refused(error), in_doubt=in_doubt) == [Later(error)]
+    assert judge(200, refused(error), in_doubt=in_doubt) == [Later(error, is_outage=True)]
 
 
 @pytest.mark.parametrize("error", ["internal_error", "fatal_error", "request_timeout"])

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from plugins.webhook.mapping import TABLE
 from router.event import Event
-from router.normalise import normalise
 from router.plugin import GROUP_TRAITS, USER_TRAITS, EventType, snake_case
 from router.plugin.table import Trace
-from router.testing.samples import COMPANY, PERSON, RECEIVED_AT, SAMPLES, WELL_MADE, make_event
+from router.testing.samples import COMPANY, PERSON, SAMPLES, WELL_MADE, make_event
 from router.traits import NESTED_TRAITS, camel_case
 from tests.plugins.webhook.samples import payload_of
 
-GOLDEN = Path(__file__).with_name("golden")
 SPELLINGS = {"camel": camel_case, "snake": snake_case}
 
 JSON = st.recursive(
@@ -115,12 +111,3 @@ def test_the_payload_is_not_the_shared_document() -> None:
     event = WELL_MADE["track"]
 
     assert payload_of(event).body is not event.document
-
-
-@pytest.mark.parametrize("call", WELL_MADE)
-def test_golden_bodies(call: str) -> None:
-    """From the call as an SDK sends it to the body as the receiver gets it."""
-    golden = orjson.loads((GOLDEN / f"{call}.json").read_bytes())
-    event = normalise(golden["call"], received_at=RECEIVED_AT, new_id=lambda: "made").event
-
-    assert payload_of(event).body == golden["body"]

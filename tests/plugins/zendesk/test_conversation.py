@@ -155,6 +155,26 @@ async def test_an_outage_while_a_field_is_defined_stops_everything(status: int, 
         assert isinstance(await send(vendor, identify(name="Ada", tier=3)), expected)
 
 
+@pytest.mark.parametrize(
+    ("limits", "is_outage"),
+    [
+        pytest.param({"writes_per_user_and_minute": 0}, False, id="of one user"),
+        pytest.param({"requests_per_minute": 0}, None, id="of the account"),
+    ],
+)
+async def test_whom_a_limit_is_for_is_read_from_what_it_leaves_to_others(
+    limits: dict[str, int], is_outage: bool | None
+) -> None:
+    async with open_stand_in(PLUGIN) as vendor:
+        for name, limit in limits.items():
+            setattr(vendor.sandbox, name, limit)
+
+        verdict = await send(vendor, identify(name="Ada"))
+
+        assert isinstance(verdict, Later)
+        assert verdict.is_outage is is_outage
+
+
 # --- emails ---
 
 

@@ -353,7 +353,7 @@ def test_explain_tells_what_is_left_out_and_why() -> None:
     [entry] = explain(event, [rehearse().destination])["destinations"]
 
     assert entry["warnings"] == [
-        "traits.имя: the vendor reserves this name; left out",
+        "traits.имя: the vendor takes no such name; left out",
         "traits.avatar: expected an absolute http or https address; left out",
     ]
 

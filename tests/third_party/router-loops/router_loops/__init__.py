@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from router.plugin import Action, BatchEndpoint, CredentialCheck, Plugin, hookimpl, judge_by_status
+from router.plugin import Action, BatchEndpoint, CredentialCheck, Plugin, Skip, hookimpl, judge_by_status
 
 from router_loops import mapping, wire
 from router_loops.settings import Settings
@@ -51,6 +51,7 @@ PLUGIN = Plugin(
     sandbox="router_loops.sandbox:LoopsSandbox",
     sandbox_settings={"api_key": "sandbox-key"},
     credential_check=CredentialCheck(request=wire.check_credentials, endpoint="contacts"),
+    historical=Skip("Loops may start a mail because of it, however old it is"),
 )
 
 

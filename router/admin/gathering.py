@@ -1,0 +1,206 @@
+"""The operations of a router that delivers from several processes: asked of the one that has the destination, or of all.
+
+Whoever asks notices nothing, but for the destinations of a process that is down: they are said to be, with the reason.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, Protocol
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.registry import Collector
+
+from router.admin.metrics import add_state, states
+from router.admin.operations import Answer, Operations
+from router.errors import OperatorError
+
+
+class Down(OperatorError):
+    """The process of a destination is down, or does not answer; it is started again by itself."""
+
+
+class Crew(Protocol):
+    """One process that delivers, as seen from the main process."""
+
+    @property
+    def number(self) -> int:
+        """From 1 on."""
+
+    @property
+    def names(self) -> Collection[str]:
+        """Its destinations."""
+
+    @property
+    def is_up(self) -> bool: ...
+
+    @property
+    def starts(self) -> int:
+        """How often it was started."""
+
+    async def call(self, operation: str, **arguments: Any) -> Any:
+        """Run an operation there.
+
+        Raises:
+            Down: it is not up, with the reason; or it went down meanwhile.
+            OperatorError: it refuses.
+        """
+
+
+class Gathering:
+    """The calls of `Operations`, over several crews."""
+
+    def __init__(self, operations: Operations, crews: Sequence[Crew], stuck: Callable[[], Sequence[str]]) -> None:
+        """*operations* know all destinations and have no fleet; *stuck* tells of the whole router."""
+        self._operations = operations
+        self._crews = crews
+        self._stuck = stuck
+
+    def calls(self) -> Mapping[str, Callable[..., Awaitable[Any]]]:
+        """The operations by the name they have on the admin socket."""
+        calls = self._operations.calls()
+        gathered: dict[str, Callable[..., Awaitable[Any]]] = {
+            name: partial(self._route, name, call) for name, call in calls.items()
+        }
+        for name in ("dead-letters", "causes", "jobs"):
+            gathered[name] = partial(self._list, name, calls[name])
+        return gathered | {"status": self.status, "trace": self.trace}
+
+    async def _route(self, operation: str, call: Callable[..., Awaitable[Any]], **arguments: Any) -> Any:
+        """What is not of a destination at work, such as one that left the config, is answered here."""
+        crew = self._crew_of(arguments.get("destination"))
+        return await (call(**arguments) if crew is None else crew.call(operation, **arguments))
+
+    def _crew_of(self, destination: str | None) -> Crew | None:
+        return next((crew for crew in self._crews if destination in crew.names), None)
+
+    async def _ask_all(self, operation: str, **arguments: Any) -> list[tuple[Crew, Any]]:
+        """Each crew that has destinations, with its answer or the `Down` that was raised instead."""
+        crews = [crew for crew in self._crews if crew.names]
+        answers = await asyncio.gather(*(crew.call(operation, **arguments) for crew in crews), return_exceptions=True)
+        for answer in answers:
+            if isinstance(answer, BaseException) and not isinstance(answer, Down):
+                raise answer
+        return list(zip(crews, answers, strict=True))
+
+    async def status(self) -> Answer:
+        """As `Operations.status`. What is known of a destination whose process is down comes from its file."""
+        answers = await self._ask_all("status")
+        found: dict[str, Answer] = {}
+        unknown: dict[str, int] = {}
+        down: dict[str, Down] = {}
+        for crew, answer in answers:
+            if isinstance(answer, Down):
+                down |= dict.fromkeys(crew.names, answer)
+                continue
+            found |= {each["destination"]: each for each in answer["destinations"]}
+            for name, count in answer["unknown_names"].items():  # all read the same events
+                unknown[name] = max(count, unknown.get(name, 0))
+        status = await self._operations.status(without=found)
+        status["destinations"] = [
+            found.get(name) or each | ({"state": "down", "reason": str(down[name])} if name in down else {})
+            for each in status["destinations"]
+            for name in [each["destination"]]
+        ]
+        return status | {"running": True, "stuck": list(self._stuck()), "unknown_names": unknown}
+
+    async def trace(self, message_id: str) -> Answer:
+        """As `Operations.trace`."""
+        gathered: Answer = {}
+        entries: dict[tuple[int, int], dict[str, Answer]] = {}
+        down: dict[str, Down] = {}
+        for crew, answer in await self._ask_all("trace", message_id=message_id):
+            if isinstance(answer, Down):
+                down |= dict.fromkeys(crew.names, answer)
+                continue
+            gathered = gathered or answer
+            for event in answer["events"]:
+                at = entries.setdefault((event["partition"], event["sequence"]), {})
+                at |= {entry["destination"]: entry for entry in event["destinations"]}
+        if not gathered:
+            gathered = await self._operations.trace(message_id)
+        for event in gathered["events"]:
+            at = entries.get((event["partition"], event["sequence"]), {})
+            event["destinations"] = [
+                at.get(name) or {"destination": name, "outcome": "down", "reason": str(down.get(name, ""))}
+                for name in self._operations.names
+            ]
+        return gathered
+
+    async def _list(
+        self,
+        operation: str,
+        call: Callable[..., Awaitable[list[Answer]]],
+        destination: str | None = None,
+        **arguments: Any,
+    ) -> list[Answer]:
+        """What `Operations` list of one destination, or of all: only if all processes are up, for a list with a hole would
+        mislead. In the order of the config, then those that left it."""
+        if destination is not None:
+            found: list[Answer] = await self._route(operation, call, destination=destination, **arguments)
+            return found
+        by_name: dict[str, list[Answer]] = {}
+        for _, answer in await self._ask_all(operation, **arguments):
+            if isinstance(answer, Down):
+                raise answer
+            for entry in answer:
+                by_name.setdefault(entry["destination"], []).append(entry)
+        removed = self._operations.removed()
+        for name in removed:
+            by_name[name] = await call(destination=name, **arguments)
+        entries = [entry for name in (*self._operations.names, *removed) for entry in by_name.get(name, [])]
+        return entries[: arguments.get("limit")]
+
+
+class GatheredMetrics(Collector):
+    """The metrics of all crews, as of the last `refresh`, and whether each crew is up."""
+
+    def __init__(self, crews: Sequence[Crew]) -> None:
+        self._crews = crews
+        self._texts: list[str] = []
+        self._down: list[str] = []
+
+    async def refresh(self) -> None:
+        """Ask each crew for its own."""
+        crews = [crew for crew in self._crews if crew.names]
+        answers = await asyncio.gather(*(crew.call("metrics") for crew in crews), return_exceptions=True)
+        self._texts = [answer["text"] for answer in answers if not isinstance(answer, BaseException)]
+        self._down = [
+            name
+            for crew, answer in zip(crews, answers, strict=True)
+            if isinstance(answer, BaseException)
+            for name in crew.names
+        ]
+
+    def collect(self) -> Iterator[Metric]:
+        up = GaugeMetricFamily("router_process_up", "1 while a process that delivers is up.", labels=["process"])
+        starts = CounterMetricFamily("router_process_starts", "How often it was started.", labels=["process"])
+        for crew in self._crews:
+            if crew.names:
+                up.add_metric([str(crew.number)], float(crew.is_up))
+                starts.add_metric([str(crew.number)], crew.starts)
+        pace = states()
+        for name in self._down:
+            add_state(pace, name, "down")
+        yield from (up, starts)
+        yield from merge([*(family for text in self._texts for family in text_string_to_metric_families(text)), pace])
+
+
+def merge(families: Iterable[Metric]) -> list[Metric]:
+    """One family a name. Of samples that differ in nothing but their value the largest stays: all processes read the same
+    events, so that what is not of one destination is counted by each of them."""
+    merged: dict[str, Metric] = {}
+    for family in families:
+        into = merged.setdefault(family.name, Metric(family.name, family.documentation, family.type))
+        into.samples += family.samples
+    for family in merged.values():
+        largest: dict[tuple[str, tuple[tuple[str, str], ...]], Any] = {}
+        for sample in family.samples:
+            key = (sample.name, tuple(sorted(sample.labels.items())))
+            if key not in largest or sample.value > largest[key].value:
+                largest[key] = sample
+        family.samples = list(largest.values())
+    return list(merged.values())

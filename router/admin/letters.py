@@ -1,0 +1,155 @@
+"""Operations on dead letters: by cause, one with what would be sent of it today, thrown away."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from router.admin.reach import Reach
+from router.delivery.letters import Choice, DeadLetter, Group
+from router.errors import OperatorError
+from router.event import Event
+from router.explain import explain_at
+
+Answer = dict[str, Any]
+
+DISCARDED_AT_ONCE = 1_000
+"""Letters of one transaction: events wait for it."""
+
+
+class LetterOperations:
+    """Every method takes and returns JSON; see `Operations`."""
+
+    def __init__(self, reach: Reach) -> None:
+        self._reach = reach
+
+    async def causes(self, destination: str | None = None, reason: str | None = None) -> list[Answer]:
+        """Dead letters of one destination, or of all, by their cause; the most first."""
+        found: list[Answer] = []
+        for name in self._names(destination):
+            groups = await self._reach.ask(name, lambda state: state.letters.groups(Choice(reason=reason)))
+            found += [_show_group(name, group) for group in groups]
+        return sorted(found, key=lambda group: -group["letters"])
+
+    async def dead_letters(
+        self,
+        destination: str | None = None,
+        id: int | None = None,
+        reason: str | None = None,
+        cause: str | None = None,
+        limit: int = 100,
+    ) -> list[Answer]:
+        """Dead letters, oldest first; one of them with its event, and with what would be sent of it today, where *id* is given.
+
+        *cause* is the code of a cause.
+        """
+        found: list[Answer] = []
+        for name in self._names(destination):
+            choice = await self.choose(name, None if id is None else [id], reason, cause)
+            letters = await self._reach.ask(
+                name,
+                lambda state, choice=choice: state.letters.find(choice, limit=limit),  # type: ignore[misc]
+            )
+            found += [_show_letter(name, letter) for letter in letters]
+            if id is not None:
+                found = [self._show_whole(name, letter) for letter in letters]
+        if id is not None and not found:
+            raise OperatorError(f"{destination}: no dead letter {id}; see them with: router dead-letters list")
+        return found[:limit]
+
+    async def discard(
+        self,
+        destination: str,
+        ids: list[int] | None = None,
+        reason: str | None = None,
+        cause: str | None = None,
+        up_to: int | None = None,
+    ) -> Answer:
+        """Throw dead letters away for good: those for which all that is given holds, up to the id *up_to*. They stay counted as
+        dead."""
+        choice = await self.choose(destination, ids, reason, cause, up_to)
+        discarded = 0
+        while True:
+            letters, events = await self._reach.ask(destination, lambda state: state.discard(choice, DISCARDED_AT_ONCE))
+            discarded += letters
+            if self._reach.fleet and destination in self._reach.fleet.berths:
+                self._reach.fleet.berths[destination].ledger.counts["discarded", ""] += events
+            if letters < DISCARDED_AT_ONCE:
+                return {"destination": destination, "discarded": discarded}
+
+    async def choose(
+        self,
+        destination: str,
+        ids: list[int] | None = None,
+        reason: str | None = None,
+        cause: str | None = None,
+        up_to: int | None = None,
+    ) -> Choice:
+        """Which letters are meant, up to the newest there is now, so that none is meant that nobody has seen.
+
+        Raises:
+            OperatorError: no dead letter has that *cause*.
+        """
+
+        def look(state: Any) -> tuple[int, list[str]]:
+            return state.letters.last(), state.letters.causes(cause) if cause is not None else []
+
+        last, causes = await self._reach.ask(destination, look)
+        if cause is not None and not causes:
+            raise OperatorError(
+                f"{destination}: no dead letter has the cause {cause!r}; see them with: router dead-letters list {destination}"
+            )
+        return Choice(ids, reason, causes[0] if causes else None, last if up_to is None else min(up_to, last))
+
+    def _names(self, destination: str | None) -> list[str]:
+        return [destination] if destination else self._reach.with_state()
+
+    def _show_whole(self, name: str, letter: DeadLetter) -> Answer:
+        event = letter.record.event
+        shown = _show_letter(name, letter) | {
+            "event": orjson.loads(event) if event else None,
+            "delivered_payloads": list(letter.settled),
+        }
+        if event and name in self._reach.assignments:
+            shown |= self._explain(name, letter)
+        return shown
+
+    def _explain(self, name: str, letter: DeadLetter) -> Answer:
+        """What would be sent of it now, as ``router explain`` says it."""
+        destination = self._reach.assignments[name].destination
+        notes: list[str] = []
+        event = Event.from_json(letter.record.event)
+        entries = explain_at(event, destination, letter.record.source, notes, delivered=letter.settled)
+        return {"today": entries, "warnings": notes}
+
+
+def _show_group(name: str, group: Group) -> Answer:
+    return {
+        "destination": name,
+        "cause": group.cause,
+        "code": group.code,
+        "letters": group.letters,
+        "events": group.events,
+        "first_s": group.first_s,
+        "last_s": group.last_s,
+        "example": group.example,
+        "reason": group.reason,
+    }
+
+
+def _show_letter(destination: str, letter: DeadLetter) -> Answer:
+    record = letter.record
+    return {
+        "destination": destination,
+        "id": letter.id,
+        "message_id": record.message_id,
+        "type": record.type,
+        "user": record.user_key,
+        "source": record.source,
+        "reason": letter.reason,
+        "attempts": letter.attempts,
+        "died_s": letter.died_s,
+        "events": letter.events,
+        "of_replay": letter.is_replayed,
+    }

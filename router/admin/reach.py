@@ -1,0 +1,96 @@
+"""How operations reach the log and the states: through the daemon's own hands while one runs, else through the files."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from router.clock import Clock
+from router.delivery.fleet import Assignment, Fleet
+from router.delivery.state import State
+from router.delivery.worker import Worker
+from router.errors import OperatorError
+from router.log.interface import Log
+
+_T = TypeVar("_T")
+
+
+@dataclass
+class Reach:
+    """*directory* holds the state files; *fleet* is there while a daemon runs.
+
+    Unless it *knows_all*, there are state files of which another process speaks.
+    """
+
+    log: Log
+    directory: Path
+    assignments: Mapping[str, Assignment]
+    clock: Clock
+    fleet: Fleet | None = None
+    knows_all: bool = True
+
+    def known(self) -> list[str]:
+        """Destinations of the config, then those of which a state is kept."""
+        return [*self.assignments, *self.removed()]
+
+    def removed(self) -> list[str]:
+        """Destinations that left the config and whose state is still kept."""
+        if not self.knows_all:
+            return []
+        return sorted(path.stem for path in self.directory.glob("*.sqlite") if path.stem not in self.assignments)
+
+    def state_path(self, name: str) -> Path:
+        return self.directory / f"{name}.sqlite"
+
+    def with_state(self) -> list[str]:
+        """Those that have run."""
+        return [name for name in self.known() if self.state_path(name).exists()]
+
+    def worker(self, name: str) -> Worker | None:
+        """The destination at work, if it is."""
+        berth = self.fleet.berths.get(name) if self.fleet else None
+        return berth.worker if berth else None
+
+    def configured(self, name: str) -> Assignment:
+        """The destination as the config has it.
+
+        Raises:
+            OperatorError: it is not in the config, or could not start.
+        """
+        if name in self.assignments:
+            if self.fleet and name in self.fleet.problems:
+                raise OperatorError(f"{name} could not start: {self.fleet.problems[name]}")
+            return self.assignments[name]
+        if name in self.known():
+            raise OperatorError(f"{name} is no longer in the config; put it back (and reload) to send to it")
+        raise self._unknown(name)
+
+    async def ask(self, name: str, question: Callable[[State], _T]) -> _T:
+        """Ask the state of a destination.
+
+        Raises:
+            OperatorError: there is none of that name, or it has never run, or its file can't be used.
+        """
+        if name not in self.known():
+            raise self._unknown(name)
+        if self.fleet and name in self.fleet.berths:
+            ledger = self.fleet.berths[name].ledger
+            await ledger.flushed()
+            return await ledger.ask(question)
+        if not self.state_path(name).exists():
+            raise OperatorError(f"{name} has no state yet: it has never run")
+
+        def ask_file() -> _T:
+            state = State.open(self.state_path(name), self.log.id)
+            try:
+                return question(state)
+            finally:
+                state.close()
+
+        return await asyncio.to_thread(ask_file)
+
+    def _unknown(self, name: str) -> OperatorError:
+        return OperatorError(f"no destination {name!r}; there are: {', '.join(self.known()) or 'none'}")

@@ -1,0 +1,138 @@
+"""All deliveries of a router, as the daemon sees them: in this process, or in others (`router.cli.processes`)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Any, Protocol
+
+import structlog
+from prometheus_client.registry import Collector
+
+from router.admin.metrics import BooksCollector
+from router.admin.operations import Operations
+from router.cli.housekeeping import Housekeeping
+from router.cli.wiring import state_directory, to_assignments
+from router.clock import Clock
+from router.config import Config
+from router.delivery.fleet import Fleet
+from router.delivery.watchdog import LOOK_S, Watchdog
+from router.log.room import Reserve
+from router.log.sqlite import SqliteLog
+from router.registry import Registry
+
+DRAIN_S = 7.0
+"""How long a stop waits for flights to land."""
+
+Calls = Mapping[str, Callable[..., Awaitable[Any]]]
+
+_LOGGER = structlog.get_logger()
+
+
+class Deliveries(Protocol):
+    """`apply` a config first, then `run`; `stop` in any case."""
+
+    async def apply(self, config: Config, sandbox_urls: Mapping[str, str]) -> None:
+        """Deliver as *config* says, from now on.
+
+        Raises:
+            OperatorError: states that fit neither this log nor this program. All other destinations are at work.
+        """
+
+    @property
+    def problems(self) -> Sequence[str]:
+        """Why destinations could not start."""
+
+    @property
+    def stuck(self) -> Sequence[str]:
+        """What is stuck; no vendor is ever in it."""
+
+    def calls(self) -> Calls:
+        """The admin operations."""
+
+    @property
+    def collector(self) -> Collector:
+        """The metrics, as of the last `refresh`."""
+
+    async def refresh(self) -> None: ...
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """What is done every few seconds, until *stop* is set."""
+
+    async def stop(self, deadline_s: float) -> None:
+        """Land what is under way, for about so long, and close."""
+
+
+class OwnDeliveries:
+    """In this process."""
+
+    def __init__(
+        self,
+        log: SqliteLog,
+        config: Config,
+        registry: Registry,
+        reserve: Reserve,
+        clock: Clock,
+        stuck: Callable[[], Sequence[str]],
+        is_writer: bool = True,
+    ) -> None:
+        """*stuck* tells of the whole process. Who is not *is_writer* leaves the trimming of the log to another process, and
+        knows of no destination but its own."""
+        self._registry = registry
+        self._watchdog = Watchdog(clock.monotonic)
+        self.fleet = Fleet(log, state_directory(config), clock, random.Random(), reserve)
+        self._books = BooksCollector(self.fleet, log, clock)
+        self._operations = Operations(log, state_directory(config), (), clock, self.fleet, stuck, knows_all=is_writer)
+        self._housekeeping = Housekeeping(log, self.fleet, self.fleet.needed_from if is_writer else None)
+
+    async def apply(
+        self, config: Config, sandbox_urls: Mapping[str, str], names: Collection[str] | None = None
+    ) -> None:
+        """As `Deliveries.apply`, for the destinations with these *names*; None: for all."""
+        everywhere = to_assignments(config, self._registry, sandbox_urls)
+        ours = {each.name: each for each in everywhere if names is None or each.name in names}
+        self._operations.configure(list(ours.values()))
+        elsewhere = [each.destination.names for each in everywhere if each.name not in ours]
+        await self.fleet.apply(list(ours.values()), elsewhere)
+
+    @property
+    def problems(self) -> Sequence[str]:
+        return list(self.fleet.problems.values())
+
+    @property
+    def stuck(self) -> Sequence[str]:
+        return [*self.fleet.broken, *self._watchdog.stuck]
+
+    def calls(self) -> Calls:
+        return self._operations.calls()
+
+    @property
+    def collector(self) -> Collector:
+        return self._books
+
+    async def refresh(self) -> None:
+        await self._books.refresh()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._watch(stop))
+            tasks.create_task(self._housekeeping.run(stop))
+
+    async def _watch(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            try:
+                self._watchdog.look(self.fleet.glances())
+            except Exception as error:
+                _LOGGER.error("the watchdog can't look: a bug in the router", exc_info=error)
+            await pause(stop, LOOK_S)
+
+    async def stop(self, deadline_s: float) -> None:
+        await self.fleet.stop(deadline_s)
+
+
+async def pause(stop: asyncio.Event, seconds: float) -> None:
+    """Wait so long, or until it is time to *stop*."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)

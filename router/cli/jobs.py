@@ -1,0 +1,61 @@
+"""``router jobs``: replays and retries that are under way."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+
+import typer
+
+from router.cli.backend import ask
+from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
+from router.cli.output import ago, console, print_json, print_table
+
+app = typer.Typer(no_args_is_help=True, help="See and stop replays and retries of dead letters.")
+
+
+@app.command("list")
+def list_jobs(
+    destination: Annotated[str | None, typer.Argument(help="The destination; all, if not given.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Those that are over, too.")] = False,
+    config: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """List replays and retries, with how far each has come.
+
+    Example: `router jobs list`
+    """
+    jobs = [
+        job for job in asyncio.run(ask(config, "jobs", destination=destination)) if every or job["state"] == "running"
+    ]
+    if as_json:
+        print_json(jobs)
+        return
+    columns = ("destination", "number", "what", "state", "done", "of", "delivered", "skipped", "dead", "asked for")
+    print_table("", columns, [_row(job) for job in jobs], has_lines=False)
+
+
+def _row(job: dict[str, Any]) -> list[Any]:
+    state = job["state"] if job["running"] or job["state"] != "running" else "waits for the router"
+    counts = [job["counts"].get(kind, 0) for kind in ("delivered", "skipped", "dead")]
+    return [
+        job["destination"], job["job"], job["kind"], state, job["done"], job["total"], *counts, ago(job["made_s"])
+    ]  # fmt: skip
+
+
+@app.command()
+def cancel(
+    destination: Annotated[str, typer.Argument(help="The destination.")],
+    number: Annotated[int, typer.Argument(help="Its number, from the list.")],
+    config: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Stop a replay or a retry. What is in a request lands, what waits is not sent.
+
+    Example: `router jobs cancel mixpanel 3`
+    """
+    answer = asyncio.run(ask(config, "cancel", destination=destination, job=number))
+    if as_json:
+        print_json(answer)
+        return
+    console.print(f"{destination}: job {number} is cancelled")

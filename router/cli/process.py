@@ -1,0 +1,174 @@
+"""A process that delivers to a group of destinations: what `router.cli.processes` starts.
+
+main process ──orders, news of the log──▶ standard input       the pipe is the leash: it ends, so does this process
+             ──operations──▶ admin-N.sock (mode 0600)          answers like a daemon's
+             ◀──"mend this segment"── admin.sock               only the main process writes the log
+             ◀──"ready"── standard output
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import os
+import signal
+import sys
+import threading
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, BinaryIO
+
+import structlog
+from prometheus_client import CollectorRegistry, generate_latest
+
+from router.admin.client import Client, NotRunning
+from router.admin.server import listen_on_socket, socket_app
+from router.cli import logging, orders
+from router.cli.deliveries import DRAIN_S, Calls, OwnDeliveries
+from router.cli.memory import give_big_blocks_back
+from router.cli.orders import NEWS, READY, Envelope, socket_name
+from router.cli.wiring import log_directory, log_options, reserve_path
+from router.clock import SystemClock
+from router.config import Config
+from router.errors import OperatorError
+from router.gateway.open_files import raise_limit
+from router.log.room import Reserve
+from router.log.segments import Unreadable
+from router.log.sqlite import SqliteLog
+from router.registry import Registry
+
+MEND_S = 60.0
+"""How long a reader waits for the main process to mend a segment before it asks again."""
+
+
+class DeliveringProcess:
+    """Read-only on the log; with the states of its destinations to itself."""
+
+    def __init__(self, number: int, registry: Registry, pipe: BinaryIO) -> None:
+        """*pipe* is where orders come from."""
+        self._number = number
+        self._pipe = pipe
+        self._registry = registry
+        self._clock = SystemClock()
+        self._stop = asyncio.Event()
+        self._envelopes: asyncio.Queue[Envelope] = asyncio.Queue()
+        self._loop = asyncio.get_running_loop()
+
+    async def run(self, config: Config) -> None:
+        """Run until SIGTERM. *config* is that of the first orders, which are still to be applied."""
+        give_big_blocks_back()
+        raise_limit()
+        self._data = config.data
+        self._log = await SqliteLog.open(log_directory(config), log_options(config), self._clock.now, read_only=True)
+        self._log.mend_through(self._ask_writer)
+        reserve = Reserve(reserve_path(config), config.retention.reserve_bytes)
+        self._deliveries = OwnDeliveries(
+            self._log, config, self._registry, reserve, self._clock, lambda: self._deliveries.stuck, is_writer=False
+        )
+        self._metrics = CollectorRegistry()
+        self._metrics.register(self._deliveries.collector)
+        threading.Thread(target=self._listen, name="orders", daemon=True).start()
+        self._loop.add_signal_handler(signal.SIGTERM, self._stop.set)
+        further: Calls = {"apply": self._apply, "pulse": self._pulse, "metrics": self._show_metrics}
+        socket = config.data / socket_name(self._number)
+        calls = {name: partial(self._look_first, call) for name, call in self._deliveries.calls().items()}
+        runner = await listen_on_socket(socket_app({**calls, **further}), socket)
+        os.write(sys.stdout.fileno(), READY)
+        try:
+            await self._deliveries.run(self._stop)
+        finally:
+            await runner.cleanup()
+            await self._deliveries.stop(DRAIN_S)
+            await self._log.close()
+            with contextlib.suppress(FileNotFoundError):
+                socket.unlink()
+
+    # --- from the main process ---
+
+    def _listen(self) -> None:
+        """In a thread of its own, which ends this process at once with the main one, whatever the others are at."""
+        while True:
+            try:
+                message = orders.read(self._pipe)
+            except Exception:  # the end, or a message that was cut off by it
+                os._exit(1)
+            with contextlib.suppress(RuntimeError):  # the loop is closed: this process is ending anyway
+                self._loop.call_soon_threadsafe(self._log.wake if message == NEWS else partial(self._take, message))
+
+    def _take(self, envelope: Envelope) -> None:
+        self._envelopes.put_nowait(envelope)
+
+    async def _look_first(self, call: Callable[..., Awaitable[Any]], **arguments: Any) -> Any:
+        """Whoever asks may know of events that were stored a moment ago."""
+        await self._log.look()
+        return await call(**arguments)
+
+    async def _apply(self, number: int) -> dict[str, Any]:
+        """Apply the orders that came down the pipe with this *number*."""
+        while (envelope := await self._envelopes.get()).number != number:
+            pass  # of a call that was given up
+        new = await asyncio.to_thread(envelope.open, self._registry)
+        await self._log.look()
+        await self._deliveries.apply(new.config, new.sandbox_urls, new.names)
+        return {"problems": list(self._deliveries.problems)}
+
+    async def _pulse(self) -> dict[str, Any]:
+        """What the main process wants to know every few seconds."""
+        await self._log.look()  # where no destination reads on, nobody else does
+        needed = self._deliveries.fleet.needed_from()
+        return {
+            "needed_from": [[partition, sequence] for partition, sequence in needed.items()],
+            "problems": list(self._deliveries.problems),
+            "stuck": list(self._deliveries.stuck),
+        }
+
+    async def _show_metrics(self) -> dict[str, Any]:
+        await self._log.look()
+        await self._deliveries.refresh()
+        return {"text": generate_latest(self._metrics).decode()}
+
+    # --- to the main process ---
+
+    def _ask_writer(self, first: int, is_copy: bool) -> None:
+        """In a reader's thread; see `SqliteLog.mend_through`."""
+        try:
+            asyncio.run_coroutine_threadsafe(self._have_mended(first, is_copy), self._loop).result(MEND_S)
+        except (NotRunning, OperatorError, TimeoutError) as error:
+            raise Unreadable(f"the segment from {first} on seems damaged, and can't be mended now: {error}") from error
+
+    async def _have_mended(self, first: int, is_copy: bool) -> None:
+        async with Client(self._data) as client:
+            await client.call("mend", first=first, is_copy=is_copy)
+
+
+async def _run(number: int, pipe: BinaryIO, first: Envelope) -> None:
+    registry = await asyncio.to_thread(Registry.load)
+    process = DeliveringProcess(number, registry, pipe)
+    process._take(first)
+    await process.run(first.open(registry).config)
+
+
+def main() -> None:
+    """``python -m router.cli.process NUMBER LOG_LEVEL``; not for people."""
+    number, level = int(sys.argv[1]), sys.argv[2]
+    for ignored in (signal.SIGINT, signal.SIGHUP):  # a terminal sends them to all; they are for the main process
+        signal.signal(ignored, signal.SIG_IGN)
+    logging.set_up(level)
+    structlog.contextvars.bind_contextvars(process=number)
+    try:
+        import uvloop as loops
+    except ImportError:  # pragma: no cover - no uvloop on this platform
+        import asyncio as loops  # type: ignore[no-redef]
+    pipe = io.BufferedReader(
+        io.FileIO(sys.stdin.fileno(), closefd=False)
+    )  # not sys.stdin: an exit waits for whoever reads that
+    try:
+        first = orders.read(pipe)
+    except EOFError:
+        sys.exit(1)
+    loops.run(_run(number, pipe, first))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,401 @@
+"""Deliveries from several processes, as the main process has them: started, watched, started again, told of what is new.
+
+down ──start──▶ up ──ends, or is killed──▶ down ──after a growing wait──▶ start …
+  what its destinations need of the log is kept; the other processes go on
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import count
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+from prometheus_client.registry import Collector
+
+from router.admin.client import Client, NotRunning
+from router.admin.gathering import Down, GatheredMetrics, Gathering
+from router.admin.operations import Operations
+from router.cli import orders
+from router.cli.deliveries import DRAIN_S, Calls, pause
+from router.cli.housekeeping import Housekeeping
+from router.cli.orders import NEWS, READY, Envelope, Orders, socket_name
+from router.cli.placement import place
+from router.cli.wiring import state_directory, to_assignments
+from router.clock import Clock
+from router.config import Config
+from router.errors import OperatorError
+from router.log.sqlite import SqliteLog
+from router.registry import Registry
+
+PULSE_S: Final = 2.0
+"""How often each process is asked how it is."""
+ANSWER_S: Final = 5.0
+"""How long it may take to answer what is asked of all."""
+APPLY_S: Final = 60.0
+"""How long it may take to apply a config: lanes land first."""
+READY_S: Final = 30.0
+DOWN_S: Final = 10.0
+"""A process that is down or silent for longer than this is stuck."""
+FIRST_WAIT_S: Final = 0.5
+LAST_WAIT_S: Final = 30.0
+STEADY_S: Final = 60.0
+"""Who was up for so long starts anew without a wait that grew."""
+CLOSING_S: Final = 2.0
+"""Beyond the landing of flights, for the rest of an end."""
+
+_LOGGER = structlog.get_logger()
+_NUMBERS = count(1)
+
+
+class Process:
+    """One process that delivers, up or down. A `router.admin.gathering.Crew`."""
+
+    def __init__(self, number: int, data: Path, log_level: str, clock: Clock) -> None:
+        self.number = number
+        self.starts = 0
+        self._data = data
+        self._log_level = log_level
+        self._clock = clock
+        self._orders: Orders | None = None
+        self._popen: asyncio.subprocess.Process | None = None
+        self._client: Client | None = None
+        self._reason = "it was not started yet"
+        """Why it is down; "" while it is up."""
+        self._heard_s = clock.monotonic()
+        """When it last was up and answered."""
+        self._stop = asyncio.Event()
+        self._changing = asyncio.Lock()
+        self._supervisor: asyncio.Task[None] | None = None
+        self.pulse: dict[str, Any] = {}
+        """What it said last, and is still true; empty while it is down or changing."""
+        self._era = 0
+        """Counts changes: a pulse from before one is no longer true."""
+
+    @property
+    def names(self) -> Collection[str]:
+        return self._orders.names if self._orders else ()
+
+    @property
+    def is_up(self) -> bool:
+        return not self._reason
+
+    @property
+    def problems(self) -> Sequence[str]:
+        """Why its destinations could not start."""
+        if self._supervisor is not None and not self.is_up:
+            return [self._explain()]
+        return list(self.pulse.get("problems", ()))
+
+    @property
+    def stuck(self) -> list[str]:
+        if not self.names:
+            return []
+        if self._clock.monotonic() - self._heard_s > DOWN_S:
+            return [f"process {self.number} of {', '.join(sorted(self.names))}: {self._reason or 'it does not answer'}"]
+        return list(self.pulse.get("stuck", ()))
+
+    # --- orders ---
+
+    async def take(self, new: Orders) -> None:
+        """Deliver as *new* says from now on; while the process is down, from its next start on.
+
+        Raises:
+            OperatorError: states that fit neither the log nor this program; or it can't be started at all.
+        """
+        async with self._changing:
+            if self._orders is None and not new.names:
+                return
+            self._orders = new
+            self._forget_pulse()
+            if self._supervisor is None:
+                try:
+                    await self._start()
+                finally:
+                    self._supervisor = asyncio.create_task(self._supervise())
+            elif self.is_up:
+                await self._apply(self._send(new))
+
+    def _send(self, new: Orders) -> int:
+        assert self._popen is not None
+        assert self._popen.stdin is not None
+        number = next(_NUMBERS)
+        self._popen.stdin.write(orders.write(Envelope.seal(number, new)))
+        return number
+
+    async def _apply(self, number: int) -> None:
+        try:
+            await self.call("apply", within_s=APPLY_S, number=number)
+        except Down:
+            raise
+        except OperatorError:  # of one destination; the others are at work
+            self.pulse = await self.call("pulse")
+            raise
+        self.pulse = await self.call("pulse")
+
+    async def call(self, operation: str, *, within_s: float = ANSWER_S, **arguments: Any) -> Any:
+        """See `Crew.call`."""
+        if self._client is None:
+            raise Down(self._explain())
+        try:
+            return await asyncio.wait_for(self._client.call(operation, **arguments), within_s)
+        except TimeoutError as error:
+            raise Down(f"process {self.number} does not answer within {within_s:g} s") from error
+        except NotRunning as error:
+            raise Down(self._explain()) from error
+
+    def _explain(self) -> str:
+        return f"process {self.number} is down: {self._reason or 'it is ending'}; it is started again by itself"
+
+    def tell_news(self) -> None:
+        """There is something new in the log. A process that can't keep up with the telling sees it by itself."""
+        stdin = self._popen.stdin if self._popen else None
+        if stdin is not None and not stdin.is_closing() and not stdin.transport.get_write_buffer_size():
+            stdin.write(orders.write(NEWS))
+
+    async def feel_pulse(self) -> None:
+        """Ask it how it is."""
+        if not self.is_up or self._changing.locked():
+            return
+        era = self._era
+        try:
+            pulse = await self.call("pulse")
+        except Down:
+            return
+        self._heard_s = self._clock.monotonic()
+        if era == self._era:
+            self.pulse = pulse
+
+    def _forget_pulse(self) -> None:
+        self.pulse = {}
+        self._era += 1
+
+    # --- life ---
+
+    async def _start(self) -> None:
+        """Start it, and have it apply its orders.
+
+        Raises:
+            OperatorError: it did not come up, or what its destinations can't start with.
+        """
+        assert self._orders is not None
+        self.starts += 1
+        path = os.pathsep.join(each for each in sys.path if each)
+        try:
+            self._popen = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-P", "-m", "router.cli.process", str(self.number), self._log_level),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                env={**os.environ, "PYTHONPATH": path},
+            )
+            number = self._send(self._orders)
+            assert self._popen.stdout is not None
+            line = await asyncio.wait_for(self._popen.stdout.readline(), READY_S)
+            if line != READY:
+                raise Down(f"process {self.number} ended before it was ready; its log says why")
+            self._client = Client(self._data, socket_name(self.number))
+            await self._apply(number)
+        except (OSError, TimeoutError) as error:
+            await self._end()
+            raise Down(f"process {self.number} can't be started: {str(error) or 'it is not ready in time'}") from error
+        except Down:
+            await self._end()
+            raise
+        except OperatorError:
+            self._be_up()
+            raise
+        self._be_up()
+
+    def _be_up(self) -> None:
+        self._reason = ""
+        self._heard_s = self._clock.monotonic()
+
+    async def _supervise(self) -> None:
+        """See that it is up, until `stop`."""
+        wait_s = FIRST_WAIT_S
+        while not self._stop.is_set():
+            up_since_s = self._clock.monotonic()
+            if self._popen is not None:
+                code = await self._popen.wait()
+                self._reason = self._reason or _ending(code)
+            if self._clock.monotonic() - up_since_s > STEADY_S:
+                wait_s = FIRST_WAIT_S
+            async with self._changing:
+                await self._end()
+            if self._stop.is_set():
+                return
+            _LOGGER.error(
+                "a process that delivers is down; it is started again, the others go on",
+                process=self.number,
+                destinations=sorted(self.names),
+                reason=self._reason,
+                wait_s=wait_s,
+            )
+            await pause(self._stop, wait_s)
+            wait_s = min(LAST_WAIT_S, 2 * wait_s)
+            if self._stop.is_set():
+                return
+            try:
+                async with self._changing:
+                    await self._start()
+            except Down as error:
+                self._reason = str(error)
+            except OperatorError as error:  # of some destination; it tells by itself, and is at work with the others
+                _LOGGER.error("not all destinations of a process could start", process=self.number, reason=str(error))
+            if self.is_up:
+                _LOGGER.info(
+                    "a process that delivers is up again", process=self.number, destinations=sorted(self.names)
+                )
+
+    async def _end(self) -> None:
+        """Be sure that it is gone."""
+        self._forget_pulse()
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
+        popen, self._popen = self._popen, None
+        if popen is None:
+            return
+        if popen.returncode is None:
+            popen.kill()
+            await popen.wait()
+        if popen.stdin is not None:
+            popen.stdin.close()
+
+    def retire(self) -> None:
+        """Don't start it again: all are about to be told to end, perhaps by a supervisor already."""
+        self._stop.set()
+
+    async def stop(self, deadline_s: float) -> None:
+        """Have it land what is under way and end; kill it after *deadline_s*."""
+        self.retire()
+        popen = self._popen
+        if popen is not None and popen.returncode is None:
+            popen.send_signal(signal.SIGTERM)
+            try:
+                await asyncio.wait_for(popen.wait(), deadline_s)
+            except TimeoutError:
+                _LOGGER.error("a process that delivers does not end in time, it is killed", process=self.number)
+                popen.kill()
+        if self._supervisor is not None:
+            await asyncio.gather(self._supervisor, return_exceptions=True)
+        await self._end()
+
+
+def _ending(code: int) -> str:
+    return f"it was killed by {signal.Signals(-code).name}" if code < 0 else f"it ended with code {code}"
+
+
+class ProcessDeliveries:
+    """`Deliveries` from *count* processes."""
+
+    def __init__(
+        self,
+        count: int,
+        log: SqliteLog,
+        config: Config,
+        registry: Registry,
+        log_level: str,
+        clock: Clock,
+        stuck: Callable[[], Sequence[str]],
+    ) -> None:
+        """*stuck* tells of the whole router."""
+        self._log = log
+        self._registry = registry
+        self._processes = [Process(number, config.data, log_level, clock) for number in range(1, count + 1)]
+        self._placed: dict[str, int] = {}
+        self._operations = Operations(log, state_directory(config), (), clock)
+        self._gathering = Gathering(self._operations, self._processes, stuck)
+        self._metrics = GatheredMetrics(self._processes)
+        self._housekeeping = Housekeeping(log, None, self.needed_from)
+
+    async def apply(self, config: Config, sandbox_urls: Mapping[str, str]) -> None:
+        destinations = config.destinations
+        formerly = {name: each.formerly for name, each in destinations.items() if each.formerly}
+        self._placed = place(list(destinations), len(self._processes), self._placed, formerly)
+        self._operations.configure(to_assignments(config, self._registry, sandbox_urls))
+        everyone = [
+            frozenset(name for name, index in self._placed.items() if index == number)
+            for number in range(len(self._processes))
+        ]
+        results = await asyncio.gather(
+            *(
+                process.take(Orders(config, sandbox_urls, names))
+                for process, names in zip(self._processes, everyone, strict=True)
+            ),
+            return_exceptions=True,
+        )
+        failures = [result for result in results if isinstance(result, BaseException)]
+        for failure in failures:
+            if not isinstance(failure, OperatorError):
+                raise failure
+        if failures:
+            raise OperatorError("\n".join(map(str, failures)))
+
+    @property
+    def problems(self) -> Sequence[str]:
+        return [problem for process in self._processes for problem in process.problems]
+
+    @property
+    def stuck(self) -> Sequence[str]:
+        return [each for process in self._processes for each in process.stuck]
+
+    def calls(self) -> Calls:
+        return {**self._gathering.calls(), "mend": self._mend}
+
+    async def _mend(self, first: int, is_copy: bool) -> dict[str, Any]:
+        """For the processes: see `SqliteLog.mend`."""
+        await self._log.mend(first, is_copy)
+        return {}
+
+    @property
+    def collector(self) -> Collector:
+        return self._metrics
+
+    async def refresh(self) -> None:
+        await self._metrics.refresh()
+
+    def needed_from(self) -> dict[int, int]:
+        """As `Fleet.needed_from`, as of the last pulse of each process; what is needed from only ever moves on.
+
+        Nothing is said of any partition while one of them is down or changing: all may be needed.
+        """
+        needed = {partition: self._log.end(partition) + 1 for partition in self._log.partitions}
+        for process in self._processes:
+            if process.names:
+                said = dict(process.pulse.get("needed_from", ()))
+                needed = {
+                    partition: min(needed[partition], said[partition]) for partition in needed if partition in said
+                }
+        return needed
+
+    async def run(self, stop: asyncio.Event) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._feel_pulses(stop))
+            tasks.create_task(self._housekeeping.run(stop))
+            messengers = [tasks.create_task(self._tell_news(partition)) for partition in self._log.partitions]
+            await stop.wait()
+            for process in self._processes:
+                process.retire()
+            for messenger in messengers:
+                messenger.cancel()
+
+    async def _feel_pulses(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            await asyncio.gather(*(process.feel_pulse() for process in self._processes))
+            await pause(stop, PULSE_S)
+
+    async def _tell_news(self, partition: int) -> None:
+        while True:
+            end = self._log.end(partition)
+            for process in self._processes:
+                process.tell_news()
+            await self._log.wait(partition, end)
+
+    async def stop(self, deadline_s: float) -> None:
+        await asyncio.gather(*(process.stop(max(deadline_s, DRAIN_S) + CLOSING_S) for process in self._processes))

@@ -1,0 +1,55 @@
+"""What would become of an event if it were sent now: the decisions and the mapping of delivery, and nothing sent. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Literal
+
+from router.destination import Destination, MappingFailed, size_of
+from router.event import Event
+from router.event_times import age_s
+from router.log.record import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """``send``: the vendor would get it. ``skip``: today's flags, consent, filter, triggers or the plugin keep it back.
+    ``die``: it can't be mapped, or all of it, or a part, is too big."""
+
+    kind: Literal["send", "skip", "die"]
+    reason: str = ""
+    marks: tuple[str, ...] = ()
+    """The vendor's words for old events that it would carry."""
+
+
+def forecast(
+    destination: Destination,
+    record: Record,
+    now_s: float,
+    is_historical: bool = False,
+    delivered: Collection[str] = (),
+) -> Forecast:
+    """What `Worker.take_up` would come to. *delivered*: keys of payloads that are not sent again."""
+    try:
+        event = Event.from_json(record.event)
+        decision = destination.decide(event, record.source, age_s(event, now_s) if is_historical else None)
+        if not decision.is_delivered:
+            return Forecast("skip", decision.reason)
+        made = destination.map(event, decision)
+        too_big = [
+            f"{mapped.action.name}: {why}"
+            for mapped in made
+            for key, payload in mapped.keyed
+            if key not in delivered
+            and (why := size_of(payload, destination.plugin.endpoint(mapped.action.endpoint))[1])
+        ]
+    except MappingFailed as error:
+        return Forecast("die", f"mapping: {error}")
+    except Exception as error:
+        return Forecast("die", f"mapping: {type(error).__name__}: {error}")
+    if too_big:
+        return Forecast("die", "; ".join(dict.fromkeys(too_big)))
+    if not any(mapped.payloads for mapped in made):
+        return Forecast("skip", f"action: {'; '.join(dict.fromkeys(mapped.skipped for mapped in made))}")
+    return Forecast("send", marks=tuple(dict.fromkeys(mapped.mark for mapped in made if mapped.mark)))

@@ -1,0 +1,153 @@
+"""Over several processes the answers are put together; a process that is down is named, and nothing is made up for it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+
+from router.admin.gathering import Crew, Down, GatheredMetrics, Gathering
+from router.admin.operations import Operations
+from router.errors import OperatorError
+from tests.delivery.stand import Stand, assignment
+
+METRICS = """# HELP router_destination_pending Events not yet settled.
+# TYPE router_destination_pending gauge
+router_destination_pending{{destination="{name}"}} 3.0
+# HELP router_events_unknown_integrations_total Events whose integrations name what is no destination.
+# TYPE router_events_unknown_integrations_total counter
+router_events_unknown_integrations_total {unknown}
+"""
+
+
+@dataclass
+class Mate:
+    """A process with one destination, as the main process sees it."""
+
+    number: int
+    name: str
+    unknown: int
+    is_up: bool = True
+    starts: int = 1
+    asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+    @property
+    def names(self) -> list[str]:
+        return [self.name]
+
+    async def call(self, operation: str, **arguments: Any) -> Any:
+        if not self.is_up:
+            raise Down(f"process {self.number} is down")
+        self.asked.append((operation, arguments))
+        answers: dict[str, Any] = {
+            "status": {
+                "destinations": [{"destination": self.name, "state": "going"}],
+                "unknown_names": {"Sales": self.unknown},
+            },
+            "metrics": {"text": METRICS.format(name=self.name, unknown=float(self.unknown))},
+            "dead-letters": [{"destination": self.name, "id": number} for number in (1, 2)],
+            "retry": {"job": 1},
+        }
+        return answers[operation]
+
+
+@pytest.fixture
+async def operations(tmp_path: Path) -> AsyncIterator[Operations]:
+    stand = Stand(tmp_path)
+    await stand.open()
+    yield Operations(stand.log, stand.directory / "destinations", [assignment("one"), assignment("two")], stand.clock)
+    await stand.close()
+
+
+def crews(**down: bool) -> list[Mate]:
+    """In another order than the config's."""
+    return [Mate(1, "two", 5, is_up=not down.get("two")), Mate(2, "one", 4, is_up=not down.get("one"))]
+
+
+async def test_a_status_has_all_destinations_in_the_order_of_the_config(operations: Operations) -> None:
+    """All processes read the same events, so the furthest has counted the unknown names of all."""
+    status = await Gathering(operations, crews(), lambda: ["this"]).calls()["status"]()
+
+    assert status["destinations"] == [
+        {"destination": "one", "state": "going"},
+        {"destination": "two", "state": "going"},
+    ]
+    assert (status["running"], status["stuck"], status["unknown_names"]) == (True, ["this"], {"Sales": 5})
+
+
+async def test_a_destination_of_a_process_that_is_down_is_down_with_the_reason(operations: Operations) -> None:
+    status = await Gathering(operations, crews(one=True), list).calls()["status"]()
+
+    one, two = status["destinations"]
+    assert (one["state"], one["reason"]) == ("down", "process 2 is down")
+    assert two["state"] == "going"
+
+
+async def test_a_call_for_a_destination_goes_where_it_is(operations: Operations) -> None:
+    mates = crews()
+    calls = Gathering(operations, mates, list).calls()
+
+    assert await calls["retry"](destination="one", reason="x") == {"job": 1}
+
+    assert [mate.asked for mate in mates] == [[], [("retry", {"destination": "one", "reason": "x"})]]
+    with pytest.raises(OperatorError, match="no destination 'three'"):
+        await calls["retry"](destination="three")
+
+
+async def test_a_call_for_a_destination_that_is_down_says_so(operations: Operations) -> None:
+    with pytest.raises(OperatorError, match="process 2 is down"):
+        await Gathering(operations, crews(one=True), list).calls()["retry"](destination="one")
+
+
+@pytest.mark.parametrize(
+    ("limit", "listed"),
+    [
+        pytest.param(10, [("one", 1), ("one", 2), ("two", 1), ("two", 2)], id="all"),
+        pytest.param(3, [("one", 1), ("one", 2), ("two", 1)], id="three"),
+    ],
+)
+async def test_dead_letters_are_listed_in_the_order_of_the_config(
+    operations: Operations, limit: int, listed: list[tuple[str, int]]
+) -> None:
+    letters = await Gathering(operations, crews(), list).calls()["dead-letters"](limit=limit)
+
+    assert [(letter["destination"], letter["id"]) for letter in letters] == listed
+
+
+async def test_a_list_of_dead_letters_with_a_hole_is_refused(operations: Operations) -> None:
+    with pytest.raises(OperatorError, match="process 2 is down"):
+        await Gathering(operations, crews(one=True), list).calls()["dead-letters"]()
+
+
+async def test_metrics_are_one_family_a_name_and_what_all_count_is_not_added_up() -> None:
+    text = await scrape(crews())
+
+    assert text.count("# TYPE router_destination_pending gauge") == 1
+    for line in (
+        'router_destination_pending{destination="one"} 3.0',
+        'router_destination_pending{destination="two"} 3.0',
+        "router_events_unknown_integrations_total 5.0",
+        'router_process_up{process="1"} 1.0',
+        'router_process_starts_total{process="2"} 1.0',
+    ):
+        assert line in text.splitlines()
+
+
+async def test_metrics_tell_which_destinations_are_down() -> None:
+    lines = (await scrape(crews(one=True))).splitlines()
+
+    assert 'router_destination_state{destination="one",state="down"} 1.0' in lines
+    assert 'router_process_up{process="2"} 0.0' in lines
+    assert 'router_destination_pending{destination="one"} 3.0' not in lines
+
+
+async def scrape(mates: list[Mate]) -> str:
+    seen: list[Crew] = list(mates)
+    metrics, registry = GatheredMetrics(seen), CollectorRegistry()
+    registry.register(metrics)
+    await metrics.refresh()
+    return generate_latest(registry).decode()
