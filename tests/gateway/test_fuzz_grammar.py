@@ -17,9 +17,11 @@ import pytest
 
 from router.event import EVENT_TYPES, Event
 from router.gateway import Limits
-from router.gateway.admission import LimitCode, admit, read_batch, read_single
+from router.gateway.admission import admit
+from router.gateway.calls import read_batch, read_single
 from router.gateway.document import parse_document
 from router.gateway.refusal import RefusalCode, Refused
+from router.gateway.rejection import LimitCode
 from router.rejection import RejectionCode
 from tests.gateway.fuzz import Grammar, mutations
 from tests.gateway.harness import KEY, NOW_S, Answer, Harness, assert_published, basic, read_answer
