@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any
 from uuid import uuid4
 
-import orjson
 import typer
 from rich.pretty import Pretty
 
@@ -20,6 +19,8 @@ from router.destination import Destination
 from router.errors import OperatorError
 from router.event_times import age_s
 from router.explain import explain as explain_event
+from router.gateway.document import parse_json
+from router.gateway.refusal import Refused
 from router.normalise import normalise
 from router.rejection import Rejected
 
@@ -74,26 +75,28 @@ def explain_raw(
 
 
 def _read_events(file: str) -> Iterator[Any]:
+    """As the gateway reads them, odd JSON included."""
     try:
-        text = sys.stdin.read() if file == "-" else Path(file).read_text()
-    except (OSError, UnicodeDecodeError) as error:
+        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except OSError as error:
         raise OperatorError(f"{file}: can't be read ({error})") from error
     try:
-        whole = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        yield from _read_lines(file, text)
+        whole = parse_json(data)
+    except Refused:
+        yield from _read_lines(file, data)
         return
     yield from whole if isinstance(whole, list) else [whole]
 
 
-def _read_lines(file: str, text: str) -> Iterator[Any]:
-    for number, line in enumerate(text.splitlines(), 1):
+def _read_lines(file: str, data: bytes) -> Iterator[Any]:
+    for number, line in enumerate(data.splitlines(), 1):
         if not line.strip():
             continue
         try:
-            yield orjson.loads(line)
-        except orjson.JSONDecodeError as error:
-            raise OperatorError(f"{file}:{number}: expected one event as JSON a line, got: {error}") from error
+            yield parse_json(line)
+        except Refused as refused:
+            what = refused.message.removeprefix("the body is ")
+            raise OperatorError(f"{file}:{number}: expected one event as JSON a line, found {what}") from refused
 
 
 def _print(answer: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import sys
 from base64 import b64encode
 from pathlib import Path
@@ -15,6 +16,8 @@ import typer
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, read_config
 from router.cli.output import console, print_json
 from router.errors import OperatorError
+from router.gateway.document import parse_json
+from router.gateway.refusal import Refused
 
 
 def send(
@@ -33,12 +36,11 @@ def send(
     name = source or next(iter(settings.sources), None)
     if name is None or name not in settings.sources:
         raise OperatorError(f"no source {name!r} in {config}; there are: {', '.join(settings.sources) or 'none'}")
-    body = _read(file)
+    path, body = _read(file)
     key = settings.sources[name].keys[0]
-    path = "batch" if isinstance(body, list) else str(body.get("type", ""))
     host = "127.0.0.1" if settings.server.host in ("0.0.0.0", "::") else settings.server.host
     url = f"http://{f'[{host}]' if ':' in host else host}:{settings.server.port}/v1/{path}"
-    receipt, is_accepted = asyncio.run(_post(url, {"batch": body} if isinstance(body, list) else body, key))
+    receipt, is_accepted = asyncio.run(_post(url, body, key))
     if as_json:
         print_json(receipt)
     else:
@@ -65,16 +67,20 @@ def _print(receipt: dict[str, Any], is_accepted: bool) -> None:
                 console.print(f"event {each['index']}: warning: {warning}", markup=False, soft_wrap=True)
 
 
-def _read(file: str) -> Any:
+def _read(file: str) -> tuple[str, bytes]:
+    """The path to post to, and what: the file as it is, odd JSON included."""
     try:
-        body = orjson.loads(sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes())
+        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        body = parse_json(data)
     except OSError as error:
         raise OperatorError(f"{file}: can't be read ({error})") from error
-    except orjson.JSONDecodeError as error:
-        raise OperatorError(f"{file}: expected JSON, got: {error}") from error
-    if not isinstance(body, list | dict):
+    except Refused as refused:
+        raise OperatorError(f"{file}: expected JSON: {refused.message}") from refused
+    if isinstance(body, list):
+        return "batch", b'{"batch":' + data.removeprefix(codecs.BOM_UTF8) + b"}"
+    if not isinstance(body, dict):
         raise OperatorError(f"{file}: expected one event (an object) or a list of them")
-    return body
+    return str(body.get("type", "")), data
 
 
 def key_header(key: str) -> dict[str, str]:
@@ -82,11 +88,11 @@ def key_header(key: str) -> dict[str, str]:
     return {"Authorization": "Basic " + b64encode(f"{key}:".encode()).decode()}
 
 
-async def _post(url: str, body: Any, key: str) -> tuple[Any, bool]:
+async def _post(url: str, body: bytes, key: str) -> tuple[Any, bool]:
     try:
         async with (
             aiohttp.ClientSession(headers=key_header(key)) as session,
-            session.post(url, data=orjson.dumps(body)) as response,
+            session.post(url, data=body) as response,
         ):
             receipt = orjson.loads(await response.read())
             return receipt, response.status == 200

@@ -4,71 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import orjson
 
-from router.event import EventType
+from router.gateway.calls import Calls
 from router.gateway.limits import Limits
-from router.gateway.refusal import RefusalCode, bad_request
+from router.gateway.rejection import MAX_KEPT, LimitCode, Rejection
 from router.gateway.shape import measure
 from router.gateway.visitor import Visitor
 from router.log.record import Entry
 from router.normalise import MAX_MESSAGE_ID_LENGTH, normalise
-from router.odd_json import MAX_DEPTH, TWICE, Doubled
-from router.reason import Reason
+from router.odd_json import MAX_DEPTH
 from router.rejected import call_text
-from router.rejection import Rejected, RejectionCode, kind_of
+from router.rejection import Rejected, RejectionCode
 
 NOBODY: Final = Visitor()
 
 MAX_LISTED: Final = 10_000
 """Rejections that a receipt names one by one. Beyond `Limits.max_events` all have the same reason: the rest is one range."""
 
-MAX_KEPT: Final = 100
-"""Rejected calls of one request that an operator can see, so that one bad batch doesn't push out all others."""
-
-_OF_BATCH = frozenset({"context", "integrations", "sentAt"})
-
 _TURN_BYTES = 20_000
 """Of calls that are read before others get their turn: a few milliseconds."""
-
-
-class LimitCode(Reason):
-    """Why a call is beyond a limit of the gateway; these codes stand beside `RejectionCode` in a receipt."""
-
-    EVENT_TOO_BIG = "event_too_big", "The event has more bytes than `server.max_event`."
-    TOO_MANY_KEYS = "too_many_keys", "The event has more keys than `server.max_keys`, in all its objects together."
-    TOO_MANY_EVENTS = (
-        "too_many_events",
-        "Before it there are as many events as `server.max_events` allows in one batch. Send it again in another one.",
-    )
-    BATCH_TOO_BIG = (
-        "batch_too_big",
-        "With the batch's `context` in each event, those before it fill the room for one request. Send smaller batches.",
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Rejection:
-    """Why the call at *index* is no event; or, if *through* is set, why those from *index* to *through* are none."""
-
-    index: int
-    message_id: str | None
-    code: RejectionCode | LimitCode
-    field: str
-    expected: str
-    found: str
-    through: int | None = None
-    call: str = ""
-    """The call as `router.rejected.call_text` shows it, for an operator, if it is among the first `MAX_KEPT` rejected ones."""
-
-    @property
-    def count(self) -> int:
-        return 1 if self.through is None else self.through - self.index + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,20 +40,6 @@ class Mended:
     warnings: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Calls:
-    """The calls of one request, as they came, with what is said for all of them."""
-
-    calls: Sequence[Any]
-    type: EventType | None = None
-    """What the path says."""
-    sent_at: Any = None
-    context: Any = None
-    integrations: Any = None
-    warnings: tuple[str, ...] = ()
-    """Of each of them."""
-
-
 @dataclass(slots=True)
 class Admitted:
     """*entries* for the log, in the order of their calls, and the *rejections* of all the others."""
@@ -101,37 +47,6 @@ class Admitted:
     entries: list[Entry] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
     mended: list[Mended] = field(default_factory=list)
-
-
-def read_single(document: Mapping[str, Any], kind: EventType, sent_at_header: str | None) -> Calls:
-    """The one call that *document* is."""
-    return Calls([document], type=kind, sent_at=sent_at_header)
-
-
-def read_batch(document: Mapping[str, Any], sent_at_header: str | None) -> Calls:
-    """The calls in ``{"batch": […], "sentAt"?, "context"?, "integrations"?}``.
-
-    Raises:
-        Refused: 400, ``batch`` is no list, or stands there twice: the events of the first one would be lost without a word.
-    """
-    twice = document.names if isinstance(document, Doubled) else ()
-    if "batch" in twice:
-        message = "batch: expected one list of events, found several"
-        raise bad_request(
-            RefusalCode.INVALID_BATCH, message, field="batch", expected="one list of events", found="several"
-        )
-    calls = document.get("batch")
-    if not isinstance(calls, list):
-        found = kind_of(calls)
-        message = f"batch: expected a list of events, found {found}"
-        raise bad_request(RefusalCode.INVALID_BATCH, message, field="batch", expected="a list of events", found=found)
-    return Calls(
-        calls,
-        sent_at=document.get("sentAt") or sent_at_header,
-        context=document.get("context"),
-        integrations=document.get("integrations"),
-        warnings=tuple(f"batch.{name}: {TWICE}" for name in twice if name in _OF_BATCH),
-    )
 
 
 async def admit(

@@ -16,9 +16,9 @@ from prometheus_client import CollectorRegistry
 
 from router.event import EventType
 from router.gateway import openapi, routes
-from router.gateway.admission import read_batch, read_single
 from router.gateway.answer import json_response
 from router.gateway.authentication import Presented, keys_in_head
+from router.gateway.calls import read_batch, read_single
 from router.gateway.cors import preflight_headers
 from router.gateway.crowd import Crowd
 from router.gateway.health import health_response, ready_response

@@ -10,12 +10,14 @@ import structlog
 from aiohttp import web
 
 from router.event import Document
-from router.gateway.admission import Admitted, Calls, Rejection, admit
+from router.gateway.admission import Admitted, admit
 from router.gateway.authentication import Presented, keys_in_body, keys_in_head
 from router.gateway.body import HeldBytes, read_body
+from router.gateway.calls import Calls
 from router.gateway.document import parse_document
 from router.gateway.metrics import GatewayMetrics
 from router.gateway.refusal import RefusalCode, Refused
+from router.gateway.rejection import Rejection
 from router.gateway.setup import Setup
 from router.gateway.source import Source
 from router.gateway.throttle import Throttle

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from router.gateway.admission import Rejection
+from router.gateway.rejection import Rejection
 from router.log.record import Appended
 
 

@@ -17,12 +17,12 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json
 from router import __version__
 from router.event import EVENT_TYPES, EventType
 from router.gateway import routes
-from router.gateway.admission import LimitCode
 from router.gateway.answer import Answer
-from router.gateway.call import CALLS, Batch
+from router.gateway.call_model import CALLS, Batch
 from router.gateway.health import Health
 from router.gateway.receipt import BatchReceipt, Forgotten, Receipt, RejectedEvent
 from router.gateway.refusal import Refusal, RefusalCode
+from router.gateway.rejection import LimitCode
 from router.gateway.settings_document import ProjectSettings, SourceConfig
 from router.reason import Reason
 from router.rejection import RejectionCode

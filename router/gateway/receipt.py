@@ -8,8 +8,9 @@ from typing import Literal
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
-from router.gateway.admission import Admitted, LimitCode, Mended, Rejection
+from router.gateway.admission import Admitted, Mended
 from router.gateway.answer import Answer, optional
+from router.gateway.rejection import LimitCode, Rejection
 from router.log.record import Appended
 from router.rejection import RejectionCode
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from router.gateway.admission import LimitCode
 from router.gateway.refusal import RefusalCode
+from router.gateway.rejection import LimitCode
 from router.generate.markdown import table
 from router.rejection import RejectionCode
 

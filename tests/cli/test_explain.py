@@ -37,7 +37,7 @@ def explain(config: Path, text: str, *options: str, monkeypatch: pytest.MonkeyPa
 
 
 def lines(command: Command) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in command.out.splitlines()]
+    return [json.loads(line) for line in command.out.removesuffix("\n").split("\n") if line]
 
 
 def entries(command: Command) -> list[dict[str, Any]]:
@@ -176,6 +176,20 @@ def test_what_is_no_json_is_said_so_with_its_line(config: Path, text: str, line:
     assert explained.code == 2
     assert f"events.json:{line}: " in explained.err
     assert "Traceback" not in explained.err
+
+
+def test_odd_json_is_read_as_the_gateway_reads_it(config: Path) -> None:
+    text = '{"type": "track", "userId": "u1", "event": "a\u2028b", "properties": {"a": NaN, "b": 1, "b": 2}}'
+
+    explained = explain(config, f"{text}\n{text}\n")
+
+    assert (explained.code, explained.err) == (0, "")
+    for line in lines(explained):
+        assert line["event"]["properties"] == {"b": 2}
+        assert set(line["warnings"]) == {
+            "properties.a: a number that is not finite; left out",
+            "properties.b: stands there twice; the last one counts",
+        }
 
 
 @pytest.mark.parametrize("content", [pytest.param(None, id="missing"), pytest.param(b"\xff\xfe{", id="not UTF-8")])

@@ -108,6 +108,20 @@ def test_people_read_what_was_odd_and_put_right(running: Stage) -> None:
 
 
 @pytest.mark.timeout(60)
+def test_a_file_is_sent_as_it_is(running: Stage) -> None:
+    odd = '{"type": "track", "userId": "u1", "event": "Step Done", "properties": {"a": NaN}}'
+    file = running.folder / "odd.json"
+
+    file.write_text(odd)
+    single = running.command("send", file, "--json").json
+    file.write_text(f"[{odd}]")
+    batch = running.command("send", file, "--json").json
+
+    assert single["warnings"] == batch["warnings"][0]["warnings"]
+    assert single["warnings"] == ["properties.a: a number that is not finite; left out"]
+
+
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize(
     ("content", "options"),
     [

@@ -17,8 +17,8 @@ from prometheus_client import CollectorRegistry
 
 from router.event import Document
 from router.gateway import Gateway, Limits, Source
-from router.gateway.admission import LimitCode
 from router.gateway.refusal import RefusalCode
+from router.gateway.rejection import LimitCode
 from router.log.interface import Log
 from router.log.record import Appended, Entry, Gap, Record
 from router.rejection import RejectionCode

@@ -9,7 +9,8 @@ from typing import Any
 import orjson
 import pytest
 
-from router.gateway.admission import MAX_LISTED, Admitted, Calls, admit
+from router.gateway.admission import MAX_LISTED, Admitted, admit
+from router.gateway.calls import Calls
 from router.gateway.limits import Limits
 from tests.gateway.harness import NOW_S, Harness
 

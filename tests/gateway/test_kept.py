@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from router.gateway import Limits
-from router.gateway.admission import MAX_KEPT
+from router.gateway.rejection import MAX_KEPT
 from router.log.interface import LogFull
 from router.rejected import RejectedCall
 from tests.gateway.harness import IDENTIFY, KEY, NOW_S, Harness

@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from router.gateway import routes
-from router.gateway.call import CALLS, Batch
+from router.gateway.call_model import CALLS, Batch
 from router.gateway.openapi import description
 from tests.gateway.harness import Harness
 from tests.gateway.recording import recorded

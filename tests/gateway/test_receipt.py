@@ -4,9 +4,10 @@ from typing import Any
 
 import orjson
 
-from router.gateway.admission import Admitted, LimitCode, Mended, Rejection
+from router.gateway.admission import Admitted, Mended
 from router.gateway.answer import Answer
 from router.gateway.receipt import MAX_MENDED_LISTED, accepted_receipt, batch_receipt, rejected_receipt
+from router.gateway.rejection import LimitCode, Rejection
 from router.log.record import Appended
 from router.rejection import RejectionCode
 

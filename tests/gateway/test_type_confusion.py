@@ -12,7 +12,7 @@ import pytest
 from router.event import EVENT_TYPES, Event
 from router.event import FIELDS as EVENT_FIELDS
 from router.gateway import Limits
-from router.gateway.admission import LimitCode
+from router.gateway.rejection import LimitCode
 from router.rejection import RejectionCode
 from tests.gateway.harness import Harness
 

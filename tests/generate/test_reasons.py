@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 import pytest
 
-from router.gateway.admission import LimitCode
 from router.gateway.refusal import RefusalCode
+from router.gateway.rejection import LimitCode
 from router.generate.__main__ import ROOT
 from router.reason import Reason
 from router.rejection import RejectionCode
