@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check
 
+# The tests start hundreds of routers: compile each module once, whatever the environment says.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo run test test-full bench sdks page lint types generate clean
 
 demo: $(VENV)/.installed ## The product in a minute
