@@ -4,7 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check
 
-.PHONY: demo run test test-full bench sdks page lint types generate clean
+# The tests start hundreds of routers: compile each module once, whatever the environment says.
+unexport PYTHONDONTWRITEBYTECODE
+MAKEFLAGS += --jobs=2
+
+.PHONY: demo run test test-full bench sdks page lint types compiled generate clean
 
 demo: $(VENV)/.installed ## The product in a minute
 	$(BIN)/router demo
@@ -12,11 +16,12 @@ demo: $(VENV)/.installed ## The product in a minute
 run: $(VENV)/.installed ## The router with config/router.yaml
 	$(BIN)/router run --config config/router.yaml
 
-test: lint types ## Lint, types and the tests, in less than five minutes
+test: lint types compiled ## Lint, types and the tests, in less than five minutes
 	$(BIN)/pytest -q -n 2 --dist worksteal -m "not full"
 
-test-full: $(VENV)/.installed-dev ## The long faults besides
-	$(BIN)/pytest -q -m full
+test-full: $(VENV)/.installed-dev ## The long faults besides, and the property tests with many more examples
+	HYPOTHESIS_PROFILE=many $(BIN)/pytest -q -n 2 --dist worksteal -m "(full or hypothesis) and not alone"
+	$(BIN)/pytest -q -m "full and alone"
 
 bench: $(VENV)/.installed-dev ## What an event costs, side by side with the least it could cost; by hand, on a machine with nothing else to do
 	$(PIP) install -q -c constraints.txt -c constraints-dev.txt -e '.[bench]'
@@ -37,6 +42,10 @@ lint: $(VENV)/.installed-dev
 
 types: $(VENV)/.installed-dev
 	$(BIN)/mypy
+
+# While mypy, which has one thread, is at work: later each worker of the tests would do it for itself.
+compiled: $(VENV)/.installed-dev
+	@$(BIN)/pytest -q --collect-only > /dev/null || true
 
 generate: $(VENV)/.installed-dev ## Rewrite what is generated from the plugins' declarations and the gateway's models
 	$(BIN)/python -m router.generate

@@ -1,9 +1,13 @@
-"""Property tests: the same cases at every run, however slow the machine. ``HYPOTHESIS_PROFILE=search`` looks for new ones."""
+"""Property tests: the same cases at every run, however slow the machine, and more of them in `make test-full`.
+
+``HYPOTHESIS_PROFILE=search`` looks for new ones.
+"""
 
 import os
 
 from hypothesis import settings
 
-settings.register_profile("same", derandomize=True, deadline=None)
-settings.register_profile("search", deadline=None)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
+settings.register_profile("few", derandomize=True, deadline=None, max_examples=30)
+settings.register_profile("many", derandomize=True, deadline=None, max_examples=200)
+settings.register_profile("search", deadline=None, max_examples=200)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "few"))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from router.actions import (
@@ -311,7 +311,6 @@ events = st.builds(
     triggers,
     st.booleans(),
 )
-@settings(max_examples=80, deadline=None)
 def test_no_event_and_no_rule_makes_a_decision_or_a_change_fail(
     call: Event, chosen: dict[str, ActionRule], only: Trigger, asks_for_consent: bool
 ) -> None:
@@ -336,7 +335,6 @@ def test_no_event_and_no_rule_makes_a_decision_or_a_change_fail(
     st.lists(changes, max_size=5).map(tuple),
     st.sampled_from(["traits", "context", "user_id", "external_id"]),
 )
-@settings(max_examples=60, deadline=None)
 def test_no_mapping_lets_a_blocked_email_out(chosen: tuple[Change, ...], place: str) -> None:
     call = Event(
         type="track",

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from router.event import EVENT_TYPES, Document, Event
@@ -131,13 +131,11 @@ def check(result: Normalised | Rejected) -> None:
     assert again.event.to_json() == data
 
 
-@settings(max_examples=300)
 @given(CALLS | JSON)
 def test_any_json_becomes_an_event_or_a_refusal(raw: Any) -> None:
     check(run(raw))
 
 
-@settings(max_examples=300)
 @given(LIKELY_CALLS)
 @example({"type": "identify", "userId": "u", "traits": {"firstName": "a", "lastName": "b", "name": float("nan")}})
 @example(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from router.config import Config, ConfigError
@@ -169,7 +169,6 @@ def test_any_structure_is_a_config_or_refused(parse: Parse, data: Any) -> None:
     _check(parse, json.dumps(data))
 
 
-@settings(max_examples=300)
 @given(configs)
 def test_anything_shaped_like_a_config_is_one_or_refused(parse: Parse, data: Any) -> None:
     _check(parse, json.dumps(data, indent=1))

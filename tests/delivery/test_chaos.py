@@ -146,7 +146,7 @@ def repeats(harness: Harness) -> int:
     return sum(count - 1 for count in Counter((item["id"], item["at"]) for item in harness.vendor.taken).values())
 
 
-@pytest.mark.parametrize("seed", [*range(3), *(pytest.param(seed, marks=pytest.mark.full) for seed in range(3, 40))])
+@pytest.mark.parametrize("seed", [2, *(pytest.param(seed, marks=pytest.mark.full) for seed in range(40) if seed != 2)])
 @pytest.mark.parametrize("shape", SHAPES)
 async def test_promises_hold_under_failures_stops_and_crashes(tmp_path: Path, shape: str, seed: int) -> None:
     chance = random.Random(f"{shape} {seed}")

@@ -65,7 +65,7 @@ def check(answer: Answer) -> None:
         assert isinstance(document["message"], str)
 
 
-MANY = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+MANY = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @MANY

@@ -94,7 +94,7 @@ def test_no_files_have_no_rows(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("is_wal", [False, True], ids=["file", "log"])
 @given(places=st.lists(st.tuples(st.floats(0, 0.9999), st.binary(min_size=1, max_size=40)), min_size=1, max_size=8))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_was_written_over_it_only_what_was_stored_comes_out(
     sealed: SegmentFile, killed: SegmentFile, is_wal: bool, places: list[tuple[float, bytes]]
 ) -> None:
@@ -114,7 +114,7 @@ def test_whatever_was_written_over_it_only_what_was_stored_comes_out(
 
 
 @given(data=st.binary(max_size=3 * PAGE))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_bytes_are_read_to_the_end(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "any").write_bytes(b"\x0d" + data)
     (tmp_path / "any-wal").write_bytes(data)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Final
+from math import inf
+from typing import Any, Final
 
 import aiohttp
 from aiohttp import web
@@ -30,6 +32,8 @@ CUT: Final = Fault()
 class FaultyProxy:
     """Its *faults* meet the first POSTs, in their order; other methods, preflights among them, are always forwarded.
 
+    It can also hold answers back (`hold_after`): the router has such an event, and its client does not know.
+
     A router that cannot be reached shows to the client as a cut connection. The ``Host`` header stays what the client sent, as
     with a proxy set up by the book: settings documents then name the proxy.
     """
@@ -40,6 +44,12 @@ class FaultyProxy:
         self.faults = deque(faults)
         self.statuses: list[int | None] = []
         """Of every POST so far, in the order of the answers; None is a cut connection."""
+        self.answered_bodies: list[bytes] = []
+        """Of every POST whose 200 went on to the client, as it came."""
+        self.held_bodies: list[bytes] = []
+        """Of every POST that the router answered with 200 and whose answer is held back, or was."""
+        self._answers_let_through: float = inf
+        self._released = asyncio.Event()
         self._target = target
         self._runner: web.AppRunner | None = None
         self._session: aiohttp.ClientSession | None = None
@@ -60,16 +70,30 @@ class FaultyProxy:
         await self._runner.cleanup()
         await self._session.close()
 
+    def hold_after(self, answers: int) -> None:
+        """Let so many more answers to POSTs through, and hold back those that follow, until `release`."""
+        self._answers_let_through = answers
+        self._released.clear()
+
+    def release(self) -> None:
+        """Send what is held back, to whoever is still there, and hold nothing back any longer."""
+        self._answers_let_through = inf
+        self._released.set()
+
     async def answered(self, status: int | None) -> None:
         """Wait until some POST was answered so."""
+        await self.shows(lambda: status in self.statuses)
 
-        async def is_answered() -> bool:
-            return status in self.statuses
+    async def shows(self, condition: Callable[[], bool]) -> None:
+        """Wait until *condition* holds, which looks at what is recorded here."""
 
-        await until(is_answered, self._describe)
+        async def is_so() -> bool:
+            return condition()
 
-    async def _describe(self) -> list[int | None]:
-        return self.statuses
+        await until(is_so, self._describe)
+
+    async def _describe(self) -> dict[str, Any]:
+        return {"statuses": self.statuses, "held": len(self.held_bodies), "answered": len(self.answered_bodies)}
 
     async def _take(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
@@ -89,8 +113,17 @@ class FaultyProxy:
         except aiohttp.ClientError:
             return self._spoil(request, CUT)
         if request.method == "POST":
-            self.statuses.append(answer.status)
+            await self._let_through(body, answer.status)
         return answer
+
+    async def _let_through(self, body: bytes, status: int) -> None:
+        self._answers_let_through -= 1
+        is_held = self._answers_let_through < 0
+        if status == 200:
+            (self.held_bodies if is_held else self.answered_bodies).append(body)
+        if is_held:
+            await self._released.wait()
+        self.statuses.append(status)
 
     def _spoil(self, request: web.Request, fault: Fault) -> web.StreamResponse:
         self.statuses.append(fault.status)

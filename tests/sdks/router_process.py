@@ -96,6 +96,14 @@ class RouterProcess:
         found = {name: (each["accepted"], each["dead"]) for name, each in (await self.books()).items()}
         assert found == dict.fromkeys(self.destinations, (accepted, 0))
 
+    async def at_rest(self) -> None:
+        """Wait until every destination is through with all that is stored."""
+
+        async def is_at_rest() -> bool:
+            return not any(each["pending"] for each in (await self.books()).values())
+
+        await until(is_at_rest, self.books)
+
     async def taken(self, destination: str) -> list[dict[str, Any]]:
         """What the stand-in of *destination* has taken, oldest first: ``kind`` and ``item`` of each."""
         if self._vendors:

@@ -29,6 +29,7 @@ from urllib.parse import urlsplit
 
 from router.cli import main
 from tests.system.evidence import Sighting, read_acks, read_arrivals, read_kept, read_lines
+from tests.system.forked import Forked
 
 HERE: Final = Path(__file__).parent
 KEY: Final = "demo"
@@ -91,10 +92,13 @@ class Process:
         self.folder = folder
         self.env = {**os.environ, **(env or {})}
         self.descriptors: Sequence[int] = ()
-        """What it inherits."""
-        self.popen: subprocess.Popen[bytes] | None = None
+        """What it inherits. One that inherits something is started in full, others are `forked`."""
+        self.popen: Forked | subprocess.Popen[bytes] | None = None
 
-    def spawn(self) -> subprocess.Popen[bytes]:
+    def spawn(self) -> None:
+        if not self.descriptors:
+            self.popen = Forked(self.command[1:], self.folder, self.env, self.stderr)
+            return
         with self.stderr.open("ab") as stderr:
             self.popen = subprocess.Popen(
                 self.command,
@@ -105,7 +109,6 @@ class Process:
                 env=self.env,
                 pass_fds=self.descriptors,
             )
-        return self.popen
 
     @property
     def pid(self) -> int:
@@ -203,9 +206,9 @@ class Router(Process):
         self.url = self.admin_url = ""
         self._seen = 0
 
-    def spawn(self) -> subprocess.Popen[bytes]:
+    def spawn(self) -> None:
         self._seen = self.stderr.stat().st_size if self.stderr.exists() else 0
-        return super().spawn()
+        super().spawn()
 
     def start(self) -> None:
         """Start, and return when it says that it is ready."""

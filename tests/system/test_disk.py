@@ -68,7 +68,7 @@ def run_sick(stage: Stage, **fault: Any) -> tuple[FaultyRouter, Generator, list[
             "all",
             {"the log can't be written: disk I/O error", "the state can't be written"},
             id="the states too",
-            marks=pytest.mark.full,
+            marks=[pytest.mark.full, pytest.mark.alone],
         ),
     ],
 )
@@ -86,6 +86,7 @@ def test_row_22_an_error_of_the_disk_is_no_false_answer_and_red_within_5_s(
 
 
 @pytest.mark.full
+@pytest.mark.alone
 @pytest.mark.timeout(90)
 def test_row_22_a_disk_that_takes_2_s_for_a_write_lets_callers_wait_and_is_red_within_5_s(stage: Stage) -> None:
     router, generator, vendors, said = run_sick(stage, write_s=2.0)

@@ -14,7 +14,7 @@ LANES = 4
 ANSWER_DELAY_S = 0.03
 """Between what a vendor takes and its answer, so that many kills fall between the two."""
 UP_S = 0.5
-STARTING_S = 1.0
+STARTING_S = 0.4
 VENDOR_LAG_S = 0.2
 """A vendor may read what a router sent just before it died a little later; a new router takes longer to start."""
 

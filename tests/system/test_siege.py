@@ -37,12 +37,12 @@ NOISE_MS = 20.0
 WARM_UP = 12
 """Batches, after which the log keeps as much of the latest events in memory as it may."""
 GOOD = orjson.dumps({"type": "track", "event": "Step Done", "userId": "u1"})
-BOMB = post("/v1/batch", gzip.compress(bytes(200_000_000)), "Content-Encoding: gzip")
 BOTTOMLESS = post("/v1/track", b'{"a":' * 100_000 + b"1" + b"}" * 100_000)
 
 pytestmark = [
     needs_linux,
     pytest.mark.full,
+    pytest.mark.alone,
     pytest.mark.timeout(300),
     pytest.mark.skipif(
         resource.getrlimit(resource.RLIMIT_NOFILE)[1] < 2 * SLOW, reason=f"needs `ulimit -Hn` of {2 * SLOW}"
@@ -146,11 +146,12 @@ async def returned_bytes(router: Router, before: int) -> int:
 
 async def lay_siege(router: Router) -> None:
     slow = Slow()
+    bomb = post("/v1/batch", gzip.compress(bytes(200_000_000)), "Content-Encoding: gzip")
     usual = await latencies_ms(router.url, 500)
     before = resident_bytes(router.pid)
     forget_peak(router.pid)
     async with besieged(router.url, slow):
-        for request, status in ((BOMB, 413), (BOTTOMLESS, 400)):
+        for request, status in ((bomb, 413), (BOTTOMLESS, 400)):
             async with Client(router.url) as client:
                 assert await client.ask(request) == status
         meanwhile = await latencies_ms(router.url, 500)

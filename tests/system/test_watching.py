@@ -83,7 +83,7 @@ def test_the_age_of_the_oldest_pending_event_grows_while_a_vendor_is_down(stage:
     "seconds",
     [
         pytest.param(2.0, id="2 s", marks=pytest.mark.timeout(90)),
-        pytest.param(60.0, id="60 s", marks=[pytest.mark.full, pytest.mark.timeout(180)]),
+        pytest.param(60.0, id="60 s", marks=[pytest.mark.full, pytest.mark.alone, pytest.mark.timeout(180)]),
     ],
 )
 def test_row_56_metrics_and_health_are_quick_at_full_load(stage: Stage, seconds: float) -> None:

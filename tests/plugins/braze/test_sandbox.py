@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from plugins.braze import PLUGIN
@@ -428,7 +428,6 @@ names = st.text(max_size=8) | st.sampled_from(
 )
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     st.dictionaries(names, json_values, max_size=6),
     st.sampled_from(["Order Completed", "Product Added", "Checkout Started", "E"]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from plugins.facebook_conversions import PLUGIN
@@ -291,7 +291,6 @@ JSON = st.recursive(
 NAMES = st.sampled_from(["products", "revenue", "currency", "query", "order_id", "content_type", "url", "note", "fbc"])
 
 
-@settings(max_examples=40)
 @given(
     properties=st.dictionaries(NAMES, JSON, max_size=5),
     traits=st.dictionaries(st.sampled_from(["email", "phone", "name", "gender", "birthday", "address"]), JSON),

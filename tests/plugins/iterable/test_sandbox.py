@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from plugins.iterable import PLUGIN
@@ -437,7 +437,6 @@ names = st.text(max_size=8) | st.sampled_from(
 )
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.dictionaries(names, json_values, max_size=6), st.sampled_from(["Order Completed", "Cart Viewed", "E"]))
 def test_whatever_comes_iterable_finds_nothing_wrong(bag: dict[str, Any], name: str) -> None:
     products = [{"product_id": "a", "price": 1, **bag}]

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from plugins.onesignal import PLUGIN
@@ -305,7 +305,6 @@ names = st.text(max_size=8) | st.sampled_from(
 )
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     st.dictionaries(names, json_values, max_size=6),
     st.dictionaries(st.sampled_from(["locale", "timezone", "ip", "location"]), json_values),
