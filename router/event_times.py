@@ -6,6 +6,7 @@ Source: facts/event-spec.md section 1, "Clock-skew correction"; facts/ingest-pro
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from router import dates
@@ -50,12 +51,19 @@ def read_times(document: Document, received_at: datetime, sent_at: Any, warnings
     if happened > received_at:
         warnings.append("timestamp: later than the time of receipt; held at receivedAt")
         happened = received_at
+    received = _written_once(received_at)
     return EventTimes(
-        dates.to_iso_milliseconds(happened),
-        dates.to_iso_milliseconds(raw or received_at),
-        dates.to_iso_milliseconds(sent) if sent else None,
-        dates.to_iso_milliseconds(received_at),
+        received if happened is received_at else dates.to_iso_milliseconds(happened),
+        dates.to_iso_milliseconds(raw) if raw else received,
+        _written_once(sent) if sent else None,
+        received,
     )
+
+
+@lru_cache(maxsize=16)
+def _written_once(moment: datetime) -> str:
+    """For times that all events of a request share."""
+    return dates.to_iso_milliseconds(moment)
 
 
 def age_s(event: Event, now_s: float) -> float:

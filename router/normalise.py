@@ -59,6 +59,7 @@ def normalise(
     sent_at: Any = None,
     context: Mapping[str, Any] | None = None,
     integrations: Mapping[str, Any] | None = None,
+    is_known_plain: bool = False,
 ) -> Normalised:
     """Make an event of one call. Changes nothing in its input, and may share parts of it with the event.
 
@@ -72,6 +73,7 @@ def normalise(
             the keys of the two are merged the same way, and no deeper.
         integrations: of the batch. Merged key by key, the call winning, names compared in any case; a null in the call is as
             if absent.
+        is_known_plain: the caller has asked `is_plain` of *raw*, and it is.
 
     Of the call, ``writeKey`` is left out (it is a secret), and null, ``""`` (for ids and times) and ``[]`` (what PHP makes of
     an empty object) are as if absent. On identify, ``context.traits`` are merged into ``traits``, which win key by key.
@@ -82,7 +84,7 @@ def normalise(
     warnings: list[str] = []
     if not isinstance(raw, Mapping):
         raise Rejected(RejectionCode.NOT_AN_OBJECT, "", "a JSON object", kind_of(raw))
-    if not is_plain(raw):
+    if not is_known_plain and not is_plain(raw):
         raw = Mending(warnings).mend(raw, _NUMBERS_KEPT)
 
     document: Document = dict(raw)
@@ -139,10 +141,8 @@ def _read_type(document: Document, of_path: str | None, warnings: list[str]) -> 
 
 def _read_objects(document: Document) -> None:
     for field in _OBJECTS:
-        if field in document:
-            value = _as_object(document[field], field)
-            if value is None:
-                del document[field]
+        if field in document and _as_object(document[field], field) is None:
+            del document[field]
 
 
 def _as_object(value: Any, field: str) -> Document | None:

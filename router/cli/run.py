@@ -11,6 +11,7 @@ import typer
 
 from router.cli import logging
 from router.cli.daemon import SOCKETS, Daemon
+from router.cli.memory import spare_the_collector
 from router.cli.options import DEFAULT_CONFIG, ConfigPath, read_config
 from router.cli.supervisor import Sockets, Supervisor, inherited_sockets, is_public
 from router.cli.wiring import to_assignments
@@ -65,6 +66,7 @@ def run_daemon(path: Path, processes: int | None = None, log_level: str = "info"
         logger.warning("plugin package left out", problem=warning)
 
     def announce(daemon: Daemon) -> None:
+        spare_the_collector()
         sandboxed = [name for name, each in settings.destinations.items() if each.sandbox and each.enabled]
         logger.info(
             "router is ready",

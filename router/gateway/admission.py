@@ -18,7 +18,7 @@ from router.gateway.shape import measure
 from router.gateway.visitor import Visitor
 from router.log.record import Entry
 from router.normalise import MAX_MESSAGE_ID_LENGTH, normalise
-from router.odd_json import MAX_DEPTH
+from router.odd_json import MAX_DEPTH, plain_json
 from router.rejected import call_text
 from router.rejection import Rejected, RejectionCode
 
@@ -82,15 +82,18 @@ async def admit(
             if body_bytes + defaults_bytes > limits.max_event_bytes:
                 # Before the work and not after it: a call can be as big as a body.
                 _check_size(max(_size(call), defaults_bytes), limits)
-            _check_shape(call, limits, keys_of_batch)
+            signed = visitor.sign(call)
+            text = plain_json(signed)
+            _check_shape(signed, text, limits, keys_of_batch)
             normalised = normalise(
-                visitor.sign(call),
+                signed,
                 received_at=received_at,
                 new_id=new_id,
                 type=calls.type,
                 sent_at=calls.sent_at,
                 context=calls.context,
                 integrations=calls.integrations,
+                is_known_plain=text is not None,
             )
             event = visitor.complete(normalised.event)
             stored = event.to_json()
@@ -141,7 +144,14 @@ def _check_size(size: int, limits: Limits) -> None:
         raise _Beyond(LimitCode.EVENT_TOO_BIG, f"at most {limits.max_event_bytes} bytes as JSON", f"{size} bytes")
 
 
-def _check_shape(call: Any, limits: Limits, keys_of_batch: int) -> None:
+def _check_shape(call: Any, text: bytes | None, limits: Limits, keys_of_batch: int) -> None:
+    """*text* is the call as JSON, if it is plain: it has no more keys than colons, and is no deeper than it has brackets."""
+    if (
+        text is not None
+        and text.count(b":") + keys_of_batch <= limits.max_keys
+        and text.count(b"{") + text.count(b"[") <= limits.max_depth
+    ):
+        return
     shape = measure(call, limits.max_keys, limits.max_depth)
     if shape.depth > limits.max_depth:
         raise Rejected(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Protocol
 
 from aiohttp import web
@@ -81,8 +81,9 @@ async def read_body(request: web.Request, limits: Limits, lease: Lease) -> bytea
     encoding = _encoding(request)
     if request.content_length is not None and request.content_length > limits.max_body_bytes:
         raise _too_big(limits)
+    is_here = request.content.is_eof()  # there is nothing to wait for
     try:
-        async with asyncio.timeout(limits.body_timeout_s):
+        async with nullcontext() if is_here else asyncio.timeout(limits.body_timeout_s):
             chunks = _bounded(request, limits)
             parts = _inflated(chunks, encoding, limits) if encoding else chunks
             body = bytearray()

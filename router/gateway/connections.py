@@ -75,14 +75,11 @@ class Connection(web.RequestHandler):
     ) -> tuple[web.StreamResponse, bool]:
         """Every answer passes here: the gateway's, and what the server itself has to say."""
         resp.headers.update(cors_headers(request.headers.get("Origin") or self._head.origin))
+        late = asyncio.get_running_loop().call_later(self._crowd.limits().body_timeout_s, self._end_late_answer)
         try:
-            async with asyncio.timeout(self._crowd.limits().body_timeout_s):
-                result = await super().finish_response(request, resp, start_time)
-        except TimeoutError:
-            self._crowd.on_loss("answer_timeout")
-            if self.transport is not None:
-                self.transport.abort()
-            result = (resp, True)
+            result = await super().finish_response(request, resp, start_time)
+        finally:
+            late.cancel()
         self._is_answered = True
         if self._body is None or self._body.is_eof():
             self._await_head()
@@ -109,6 +106,12 @@ class Connection(web.RequestHandler):
         self._head.clear()
         self._body = None
         self._crowd.progress(self)
+
+    def _end_late_answer(self) -> None:
+        """Whoever does not take an answer loses the connection; what waits to be written to it returns."""
+        self._crowd.on_loss("answer_timeout")
+        if self.transport is not None:
+            self.transport.abort()
 
     def _end(self, last_words: bytes) -> None:
         """Answer a head that never came to its end, and close."""

@@ -66,10 +66,14 @@ class GatewayMetrics:
         self, source: str, appended: Sequence[Appended], rejections: Sequence[Rejection], mended: int
     ) -> None:
         """Count a request when its events are on disk: what is refused as a whole will come again."""
-        duplicates = sum(answer.is_duplicate for answer in appended)
-        self._accepted.labels(source).inc(len(appended) - duplicates)
-        self._duplicate.labels(source).inc(duplicates)
-        self._mended.labels(source).inc(mended)
+        duplicates = sum([answer.is_duplicate for answer in appended])
+        for counter, number in (
+            (self._accepted, len(appended) - duplicates),
+            (self._duplicate, duplicates),
+            (self._mended, mended),
+        ):
+            if number:
+                counter.labels(source).inc(number)
         for rejection in rejections:
             self._rejected.labels(source, str(rejection.code)).inc(rejection.count)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
@@ -79,6 +80,7 @@ class Surroundings:
         return any(address in network for network in self.trusted_proxies)
 
 
+@lru_cache(maxsize=1024)
 def _address(text: str) -> IPv4Address | IPv6Address | None:
     """An address as servers and proxies write it: with a port, in brackets, with a zone, IPv4 in the clothes of IPv6."""
     text = text.strip()

@@ -33,7 +33,10 @@ class Deduplication:
         self._clock = clock
         self._path = segments.directory / FILE_NAME
         self._index: DedupIndex | None = None
-        self._unindexed: list[Key] = []
+        self._unindexed: dict[bytes, Key] = {}
+        """Committed, and not in the index yet."""
+        self._known_to = 0
+        """Up to here everything is in the index or in ``_unindexed``."""
 
     def is_within_window(self, entry: Entry, first_s: float) -> bool:
         """True if *entry* repeats what was received at *first_s*."""
@@ -45,7 +48,8 @@ class Deduplication:
         Call it after `catch_up`. An answer from the index is checked with the log: what was lost may be sent again.
         """
         assert self._index is not None
-        place = self._index.find(key)
+        latest = self._unindexed.get(key)
+        place = (latest.sequence, latest.received_at_s) if latest else self._index.find(key)
         if place is None or not self.is_within_window(entry, place[1]):
             return None
         sequence = place[0]
@@ -56,9 +60,19 @@ class Deduplication:
                 return sequence
         return None
 
-    def note(self, keys: Iterable[Key]) -> None:
-        """Remember what was committed, for the next `catch_up`."""
-        self._unindexed += keys
+    def note(self, keys: Iterable[Key], end: int) -> None:
+        """Remember what was committed: all that came after what is known already, up to *end*."""
+        self._unindexed |= {key.key: key for key in keys}
+        self._known_to = end
+
+    def is_behind(self, end: int) -> bool:
+        """Whether there is something up to *end* that `find` does not know of."""
+        return self._index is None or self._known_to < end
+
+    @property
+    def unindexed(self) -> int:
+        """How many events wait for `catch_up`."""
+        return len(self._unindexed)
 
     def catch_up(self, end: int) -> None:
         """Bring the index up to *end*, the end of the log; make it anew if it is of no use.
@@ -72,6 +86,7 @@ class Deduplication:
             structlog.get_logger().warning("the deduplication index is made anew", reason=str(error))
             self.recreate()
             self._catch_up(end)
+        self._known_to = end
 
     def recreate(self) -> None:
         """Throw the index away; the next `catch_up` reads the log."""
@@ -85,11 +100,11 @@ class Deduplication:
         if self._index.mark > end:
             raise Broken("its mark is past the end of the log")
         expired_s = self._clock() - self._options.dedup_window_s - _PRUNING_MARGIN_S
-        if self._unindexed:
-            self._index.add(self._unindexed, end, expired_s)
-            self._unindexed = []
+        if self._unindexed and self._known_to == end:
+            self._index.add(list(self._unindexed.values()), end, expired_s)
         elif self._index.mark < end:
             self._read_in(self._index, end, expired_s)
+        self._unindexed.clear()
 
     def _read_in(self, index: DedupIndex, end: int, expired_s: float) -> None:
         after = max(index.mark, self._first_within(expired_s, end) - 1)

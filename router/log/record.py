@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Entry:
-    """One event on its way into the log. The keys stand beside the event, so that a person can be found and erased."""
+    """One event on its way into the log. The keys stand beside the event, so that a person can be found and erased.
+
+    Nobody changes one. It isn't frozen because that would make it three times as dear, and there is one for every event.
+    """
 
     source: str
     message_id: str
@@ -22,8 +26,7 @@ class Entry:
     """`Event.to_json`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Appended:
+class Appended(NamedTuple):
     """The answer for one entry. ``sequence`` is where the event lies: its own place, or that of the first of its kind."""
 
     partition: int
@@ -31,8 +34,7 @@ class Appended:
     is_duplicate: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One event in the log. Sequences start at 1 in each partition, follow one another, and never repeat."""
 
     partition: int

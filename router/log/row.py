@@ -49,7 +49,7 @@ class Row(NamedTuple):
             entry.email,
             entry.type,
         )
-        if len(entry.event) + sum(len(text) for text in texts if text) > MAX_ROW_BYTES:
+        if len(entry.event) + sum(map(len, filter(None, texts))) > MAX_ROW_BYTES:
             raise ValueError(f"event: expected at most {MAX_ROW_BYTES} bytes")
         event = bytes(entry.event)
         return cls(sequence, *texts, received_at_s, event, _checksum(sequence, texts, received_at_s, event))

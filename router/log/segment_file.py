@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ class SegmentFile:
     """How often it was. From the first time on, what it can't give is lost."""
     newest_s: float | None = None
     """When the last event in it was received; only known of one that nothing is added to."""
+    _names: tuple[str, ...] | None = None
 
     @classmethod
     def find(cls, directory: Path, first: int, rescue_directory: Path) -> Self:
@@ -66,7 +68,10 @@ class SegmentFile:
         return _size(self.wal) > 0
 
     def measure(self) -> None:
-        self.bytes = _size(self.path) + _size(self.wal) + _size(self.rescued)
+        """Look how large its files are. Asked after every commit, so their names are not put together each time."""
+        if self._names is None:
+            self._names = tuple(map(str, (self.path, self.wal, self.rescued)))
+        self.bytes = sum(map(_size, self._names))
 
     def unlink(self) -> None:
         """Remove its files; a kill on the way leaves a segment that can be read, or nothing."""
@@ -91,8 +96,8 @@ def remove_database(path: Path) -> None:
         beside(path, suffix).unlink(missing_ok=True)
 
 
-def _size(path: Path) -> int:
+def _size(path: Path | str) -> int:
     try:
-        return path.stat().st_size
+        return os.stat(path).st_size
     except OSError:
         return 0

@@ -86,6 +86,8 @@ class Store:
         self._active: Segment | None = None
         self._active_since_s: float | None = None
         self._seen = Deduplication(segments, options, clock)
+        self._is_index_due = False
+        """It was tried in vain to write it."""
         self._reserve = reserve
         self.pulse = pulse
         self.obstacle = ""
@@ -158,7 +160,9 @@ class Store:
     def commit(self, calls: Sequence[Sequence[Entry]]) -> Committed:
         """Store the entries of *calls* with one fsync for all; each call gets its own answer."""
         try:
-            self._seen.catch_up(self.end)
+            if self._is_index_due or self._seen.is_behind(self.end):
+                self._seen.catch_up(self.end)
+                self._is_index_due = False
             try:
                 plans = self._plan(calls)
             except Broken:
@@ -181,9 +185,7 @@ class Store:
         if rows:
             self.end = rows[-1].sequence
             self._mark.write(self.end)
-            for plan in plans:
-                if plan.refused is None:
-                    self._seen.note(plan.keys.values())
+            self._seen.note((key for plan in plans if plan.refused is None for key in plan.keys.values()), self.end)
             self._report_success()
         over_budget = next((plan.refused for plan in plans if isinstance(plan.refused, LogFull)), None)
         if over_budget is not None:
@@ -320,8 +322,15 @@ class Store:
 
     def index(self) -> None:
         """Note what was committed in the index; what fails now is done before the next commit."""
+        self._is_index_due = True
         with suppress(*NOT_NOW):
             self._seen.catch_up(self.end)
+            self._is_index_due = False
+
+    @property
+    def unindexed(self) -> int:
+        """How many events wait for `index`."""
+        return self._seen.unindexed
 
     # --- retention ---
 

@@ -19,6 +19,9 @@ from router.log.record import Appended, Entry, Record
 from router.log.store import Answer, Store
 
 PROBE_S = 1.0
+INDEXED_TOGETHER = 1_000
+"""A commit of the index costs as much as one of the log. While calls wait it is put off, and takes many keys together; after a
+crash the next start reads as many events of the log again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,7 @@ class Writer:
         return waiter
 
     def run(self, task: Callable[[], None]) -> Future[None]:
-        """Run *task* between two commits. In the writer's own thread that is at once."""
+        """Run *task* between two commits, with all of them indexed. In the writer's own thread that is at once."""
         done: Future[None] = Future()
         if threading.current_thread() is self._thread:
             _finish(task, done)
@@ -113,6 +116,7 @@ class Writer:
             if not has_come:
                 self._store.probe()
             elif task is not None:
+                self._store.index()
                 _finish(task.run, task.done)
             else:
                 self._commit(calls)
@@ -149,7 +153,8 @@ class Writer:
             structlog.get_logger().error("a commit failed: a bug in the router", exc_info=error)
             answers = [error for _ in calls]
         self._tell(self._answer, calls, answers, records, self._store.end)
-        self._store.index()
+        if not self._queue or self._store.unindexed >= INDEXED_TOGETHER:
+            self._store.index()
 
     def _tell(self, callback: Callable[..., None], *arguments: Any) -> None:
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
