@@ -133,7 +133,7 @@ class Flights:
             return tried[-1]
 
         retrying = tenacity.AsyncRetrying(
-            stop=tenacity.stop_any(tenacity.stop_after_attempt(self._tries), lambda state: self._pace.is_closed),
+            stop=lambda state: state.attempt_number >= self._tries or self._pace.is_closed,
             wait=self._wait_s,
             retry=tenacity.retry_if_result(_is_worth_another_try),
             sleep=self._clock.sleep,

@@ -27,7 +27,7 @@ QUICK_S: Final = 0.2
 """Baselines count as no less than this: below it the network and this process's own work make the difference."""
 MAX_RATIO: Final = 4.0
 """What one answer counts for at most, so that no straggler alone makes a strain."""
-WEIGHT: Final = 0.3
+WEIGHT: Final = 0.2
 """Of the latest answer in the strain."""
 
 

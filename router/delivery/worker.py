@@ -24,6 +24,7 @@ from router.delivery.insist import insist
 from router.delivery.jobs import Jobs, Road
 from router.delivery.lane import Lane
 from router.delivery.ledger import Ledger
+from router.delivery.order import line_of
 from router.delivery.outages import PACE_NOTES, Outages
 from router.delivery.pace import Backoff, Limits, Pace
 from router.delivery.parking import Parking
@@ -51,6 +52,9 @@ MAX_SPAN = 100_000
 MAX_UNWRITTEN = 10_000
 """Changes that may wait for the disk before the reader waits too."""
 BEHIND = "behind an earlier event of the same user"
+WAITED = "waited"
+"""Counts events that had to wait for an earlier one of their user, each once, by where they waited:"""
+BEHIND_PARKED, IN_LANE = "behind a parked event", "in its lane"
 SHED = "max_backlog: the backlog grew past what is configured"
 NOTES = (*PACE_NOTES, *HANG_NOTES)
 """What a worker keeps over restarts, of its pace and of its plugin."""
@@ -291,10 +295,12 @@ class Worker:
             self._logger.error("events lost in the log", first=first, last=last, reason=gap.reason)
 
     def _take(self, record: Record) -> None:
-        if record.user_key in self.ledger.parked:
-            self.ledger.park(record, BEHIND)
+        line = line_of(record, self.destination.is_ordered)
+        if line in self.ledger.parked:
+            self.ledger.park(record, BEHIND, line)
+            self.ledger.count(WAITED, BEHIND_PARKED)
             return
-        self.take_up(Transit(record, "log"))
+        self.take_up(Transit(record, "log", line=line))
 
     def take_up(self, transit: Transit) -> None:
         """Decide, map, and put the payloads into the lanes; or settle the event at once."""
@@ -391,7 +397,7 @@ class Worker:
 
     def _lane_of(self, item: Item) -> tuple[Lane, Signal]:
         group = item.endpoint.name if item.endpoint.is_independent else ""
-        number = zlib.crc32(item.user_key.encode("utf-8", "replace"))
+        number = zlib.crc32(item.line.encode("utf-8", "replace"))
         if item.transit.is_replay:
             return self._lane("replay", number % self._most_replays, is_replay=True)
         return self._lane(group, number % self.options.concurrency)
@@ -430,13 +436,20 @@ class Worker:
             must_stay = self._is_stopping or self.halt.is_on or (lane.is_replay and not self._may_replay())
             wait_s = None if must_stay else self.pace.wait_s(self._clock.monotonic())
             if wait_s == 0:
-                batch = lane.take()
+                batch = self._take_from(lane)
                 if batch:
                     self.pace.leave(self._clock.monotonic())
                     self._flying += 1
                     self._flying_replays += lane.is_replay
                 return batch
             await self._changed.wait(wait_s)
+
+    def _take_from(self, lane: Lane) -> list[Item]:
+        batch = lane.take()
+        if lane.waited:
+            self.ledger.count(WAITED, IN_LANE, lane.waited)
+            lane.waited = 0
+        return batch
 
     async def _deliver(self, lane: Lane, batch: list[Item]) -> None:
         landing: Landing | None = None
@@ -524,17 +537,15 @@ class Worker:
                 case Dead(reason):
                     self._settle_item(item, reason)
                 case Later():
-                    later.setdefault(item.user_key, []).append((item, verdict))
-                case Again() if item.user_key in later:
-                    later[item.user_key].append(
-                        (item, later[item.user_key][0][1])
-                    )  # behind it, whatever its own verdict
+                    later.setdefault(item.line, []).append((item, verdict))
+                case Again() if item.line in later:
+                    later[item.line].append((item, later[item.line][0][1]))  # behind it, whatever its own verdict
                 case Again():
                     again.append(item)
         for postponed in later.values():
             first, verdict = postponed[0]
             self._postpone(lane, first, verdict, behind=[item for item, _ in postponed[1:]])
-        lane.put_back(again)  # last, or those of a parked user would be parked behind what they stand before
+        lane.put_back(again)  # last, or those of a parked line would be parked behind what they stand before
 
     def _report_warnings(self, item: Item, verdict: Delivered) -> None:
         for warning in item.payload.notes + tuple(verdict.warnings):
@@ -570,7 +581,7 @@ class Worker:
         if not transit.is_replay:
             self._deactivate(transit)
         if transit.origin == "parked":
-            self._parking.settled(transit.record.user_key, transit.place)
+            self._parking.settled(transit.line, transit.place)
         transit.items.clear()  # they hold the transit: without this only the garbage collector could free it
         self._changed.notify()
 
@@ -618,41 +629,44 @@ class Worker:
     def _postpone(
         self, lane: Lane, item: Item, later: Later, behind: Sequence[Item] = (), is_counted: bool = False
     ) -> None:
-        """Park the event and, behind it, what its user has in this lane (*behind* came in the same batch)."""
+        """Park the event and, behind it, what its line has in this lane (*behind* came in the same batch)."""
         if item.transit.is_replay:
             for refused in (item, *behind):
                 self._settle_item(refused, f"not now: {later.reason}")
             return
-        place, user_key = item.transit.place, item.user_key
+        place, line = item.transit.place, item.line
         tries = self.ledger.tries[place] if is_counted else self.ledger.tried(place)
         is_last = later.max_attempts is not None and tries.attempts >= later.max_attempts
         if is_last or self._outages.is_expired(item.transit):
             self._settle_item(item, f"gave up after {tries.attempts} tries: {later.reason}")
             lane.put_back(behind)
             return
-        parked = [item, *behind, *lane.withdraw(lambda other: other.user_key == user_key)]
+        parked = [item, *behind, *lane.withdraw(lambda other: other.line == line)]
         for waiting in parked:
             waiting.state = "waiting"
         for transit in dict.fromkeys(waiting.transit for waiting in parked):
+            if transit is not item.transit and not transit.has_waited:
+                transit.has_waited = True
+                self.ledger.count(WAITED, BEHIND_PARKED)
             self._parking.park(transit, later.reason if transit is item.transit else BEHIND)
             if all(other.state in ("waiting", "settled") for other in transit.items):
                 self._deactivate(transit)
-        self._parking.postpone(user_key, later.after_s)
+        self._parking.postpone(line, later.after_s)
         self._changed.notify()
 
     async def _release_parked(self) -> None:
         while self._is_rereading:  # before a parked event there may be one of its user that was in a lane at the end
             await self._changed.wait()
         while True:
-            user_key, wait_s = self._parking.next_user()
-            if user_key is None or wait_s > 0:
-                await self._parking.changed.wait(wait_s if user_key is not None else None)
+            line, wait_s = self._parking.next_line()
+            if line is None or wait_s > 0:
+                await self._parking.changed.wait(wait_s if line is not None else None)
                 continue
-            for record in await insist(partial(self._parking.release, user_key), self._clock, **self._facts):
+            for record in await insist(partial(self._parking.release, line), self._clock, **self._facts):
                 while self.halt.is_on:
                     await self._changed.wait()
                 active = self._active.get(Place(record.partition, record.sequence))
                 if active is not None:
                     self._dispatch(active)
                 else:
-                    self.take_up(Transit(record, "parked"))
+                    self.take_up(Transit(record, "parked", line=line, has_waited=True))
