@@ -37,6 +37,7 @@ class Assignment:
     destination: Destination
     options: DeliveryOptions = DeliveryOptions()
     timeout_s: float = 10.0
+    connect_timeout_s: float = 5.0
     is_enabled: bool = True
     starts_at_beginning: bool = False
     formerly: str | None = None
@@ -165,7 +166,13 @@ class Fleet:
         ledger.note("disabled_since_s", "")
         destination, options = assignment.destination, assignment.options
         try:
-            berth.send = HttpSend(destination.origins, assignment.timeout_s, options.concurrency + 1, self._clock)
+            berth.send = HttpSend(
+                destination.origins,
+                assignment.timeout_s,
+                options.concurrency + 1,
+                self._clock,
+                assignment.connect_timeout_s,
+            )
             berth.worker = Worker(
                 destination,
                 self._log,

@@ -21,6 +21,7 @@ from router.delivery.flight import (
     Raised,
     asked_wait_s,
 )
+from router.delivery.pace import Backoff, Pace
 from router.delivery.send import CredentialsRefused, SendFailed
 from router.delivery.tally import Tally
 from router.delivery.transit import Item, Transit
@@ -56,7 +57,7 @@ URL = "https://vendor.test/events"
 
 @dataclass
 class StillClock:
-    """Time stands still; who sleeps is written down."""
+    """Time stands still but for those who sleep, which is written down."""
 
     waits: list[float] = field(default_factory=list)
 
@@ -64,7 +65,7 @@ class StillClock:
         return NOW_S
 
     def monotonic(self) -> float:
-        return 0.0
+        return sum(self.waits)
 
     async def sleep(self, seconds: float) -> None:
         self.waits.append(seconds)
@@ -113,7 +114,7 @@ class Flight:
 async def fly(endpoint: Endpoint, *answers: Answer, count: int = 2) -> Flight:
     clock, script = StillClock(), Script(list(answers))
     calls = PluginCalls("fake", plugin(endpoint), Settings())
-    flights = Flights(calls, {endpoint.name: script}, clock, random.Random(5), Tally())
+    flights = Flights(calls, script, Pace(Backoff(), random.Random(5)), clock, random.Random(5), Tally())
     landing = await flights.fly(items(endpoint, count))
     return Flight(landing, clock.waits, script.sent)
 
