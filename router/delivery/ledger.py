@@ -8,7 +8,6 @@ looks at `unwritten` first.
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +25,7 @@ from router.delivery.transit import Transit
 from router.delivery.window import Window
 from router.log.interface import Log
 from router.log.record import Gap, Record
-from router.log.room import NO_RESERVE, Reserve, is_no_room
+from router.log.room import NO_RESERVE, Reserve
 
 _T = TypeVar("_T")
 
@@ -364,8 +363,8 @@ class Ledger:
         self._writing_since = self._clock.monotonic()
         try:
             state.commit(changes)
-        except sqlite3.Error as error:
-            if not (is_no_room(error, state.path.parent) and self._reserve.spend()):
+        except Exception as error:
+            if not (state.has_no_room(error) and self._reserve.spend()):
                 raise
             self._log.error("the disk is full; the reserve is spent, so that what was accepted can be settled")
             state.commit(changes)

@@ -15,17 +15,8 @@ import pytest
 from router.delivery.cause import code_of
 from router.delivery.letters import Choice, DeadLetter
 from router.delivery.spec import ReplaySpec
-from router.delivery.state import (
-    _UPGRADES,
-    SCHEMA_VERSION,
-    Changes,
-    Outcome,
-    ParkedUser,
-    Place,
-    Replayed,
-    State,
-    Tries,
-)
+from router.delivery.state import Changes, Outcome, ParkedUser, Place, Replayed, Tries
+from router.delivery.state_file import _UPGRADES, SCHEMA_VERSION, StateFile
 from router.errors import OperatorError
 from router.log.record import Record
 
@@ -46,13 +37,13 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def state(path: Path) -> Iterator[State]:
-    with closing(State.open(path, LOG)) as state:
+def state(path: Path) -> Iterator[StateFile]:
+    with closing(StateFile.open(path, LOG)) as state:
         state.add_partition(0, 0)
         yield state
 
 
-def everything(state: State) -> dict[str, Any]:
+def everything(state: StateFile) -> dict[str, Any]:
     """All that a restart reads back."""
     return {
         "positions": state.positions(),
@@ -89,12 +80,12 @@ CHANGES = Changes(
 CHANGES.counts.update({("delivered", ""): 1, ("dead", ""): 1, ("skipped", "flags"): 1})
 
 
-def test_what_was_written_comes_back_after_a_restart(path: Path, state: State) -> None:
+def test_what_was_written_comes_back_after_a_restart(path: Path, state: StateFile) -> None:
     state.commit(CHANGES)
     before = everything(state)
     state.close()
 
-    with closing(State.open(path, LOG)) as again:
+    with closing(StateFile.open(path, LOG)) as again:
         assert everything(again) == before
 
     assert before["positions"] == {0: (0, 3)}
@@ -109,7 +100,7 @@ def test_what_was_written_comes_back_after_a_restart(path: Path, state: State) -
     assert before["notes"] == "why"
 
 
-def test_a_parked_event_that_is_settled_is_gone_with_its_user(state: State) -> None:
+def test_a_parked_event_that_is_settled_is_gone_with_its_user(state: StateFile) -> None:
     state.commit(CHANGES)
 
     state.commit(
@@ -121,7 +112,7 @@ def test_a_parked_event_that_is_settled_is_gone_with_its_user(state: State) -> N
     assert state.settled_above_position() == {0: {5, 6, 8}}
 
 
-def test_an_event_of_any_bytes_is_kept_whole(state: State) -> None:
+def test_an_event_of_any_bytes_is_kept_whole(state: StateFile) -> None:
     event = bytes(range(256))
     letter = DeadLetter(make_record(2, event=event), "", 0, 0.0)
 
@@ -132,7 +123,7 @@ def test_an_event_of_any_bytes_is_kept_whole(state: State) -> None:
 
 
 @pytest.mark.parametrize("pages_left", range(0, 40, 4))
-def test_a_commit_that_the_disk_refuses_has_written_nothing(state: State, pages_left: int) -> None:
+def test_a_commit_that_the_disk_refuses_has_written_nothing(state: StateFile, pages_left: int) -> None:
     """Whichever statement of the transaction hits the full disk."""
     state.commit(CHANGES)
     before = everything(state)
@@ -159,22 +150,22 @@ def test_a_commit_that_the_disk_refuses_has_written_nothing(state: State, pages_
 # --- what is refused ---
 
 
-def test_a_state_of_a_newer_program_is_refused(path: Path, state: State) -> None:
+def test_a_state_of_a_newer_program_is_refused(path: Path, state: StateFile) -> None:
     state._connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
     state.close()
 
     with pytest.raises(
         OperatorError, match=f"schema version {SCHEMA_VERSION + 1}, this program knows {SCHEMA_VERSION}"
     ):
-        State.open(path, LOG)
+        StateFile.open(path, LOG)
 
 
-def test_a_state_of_another_log_is_refused(path: Path, state: State) -> None:
+def test_a_state_of_another_log_is_refused(path: Path, state: StateFile) -> None:
     """Its positions mean other events."""
     state.close()
 
     with pytest.raises(OperatorError, match="of log log-1, but the log in this data directory is log-2"):
-        State.open(path, "log-2")
+        StateFile.open(path, "log-2")
 
 
 def _truncate(path: Path) -> None:
@@ -204,19 +195,19 @@ def _overwrite_schema(path: Path) -> None:
 )
 @pytest.mark.parametrize("read_only", [False, True], ids=["daemon", "command"])
 def test_a_damaged_file_is_refused_with_what_to_do(
-    path: Path, state: State, damage: Callable[[Path], object], read_only: bool
+    path: Path, state: StateFile, damage: Callable[[Path], object], read_only: bool
 ) -> None:
     state.commit(CHANGES)
     state.close()
     damage(path)
 
     with pytest.raises(OperatorError, match=r"can't be read .* Move the file away"):
-        State.open(path, LOG, read_only=read_only)
+        StateFile.open(path, LOG, read_only=read_only)
 
 
 @pytest.mark.parametrize("seed", range(40))
 def test_a_flipped_byte_never_ends_in_anything_but_an_answer_or_a_clear_refusal(
-    path: Path, state: State, seed: int
+    path: Path, state: StateFile, seed: int
 ) -> None:
     state.commit(CHANGES)
     state.close()
@@ -225,7 +216,7 @@ def test_a_flipped_byte_never_ends_in_anything_but_an_answer_or_a_clear_refusal(
     data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
     path.write_bytes(data)
 
-    with suppress(OperatorError), closing(State.open(path, LOG)) as again:
+    with suppress(OperatorError), closing(StateFile.open(path, LOG)) as again:
         again.positions()
 
 
@@ -235,30 +226,30 @@ def test_a_disk_that_refuses_is_not_called_damage(tmp_path: Path, read_only: boo
     (tmp_path / "crm.sqlite").mkdir()
 
     with pytest.raises(OperatorError, match=r"can't be opened .* Check the free space and the permissions") as raised:
-        State.open(tmp_path / "crm.sqlite", LOG, read_only=read_only)
+        StateFile.open(tmp_path / "crm.sqlite", LOG, read_only=read_only)
 
     assert "Move" not in str(raised.value)
 
 
-def test_a_refused_file_is_not_held_open(path: Path, state: State) -> None:
+def test_a_refused_file_is_not_held_open(path: Path, state: StateFile) -> None:
     state.close()
     with pytest.raises(OperatorError):
-        State.open(path, "log-2")
+        StateFile.open(path, "log-2")
 
     assert not path.with_name(path.name + "-wal").exists(), "SQLite removes it when the last one closes"
 
 
 def test_a_command_reads_a_path_of_any_name(tmp_path: Path) -> None:
     path = tmp_path / "a?b#c %20" / "crm.sqlite"
-    State.open(path, LOG).close()
+    StateFile.open(path, LOG).close()
 
-    State.open(path, LOG, read_only=True).close()
+    StateFile.open(path, LOG, read_only=True).close()
 
 
 # --- positions ---
 
 
-def test_a_known_partition_keeps_its_place(state: State) -> None:
+def test_a_known_partition_keeps_its_place(state: StateFile) -> None:
     state.commit(Changes(positions={0: 7}))
 
     state.add_partition(0, 100)
@@ -276,13 +267,13 @@ def test_a_known_partition_keeps_its_place(state: State) -> None:
         pytest.param(Changes(outcomes=[Outcome(Place(1, 9), "dead", "", 0.0)]), 0, id="of another partition"),
     ],
 )
-def test_how_far_a_state_knows_the_log(state: State, changes: Changes, furthest: int) -> None:
+def test_how_far_a_state_knows_the_log(state: StateFile, changes: Changes, furthest: int) -> None:
     state.commit(changes)
 
     assert state.furthest(0) == furthest
 
 
-def test_outcomes_are_forgotten_only_below_the_position(state: State) -> None:
+def test_outcomes_are_forgotten_only_below_the_position(state: StateFile) -> None:
     state.commit(Changes(positions={0: 3}, outcomes=[Outcome(Place(0, n), "delivered", "", 0.0) for n in (1, 2, 3, 5)]))
 
     state.forget_outcomes(0, before=100)
@@ -295,7 +286,7 @@ def test_outcomes_are_forgotten_only_below_the_position(state: State) -> None:
 
 
 @pytest.fixture
-def letters(state: State) -> State:
+def letters(state: StateFile) -> StateFile:
     state.commit(
         Changes(
             dead_letters=[make_letter(1, "400 bad email"), make_letter(2, "mapping: x"), make_letter(3, "400 other")]
@@ -320,13 +311,13 @@ def letters(state: State) -> State:
         pytest.param(Choice(not_tried_by=7), {}, [1, 2, 3], id="not tried by a job that tried none"),
     ],
 )
-def test_dead_letters_are_found(letters: State, choice: Choice, query: dict[str, Any], found: list[int]) -> None:
+def test_dead_letters_are_found(letters: StateFile, choice: Choice, query: dict[str, Any], found: list[int]) -> None:
     assert [letter.id for letter in letters.letters.find(choice, **query)] == found
     if not query:
         assert letters.letters.count(choice) == len(found)
 
 
-def test_discarded_letters_stay_counted(letters: State) -> None:
+def test_discarded_letters_stay_counted(letters: StateFile) -> None:
     letters.commit(Changes(dead_letters=[make_letter(4, events=5)]))
 
     assert letters.discard(Choice(ids=[1, 4, 77])) == (2, 6)
@@ -335,19 +326,19 @@ def test_discarded_letters_stay_counted(letters: State) -> None:
     assert letters.counts()["discarded", ""] == 6
 
 
-def test_many_are_discarded_a_few_at_a_time(letters: State) -> None:
+def test_many_are_discarded_a_few_at_a_time(letters: StateFile) -> None:
     """Whoever waits for the disk waits for one step of it only."""
     assert [letters.discard(Choice(reason="4"), limit=1) for _ in range(3)] == [(1, 1), (1, 1), (0, 0)]
 
 
-def test_a_letter_of_a_replay_counts_for_no_event_of_the_line(letters: State) -> None:
+def test_a_letter_of_a_replay_counts_for_no_event_of_the_line(letters: StateFile) -> None:
     letters.commit(Changes(dead_letters=[make_letter(9, is_replayed=True)]))
 
     assert letters.discard(Choice(ids=[3, 4])) == (2, 1)
     assert letters.counts()["discarded", ""] == 1
 
 
-def test_a_letter_refused_again_keeps_its_place_and_tells_the_latest(letters: State) -> None:
+def test_a_letter_refused_again_keeps_its_place_and_tells_the_latest(letters: StateFile) -> None:
     [before] = letters.letters.find(Choice(ids=[2]))
     letters.commit(Changes(refused_again=[replace(before, reason="410 gone", settled=("a/0",), job=7)]))
 
@@ -357,7 +348,7 @@ def test_a_letter_refused_again_keeps_its_place_and_tells_the_latest(letters: St
     assert [each.id for each in letters.letters.find(Choice(not_tried_by=7))] == [1, 3]
 
 
-def test_ids_of_letters_and_jobs_never_repeat(path: Path, letters: State) -> None:
+def test_ids_of_letters_and_jobs_never_repeat(path: Path, letters: StateFile) -> None:
     letters.commit(Changes(revived=[3]))
     letters.commit(Changes(dead_letters=[make_letter(9)]))
 
@@ -365,7 +356,7 @@ def test_ids_of_letters_and_jobs_never_repeat(path: Path, letters: State) -> Non
     assert letters.letters.count() == 3
 
 
-def test_letters_are_grouped_by_cause_with_the_oldest_as_an_example(state: State) -> None:
+def test_letters_are_grouped_by_cause_with_the_oldest_as_an_example(state: StateFile) -> None:
     reasons = {1: "400 no user u-17", 2: "mapping: x", 3: "400 no user u-99", 4: "400 no user m4"}
     state.commit(
         Changes(
@@ -392,7 +383,7 @@ def test_letters_are_grouped_by_cause_with_the_oldest_as_an_example(state: State
 # --- what became of events before ---
 
 
-def test_what_became_of_each_event_before_is_known(state: State) -> None:
+def test_what_became_of_each_event_before_is_known(state: StateFile) -> None:
     """Sequences 1 to 3 were accepted before the destination was added, 13 and 14 are not settled."""
     state.add_partition(1, 3)
     at = {kind: Place(1, number) for number, kind in enumerate(("delivered", "skipped", "dead", "parked"), 4)}
@@ -435,7 +426,7 @@ def test_what_became_of_each_event_before_is_known(state: State) -> None:
     assert state.done_by(1, 0, 1, 15) == set()
 
 
-def test_a_later_replay_of_an_event_takes_the_place_of_an_earlier_one(state: State) -> None:
+def test_a_later_replay_of_an_event_takes_the_place_of_an_earlier_one(state: StateFile) -> None:
     for job in (1, 2):
         state.commit(Changes(replayed=[Replayed(Place(0, 5), job, "skipped", "flags: off", 1.0)]))
 
@@ -446,7 +437,7 @@ def test_a_later_replay_of_an_event_takes_the_place_of_an_earlier_one(state: Sta
 # --- jobs ---
 
 
-def test_jobs_come_back_as_they_were_written_down_last(state: State) -> None:
+def test_jobs_come_back_as_they_were_written_down_last(state: StateFile) -> None:
     first, second = (state.add_job("replay", {"last": 9}, 9, 1.0) for _ in range(2))
     state.commit(
         Changes(jobs={1: replace(first, cursor=5, counts={"dead": 1}, reasons={"dead: 400": 1}, state="done")})
@@ -460,7 +451,7 @@ def test_jobs_come_back_as_they_were_written_down_last(state: State) -> None:
     assert state.jobs("running", first.id) == []
 
 
-def test_only_a_running_job_is_cancelled(state: State) -> None:
+def test_only_a_running_job_is_cancelled(state: StateFile) -> None:
     job = state.add_job("replay", {"last": 9}, 9, 1.0)
 
     assert [state.cancel_job(job.id), state.cancel_job(job.id), state.cancel_job(77)] == [True, False, False]
@@ -483,7 +474,7 @@ def test_a_file_of_the_first_version_is_brought_up_to_date(path: Path) -> None:
     write_version_1(path)
 
     for _ in range(2):
-        with closing(State.open(path, LOG)) as state:
+        with closing(StateFile.open(path, LOG)) as state:
             assert state.positions() == {0: (0, 7)}
             assert [each.cause for each in state.letters.groups()] == ["400 no user …", "mapping: x"]
             assert [letter.is_replayed for letter in state.letters.find()] == [False, False, False]
@@ -498,7 +489,7 @@ def test_a_command_does_not_touch_an_older_file(path: Path) -> None:
     before = path.read_bytes()
 
     with pytest.raises(OperatorError, match=r"schema version 1, of an older program\. Start the router"):
-        State.open(path, LOG, read_only=True)
+        StateFile.open(path, LOG, read_only=True)
 
     assert path.read_bytes() == before
 
@@ -509,17 +500,17 @@ def test_an_upgrade_that_the_disk_refuses_leaves_the_file_as_it_was(
     write_version_1(path)
     monkeypatch.setitem(_UPGRADES, 2, _UPGRADES[2] + "INSERT INTO nowhere VALUES (1);")
     with pytest.raises(OperatorError):
-        State.open(path, LOG)
+        StateFile.open(path, LOG)
     monkeypatch.undo()
 
-    with closing(State.open(path, LOG)) as state:
+    with closing(StateFile.open(path, LOG)) as state:
         assert state.letters.count() == 3
 
 
 # --- tries ---
 
 
-def test_shifting_the_tries_moves_every_retry_window(state: State) -> None:
+def test_shifting_the_tries_moves_every_retry_window(state: StateFile) -> None:
     state.commit(Changes(tries={Place(0, 1): Tries(10.0, 2), Place(0, 2): Tries(20.0, 1)}))
 
     state.shift_tries(5.5)
