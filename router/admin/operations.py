@@ -54,6 +54,10 @@ class Operations:
         """These are the destinations from now on."""
         self._reach.assignments = {assignment.name: assignment for assignment in assignments}
 
+    def set_fleet(self, fleet: Fleet | None) -> None:
+        """These destinations are at work from now on."""
+        self._reach.fleet = fleet
+
     @property
     def names(self) -> list[str]:
         """The destinations of the config."""

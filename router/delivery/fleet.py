@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import structlog
 
 from router.clock import Clock
+from router.delivery.claim import Claim, Claimed
 from router.delivery.decoder import Decoder
 from router.delivery.ledger import Ledger
-from router.delivery.send import HttpSend, Send
+from router.delivery.repeats import Repeats
 from router.delivery.state import State, StateUnusable
 from router.delivery.states import States
 from router.delivery.unknown_names import UnknownNames
 from router.delivery.watchdog import Glance
+from router.delivery.way import Way, Ways
 from router.delivery.worker import NOTES, DeliveryOptions, Worker
 from router.destination import Destination
 from router.errors import OperatorError
@@ -52,7 +54,7 @@ class Berth:
 
     assignment: Assignment
     ledger: Ledger
-    send: Send | None = None
+    way: Way | None = None
     worker: Worker | None = None
 
 
@@ -64,14 +66,31 @@ class Fleet:
     """Starts and stops workers. `apply` may be called again and again with what the config says by then."""
 
     def __init__(
-        self, log: Log, states: States, clock: Clock, chance: random.Random, reserve: Reserve = NO_RESERVE
+        self,
+        log: Log,
+        states: States,
+        clock: Clock,
+        chance: random.Random,
+        reserve: Reserve = NO_RESERVE,
+        ways: Ways | None = None,
+        claim: Claim | None = None,
+        repeats: Repeats | None = None,
+        on_taken: Callable[[], None] = lambda: None,
     ) -> None:
-        """*reserve* is spent where there is no room for a change of a state."""
+        """*reserve* is spent where there is no room for a change of a state.
+
+        Where other routers deliver from the log too, nothing is sent without a good *claim*, *on_taken* is called when another
+        one turns out to have it, *ways* are those of all fleets of this process, and *repeats* are told from first events.
+        """
         self._log = log
         self._states = states
         self._clock = clock
         self._chance = chance
         self._reserve = reserve
+        self._ways = ways or Ways(clock, chance)
+        self._claim = claim
+        self._repeats = repeats
+        self._on_taken = on_taken
         self._decoder = Decoder()
         self._logger = structlog.get_logger()
         self.berths: dict[str, Berth] = {}
@@ -142,16 +161,38 @@ class Fleet:
         """Stop all, side by side, within about *deadline_s* seconds."""
         await asyncio.gather(*(self._leave(name, deadline_s) for name in list(self.berths)))
 
+    def cut(self) -> None:
+        """Break off all that is under way, now: another router delivers, or is about to. `abandon` does the rest."""
+        for berth in self.berths.values():
+            if berth.worker is not None:
+                berth.worker.cut()
+
+    async def abandon(self) -> None:
+        """Stop all, and write nothing more."""
+        async with self._applying:  # what was about to start, as well
+            self.cut()
+            berths, self.berths = list(self.berths.values()), {}
+            self._assignments = ()
+            for berth in berths:
+                if berth.worker is not None:
+                    await berth.worker.stop(0.0)
+                berth.ledger.abandon()
+                if berth.way is not None:
+                    await self._ways.give_back(berth.way)
+
     async def _leave(self, name: str, deadline_s: float = 10.0) -> None:
         berth = self.berths.pop(name)
         if berth.worker is not None:
             await berth.worker.stop(deadline_s)
         await berth.ledger.close()
-        if isinstance(berth.send, HttpSend):
-            await berth.send.close()
+        if berth.way is not None:
+            await self._ways.give_back(berth.way)
 
     async def _enter(self, assignment: Assignment, wanted: Collection[str]) -> None:
         ledger, notes = await asyncio.to_thread(self._open, assignment, wanted)
+        if self._repeats is not None:
+            for partition, position in ledger.written_positions.items():
+                await self._repeats.read_back(self._log, partition, position)
         berth = self.berths[assignment.name] = Berth(assignment, ledger)
         ledger.start()
         if not assignment.is_enabled:
@@ -161,18 +202,20 @@ class Fleet:
         ledger.note("disabled_since_s", "")
         destination, options = assignment.destination, assignment.options
         try:
-            berth.send = HttpSend(destination.origins, assignment.timeout_s, options.concurrency + 1, self._clock)
+            berth.way = self._ways.take(destination, options, assignment.timeout_s)
             berth.worker = Worker(
                 destination,
                 self._log,
                 ledger,
-                berth.send,
+                berth.way.send if self._claim is None else Claimed(berth.way.send, self._claim),
                 options,
                 self._clock,
                 self._chance,
                 notes,
                 self.unknown_names,
                 self._decoder,
+                berth.way.outlet,
+                self._repeats.is_repeat if self._repeats else None,
             )
         except PluginFailed as error:
             await self._leave(assignment.name)
@@ -189,7 +232,9 @@ class Fleet:
             if assignment.is_enabled and disabled_since:  # time spent disabled does not count for the retry windows
                 state.shift_tries(max(0.0, self._clock.now() - float(disabled_since)))
             notes = {name: state.meta(name) for name in NOTES}
-            return Ledger(assignment.name, state, self._clock, self._reserve), notes
+            ledger = Ledger(assignment.name, state, self._clock, self._reserve)
+            ledger.on_taken = self._on_taken
+            return ledger, notes
         except BaseException as error:
             state.close()
             trouble = state.trouble(error)

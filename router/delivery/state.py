@@ -29,8 +29,11 @@ class StateUnusable(OperatorError):
     """It is damaged, or can't be reached: the trouble of one destination, and of no other."""
 
 
-class StateTaken(Exception):
+class StateTaken(OperatorError):
     """Another router delivers to the destination by now: this one has lost it."""
+
+    def __init__(self, label: str) -> None:
+        super().__init__(f"{label}: another router delivers to this destination since a moment ago. Ask again.")
 
 
 class Place(NamedTuple):

@@ -147,14 +147,22 @@ class StateFile:
         for statement in script.split(";"):
             self._connection.execute(statement)
 
+    def _is_within(self) -> bool:
+        """Whether a transaction has begun."""
+        return self._connection.in_transaction
+
     @contextmanager
     def _transaction(self) -> Iterator[None]:
+        """One within another is part of it."""
+        if self._is_within():
+            yield
+            return
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield
             self._connection.execute("COMMIT")
         except BaseException:
-            if self._connection.in_transaction:
+            if self._is_within():
                 self._connection.execute("ROLLBACK")
             raise
 

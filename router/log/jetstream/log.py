@@ -166,6 +166,11 @@ class NatsLog:
         return self._streams.log_id
 
     @property
+    def replicas(self) -> int:
+        """Copies of each event."""
+        return self._streams.replicas
+
+    @property
     def size_bytes(self) -> int:
         """Of all streams, on each replica's disk; as of the last `look` or `trim`."""
         return sum(extent.size_bytes for extent in self._extents)
