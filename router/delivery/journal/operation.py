@@ -5,6 +5,7 @@ Whoever applies the same operations in the same order to an empty state comes to
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
@@ -139,13 +140,13 @@ def _pack_record(record: Record) -> list[Any]:
         record.user_key,
         record.type,
         record.received_at_s,
-        record.event.decode(),  # JSON, or nothing
+        _pack_bytes(record.event),
     ]
 
 
 def _unpack_record(row: list[Any]) -> Record:
     partition, sequence, source, message_id, user_key, type, received_at_s, event = row
-    return Record(partition, sequence, source, message_id, user_key, type, received_at_s, event.encode())
+    return Record(partition, sequence, source, message_id, user_key, type, received_at_s, _unpack_bytes(event))
 
 
 def _pack_letter(letter: DeadLetter) -> list[Any]:
@@ -164,3 +165,15 @@ def _pack_letter(letter: DeadLetter) -> list[Any]:
 
 def _unpack_letter(row: list[Any]) -> DeadLetter:
     return DeadLetter(_unpack_record(row[0]), row[1], row[2], row[3], tuple(row[4]), *row[5:])
+
+
+def _pack_bytes(data: bytes) -> str | list[str]:
+    """As text, which events are; what is none in base64, in a list of its own."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return [b64encode(data).decode()]
+
+
+def _unpack_bytes(packed: str | list[str]) -> bytes:
+    return packed.encode() if isinstance(packed, str) else b64decode(packed[0])
