@@ -7,11 +7,11 @@ from typing import Any
 
 from router.admin.client import Client, NotRunning
 from router.admin.operations import Operations
+from router.cli.engine import open_log
 from router.cli.options import read_config
 from router.cli.wiring import log_directory, states_of, to_assignments
 from router.clock import SystemClock
 from router.errors import OperatorError
-from router.log.sqlite import LogOptions, SqliteLog
 
 
 async def ask(config_path: Path, operation: str, **arguments: Any) -> Any:
@@ -27,10 +27,10 @@ async def ask(config_path: Path, operation: str, **arguments: Any) -> Any:
         except NotRunning:
             pass
     directory = log_directory(config)
-    if not directory.exists():
+    if not config.log_urls and not directory.exists():
         raise OperatorError(f"{directory}: nothing here yet. Start the router first: router run --config {config_path}")
     clock = SystemClock()
-    log = await SqliteLog.open(directory, LogOptions(), clock.now, read_only=True)
+    log = await open_log(config, clock.now, read_only=True)
     try:
         operations = Operations(log, states_of(config, log.id), to_assignments(config, registry), clock)
         calls = operations.calls()

@@ -18,14 +18,13 @@ from pydantic import SecretStr
 from router.admin.metrics import LogCollector
 from router.admin.server import CONNECTIONS_S, SOCKET_NAME, listen_on_socket, port_app, socket_app
 from router.cli.deliveries import DRAIN_S, Deliveries, OwnDeliveries, pause
+from router.cli.engine import open_log
 from router.cli.logging import tell_where_on_signal
 from router.cli.memory import give_big_blocks_back
 from router.cli.processes import ProcessDeliveries
 from router.cli.sandboxes import Sandboxes
 from router.cli.supervisor import Sockets, Supervisor
 from router.cli.wiring import (
-    log_directory,
-    log_options,
     rejected_path,
     reserve_path,
     to_limits,
@@ -39,7 +38,6 @@ from router.errors import OperatorError
 from router.gateway.app import Gateway
 from router.gateway.open_files import raise_limit
 from router.log.room import Reserve
-from router.log.sqlite import SqliteLog
 from router.registry import Registry
 from router.rejected import RejectedCalls
 
@@ -104,7 +102,7 @@ class Daemon:
         give_big_blocks_back()
         raise_limit()
         reserve = Reserve(reserve_path(config), config.retention.reserve_bytes)
-        self._log = await SqliteLog.open(log_directory(config), log_options(config), self._clock.now, reserve=reserve)
+        self._log = await open_log(config, self._clock.now, reserve=reserve)
         self._rejected = RejectedCalls(rejected_path(config))
         self._deliveries = self._make_deliveries(reserve)
         self._metrics = CollectorRegistry()
@@ -225,7 +223,7 @@ class Daemon:
             config = await asyncio.to_thread(self._read_config)
             fixed = [
                 name
-                for name in ("server", "admin", "data", "log", "retention")
+                for name in ("server", "admin", "data", "log", "nats", "retention")
                 if _fixed_part(config, name) != _fixed_part(self._config, name)
             ]
             await self._start_sandboxes(config)

@@ -20,8 +20,8 @@ from router.config import Config
 from router.delivery.alarm import Alarm
 from router.delivery.fleet import Fleet
 from router.delivery.watchdog import LOOK_S, Watchdog
+from router.log.interface import Engine
 from router.log.room import Reserve
-from router.log.sqlite import SqliteLog
 from router.registry import Registry
 
 DRAIN_S = 7.0
@@ -71,7 +71,7 @@ class OwnDeliveries:
 
     def __init__(
         self,
-        log: SqliteLog,
+        log: Engine,
         config: Config,
         registry: Registry,
         reserve: Reserve,

@@ -30,6 +30,7 @@ from router.cli.wiring import states_of, to_assignments
 from router.clock import Clock
 from router.config import Config
 from router.errors import OperatorError
+from router.log.interface import Engine
 from router.log.sqlite import SqliteLog
 from router.registry import Registry
 
@@ -297,7 +298,7 @@ class ProcessDeliveries:
     def __init__(
         self,
         count: int,
-        log: SqliteLog,
+        log: Engine,
         config: Config,
         registry: Registry,
         log_level: str,
@@ -350,7 +351,8 @@ class ProcessDeliveries:
 
     async def _mend(self, first: int, is_copy: bool) -> dict[str, Any]:
         """For the processes: see `SqliteLog.mend`."""
-        await self._log.mend(first, is_copy)
+        if isinstance(self._log, SqliteLog):
+            await self._log.mend(first, is_copy)
         return {}
 
     @property

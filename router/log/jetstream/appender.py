@@ -22,7 +22,7 @@ from uuid import uuid4
 
 import structlog
 
-from router.log.interface import LogFull
+from router.log.interface import LogAway, LogFull, NotStored
 from router.log.jetstream.chunk import OVERHEAD_BYTES, pack_chunk, pack_event
 from router.log.jetstream.connection import FULL, WRONG_LAST_SEQUENCE, ApiError, ClusterAway, Connection, read_answer
 from router.log.jetstream.partition import WRITER, Extent, Span
@@ -97,6 +97,7 @@ class Appender:
         self._is_closing = False
         self._is_sure = True
         """False: a message may have been stored of which no answer came; the end has to be asked for."""
+        self._refusal: type[NotStored] = LogAway
         self.obstacle = ""
         """Why nothing could be stored the last time; "" if it could."""
         self._task = asyncio.create_task(self._run(), name=f"log writer {extent.number}")
@@ -109,7 +110,7 @@ class Appender:
         """Queue *entries*. Whoever stops waiting leaves them in the queue: they are stored all the same.
 
         Raises:
-            LogFull: the cluster is away or full, or too much waits already.
+            NotStored: the cluster is away or full, or too much waits already.
             ValueError: an entry that can't be stored; nothing was.
         """
         if self._is_closing:
@@ -117,7 +118,7 @@ class Appender:
         if self.obstacle and not self._queue:
             self._work.set()
         if self.obstacle:
-            raise LogFull(self.obstacle)
+            raise self._refusal(self.obstacle)
         packed = [pack_event(entry) for entry in entries]
         room = self._connection.max_payload - HEADER_BYTES - OVERHEAD_BYTES
         for event in packed:
@@ -125,7 +126,7 @@ class Appender:
                 raise ValueError(f"event: {len(event)} bytes, the cluster takes {room} at most (max_payload)")
         size = sum(map(len, packed))
         if self._queue and self._waiting_bytes + size > self._max_waiting_bytes:
-            raise LogFull("the cluster does not keep up: too many events wait to be stored")
+            raise LogAway("the cluster does not keep up: too many events wait to be stored")
         keys = [dedup_key(entry.source, entry.message_id) for entry in entries]
         waiter: asyncio.Future[list[Appended]] = asyncio.get_running_loop().create_future()
         call = _Call(entries, packed, keys, size, waiter, [None] * len(entries))
@@ -164,7 +165,7 @@ class Appender:
             await self._learn()
             info = await self._connection.call(f"STREAM.INFO.{self._stream}")
         except (ClusterAway, ApiError) as error:
-            self._hinder(_explain(error))
+            self._hinder(error)
             await asyncio.sleep(0 if self._is_closing else PROBE_S)
             return
         limit, used = info["config"].get("max_bytes", -1), info["state"]["bytes"]
@@ -174,10 +175,15 @@ class Appender:
             structlog.get_logger().info("The log takes events again.", partition=self._extent.number)
         self.obstacle = ""
 
-    def _hinder(self, reason: str) -> None:
+    def _hinder(self, error: ClusterAway | ApiError) -> NotStored:
+        """Refuse from now on, until the cluster takes events again; returns what the callers are told."""
+        is_full = isinstance(error, ApiError) and error.code in FULL
+        self._refusal = LogFull if is_full else LogAway
+        reason = f"the cluster {'has no room for the log' if is_full else 'does not take events'}: {error}"
         if not self.obstacle:
             structlog.get_logger().error("events can't be stored", partition=self._extent.number, reason=reason)
         self.obstacle = reason
+        return self._refusal(reason)
 
     async def _commit(self, calls: Sequence[_Call]) -> None:
         """Store all of *calls*, in as few messages as can be, and answer them."""
@@ -186,7 +192,7 @@ class Appender:
             if error is None:
                 try:
                     await self._store(draft)
-                except LogFull as refused:
+                except NotStored as refused:
                     error = refused
                 except Exception as bug:
                     structlog.get_logger().error("a commit failed: a bug in the router", exc_info=bug)
@@ -198,7 +204,7 @@ class Appender:
             if len(answers) == len(call.entries):
                 call.waiter.set_result(answers)
             else:
-                call.waiter.set_exception(error or LogFull(self.obstacle))
+                call.waiter.set_exception(error or self._refusal(self.obstacle))
                 call.waiter.exception()  # who stopped waiting does not ask
 
     def _drafts(self, calls: Sequence[_Call]) -> list[_Draft]:
@@ -230,7 +236,7 @@ class Appender:
 
     async def _store(self, draft: _Draft) -> None:
         """Raises:
-        LogFull: it could not be stored, or nobody knows.
+        NotStored: it could not be stored, or nobody knows.
         """
         newest_s = max(entry.received_at_s for entry in draft.entries)
         message_id = uuid4().hex
@@ -253,17 +259,12 @@ class Appender:
                 await self._learn(message_id)  # another router was faster
             except ApiError as error:
                 self._is_sure = True
-                if error.code in FULL:
-                    self._hinder(_explain(error))
-                    raise LogFull(self.obstacle) from None
-                if loop.time() >= until:
-                    self._hinder(_explain(error))
-                    raise LogFull(self.obstacle) from None
+                if error.code in FULL or loop.time() >= until:
+                    raise self._hinder(error) from None
                 await asyncio.sleep(RETRY_S)
             except ClusterAway as error:
                 if loop.time() >= until:
-                    self._hinder(_explain(error))
-                    raise LogFull(self.obstacle) from None
+                    raise self._hinder(error) from None
                 await asyncio.sleep(RETRY_S)
 
     async def _publish(self, span: Span, data: bytes, message_id: str) -> int | None:
@@ -320,9 +321,3 @@ class Appender:
         self._extent.extend(message, span)
         for call, index, place, is_duplicate in draft.answers:
             call.answers[index] = Appended(number, span.first + place, is_duplicate)
-
-
-def _explain(error: Exception) -> str:
-    if isinstance(error, ApiError) and error.code in FULL:
-        return f"the cluster has no room for the log: {error}"
-    return f"the cluster does not take events: {error}"

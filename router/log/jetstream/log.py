@@ -96,16 +96,20 @@ class NatsLog:
     ) -> Self:
         """Open the log *name* in the cluster at *urls*, or make it there. *clock* returns Unix seconds.
 
-        *replicas* None: three where the cluster has so many nodes, else one; it counts where the log is made. An append is
+        *replicas* None: three where the cluster has so many nodes, else one; it counts where the log is made. With *read_only* nothing is
+        made, and it can't append or trim. An append is
         refused when the cluster has not taken it for *patience_s* seconds.
 
         Raises:
-            OperatorError: the cluster can't be reached, refuses, or has a log of another number of partitions.
+            OperatorError: the cluster can't be reached, refuses, or has a log of another number of partitions; with
+                *read_only*, there is none.
         """
         connection = await Connection.open(urls)
         try:
             names = StreamNames(name)
-            streams = await ensure_streams(connection, names, partitions, replicas, options.max_bytes)
+            streams = await ensure_streams(
+                connection, names, partitions, replicas, options.max_bytes, read_only=read_only
+            )
             log = cls(connection, streams, options, clock, read_only=read_only, patience_s=patience_s)
             await log._begin()
         except BaseException:
@@ -211,7 +215,7 @@ class NatsLog:
             return 0
         return extent.end - events * max_bytes // extent.size_bytes
 
-    async def look(self, after: int | None = None) -> None:
+    async def look(self) -> None:
         """Ask the cluster where each partition begins and ends by now."""
         await asyncio.gather(*(self._look(reader) for reader in self._readers))
 

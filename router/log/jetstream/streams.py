@@ -57,24 +57,37 @@ class LogStreams:
 
 
 async def ensure_streams(
-    connection: Connection, names: StreamNames, partitions: int, replicas: int | None, max_bytes: int
+    connection: Connection,
+    names: StreamNames,
+    partitions: int,
+    replicas: int | None,
+    max_bytes: int,
+    *,
+    read_only: bool = False,
 ) -> LogStreams:
-    """Find the streams, or make them. *replicas* None: three, where the cluster has so many nodes, else one.
+    """Find the streams, or make them unless *read_only*. *replicas* None: three, where the cluster has so many nodes, else one.
 
     *max_bytes* is what all of them together may take on each replica's disk. Several routers may do this at one time.
 
     Raises:
-        OperatorError: the log has another number of partitions, a newer program made it, or it can't be made.
+        OperatorError: the log has another number of partitions, a newer program made it, or it can't be made; with
+            *read_only*, there is none.
     """
     try:
         found = await _describe(connection, names, 0)
         if found is None:
+            if read_only:
+                raise OperatorError(
+                    f"log: the cluster has no log {names.name}. Start the router first, or correct nats.name."
+                )
             wanted = replicas or await _replicas(connection)
             metadata = {_ID: uuid4().hex, _PARTITIONS: str(partitions), _LAYOUT: LAYOUT_VERSION}
             found = await _make(connection, names, 0, wanted, max_bytes // partitions, metadata)
         metadata = _check_metadata(names, found, partitions)
         number = int(found["config"].get("num_replicas", 1))
         for partition in range(partitions):
+            if read_only:
+                break
             info = found if partition == 0 else await _describe(connection, names, partition)
             if info is None:
                 await _make(connection, names, partition, number, max_bytes // partitions, metadata)
