@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from router.log.interface import Log
+from router.log.interface import Engine
 from router.log.record import Appended, Entry, Gap, Record
 
 
 class Portion:
-    """A `Log` to read from."""
+    """An `Engine` to read from."""
 
-    def __init__(self, log: Log, partition: int) -> None:
+    def __init__(self, log: Engine, partition: int) -> None:
         self._log = log
         self._partition = partition
         self.partitions: Sequence[int] = (partition,)
@@ -40,6 +40,34 @@ class Portion:
 
     async def trim(self, needed_from: Mapping[int, int]) -> None:
         await self._log.trim(needed_from)
+
+    async def look(self) -> None:
+        await self._log.look()
+
+    def wake(self) -> None:
+        self._log.wake()
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the whole log."""
+        return self._log.size_bytes
+
+    @property
+    def max_bytes(self) -> int:
+        """Of the whole log."""
+        return self._log.max_bytes
+
+    @property
+    def stuck(self) -> Sequence[str]:
+        return self._log.stuck
+
+    @property
+    def obstacle(self) -> str:
+        return self._log.obstacle
+
+    def sequence_at_backlog(self, partition: int, max_bytes: int) -> int:
+        """*max_bytes* are those of all partitions: an equal part of it is for this one."""
+        return self._log.sequence_at_backlog(partition, max_bytes // len(self._log.partitions))
 
     async def close(self) -> None:
         """The log is somebody else's to close."""
