@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -13,9 +12,10 @@ from router.admin.jobs import JobOperations, show_job
 from router.admin.letters import LetterOperations
 from router.admin.reach import Reach
 from router.clock import Clock
-from router.delivery.fleet import Assignment, Fleet, files_of
+from router.delivery.fleet import Assignment, Fleet
 from router.delivery.ledger import Ledger
 from router.delivery.state import Place, State
+from router.delivery.states import States
 from router.delivery.tally import Tally
 from router.delivery.worker import WAITED
 from router.errors import OperatorError
@@ -34,18 +34,20 @@ class Operations:
     def __init__(
         self,
         log: Log,
-        directory: Path,
+        states: States,
         assignments: Sequence[Assignment],
         clock: Clock,
         fleet: Fleet | None = None,
         stuck: Callable[[], Sequence[str]] = tuple,
         knows_all: bool = True,
+        is_elsewhere: Callable[[], bool] = lambda: False,
     ) -> None:
-        """*directory* holds the state files; *fleet* is there while a daemon runs, and *stuck* names what in it is stuck.
+        """*fleet* is there while a daemon runs, and *stuck* names what in it is stuck.
 
-        Unless it *knows_all*, there are state files of which another process speaks.
+        Unless it *knows_all*, there are states of which another process speaks. *is_elsewhere* says whether another router
+        delivers what this one does not.
         """
-        self._reach = Reach(log, directory, {}, clock, fleet, knows_all)
+        self._reach = Reach(log, states, {}, clock, fleet, knows_all, is_elsewhere)
         self.configure(assignments)
         self._letters = LetterOperations(self._reach)
         self._stuck = stuck
@@ -54,6 +56,14 @@ class Operations:
     def configure(self, assignments: Sequence[Assignment]) -> None:
         """These are the destinations from now on."""
         self._reach.assignments = {assignment.name: assignment for assignment in assignments}
+
+    async def add(self, destination: str, plan: Answer) -> Answer:
+        """Note a job that does what a plan of `plan-retry` or `plan-replay` says."""
+        return await self._jobs.add(destination, plan)
+
+    def set_fleet(self, fleet: Fleet | None) -> None:
+        """These destinations are at work from now on."""
+        self._reach.fleet = fleet
 
     @property
     def names(self) -> list[str]:
@@ -126,14 +136,14 @@ class Operations:
             return status | await self._ledger_status(berth.ledger) | _show_tally(berth.ledger.tally)
         if self._reach.fleet and name in self._reach.fleet.problems:
             return status | {"state": "unusable", "reason": self._reach.fleet.problems[name]}
-        if not self._reach.state_path(name).exists():
+        if not self._reach.states.has(name):
             return status | {"state": "new", "reason": "it begins when the router runs"}
         try:
-            state = await asyncio.to_thread(
-                State.open, self._reach.state_path(name), self._reach.log.id, read_only=True
-            )
+            state = await asyncio.to_thread(self._reach.states.look, name, read_only=True)
         except OperatorError as error:
             return status | {"state": "unusable", "reason": str(error)}
+        if assignment.is_enabled and self._reach.is_elsewhere():
+            status |= dict(zip(("state", "reason"), noted_state(state, self._reach.clock.now()), strict=True))
         try:
             return status | await self._ledger_status(Ledger(name, state, self._reach.clock))
         finally:
@@ -174,13 +184,11 @@ class Operations:
         """The stored events with this messageId (one a source), and what became of each at every destination."""
         records = await self._reach.log.find(message_id)
         if not records:
-            raise OperatorError(
-                f"no event with messageId {message_id!r} in the log. It was never accepted (see the caller's receipt), or it "
-                "is older than the log's retention."
-            )
-        return {"message_id": message_id, "events": [await self._trace_record(record) for record in records]}
+            raise never_accepted(message_id)
+        return {"message_id": message_id, "events": [await self.trace_record(record) for record in records]}
 
-    async def _trace_record(self, record: Record) -> Answer:
+    async def trace_record(self, record: Record) -> Answer:
+        """An event of the log, and what became of it at every destination."""
         return {
             "source": record.source,
             "partition": record.partition,
@@ -192,7 +200,7 @@ class Operations:
     async def _trace_at(self, name: str, record: Record) -> Answer:
         place = Place(record.partition, record.sequence)
         answer: Answer = {"destination": name}
-        if not self._reach.state_path(name).exists():
+        if not self._reach.states.has(name):
             return answer | {"outcome": "pending", "reason": "the destination has not run yet"}
 
         def look(state: State) -> Answer:
@@ -229,14 +237,30 @@ class Operations:
             raise OperatorError(
                 f"{destination} is in the config; remove it there (and reload) before its state is removed"
             )
-        path = self._reach.state_path(destination)
-        if not path.exists():
+        states = self._reach.states
+        if not states.has(destination):
             raise OperatorError(
                 f"no state is kept for {destination!r}; kept are: {', '.join(self._reach.removed()) or 'none'}"
             )
-        for file in files_of(path):
-            file.unlink(missing_ok=True)
+        await asyncio.to_thread(states.forget, destination)
         return {"destination": destination, "forgotten": True}
+
+
+def never_accepted(message_id: str) -> OperatorError:
+    return OperatorError(
+        f"no event with messageId {message_id!r} in the log. It was never accepted (see the caller's receipt), or it is older "
+        "than the log's retention."
+    )
+
+
+def noted_state(state: State, now_s: float) -> tuple[str, str]:
+    """What whoever delivers has noted of the destination: its state, in a word of the operator's, and why."""
+    reason = state.meta("reason") or ""
+    if state.meta("blocked_since_s"):
+        return "blocked", reason
+    if float(state.meta("next_try_s") or 0) > now_s:
+        return "throttled", reason
+    return "going", ""
 
 
 def _show_tally(tally: Tally) -> Answer:

@@ -7,11 +7,11 @@ from typing import Any
 
 from router.admin.client import Client, NotRunning
 from router.admin.operations import Operations
+from router.cli.engine import open_log
 from router.cli.options import read_config
-from router.cli.wiring import log_directory, state_directory, to_assignments
+from router.cli.wiring import log_directory, states_of, to_assignments
 from router.clock import SystemClock
 from router.errors import OperatorError
-from router.log.sqlite import LogOptions, SqliteLog
 
 
 async def ask(config_path: Path, operation: str, **arguments: Any) -> Any:
@@ -26,13 +26,17 @@ async def ask(config_path: Path, operation: str, **arguments: Any) -> Any:
             return await client.call(operation, **arguments)
         except NotRunning:
             pass
+    if config.log_urls:
+        from router.cli.cluster import ask_cluster  # the extra may not be installed
+
+        return await ask_cluster(config, registry, operation, arguments)
     directory = log_directory(config)
     if not directory.exists():
         raise OperatorError(f"{directory}: nothing here yet. Start the router first: router run --config {config_path}")
     clock = SystemClock()
-    log = await SqliteLog.open(directory, LogOptions(), clock.now, read_only=True)
+    log = await open_log(config, clock.now, read_only=True)
     try:
-        operations = Operations(log, state_directory(config), to_assignments(config, registry), clock)
+        operations = Operations(log, states_of(config, log.id), to_assignments(config, registry), clock)
         calls = operations.calls()
         if operation not in calls:
             raise OperatorError(f"no router runs over {config.data}; start it with: router run --config {config_path}")

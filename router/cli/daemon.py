@@ -18,14 +18,14 @@ from pydantic import SecretStr
 from router.admin.metrics import LogCollector
 from router.admin.server import CONNECTIONS_S, SOCKET_NAME, listen_on_socket, port_app, socket_app
 from router.cli.deliveries import DRAIN_S, Deliveries, OwnDeliveries, pause
+from router.cli.engine import open_log
 from router.cli.logging import tell_where_on_signal
 from router.cli.memory import give_big_blocks_back
 from router.cli.processes import ProcessDeliveries
+from router.cli.role import Role
 from router.cli.sandboxes import Sandboxes
 from router.cli.supervisor import Sockets, Supervisor
 from router.cli.wiring import (
-    log_directory,
-    log_options,
     rejected_path,
     reserve_path,
     to_limits,
@@ -39,7 +39,6 @@ from router.errors import OperatorError
 from router.gateway.app import Gateway
 from router.gateway.open_files import raise_limit
 from router.log.room import Reserve
-from router.log.sqlite import SqliteLog
 from router.registry import Registry
 from router.rejected import RejectedCalls
 
@@ -72,11 +71,13 @@ class Daemon:
         sockets: Sockets,
         processes: int | None = None,
         log_level: str = "info",
+        role: Role = Role.all,
     ) -> None:
         """*read_config* reads the file again, for a reload; it raises `OperatorError` for a file that is not valid.
 
         *sockets* are used in the place of the ports of the config, those of `SOCKETS` that are there. *processes*: how many
-        deliver, beside this one, each logging from *log_level* on; None: this one does it all.
+        deliver, beside this one, each logging from *log_level* on; None: this one does it all. *role*: what this router does of
+        what the routers of a cluster share.
         """
         self._config = config
         self._registry = registry
@@ -87,6 +88,7 @@ class Daemon:
         self._stop = asyncio.Event()
         self._processes = processes
         self._log_level = log_level
+        self._role = role
         self._sandboxes = Sandboxes()
         self._runners: list[web.AppRunner] = []
         self._reloading = asyncio.Lock()
@@ -104,15 +106,15 @@ class Daemon:
         give_big_blocks_back()
         raise_limit()
         reserve = Reserve(reserve_path(config), config.retention.reserve_bytes)
-        self._log = await SqliteLog.open(log_directory(config), log_options(config), self._clock.now, reserve=reserve)
+        self._log = await open_log(config, self._clock.now, reserve=reserve)
         self._rejected = RejectedCalls(rejected_path(config))
-        self._deliveries = self._make_deliveries(reserve)
+        self._deliveries = await self._make_deliveries(reserve)
         self._metrics = CollectorRegistry()
         try:
             await self._start()
             self._listen_to_signals()
             on_ready(self)
-            self._supervisor.ready(f"takes events at {self.url}")
+            self._supervisor.ready(f"takes events at {self.url}" if self.url else "delivers events")
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._deliveries.run(self._stop))
                 tasks.create_task(self._tell_alive())
@@ -137,6 +139,8 @@ class Daemon:
             config.admin.port,
             "admin",
         )
+        if self._role is Role.delivery:
+            return
         self._gateway = Gateway(
             self._log,
             sources=to_sources(config),
@@ -156,7 +160,13 @@ class Daemon:
         """What inside is stuck, for ``/health``; no vendor is ever in it."""
         return [*self._log.stuck, *self._deliveries.stuck]
 
-    def _make_deliveries(self, reserve: Reserve) -> Deliveries:
+    async def _make_deliveries(self, reserve: Reserve) -> Deliveries:
+        if self._config.log_urls:
+            from router.cli.cluster import ClusterDeliveries  # the extra may not be installed
+
+            return await ClusterDeliveries.open(
+                self._log, self._config, self._registry, self._clock, self._stuck, self._role is not Role.gateway
+            )
         if self._processes is None:
             return OwnDeliveries(self._log, self._config, self._registry, reserve, self._clock, self._stuck)
         return ProcessDeliveries(
@@ -225,11 +235,12 @@ class Daemon:
             config = await asyncio.to_thread(self._read_config)
             fixed = [
                 name
-                for name in ("server", "admin", "data", "log", "retention")
+                for name in ("server", "admin", "data", "log", "nats", "retention")
                 if _fixed_part(config, name) != _fixed_part(self._config, name)
             ]
             await self._start_sandboxes(config)
-            self._gateway.configure(to_sources(config), to_limits(config), to_surroundings(config))
+            if self._role is not Role.delivery:
+                self._gateway.configure(to_sources(config), to_limits(config), to_surroundings(config))
             self._config = config
             with contextlib.suppress(OperatorError):
                 await self._deliveries.apply(config, self._sandboxes.urls)

@@ -10,13 +10,13 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
+from operator import methodcaller
 
 import structlog
 
 from router.cli.memory import give_free_pages_back
 from router.delivery.fleet import Berth, Fleet
-from router.delivery.state import State
-from router.log.sqlite import SqliteLog
+from router.log.interface import Engine
 
 INTERVAL_S = 10.0
 DISK_WARNING = 0.8
@@ -29,9 +29,7 @@ class Housekeeping:
     """Another try for destinations that could not start; ``max_backlog``; retention; the warning before the disk is full; free
     memory."""
 
-    def __init__(
-        self, log: SqliteLog, fleet: Fleet | None, needed_from: Callable[[], Mapping[int, int]] | None
-    ) -> None:
+    def __init__(self, log: Engine, fleet: Fleet | None, needed_from: Callable[[], Mapping[int, int]] | None) -> None:
         """*fleet*: the destinations of this process, if there are any. *needed_from* tells what of the log all destinations
         still need (`Fleet.needed_from`), where this process writes the log."""
         self._log = log
@@ -95,7 +93,7 @@ class Housekeeping:
         """Of events that are no longer in the log."""
         for partition in self._log.partitions:
             start = self._log.start(partition)
-            await berth.ledger.ask(partial(State.forget_outcomes, partition=partition, before=start))
+            await berth.ledger.ask(methodcaller("forget_outcomes", partition, start))
 
     def _look_at_disk(self) -> None:
         used = self._log.size_bytes / self._log.max_bytes

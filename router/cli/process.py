@@ -26,10 +26,11 @@ from router.admin.client import Client, NotRunning
 from router.admin.server import listen_on_socket, socket_app
 from router.cli import logging, orders
 from router.cli.deliveries import DRAIN_S, Calls, OwnDeliveries
+from router.cli.engine import open_log
 from router.cli.logging import tell_where_on_signal
 from router.cli.memory import give_big_blocks_back
 from router.cli.orders import NEWS, READY, Envelope, socket_name
-from router.cli.wiring import log_directory, log_options, reserve_path
+from router.cli.wiring import reserve_path
 from router.clock import SystemClock
 from router.config import Config
 from router.errors import OperatorError
@@ -61,8 +62,9 @@ class DeliveringProcess:
         give_big_blocks_back()
         raise_limit()
         self._data = config.data
-        self._log = await SqliteLog.open(log_directory(config), log_options(config), self._clock.now, read_only=True)
-        self._log.mend_through(self._ask_writer)
+        self._log = await open_log(config, self._clock.now, read_only=True)
+        if isinstance(self._log, SqliteLog):
+            self._log.mend_through(self._ask_writer)
         reserve = Reserve(reserve_path(config), config.retention.reserve_bytes)
         self._deliveries = OwnDeliveries(
             self._log, config, self._registry, reserve, self._clock, lambda: self._deliveries.stuck, is_writer=False

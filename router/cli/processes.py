@@ -26,10 +26,11 @@ from router.cli.deliveries import DRAIN_S, Calls, pause
 from router.cli.housekeeping import Housekeeping
 from router.cli.orders import NEWS, READY, Envelope, Orders, socket_name
 from router.cli.placement import place
-from router.cli.wiring import state_directory, to_assignments
+from router.cli.wiring import states_of, to_assignments
 from router.clock import Clock
 from router.config import Config
 from router.errors import OperatorError
+from router.log.interface import Engine
 from router.log.sqlite import SqliteLog
 from router.registry import Registry
 
@@ -297,7 +298,7 @@ class ProcessDeliveries:
     def __init__(
         self,
         count: int,
-        log: SqliteLog,
+        log: Engine,
         config: Config,
         registry: Registry,
         log_level: str,
@@ -309,7 +310,7 @@ class ProcessDeliveries:
         self._registry = registry
         self._processes = [Process(number, config.data, log_level, clock) for number in range(1, count + 1)]
         self._placed: dict[str, int] = {}
-        self._operations = Operations(log, state_directory(config), (), clock)
+        self._operations = Operations(log, states_of(config, log.id), (), clock)
         self._gathering = Gathering(self._operations, self._processes, stuck)
         self._metrics = GatheredMetrics(self._processes)
         self._housekeeping = Housekeeping(log, None, self.needed_from)
@@ -350,7 +351,8 @@ class ProcessDeliveries:
 
     async def _mend(self, first: int, is_copy: bool) -> dict[str, Any]:
         """For the processes: see `SqliteLog.mend`."""
-        await self._log.mend(first, is_copy)
+        if isinstance(self._log, SqliteLog):
+            await self._log.mend(first, is_copy)
         return {}
 
     @property

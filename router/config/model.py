@@ -27,6 +27,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from router.config.action import Action, Consent, FieldNames, Trigger
+from router.config.log_address import EMBEDDED, LogAddress
 from router.config.quantity import Bytes, PerSecond, Seconds
 from router.config.section import Section
 from router.plugin import PluginSettings
@@ -52,12 +53,6 @@ def _is_host(value: str) -> str:
 def _is_path(value: Any) -> Any:
     if isinstance(value, str) and (not value.strip() or "\0" in value):
         raise PydanticCustomError("path", "expected a folder such as ./var")
-    return value
-
-
-def _is_known_log(value: Any) -> Any:
-    if isinstance(value, str) and value.startswith("nats:"):
-        raise PydanticCustomError("log", 'this version has no NATS engine yet, expected "sqlite"')
     return value
 
 
@@ -103,6 +98,7 @@ Whole = Annotated[int, BeforeValidator(_refuse_boolean)]
 Host = Annotated[str, AfterValidator(_is_host)]
 Port = Annotated[Whole, Field(ge=0, le=65_535)]
 PublicUrl = Annotated[str, AfterValidator(_read_public_url)]
+StreamName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_read_network)]
 Origin = Annotated[str, AfterValidator(_read_origin)]
 WriteKey = Annotated[SecretStr, AfterValidator(_is_write_key)]
@@ -192,6 +188,21 @@ class Retention(Section):
         ge=0,
         le=100_000_000_000,
         description="Of the disk, kept for settling what was accepted when it is full; 0 keeps none.",
+    )
+
+
+class Nats(Section):
+    """The log in a NATS cluster; counts where ``log`` is the address of one."""
+
+    name: StreamName = Field("router", description="Its streams' names begin with it; one log, one name.")
+    partitions: Whole = Field(
+        16, ge=1, le=1_024, description="Slices of the users, each delivered by one router at a time; fixed for a log."
+    )
+    replicas: Annotated[Literal[1, 3, 5] | None, BeforeValidator(_refuse_boolean)] = Field(
+        None, description="Copies of each event; 3 where the cluster has so many nodes, else 1, if absent."
+    )
+    synced: Literal["always", "interval"] | None = Field(
+        None, description="What the servers' `sync_interval` is, which they don't tell: `always`, or an interval."
     )
 
 
@@ -335,7 +346,11 @@ class Config(Section):
     data: Annotated[Path, BeforeValidator(_is_path)] = Field(
         Path("var"), description="Folder of segments and state; relative to the working directory."
     )
-    log: Annotated[Literal["sqlite"], BeforeValidator(_is_known_log)] = Field("sqlite", description="The log's engine.")
+    log: LogAddress = Field(
+        SecretStr(EMBEDDED),
+        description="Where the log is kept: sqlite, in `data`; or nats://host:4222,…, a cluster with JetStream.",
+    )
+    nats: Nats = Field(default_factory=Nats)
     retention: Retention = Field(default_factory=Retention)
     sources: dict[str, Source] = Field(default_factory=dict)
     destinations: dict[str, Destination] = Field(default_factory=dict)
@@ -353,6 +368,12 @@ class Config(Section):
             for name, source in self.sources.items()
             if chosen.takes(name) and (source.destinations is None or destination in source.destinations)
         )
+
+    @property
+    def log_urls(self) -> tuple[str, ...]:
+        """The addresses of the cluster that keeps the log, with credentials if there are any; none: it is embedded."""
+        address = self.log.get_secret_value()
+        return () if address == EMBEDDED else tuple(address.split(","))
 
     @property
     def files(self) -> Mapping[str, tuple[Path, ...]]:

@@ -8,12 +8,11 @@ looks at `unwritten` first.
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
@@ -21,13 +20,13 @@ from router.clock import Clock
 from router.delivery.letters import DeadLetter
 from router.delivery.order import in_line
 from router.delivery.signal import Signal
-from router.delivery.state import Changes, Job, Kind, Outcome, ParkedUser, Place, Replayed, State, Tries
+from router.delivery.state import Changes, Job, Kind, Outcome, ParkedUser, Place, Replayed, State, StateTaken, Tries
 from router.delivery.tally import Tally
 from router.delivery.transit import Transit
 from router.delivery.window import Window
 from router.log.interface import Log
 from router.log.record import Gap, Record
-from router.log.room import NO_RESERVE, Reserve, is_no_room
+from router.log.room import NO_RESERVE, Reserve
 
 _T = TypeVar("_T")
 
@@ -80,7 +79,11 @@ class Ledger:
         """Changes, since the start."""
         self._written = 0
         self._is_waited_for = False
-        self._is_closing = False
+        self._is_closing = self._is_taken = False
+        self.on_taken: Callable[[], None] = lambda: None
+        """Called when another router delivers by now: nothing more can be written."""
+        self.on_foreign: Callable[[str, tuple[Any, ...]], None] = lambda method, arguments: None
+        """Told of what somebody else did to the state: the method of `State`, and its arguments."""
         self._writer: asyncio.Task[None] | None = None
         self._writing_since: float | None = None
         self._failing_since: float | None = None
@@ -304,7 +307,7 @@ class Ledger:
     @property
     def broken(self) -> list[str]:
         """What is stuck, if anything: the writer ended, or the disk has taken nothing for a while."""
-        if self._writer is not None and self._writer.done() and not self._is_closing:
+        if self._writer is not None and self._writer.done() and not (self._is_closing or self._is_taken):
             return [self._writer.get_name()]
         now, failing, writing = self._clock.monotonic(), self._failing_since, self._writing_since
         if failing is not None and now - failing > STUCK_S:
@@ -322,8 +325,20 @@ class Ledger:
             await self._done.wait()
 
     def start(self) -> None:
-        """Begin to write what gathers."""
+        """Begin to write what gathers, and to hear what others change."""
+        loop = asyncio.get_running_loop()
+
+        def hear(method: str, arguments: tuple[Any, ...], result: Any) -> None:
+            loop.call_soon_threadsafe(self._hear, method, arguments, result)
+
+        self._state.listen(hear)
         self._writer = asyncio.create_task(self._write(), name=f"ledger {self.name}")
+
+    def _hear(self, method: str, arguments: tuple[Any, ...], result: Any) -> None:
+        """Somebody else has changed the state: an operator, through another router."""
+        if method == "discard":
+            self.counts["discarded", ""] += result[1]
+        self.on_foreign(method, arguments)
 
     async def _write(self) -> None:
         while True:
@@ -350,6 +365,11 @@ class Ledger:
         while True:
             try:
                 await self.ask(lambda state: self._write_now(state, changes))
+            except StateTaken:
+                self._log.warning("another router delivers by now, this one stops")
+                self._is_taken = True
+                self.on_taken()
+                return False
             except Exception as error:
                 self._failing_since = self._failing_since or self._clock.monotonic()
                 if self._is_closing:
@@ -366,8 +386,8 @@ class Ledger:
         self._writing_since = self._clock.monotonic()
         try:
             state.commit(changes)
-        except sqlite3.Error as error:
-            if not (is_no_room(error, state.path.parent) and self._reserve.spend()):
+        except Exception as error:
+            if not (state.has_no_room(error) and self._reserve.spend()):
                 raise
             self._log.error("the disk is full; the reserve is spent, so that what was accepted can be settled")
             state.commit(changes)
@@ -380,8 +400,16 @@ class Ledger:
         # What was begun is finished, even if nobody waits for the answer any more.
         return await asyncio.shield(loop.run_in_executor(self._thread, question, self._state))
 
+    def abandon(self) -> None:
+        """Write nothing more, and let go of the state once a write under way has ended; don't wait for that."""
+        self._is_closing = True
+        if self._writer is not None:
+            self._writer.cancel()
+        self._thread.submit(self._state.close)
+        self._thread.shutdown(wait=False)
+
     async def close(self) -> None:
-        """Write what is left and close the file."""
+        """Write what is left and close the state."""
         self._is_closing = True
         for signal in (self._work, self._hurry, self._stop):
             signal.notify()

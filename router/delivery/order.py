@@ -9,8 +9,6 @@ nothing, and only what was accepted or still under way under ``none`` may be out
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from router.log.record import Record
 
 _OWN = "\x1f"
@@ -23,13 +21,13 @@ def line_of(record: Record, is_ordered: bool) -> str:
 
 def in_line(record: Record, line: str) -> Record:
     """The event as it is parked: under its line."""
-    return record if record.user_key == line else replace(record, user_key=line)
+    return record if record.user_key == line else record._replace(user_key=line)
 
 
 def out_of_line(record: Record) -> Record:
     """A parked event as it came from the log: under its user."""
     user_key = record.user_key.removesuffix(_own(record))
-    return record if record.user_key == user_key else replace(record, user_key=user_key)
+    return record if record.user_key == user_key else record._replace(user_key=user_key)
 
 
 def _own(record: Record) -> str:

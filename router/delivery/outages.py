@@ -30,6 +30,7 @@ class Outages:
         self._ledger = ledger
         self._clock = clock
         self._retry_for_s = retry_for_s
+        self._is_noted = any(notes.get(name) for name in PACE_NOTES)
         self._blocked_since_s: float | None = None
         self._blocked_for_s = 0.0
         """Time spent blocked, which does not count for the retry windows of replays; those of others are in the ledger."""
@@ -54,6 +55,7 @@ class Outages:
         was_going = self._pace.is_going
         wait_s = self._pace.outage(self._clock.monotonic(), reason, after_s)
         if not self._pace.is_blocked:
+            self._is_noted = True
             self._ledger.note("next_try_s", str(self._clock.now() + wait_s))
             self._ledger.note("wait_s", str(wait_s))
             self._ledger.note("reason", reason)
@@ -65,6 +67,7 @@ class Outages:
         """The vendor refuses the destination itself."""
         if self._blocked_since_s is None:
             self._blocked_since_s = self._clock.now()
+            self._is_noted = True
             self._ledger.note("blocked_since_s", str(self._blocked_since_s))
             self._ledger.note("reason", reason)
             self._logger.error(
@@ -78,9 +81,11 @@ class Outages:
         if self._blocked_since_s is not None:
             self._pass_over(self._clock.now() - self._blocked_since_s)
             self._blocked_since_s = None
-        if not self._pace.is_going:
+        if self._is_noted:
+            self._is_noted = False
             for name in PACE_NOTES:
                 self._ledger.note(name, "")
+        if not self._pace.is_going:
             self._logger.info("destination delivers again")
         self._pace.delivered(self._clock.monotonic())
 

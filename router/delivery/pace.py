@@ -92,8 +92,8 @@ class Pace:
         self._cut_at = float("-inf")
         self._strain = Strain()
         self._paused_until = 0.0
-        self._interval_s = 1.0 / limits.per_second if limits.per_second else 0.0
-        self._intervals_s = {name: 1.0 / rate for name, rate in (limits.endpoints_per_second or {}).items()}
+        self._limits = limits
+        self.share(1.0)
         self._next = 0.0
         self._next_at: dict[str, float] = {}
 
@@ -181,6 +181,12 @@ class Pace:
         self.changed_at = now
 
     # --- requests ---
+
+    def share(self, share: float) -> None:
+        """Other routers send to the vendor too: only this part of each rate (above 0, up to 1) is ours."""
+        per_second, endpoints = self._limits.per_second, self._limits.endpoints_per_second or {}
+        self._interval_s = 1.0 / (per_second * share) if per_second else 0.0
+        self._intervals_s = {name: 1.0 / (rate * share) for name, rate in endpoints.items()}
 
     def endpoint_wait_s(self, endpoint: str, now: float) -> float:
         """Seconds until the endpoint's own rate lets its next request leave."""

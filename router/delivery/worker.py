@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 import zlib
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -26,7 +26,8 @@ from router.delivery.lane import Lane
 from router.delivery.ledger import Ledger
 from router.delivery.order import line_of
 from router.delivery.outages import PACE_NOTES, Outages
-from router.delivery.pace import Backoff, Limits, Pace
+from router.delivery.outlet import Outlet
+from router.delivery.pace import Backoff
 from router.delivery.parking import Parking
 from router.delivery.send import Send
 from router.delivery.signal import Signal
@@ -56,6 +57,7 @@ WAITED = "waited"
 """Counts events that had to wait for an earlier one of their user, each once, by where they waited:"""
 BEHIND_PARKED, IN_LANE = "behind a parked event", "in its lane"
 SHED = "max_backlog: the backlog grew past what is configured"
+REPEAT = "duplicate: its messageId came before, through another router"
 NOTES = (*PACE_NOTES, *HANG_NOTES)
 """What a worker keeps over restarts, of its pace and of its plugin."""
 
@@ -90,8 +92,11 @@ class Worker:
         notes: Mapping[str, str | None],
         unknown_names: UnknownNames,
         decoder: Decoder | None = None,
+        outlet: Outlet | None = None,
+        is_repeat: Callable[[Record], bool] | None = None,
     ) -> None:
-        """*notes* are what an earlier run kept (`Ledger.note`); *decoder* is shared with other destinations.
+        """*notes* are what an earlier run kept (`Ledger.note`); *decoder* is shared with other destinations, and *outlet* with
+        other workers of this one. *is_repeat* says of a record whether the log holds its like before it.
 
         Raises:
             PluginFailed: the plugin's endpoints can't be used.
@@ -99,16 +104,20 @@ class Worker:
         self.destination = destination
         self.ledger = ledger
         self.options = options
-        self._endpoints = destination.endpoints
-        self.pace = Pace(options.backoff, chance, self._limits)
         self._log = log
         self._decoder = decoder or Decoder()
         self._clock = clock
         self._unknown_names = unknown_names
         self._facts = {"destination": destination.name}
         self._logger = structlog.get_logger().bind(**self._facts)
-        self._changed = Signal(clock)
+        self._endpoints = destination.endpoints
+        outlet = outlet or Outlet(
+            self._endpoints, options.concurrency, options.rate_limit_per_s, options.backoff, clock, chance
+        )
+        self.pace = outlet.pace
+        self._changed = outlet.changed
         """Room in the window, a change of pace, an empty lane: whoever waits for such looks again."""
+        self._is_repeat = is_repeat
         self._lanes: dict[tuple[str, int, bool], tuple[Lane, Signal]] = {}
         """Each with the signal that it has something to send."""
         self._active: dict[Place, Transit] = {}
@@ -120,22 +129,14 @@ class Worker:
         self._shed_up_to: dict[int, int] = {}
         self._parking = Parking(ledger, options.backoff, clock, chance)
         tallied = Tallied(send, ledger.tally)
-        self._flights = Flights(destination.calls, tallied, self.pace, clock, chance, ledger.tally)
+        self._flights = Flights(destination.calls, tallied, outlet.gate, clock, chance, ledger.tally)
         self._outages = Outages(self.pace, ledger, clock, options.retry_for_s, notes)
         self._held: list[Transit] = []
         """Replays that wait for the plugin."""
         self.halt = Halt(destination.calls.guard, ledger, clock, notes, self._go_on)
         road = Road(self.take_up, self._take_back_replays, self._is_live_served, self._changed)
         self.jobs = Jobs(ledger, log, road, clock)
-
-    @property
-    def _limits(self) -> Limits:
-        rates = {name: endpoint.rate_limit_per_s for name, endpoint in self._endpoints.items()}
-        return Limits(
-            self.options.concurrency,
-            self.options.rate_limit_per_s,
-            {name: rate for name, rate in rates.items() if rate is not None},
-        )
+        ledger.on_foreign = self.jobs.hear
 
     # --- life ---
 
@@ -159,6 +160,12 @@ class Worker:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def cut(self) -> None:
+        """Break off whatever is under way: another router delivers by now."""
+        self._is_stopping = True
+        for task in self._tasks:
+            task.cancel()
 
     def _spawn(self, coroutine: Coroutine[None, None, None], name: str) -> None:
         task = asyncio.create_task(coroutine, name=f"{self.destination.name} {name}")
@@ -295,6 +302,9 @@ class Worker:
             self._logger.error("events lost in the log", first=first, last=last, reason=gap.reason)
 
     def _take(self, record: Record) -> None:
+        if self._is_repeat is not None and self._is_repeat(record):
+            self.ledger.skip(Transit(record, "log"), REPEAT)
+            return
         line = line_of(record, self.destination.is_ordered)
         if line in self.ledger.parked:
             self.ledger.park(record, BEHIND, line)

@@ -22,12 +22,14 @@ from router.gateway.setup import Setup
 from router.gateway.source import Source
 from router.gateway.throttle import Throttle
 from router.gateway.visitor import Visitor
-from router.log.interface import Log, LogFull
+from router.log.interface import Log, LogFull, NotStored
 from router.log.record import Appended, Entry
 from router.rejected import RejectedCall
 
 LOG_FULL_RETRY_AFTER_S = 10
 """Room comes when a segment is given up; SDKs that honour the header wait up to 300 s."""
+LOG_AWAY_RETRY_AFTER_S = 5
+"""About what it takes a cluster to find another leader."""
 STOPPING_RETRY_AFTER_S = 2
 """About what a restart takes."""
 
@@ -59,7 +61,9 @@ class Intake:
         self._under_way = 0
         self._is_idle = asyncio.Event()
         self._is_idle.set()
-        self._log_full_at_s: float | None = None
+        self._refused_at_s: float | None = None
+        """When the log last took nothing, unless it has taken something since."""
+        self._is_full = False
         self.is_closing = False
 
     def configure(self, sources: Mapping[str, Source]) -> None:
@@ -76,8 +80,8 @@ class Intake:
         """What keeps events from being taken."""
         obstacles = ["stopping"] if self.is_closing else []
         # Not for ever: if nothing were sent here any more, nobody would find out that there is room again.
-        if self._log_full_at_s is not None and self._clock() - self._log_full_at_s < LOG_FULL_RETRY_AFTER_S:
-            obstacles.append("the log is full")
+        if self._refused_at_s is not None and self._clock() - self._refused_at_s < LOG_FULL_RETRY_AFTER_S:
+            obstacles.append("the log is full" if self._is_full else "the log takes no events just now")
         return obstacles
 
     async def take(self, request: web.Request, setup: Setup, read: Read) -> tuple[Admitted, Sequence[Appended]]:
@@ -146,16 +150,23 @@ class Intake:
             return ()
         try:
             appended = await self._log.append(entries)
-        except LogFull:
-            if self._log_full_at_s is None:
-                self._logger.error("The log is full; sources are answered 503 until there is room.")
-            self._log_full_at_s = self._clock()
-            message = "there is no room to store events; try again later"
-            raise Refused(503, RefusalCode.LOG_FULL, message, retry_after_s=LOG_FULL_RETRY_AFTER_S) from None
-        if self._log_full_at_s is not None:
-            self._log_full_at_s = None
-            self._logger.info("The log has room again.")
+        except NotStored as error:
+            raise self._refuse(isinstance(error, LogFull)) from None
+        if self._refused_at_s is not None:
+            self._refused_at_s = None
+            self._logger.info("The log takes events again.")
         return appended
+
+    def _refuse(self, is_full: bool) -> Refused:
+        if self._refused_at_s is None:
+            what = "is full" if is_full else "takes no events"
+            self._logger.error(f"The log {what}; sources are answered 503 until it takes events again.")
+        self._refused_at_s, self._is_full = self._clock(), is_full
+        if is_full:
+            message = "there is no room to store events; try again later"
+            return Refused(503, RefusalCode.LOG_FULL, message, retry_after_s=LOG_FULL_RETRY_AFTER_S)
+        message = "events can't be stored just now; try again soon"
+        return Refused(503, RefusalCode.LOG_AWAY, message, retry_after_s=LOG_AWAY_RETRY_AFTER_S)
 
 
 async def _parse(body: bytearray) -> Document:

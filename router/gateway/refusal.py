@@ -60,6 +60,11 @@ class RefusalCode(Reason):
     NOT_AN_OBJECT = "not_an_object", "The body is JSON, but no object.", 400
     INVALID_BATCH = "invalid_batch", "`batch` is no list, or stands there twice.", 400
     LOG_FULL = "log_full", "There is no room on disk. Try again after `Retry-After` seconds.", 503
+    LOG_AWAY = (
+        "log_away",
+        "The cluster that keeps the log does not answer. Try again after `Retry-After` seconds.",
+        503,
+    )
     BUSY = "busy", "Too many bodies are under way (`server.max_held`). Try again after `Retry-After` seconds.", 503
     STOPPING = (
         "stopping",

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
-from router.config.model import Admin, Delivery, Destination, Retention, Server, Source
+from router.config.model import Admin, Delivery, Destination, Nats, Retention, Server, Source
 from router.config.quantity import Quantity
 from router.generate.setting import default_value, type_name
 from router.plugin import Plugin, PluginSettings
@@ -39,8 +39,10 @@ def full_config(plugins: Sequence[Plugin]) -> str:
         "",
         "# Folder of the log and of the destinations' state; relative to the working directory.",
         "data: ./var",
-        "# The log's engine.",
+        "# Where the log is kept: sqlite, in `data`; or nats://host:4222,…, a cluster with JetStream.",
         "log: sqlite",
+        "",
+        *_section("nats", Nats),
         "",
         *_section("retention", Retention),
         "",

@@ -56,3 +56,8 @@ class Gap:
     last: int
     reason: str
     """``damaged`` or ``expired``."""
+
+
+def last_of(item: Record | Gap) -> int:
+    """Where an item that was read ends: what to read on after."""
+    return item.last if isinstance(item, Gap) else item.sequence

@@ -50,8 +50,8 @@ def test_a_mistake_is_answered_with_its_line_and_what_is_expected(
             id="long number",
         ),
         pytest.param(
-            SOURCES + 'log: "\\e[31m\\nred"\n',
-            ['2: log: got "?[31m?red", expected "sqlite" (default "sqlite")'],
+            SOURCES + 'nats: {synced: "\\e[31m\\nred"}\n',
+            ['2: nats.synced: got "?[31m?red", expected "always" or "interval"'],
             id="terminal codes",
         ),
     ],

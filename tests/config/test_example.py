@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from router.config import Admin, Config, Delivery, Destination, Retention, Server, Source, load_config
+from router.config.model import Nats
 from router.registry import Registry
 
 EXAMPLE = Path(__file__).parents[2] / "config" / "router.yaml"
@@ -46,7 +47,7 @@ def test_every_key_there_is_stands_in_the_example() -> None:
     text = EXAMPLE.read_text(encoding="utf-8")
     keys = {
         field.alias or name
-        for model in (Config, Server, Admin, Retention, Source, Destination, Delivery)
+        for model in (Config, Server, Admin, Retention, Nats, Source, Destination, Delivery)
         for name, field in model.model_fields.items()
     } - {"(name)"}
 

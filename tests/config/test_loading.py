@@ -23,7 +23,7 @@ def test_a_config_with_sources_alone_has_defaults_for_the_rest(parse: Parse) -> 
     assert config.server == Server()
     assert (config.server.host, config.server.port, config.server.max_body_bytes) == ("127.0.0.1", 8080, 10_000_000)
     assert (config.admin.host, config.admin.port) == ("127.0.0.1", 8081)
-    assert (config.data, config.log) == (Path("var"), "sqlite")
+    assert (config.data, config.log.get_secret_value()) == (Path("var"), "sqlite")
     assert (config.retention.age_s, config.retention.max_disk_bytes) == (604_800.0, 20_000_000_000)
     assert (config.retention.dedup_window_s, config.retention.segment_bytes) == (604_800.0, 64_000_000)
     assert (config.destinations, config.plugins) == ({}, ())

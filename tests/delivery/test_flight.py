@@ -21,6 +21,7 @@ from router.delivery.flight import (
     Raised,
     asked_wait_s,
 )
+from router.delivery.gate import Gate
 from router.delivery.pace import Backoff, Pace
 from router.delivery.send import CredentialsRefused, SendFailed
 from router.delivery.tally import Tally
@@ -114,7 +115,8 @@ class Flight:
 async def fly(endpoint: Endpoint, *answers: Answer, count: int = 2) -> Flight:
     clock, script = StillClock(), Script(list(answers))
     calls = PluginCalls("fake", plugin(endpoint), Settings())
-    flights = Flights(calls, script, Pace(Backoff(), random.Random(5)), clock, random.Random(5), Tally())
+    gate = Gate(Pace(Backoff(), random.Random(5)), clock)
+    flights = Flights(calls, script, gate, clock, random.Random(5), Tally())
     landing = await flights.fly(items(endpoint, count))
     return Flight(landing, clock.waits, script.sent)
 

@@ -1,0 +1,323 @@
+"""Writing one partition: what queued up while a message was under way shares the next one.
+
+    append ─▶ queue ─▶ chunk ─▶ message, "if nothing came after n" ─▶ stored by a quorum ─▶ answers, tail, waiters
+                                    │
+                                    └── another router was faster ─▶ learn what it wrote, number anew, send again
+
+Sequences follow one another although many routers write: each message says with which sequence it begins, and is stored only if
+the stream still ends where its writer thinks (``Nats-Expected-Last-Sequence``). So a message that was thought lost and comes
+late can't get in behind another, and a try whose answer was lost is found, or is not there, at the one place it could be.
+``Nats-Msg-Id`` has the server itself tell a retry from a new message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Final
+from uuid import uuid4
+
+import structlog
+
+from router.log.interface import LogAway, LogFull, NotStored
+from router.log.jetstream.chunk import OVERHEAD_BYTES, pack_chunk, pack_event
+from router.log.jetstream.connection import FULL, WRONG_LAST_SEQUENCE, ApiError, ClusterAway, Connection, read_answer
+from router.log.jetstream.partition import WRITER, Extent, Span
+from router.log.record import Appended, Entry, Record
+from router.log.seen import Seen, dedup_key
+
+HEADER_BYTES: Final = 1_024
+"""Room for the headers of a message, which count as payload."""
+PUBLISH_S: Final = 2.0
+"""For the answer to one try."""
+PATIENCE_S: Final = 6.0
+"""How long a message is tried before its callers are told to come again: a change of leader takes a few seconds."""
+RETRY_S: Final = 0.1
+PROBE_S: Final = 0.5
+"""Between looks whether the cluster is back."""
+_MSG_ID: Final = "Nats-Msg-Id"
+_EXPECTED: Final = "Nats-Expected-Last-Sequence"
+
+
+@dataclass(slots=True)
+class _Call:
+    entries: Sequence[Entry]
+    packed: Sequence[bytes]
+    keys: Sequence[bytes]
+    bytes: int
+    waiter: asyncio.Future[list[Appended]]
+    answers: list[Appended | None] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Draft:
+    """Events that go into one message; a place in it is the number of events before it."""
+
+    entries: list[Entry] = field(default_factory=list)
+    packed: list[bytes] = field(default_factory=list)
+    keys: list[bytes] = field(default_factory=list)
+    places: dict[bytes, int] = field(default_factory=dict)
+    answers: list[tuple[_Call, int, int, bool]] = field(default_factory=list)
+    """Whose entry (call, index in it) lies at which place, and whether it is a duplicate there."""
+    bytes: int = OVERHEAD_BYTES
+
+
+class Appender:
+    """One for each partition; its methods are called from the event loop's thread."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        stream: str,
+        subject: str,
+        extent: Extent,
+        seen: Seen,
+        writer: str,
+        max_waiting_bytes: int,
+        on_stored: Callable[[int, Sequence[Record]], None],
+        patience_s: float = PATIENCE_S,
+    ) -> None:
+        """*writer* is a name that no other process has. *on_stored* is told of each message and its records, before
+        the callers are."""
+        self._connection = connection
+        self._stream = stream
+        self._subject = subject
+        self._extent = extent
+        self._seen = seen
+        self._writer = writer
+        self._max_waiting_bytes = max_waiting_bytes
+        self._on_stored = on_stored
+        self._patience_s = patience_s
+        self._queue: deque[_Call] = deque()
+        self._waiting_bytes = 0
+        self._work = asyncio.Event()
+        self._is_closing = False
+        self._is_sure = True
+        """False: a message may have been stored of which no answer came; the end has to be asked for."""
+        self._refusal: type[NotStored] = LogAway
+        self.obstacle = ""
+        """Why nothing could be stored the last time; "" if it could."""
+        self._task = asyncio.create_task(self._run(), name=f"log writer {extent.number}")
+
+    @property
+    def is_broken(self) -> bool:
+        return self._task.done() and not self._is_closing
+
+    async def append(self, entries: Sequence[Entry]) -> list[Appended]:
+        """Queue *entries*. Whoever stops waiting leaves them in the queue: they are stored all the same.
+
+        Raises:
+            NotStored: the cluster is away or full, or too much waits already.
+            ValueError: an entry that can't be stored; nothing was.
+        """
+        if self._is_closing:
+            raise RuntimeError("the log is closed")
+        if self.obstacle and not self._queue:
+            self._work.set()
+        if self.obstacle:
+            raise self._refusal(self.obstacle)
+        packed = [pack_event(entry) for entry in entries]
+        room = self._connection.max_payload - HEADER_BYTES - OVERHEAD_BYTES
+        for event in packed:
+            if len(event) > room:
+                raise ValueError(f"event: {len(event)} bytes, the cluster takes {room} at most (max_payload)")
+        size = sum(map(len, packed))
+        if self._queue and self._waiting_bytes + size > self._max_waiting_bytes:
+            raise LogAway("the cluster does not keep up: too many events wait to be stored")
+        keys = [dedup_key(entry.source, entry.message_id) for entry in entries]
+        waiter: asyncio.Future[list[Appended]] = asyncio.get_running_loop().create_future()
+        call = _Call(entries, packed, keys, size, waiter, [None] * len(entries))
+        self._queue.append(call)
+        self._waiting_bytes += size
+        self._work.set()
+        return await asyncio.shield(waiter)
+
+    async def close(self) -> None:
+        """Store what waits, as far as the cluster takes it, then end."""
+        self._is_closing = True
+        self._work.set()
+        await self._task
+
+    # --- the one task that writes ---
+
+    async def _run(self) -> None:
+        while True:
+            if not self._queue:
+                if self._is_closing:
+                    return
+                self._work.clear()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(PROBE_S if self.obstacle else None):
+                        await self._work.wait()
+            if self.obstacle:
+                await self._probe()
+            if self._queue:
+                calls, self._queue = list(self._queue), deque()
+                self._waiting_bytes = 0
+                await self._commit(calls)
+
+    async def _probe(self) -> None:
+        """Whether the cluster has come back, and has room."""
+        try:
+            await self._learn()
+            info = await self._connection.call(f"STREAM.INFO.{self._stream}")
+        except (ClusterAway, ApiError) as error:
+            self._hinder(error)
+            await asyncio.sleep(0 if self._is_closing else PROBE_S)
+            return
+        limit, used = info["config"].get("max_bytes", -1), info["state"]["bytes"]
+        if 0 < limit <= used + HEADER_BYTES:
+            return
+        if self.obstacle:
+            structlog.get_logger().info("The log takes events again.", partition=self._extent.number)
+        self.obstacle = ""
+
+    def _hinder(self, error: ClusterAway | ApiError) -> NotStored:
+        """Refuse from now on, until the cluster takes events again; returns what the callers are told."""
+        is_full = isinstance(error, ApiError) and error.code in FULL
+        self._refusal = LogFull if is_full else LogAway
+        reason = f"the cluster {'has no room for the log' if is_full else 'does not take events'}: {error}"
+        if not self.obstacle:
+            structlog.get_logger().error("events can't be stored", partition=self._extent.number, reason=reason)
+        self.obstacle = reason
+        return self._refusal(reason)
+
+    async def _commit(self, calls: Sequence[_Call]) -> None:
+        """Store all of *calls*, in as few messages as can be, and answer them."""
+        error: BaseException | None = None
+        for draft in self._drafts(calls):
+            if error is None:
+                try:
+                    await self._store(draft)
+                except NotStored as refused:
+                    error = refused
+                except Exception as bug:
+                    structlog.get_logger().error("a commit failed: a bug in the router", exc_info=bug)
+                    error = bug
+        for call in calls:
+            if call.waiter.done():
+                continue
+            answers = [answer for answer in call.answers if answer is not None]
+            if len(answers) == len(call.entries):
+                call.waiter.set_result(answers)
+            else:
+                call.waiter.set_exception(error or self._refusal(self.obstacle))
+                call.waiter.exception()  # who stopped waiting does not ask
+
+    def _drafts(self, calls: Sequence[_Call]) -> list[_Draft]:
+        """What is not a duplicate, cut into messages; duplicates of what is stored are answered here."""
+        room = self._connection.max_payload - HEADER_BYTES
+        drafts = [_Draft()]
+        placed: dict[bytes, tuple[_Draft, int, float]] = {}
+        for call in calls:
+            for index, (entry, packed, key) in enumerate(zip(call.entries, call.packed, call.keys, strict=True)):
+                first = self._seen.first(key, entry.received_at_s)
+                if first is not None:
+                    call.answers[index] = Appended(self._extent.number, first, is_duplicate=True)
+                    continue
+                if key in placed:
+                    draft, place, _ = placed[key]
+                    draft.answers.append((call, index, place, True))
+                    continue
+                draft = drafts[-1]
+                if draft.entries and draft.bytes + len(packed) > room:
+                    draft = _Draft()
+                    drafts.append(draft)
+                placed[key] = draft, len(draft.entries), entry.received_at_s
+                draft.answers.append((call, index, len(draft.entries), False))
+                draft.entries.append(entry)
+                draft.packed.append(packed)
+                draft.keys.append(key)
+                draft.bytes += len(packed)
+        return [draft for draft in drafts if draft.entries]
+
+    async def _store(self, draft: _Draft) -> None:
+        """Raises:
+        NotStored: it could not be stored, or nobody knows.
+        """
+        newest_s = max(entry.received_at_s for entry in draft.entries)
+        message_id = uuid4().hex
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._patience_s
+        while True:
+            try:
+                if not self._is_sure:
+                    stored = await self._learn(message_id)
+                    if stored is not None:
+                        self._settle(draft, *stored)
+                        return
+                span = Span(self._extent.end + 1, len(draft.entries), newest_s)
+                self._is_sure = False
+                message = await self._publish(span, pack_chunk(span.first, newest_s, draft.packed), message_id)
+                self._is_sure = True
+                if message is not None:
+                    self._settle(draft, message, span)
+                    return
+                await self._learn(message_id)  # another router was faster
+            except ApiError as error:
+                self._is_sure = True
+                if error.code in FULL or loop.time() >= until:
+                    raise self._hinder(error) from None
+                await asyncio.sleep(RETRY_S)
+            except ClusterAway as error:
+                if loop.time() >= until:
+                    raise self._hinder(error) from None
+                await asyncio.sleep(RETRY_S)
+
+    async def _publish(self, span: Span, data: bytes, message_id: str) -> int | None:
+        """The number of the message; None: another message came in between.
+
+        Raises:
+            ClusterAway: it may be stored, or not.
+            ApiError: it is not.
+        """
+        headers = {
+            _MSG_ID: message_id,
+            _EXPECTED: str(self._extent.last_message),
+            WRITER: self._writer,
+            **span.headers(),
+        }
+        answer = await self._connection.request(self._subject, data, headers, PUBLISH_S)
+        try:
+            return int(read_answer(answer.data)["seq"])
+        except ApiError as error:
+            if error.code == WRONG_LAST_SEQUENCE:
+                return None
+            raise
+
+    async def _learn(self, message_id: str = "") -> tuple[int, Span] | None:
+        """Ask where the partition ends; what was stored under *message_id* after all, if it was, is returned.
+
+        Raises:
+            ClusterAway, ApiError: no answer.
+        """
+        mine = None
+        if message_id:
+            next_one = await self._connection.get(self._stream, self._extent.last_message + 1)
+            if next_one is not None and next_one.headers.get(_MSG_ID) == message_id:
+                span = Span.read(next_one.headers)
+                mine = (next_one.sequence, span) if span else None
+        last = await self._connection.get_last(self._stream, self._subject)
+        if last is not None:
+            span = Span.read(last.headers)
+            if span is not None:
+                self._extent.extend(last.sequence, span)
+        self._is_sure = True
+        return mine
+
+    def _settle(self, draft: _Draft, message: int, span: Span) -> None:
+        self.obstacle = ""
+        number = self._extent.number
+        records = [
+            Record(number, sequence, e.source, e.message_id, e.user_key, e.type, float(e.received_at_s), e.event)
+            for sequence, e in enumerate(draft.entries, span.first)
+        ]
+        for record, key in zip(records, draft.keys, strict=True):
+            self._seen.add(key, record.sequence, record.received_at_s)
+        self._on_stored(message, records)
+        self._extent.extend(message, span)
+        for call, index, place, is_duplicate in draft.answers:
+            call.answers[index] = Appended(number, span.first + place, is_duplicate)

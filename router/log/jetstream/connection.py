@@ -1,0 +1,251 @@
+"""Speaking with the cluster: requests of the JetStream API, with its errors as ours.
+
+The API is JSON over request and reply; its subjects and fields: https://docs.nats.io/reference/reference-protocols/nats_api_reference
+(read 2026-11-26), direct reads: the server's ADR-31.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from binascii import a2b_base64
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import nats
+import nats.errors
+import orjson
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from router.errors import OperatorError
+
+REQUEST_S = 2.0
+CONNECT_S = 10.0
+RECONNECT_S = 0.2
+PING_S = 2
+"""A server that stands still is left after two of these without an answer."""
+
+WRONG_LAST_SEQUENCE = 10071
+NO_MESSAGE = 10037
+NO_STREAM = 10059
+STREAM_EXISTS = 10058
+FULL = frozenset({10077, 10047, 10023, 10028, 10002})
+"""What a server answers where there is no room: maximum bytes, insufficient storage or resources, an account's limits."""
+
+
+class ClusterAway(Exception):
+    """No answer: the cluster can't be reached, has no leader just now, or takes too long. What was asked may have been done."""
+
+
+class ApiError(Exception):
+    """The cluster refused; *code* is JetStream's own."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(f"{text} ({code})")
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One message of a stream."""
+
+    sequence: int
+    headers: Mapping[str, str]
+    data: bytes
+
+
+class Connection:
+    """A connection that reconnects for as long as it is open."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+
+    @classmethod
+    async def open(cls, urls: Sequence[str], name: str = "trait-router") -> Self:
+        """Connect to one of *urls*.
+
+        Raises:
+            OperatorError: none of them answers, or they refuse the credentials.
+        """
+        client = Client()
+        shown = ", ".join(hide_credentials(url) for url in urls)
+        last: list[BaseException] = []
+
+        async def note(error: Exception) -> None:
+            last[:] = [error]
+
+        options: dict[str, Any] = {"reconnect_time_wait": RECONNECT_S}  # typed as whole seconds, and takes fractions
+        if _is_tls(urls):
+            options["tls"] = ssl.create_default_context()
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                await client.connect(
+                    servers=list(urls),
+                    name=name,
+                    error_cb=note,
+                    max_reconnect_attempts=-1,
+                    connect_timeout=2,
+                    ping_interval=PING_S,
+                    max_outstanding_pings=2,
+                    pending_size=0,  # nothing is kept for later: whoever publishes knows at once that it can't be
+                    **options,
+                )
+        except (TimeoutError, OSError, nats.errors.Error) as error:
+            with suppress(Exception):
+                await client.close()
+            reason = last[0] if last else error
+            raise OperatorError(
+                f"log: can't connect to {shown} ({_describe(reason)}). Is the cluster running, and are the address and the "
+                "credentials right?"
+            ) from None
+        client._error_cb = _tell_of
+        return cls(client)
+
+    @property
+    def is_connected(self) -> bool:
+        return self.client.is_connected
+
+    @property
+    def max_payload(self) -> int:
+        """Bytes of a message, its headers included."""
+        return self.client.max_payload
+
+    async def request(
+        self, subject: str, data: bytes = b"", headers: Mapping[str, str] | None = None, timeout_s: float = REQUEST_S
+    ) -> Msg:
+        """Ask, and wait for the one answer.
+
+        Raises:
+            ClusterAway: there is none.
+        """
+        if not self.client.is_connected:
+            raise ClusterAway("not connected")
+        try:
+            return await self.client.request(
+                subject, data, timeout=timeout_s, headers=dict(headers) if headers else None
+            )
+        except (TimeoutError, OSError, nats.errors.Error) as error:
+            raise ClusterAway(_describe(error)) from None
+
+    async def call(self, operation: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """An operation of the JetStream API, such as ``STREAM.INFO.name``.
+
+        Raises:
+            ClusterAway: no answer.
+            ApiError: it was refused.
+        """
+        answer = await self.request(f"$JS.API.{operation}", orjson.dumps(body) if body is not None else b"")
+        return read_answer(answer.data)
+
+    async def get_last(self, stream: str, subject: str) -> Stored | None:
+        """The newest message of *stream*, from its leader: nothing that was acknowledged is newer."""
+        return await self._get(stream, {"last_by_subj": subject})
+
+    async def get(self, stream: str, sequence: int) -> Stored | None:
+        """One message of *stream*, from its leader; None: there is none with this number."""
+        return await self._get(stream, {"seq": sequence})
+
+    async def _get(self, stream: str, which: Mapping[str, Any]) -> Stored | None:
+        try:
+            answer = await self.call(f"STREAM.MSG.GET.{stream}", which)
+        except ApiError as error:
+            if error.code == NO_MESSAGE:
+                return None
+            raise
+        message = answer["message"]
+        return Stored(message["seq"], _headers(_unbase64(message.get("hdrs", ""))), _unbase64(message.get("data", "")))
+
+    async def get_batch(
+        self, stream: str, sequence: int, count: int, max_bytes: int, subject: str | None = None
+    ) -> list[Stored]:
+        """Up to *count* messages of *stream* from *sequence* on and up to about *max_bytes*, from any of its replicas; those of
+        one *subject*, where it is named.
+
+        One that is behind has less than there is.
+
+        Raises:
+            ClusterAway: no answer, or not the whole of it.
+        """
+        client = self.client
+        if not client.is_connected:
+            raise ClusterAway("not connected")
+        inbox = client.new_inbox()
+        found: list[Stored] = []
+        try:
+            subscription = await client.subscribe(inbox, pending_msgs_limit=-1, pending_bytes_limit=-1)
+            try:
+                asked: dict[str, Any] = {"seq": sequence, "batch": count, "max_bytes": max_bytes}
+                if subject is not None:
+                    asked["next_by_subj"] = subject
+                await client.publish(f"$JS.API.DIRECT.GET.{stream}", orjson.dumps(asked), reply=inbox)
+                while True:
+                    message = await subscription.next_msg(timeout=REQUEST_S)
+                    headers = message.headers or {}
+                    status = headers.get("Status")
+                    if status in ("204", "404"):  # the end of the batch; no such message
+                        return found
+                    if status is not None:
+                        raise ClusterAway(f"status {status}")
+                    found.append(Stored(int(headers["Nats-Sequence"]), headers, message.data))
+            finally:
+                with suppress(Exception):
+                    await subscription.unsubscribe()
+        except (TimeoutError, OSError, nats.errors.Error) as error:
+            raise ClusterAway(_describe(error)) from None
+
+    async def close(self) -> None:
+        with suppress(Exception):
+            await self.client.close()
+
+
+def read_answer(data: bytes) -> dict[str, Any]:
+    """An answer of the JetStream API.
+
+    Raises:
+        ApiError: it is a refusal.
+    """
+    answer: dict[str, Any] = orjson.loads(data)
+    error = answer.get("error")
+    if error:
+        raise ApiError(error.get("err_code", error.get("code", 0)), error.get("description", ""))
+    return answer
+
+
+def hide_credentials(url: str) -> str:
+    """*url* as it may be shown."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+
+def _is_tls(urls: Sequence[str]) -> bool:
+    return any(url.startswith("tls:") for url in urls)
+
+
+async def _tell_of(error: Exception) -> None:
+    structlog.get_logger().debug("the connection to the cluster has a problem", reason=_describe(error))
+
+
+def _describe(error: BaseException) -> str:
+    """Without a URL: an address may hold credentials."""
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if isinstance(error, nats.errors.NoRespondersError):
+        return "no leader just now, or JetStream is off"
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    text = str(error).removeprefix("nats: ")
+    return type(error).__name__ if "://" in text or "@" in text else text
+
+
+def _unbase64(text: str) -> bytes:
+    return a2b_base64(text)
+
+
+def _headers(raw: bytes) -> dict[str, str]:
+    lines = raw.decode("utf-8", "replace").split("\r\n")[1:]
+    return {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines if line)}

@@ -1,0 +1,183 @@
+"""The streams that a log is made of: one for each partition, all made alike.
+
+A stream a partition, and not one stream with a subject a partition, because then the server's own sequence says where a chunk
+lies in its partition: a reader goes on with the next one, a writer can demand that nothing came in between, retention cuts off
+the front, and each partition has a leader of its own, so that the work is spread over the nodes.
+
+The number of partitions and the id of the log are in the metadata of each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import uuid4
+
+import structlog
+
+from router.errors import OperatorError
+from router.log.jetstream.connection import FULL, NO_STREAM, STREAM_EXISTS, ApiError, ClusterAway, Connection
+
+LAYOUT_VERSION: Final = "1"
+WANTED_REPLICAS: Final = 3
+DUPLICATES_NS: Final = 120_000_000_000
+"""How long the servers remember which chunk they stored; a retry of ours takes seconds."""
+
+_ID = "router-log-id"
+_PARTITIONS = "router-partitions"
+_LAYOUT = "router-layout"
+
+
+@dataclass(frozen=True, slots=True)
+class StreamNames:
+    """How the streams and subjects of the log *name* are called."""
+
+    name: str
+
+    def stream(self, partition: int) -> str:
+        return f"{self.name}-log-{partition}"
+
+    def subject(self, partition: int) -> str:
+        return f"{self.name}.log.{partition}"
+
+    def told(self, partition: int | str) -> str:
+        """Where the server tells of a chunk that it stored: its headers alone."""
+        return f"{self.name}.told.{partition}"
+
+
+@dataclass(frozen=True, slots=True)
+class LogStreams:
+    """What the cluster says of a log."""
+
+    names: StreamNames
+    log_id: str
+    partitions: int
+    replicas: int
+
+
+async def ensure_streams(
+    connection: Connection,
+    names: StreamNames,
+    partitions: int,
+    replicas: int | None,
+    max_bytes: int,
+    *,
+    read_only: bool = False,
+) -> LogStreams:
+    """Find the streams, or make them unless *read_only*. *replicas* None: three, where the cluster has so many nodes, else one.
+
+    *max_bytes* is what all of them together may take on each replica's disk. Several routers may do this at one time.
+
+    Raises:
+        OperatorError: the log has another number of partitions, a newer program made it, or it can't be made; with
+            *read_only*, there is none.
+    """
+    try:
+        found = await _describe(connection, names, 0)
+        if found is None:
+            if read_only:
+                raise OperatorError(
+                    f"log: the cluster has no log {names.name}. Start the router first, or correct nats.name."
+                )
+            wanted = replicas or await _replicas(connection)
+            metadata = {_ID: uuid4().hex, _PARTITIONS: str(partitions), _LAYOUT: LAYOUT_VERSION}
+            found = await _make(connection, names, 0, wanted, max_bytes // partitions, metadata)
+        metadata = _check_metadata(names, found, partitions)
+        number = int(found["config"].get("num_replicas", 1))
+        for partition in range(partitions):
+            if read_only:
+                break
+            info = found if partition == 0 else await _describe(connection, names, partition)
+            if info is None:
+                await _make(connection, names, partition, number, max_bytes // partitions, metadata)
+            elif info["config"].get("max_bytes") != max_bytes // partitions:
+                changed = {**info["config"], "max_bytes": max_bytes // partitions}
+                await connection.call(f"STREAM.UPDATE.{names.stream(partition)}", changed)
+    except ClusterAway as error:
+        raise OperatorError(
+            f"log: the cluster does not answer ({error}). Is JetStream on, and is a quorum up?"
+        ) from None
+    except ApiError as error:
+        hint = (
+            " Each node sets retention.max_disk aside for it: lower that, or raise max_file_store of the servers."
+            if error.code in FULL
+            else ""
+        )
+        raise OperatorError(f"log: the cluster refuses to make the streams of the log: {error}.{hint}") from None
+    return LogStreams(names, metadata[_ID], partitions, number)
+
+
+def _check_metadata(names: StreamNames, found: Mapping[str, Any], partitions: int) -> dict[str, str]:
+    metadata = {key: value for key, value in found["config"].get("metadata", {}).items() if key.startswith("router-")}
+    if metadata.get(_LAYOUT) is None or metadata.get(_ID) is None:
+        raise OperatorError(
+            f"log: the stream {names.stream(0)} is not one that a router made. Choose another nats.name, or remove it."
+        )
+    if metadata[_LAYOUT] != LAYOUT_VERSION:
+        raise OperatorError(
+            f"log: the streams of {names.name} have layout {metadata[_LAYOUT]}, this program knows {LAYOUT_VERSION}. "
+            "Run the newer program."
+        )
+    if metadata.get(_PARTITIONS) != str(partitions):
+        raise OperatorError(
+            f"nats.partitions: got {partitions}, but the log {names.name} has {metadata.get(_PARTITIONS)}. A user's events "
+            "stay in one partition, so the number is fixed when the log is made. Put it back; or give the new log another "
+            "nats.name and move what is pending with: router log copy"
+        )
+    return metadata
+
+
+async def _describe(connection: Connection, names: StreamNames, partition: int) -> dict[str, Any] | None:
+    try:
+        return await connection.call(f"STREAM.INFO.{names.stream(partition)}")
+    except ApiError as error:
+        if error.code == NO_STREAM:
+            return None
+        raise
+
+
+async def _replicas(connection: Connection) -> int:
+    """As many as are wanted, if there are the nodes: the cluster itself says so by what it refuses."""
+    info = connection.client._server_info
+    return WANTED_REPLICAS if info.get("cluster") else 1
+
+
+async def _make(
+    connection: Connection,
+    names: StreamNames,
+    partition: int,
+    replicas: int,
+    max_bytes: int,
+    metadata: Mapping[str, str],
+) -> dict[str, Any]:
+    config = {
+        "name": names.stream(partition),
+        "subjects": [names.subject(partition)],
+        "retention": "limits",
+        "storage": "file",
+        "discard": "new",  # full is refused at the door; what is old goes when nobody needs it
+        "max_bytes": max_bytes,
+        "num_replicas": replicas,
+        "duplicate_window": DUPLICATES_NS,
+        "allow_direct": True,
+        "deny_delete": True,
+        "republish": {"src": names.subject(partition), "dest": names.told(partition), "headers_only": True},
+        "metadata": dict(metadata),
+    }
+    operation = f"STREAM.CREATE.{names.stream(partition)}"
+    try:
+        return await connection.call(operation, config)
+    except ApiError as error:
+        if error.code == STREAM_EXISTS:  # another router was faster
+            found = await _describe(connection, names, partition)
+            if found is not None:
+                return found
+        if replicas == WANTED_REPLICAS and error.code in _TOO_FEW_NODES:
+            structlog.get_logger().warning("the cluster has fewer than three nodes: the log has one replica")
+            return await _make(connection, names, partition, 1, max_bytes, metadata)
+        raise
+
+
+_TOO_FEW_NODES = frozenset({10005, 10074})
+"""No suitable peers; replicas > 1 not supported in non-clustered mode."""

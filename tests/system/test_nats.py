@@ -1,0 +1,65 @@
+"""The log in a NATS cluster: real routers over the real server."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.nats.server import Cluster
+from tests.system.checks import check_delivered
+from tests.system.harness import KEY, Router, Stage, until
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    cluster = Cluster.make(tmp_path / "nats")
+    cluster.start()
+    yield cluster
+    cluster.clear()
+
+
+def label(number: int) -> str:
+    return f"user{number % 7:03}-{number:05}"
+
+
+def event(number: int) -> dict[str, object]:
+    user, properties = f"user{number % 7:03}", {"label": label(number)}
+    return {"type": "track", "event": "Bought", "userId": user, "messageId": label(number), "properties": properties}
+
+
+def post(router: Router, number: int) -> tuple[int, str | None]:
+    """The status, and what ``Retry-After`` says."""
+    request = urllib.request.Request(
+        f"{router.url}/v1/track",
+        json.dumps(event(number)).encode(),
+        {"Content-Type": "application/json", "X-Write-Key": KEY},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=15) as response:
+            return response.status, None
+    except urllib.error.HTTPError as error:
+        return error.code, error.headers.get("Retry-After")
+
+
+def test_a_router_that_loses_the_cluster_answers_503_with_retry_after_and_goes_on_by_itself(
+    stage: Stage, cluster: Cluster
+) -> None:
+    [vendor] = stage.vendors("mixpanel")
+    router = stage.router({"mixpanel": vendor.destination()}, log=cluster.url, nats={"partitions": 4})
+    acknowledged = [number for number in range(20) if post(router, number)[0] == 200]
+    assert len(acknowledged) == 20
+
+    [node] = cluster.nodes
+    node.kill()
+    status, retry_after = post(router, 20)
+    assert (status, retry_after) == (503, "5")
+    node.start()
+    until(lambda: post(router, 21)[0] == 200, "events are taken again")
+    router.until_settled()
+
+    check_delivered([label(number) for number in [*acknowledged, 21]], vendor)
