@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check
+# Of the tests: one more than the two cores they are meant for, since there is always one that waits.
+WORKERS := 3
 
 # The tests start hundreds of routers: compile each module once, whatever the environment says.
 unexport PYTHONDONTWRITEBYTECODE
@@ -17,10 +19,10 @@ run: $(VENV)/.installed ## The router with config/router.yaml
 	$(BIN)/router run --config config/router.yaml
 
 test: lint types compiled ## Lint, types and the tests, in less than five minutes
-	$(BIN)/pytest -q -n 2 --dist worksteal -m "not full"
+	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal -m "not full"
 
 test-full: $(VENV)/.installed-dev ## The long faults besides, and the property tests with many more examples
-	HYPOTHESIS_PROFILE=many $(BIN)/pytest -q -n 2 --dist worksteal -m "(full or hypothesis) and not alone"
+	HYPOTHESIS_PROFILE=many $(BIN)/pytest -q -n $(WORKERS) --dist worksteal -m "(full or hypothesis) and not alone"
 	$(BIN)/pytest -q -m "full and alone"
 
 bench: $(VENV)/.installed-dev ## What an event costs, side by side with the least it could cost; by hand, on a machine with nothing else to do

@@ -124,9 +124,8 @@ def test_the_config_that_these_tests_spoil_is_good(parse: Parse) -> None:
 
 
 @pytest.mark.parametrize("form", ["${SECRET}", "x ${SECRET}", "${SECRET}/s", "${NO:-" + SECRET + "}"])
-@pytest.mark.parametrize("path", list(_paths(WHOLE)), ids=lambda path: ".".join(map(str, path)))
-def test_what_comes_out_of_a_reference_never_shows(parse: Parse, path: tuple[str | int, ...], form: str) -> None:
-    assert SECRET not in _said(parse, _with(path, form), SECRET=SECRET)
+def test_what_comes_out_of_a_reference_never_shows(parse: Parse, form: str) -> None:
+    assert [path for path in _paths(WHOLE) if SECRET in _said(parse, _with(path, form), SECRET=SECRET)] == []
 
 
 @pytest.mark.parametrize(
