@@ -79,8 +79,10 @@ def _by_policy(ip: str | None, policy: str | None) -> str | None:
 
 
 def _decoded(header: str | None) -> str | None:
+    if not header:
+        return None
     try:
-        text = base64.b64decode(header or "", validate=True).decode()
+        text = base64.b64decode(header, validate=True).decode()
     except ValueError:
         return None
     return text if text.strip() and len(text) <= _MAX_ANONYMOUS_ID else None

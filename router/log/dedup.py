@@ -30,6 +30,9 @@ _TABLES = (
     "CREATE TABLE mark (id INTEGER PRIMARY KEY, sequence INTEGER NOT NULL, checksum BLOB NOT NULL)",
 )
 _PRUNED_AT_LEAST = 100
+_FIND = "SELECT key, sequence, received_at_s FROM keys WHERE key IN"
+_ASKED_TOGETHER = 500
+"""Keys in one statement; older versions of SQLite take 999."""
 
 
 class Broken(Exception):
@@ -43,6 +46,13 @@ class Key(NamedTuple):
     key: bytes
     received_at_s: float
     source: str
+
+
+class Place(NamedTuple):
+    """Where an event lies, and when it was received (Unix seconds)."""
+
+    sequence: int
+    received_at_s: float
 
 
 class DedupIndex:
@@ -109,18 +119,21 @@ class DedupIndex:
     def _sealed(self, mark: int) -> bytes:
         return _checksum(mark, self._log_id)
 
-    def find(self, key: bytes) -> tuple[int, float] | None:
-        """Where the newest event with *key* lies, and when it was received (Unix seconds)."""
-        try:
-            row = self._connection.execute("SELECT sequence, received_at_s FROM keys WHERE key = ?", (key,)).fetchone()
-        except sqlite3.Error as error:
-            self._judge(error)
-        if row is None:
-            return None
-        sequence, received_at_s = row
-        if not isinstance(sequence, int) or not isinstance(received_at_s, float):
-            raise Broken("a key without a place")
-        return sequence, received_at_s
+    def find(self, keys: Sequence[bytes]) -> dict[bytes, Place]:
+        """Of those of *keys* that are known: where the newest event lies."""
+        found: dict[bytes, Place] = {}
+        for start in range(0, len(keys), _ASKED_TOGETHER):
+            part = keys[start : start + _ASKED_TOGETHER]
+            marks = ", ".join("?" * len(part))
+            try:
+                rows = self._connection.execute(f"{_FIND} ({marks})", part).fetchall()
+            except sqlite3.Error as error:
+                self._judge(error)
+            for key, sequence, received_at_s in rows:
+                if not isinstance(sequence, int) or not isinstance(received_at_s, float):
+                    raise Broken("a key without a place")
+                found[key] = Place(sequence, received_at_s)
+        return found
 
     def add(self, keys: Sequence[Key], mark: int, expired_before_s: float) -> None:
         """Take *keys* in, move the mark, and drop a few of the oldest keys if they are expired; all or nothing."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Final
 
 import structlog
 
-from router.log.dedup import FILE_NAME, Broken, DedupIndex, Key
+from router.log.dedup import FILE_NAME, Broken, DedupIndex, Key, Place
 from router.log.options import LogOptions
 from router.log.record import Entry, Record
 from router.log.row import dedup_key
@@ -42,17 +42,20 @@ class Deduplication:
         """True if *entry* repeats what was received at *first_s*."""
         return entry.received_at_s - first_s <= self._options.dedup_window_s
 
-    def find(self, key: bytes, entry: Entry) -> int | None:
-        """Where the first of its kind lies; None if there is none within the window, or it was lost to damage.
-
-        Call it after `catch_up`. An answer from the index is checked with the log: what was lost may be sent again.
-        """
+    def find(self, keys: Sequence[bytes]) -> dict[bytes, Place]:
+        """Of those of *keys* that were seen before: where the newest lies. Call it after `catch_up`; then ask `first_of`."""
         assert self._index is not None
-        latest = self._unindexed.get(key)
-        place = (latest.sequence, latest.received_at_s) if latest else self._index.find(key)
-        if place is None or not self.is_within_window(entry, place[1]):
+        latest = (self._unindexed[key] for key in keys if key in self._unindexed)
+        return self._index.find(keys) | {key.key: Place(key.sequence, key.received_at_s) for key in latest}
+
+    def first_of(self, place: Place, entry: Entry) -> int | None:
+        """Where the first of the kind of *entry* lies; None if it was before the window, or was lost to damage.
+
+        An answer from the index is checked with the log: what was lost may be sent again.
+        """
+        if not self.is_within_window(entry, place.received_at_s):
             return None
-        sequence = place[0]
+        sequence = place.sequence
         if sequence < self._segments.start:
             return sequence  # given up since, which says that it was delivered
         for first in self._segments.read(sequence - 1, 1, sequence, 1):

@@ -63,23 +63,16 @@ class Row(NamedTuple):
 
     def record(self) -> Record:
         return Record(
-            partition=0,
-            sequence=self.sequence,
-            source=self.source,
-            message_id=self.message_id,
-            user_key=self.user_key,
-            type=self.type,
-            received_at_s=self.received_at_s,
-            event=self.event,
+            0, self.sequence, self.source, self.message_id, self.user_key, self.type, self.received_at_s, self.event
         )
 
 
 def _checksum(sequence: int, texts: tuple[str | None, ...], received_at_s: float, event: bytes) -> bytes:
     lengths = [-1 if text is None else len(text) for text in texts]  # they say where in the whole each text ends
-    digest = blake2b(_HEAD.pack(sequence, received_at_s, *lengths, len(event)), digest_size=8)
-    digest.update("".join([text for text in texts if text is not None]).encode())
-    digest.update(event)
-    return digest.digest()
+    head = _HEAD.pack(sequence, received_at_s, *lengths, len(event))
+    return blake2b(
+        b"%b%b%b" % (head, "".join([text for text in texts if text is not None]).encode(), event), digest_size=8
+    ).digest()
 
 
 def dedup_key(source: str, message_id: str) -> bytes:

@@ -6,7 +6,7 @@ commit ──▶ which are new? (index) ──▶ active segment (one transactio
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,7 @@ import structlog
 
 from router.errors import OperatorError
 from router.log.dedup import FILE_NAME as INDEX_NAME
-from router.log.dedup import Broken, Key, read_mark
+from router.log.dedup import Broken, Key, Place, read_mark
 from router.log.deduplication import NOT_NOW, Deduplication
 from router.log.identity import ensure_id
 from router.log.interface import LogFull
@@ -197,11 +197,16 @@ class Store:
         fresh: dict[bytes, Key] = {}
         following = self.end + 1
         room = self._options.max_bytes - self.segments.size_bytes
-        for call in calls:
+        keys_of_calls = [_keys_of(call) for call in calls]
+        seen = self._seen.find([key for keys in keys_of_calls if isinstance(keys, list) for key in keys])
+        for call, keys in zip(calls, keys_of_calls, strict=True):
+            if isinstance(keys, ValueError):
+                plans.append(_Plan(refused=keys))
+                continue
             try:
-                plan = self._plan_call(call, following, fresh)
+                plan = self._plan_call(call, keys, seen, following, fresh)
             except (ValueError, TypeError, AttributeError) as error:
-                plans.append(_Plan(refused=ValueError(f"no entry for the log: {error}")))
+                plans.append(_Plan(refused=_no_entry(error)))
                 continue
             needed = sum(len(row.event) + _ROW_BYTES for row in plan.rows)
             if plan.rows and needed > room:
@@ -213,16 +218,23 @@ class Store:
             plans.append(plan)
         return plans
 
-    def _plan_call(self, call: Sequence[Entry], following: int, fresh: dict[bytes, Key]) -> _Plan:
+    def _plan_call(
+        self,
+        call: Sequence[Entry],
+        keys: Sequence[bytes],
+        seen: Mapping[bytes, Place],
+        following: int,
+        fresh: Mapping[bytes, Key],
+    ) -> _Plan:
         plan = _Plan()
-        for entry in call:
-            key = dedup_key(entry.source, entry.message_id)
+        for entry, key in zip(call, keys, strict=True):
             new = plan.keys.get(key) or fresh.get(key)
             if new and self._seen.is_within_window(entry, new.received_at_s):
                 plan.is_waiting = True
                 plan.answers.append(Appended(PARTITION, new.sequence, is_duplicate=True))
                 continue
-            stored = None if new else self._seen.find(key, entry)
+            place = None if new else seen.get(key)
+            stored = self._seen.first_of(place, entry) if place else None
             if stored is not None:
                 plan.answers.append(Appended(PARTITION, stored, is_duplicate=True))
                 continue
@@ -370,3 +382,15 @@ class Store:
         self._seen.close()
         self._close_marks()
         self._lock.release()
+
+
+def _keys_of(call: Sequence[Entry]) -> list[bytes] | ValueError:
+    """The key of each of the entries, or why there is none."""
+    try:
+        return [dedup_key(entry.source, entry.message_id) for entry in call]
+    except (ValueError, TypeError, AttributeError) as error:
+        return _no_entry(error)
+
+
+def _no_entry(error: Exception) -> ValueError:
+    return ValueError(f"no entry for the log: {error}")

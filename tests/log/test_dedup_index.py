@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import sqlite3
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -38,9 +37,7 @@ def index(path: Path) -> Iterator[DedupIndex]:
 def test_a_key_has_its_place_and_its_time(index: DedupIndex) -> None:
     index.add([key(1), key(2, received_at_s=NOW_S + 5)], 2, 0.0)
 
-    assert index.find(key(1).key) == (1, NOW_S)
-    assert index.find(key(2).key) == (2, NOW_S + 5)
-    assert index.find(key(3).key) is None
+    assert index.find([key(n).key for n in (1, 2, 3)]) == {key(1).key: (1, NOW_S), key(2).key: (2, NOW_S + 5)}
     assert index.mark == 2
 
 
@@ -48,7 +45,7 @@ def test_the_newest_of_a_kind_counts(index: DedupIndex) -> None:
     index.add([key(1, "same")], 1, 0.0)
     index.add([key(9, "same", received_at_s=NOW_S + DAY_S)], 9, 0.0)
 
-    assert index.find(key(1, "same").key) == (9, NOW_S + DAY_S)
+    assert list(index.find([key(1, "same").key]).values()) == [(9, NOW_S + DAY_S)]
     assert len(index) == 1
 
 
@@ -57,7 +54,7 @@ def test_keys_and_mark_outlive_it(path: Path, index: DedupIndex) -> None:
     index.close()
 
     again = DedupIndex.open(path, LOG_ID)
-    assert (again.mark, again.find(key(1).key)) == (4, (1, NOW_S))
+    assert (again.mark, again.find([key(1).key])) == (4, {key(1).key: (1, NOW_S)})
     again.close()
 
 
@@ -68,7 +65,7 @@ def test_all_of_an_addition_or_nothing(index: DedupIndex) -> None:
         index.add([key(2), Key(3, None, NOW_S, "website")], 3, 0.0)  # type: ignore[arg-type]
 
     assert index.mark == 1
-    assert index.find(key(2).key) is None
+    assert index.find([key(2).key]) == {}
 
 
 def test_expired_keys_go_a_few_at_a_time(index: DedupIndex) -> None:
@@ -82,15 +79,14 @@ def test_expired_keys_go_a_few_at_a_time(index: DedupIndex) -> None:
 
     assert max(before - after for before, after in zip([1000, *sizes], sizes, strict=False)) <= 102
     assert sizes[-1] == 19
-    assert index.find(key(1).key) is None
-    assert index.find(key(1001).key) == (1001, now_s)
+    assert index.find([key(1).key, key(1001).key]) == {key(1001).key: (1001, now_s)}
 
 
 def test_keys_that_are_not_expired_stay(index: DedupIndex) -> None:
     index.add([key(n, received_at_s=NOW_S + n) for n in range(1, 11)], 10, 0.0)
     index.add([], 10, NOW_S + 6)
 
-    assert [n for n in range(1, 11) if index.find(key(n).key)] == [6, 7, 8, 9, 10]
+    assert [n for n in range(1, 11) if index.find([key(n).key])] == [6, 7, 8, 9, 10]
 
 
 # --- of no use ---
@@ -165,7 +161,7 @@ def test_damage_found_on_the_way_says_that_it_is_broken(path: Path, index: Dedup
     index = DedupIndex(path, LOG_ID)
 
     with pytest.raises(Broken):
-        deque((index.find(key(n).key) for n in range(1, 3001)), maxlen=0)
+        index.find([key(n).key for n in range(1, 3001)])
     index.close()
 
 
