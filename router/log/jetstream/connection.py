@@ -30,6 +30,8 @@ RECONNECT_S = 0.2
 PING_S = 2
 """A server that stands still is left after two of these without an answer."""
 
+UNAVAILABLE = 503
+"""The class of refusals that pass: no leader, a node that catches up."""
 WRONG_LAST_SEQUENCE = 10071
 NO_MESSAGE = 10037
 NO_STREAM = 10059
@@ -202,12 +204,16 @@ def read_answer(data: bytes) -> dict[str, Any]:
     """An answer of the JetStream API.
 
     Raises:
+        ClusterAway: not now; what was asked may have been done.
         ApiError: it is a refusal.
     """
     answer: dict[str, Any] = orjson.loads(data)
     error = answer.get("error")
     if error:
-        raise ApiError(error.get("err_code", error.get("code", 0)), error.get("description", ""))
+        refusal = ApiError(error.get("err_code", error.get("code", 0)), error.get("description", ""))
+        if error.get("code") == UNAVAILABLE and refusal.code not in FULL:
+            raise ClusterAway(str(refusal))
+        raise refusal
     return answer
 
 

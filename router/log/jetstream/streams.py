@@ -17,7 +17,7 @@ from uuid import uuid4
 import structlog
 
 from router.errors import OperatorError
-from router.log.jetstream.connection import FULL, NO_STREAM, STREAM_EXISTS, ApiError, ClusterAway, Connection
+from router.log.jetstream.connection import FULL, NO_STREAM, STREAM_EXISTS, ApiError, Connection
 
 LAYOUT_VERSION: Final = "1"
 WANTED_REPLICAS: Final = 3
@@ -70,6 +70,7 @@ async def ensure_streams(
     *max_bytes* is what all of them together may take on each replica's disk. Several routers may do this at one time.
 
     Raises:
+        ClusterAway: no answer; what is missing is made by another try.
         OperatorError: the log has another number of partitions, a newer program made it, or it can't be made; with
             *read_only*, there is none.
     """
@@ -94,10 +95,6 @@ async def ensure_streams(
             elif info["config"].get("max_bytes") != max_bytes // partitions:
                 changed = {**info["config"], "max_bytes": max_bytes // partitions}
                 await connection.call(f"STREAM.UPDATE.{names.stream(partition)}", changed)
-    except ClusterAway as error:
-        raise OperatorError(
-            f"log: the cluster does not answer ({error}). Is JetStream on, and is a quorum up?"
-        ) from None
     except ApiError as error:
         hint = (
             " Each node sets retention.max_disk aside for it: lower that, or raise max_file_store of the servers."
