@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from router.delivery.state import State
+from router.delivery.state_file import StateFile
 from router.errors import OperatorError
 from router.log.checkup import LogReport, check_log
 from router.log.copy import LogCopy, copy_database
@@ -112,7 +112,7 @@ def _position(path: Path, log_id: str, end: int) -> int:
     Raises:
         OperatorError: it can't be read, or is of another log, or further than the log.
     """
-    state = State.open(path, log_id, read_only=True)
+    state = StateFile.open(path, log_id, read_only=True)
     try:
         reach = state.reach()
         if reach > end:

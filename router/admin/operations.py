@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -13,9 +12,10 @@ from router.admin.jobs import JobOperations, show_job
 from router.admin.letters import LetterOperations
 from router.admin.reach import Reach
 from router.clock import Clock
-from router.delivery.fleet import Assignment, Fleet, files_of
+from router.delivery.fleet import Assignment, Fleet
 from router.delivery.ledger import Ledger
 from router.delivery.state import Place, State
+from router.delivery.states import States
 from router.delivery.tally import Tally
 from router.errors import OperatorError
 from router.log.interface import Log
@@ -33,18 +33,18 @@ class Operations:
     def __init__(
         self,
         log: Log,
-        directory: Path,
+        states: States,
         assignments: Sequence[Assignment],
         clock: Clock,
         fleet: Fleet | None = None,
         stuck: Callable[[], Sequence[str]] = tuple,
         knows_all: bool = True,
     ) -> None:
-        """*directory* holds the state files; *fleet* is there while a daemon runs, and *stuck* names what in it is stuck.
+        """*fleet* is there while a daemon runs, and *stuck* names what in it is stuck.
 
-        Unless it *knows_all*, there are state files of which another process speaks.
+        Unless it *knows_all*, there are states of which another process speaks.
         """
-        self._reach = Reach(log, directory, {}, clock, fleet, knows_all)
+        self._reach = Reach(log, states, {}, clock, fleet, knows_all)
         self.configure(assignments)
         self._letters = LetterOperations(self._reach)
         self._stuck = stuck
@@ -53,6 +53,10 @@ class Operations:
     def configure(self, assignments: Sequence[Assignment]) -> None:
         """These are the destinations from now on."""
         self._reach.assignments = {assignment.name: assignment for assignment in assignments}
+
+    def set_fleet(self, fleet: Fleet | None) -> None:
+        """These destinations are at work from now on."""
+        self._reach.fleet = fleet
 
     @property
     def names(self) -> list[str]:
@@ -123,12 +127,10 @@ class Operations:
             return status | await self._ledger_status(berth.ledger) | _show_tally(berth.ledger.tally)
         if self._reach.fleet and name in self._reach.fleet.problems:
             return status | {"state": "unusable", "reason": self._reach.fleet.problems[name]}
-        if not self._reach.state_path(name).exists():
+        if not self._reach.states.has(name):
             return status | {"state": "new", "reason": "it begins when the router runs"}
         try:
-            state = await asyncio.to_thread(
-                State.open, self._reach.state_path(name), self._reach.log.id, read_only=True
-            )
+            state = await asyncio.to_thread(self._reach.states.look, name, read_only=True)
         except OperatorError as error:
             return status | {"state": "unusable", "reason": str(error)}
         try:
@@ -188,7 +190,7 @@ class Operations:
     async def _trace_at(self, name: str, record: Record) -> Answer:
         place = Place(record.partition, record.sequence)
         answer: Answer = {"destination": name}
-        if not self._reach.state_path(name).exists():
+        if not self._reach.states.has(name):
             return answer | {"outcome": "pending", "reason": "the destination has not run yet"}
 
         def look(state: State) -> Answer:
@@ -225,13 +227,12 @@ class Operations:
             raise OperatorError(
                 f"{destination} is in the config; remove it there (and reload) before its state is removed"
             )
-        path = self._reach.state_path(destination)
-        if not path.exists():
+        states = self._reach.states
+        if not states.has(destination):
             raise OperatorError(
                 f"no state is kept for {destination!r}; kept are: {', '.join(self._reach.removed()) or 'none'}"
             )
-        for file in files_of(path):
-            file.unlink(missing_ok=True)
+        await asyncio.to_thread(states.forget, destination)
         return {"destination": destination, "forgotten": True}
 
 

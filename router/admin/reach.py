@@ -1,16 +1,16 @@
-"""How operations reach the log and the states: through the daemon's own hands while one runs, else through the files."""
+"""How operations reach the log and the states: through the daemon's own hands while one runs, else through what they left."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 from router.clock import Clock
 from router.delivery.fleet import Assignment, Fleet
 from router.delivery.state import State
+from router.delivery.states import States
 from router.delivery.worker import Worker
 from router.errors import OperatorError
 from router.log.interface import Log
@@ -20,13 +20,13 @@ _T = TypeVar("_T")
 
 @dataclass
 class Reach:
-    """*directory* holds the state files; *fleet* is there while a daemon runs.
+    """*fleet* is there while a daemon runs.
 
-    Unless it *knows_all*, there are state files of which another process speaks.
+    Unless it *knows_all*, there are states of which another process speaks.
     """
 
     log: Log
-    directory: Path
+    states: States
     assignments: Mapping[str, Assignment]
     clock: Clock
     fleet: Fleet | None = None
@@ -40,14 +40,11 @@ class Reach:
         """Destinations that left the config and whose state is still kept."""
         if not self.knows_all:
             return []
-        return sorted(path.stem for path in self.directory.glob("*.sqlite") if path.stem not in self.assignments)
-
-    def state_path(self, name: str) -> Path:
-        return self.directory / f"{name}.sqlite"
+        return [name for name in self.states.names() if name not in self.assignments]
 
     def with_state(self) -> list[str]:
         """Those that have run."""
-        return [name for name in self.known() if self.state_path(name).exists()]
+        return [name for name in self.known() if self.states.has(name)]
 
     def worker(self, name: str) -> Worker | None:
         """The destination at work, if it is."""
@@ -80,17 +77,17 @@ class Reach:
             ledger = self.fleet.berths[name].ledger
             await ledger.flushed()
             return await ledger.ask(question)
-        if not self.state_path(name).exists():
+        if not self.states.has(name):
             raise OperatorError(f"{name} has no state yet: it has never run")
 
-        def ask_file() -> _T:
-            state = State.open(self.state_path(name), self.log.id)
+        def look() -> _T:
+            state = self.states.look(name)
             try:
                 return question(state)
             finally:
                 state.close()
 
-        return await asyncio.to_thread(ask_file)
+        return await asyncio.to_thread(look)
 
     def _unknown(self, name: str) -> OperatorError:
         return OperatorError(f"no destination {name!r}; there are: {', '.join(self.known()) or 'none'}")

@@ -9,7 +9,7 @@ from router.admin.client import Client, NotRunning
 from router.admin.operations import Operations
 from router.cli.engine import open_log
 from router.cli.options import read_config
-from router.cli.wiring import log_directory, state_directory, to_assignments
+from router.cli.wiring import log_directory, states_of, to_assignments
 from router.clock import SystemClock
 from router.errors import OperatorError
 
@@ -32,7 +32,7 @@ async def ask(config_path: Path, operation: str, **arguments: Any) -> Any:
     clock = SystemClock()
     log = await open_log(config, clock.now, read_only=True)
     try:
-        operations = Operations(log, state_directory(config), to_assignments(config, registry), clock)
+        operations = Operations(log, states_of(config, log.id), to_assignments(config, registry), clock)
         calls = operations.calls()
         if operation not in calls:
             raise OperatorError(f"no router runs over {config.data}; start it with: router run --config {config_path}")

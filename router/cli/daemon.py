@@ -22,6 +22,7 @@ from router.cli.engine import open_log
 from router.cli.logging import tell_where_on_signal
 from router.cli.memory import give_big_blocks_back
 from router.cli.processes import ProcessDeliveries
+from router.cli.role import Role
 from router.cli.sandboxes import Sandboxes
 from router.cli.supervisor import Sockets, Supervisor
 from router.cli.wiring import (
@@ -70,11 +71,13 @@ class Daemon:
         sockets: Sockets,
         processes: int | None = None,
         log_level: str = "info",
+        role: Role = Role.all,
     ) -> None:
         """*read_config* reads the file again, for a reload; it raises `OperatorError` for a file that is not valid.
 
         *sockets* are used in the place of the ports of the config, those of `SOCKETS` that are there. *processes*: how many
-        deliver, beside this one, each logging from *log_level* on; None: this one does it all.
+        deliver, beside this one, each logging from *log_level* on; None: this one does it all. *role*: what this router does of
+        what the routers of a cluster share.
         """
         self._config = config
         self._registry = registry
@@ -85,6 +88,7 @@ class Daemon:
         self._stop = asyncio.Event()
         self._processes = processes
         self._log_level = log_level
+        self._role = role
         self._sandboxes = Sandboxes()
         self._runners: list[web.AppRunner] = []
         self._reloading = asyncio.Lock()
@@ -104,13 +108,13 @@ class Daemon:
         reserve = Reserve(reserve_path(config), config.retention.reserve_bytes)
         self._log = await open_log(config, self._clock.now, reserve=reserve)
         self._rejected = RejectedCalls(rejected_path(config))
-        self._deliveries = self._make_deliveries(reserve)
+        self._deliveries = await self._make_deliveries(reserve)
         self._metrics = CollectorRegistry()
         try:
             await self._start()
             self._listen_to_signals()
             on_ready(self)
-            self._supervisor.ready(f"takes events at {self.url}")
+            self._supervisor.ready(f"takes events at {self.url}" if self.url else "delivers events")
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._deliveries.run(self._stop))
                 tasks.create_task(self._tell_alive())
@@ -135,6 +139,8 @@ class Daemon:
             config.admin.port,
             "admin",
         )
+        if self._role is Role.delivery:
+            return
         self._gateway = Gateway(
             self._log,
             sources=to_sources(config),
@@ -154,7 +160,13 @@ class Daemon:
         """What inside is stuck, for ``/health``; no vendor is ever in it."""
         return [*self._log.stuck, *self._deliveries.stuck]
 
-    def _make_deliveries(self, reserve: Reserve) -> Deliveries:
+    async def _make_deliveries(self, reserve: Reserve) -> Deliveries:
+        if self._config.log_urls:
+            from router.cli.cluster import ClusterDeliveries  # the extra may not be installed
+
+            return await ClusterDeliveries.open(
+                self._log, self._config, self._registry, self._clock, self._stuck, self._role is not Role.gateway
+            )
         if self._processes is None:
             return OwnDeliveries(self._log, self._config, self._registry, reserve, self._clock, self._stuck)
         return ProcessDeliveries(
@@ -227,7 +239,8 @@ class Daemon:
                 if _fixed_part(config, name) != _fixed_part(self._config, name)
             ]
             await self._start_sandboxes(config)
-            self._gateway.configure(to_sources(config), to_limits(config), to_surroundings(config))
+            if self._role is not Role.delivery:
+                self._gateway.configure(to_sources(config), to_limits(config), to_surroundings(config))
             self._config = config
             with contextlib.suppress(OperatorError):
                 await self._deliveries.apply(config, self._sandboxes.urls)

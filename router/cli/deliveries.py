@@ -14,7 +14,7 @@ from prometheus_client.registry import Collector
 from router.admin.metrics import BooksCollector
 from router.admin.operations import Operations
 from router.cli.housekeeping import Housekeeping
-from router.cli.wiring import state_directory, to_assignments
+from router.cli.wiring import states_of, to_assignments
 from router.clock import Clock
 from router.config import Config
 from router.delivery.alarm import Alarm
@@ -83,10 +83,11 @@ class OwnDeliveries:
         knows of no destination but its own."""
         self._registry = registry
         self._watchdog = Watchdog(clock.monotonic)
-        self.fleet = Fleet(log, state_directory(config), clock, random.Random(), reserve)
+        states = states_of(config, log.id)
+        self.fleet = Fleet(log, states, clock, random.Random(), reserve)
         self._alarm = Alarm(self.fleet.note_hang)
         self._books = BooksCollector(self.fleet, log, clock)
-        self._operations = Operations(log, state_directory(config), (), clock, self.fleet, stuck, knows_all=is_writer)
+        self._operations = Operations(log, states, (), clock, self.fleet, stuck, knows_all=is_writer)
         self._housekeeping = Housekeeping(log, self.fleet, self.fleet.needed_from if is_writer else None)
 
     async def apply(

@@ -10,12 +10,12 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
+from operator import methodcaller
 
 import structlog
 
 from router.cli.memory import give_free_pages_back
 from router.delivery.fleet import Berth, Fleet
-from router.delivery.state import State
 from router.log.interface import Engine
 
 INTERVAL_S = 10.0
@@ -93,7 +93,7 @@ class Housekeeping:
         """Of events that are no longer in the log."""
         for partition in self._log.partitions:
             start = self._log.start(partition)
-            await berth.ledger.ask(partial(State.forget_outcomes, partition=partition, before=start))
+            await berth.ledger.ask(methodcaller("forget_outcomes", partition, start))
 
     def _look_at_disk(self) -> None:
         used = self._log.size_bytes / self._log.max_bytes

@@ -19,7 +19,7 @@ from router.cli.output import console, print_json
 from router.cli.wiring import log_directory, rejected_path, state_directory
 from router.clock import SystemClock
 from router.delivery.spec import parse_time
-from router.delivery.state import State
+from router.delivery.state_file import StateFile
 from router.errors import OperatorError
 from router.log.checkup import LogReport, SegmentReport, check_log, known_end, show_ranges
 from router.log.export import Selection, select, to_line
@@ -212,7 +212,7 @@ def _check_states(directory: Path, log: Path, report: LogReport) -> dict[str, li
     problems: dict[str, list[str]] = {}
     for path in sorted(directory.glob("*.sqlite")):
         try:
-            state = State.open(path, report.log_id or "", read_only=True)
+            state = StateFile.open(path, report.log_id or "", read_only=True)
         except OperatorError as error:
             problems[path.stem] = [str(error)]
             continue
@@ -223,7 +223,7 @@ def _check_states(directory: Path, log: Path, report: LogReport) -> dict[str, li
     return problems
 
 
-def _check_position(state: State, log: Path, report: LogReport) -> list[str]:
+def _check_position(state: StateFile, log: Path, report: LogReport) -> list[str]:
     reach = state.reach()
     end = max(report.end, known_end(log, report.log_id or ""))  # a router that runs has come further meanwhile
     return [f"{state.path}: its position {reach} is past the end of the log ({end})"] if reach > end else []

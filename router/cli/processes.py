@@ -26,7 +26,7 @@ from router.cli.deliveries import DRAIN_S, Calls, pause
 from router.cli.housekeeping import Housekeeping
 from router.cli.orders import NEWS, READY, Envelope, Orders, socket_name
 from router.cli.placement import place
-from router.cli.wiring import state_directory, to_assignments
+from router.cli.wiring import states_of, to_assignments
 from router.clock import Clock
 from router.config import Config
 from router.errors import OperatorError
@@ -310,7 +310,7 @@ class ProcessDeliveries:
         self._registry = registry
         self._processes = [Process(number, config.data, log_level, clock) for number in range(1, count + 1)]
         self._placed: dict[str, int] = {}
-        self._operations = Operations(log, state_directory(config), (), clock)
+        self._operations = Operations(log, states_of(config, log.id), (), clock)
         self._gathering = Gathering(self._operations, self._processes, stuck)
         self._metrics = GatheredMetrics(self._processes)
         self._housekeeping = Housekeeping(log, None, self.needed_from)

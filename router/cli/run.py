@@ -12,6 +12,7 @@ import typer
 from router.cli import logging
 from router.cli.daemon import SOCKETS, Daemon
 from router.cli.options import DEFAULT_CONFIG, ConfigPath, read_config
+from router.cli.role import Role
 from router.cli.supervisor import Sockets, Supervisor, inherited_sockets, is_public
 from router.cli.wiring import to_assignments
 from router.config import Config, load_config
@@ -39,16 +40,19 @@ def run(
         metavar="N",
         help="Deliver from N processes of their own, beside the one that takes events; without it, one process does all.",
     ),
+    role: Role = typer.Option(
+        Role.all, help="Of what the routers of a cluster share: only take events, only deliver them, or both."
+    ),
 ) -> None:
     """Run the router until it is told to stop (SIGTERM, Ctrl-C); SIGHUP reads the config again.
 
     Example: `router run --config config/router.yaml`
     """
     logging.set_up(log_level.value)
-    run_daemon(config, processes, log_level.value)
+    run_daemon(config, processes, log_level.value, role)
 
 
-def run_daemon(path: Path, processes: int | None = None, log_level: str = "info") -> None:
+def run_daemon(path: Path, processes: int | None = None, log_level: str = "info", role: Role = Role.all) -> None:
     """Run a daemon in this process, with *processes* beside it; None: alone."""
     try:
         import uvloop as loops
@@ -58,6 +62,7 @@ def run_daemon(path: Path, processes: int | None = None, log_level: str = "info"
     sockets = inherited_sockets(os.environ, os.getpid(), SOCKETS)
     settings, registry = read_config(path)
     _check_demo_key(settings, sockets)
+    _check_role(settings, processes, role)
     logger = structlog.get_logger()
     found = [f"{each.plugin.slug} {each.plugin.version} ({each.origin})" for each in registry]
     logger.info("plugins found", plugins=found)
@@ -81,8 +86,18 @@ def run_daemon(path: Path, processes: int | None = None, log_level: str = "info"
         to_assignments(config, registry)  # what no plugin can make a destination of is refused with the rest
         return config
 
-    daemon = Daemon(settings, registry, read_again, supervisor, sockets, processes, log_level)
+    daemon = Daemon(settings, registry, read_again, supervisor, sockets, processes, log_level, role)
     loops.run(daemon.run(announce))
+
+
+def _check_role(config: Config, processes: int | None, role: Role) -> None:
+    if config.log_urls and processes is not None:
+        raise OperatorError("--processes is for a log on this machine; in a cluster, run another router instead")
+    if not config.log_urls and role is not Role.all:
+        raise OperatorError(
+            f"--role {role.value}: the log is on this machine (log: sqlite), so that this router has to do all. Share the log "
+            "through a cluster (log: nats://…), or leave --role out."
+        )
 
 
 def _check_demo_key(config: Config, sockets: Sockets) -> None:

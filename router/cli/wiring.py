@@ -10,12 +10,14 @@ from router.cli.rules import to_consent, to_privacy, to_rule, to_trigger
 from router.config import Config
 from router.config import Destination as DestinationConfig
 from router.delivery.fleet import Assignment
+from router.delivery.state_directory import StateDirectory
 from router.delivery.worker import DeliveryOptions
 from router.destination import Destination
 from router.errors import OperatorError
 from router.gateway import Limits, Source, Surroundings
 from router.guard import PluginFailed
 from router.log.options import LogOptions
+from router.log.room import Reserve
 from router.registry import Registry
 
 
@@ -117,6 +119,15 @@ def log_directory(config: Config) -> Path:
 
 def state_directory(config: Config) -> Path:
     return config.data / "destinations"
+
+
+def states_of(config: Config, log_id: str) -> StateDirectory:
+    return StateDirectory(state_directory(config), log_id, reserve_of(config))
+
+
+def reserve_of(config: Config) -> Reserve:
+    """Room on the disk of the log and the states."""
+    return Reserve(reserve_path(config), config.retention.reserve_bytes)
 
 
 def reserve_path(config: Config) -> Path:

@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import random
-import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import structlog
 
 from router.clock import Clock
+from router.delivery.claim import Claim, Claimed
 from router.delivery.decoder import Decoder
 from router.delivery.ledger import Ledger
-from router.delivery.send import HttpSend, Send
-from router.delivery.state import State, StateUnusable, unusable
+from router.delivery.repeats import Repeats
+from router.delivery.state import State, StateUnusable
+from router.delivery.states import States
 from router.delivery.unknown_names import UnknownNames
 from router.delivery.watchdog import Glance
+from router.delivery.way import Way, Ways
 from router.delivery.worker import NOTES, DeliveryOptions, Worker
 from router.destination import Destination
 from router.errors import OperatorError
 from router.guard import PluginFailed
 from router.integrations import DestinationNames
 from router.log.interface import Log
-from router.log.lock import Held, Lock
-from router.log.room import NO_RESERVE, Reserve, is_no_room
+from router.log.room import NO_RESERVE, Reserve
 
 _LOGGER = structlog.get_logger()
 
@@ -50,12 +50,11 @@ class Assignment:
 
 @dataclass(slots=True)
 class Berth:
-    """A destination's place in the fleet: its files and connections, and its worker while it is enabled."""
+    """A destination's place in the fleet: its state and connections, and its worker while it is enabled."""
 
     assignment: Assignment
     ledger: Ledger
-    lock: Lock
-    send: Send | None = None
+    way: Way | None = None
     worker: Worker | None = None
 
 
@@ -67,14 +66,31 @@ class Fleet:
     """Starts and stops workers. `apply` may be called again and again with what the config says by then."""
 
     def __init__(
-        self, log: Log, directory: Path, clock: Clock, chance: random.Random, reserve: Reserve = NO_RESERVE
+        self,
+        log: Log,
+        states: States,
+        clock: Clock,
+        chance: random.Random,
+        reserve: Reserve = NO_RESERVE,
+        ways: Ways | None = None,
+        claim: Claim | None = None,
+        repeats: Repeats | None = None,
+        on_taken: Callable[[], None] = lambda: None,
     ) -> None:
-        """*directory* holds one state file a destination. *reserve* is spent where there is no room for one of them."""
+        """*reserve* is spent where there is no room for a change of a state.
+
+        Where other routers deliver from the log too, nothing is sent without a good *claim*, *on_taken* is called when another
+        one turns out to have it, *ways* are those of all fleets of this process, and *repeats* are told from first events.
+        """
         self._log = log
-        self._directory = directory
+        self._states = states
         self._clock = clock
         self._chance = chance
         self._reserve = reserve
+        self._ways = ways or Ways(clock, chance)
+        self._claim = claim
+        self._repeats = repeats
+        self._on_taken = on_taken
         self._decoder = Decoder()
         self._logger = structlog.get_logger()
         self.berths: dict[str, Berth] = {}
@@ -145,18 +161,39 @@ class Fleet:
         """Stop all, side by side, within about *deadline_s* seconds."""
         await asyncio.gather(*(self._leave(name, deadline_s) for name in list(self.berths)))
 
+    def cut(self) -> None:
+        """Break off all that is under way, now: another router delivers, or is about to. `abandon` does the rest."""
+        for berth in self.berths.values():
+            if berth.worker is not None:
+                berth.worker.cut()
+
+    async def abandon(self) -> None:
+        """Stop all, and write nothing more."""
+        async with self._applying:  # what was about to start, as well
+            self.cut()
+            berths, self.berths = list(self.berths.values()), {}
+            self._assignments = ()
+            for berth in berths:
+                if berth.worker is not None:
+                    await berth.worker.stop(0.0)
+                berth.ledger.abandon()
+                if berth.way is not None:
+                    await self._ways.give_back(berth.way)
+
     async def _leave(self, name: str, deadline_s: float = 10.0) -> None:
         berth = self.berths.pop(name)
         if berth.worker is not None:
             await berth.worker.stop(deadline_s)
         await berth.ledger.close()
-        berth.lock.release()
-        if isinstance(berth.send, HttpSend):
-            await berth.send.close()
+        if berth.way is not None:
+            await self._ways.give_back(berth.way)
 
     async def _enter(self, assignment: Assignment, wanted: Collection[str]) -> None:
-        ledger, lock, notes = await asyncio.to_thread(self._open, assignment, wanted)
-        berth = self.berths[assignment.name] = Berth(assignment, ledger, lock)
+        ledger, notes = await asyncio.to_thread(self._open, assignment, wanted)
+        if self._repeats is not None:
+            for partition, position in ledger.written_positions.items():
+                await self._repeats.read_back(self._log, partition, position)
+        berth = self.berths[assignment.name] = Berth(assignment, ledger)
         ledger.start()
         if not assignment.is_enabled:
             if ledger.disabled_since_s is None:
@@ -165,40 +202,29 @@ class Fleet:
         ledger.note("disabled_since_s", "")
         destination, options = assignment.destination, assignment.options
         try:
-            berth.send = HttpSend(destination.origins, assignment.timeout_s, options.concurrency + 1, self._clock)
+            berth.way = self._ways.take(destination, options, assignment.timeout_s)
             berth.worker = Worker(
                 destination,
                 self._log,
                 ledger,
-                berth.send,
+                berth.way.send if self._claim is None else Claimed(berth.way.send, self._claim),
                 options,
                 self._clock,
                 self._chance,
                 notes,
                 self.unknown_names,
                 self._decoder,
+                berth.way.outlet,
+                self._repeats.is_repeat if self._repeats else None,
             )
         except PluginFailed as error:
             await self._leave(assignment.name)
             raise PluginUnusable(str(error)) from error
         berth.worker.start()
 
-    def _open(self, assignment: Assignment, wanted: Collection[str]) -> tuple[Ledger, Lock, dict[str, str | None]]:
-        """The ledger over the destination's state file, its place in the log found; its lock; the notes of an earlier run."""
-        path = self.state_path(assignment.name)
-        lock = _lock(path)
-        try:
-            if assignment.formerly and not path.exists():
-                self._rename(assignment.formerly, path, wanted)
-            return self._open_ledger(path, assignment, lock)
-        except BaseException:
-            lock.release()
-            raise
-
-    def _open_ledger(
-        self, path: Path, assignment: Assignment, lock: Lock
-    ) -> tuple[Ledger, Lock, dict[str, str | None]]:
-        state = self._open_state(path)
+    def _open(self, assignment: Assignment, wanted: Collection[str]) -> tuple[Ledger, dict[str, str | None]]:
+        """The ledger over the destination's state, its place in the log found; the notes of an earlier run."""
+        state = self._states.take(assignment.name, assignment.formerly, wanted)
         try:
             for partition in self._log.partitions:
                 self._find_place(state, partition, assignment.starts_at_beginning)
@@ -206,22 +232,15 @@ class Fleet:
             if assignment.is_enabled and disabled_since:  # time spent disabled does not count for the retry windows
                 state.shift_tries(max(0.0, self._clock.now() - float(disabled_since)))
             notes = {name: state.meta(name) for name in NOTES}
-            return Ledger(assignment.name, state, self._clock, self._reserve), lock, notes
+            ledger = Ledger(assignment.name, state, self._clock, self._reserve)
+            ledger.on_taken = self._on_taken
+            return ledger, notes
         except BaseException as error:
             state.close()
-            if isinstance(error, sqlite3.Error):
-                raise unusable(path, error) from error
+            trouble = state.trouble(error)
+            if trouble is not None:
+                raise trouble from error
             raise
-
-    def _open_state(self, path: Path) -> State:
-        """Open it; a disk without room for the files that SQLite works with is no reason not to settle what is accepted."""
-        try:
-            return State.open(path, self._log.id)
-        except OperatorError as error:
-            cause = error.__cause__
-            if cause is None or not is_no_room(cause, path.parent) or not self._reserve.spend():
-                raise
-            return State.open(path, self._log.id)
 
     def _find_place(self, state: State, partition: int, starts_at_beginning: bool) -> None:
         end = self._log.end(partition)
@@ -229,32 +248,10 @@ class Fleet:
         furthest = state.furthest(partition)
         if furthest > end:
             raise OperatorError(
-                f"{state.path}: the position {furthest} is past the end of the log ({end}). The log is older than the state: "
+                f"{state.label}: the position {furthest} is past the end of the log ({end}). The log is older than the state: "
                 "restore both from the same backup, or move the state file away to start this destination anew from the end of "
                 "the log."
             )
-
-    def _rename(self, formerly: str, path: Path, wanted: Collection[str]) -> None:
-        """Take over the state of a destination that was renamed."""
-        old = self.state_path(formerly)
-        if not old.exists():
-            return
-        if formerly in wanted:
-            raise OperatorError(
-                f'{path}: "formerly: {formerly}" names a destination that is still in the config. Remove one of the two: '
-                "a state belongs to one destination."
-            )
-        lock = _lock(old)
-        try:
-            State.open(
-                old, self._log.id
-            ).close()  # SQLite folds its -wal file into the file: one rename is all or nothing
-            old.rename(path)
-        finally:
-            lock.release()
-
-    def state_path(self, name: str) -> Path:
-        return self._directory / f"{name}.sqlite"
 
     # --- what is still needed of the log ---
 
@@ -296,25 +293,3 @@ class Fleet:
     def broken(self) -> list[str]:
         """Tasks that should run and don't."""
         return [task for berth in self.berths.values() if berth.worker for task in berth.worker.broken]
-
-
-def files_of(path: Path) -> list[Path]:
-    """A state file and what lies beside it: the files of SQLite, the lock."""
-    return [*(path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm")), _lock_path(path)]
-
-
-def _lock_path(path: Path) -> Path:
-    return path.with_suffix(".lock")
-
-
-def _lock(path: Path) -> Lock:
-    """One process at a time delivers to a destination; two would not know what the other has sent."""
-    try:
-        path.parent.mkdir(0o700, parents=True, exist_ok=True)
-        return Lock.take_file(_lock_path(path))
-    except Held as held:
-        raise StateUnusable(
-            f"{path}: another process ({held.holder}) delivers to this destination. It ends with its router, or stop it."
-        ) from None
-    except OSError as error:
-        raise StateUnusable(f"{path}: can't be locked ({error}). Make room, or mend the disk.") from error

@@ -8,7 +8,6 @@ looks at `unwritten` first.
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -20,13 +19,13 @@ import structlog
 from router.clock import Clock
 from router.delivery.letters import DeadLetter
 from router.delivery.signal import Signal
-from router.delivery.state import Changes, Job, Kind, Outcome, ParkedUser, Place, Replayed, State, Tries
+from router.delivery.state import Changes, Job, Kind, Outcome, ParkedUser, Place, Replayed, State, StateTaken, Tries
 from router.delivery.tally import Tally
 from router.delivery.transit import Transit
 from router.delivery.window import Window
 from router.log.interface import Log
 from router.log.record import Gap, Record
-from router.log.room import NO_RESERVE, Reserve, is_no_room
+from router.log.room import NO_RESERVE, Reserve
 
 _T = TypeVar("_T")
 
@@ -79,7 +78,9 @@ class Ledger:
         """Changes, since the start."""
         self._written = 0
         self._is_waited_for = False
-        self._is_closing = False
+        self._is_closing = self._is_taken = False
+        self.on_taken: Callable[[], None] = lambda: None
+        """Called when another router delivers by now: nothing more can be written."""
         self._writer: asyncio.Task[None] | None = None
         self._writing_since: float | None = None
         self._failing_since: float | None = None
@@ -302,7 +303,7 @@ class Ledger:
     @property
     def broken(self) -> list[str]:
         """What is stuck, if anything: the writer ended, or the disk has taken nothing for a while."""
-        if self._writer is not None and self._writer.done() and not self._is_closing:
+        if self._writer is not None and self._writer.done() and not (self._is_closing or self._is_taken):
             return [self._writer.get_name()]
         now, failing, writing = self._clock.monotonic(), self._failing_since, self._writing_since
         if failing is not None and now - failing > STUCK_S:
@@ -348,6 +349,11 @@ class Ledger:
         while True:
             try:
                 await self.ask(lambda state: self._write_now(state, changes))
+            except StateTaken:
+                self._log.warning("another router delivers by now, this one stops")
+                self._is_taken = True
+                self.on_taken()
+                return False
             except Exception as error:
                 self._failing_since = self._failing_since or self._clock.monotonic()
                 if self._is_closing:
@@ -364,8 +370,8 @@ class Ledger:
         self._writing_since = self._clock.monotonic()
         try:
             state.commit(changes)
-        except sqlite3.Error as error:
-            if not (is_no_room(error, state.path.parent) and self._reserve.spend()):
+        except Exception as error:
+            if not (state.has_no_room(error) and self._reserve.spend()):
                 raise
             self._log.error("the disk is full; the reserve is spent, so that what was accepted can be settled")
             state.commit(changes)
@@ -378,8 +384,16 @@ class Ledger:
         # What was begun is finished, even if nobody waits for the answer any more.
         return await asyncio.shield(loop.run_in_executor(self._thread, question, self._state))
 
+    def abandon(self) -> None:
+        """Write nothing more, and let go of the state once a write under way has ended; don't wait for that."""
+        self._is_closing = True
+        if self._writer is not None:
+            self._writer.cancel()
+        self._thread.submit(self._state.close)
+        self._thread.shutdown(wait=False)
+
     async def close(self) -> None:
-        """Write what is left and close the file."""
+        """Write what is left and close the state."""
         self._is_closing = True
         for signal in (self._work, self._hurry, self._stop):
             signal.notify()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 import zlib
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -24,8 +24,8 @@ from router.delivery.insist import insist
 from router.delivery.jobs import Jobs, Road
 from router.delivery.lane import Lane
 from router.delivery.ledger import Ledger
-from router.delivery.limit import RateLimited, Slots
-from router.delivery.pace import Backoff, Pace
+from router.delivery.outlet import Outlet
+from router.delivery.pace import Backoff
 from router.delivery.parking import Parking
 from router.delivery.send import Send
 from router.delivery.signal import Signal
@@ -52,6 +52,7 @@ MAX_UNWRITTEN = 10_000
 """Changes that may wait for the disk before the reader waits too."""
 BEHIND = "behind an earlier event of the same user"
 SHED = "max_backlog: the backlog grew past what is configured"
+REPEAT = "duplicate: its messageId came before, through another router"
 PACE_NOTES = ("blocked_since_s", "next_try_s", "wait_s", "reason")
 NOTES = (*PACE_NOTES, *HANG_NOTES)
 """What a worker keeps over restarts, of its pace and of its plugin."""
@@ -87,8 +88,11 @@ class Worker:
         notes: Mapping[str, str | None],
         unknown_names: UnknownNames,
         decoder: Decoder | None = None,
+        outlet: Outlet | None = None,
+        is_repeat: Callable[[Record], bool] | None = None,
     ) -> None:
-        """*notes* are what an earlier run kept (`Ledger.note`); *decoder* is shared with other destinations.
+        """*notes* are what an earlier run kept (`Ledger.note`); *decoder* is shared with other destinations, and *outlet* with
+        other workers of this one. *is_repeat* says of a record whether the log holds its like before it.
 
         Raises:
             PluginFailed: the plugin's endpoints can't be used.
@@ -96,15 +100,20 @@ class Worker:
         self.destination = destination
         self.ledger = ledger
         self.options = options
-        self.pace = Pace(options.backoff, chance)
         self._log = log
         self._decoder = decoder or Decoder()
         self._clock = clock
         self._unknown_names = unknown_names
         self._facts = {"destination": destination.name}
         self._logger = structlog.get_logger().bind(**self._facts)
-        self._changed = Signal(clock)
+        self._endpoints = destination.endpoints
+        outlet = outlet or Outlet(
+            self._endpoints, options.concurrency, options.rate_limit_per_s, options.backoff, clock, chance
+        )
+        self.pace = outlet.pace
+        self._changed = outlet.changed
         """Room in the window, a change of pace, an empty lane: whoever waits for such looks again."""
+        self._is_repeat = is_repeat
         self._lanes: dict[tuple[str, int, bool], tuple[Lane, Signal]] = {}
         """Each with the signal that it has something to send."""
         self._active: dict[Place, Transit] = {}
@@ -118,9 +127,8 @@ class Worker:
         self._blocked_for_s = 0.0
         """Time spent blocked, which does not count for the retry windows of replays; those of others are in the ledger."""
         self._delivered_at = 0.0
-        self._endpoints = destination.endpoints
         self._parking = Parking(ledger, options.backoff, clock, chance)
-        senders = self._limit(Tallied(send, ledger.tally))
+        senders = outlet.limit(Tallied(send, ledger.tally))
         self._flights = Flights(destination.calls, senders, clock, chance, ledger.tally)
         self._held: list[Transit] = []
         """Replays that wait for the plugin."""
@@ -128,17 +136,6 @@ class Worker:
         road = Road(self.take_up, self._take_back_replays, self._is_live_served, self._changed)
         self.jobs = Jobs(ledger, log, road, clock)
         self._restore(notes)
-
-    def _limit(self, send: Send) -> dict[str, Send]:
-        """Per endpoint: the vendor's rate limit, then the destination's own, then a slot."""
-        send = Slots(send, self.options.concurrency)
-        if self.options.rate_limit_per_s is not None:
-            send = RateLimited(send, self.options.rate_limit_per_s, self._clock)
-        limited: dict[str, Send] = {}
-        for name, endpoint in self._endpoints.items():
-            rate = endpoint.rate_limit_per_s
-            limited[name] = send if rate is None else RateLimited(send, rate, self._clock)
-        return limited
 
     def _restore(self, notes: Mapping[str, str | None]) -> None:
         now, wall = self._clock.monotonic(), self._clock.now()
@@ -173,6 +170,12 @@ class Worker:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def cut(self) -> None:
+        """Break off whatever is under way: another router delivers by now."""
+        self._is_stopping = True
+        for task in self._tasks:
+            task.cancel()
 
     def _spawn(self, coroutine: Coroutine[None, None, None], name: str) -> None:
         task = asyncio.create_task(coroutine, name=f"{self.destination.name} {name}")
@@ -311,6 +314,9 @@ class Worker:
             self._logger.error("events lost in the log", first=first, last=last, reason=gap.reason)
 
     def _take(self, record: Record) -> None:
+        if self._is_repeat is not None and self._is_repeat(record):
+            self.ledger.skip(Transit(record, "log"), REPEAT)
+            return
         if record.user_key in self.ledger.parked:
             self.ledger.park(record, BEHIND)
             return

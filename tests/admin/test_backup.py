@@ -16,7 +16,8 @@ import pytest
 
 from router.admin import backup as backup_module
 from router.admin.backup import Backup, back_up
-from router.delivery.state import Changes, State
+from router.delivery.state import Changes
+from router.delivery.state_file import StateFile
 from router.errors import OperatorError
 from router.log.checkup import check_log
 from router.log.record import Appended, Gap, Record
@@ -38,7 +39,7 @@ class Site:
 
     async def open(self) -> Site:
         self.log = await SqliteLog.open(self.data / "log", self.options, self.clock)
-        self.state = State.open(self.data / "destinations" / "crm.sqlite", self.log.id)
+        self.state = StateFile.open(self.data / "destinations" / "crm.sqlite", self.log.id)
         self.state.add_partition(PARTITION, 0)
         return self
 
@@ -212,7 +213,7 @@ async def test_row_57_under_load(tmp_path: Path) -> None:
         await site.back_up(target)
         assert not worker.done()
         log = await SqliteLog.open(target / "log", OPTIONS, site.clock)
-        state = State.open(target / "destinations" / "crm.sqlite", log.id)
+        state = StateFile.open(target / "destinations" / "crm.sqlite", log.id)
         _, position = state.positions()[PARTITION]
         found = await read_all(log)
         state.close()

@@ -59,7 +59,7 @@ class Mate:
 async def operations(tmp_path: Path) -> AsyncIterator[Operations]:
     stand = Stand(tmp_path)
     await stand.open()
-    yield Operations(stand.log, stand.directory / "destinations", [assignment("one"), assignment("two")], stand.clock)
+    yield Operations(stand.log, stand.states, [assignment("one"), assignment("two")], stand.clock)
     await stand.close()
 
 

@@ -13,7 +13,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from router.cli.housekeeping import Housekeeping
-from router.delivery.state import Place, State
+from router.delivery.state import Place
+from router.delivery.state_file import StateFile
 from tests.delivery.harness import until
 from tests.delivery.stand import DOWN, LOG, MANY, UP, Stand, assignment
 
@@ -74,7 +75,7 @@ def refuse(*arguments: Any, **options: Any) -> Any:
 @pytest.mark.parametrize(
     "hurt",
     [
-        pytest.param(lambda stand, patch: patch.setattr(State, "forget_outcomes", refuse), id="a state"),
+        pytest.param(lambda stand, patch: patch.setattr(StateFile, "forget_outcomes", refuse), id="a state"),
         pytest.param(lambda stand, patch: patch.setattr(stand.log, "trim", refuse), id="the log"),
         pytest.param(lambda stand, patch: patch.setattr(stand.log, "sequence_at_backlog", refuse), id="its sizes"),
     ],

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from router.delivery.state import Changes, State
+from router.delivery.state import Changes
+from router.delivery.state_file import StateFile
 from router.log.sqlite import LogOptions, SqliteLog
 from tests.log.damage import fill_with_noise, first_in, flip_an_event, middle_of
 from tests.log.harness import PARTITION, StillClock, entries
@@ -27,7 +28,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
         log = await SqliteLog.open(data / "log", LogOptions(segment_bytes=16_384), StillClock())
         for start in range(1, EVENTS + 1, 10):
             await log.append(entries(start, start + 9))
-        state = State.open(data / "destinations" / "crm.sqlite", log.id)
+        state = StateFile.open(data / "destinations" / "crm.sqlite", log.id)
         state.add_partition(PARTITION, 0)
         state.commit(Changes(positions={PARTITION: 50}))
         state.close()
@@ -92,7 +93,9 @@ def test_the_state_of_a_destination_is_looked_at_too(config: Path, data: Path) -
 
 
 def test_a_position_past_the_end_of_the_log_is_said(config: Path, data: Path) -> None:
-    state = State.open(data / "destinations" / "crm.sqlite", json.loads((data / "log" / "log.json").read_bytes())["id"])
+    state = StateFile.open(
+        data / "destinations" / "crm.sqlite", json.loads((data / "log" / "log.json").read_bytes())["id"]
+    )
     state.commit(Changes(positions={PARTITION: 201}))
     state.close()
 

@@ -15,7 +15,7 @@ from router.delivery.ledger import Books, Ledger
 from router.delivery.letters import DeadLetter
 from router.delivery.pace import Backoff
 from router.delivery.send import SendFailed
-from router.delivery.state import State
+from router.delivery.state_file import StateFile
 from router.delivery.unknown_names import UnknownNames
 from router.delivery.worker import NOTES, DeliveryOptions, Worker
 from router.destination import Destination
@@ -258,7 +258,7 @@ class Harness:
         self.worker: Worker
 
     async def open(self) -> Worker:
-        state = State.open(self.directory / "fake.sqlite", LOG_ID)
+        state = StateFile.open(self.directory / "fake.sqlite", LOG_ID)
         state.add_partition(0, 0)
         notes = {key: state.meta(key) for key in NOTES}
         ledger = Ledger("fake", state, self.clock, hang_s=60 * FastClock.speed)  # the disk knows nothing of fast clocks
@@ -281,7 +281,7 @@ class Harness:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self.worker.ledger.ask(State.close)
+        await self.worker.ledger.ask(lambda state: state.close())
 
     @property
     def books(self) -> Books:
@@ -305,7 +305,7 @@ class Harness:
         await self.until(lambda: self.books.pending == 0)
         await self.worker.ledger.flushed()
         assert self.books.unaccounted == 0
-        counts = await self.worker.ledger.ask(State.counts)
+        counts = await self.worker.ledger.ask(lambda state: state.counts())
         assert counts == +self.worker.ledger.counts
 
     async def letters(self) -> list[DeadLetter]:

@@ -12,6 +12,7 @@ from router.delivery.fleet import Assignment, Fleet
 from router.delivery.ledger import Books
 from router.delivery.letters import DeadLetter
 from router.delivery.pace import Backoff
+from router.delivery.state_directory import StateDirectory
 from router.delivery.worker import DeliveryOptions
 from router.destination import Destination
 from router.event import Event
@@ -53,7 +54,8 @@ class Stand:
 
     async def open(self, *assignments: Assignment) -> None:
         self.log = await SqliteLog.open(self.directory / "log", LOG, self.clock.now)
-        self.fleet = Fleet(self.log, self.directory / "destinations", self.clock, random.Random(7))
+        self.states = StateDirectory(self.directory / "destinations", self.log.id)
+        self.fleet = Fleet(self.log, self.states, self.clock, random.Random(7))
         await self.fleet.apply(assignments)
 
     async def close(self) -> None:

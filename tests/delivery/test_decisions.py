@@ -6,8 +6,8 @@ Each destination has a worker, a log and a state file of its own; what it has de
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from itertools import product
+from operator import methodcaller
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import pytest
 
 from router.actions import ActionRule, Expression, Match, Trigger
 from router.consent import Consent
-from router.delivery.state import Place, State
+from router.delivery.state import Place
 from router.destination import Destination
 from router.event import Event
 from router.explain import explain
@@ -44,7 +44,7 @@ async def delivered(harness: Harness, destination: Destination, calls: Sequence[
         taken = {item["id"] for item in harness.vendor.taken}
         reasons = {}
         for number, event in enumerate(harness.log.events, 1):
-            outcome = await harness.worker.ledger.ask(partial(State.outcome, place=Place(0, number)))
+            outcome = await harness.worker.ledger.ask(methodcaller("outcome", Place(0, number)))
             assert outcome is not None
             assert (outcome.kind == "delivered") is (event.message_id in taken)
             assert_explain_says(event, destination, outcome.kind, outcome.reason)

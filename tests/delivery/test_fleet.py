@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from router.delivery.fleet import Fleet
 from router.delivery.ledger import Books
-from router.delivery.state import State
+from router.delivery.state_file import StateFile
 from router.errors import OperatorError
 from tests.delivery.harness import until
 from tests.delivery.stand import DAY_S, DOWN, MANY, UP, Stand, assignment
@@ -82,7 +82,7 @@ async def test_a_position_past_the_end_of_the_log_stops_the_start_up(stand: Stan
     await stand.add(30)
     await until(stand.has_kept_up("up"))
     await stand.close()
-    state = State.open(stand.fleet.state_path("up"), stand.log.id)
+    state = StateFile.open(stand.states.path("up"), stand.log.id)
     state._connection.execute("UPDATE positions SET position = 31")
     state.close()
 
@@ -109,7 +109,7 @@ async def test_promise_2_a_state_that_cannot_be_used_stops_none_of_the_others(st
     told = [line["destination"] for line in logs if line["event"].startswith("destination can't start")]
     assert told == ["bad", "worse"]
 
-    stand.fleet.state_path("bad").unlink()
+    stand.states.path("bad").unlink()
     await stand.fleet.retry()
     assert list(stand.fleet.problems) == ["worse"]
     assert stand.books("bad").accepted == 0
@@ -123,7 +123,7 @@ async def test_a_new_name_takes_over_the_state_of_the_old_one(stand: Stand, is_k
     await stand.fleet.apply([assignment("new", formerly="down")])
 
     assert stand.books("new").pending == (30 if is_known else 0)
-    assert not stand.fleet.state_path("down").exists()
+    assert not stand.states.path("down").exists()
 
 
 async def test_a_state_belongs_to_one_destination(stand: Stand) -> None:
@@ -202,7 +202,7 @@ async def test_for_a_destination_that_could_not_start_everything_is_kept(stand: 
     """Until it is mended or leaves the config: nobody knows how far it was."""
     await stand.open(DOWN)
     await stand.add(MANY)
-    stand.fleet.state_path("bad").write_text("no database" * 1_000)
+    stand.states.path("bad").write_text("no database" * 1_000)
     await stand.fleet.apply([UP, assignment("bad")])
     await until(stand.has_kept_up("up"))
 
@@ -243,7 +243,7 @@ async def test_a_backlog_beyond_its_bound_dies_oldest_first_and_lets_go_of_the_l
 async def test_what_another_process_delivers_to_is_left_to_it_and_taken_up_when_it_lets_go(stand: Stand) -> None:
     await stand.open(DOWN)
     await stand.add(10)
-    second = Fleet(stand.log, stand.directory / "destinations", stand.clock, random.Random(7))
+    second = Fleet(stand.log, stand.states, stand.clock, random.Random(7))
 
     await second.apply([DOWN, UP])
 

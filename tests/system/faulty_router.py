@@ -21,7 +21,8 @@ from typing import Any
 from router.cli import main
 from router.clock import SystemClock
 from router.delivery.flight import Flights
-from router.delivery.state import Changes, State
+from router.delivery.state import Changes
+from router.delivery.state_file import StateFile
 from router.log.segment import Segment
 
 FILE = Path(os.environ["ROUTER_FAULTS"])
@@ -52,14 +53,14 @@ def open_up(patched: Any) -> Any:
 
 
 def break_the_disk() -> None:
-    segment, state = open_up(Segment), open_up(State)
+    segment, state = open_up(Segment), open_up(StateFile)
     commit_segment, commit_state = segment.commit, state.commit
 
     def commit_log(self: Segment) -> None:
         stumble("log")
         commit_segment(self)
 
-    def commit(self: State, changes: Changes) -> None:
+    def commit(self: StateFile, changes: Changes) -> None:
         stumble("states")
         commit_state(self, changes)
 

@@ -50,6 +50,8 @@ class Options:
     journal: Path
     key: str = "demo"
     users: int = 50
+    first_user: int = 0
+    """Several generators at one time each have users of their own."""
     events: int = 0
     """Of each user; 0 is until SIGTERM."""
     workers: int = 4
@@ -174,14 +176,14 @@ def main() -> None:
     parser.add_argument("--url-file", type=Path, required=True)
     parser.add_argument("--acks", type=Path, required=True)
     parser.add_argument("--journal", type=Path, required=True)
-    for name in ("users", "events", "workers", "batch", "seed", "requests_a_connection"):
+    for name in ("users", "first_user", "events", "workers", "batch", "seed", "requests_a_connection"):
         parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=getattr(Options, name))
     parser.add_argument("--key", default=Options.key)
     parser.add_argument("--pause-s", type=float, default=Options.pause_s)
     options = Options(**vars(parser.parse_args()))
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    users = [f"user{number:03d}" for number in range(options.users)]
+    users = [f"user{number:03d}" for number in range(options.first_user, options.first_user + options.users)]
     acks, journal = Acks(options.acks), Journal(options.journal)
     threads = [
         threading.Thread(

@@ -162,8 +162,11 @@ class Connection:
         message = answer["message"]
         return Stored(message["seq"], _headers(_unbase64(message.get("hdrs", ""))), _unbase64(message.get("data", "")))
 
-    async def get_batch(self, stream: str, sequence: int, count: int, max_bytes: int) -> list[Stored]:
-        """Up to *count* messages of *stream* from *sequence* on and up to about *max_bytes*, from any of its replicas.
+    async def get_batch(
+        self, stream: str, sequence: int, count: int, max_bytes: int, subject: str | None = None
+    ) -> list[Stored]:
+        """Up to *count* messages of *stream* from *sequence* on and up to about *max_bytes*, from any of its replicas; those of
+        one *subject*, where it is named.
 
         One that is behind has less than there is.
 
@@ -178,7 +181,9 @@ class Connection:
         try:
             subscription = await client.subscribe(inbox, pending_msgs_limit=-1, pending_bytes_limit=-1)
             try:
-                asked = {"seq": sequence, "batch": count, "max_bytes": max_bytes}
+                asked: dict[str, Any] = {"seq": sequence, "batch": count, "max_bytes": max_bytes}
+                if subject is not None:
+                    asked["next_by_subj"] = subject
                 await client.publish(f"$JS.API.DIRECT.GET.{stream}", orjson.dumps(asked), reply=inbox)
                 while True:
                     message = await subscription.next_msg(timeout=REQUEST_S)

@@ -192,6 +192,11 @@ class NatsLog:
         return self._streams.log_id
 
     @property
+    def replicas(self) -> int:
+        """Copies of each event."""
+        return self._streams.replicas
+
+    @property
     def size_bytes(self) -> int:
         """Of all streams, on each replica's disk; as of the last `look` or `trim`."""
         return sum(extent.size_bytes for extent in self._extents)
@@ -232,9 +237,10 @@ class NatsLog:
             return 0
         return extent.end - events * max_bytes // extent.size_bytes
 
-    async def look(self) -> None:
-        """Ask the cluster where each partition begins and ends by now."""
-        await asyncio.gather(*(self._look(reader) for reader in self._readers))
+    async def look(self, partition: int | None = None) -> None:
+        """Ask the cluster where each partition, or that one, begins and ends by now."""
+        readers = self._readers if partition is None else [self._readers[partition]]
+        await asyncio.gather(*map(self._look, readers))
 
     async def _look(self, reader: Reader) -> None:
         await reader.look_at_start()

@@ -1,0 +1,47 @@
+"""The metrics of several fleets that deliver to the same destinations, each from its own partition: added up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from prometheus_client.core import Metric
+from prometheus_client.registry import Collector
+from prometheus_client.samples import Sample
+
+from router.admin.metrics import BooksCollector
+
+HIGHEST = frozenset({"router_destination_state", "router_destination_oldest_pending_seconds"})
+"""Of these the highest counts, not the sum."""
+
+
+class SummedBooks(Collector):
+    """What this router delivers; each other one shows what is its own, so that a sum over all routers is the whole."""
+
+    def __init__(self, parts: Callable[[], Sequence[BooksCollector]]) -> None:
+        self._parts = parts
+        self._seen: Sequence[BooksCollector] = ()
+
+    async def refresh(self) -> None:
+        """Look up what does not lie in memory."""
+        self._seen = self._parts()
+        await asyncio.gather(*(part.refresh() for part in self._seen))
+
+    def collect(self) -> Iterator[Metric]:
+        yield from add_up(family for part in self._seen for family in part.collect())
+
+
+def add_up(families: Iterable[Metric]) -> list[Metric]:
+    """One family a name, one sample a set of labels. Pure."""
+    added: dict[str, Metric] = {}
+    values: dict[str, dict[tuple[str, tuple[tuple[str, str], ...]], float]] = {}
+    for family in families:
+        added.setdefault(family.name, Metric(family.name, family.documentation, family.type))
+        into = values.setdefault(family.name, {})
+        for sample in family.samples:
+            key = (sample.name, tuple(sample.labels.items()))
+            before = into.get(key, 0.0)
+            into[key] = max(before, sample.value) if family.name in HIGHEST else before + sample.value
+    for name, family in added.items():
+        family.samples = [Sample(each, dict(labels), value) for (each, labels), value in values[name].items()]
+    return list(added.values())

@@ -1,0 +1,348 @@
+"""Deliveries of a router that shares its log with others: a fleet for each partition that is its own.
+
+claims ──gained──▶ fleet of the partition, over its states in the cluster ──lost──▶ stopped at once
+                        │                                                  └─given up─▶ lands, then is somebody else's
+                        └── connections, pace and limits: one way to each vendor for all partitions
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import re
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Self
+from uuid import uuid4
+
+import structlog
+from prometheus_client.registry import Collector
+
+from router.admin.metrics import BooksCollector
+from router.admin.operations import Answer, Operations
+from router.admin.spread import Spread
+from router.admin.summed import SummedBooks
+from router.cli.deliveries import DRAIN_S, Calls, pause
+from router.cli.housekeeping import Housekeeping
+from router.cli.wiring import state_directory, to_assignments
+from router.clock import Clock
+from router.config import Config
+from router.delivery.alarm import Alarm
+from router.delivery.claim import Claim
+from router.delivery.claims import Claims
+from router.delivery.fleet import Assignment, Fleet
+from router.delivery.journal.line import Line
+from router.delivery.journal.states import JournaledStates
+from router.delivery.journal.streams import JournalNames, ensure_journals
+from router.delivery.portion import Portion
+from router.delivery.repeats import Repeats
+from router.delivery.watchdog import LOOK_S, Watchdog
+from router.delivery.way import Ways
+from router.errors import OperatorError
+from router.log.interface import Log
+from router.log.jetstream.connection import ApiError, ClusterAway, Connection
+from router.log.jetstream.log import NatsLog
+from router.log.lock import Held, Lock
+from router.registry import Registry
+
+RETRY_S: Final = 1.0
+"""Between tries to start what could not start in a partition that was gained."""
+
+_LOGGER = structlog.get_logger()
+
+
+class ClusterDeliveries:
+    """`Deliveries` of a router in a cluster. Open it with `open`."""
+
+    def __init__(
+        self,
+        log: NatsLog,
+        connection: Connection,
+        line: Line,
+        lock: Lock,
+        config: Config,
+        registry: Registry,
+        clock: Clock,
+        stuck: Callable[[], Sequence[str]],
+        delivers: bool,
+    ) -> None:
+        self._log = log
+        self._connection = connection
+        self._line = line
+        self._lock = lock
+        self._config = config
+        self._registry = registry
+        self._clock = clock
+        self._sandbox_urls: Mapping[str, str] = {}
+        self._chance = random.Random()
+        self._ways = Ways(clock, self._chance)
+        self._watchdog = Watchdog(clock.monotonic)
+        self._alarm = Alarm(self._note_hang)
+        self.me = f"{_plain(socket.gethostname())}-{os.getpid()}-{uuid4().hex[:6]}"
+        self._fleets: dict[int, Fleet] = {}
+        self._housekeepers: dict[int, Housekeeping] = {}
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        """What is done about a partition: one thing at a time."""
+        names = JournalNames(config.nats.name)
+        self._states = {
+            number: JournaledStates(line, names, number, state_directory(config), log.id, self.me)
+            for number in log.partitions
+        }
+        self._operations = {
+            number: Operations(Portion(log, number), states, (), clock, None, tuple)
+            for number, states in self._states.items()
+        }
+        self._spread = Spread(log, self._operations, self._refresh_states, stuck)
+        self._books = SummedBooks(
+            lambda: [BooksCollector(fleet, Portion(log, number), clock) for number, fleet in self._fleets.items()]
+        )
+        self._claims = Claims(
+            connection,
+            config.nats.name,
+            self.me,
+            log.partitions,
+            clock,
+            self._gained,
+            self._lost,
+            self._give_up,
+        )
+        self._delivers = delivers
+
+    @classmethod
+    async def open(
+        cls,
+        log: Log,
+        config: Config,
+        registry: Registry,
+        clock: Clock,
+        stuck: Callable[[], Sequence[str]],
+        delivers: bool,
+    ) -> Self:
+        """Find or make the streams of states and claims beside the *log*, which is in the same cluster. Who does not deliver
+        looks at them all the same.
+
+        Raises:
+            OperatorError: the cluster does not answer, or refuses.
+        """
+        assert isinstance(log, NatsLog)
+        lock = _lock(config.data)
+        connection = await Connection.open(config.log_urls)
+        try:
+            await ensure_journals(connection, JournalNames(config.nats.name), log.partitions, log.replicas)
+            line = await asyncio.to_thread(Line.open, config.log_urls)
+            deliveries = cls(log, connection, line, lock, config, registry, clock, stuck, delivers)
+            await deliveries._claims.ensure(log.replicas)
+        except BaseException:
+            lock.release()
+            await connection.close()
+            raise
+        return deliveries
+
+    # --- the config ---
+
+    async def apply(self, config: Config, sandbox_urls: Mapping[str, str]) -> None:
+        self._alarm.set()
+        self._config, self._sandbox_urls = config, sandbox_urls
+        for operations in self._operations.values():
+            operations.configure(self._assignments())
+        results = await asyncio.gather(
+            *(fleet.apply(self._assignments()) for fleet in list(self._fleets.values())), return_exceptions=True
+        )
+        problems = [result for result in results if isinstance(result, BaseException)]
+        for problem in problems:
+            if not isinstance(problem, OperatorError):
+                raise problem
+        if problems:
+            raise OperatorError("\n".join(dict.fromkeys(map(str, problems))))
+
+    def _assignments(self) -> list[Assignment]:
+        """Made anew for each fleet: what a plugin does in one partition must not halt it in another."""
+        return to_assignments(self._config, self._registry, self._sandbox_urls)
+
+    # --- partitions that come and go ---
+
+    def _gained(self, claim: Claim) -> None:
+        self._then(claim.partition, self._start(claim))
+
+    def _lost(self, partition: int) -> None:
+        fleet = self._take_out(partition)
+        if fleet is not None:
+            fleet.cut()
+            self._then(partition, fleet.abandon())
+
+    async def _give_up(self, partition: int) -> None:
+        earlier = self._tasks.get(partition)
+        if earlier is not None:
+            await asyncio.wait({earlier})
+        fleet = self._take_out(partition)
+        if fleet is not None:
+            await fleet.stop(DRAIN_S)
+
+    def _take_out(self, partition: int) -> Fleet | None:
+        fleet = self._fleets.pop(partition, None)
+        self._housekeepers.pop(partition, None)
+        self._operations[partition].set_fleet(None)
+        self._set_share()
+        return fleet
+
+    def _then(self, partition: int, step: Any) -> None:
+        """Do *step* once what is under way for the partition is done."""
+        earlier = self._tasks.get(partition)
+
+        async def run() -> None:
+            if earlier is not None:
+                await asyncio.wait({earlier})
+            try:
+                await step
+            except Exception as error:
+                _LOGGER.error(
+                    "a partition can't be taken or left: a bug in the router", partition=partition, exc_info=error
+                )
+
+        self._tasks[partition] = asyncio.create_task(run(), name=f"partition {partition}")
+
+    async def _start(self, claim: Claim) -> None:
+        partition, states = claim.partition, self._states[claim.partition]
+        if not claim.is_good:
+            return
+        portion = Portion(self._log, partition)
+        while True:  # positions are of events that others have stored
+            try:
+                await self._log.look(partition)
+                break
+            except (ClusterAway, ApiError):
+                await self._clock.sleep(RETRY_S)
+            if not claim.is_good:
+                return
+        repeats = Repeats(self._config.retention.dedup_window_s)
+        fleet = Fleet(
+            portion,
+            states,
+            self._clock,
+            self._chance,
+            ways=self._ways,
+            claim=claim,
+            repeats=repeats,
+            on_taken=lambda: self._claims.lose(partition),
+        )
+        self._fleets[partition] = fleet
+        self._housekeepers[partition] = Housekeeping(portion, fleet, fleet.needed_from)
+        self._operations[partition].set_fleet(fleet)
+        self._set_share()
+        try:
+            await fleet.apply(self._assignments())
+        except OperatorError as error:
+            _LOGGER.error("not all destinations of a partition could start", partition=partition, reason=str(error))
+
+    def _set_share(self) -> None:
+        """Of a vendor's rate: as much as the share of the partitions that are ours, so that all routers together keep to it."""
+        self._ways.share(max(1, len(self._fleets)) / len(self._log.partitions))
+
+    # --- what the daemon asks ---
+
+    @property
+    def problems(self) -> Sequence[str]:
+        return list(dict.fromkeys(problem for fleet in self._fleets.values() for problem in fleet.problems.values()))
+
+    @property
+    def stuck(self) -> Sequence[str]:
+        return [*(task for fleet in self._fleets.values() for task in fleet.broken), *self._watchdog.stuck]
+
+    def calls(self) -> Calls:
+        return {**self._spread.calls(), "status": self._status}
+
+    async def _status(self) -> Answer:
+        """As `Spread.status`, with who shares."""
+        return await self._spread.status() | {
+            "cluster": {"router": self.me, "partitions": self._claims.partitions, "routers": sorted(self._claims.alive)}
+        }
+
+    @property
+    def collector(self) -> Collector:
+        return self._books
+
+    async def refresh(self) -> None:
+        await self._books.refresh()
+
+    async def _refresh_states(self) -> None:
+        try:
+            await self._log.look()
+            await asyncio.gather(*(asyncio.to_thread(states.refresh) for states in self._states.values()))
+        except (ClusterAway, ApiError) as error:
+            raise OperatorError(f"the cluster does not answer ({error}); ask again in a moment") from error
+
+    def _note_hang(self, name: str, call: str) -> None:
+        for fleet in list(self._fleets.values()):
+            fleet.note_hang(name, call)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._watch(stop))
+            tasks.create_task(self._retry(stop))
+            tasks.create_task(self._keep_house(stop))
+            if self._delivers:
+                tasks.create_task(self._claims.run(stop))
+
+    async def _watch(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            try:
+                self._watchdog.look(
+                    {
+                        f"{name} in partition {number}": glance
+                        for number, fleet in self._fleets.items()
+                        for name, glance in fleet.glances().items()
+                    }
+                )
+            except Exception as error:
+                _LOGGER.error("the watchdog can't look: a bug in the router", exc_info=error)
+            await pause(stop, LOOK_S)
+
+    async def _retry(self, stop: asyncio.Event) -> None:
+        """What could not start for want of the cluster starts as soon as that is back."""
+        while not stop.is_set():
+            for fleet in list(self._fleets.values()):
+                if fleet.problems:
+                    try:
+                        await fleet.retry()
+                    except OperatorError:
+                        continue  # it has been told
+            await pause(stop, RETRY_S)
+
+    async def _keep_house(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            await pause(stop, 10.0)
+            for housekeeping in list(self._housekeepers.values()):
+                if not stop.is_set():
+                    await housekeeping.tidy()
+
+    async def stop(self, deadline_s: float) -> None:
+        """Land what is under way and leave the partitions to others."""
+        await self._claims.close()
+        for partition in list(self._fleets):
+            fleet = self._take_out(partition)
+            if fleet is not None:
+                await fleet.abandon()
+        if self._tasks:
+            await asyncio.wait(self._tasks.values())
+        self._alarm.clear()
+        await self._connection.close()
+        await asyncio.to_thread(self._line.close)
+        self._lock.release()
+
+
+def _lock(data: Path) -> Lock:
+    """Views of states have one router at a time."""
+    data.mkdir(0o700, parents=True, exist_ok=True)
+    try:
+        return Lock.take_file(data / "router.lock")
+    except Held as held:
+        raise OperatorError(
+            f"{data}: another router (process {held.holder}) uses this folder. Stop it first, or give this one a `data` folder "
+            "of its own."
+        ) from None
+
+
+def _plain(host: str) -> str:
+    return re.sub(r"[^A-Za-z0-9-]", "-", host)[:40]

@@ -1,0 +1,13 @@
+"""What a router does of what the routers of a cluster share."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    all = "all"
+    gateway = "gateway"
+    """Takes events; the admin operations work here too."""
+    delivery = "delivery"
+    """Delivers events, and listens on the admin port alone."""

@@ -1,0 +1,255 @@
+"""Which partitions this router delivers: entries in a stream of the cluster that vanish unless they are renewed.
+
+    free ──"if there is none" ──▶ ours ──"if it is still mine", every second ──▶ ours …
+      ▲                            │  no answer for so long that it may have vanished, or somebody else's: lost, at once
+      └── vanished after LEASE_S ──┴── given up: removed, once its workers have landed
+
+Each router has an entry for itself too, so that all know how many share. There is no talk between routers: the cluster orders
+the writes, each of which names the one it follows (``Nats-Expected-Last-Subject-Sequence``), and lets old ones vanish.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from router.clock import Clock
+from router.delivery.claim import Claim
+from router.delivery.sharing import next_step
+from router.errors import OperatorError
+from router.log.jetstream.connection import (
+    STREAM_EXISTS,
+    WRONG_LAST_SEQUENCE,
+    ApiError,
+    ClusterAway,
+    Connection,
+    read_answer,
+)
+
+LEASE_S: Final = 6.0
+"""After so long without a word from its router an entry vanishes. With a beat and the opening of states, a partition whose
+router died is delivered again within 10 s."""
+BEAT_S: Final = 1.0
+MARGIN_S: Final = 1.0
+"""So much earlier its router takes it for vanished: what it sends then has left well before another one begins."""
+
+_EXPECTED: Final = "Nats-Expected-Last-Subject-Sequence"
+_LOGGER = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class _Held:
+    claim: Claim
+    sequence: int
+    is_going: bool = False
+    """It is being given up."""
+
+
+class Claims:
+    """Gains and loses claims for as long as `run` runs."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        name: str,
+        me: str,
+        partitions: Sequence[int],
+        clock: Clock,
+        gained: Callable[[Claim], None],
+        lost: Callable[[int], None],
+        give_up: Callable[[int], Awaitable[None]],
+    ) -> None:
+        """*name* is that of the log, *me* that of this router: no other has it.
+
+        *gained* and *lost* are told at once; *give_up* returns when nothing of the partition is under way any more.
+        """
+        self._connection = connection
+        self._stream = f"{name}-claims"
+        self._prefix = f"{name}.claims."
+        self._me = me
+        self._partitions = partitions
+        self._clock = clock
+        self._gained = gained
+        self._lost = lost
+        self._give_up = give_up
+        self._held: dict[int, _Held] = {}
+        self._alive: set[str] = set()
+        self._leaving: set[asyncio.Task[None]] = set()
+        self._is_reachable = True
+
+    @property
+    def partitions(self) -> list[int]:
+        """Those that are ours."""
+        return sorted(self._held)
+
+    @property
+    def alive(self) -> set[str]:
+        """The routers that share, as of the last look."""
+        return self._alive | {self._me}
+
+    async def ensure(self, replicas: int) -> None:
+        """Find the stream, or make it.
+
+        Raises:
+            OperatorError: it can't be made.
+        """
+        config = {
+            "name": self._stream,
+            "subjects": [f"{self._prefix}>"],
+            "retention": "limits",
+            "storage": "file",
+            "max_age": int(LEASE_S * 1e9),
+            "max_msgs_per_subject": 1,
+            "num_replicas": replicas,
+            "duplicate_window": int(1e9),
+        }
+        try:
+            await self._connection.call(f"STREAM.CREATE.{self._stream}", config)
+        except ClusterAway as error:
+            raise OperatorError(f"log: the cluster does not answer ({error}). Is a quorum of its nodes up?") from None
+        except ApiError as error:
+            if error.code != STREAM_EXISTS:
+                raise OperatorError(f"log: the cluster refuses to make the stream of claims: {error}") from None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Beat until *stop* is set; what is held then is still held."""
+        while not stop.is_set():
+            began = self._clock.monotonic()
+            await self._beat()
+            rest_s = max(0.05, BEAT_S - (self._clock.monotonic() - began))
+            try:
+                await asyncio.wait_for(stop.wait(), rest_s)
+            except TimeoutError:
+                continue
+
+    async def _beat(self) -> None:
+        try:
+            await asyncio.gather(*map(self._renew, list(self._held)))
+            self._drop_vanished()
+            await self._publish(f"router.{self._me}", None)
+            claimed = await self._look()
+            step = next_step(self._partitions, self._held, claimed, self._alive, self._me)
+            going = sum(held.is_going for held in self._held.values())
+            for partition in step.give_up[going:]:
+                self.release(partition)
+            await asyncio.gather(*map(self._claim, step.claim))
+        except (ClusterAway, ApiError) as error:
+            if self._is_reachable:
+                _LOGGER.warning("the claims can't be renewed just now", reason=str(error))
+            self._is_reachable = False
+            self._drop_vanished()
+        else:
+            if not self._is_reachable:
+                _LOGGER.info("the claims are renewed again")
+            self._is_reachable = True
+
+    async def _renew(self, partition: int) -> None:
+        held = self._held[partition]
+        began = self._clock.monotonic()
+        try:
+            sequence = await self._publish(f"partition.{partition}", held.sequence)
+        except ClusterAway:
+            return  # it is ours for as long as it can't have vanished
+        if sequence is not None:
+            held.sequence = sequence
+            held.claim.until_s = began + LEASE_S - MARGIN_S
+        elif partition in self._held:
+            sequence = await self._own(partition)
+            if sequence is not None:  # an answer was lost, and what it was about was not
+                held.sequence = sequence
+            else:
+                self._lose(partition, "another router has it")
+
+    async def _own(self, partition: int) -> int | None:
+        """The entry of the partition, if it is ours."""
+        found = await self._connection.get_last(self._stream, f"{self._prefix}partition.{partition}")
+        return found.sequence if found is not None and found.data.decode() == self._me else None
+
+    def _drop_vanished(self) -> None:
+        for partition in [number for number, held in self._held.items() if not held.claim.is_good]:
+            self._lose(partition, "it was not renewed in time")
+
+    def _lose(self, partition: int, reason: str) -> None:
+        held = self._held.pop(partition, None)
+        if held is None:
+            return
+        held.claim.until_s = 0.0
+        _LOGGER.warning("this router has lost a partition", partition=partition, reason=reason)
+        self._lost(partition)
+
+    def lose(self, partition: int) -> None:
+        """Somebody noticed that another router delivers the partition by now."""
+        self._lose(partition, "another router has written")
+
+    async def _claim(self, partition: int) -> None:
+        began = self._clock.monotonic()
+        sequence = await self._publish(f"partition.{partition}", 0)
+        if sequence is None or partition in self._held:
+            return  # another router was faster
+        claim = Claim(partition, began + LEASE_S - MARGIN_S, self._clock)
+        self._held[partition] = _Held(claim, sequence)
+        _LOGGER.info("this router delivers a partition", partition=partition)
+        self._gained(claim)
+
+    def release(self, partition: int) -> None:
+        """Begin to give the partition up, in an orderly way."""
+        held = self._held[partition]
+        if not held.is_going:
+            held.is_going = True
+            task = asyncio.create_task(self._leave(partition, held), name=f"giving up partition {partition}")
+            self._leaving.add(task)
+            task.add_done_callback(self._leaving.discard)
+
+    async def _leave(self, partition: int, held: _Held) -> None:
+        await self._give_up(partition)
+        if self._held.get(partition) is not held:
+            return  # lost meanwhile
+        del self._held[partition]
+        await self._remove(f"partition.{partition}", held.sequence)
+        _LOGGER.info("this router has given a partition up", partition=partition)
+
+    async def _remove(self, entry: str, sequence: int) -> None:
+        """Remove our entry; one of another router came after it."""
+        which = {"filter": f"{self._prefix}{entry}", "seq": sequence + 1}
+        with suppress(ClusterAway, ApiError):  # it vanishes by itself
+            await self._connection.call(f"STREAM.PURGE.{self._stream}", which)
+
+    async def close(self) -> None:
+        """Give everything up, in an orderly way. The beat goes on until it is done, so that nothing vanishes meanwhile."""
+        for partition in list(self._held):
+            self.release(partition)
+        while self._leaving:
+            await asyncio.wait(self._leaving, timeout=BEAT_S)
+            await asyncio.gather(*map(self._renew, list(self._held)), return_exceptions=True)
+            self._drop_vanished()
+        found = None
+        with suppress(ClusterAway, ApiError):
+            found = await self._connection.get_last(self._stream, f"{self._prefix}router.{self._me}")
+        if found is not None:
+            await self._remove(f"router.{self._me}", found.sequence)
+
+    # --- the stream ---
+
+    async def _publish(self, entry: str, expected: int | None) -> int | None:
+        """Write our name into an entry; None: it is not the one that was *expected* (0: none)."""
+        headers = None if expected is None else {_EXPECTED: str(expected)}
+        answer = await self._connection.request(f"{self._prefix}{entry}", self._me.encode(), headers)
+        try:
+            return int(read_answer(answer.data)["seq"])
+        except ApiError as error:
+            if error.code == WRONG_LAST_SEQUENCE:
+                return None
+            raise
+
+    async def _look(self) -> set[int]:
+        """Which partitions somebody has a claim on; notes which routers there are."""
+        asked = {"subjects_filter": f"{self._prefix}>"}
+        info = await self._connection.call(f"STREAM.INFO.{self._stream}", asked)
+        entries = [subject.removeprefix(self._prefix) for subject in info["state"].get("subjects") or {}]
+        self._alive = {entry.removeprefix("router.") for entry in entries if entry.startswith("router.")}
+        return {int(entry.removeprefix("partition.")) for entry in entries if entry.startswith("partition.")}

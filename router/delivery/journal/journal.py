@@ -1,0 +1,106 @@
+"""The journal of one destination in one partition: one subject of a stream, each message written only if none came in between.
+
+    … 7 ─ 9 ─ 12 ◀── "12, if 9 is still the last of this subject" (``Nats-Expected-Last-Subject-Sequence``)
+
+So two who write never both succeed: whoever has lost a destination without knowing it learns of it at the next write.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from router.delivery.journal.entry import HEADER_BYTES, Assembler, Draft, Entry
+from router.delivery.journal.line import Line
+from router.log.jetstream.connection import WRONG_LAST_SEQUENCE, ApiError, ClusterAway, Connection, Stored, read_answer
+
+_EXPECTED: Final = "Nats-Expected-Last-Subject-Sequence"
+_STREAM: Final = "Nats-Expected-Stream"
+READ_BYTES: Final = 4_000_000
+READ_MESSAGES: Final = 1_000
+LAG_S: Final = 0.02
+"""Before a replica is asked again that is behind."""
+LAG_MOST_S: Final = 5.0
+
+
+class Overtaken(Exception):
+    """Somebody else has written meanwhile: read on, then try again."""
+
+
+class Journal:
+    """Every method waits for the cluster: call it from a thread.
+
+    All may raise `ClusterAway` (no answer: what was asked may have been done) and `ApiError` (refused).
+    """
+
+    def __init__(self, line: Line, stream: str, subject: str, pause: Callable[[float], None] = time.sleep) -> None:
+        self._line = line
+        self._stream = stream
+        self.subject = subject
+        self._pause = pause
+
+    def append(self, draft: Draft, head: int) -> tuple[int, int]:
+        """Write the entry behind message *head*, the last of the journal. Returns its first and its last message.
+
+        Raises:
+            Overtaken: *head* is not the last one. Nothing was written, or parts that count for nothing.
+        """
+        parts = draft.parts(self._line.max_payload - HEADER_BYTES)
+        first = 0
+        for number, part in enumerate(parts):
+            headers = draft.headers(number, len(parts), head)
+            head = self._publish(part, {**headers, _EXPECTED: str(head), _STREAM: self._stream})
+            first = first or head
+        return first, head
+
+    def _publish(self, data: bytes, headers: dict[str, str]) -> int:
+        async def publish(connection: Connection) -> bytes:
+            return (await connection.request(self.subject, data, headers)).data
+
+        try:
+            return int(read_answer(self._line.ask(publish))["seq"])
+        except ApiError as error:
+            if error.code == WRONG_LAST_SEQUENCE:
+                raise Overtaken from None
+            raise
+
+    def last(self) -> int:
+        """The last message; 0 where there is none. The leader says so: nothing that was acknowledged is missing."""
+        found = self._line.ask(lambda connection: connection.get_last(self._stream, self.subject))
+        return found.sequence if found else 0
+
+    def read(self, assembler: Assembler, end: int) -> Iterator[Entry]:
+        """The entries that the messages up to *end* (as `last` had it) complete.
+
+        Raises:
+            Hole: messages are missing.
+        """
+        behind_since: float | None = None
+        while assembler.head < end:
+            found = self._fetch(assembler.head + 1)
+            if found:
+                behind_since = None
+            else:  # of a replica that is behind, or of messages that a snapshot has made superfluous
+                now = time.monotonic()
+                behind_since = behind_since or now
+                if now - behind_since > LAG_MOST_S:
+                    raise ClusterAway(f"no replica of {self._stream} has message {end} of {self.subject}")
+                self._pause(LAG_S)
+            for message in found:
+                entry = assembler.add(message.sequence, message.headers, message.data)
+                if entry is not None:
+                    yield entry
+
+    def _fetch(self, sequence: int) -> list[Stored]:
+        async def fetch(connection: Connection) -> list[Stored]:
+            return await connection.get_batch(self._stream, sequence, READ_MESSAGES, READ_BYTES, subject=self.subject)
+
+        return self._line.ask(fetch)
+
+    def forget(self, before: int | None = None) -> None:
+        """Remove the messages before that one; all of them, where none is named."""
+        which: dict[str, Any] = {"filter": self.subject}
+        if before is not None:
+            which["seq"] = before
+        self._line.ask(lambda connection: connection.call(f"STREAM.PURGE.{self._stream}", which))

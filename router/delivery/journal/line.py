@@ -1,0 +1,77 @@
+"""A connection to the cluster for those who wait in threads. It has a thread of its own, which goes on when the event loop of
+the process stands still."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from typing import Any, Final, TypeVar
+
+from router.log.jetstream.connection import ClusterAway, Connection
+
+_T = TypeVar("_T")
+
+OPEN_S: Final = 15.0
+ANSWER_S: Final = 10.0
+"""More than any single request takes to fail."""
+
+
+class Line:
+    """Open it with `open`; any thread but its own may ask."""
+
+    def __init__(self, urls: Sequence[str], name: str) -> None:
+        self._urls = urls
+        self._name = name
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="line to the cluster", daemon=True)
+        self._connection: Connection | None = None
+
+    @classmethod
+    def open(cls, urls: Sequence[str], name: str = "trait-router states") -> Line:
+        """Connect to one of *urls*; waits for it.
+
+        Raises:
+            OperatorError: none of them answers.
+        """
+        line = cls(urls, name)
+        line._thread.start()
+        try:
+            line._connection = line._run(Connection.open(urls, name), OPEN_S)
+        except BaseException:
+            line._end()
+            raise
+        return line
+
+    @property
+    def max_payload(self) -> int:
+        assert self._connection is not None
+        return self._connection.max_payload
+
+    def ask(self, question: Callable[[Connection], Coroutine[Any, Any, _T]], within_s: float = ANSWER_S) -> _T:
+        """Run *question* over the connection, and wait for its answer.
+
+        Raises:
+            ClusterAway: it did not come.
+        """
+        assert self._connection is not None
+        return self._run(question(self._connection), within_s)
+
+    def _run(self, coroutine: Coroutine[Any, Any, _T], within_s: float) -> _T:
+        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        try:
+            return future.result(within_s)
+        except FutureTimeoutError:
+            future.cancel()
+            raise ClusterAway("no answer in time") from None
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._run(self._connection.close(), ANSWER_S)
+        self._end()
+
+    def _end(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()

@@ -1,0 +1,256 @@
+"""A state whose truth is a journal in the cluster, with a view of it on this machine.
+
+    commit ──▶ journal: "if nothing came in between" ──▶ view (a `StateFile`, in one transaction with how far it has come)
+                 │                                        ▲
+                 └── something came: read on ─────────────┤
+                        │                                 │
+                        └── a claim of another router: this one has lost the destination, and writes no more
+
+The view is made of the journal alone, so it may be lost: whoever has none begins with the last snapshot. Questions are answered
+by the view. Whoever delivers is the only one to change what is delivered; a job or a discarding may come from anybody, and the
+one who delivers learns of it when it reads on.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+import zlib
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final, Literal, Self
+
+import structlog
+
+from router.delivery.journal.entry import Assembler, Draft, Entry, Hole
+from router.delivery.journal.entry import Kind as EntryKind
+from router.delivery.journal.journal import Journal, Overtaken
+from router.delivery.journal.operation import Operation, UnknownOperation, from_bytes, to_bytes
+from router.delivery.letters import Choice
+from router.delivery.state import Changes, Job, StateTaken, StateUnusable
+from router.delivery.state_file import StateFile
+from router.errors import OperatorError
+from router.log.jetstream.connection import ApiError, ClusterAway
+
+SNAPSHOT_BYTES: Final = 4_000_000
+SNAPSHOT_ENTRIES: Final = 5_000
+"""So much may follow a snapshot before the next one, and so much as the last one had: then a state is written twice at most."""
+_PLACE: Final = "journal"
+"""In the view: the message of the journal up to which it is made."""
+
+_LOGGER = structlog.get_logger()
+
+
+class JournaledState(StateFile):
+    """A `State`. Open it with `open_view`, then `claim` it to deliver, or `catch_up` to look."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        super().__init__(connection, path)
+        # A view may lose its last moments in a power cut: they come from the journal again.
+        connection.execute("PRAGMA synchronous = NORMAL")
+        self._journal: Journal
+        self._writer = ""
+        self._number = 0
+        self._is_ours = self._is_taken = False
+        self._unsure: Draft | None = None
+        """An entry of which nobody knows whether it was written."""
+        self._assembler = Assembler(0)
+        self._since_snapshot = [0, 0]
+        """Entries, and bytes."""
+        self._snapshot_bytes = 0
+        self.on_foreign: Callable[[Operation], None] = lambda operation: None
+        """Told of what others have changed, in the thread that reads on."""
+
+    @classmethod
+    def open_view(cls, path: Path, log_id: str, journal: Journal, writer: str) -> Self:
+        """Open the view at *path*, or make it. *writer* is a name that nobody else has, and never will.
+
+        Raises:
+            StateUnusable: the disk refuses.
+        """
+        try:
+            state = cls.open(path, log_id)
+        except OperatorError:  # of another log, or damaged: the journal knows better
+            remove_view(path)
+            state = cls.open(path, log_id)
+        assert isinstance(state, cls)
+        state.label = journal.subject
+        state._journal = journal
+        state._writer = writer
+        state._assembler = Assembler(state._place)
+        return state
+
+    @property
+    def _place(self) -> int:
+        return int(self.meta(_PLACE) or 0)
+
+    def trouble(self, error: BaseException) -> StateUnusable | None:
+        if isinstance(error, ClusterAway | ApiError):
+            return StateUnusable(
+                f"{self.label}: the cluster does not take or give the state ({error}); it is tried again"
+            )
+        return super().trouble(error)
+
+    # --- the journal ---
+
+    def claim(self) -> None:
+        """Deliver from here on: whoever did before has lost it.
+
+        Raises:
+            ClusterAway, ApiError: it can't be had just now.
+            StateUnusable: a newer program wrote the journal, or it is damaged.
+        """
+        self._append("claim", b"")
+
+    def catch_up(self) -> None:
+        """Make the view what the journal says by now. Raises as `claim`, and `StateTaken` where another router delivers."""
+        self._read_on()
+
+    def _append(self, kind: EntryKind, body: bytes, operation: Operation | None = None) -> Any:
+        """Write an entry, and apply it to the view. Returns what the operation does."""
+        if self._is_taken:
+            raise StateTaken(self.label)
+        draft = self._unsure
+        if draft is not None:  # what came of the last one?
+            found, result = self._read_on(draft)
+            if found:
+                self._unsure = None
+                if (draft.kind, draft.body) == (kind, body):
+                    return result
+        if self._unsure is None or (self._unsure.kind, self._unsure.body) != (kind, body):
+            self._number += 1
+            self._unsure = Draft(kind, self._writer, self._number, body)
+        draft = self._unsure
+        while True:
+            try:
+                first, last = self._journal.append(draft, self._assembler.head)
+            except Overtaken:
+                found, result = self._read_on(draft)
+                if not found:
+                    continue
+            else:
+                result = self._apply(Entry(draft, first, last, self._assembler.head), operation)[1]
+                self._assembler = Assembler(last)
+                if kind == "snapshot":
+                    self._journal.forget(before=first)
+            self._unsure = None
+            return result
+
+    def _read_on(self, draft: Draft | None = None) -> tuple[bool, Any]:
+        """Apply what was written since. Returns whether *draft* was among it, and what that did."""
+        found, result = False, None
+        try:
+            entries = list(self._journal.read(self._assembler, self._journal.last()))
+            snapshots = [number for number, entry in enumerate(entries) if entry.draft.kind == "snapshot"]
+            for number in snapshots[-1:]:  # what is before it is in it
+                self._become(entries[number])
+                entries = entries[number + 1 :]
+            with self._transaction():
+                for entry in entries:
+                    operation, outcome = self._apply(entry)
+                    if draft is not None and entry.draft == draft:
+                        found, result = True, outcome
+                    elif operation is not None and entry.draft.writer != self._writer:
+                        self.on_foreign(operation)
+        except (Hole, UnknownOperation) as error:
+            raise StateUnusable(f"{self.label}: the journal can't be read: {error}") from error
+        except BaseException:
+            self._assembler = Assembler(self._place)  # the view is as it was
+            raise
+        return found, result
+
+    def _apply(self, entry: Entry, operation: Operation | None = None) -> tuple[Operation | None, Any]:
+        """Make the view what it is after the entry. Returns the operation, and what it did."""
+        result = None
+        with self._transaction():
+            if entry.last <= self._place:
+                return None, None  # another one who looks at the same view was here
+            self._look_whose(entry)
+            match entry.draft.kind:
+                case "operation":
+                    operation = operation or from_bytes(entry.draft.body)
+                    result = operation.apply(self)
+                case "snapshot":
+                    self._snapshot_bytes, self._since_snapshot = len(entry.draft.body), [0, 0]
+            super().commit(Changes(meta={_PLACE: str(entry.last)}))
+        self._since_snapshot[0] += 1
+        self._since_snapshot[1] += len(entry.draft.body)
+        return operation, result
+
+    def _look_whose(self, entry: Entry) -> None:
+        """Raises:
+        StateTaken: another router has claimed what was ours; with its snapshot its claim may have gone.
+        """
+        if entry.draft.kind == "operation":
+            return
+        is_by_us = entry.draft.writer == self._writer
+        if self._is_ours and not is_by_us:
+            self._is_taken = True
+            raise StateTaken(self.label)
+        self._is_ours = self._is_ours or is_by_us
+
+    # --- snapshots ---
+
+    def _snapshot_if_due(self) -> None:
+        entries, size = self._since_snapshot
+        if (entries < SNAPSHOT_ENTRIES and size < SNAPSHOT_BYTES) or size < self._snapshot_bytes:
+            return
+        with tempfile.TemporaryDirectory(dir=self.path.parent) as folder:
+            copy = Path(folder) / "snapshot"
+            self._connection.execute("VACUUM INTO ?", (str(copy),))
+            body = zlib.compress(copy.read_bytes(), 1)
+        self._append("snapshot", body)
+
+    def _become(self, entry: Entry) -> None:
+        """Make the view what the snapshot says."""
+        self._look_whose(entry)
+        if entry.previous != self._place:
+            with tempfile.TemporaryDirectory(dir=self.path.parent) as folder:
+                copy = Path(folder) / "snapshot"
+                copy.write_bytes(zlib.decompress(entry.draft.body))
+                with closing(
+                    StateFile.open(copy, self.meta("log_id") or "")
+                ) as state:  # of an older program: it is upgraded
+                    state._connection.backup(self._connection)
+        self._apply(entry)
+
+    # --- what writes ---
+
+    def commit(self, changes: Changes) -> None:
+        self._write("commit", changes)
+        try:
+            self._snapshot_if_due()
+        except (ClusterAway, ApiError, OSError, sqlite3.Error) as error:  # the next one does
+            _LOGGER.warning(
+                "a snapshot of a state could not be taken, it is tried again", state=self.label, reason=str(error)
+            )
+
+    def add_partition(self, partition: int, start: int) -> None:
+        if partition not in self.positions():
+            self._write("add_partition", partition, start)
+
+    def shift_tries(self, seconds: float) -> None:
+        if self.tries():
+            self._write("shift_tries", seconds)
+
+    def discard(self, choice: Choice, limit: int = 1_000) -> tuple[int, int]:
+        letters, events = self._write("discard", choice, limit)
+        return letters, events
+
+    def add_job(self, kind: Literal["replay", "retry"], spec: dict[str, Any], total: int, made_s: float) -> Job:
+        job: Job = self._write("add_job", kind, spec, total, made_s)
+        return job
+
+    def cancel_job(self, id: int) -> bool:
+        return bool(self._write("cancel_job", id))
+
+    def _write(self, name: str, *arguments: Any) -> Any:
+        operation = Operation(name, arguments)
+        return self._append("operation", to_bytes(operation), operation)
+
+
+def remove_view(path: Path) -> None:
+    """The files of a view; the journal stays."""
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)

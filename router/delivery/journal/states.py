@@ -1,0 +1,86 @@
+"""The states of all destinations in one partition, each with its journal in the cluster and a view of it on this machine."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection
+from pathlib import Path
+from uuid import uuid4
+
+from router.delivery.journal.journal import Journal
+from router.delivery.journal.line import Line
+from router.delivery.journal.state import JournaledState, remove_view
+from router.delivery.journal.streams import JournalNames, destinations_of
+from router.delivery.state import StateUnusable
+from router.log.jetstream.connection import ApiError, ClusterAway
+
+
+class JournaledStates:
+    """`States` of a partition."""
+
+    def __init__(
+        self, line: Line, names: JournalNames, partition: int, directory: Path, log_id: str, router: str
+    ) -> None:
+        """Views lie in *directory*; *router* is the name of this one."""
+        self._line = line
+        self._names = names
+        self._partition = partition
+        self._directory = directory
+        self._log_id = log_id
+        self._router = router
+        self._known: set[str] = set()
+        self._opening = threading.Lock()
+
+    def refresh(self) -> None:
+        """See which states there are by now; `names` and `has` say what was seen. Call it from a thread.
+
+        Raises:
+            ClusterAway, ApiError: it can't be told.
+        """
+        self._known = self._line.ask(lambda connection: destinations_of(connection, self._names, self._partition))
+
+    def names(self) -> list[str]:
+        return sorted(self._known)
+
+    def has(self, name: str) -> bool:
+        return name in self._known
+
+    def take(self, name: str, formerly: str | None = None, wanted: Collection[str] = ()) -> JournaledState:
+        return self._open(name, is_claimed=True)
+
+    def look(self, name: str, *, read_only: bool = False) -> JournaledState:
+        return self._open(name, is_claimed=False)
+
+    def _open(self, name: str, *, is_claimed: bool) -> JournaledState:
+        journal = self._journal(name)
+        with self._opening:
+            state = JournaledState.open_view(
+                self._view(name), self._log_id, journal, f"{self._router}-{uuid4().hex[:8]}"
+            )
+            try:
+                if is_claimed:
+                    state.claim()
+                else:
+                    state.catch_up()
+            except BaseException as error:
+                state.close()
+                if isinstance(error, ClusterAway | ApiError):
+                    raise StateUnusable(f"{journal.subject}: the cluster does not give the state ({error})") from error
+                raise
+        self._known.add(name)
+        return state
+
+    def forget(self, name: str) -> None:
+        try:
+            self._journal(name).forget()
+        except (ClusterAway, ApiError) as error:
+            raise StateUnusable(f"{name}: the cluster does not forget its state ({error}). Try again.") from error
+        self._known.discard(name)
+        with self._opening:
+            remove_view(self._view(name))
+
+    def _journal(self, name: str) -> Journal:
+        return Journal(self._line, self._names.stream(self._partition), self._names.subject(self._partition, name))
+
+    def _view(self, name: str) -> Path:
+        return self._directory / str(self._partition) / f"{name}.sqlite"

@@ -1,0 +1,75 @@
+"""The streams that journals are in: one for each partition of the log, with a subject for each destination."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from router.errors import OperatorError
+from router.log.jetstream.connection import STREAM_EXISTS, ApiError, ClusterAway, Connection
+
+
+@dataclass(frozen=True, slots=True)
+class JournalNames:
+    """How the streams and subjects of the journals beside the log *name* are called."""
+
+    name: str
+
+    def stream(self, partition: int) -> str:
+        return f"{self.name}-state-{partition}"
+
+    def subject(self, partition: int, destination: str) -> str:
+        return f"{self.name}.state.{partition}.{destination}"
+
+
+async def ensure_journals(
+    connection: Connection, names: JournalNames, partitions: Sequence[int], replicas: int
+) -> None:
+    """Find the streams, or make them. Several routers may do this at one time.
+
+    Raises:
+        OperatorError: they can't be made.
+    """
+    try:
+        await asyncio.gather(*(_make(connection, names, partition, replicas) for partition in partitions))
+    except ClusterAway as error:
+        raise OperatorError(f"log: the cluster does not answer ({error}). Is a quorum of its nodes up?") from None
+    except ApiError as error:
+        raise OperatorError(f"log: the cluster refuses to make the streams of the states: {error}") from None
+
+
+async def _make(connection: Connection, names: JournalNames, partition: int, replicas: int) -> None:
+    config: dict[str, Any] = {
+        "name": names.stream(partition),
+        "subjects": [names.subject(partition, "*")],
+        "retention": "limits",
+        "storage": "file",
+        "discard": "new",  # nothing of a state may go but what a snapshot holds
+        "num_replicas": replicas,
+        "allow_direct": True,
+        "deny_delete": True,
+    }
+    try:
+        await connection.call(f"STREAM.CREATE.{config['name']}", config)
+    except ApiError as error:
+        if error.code != STREAM_EXISTS:  # with another config, such as other replicas: the operator's affair
+            raise
+
+
+async def destinations_of(connection: Connection, names: JournalNames, partition: int) -> set[str]:
+    """The destinations that have a journal in the partition.
+
+    Raises:
+        ClusterAway, ApiError: it can't be told.
+    """
+    prefix = names.subject(partition, "")
+    found: set[str] = set()
+    while True:
+        asked = {"subjects_filter": names.subject(partition, "*"), "offset": len(found)}
+        info = await connection.call(f"STREAM.INFO.{names.stream(partition)}", asked)
+        subjects = info["state"].get("subjects") or {}
+        found |= {subject.removeprefix(prefix) for subject in subjects}
+        if not subjects or len(found) >= info.get("total", 0):
+            return found

@@ -1,0 +1,154 @@
+"""The dead letters in the file of a state: one table."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+
+from router.delivery.cause import cause_of, code_of
+from router.delivery.letters import EVERY, Choice, DeadLetter, Group
+from router.log.record import Record
+
+_AMONG = "{} IN (SELECT value FROM json_each(?))"
+"""Takes a JSON list: however many values there are, it is one parameter."""
+
+
+class LetterTable:
+    """`Letters` in the file of a state."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def find(
+        self, choice: Choice = EVERY, *, after: int = 0, limit: int = 100, message_id: str | None = None
+    ) -> list[DeadLetter]:
+        """Dead letters by id, oldest first."""
+        condition, values = _where_of(choice, ("id > ?", after), ("message_id = ?", message_id))
+        rows = self._connection.execute(
+            "SELECT partition, sequence, source, message_id, user_key, type, received_at_s, event, reason, attempts, died_s,"
+            f" settled, events, id, job, replayed FROM dead_letters WHERE {condition} ORDER BY id LIMIT ?",
+            [*values, limit],
+        )
+        return [
+            DeadLetter(
+                record=Record(*row[:8]),
+                reason=row[8],
+                attempts=row[9],
+                died_s=row[10],
+                settled=tuple(orjson.loads(row[11])),
+                events=row[12],
+                id=row[13],
+                job=row[14],
+                is_replayed=bool(row[15]),
+            )
+            for row in rows
+        ]
+
+    def count(self, choice: Choice = EVERY) -> int:
+        condition, values = _where_of(choice)
+        (count,) = self._connection.execute(f"SELECT count(*) FROM dead_letters WHERE {condition}", values).fetchone()
+        return int(count)
+
+    def last(self) -> int:
+        """The id of the newest; 0 when there is none."""
+        (last,) = self._connection.execute("SELECT coalesce(max(id), 0) FROM dead_letters").fetchone()
+        return int(last)
+
+    def groups(self, choice: Choice = EVERY) -> list[Group]:
+        """By cause, the most letters first."""
+        condition, values = _where_of(choice)
+        rows = self._connection.execute(
+            "SELECT cause, letters, events, first_s, last_s, example, (SELECT reason FROM dead_letters WHERE id = example)"
+            " FROM (SELECT cause, count(*) AS letters, sum(events) AS events, min(died_s) AS first_s, max(died_s) AS last_s,"
+            " min(id) AS example FROM dead_letters"
+            f" WHERE {condition} GROUP BY cause) ORDER BY letters DESC, example",
+            values,
+        )
+        return [Group(*row) for row in rows]
+
+    def causes(self, code: str) -> list[str]:
+        """The causes with that code: one, or none."""
+        rows = self._connection.execute("SELECT DISTINCT cause FROM dead_letters")
+        return [cause for (cause,) in rows if code_of(cause) == code]
+
+    def among(self, partition: int, first: int, last: int) -> set[int]:
+        """Which of the sequences *first* to *last* (both included) are dead letters."""
+        rows = self._connection.execute(
+            "SELECT sequence FROM dead_letters WHERE partition = ? AND sequence BETWEEN ? AND ?",
+            (partition, first, last),
+        )
+        return {sequence for (sequence,) in rows}
+
+    def delete(self, choice: Choice, limit: int) -> tuple[int, int]:
+        """Delete up to *limit*, oldest first. Returns how many letters that were, and how many events of the line."""
+        condition, values = _where_of(choice)
+        rows = self._connection.execute(
+            f"SELECT id, CASE replayed WHEN 0 THEN events ELSE 0 END FROM dead_letters WHERE {condition} ORDER BY id LIMIT ?",
+            [*values, limit],
+        ).fetchall()
+        self._connection.executemany("DELETE FROM dead_letters WHERE id = ?", [(id,) for id, _ in rows])
+        return len(rows), sum(events for _, events in rows)
+
+    # --- writing, within a transaction of the state's ---
+
+    def add(self, letters: Iterable[DeadLetter]) -> None:
+        self._connection.executemany(
+            "INSERT INTO dead_letters (partition, sequence, events, source, message_id, user_key, type, received_at_s, event,"
+            " reason, settled, attempts, died_s, cause, job, replayed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (
+                    d.record.partition,
+                    d.record.sequence,
+                    d.events,
+                    d.record.source,
+                    d.record.message_id,
+                    d.record.user_key,
+                    d.record.type,
+                    d.record.received_at_s,
+                    d.record.event,
+                    d.reason,
+                    orjson.dumps(d.settled).decode(),
+                    d.attempts,
+                    d.died_s,
+                    _cause(d),
+                    d.job,
+                    d.is_replayed,
+                )
+                for d in letters
+            ],
+        )
+
+    def remove(self, ids: Iterable[int]) -> None:
+        self._connection.executemany("DELETE FROM dead_letters WHERE id = ?", [(id,) for id in ids])
+
+    def update(self, letters: Iterable[DeadLetter]) -> None:
+        """What was tried again in vain: the reason, what is delivered by now, the job."""
+        self._connection.executemany(
+            "UPDATE dead_letters SET reason = ?, cause = ?, settled = ?, job = ?, attempts = attempts + 1 WHERE id = ?",
+            [(d.reason, _cause(d), orjson.dumps(d.settled).decode(), d.job, d.id) for d in letters],
+        )
+
+
+def _cause(letter: DeadLetter) -> str:
+    return cause_of(letter.reason, (letter.record.message_id, letter.record.user_key))
+
+
+def where(*terms: tuple[str, Any]) -> tuple[str, list[Any]]:
+    """The terms whose value is given, joined by AND; and those values."""
+    given = [(term, value) for term, value in terms if value is not None]
+    return " AND ".join(["1", *(term for term, _ in given)]), [value for _, value in given]
+
+
+def _where_of(choice: Choice, *more: tuple[str, Any]) -> tuple[str, list[Any]]:
+    """The choice, and *more*, as an SQL condition and its parameters."""
+    return where(
+        ("id <= ?", choice.up_to),
+        ("instr(reason, ?) > 0", choice.reason),
+        ("cause = ?", choice.cause),
+        ("job != ?", choice.not_tried_by),
+        (_AMONG.format("id"), None if choice.ids is None else orjson.dumps(list(choice.ids)).decode()),
+        *more,
+    )

@@ -1,0 +1,488 @@
+"""The state of one destination as a file: `var/destinations/NAME.sqlite`, one writer, every change one transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import orjson
+
+from router.delivery.cause import cause_of
+from router.delivery.letter_table import LetterTable, where
+from router.delivery.letters import Choice
+from router.delivery.state import (
+    Changes,
+    Earlier,
+    Job,
+    Outcome,
+    ParkedUser,
+    Place,
+    Replayed,
+    StateUnusable,
+    Tries,
+)
+from router.errors import OperatorError
+from router.log.lock import Lock
+from router.log.record import Record
+from router.log.room import is_no_room
+
+SCHEMA_VERSION = 2
+
+_SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE positions (partition INTEGER PRIMARY KEY, start INTEGER NOT NULL, position INTEGER NOT NULL);
+CREATE TABLE outcomes (
+    partition INTEGER, sequence INTEGER, kind TEXT NOT NULL, reason TEXT NOT NULL, at_s REAL NOT NULL,
+    PRIMARY KEY (partition, sequence)) WITHOUT ROWID;
+CREATE TABLE settled_payloads (
+    partition INTEGER, sequence INTEGER, key TEXT, refused TEXT NOT NULL,
+    PRIMARY KEY (partition, sequence, key)) WITHOUT ROWID;
+CREATE TABLE tries (
+    partition INTEGER, sequence INTEGER, first_s REAL NOT NULL, attempts INTEGER NOT NULL,
+    PRIMARY KEY (partition, sequence)) WITHOUT ROWID;
+CREATE TABLE parked (
+    partition INTEGER, sequence INTEGER, user_key TEXT NOT NULL, source TEXT NOT NULL, message_id TEXT NOT NULL,
+    type TEXT NOT NULL, received_at_s REAL NOT NULL, event BLOB NOT NULL, reason TEXT NOT NULL,
+    PRIMARY KEY (partition, sequence)) WITHOUT ROWID;
+CREATE INDEX parked_by_user ON parked (user_key, sequence);
+CREATE TABLE parked_users (user_key TEXT PRIMARY KEY, next_s REAL NOT NULL, attempts INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE dead_letters (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, partition INTEGER NOT NULL, sequence INTEGER NOT NULL, events INTEGER NOT NULL,
+    source TEXT NOT NULL, message_id TEXT NOT NULL, user_key TEXT NOT NULL, type TEXT NOT NULL,
+    received_at_s REAL NOT NULL, event BLOB NOT NULL, reason TEXT NOT NULL, settled TEXT NOT NULL,
+    attempts INTEGER NOT NULL, died_s REAL NOT NULL);
+CREATE INDEX dead_letters_by_message ON dead_letters (message_id);
+CREATE TABLE counts (name TEXT, reason TEXT, count INTEGER NOT NULL, PRIMARY KEY (name, reason)) WITHOUT ROWID;
+CREATE TABLE jobs (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, spec TEXT NOT NULL, cursor INTEGER NOT NULL,
+    total INTEGER NOT NULL, counts TEXT NOT NULL, state TEXT NOT NULL, made_s REAL NOT NULL);
+"""
+
+_UPGRADES = {
+    2: """
+ALTER TABLE dead_letters ADD COLUMN cause TEXT NOT NULL DEFAULT '';
+ALTER TABLE dead_letters ADD COLUMN job INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE dead_letters ADD COLUMN replayed INTEGER NOT NULL DEFAULT 0;
+UPDATE dead_letters SET cause = cause_of(reason, message_id, user_key);
+CREATE INDEX dead_letters_by_cause ON dead_letters (cause, id, events, died_s);
+CREATE INDEX dead_letters_by_place ON dead_letters (partition, sequence);
+ALTER TABLE jobs ADD COLUMN reasons TEXT NOT NULL DEFAULT '{}';
+CREATE TABLE replays (
+    partition INTEGER, sequence INTEGER, job INTEGER NOT NULL, kind TEXT NOT NULL, reason TEXT NOT NULL, at_s REAL NOT NULL,
+    PRIMARY KEY (partition, sequence)) WITHOUT ROWID;
+"""
+}
+"""What makes a file of that schema version out of one of the version before."""
+
+
+class StateFile:
+    """A `State`, opened with `StateFile.open`."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._connection = connection
+        self.path = path
+        self.label = str(path)
+        self.lock: Lock | None = None
+        """Released with the file."""
+        self.letters = LetterTable(connection)
+
+    @classmethod
+    def open(cls, path: Path, log_id: str, *, read_only: bool = False) -> StateFile:
+        """Open or make the state file of a destination.
+
+        Raises:
+            OperatorError: a newer program wrote it, or it belongs to another log (`StateUnusable`: it is damaged, or the disk
+                refuses).
+        """
+        connection = None
+        try:
+            connection = _connect(path, read_only)
+            state = cls(connection, path)
+            state._check(log_id, read_only)
+        except BaseException as error:
+            if connection is not None:
+                connection.close()
+            if isinstance(error, sqlite3.Error | UnicodeDecodeError):
+                raise unusable(path, error) from error
+            raise
+        return state
+
+    def _check(self, log_id: str, read_only: bool) -> None:
+        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+        if version > SCHEMA_VERSION:
+            raise OperatorError(
+                f"{self.path}: has schema version {version}, this program knows {SCHEMA_VERSION}. Run the newer program."
+            )
+        if version < SCHEMA_VERSION and not read_only:
+            self._upgrade(version, log_id)
+        elif version < SCHEMA_VERSION:
+            raise OperatorError(
+                f"{self.path}: has schema version {version}, of an older program. Start the router: it brings it up to date."
+            )
+        found = self.meta("log_id")
+        if found != log_id:
+            raise OperatorError(
+                f"{self.path}: its positions are of log {found}, but the log in this data directory is {log_id}. "
+                "Restore the log they belong to, or move the state file away to start the destination anew from the end of the "
+                "log."
+            )
+
+    def _upgrade(self, version: int, log_id: str) -> None:
+        """Make a new file, or bring an older one up to date: all of it, or nothing."""
+        self._connection.create_function("cause_of", 3, lambda reason, *ids: cause_of(reason, ids), deterministic=True)
+        with self._transaction():
+            if version == 0:
+                self._run(_SCHEMA)
+                self._connection.execute("INSERT INTO meta VALUES ('log_id', ?)", (log_id,))
+            for number in range(max(version, 1) + 1, SCHEMA_VERSION + 1):
+                self._run(_UPGRADES[number])
+            self._connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+    def _run(self, script: str) -> None:
+        for statement in script.split(";"):
+            self._connection.execute(statement)
+
+    def _is_within(self) -> bool:
+        """Whether a transaction has begun."""
+        return self._connection.in_transaction
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """One within another is part of it."""
+        if self._is_within():
+            yield
+            return
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._is_within():
+                self._connection.execute("ROLLBACK")
+            raise
+
+    def close(self) -> None:
+        """See `State.close`."""
+        self._connection.close()
+        if self.lock is not None:
+            self.lock.release()
+
+    # --- writing ---
+
+    def commit(self, changes: Changes) -> None:
+        """Write *changes* durably.
+
+        Raises:
+            sqlite3.OperationalError: no space or a failing disk; nothing was written, try again.
+        """
+        run = self._connection.executemany
+        with self._transaction():
+            run("UPDATE positions SET position = ? WHERE partition = ?", [(s, p) for p, s in changes.positions.items()])
+            run(
+                "INSERT OR REPLACE INTO outcomes VALUES (?, ?, ?, ?, ?)",
+                [(partition, sequence, kind, why, at_s) for (partition, sequence), kind, why, at_s in changes.outcomes],
+            )
+            run(
+                "INSERT OR IGNORE INTO settled_payloads VALUES (?, ?, ?, ?)",
+                [(place.partition, place.sequence, key, why) for place, key, why in changes.settled_payloads],
+            )
+            run(
+                "INSERT OR REPLACE INTO tries VALUES (?, ?, ?, ?)",
+                [(at.partition, at.sequence, tries.first_s, tries.attempts) for at, tries in changes.tries.items()],
+            )
+            self._forget_notes(changes.outcomes)
+            self._write_parked(changes)
+            self.letters.add(changes.dead_letters)
+            self.letters.remove(changes.revived)
+            self.letters.update(changes.refused_again)
+            run(
+                "INSERT OR REPLACE INTO replays VALUES (?, ?, ?, ?, ?, ?)",
+                [(r.place.partition, r.place.sequence, r.job, r.kind, r.reason, r.at_s) for r in changes.replayed],
+            )
+            run(
+                "INSERT INTO counts VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
+                [(name, reason, count) for (name, reason), count in changes.counts.items()],
+            )
+            run(
+                "UPDATE jobs SET cursor = ?, total = ?, counts = ?, reasons = ?, state = ? WHERE id = ?",
+                [
+                    (
+                        job.cursor,
+                        job.total,
+                        orjson.dumps(job.counts).decode(),
+                        orjson.dumps(job.reasons).decode(),
+                        job.state,
+                        job.id,
+                    )
+                    for job in changes.jobs.values()
+                ],
+            )
+            run("INSERT OR REPLACE INTO meta VALUES (?, ?)", list(changes.meta.items()))
+
+    def _forget_notes(self, outcomes: Sequence[Outcome]) -> None:
+        """Drop what was noted of events while they were under way: of most there is nothing."""
+        for table in ("settled_payloads", "tries"):
+            if self._connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone():
+                self._connection.executemany(
+                    f"DELETE FROM {table} WHERE partition = ? AND sequence = ?", [outcome.place for outcome in outcomes]
+                )
+
+    def _write_parked(self, changes: Changes) -> None:
+        run = self._connection.executemany
+        run(
+            "INSERT OR REPLACE INTO parked VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (r.partition, r.sequence, r.user_key, r.source, r.message_id, r.type, r.received_at_s, r.event, reason)
+                for r, reason in changes.park
+            ],
+        )
+        run(
+            "DELETE FROM parked WHERE partition = ? AND sequence = ?",
+            [(p.partition, p.sequence) for p in changes.unpark],
+        )
+        for user_key, user in changes.parked_users.items():
+            if user is None:
+                self._connection.execute("DELETE FROM parked_users WHERE user_key = ?", (user_key,))
+            else:
+                self._connection.execute(
+                    "INSERT OR REPLACE INTO parked_users VALUES (?, ?, ?)", (user_key, user.next_s, user.attempts)
+                )
+
+    def add_partition(self, partition: int, start: int) -> None:
+        """Count from *start* on: the first event of this destination is the one after it. Known partitions stay as they are."""
+        self._connection.execute("INSERT OR IGNORE INTO positions VALUES (?, ?, ?)", (partition, start, start))
+
+    def has_no_room(self, error: Exception) -> bool:
+        """See `State.has_no_room`."""
+        return is_no_room(error, self.path.parent)
+
+    def trouble(self, error: BaseException) -> StateUnusable | None:
+        """See `State.trouble`."""
+        return unusable(self.path, error) if isinstance(error, sqlite3.Error) else None
+
+    def shift_tries(self, seconds: float) -> None:
+        """Move the retry windows forward: time spent blocked does not count."""
+        self._connection.execute("UPDATE tries SET first_s = first_s + ?", (seconds,))
+
+    def forget_outcomes(self, partition: int, before: int) -> None:
+        """Drop outcomes of events that are no longer in the log and lie below the position."""
+        for table in ("outcomes", "replays"):
+            self._connection.execute(
+                f"DELETE FROM {table} WHERE partition = ? AND sequence < ? AND sequence <= "
+                "(SELECT position FROM positions WHERE partition = ?)",
+                (partition, before, partition),
+            )
+
+    def discard(self, choice: Choice, limit: int = 1_000) -> tuple[int, int]:
+        """Throw up to *limit* dead letters away; they stay counted as dead, and as discarded.
+
+        Returns how many letters that were, and how many events of the line.
+        """
+        with self._transaction():
+            letters, events = self.letters.delete(choice, limit)
+            self._connection.execute(
+                "INSERT INTO counts VALUES ('discarded', '', ?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
+                (events,),
+            )
+        return letters, events
+
+    def add_job(self, kind: Literal["replay", "retry"], spec: dict[str, Any], total: int, made_s: float) -> Job:
+        """Note a replay or a retry to be run; the destination's worker takes it up."""
+        cursor = self._connection.execute(
+            "INSERT INTO jobs (kind, spec, cursor, total, counts, state, made_s) VALUES (?, ?, 0, ?, '{}', 'running', ?)",
+            (kind, orjson.dumps(spec).decode(), total, made_s),
+        )
+        return Job(int(cursor.lastrowid or 0), kind, spec, 0, total, {}, "running", made_s)
+
+    # --- reading ---
+
+    def damage(self) -> list[str]:
+        """What SQLite finds wrong with the file; slow."""
+        try:
+            lines = [line for (line,) in self._connection.execute("PRAGMA quick_check(10)")]
+        except sqlite3.Error as error:
+            return [str(unusable(self.path, error))]
+        return [f"{self.path}: {' '.join(line.split())}" for line in lines if line != "ok"]
+
+    def reach(self) -> int:
+        """The last sequence, of any partition, that this state knows anything of."""
+        return max((self.furthest(partition) for partition in self.positions()), default=0)
+
+    def meta(self, key: str) -> str | None:
+        row = self._connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return str(row[0]) if row else None
+
+    def positions(self) -> dict[int, tuple[int, int]]:
+        """Per partition: where counting started, and the position."""
+        rows = self._connection.execute("SELECT partition, start, position FROM positions")
+        return {partition: (start, position) for partition, start, position in rows}
+
+    def settled_above_position(self) -> dict[int, set[int]]:
+        """Per partition: the events above the position that are settled or parked."""
+        above: dict[int, set[int]] = {}
+        for table in ("outcomes", "parked"):
+            rows = self._connection.execute(
+                f"SELECT t.partition, t.sequence FROM {table} t JOIN positions p "
+                "ON p.partition = t.partition AND t.sequence > p.position"
+            )
+            for partition, sequence in rows:
+                above.setdefault(partition, set()).add(sequence)
+        return above
+
+    def furthest(self, partition: int) -> int:
+        """The last sequence this state knows anything of: the position, or what is settled or parked above it."""
+        (last,) = self._connection.execute(
+            "SELECT max(coalesce((SELECT position FROM positions WHERE partition = ?1), 0),"
+            " coalesce((SELECT max(sequence) FROM outcomes WHERE partition = ?1), 0),"
+            " coalesce((SELECT max(sequence) FROM parked WHERE partition = ?1), 0))",
+            (partition,),
+        ).fetchone()
+        return int(last)
+
+    def settled_payloads(self) -> dict[Place, dict[str, str]]:
+        """Per event that has payloads under way: the keys of those that have not, and why they were refused ("" if not)."""
+        settled: dict[Place, dict[str, str]] = {}
+        for partition, sequence, key, refused in self._connection.execute("SELECT * FROM settled_payloads"):
+            settled.setdefault(Place(partition, sequence), {})[key] = refused
+        return settled
+
+    def tries(self) -> dict[Place, Tries]:
+        rows = self._connection.execute("SELECT * FROM tries")
+        return {Place(partition, sequence): Tries(first, attempts) for partition, sequence, first, attempts in rows}
+
+    def parked_users(self) -> dict[str, ParkedUser]:
+        """When the turn of each parked user comes."""
+        rows = self._connection.execute("SELECT user_key, next_s, attempts FROM parked_users")
+        return {user_key: ParkedUser(next_s, attempts) for user_key, next_s, attempts in rows}
+
+    def parked_places(self) -> dict[str, set[Place]]:
+        """Per parked user: which events wait."""
+        places: dict[str, set[Place]] = {}
+        rows = self._connection.execute("SELECT user_key, partition, sequence FROM parked")
+        for user_key, partition, sequence in rows:
+            places.setdefault(user_key, set()).add(Place(partition, sequence))
+        return places
+
+    def parked(self, user_key: str, limit: int) -> list[Record]:
+        """A user's first parked events, in order."""
+        rows = self._connection.execute(
+            "SELECT partition, sequence, source, message_id, user_key, type, received_at_s, event FROM parked "
+            "WHERE user_key = ? ORDER BY partition, sequence LIMIT ?",
+            (user_key, limit),
+        )
+        return [Record(*row) for row in rows]
+
+    def oldest_parked_s(self) -> float | None:
+        """When the oldest parked event was received, in Unix seconds."""
+        (oldest,) = self._connection.execute("SELECT min(received_at_s) FROM parked").fetchone()
+        return None if oldest is None else float(oldest)
+
+    def counts(self) -> Counter[tuple[str, str]]:
+        return Counter(
+            {(name, reason): count for name, reason, count in self._connection.execute("SELECT * FROM counts")}
+        )
+
+    def outcome(self, place: Place) -> Outcome | None:
+        row = self._connection.execute(
+            "SELECT kind, reason, at_s FROM outcomes WHERE partition = ? AND sequence = ?",
+            (place.partition, place.sequence),
+        ).fetchone()
+        return Outcome(place, *row) if row else None
+
+    def parked_reason(self, place: Place) -> tuple[str, ParkedUser] | None:
+        """Why an event is parked and when its user's turn comes; None for one that is not parked."""
+        row = self._connection.execute(
+            "SELECT reason, coalesce(u.next_s, 0), coalesce(u.attempts, 0) FROM parked LEFT JOIN parked_users u "
+            "USING (user_key) WHERE partition = ? AND sequence = ?",
+            (place.partition, place.sequence),
+        ).fetchone()
+        return (row[0], ParkedUser(row[1], row[2])) if row else None
+
+    def earlier(self, partition: int, first: int, last: int) -> dict[int, Earlier]:
+        """What became of the events *first* to *last* (both included) before.
+
+        Nothing is said of those that were accepted before the destination was added, or longer ago than outcomes are kept. Of
+        what was delivered at some time, be it by a replay, it says delivered.
+        """
+        span = (partition, first, last)
+        found: dict[int, Earlier] = {}
+        for table in ("outcomes", "replays"):
+            rows = self._connection.execute(
+                f"SELECT sequence, kind FROM {table} WHERE partition = ? AND sequence BETWEEN ? AND ?", span
+            )
+            found |= {sequence: kind for sequence, kind in rows if found.get(sequence) != "delivered"}
+        _, position = self.positions().get(partition, (0, 0))
+        found |= dict.fromkeys(set(range(max(first, position + 1), last + 1)) - found.keys(), "pending")
+        rows = self._connection.execute(
+            "SELECT sequence FROM parked WHERE partition = ? AND sequence BETWEEN ? AND ?", span
+        )
+        found |= dict.fromkeys((sequence for (sequence,) in rows), "pending")
+        return found | dict.fromkeys(self.letters.among(*span), "dead letter")
+
+    def done_by(self, job: int, partition: int, first: int, last: int) -> set[int]:
+        """Which of the events *first* to *last* (both included) that replay has done."""
+        rows = self._connection.execute(
+            "SELECT sequence FROM replays WHERE partition = ? AND sequence BETWEEN ? AND ? AND job = ?",
+            (partition, first, last, job),
+        )
+        return {sequence for (sequence,) in rows}
+
+    def replayed(self, place: Place) -> Replayed | None:
+        """What became of the event in the last replay that sent it."""
+        row = self._connection.execute(
+            "SELECT job, kind, reason, at_s FROM replays WHERE partition = ? AND sequence = ?",
+            (place.partition, place.sequence),
+        ).fetchone()
+        return Replayed(place, *row) if row else None
+
+    def jobs(self, state: str | None = None, id: int | None = None) -> list[Job]:
+        condition, values = where(("state = ?", state), ("id = ?", id))
+        rows = self._connection.execute(
+            f"SELECT id, kind, spec, cursor, total, counts, state, made_s, reasons FROM jobs WHERE {condition} ORDER BY id",
+            values,
+        )
+        return [
+            replace(Job(*row), spec=orjson.loads(row[2]), counts=orjson.loads(row[5]), reasons=orjson.loads(row[8]))
+            for row in rows
+        ]
+
+    def cancel_job(self, id: int) -> bool:
+        """Cancel a job that is not done; False where there is none of that number."""
+        changed = self._connection.execute(
+            "UPDATE jobs SET state = 'cancelled' WHERE id = ? AND state = 'running'", (id,)
+        ).rowcount
+        return changed > 0
+
+
+def unusable(path: Path, error: Exception) -> StateUnusable:
+    """What to tell an operator when SQLite can't work with a state file."""
+    if isinstance(error, sqlite3.OperationalError):
+        # No space, no permission: to advise moving the file away would lose what is in it.
+        return StateUnusable(
+            f"{path}: the state of this destination can't be opened ({error}). Check the free space and the permissions of "
+            "its directory."
+        )
+    return StateUnusable(
+        f"{path}: the state of this destination can't be read ({error}). Move the file away to start the destination anew "
+        "from the end of the log, or restore it from a backup."
+    )
+
+
+def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
+    if read_only:
+        uri = f"{path.absolute().as_uri()}?mode=ro"
+        return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+    path.parent.mkdir(0o700, parents=True, exist_ok=True)
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+    except BaseException:
+        connection.close()
+        raise
+    return connection

@@ -1,0 +1,73 @@
+"""Ways to vendors: one for each destination, however many workers it has in this process."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from router.clock import Clock
+from router.delivery.outlet import Outlet
+from router.delivery.send import HttpSend
+from router.delivery.worker import DeliveryOptions
+from router.destination import Destination
+
+
+@dataclass(slots=True)
+class Way:
+    """Connections to a vendor, with the pace and the limits that hold for all who use them."""
+
+    destination: Destination
+    options: DeliveryOptions
+    timeout_s: float
+    send: HttpSend
+    outlet: Outlet
+    users: int = 0
+
+
+class Ways:
+    """Opens a way for the first worker of a destination, and closes it with the last one."""
+
+    def __init__(self, clock: Clock, chance: random.Random) -> None:
+        self._clock = clock
+        self._chance = chance
+        self._ways: list[Way] = []
+        self._share = 1.0
+
+    def take(self, destination: Destination, options: DeliveryOptions, timeout_s: float) -> Way:
+        """The way for a worker of *destination* with these options; `give_back` it.
+
+        Raises:
+            PluginFailed: the plugin's endpoints can't be used.
+        """
+        wanted = (destination, options, timeout_s)
+        way = next((each for each in self._ways if (each.destination, each.options, each.timeout_s) == wanted), None)
+        if way is None:
+            way = self._open(destination, options, timeout_s)
+            self._ways.append(way)
+        way.users += 1
+        return way
+
+    def _open(self, destination: Destination, options: DeliveryOptions, timeout_s: float) -> Way:
+        outlet = Outlet(
+            destination.endpoints,
+            options.concurrency,
+            options.rate_limit_per_s,
+            options.backoff,
+            self._clock,
+            self._chance,
+        )
+        outlet.share(self._share)
+        send = HttpSend(destination.origins, timeout_s, options.concurrency + 1, self._clock)
+        return Way(destination, options, timeout_s, send, outlet)
+
+    async def give_back(self, way: Way) -> None:
+        way.users -= 1
+        if not way.users:
+            self._ways.remove(way)
+            await way.send.close()
+
+    def share(self, share: float) -> None:
+        """This part of each rate (above 0, up to 1) is for this process; others have the rest."""
+        self._share = share
+        for way in self._ways:
+            way.outlet.share(share)

@@ -1,0 +1,272 @@
+"""The state in a cluster: the contract of a state, and that of two who write only the one whose it is succeeds."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from router.delivery.journal import state as state_module
+from router.delivery.journal.entry import Draft
+from router.delivery.journal.journal import Journal
+from router.delivery.journal.line import Line
+from router.delivery.journal.operation import Operation
+from router.delivery.journal.state import JournaledState
+from router.delivery.journal.streams import JournalNames, destinations_of, ensure_journals
+from router.delivery.letters import Choice
+from router.delivery.state import Changes, Outcome, Place, State, StateTaken
+from router.log.jetstream.connection import ClusterAway
+from tests.delivery.state_contract import CHANGES, OpenState, StateContract, everything, make_letter, make_record
+from tests.nats.server import Cluster
+
+LOG = "log-1"
+OpenView = Callable[..., JournaledState]
+
+
+@pytest.fixture(scope="module")
+def line(shared_server: Cluster) -> Iterator[Line]:
+    with closing(Line.open([shared_server.url])) as line:
+        yield line
+
+
+@pytest.fixture
+def journal(line: Line, log_name: str) -> Journal:
+    names = JournalNames(log_name)
+    line.ask(lambda connection: ensure_journals(connection, names, [0], 1))
+    return Journal(line, names.stream(0), names.subject(0, "crm"))
+
+
+@pytest.fixture
+def open_view(journal: Journal, tmp_path: Path) -> Iterator[OpenView]:
+    """Opens the state as another router does; by another *machine*, with another view."""
+    numbers = itertools.count(1)
+    opened: list[JournaledState] = []
+
+    def open_view(machine: str = "a", through: Journal = journal) -> JournaledState:
+        state = JournaledState.open_view(tmp_path / f"{machine}.sqlite", LOG, through, f"{machine}-{next(numbers)}")
+        opened.append(state)
+        return state
+
+    yield open_view
+    for state in opened:
+        state.close()
+
+
+def owned(state: JournaledState) -> JournaledState:
+    state.claim()
+    state.add_partition(0, 0)
+    return state
+
+
+def settle(sequence: int) -> Changes:
+    return Changes(
+        positions={0: sequence},
+        outcomes=[Outcome(Place(0, sequence), "delivered", "", 1.0)],
+        counts=Counter({("delivered", ""): 1}),
+    )
+
+
+class TestJournaledState(StateContract):
+    @pytest.fixture
+    def open_state(self, open_view: OpenView) -> OpenState:
+        def open_state() -> State:
+            state = open_view("a")
+            state.claim()
+            return state
+
+        return open_state
+
+
+class TestJournaledStateOnAnotherMachine(StateContract):
+    """Every opening is on a machine that has seen nothing of it."""
+
+    @pytest.fixture
+    def open_state(self, open_view: OpenView) -> OpenState:
+        machines = itertools.count(1)
+
+        def open_state() -> State:
+            state = open_view(f"m{next(machines)}")
+            state.claim()
+            return state
+
+        return open_state
+
+
+# --- one who delivers ---
+
+
+def test_who_has_lost_a_state_without_knowing_it_writes_no_more(open_view: OpenView) -> None:
+    """What it wrote until then is kept, and nothing of what it tries after."""
+    former = owned(open_view("a"))
+    former.commit(settle(1))
+    latter = open_view("b")
+    latter.claim()
+
+    with pytest.raises(StateTaken):
+        former.commit(settle(2))
+    with pytest.raises(StateTaken):
+        former.commit(settle(2))
+
+    latter.commit(settle(2))
+    assert latter.positions() == {0: (0, 2)}
+    assert latter.counts()["delivered", ""] == 2
+
+
+def test_a_claim_that_a_snapshot_swept_away_still_counts(open_view: OpenView, monkeypatch: pytest.MonkeyPatch) -> None:
+    former = owned(open_view("a"))
+    latter = open_view("b")
+    latter.claim()
+    monkeypatch.setattr(state_module, "SNAPSHOT_ENTRIES", 1)
+    latter.commit(settle(1))
+
+    with pytest.raises(StateTaken):
+        former.commit(settle(1))
+
+
+def test_a_job_added_elsewhere_reaches_the_one_who_delivers(open_view: OpenView) -> None:
+    heard: list[Operation] = []
+    owner = owned(open_view("a"))
+    owner.on_foreign = heard.append
+    visitor = open_view("b")
+    visitor.catch_up()
+    job = visitor.add_job("replay", {"last": 9}, 9, 1.0)
+
+    owner.commit(settle(1))
+
+    assert owner.jobs() == [job]
+    assert [each.name for each in heard] == ["add_job"]
+    visitor.catch_up()
+    assert everything(visitor) == everything(owner)
+
+
+def test_letters_discarded_elsewhere_are_gone_and_counted(open_view: OpenView) -> None:
+    owner = owned(open_view("a"))
+    owner.commit(Changes(dead_letters=[make_letter(1), make_letter(2)]))
+    visitor = open_view("b")
+    visitor.catch_up()
+
+    assert visitor.discard(Choice(ids=[1])) == (1, 1)
+
+    owner.catch_up()
+    assert [letter.id for letter in owner.letters.find()] == [2]
+    assert owner.counts()["discarded", ""] == 1
+
+
+# --- answers that are lost ---
+
+
+class Deaf(Journal):
+    """Loses what it is told to."""
+
+    loses = 0
+    """So many answers of appends; the entries are written."""
+    fails = 0
+    """So many entries, before they are written."""
+
+    def append(self, draft: Draft, head: int) -> tuple[int, int]:
+        if self.fails:
+            self.fails -= 1
+            raise ClusterAway("not connected")
+        answer = super().append(draft, head)
+        if self.loses:
+            self.loses -= 1
+            raise ClusterAway("no answer in time")
+        return answer
+
+
+@pytest.fixture
+def deaf(line: Line, journal: Journal, log_name: str) -> Deaf:
+    names = JournalNames(log_name)
+    return Deaf(line, names.stream(0), names.subject(0, "crm"))
+
+
+@pytest.mark.parametrize("fault", ["loses", "fails"])
+def test_a_commit_tried_again_counts_once(open_view: OpenView, deaf: Deaf, fault: str) -> None:
+    """Whether what was tried had been written or not."""
+    state = owned(open_view("a", deaf))
+    setattr(deaf, fault, 1)
+    with pytest.raises(ClusterAway):
+        state.commit(settle(1))
+
+    state.commit(settle(1))
+    state.commit(settle(2))
+
+    assert state.counts()["delivered", ""] == 2
+    fresh = open_view("b")
+    fresh.catch_up()
+    assert everything(fresh) == everything(state)
+
+
+def test_a_commit_whose_answer_was_lost_counts_though_another_change_came_first(
+    open_view: OpenView, deaf: Deaf
+) -> None:
+    state = owned(open_view("a", deaf))
+    deaf.loses = 1
+    with pytest.raises(ClusterAway):
+        state.commit(settle(1))
+
+    state.add_job("replay", {"last": 9}, 9, 1.0)
+    assert state.counts()["delivered", ""] == 1
+
+
+# --- snapshots, and what is too big for one message ---
+
+
+def test_a_journal_is_cut_off_at_its_snapshots(
+    line: Line, log_name: str, open_view: OpenView, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who comes anew begins there; who was half-way up does, too."""
+    monkeypatch.setattr(state_module, "SNAPSHOT_ENTRIES", 10)
+    state, follower = owned(open_view("a")), open_view("b")
+    state.commit(settle(1))
+    follower.catch_up()
+    state.commit(CHANGES)
+    for sequence in range(4, 60):
+        state.commit(settle(sequence))
+
+    stream = line.ask(lambda connection: connection.call(f"STREAM.INFO.{JournalNames(log_name).stream(0)}"))
+    assert stream["state"]["messages"] < 15
+    newcomer = open_view("c")
+    for each in (follower, newcomer):
+        each.catch_up()
+        assert everything(each) == everything(state)
+
+
+def test_changes_of_any_size_are_written(open_view: OpenView, line: Line) -> None:
+    state = owned(open_view("a"))
+    size = line.max_payload // 10
+    records = [make_record(n, event=b'"' + b"x" * size + b'"') for n in range(1, 25)]
+
+    state.commit(Changes(park=[(record, "404") for record in records]))
+
+    fresh = open_view("b")
+    fresh.catch_up()
+    assert fresh.parked("u1", 100) == records
+
+
+def test_a_view_that_is_damaged_is_made_anew(open_view: OpenView, tmp_path: Path) -> None:
+    state = owned(open_view("a"))
+    state.commit(CHANGES)
+    before = everything(state)
+    state.close()
+    (tmp_path / "a.sqlite").write_bytes(b"no database" * 1_000)
+
+    again = open_view("a")
+    again.claim()
+
+    assert everything(again) == before
+
+
+def test_destinations_are_known_by_their_journals(line: Line, log_name: str, open_view: OpenView) -> None:
+    def known() -> set[str]:
+        return line.ask(lambda connection: destinations_of(connection, JournalNames(log_name), 0))
+
+    before: Any = known()
+    owned(open_view("a"))
+
+    assert (before, known()) == (set(), {"crm"})
