@@ -22,7 +22,6 @@ from contextlib import suppress
 from typing import Final, Self, TypeVar
 from uuid import uuid4
 
-import structlog
 from nats.aio.msg import Msg
 
 from router.errors import OperatorError
@@ -363,4 +362,3 @@ class NatsLog:
         await asyncio.gather(*(appender.close() for appender in self._appenders))
         self.wake()
         await self._connection.close()
-        structlog.get_logger().debug("the log is closed")

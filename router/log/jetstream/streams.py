@@ -29,6 +29,10 @@ _PARTITIONS = "router-partitions"
 _LAYOUT = "router-layout"
 
 
+class NoLog(OperatorError):
+    """The cluster has no log of that name."""
+
+
 @dataclass(frozen=True, slots=True)
 class StreamNames:
     """How the streams and subjects of the log *name* are called."""
@@ -71,16 +75,14 @@ async def ensure_streams(
 
     Raises:
         ClusterAway: no answer; what is missing is made by another try.
-        OperatorError: the log has another number of partitions, a newer program made it, or it can't be made; with
-            *read_only*, there is none.
+        NoLog: with *read_only*, there is none.
+        OperatorError: the log has another number of partitions, a newer program made it, or it can't be made.
     """
     try:
         found = await _describe(connection, names, 0)
         if found is None:
             if read_only:
-                raise OperatorError(
-                    f"log: the cluster has no log {names.name}. Start the router first, or correct nats.name."
-                )
+                raise NoLog(f"log: the cluster has no log {names.name}. Start the router first, or correct nats.name.")
             wanted = replicas or await _replicas(connection)
             metadata = {_ID: uuid4().hex, _PARTITIONS: str(partitions), _LAYOUT: LAYOUT_VERSION}
             found = await _make(connection, names, 0, wanted, max_bytes // partitions, metadata)
