@@ -58,11 +58,12 @@ class JobOperations:
         cause: str | None = None,
         rate_per_s: float | None = None,
         is_historical: bool = False,
-    ) -> Answer:
-        """What a retry is to do: for `rehearse`."""
+    ) -> list[Answer]:
+        """What a retry is to do, a plan a partition: for `rehearse`."""
         self._reach.configured(destination)
         choice = await self._letters.choose(destination, ids, reason, cause)
         spec = RetrySpec(
+            partition=self._reach.log.partitions[0],
             up_to=choice.up_to or 0,
             ids=ids,
             reason=reason,
@@ -71,11 +72,11 @@ class JobOperations:
             is_historical=is_historical,
         )
         total = await self._reach.ask(destination, lambda state: state.letters.count(choice))
-        return {"kind": "retry", "spec": spec.model_dump(exclude_none=True), "total": total}
+        return [{"kind": "retry", "spec": spec.model_dump(exclude_none=True), "total": total}]
 
-    async def retry(self, destination: str, **chosen: Any) -> Answer:
+    async def retry(self, destination: str, **chosen: Any) -> list[Answer]:
         """Send dead letters again: those that `plan_retry` finds for *chosen*."""
-        return await self._add(destination, await self.plan_retry(destination, **chosen))
+        return [await self.add(destination, plan) for plan in await self.plan_retry(destination, **chosen)]
 
     # --- the log again ---
 
@@ -92,9 +93,11 @@ class JobOperations:
 
     async def replay(self, destination: str, **chosen: Any) -> list[Answer]:
         """Send events of the log again, one job a partition. The events' own flags and consent decide as they did."""
-        return [await self._add(destination, plan) for plan in await self.plan_replay(destination, **chosen)]
+        return [await self.add(destination, plan) for plan in await self.plan_replay(destination, **chosen)]
 
-    async def _add(self, destination: str, plan: Answer) -> Answer:
+    async def add(self, destination: str, plan: Answer) -> Answer:
+        """Note a job that does what the plan says."""
+
         def add(state: State) -> Job:
             return state.add_job(plan["kind"], plan["spec"], plan["total"], self._reach.clock.now())
 
@@ -156,7 +159,7 @@ class JobOperations:
         }
 
     def _show(self, destination: str, job: Job) -> Answer:
-        return show_job(destination, job) | {"running": self._reach.worker(destination) is not None}
+        return show_job(destination, job) | {"running": self._reach.is_at_work(destination)}
 
 
 async def _give_way(number: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -64,11 +65,12 @@ class LetterOperations:
         ids: list[int] | None = None,
         reason: str | None = None,
         cause: str | None = None,
-        up_to: int | None = None,
+        up_to: Mapping[str, int] | None = None,
     ) -> Answer:
-        """Throw dead letters away for good: those for which all that is given holds, up to the id *up_to*. They stay counted as
-        dead."""
-        choice = await self.choose(destination, ids, reason, cause, up_to)
+        """Throw dead letters away for good: those for which all that is given holds, up to the ids in *up_to*, by partition.
+        They stay counted as dead."""
+        last = None if up_to is None else up_to.get(str(self._reach.log.partitions[0]), 0)
+        choice = await self.choose(destination, ids, reason, cause, last)
         discarded = 0
         while True:
             letters, events = await self._reach.ask(destination, lambda state: state.discard(choice, DISCARDED_AT_ONCE))

@@ -39,12 +39,14 @@ class Operations:
         fleet: Fleet | None = None,
         stuck: Callable[[], Sequence[str]] = tuple,
         knows_all: bool = True,
+        is_elsewhere: Callable[[], bool] = lambda: False,
     ) -> None:
         """*fleet* is there while a daemon runs, and *stuck* names what in it is stuck.
 
-        Unless it *knows_all*, there are states of which another process speaks.
+        Unless it *knows_all*, there are states of which another process speaks. *is_elsewhere* says whether another router
+        delivers what this one does not.
         """
-        self._reach = Reach(log, states, {}, clock, fleet, knows_all)
+        self._reach = Reach(log, states, {}, clock, fleet, knows_all, is_elsewhere)
         self.configure(assignments)
         self._letters = LetterOperations(self._reach)
         self._stuck = stuck
@@ -53,6 +55,10 @@ class Operations:
     def configure(self, assignments: Sequence[Assignment]) -> None:
         """These are the destinations from now on."""
         self._reach.assignments = {assignment.name: assignment for assignment in assignments}
+
+    async def add(self, destination: str, plan: Answer) -> Answer:
+        """Note a job that does what a plan of `plan-retry` or `plan-replay` says."""
+        return await self._jobs.add(destination, plan)
 
     def set_fleet(self, fleet: Fleet | None) -> None:
         """These destinations are at work from now on."""
@@ -133,6 +139,8 @@ class Operations:
             state = await asyncio.to_thread(self._reach.states.look, name, read_only=True)
         except OperatorError as error:
             return status | {"state": "unusable", "reason": str(error)}
+        if assignment.is_enabled and self._reach.is_elsewhere():
+            status |= dict(zip(("state", "reason"), noted_state(state, self._reach.clock.now()), strict=True))
         try:
             return status | await self._ledger_status(Ledger(name, state, self._reach.clock))
         finally:
@@ -172,13 +180,11 @@ class Operations:
         """The stored events with this messageId (one a source), and what became of each at every destination."""
         records = await self._reach.log.find(message_id)
         if not records:
-            raise OperatorError(
-                f"no event with messageId {message_id!r} in the log. It was never accepted (see the caller's receipt), or it "
-                "is older than the log's retention."
-            )
-        return {"message_id": message_id, "events": [await self._trace_record(record) for record in records]}
+            raise never_accepted(message_id)
+        return {"message_id": message_id, "events": [await self.trace_record(record) for record in records]}
 
-    async def _trace_record(self, record: Record) -> Answer:
+    async def trace_record(self, record: Record) -> Answer:
+        """An event of the log, and what became of it at every destination."""
         return {
             "source": record.source,
             "partition": record.partition,
@@ -234,6 +240,23 @@ class Operations:
             )
         await asyncio.to_thread(states.forget, destination)
         return {"destination": destination, "forgotten": True}
+
+
+def never_accepted(message_id: str) -> OperatorError:
+    return OperatorError(
+        f"no event with messageId {message_id!r} in the log. It was never accepted (see the caller's receipt), or it is older "
+        "than the log's retention."
+    )
+
+
+def noted_state(state: State, now_s: float) -> tuple[str, str]:
+    """What whoever delivers has noted of the destination: its state, in a word of the operator's, and why."""
+    reason = state.meta("reason") or ""
+    if state.meta("blocked_since_s"):
+        return "blocked", reason
+    if float(state.meta("next_try_s") or 0) > now_s:
+        return "throttled", reason
+    return "going", ""
 
 
 def _show_tally(tally: Tally) -> Answer:

@@ -31,6 +31,8 @@ class Reach:
     clock: Clock
     fleet: Fleet | None = None
     knows_all: bool = True
+    is_elsewhere: Callable[[], bool] = lambda: False
+    """Whether another router delivers what this one does not."""
 
     def known(self) -> list[str]:
         """Destinations of the config, then those of which a state is kept."""
@@ -50,6 +52,12 @@ class Reach:
         """The destination at work, if it is."""
         berth = self.fleet.berths.get(name) if self.fleet else None
         return berth.worker if berth else None
+
+    def is_at_work(self, name: str) -> bool:
+        """Whether it is delivered to, here or by another router."""
+        return self.worker(name) is not None or (
+            self.is_elsewhere() and name in self.assignments and self.assignments[name].is_enabled
+        )
 
     def configured(self, name: str) -> Assignment:
         """The destination as the config has it.

@@ -8,9 +8,12 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from router.admin.operations import Answer, Operations
+from router.admin.operations import Answer, Operations, never_accepted
+from router.delivery.state import StateTaken, StateUnusable
+from router.errors import OperatorError
 from router.log.interface import Log
 
 WORST_FIRST = ("broken", "unusable", "blocked", "throttled", "probing", "going", "disabled", "stopped", "new")
@@ -34,7 +37,154 @@ class Spread:
 
     def calls(self) -> Mapping[str, Callable[..., Awaitable[Any]]]:
         """The operations by the name they have on the admin socket."""
-        return {"status": self.status}
+        return {
+            "status": self.status,
+            "trace": self.trace,
+            "causes": self.causes,
+            "dead-letters": self.dead_letters,
+            "discard": self.discard,
+            "plan-retry": partial(self._plan, "plan-retry"),
+            "retry": partial(self._add, "plan-retry"),
+            "plan-replay": partial(self._plan, "plan-replay"),
+            "replay": partial(self._add, "plan-replay"),
+            "rehearse": self.rehearse,
+            "jobs": self.jobs,
+            "cancel": self.cancel,
+            "forget": self.forget,
+        }
+
+    # --- numbers: each partition counts its letters and jobs from 1 on ---
+
+    def _number(self, own: int, partition: int) -> int:
+        """What an operator knows number *own* of the partition by."""
+        return own * len(self._parts) + partition
+
+    def _own(self, number: int) -> tuple[int, int]:
+        """The partition, and the number there."""
+        own, partition = divmod(number, len(self._parts))
+        return partition, own
+
+    async def _ask_all(self, operation: str, arguments_of: Callable[[int], Mapping[str, Any]]) -> dict[int, Any]:
+        """The answers by partition. Where some have nothing of the kind, the others count; where all have not, it is an error.
+
+        Raises:
+            OperatorError: all refuse; or the state of one can't be had, for an answer with a hole would mislead.
+        """
+        await self._refresh()
+        answers = await asyncio.gather(
+            *(part.calls()[operation](**arguments_of(number)) for number, part in self._parts.items()),
+            return_exceptions=True,
+        )
+        failures = [answer for answer in answers if isinstance(answer, BaseException)]
+        for failure in failures:
+            if not isinstance(failure, OperatorError) or isinstance(failure, StateUnusable | StateTaken):
+                raise failure
+        if len(failures) == len(answers):
+            raise failures[0]
+        return {
+            number: answer
+            for number, answer in zip(self._parts, answers, strict=True)
+            if not isinstance(answer, BaseException)
+        }
+
+    def _chosen(self, chosen: Mapping[str, Any]) -> Callable[[int], Mapping[str, Any]]:
+        """*chosen* for each partition: of its ``ids``, those that are its own."""
+        ids = chosen.get("ids")
+        if ids is None:
+            return lambda partition: chosen
+        owned = [self._own(number) for number in ids]
+        return lambda partition: {**chosen, "ids": [own for of, own in owned if of == partition]}
+
+    # --- dead letters ---
+
+    async def causes(self, **chosen: Any) -> list[Answer]:
+        """As `LetterOperations.causes`."""
+        answers = await self._ask_all("causes", lambda partition: chosen)
+        groups: dict[tuple[str, str], Answer] = {}
+        for partition, answer in answers.items():
+            for group in answer:
+                group["example"] = self._number(group["example"], partition)
+                key = group["destination"], group["cause"]
+                groups[key] = add_group(groups[key], group) if key in groups else group
+        return sorted(groups.values(), key=lambda group: -group["letters"])
+
+    async def dead_letters(self, id: int | None = None, **chosen: Any) -> list[Answer]:
+        """As `LetterOperations.dead_letters`; those that died first, first."""
+        if id is not None:
+            await self._refresh()
+            partition, own = self._own(id)
+            [letter] = await self._parts[partition].calls()["dead-letters"](id=own, **chosen)
+            return [letter | {"id": id}]
+        answers = await self._ask_all("dead-letters", lambda partition: chosen)
+        letters = [
+            letter | {"id": self._number(letter["id"], partition)}
+            for partition, answer in answers.items()
+            for letter in answer
+        ]
+        return sorted(letters, key=lambda letter: (letter["destination"], letter["died_s"]))[: chosen.get("limit")]
+
+    async def discard(self, destination: str, **chosen: Any) -> Answer:
+        """As `LetterOperations.discard`."""
+        answers = await self._ask_all("discard", self._chosen({"destination": destination, **chosen}))
+        return {"destination": destination, "discarded": sum(answer["discarded"] for answer in answers.values())}
+
+    # --- jobs ---
+
+    async def _plan(self, operation: str, **chosen: Any) -> list[Answer]:
+        """A plan for each partition in which there is anything to do; one that does nothing, where there is none."""
+        answers = await self._ask_all(operation, self._chosen(chosen))
+        plans = [plan for answer in answers.values() for plan in answer]
+        return [plan for plan in plans if plan["total"]] or plans[:1]
+
+    async def _add(self, operation: str, destination: str, **chosen: Any) -> list[Answer]:
+        plans = await self._plan(operation, destination=destination, **chosen)
+        return [
+            self._show_job(
+                plan["spec"]["partition"], await self._parts[plan["spec"]["partition"]].add(destination, plan)
+            )
+            for plan in plans
+        ]
+
+    def _show_job(self, partition: int, job: Answer) -> Answer:
+        return job | {"job": self._number(job["job"], partition)}
+
+    async def rehearse(self, destination: str, kind: str, spec: Answer, after: int | None = None) -> Answer:
+        """As `JobOperations.rehearse`."""
+        await self._refresh()
+        answer: Answer = await self._parts[spec.get("partition", 0)].calls()["rehearse"](destination, kind, spec, after)
+        return answer
+
+    async def jobs(self, **chosen: Any) -> list[Answer]:
+        """As `JobOperations.jobs`."""
+        answers = await self._ask_all("jobs", lambda partition: chosen)
+        jobs = [self._show_job(partition, job) for partition, answer in answers.items() for job in answer]
+        return sorted(jobs, key=lambda job: (job["destination"], job["made_s"], job["job"]))
+
+    async def cancel(self, destination: str, job: int) -> Answer:
+        """As `JobOperations.cancel`."""
+        await self._refresh()
+        partition, own = self._own(job)
+        answer: Answer = await self._parts[partition].calls()["cancel"](destination, own)
+        return answer | {"job": job}
+
+    async def forget(self, destination: str) -> Answer:
+        """As `Operations.forget`."""
+        answers = await self._ask_all("forget", lambda partition: {"destination": destination})
+        answer: Answer = next(iter(answers.values()))
+        return answer
+
+    # --- seeing ---
+
+    async def trace(self, message_id: str) -> Answer:
+        """As `Operations.trace`."""
+        await self._refresh()
+        records = await self._log.find(message_id)
+        if not records:
+            raise never_accepted(message_id)
+        return {
+            "message_id": message_id,
+            "events": [await self._parts[record.partition].trace_record(record) for record in records],
+        }
 
     async def status(self) -> Answer:
         """As `Operations.status`."""
@@ -87,6 +237,16 @@ def add_up(parts: Sequence[Answer]) -> Answer:
                 for figure in tallied[0][name]
             }
     return added
+
+
+def add_group(one: Answer, other: Answer) -> Answer:
+    """Dead letters of one cause in two partitions. Pure."""
+    oldest = min(one, other, key=lambda group: group["first_s"])
+    return oldest | {
+        "letters": one["letters"] + other["letters"],
+        "events": one["events"] + other["events"],
+        "last_s": max(one["last_s"], other["last_s"]),
+    }
 
 
 def _sum(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:

@@ -26,8 +26,12 @@ async def ask(config_path: Path, operation: str, **arguments: Any) -> Any:
             return await client.call(operation, **arguments)
         except NotRunning:
             pass
+    if config.log_urls:
+        from router.cli.cluster import ask_cluster  # the extra may not be installed
+
+        return await ask_cluster(config, registry, operation, arguments)
     directory = log_directory(config)
-    if not config.log_urls and not directory.exists():
+    if not directory.exists():
         raise OperatorError(f"{directory}: nothing here yet. Start the router first: router run --config {config_path}")
     clock = SystemClock()
     log = await open_log(config, clock.now, read_only=True)

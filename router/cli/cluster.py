@@ -12,12 +12,16 @@ import os
 import random
 import re
 import socket
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Self
 from uuid import uuid4
 
 import structlog
+from nats.aio.msg import Msg
 from prometheus_client.registry import Collector
 
 from router.admin.metrics import BooksCollector
@@ -25,14 +29,15 @@ from router.admin.operations import Answer, Operations
 from router.admin.spread import Spread
 from router.admin.summed import SummedBooks
 from router.cli.deliveries import DRAIN_S, Calls, pause
+from router.cli.engine import open_log
 from router.cli.housekeeping import Housekeeping
 from router.cli.wiring import state_directory, to_assignments
-from router.clock import Clock
+from router.clock import Clock, SystemClock
 from router.config import Config
 from router.delivery.alarm import Alarm
 from router.delivery.claim import Claim
 from router.delivery.claims import Claims
-from router.delivery.fleet import Assignment, Fleet
+from router.delivery.fleet import Assignment, Berth, Fleet
 from router.delivery.journal.line import Line
 from router.delivery.journal.states import JournaledStates
 from router.delivery.journal.streams import JournalNames, ensure_journals
@@ -91,7 +96,9 @@ class ClusterDeliveries:
             for number in log.partitions
         }
         self._operations = {
-            number: Operations(Portion(log, number), states, (), clock, None, tuple)
+            number: Operations(
+                Portion(log, number), states, (), clock, is_elsewhere=partial(self._is_elsewhere, number)
+            )
             for number, states in self._states.items()
         }
         self._spread = Spread(log, self._operations, self._refresh_states, stuck)
@@ -134,6 +141,8 @@ class ClusterDeliveries:
             line = await asyncio.to_thread(Line.open, config.log_urls)
             deliveries = cls(log, connection, line, lock, config, registry, clock, stuck, delivers)
             await deliveries._claims.ensure(log.replicas)
+            news = JournalNames(config.nats.name).news("*", "*")
+            await connection.client.subscribe(news, cb=deliveries._hear)
         except BaseException:
             lock.release()
             await connection.close()
@@ -205,17 +214,15 @@ class ClusterDeliveries:
 
     async def _start(self, claim: Claim) -> None:
         partition, states = claim.partition, self._states[claim.partition]
-        if not claim.is_good:
-            return
         portion = Portion(self._log, partition)
-        while True:  # positions are of events that others have stored
+        while claim.is_good():
             try:
-                await self._log.look(partition)
+                await self._log.look(partition)  # positions are of events that others have stored
                 break
             except (ClusterAway, ApiError):
                 await self._clock.sleep(RETRY_S)
-            if not claim.is_good:
-                return
+        if not claim.is_good():
+            return
         repeats = Repeats(self._config.retention.dedup_window_s)
         fleet = Fleet(
             portion,
@@ -269,9 +276,24 @@ class ClusterDeliveries:
     async def _refresh_states(self) -> None:
         try:
             await self._log.look()
+            await self._claims.look()
             await asyncio.gather(*(asyncio.to_thread(states.refresh) for states in self._states.values()))
         except (ClusterAway, ApiError) as error:
             raise OperatorError(f"the cluster does not answer ({error}); ask again in a moment") from error
+
+    def _is_elsewhere(self, partition: int) -> bool:
+        return partition in self._claims.claimed and partition not in self._fleets
+
+    async def _hear(self, message: Msg) -> None:
+        """An operator has changed a state through another router."""
+        *_, number, name = message.subject.split(".")
+        fleet = self._fleets.get(int(number)) if number.isdecimal() else None
+        if fleet is not None and name in fleet.berths:
+            await self._catch_up(fleet.berths[name])
+
+    async def _catch_up(self, berth: Berth) -> None:
+        with suppress(ClusterAway, ApiError, OperatorError, RuntimeError):  # the next write tells of it again
+            await berth.ledger.ask(lambda state: state.catch_up())
 
     def _note_hang(self, name: str, call: str) -> None:
         for fleet in list(self._fleets.values()):
@@ -313,9 +335,11 @@ class ClusterDeliveries:
     async def _keep_house(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             await pause(stop, 10.0)
-            for housekeeping in list(self._housekeepers.values()):
+            for partition, housekeeping in list(self._housekeepers.items()):
                 if not stop.is_set():
                     await housekeeping.tidy()
+                    for berth in list(self._fleets[partition].berths.values() if partition in self._fleets else ()):
+                        await self._catch_up(berth)
 
     async def stop(self, deadline_s: float) -> None:
         """Land what is under way and leave the partitions to others."""
@@ -330,6 +354,30 @@ class ClusterDeliveries:
         await self._connection.close()
         await asyncio.to_thread(self._line.close)
         self._lock.release()
+
+
+async def ask_cluster(config: Config, registry: Registry, operation: str, arguments: Mapping[str, Any]) -> Any:
+    """Run an admin operation where no router runs on this machine: over what lies in the cluster.
+
+    Raises:
+        OperatorError: the cluster does not answer, or the operation refuses.
+    """
+    clock = SystemClock()
+    log = await open_log(config, clock.now, read_only=True)
+    try:
+        with tempfile.TemporaryDirectory(prefix="router-") as data:
+            elsewhere = config.model_copy(update={"data": Path(data)})
+            deliveries = await ClusterDeliveries.open(log, elsewhere, registry, clock, tuple, delivers=False)
+            try:
+                await deliveries.apply(config, {})
+                calls = deliveries.calls()
+                if operation not in calls:
+                    raise OperatorError(f"no router runs over {config.data}; this is for one that does: {operation}")
+                return await calls[operation](**arguments)
+            finally:
+                await deliveries.stop(0.0)
+    finally:
+        await log.close()
 
 
 def _lock(data: Path) -> Lock:

@@ -120,12 +120,12 @@ def retry(
     Example: `router dead-letters retry intercom --cause 3f9a01`
     """
     chosen = _choose(numbers, cause, reason, every) | {"rate_per_s": to_rate(rate), "is_historical": historical}
-    plan = asyncio.run(ask(config, "plan-retry", destination=destination, **chosen))
+    plans = asyncio.run(ask(config, "plan-retry", destination=destination, **chosen))
     if dry_run:
-        rehearse(config, [(destination, plan)], as_json)
+        rehearse(config, [(destination, plan) for plan in plans], as_json)
         return
-    job = asyncio.run(ask(config, "retry", destination=destination, **chosen))
-    follow(config, [job], as_json, wait)
+    jobs = asyncio.run(ask(config, "retry", destination=destination, **chosen))
+    follow(config, jobs, as_json, wait)
 
 
 @app.command()
@@ -145,9 +145,9 @@ def discard(
     """
     chosen = _choose(numbers, cause, reason, every)
     if not yes:
-        plan = asyncio.run(ask(config, "plan-retry", destination=destination, **chosen))
-        _confirm(f"Throw away {plan['total']} dead letters of {destination} for good?")
-        chosen["up_to"] = plan["spec"]["up_to"]
+        plans = asyncio.run(ask(config, "plan-retry", destination=destination, **chosen))
+        _confirm(f"Throw away {sum(plan['total'] for plan in plans)} dead letters of {destination} for good?")
+        chosen["up_to"] = {str(plan["spec"]["partition"]): plan["spec"]["up_to"] for plan in plans}
     answer = asyncio.run(ask(config, "discard", destination=destination, **chosen))
     if as_json:
         print_json(answer)

@@ -18,7 +18,6 @@ class Claim:
         self.until_s = until_s
         self._clock = clock
 
-    @property
     def is_good(self) -> bool:
         """Asked right before anything leaves: whoever was stopped for a while must find out before others do."""
         return self._clock.monotonic() < self.until_s
@@ -32,6 +31,6 @@ class Claimed:
         self._claim = claim
 
     async def send(self, request: Request, credentials: Sequence[Credential], id: str) -> Response:
-        if not self._claim.is_good:
+        if not self._claim.is_good():
             await asyncio.Event().wait()
         return await self._send.send(request, credentials, id)

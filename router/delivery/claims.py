@@ -79,6 +79,8 @@ class Claims:
         self._give_up = give_up
         self._held: dict[int, _Held] = {}
         self._alive: set[str] = set()
+        self.claimed: set[int] = set()
+        """The partitions that any router has a claim on, as of the last look."""
         self._leaving: set[asyncio.Task[None]] = set()
         self._is_reachable = True
 
@@ -132,8 +134,8 @@ class Claims:
             await asyncio.gather(*map(self._renew, list(self._held)))
             self._drop_vanished()
             await self._publish(f"router.{self._me}", None)
-            claimed = await self._look()
-            step = next_step(self._partitions, self._held, claimed, self._alive, self._me)
+            await self.look()
+            step = next_step(self._partitions, self._held, self.claimed, self._alive, self._me)
             going = sum(held.is_going for held in self._held.values())
             for partition in step.give_up[going:]:
                 self.release(partition)
@@ -171,7 +173,7 @@ class Claims:
         return found.sequence if found is not None and found.data.decode() == self._me else None
 
     def _drop_vanished(self) -> None:
-        for partition in [number for number, held in self._held.items() if not held.claim.is_good]:
+        for partition in [number for number, held in self._held.items() if not held.claim.is_good()]:
             self._lose(partition, "it was not renewed in time")
 
     def _lose(self, partition: int, reason: str) -> None:
@@ -246,10 +248,14 @@ class Claims:
                 return None
             raise
 
-    async def _look(self) -> set[int]:
-        """Which partitions somebody has a claim on; notes which routers there are."""
+    async def look(self) -> None:
+        """See which routers there are, and which partitions somebody has a claim on.
+
+        Raises:
+            ClusterAway, ApiError: it can't be told.
+        """
         asked = {"subjects_filter": f"{self._prefix}>"}
         info = await self._connection.call(f"STREAM.INFO.{self._stream}", asked)
         entries = [subject.removeprefix(self._prefix) for subject in info["state"].get("subjects") or {}]
         self._alive = {entry.removeprefix("router.") for entry in entries if entry.startswith("router.")}
-        return {int(entry.removeprefix("partition.")) for entry in entries if entry.startswith("partition.")}
+        self.claimed = {int(entry.removeprefix("partition.")) for entry in entries if entry.startswith("partition.")}

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 from pydantic import ValidationError
@@ -85,6 +85,13 @@ class Jobs:
     def wake(self) -> None:
         """A job was added: look at once."""
         self._added.notify()
+
+    def hear(self, method: str, arguments: tuple[Any, ...]) -> None:
+        """An operator has added or cancelled a job through another router."""
+        if method == "cancel_job":
+            self.cancel(*arguments)
+        elif method == "add_job":
+            self.wake()
 
     @property
     def is_idle(self) -> bool:

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
@@ -81,6 +81,8 @@ class Ledger:
         self._is_closing = self._is_taken = False
         self.on_taken: Callable[[], None] = lambda: None
         """Called when another router delivers by now: nothing more can be written."""
+        self.on_foreign: Callable[[str, tuple[Any, ...]], None] = lambda method, arguments: None
+        """Told of what somebody else did to the state: the method of `State`, and its arguments."""
         self._writer: asyncio.Task[None] | None = None
         self._writing_since: float | None = None
         self._failing_since: float | None = None
@@ -321,8 +323,20 @@ class Ledger:
             await self._done.wait()
 
     def start(self) -> None:
-        """Begin to write what gathers."""
+        """Begin to write what gathers, and to hear what others change."""
+        loop = asyncio.get_running_loop()
+
+        def hear(method: str, arguments: tuple[Any, ...], result: Any) -> None:
+            loop.call_soon_threadsafe(self._hear, method, arguments, result)
+
+        self._state.listen(hear)
         self._writer = asyncio.create_task(self._write(), name=f"ledger {self.name}")
+
+    def _hear(self, method: str, arguments: tuple[Any, ...], result: Any) -> None:
+        """Somebody else has changed the state: an operator, through another router."""
+        if method == "discard":
+            self.counts["discarded", ""] += result[1]
+        self.on_foreign(method, arguments)
 
     async def _write(self) -> None:
         while True:

@@ -28,6 +28,8 @@ class JobSpec(BaseModel):
 class RetrySpec(JobSpec):
     """Which dead letters to try again: up to the id ``up_to``, and of them those for which all else holds."""
 
+    partition: int = 0
+    """Whose dead letters: each partition counts its own."""
     up_to: int
     ids: list[int] | None = None
     reason: str | None = None

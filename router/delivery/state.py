@@ -13,6 +13,7 @@ position comes from the log again.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -124,6 +125,10 @@ class Changes:
         return any(bool(getattr(self, name)) for name in self.__slots__)
 
 
+Hear = Callable[[str, tuple[Any, ...], Any], None]
+"""Told of a change: the method of `State`, its arguments, and what it returned."""
+
+
 class State(Protocol):
     """What is kept of one destination; one writer.
 
@@ -139,6 +144,12 @@ class State(Protocol):
 
     def close(self) -> None:
         """Let go of it; another may take it then."""
+
+    def listen(self, hear: Hear) -> None:
+        """*hear* is told, in the thread that uses the state, of each change that somebody else has made."""
+
+    def catch_up(self) -> None:
+        """See what others have changed. Raises as `commit`."""
 
     # --- writing ---
 

@@ -18,6 +18,7 @@ from router.delivery.letters import Choice
 from router.delivery.state import (
     Changes,
     Earlier,
+    Hear,
     Job,
     Outcome,
     ParkedUser,
@@ -171,6 +172,12 @@ class StateFile:
         self._connection.close()
         if self.lock is not None:
             self.lock.release()
+
+    def listen(self, hear: Hear) -> None:
+        """There is nothing to hear: whoever writes into the file while a router runs does so through the router."""
+
+    def catch_up(self) -> None:
+        """The file is all there is."""
 
     # --- writing ---
 

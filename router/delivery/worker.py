@@ -135,6 +135,7 @@ class Worker:
         self.halt = Halt(destination.calls.guard, ledger, clock, notes, self._go_on)
         road = Road(self.take_up, self._take_back_replays, self._is_live_served, self._changed)
         self.jobs = Jobs(ledger, log, road, clock)
+        ledger.on_foreign = self.jobs.hear
         self._restore(notes)
 
     def _restore(self, notes: Mapping[str, str | None]) -> None:

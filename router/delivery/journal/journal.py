@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any, Final
+
+import nats.errors
 
 from router.delivery.journal.entry import HEADER_BYTES, Assembler, Draft, Entry
 from router.delivery.journal.line import Line
+from router.delivery.journal.streams import JournalNames
 from router.log.jetstream.connection import WRONG_LAST_SEQUENCE, ApiError, ClusterAway, Connection, Stored, read_answer
 
 _EXPECTED: Final = "Nats-Expected-Last-Subject-Sequence"
@@ -34,10 +38,18 @@ class Journal:
     All may raise `ClusterAway` (no answer: what was asked may have been done) and `ApiError` (refused).
     """
 
-    def __init__(self, line: Line, stream: str, subject: str, pause: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self,
+        line: Line,
+        names: JournalNames,
+        partition: int,
+        destination: str,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._line = line
-        self._stream = stream
-        self.subject = subject
+        self._stream = names.stream(partition)
+        self.subject = names.subject(partition, destination)
+        self._news = names.news(partition, destination)
         self._pause = pause
 
     def append(self, draft: Draft, head: int) -> tuple[int, int]:
@@ -97,6 +109,11 @@ class Journal:
             return await connection.get_batch(self._stream, sequence, READ_MESSAGES, READ_BYTES, subject=self.subject)
 
         return self._line.ask(fetch)
+
+    def tell(self) -> None:
+        """Have whoever delivers read on. A word that is lost is made up for: every few seconds it does so by itself."""
+        with suppress(ClusterAway, nats.errors.Error, OSError):
+            self._line.ask(lambda connection: connection.client.publish(self._news, b""))
 
     def forget(self, before: int | None = None) -> None:
         """Remove the messages before that one; all of them, where none is named."""

@@ -16,7 +16,6 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 import zlib
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Final, Literal, Self
@@ -28,7 +27,7 @@ from router.delivery.journal.entry import Kind as EntryKind
 from router.delivery.journal.journal import Journal, Overtaken
 from router.delivery.journal.operation import Operation, UnknownOperation, from_bytes, to_bytes
 from router.delivery.letters import Choice
-from router.delivery.state import Changes, Job, StateTaken, StateUnusable
+from router.delivery.state import Changes, Hear, Job, StateTaken, StateUnusable
 from router.delivery.state_file import StateFile
 from router.errors import OperatorError
 from router.log.jetstream.connection import ApiError, ClusterAway
@@ -59,8 +58,7 @@ class JournaledState(StateFile):
         self._since_snapshot = [0, 0]
         """Entries, and bytes."""
         self._snapshot_bytes = 0
-        self.on_foreign: Callable[[Operation], None] = lambda operation: None
-        """Told of what others have changed, in the thread that reads on."""
+        self._hear: Hear = lambda *told: None
 
     @classmethod
     def open_view(cls, path: Path, log_id: str, journal: Journal, writer: str) -> Self:
@@ -107,6 +105,9 @@ class JournaledState(StateFile):
         """Make the view what the journal says by now. Raises as `claim`, and `StateTaken` where another router delivers."""
         self._read_on()
 
+    def listen(self, hear: Hear) -> None:
+        self._hear = hear
+
     def _append(self, kind: EntryKind, body: bytes, operation: Operation | None = None) -> Any:
         """Write an entry, and apply it to the view. Returns what the operation does."""
         if self._is_taken:
@@ -152,7 +153,7 @@ class JournaledState(StateFile):
                     if draft is not None and entry.draft == draft:
                         found, result = True, outcome
                     elif operation is not None and entry.draft.writer != self._writer:
-                        self.on_foreign(operation)
+                        self._hear(*operation, outcome)
         except (Hole, UnknownOperation) as error:
             raise StateUnusable(f"{self.label}: the journal can't be read: {error}") from error
         except BaseException:
@@ -247,7 +248,10 @@ class JournaledState(StateFile):
 
     def _write(self, name: str, *arguments: Any) -> Any:
         operation = Operation(name, arguments)
-        return self._append("operation", to_bytes(operation), operation)
+        result = self._append("operation", to_bytes(operation), operation)
+        if not self._is_ours:
+            self._journal.tell()  # whoever delivers
+        return result
 
 
 def remove_view(path: Path) -> None:

@@ -80,7 +80,7 @@ class JournaledStates:
             remove_view(self._view(name))
 
     def _journal(self, name: str) -> Journal:
-        return Journal(self._line, self._names.stream(self._partition), self._names.subject(self._partition, name))
+        return Journal(self._line, self._names, self._partition, name)
 
     def _view(self, name: str) -> Path:
         return self._directory / str(self._partition) / f"{name}.sqlite"

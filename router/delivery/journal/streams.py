@@ -23,6 +23,10 @@ class JournalNames:
     def subject(self, partition: int, destination: str) -> str:
         return f"{self.name}.state.{partition}.{destination}"
 
+    def news(self, partition: int | str, destination: str) -> str:
+        """Where it is told that somebody has changed the state who does not deliver."""
+        return f"{self.name}.news.{partition}.{destination}"
+
 
 async def ensure_journals(
     connection: Connection, names: JournalNames, partitions: Sequence[int], replicas: int
