@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from tests.nats.server import Cluster
-from tests.system.checks import check_delivered, check_repeats_straddle
+from tests.system.checks import check_books, check_delivered, check_repeats_straddle
+from tests.system.evidence import find_repeats
+from tests.system.generator import make_event
 from tests.system.harness import Stage, until
 from tests.system.routers import TAKEOVER_S, Routers, divert, partitions_of, running, until_shared
 
@@ -52,3 +55,71 @@ def test_a_router_that_dies_is_replaced_within_seconds(stage: Stage, server: Clu
     books = second.books("mixpanel")
     assert books["delivered"] == len(acked)
     assert books["accepted"] == books["delivered"] + books["skipped"]
+
+
+def test_an_event_sent_to_two_routers_is_routed_once(stage: Stage, server: Cluster) -> None:
+    """Both may store it, for neither knows of the other's; who delivers the partition lets the first one win."""
+    [vendor] = stage.vendors("mixpanel")
+    routers = Routers(stage, server, {"mixpanel": vendor.destination()}, PARTITIONS)
+    pair = routers.start("first", "second")
+    until_shared(*pair, partitions=PARTITIONS)
+    events = [make_event(f"user{number % 10:03d}", number // 10 + 1) for number in range(300)]
+    batches = [events[start : start + 10] for start in range(0, len(events), 10)]
+
+    with ThreadPoolExecutor(2) as threads:
+        for batch in batches:  # at one time, so that what one stores the other has not seen
+            for answer in [threads.submit(router.post, batch) for router in pair]:
+                assert answer.result()[0] == 200
+    pair[0].until_settled()
+
+    labels = [event["messageId"] for event in events]
+    check_delivered(labels, vendor)
+    assert find_repeats(vendor.arrivals()) == []
+    books = pair[1].books("mixpanel")
+    assert books["delivered"] == len(labels)
+    assert books["accepted"] == books["delivered"] + books["skipped"]
+    skipped = pair[1].destination("mixpanel")["skipped"]
+    assert books["skipped"] == skipped.get("duplicate", 0) > 0
+
+
+def test_every_router_gives_the_same_answers(stage: Stage, server: Cluster) -> None:
+    """The one that takes events delivers none, and the one that delivers takes none; an operator asks either."""
+    [vendor] = stage.vendors("webhook")
+    routers = Routers(stage, server, {"webhook": vendor.destination(delivery={"retry_for": "1s"})}, PARTITIONS)
+    gateway, delivery = routers.make("gateway", "--role", "gateway"), routers.make("delivery", "--role", "delivery")
+    for router in (gateway, delivery):
+        router.spawn()
+    for router in (gateway, delivery):
+        router.wait_ready()
+    until(lambda: len(partitions_of(delivery)) == PARTITIONS, "all partitions are delivered")
+    vendor.fail(status=400)
+    events = [make_event(f"user{number:03d}", 1) for number in range(12)]
+
+    assert gateway.post(events)[0] == 200
+    gateway.until_settled()
+
+    assert (delivery.url, partitions_of(gateway)) == ("", [])
+    letters = gateway.ask("dead-letters")
+    assert len(letters) == len(events)
+    assert len({letter["id"] for letter in letters}) == len(events)
+    for operation, arguments in {
+        "dead-letters": {"destination": "webhook", "limit": 5},
+        "causes": {},
+        "jobs": {},
+        "plan-retry": {"destination": "webhook"},
+        "trace": {"message_id": events[3]["messageId"]},
+    }.items():
+        assert gateway.ask(operation, **arguments) == delivery.ask(operation, **arguments), operation
+
+    vendor.heal()
+    [job] = gateway.ask("retry", destination="webhook", ids=[letters[0]["id"]])
+    until(lambda: [each["state"] for each in gateway.ask("jobs")] == ["done"], "the one letter is sent again")
+    assert delivery.ask("jobs")[0]["counts"] == {"delivered": 1}
+    assert job["job"] == delivery.ask("jobs")[0]["job"]
+    assert gateway.ask("discard", destination="webhook", ids=[letters[1]["id"]])["discarded"] == 1
+    gateway.ask("retry", destination="webhook")
+    until(lambda: gateway.books("webhook")["delivered"] == len(events) - 1, "the others are sent again")
+    for router in (gateway, delivery):
+        assert router.ask("dead-letters") == []
+        assert router.destination("webhook")["discarded"] == 1
+        check_books(router, webhook=len(events))
