@@ -31,7 +31,7 @@ async def open_log(
         except ModuleNotFoundError:
             raise OperatorError("log: a NATS cluster needs the extra: pip install 'trait-router[nats]'") from None
         nats = config.nats
-        log = await NatsLog.open(
+        return await NatsLog.open(
             config.log_urls,
             log_options(config),
             clock,
@@ -40,14 +40,15 @@ async def open_log(
             replicas=nats.replicas,
             read_only=read_only,
         )
-        if not read_only:
-            _tell(durability(log.replicas, nats.synced), len(log.partitions))
-        return log
     return await SqliteLog.open(log_directory(config), log_options(config), clock, read_only=read_only, reserve=reserve)
 
 
-def _tell(found: Durability, partitions: int) -> None:
-    _LOGGER.info("the log is in a cluster", promise=found.promise, partitions=partitions)
+def tell_promise(config: Config, log: Engine) -> None:
+    """Log what a 2xx means, for whoever starts a router over a cluster."""
+    if not config.log_urls:
+        return
+    found = durability(getattr(log, "replicas", 1), config.nats.synced)
+    _LOGGER.info("the log is in a cluster", promise=found.promise, partitions=len(log.partitions))
     for warning in found.warnings:
         _LOGGER.warning("a 2xx promises less than it could", problem=warning)
 
