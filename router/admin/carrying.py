@@ -334,7 +334,7 @@ class _Draft:
 def to_entry(record: Record) -> Entry:
     """*record* on its way into another log."""
     try:
-        event = Event.from_json(record.event)
+        event = Event.from_log(record.event)
         user_id, anonymous_id, email = event.user_id, event.anonymous_id, event.email
     except (ValueError, TypeError, AttributeError):  # not an event of ours: it has no such keys
         user_id = anonymous_id = email = None
