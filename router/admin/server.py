@@ -31,7 +31,10 @@ def port_app(
         return web.Response(body=generate_latest(metrics), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def get_status(request: web.Request) -> web.Response:
-        return _json(await status())
+        try:
+            return _json(await status())
+        except OperatorError as error:  # the cluster that knows is away
+            return _json({"message": str(error)}, 503)
 
     app = web.Application()
     app.add_routes([web.get("/metrics", get_metrics), web.get("/status", get_status)])

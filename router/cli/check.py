@@ -10,10 +10,12 @@ from typing import Annotated
 
 import typer
 
+from router.cli.engine import durability_of, planned_durability
 from router.cli.live import Tried, try_credentials
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, read_config
 from router.cli.output import console, print_json, print_table
 from router.cli.wiring import to_assignments, to_destination
+from router.clock import SystemClock
 from router.config import Config, ConfigError, Problem
 from router.errors import OperatorError
 from router.registry import Registry
@@ -24,7 +26,11 @@ def check(
     config: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
     live: Annotated[
-        bool, typer.Option("--live", help="Also try the credentials, with a call that changes nothing.")
+        bool,
+        typer.Option(
+            "--live",
+            help="Also try the credentials, with a call that changes nothing, and ask the cluster that keeps the log.",
+        ),
     ] = False,
 ) -> None:
     """Check the config file: every problem with its line, all in one run; exits with 2 if there is any.
@@ -40,13 +46,24 @@ def check(
         raise
     to_assignments(settings, registry)  # where a plugin has no table for its settings, it shows here
     tried = _try(settings, registry) if live else []
+    promise = (
+        asyncio.run(durability_of(settings, SystemClock().now))
+        if live and settings.log_urls
+        else planned_durability(settings)
+    )
     if as_json:
         answer = {"ok": True, "destinations": list(settings.destinations), "sources": list(settings.sources)}
+        if settings.log_urls:
+            answer["log"] = asdict(promise)
         if live:
             answer = {**answer, "ok": not _refused(tried), "credentials": [asdict(each) for each in tried]}
         print_json(answer)
     else:
         _print(config, settings, registry)
+        if settings.log_urls:
+            console.print(promise.promise, markup=False, soft_wrap=True)
+            for warning in promise.warnings:
+                console.print(f"warning: {warning}", markup=False, soft_wrap=True)
         if live:
             print_table(
                 "", ("destination", "credentials", ""), [(each.destination, each.result, each.detail) for each in tried]

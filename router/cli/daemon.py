@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from router.admin.metrics import LogCollector
 from router.admin.server import CONNECTIONS_S, SOCKET_NAME, listen_on_socket, port_app, socket_app
 from router.cli.deliveries import DRAIN_S, Deliveries, OwnDeliveries, pause
-from router.cli.engine import open_log
+from router.cli.engine import open_log, tell_promise
 from router.cli.logging import tell_where_on_signal
 from router.cli.memory import give_big_blocks_back
 from router.cli.processes import ProcessDeliveries
@@ -107,6 +107,7 @@ class Daemon:
         raise_limit()
         reserve = Reserve(reserve_path(config), config.retention.reserve_bytes)
         self._log = await open_log(config, self._clock.now, reserve=reserve)
+        tell_promise(config, self._log)
         self._rejected = RejectedCalls(rejected_path(config))
         self._deliveries = await self._make_deliveries(reserve)
         self._metrics = CollectorRegistry()

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import structlog
+
 from router.cli.wiring import log_directory, log_options
 from router.config import Config
 from router.errors import OperatorError
+from router.log.durability import EMBEDDED, Durability, durability
 from router.log.interface import Engine
 from router.log.room import NO_RESERVE, Reserve
 from router.log.sqlite import SqliteLog
+
+_LOGGER = structlog.get_logger()
 
 
 async def open_log(
@@ -36,3 +41,43 @@ async def open_log(
             read_only=read_only,
         )
     return await SqliteLog.open(log_directory(config), log_options(config), clock, read_only=read_only, reserve=reserve)
+
+
+def tell_promise(config: Config, log: Engine) -> None:
+    """Log what a 2xx means, for whoever starts a router over a cluster."""
+    if not config.log_urls:
+        return
+    found = durability(getattr(log, "replicas", 1), config.nats.synced)
+    _LOGGER.info("the log is in a cluster", promise=found.promise, partitions=len(log.partitions))
+    for warning in found.warnings:
+        _LOGGER.warning("a 2xx promises less than it could", problem=warning)
+
+
+async def durability_of(config: Config, clock: Callable[[], float]) -> Durability:
+    """What a 2xx means, for which the cluster is asked that keeps the log, if one does.
+
+    Raises:
+        OperatorError: it does not answer, or refuses.
+    """
+    if not config.log_urls:
+        return EMBEDDED
+    from router.log.jetstream.streams import NoLog
+
+    try:
+        log = await open_log(config, clock, read_only=True)
+    except NoLog:
+        return planned_durability(config)
+    try:
+        return durability(getattr(log, "replicas", 1), config.nats.synced)
+    finally:
+        await log.close()
+
+
+def planned_durability(config: Config) -> Durability:
+    """What a 2xx will mean, as far as the config alone says it."""
+    if not config.log_urls:
+        return EMBEDDED
+    planned = durability(config.nats.replicas or 3, config.nats.synced)
+    if config.nats.replicas is not None:
+        return planned
+    return Durability(f"{planned.promise} That is once the log is made, with three servers.", planned.warnings)

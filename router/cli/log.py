@@ -1,4 +1,4 @@
-"""``router log``: check, repair, export and back up what is stored."""
+"""``router log``: check, repair, export, back up and copy what is stored."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Annotated, Any, BinaryIO
 import typer
 
 from router.admin.backup import back_up
+from router.cli.log_copy import copy
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, read_config
 from router.cli.output import console, print_json
 from router.cli.wiring import log_directory, rejected_path, state_directory
@@ -30,7 +31,8 @@ from router.log.sqlite import LogOptions, SqliteLog
 DAMAGED = 1
 """The exit code where something is damaged or lost; 2 is for what could not be done."""
 
-app = typer.Typer(no_args_is_help=True, help="Check, repair, export and back up what is stored.")
+app = typer.Typer(no_args_is_help=True, help="Check, repair, export, back up and copy what is stored.")
+app.command()(copy)
 
 
 @app.command()

@@ -208,7 +208,10 @@ class Claims:
             task.add_done_callback(self._leaving.discard)
 
     async def _leave(self, partition: int, held: _Held) -> None:
-        await self._give_up(partition)
+        try:
+            await self._give_up(partition)
+        except Exception as error:
+            _LOGGER.error("a partition can't be given up in an orderly way", partition=partition, exc_info=error)
         if self._held.get(partition) is not held:
             return  # lost meanwhile
         del self._held[partition]

@@ -52,6 +52,7 @@ MAX_SPAN = 100_000
 """How far the reader may be ahead of the position; what is settled in between is kept in memory."""
 MAX_UNWRITTEN = 10_000
 """Changes that may wait for the disk before the reader waits too."""
+CANCEL_S = 1.0
 BEHIND = "behind an earlier event of the same user"
 WAITED = "waited"
 """Counts events that had to wait for an earlier one of their user, each once, by where they waited:"""
@@ -157,9 +158,11 @@ class Worker:
         waited_until = self._clock.monotonic() + deadline_s
         while self._flying and self._clock.monotonic() < waited_until:
             await self._changed.wait(max(0.0, waited_until - self._clock.monotonic()))
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        pending = {task for task in self._tasks if not task.done()}
+        while pending:  # again and again: `asyncio.wait_for` of Python 3.11 may swallow one
+            for task in pending:
+                task.cancel()
+            _, pending = await asyncio.wait(pending, timeout=CANCEL_S)
 
     def cut(self) -> None:
         """Break off whatever is under way: another router delivers by now."""

@@ -79,10 +79,15 @@ def first_of(item: Record | Gap) -> int:
 
 async def read_all(log: Log, after: int = 0, limit: int = 500) -> list[Record | Gap]:
     """Everything above *after*; fails unless each read goes on, in order, exactly where the one before ended."""
-    end = log.end(PARTITION)
+    return await read_all_of(log, PARTITION, after, limit)
+
+
+async def read_all_of(log: Log, partition: int, after: int = 0, limit: int = 500) -> list[Record | Gap]:
+    """The same, of any partition."""
+    end = log.end(partition)
     found: list[Record | Gap] = []
     while after < end:
-        part = await log.read(PARTITION, after, limit)
+        part = await log.read(partition, after, limit)
         assert part, f"nothing above {after}, but the log ends at {end}"
         assert sum(isinstance(item, Record) for item in part) <= limit
         for item in part:

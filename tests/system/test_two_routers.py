@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -102,13 +103,14 @@ def test_every_router_gives_the_same_answers(stage: Stage, server: Cluster) -> N
     letters = gateway.ask("dead-letters")
     assert len(letters) == len(events)
     assert len({letter["id"] for letter in letters}) == len(events)
-    for operation, arguments in {
+    questions: dict[str, dict[str, Any]] = {
         "dead-letters": {"destination": "webhook", "limit": 5},
         "causes": {},
         "jobs": {},
         "plan-retry": {"destination": "webhook"},
         "trace": {"message_id": events[3]["messageId"]},
-    }.items():
+    }
+    for operation, arguments in questions.items():
         assert gateway.ask(operation, **arguments) == delivery.ask(operation, **arguments), operation
 
     vendor.heal()

@@ -25,11 +25,13 @@ from nats.aio.msg import Msg
 from router.errors import OperatorError
 
 REQUEST_S = 2.0
-CONNECT_S = 10.0
+CONNECT_S = 5.0
 RECONNECT_S = 0.2
 PING_S = 2
 """A server that stands still is left after two of these without an answer."""
 
+UNAVAILABLE = 503
+"""The class of refusals that pass: no leader, a node that catches up."""
 WRONG_LAST_SEQUENCE = 10071
 NO_MESSAGE = 10037
 NO_STREAM = 10059
@@ -75,34 +77,47 @@ class Connection:
         client = Client()
         shown = ", ".join(hide_credentials(url) for url in urls)
         last: list[BaseException] = []
+        refused = asyncio.Event()
 
         async def note(error: Exception) -> None:
             last[:] = [error]
+            if "authorization" in str(error).lower():
+                refused.set()
 
         options: dict[str, Any] = {"reconnect_time_wait": RECONNECT_S}  # typed as whole seconds, and takes fractions
         if _is_tls(urls):
             options["tls"] = ssl.create_default_context()
+        connecting = asyncio.ensure_future(
+            client.connect(
+                servers=list(urls),
+                name=name,
+                error_cb=note,
+                max_reconnect_attempts=-1,  # on the first connection as well, so that it takes CONNECT_S to give up
+                connect_timeout=2,
+                ping_interval=PING_S,
+                max_outstanding_pings=2,
+                pending_size=0,  # nothing is kept for later: whoever publishes knows at once that it can't be
+                **options,
+            )
+        )
+        refusal = asyncio.ensure_future(refused.wait())
         try:
-            async with asyncio.timeout(CONNECT_S):
-                await client.connect(
-                    servers=list(urls),
-                    name=name,
-                    error_cb=note,
-                    max_reconnect_attempts=-1,
-                    connect_timeout=2,
-                    ping_interval=PING_S,
-                    max_outstanding_pings=2,
-                    pending_size=0,  # nothing is kept for later: whoever publishes knows at once that it can't be
-                    **options,
-                )
-        except (TimeoutError, OSError, nats.errors.Error) as error:
+            await asyncio.wait({connecting, refusal}, timeout=CONNECT_S, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            refusal.cancel()
+            if not connecting.done():
+                connecting.cancel()
+                await asyncio.wait({connecting})
+        failure = TimeoutError() if connecting.cancelled() else connecting.exception()
+        if failure is not None:
             with suppress(Exception):
                 await client.close()
-            reason = last[0] if last else error
+            if not isinstance(failure, TimeoutError | OSError | nats.errors.Error):
+                raise failure
             raise OperatorError(
-                f"log: can't connect to {shown} ({_describe(reason)}). Is the cluster running, and are the address and the "
-                "credentials right?"
-            ) from None
+                f"log: can't connect to {shown} ({_describe(last[0] if last else failure)}). Is the cluster running, and are "
+                "the address and the credentials right?"
+            )
         client._error_cb = _tell_of
         return cls(client)
 
@@ -207,12 +222,16 @@ def read_answer(data: bytes) -> dict[str, Any]:
     """An answer of the JetStream API.
 
     Raises:
+        ClusterAway: not now; what was asked may have been done.
         ApiError: it is a refusal.
     """
     answer: dict[str, Any] = orjson.loads(data)
     error = answer.get("error")
     if error:
-        raise ApiError(error.get("err_code", error.get("code", 0)), error.get("description", ""))
+        refusal = ApiError(error.get("err_code", error.get("code", 0)), error.get("description", ""))
+        if error.get("code") == UNAVAILABLE and refusal.code not in FULL:
+            raise ClusterAway(str(refusal))
+        raise refusal
     return answer
 
 

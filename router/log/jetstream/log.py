@@ -17,12 +17,11 @@ What a start, a loss of the cluster and a damaged message mean:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 from uuid import uuid4
 
-import structlog
 from nats.aio.msg import Msg
 
 from router.errors import OperatorError
@@ -36,12 +35,37 @@ from router.log.partition import partition_of
 from router.log.record import Appended, Entry, Gap, Record, last_of
 from router.log.seen import Seen, dedup_key
 
+_T = TypeVar("_T")
+
 LOOK_S: Final = 1.0
 """How often who waits asks, for news that the server's word of was lost."""
+START_S: Final = 15.0
+"""How long a start waits for a cluster that has no leader."""
+RETRY_S: Final = 0.25
 SEEN_KEYS: Final = 500_000
 """Kept in memory for receipts, over all partitions."""
 READ_BACK: Final = 2_000
 """Events of each partition that a start reads back for that: whoever repeats itself does so soon."""
+
+
+async def _insist(step: Callable[[], Awaitable[_T]]) -> _T:
+    """Try *step* until the cluster answers: it may be about to choose a leader.
+
+    Raises:
+        OperatorError: it does not for `START_S` seconds, or refuses.
+    """
+    until = asyncio.get_running_loop().time() + START_S
+    while True:
+        try:
+            return await step()
+        except ClusterAway as error:
+            if asyncio.get_running_loop().time() > until:
+                raise OperatorError(
+                    f"log: the cluster does not answer ({error}). Is JetStream on, and is a quorum of its nodes up?"
+                ) from None
+            await asyncio.sleep(RETRY_S)
+        except ApiError as error:
+            raise OperatorError(f"log: the cluster refuses: {error}. Do the credentials allow JetStream?") from None
 
 
 class NatsLog:
@@ -96,9 +120,9 @@ class NatsLog:
     ) -> Self:
         """Open the log *name* in the cluster at *urls*, or make it there. *clock* returns Unix seconds.
 
-        *replicas* None: three where the cluster has so many nodes, else one; it counts where the log is made. With *read_only* nothing is
-        made, and it can't append or trim. An append is
-        refused when the cluster has not taken it for *patience_s* seconds.
+        *replicas* None: three where the cluster has so many nodes, else one; it counts where the log is made. With
+        *read_only* nothing is made, and it can't append or trim. An append is refused when the cluster has not taken it for
+        *patience_s* seconds.
 
         Raises:
             OperatorError: the cluster can't be reached, refuses, or has a log of another number of partitions; with
@@ -107,8 +131,8 @@ class NatsLog:
         connection = await Connection.open(urls)
         try:
             names = StreamNames(name)
-            streams = await ensure_streams(
-                connection, names, partitions, replicas, options.max_bytes, read_only=read_only
+            streams = await _insist(
+                lambda: ensure_streams(connection, names, partitions, replicas, options.max_bytes, read_only=read_only)
             )
             log = cls(connection, streams, options, clock, read_only=read_only, patience_s=patience_s)
             await log._begin()
@@ -120,10 +144,7 @@ class NatsLog:
     async def _begin(self) -> None:
         names = self._streams.names
         await self._connection.client.subscribe(names.told("*"), cb=self._hear, pending_msgs_limit=-1)
-        try:
-            await self.look()
-        except (ClusterAway, ApiError) as error:
-            raise OperatorError(f"log: the cluster does not answer ({error}). Is a quorum of its nodes up?") from None
+        await _insist(self.look)
         if not self._is_read_only:
             max_waiting = self._options.max_waiting_bytes // len(self.partitions)
             seen = [Seen(self._options.dedup_window_s, SEEN_KEYS // len(self.partitions)) for _ in self.partitions]
@@ -341,4 +362,3 @@ class NatsLog:
         await asyncio.gather(*(appender.close() for appender in self._appenders))
         self.wake()
         await self._connection.close()
-        structlog.get_logger().debug("the log is closed")

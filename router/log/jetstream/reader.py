@@ -12,6 +12,7 @@ import structlog
 
 from router.log.jetstream.chunk import Chunk, DamagedChunk, UnknownVersion, unpack_chunk
 from router.log.jetstream.connection import ClusterAway, Connection, Stored
+from router.log.jetstream.look import look_at_end, look_at_start
 from router.log.jetstream.partition import Extent, Span
 from router.log.record import Gap, Record
 from router.log.tail import Tail
@@ -81,7 +82,14 @@ class Reader:
     async def _read(self, after: int, limit: int) -> list[Record | Gap]:
         message = await self.locate(after + 1)
         found: list[Record | Gap] = []
-        room = self._read_bytes
+        while not found:  # a message that no router wrote holds nothing
+            message, found = await self._read_from(message, after, limit)
+        return found
+
+    async def _read_from(self, message: int, after: int, limit: int) -> tuple[int, list[Record | Gap]]:
+        """What *message* and some that follow it hold above *after*, and the number of the next one."""
+        found: list[Record | Gap] = []
+        room, number = self._read_bytes, message
         for number, chunk in await self._chunks_from(message, limit):
             if isinstance(chunk, Gap):
                 if chunk.last > after:
@@ -103,7 +111,7 @@ class Reader:
             self._mark(after + 1, number + 1 if after >= chunk.last else number)
             if room <= 0 or len(found) >= limit:
                 break
-        return found
+        return number + 1, found
 
     def _why_gone(self, next_first: int) -> str:
         return "expired" if next_first <= self._extent.start else "damaged"
@@ -217,14 +225,7 @@ class Reader:
         Raises:
             ClusterAway: no answer.
         """
-        state = (await self._connection.call(f"STREAM.INFO.{self._stream}"))["state"]
-        self._extent.size_bytes = state["bytes"]
-        first = state["first_seq"]
-        if first > self._extent.first_message and state["messages"]:
-            stored = await self._connection.get(self._stream, first)
-            span = Span.read(stored.headers) if stored else None
-            if span is not None:
-                self._extent.begin(first, span.first)
+        await look_at_start(self._connection, self._stream, self._extent)
 
     async def look_at_end(self) -> None:
         """Learn where the partition ends by now.
@@ -232,10 +233,7 @@ class Reader:
         Raises:
             ClusterAway: no answer.
         """
-        stored = await self._connection.get_last(self._stream, self._subject)
-        span = Span.read(stored.headers) if stored else None
-        if stored is not None and span is not None:
-            self._extent.extend(stored.sequence, span)
+        await look_at_end(self._connection, self._stream, self._subject, self._extent)
 
     async def newest_of(self, message: int) -> Span | None:
         """What *message* holds, by its headers.

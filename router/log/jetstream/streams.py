@@ -17,7 +17,7 @@ from uuid import uuid4
 import structlog
 
 from router.errors import OperatorError
-from router.log.jetstream.connection import FULL, NO_STREAM, STREAM_EXISTS, ApiError, ClusterAway, Connection
+from router.log.jetstream.connection import FULL, NO_STREAM, STREAM_EXISTS, ApiError, Connection
 
 LAYOUT_VERSION: Final = "1"
 WANTED_REPLICAS: Final = 3
@@ -27,6 +27,10 @@ DUPLICATES_NS: Final = 120_000_000_000
 _ID = "router-log-id"
 _PARTITIONS = "router-partitions"
 _LAYOUT = "router-layout"
+
+
+class NoLog(OperatorError):
+    """The cluster has no log of that name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +74,15 @@ async def ensure_streams(
     *max_bytes* is what all of them together may take on each replica's disk. Several routers may do this at one time.
 
     Raises:
-        OperatorError: the log has another number of partitions, a newer program made it, or it can't be made; with
-            *read_only*, there is none.
+        ClusterAway: no answer; what is missing is made by another try.
+        NoLog: with *read_only*, there is none.
+        OperatorError: the log has another number of partitions, a newer program made it, or it can't be made.
     """
     try:
         found = await _describe(connection, names, 0)
         if found is None:
             if read_only:
-                raise OperatorError(
-                    f"log: the cluster has no log {names.name}. Start the router first, or correct nats.name."
-                )
+                raise NoLog(f"log: the cluster has no log {names.name}. Start the router first, or correct nats.name.")
             wanted = replicas or await _replicas(connection)
             metadata = {_ID: uuid4().hex, _PARTITIONS: str(partitions), _LAYOUT: LAYOUT_VERSION}
             found = await _make(connection, names, 0, wanted, max_bytes // partitions, metadata)
@@ -94,10 +97,6 @@ async def ensure_streams(
             elif info["config"].get("max_bytes") != max_bytes // partitions:
                 changed = {**info["config"], "max_bytes": max_bytes // partitions}
                 await connection.call(f"STREAM.UPDATE.{names.stream(partition)}", changed)
-    except ClusterAway as error:
-        raise OperatorError(
-            f"log: the cluster does not answer ({error}). Is JetStream on, and is a quorum up?"
-        ) from None
     except ApiError as error:
         hint = (
             " Each node sets retention.max_disk aside for it: lower that, or raise max_file_store of the servers."

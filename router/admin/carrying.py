@@ -1,0 +1,358 @@
+"""From one log to another: what is still to be delivered, with where each destination stands.
+
+    source: log, states ──▶ carried: what is pending, parked or a dead letter anywhere, in order ──▶ target: log, then states
+
+Carried are events that some destination has not settled, and those that are parked or dead letters, which may have left the log
+long ago. In the target they get new sequences; order per user stays, for a user's events lie in one partition on either side. A
+destination that has settled one of them keeps its outcome; so its books balance, counted from the first carried event on.
+
+The order of what is carried is a fact of the source alone, so an interrupted copy needs no notes: of each partition of the
+target, as many events are there as were carried into it. States come last, and those that were begun are begun anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from router.delivery.letters import DeadLetter
+from router.delivery.state import Changes, Outcome, Place, State
+from router.delivery.states import States
+from router.errors import OperatorError
+from router.event import Event
+from router.log.interface import Log, NotStored
+from router.log.partition import partition_of
+from router.log.record import Entry, Gap, Record, last_of
+from router.log.seen import Seen, dedup_key
+
+BATCH: Final = 500
+"""Events of one append, and changes of one commit, about."""
+_PAGE: Final = 500
+_ALL_KEYS: Final = 10_000_000
+_UNKNOWN: Final = "settled before the log was copied"
+_KEPT_NOTES: Final = ("disabled_since_s",)
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A log, and per partition of it the states of its destinations."""
+
+    log: Log
+    states: Mapping[int, States]
+
+
+@dataclass(slots=True)
+class Copied:
+    """What was carried, and what was not: *lost* are events that the source can't give any more, *empty* dead letters that
+    stand for such."""
+
+    events: int = 0
+    there_before: int = 0
+    destinations: list[str] = field(default_factory=list)
+    parked: int = 0
+    dead_letters: int = 0
+    lost: int = 0
+    empty: int = 0
+
+
+class Standing:
+    """Where one destination stands in one partition of the source."""
+
+    def __init__(self, state: State, partition: int) -> None:
+        self.state = state
+        self.partition = partition
+        positions = state.positions()
+        self.is_new = partition not in positions
+        self.position = 0 if self.is_new else positions[partition][1]
+        self.above = state.settled_above_position().get(partition, set())
+        self.parked: dict[int, Record] = {}
+        for user in state.parked_places():
+            self.parked |= {r.sequence: r for r in state.parked(user, _ALL_KEYS) if r.partition == partition}
+        self.letters: dict[int, list[DeadLetter]] = {}
+        self.empty = 0
+        for letter in _letters_of(state):
+            if letter.record.partition == partition:
+                if letter.is_empty:
+                    self.empty += 1
+                else:
+                    self.letters.setdefault(letter.record.sequence, []).append(letter)
+        self.tries = state.tries()
+        self.settled_payloads = state.settled_payloads()
+        self.parked_users = state.parked_users()
+
+    def is_pending(self, sequence: int) -> bool:
+        return not self.is_new and sequence > self.position and sequence not in self.above
+
+    def is_needed(self, sequence: int) -> bool:
+        return self.is_pending(sequence) or sequence in self.parked or sequence in self.letters
+
+
+def _letters_of(state: State) -> Iterator[DeadLetter]:
+    after = 0
+    while page := state.letters.find(after=after, limit=_PAGE):
+        yield from page
+        after = page[-1].id
+
+
+class Carrying:
+    """Copies from *source*, where nothing changes meanwhile, to *target*, which holds nothing but what this brought there."""
+
+    def __init__(self, source: Side, target: Side, window_s: float) -> None:
+        """*window_s*: within it a repeat of an event is no event."""
+        self._source = source
+        self._target = target
+        self._window_s = window_s
+        self.copied = Copied()
+        self._gaps: set[Gap] = set()
+        self._open: list[State] = []
+        self._standings = {partition: self._stand(partition) for partition in source.log.partitions}
+
+    def _stand(self, partition: int) -> dict[str, Standing]:
+        standings = {}
+        for name in self._source.states[partition].names():
+            state = self._source.states[partition].look(name, read_only=True)
+            self._open.append(state)
+            standings[name] = Standing(state, partition)
+            self.copied.empty += standings[name].empty
+        return standings
+
+    def close(self) -> None:
+        """Let go of the source's states."""
+        for state in self._open:
+            state.close()
+        self._open.clear()
+
+    async def run(self) -> Copied:
+        """Copy, or go on copying.
+
+        Raises:
+            OperatorError: the target holds something else, or has no room.
+        """
+        await self._copy_events()
+        names = sorted({name for standings in self._standings.values() for name in standings})
+        for name in names:
+            await self._copy_state(name)
+            self.copied.destinations.append(name)
+        return self.copied
+
+    # --- what is carried ---
+
+    async def _carried(self) -> AsyncIterator[tuple[Record, Place]]:
+        """Each event that is carried, and its place in the target."""
+        count = len(self._target.log.partitions)
+        ends = dict.fromkeys(range(count), 0)
+        for partition in self._source.log.partitions:
+            seen = Seen(self._window_s, _ALL_KEYS)
+            async for record in self._needed(partition):
+                key = dedup_key(record.source, record.message_id)
+                if seen.first(key, record.received_at_s) is not None:
+                    continue
+                seen.add(key, record.sequence, record.received_at_s)
+                to = partition_of(record.user_key, count)
+                ends[to] += 1
+                yield record, Place(to, ends[to])
+
+    async def _needed(self, partition: int) -> AsyncIterator[Record]:
+        """What some destination has not settled or keeps, in order."""
+        log, standings = self._source.log, list(self._standings[partition].values())
+        kept: dict[int, Record] = {}
+        for each in standings:
+            kept |= each.parked
+            kept |= {sequence: letters[0].record for sequence, letters in each.letters.items()}
+        order = sorted(kept, reverse=True)
+        positions = [each.position for each in standings if not each.is_new]
+        after, end = max(min(positions, default=log.end(partition)), log.start(partition) - 1), log.end(partition)
+        while after < end:
+            for item in await log.read(partition, after, min(BATCH, end - after)):
+                first = last_of(item) + 1 if isinstance(item, Gap) else item.sequence
+                while order and order[-1] < first:
+                    yield kept[order.pop()]
+                if isinstance(item, Gap):
+                    self._gaps.add(item)
+                else:
+                    if order and order[-1] == item.sequence:
+                        order.pop()
+                    if any(each.is_needed(item.sequence) for each in standings):
+                        yield item
+                after = last_of(item)
+        while order:
+            yield kept[order.pop()]
+
+    async def _copy_events(self) -> None:
+        target = self._target.log
+        before = {partition: target.end(partition) for partition in target.partitions}
+        last: dict[int, Record] = {}
+        batch: list[Entry] = []
+        places: list[Place] = []
+        async for record, place in self._carried():
+            self.copied.events += 1
+            if place.sequence <= before[place.partition]:
+                self.copied.there_before += 1
+                last[place.partition] = record
+                continue
+            if last:
+                await self._check(before, last)
+                last.clear()
+            batch.append(to_entry(record))
+            places.append(place)
+            if len(batch) >= BATCH:
+                await self._append(batch, places)
+                batch, places = [], []
+        if last:
+            await self._check(before, last)
+        await self._append(batch, places)
+        self.copied.lost = sum(gap.last - gap.first + 1 for gap in self._gaps)
+        ends = sum(target.end(partition) for partition in target.partitions)
+        if ends != self.copied.events:
+            raise _not_ours(f"{ends} events, and {self.copied.events} are to be copied")
+
+    async def _append(self, batch: Sequence[Entry], places: Sequence[Place]) -> None:
+        try:
+            answers = await self._target.log.append(batch)
+        except NotStored as error:
+            raise OperatorError(
+                f"the target takes no more events ({error}). Make room, and run the command again."
+            ) from None
+        for answer, place in zip(answers, places, strict=True):
+            if (answer.partition, answer.sequence) != place:
+                raise _not_ours(
+                    f"an event at {answer.sequence} of partition {answer.partition} that is to be at {place}"
+                )
+
+    async def _check(self, before: Mapping[int, int], last: Mapping[int, Record]) -> None:
+        """What the target ends with is what an earlier run carried there."""
+        for partition, record in last.items():
+            end = before[partition]
+            for found in await self._target.log.read(partition, end - 1, 1):
+                if not isinstance(found, Record) or (found.source, found.message_id) != (
+                    record.source,
+                    record.message_id,
+                ):
+                    raise _not_ours(f"another event at {end} of partition {partition}")
+
+    # --- states ---
+
+    async def _copy_state(self, name: str) -> None:
+        drafts = {partition: self._begin(name, partition) for partition in self._target.log.partitions}
+        try:
+            async for record, place in self._carried():
+                standing = self._standings[record.partition].get(name)
+                draft = drafts[place.partition]
+                draft.take(record, place, standing)
+                if draft.size >= BATCH:
+                    draft.write()
+            for draft in drafts.values():
+                draft.write()
+                self.copied.parked += draft.parked
+                self.copied.dead_letters += draft.letters
+        finally:
+            for draft in drafts.values():
+                draft.state.close()
+
+    def _begin(self, name: str, partition: int) -> _Draft:
+        states = self._target.states[partition]
+        if states.has(name):
+            states.forget(name)
+        state = states.take(name)
+        state.add_partition(partition, 0)
+        notes: dict[str, str] = {}
+        for standings in self._standings.values():
+            if name in standings:
+                found = {key: standings[name].state.meta(key) for key in _KEPT_NOTES}
+                notes |= {key: value for key, value in found.items() if value}
+        return _Draft(state, partition, Changes(meta=notes))
+
+
+class _Draft:
+    """The state of one destination in one partition of the target, as it comes to be."""
+
+    def __init__(self, state: State, partition: int, changes: Changes) -> None:
+        self.state = state
+        self.size = 0
+        self.parked = self.letters = 0
+        self._partition = partition
+        self._changes = changes
+        self._is_unbroken = True
+
+    def take(self, record: Record, place: Place, standing: Standing | None) -> None:
+        """The event *record*, which lies at *place* in the target. *standing* None: the destination knew nothing of it."""
+        was = Place(record.partition, record.sequence)
+        record = replace(record, partition=place.partition, sequence=place.sequence)
+        is_pending = False
+        if standing is None or standing.is_new:
+            self._settle(Outcome(place, "skipped", _UNKNOWN, record.received_at_s))
+        elif was.sequence in standing.parked:
+            self._park(record, was, standing)
+        else:
+            letters = standing.letters.get(was.sequence, [])
+            self._changes.dead_letters += [replace(each, record=record, id=0, job=0) for each in letters]
+            self.letters += len(letters)
+            is_pending = standing.is_pending(was.sequence)
+            if is_pending:
+                self._note(place, was, standing)
+            elif any(not letter.is_replayed for letter in letters):
+                died = letters[0]
+                self._settle(Outcome(place, "dead", died.reason, died.died_s))
+            else:
+                before = standing.state.outcome(was)
+                known = before._replace(place=place) if before else None
+                self._settle(known or Outcome(place, "skipped", _UNKNOWN, record.received_at_s))
+        self.size += 1
+        self._is_unbroken = self._is_unbroken and not is_pending
+        if self._is_unbroken:
+            self._changes.positions[self._partition] = place.sequence
+
+    def _settle(self, outcome: Outcome) -> None:
+        code = outcome.reason.split(":", 1)[0] if outcome.kind == "skipped" else ""
+        self._changes.counts[outcome.kind, code] += 1
+        self._changes.outcomes.append(outcome)
+
+    def _park(self, record: Record, was: Place, standing: Standing) -> None:
+        reason = standing.state.parked_reason(was)
+        self._changes.park.append((record, reason[0] if reason else ""))
+        self._note(Place(record.partition, record.sequence), was, standing)
+        user = standing.parked_users.get(record.user_key)
+        if user is not None:
+            self._changes.parked_users[record.user_key] = user
+        self.parked += 1
+
+    def _note(self, place: Place, was: Place, standing: Standing) -> None:
+        """What is known of an event that is still under way."""
+        if was in standing.tries:
+            self._changes.tries[place] = standing.tries[was]
+        for key, refused in standing.settled_payloads.get(was, {}).items():
+            self._changes.settled_payloads.append((place, key, refused))
+
+    def write(self) -> None:
+        if self._changes:
+            self.state.commit(self._changes)
+        self._changes = Changes()
+        self.size = 0
+
+
+def to_entry(record: Record) -> Entry:
+    """*record* on its way into another log."""
+    try:
+        event = Event.from_log(record.event)
+        user_id, anonymous_id, email = event.user_id, event.anonymous_id, event.email
+    except (ValueError, TypeError, AttributeError):  # not an event of ours: it has no such keys
+        user_id = anonymous_id = email = None
+    return Entry(
+        source=record.source,
+        message_id=record.message_id,
+        user_key=record.user_key,
+        user_id=user_id,
+        anonymous_id=anonymous_id,
+        email=email,
+        type=record.type,
+        received_at_s=record.received_at_s,
+        event=record.event,
+    )
+
+
+def _not_ours(what: str) -> OperatorError:
+    return OperatorError(
+        f"the target is no copy of this source: it has {what}. Copy into a log that is new: another `data`, or another "
+        "nats.name."
+    )

@@ -1,0 +1,43 @@
+"""The states of a cluster for a command that changes or reads all of them, while no router delivers."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from uuid import uuid4
+
+from router.config import Config
+from router.delivery.journal.line import Line
+from router.delivery.journal.states import JournaledStates
+from router.delivery.journal.streams import JournalNames, ensure_journals
+from router.log.interface import Log
+from router.log.jetstream.connection import Connection
+from router.log.jetstream.log import NatsLog
+
+
+@asynccontextmanager
+async def states_of_cluster(config: Config, log: Log) -> AsyncIterator[Mapping[int, JournaledStates]]:
+    """Per partition of *log*. The views of them are made anew, and thrown away at the end.
+
+    Raises:
+        OperatorError: the cluster does not answer, or refuses.
+    """
+    assert isinstance(log, NatsLog)
+    names, me = JournalNames(config.nats.name), f"command-{uuid4().hex[:6]}"
+    connection = await Connection.open(config.log_urls)
+    try:
+        await ensure_journals(connection, names, log.partitions, log.replicas)
+    finally:
+        await connection.close()
+    line = await asyncio.to_thread(Line.open, config.log_urls)
+    try:
+        with tempfile.TemporaryDirectory(prefix="router-") as views:
+            states = {n: JournaledStates(line, names, n, Path(views), log.id, me) for n in log.partitions}
+            for each in states.values():
+                await asyncio.to_thread(each.refresh)
+            yield states
+    finally:
+        await asyncio.to_thread(line.close)

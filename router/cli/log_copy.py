@@ -1,0 +1,113 @@
+"""``router log copy``: from one engine to another."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from router.admin.carrying import Carrying, Copied, Side
+from router.admin.client import Client, NotRunning
+from router.cli.engine import open_log
+from router.cli.options import AsJson, read_config
+from router.cli.output import console, print_json
+from router.cli.wiring import log_directory, state_directory
+from router.clock import SystemClock
+from router.config import Config
+from router.delivery.state_directory import StateDirectory
+from router.delivery.states import States
+from router.errors import OperatorError
+from router.log.interface import Log
+
+
+def copy(
+    source: Annotated[Path, typer.Argument(metavar="FROM", help="The config of the routers so far.")],
+    target: Annotated[Path, typer.Argument(metavar="TO", help="The config of the routers to come; their log is new.")],
+    as_json: AsJson = False,
+) -> None:
+    """Move to another log: pending events in their order, positions, parked events and dead letters.
+
+    From sqlite to a cluster, back, or between two of a kind. Stop the routers of FROM first, and start those of TO afterwards.
+    The source stays as it is. An interrupted copy goes on where it was: run the command again. What every destination has
+    settled stays behind, as does the history of replays.
+
+    Example: `router log copy config/router.yaml config/cluster.yaml`
+    """
+    settings, wanted = (read_config(path)[0] for path in (source, target))
+    if _place(settings) == _place(wanted):
+        raise OperatorError(
+            f"{source} and {target} name the same log; change `data`, `log` or nats.name in one of them"
+        )
+    copied = asyncio.run(_copy(settings, wanted))
+    if as_json:
+        print_json(asdict(copied))
+        return
+    console.print(
+        f"{copied.events} events are in the new log"
+        + (f", {copied.there_before} of them since an earlier run" if copied.there_before else "")
+        + f"; parked among them: {copied.parked}, dead letters: {copied.dead_letters}. "
+        f"Destinations: {', '.join(copied.destinations) or 'none'}.",
+        markup=False,
+        soft_wrap=True,
+    )
+    if copied.lost:
+        console.print(f"{copied.lost} events of the old log can't be read any more, and stay behind.")
+    if copied.empty:
+        console.print(f"{copied.empty} dead letters stay behind: they stand for events that the old log had lost.")
+    console.print(f"Start the routers of {target}, and none of {source} any more.", markup=False, soft_wrap=True)
+
+
+def _place(config: Config) -> tuple[object, ...]:
+    if config.log_urls:
+        return (config.log.get_secret_value(), config.nats.name)
+    return (config.data.absolute(),)
+
+
+async def _copy(settings: Config, wanted: Config) -> Copied:
+    await _refuse_beside_a_router(settings)
+    await _refuse_beside_a_router(wanted)
+    if not settings.log_urls and not log_directory(settings).exists():
+        raise OperatorError(f"{log_directory(settings)}: there is no log here. Correct `data` in the config.")
+    async with _side(settings, read_only=bool(settings.log_urls)) as source, _side(wanted) as target:
+        carrying = Carrying(source, target, settings.retention.dedup_window_s)
+        try:
+            return await carrying.run()
+        finally:
+            carrying.close()
+
+
+async def _refuse_beside_a_router(config: Config) -> None:
+    async with Client(config.data) as client:
+        with contextlib.suppress(NotRunning):
+            await client.call("status")
+            raise OperatorError(
+                f"a router runs over {config.data}. Stop it first: nothing may change while it is copied."
+            )
+
+
+@contextlib.asynccontextmanager
+async def _side(config: Config, read_only: bool = False) -> AsyncIterator[Side]:
+    """The log of *config* with its states. An embedded one is locked: no router runs over it meanwhile."""
+    clock = SystemClock()
+    log = await open_log(config, clock.now, read_only=read_only)
+    try:
+        async with _states(config, log) as states:
+            yield Side(log, states)
+    finally:
+        await log.close()
+
+
+@contextlib.asynccontextmanager
+async def _states(config: Config, log: Log) -> AsyncIterator[Mapping[int, States]]:
+    if not config.log_urls:
+        yield dict.fromkeys(log.partitions, StateDirectory(state_directory(config), log.id))
+        return
+    from router.cli.cluster_states import states_of_cluster
+
+    async with states_of_cluster(config, log) as states:
+        yield states

@@ -1,0 +1,83 @@
+"""Rows 26 to 28 of the battery, at the log: a cluster of three that loses nodes, and nothing that was acknowledged."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from router.log.jetstream.log import NatsLog
+from router.log.options import LogOptions
+from tests.log.harness import StillClock
+from tests.nats.load import Load, check
+from tests.nats.server import Cluster
+
+pytestmark = [pytest.mark.full, pytest.mark.timeout(180)]
+
+OPTIONS = LogOptions(max_bytes=1_000_000_000)
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    cluster = Cluster.make(tmp_path, 3, is_synced=True)
+    cluster.start()
+    yield cluster
+    cluster.clear()
+
+
+async def open_log(cluster: Cluster) -> NatsLog:
+    return await NatsLog.open(cluster.url.split(","), OPTIONS, StillClock(), partitions=4)
+
+
+@pytest.fixture
+async def load(cluster: Cluster) -> AsyncIterator[Load]:
+    logs = [await open_log(cluster), await open_log(cluster)]
+    load = Load(logs)
+    load.start()
+    yield load
+    await asyncio.gather(*(log.close() for log in logs))
+
+
+async def finish(load: Load, cluster: Cluster) -> None:
+    await load.stop()
+    log = await open_log(cluster)
+    await check(log, load.placed)
+    await log.close()
+
+
+async def test_row_27_one_node_after_the_other_is_killed_under_load(load: Load, cluster: Cluster) -> None:
+    for node in [*cluster.nodes, *cluster.nodes]:
+        await load.until_acknowledged(200)
+        await asyncio.to_thread(node.kill)
+        await load.until_acknowledged(50)
+        node.start()
+        await asyncio.to_thread(node.wait_healthy)
+
+    await finish(load, cluster)
+
+
+async def test_row_28_a_node_that_stood_still_comes_back(load: Load, cluster: Cluster) -> None:
+    for node in cluster.nodes:
+        await load.until_acknowledged(200)
+        node.freeze()
+        await load.until_acknowledged(50)
+        node.thaw()
+        await asyncio.to_thread(node.wait_healthy)
+
+    await finish(load, cluster)
+
+
+async def test_a_cluster_without_a_quorum_takes_nothing_and_goes_on_when_it_has_one(
+    load: Load, cluster: Cluster
+) -> None:
+    await load.until_acknowledged(100)
+    for node in cluster.nodes[:2]:
+        node.kill()
+    await load.until_refused()
+    for node in cluster.nodes[:2]:
+        node.start()
+    await load.until_acknowledged(200)
+
+    await finish(load, cluster)

@@ -1,0 +1,104 @@
+"""What commands say of a log that is in a cluster."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from router.log.jetstream.log import NatsLog
+from router.log.options import LogOptions
+from tests.log.harness import StillClock
+from tests.nats.server import Cluster
+from tests.system.harness import run_command
+
+PASSWORD = "canary-password"
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A server that asks who one is."""
+    who = f"authorization {{ user: router, password: {PASSWORD} }}"
+    cluster = Cluster.make(tmp_path_factory.mktemp("guarded"), extra=who)
+    cluster.start()
+    yield cluster
+    cluster.clear()
+
+
+def write_config(folder: Path, url: str, **nats: Any) -> Path:
+    path = folder / "router.yaml"
+    document = {
+        "data": str(folder / "var"),
+        "log": url,
+        "nats": nats,
+        "retention": {"max_disk": "10MB"},
+        "sources": {"website": {"write_key": "demo"}},
+    }
+    path.write_text(json.dumps(document))
+    return path
+
+
+def make_log(url: str, name: str, partitions: int = 1) -> None:
+    async def make() -> None:
+        log = await NatsLog.open(
+            [url], LogOptions(max_bytes=10_000_000), StillClock(), name=name, partitions=partitions
+        )
+        await log.close()
+
+    asyncio.run(make())
+
+
+def test_check_says_what_a_2xx_means_and_warns_where_that_is_less_than_it_could_be(tmp_path: Path) -> None:
+    checked = run_command("check", write_config(tmp_path, "nats://nowhere:4222"))
+
+    assert checked.code == 0
+    assert "A 2xx means: 2 of 3 servers at least took the event" in checked.out
+    assert "warning: nats.synced says nothing" in checked.out
+
+
+def test_check_live_asks_the_cluster(tmp_path: Path, shared_server: Cluster, log_name: str) -> None:
+    make_log(shared_server.url, log_name)
+    config = write_config(tmp_path, shared_server.url, name=log_name, partitions=1, synced="always")
+
+    checked = run_command("check", config, "--live", "--json")
+
+    assert checked.code == 0
+    assert checked.json["log"]["promise"] == "A 2xx means: one server synced the event to disk."
+    assert [text.partition(":")[0] for text in checked.json["log"]["warnings"]] == ["there is one copy of each event"]
+
+
+def test_another_number_of_partitions_is_refused_with_what_a_change_takes(
+    tmp_path: Path, shared_server: Cluster, log_name: str
+) -> None:
+    make_log(shared_server.url, log_name, partitions=2)
+
+    checked = run_command("check", write_config(tmp_path, shared_server.url, name=log_name, partitions=4), "--live")
+
+    assert checked.code == 2
+    assert f"nats.partitions: got 4, but the log {log_name} has 2." in checked.err
+    assert "router log copy" in checked.err
+
+
+@pytest.mark.parametrize("user", [f"router:{PASSWORD}", f"router:{PASSWORD}-wrong"], ids=["right", "wrong"])
+def test_promise_7_credentials_in_the_address_never_show(tmp_path: Path, guarded: Cluster, user: str) -> None:
+    config = write_config(tmp_path, guarded.url.replace("//", f"//{user}@"), name="secret", partitions=1)
+
+    checked = run_command("check", config, "--live")
+
+    assert checked.code == (2 if user.endswith("wrong") else 0)
+    assert PASSWORD not in checked.out + checked.err
+    assert "wrong" not in checked.out + checked.err
+
+
+def test_a_cluster_that_does_not_answer_is_named_without_credentials(tmp_path: Path) -> None:
+    config = write_config(tmp_path, f"nats://router:{PASSWORD}@127.0.0.1:9")
+
+    checked = run_command("check", config, "--live")
+
+    assert checked.code == 2
+    assert "can't connect to nats://127.0.0.1:9" in checked.err
+    assert PASSWORD not in checked.out + checked.err
