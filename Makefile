@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check
 
-.PHONY: demo run test test-full bench sdks page lint types generate clean
+.PHONY: demo run test test-full bench soak sdks page lint types generate clean
 
 demo: $(VENV)/.installed ## The product in a minute
 	$(BIN)/router demo
@@ -21,6 +21,10 @@ test-full: $(VENV)/.installed-dev ## The long faults besides
 bench: $(VENV)/.installed-dev ## What an event costs, side by side with the least it could cost; by hand, on a machine with nothing else to do
 	$(PIP) install -q -c constraints.txt -c constraints-dev.txt -e '.[bench]'
 	$(BIN)/python -m bench
+
+soak: $(VENV)/.installed-dev ## Hours of load, by hand: make soak HOURS=8
+	$(PIP) install -q -c constraints.txt -c constraints-dev.txt -e '.[bench]'
+	$(BIN)/python -m bench.soak --hours $(or $(HOURS),8)
 
 sdks: tests/sdks/node/node_modules/.installed ## The Node and browser SDKs for test-full; needs npm
 
