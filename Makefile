@@ -10,7 +10,7 @@ WORKERS := 3
 unexport PYTHONDONTWRITEBYTECODE
 MAKEFLAGS += --jobs=2
 
-.PHONY: demo run test test-full bench sdks page lint types compiled generate clean
+.PHONY: demo run test test-full bench soak sdks page lint types compiled generate clean
 
 demo: $(VENV)/.installed ## The product in a minute
 	$(BIN)/router demo
@@ -28,6 +28,10 @@ test-full: $(VENV)/.installed-dev ## The long faults besides, and the property t
 bench: $(VENV)/.installed-dev ## What an event costs, side by side with the least it could cost; by hand, on a machine with nothing else to do
 	$(PIP) install -q -c constraints.txt -c constraints-dev.txt -e '.[bench]'
 	$(BIN)/python -m bench
+
+soak: $(VENV)/.installed-dev ## Hours of load, by hand: make soak HOURS=8
+	$(PIP) install -q -c constraints.txt -c constraints-dev.txt -e '.[bench]'
+	$(BIN)/python -m bench.soak --hours $(or $(HOURS),8)
 
 sdks: tests/sdks/node/node_modules/.installed ## The Node and browser SDKs for test-full; needs npm
 

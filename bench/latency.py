@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from pathlib import Path
 from statistics import quantiles
 
-import orjson
-
 from bench.events import calls
 from bench.figure import Figure
-from bench.load import Connection
-from bench.processes import Process, destination, running, start_router, start_vendor, until_taken
+from bench.load import send_steadily
+from bench.processes import destination, running, start_router, start_vendor, until_taken
 
 EVENTS_PER_S = 500
 SECONDS = 10
-_TICK_S = 0.02
 
 
 def measure(directory: Path) -> list[Figure]:
@@ -29,7 +25,7 @@ def measure(directory: Path) -> list[Figure]:
         router = start_router(directory, destinations)
         with running(router):
             before = router.cpu_s
-            asyncio.run(_send_steadily(router))
+            asyncio.run(send_steadily(router.url, calls(), EVENTS_PER_S, EVENTS_PER_S * SECONDS))
             found = until_taken(vendors, EVENTS_PER_S * SECONDS)
             used = (router.cpu_s - before) / SECONDS
     latencies = [each for one in found for each in one["latencies"]]
@@ -37,27 +33,3 @@ def measure(directory: Path) -> list[Figure]:
     p50, p95 = hundredths[49], hundredths[94]
     shown = f"p50 {p50:.2f} s, p95 {p95:.2f} s"
     return [Figure("call to vendor, 500 events/s to 4", shown, f"{used:.0%} of a core", "", "p95 ≤ 2 s")]
-
-
-async def _send_steadily(router: Process) -> None:
-    """Single events, evenly, whatever the answers take."""
-    events = calls()
-    idle: list[Connection] = []
-    under_way: set[asyncio.Task[None]] = set()
-
-    async def post(connection: Connection) -> None:
-        call = next(events)
-        await connection.post(f"/v1/{call['type']}", orjson.dumps(call))
-        idle.append(connection)
-
-    began = time.monotonic()
-    sent = 0
-    while sent < EVENTS_PER_S * SECONDS:
-        due = min(int((time.monotonic() - began + _TICK_S) * EVENTS_PER_S), EVENTS_PER_S * SECONDS)
-        for _ in range(due - sent):
-            task = asyncio.create_task(post(idle.pop() if idle else Connection(router.url)))
-            under_way.add(task)
-            task.add_done_callback(under_way.discard)
-        sent = due
-        await asyncio.sleep(_TICK_S)
-    await asyncio.gather(*under_way)

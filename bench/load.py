@@ -16,6 +16,9 @@ from bench.processes import KEY
 
 CONNECTIONS: Final = 16
 """As many requests are under way at a time; they share commits."""
+MOST_CONNECTIONS: Final = 200
+"""Of a steady load."""
+_TICK_S: Final = 0.02
 
 _AUTHORIZATION: Final = base64.b64encode(f"{KEY}:".encode()).decode()
 
@@ -49,6 +52,33 @@ async def _send_in_turn(url: str, waiting: Iterator[tuple[str, bytes]]) -> None:
     connection.close()
 
 
+async def send_steadily(url: str, calls: Iterator[dict[str, Any]], per_s: float, count: int) -> int:
+    """Send *count* single events, so many a second, evenly, whatever the answers take; returns how many were taken.
+
+    Only when `MOST_CONNECTIONS` wait for their answers, it waits too.
+    """
+    connections = [Connection(url) for _ in range(MOST_CONNECTIONS)]
+    under_way: set[asyncio.Task[None]] = set()
+
+    async def post(connection: Connection) -> None:
+        call = next(calls)
+        await connection.post_until_taken(f"/v1/{call['type']}", orjson.dumps(call))
+        connections.append(connection)
+
+    began = time.monotonic()
+    sent = 0
+    while sent < count:
+        due = min(int((time.monotonic() - began + _TICK_S) * per_s), count) - sent
+        for _ in range(min(due, len(connections))):
+            task = asyncio.create_task(post(connections.pop()))
+            under_way.add(task)
+            task.add_done_callback(under_way.discard)
+            sent += 1
+        await asyncio.sleep(_TICK_S)
+    await asyncio.gather(*under_way)
+    return sent
+
+
 class Connection:
     """A connection that is kept."""
 
@@ -73,6 +103,16 @@ class Connection:
         assert " 200 " in lines[0], (lines[0], text)
         return text
 
+    async def post_until_taken(self, path: str, body: bytes) -> None:
+        """As an SDK does it: again, over a new connection, if this one ended, as one does that was idle for long."""
+        while True:
+            try:
+                await self.post(path, body)
+                return
+            except (ConnectionError, asyncio.IncompleteReadError):
+                self.close()
+
     def close(self) -> None:
         if self._streams is not None:
             self._streams[1].close()
+            self._streams = None

@@ -44,6 +44,18 @@ class Process:
     def rss_mb(self) -> float:
         return float(self._process.memory_info().rss / 1e6)
 
+    @property
+    def descriptors(self) -> int:
+        """Files, sockets and pipes that it has open."""
+        return int(self._process.num_fds())
+
+    def pause(self) -> None:
+        """SIGSTOP: whoever connects to it waits."""
+        self._process.suspend()
+
+    def resume(self) -> None:
+        self._process.resume()
+
     def until_idle(self) -> None:
         """Wait until it has nothing left to do: what it does in the background belongs to the cost too."""
         before = -1.0
@@ -85,8 +97,11 @@ def _start(module: str, *arguments: str) -> Process:
     return Process(popen, url)
 
 
-def start_router(directory: Path, destinations: Mapping[str, Mapping[str, Any]]) -> Process:
-    """``router run`` on *directory*, ready: as an operator runs it, but for free ports and a rate limit out of the way."""
+def start_router(directory: Path, destinations: Mapping[str, Mapping[str, Any]], **sections: Any) -> Process:
+    """``router run`` on *directory*, ready: as an operator runs it, but for free ports and a rate limit out of the way.
+
+    *sections* are further ones of the config.
+    """
     config = directory / "router.yaml"
     config.write_text(  # JSON is YAML as well
         json.dumps(
@@ -96,6 +111,7 @@ def start_router(directory: Path, destinations: Mapping[str, Mapping[str, Any]])
                 "data": str(directory / "var"),
                 "sources": {"website": {"write_key": KEY, "rate_limit": "1000000/s"}},
                 "destinations": destinations,
+                **sections,
             }
         )
     )
