@@ -278,7 +278,7 @@ class _Draft:
     def take(self, record: Record, place: Place, standing: Standing | None) -> None:
         """The event *record*, which lies at *place* in the target. *standing* None: the destination knew nothing of it."""
         was = Place(record.partition, record.sequence)
-        record = replace(record, partition=place.partition, sequence=place.sequence)
+        record = record._replace(partition=place.partition, sequence=place.sequence)
         is_pending = False
         if standing is None or standing.is_new:
             self._settle(Outcome(place, "skipped", _UNKNOWN, record.received_at_s))
