@@ -97,6 +97,7 @@ class NatsLog:
                 self._extents[number],
                 options.tail_bytes // streams.partitions,
                 options.read_bytes,
+                is_quiet=read_only,
             )
             for number in self.partitions
         ]

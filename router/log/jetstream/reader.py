@@ -6,7 +6,7 @@ import asyncio
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
@@ -31,14 +31,24 @@ class Reader:
     """One for each partition. Never says that something is lost because it can't be had just now: it waits."""
 
     def __init__(
-        self, connection: Connection, stream: str, subject: str, extent: Extent, tail_bytes: int, read_bytes: int
+        self,
+        connection: Connection,
+        stream: str,
+        subject: str,
+        extent: Extent,
+        tail_bytes: int,
+        read_bytes: int,
+        *,
+        is_quiet: bool,
     ) -> None:
+        """*is_quiet*: what is lost is told by whoever reads alone."""
         self._connection = connection
         self._stream = stream
         self._subject = subject
         self._extent = extent
         self._tail_bytes = tail_bytes
         self._read_bytes = read_bytes
+        self._is_quiet = is_quiet
         self._tail = Tail(tail_bytes)
         self._tail_end = 0
         self._marks: OrderedDict[int, int] = OrderedDict()
@@ -143,17 +153,17 @@ class Reader:
             raise ClusterAway(f"a replica of {self._stream} has not got message {message}")
         await self.look_at_start()
         if message >= self._extent.first_message:
-            structlog.get_logger().error(
-                "messages are missing in the log", stream=self._stream, first=message, last=following.sequence - 1
-            )
+            self._tell("messages are missing in the log", first=message, last=following.sequence - 1)
+
+    def _tell(self, what: str, **facts: Any) -> None:
+        if not self._is_quiet:
+            structlog.get_logger().error(what, stream=self._stream, **facts)
 
     def _open(self, stored: Stored) -> Chunk | Gap:
         try:
             chunk = unpack_chunk(self._extent.number, stored.data)
         except (DamagedChunk, UnknownVersion) as error:
-            structlog.get_logger().error(
-                "a message of the log can't be read", stream=self._stream, message=stored.sequence, reason=str(error)
-            )
+            self._tell("a message of the log can't be read", message=stored.sequence, reason=str(error))
             span = Span.read(stored.headers)
             if span is None:  # the next one tells what is missing
                 return Gap(self._extent.number, 0, 0, "damaged")
