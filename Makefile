@@ -19,8 +19,7 @@ test-full: $(VENV)/.installed-dev ## The long faults besides
 	$(BIN)/pytest -q -m full
 
 bench: $(VENV)/.installed-dev ## What an event costs, side by side with the least it could cost; by hand, on a machine with nothing else to do
-	$(PIP) install -q -c constraints.txt -c constraints-dev.txt -e '.[bench]'
-	$(BIN)/python -m bench
+	$(BIN)/python -m bench $(BENCH)
 
 sdks: tests/sdks/node/node_modules/.installed ## The Node and browser SDKs for test-full; needs npm
 

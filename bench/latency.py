@@ -16,6 +16,8 @@ from bench.processes import Process, destination, running, start_router, start_v
 
 EVENTS_PER_S = 500
 SECONDS = 10
+CONNECTIONS = 200
+"""They are made as they are needed."""
 _TICK_S = 0.02
 
 
@@ -40,22 +42,25 @@ def measure(directory: Path) -> list[Figure]:
 
 
 async def _send_steadily(router: Process) -> None:
-    """Single events, evenly, whatever the answers take."""
+    """Single events, evenly, whatever the answers take: what finds no connection free waits, and its time counts."""
     events = calls()
-    idle: list[Connection] = []
+    idle: asyncio.LifoQueue[Connection] = asyncio.LifoQueue()
+    for _ in range(CONNECTIONS):
+        idle.put_nowait(Connection(router.url))
     under_way: set[asyncio.Task[None]] = set()
 
-    async def post(connection: Connection) -> None:
+    async def post() -> None:
         call = next(events)
+        connection = await idle.get()
         await connection.post(f"/v1/{call['type']}", orjson.dumps(call))
-        idle.append(connection)
+        idle.put_nowait(connection)
 
     began = time.monotonic()
     sent = 0
     while sent < EVENTS_PER_S * SECONDS:
         due = min(int((time.monotonic() - began + _TICK_S) * EVENTS_PER_S), EVENTS_PER_S * SECONDS)
         for _ in range(due - sent):
-            task = asyncio.create_task(post(idle.pop() if idle else Connection(router.url)))
+            task = asyncio.create_task(post())
             under_way.add(task)
             task.add_done_callback(under_way.discard)
         sent = due
