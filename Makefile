@@ -26,11 +26,9 @@ test-full: $(VENV)/.installed-dev ## The long faults besides, and the property t
 	$(BIN)/pytest -q -m "full and alone"
 
 bench: $(VENV)/.installed-dev ## What an event costs, side by side with the least it could cost; by hand, on a machine with nothing else to do
-	$(PIP) install -q -c constraints.txt -c constraints-dev.txt -e '.[bench]'
-	$(BIN)/python -m bench
+	$(BIN)/python -m bench $(BENCH)
 
 soak: $(VENV)/.installed-dev ## Hours of load, by hand: make soak HOURS=8
-	$(PIP) install -q -c constraints.txt -c constraints-dev.txt -e '.[bench]'
 	$(BIN)/python -m bench.soak --hours $(or $(HOURS),8)
 
 sdks: tests/sdks/node/node_modules/.installed ## The Node and browser SDKs for test-full; needs npm

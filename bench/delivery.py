@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,11 +52,11 @@ def _measure(
             until_taken(vendors, 2_000)
         for _ in range(rounds):
             requests = load.batches(events, BATCHES)
-
-            def work(process: Process, sent: Sequence[tuple[str, bytes]] = requests) -> None:
-                load.send(process.url, sent)
-                until_taken(vendors, BATCHES * 100)
-
             for process, found in zip((router, floor), costs, strict=True):
-                found.append(cost_us(process, lambda to=process: work(to), BATCHES * 100))
+                found.append(cost_us(process, partial(_send, process, requests, vendors), BATCHES * 100))
     return costs
+
+
+def _send(process: Process, requests: Sequence[tuple[str, bytes]], vendors: Sequence[Process]) -> None:
+    load.send(process.url, requests)
+    until_taken(vendors, BATCHES * 100)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import count
 from typing import Any, Final
 
@@ -34,7 +34,7 @@ PERSON: Final = {
 }
 """Every reserved trait of a person."""
 
-_CONTEXT: Final = {
+_CONTEXT: Final[Mapping[str, Any]] = {
     "ip": "203.0.113.7",
     "library": {"name": "analytics.js", "version": "2.11.1"},
     "locale": "en-GB",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from bench import load
@@ -25,12 +26,12 @@ def measure(directory: Path, rounds: int) -> list[Figure]:
         for _ in range(rounds):
             requests = load.batches(events, BATCHES)
             for process, costs in zip((router, floor), batched, strict=True):
-                costs.append(cost_us(process, lambda to=process: load.send(to.url, requests), BATCHES * 100))
+                costs.append(cost_us(process, partial(load.send, process.url, requests), BATCHES * 100))
         for _ in range(rounds):
             requests = load.singles(events, SINGLES)
             bare = [("/bare", body) for _, body in requests]
             for process, sent, costs in zip((router, floor, floor), (requests, bare, requests), single, strict=True):
-                costs.append(cost_us(process, lambda to=process, what=sent: load.send(to.url, what), SINGLES))
+                costs.append(cost_us(process, partial(load.send, process.url, sent), SINGLES))
     return [
         compare("ingest, batches of 100, an event", *batched, "floor", "≤ 2 ×"),
         compare("ingest, single events", single[0], single[1], "bare handler", "≤ 2 × (0.5 × its rate)"),

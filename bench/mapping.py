@@ -6,9 +6,9 @@ Beside it a loop written by hand for this one event: no table, no settings, no r
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from statistics import median
+from functools import partial
 from typing import Any, Final
 
 import orjson
@@ -21,8 +21,11 @@ from plugins.mixpanel import PLUGIN as MIXPANEL
 from plugins.webhook import PLUGIN as WEBHOOK
 from router.destination import Destination
 from router.event import Event
+from router.plugin import Plugin
 
-REPEATS = 3_000
+REPEATS: Final = 200
+SLICES: Final = 40
+"""In a round."""
 
 IDENTIFY: Final = orjson.dumps(
     {
@@ -52,16 +55,23 @@ _NAMES: Final = {
 
 
 def measure(rounds: int) -> list[Figure]:
-    by_hand = _cost_us(map_by_hand, rounds)
-    figures = []
-    for plugin in (MIXPANEL, CUSTOMERIO, WEBHOOK):
-        settings = plugin.settings.model_validate({**SETTINGS[plugin.slug], "base_url": "http://127.0.0.1:1"})
-        destination = Destination(plugin.slug, plugin, settings)
-        cost = _cost_us(lambda to=destination: _map(to), rounds)
-        reference = f"by hand: {by_hand:.1f} µs"
-        name = f"mapping an identify with all traits: {plugin.name}"
-        figures.append(Figure(name, f"{cost:.1f} µs", reference, f"{cost / by_hand:.1f} ×", "≤ 20 µs"))
-    return figures
+    plugins = (MIXPANEL, CUSTOMERIO, WEBHOOK)
+    by_hand, *costs = _costs_us([map_by_hand, *map(_mapper, plugins)], rounds * SLICES)
+    return [
+        Figure(
+            f"mapping an identify with all traits: {plugin.name}",
+            f"{cost:.1f} µs",
+            f"by hand: {by_hand:.1f} µs",
+            f"{cost / by_hand:.1f} ×",
+            "≤ 20 µs where by hand takes 6 (3.3 ×)",
+        )
+        for plugin, cost in zip(plugins, costs, strict=True)
+    ]
+
+
+def _mapper(plugin: Plugin) -> Callable[[], object]:
+    settings = plugin.settings.model_validate({**SETTINGS[plugin.slug], "base_url": "http://127.0.0.1:1"})
+    return partial(_map, Destination(plugin.slug, plugin, settings))
 
 
 def _map(destination: Destination) -> list[bytes]:
@@ -89,11 +99,13 @@ def map_by_hand() -> bytes:
     return orjson.dumps({"$distinct_id": event["userId"], "$ip": event["context"]["ip"], "$set": written})
 
 
-def _cost_us(work: Callable[[], object], rounds: int) -> float:
-    costs = []
-    for _ in range(rounds):
-        before = time.process_time()
-        for _ in range(REPEATS):
-            work()
-        costs.append((time.process_time() - before) / REPEATS * 1e6)
-    return median(costs)
+def _costs_us(works: Sequence[Callable[[], object]], slices: int) -> list[float]:
+    """µs of each of *works*: the least of many short slices, taken in turn, for what else the machine does only adds to it."""
+    costs: list[list[float]] = [[] for _ in works]
+    for _ in range(slices):
+        for work, found in zip(works, costs, strict=True):
+            before = time.process_time()
+            for _ in range(REPEATS):
+                work()
+            found.append((time.process_time() - before) / REPEATS * 1e6)
+    return [min(found) for found in costs]

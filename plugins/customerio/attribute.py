@@ -13,6 +13,8 @@ from router.plugin import Converter, convert
 MAX_NAME_BYTES = 150
 MAX_VALUE_BYTES = 1_000
 MAX_EVENT_NAME_BYTES = 100
+_SURELY_SHORT = MAX_VALUE_BYTES // 4
+"""Characters, which have at most four bytes each."""
 
 PERSON_RESERVED = frozenset(
     {
@@ -51,7 +53,7 @@ def short_value(value: Any) -> Any:
     Cutting would break addresses and JSON, and one long value would cost the whole person.
     """
     text = convert.to_json_text(value)
-    if len(text) > MAX_VALUE_BYTES or len(text.encode("utf-8", "replace")) > MAX_VALUE_BYTES:
+    if len(text) > _SURELY_SHORT and len(text.encode("utf-8", "replace")) > MAX_VALUE_BYTES:
         raise ValueError(f"longer than the {MAX_VALUE_BYTES} bytes an attribute may have")
     return value
 

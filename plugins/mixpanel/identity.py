@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import lru_cache
 from typing import Any, Final
 
 from plugins.mixpanel.settings import Settings
@@ -43,14 +44,17 @@ _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 _UUID_V4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
+@lru_cache(maxsize=1024)
 def _is_forbidden(text: str) -> bool:
-    return text.strip().casefold() in FORBIDDEN_IDS
+    """Kept, for each row that has an id asks."""
+    word = text.strip().casefold()
+    return not word or word in FORBIDDEN_IDS
 
 
 def known_id(value: Any) -> str:
     """An id as it is; one that Mixpanel takes for nobody (``null``, ``anonymous``, …) is left out."""
     text = convert.to_text(value)
-    if not text.strip() or _is_forbidden(text):
+    if _is_forbidden(text):
         raise ValueError("Mixpanel refuses this id, it stands for nobody")
     return text
 

@@ -10,10 +10,10 @@ import hashlib
 import math
 import re
 from collections.abc import Callable
-from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import orjson
@@ -59,10 +59,13 @@ def to_iso_utc(value: Any) -> str:
 
 def to_naive_utc(value: Any) -> str:
     """``2024-08-24T14:15:22``: UTC without zone or fraction; a plain date is midnight."""
-    moment = _moment(value)
-    if not isinstance(moment, datetime):
-        return f"{moment.isoformat()}T00:00:00"
-    return moment.isoformat(timespec="seconds").removesuffix("+00:00")
+    return _written_naive(_moment(value))
+
+
+@lru_cache(maxsize=256)
+def _written_naive(moment: dates.Moment) -> str:
+    """Kept, for traits say the same day again and again."""
+    return dates.to_datetime(moment).isoformat(timespec="seconds").removesuffix("+00:00")
 
 
 def to_date(value: Any) -> str:
@@ -110,6 +113,10 @@ def _to_json(value: Any) -> str:
         return orjson.dumps(value).decode()
     except orjson.JSONEncodeError:
         raise ValueError("expected what JSON can hold") from None
+
+
+TEXT_AS_IT_IS: Final[frozenset[Converter]] = frozenset({to_text, to_json_text})
+"""Converters that give a text back as it is; a mapper need not call them for one."""
 
 
 def to_number(value: Any) -> int | float:
@@ -201,8 +208,14 @@ def to_host(value: Any) -> str:
 
 def to_ip(value: Any) -> str:
     """An IPv4 or IPv6 address."""
+    return _written_ip(to_text(value).strip())
+
+
+@lru_cache(maxsize=1024)
+def _written_ip(text: str) -> str:
+    """Kept, for a visitor makes many events, and several actions write the address of each."""
     try:
-        return str(ip_address(to_text(value).strip()))
+        return str(ip_address(text))
     except ValueError:
         raise ValueError("expected an IPv4 or IPv6 address") from None
 

@@ -33,6 +33,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from router.event import Document
+from router.plugin.convert import TEXT_AS_IT_IS
 from router.plugin.trace import Lineage, Trace
 from router.plugin.values import Values
 
@@ -43,6 +44,9 @@ Path = tuple[str, ...]
 
 _ABSENT: Final[Any] = object()
 _NONE: Final[frozenset[str]] = frozenset()
+_CONVERTED: Final = "value is not None"
+"""Whether ``value`` is converted. The second: by a converter that gives a text back as it is."""
+_CONVERTED_BUT_TEXT: Final = "type(value) is not str and value is not None"
 
 
 class Mapper(Protocol):
@@ -191,7 +195,10 @@ class _Source:
             if row.convert is None:
                 self._write(tuple(inside), repr(name))
                 return
-            with self._block("try:"), self._block("if value is not None:"):
+            with (
+                self._block("try:"),
+                self._block(f"if {_CONVERTED_BUT_TEXT if row.convert in TEXT_AS_IT_IS else _CONVERTED}:"),
+            ):
                 self._line(f"value = {self._named('convert', row.convert)}(value)")
             with self._block("except ValueError as error:"):
                 self._told('trace.warnings.append(f"{source}: {error}; left out")')
