@@ -52,17 +52,20 @@ async def _send_in_turn(url: str, waiting: Iterator[tuple[str, bytes]]) -> None:
     connection.close()
 
 
-async def send_steadily(url: str, calls: Iterator[dict[str, Any]], per_s: float, count: int) -> int:
-    """Send *count* single events, so many a second, evenly, whatever the answers take; returns how many were taken.
+async def send_steadily(url: str, calls: Iterator[dict[str, Any]], per_s: float, count: int) -> list[float]:
+    """Send *count* single events, so many a second, evenly, whatever the answers take; returns what each took, in seconds.
 
     Only when `MOST_CONNECTIONS` wait for their answers, it waits too.
     """
     connections = [Connection(url) for _ in range(MOST_CONNECTIONS)]
     under_way: set[asyncio.Task[None]] = set()
+    took: list[float] = []
 
     async def post(connection: Connection) -> None:
         call = next(calls)
+        left = time.monotonic()
         await connection.post_until_taken(f"/v1/{call['type']}", orjson.dumps(call))
+        took.append(time.monotonic() - left)
         connections.append(connection)
 
     began = time.monotonic()
@@ -76,7 +79,7 @@ async def send_steadily(url: str, calls: Iterator[dict[str, Any]], per_s: float,
             sent += 1
         await asyncio.sleep(_TICK_S)
     await asyncio.gather(*under_way)
-    return sent
+    return took
 
 
 class Connection:

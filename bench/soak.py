@@ -120,10 +120,10 @@ def measure(directory: Path, hours: float) -> list[Figure]:
 async def _load(router: Process, watch: Watch, seconds: float) -> int:
     """How many events were acknowledged."""
     watching = asyncio.create_task(watch.run())
-    sent = await send_steadily(router.url, calls(), EVENTS_PER_S, int(EVENTS_PER_S * seconds))
+    took = await send_steadily(router.url, calls(), EVENTS_PER_S, int(EVENTS_PER_S * seconds))
     watching.cancel()
     watch.look()
-    return sent
+    return len(took)
 
 
 def _judge(watch: Watch, sent: int) -> list[Figure]:

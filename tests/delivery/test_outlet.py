@@ -7,7 +7,6 @@ import random
 from collections.abc import Sequence
 
 from router.delivery.claim import Claim, Claimed
-from router.delivery.limit import Rate
 from router.delivery.outlet import Outlet
 from router.delivery.pace import Backoff
 from router.plugin import Credential, Request, Response
@@ -30,14 +29,20 @@ class StepClock(FastClock):
         self.s += seconds
 
 
+def make_outlet(clock: FastClock, concurrency: int = 2, per_second: float | None = None) -> Outlet:
+    return Outlet({"events": batches()}, concurrency, per_second, Backoff(), clock, random.Random(7))
+
+
 async def test_workers_share_the_slots() -> None:
     vendor = Vendor()
     vendor.open.clear()
-    endpoint = batches()
-    outlet = Outlet({"events": endpoint}, 2, None, Backoff(), FastClock(), random.Random(7))
-    sends = [outlet.limit(vendor)["events"] for _ in range(3)]
+    outlet = make_outlet(FastClock())
 
-    tasks = [asyncio.ensure_future(send.send(REQUEST, (), "id")) for send in sends]
+    async def send() -> None:
+        async with outlet.gate.passed("events"):
+            await vendor.send(REQUEST, (), "id")
+
+    tasks = [asyncio.ensure_future(send()) for _ in range(3)]
     await until(lambda: vendor.hanging == 2)
     vendor.open.set()
     await asyncio.gather(*tasks)
@@ -45,15 +50,22 @@ async def test_workers_share_the_slots() -> None:
     assert (vendor.most_at_once, len(vendor.requests)) == (2, 3)
 
 
+def leave(outlet: Outlet, clock: StepClock) -> None:
+    """A request, as soon as one may leave."""
+    clock.s += outlet.pace.request_wait_s(clock.s) or 0.0
+    outlet.pace.request_left("events", clock.s)
+    outlet.pace.request_came_back()
+
+
 async def test_workers_share_the_rate_and_routers_each_have_their_part() -> None:
     clock = StepClock()
-    rate = Rate(10.0, clock)
+    outlet = make_outlet(clock, per_second=10.0)
     for _ in range(11):
-        await rate.turn()
+        leave(outlet, clock)
     whole_s = clock.s
-    rate.share(0.25)
+    outlet.pace.share(0.25)
     for _ in range(10):
-        await rate.turn()
+        leave(outlet, clock)
 
     assert round(whole_s, 3) == 1.0
     assert round(clock.s - whole_s, 1) in (3.7, 4.0)

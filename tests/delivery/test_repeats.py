@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from router.delivery.repeats import Repeats
 from router.log.record import Record
 from tests.delivery.harness import MemoryLog
@@ -50,4 +48,4 @@ async def test_who_takes_over_knows_what_came_before() -> None:
 
     await repeats.read_back(log, 0, 10)
 
-    assert repeats.is_repeat(replace(first, sequence=30))
+    assert repeats.is_repeat(first._replace(sequence=30))
