@@ -27,7 +27,7 @@ from router.log.jetstream.chunk import OVERHEAD_BYTES, pack_chunk, pack_event
 from router.log.jetstream.connection import FULL, WRONG_LAST_SEQUENCE, ApiError, ClusterAway, Connection, read_answer
 from router.log.jetstream.look import look_at_end
 from router.log.jetstream.partition import WRITER, Extent, Span
-from router.log.record import Appended, Entry, Record
+from router.log.record import Appended, Entry
 from router.log.seen import Seen, dedup_key
 
 HEADER_BYTES: Final = 1_024
@@ -80,10 +80,10 @@ class Appender:
         seen: Seen,
         writer: str,
         max_waiting_bytes: int,
-        on_stored: Callable[[int, Sequence[Record]], None],
+        on_stored: Callable[[int, Span, Sequence[Entry]], None],
         patience_s: float = PATIENCE_S,
     ) -> None:
-        """*writer* is a name that no other process has. *on_stored* is told of each message and its records, before
+        """*writer* is a name that no other process has. *on_stored* is told of each message and its entries, before
         the callers are."""
         self._connection = connection
         self._stream = stream
@@ -318,13 +318,9 @@ class Appender:
     def _settle(self, draft: _Draft, message: int, span: Span) -> None:
         self.obstacle = ""
         number = self._extent.number
-        records = [
-            Record(number, sequence, e.source, e.message_id, e.user_key, e.type, float(e.received_at_s), e.event)
-            for sequence, e in enumerate(draft.entries, span.first)
-        ]
-        for record, key in zip(records, draft.keys, strict=True):
-            self._seen.add(key, record.sequence, record.received_at_s)
-        self._on_stored(message, records)
+        for sequence, (entry, key) in enumerate(zip(draft.entries, draft.keys, strict=True), span.first):
+            self._seen.add(key, sequence, entry.received_at_s)
+        self._on_stored(message, span, draft.entries)
         self._extent.extend(message, span)
         for call, index, place, is_duplicate in draft.answers:
             call.answers[index] = Appended(number, span.first + place, is_duplicate)

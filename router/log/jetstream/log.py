@@ -312,10 +312,12 @@ class NatsLog:
 
     async def read(self, partition: int, after: int, limit: int = 500) -> list[Record | Gap]:
         self._extent(partition)
+        self._readers[partition].is_followed = True
         return await self._readers[partition].read(max(after, 0), limit)
 
     async def wait(self, partition: int, after: int) -> None:
         extent = self._extent(partition)
+        self._readers[partition].is_followed = True
         while extent.end <= after:
             if self._is_closed:
                 raise RuntimeError("the log is closed")
