@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from prometheus_client.core import Metric
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 
@@ -18,17 +18,21 @@ HIGHEST = frozenset({"router_destination_state", "router_destination_oldest_pend
 class SummedBooks(Collector):
     """What this router delivers; each other one shows what is its own, so that a sum over all routers is the whole."""
 
-    def __init__(self, parts: Callable[[], Sequence[BooksCollector]]) -> None:
+    def __init__(self, parts: Callable[[], Mapping[int, BooksCollector]]) -> None:
+        """*parts*: the books of each partition that is delivered here."""
         self._parts = parts
-        self._seen: Sequence[BooksCollector] = ()
+        self._seen: Mapping[int, BooksCollector] = {}
 
     async def refresh(self) -> None:
         """Look up what does not lie in memory."""
         self._seen = self._parts()
-        await asyncio.gather(*(part.refresh() for part in self._seen))
+        await asyncio.gather(*(part.refresh() for part in self._seen.values()))
 
     def collect(self) -> Iterator[Metric]:
-        yield from add_up(family for part in self._seen for family in part.collect())
+        yield GaugeMetricFamily(
+            "router_partitions", "Partitions of the log that this router delivers.", value=len(self._seen)
+        )
+        yield from add_up(family for part in self._seen.values() for family in part.collect())
 
 
 def add_up(families: Iterable[Metric]) -> list[Metric]:

@@ -43,7 +43,7 @@ from router.delivery.journal.states import JournaledStates
 from router.delivery.journal.streams import JournalNames, ensure_journals
 from router.delivery.portion import Portion
 from router.delivery.repeats import Repeats
-from router.delivery.watchdog import LOOK_S, Watchdog
+from router.delivery.watchdog import LOOK_S, Glance, Watchdog
 from router.delivery.way import Ways
 from router.errors import OperatorError
 from router.log.interface import Log
@@ -103,7 +103,9 @@ class ClusterDeliveries:
         }
         self._spread = Spread(log, self._operations, self._refresh_states, stuck)
         self._books = SummedBooks(
-            lambda: [BooksCollector(fleet, Portion(log, number), clock) for number, fleet in self._fleets.items()]
+            lambda: {
+                number: BooksCollector(fleet, Portion(log, number), clock) for number, fleet in self._fleets.items()
+            }
         )
         self._claims = Claims(
             connection,
@@ -255,6 +257,7 @@ class ClusterDeliveries:
 
     @property
     def stuck(self) -> Sequence[str]:
+        """Nothing of it is the cluster's being away: a restart would not help."""
         return [*(task for fleet in self._fleets.values() for task in fleet.broken), *self._watchdog.stuck]
 
     def calls(self) -> Calls:
@@ -310,16 +313,17 @@ class ClusterDeliveries:
     async def _watch(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             try:
-                self._watchdog.look(
-                    {
-                        f"{name} in partition {number}": glance
-                        for number, fleet in self._fleets.items()
-                        for name, glance in fleet.glances().items()
-                    }
-                )
+                self._watchdog.look(self._glances() if self._connection.is_connected else {})
             except Exception as error:
                 _LOGGER.error("the watchdog can't look: a bug in the router", exc_info=error)
             await pause(stop, LOOK_S)
+
+    def _glances(self) -> dict[str, Glance]:
+        return {
+            f"{name} in partition {number}": glance
+            for number, fleet in self._fleets.items()
+            for name, glance in fleet.glances().items()
+        }
 
     async def _retry(self, stop: asyncio.Event) -> None:
         """What could not start for want of the cluster starts as soon as that is back."""

@@ -61,6 +61,8 @@ def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
         console.print(f"STUCK: {each}", markup=False)
     if answer["log"]["obstacle"]:
         console.print(f"EVENTS ARE REFUSED: {answer['log']['obstacle']}", markup=False)
+    if "cluster" in answer:
+        console.print(_describe_cluster(answer["cluster"], len(answer["log"]["partitions"])), markup=False)
     print_table("", _COLUMNS, [_row(each) for each in answer["destinations"]], has_lines=False)
     for each in answer["destinations"]:
         if each.get("attempts"):
@@ -87,6 +89,12 @@ def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
         console.print(
             f"State is kept of destinations that left the config: {', '.join(answer['removed'])}", markup=False
         )
+
+
+def _describe_cluster(cluster: dict[str, Any], partitions: int) -> str:
+    """``router-1 delivers partitions 0, 3 of 4; delivering are: router-1, router-2``."""
+    own = ", ".join(map(str, cluster["partitions"])) or "none"
+    return f"{cluster['router']} delivers partitions {own} of {partitions}; delivering are: {', '.join(cluster['routers'])}"
 
 
 def _describe_requests(each: dict[str, Any]) -> str:

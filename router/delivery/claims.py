@@ -91,8 +91,8 @@ class Claims:
 
     @property
     def alive(self) -> set[str]:
-        """The routers that share, as of the last look."""
-        return self._alive | {self._me}
+        """The routers that deliver, as of the last look."""
+        return self._alive
 
     async def ensure(self, replicas: int) -> None:
         """Find the stream, or make it.

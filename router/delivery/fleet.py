@@ -190,9 +190,13 @@ class Fleet:
 
     async def _enter(self, assignment: Assignment, wanted: Collection[str]) -> None:
         ledger, notes = await asyncio.to_thread(self._open, assignment, wanted)
-        if self._repeats is not None:
-            for partition, position in ledger.written_positions.items():
-                await self._repeats.read_back(self._log, partition, position)
+        try:
+            if self._repeats is not None:
+                for partition, position in ledger.written_positions.items():
+                    await self._repeats.read_back(self._log, partition, position)
+        except BaseException:
+            ledger.abandon()
+            raise
         berth = self.berths[assignment.name] = Berth(assignment, ledger)
         ledger.start()
         if not assignment.is_enabled:

@@ -369,11 +369,12 @@ class Ledger:
                 self.on_taken()
                 return False
             except Exception as error:
-                self._failing_since = self._failing_since or self._clock.monotonic()
+                if not self._state.is_away(error):
+                    self._failing_since = self._failing_since or self._clock.monotonic()
                 if self._is_closing:
                     self._log.error("state can't be written, what is not in it will be sent again", error=str(error))
                     return False
-                self._log.error("state can't be written, delivery waits for the disk", error=str(error))
+                self._log.error("state can't be written, delivery waits for it", error=str(error))
                 await self._stop.wait(RETRY_COMMIT_S)
             else:
                 self._failing_since = None

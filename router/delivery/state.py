@@ -164,6 +164,9 @@ class State(Protocol):
     def has_no_room(self, error: Exception) -> bool:
         """Whether *error*, of a `commit`, means that the disk is full."""
 
+    def is_away(self, error: Exception) -> bool:
+        """Whether *error*, of a `commit`, means that what keeps the state can't be reached: nothing here is stuck."""
+
     def trouble(self, error: BaseException) -> StateUnusable | None:
         """What *error*, of any method here, tells an operator; None where it is a bug."""
 

@@ -268,6 +268,10 @@ class StateFile:
         """See `State.has_no_room`."""
         return is_no_room(error, self.path.parent)
 
+    def is_away(self, error: Exception) -> bool:
+        """A disk is part of this machine."""
+        return False
+
     def trouble(self, error: BaseException) -> StateUnusable | None:
         """See `State.trouble`."""
         return unusable(self.path, error) if isinstance(error, sqlite3.Error) else None

@@ -83,6 +83,9 @@ class JournaledState(StateFile):
     def _place(self) -> int:
         return int(self.meta(_PLACE) or 0)
 
+    def is_away(self, error: Exception) -> bool:
+        return isinstance(error, ClusterAway | ApiError)
+
     def trouble(self, error: BaseException) -> StateUnusable | None:
         if isinstance(error, ClusterAway | ApiError):
             return StateUnusable(

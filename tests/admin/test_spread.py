@@ -1,0 +1,100 @@
+"""What many partitions say of one destination, added up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+from router.admin import summed
+from router.admin.spread import add_group, add_up
+
+
+def part(state: str = "going", **figures: Any) -> dict[str, Any]:
+    books = dict.fromkeys(("accepted", "delivered", "skipped", "dead", "pending", "unaccounted"), 0)
+    return {
+        "destination": "crm",
+        "plugin": "fake",
+        "state": state,
+        "reason": f"because {state}",
+        "books": books | figures.pop("books", {}),
+        "skipped": {},
+        "replayed": {},
+        "parked": {"events": 0, "users": 0},
+        "oldest_pending_s": None,
+        "positions": {},
+        "jobs": [],
+        **dict.fromkeys(("discarded", "outages", "warnings", "odd_flags", "stuck_calls", "halts", "dead_letters"), 0),
+        **figures,
+    }
+
+
+def test_books_are_added_up() -> None:
+    parts = [
+        part(books={"accepted": 5, "delivered": 3, "pending": 2}, positions={"0": 3}, oldest_pending_s=1.5),
+        part(books={"accepted": 7, "delivered": 7}, positions={"1": 7}, skipped={"flags": 2}, dead_letters=4),
+        {"destination": "crm", "plugin": "fake", "state": "new", "reason": ""},
+    ]
+
+    added = add_up(parts)
+
+    assert (added["books"]["accepted"], added["books"]["delivered"], added["books"]["pending"]) == (12, 10, 2)
+    assert added["positions"] == {"0": 3, "1": 7}
+    assert (added["oldest_pending_s"], added["skipped"], added["dead_letters"]) == (1.5, {"flags": 2}, 4)
+
+
+@pytest.mark.parametrize(
+    ("states", "worst"),
+    [
+        pytest.param(["going", "going"], "going", id="well"),
+        pytest.param(["going", "blocked", "throttled"], "blocked", id="the worst one"),
+        pytest.param(["new", "going"], "going", id="some have not begun"),
+        pytest.param(["new", "new"], "new", id="none has"),
+        pytest.param(["going", "odd"], "odd", id="a word that is not known"),
+    ],
+)
+def test_the_worst_state_is_shown(states: list[str], worst: str) -> None:
+    added = add_up([part(state) for state in states])
+
+    assert (added["state"], added["reason"]) == (worst, f"because {worst}")
+
+
+def test_requests_are_added_up_and_figures_are_the_highest() -> None:
+    tally: dict[str, Any] = {"attempts": {"2xx": 3}, "batch_size": {"mean": 2.0}, "latency_s": {"p50": None}}
+    other: dict[str, Any] = {"attempts": {"2xx": 1, "5xx": 2}, "batch_size": {"mean": 5.0}, "latency_s": {"p50": 0.2}}
+
+    added = add_up([part(**tally), part(**other), part()])
+
+    assert added["attempts"] == {"2xx": 4, "5xx": 2}
+    assert (added["batch_size"], added["latency_s"]) == ({"mean": 5.0}, {"p50": 0.2})
+
+
+def test_letters_of_one_cause_are_one_group_with_the_oldest_as_an_example() -> None:
+    one = {"letters": 2, "events": 2, "first_s": 5.0, "last_s": 9.0, "example": 11, "reason": "400 no"}
+    other = {"letters": 1, "events": 4, "first_s": 3.0, "last_s": 6.0, "example": 8, "reason": "400 no!"}
+
+    assert add_group(one, other) == {
+        "letters": 3,
+        "events": 6,
+        "first_s": 3.0,
+        "last_s": 9.0,
+        "example": 8,
+        "reason": "400 no!",
+    }
+
+
+def test_metrics_are_added_up_but_for_states_and_ages() -> None:
+    def families(count: float, age: float) -> list[Any]:
+        events = CounterMetricFamily("router_destination_events", "e", labels=["destination"])
+        events.add_metric(["crm"], count)
+        oldest = GaugeMetricFamily("router_destination_oldest_pending_seconds", "o", labels=["destination"])
+        oldest.add_metric(["crm"], age)
+        return [events, oldest]
+
+    added = summed.add_up([*families(3, 7.0), *families(4, 2.0)])
+
+    assert {family.name: family.samples[0].value for family in added} == {
+        "router_destination_events": 7.0,
+        "router_destination_oldest_pending_seconds": 7.0,
+    }
