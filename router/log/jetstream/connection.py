@@ -30,6 +30,9 @@ RECONNECT_S = 0.2
 PING_S = 2
 """A server that stands still is left after two of these without an answer."""
 
+OLDEST_SERVER = (2, 11)
+"""The first that answers a direct read of many messages (ADR-31)."""
+
 UNAVAILABLE = 503
 """The class of refusals that pass: no leader, a node that catches up."""
 WRONG_LAST_SEQUENCE = 10071
@@ -117,6 +120,12 @@ class Connection:
             raise OperatorError(
                 f"log: can't connect to {shown} ({_describe(last[0] if last else failure)}). Is the cluster running, and are "
                 "the address and the credentials right?"
+            )
+        version = client.connected_server_version
+        if (version.major, version.minor) < OLDEST_SERVER:
+            await client.close()
+            raise OperatorError(
+                f"log: {shown} runs NATS {version}, expected {'.'.join(map(str, OLDEST_SERVER))} or newer"
             )
         client._error_cb = _tell_of
         return cls(client)
