@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from binascii import a2b_base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self
@@ -69,6 +69,8 @@ class Connection:
 
     def __init__(self, client: Client) -> None:
         self.client = client
+        self.on_reconnected: Callable[[], Awaitable[None]] | None = None
+        """Called when the connection is there again: what was told meanwhile was not heard."""
 
     @classmethod
     async def open(cls, urls: Sequence[str], name: str = "trait-router") -> Self:
@@ -127,8 +129,14 @@ class Connection:
             raise OperatorError(
                 f"log: {shown} runs NATS {version}, expected {'.'.join(map(str, OLDEST_SERVER))} or newer"
             )
-        client._error_cb = _tell_of
-        return cls(client)
+        connection = cls(client)
+
+        async def reconnected() -> None:
+            if connection.on_reconnected is not None:
+                await connection.on_reconnected()
+
+        client._error_cb, client._reconnected_cb = _tell_of, reconnected
+        return connection
 
     @property
     def is_connected(self) -> bool:
