@@ -10,13 +10,13 @@ from pathlib import Path
 import psutil
 import typer
 
-from bench import backlog, delivery, idle, ingest, latency, mapping
+from bench import backlog, delivery, engines, idle, ingest, latency, mapping
 from bench.figure import Figure, show
 
 
 def main(
     only: list[str] = typer.Option(
-        [], help="Only these parts: mapping, ingest, delivery, numbers, latency, backlog, idle."
+        [], help="Only these parts: mapping, ingest, delivery, numbers, latency, backlog, idle, engines."
     ),
     rounds: int = typer.Option(5, help="Of each comparison; the median counts."),
     pending: int = typer.Option(100_000, help="Events of the backlog; the target speaks of a million."),
@@ -30,6 +30,7 @@ def main(
         "latency": latency.measure,
         "backlog": lambda folder: backlog.measure(folder, pending),
         "idle": idle.measure,
+        "engines": lambda folder: engines.measure(folder, rounds),
     }
     unknown = set(only) - set(parts)
     if unknown:

@@ -85,8 +85,9 @@ def _start(module: str, *arguments: str) -> Process:
     return Process(popen, url)
 
 
-def start_router(directory: Path, destinations: Mapping[str, Mapping[str, Any]]) -> Process:
-    """``router run`` on *directory*, ready: as an operator runs it, but for free ports and a rate limit out of the way."""
+def start_router(directory: Path, destinations: Mapping[str, Mapping[str, Any]], **sections: Any) -> Process:
+    """``router run`` on *directory*, ready: as an operator runs it, but for free ports and a rate limit out of the way;
+    with more *sections* of the config."""
     config = directory / "router.yaml"
     config.write_text(  # JSON is YAML as well
         json.dumps(
@@ -96,6 +97,7 @@ def start_router(directory: Path, destinations: Mapping[str, Mapping[str, Any]])
                 "data": str(directory / "var"),
                 "sources": {"website": {"write_key": KEY, "rate_limit": "1000000/s"}},
                 "destinations": destinations,
+                **sections,
             }
         )
     )

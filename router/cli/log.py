@@ -14,11 +14,13 @@ from typing import Annotated, Any, BinaryIO
 import typer
 
 from router.admin.backup import back_up
+from router.cli.engine import open_log
 from router.cli.log_copy import copy
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, read_config
 from router.cli.output import console, print_json
 from router.cli.wiring import log_directory, rejected_path, state_directory
 from router.clock import SystemClock
+from router.config import Config
 from router.delivery.spec import parse_time
 from router.delivery.state_file import StateFile
 from router.errors import OperatorError
@@ -26,7 +28,7 @@ from router.log.checkup import LogReport, SegmentReport, check_log, known_end, s
 from router.log.export import Selection, select, to_line
 from router.log.record import Gap
 from router.log.repair import repair_log
-from router.log.sqlite import LogOptions, SqliteLog
+from router.log.survey import Survey, survey
 
 DAMAGED = 1
 """The exit code where something is damaged or lost; 2 is for what could not be done."""
@@ -42,6 +44,8 @@ def check(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     Example: `router log check`
     """
     settings, _ = read_config(config)
+    if settings.log_urls:
+        raise typer.Exit(_check_cluster(settings, as_json))
     report = check_log(log_directory(settings), lambda segment: None if as_json else _print_segment(segment))
     states = _check_states(state_directory(settings), log_directory(settings), report)
     is_sound = report.is_sound and not any(states.values())
@@ -73,6 +77,11 @@ def repair(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
     Example: `router log repair`
     """
     settings, _ = read_config(config)
+    if settings.log_urls:
+        raise OperatorError(
+            "a cluster mends its replicas itself, so that there is nothing to repair here. What is lost all the same says: "
+            "router log check"
+        )
     done = repair_log(log_directory(settings))
     repaired = [segment for segment in done.before.segments if segment.state == "damaged"]
     if as_json:
@@ -121,7 +130,7 @@ def export(
     selection = Selection(since_s, until_s, source, type, user)
     lost: list[tuple[int, int]] = []
     with _open_out(out) as file:
-        count = asyncio.run(_export(log_directory(settings), selection, events, file, lost))
+        count = asyncio.run(_export(settings, selection, events, file, lost))
     typer.echo(f"{count} events{f' to {out}' if out else ''}", err=True)
     if lost:
         number = sum(last - first + 1 for first, last in lost)
@@ -130,10 +139,10 @@ def export(
 
 
 async def _export(
-    directory: Path, selection: Selection, is_bare: bool, file: BinaryIO, lost: list[tuple[int, int]]
+    config: Config, selection: Selection, is_bare: bool, file: BinaryIO, lost: list[tuple[int, int]]
 ) -> int:
     count = 0
-    async for item in _selected(directory, selection):
+    async for item in _selected(config, selection):
         if isinstance(item, Gap):
             lost.append((item.first, item.last))
             continue
@@ -143,8 +152,8 @@ async def _export(
     return count
 
 
-async def _selected(directory: Path, selection: Selection) -> AsyncIterator[Any]:
-    log = await SqliteLog.open(directory, LogOptions(), SystemClock().now, read_only=True)
+async def _selected(config: Config, selection: Selection) -> AsyncIterator[Any]:
+    log = await open_log(config, SystemClock().now, read_only=True)
     try:
         async for item in select(log, selection):
             yield item
@@ -183,6 +192,11 @@ def backup(
     Example: `router log backup /backup/router-2026-11-26`
     """
     settings, _ = read_config(config)
+    if settings.log_urls:
+        raise OperatorError(
+            "the log and the states are in the cluster; back up its streams with its own tool: nats account backup. To have "
+            "what is pending in a folder: router log copy"
+        )
     done = back_up(log_directory(settings), state_directory(settings), directory, others=(rejected_path(settings),))
     is_sound = done.log.is_sound and not done.problems
     if as_json:
@@ -207,6 +221,31 @@ def backup(
         if not is_sound:
             console.print("The backup is whole, and as damaged as what it was copied from.")
     raise typer.Exit(0 if is_sound else DAMAGED)
+
+
+def _check_cluster(config: Config, as_json: bool) -> int:
+    """Read all partitions; returns the exit code."""
+
+    async def read() -> list[Survey]:
+        log = await open_log(config, SystemClock().now, read_only=True)
+        try:
+            return [await survey(log, partition) for partition in log.partitions]
+        finally:
+            await log.close()
+
+    found = asyncio.run(read())
+    damaged = [each for each in found if each.lost]
+    if as_json:
+        shown = [{**asdict(each), "lost_events": each.lost_events} for each in found]
+        print_json({"ok": not damaged, "partitions": shown})
+    for each in damaged if not as_json else ():
+        console.print(f"partition {each.partition}: lost: {show_ranges(list(each.lost))}", soft_wrap=True)
+    if not as_json:
+        events = sum(each.events for each in found)
+        lost = sum(each.lost_events for each in found)
+        verdict = f"{lost} events lost. The rest is delivered." if lost else "The log is sound."
+        console.print(f"{verdict} {events} events in {len(found)} partitions can be read.")
+    return DAMAGED if damaged else 0
 
 
 def _check_states(directory: Path, log: Path, report: LogReport) -> dict[str, list[str]]:

@@ -10,9 +10,13 @@ from typing import Any
 
 import pytest
 
+from router.cli.engine import open_log
+from router.config import load_config
+from router.errors import OperatorError
 from router.log.jetstream.log import NatsLog
 from router.log.options import LogOptions
-from tests.log.harness import StillClock
+from router.registry import Registry
+from tests.log.harness import StillClock, entries
 from tests.nats.server import Cluster
 from tests.system.harness import run_command
 
@@ -102,3 +106,58 @@ def test_a_cluster_that_does_not_answer_is_named_without_credentials(tmp_path: P
     assert checked.code == 2
     assert "can't connect to nats://127.0.0.1:9" in checked.err
     assert PASSWORD not in checked.out + checked.err
+
+
+def test_events_that_the_cluster_can_not_take_are_refused_at_the_start(
+    tmp_path: Path, shared_server: Cluster, log_name: str
+) -> None:
+    path = write_config(tmp_path, shared_server.url, name=log_name, partitions=1)
+    path.write_text(json.dumps({**json.loads(path.read_text()), "server": {"max_event": "9MB"}}))
+
+    with pytest.raises(OperatorError, match=r"server\.max_event: 9000000 bytes, and the cluster takes events of 83"):
+        asyncio.run(open_log(load_config(path, Registry.load()), StillClock()))
+
+
+@pytest.fixture
+def filled(tmp_path: Path, shared_server: Cluster, log_name: str) -> Path:
+    """The config of a log of 20 events in two partitions, of which a message that holds 2 more is damaged."""
+
+    async def fill() -> None:
+        log = await NatsLog.open(
+            [shared_server.url], LogOptions(max_bytes=10_000_000), StillClock(), name=log_name, partitions=2
+        )
+        await log.append(entries(1, 20))
+        first = log.end(0) + 1
+        headers = {"Router-First": str(first), "Router-Count": "2", "Router-Newest": "5.0"}
+        await log._connection.request(f"{log_name}.log.0", b"no chunk", headers)
+        await log.close()
+
+    asyncio.run(fill())
+    return write_config(tmp_path, shared_server.url, name=log_name, partitions=2)
+
+
+def test_log_check_says_what_is_lost(filled: Path) -> None:
+    checked = run_command("log", "check", "-c", filled)
+    told = run_command("log", "check", "-c", filled, "--json")
+
+    assert checked.code == told.code == 1
+    assert "2 events lost. The rest is delivered. 20 events in 2 partitions can be read." in checked.out
+    assert [each["lost_events"] for each in told.json["partitions"]] == [2, 0]
+
+
+def test_log_export_gives_the_events_of_all_partitions(filled: Path) -> None:
+    exported = run_command("log", "export", "-c", filled)
+
+    lines = [json.loads(line) for line in exported.out.splitlines()]
+    assert sorted(line["event"]["n"] for line in lines) == list(range(1, 21))
+    assert {line["partition"] for line in lines} == {0, 1}
+    assert exported.code == 1
+    assert "2 events of the log are lost" in exported.err
+
+
+@pytest.mark.parametrize("command", [("repair",), ("backup", "there")], ids=["repair", "backup"])
+def test_what_is_the_affair_of_the_cluster_is_said_to_be(filled: Path, command: tuple[str, ...]) -> None:
+    done = run_command("log", *command, "-c", filled)
+
+    assert done.code == 2
+    assert "router log c" in done.err

@@ -25,8 +25,9 @@ import structlog
 from router.log.interface import LogAway, LogFull, NotStored
 from router.log.jetstream.chunk import OVERHEAD_BYTES, pack_chunk, pack_event
 from router.log.jetstream.connection import FULL, WRONG_LAST_SEQUENCE, ApiError, ClusterAway, Connection, read_answer
+from router.log.jetstream.look import look_at_end
 from router.log.jetstream.partition import WRITER, Extent, Span
-from router.log.record import Appended, Entry, Record
+from router.log.record import Appended, Entry
 from router.log.seen import Seen, dedup_key
 
 HEADER_BYTES: Final = 1_024
@@ -36,6 +37,8 @@ PUBLISH_S: Final = 2.0
 PATIENCE_S: Final = 6.0
 """How long a message is tried before its callers are told to come again: a change of leader takes a few seconds."""
 RETRY_S: Final = 0.1
+CATCH_UP_S: Final = 0.005
+"""For a leader to apply what it has said no for."""
 PROBE_S: Final = 0.5
 """Between looks whether the cluster is back."""
 _MSG_ID: Final = "Nats-Msg-Id"
@@ -77,10 +80,10 @@ class Appender:
         seen: Seen,
         writer: str,
         max_waiting_bytes: int,
-        on_stored: Callable[[int, Sequence[Record]], None],
+        on_stored: Callable[[int, Span, Sequence[Entry]], None],
         patience_s: float = PATIENCE_S,
     ) -> None:
-        """*writer* is a name that no other process has. *on_stored* is told of each message and its records, before
+        """*writer* is a name that no other process has. *on_stored* is told of each message and its entries, before
         the callers are."""
         self._connection = connection
         self._stream = stream
@@ -95,8 +98,8 @@ class Appender:
         self._waiting_bytes = 0
         self._work = asyncio.Event()
         self._is_closing = False
-        self._is_sure = True
-        """False: a message may have been stored of which no answer came; the end has to be asked for."""
+        self._unsure_at: int | None = None
+        """The message after this one may be ours: no answer came. The end has to be asked for before more is written."""
         self._refusal: type[NotStored] = LogAway
         self.obstacle = ""
         """Why nothing could be stored the last time; "" if it could."""
@@ -244,21 +247,27 @@ class Appender:
         until = loop.time() + self._patience_s
         while True:
             try:
-                if not self._is_sure:
+                if self._unsure_at is not None:
                     stored = await self._learn(message_id)
                     if stored is not None:
                         self._settle(draft, *stored)
                         return
                 span = Span(self._extent.end + 1, len(draft.entries), newest_s)
-                self._is_sure = False
+                expected = self._unsure_at = self._extent.last_message
                 message = await self._publish(span, pack_chunk(span.first, newest_s, draft.packed), message_id)
-                self._is_sure = True
                 if message is not None:
+                    self._unsure_at = None
                     self._settle(draft, message, span)
                     return
-                await self._learn(message_id)  # another router was faster
+                stored = await self._learn(
+                    message_id
+                )  # another router was faster, or this is a retry of what is stored
+                if stored is not None:
+                    self._settle(draft, *stored)
+                    return
+                if self._extent.last_message == expected:
+                    await asyncio.sleep(CATCH_UP_S)
             except ApiError as error:
-                self._is_sure = True
                 if error.code in FULL or loop.time() >= until:
                     raise self._hinder(error) from None
                 await asyncio.sleep(RETRY_S)
@@ -268,7 +277,7 @@ class Appender:
                 await asyncio.sleep(RETRY_S)
 
     async def _publish(self, span: Span, data: bytes, message_id: str) -> int | None:
-        """The number of the message; None: another message came in between.
+        """The number of the message; None: it is not stored by this, see `_learn`.
 
         Raises:
             ClusterAway: it may be stored, or not.
@@ -282,7 +291,8 @@ class Appender:
         }
         answer = await self._connection.request(self._subject, data, headers, PUBLISH_S)
         try:
-            return int(read_answer(answer.data)["seq"])
+            said = read_answer(answer.data)
+            return None if said.get("duplicate") else int(said["seq"])
         except ApiError as error:
             if error.code == WRONG_LAST_SEQUENCE:
                 return None
@@ -295,29 +305,22 @@ class Appender:
             ClusterAway, ApiError: no answer.
         """
         mine = None
-        if message_id:
-            next_one = await self._connection.get(self._stream, self._extent.last_message + 1)
-            if next_one is not None and next_one.headers.get(_MSG_ID) == message_id:
-                span = Span.read(next_one.headers)
-                mine = (next_one.sequence, span) if span else None
-        last = await self._connection.get_last(self._stream, self._subject)
-        if last is not None:
-            span = Span.read(last.headers)
-            if span is not None:
-                self._extent.extend(last.sequence, span)
-        self._is_sure = True
+        if message_id and self._unsure_at is not None:
+            # A try is stored behind the message that it was to follow, or nowhere.
+            stored = await self._connection.get(self._stream, self._unsure_at + 1)
+            span = Span.read(stored.headers) if stored else None
+            if stored is not None and span is not None and stored.headers.get(_MSG_ID) == message_id:
+                mine = (stored.sequence, span)
+        await look_at_end(self._connection, self._stream, self._subject, self._extent)
+        self._unsure_at = None
         return mine
 
     def _settle(self, draft: _Draft, message: int, span: Span) -> None:
         self.obstacle = ""
         number = self._extent.number
-        records = [
-            Record(number, sequence, e.source, e.message_id, e.user_key, e.type, float(e.received_at_s), e.event)
-            for sequence, e in enumerate(draft.entries, span.first)
-        ]
-        for record, key in zip(records, draft.keys, strict=True):
-            self._seen.add(key, record.sequence, record.received_at_s)
-        self._on_stored(message, records)
+        for sequence, (entry, key) in enumerate(zip(draft.entries, draft.keys, strict=True), span.first):
+            self._seen.add(key, sequence, entry.received_at_s)
+        self._on_stored(message, span, draft.entries)
         self._extent.extend(message, span)
         for call, index, place, is_duplicate in draft.answers:
             call.answers[index] = Appended(number, span.first + place, is_duplicate)

@@ -58,6 +58,11 @@ class Extent:
             self.end = span.last
             self.wake()
 
+    def pass_over(self, message: int) -> None:
+        """*message* is in the stream, and holds nothing of ours."""
+        if message > self.last_message:
+            self.last_message = message
+
     def begin(self, message: int, first: int) -> None:
         """What lies before *message*, which begins with the sequence *first*, is gone."""
         if message > self.first_message:

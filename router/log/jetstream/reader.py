@@ -6,14 +6,15 @@ import asyncio
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
 from router.log.jetstream.chunk import Chunk, DamagedChunk, UnknownVersion, unpack_chunk
 from router.log.jetstream.connection import ClusterAway, Connection, Stored
+from router.log.jetstream.look import look_at_end, look_at_start
 from router.log.jetstream.partition import Extent, Span
-from router.log.record import Gap, Record
+from router.log.record import Entry, Gap, Record
 from router.log.tail import Tail
 
 RETRY_S: Final = 1.0
@@ -30,14 +31,25 @@ class Reader:
     """One for each partition. Never says that something is lost because it can't be had just now: it waits."""
 
     def __init__(
-        self, connection: Connection, stream: str, subject: str, extent: Extent, tail_bytes: int, read_bytes: int
+        self,
+        connection: Connection,
+        stream: str,
+        subject: str,
+        extent: Extent,
+        tail_bytes: int,
+        read_bytes: int,
+        *,
+        is_quiet: bool,
     ) -> None:
+        """*is_quiet*: what is lost is told by whoever reads alone."""
         self._connection = connection
         self._stream = stream
         self._subject = subject
         self._extent = extent
         self._tail_bytes = tail_bytes
         self._read_bytes = read_bytes
+        self._is_quiet = is_quiet
+        self.is_followed = False
         self._tail = Tail(tail_bytes)
         self._tail_end = 0
         self._marks: OrderedDict[int, int] = OrderedDict()
@@ -46,13 +58,19 @@ class Reader:
         """By message: what was read lately and its bytes, for those who want the rest of it."""
         self._chunk_bytes = 0
 
-    def keep(self, message: int, records: Sequence[Record]) -> None:
-        """*records* were just stored here as *message*."""
-        if records[0].sequence != self._tail_end + 1:
+    def keep(self, message: int, span: Span, entries: Sequence[Entry]) -> None:
+        """*entries* were just stored here as *message*: they stay in memory, if somebody here follows the partition."""
+        if not self.is_followed:
+            return
+        if span.first != self._tail_end + 1:
             self._tail = Tail(self._tail_bytes)
-        self._tail.extend(records)
-        self._tail_end = records[-1].sequence
-        self._mark(self._tail_end + 1, message + 1)
+        number = self._extent.number
+        self._tail.extend(
+            Record(number, sequence, e.source, e.message_id, e.user_key, e.type, float(e.received_at_s), e.event)
+            for sequence, e in enumerate(entries, span.first)
+        )
+        self._tail_end = span.last
+        self._mark(span.last + 1, message + 1)
 
     async def read(self, after: int, limit: int) -> list[Record | Gap]:
         """See `Log.read`."""
@@ -81,7 +99,14 @@ class Reader:
     async def _read(self, after: int, limit: int) -> list[Record | Gap]:
         message = await self.locate(after + 1)
         found: list[Record | Gap] = []
-        room = self._read_bytes
+        while not found:  # a message that no router wrote holds nothing
+            message, found = await self._read_from(message, after, limit)
+        return found
+
+    async def _read_from(self, message: int, after: int, limit: int) -> tuple[int, list[Record | Gap]]:
+        """What *message* and some that follow it hold above *after*, and the number of the next one."""
+        found: list[Record | Gap] = []
+        room, number = self._read_bytes, message
         for number, chunk in await self._chunks_from(message, limit):
             if isinstance(chunk, Gap):
                 if chunk.last > after:
@@ -103,7 +128,7 @@ class Reader:
             self._mark(after + 1, number + 1 if after >= chunk.last else number)
             if room <= 0 or len(found) >= limit:
                 break
-        return found
+        return number + 1, found
 
     def _why_gone(self, next_first: int) -> str:
         return "expired" if next_first <= self._extent.start else "damaged"
@@ -135,17 +160,17 @@ class Reader:
             raise ClusterAway(f"a replica of {self._stream} has not got message {message}")
         await self.look_at_start()
         if message >= self._extent.first_message:
-            structlog.get_logger().error(
-                "messages are missing in the log", stream=self._stream, first=message, last=following.sequence - 1
-            )
+            self._tell("messages are missing in the log", first=message, last=following.sequence - 1)
+
+    def _tell(self, what: str, **facts: Any) -> None:
+        if not self._is_quiet:
+            structlog.get_logger().error(what, stream=self._stream, **facts)
 
     def _open(self, stored: Stored) -> Chunk | Gap:
         try:
             chunk = unpack_chunk(self._extent.number, stored.data)
         except (DamagedChunk, UnknownVersion) as error:
-            structlog.get_logger().error(
-                "a message of the log can't be read", stream=self._stream, message=stored.sequence, reason=str(error)
-            )
+            self._tell("a message of the log can't be read", message=stored.sequence, reason=str(error))
             span = Span.read(stored.headers)
             if span is None:  # the next one tells what is missing
                 return Gap(self._extent.number, 0, 0, "damaged")
@@ -217,14 +242,7 @@ class Reader:
         Raises:
             ClusterAway: no answer.
         """
-        state = (await self._connection.call(f"STREAM.INFO.{self._stream}"))["state"]
-        self._extent.size_bytes = state["bytes"]
-        first = state["first_seq"]
-        if first > self._extent.first_message and state["messages"]:
-            stored = await self._connection.get(self._stream, first)
-            span = Span.read(stored.headers) if stored else None
-            if span is not None:
-                self._extent.begin(first, span.first)
+        await look_at_start(self._connection, self._stream, self._extent)
 
     async def look_at_end(self) -> None:
         """Learn where the partition ends by now.
@@ -232,10 +250,7 @@ class Reader:
         Raises:
             ClusterAway: no answer.
         """
-        stored = await self._connection.get_last(self._stream, self._subject)
-        span = Span.read(stored.headers) if stored else None
-        if stored is not None and span is not None:
-            self._extent.extend(stored.sequence, span)
+        await look_at_end(self._connection, self._stream, self._subject, self._extent)
 
     async def newest_of(self, message: int) -> Span | None:
         """What *message* holds, by its headers.

@@ -1,0 +1,255 @@
+"""What only a log in a cluster has to face: many writers, answers that get lost, no room, messages that nobody can read."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from nats.aio.msg import Msg
+
+from router.log.interface import LogAway, LogFull
+from router.log.jetstream.connection import ClusterAway, Connection
+from router.log.jetstream.log import NatsLog
+from router.log.options import LogOptions
+from router.log.record import Appended, Gap, Record
+from tests.log.harness import (
+    DAY_S,
+    PARTITION,
+    StillClock,
+    entries,
+    entry,
+    message_ids,
+    read_all,
+    read_all_of,
+    sequences,
+)
+from tests.nats.load import Load, check
+from tests.nats.server import Cluster
+
+OPTIONS = LogOptions(max_bytes=20_000_000)
+
+OpenLog = Callable[..., Awaitable[NatsLog]]
+
+
+@pytest.fixture
+async def open_log(shared_server: Cluster, log_name: str) -> AsyncIterator[OpenLog]:
+    opened: list[NatsLog] = []
+
+    async def open_log(options: LogOptions = OPTIONS, partitions: int = 1, **more: Any) -> NatsLog:
+        log = await NatsLog.open(
+            [shared_server.url], options, StillClock(), name=log_name, partitions=partitions, **more
+        )
+        opened.append(log)
+        return log
+
+    yield open_log
+    for log in opened:
+        await log.close()
+
+
+# --- many writers ---
+
+
+async def test_two_routers_that_append_at_once_leave_no_hole_and_lose_nothing(open_log: OpenLog) -> None:
+    load = Load([await open_log(partitions=2), await open_log(partitions=2)], callers=4)
+    load.start()
+    await load.until_acknowledged(300)
+    await load.stop()
+
+    await check(await open_log(partitions=2), load.placed)
+    assert not load.refused
+
+
+async def test_what_another_router_stored_is_read_without_asking(open_log: OpenLog) -> None:
+    writer, reader = await open_log(), await open_log(read_only=True)
+    wait = asyncio.create_task(reader.wait(PARTITION, 0))
+
+    await writer.append(entries(1, 3))
+
+    await asyncio.wait_for(wait, 5)
+    assert await message_ids(reader) == ["m1", "m2", "m3"]
+
+
+async def test_a_user_keeps_to_one_partition_and_to_the_order_of_its_events(open_log: OpenLog) -> None:
+    log = await open_log(partitions=5)
+    for start in range(1, 101, 10):
+        await log.append(entries(start, start + 9))
+
+    found: dict[str, list[tuple[int, int]]] = {}
+    for partition in log.partitions:
+        for item in await read_all_of(log, partition):
+            assert isinstance(item, Record)
+            found.setdefault(item.user_key, []).append((partition, int(item.message_id[1:])))
+    assert sum(map(len, found.values())) == 100
+    for places in found.values():
+        assert len({partition for partition, _ in places}) == 1
+        assert places == sorted(places)
+
+
+# --- answers that get lost ---
+
+
+class Losing:
+    """Loses the answers to some of the messages that are published, before or behind the server."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.plan: list[str] = []
+        request = Connection.request
+
+        async def lossy(connection: Connection, subject: str, *arguments: Any, **more: Any) -> Msg:
+            fate = self.plan.pop(0) if ".log." in subject and self.plan else "answered"
+            if fate == "never sent":
+                raise ClusterAway("lost on the way")
+            answer = await request(connection, subject, *arguments, **more)
+            if fate == "stored":
+                raise ClusterAway("lost on the way back")
+            return answer
+
+        monkeypatch.setattr(Connection, "request", lossy)
+
+
+@pytest.fixture
+def losing(monkeypatch: pytest.MonkeyPatch) -> Losing:
+    return Losing(monkeypatch)
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [["stored"], ["never sent"], ["never sent", "stored"], ["stored", "stored"], ["answered", "stored", "never sent"]],
+    ids=", ".join,
+)
+async def test_a_message_whose_answer_is_lost_is_stored_once(
+    open_log: OpenLog, losing: Losing, plan: list[str]
+) -> None:
+    log = await open_log()
+    losing.plan = list(plan)
+
+    answers = [await log.append([entry(n)]) for n in range(1, 5)]
+
+    assert answers == [[Appended(PARTITION, n)] for n in range(1, 5)]
+    assert await message_ids(log) == ["m1", "m2", "m3", "m4"]
+
+
+async def test_an_answer_that_is_lost_while_another_router_writes_is_found_all_the_same(
+    open_log: OpenLog, losing: Losing
+) -> None:
+    log, other = await open_log(), await open_log()
+    losing.plan = ["stored"]
+    call = asyncio.create_task(log.append([entry(1)]))
+    await other.wait(PARTITION, 0)
+    await other.append([entry(2)])
+    await log.wait(PARTITION, 1)
+
+    assert await call == [Appended(PARTITION, 1)]
+    assert await message_ids(other) == ["m1", "m2"]
+
+
+async def test_a_cluster_that_does_not_answer_refuses_within_its_patience_then_at_once_and_recovers(
+    open_log: OpenLog, losing: Losing
+) -> None:
+    log = await open_log(patience_s=0.3)
+    losing.plan = ["never sent"] * 1_000
+
+    with pytest.raises(LogAway):
+        await asyncio.wait_for(log.append([entry(1)]), 3)
+    assert "does not take events" in log.obstacle
+    losing.plan.clear()
+    answer = await until_stored(log, 2)
+
+    assert answer == Appended(PARTITION, 1)
+    assert log.obstacle == ""
+
+
+async def until_stored(log: NatsLog, number: int) -> Appended:
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                [answer] = await log.append([entry(number)])
+            except (LogAway, LogFull):
+                await asyncio.sleep(0.05)
+            else:
+                return answer
+
+
+# --- no room ---
+
+
+async def until_full(log: NatsLog, number: int) -> bool:
+    """Whether an event of 10 kB was taken."""
+    try:
+        await log.append([entry(number, size=10_000)])
+    except LogFull:
+        return False
+    return True
+
+
+async def test_a_full_log_refuses_and_takes_events_again_when_there_is_room(open_log: OpenLog) -> None:
+    log = await open_log(replace(OPTIONS, max_bytes=200_000, retention_s=1.0))
+    answers = [await until_full(log, number) for number in range(1, 100)]
+    stored = sum(answers)
+    assert 0 < stored < 30
+    assert "has no room" in log.obstacle
+    assert await sequences(log) == list(range(1, stored + 1))
+
+    log._clock = StillClock(StillClock().now_s + DAY_S)
+    await log.trim({PARTITION: stored})
+    answer = await until_stored(log, 1_000)
+
+    assert answer.sequence == stored + 1
+
+
+async def test_an_event_that_no_message_can_hold_is_refused_alone(open_log: OpenLog) -> None:
+    log = await open_log()
+
+    with pytest.raises(ValueError, match="max_payload"):
+        await log.append([entry(1, size=8_400_000)])
+
+    assert await log.append([entry(2)]) == [Appended(PARTITION, 1)]
+
+
+async def test_what_is_more_than_a_message_holds_is_stored_in_several(open_log: OpenLog) -> None:
+    log = await open_log(replace(OPTIONS, max_bytes=100_000_000))
+
+    answers = await log.append(entries(1, 30, size=1_000_000))
+
+    assert [answer.sequence for answer in answers] == list(range(1, 31))
+    assert await sequences(log) == list(range(1, 31))
+
+
+# --- messages that nobody can read ---
+
+
+async def test_a_damaged_message_is_a_gap_and_the_rest_is_read(open_log: OpenLog, log_name: str) -> None:
+    log = await open_log()
+    await log.append(entries(1, 3))
+    headers = {"Router-First": "4", "Router-Count": "2", "Router-Newest": "5.0"}
+    await log._connection.request(f"{log_name}.log.0", b"no chunk", headers)
+    again = await open_log()
+    await again.append(entries(6, 7))
+
+    found = await read_all(await open_log())
+
+    assert [item if isinstance(item, Gap) else item.sequence for item in found] == [
+        1,
+        2,
+        3,
+        Gap(PARTITION, 4, 5, "damaged"),
+        6,
+        7,
+    ]
+
+
+async def test_messages_that_no_router_wrote_disturb_nobody(open_log: OpenLog, log_name: str) -> None:
+    log = await open_log()
+    for number in range(1, 4):
+        await log._connection.request(f"{log_name}.log.0", b"hello")
+        await log.append([entry(number)])
+    await log._connection.request(f"{log_name}.log.0", b"hello")
+
+    fresh = await open_log()
+    assert await sequences(fresh) == [1, 2, 3]
+    assert await fresh.append([entry(4)]) == [Appended(PARTITION, 4)]
+    assert await log.append([entry(5)]) == [Appended(PARTITION, 5)]
