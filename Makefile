@@ -4,10 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check
 
-.PHONY: demo run test test-full bench sdks page lint types generate clean
+.PHONY: demo demo-cluster run test test-full bench sdks page lint types generate clean
 
 demo: $(VENV)/.installed ## The product in a minute
 	$(BIN)/router demo
+
+demo-cluster: $(VENV)/.installed-dev ## Three NATS nodes, two routers, one killed before your eyes
+	$(BIN)/python -m tests.system.demo_cluster
 
 run: $(VENV)/.installed ## The router with config/router.yaml
 	$(BIN)/router run --config config/router.yaml
