@@ -10,10 +10,13 @@ WORKERS := 3
 unexport PYTHONDONTWRITEBYTECODE
 MAKEFLAGS += --jobs=2
 
-.PHONY: demo run test test-full bench soak sdks page lint types compiled generate clean
+.PHONY: demo demo-cluster run test test-full bench soak sdks page lint types compiled generate clean
 
 demo: $(VENV)/.installed ## The product in a minute
 	$(BIN)/router demo
+
+demo-cluster: $(VENV)/.installed-dev ## Three NATS nodes, two routers, one killed before your eyes
+	$(BIN)/python -m tests.system.demo_cluster
 
 run: $(VENV)/.installed ## The router with config/router.yaml
 	$(BIN)/router run --config config/router.yaml

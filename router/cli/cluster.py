@@ -15,6 +15,7 @@ import socket
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Self
@@ -45,6 +46,7 @@ from router.delivery.portion import Portion
 from router.delivery.repeats import Repeats
 from router.delivery.watchdog import LOOK_S, Glance, Watchdog
 from router.delivery.way import Ways
+from router.delivery.worker import DeliveryOptions
 from router.errors import OperatorError
 from router.log.interface import Log
 from router.log.jetstream.connection import ApiError, ClusterAway, Connection
@@ -52,6 +54,9 @@ from router.log.jetstream.log import NatsLog
 from router.log.lock import Held, Lock
 from router.registry import Registry
 
+MIN_EVENTS: Final = 100
+MIN_BYTES: Final = 1_000_000
+"""Less than this of each partition's own would keep batches from filling."""
 RETRY_S: Final = 1.0
 """Between tries to start what could not start in a partition that was gained."""
 
@@ -170,7 +175,8 @@ class ClusterDeliveries:
 
     def _assignments(self) -> list[Assignment]:
         """Made anew for each fleet: what a plugin does in one partition must not halt it in another."""
-        return to_assignments(self._config, self._registry, self._sandbox_urls)
+        assignments = to_assignments(self._config, self._registry, self._sandbox_urls)
+        return [replace(each, options=options_of_one(each.options, len(self._log.partitions))) for each in assignments]
 
     # --- partitions that come and go ---
 
@@ -358,6 +364,16 @@ class ClusterDeliveries:
         await self._connection.close()
         await asyncio.to_thread(self._line.close)
         self._lock.release()
+
+
+def options_of_one(options: DeliveryOptions, partitions: int) -> DeliveryOptions:
+    """What is a destination's for each of so many partitions: one router may have all of them, and no more memory for that."""
+    return replace(
+        options,
+        max_parked=max(MIN_EVENTS, options.max_parked // partitions),
+        max_in_flight=max(MIN_EVENTS, options.max_in_flight // partitions),
+        max_in_flight_bytes=max(MIN_BYTES, options.max_in_flight_bytes // partitions),
+    )
 
 
 async def ask_cluster(config: Config, registry: Registry, operation: str, arguments: Mapping[str, Any]) -> Any:

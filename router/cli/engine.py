@@ -31,7 +31,7 @@ async def open_log(
         except ModuleNotFoundError:
             raise OperatorError("log: a NATS cluster needs the extra: pip install 'trait-router[nats]'") from None
         nats = config.nats
-        return await NatsLog.open(
+        log = await NatsLog.open(
             config.log_urls,
             log_options(config),
             clock,
@@ -40,6 +40,13 @@ async def open_log(
             replicas=nats.replicas,
             read_only=read_only,
         )
+        if not read_only and config.server.max_event_bytes > log.max_event_bytes:
+            await log.close()
+            raise OperatorError(
+                f"server.max_event: {config.server.max_event_bytes} bytes, and the cluster takes events of "
+                f"{log.max_event_bytes} at most. Lower it, or raise max_payload of the servers."
+            )
+        return log
     return await SqliteLog.open(log_directory(config), log_options(config), clock, read_only=read_only, reserve=reserve)
 
 

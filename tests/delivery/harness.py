@@ -16,6 +16,7 @@ from router.delivery.ledger import Books, Ledger
 from router.delivery.letters import DeadLetter
 from router.delivery.pace import Backoff
 from router.delivery.send import SendFailed
+from router.delivery.state import State
 from router.delivery.state_file import StateFile
 from router.delivery.unknown_names import UnknownNames
 from router.delivery.worker import NOTES, DeliveryOptions, Worker
@@ -259,8 +260,12 @@ class Harness:
         self.unknown = UnknownNames(lambda partition: 0)
         self.worker: Worker
 
+    def open_state(self) -> State:
+        """To deliver with; whoever had it before has let go of it."""
+        return StateFile.open(self.directory / "fake.sqlite", LOG_ID)
+
     async def open(self) -> Worker:
-        state = StateFile.open(self.directory / "fake.sqlite", LOG_ID)
+        state = self.open_state()
         state.add_partition(0, 0)
         notes = {key: state.meta(key) for key in NOTES}
         ledger = Ledger("fake", state, self.clock, hang_s=60 * FastClock.speed)  # the disk knows nothing of fast clocks

@@ -149,6 +149,11 @@ def repeats(harness: Harness) -> int:
 @pytest.mark.parametrize("seed", [2, *(pytest.param(seed, marks=pytest.mark.full) for seed in range(40) if seed != 2)])
 @pytest.mark.parametrize("shape", SHAPES)
 async def test_promises_hold_under_failures_stops_and_crashes(tmp_path: Path, shape: str, seed: int) -> None:
+    await survive(Harness(tmp_path), shape, seed)
+
+
+async def survive(harness: Harness, shape: str, seed: int) -> None:
+    """Play what comes of the *seed*, and check what always holds."""
     chance = random.Random(f"{shape} {seed}")
     options = DeliveryOptions(
         concurrency=1 + seed % 4,
@@ -157,8 +162,8 @@ async def test_promises_hold_under_failures_stops_and_crashes(tmp_path: Path, sh
         max_in_flight=chance.choice([20, 200, 5_000]),
         max_parked=chance.choice([5, 50, 10_000]),
     )
-    vendor = Vendor(Trouble(chance, chance.choice([0.05, 0.3])))
-    harness = Harness(tmp_path, vendor, options)
+    vendor = harness.vendor = Vendor(Trouble(chance, chance.choice([0.05, 0.3])))
+    harness.options = options
     harness.plugin = SHAPES[shape](chance.choice([1, 4, 25]))
     fill(harness, chance)
     crashes = 0

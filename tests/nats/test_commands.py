@@ -10,8 +10,12 @@ from typing import Any
 
 import pytest
 
+from router.cli.engine import open_log
+from router.config import load_config
+from router.errors import OperatorError
 from router.log.jetstream.log import NatsLog
 from router.log.options import LogOptions
+from router.registry import Registry
 from tests.log.harness import StillClock, entries
 from tests.nats.server import Cluster
 from tests.system.harness import run_command
@@ -102,6 +106,16 @@ def test_a_cluster_that_does_not_answer_is_named_without_credentials(tmp_path: P
     assert checked.code == 2
     assert "can't connect to nats://127.0.0.1:9" in checked.err
     assert PASSWORD not in checked.out + checked.err
+
+
+def test_events_that_the_cluster_can_not_take_are_refused_at_the_start(
+    tmp_path: Path, shared_server: Cluster, log_name: str
+) -> None:
+    path = write_config(tmp_path, shared_server.url, name=log_name, partitions=1)
+    path.write_text(json.dumps({**json.loads(path.read_text()), "server": {"max_event": "9MB"}}))
+
+    with pytest.raises(OperatorError, match=r"server\.max_event: 9000000 bytes, and the cluster takes events of 83"):
+        asyncio.run(open_log(load_config(path, Registry.load()), StillClock()))
 
 
 @pytest.fixture

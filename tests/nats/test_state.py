@@ -16,9 +16,11 @@ from router.delivery.journal.entry import Draft
 from router.delivery.journal.journal import Journal
 from router.delivery.journal.line import Line
 from router.delivery.journal.state import JournaledState
+from router.delivery.journal.states import JournaledStates
 from router.delivery.journal.streams import JournalNames, destinations_of, ensure_journals
 from router.delivery.letters import Choice
 from router.delivery.state import Changes, Outcome, Place, State, StateTaken
+from router.errors import OperatorError
 from router.log.jetstream.connection import ClusterAway
 from tests.delivery.state_contract import CHANGES, OpenState, StateContract, everything, make_letter, make_record
 from tests.nats.server import Cluster
@@ -268,3 +270,50 @@ def test_destinations_are_known_by_their_journals(line: Line, log_name: str, ope
     owned(open_view("a"))
 
     assert (before, known()) == (set(), {"crm"})
+
+
+# --- the states of a partition ---
+
+
+@pytest.fixture
+def states(line: Line, journal: Journal, log_name: str, tmp_path: Path) -> JournaledStates:
+    return JournaledStates(line, JournalNames(log_name), 0, tmp_path / "views", LOG, "router-1")
+
+
+def test_a_renamed_destination_takes_its_state_along(states: JournaledStates, line: Line, log_name: str) -> None:
+    with closing(states.take("crm")) as former:
+        former.add_partition(0, 0)
+        former.commit(CHANGES)
+        before = everything(former)
+
+    with closing(states.take("sales", formerly="crm", wanted=["sales"])) as state:
+        assert everything(state) == before
+        state.commit(settle(4))
+    with closing(states.take("sales", formerly="crm", wanted=["sales"])) as again:
+        assert again.positions() == {0: (0, 4)}
+
+    elsewhere = JournaledStates(line, JournalNames(log_name), 0, states._directory / "other", LOG, "router-2")
+    elsewhere.refresh()
+    assert elsewhere.names() == ["sales"]
+    with closing(elsewhere.look("sales")) as seen:
+        assert seen.counts()["delivered", ""] == before["counts"]["delivered", ""] + 1
+
+
+def test_a_state_belongs_to_one_destination(states: JournaledStates) -> None:
+    with closing(states.take("crm")) as former:
+        former.add_partition(0, 0)
+
+    with pytest.raises(OperatorError, match="a state belongs to one destination"):
+        states.take("sales", formerly="crm", wanted=["crm", "sales"])
+
+
+def test_a_forgotten_state_is_gone(states: JournaledStates) -> None:
+    with closing(states.take("crm")) as state:
+        state.add_partition(0, 0)
+        state.commit(CHANGES)
+    states.forget("crm")
+    states.refresh()
+
+    assert (states.names(), states.has("crm")) == ([], False)
+    with closing(states.take("crm")) as state:
+        assert state.positions() == {}

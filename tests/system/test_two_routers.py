@@ -58,6 +58,7 @@ def test_a_router_that_dies_is_replaced_within_seconds(stage: Stage, server: Clu
     assert books["accepted"] == books["delivered"] + books["skipped"]
 
 
+@pytest.mark.full
 def test_an_event_sent_to_two_routers_is_routed_once(stage: Stage, server: Cluster) -> None:
     """Both may store it, for neither knows of the other's; who delivers the partition lets the first one win."""
     [vendor] = stage.vendors("mixpanel")
@@ -83,6 +84,7 @@ def test_an_event_sent_to_two_routers_is_routed_once(stage: Stage, server: Clust
     assert books["skipped"] == skipped.get("duplicate", 0) > 0
 
 
+@pytest.mark.full
 def test_every_router_gives_the_same_answers(stage: Stage, server: Cluster) -> None:
     """The one that takes events delivers none, and the one that delivers takes none; an operator asks either."""
     [vendor] = stage.vendors("webhook")

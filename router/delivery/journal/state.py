@@ -200,24 +200,32 @@ class JournaledState(StateFile):
         entries, size = self._since_snapshot
         if (entries < SNAPSHOT_ENTRIES and size < SNAPSHOT_BYTES) or size < self._snapshot_bytes:
             return
+        self._append("snapshot", self._snapshot())
+
+    def _snapshot(self) -> bytes:
         with tempfile.TemporaryDirectory(dir=self.path.parent) as folder:
             copy = Path(folder) / "snapshot"
             self._connection.execute("VACUUM INTO ?", (str(copy),))
-            body = zlib.compress(copy.read_bytes(), 1)
-        self._append("snapshot", body)
+            return zlib.compress(copy.read_bytes(), 1)
 
     def _become(self, entry: Entry) -> None:
         """Make the view what the snapshot says."""
         self._look_whose(entry)
-        if entry.previous != self._place:
-            with tempfile.TemporaryDirectory(dir=self.path.parent) as folder:
-                copy = Path(folder) / "snapshot"
-                copy.write_bytes(zlib.decompress(entry.draft.body))
-                with closing(
-                    StateFile.open(copy, self.meta("log_id") or "")
-                ) as state:  # of an older program: it is upgraded
-                    state._connection.backup(self._connection)
+        with tempfile.TemporaryDirectory(dir=self.path.parent) as folder:
+            copy = Path(folder) / "snapshot"
+            copy.write_bytes(zlib.decompress(entry.draft.body))
+            # One of an older program is brought up to date.
+            with closing(StateFile.open(copy, self.meta("log_id") or "")) as state:
+                state._connection.backup(self._connection)
         self._apply(entry)
+
+    def adopt(self, other: JournaledState) -> None:
+        """Be what the *other* one is, from here on. Raises as `claim`, or `Overtaken`: try it all again."""
+        self._number += 1
+        draft, head = Draft("snapshot", self._writer, self._number, other._snapshot()), self._assembler.head
+        first, last = self._journal.append(draft, head)
+        self._become(Entry(draft, first, last, head))
+        self._assembler = Assembler(last)
 
     # --- what writes ---
 

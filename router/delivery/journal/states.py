@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection
+from contextlib import closing
 from pathlib import Path
 from uuid import uuid4
 
-from router.delivery.journal.journal import Journal
+from router.delivery.journal.journal import Journal, Overtaken
 from router.delivery.journal.line import Line
 from router.delivery.journal.state import JournaledState, remove_view
 from router.delivery.journal.streams import JournalNames, destinations_of
 from router.delivery.state import StateUnusable
+from router.errors import OperatorError
 from router.log.jetstream.connection import ApiError, ClusterAway
 
 
@@ -46,7 +48,33 @@ class JournaledStates:
         return name in self._known
 
     def take(self, name: str, formerly: str | None = None, wanted: Collection[str] = ()) -> JournaledState:
-        return self._open(name, is_claimed=True)
+        state = self._open(name, is_claimed=True)
+        if formerly:
+            try:
+                self._take_over(state, formerly, wanted)
+            except BaseException:
+                state.close()
+                raise
+        return state
+
+    def _take_over(self, state: JournaledState, formerly: str, wanted: Collection[str]) -> None:
+        """What a destination had under its former name, where it has nothing under its own. The old journal goes last: a crash
+        in between begins anew."""
+        if state.positions():
+            return
+        try:
+            if not self._journal(formerly).last():
+                return
+            if formerly in wanted:
+                raise OperatorError(
+                    f'{state.label}: "formerly: {formerly}" names a destination that is still in the config. Remove one of the '
+                    "two: a state belongs to one destination."
+                )
+            with closing(self._open(formerly, is_claimed=True)) as old:
+                state.adopt(old)
+        except (ClusterAway, ApiError, Overtaken) as error:
+            raise StateUnusable(f"{state.label}: the state of {formerly} can't be taken over ({error})") from error
+        self.forget(formerly)
 
     def look(self, name: str, *, read_only: bool = False) -> JournaledState:
         return self._open(name, is_claimed=False)

@@ -27,7 +27,7 @@ from router.log.jetstream.chunk import OVERHEAD_BYTES, pack_chunk, pack_event
 from router.log.jetstream.connection import FULL, WRONG_LAST_SEQUENCE, ApiError, ClusterAway, Connection, read_answer
 from router.log.jetstream.look import look_at_end
 from router.log.jetstream.partition import WRITER, Extent, Span
-from router.log.record import Appended, Entry, Record
+from router.log.record import Appended, Entry
 from router.log.seen import Seen, dedup_key
 
 HEADER_BYTES: Final = 1_024
@@ -80,10 +80,10 @@ class Appender:
         seen: Seen,
         writer: str,
         max_waiting_bytes: int,
-        on_stored: Callable[[int, Sequence[Record]], None],
+        on_stored: Callable[[int, Span, Sequence[Entry]], None],
         patience_s: float = PATIENCE_S,
     ) -> None:
-        """*writer* is a name that no other process has. *on_stored* is told of each message and its records, before
+        """*writer* is a name that no other process has. *on_stored* is told of each message and its entries, before
         the callers are."""
         self._connection = connection
         self._stream = stream
@@ -157,9 +157,11 @@ class Appender:
                         await self._work.wait()
             if self.obstacle:
                 await self._probe()
-            if self._queue:
-                calls, self._queue = list(self._queue), deque()
-                self._waiting_bytes = 0
+            calls, self._queue = list(self._queue), deque()
+            self._waiting_bytes = 0
+            if self.obstacle:
+                _refuse(calls, self._refusal(self.obstacle))  # who came while it was still tried
+            else:
                 await self._commit(calls)
 
     async def _probe(self) -> None:
@@ -207,8 +209,7 @@ class Appender:
             if len(answers) == len(call.entries):
                 call.waiter.set_result(answers)
             else:
-                call.waiter.set_exception(error or self._refusal(self.obstacle))
-                call.waiter.exception()  # who stopped waiting does not ask
+                _refuse([call], error or self._refusal(self.obstacle))
 
     def _drafts(self, calls: Sequence[_Call]) -> list[_Draft]:
         """What is not a duplicate, cut into messages; duplicates of what is stored are answered here."""
@@ -318,13 +319,16 @@ class Appender:
     def _settle(self, draft: _Draft, message: int, span: Span) -> None:
         self.obstacle = ""
         number = self._extent.number
-        records = [
-            Record(number, sequence, e.source, e.message_id, e.user_key, e.type, float(e.received_at_s), e.event)
-            for sequence, e in enumerate(draft.entries, span.first)
-        ]
-        for record, key in zip(records, draft.keys, strict=True):
-            self._seen.add(key, record.sequence, record.received_at_s)
-        self._on_stored(message, records)
+        for sequence, (entry, key) in enumerate(zip(draft.entries, draft.keys, strict=True), span.first):
+            self._seen.add(key, sequence, entry.received_at_s)
+        self._on_stored(message, span, draft.entries)
         self._extent.extend(message, span)
         for call, index, place, is_duplicate in draft.answers:
             call.answers[index] = Appended(number, span.first + place, is_duplicate)
+
+
+def _refuse(calls: Sequence[_Call], error: BaseException) -> None:
+    for call in calls:
+        if not call.waiter.done():
+            call.waiter.set_exception(error)
+            call.waiter.exception()  # who stopped waiting does not ask

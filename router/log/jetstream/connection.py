@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from binascii import a2b_base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self
@@ -29,6 +29,9 @@ CONNECT_S = 5.0
 RECONNECT_S = 0.2
 PING_S = 2
 """A server that stands still is left after two of these without an answer."""
+
+OLDEST_SERVER = (2, 11)
+"""The first that answers a direct read of many messages (ADR-31)."""
 
 UNAVAILABLE = 503
 """The class of refusals that pass: no leader, a node that catches up."""
@@ -66,6 +69,8 @@ class Connection:
 
     def __init__(self, client: Client) -> None:
         self.client = client
+        self.on_reconnected: Callable[[], Awaitable[None]] | None = None
+        """Called when the connection is there again: what was told meanwhile was not heard."""
 
     @classmethod
     async def open(cls, urls: Sequence[str], name: str = "trait-router") -> Self:
@@ -118,8 +123,20 @@ class Connection:
                 f"log: can't connect to {shown} ({_describe(last[0] if last else failure)}). Is the cluster running, and are "
                 "the address and the credentials right?"
             )
-        client._error_cb = _tell_of
-        return cls(client)
+        version = client.connected_server_version
+        if (version.major, version.minor) < OLDEST_SERVER:
+            await client.close()
+            raise OperatorError(
+                f"log: {shown} runs NATS {version}, expected {'.'.join(map(str, OLDEST_SERVER))} or newer"
+            )
+        connection = cls(client)
+
+        async def reconnected() -> None:
+            if connection.on_reconnected is not None:
+                await connection.on_reconnected()
+
+        client._error_cb, client._reconnected_cb = _tell_of, reconnected
+        return connection
 
     @property
     def is_connected(self) -> bool:

@@ -25,7 +25,8 @@ from uuid import uuid4
 from nats.aio.msg import Msg
 
 from router.errors import OperatorError
-from router.log.jetstream.appender import PATIENCE_S, Appender
+from router.log.jetstream.appender import HEADER_BYTES, PATIENCE_S, Appender
+from router.log.jetstream.chunk import OVERHEAD_BYTES
 from router.log.jetstream.connection import ApiError, ClusterAway, Connection
 from router.log.jetstream.partition import WRITER, Extent, Span
 from router.log.jetstream.reader import Reader
@@ -37,8 +38,10 @@ from router.log.seen import Seen, dedup_key
 
 _T = TypeVar("_T")
 
-LOOK_S: Final = 1.0
-"""How often who waits asks, for news that the server's word of was lost."""
+KEYS_BYTES: Final = 4_000
+"""Room for the source, the messageId and the user's key."""
+LOOK_S: Final = 5.0
+"""How often the end of a partition is asked for while somebody waits there: the server's word of news may have been lost."""
 START_S: Final = 15.0
 """How long a start waits for a cluster that has no leader."""
 RETRY_S: Final = 0.25
@@ -104,6 +107,7 @@ class NatsLog:
         self._appenders: list[Appender] = []
         self._is_read_only = read_only
         self._patience_s = patience_s
+        self._looked: dict[int, float] = {}
         self._is_closed = False
 
     @classmethod
@@ -145,6 +149,7 @@ class NatsLog:
     async def _begin(self) -> None:
         names = self._streams.names
         await self._connection.client.subscribe(names.told("*"), cb=self._hear, pending_msgs_limit=-1)
+        self._connection.on_reconnected = self._hear_again
         await _insist(self.look)
         if not self._is_read_only:
             max_waiting = self._options.max_waiting_bytes // len(self.partitions)
@@ -200,6 +205,11 @@ class NatsLog:
     def size_bytes(self) -> int:
         """Of all streams, on each replica's disk; as of the last `look` or `trim`."""
         return sum(extent.size_bytes for extent in self._extents)
+
+    @property
+    def max_event_bytes(self) -> int:
+        """An event may be as large, with room for what lies beside it in a message."""
+        return self._connection.max_payload - HEADER_BYTES - OVERHEAD_BYTES - KEYS_BYTES
 
     @property
     def max_bytes(self) -> int:
@@ -312,10 +322,12 @@ class NatsLog:
 
     async def read(self, partition: int, after: int, limit: int = 500) -> list[Record | Gap]:
         self._extent(partition)
+        self._readers[partition].is_followed = True
         return await self._readers[partition].read(max(after, 0), limit)
 
     async def wait(self, partition: int, after: int) -> None:
         extent = self._extent(partition)
+        self._readers[partition].is_followed = True
         while extent.end <= after:
             if self._is_closed:
                 raise RuntimeError("the log is closed")
@@ -325,8 +337,21 @@ class NatsLog:
                 async with asyncio.timeout(LOOK_S):
                     await grown.wait()
             except TimeoutError:
-                with suppress(ClusterAway, ApiError):
-                    await self._readers[partition].look_at_end()
+                await self._look_for_news(partition)
+
+    async def _look_for_news(self, partition: int) -> None:
+        """For all who wait, once in `LOOK_S`."""
+        now = asyncio.get_running_loop().time()
+        if now - self._looked.get(partition, 0.0) >= LOOK_S:
+            self._looked[partition] = now
+            with suppress(ClusterAway, ApiError):
+                await self._readers[partition].look_at_end()
+
+    async def _hear_again(self) -> None:
+        """The connection was away."""
+        for partition in self.partitions:
+            with suppress(ClusterAway, ApiError):
+                await self._readers[partition].look_at_end()
 
     def wake(self) -> None:
         """Have all who wait look again."""

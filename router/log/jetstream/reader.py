@@ -14,7 +14,7 @@ from router.log.jetstream.chunk import Chunk, DamagedChunk, UnknownVersion, unpa
 from router.log.jetstream.connection import ClusterAway, Connection, Stored
 from router.log.jetstream.look import look_at_end, look_at_start
 from router.log.jetstream.partition import Extent, Span
-from router.log.record import Gap, Record
+from router.log.record import Entry, Gap, Record
 from router.log.tail import Tail
 
 RETRY_S: Final = 1.0
@@ -49,6 +49,7 @@ class Reader:
         self._tail_bytes = tail_bytes
         self._read_bytes = read_bytes
         self._is_quiet = is_quiet
+        self.is_followed = False
         self._tail = Tail(tail_bytes)
         self._tail_end = 0
         self._marks: OrderedDict[int, int] = OrderedDict()
@@ -57,13 +58,19 @@ class Reader:
         """By message: what was read lately and its bytes, for those who want the rest of it."""
         self._chunk_bytes = 0
 
-    def keep(self, message: int, records: Sequence[Record]) -> None:
-        """*records* were just stored here as *message*."""
-        if records[0].sequence != self._tail_end + 1:
+    def keep(self, message: int, span: Span, entries: Sequence[Entry]) -> None:
+        """*entries* were just stored here as *message*: they stay in memory, if somebody here follows the partition."""
+        if not self.is_followed:
+            return
+        if span.first != self._tail_end + 1:
             self._tail = Tail(self._tail_bytes)
-        self._tail.extend(records)
-        self._tail_end = records[-1].sequence
-        self._mark(self._tail_end + 1, message + 1)
+        number = self._extent.number
+        self._tail.extend(
+            Record(number, sequence, e.source, e.message_id, e.user_key, e.type, float(e.received_at_s), e.event)
+            for sequence, e in enumerate(entries, span.first)
+        )
+        self._tail_end = span.last
+        self._mark(span.last + 1, message + 1)
 
     async def read(self, after: int, limit: int) -> list[Record | Gap]:
         """See `Log.read`."""

@@ -1,0 +1,54 @@
+"""The per-user model over a state in the cluster: each start is on a machine that has seen nothing of it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from router.delivery.journal.line import Line
+from router.delivery.journal.states import JournaledStates
+from router.delivery.journal.streams import JournalNames, ensure_journals
+from router.delivery.state import State
+from tests.delivery.harness import LOG_ID, Harness
+from tests.delivery.test_chaos import SHAPES, survive
+from tests.nats.server import Cluster
+
+
+@pytest.fixture
+def line(shared_server: Cluster) -> Iterator[Line]:
+    with closing(Line.open([shared_server.url])) as line:
+        yield line
+
+
+class ClusterHarness(Harness):
+    def __init__(self, directory: Path, line: Line, names: JournalNames) -> None:
+        super().__init__(directory)
+        self._line = line
+        self._names = names
+        self._machines = itertools.count(1)
+
+    def open_state(self) -> State:
+        machine = f"machine-{next(self._machines)}"
+        return JournaledStates(self._line, self._names, 0, self.directory / machine, LOG_ID, machine).take("fake")
+
+
+@pytest.mark.parametrize(
+    ("shape", "seed"),
+    [
+        pytest.param("one endpoint", 0, id="one endpoint"),
+        *(
+            pytest.param(shape, seed, id=f"{shape}, seed {seed}", marks=pytest.mark.full)
+            for shape in SHAPES
+            for seed in range(1, 4)
+        ),
+    ],
+)
+async def test_promises_hold_in_a_cluster(line: Line, log_name: str, tmp_path: Path, shape: str, seed: int) -> None:
+    names = JournalNames(log_name)
+    line.ask(lambda connection: ensure_journals(connection, names, [0], 1))
+
+    await survive(ClusterHarness(tmp_path, line, names), shape, seed)
