@@ -86,7 +86,8 @@ async def test_without_order_each_parked_event_has_a_turn_of_its_own(harness: Ha
 
     def script(request: Request) -> Response:
         id = request.json[0]["id"]
-        is_first, _ = id not in tried, tried.add(id)
+        is_first = id not in tried
+        tried.add(id)
         return Response(404, headers={"retry-after": "3600" if id == "m1" else "1"}) if is_first else Response(200)
 
     harness.vendor.script = script
