@@ -39,9 +39,9 @@ def measure(directory: Path) -> list[Figure]:
     return [Figure("call to vendor, 500 events/s to 4", shown, f"{used:.0%} of a core", "", "p95 ≤ 2 s")]
 
 
-async def send_steadily(router: Process, events_per_s: int, seconds: int) -> list[float]:
-    """Single events, evenly, whatever the answers take; returns what each took, in seconds."""
-    events = calls()
+async def send_steadily(router: Process, events_per_s: int, seconds: int, seed: int = 1) -> list[float]:
+    """Single events (others with another *seed*), evenly, whatever the answers take; returns what each took, in seconds."""
+    events = calls(seed)
     idle: list[Connection] = []
     under_way: set[asyncio.Task[None]] = set()
     took: list[float] = []
