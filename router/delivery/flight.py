@@ -16,7 +16,6 @@ import tenacity
 
 from router.clock import Clock
 from router.delivery.gate import Gate, HeldBack
-from router.delivery.pace import Pace
 from router.delivery.send import CredentialsRefused, Send, SendFailed, TimedOut
 from router.delivery.tally import Tally
 from router.delivery.transit import Item
@@ -107,7 +106,7 @@ class Flights:
         self,
         calls: PluginCalls,
         send: Send,
-        pace: Pace,
+        gate: Gate,
         clock: Clock,
         chance: random.Random,
         tally: Tally,
@@ -115,8 +114,8 @@ class Flights:
     ) -> None:
         self._calls = calls
         self._sender = send
-        self._pace = pace
-        self._gate = Gate(pace, clock)
+        self._gate = gate
+        self._pace = gate.pace
         self._clock = clock
         self._chance = chance
         self._tally = tally

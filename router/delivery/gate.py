@@ -20,7 +20,7 @@ class Gate:
     """One for each destination. Requests of one endpoint pass in the order they came."""
 
     def __init__(self, pace: Pace, clock: Clock) -> None:
-        self._pace = pace
+        self.pace = pace
         self._clock = clock
         self._turn = asyncio.Lock()
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -34,25 +34,25 @@ class Gate:
             HeldBack: nothing may leave just now.
         """
         async with self._turns[endpoint]:
-            wait_s = self._pace.endpoint_wait_s(endpoint, self._clock.monotonic())
+            wait_s = self.pace.endpoint_wait_s(endpoint, self._clock.monotonic())
             if wait_s:
                 await self._clock.sleep(wait_s)
             async with self._turn:
                 left_at = await self._wait()
-                self._pace.request_left(endpoint, left_at)
+                self.pace.request_left(endpoint, left_at)
         try:
             yield left_at
         finally:
-            self._pace.request_came_back()
+            self.pace.request_came_back()
             self._came_back.notify()
 
     async def _wait(self) -> float:
         """Until the pace lets a request leave; returns that moment."""
         while True:
             now = self._clock.monotonic()
-            if self._pace.is_closed:
-                raise HeldBack(self._pace.reason)
-            wait_s = self._pace.request_wait_s(now)
+            if self.pace.is_closed:
+                raise HeldBack(self.pace.reason)
+            wait_s = self.pace.request_wait_s(now)
             if wait_s == 0:
                 return now
             await self._came_back.wait(wait_s)

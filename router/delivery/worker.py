@@ -19,6 +19,7 @@ import structlog
 from router.clock import Clock
 from router.delivery.decoder import Decoder
 from router.delivery.flight import MAX_WAIT_S, Flights, Held, Judged, Landing, Outage, Raised
+from router.delivery.gate import Gate
 from router.delivery.halt import HANG_NOTES, Halt
 from router.delivery.insist import insist
 from router.delivery.jobs import Jobs, Road
@@ -120,7 +121,7 @@ class Worker:
         self._shed_up_to: dict[int, int] = {}
         self._parking = Parking(ledger, options.backoff, clock, chance)
         tallied = Tallied(send, ledger.tally)
-        self._flights = Flights(destination.calls, tallied, self.pace, clock, chance, ledger.tally)
+        self._flights = Flights(destination.calls, tallied, Gate(self.pace, clock), clock, chance, ledger.tally)
         self._outages = Outages(self.pace, ledger, clock, options.retry_for_s, notes)
         self._held: list[Transit] = []
         """Replays that wait for the plugin."""

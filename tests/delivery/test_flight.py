@@ -22,6 +22,7 @@ from router.delivery.flight import (
     Raised,
     asked_wait_s,
 )
+from router.delivery.gate import Gate
 from router.delivery.pace import Backoff, Pace
 from router.delivery.send import ConnectTimedOut, CredentialsRefused, ReadTimedOut, SendFailed
 from router.delivery.tally import Tally
@@ -117,7 +118,7 @@ async def fly(endpoint: Endpoint, *answers: Answer, count: int = 2, pace: Pace |
     clock, script = StillClock(), Script(list(answers))
     calls = PluginCalls("fake", plugin(endpoint), Settings())
     pace = pace or Pace(Backoff(), random.Random(5))
-    flights = Flights(calls, script, pace, clock, random.Random(5), Tally())
+    flights = Flights(calls, script, Gate(pace, clock), clock, random.Random(5), Tally())
     landing = await flights.fly(items(endpoint, count))
     return Flight(landing, clock.waits, script.sent, pace)
 
@@ -165,7 +166,7 @@ async def test_a_flight_is_not_tried_again_when_the_destination_waits_by_then(is
 
     clock, script, endpoint = StillClock(), Meanwhile([Response(503)]), batch_endpoint()
     calls = PluginCalls("fake", plugin(endpoint), Settings())
-    flights = Flights(calls, script, pace, clock, random.Random(5), Tally())
+    flights = Flights(calls, script, Gate(pace, clock), clock, random.Random(5), Tally())
 
     assert await flights.fly(items(endpoint, 2)) == Outage("503", None, 503)
     assert len(script.sent) == 1
