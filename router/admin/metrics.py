@@ -88,7 +88,7 @@ class BooksCollector(Collector):
             labels=["destination", "kind", "reason"],
         )
         waited = CounterMetricFamily(
-            "router_destination_waited",
+            "router_destination_waited_events",
             "Events that had to wait for an earlier one of their user, each once, by where they waited.",
             labels=["destination", "where"],
         )

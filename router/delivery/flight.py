@@ -188,8 +188,11 @@ class Flights:
 
     async def _send_batch(self, attempt: _Try, endpoint: BatchEndpoint, payloads: Sequence[Payload]) -> Landing:
         request = self._calls.pack(endpoint, payloads)
-        self._tally.batch_sizes.observe(len(payloads))
-        response = await self._send(attempt, request, payloads[0].key)
+        try:
+            response = await self._send(attempt, request, payloads[0].key)
+        finally:
+            if attempt.left_at is not None:
+                self._tally.batch_sizes.observe(len(payloads))
         judgement = self._calls.judge(endpoint, response, payloads)
         if isinstance(judgement, Split | Blocked):
             return judgement

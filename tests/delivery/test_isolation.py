@@ -66,7 +66,7 @@ async def run(
         place = directory / f"{number}-{hangs}"
         place.mkdir()
         harness = Harness(place, vendor, options, log)
-        harness.clock = clock
+        harness.clock = clock  # type: ignore[assignment]
         await harness.open()
         harnesses.append(harness)
     accepted_at: dict[str, float] = {}

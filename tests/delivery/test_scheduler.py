@@ -93,7 +93,7 @@ class Scheduler(RuleBasedStateMachine):
             backoff=Backoff(0.5, 4.0, 4.0),
         )
         self.harness = Harness(Path(self.directory.name), options=options)
-        self.harness.clock = SimulatedClock(self.loop)
+        self.harness.clock = SimulatedClock(self.loop)  # type: ignore[assignment]
         self.harness.vendor.script = self.answer
         self.is_ordered, self.max_events = is_ordered, max_events
         self.run(self.start())
