@@ -34,11 +34,14 @@ class Side:
     vendors: Sequence[Process]
     answer_p99_s: list[float] = field(default_factory=list)
     delivery_p95_s: list[float] = field(default_factory=list)
+    cpu_s: list[float] = field(default_factory=list)
 
     def measure(self) -> None:
+        before = self.router.cpu_s
         mix = calls(seed=len(self.answer_p99_s))  # other events in each round
         took = asyncio.run(send_steadily(self.router.url, mix, EVENTS_PER_S, EVENTS_PER_S * SECONDS))
         found = until_taken(self.vendors, EVENTS_PER_S * SECONDS)
+        self.cpu_s.append(self.router.cpu_s - before)
         self.answer_p99_s.append(quantiles(took, n=100)[98])
         self.delivery_p95_s.append(quantiles([each for one in found for each in one["latencies"]], n=20)[-1])
 
@@ -63,6 +66,7 @@ def measure(directory: Path, rounds: int) -> list[Figure]:
     return [
         _compare("answers to single events, p99", quiet.answer_p99_s, troubled.answer_p99_s),
         _compare("call to vendor at the others, p95", quiet.delivery_p95_s, troubled.delivery_p95_s),
+        _compare("CPU of the router, all in all", quiet.cpu_s, troubled.cpu_s),
     ]
 
 
