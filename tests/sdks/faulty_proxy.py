@@ -44,8 +44,10 @@ class FaultyProxy:
         self.faults = deque(faults)
         self.statuses: list[int | None] = []
         """Of every POST so far, in the order of the answers; None is a cut connection."""
+        self.forwarded_bodies: list[bytes] = []
+        """Of every POST that went on to the router, as it came, from before it went."""
         self.answered_bodies: list[bytes] = []
-        """Of every POST whose 200 went on to the client, as it came."""
+        """Of every POST whose 200 went on to the client."""
         self.held_bodies: list[bytes] = []
         """Of every POST that the router answered with 200 and whose answer is held back, or was."""
         self._answers_let_through: float = inf
@@ -102,6 +104,8 @@ class FaultyProxy:
         assert self._session is not None
         headers = [(name, value) for name, value in request.headers.items() if name.lower() not in _HOP_BY_HOP]
         url = self._target() + request.raw_path
+        if request.method == "POST":
+            self.forwarded_bodies.append(body)
         try:
             async with self._session.request(
                 request.method, url, data=body, headers=headers, allow_redirects=False
@@ -113,16 +117,17 @@ class FaultyProxy:
         except aiohttp.ClientError:
             return self._spoil(request, CUT)
         if request.method == "POST":
-            await self._let_through(body, answer.status)
+            await self._let_through(request, body, answer.status)
         return answer
 
-    async def _let_through(self, body: bytes, status: int) -> None:
+    async def _let_through(self, request: web.Request, body: bytes, status: int) -> None:
         self._answers_let_through -= 1
-        is_held = self._answers_let_through < 0
-        if status == 200:
-            (self.held_bodies if is_held else self.answered_bodies).append(body)
-        if is_held:
+        if self._answers_let_through < 0:
+            if status == 200:
+                self.held_bodies.append(body)
             await self._released.wait()
+        if status == 200 and request.transport is not None:  # somebody is still there
+            self.answered_bodies.append(body)
         self.statuses.append(status)
 
     def _spoil(self, request: web.Request, fault: Fault) -> web.StreamResponse:
