@@ -8,6 +8,7 @@ from tests.system.checks import check_books, check_delivered
 from tests.system.harness import Stage, until
 
 
+@pytest.mark.in_processes
 @pytest.mark.timeout(60)
 def test_a_hanging_vendor_keeps_nobody_waiting(stage: Stage) -> None:
     """While one vendor hangs, the healthy one gets everything and the gateway answers; nothing is lost for the other."""
@@ -37,6 +38,7 @@ def test_a_hanging_vendor_keeps_nobody_waiting(stage: Stage) -> None:
     check_books(router, mixpanel=len(acked) + 1, customerio=len(acked) + 1)
 
 
+@pytest.mark.in_processes
 @pytest.mark.timeout(60)
 def test_vendors_that_fail_always_keep_nobody_waiting(stage: Stage) -> None:
     """Errors, refusals and broken connections at three destinations; the fourth gets everything meanwhile."""
