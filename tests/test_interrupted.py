@@ -28,7 +28,7 @@ EVENTS = 40
 
 def interrupt(kind: str, directory: Path) -> list[Path]:
     """What each kill left, and last what was left by the one that was not killed."""
-    command = [sys.executable, SCRIPT, kind, directory / "template", directory / "left"]
+    command: list[str | Path] = [sys.executable, SCRIPT, kind, directory / "template", directory / "left"]
     found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=100)
     return [directory / "left" / str(number) for number in range(1, int(found.stdout) + 1)]
 

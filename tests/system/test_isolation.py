@@ -38,7 +38,6 @@ def test_a_hanging_vendor_keeps_nobody_waiting(stage: Stage) -> None:
     check_books(router, mixpanel=len(acked) + 1, customerio=len(acked) + 1)
 
 
-@pytest.mark.in_processes
 @pytest.mark.timeout(60)
 def test_vendors_that_fail_always_keep_nobody_waiting(stage: Stage) -> None:
     """Errors, refusals and broken connections at three destinations; the fourth gets everything meanwhile."""

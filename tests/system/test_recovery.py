@@ -11,7 +11,7 @@ from tests.system.harness import Stage, until
 
 LIMIT_PER_S = 20
 STEADY_PER_S = 10
-WAITING = 60
+WAITING = 40
 """Events that an outage leaves, so that what waits takes some seconds to drain."""
 
 

@@ -66,7 +66,7 @@ def test_an_invalid_config_is_refused_whole_on_sighup(stage: Stage) -> None:
     "reloads",
     [
         pytest.param(12, id="12", marks=pytest.mark.timeout(60)),
-        pytest.param(300, id="300", marks=[pytest.mark.full, pytest.mark.timeout(300)]),
+        pytest.param(150, id="150", marks=[pytest.mark.full, pytest.mark.timeout(300)]),
     ],
 )
 def test_row_55_reloads_under_load_lose_and_repeat_nothing(stage: Stage, reloads: int) -> None:

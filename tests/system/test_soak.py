@@ -14,8 +14,8 @@ from tests.system.checks import check_books, check_delivered
 from tests.system.harness import Router, Stage
 from tests.system.memory import MB, needs_linux, resident_bytes
 
-SECONDS = 40
-KEPT = "4s"
+SECONDS = 28
+KEPT = "3s"
 """By the log and the window of duplicates, so that both reach their steady size at once."""
 
 
