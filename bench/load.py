@@ -17,7 +17,7 @@ from bench.processes import KEY
 CONNECTIONS: Final = 16
 """As many requests are under way at a time; they share commits."""
 MOST_CONNECTIONS: Final = 200
-"""Of a steady load."""
+"""Of a steady load; they are made as they are needed."""
 _TICK_S: Final = 0.02
 
 _AUTHORIZATION: Final = base64.b64encode(f"{KEY}:".encode()).decode()
@@ -55,28 +55,31 @@ async def _send_in_turn(url: str, waiting: Iterator[tuple[str, bytes]]) -> None:
 async def send_steadily(url: str, calls: Iterator[dict[str, Any]], per_s: float, count: int) -> list[float]:
     """Send *count* single events, so many a second, evenly, whatever the answers take; returns what each took, in seconds.
 
-    Only when `MOST_CONNECTIONS` wait for their answers, it waits too.
+    What finds none of `MOST_CONNECTIONS` free waits, and its time counts.
     """
-    connections = [Connection(url) for _ in range(MOST_CONNECTIONS)]
+    idle: asyncio.LifoQueue[Connection] = asyncio.LifoQueue()
+    for _ in range(MOST_CONNECTIONS):
+        idle.put_nowait(Connection(url))
     under_way: set[asyncio.Task[None]] = set()
     took: list[float] = []
 
-    async def post(connection: Connection) -> None:
+    async def post() -> None:
         call = next(calls)
         left = time.monotonic()
+        connection = await idle.get()
         await connection.post_until_taken(f"/v1/{call['type']}", orjson.dumps(call))
         took.append(time.monotonic() - left)
-        connections.append(connection)
+        idle.put_nowait(connection)
 
     began = time.monotonic()
     sent = 0
     while sent < count:
-        due = min(int((time.monotonic() - began + _TICK_S) * per_s), count) - sent
-        for _ in range(min(due, len(connections))):
-            task = asyncio.create_task(post(connections.pop()))
+        due = min(int((time.monotonic() - began + _TICK_S) * per_s), count)
+        for _ in range(due - sent):
+            task = asyncio.create_task(post())
             under_way.add(task)
             task.add_done_callback(under_way.discard)
-            sent += 1
+        sent = due
         await asyncio.sleep(_TICK_S)
     await asyncio.gather(*under_way)
     return took

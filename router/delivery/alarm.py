@@ -50,7 +50,10 @@ class Alarm:
         self._thread: Thread | None = None
 
     def set(self) -> bool:
-        """Begin. False: this is not the main thread, or somebody else has the signal; nothing is timed then."""
+        """Begin, if it has not begun already. False: this is not the main thread, or somebody else has the signal; nothing
+        is timed then."""
+        if self._thread is not None:
+            return True
         if current_thread() is not main_thread() or signal.getsignal(signal.SIGALRM) is not signal.SIG_DFL:
             _LOGGER.warning("calls into plugins can't be timed: not the main thread, or SIGALRM is taken")
             return False

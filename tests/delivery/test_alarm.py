@@ -168,6 +168,18 @@ def test_a_hang_that_can_not_be_noted_does_not_end_the_alarm() -> None:
         alarm.clear()
 
 
+def test_to_set_it_again_as_each_reload_does_changes_nothing(hangs: Noted) -> None:
+    alarm = Alarm(hangs, LIMIT_S, TICK_S, HANG_S)
+    try:
+        with capture_logs() as logs:
+            assert [alarm.set(), alarm.set()] == [True, True]
+        assert logs == []
+        with pytest.raises(PluginStuck):
+            Guard("crm", "acme").run("map", _loop)
+    finally:
+        alarm.clear()
+
+
 def test_where_it_can_not_be_set_nothing_is_timed() -> None:
     answers: list[bool] = []
     thread = threading.Thread(target=lambda: answers.append(Alarm(Noted()).set()))

@@ -50,12 +50,12 @@ CREDENTIALS: Final[Mapping[str, dict[str, Any]]] = {
 """What each vendor's stand-in takes for right."""
 
 
-def until(condition: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) -> Any:
+def until(condition: Callable[[], Any], what: str, patience_s: float = PATIENCE_S, look_s: float = LOOK_S) -> Any:
     """The first true value of *condition*; AssertionError, naming *what*, when there is none in time."""
     deadline = time.monotonic() + patience_s
     while not (value := condition()):
         assert time.monotonic() < deadline, f"not within {patience_s:g} s: {what}"
-        time.sleep(LOOK_S)
+        time.sleep(look_s)
     return value
 
 
@@ -286,8 +286,8 @@ class Router(Process):
         assert response.status == 200, answer
         return answer
 
-    def until_settled(self, *names: str, patience_s: float = PATIENCE_S) -> None:
-        """Wait until the destinations (all, if none is named) have nothing pending."""
+    def until_settled(self, *names: str, patience_s: float = PATIENCE_S, look_s: float = LOOK_S) -> None:
+        """Wait until the destinations (all, if none is named) have nothing pending; where there are many, look less often."""
 
         def pending() -> dict[str, int]:
             return {
@@ -297,7 +297,7 @@ class Router(Process):
             }
 
         try:
-            until(lambda: not any(pending().values()), "all is settled", patience_s)
+            until(lambda: not any(pending().values()), "all is settled", patience_s, look_s)
         except AssertionError as error:
             raise AssertionError(f"{error}; pending: {pending()}; {self.status()['destinations']}") from None
 
@@ -409,6 +409,8 @@ class Stage:
 
     folder: Path
     processes: list[Process] = field(default_factory=list)
+    options: Sequence[str] = ()
+    """Of every router that is started without options of its own."""
 
     @property
     def config(self) -> Path:
@@ -464,7 +466,8 @@ class Stage:
         is_started: bool = True,
         **sections: Any,
     ) -> _R:
-        router = kind(self.write_config(destinations, **sections), self.folder, *options, env=env)
+        chosen = options or self.options
+        router = kind(self.write_config(destinations, **sections), self.folder, *chosen, env=env)
         self.processes.append(router)
         if is_started:
             router.start()

@@ -13,6 +13,7 @@ from tests.system.harness import Stage
 
 COPIES = 10
 DROPS = 5
+DAY_S = 86_400
 
 
 def track(label: str, name: str = "Order Completed") -> dict[str, Any]:
@@ -62,6 +63,31 @@ def test_a_message_id_posted_ten_times_in_parallel_is_delivered_once(stage: Stag
     for vendor in vendors:
         assert vendor.kept() == ["user001-00001", "user001-00002"]
     check_books(router, mixpanel=2, customerio=2)
+
+
+@pytest.mark.timeout(60)
+def test_row_30_a_message_id_that_comes_again_six_days_later_is_a_duplicate(stage: Stage) -> None:
+    """Also for a router that was started again meanwhile; after more than the seven days of the window it is an event."""
+    [vendor] = stage.vendors("mixpanel")
+    router = stage.faulty_router({"mixpanel": vendor.destination()})
+    event = track("user001-00001")
+    duplicate = (200, {"success": True, "messageId": "user001-00001", "duplicate": True})
+
+    first = router.post(event)
+    router.suffer(clock_s=6 * DAY_S)
+    after_six_days = router.post(event)
+    router.kill()
+    router.start()
+    after_a_restart = router.post(event)
+    router.suffer(clock_s=8 * DAY_S)
+    after_eight_days = router.post(event)
+    router.until_settled()
+
+    assert first == after_eight_days == (200, {"success": True, "messageId": "user001-00001"})
+    assert after_six_days == after_a_restart == duplicate
+    assert [sighting.label for sighting in vendor.arrivals()] == ["user001-00001"] * 2
+    check_delivered(["user001-00001"], vendor)
+    check_books(router, mixpanel=2)
 
 
 @pytest.mark.timeout(60)

@@ -8,6 +8,7 @@ from tests.system.checks import check_books, check_delivered
 from tests.system.harness import Stage, until
 
 
+@pytest.mark.in_processes
 @pytest.mark.timeout(60)
 def test_a_hanging_vendor_keeps_nobody_waiting(stage: Stage) -> None:
     """While one vendor hangs, the healthy one gets everything and the gateway answers; nothing is lost for the other."""

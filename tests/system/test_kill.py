@@ -56,6 +56,29 @@ def test_nothing_acknowledged_is_lost_by_kill_9(stage: Stage, plugins: tuple[str
     check_books(router, **{vendor.name: len(acked) for vendor in vendors})
 
 
+@pytest.mark.full
+@pytest.mark.timeout(300)
+def test_nothing_acknowledged_is_lost_by_kill_9_of_a_router_with_processes_of_its_own(stage: Stage) -> None:
+    """The main process dies, and takes the others with it, whatever they are at."""
+    vendors = stage.vendors("mixpanel", "customerio")
+    for vendor in vendors:
+        vendor.fail(hang_s=ANSWER_DELAY_S, after=True)
+    destinations = {vendor.name: vendor.destination(delivery={"concurrency": LANES}) for vendor in vendors}
+    router = stage.router(destinations, "--processes", "2")
+    generator = stage.generator(router, users=40, batch=5, workers=4, pause_s=0.02)
+
+    moments = kill_at_random_moments(router, 5, random.Random(4))
+    acked = generator.stop()
+    for vendor in vendors:
+        vendor.heal()
+    router.until_settled()
+
+    check_delivered(acked, *vendors)
+    for vendor in vendors:
+        check_repeats_straddle(vendor.arrivals(), moments, LANES)
+    check_books(router, mixpanel=len(acked), customerio=len(acked))
+
+
 def kill_at_random_moments(router: Router, kills: int, chance: random.Random) -> list[float]:
     """Kill a router that is up, again and again, and leave it up. One in four dies while it is still starting.
 

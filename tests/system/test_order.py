@@ -71,6 +71,7 @@ def test_order_per_user_holds_while_three_in_ten_requests_fail(stage: Stage, run
     check_books(router, **{vendor.name: len(acked) for vendor in vendors})
 
 
+@pytest.mark.in_processes
 @pytest.mark.timeout(60)
 def test_order_per_user_holds_over_an_outage_under_load(stage: Stage) -> None:
     """What could not be delivered goes before what came meanwhile."""

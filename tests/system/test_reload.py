@@ -61,14 +61,21 @@ def test_an_invalid_config_is_refused_whole_on_sighup(stage: Stage) -> None:
     check_books(router, customerio=len(labels), second=0)
 
 
-@pytest.mark.timeout(60)
-def test_reloads_under_load_lose_and_repeat_nothing(stage: Stage) -> None:
+@pytest.mark.in_processes
+@pytest.mark.parametrize(
+    "reloads",
+    [
+        pytest.param(12, id="12", marks=pytest.mark.timeout(60)),
+        pytest.param(150, id="150", marks=[pytest.mark.full, pytest.mark.timeout(300)]),
+    ],
+)
+def test_row_55_reloads_under_load_lose_and_repeat_nothing(stage: Stage, reloads: int) -> None:
     """Each reload changes both destinations, so that their lanes finish and are swapped; every third file is invalid."""
     vendors = stage.vendors("mixpanel", "customerio")
     router = stage.router({vendor.name: vendor.destination() for vendor in vendors})
     generator = stage.generator(router, users=20, batch=4, pause_s=0.005)
 
-    for number in range(12):
+    for number in range(reloads):
         delivery: dict[str, Any] = {"concurrency": 1 + number % 5 if number % 3 else 0}
         stage.write_config({vendor.name: vendor.destination(delivery=delivery) for vendor in vendors})
         expected = TAKEN if number % 3 else REFUSED

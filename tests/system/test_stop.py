@@ -47,6 +47,7 @@ def test_a_port_that_is_taken_is_said_so_and_leaves_no_lock(stage: Stage) -> Non
     assert call("GET", f"{router.url}/ready")[0] == 200
 
 
+@pytest.mark.in_processes
 @pytest.mark.timeout(60)
 def test_sigterm_lets_flights_land_and_the_next_start_delivers_the_rest(stage: Stage) -> None:
     """D = 0: what completed before the exit is not sent again."""
@@ -72,6 +73,7 @@ def test_sigterm_lets_flights_land_and_the_next_start_delivers_the_rest(stage: S
     check_books(router, mixpanel=len(acked), customerio=len(acked))
 
 
+@pytest.mark.in_processes
 @pytest.mark.timeout(60)
 def test_sigterm_under_load_loses_nothing(stage: Stage) -> None:
     """Callers get their answer or none, but never a 200 for what is not kept."""
