@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from router.delivery.state import State
+from router.delivery.state_file import StateFile
 from router.log import schema
 from router.log.sqlite import LogOptions, SqliteLog
 
@@ -27,7 +27,7 @@ OPTIONS = LogOptions(segment_bytes=16_384, tail_bytes=0)
 
 
 def open_state(directory: Path) -> None:
-    State.open(directory / "crm.sqlite", LOG_ID).close()
+    StateFile.open(directory / "crm.sqlite", LOG_ID).close()
 
 
 def open_log(directory: Path) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from router.delivery.state import SCHEMA_VERSION, State
+from router.delivery.state_file import SCHEMA_VERSION, StateFile
 from router.log import schema
 from router.log.sqlite import SqliteLog
 from tests import interrupted
@@ -39,7 +39,7 @@ def test_row_19_a_state_that_was_killed_while_it_was_made_is_made(tmp_path: Path
 
     assert len(left) > 15
     for directory in left:
-        with closing(State.open(directory / "crm.sqlite", interrupted.LOG_ID)) as state:
+        with closing(StateFile.open(directory / "crm.sqlite", interrupted.LOG_ID)) as state:
             assert state.positions() == {}, directory
 
 
@@ -54,7 +54,7 @@ def test_row_19_a_state_that_was_killed_on_its_way_to_this_version_loses_nothing
     for directory in left:
         with closing(sqlite3.connect(directory / "crm.sqlite")) as connection:
             assert connection.execute("PRAGMA user_version").fetchone() in [(1,), (SCHEMA_VERSION,)], "nothing between"
-        with closing(State.open(directory / "crm.sqlite", interrupted.LOG_ID)) as state:
+        with closing(StateFile.open(directory / "crm.sqlite", interrupted.LOG_ID)) as state:
             assert state.positions() == {0: (0, 7)}, directory
             assert state.counts() == {("dead", ""): 3, ("delivered", ""): 4}, directory
             assert [letter.id for letter in state.letters.find()] == [1, 2, 3], directory
