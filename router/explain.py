@@ -21,13 +21,14 @@ from router.plugin import (
     Credential,
     HeaderKey,
     OAuth2,
+    PathKey,
     Payload,
     QueryKey,
     Request,
     Signature,
     Step,
 )
-from router.plugin.credential import with_field
+from router.plugin.credential import with_field, with_path
 from router.plugin.request import FORM, encode_form
 from router.plugin_calls import CredentialsFailed
 
@@ -174,6 +175,8 @@ def _show(request: Request, destination: Destination, action: Action) -> dict[st
         headers |= _hidden_headers(credential)
         if isinstance(credential, QueryKey):
             url += ("&" if "?" in url else "?") + f"{credential.name}={HIDDEN}"
+        if isinstance(credential, PathKey):
+            url = with_path(url, HIDDEN)
         if isinstance(credential, BodyField):
             body = with_field(body, credential.path.split("."), HIDDEN)
     if request.form and body is not None:

@@ -24,13 +24,14 @@ from router.plugin import (
     Credential,
     HeaderKey,
     OAuth2,
+    PathKey,
     QueryKey,
     Request,
     Response,
     Signature,
     Signing,
 )
-from router.plugin.credential import with_field
+from router.plugin.credential import encode_path, with_field, with_path
 from router.plugin.request import FORM, encode_form
 
 MAX_ANSWER_BYTES = 1_000_000
@@ -256,6 +257,8 @@ def add_credentials(
                 headers[name] = key.get_secret_value()
             case QueryKey(name, key):
                 url = str(URL(url, encoded=True).update_query({name: key.get_secret_value()}))
+            case PathKey():
+                url = with_path(url, encode_path(credential))
             case BodyField(path, key):
                 json = with_field(json, path.split("."), key.get_secret_value())
             case Signature(sign):
@@ -302,6 +305,9 @@ def _secrets(credentials: Sequence[Credential], tokens: dict[OAuth2, str]) -> It
                 yield from (password.get_secret_value(), user.get_secret_value())  # a key may stand in the user's place
             case OAuth2():
                 yield tokens[credential]
+            case PathKey(path):
+                yield encode_path(credential)  # as an address is echoed
+                yield from path.get_secret_value().split("/")
             case Bearer(secret) | HeaderKey(_, secret) | QueryKey(_, secret) | BodyField(_, secret):
                 yield secret.get_secret_value()
 
