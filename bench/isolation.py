@@ -60,22 +60,22 @@ def measure(directory: Path, rounds: int) -> list[Figure]:
         routers = [start_router(place, each) for place, each in zip(places, named, strict=True)]
         with running(*routers):
             quiet, troubled = Side(routers[0], vendors[:5]), Side(routers[1], vendors[5:])
-            for _ in range(rounds):
-                quiet.measure()
-                troubled.measure()
+            for number in range(rounds):
+                for side in (quiet, troubled) if number % 2 else (troubled, quiet):
+                    side.measure()
     return [
-        _compare("answers to single events, p99", quiet.answer_p99_s, troubled.answer_p99_s),
-        _compare("call to vendor at the others, p95", quiet.delivery_p95_s, troubled.delivery_p95_s),
-        _compare("CPU of the router, all in all", quiet.cpu_s, troubled.cpu_s),
+        _compare("answers to single events, p99", quiet.answer_p99_s, troubled.answer_p99_s, "≤ 1.1 ×"),
+        _compare("call to vendor at the others, p95", quiet.delivery_p95_s, troubled.delivery_p95_s, "≤ 1.1 ×"),
+        _compare("CPU of the router", quiet.cpu_s, troubled.cpu_s),
     ]
 
 
-def _compare(what: str, quiet: Sequence[float], troubled: Sequence[float]) -> Figure:
+def _compare(what: str, quiet: Sequence[float], troubled: Sequence[float], target: str = "") -> Figure:
     ratio = median(troubled) / median(quiet)
     return Figure(
         f"{what}, one of 5 hangs",
         f"{median(troubled) * 1e3:.0f} ms",
         f"none hangs: {median(quiet) * 1e3:.0f} ms",
         f"{ratio:.2f} ×",
-        "≤ 1.1 ×",
+        target,
     )
