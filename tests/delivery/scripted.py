@@ -26,6 +26,8 @@ from tests.delivery.harness import NETWORK_DOWN, Answer, Harness, Settings, Vend
 
 FAILING = 0.3
 """The share of events that fail at first: once or twice."""
+LONG_S = 1e9
+"""No event dies of its age: a million of them take many days of the harness's fast clock."""
 FAILURES: Sequence[Answer] = (
     NETWORK_DOWN,
     Response(500),
@@ -65,7 +67,12 @@ async def run(directory: Path, seed: int, users: int, events: int, at_once: int)
     """Deliver so many *events* of so many *users*, in requests of up to *at_once*; AssertionError when a promise breaks."""
     chance = random.Random(seed)
     script = Script(random.Random(seed + 1))
-    options = DeliveryOptions(concurrency=chance.randint(1, 8), backoff=Backoff(0.01, 0.05, 1.0), batch_wait_s=0.05)
+    options = DeliveryOptions(
+        concurrency=chance.randint(1, 8),
+        backoff=Backoff(0.01, 0.05, 1.0),
+        batch_wait_s=0.05,
+        retry_for_s=LONG_S,
+    )
     harness = Harness(directory, Vendor(script), options)
     harness.plugin = plugin(max_events=at_once, judge=judge)
     line = [f"u{user}" for user in range(users) for _ in range(events)]
@@ -89,7 +96,7 @@ def check_order_and_repeats(harness: Harness, events: int) -> None:
         assert number > latest.get(item["user"], 0), f"{item['user']}: {number} after {latest[item['user']]}"
         latest[item["user"]] = number
     times = Counter(item["id"] for item in harness.vendor.taken)
-    assert len(times) == harness.books.delivered == events
+    assert len(times) == harness.books.delivered == events, harness.books
     assert set(times.values()) == {1}
 
 
