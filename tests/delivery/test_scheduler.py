@@ -28,7 +28,6 @@ from hypothesis.stateful import (
 
 from router.delivery.pace import Backoff
 from router.delivery.send import ReadTimedOut
-from router.delivery.state import State
 from router.delivery.worker import DeliveryOptions
 from router.destination import Destination
 from router.plugin import Again, Delivered, Judgement, Later, Payload, Request, Response, Verdict, judge_by_status
@@ -203,7 +202,7 @@ class Scheduler(RuleBasedStateMachine):
         assert self.crashes or set(taken.values()) <= {1}
         assert self.crashes or not taken.keys() & dead.keys()
         assert [harness.worker.ledger.parked, harness.worker.ledger.parked_users] == [{}, {}]
-        assert await harness.worker.ledger.ask(State.parked_users) == {}
+        assert await harness.worker.ledger.ask(lambda state: state.parked_users()) == {}
         await self.stop()
 
 
