@@ -408,7 +408,7 @@ def test_what_became_of_each_event_before_is_known(state: State) -> None:
                 Outcome(Place(1, 9), "skipped", "", 0.0),
                 Outcome(Place(1, 15), "delivered", "", 0.0),
             ],
-            park=[(replace(record, sequence=7), "404")],
+            park=[(record._replace(sequence=7), "404")],
             dead_letters=[DeadLetter(record, "400", 1, 0.0)],
             replayed=[
                 Replayed(Place(1, 2), 1, "delivered", "", 0.0),
