@@ -21,13 +21,14 @@ from router.plugin import (
     Credential,
     HeaderKey,
     OAuth2,
+    PathKey,
     Payload,
     QueryKey,
     Request,
     Signature,
     Step,
 )
-from router.plugin.credential import with_field
+from router.plugin.credential import with_field, with_path
 from router.plugin.request import FORM, encode_form
 from router.plugin_calls import CredentialsFailed
 
@@ -96,6 +97,8 @@ def _explain_action(
         entry["warnings"] = list(dict.fromkeys(warnings))
     if mapped.changes:
         entry["changes"] = list(mapped.changes)
+    if not destination.is_ordered:
+        entry["order"] = "none"
     if mapped.mark:
         entry["historical"] = mapped.mark
     if mapped.skipped:
@@ -174,6 +177,8 @@ def _show(request: Request, destination: Destination, action: Action) -> dict[st
         headers |= _hidden_headers(credential)
         if isinstance(credential, QueryKey):
             url += ("&" if "?" in url else "?") + f"{credential.name}={HIDDEN}"
+        if isinstance(credential, PathKey):
+            url = with_path(url, HIDDEN)
         if isinstance(credential, BodyField):
             body = with_field(body, credential.path.split("."), HIDDEN)
     if request.form and body is not None:

@@ -82,6 +82,9 @@ class PluginCalls:
             f"endpoint {endpoint.name}", lambda: returned.endpoint(endpoint.for_settings(self._settings))
         )
 
+    def can_check(self, check: CredentialCheck) -> bool:
+        return self.guard.run("credential_check", lambda: bool(check.is_possible(self._settings)))
+
     def check_request(self, check: CredentialCheck) -> Request:
         return self.guard.run("credential_check", lambda: returned.request(check.request(self._settings)))
 

@@ -14,6 +14,7 @@ from router.plugin import (
     Action,
     BatchEndpoint,
     BodyField,
+    PathKey,
     Payload,
     Plugin,
     PluginSettings,
@@ -29,6 +30,7 @@ HERE, THERE, PROXY = "https://api.acme.test", "https://track.acme.test", "http:/
 
 class Settings(PluginSettings):
     key: SecretStr = Field(SecretStr("canary-of-the-test"), description="The key.")
+    hook: SecretStr = Field(SecretStr("T0/B0/canary-of-the-path"), description="The end of the address for people.")
 
     def vendor_url(self) -> str:
         return f"{HERE}/base"
@@ -48,7 +50,9 @@ def plugin(body: Any) -> Plugin:
         name="Acme",
         settings=Settings,
         endpoints=(
-            BatchEndpoint(name="people", pack=pack, judge=judge_by_status),
+            BatchEndpoint(
+                name="people", credentials=lambda settings: [PathKey(settings.hook)], pack=pack, judge=judge_by_status
+            ),
             BatchEndpoint(
                 name="events",
                 origin=lambda settings: THERE,
@@ -96,6 +100,16 @@ def test_explain_shows_a_form_as_its_fields_with_its_content_type_and_no_secret(
         }
     ]
     assert entries[0]["requests"][0]["headers"] == {"Content-Type": "application/json"}
+
+
+def test_a_key_in_the_path_is_for_its_own_endpoint_s_origin_and_explain_hides_it() -> None:
+    told = explain(TRACK, [Destination("acme", ACME, Settings())])
+
+    assert [entry["requests"][0]["url"] for entry in told["destinations"]] == [
+        f"{HERE}/base/people/********",
+        f"{THERE}/event",
+    ]
+    assert "canary" not in str(told)
 
 
 def test_explain_tells_that_a_form_can_not_be_one() -> None:

@@ -28,6 +28,7 @@ from router.plugin import (
     HeaderKey,
     Later,
     OAuth2,
+    PathKey,
     Payload,
     QueryKey,
     Request,
@@ -252,6 +253,7 @@ GOOD: list[Credential] = [
     Bearer(SECRET, "Token"),
     HeaderKey("X-Key", SECRET),
     QueryKey("key", SECRET),
+    PathKey(SECRET),
     BodyField("a.b", SECRET),
     OAuth2("https://vendor.test/token", SECRET, SECRET, host_suffixes=(".vendor.test",)),
     Signature(lambda signing: {}),
@@ -276,6 +278,7 @@ def test_credentials_of_every_kind_pass_and_can_be_gone_through_twice(value: Any
         pytest.param(Bearer(SECRET), id="one that is in no list"),
         pytest.param(["a-secret"], id="a bare secret in a list"),
         pytest.param([Bearer("a-secret")], id="a secret without its wrapping"),  # type: ignore[arg-type]
+        pytest.param([PathKey("a-secret")], id="a path without its wrapping"),  # type: ignore[arg-type]
         pytest.param([Bearer(SecretStr(None))], id="no secret"),  # type: ignore[arg-type]
         pytest.param([Bearer(SecretStr("a-secret\ud800"))], id="what UTF-8 can't hold"),
         pytest.param([Bearer(SECRET, None)], id="no scheme"),  # type: ignore[arg-type]

@@ -50,6 +50,7 @@ from router.plugin import (
 from router.plugin.sandbox import Sandbox, json_response
 from router.testing import Answer, PluginContract
 from router.testing.answers import Answers
+from router.testing.rehearsal import with_marked_secrets
 from router.testing.samples import WELL_MADE
 
 TABLE = Table(
@@ -463,3 +464,16 @@ def test_each_test_of_the_kit_is_seen_to_fail() -> None:
     tests = {name.removeprefix("test_") for name in dir(PluginContract) if name.startswith("test_")}
 
     assert {row[2] for row in BROKEN} == tests
+
+
+class Secrets(PluginSettings):
+    token: SecretStr = SecretStr("a/b")
+    hook: SecretStr = SecretStr("https://hooks.test/services/T0/secret")
+    unset: SecretStr = SecretStr("")
+
+
+def test_secrets_are_marked_and_an_address_among_them_still_leads_to_its_host() -> None:
+    marked, marks = with_marked_secrets(Secrets())
+
+    shown = {name: getattr(marked, name).get_secret_value() for name in ("token", "hook", "unset")}
+    assert shown == {"token": marks[0], "hook": f"https://hooks.test/services/T0/{marks[1]}", "unset": ""}

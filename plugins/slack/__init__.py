@@ -1,4 +1,4 @@
-"""Slack: messages in channels, by chat.postMessage.
+"""Slack: messages in channels, by an incoming webhook or by chat.postMessage.
 
 Source: facts/vendors/slack.md.
 """
@@ -66,7 +66,9 @@ PLUGIN = Plugin(
     sandbox_settings={"bot_token": "xoxb-sandbox", "channel": "C0SANDBOX"},
     website="https://slack.com",
     historical=Skip("a message would announce now what is long past"),
-    credential_check=CredentialCheck(request=wire.check_request, endpoint="messages", is_good=wire.is_ok),
+    credential_check=CredentialCheck(
+        request=wire.check_request, endpoint="messages", is_good=wire.is_ok, is_possible=wire.can_check
+    ),
 )
 
 

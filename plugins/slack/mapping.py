@@ -141,17 +141,22 @@ def _message(event: Event, template: str, fields: Document, settings: Settings, 
     text = Template.parse(template).render(values)
     if not text.strip():
         return Skip("the message would be empty")
-    body: Document = {
-        "channel": channel or settings.channel,
-        "text": text,
-        "unfurl_links": False,
-        "metadata": {"event_type": "router_event", "event_payload": {"message_id": event.message_id}},
-    }
+    body: Document = {"text": text, "unfurl_links": False}
     shown = [_field(path, value) for path, value in fields.get("shown", {}).items()]
     if shown:
         body["blocks"] = list(_blocks(text, shown))
-    body |= {name: value for name in ("username", "icon_emoji") if (value := getattr(settings, name))}
+    if not settings.is_by_webhook:
+        body |= _for_a_token(event, channel, settings)
     return Payload(body, key=event.message_id)
+
+
+def _for_a_token(event: Event, channel: str, settings: Settings) -> Document:
+    """What a webhook ignores (section 5), or may (metadata, section 8)."""
+    return {
+        "channel": channel or settings.channel,
+        "metadata": {"event_type": "router_event", "event_payload": {"message_id": event.message_id}},
+        **{name: value for name in ("username", "icon_emoji") if (value := getattr(settings, name))},
+    }
 
 
 def _nameless(event: Event) -> str:

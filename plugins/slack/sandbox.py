@@ -1,4 +1,4 @@
-"""The stand-in for Slack: chat.postMessage and auth.test of one workspace.
+"""The stand-in for Slack: one incoming webhook, and chat.postMessage and auth.test of one workspace.
 
 Written from facts/vendors/slack.md, not from the mapper.
 """
@@ -15,14 +15,15 @@ from typing import Any, Final
 import orjson
 from aiohttp import web
 
-from plugins.slack.sandbox_rules import MAX_TEXT, error_of
+from plugins.slack.sandbox_rules import IGNORED_BY_WEBHOOKS, MAX_TEXT, WEBHOOK_STATUSES, error_of, webhook_error_of
 from router.plugin.sandbox import RateWindow, Sandbox, json_response
 
 _WINDOW_S: Final = 20.0
 
 
 class SlackSandbox(Sandbox):
-    """One workspace. *settings*: ``bot_token``. Every channel exists and has the bot in it, but for those a test names.
+    """One workspace. *settings*: ``bot_token``, ``webhook_url``. Every channel exists and has the bot in it, but for those a
+    test names. The webhook is an app's, so it posts in a channel of its own.
 
     Accepted kind: ``message``, as it is posted.
     """
@@ -37,12 +38,35 @@ class SlackSandbox(Sandbox):
         """By channel: ``channel_not_found``, ``not_in_channel``, ``is_archived``, ``restricted_action``."""
         self.error = ""
         """What is wrong inside Slack: ``internal_error``, ``fatal_error``, ``service_unavailable``, ``request_timeout``."""
+        self.webhook_error = ""
+        """What became of the webhook, or of Slack: one of ``WEBHOOK_STATUSES``."""
         self.messages_per_s = 1.0
         """Of one channel, on average over 20 seconds."""
         self._posted: defaultdict[str, RateWindow] = defaultdict(partial(RateWindow, _WINDOW_S))
 
     def routes(self) -> Iterable[web.AbstractRouteDef]:
-        return [web.post("/api/chat.postMessage", self.post_message), web.post("/api/auth.test", self.test_auth)]
+        return [
+            web.post("/services/{team}/{app}/{secret}", self.post_to_webhook),
+            web.post("/api/chat.postMessage", self.post_message),
+            web.post("/api/auth.test", self.test_auth),
+        ]
+
+    async def post_to_webhook(self, request: web.Request) -> web.Response:
+        if not str(self.settings.get("webhook_url", "")).endswith(request.path):
+            return _answer("no_service")
+        wait_s = self._wait_s(request.path)
+        if wait_s > 0:
+            return _wait(_answer("rate_limited"), wait_s)
+        try:
+            message = orjson.loads(await _payload_of(request))
+        except orjson.JSONDecodeError:
+            return _answer("invalid_payload")
+        error = self.webhook_error or webhook_error_of(message)
+        if error:
+            return _answer(error)
+        posted = {name: value for name, value in message.items() if name not in IGNORED_BY_WEBHOOKS}
+        self.accept("message", {**posted, "text": posted.get("text", "")[:MAX_TEXT]})
+        return web.Response(text="ok")
 
     async def test_auth(self, request: web.Request) -> web.Response:
         error = self._auth_error(request)
@@ -65,9 +89,7 @@ class SlackSandbox(Sandbox):
             return _refuse("channel_not_found")
         wait_s = self._wait_s(channel)
         if wait_s > 0:
-            answer = _refuse("ratelimited", 429)
-            answer.headers["Retry-After"] = str(max(1, round(wait_s)))
-            return answer
+            return _wait(_refuse("ratelimited", 429), wait_s)
         error = self.channel_errors.get(channel) or self.error or error_of(message)
         return _refuse(error) if error else self._post(channel, message)
 
@@ -93,6 +115,23 @@ class SlackSandbox(Sandbox):
         if len(text) > MAX_TEXT:
             answer |= {"warning": "message_truncated", "response_metadata": {"warnings": ["message_truncated"]}}
         return json_response(answer)
+
+
+async def _payload_of(request: web.Request) -> str | bytes:
+    """The body, or of a form its only field."""
+    if request.content_type != "application/x-www-form-urlencoded":
+        return await request.read()
+    return str((await request.post()).get("payload", ""))
+
+
+def _answer(word: str) -> web.Response:
+    """A webhook's: plain text."""
+    return web.Response(text=word, status=WEBHOOK_STATUSES[word])
+
+
+def _wait(answer: web.Response, wait_s: float) -> web.Response:
+    answer.headers["Retry-After"] = str(max(1, round(wait_s)))
+    return answer
 
 
 def _refuse(error: str, status: int = 200) -> web.Response:

@@ -5,7 +5,7 @@ Written from facts/vendors/slack.md section 6 and 7, not from the mapper.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 MAX_TEXT: Final = 40_000
@@ -16,6 +16,44 @@ MAX_FIELDS: Final = 10
 MAX_FIELD: Final = 2_000
 MAX_ALL_BLOCKS: Final = 13_000
 MAX_ATTACHMENTS: Final = 100
+
+WEBHOOK_STATUSES: Final[Mapping[str, int]] = {
+    "invalid_payload": 400,
+    "user_not_found": 400,
+    "no_text": 400,
+    "missing_text_or_fallback_or_attachments": 400,
+    "invalid_blocks": 400,
+    "action_prohibited": 403,
+    "invalid_token": 403,
+    "channel_not_found": 404,
+    "no_service": 404,
+    "no_team": 404,
+    "channel_is_archived": 410,
+    "rate_limited": 429,
+    "rollup_error": 500,
+}
+"""By the word that a webhook answers with, the status of the answer."""
+_WEBHOOK_WORDS: Final[Mapping[str, str]] = {
+    "no_text": "no_text",
+    "invalid_blocks": "invalid_blocks",
+    "msg_blocks_too_long": "invalid_blocks",
+}
+IGNORED_BY_WEBHOOKS: Final = frozenset({"channel", "username", "icon_url", "icon_emoji"})
+
+
+def webhook_error_of(message: Any) -> str:
+    """A webhook's word for what is wrong with *message*, "" for a good one."""
+    if not isinstance(message, dict):
+        return "invalid_payload"
+    attachments = message.get("attachments")
+    if isinstance(attachments, list) and not message.get("text") and not all(_has_words(each) for each in attachments):
+        return "missing_text_or_fallback_or_attachments"
+    error = error_of(message)
+    return _WEBHOOK_WORDS.get(error, "invalid_payload") if error else ""
+
+
+def _has_words(attachment: Any) -> bool:
+    return isinstance(attachment, dict) and bool(attachment.get("text") or attachment.get("fallback"))
 
 
 def error_of(message: dict[str, Any]) -> str:

@@ -1,4 +1,6 @@
-"""Requests to chat.postMessage, one message each, and what their answers mean: a 200 says little, ``ok`` says it.
+"""Requests, one message each, to a webhook or to chat.postMessage, and what their answers mean.
+
+A webhook answers by status and a word in plain text; the Web API with a 200 that says little, ``ok`` says it.
 
 Source: facts/vendors/slack.md sections 1, 2, 6 and 7.
 """
@@ -8,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from plugins.slack.settings import Settings
+from plugins.slack.settings import WEBHOOKS, Settings
 from router.plugin import (
     MISPLACED,
     Bearer,
@@ -19,6 +21,7 @@ from router.plugin import (
     Document,
     Judgement,
     Later,
+    PathKey,
     Payload,
     Request,
     Response,
@@ -33,6 +36,7 @@ RATE_LIMIT_PER_S: Final = 1.0
 
 _NOT_POSTED: Final = frozenset({"ratelimited", "rate_limited", "service_unavailable"})
 _PERHAPS_POSTED: Final = frozenset({"internal_error", "fatal_error", "request_timeout"})
+_PERHAPS_POSTED_STATUSES: Final = (500, 502, 504)
 _OF_THE_TOKEN: Final = frozenset(
     {
         "invalid_auth",
@@ -45,24 +49,40 @@ _OF_THE_TOKEN: Final = frozenset(
     }
 )
 _OF_THE_CHANNEL: Final = frozenset({"channel_not_found", "not_in_channel", "is_archived", "restricted_action"})
+_OF_THE_WEBHOOK: Final = frozenset(
+    {"action_prohibited", "invalid_token", "channel_not_found", "no_service", "no_team", "channel_is_archived"}
+)
+"""It is gone or forbidden, or its channel is: no message is to blame."""
+
+
+# --- requests ---
 
 
 def credentials(settings: Settings) -> Sequence[Credential]:
-    return [Bearer(settings.bot_token)]
+    return [PathKey(settings.webhook_key) if settings.is_by_webhook else Bearer(settings.bot_token)]
 
 
 def pack(payloads: Sequence[Payload], settings: Settings) -> Request:
-    return _call("chat.postMessage", payloads[0].body, settings)
+    path = (WEBHOOKS,) if settings.is_by_webhook else ("api", "chat.postMessage")
+    return _post(settings, payloads[0].body, *path)
+
+
+def can_check(settings: Settings) -> bool:
+    """All that a webhook takes is a message."""
+    return not settings.is_by_webhook
 
 
 def check_request(settings: Settings) -> Request:
     """``auth.test`` says whose the token is, and changes nothing."""
-    return _call("auth.test", {}, settings)
+    return _post(settings, {}, "api", "auth.test")
 
 
-def _call(method: str, body: Document, settings: Settings) -> Request:
+def _post(settings: Settings, body: Document, *path: str) -> Request:
     headers = {"Content-Type": "application/json; charset=utf-8"}
-    return Request("POST", build_url(settings.api_url, "api", method), body, headers)
+    return Request("POST", build_url(settings.api_url, *path), body, headers)
+
+
+# --- answers ---
 
 
 def is_ok(response: Response) -> bool:
@@ -73,12 +93,28 @@ def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -
     """Read an answer on one message.
 
     Raises:
-        UnreadableAnswer: a 200 that is none of Slack's, such as a proxy's page.
+        UnreadableAnswer: a success that is none of Slack's, such as a proxy's page.
     """
-    gives_up = settings.in_doubt == "give_up"
+    if response.status in _PERHAPS_POSTED_STATUSES and settings.in_doubt == "give_up":
+        return [Dead(_in_doubt(describe(response)))] * len(payloads)
+    if settings.is_by_webhook:
+        return _judge_webhook(response, payloads)
+    return _judge_web_api(response, payloads, settings)
+
+
+def _judge_webhook(response: Response, payloads: Sequence[Payload]) -> Judgement:
+    word = response.text.strip()
+    if response.is_success:
+        if word != "ok":
+            raise UnreadableAnswer(f"expected ok, got {describe(response)}")
+        return [Delivered()] * len(payloads)
+    if word in _OF_THE_WEBHOOK:
+        return Blocked(describe(response))
+    return judge_by_status(response, payloads, blocked=(*MISPLACED, 410))
+
+
+def _judge_web_api(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
     if response.status != 200:
-        if gives_up and response.status in (500, 502, 504):
-            return [Dead(_in_doubt(describe(response)))] * len(payloads)
         return judge_by_status(response, payloads, blocked=MISPLACED)
     body = response.json()
     if is_ok(response):
@@ -88,7 +124,7 @@ def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -
         raise UnreadableAnswer(f"expected ok and perhaps an error, got {describe(response)}")
     if error in _OF_THE_TOKEN:
         return Blocked(error)
-    if error in _PERHAPS_POSTED and gives_up:
+    if error in _PERHAPS_POSTED and settings.in_doubt == "give_up":
         return [Dead(_in_doubt(error))] * len(payloads)
     if error in _NOT_POSTED | _PERHAPS_POSTED:
         return [Later(error, is_outage=error in _NOT_POSTED or None)] * len(payloads)

@@ -35,6 +35,9 @@ async def _try(destination: Destination, timeout_s: float) -> Tried:
         return Tried(name, "not tried", f"{plugin.name} has no call that changes nothing; the first delivery will tell")
     endpoint = plugin.endpoint(check.endpoint)
     try:
+        if not destination.calls.can_check(check):
+            why = "has no call that changes nothing for these credentials; the first delivery will tell"
+            return Tried(name, "not tried", f"{plugin.name} {why}")
         credentials = destination.calls.credentials(endpoint)
         request = destination.calls.check_request(check)
         send = HttpSend(destination.origins, timeout_s, 1, SystemClock())

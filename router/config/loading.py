@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from router.config.checks import check
 from router.config.known import key_of
@@ -154,18 +155,24 @@ def _read_settings(tree: Tree, name: str, plugin: Plugin) -> PluginSettings | No
             tree.report(
                 (*path, "base_url"), "a sandbox has its own address; leave this empty, or take sandbox: true out"
             )
-        values = {**plugin.sandbox_settings, **{key: value for key, value in values.items() if value != ""}}
+        values = {key: value for key, value in values.items() if value != ""}
+        ways = [{**plugin.sandbox_settings, **values}, values]
     else:
         required = {key_of(*each) for each in plugin.settings.model_fields.items() if each[1].is_required()}
-        values = {key: value for key, value in values.items() if value != "" or key not in required}
-    try:
-        return plugin.settings.model_validate(values)
-    except ValidationError as error:
-        Phrasebook(tree, path, plugin.settings, plugin.slug).report(error.errors(include_url=False))
-    except Exception as error:  # a stranger's validator; a raise in it must not hide what else is wrong
-        tree.report(
-            path, f'plugin "{plugin.slug}" failed to read its settings ({type(error).__name__}); tell its author'
-        )
+        ways = [{key: value for key, value in values.items() if value != "" or key not in required}]
+    refused: list[list[ErrorDetails]] = []
+    for way in ways:
+        try:
+            return plugin.settings.model_validate(way)
+        except ValidationError as error:
+            refused.append(error.errors(include_url=False))
+        except Exception as error:  # a stranger's validator; a raise in it must not hide what else is wrong
+            tree.report(
+                path, f'plugin "{plugin.slug}" failed to read its settings ({type(error).__name__}); tell its author'
+            )
+            return None
+    least = min(reversed(refused), key=len)  # what is wrong with what was given, not with what was filled in
+    Phrasebook(tree, path, plugin.settings, plugin.slug).report(least)
     return None
 
 

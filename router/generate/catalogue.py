@@ -17,6 +17,7 @@ from router.plugin import (
     Endpoint,
     HeaderKey,
     OAuth2,
+    PathKey,
     Plugin,
     PluginSettings,
     QueryKey,
@@ -31,6 +32,7 @@ _CREDENTIALS: Mapping[type, str] = {
     BodyField: "key in the body",
     HeaderKey: "key in a header",
     OAuth2: "OAuth 2",
+    PathKey: "secret address",
     QueryKey: "key in the address",
     Signature: "signature",
 }

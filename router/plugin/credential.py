@@ -8,6 +8,8 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from router.plugin.request import build_url
+
 
 @dataclass(frozen=True, slots=True)
 class Basic:
@@ -38,6 +40,17 @@ class QueryKey:
     """A query parameter. For vendors that take the key nowhere else."""
 
     name: str
+    value: SecretStr
+
+
+@dataclass(frozen=True, slots=True)
+class PathKey:
+    """What stands behind the path of a request's URL: for vendors whose address is itself the secret.
+
+    *value* is one segment or several with slashes between them, without one at either end; what is special in a path is
+    percent-encoded.
+    """
+
     value: SecretStr
 
 
@@ -104,4 +117,15 @@ def with_field(json: Any, path: Sequence[str], value: str) -> Any:
     return {**json, key: with_field(json.get(key) or {}, rest, value) if rest else value}
 
 
-Credential = Basic | Bearer | HeaderKey | QueryKey | BodyField | OAuth2 | Signature
+def with_path(url: str, path: str) -> str:
+    """*url* with *path*, which is encoded already, behind its own and before its query: what a `PathKey` asks for."""
+    before, mark, query = url.partition("?")
+    return f"{before.rstrip('/')}/{path}{mark}{query}"
+
+
+def encode_path(key: PathKey) -> str:
+    """The *value* of *key* as it stands in a URL. Its segments can't climb, nor begin a query."""
+    return build_url("", *key.value.get_secret_value().split("/")).removeprefix("/")
+
+
+Credential = Basic | Bearer | HeaderKey | QueryKey | PathKey | BodyField | OAuth2 | Signature

@@ -42,6 +42,10 @@ class Action:
         return self.table if isinstance(self.table, Table) else self.table(settings)
 
 
+def _always(settings: Any) -> bool:
+    return True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CredentialCheck:
     """One request that changes nothing and is refused where the credentials are wrong: ``router check --live`` sends it."""
@@ -52,6 +56,8 @@ class CredentialCheck:
     """Whose credentials."""
     is_good: Callable[[Response], bool] = attrgetter("is_success")
     """Whether the answer says that they are right; for vendors that refuse with a 200."""
+    is_possible: Callable[[Any], bool] = _always
+    """From the settings: whether there is such a call, for vendors that have none for one kind of their credentials."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +78,8 @@ class Plugin:
     sandbox: str = ""
     """``package.module:Class`` of the stand-in (a `router.plugin.sandbox.Sandbox`), imported only when one is started."""
     sandbox_settings: Mapping[str, Any] = field(default_factory=dict)
-    """Settings that the stand-in accepts; they fill what an operator left empty in a destination with ``sandbox: true``."""
+    """Settings that the stand-in accepts; they fill what an operator left empty in a destination with ``sandbox: true``,
+    unless what was given is right by itself and wrong with them: then it is another way to the vendor."""
     website: str = ""
     credential_check: CredentialCheck | None = None
     """None where the vendor has no call that changes nothing."""

@@ -137,13 +137,17 @@ def renamed(event: Event, message_id: str) -> Event:
 
 
 def with_marked_secrets(settings: PluginSettings) -> tuple[PluginSettings, list[str]]:
-    """A copy in which each secret that is set is a text that is found again wherever it shows, and those texts."""
+    """A copy in which each secret that is set is a text that is found again wherever it shows, and those texts.
+
+    Of an address only the last segment is: the rest has to lead somewhere.
+    """
     marks: list[str] = []
 
     def marked(value: Any) -> Any:
         if isinstance(value, SecretStr) and value.get_secret_value():
             marks.append(f"MARKED7SECRET{len(marks)}END")
-            return SecretStr(marks[-1])
+            address, slash, _ = value.get_secret_value().rpartition("/")
+            return SecretStr(address + slash + marks[-1] if "://" in address else marks[-1])
         if isinstance(value, dict):
             return {key: marked(item) for key, item in value.items()}
         if isinstance(value, list | tuple):

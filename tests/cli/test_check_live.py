@@ -114,6 +114,18 @@ async def test_a_vendor_without_a_harmless_call_is_told(acme: StandIn) -> None:
     assert "no call that changes nothing" in tried.detail
 
 
+async def test_a_vendor_without_one_for_these_credentials_is_told_and_nothing_is_sent(acme: StandIn) -> None:
+    assert PLUGIN.credential_check is not None
+    check = replace(PLUGIN.credential_check, is_possible=lambda settings: settings.token.get_secret_value() != "right")
+
+    assert (await try_one(acme, replace(PLUGIN, credential_check=check), token="left")).result == "refused"
+    tried = await try_one(acme, replace(PLUGIN, credential_check=check))
+
+    assert tried.result == "not tried"
+    assert "no call that changes nothing for these credentials" in tried.detail
+    assert len(acme.sandbox.requests) == 1
+
+
 def test_a_check_at_an_unknown_endpoint_is_no_plugin() -> None:
     check = CredentialCheck(request=lambda settings: Request("GET", ""), endpoint="nowhere")
 

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from router.config import Config, ConfigError, Delivery, Destination, Retention, Server, load_config, parse_config
 from router.plugin import PluginSettings
@@ -143,6 +144,50 @@ def test_a_sandbox_keeps_the_settings_that_were_given(parse: Parse) -> None:
 
     assert destination.settings.model_dump()["token"] == SecretStr("mine")
     assert destination.settings.model_dump()["region"] == "eu"
+
+
+class TwoWays(PluginSettings):
+    """A token, which a sandbox fills in, or a key."""
+
+    key: SecretStr = Field(SecretStr(""), description="One way.")
+    token: SecretStr = Field(SecretStr(""), validate_default=True, description="The other.")
+    size: int = Field(1, description="Something else.")
+
+    @field_validator("token")
+    @classmethod
+    def _is_one_of_two(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
+        if bool(value.get_secret_value()) == bool(info.data["key"].get_secret_value()):
+            raise ValueError("expected either key or token")
+        return value
+
+
+@pytest.fixture(scope="module")
+def two_ways(registry: Registry) -> Registry:
+    acme = next(each.plugin for each in registry if each.plugin.slug == "acme")
+    return Registry([replace(acme, settings=TwoWays)])
+
+
+@pytest.mark.parametrize(
+    ("given", "token"),
+    [("", "sandbox-token"), ("token: mine", "mine"), ("key: k1", "")],
+    ids=["nothing", "one", "other"],
+)
+def test_a_sandbox_fills_in_no_second_way_to_the_vendor(two_ways: Registry, given: str, token: str) -> None:
+    text = SOURCES + f"destinations: {{acme: {{sandbox: true, settings: {{{given}}}}}}}"
+
+    settings = parse_config(text, two_ways, environ={}).destinations["acme"].settings
+
+    assert settings.model_dump()["token"].get_secret_value() == token
+
+
+@pytest.mark.parametrize("given", ["size: much", "size: much, key: k1"], ids=["one way", "the other"])
+def test_a_mistake_beside_it_is_the_only_one_that_is_told(two_ways: Registry, given: str) -> None:
+    text = SOURCES + f"destinations: {{acme: {{sandbox: true, settings: {{{given}}}}}}}"
+
+    with pytest.raises(ConfigError) as caught:
+        parse_config(text, two_ways, environ={})
+
+    assert [problem.key for problem in caught.value.problems] == ["destinations.acme.settings.size"]
 
 
 def test_a_base_url_is_put_into_a_copy(parse: Parse) -> None:

@@ -23,6 +23,7 @@ from router.plugin import (
     Credential,
     HeaderKey,
     OAuth2,
+    PathKey,
     QueryKey,
     Request,
     Signature,
@@ -77,6 +78,33 @@ def test_credentials_in_headers(credential: Credential, headers: dict[str, str])
 )
 def test_a_key_in_the_query(url: str, sent: str) -> None:
     assert send(QueryKey("key", SecretStr("a&b")), url=url)[0] == sent
+
+
+@pytest.mark.parametrize(
+    ("key", "url", "sent"),
+    [
+        pytest.param("T0/B0/x", URL, URL + "/T0/B0/x", id="several segments"),
+        pytest.param("x", "https://vendor.test", "https://vendor.test/x", id="no path yet"),
+        pytest.param("x", "https://vendor.test/", "https://vendor.test/x", id="a path of nothing"),
+        pytest.param("x", URL + "?wait=1", URL + "/x?wait=1", id="before the query"),
+        pytest.param(
+            "x", "https://vendor.test/a%2Fb?c=%3F", "https://vendor.test/a%2Fb/x?c=%3F", id="the rest is kept"
+        ),
+        pytest.param("a?b#c d\r\ne%f", URL, URL + "/a%3Fb%23c%20d%0D%0Ae%25f", id="what is special is encoded"),
+        pytest.param("../x", URL, URL + "/%2E%2E/x", id="it can't climb"),
+        pytest.param(
+            "@evil.test/x", "https://vendor.test", "https://vendor.test/%40evil.test/x", id="nor leave the host"
+        ),
+    ],
+)
+def test_a_key_in_the_path(key: str, url: str, sent: str) -> None:
+    assert send(PathKey(SecretStr(key)), url=url)[0] == sent
+
+
+def test_a_key_in_the_path_and_one_in_the_query() -> None:
+    path, query = PathKey(SecretStr("x")), QueryKey("key", SecretStr("k"))
+
+    assert send(path, query)[0] == send(query, path)[0] == URL + "/x?key=k"
 
 
 @pytest.mark.parametrize(
@@ -191,6 +219,8 @@ CANARY = "canary-of-the-test"
         pytest.param(HeaderKey("X-Key", SECRET), id="header"),
         pytest.param(QueryKey("key", SECRET), id="query"),
         pytest.param(BodyField("token", SECRET), id="body"),
+        pytest.param(PathKey(SECRET), id="path"),
+        pytest.param(PathKey(SecretStr(f"T01234567/B01234567/{SECRET.get_secret_value()}")), id="end of a path"),
         pytest.param(Basic(SecretStr("u"), SECRET), id="password"),
         pytest.param(Basic(SECRET), id="a key in the place of the user"),
     ],
@@ -206,6 +236,18 @@ def test_promise_7_a_vendor_that_echoes_a_secret_does_not_bring_it_back(credenti
     for value in headers.values():
         assert value.split()[-1].encode() not in masked
     assert orjson.loads(masked)["error"] == "bad key ********"
+
+
+@pytest.mark.parametrize(
+    ("echo", "masked"),
+    [
+        pytest.param("no POST /hooks/T01234567/B0/a%20canary", "no POST /hooks/********", id="all of it"),
+        pytest.param("T01234567 has no key 'a canary'", "******** has no key '********'", id="parts of it"),
+        pytest.param("B0", "B0", id="but no short part"),
+    ],
+)
+def test_promise_7_nor_an_address_that_is_a_secret(echo: str, masked: str) -> None:
+    assert mask(echo.encode(), [PathKey(SecretStr("T01234567/B0/a canary"))], {}) == masked.encode()
 
 
 def test_promise_7_nor_a_fetched_token() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from base64 import b64encode
 from collections.abc import AsyncIterator, Iterator
 from types import SimpleNamespace
@@ -15,7 +16,7 @@ from pydantic import SecretStr
 from yarl import URL
 
 from router.delivery.send import CredentialsRefused, HttpSend, SendFailed, check_url
-from router.plugin import Bearer, Credential, HeaderKey, OAuth2, QueryKey, Request, Response
+from router.plugin import Bearer, Credential, HeaderKey, OAuth2, PathKey, QueryKey, Request, Response
 from tests.delivery.harness import FastClock
 
 ORIGIN = "https://vendor.test"
@@ -106,16 +107,30 @@ async def test_promise_10_a_redirect_is_an_answer_and_not_followed(
         pytest.param(RuntimeError("can't start new thread"), "RuntimeError", id="no thread to resolve a name in"),
     ],
 )
+@pytest.mark.parametrize(
+    ("key", "url"),
+    [
+        pytest.param(QueryKey("key", SecretStr(CANARY)), f"{EVENTS}?key={CANARY}", id="key in the query"),
+        pytest.param(PathKey(SecretStr(CANARY)), f"{EVENTS}/{CANARY}", id="key in the path"),
+    ],
+)
 async def test_no_answer_is_worth_another_try_whatever_the_reason(
-    web: aioresponses, sender: HttpSend, error: Exception, text: str
+    web: aioresponses,
+    sender: HttpSend,
+    error: Exception,
+    text: str,
+    key: Credential,
+    url: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    answer(web, f"{EVENTS}?key={CANARY}", exception=error)
+    caplog.set_level(logging.DEBUG)
+    answer(web, url, exception=error)
 
     with pytest.raises(SendFailed) as raised:
-        await send(sender, QueryKey("key", SecretStr(CANARY)))
+        await send(sender, key)
 
     assert text in str(raised.value)
-    assert CANARY not in str(raised.value), "promise 7"
+    assert CANARY not in str(raised.value) + caplog.text, "promise 7"
     assert raised.value.__cause__ is None
     assert raised.value.__suppress_context__, "nor does a traceback show what the client said"
 
@@ -139,10 +154,21 @@ async def test_no_answer_is_worth_another_try_whatever_the_reason(
 async def test_promise_10_a_request_goes_to_the_host_of_the_settings_only(
     web: aioresponses, sender: HttpSend, url: str
 ) -> None:
-    with pytest.raises(ValueError, match=r"may only go to|control character|Invalid URL"):
-        await send(sender, url=url)
+    with pytest.raises(ValueError, match=r"may only go to|control character|Invalid URL") as raised:
+        await send(sender, PathKey(SecretStr(CANARY)), url=url)
 
     assert not web.requests
+    assert CANARY not in str(raised.value), "promise 7"
+
+
+async def test_a_key_in_the_path_is_sent_and_an_answer_that_repeats_it_is_masked(
+    web: aioresponses, sender: HttpSend
+) -> None:
+    answer(web, f"{EVENTS}/T0/B0/{CANARY}", status=404, body=f"no such path: /events/T0/B0/{CANARY} ({CANARY})")
+
+    response = await send(sender, PathKey(SecretStr(f"T0/B0/{CANARY}")))
+
+    assert (response.status, response.text) == (404, "no such path: /events/******** (********)")
 
 
 TWO = (ORIGIN, "https://track.test")

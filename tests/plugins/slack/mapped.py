@@ -9,6 +9,9 @@ from plugins.slack.settings import Settings
 from router.testing import Mapper
 
 MINIMAL = {"bot_token": "xoxb-of-a-test", "channel": "C0123ABCD"}
+WEBHOOK_URL = "https://hooks.slack.com/services/T0123ABCD/B0123ABCD/secretOfTheTest"
+BY_WEBHOOK: dict[str, Any] = {"bot_token": "", "channel": "", "webhook_url": WEBHOOK_URL}
+"""Laid over `MINIMAL`: the other way to post."""
 
 
 def make_settings(**given: Any) -> Settings:

@@ -1,4 +1,4 @@
-"""All that the core relies on, of Slack with the least settings, and with every call told."""
+"""All that the core relies on, of Slack with the least settings of either way to post, and with every call told."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from plugins import slack
 from router.plugin import Blocked, Dead, Delivered, Later, Split
 from router.testing import Answer, PluginContract
 from router.testing.answers import Answers
+from tests.plugins.slack.mapped import WEBHOOK_URL
 
 ANSWERS: Answers = {
     200: [
@@ -21,6 +22,25 @@ ANSWERS: Answers = {
     500: Later,
     503: Later,
 }
+
+
+WEBHOOK_ANSWERS: Answers = {
+    200: Answer(Delivered, b"ok"),
+    400: [Answer(Dead, b"invalid_payload"), Answer(Dead, b"invalid_blocks"), Answer(Blocked, b"invalid_token")],
+    403: Answer(Blocked, b"action_prohibited"),
+    404: Answer(Blocked, b"no_service"),
+    410: Answer(Blocked, b"channel_is_archived"),
+    413: Split,
+    429: Answer(Later, b"rate_limited", {"retry-after": "1"}),
+    500: Answer(Later, b"rollup_error"),
+    503: Later,
+}
+
+
+class TestWebhook(PluginContract):
+    plugin = slack.PLUGIN
+    minimal = {"webhook_url": WEBHOOK_URL, "shown_traits": ["plan"]}
+    answers = WEBHOOK_ANSWERS
 
 
 class TestLeast(PluginContract):

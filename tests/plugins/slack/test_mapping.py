@@ -12,7 +12,7 @@ from router.event import Event
 from router.explain import explain
 from router.plugin import GROUP_TRAITS, USER_TRAITS, camel_case, snake_case
 from router.testing import Rehearsal, make_event
-from tests.plugins.slack.mapped import body_of, make_settings, skipped
+from tests.plugins.slack.mapped import BY_WEBHOOK, body_of, make_settings, skipped
 
 ADDRESS = {"city": "London", "postalCode": "N1"}
 COMPANY = {"name": "Acme", "employee_count": 40}
@@ -181,6 +181,23 @@ def test_the_sender_may_have_a_name_and_an_icon() -> None:
     assert (body["username"], body["icon_emoji"]) == ("R", ":bell:")
 
 
+def test_a_webhook_gets_text_and_blocks_and_nothing_that_it_would_ignore() -> None:
+    """Fact sheet, sections 5 and 8: channel, name, icon, and perhaps metadata."""
+    event = make_event("track", userId="u-17", event="E", properties={"total": 5})
+
+    body = body_of(event, "announce event", **BY_WEBHOOK, shown_properties=["total"])
+
+    assert body.keys() == {"text", "unfurl_links", "blocks"}
+    assert body["text"] == "User u-17 did E"
+
+
+def test_a_webhook_tells_the_same_as_a_bot() -> None:
+    event = make_event("track", userId="u-17", event="Invoice Paid")
+    rules = [{"event": "Invoice *", "text": "{name} paid"}]
+
+    assert text_of(event, "announce event", **BY_WEBHOOK, rules=rules) == "User u-17 paid"
+
+
 # --- which events, and where ---
 
 RULES = [
@@ -285,3 +302,12 @@ def test_explain_says_where_each_part_of_a_message_is_from() -> None:
         ("traits.plan", "shown.traits/plan"),
     ]
     assert "traits.colour" in part["unmapped"]
+
+
+def test_explain_shows_nothing_of_a_webhook_s_address_but_its_host() -> None:
+    destination = Rehearsal(PLUGIN, make_settings(**BY_WEBHOOK)).destination
+
+    told = explain(make_event("track", userId="u-17", event="E"), [destination])
+
+    assert told["destinations"][0]["requests"][0]["url"] == "https://hooks.slack.com/services/********"
+    assert not [part for part in ("T0123ABCD", "B0123ABCD", "secretOfTheTest") if part in str(told)]

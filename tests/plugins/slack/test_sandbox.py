@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 
 from plugins.slack import PLUGIN
+from plugins.slack.sandbox_rules import WEBHOOK_STATUSES
+from router.cli.live import try_credentials
 from router.plugin import Blocked, Dead, Delivered, Later, Response
 from router.plugin.sandbox import Fault
 from router.testing import StandIn, make_event, open_stand_in
+from tests.plugins.slack.mapped import BY_WEBHOOK, WEBHOOK_URL
 
 NOW_S = 1767225600.0
 AUTH = {"Authorization": "Bearer xoxb-sandbox"}
@@ -237,3 +240,148 @@ async def test_refusals_are_read_rightly(vendor: StandIn, prepare: dict[str, Any
         setattr(vendor.sandbox, name, value)
 
     assert await vendor.deliver(EVENT) == {"announce event": [expected]}
+
+
+# --- a webhook ---
+
+PATH = WEBHOOK_URL.removeprefix("https://hooks.slack.com")
+
+
+@pytest.fixture
+async def webhook() -> AsyncIterator[StandIn]:
+    async with open_stand_in(PLUGIN, **BY_WEBHOOK) as opened:
+        opened.sandbox.now_s = lambda: NOW_S
+        yield opened
+
+
+async def call(webhook: StandIn, body: Any, path: str = PATH, **headers: str) -> tuple[int, str]:
+    response = await webhook.request("POST", path, body, headers)
+    assert response.headers["content-type"] == "text/plain; charset=utf-8"
+    return response.status, response.text
+
+
+async def test_a_webhook_posts_in_its_own_channel_under_its_own_name(webhook: StandIn) -> None:
+    given = {
+        "text": "hello",
+        "channel": "C0OTHER",
+        "username": "R",
+        "icon_emoji": ":bell:",
+        "icon_url": "https://a.test/",
+    }
+
+    assert await call(webhook, given) == (200, "ok")
+    assert webhook.accepted("message") == [{"text": "hello"}]
+
+
+async def test_a_webhook_takes_a_form_too(webhook: StandIn) -> None:
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+
+    assert await call(webhook, b"payload=%7B%22text%22%3A%22hello%22%7D", **form) == (200, "ok")
+    assert await call(webhook, b"text=hello", **form) == (400, "invalid_payload")
+    assert webhook.accepted("message") == [{"text": "hello"}]
+
+
+@pytest.mark.parametrize(
+    "path", ["/services/T0123ABCD/B0123ABCD/another", "/services/T0/B0123ABCD/secretOfTheTest"], ids=["secret", "team"]
+)
+async def test_another_address_is_no_webhook(webhook: StandIn, path: str) -> None:
+    assert await call(webhook, {"text": "hello"}, path) == (404, "no_service")
+    assert webhook.accepted() == []
+
+
+async def test_without_a_webhook_there_is_none(vendor: StandIn) -> None:
+    assert await call(vendor, {"text": "hello"}) == (404, "no_service")
+
+
+@pytest.mark.parametrize(
+    ("body", "word"),
+    [
+        pytest.param(b"{", "invalid_payload", id="cut"),
+        pytest.param([], "invalid_payload", id="a list"),
+        pytest.param({"text": 7}, "invalid_payload", id="a text that is a number"),
+        pytest.param({"text": "a", "attachments": [{}] * 101}, "invalid_payload", id="101 attachments"),
+        pytest.param({}, "no_text", id="nothing"),
+        pytest.param({"text": " "}, "no_text", id="a blank text"),
+        pytest.param({"attachments": [{}]}, "missing_text_or_fallback_or_attachments", id="an attachment of nothing"),
+        pytest.param({"text": "a", "blocks": [section()] * 51}, "invalid_blocks", id="51 blocks"),
+        pytest.param({"text": "a", "blocks": [section("x" * 3_001)]}, "invalid_blocks", id="a section of 3001"),
+        pytest.param({"text": "a", "blocks": [section(fields=11)]}, "invalid_blocks", id="11 fields"),
+        pytest.param({"text": "a", "blocks": [section(fields=1, size=2_001)]}, "invalid_blocks", id="a field of 2001"),
+        pytest.param({"text": "a", "blocks": [header("x" * 151)]}, "invalid_blocks", id="a header of 151"),
+        pytest.param({"text": "a", "blocks": [section("x" * 2_700)] * 5}, "invalid_blocks", id="13500 in all blocks"),
+    ],
+)
+async def test_a_webhook_refuses_a_bad_message(webhook: StandIn, body: Any, word: str) -> None:
+    assert await call(webhook, body) == (400, word)
+    assert webhook.accepted() == []
+
+
+@pytest.mark.parametrize("fields", GOOD_MESSAGES)
+async def test_a_webhook_takes_a_message_at_a_limit(webhook: StandIn, fields: dict[str, Any]) -> None:
+    assert await call(webhook, {"text": "hello", **fields}) == (200, "ok")
+
+
+async def test_a_webhook_cuts_a_text_above_40000_characters_and_does_not_say_so(webhook: StandIn) -> None:
+    assert await call(webhook, {"text": "x" * 40_001}) == (200, "ok")
+    assert webhook.accepted("message")[0]["text"] == "x" * 40_000
+
+
+async def test_a_webhook_takes_a_message_a_second_and_short_bursts(webhook: StandIn) -> None:
+    posted = {await call(webhook, {"text": "hello"}) for _ in range(20)}
+    refused = await webhook.request("POST", PATH, {"text": "hello"})
+    webhook.sandbox.now_s = lambda: NOW_S + 21
+
+    assert posted == {(200, "ok")}
+    assert (refused.status, refused.text, refused.headers["retry-after"]) == (429, "rate_limited", "20")
+    assert await call(webhook, {"text": "hello"}) == (200, "ok")
+
+
+OF_THE_MESSAGE = (
+    "invalid_payload",
+    "user_not_found",
+    "no_text",
+    "missing_text_or_fallback_or_attachments",
+    "invalid_blocks",
+)
+WAITING = ("rate_limited", "rollup_error")
+
+
+@pytest.mark.parametrize(("word", "status"), WEBHOOK_STATUSES.items())
+async def test_every_answer_of_a_webhook_is_read_rightly(webhook: StandIn, word: str, status: int) -> None:
+    """Fact sheet, section 7: what is wrong with the message, what passes, and all else, which is wrong with the webhook."""
+    webhook.sandbox.webhook_error = word
+    reason = f"{status} {word}"
+    expected: dict[str, Any] = {each: [Dead(reason)] for each in OF_THE_MESSAGE}
+    expected |= {each: [Later(reason)] for each in WAITING}
+
+    assert await call(webhook, {"text": "hello"}) == (status, word)
+    assert await webhook.deliver(EVENT) == {"announce event": [expected.get(word, Blocked(reason))]}
+
+
+async def test_events_are_told_by_a_webhook() -> None:
+    rules = [{"event": "Paid", "text": "{name} paid {properties.total}"}]
+    async with open_stand_in(PLUGIN, **BY_WEBHOOK, rules=rules, shown_traits=["plan"]) as webhook:
+        judged = await webhook.deliver(
+            make_event("identify", userId="u-17", traits={"first_name": "Ada", "plan": "gold"}),
+            make_event("track", userId="u-17", event="Paid", properties={"total": 5}, messageId="m-2"),
+        )
+
+        assert judged == {"announce person": [[Delivered()]], "announce event": [[Delivered()]]}
+        assert [message["text"] for message in webhook.accepted("message")] == ["Identified Ada", "User u-17 paid 5"]
+
+
+async def test_a_revoked_webhook_blocks_and_its_secret_is_in_no_answer(webhook: StandIn) -> None:
+    webhook.sandbox.settings["webhook_url"] = "https://hooks.slack.com/services/T0123ABCD/B0123ABCD/a-new-one"
+    webhook.sandbox.fail(Fault(status=404, body=f"no {PATH}", times=1))
+
+    assert await webhook.deliver(EVENT) == {"announce event": [Blocked("404 no /services/********")]}
+    assert await webhook.deliver(EVENT) == {"announce event": [Blocked("404 no_service")]}
+
+
+async def test_a_webhook_is_not_tried_for_that_would_post_a_message(webhook: StandIn) -> None:
+    [tried] = await try_credentials([(webhook.rehearsal.destination, 5.0)])
+
+    assert (tried.result, webhook.accepted()) == ("not tried", [])
+    assert tried.detail == (
+        "Slack has no call that changes nothing for these credentials; the first delivery will tell"
+    )

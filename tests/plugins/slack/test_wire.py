@@ -8,8 +8,19 @@ import orjson
 import pytest
 
 from plugins.slack import PLUGIN, wire
-from router.plugin import Bearer, Blocked, Dead, Delivered, Judgement, Later, Payload, Response, UnreadableAnswer
-from tests.plugins.slack.mapped import make_settings
+from router.plugin import (
+    Bearer,
+    Blocked,
+    Dead,
+    Delivered,
+    Judgement,
+    Later,
+    PathKey,
+    Payload,
+    Response,
+    UnreadableAnswer,
+)
+from tests.plugins.slack.mapped import BY_WEBHOOK, make_settings
 
 PAYLOAD = Payload({"channel": "C0123ABCD", "text": "hello"}, key="m-1")
 ELSEWHERE = Payload({"channel": "C0PAYMENTS", "text": "hello"}, key="m-1")
@@ -35,6 +46,26 @@ def test_the_token_is_a_bearer_s() -> None:
     assert wire.credentials(make_settings()) == [Bearer(make_settings().bot_token)]
 
 
+@pytest.mark.parametrize(
+    ("host", "base_url", "posted"),
+    [
+        pytest.param("hooks.slack.com", "", "https://hooks.slack.com/services", id="Slack's own"),
+        pytest.param("hooks.slack-gov.com", "", "https://hooks.slack-gov.com/services", id="government cloud"),
+        pytest.param("hooks.slack.com", "http://127.0.0.1:9/base", "http://127.0.0.1:9/base/services", id="a stand-in"),
+    ],
+)
+def test_a_webhook_s_address_is_its_credential_and_no_request_holds_it(host: str, base_url: str, posted: str) -> None:
+    url = f"https://{host}/services/T0123ABCD/B0123ABCD/secretOfTheTest"
+    settings = make_settings(**BY_WEBHOOK | {"webhook_url": url, "base_url": base_url})
+
+    request = wire.pack([PAYLOAD], settings)
+
+    assert (request.method, request.url, request.json) == ("POST", posted, PAYLOAD.body)
+    [key] = wire.credentials(settings)
+    assert isinstance(key, PathKey)
+    assert key.value.get_secret_value() == "T0123ABCD/B0123ABCD/secretOfTheTest"
+
+
 def test_a_channel_takes_one_message_a_second() -> None:
     [endpoint] = PLUGIN.endpoints
 
@@ -51,7 +82,13 @@ def test_the_credentials_are_tried_with_a_call_that_changes_nothing(body: bytes,
     assert PLUGIN.credential_check.is_good(Response(200, body)) is is_good
 
 
-# --- verdicts ---
+def test_a_webhook_has_no_call_that_changes_nothing() -> None:
+    assert PLUGIN.credential_check is not None
+    assert PLUGIN.credential_check.is_possible(make_settings())
+    assert not PLUGIN.credential_check.is_possible(make_settings(**BY_WEBHOOK))
+
+
+# --- verdicts of the Web API ---
 
 
 @pytest.mark.parametrize(
@@ -144,3 +181,68 @@ def test_what_speaks_of_the_set_up_blocks_and_kills_nothing(status: int) -> None
 def test_a_200_of_another_shape_is_no_delivery(body: Any) -> None:
     with pytest.raises(UnreadableAnswer):
         judge(200, body)
+
+
+# --- verdicts of a webhook ---
+
+
+@pytest.mark.parametrize("body", [b"ok", b"ok\n"], ids=["ok", "a line"])
+def test_what_a_webhook_took_is_delivered(body: bytes) -> None:
+    assert judge(200, body, **BY_WEBHOOK) == [Delivered()]
+
+
+@pytest.mark.parametrize(
+    ("status", "word"),
+    [
+        (400, "invalid_token"),
+        (403, "invalid_token"),
+        (403, "action_prohibited"),
+        (404, "channel_not_found"),
+        (404, "no_service"),
+        (404, "no_team"),
+        (404, ""),
+        (410, "channel_is_archived"),
+        (410, "gone"),
+        (302, ""),
+    ],
+)
+def test_a_webhook_that_is_gone_or_forbidden_blocks_and_kills_nothing(status: int, word: str) -> None:
+    assert judge(status, word.encode(), **BY_WEBHOOK) == Blocked(f"{status} {word}".strip())
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "invalid_payload",
+        "user_not_found",
+        "no_text",
+        "missing_text_or_fallback_or_attachments",
+        "invalid_blocks",
+        "new",
+    ],
+)
+def test_a_message_that_a_webhook_refuses_is_dead(word: str) -> None:
+    assert judge(400, word.encode(), **BY_WEBHOOK) == [Dead(f"400 {word}")]
+
+
+@pytest.mark.parametrize(
+    ("status", "word", "doubtful"),
+    [(429, "rate_limited", False), (503, "", False), (500, "rollup_error", True), (502, "", True), (504, "", True)],
+)
+def test_a_webhook_that_is_out_waits_unless_in_doubt_nothing_is_to_be_sent_again(
+    status: int, word: str, doubtful: bool
+) -> None:
+    reason = f"{status} {word}".strip()
+
+    assert judge(status, word.encode(), **BY_WEBHOOK) == [Later(reason)]
+    assert judge(status, word.encode(), **BY_WEBHOOK, in_doubt="give_up") == [
+        Dead(f"{reason}: perhaps posted, not sent again (setting in_doubt)") if doubtful else Later(reason)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "body"), [(200, b""), (200, b"<html>"), (200, b"no_service"), (200, b'{"ok":true}'), (204, b"")]
+)
+def test_a_success_of_a_webhook_that_is_not_slack_s_is_no_delivery(status: int, body: bytes) -> None:
+    with pytest.raises(UnreadableAnswer):
+        judge(status, body, **BY_WEBHOOK)
