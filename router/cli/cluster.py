@@ -14,7 +14,7 @@ import re
 import socket
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -170,8 +170,31 @@ class ClusterDeliveries:
         for problem in problems:
             if not isinstance(problem, OperatorError):
                 raise problem
+        await self._begin_new()
         if problems:
             raise OperatorError("\n".join(dict.fromkeys(map(str, problems))))
+
+    async def _begin_new(self) -> None:
+        """Note where destinations begin that are new, also in partitions that are not this router's, or not yet: what is taken
+        before somebody delivers there is for them as well.
+
+        Raises:
+            OperatorError: the cluster does not answer.
+        """
+        await self._refresh_states()
+        await asyncio.gather(
+            *(asyncio.to_thread(self._begin_in, number) for number in self._states if number not in self._fleets)
+        )
+
+    def _begin_in(self, partition: int) -> None:
+        states = self._states[partition]
+        known = set(states.names())
+        for each in self._assignments():
+            if each.name in known or each.formerly in known:
+                continue
+            start = self._log.start(partition) - 1 if each.starts_at_beginning else self._log.end(partition)
+            with closing(states.look(each.name)) as state:
+                state.add_partition(partition, start)
 
     def _assignments(self) -> list[Assignment]:
         """Made anew for each fleet: what a plugin does in one partition must not halt it in another."""

@@ -1,4 +1,4 @@
-"""The embedded log against a model that fits on a page: whatever is done to both, in whatever order, they agree."""
+"""A log against a model that fits on a page: whatever is done to both, in whatever order, they agree."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from router.log.interface import Log
 from router.log.record import Appended, Entry, Gap, Record
 from router.log.sqlite import LogOptions, SqliteLog
 from tests.log.harness import DAY_S, NOW_S, PARTITION, StillClock, entry, read_all, record
@@ -26,15 +27,14 @@ messages = st.tuples(st.integers(1, 12), st.sampled_from(["website", "app"]), st
 batches = st.lists(messages, max_size=8)
 
 
-class LogMachine(RuleBasedStateMachine):
-    """The model is `stored`, by sequence, and `seen`: where the last of each kind lies."""
+class LogModel(RuleBasedStateMachine):
+    """The model is `stored`, by sequence, and `seen`: where the last of each kind lies. Each engine is held against it."""
+
+    log: Log
 
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
-        self.base = Path(tempfile.mkdtemp(prefix="router-model-", dir=_memory()))
-        self.directory = self.base / "0"
-        self.copies = 0
         self.clock = StillClock(NOW_S)
         self.stored: dict[int, Entry] = {}
         self.seen: dict[tuple[str, str], int] = {}
@@ -42,7 +42,7 @@ class LogMachine(RuleBasedStateMachine):
         self.log_id = ""
 
     def _open(self) -> None:
-        self.log = self.runner.run(SqliteLog.open(self.directory, OPTIONS, self.clock))
+        raise NotImplementedError
 
     @initialize()
     def open_first(self) -> None:
@@ -96,31 +96,6 @@ class LogMachine(RuleBasedStateMachine):
     def let_time_pass(self, days: float) -> None:
         self.clock.now_s += days * DAY_S
 
-    @rule()
-    def reopen(self) -> None:
-        self.runner.run(self.log.close())
-        self._open()
-
-    @rule()
-    def kill(self) -> None:
-        """What a SIGKILL leaves is what the files hold at that moment."""
-        self.copies += 1
-        image = self.base / str(self.copies)
-        shutil.copytree(self.directory, image)
-        self.runner.run(self.log.close())
-        self.directory = image
-        self._open()
-
-    @rule()
-    def lose_what_is_derived(self) -> None:
-        self.runner.run(self.log.close())
-        for name in ("dedup.sqlite", "log.mark"):
-            (self.directory / name).unlink()
-        self._open()
-        for kind, place in list(self.seen.items()):
-            if place < self.start:  # the index was all that knew of it
-                del self.seen[kind]
-
     @rule(share=st.floats(0, 1))
     def trim(self, share: float) -> None:
         needed = 1 + int(share * len(self.stored))
@@ -165,6 +140,47 @@ class LogMachine(RuleBasedStateMachine):
             assert records == [record(n, self.stored[n]) for n in range(self.start, len(self.stored) + 1)]
             self.runner.run(self.log.close())
         self.runner.close()
+
+
+class LogMachine(LogModel):
+    """The embedded log."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.base = Path(tempfile.mkdtemp(prefix="router-model-", dir=_memory()))
+        self.directory = self.base / "0"
+        self.copies = 0
+
+    def _open(self) -> None:
+        self.log = self.runner.run(SqliteLog.open(self.directory, OPTIONS, self.clock))
+
+    @rule()
+    def reopen(self) -> None:
+        self.runner.run(self.log.close())
+        self._open()
+
+    @rule()
+    def kill(self) -> None:
+        """What a SIGKILL leaves is what the files hold at that moment."""
+        self.copies += 1
+        image = self.base / str(self.copies)
+        shutil.copytree(self.directory, image)
+        self.runner.run(self.log.close())
+        self.directory = image
+        self._open()
+
+    @rule()
+    def lose_what_is_derived(self) -> None:
+        self.runner.run(self.log.close())
+        for name in ("dedup.sqlite", "log.mark"):
+            (self.directory / name).unlink()
+        self._open()
+        for kind, place in list(self.seen.items()):
+            if place < self.start:  # the index was all that knew of it
+                del self.seen[kind]
+
+    def teardown(self) -> None:
+        super().teardown()
         shutil.rmtree(self.base, ignore_errors=True)
 
 

@@ -11,13 +11,16 @@ from pathlib import Path
 import pytest
 
 from tests.nats.server import Cluster
-from tests.system.checks import check_delivered
+from tests.system.checks import check_books, check_delivered
 from tests.system.harness import KEY, Router, Stage, until
+
+PASSWORD = "canary-password"
 
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[Cluster]:
-    cluster = Cluster.make(tmp_path / "nats")
+    who = f"authorization {{ user: router, password: {PASSWORD} }}"
+    cluster = Cluster.make(tmp_path / "nats", extra=who)
     cluster.start()
     yield cluster
     cluster.clear()
@@ -50,7 +53,10 @@ def test_a_router_that_loses_the_cluster_answers_503_with_retry_after_and_goes_o
     stage: Stage, cluster: Cluster
 ) -> None:
     [vendor] = stage.vendors("mixpanel")
-    router = stage.router({"mixpanel": vendor.destination()}, log=cluster.url, nats={"partitions": 4})
+    url = cluster.url.replace("//", "//router:${NATS_PASSWORD}@")
+    router = stage.router(
+        {"mixpanel": vendor.destination()}, env={"NATS_PASSWORD": PASSWORD}, log=url, nats={"partitions": 4}
+    )
     acknowledged = [number for number in range(20) if post(router, number)[0] == 200]
     assert len(acknowledged) == 20
 
@@ -63,3 +69,8 @@ def test_a_router_that_loses_the_cluster_answers_503_with_retry_after_and_goes_o
     router.until_settled()
 
     check_delivered([label(number) for number in [*acknowledged, 21]], vendor)
+    check_books(router, mixpanel=21)
+    told = [line["event"] for line in router.log()]
+    assert "the log is in a cluster" in told
+    assert "a 2xx promises less than it could" in told
+    assert PASSWORD not in router.read_stderr() + str(router.status())

@@ -157,9 +157,11 @@ class Appender:
                         await self._work.wait()
             if self.obstacle:
                 await self._probe()
-            if self._queue:
-                calls, self._queue = list(self._queue), deque()
-                self._waiting_bytes = 0
+            calls, self._queue = list(self._queue), deque()
+            self._waiting_bytes = 0
+            if self.obstacle:
+                _refuse(calls, self._refusal(self.obstacle))  # who came while it was still tried
+            else:
                 await self._commit(calls)
 
     async def _probe(self) -> None:
@@ -207,8 +209,7 @@ class Appender:
             if len(answers) == len(call.entries):
                 call.waiter.set_result(answers)
             else:
-                call.waiter.set_exception(error or self._refusal(self.obstacle))
-                call.waiter.exception()  # who stopped waiting does not ask
+                _refuse([call], error or self._refusal(self.obstacle))
 
     def _drafts(self, calls: Sequence[_Call]) -> list[_Draft]:
         """What is not a duplicate, cut into messages; duplicates of what is stored are answered here."""
@@ -324,3 +325,10 @@ class Appender:
         self._extent.extend(message, span)
         for call, index, place, is_duplicate in draft.answers:
             call.answers[index] = Appended(number, span.first + place, is_duplicate)
+
+
+def _refuse(calls: Sequence[_Call], error: BaseException) -> None:
+    for call in calls:
+        if not call.waiter.done():
+            call.waiter.set_exception(error)
+            call.waiter.exception()  # who stopped waiting does not ask
