@@ -10,13 +10,14 @@ from pathlib import Path
 import psutil
 import typer
 
-from bench import backlog, delivery, engines, idle, ingest, latency, mapping
+from bench import backlog, delivery, engines, idle, ingest, isolation, latency, mapping
 from bench.figure import Figure, show
 
 
 def main(
     only: list[str] = typer.Option(
-        [], help="Only these parts: mapping, ingest, delivery, numbers, latency, backlog, idle, engines."
+        [],
+        help="Only these parts: mapping, ingest, delivery, numbers, latency, isolation, backlog, idle, engines.",
     ),
     rounds: int = typer.Option(5, help="Of each comparison; the median counts."),
     pending: int = typer.Option(100_000, help="Events of the backlog; the target speaks of a million."),
@@ -28,6 +29,7 @@ def main(
         "delivery": lambda folder: delivery.measure_plugins(folder, rounds),
         "numbers": lambda folder: delivery.measure_numbers(folder, rounds),
         "latency": latency.measure,
+        "isolation": lambda folder: isolation.measure(folder, rounds),
         "backlog": lambda folder: backlog.measure(folder, pending),
         "idle": idle.measure,
         "engines": lambda folder: engines.measure(folder, rounds),

@@ -29,7 +29,7 @@ def measure(directory: Path) -> list[Figure]:
         router = start_router(directory, destinations)
         with running(router):
             before = router.cpu_s
-            asyncio.run(_send_steadily(router))
+            asyncio.run(send_steadily(router, EVENTS_PER_S, SECONDS))
             found = until_taken(vendors, EVENTS_PER_S * SECONDS)
             used = (router.cpu_s - before) / SECONDS
     latencies = [each for one in found for each in one["latencies"]]
@@ -39,21 +39,24 @@ def measure(directory: Path) -> list[Figure]:
     return [Figure("call to vendor, 500 events/s to 4", shown, f"{used:.0%} of a core", "", "p95 ≤ 2 s")]
 
 
-async def _send_steadily(router: Process) -> None:
-    """Single events, evenly, whatever the answers take."""
-    events = calls()
+async def send_steadily(router: Process, events_per_s: int, seconds: int, seed: int = 1) -> list[float]:
+    """Single events (others with another *seed*), evenly, whatever the answers take; returns what each took, in seconds."""
+    events = calls(seed)
     idle: list[Connection] = []
     under_way: set[asyncio.Task[None]] = set()
+    took: list[float] = []
 
     async def post(connection: Connection) -> None:
         call = next(events)
+        left = time.monotonic()
         await connection.post(f"/v1/{call['type']}", orjson.dumps(call))
+        took.append(time.monotonic() - left)
         idle.append(connection)
 
     began = time.monotonic()
     sent = 0
-    while sent < EVENTS_PER_S * SECONDS:
-        due = min(int((time.monotonic() - began + _TICK_S) * EVENTS_PER_S), EVENTS_PER_S * SECONDS)
+    while sent < events_per_s * seconds:
+        due = min(int((time.monotonic() - began + _TICK_S) * events_per_s), events_per_s * seconds)
         for _ in range(due - sent):
             task = asyncio.create_task(post(idle.pop() if idle else Connection(router.url)))
             under_way.add(task)
@@ -61,3 +64,4 @@ async def _send_steadily(router: Process) -> None:
         sent = due
         await asyncio.sleep(_TICK_S)
     await asyncio.gather(*under_way)
+    return took

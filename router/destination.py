@@ -126,6 +126,8 @@ class Destination:
     rules: Mapping[str, ActionRule] = field(default_factory=dict, hash=False)
     """What the operator says of actions, by their names."""
     privacy: Privacy | None = None
+    is_ordered: bool = True
+    """Whether the events of one user wait for each other; see `router.delivery.order`."""
 
     def __post_init__(self) -> None:
         """Raises PluginFailed where the plugin has no table for these settings."""

@@ -97,6 +97,8 @@ def _explain_action(
         entry["warnings"] = list(dict.fromkeys(warnings))
     if mapped.changes:
         entry["changes"] = list(mapped.changes)
+    if not destination.is_ordered:
+        entry["order"] = "none"
     if mapped.mark:
         entry["historical"] = mapped.mark
     if mapped.skipped:

@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 from router.clock import Clock
 from router.delivery.fleet import Fleet
 from router.delivery.tally import Histogram
+from router.delivery.worker import WAITED
 from router.log.interface import Log
 
 STATES = ("going", "throttled", "probing", "blocked", "broken", "disabled", "unusable", "down")
@@ -86,6 +87,16 @@ class BooksCollector(Collector):
             "Outages, warnings, odd flags, replays; calls into the plugin broken off, and stops because of it.",
             labels=["destination", "kind", "reason"],
         )
+        waited = CounterMetricFamily(
+            "router_destination_waited_events",
+            "Events that had to wait for an earlier one of their user, each once, by where they waited.",
+            labels=["destination", "where"],
+        )
+        concurrency = GaugeMetricFamily(
+            "router_destination_concurrency",
+            "Requests that may be under way at a time, as the vendor lets us.",
+            labels=["destination"],
+        )
         oldest = GaugeMetricFamily(
             "router_destination_oldest_pending_seconds",
             "Age of the oldest event not yet settled; 0 when there is none.",
@@ -117,8 +128,13 @@ class BooksCollector(Collector):
             parked.add_metric([name], berth.ledger.parked_events)
             unaccounted.add_metric([name], books.unaccounted)
             for (kind, reason), count in sorted(berth.ledger.counts.items()):
+                if kind == WAITED:
+                    waited.add_metric([name, reason], count)
+                    continue
                 family = settled if kind in ("delivered", "skipped", "dead") else beside
                 family.add_metric([name, kind, reason], count)
+            if berth.worker is not None:
+                concurrency.add_metric([name], berth.worker.pace.concurrency)
             add_state(pace, name, berth.worker.state[0] if berth.worker else "disabled")
         for name in self._fleet.problems:
             add_state(pace, name, "unusable")
@@ -135,6 +151,8 @@ class BooksCollector(Collector):
             pace,
             beside,
             unknown,
+            waited,
+            concurrency,
             oldest,
             attempts,
             batches,

@@ -17,6 +17,7 @@ from router.delivery.ledger import Ledger
 from router.delivery.state import Place, State
 from router.delivery.states import States
 from router.delivery.tally import Tally
+from router.delivery.worker import WAITED
 from router.errors import OperatorError
 from router.log.interface import Log
 from router.log.record import Record
@@ -125,8 +126,10 @@ class Operations:
         status: Answer = {"destination": name, "plugin": assignment.destination.plugin.slug}
         berth = self._reach.fleet.berths.get(name) if self._reach.fleet else None
         worker = berth.worker if berth else None
+        status["order"] = "strict" if assignment.destination.is_ordered else "none"
         if worker is not None:
             status |= dict(zip(("state", "reason"), worker.state, strict=True))
+            status["concurrency"] = {"now": worker.pace.concurrency, "most": assignment.options.concurrency}
         else:
             status |= {"state": "stopped" if assignment.is_enabled else "disabled", "reason": ""}
         if berth is not None:
@@ -163,6 +166,7 @@ class Operations:
             },
             "skipped": skipped,
             **beside,
+            "waited": {reason: count for (kind, reason), count in sorted(ledger.counts.items()) if kind == WAITED},
             "replayed": {reason: count for (kind, reason), count in ledger.counts.items() if kind == "replayed"},
             "parked": {"events": ledger.parked_events, "users": len(ledger.parked)},
             "dead_letters": await ledger.ask(lambda state: state.letters.count()),

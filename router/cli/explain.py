@@ -120,6 +120,8 @@ def print_entry(entry: dict[str, Any]) -> None:
     )
     if "historical" in entry:
         console.print(f"  marked as an old event: {entry['historical']}", markup=False)
+    if "order" in entry and entry["decision"] == "deliver":
+        console.print("  order: none: it may arrive before an earlier event of its user", markup=False)
     for request in entry["requests"]:
         console.print(f"  {request['method']} {request['url']}", markup=False)
         if request["body"] is not None:

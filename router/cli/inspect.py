@@ -67,6 +67,13 @@ def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
     for each in answer["destinations"]:
         if each.get("attempts"):
             console.print(f"{each['destination']}: {_describe_requests(each)}", markup=False)
+        concurrency = each.get("concurrency")
+        if concurrency and concurrency["now"] < concurrency["most"]:
+            told = f"{concurrency['now']} of {concurrency['most']} requests at a time, until the vendor takes more"
+            console.print(f"{each['destination']}: {told}", markup=False)
+        for where, count in each.get("waited", {}).items():
+            told = f"{count} had to wait for an earlier event of their user, {where}"
+            console.print(f"{each['destination']}: {told}", markup=False)
         for reason, count in each.get("skipped", {}).items():
             console.print(f"{each['destination']}: {count} skipped: {reason}", markup=False)
         unaccounted = each.get("books", {}).get("unaccounted")

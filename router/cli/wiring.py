@@ -39,6 +39,7 @@ def to_destination(config: DestinationConfig, registry: Registry, sources: froze
             filter=to_trigger(config.filter) if config.filter else None,
             rules={name: to_rule(action) for name, action in config.actions.items()},
             privacy=to_privacy(config.block, config.hashed),
+            is_ordered=config.delivery.order == "strict",
         )
     except PluginFailed as error:
         raise OperatorError(f"destinations.{config.name}: {error}") from error
@@ -69,6 +70,7 @@ def _to_assignment(config: DestinationConfig, registry: Registry, sources: froze
             max_in_flight=delivery.max_in_flight,
         ),
         timeout_s=delivery.timeout_s,
+        connect_timeout_s=delivery.connect_timeout_s,
         is_enabled=config.enabled,
         starts_at_beginning=config.start == "beginning",
         formerly=config.formerly,

@@ -249,7 +249,13 @@ class Source(Section):
 class Delivery(Section):
     """How a destination is delivered to."""
 
-    concurrency: Whole = Field(4, ge=1, le=64, description="Lanes: requests under way at a time.")
+    order: Literal["strict", "none"] = Field(
+        "strict",
+        description="Of the events of one user: strict delivers each after the one before; none as they can be.",
+    )
+    concurrency: Whole = Field(
+        4, ge=1, le=64, description="Requests under way at a time, at most; fewer while the vendor can't take so many."
+    )
     rate_limit_per_s: PerSecond | None = Field(
         None,
         alias="rate_limit",
@@ -258,6 +264,13 @@ class Delivery(Section):
         description="Requests, below what the plugin knows its vendor allows.",
     )
     timeout_s: Seconds = Field(10.0, alias="timeout", ge=0.05, le=600, description="Of one request, in all.")
+    connect_timeout_s: Seconds = Field(
+        5.0,
+        alias="connect_timeout",
+        ge=0.05,
+        le=300,
+        description="Of that, for a new connection; no more than half of `timeout`.",
+    )
     retry_for_s: Seconds = Field(
         3 * DAY_S,
         alias="retry_for",

@@ -37,6 +37,7 @@ class Assignment:
     destination: Destination
     options: DeliveryOptions = DeliveryOptions()
     timeout_s: float = 10.0
+    connect_timeout_s: float = 5.0
     is_enabled: bool = True
     starts_at_beginning: bool = False
     formerly: str | None = None
@@ -206,7 +207,7 @@ class Fleet:
         ledger.note("disabled_since_s", "")
         destination, options = assignment.destination, assignment.options
         try:
-            berth.way = self._ways.take(destination, options, assignment.timeout_s)
+            berth.way = self._ways.take(destination, options, assignment.timeout_s, assignment.connect_timeout_s)
             berth.worker = Worker(
                 destination,
                 self._log,

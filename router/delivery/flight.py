@@ -1,4 +1,7 @@
-"""One flight: a batch (or one conversation) is packed, sent, judged, and tried a few times at once if need be."""
+"""One flight: a batch (or one conversation) is packed, sent, judged, and tried a few times at once if need be.
+
+What answers say of the vendor's load is told to the pace after each try, since a plugin's word decides what an answer means.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,8 @@ from typing import Any
 import tenacity
 
 from router.clock import Clock
-from router.delivery.send import CredentialsRefused, Send, SendFailed
+from router.delivery.gate import Gate, HeldBack
+from router.delivery.send import CredentialsRefused, Send, SendFailed, TimedOut
 from router.delivery.tally import Tally
 from router.delivery.transit import Item
 from router.destination import MAX_STEPS
@@ -59,6 +63,17 @@ class Outage:
     reason: str
     after_s: float | None = None
     status: int | None = None
+    has_timed_out: bool = False
+
+    @property
+    def is_pushed_back(self) -> bool:
+        """The vendor asks for less, or does not keep up. A plain 500 is a mistake, and a refused connection an absence."""
+        return self.has_timed_out or self.status not in (None, 500)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Nothing was sent: the destination was throttled or blocked while the flight waited for its turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +85,18 @@ class Raised:
     """A call was broken off because it took too long: such a batch must not be tried many times."""
 
 
-Landing = Judged | Outage | Raised | Split | Blocked
+Landing = Judged | Outage | Held | Raised | Split | Blocked
 """How a flight ended."""
+
+
+@dataclass(slots=True)
+class _Try:
+    """One try of a flight."""
+
+    endpoint: Endpoint
+    size: int
+    left_at: float | None = None
+    """When its last request left, by the clock that never jumps; None before the first."""
 
 
 class Flights:
@@ -80,15 +105,17 @@ class Flights:
     def __init__(
         self,
         calls: PluginCalls,
-        senders: dict[str, Send],
+        send: Send,
+        gate: Gate,
         clock: Clock,
         chance: random.Random,
         tally: Tally,
         tries: int = TRIES,
     ) -> None:
-        """*senders*: per endpoint name, with its limits around it."""
         self._calls = calls
-        self._senders = senders
+        self._sender = send
+        self._gate = gate
+        self._pace = gate.pace
         self._clock = clock
         self._chance = chance
         self._tally = tally
@@ -96,14 +123,22 @@ class Flights:
 
     async def fly(self, batch: Sequence[Item]) -> Landing:
         """Deliver *batch* (1 or more items of one endpoint), trying a few times while the destination seems unwell."""
+        tried: list[Landing] = []
+
+        async def try_once() -> Landing:
+            landing = await self._try_once(batch)
+            if not (isinstance(landing, Held) and tried):  # what held it back says less than why it was tried again
+                tried.append(landing)
+            return tried[-1]
+
         retrying = tenacity.AsyncRetrying(
-            stop=tenacity.stop_after_attempt(self._tries),
+            stop=lambda state: state.attempt_number >= self._tries or self._pace.is_closed,
             wait=self._wait_s,
             retry=tenacity.retry_if_result(_is_worth_another_try),
             sleep=self._clock.sleep,
             retry_error_callback=_last_landing,
         )
-        landing: Landing = await retrying(self._try_once, batch)
+        landing: Landing = await retrying(try_once)
         return landing
 
     def _wait_s(self, state: tenacity.RetryCallState) -> float:
@@ -113,17 +148,36 @@ class Flights:
         return self._chance.uniform(0, min(MAX_WAIT_S, 0.25 * 2.0**state.attempt_number))
 
     async def _try_once(self, batch: Sequence[Item]) -> Landing:
-        endpoint = batch[0].endpoint
-        payloads = [item.payload for item in batch]
+        attempt = _Try(batch[0].endpoint, len(batch))
+        landing = await self._land(attempt, [item.payload for item in batch])
+        if attempt.left_at is not None:
+            self._tell_pace(attempt, attempt.left_at, landing)
+        return landing
+
+    def _tell_pace(self, attempt: _Try, left_at: float, landing: Landing) -> None:
+        now = self._clock.monotonic()
+        match landing:
+            case Judged() | Split():
+                self._pace.went_well((attempt.endpoint.name, attempt.size.bit_length()), left_at, now)
+            case Outage():
+                if landing.is_pushed_back:
+                    self._pace.pushed_back(left_at, now)
+                if landing.after_s is not None and landing.after_s <= MAX_WAIT_S:
+                    self._pace.pause(now, landing.after_s)
+
+    async def _land(self, attempt: _Try, payloads: Sequence[Payload]) -> Landing:
+        endpoint = attempt.endpoint
         try:
             if isinstance(endpoint, BatchEndpoint):
-                return await self._send_batch(endpoint, payloads)
+                return await self._send_batch(attempt, endpoint, payloads)
             assert isinstance(endpoint, ConversationEndpoint)
-            return await self._converse(endpoint, payloads[0])
+            return await self._converse(attempt, endpoint, payloads[0])
+        except HeldBack:
+            return Held()
         except (CredentialsRefused, CredentialsFailed) as error:
             return Blocked(str(error))
         except SendFailed as error:
-            return Outage(str(error))
+            return Outage(str(error), has_timed_out=isinstance(error, TimedOut))
         except UnreadableAnswer as error:
             return Outage(f"unreadable answer: {error}")
         except PluginFailed as error:
@@ -132,16 +186,19 @@ class Flights:
             label = self._calls.guard.label("its request")
             return Raised(f"{label} can't be sent: {type(error).__name__}: {error}")
 
-    async def _send_batch(self, endpoint: BatchEndpoint, payloads: Sequence[Payload]) -> Landing:
+    async def _send_batch(self, attempt: _Try, endpoint: BatchEndpoint, payloads: Sequence[Payload]) -> Landing:
         request = self._calls.pack(endpoint, payloads)
-        self._tally.batch_sizes.observe(len(payloads))
-        response = await self._send(endpoint, request, payloads[0].key)
+        try:
+            response = await self._send(attempt, request, payloads[0].key)
+        finally:
+            if attempt.left_at is not None:
+                self._tally.batch_sizes.observe(len(payloads))
         judgement = self._calls.judge(endpoint, response, payloads)
         if isinstance(judgement, Split | Blocked):
             return judgement
         return self._weigh(endpoint, response, judgement)
 
-    async def _converse(self, endpoint: ConversationEndpoint, payload: Payload) -> Landing:
+    async def _converse(self, attempt: _Try, endpoint: ConversationEndpoint, payload: Payload) -> Landing:
         response = Response(0)
         talk = self._calls.converse(endpoint, payload)
         try:
@@ -149,7 +206,7 @@ class Flights:
             for _ in range(MAX_STEPS):
                 if not isinstance(said, Step):
                     break
-                response = await self._send(endpoint, said.request, payload.key)
+                response = await self._send(attempt, said.request, payload.key)
                 said = talk.next(response)
         finally:
             talk.close()
@@ -162,8 +219,9 @@ class Flights:
             case _:
                 return self._weigh(endpoint, response, [said])
 
-    async def _send(self, endpoint: Endpoint, request: Request, key: str) -> Response:
-        return await self._senders[endpoint.name].send(request, self._calls.credentials(endpoint), key)
+    async def _send(self, attempt: _Try, request: Request, key: str) -> Response:
+        async with self._gate.passed(attempt.endpoint.name) as attempt.left_at:
+            return await self._sender.send(request, self._calls.credentials(attempt.endpoint), key)
 
     def _weigh(self, endpoint: Endpoint, response: Response, verdicts: Sequence[Verdict]) -> Landing:
         later = [verdict for verdict in verdicts if isinstance(verdict, Later)]

@@ -1,11 +1,14 @@
-"""A lane: a slice of the users of a destination, delivered in order. One request in flight; a batch spans its users."""
+"""A lane: a slice of the lines of a destination, delivered in order. One request in flight; a batch spans its lines.
+
+A line is a user, unless the destination keeps no order: see `router.delivery.order`.
+"""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from router.delivery.transit import Item
+from router.delivery.transit import Item, Transit
 from router.plugin import BatchEndpoint
 
 _SCAN_LIMIT = 5_000
@@ -16,10 +19,10 @@ class Lane:
     """The queue of one lane. Pure: it neither waits nor sends.
 
         queued ──take──▶ flying ──put_back──▶ queued (at its old place)
-           │                └──put_behind──▶ queued (with all of its user's items behind everybody else's)
-           └──withdraw──▶ parked (with all the user's later items)
+           │                └──put_behind──▶ queued (with all of its line's items behind everybody else's)
+           └──withdraw──▶ parked (with all the line's later items)
 
-    The rule of order: an item is taken only when nothing of the same user stands before it that is not taken with it.
+    The rule of order: an item is taken only when nothing of the same line stands before it that is not taken with it.
     """
 
     def __init__(self, name: str, is_replay: bool = False) -> None:
@@ -27,6 +30,8 @@ class Lane:
         self.is_replay = is_replay
         """It takes what the others leave."""
         self.queue: deque[Item] = deque()
+        self.waited = 0
+        """Events that could have been taken but for an earlier one of their line, since somebody looked."""
         self._bytes = 0
         """Of what is queued."""
         self.batch_limit: int | None = None
@@ -43,7 +48,7 @@ class Lane:
         self._bytes += item.size
 
     def take(self) -> list[Item]:
-        """The next batch: payloads of one endpoint and group, within the endpoint's limits, in order per user."""
+        """The next batch: payloads of one endpoint and group, within the endpoint's limits, in order per line."""
         if not self.queue:
             return []
         first = self.queue[0]
@@ -55,17 +60,21 @@ class Lane:
             max_events = min(max_events, self.batch_limit)
         batch: list[Item] = []
         passed: list[Item] = []
-        held_users: set[str] = set()
+        held: dict[str, Transit] = {}
+        """Per line that is passed over: the first event of it that is."""
         size = _BATCH_OVERHEAD_BYTES
         while self.queue and len(batch) < max_events and len(passed) < _SCAN_LIMIT:
             item = self.queue.popleft()
             fits = not batch or size + item.size + 1 <= max_bytes
             alike = item.endpoint is endpoint and item.payload.group == first.payload.group
-            if fits and alike and item.user_key not in held_users:
+            if fits and alike and item.line not in held:
                 batch.append(item)
                 size += item.size + 1
             else:
-                held_users.add(item.user_key)
+                first_held = held.setdefault(item.line, item.transit)
+                if fits and alike and first_held is not item.transit and not item.transit.has_waited:
+                    item.transit.has_waited = True
+                    self.waited += 1
                 passed.append(item)
         self.queue.extendleft(reversed(passed))
         for item in batch:
@@ -105,9 +114,9 @@ class Lane:
         self.queue.extendleft(reversed(items))
 
     def put_behind(self, item: Item) -> None:
-        """Return one item that was not settled, and let the other users of the lane go first."""
+        """Return one item that was not settled, and let the other lines of the lane go first."""
         self.put_back([item])
-        mine = self.withdraw(lambda other: other.user_key == item.user_key)
+        mine = self.withdraw(lambda other: other.line == item.line)
         for each in mine:
             self.add(each)
 

@@ -18,6 +18,7 @@ import structlog
 
 from router.clock import Clock
 from router.delivery.letters import DeadLetter
+from router.delivery.order import in_line
 from router.delivery.signal import Signal
 from router.delivery.state import Changes, Job, Kind, Outcome, ParkedUser, Place, Replayed, State, StateTaken, Tries
 from router.delivery.tally import Tally
@@ -104,7 +105,7 @@ class Ledger:
         self.tries: dict[Place, Tries] = state.tries()
         self.settled_payloads: dict[Place, dict[str, str]] = state.settled_payloads()
         self.parked = state.parked_places()
-        """Per parked user: which events wait."""
+        """Per line (a user, where order is kept) that is parked: which events wait."""
         self.parked_events = sum(map(len, self.parked.values()))
         self.parked_users = state.parked_users()
 
@@ -148,7 +149,7 @@ class Ledger:
         self.settled_payloads.pop(place, None)
         if transit is not None and transit.origin == "parked":
             self._changes.unpark.append(place)
-            self._unpark_one(record.user_key, place)
+            self._unpark_one(transit.line, place)
         else:
             self._move(record.partition, record.sequence, record.sequence + events - 1)
         self._changed()
@@ -182,26 +183,27 @@ class Ledger:
 
     # --- parking ---
 
-    def park(self, record: Record, reason: str) -> None:
-        """The event waits, copied whole; the line moves on without it."""
-        self._changes.park.append((record, _storable(reason)))
-        self.parked.setdefault(record.user_key, set()).add(Place(record.partition, record.sequence))
+    def park(self, record: Record, reason: str, line: str | None = None) -> None:
+        """The event waits in its *line* (None: its user's), copied whole; the position moves on without it."""
+        line = record.user_key if line is None else line
+        self._changes.park.append((in_line(record, line), _storable(reason)))
+        self.parked.setdefault(line, set()).add(Place(record.partition, record.sequence))
         self.parked_events += 1
         self._move(record.partition, record.sequence, record.sequence)
         self._changed()
 
-    def schedule(self, user_key: str, user: ParkedUser) -> None:
-        """When a parked user's turn comes."""
-        self.parked_users[user_key] = self._changes.parked_users[user_key] = user
+    def schedule(self, line: str, user: ParkedUser) -> None:
+        """When a parked line's turn comes."""
+        self.parked_users[line] = self._changes.parked_users[line] = user
         self._changed()
 
-    def _unpark_one(self, user_key: str, place: Place) -> None:
-        self.parked[user_key].remove(place)
+    def _unpark_one(self, line: str, place: Place) -> None:
+        self.parked[line].remove(place)
         self.parked_events -= 1
-        if not self.parked[user_key]:
-            del self.parked[user_key]
-            self.parked_users.pop(user_key, None)
-            self._changes.parked_users[user_key] = None
+        if not self.parked[line]:
+            del self.parked[line]
+            self.parked_users.pop(line, None)
+            self._changes.parked_users[line] = None
 
     # --- dead letters tried again, replays, notes ---
 

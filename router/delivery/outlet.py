@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import Mapping
 
 from router.clock import Clock
-from router.delivery.limit import Rate, RateLimited, Slots
-from router.delivery.pace import Backoff, Pace
-from router.delivery.send import Send
+from router.delivery.gate import Gate
+from router.delivery.pace import Backoff, Limits, Pace
 from router.delivery.signal import Signal
 from router.plugin import Endpoint
 
 
 class Outlet:
-    """The pace, and the limits: the vendor's per endpoint, then the destination's own, then a slot."""
+    """One pace for all of them, and the gate where their requests wait for it."""
 
     def __init__(
         self,
@@ -26,25 +24,9 @@ class Outlet:
         clock: Clock,
         chance: random.Random,
     ) -> None:
-        self.pace = Pace(backoff, chance)
+        rates = {name: endpoint.rate_limit_per_s for name, endpoint in endpoints.items()}
+        limits = Limits(concurrency, rate_limit_per_s, {name: rate for name, rate in rates.items() if rate is not None})
+        self.pace = Pace(backoff, chance, limits)
+        self.gate = Gate(self.pace, clock)
         self.changed = Signal(clock)
         """The pace, or what a worker waits for besides."""
-        self._slots = asyncio.Semaphore(concurrency)
-        self._own = None if rate_limit_per_s is None else Rate(rate_limit_per_s, clock)
-        self._vendors = {
-            name: Rate(endpoint.rate_limit_per_s, clock) if endpoint.rate_limit_per_s is not None else None
-            for name, endpoint in endpoints.items()
-        }
-
-    def limit(self, send: Send) -> dict[str, Send]:
-        """*send* with the limits around it, per endpoint."""
-        send = Slots(send, self._slots)
-        if self._own is not None:
-            send = RateLimited(send, self._own)
-        return {name: send if rate is None else RateLimited(send, rate) for name, rate in self._vendors.items()}
-
-    def share(self, share: float) -> None:
-        """Other routers send to the vendor too: only this part of each rate (above 0, up to 1) is ours."""
-        for rate in (self._own, *self._vendors.values()):
-            if rate is not None:
-                rate.share(share)

@@ -1,4 +1,5 @@
-"""The pace of a destination: one state machine that says when the next flight may leave. Pure: time comes in.
+"""The pace of a destination: one state machine that says when the next flight and the next request may leave. Pure: time
+comes in.
 
                  outage                    time is up
       ┌────────────────────────▶ throttled ──────────┐
@@ -11,13 +12,39 @@
 While throttled or blocked nothing leaves. When the time is up one flight leaves as a probe; what becomes of it decides.
 Flights that left earlier come back at any time: *delivered* leads to going from everywhere, *blocked* to blocked, while an
 outage does not end a block, nor add to the failures of the outage that is being waited out.
+
+Inside of that, each request passes three valves:
+
+    rate         so many a second, evenly spaced: the endpoint's own, then the destination's
+    pause        while the vendor asks for a moment of quiet, between two tries of a flight
+    concurrency  so many at a time:
+
+        1 ◀── an outage, a block          half of it ◀── pushed back (429, overload, a time-out)
+        1 ──▶ a quarter more a round of answers, as long as all is well ──▶ the most that the config allows
+                 as latencies rise beyond twice their baseline: less, in proportion ──▶ half of the most
+
+What was under way when the concurrency was lowered does not lower it once more. Latency alone never takes more than half: a
+vendor that has become slow for good, and says nothing, is not to be starved. See `router.delivery.strain`.
 """
 
 from __future__ import annotations
 
 import random
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
+
+from router.delivery.strain import Strain
+
+GROWTH: Final = 0.25
+"""Of the concurrency, a round of answers; at least one request."""
+AT_EASE: Final = 1.5
+STRAINED: Final = 2.0
+"""Strains up to which the concurrency grows, and from which it shrinks."""
+SHARE_KEPT: Final = 0.5
+"""Of the most that the config allows, whatever the latencies."""
+
+State = Literal["going", "throttled", "blocked", "probing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,27 +62,71 @@ class Backoff:
         return chance.uniform(min(self.first_s / 2, ceiling), ceiling)
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a destination may be asked to take at most."""
+
+    concurrency: int = 4
+    per_second: float | None = None
+    """Requests, to all endpoints together."""
+    endpoints_per_second: Mapping[str, float] | None = None
+    """Requests, to single endpoints."""
+
+
 class Pace:
     """See the drawing above. All times are seconds of one clock, passed in by the caller."""
 
-    def __init__(self, backoff: Backoff, chance: random.Random) -> None:
-        self.state: Literal["going", "throttled", "blocked", "probing"] = "going"
+    def __init__(self, backoff: Backoff, chance: random.Random, limits: Limits = Limits()) -> None:
+        self.state: State = "going"
         self.reason = ""
         self.failures = 0
         self.until = 0.0
         self.changed_at = 0.0
+        self.under_way = 0
+        """Requests on the wire."""
         self._backoff = backoff
         self._chance = chance
         self._was_blocked = False
+        self._most = limits.concurrency
+        self._concurrency = float(limits.concurrency)
+        self._cut_at = float("-inf")
+        self._strain = Strain()
+        self._paused_until = 0.0
+        self._interval_s = 1.0 / limits.per_second if limits.per_second else 0.0
+        self._intervals_s = {name: 1.0 / rate for name, rate in (limits.endpoints_per_second or {}).items()}
+        self._share = 1.0
+        self._next = 0.0
+        self._next_at: dict[str, float] = {}
 
     @property
     def is_going(self) -> bool:
         return self.state == "going"
 
     @property
+    def is_closed(self) -> bool:
+        """Nothing may leave, whoever asks."""
+        return self.state in ("throttled", "blocked")
+
+    @property
     def is_blocked(self) -> bool:
         """Blocked, or probing whether it still is."""
         return self.state == "blocked" or (self.state == "probing" and self._was_blocked)
+
+    @property
+    def concurrency(self) -> int:
+        """Requests that may be under way at a time, just now."""
+        return int(self._concurrency)
+
+    @property
+    def spacing_s(self) -> float:
+        """The longest that the rates keep two requests apart."""
+        return max(self._interval_s, *self._intervals_s.values(), 0.0) / self._share
+
+    def share(self, share: float) -> None:
+        """Others send to the vendor too: only this part of each rate (above 0, up to 1) is ours."""
+        self._share = share
+
+    # --- flights ---
 
     def wait_s(self, now: float) -> float | None:
         """Seconds until a flight may leave; 0 is now; None is "not before the probe under way is back"."""
@@ -67,7 +138,7 @@ class Pace:
 
     def leave(self, now: float) -> None:
         """A flight leaves. Call it only when `wait_s` is 0."""
-        if self.state in ("throttled", "blocked"):
+        if self.is_closed:
             self._was_blocked = self.state == "blocked"
             self._enter("probing", now)
 
@@ -92,6 +163,7 @@ class Pace:
         self.until = now + wait
         self._was_blocked = False
         self._enter("throttled", now)
+        self._begin_anew(now)
         return wait
 
     def blocked(self, now: float, reason: str) -> float:
@@ -100,6 +172,7 @@ class Pace:
         self.until = now + self._backoff.blocked_s
         self._was_blocked = True
         self._enter("blocked", now)
+        self._begin_anew(now)
         return self._backoff.blocked_s
 
     def abandoned(self, now: float) -> None:
@@ -108,6 +181,61 @@ class Pace:
             self._enter("blocked" if self._was_blocked else "throttled", now)
             self.until = now
 
-    def _enter(self, state: Literal["going", "throttled", "blocked", "probing"], now: float) -> None:
+    def _enter(self, state: State, now: float) -> None:
         self.state = state
         self.changed_at = now
+
+    # --- requests ---
+
+    def endpoint_wait_s(self, endpoint: str, now: float) -> float:
+        """Seconds until the endpoint's own rate lets its next request leave."""
+        return max(0.0, self._next_at.get(endpoint, 0.0) - now)
+
+    def request_wait_s(self, now: float) -> float | None:
+        """Seconds until a request may leave, to whatever endpoint; None is "not before one under way is back"."""
+        if self.under_way >= self.concurrency:
+            return None
+        return max(0.0, self._next - now, self._paused_until - now)
+
+    def request_left(self, endpoint: str, now: float) -> None:
+        """Call it only when both waits are 0, and `request_came_back` once for each."""
+        self.under_way += 1
+        self._next = max(now, self._next) + self._interval_s / self._share
+        if endpoint in self._intervals_s:
+            self._next_at[endpoint] = (
+                max(now, self._next_at.get(endpoint, 0.0)) + self._intervals_s[endpoint] / self._share
+            )
+
+    def request_came_back(self) -> None:
+        """With or without an answer."""
+        self.under_way -= 1
+
+    # --- what answers tell ---
+
+    def went_well(self, kind: Hashable, left_at: float, now: float) -> None:
+        """The vendor took what left at *left_at*; it is compared with other requests of its *kind*."""
+        strain = self._strain.observe(kind, now - left_at, now)
+        floor = max(1.0, self._most * SHARE_KEPT)
+        if strain > STRAINED and left_at >= self._cut_at and self._concurrency > floor:
+            self._cut(max(floor, self._concurrency * STRAINED / strain), now)
+        elif strain <= AT_EASE:
+            grown = self._concurrency + max(1.0, self._concurrency * GROWTH) / self._concurrency
+            self._concurrency = min(float(self._most), grown)
+
+    def pushed_back(self, left_at: float, now: float) -> None:
+        """The vendor asks for less than what left at *left_at*, or does not keep up with it."""
+        if left_at >= self._cut_at:
+            self._cut(max(1.0, self._concurrency / 2), now)
+
+    def pause(self, now: float, after_s: float) -> None:
+        """The vendor asks for *after_s* seconds of quiet, too few to be an outage."""
+        self._paused_until = max(self._paused_until, now + after_s)
+
+    def _cut(self, concurrency: float, now: float) -> None:
+        self._concurrency = concurrency
+        self._cut_at = now
+
+    def _begin_anew(self, now: float) -> None:
+        """After an outage nobody knows what the vendor can take."""
+        self._cut(1.0, now)
+        self._strain.relax()

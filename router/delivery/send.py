@@ -8,7 +8,7 @@ import re
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 from urllib.parse import urlencode, urlsplit
 
 import aiohttp
@@ -45,6 +45,25 @@ _HTTPS_HOST = re.compile(r"https://((?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\
 class SendFailed(Exception):
     """No answer came: network, DNS, TLS, a time-out. Always worth another try."""
 
+    kind: ClassVar[str] = "no answer"
+    """For the counts of attempts."""
+
+
+class TimedOut(SendFailed):
+    """It took too long: the vendor may be overloaded."""
+
+
+class ConnectTimedOut(TimedOut):
+    """No connection in time: name resolution, TCP or TLS. The vendor has not seen the request."""
+
+    kind = "connect timeout"
+
+
+class ReadTimedOut(TimedOut):
+    """There was a connection, and no whole answer in time. The vendor may have taken the request."""
+
+    kind = "read timeout"
+
 
 class CredentialsRefused(SendFailed):
     """The credentials themselves are at fault (a token address refuses them, a key holds a line break): until the operator
@@ -66,11 +85,23 @@ class Send(Protocol):
 class HttpSend:
     """One destination's HTTP client: its own connections, so that no other destination waits for them."""
 
-    def __init__(self, origins: tuple[str, ...], timeout_s: float, connections: int, clock: Clock) -> None:
-        """*origins* are the only schemes, hosts and ports that requests may go to; the first is the destination's own."""
+    def __init__(
+        self,
+        origins: tuple[str, ...],
+        timeout_s: float,
+        connections: int,
+        clock: Clock,
+        connect_timeout_s: float = 5.0,
+    ) -> None:
+        """*origins* are the only schemes, hosts and ports that requests may go to; the first is the destination's own.
+
+        *timeout_s* is for a request in all, *connect_timeout_s* for the connection that it may need, which gets no more
+        than half of that: so it shows what took too long.
+        """
         self._origins = origins
         self._origin = origins[0]
-        self._timeout = aiohttp.ClientTimeout(total=timeout_s, connect=timeout_s)
+        connect_s = min(connect_timeout_s, timeout_s / 2)
+        self._timeout = aiohttp.ClientTimeout(total=timeout_s, connect=connect_s)
         self._connections = connections
         self._clock = clock
         self._session: aiohttp.ClientSession | None = None
@@ -123,8 +154,10 @@ class HttpSend:
                     await _read_bounded(answer),
                     {name.lower(): value for name, value in answer.headers.items()},
                 )
+        except aiohttp.ConnectionTimeoutError:
+            raise ConnectTimedOut(f"no connection within {self._timeout.connect:g} s") from None
         except TimeoutError:
-            raise SendFailed(f"no answer within {self._timeout.total:g} s") from None
+            raise ReadTimedOut(f"no answer within {self._timeout.total:g} s") from None
         except aiohttp.InvalidURL:
             raise ValueError("the URL of the request is not valid") from None
         except (aiohttp.ClientError, OSError, RuntimeError) as error:

@@ -15,7 +15,6 @@ from router.plugin import Credential, Request, Response
 
 LATENCIES_S: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 3_600.0, 86_400.0)
 BATCH_SIZES: Final = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1_000.0, 2_000.0)
-NO_ANSWER: Final = "no answer"
 
 
 class Histogram:
@@ -56,7 +55,8 @@ class Tally:
 
     def __init__(self) -> None:
         self.attempts: Counter[str] = Counter()
-        """Requests by how they ended: ``2xx``, ``3xx``, ``4xx``, ``429``, ``5xx``, or without an answer."""
+        """Requests by how they ended: ``2xx``, ``3xx``, ``4xx``, ``429``, ``5xx``; and where no answer came
+        ``connect timeout``, ``read timeout`` or ``no answer``."""
         self.batch_sizes = Histogram(BATCH_SIZES)
         self.latencies_s = Histogram(LATENCIES_S)
         """From the acceptance of an event to the vendor's yes; what was parked or waited for an outage included."""
@@ -75,8 +75,8 @@ class Tallied:
         self._tally.under_way += 1
         try:
             response = await self._send.send(request, credentials, id)
-        except SendFailed:
-            self._tally.attempts[NO_ANSWER] += 1
+        except SendFailed as failed:
+            self._tally.attempts[failed.kind] += 1
             raise
         finally:
             self._tally.under_way -= 1

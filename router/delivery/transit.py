@@ -34,12 +34,17 @@ class Transit:
     """When a replay was first tried in vain: Unix seconds, less the time the worker had been blocked by then. For others that
     is in the ledger's tries."""
 
+    line: str = ""
+    """What it has its place in; see `router.delivery.order`. Its user, where nothing else is given."""
+    has_waited: bool = False
+    """For an earlier event of its line, which is counted once. What was parked has no more to tell."""
     weight: int = 0
     """Bytes of the event and of what the plugin made of it, as they wait in memory; see `weigh`."""
     place: Place = field(init=False)
 
     def __post_init__(self) -> None:
         self.place = Place(self.record.partition, self.record.sequence)
+        self.line = self.line or self.record.user_key
 
     def weigh(self) -> None:
         """Set the weight, once all payloads are there."""
@@ -81,5 +86,5 @@ class Item:
     """Waiting is in no lane: not yet, or parked."""
 
     @property
-    def user_key(self) -> str:
-        return self.transit.record.user_key
+    def line(self) -> str:
+        return self.transit.line

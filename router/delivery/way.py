@@ -16,9 +16,8 @@ from router.destination import Destination
 class Way:
     """Connections to a vendor, with the pace and the limits that hold for all who use them."""
 
-    destination: Destination
-    options: DeliveryOptions
-    timeout_s: float
+    wanted: tuple[Destination, DeliveryOptions, float, float]
+    """What it was opened for: the destination, its options and its time-outs."""
     send: HttpSend
     outlet: Outlet
     users: int = 0
@@ -33,21 +32,25 @@ class Ways:
         self._ways: list[Way] = []
         self._share = 1.0
 
-    def take(self, destination: Destination, options: DeliveryOptions, timeout_s: float) -> Way:
+    def take(
+        self, destination: Destination, options: DeliveryOptions, timeout_s: float, connect_timeout_s: float
+    ) -> Way:
         """The way for a worker of *destination* with these options; `give_back` it.
 
         Raises:
             PluginFailed: the plugin's endpoints can't be used.
         """
-        wanted = (destination, options, timeout_s)
-        way = next((each for each in self._ways if (each.destination, each.options, each.timeout_s) == wanted), None)
+        wanted = (destination, options, timeout_s, connect_timeout_s)
+        way = next((each for each in self._ways if each.wanted == wanted), None)
         if way is None:
-            way = self._open(destination, options, timeout_s)
+            way = self._open(*wanted)
             self._ways.append(way)
         way.users += 1
         return way
 
-    def _open(self, destination: Destination, options: DeliveryOptions, timeout_s: float) -> Way:
+    def _open(
+        self, destination: Destination, options: DeliveryOptions, timeout_s: float, connect_timeout_s: float
+    ) -> Way:
         outlet = Outlet(
             destination.endpoints,
             options.concurrency,
@@ -56,9 +59,9 @@ class Ways:
             self._clock,
             self._chance,
         )
-        outlet.share(self._share)
-        send = HttpSend(destination.origins, timeout_s, options.concurrency + 1, self._clock)
-        return Way(destination, options, timeout_s, send, outlet)
+        outlet.pace.share(self._share)
+        send = HttpSend(destination.origins, timeout_s, options.concurrency + 1, self._clock, connect_timeout_s)
+        return Way((destination, options, timeout_s, connect_timeout_s), send, outlet)
 
     async def give_back(self, way: Way) -> None:
         way.users -= 1
@@ -70,4 +73,4 @@ class Ways:
         """This part of each rate (above 0, up to 1) is for this process; others have the rest."""
         self._share = share
         for way in self._ways:
-            way.outlet.share(share)
+            way.outlet.pace.share(share)

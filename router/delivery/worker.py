@@ -18,12 +18,14 @@ import structlog
 
 from router.clock import Clock
 from router.delivery.decoder import Decoder
-from router.delivery.flight import MAX_WAIT_S, Flights, Judged, Landing, Outage, Raised
+from router.delivery.flight import MAX_WAIT_S, Flights, Held, Judged, Landing, Outage, Raised
 from router.delivery.halt import HANG_NOTES, Halt
 from router.delivery.insist import insist
 from router.delivery.jobs import Jobs, Road
 from router.delivery.lane import Lane
 from router.delivery.ledger import Ledger
+from router.delivery.order import line_of
+from router.delivery.outages import PACE_NOTES, Outages
 from router.delivery.outlet import Outlet
 from router.delivery.pace import Backoff
 from router.delivery.parking import Parking
@@ -52,9 +54,11 @@ MAX_UNWRITTEN = 10_000
 """Changes that may wait for the disk before the reader waits too."""
 CANCEL_S = 1.0
 BEHIND = "behind an earlier event of the same user"
+WAITED = "waited"
+"""Counts events that had to wait for an earlier one of their user, each once, by where they waited:"""
+BEHIND_PARKED, IN_LANE = "behind a parked event", "in its lane"
 SHED = "max_backlog: the backlog grew past what is configured"
 REPEAT = "duplicate: its messageId came before, through another router"
-PACE_NOTES = ("blocked_since_s", "next_try_s", "wait_s", "reason")
 NOTES = (*PACE_NOTES, *HANG_NOTES)
 """What a worker keeps over restarts, of its pace and of its plugin."""
 
@@ -124,31 +128,16 @@ class Worker:
         self._tasks: list[asyncio.Task[None]] = []
         self._is_stopping = False
         self._shed_up_to: dict[int, int] = {}
-        self._blocked_since_s: float | None = None
-        self._blocked_for_s = 0.0
-        """Time spent blocked, which does not count for the retry windows of replays; those of others are in the ledger."""
-        self._delivered_at = 0.0
         self._parking = Parking(ledger, options.backoff, clock, chance)
-        senders = outlet.limit(Tallied(send, ledger.tally))
-        self._flights = Flights(destination.calls, senders, clock, chance, ledger.tally)
+        tallied = Tallied(send, ledger.tally)
+        self._flights = Flights(destination.calls, tallied, outlet.gate, clock, chance, ledger.tally)
+        self._outages = Outages(self.pace, ledger, clock, options.retry_for_s, notes)
         self._held: list[Transit] = []
         """Replays that wait for the plugin."""
         self.halt = Halt(destination.calls.guard, ledger, clock, notes, self._go_on)
         road = Road(self.take_up, self._take_back_replays, self._is_live_served, self._changed)
         self.jobs = Jobs(ledger, log, road, clock)
         ledger.on_foreign = self.jobs.hear
-        self._restore(notes)
-
-    def _restore(self, notes: Mapping[str, str | None]) -> None:
-        now, wall = self._clock.monotonic(), self._clock.now()
-        blocked_since, next_try = notes.get("blocked_since_s"), notes.get("next_try_s")
-        if blocked_since:
-            self._blocked_since_s = float(blocked_since)
-            self.pace.blocked(now, notes.get("reason") or "")
-            self.pace.until = now  # a restart may bring a corrected credential: probe at once
-        elif next_try and float(next_try) > wall:
-            wait_s = min(float(next_try) - wall, float(notes.get("wait_s") or 0))  # the clock may have been set back
-            self.pace.outage(now, notes.get("reason") or "", wait_s)
 
     # --- life ---
 
@@ -217,9 +206,7 @@ class Worker:
 
     @property
     def _allowance_s(self) -> float:
-        rates = [self.options.rate_limit_per_s, *(endpoint.rate_limit_per_s for endpoint in self._endpoints.values())]
-        pause_s = max((1.0 / rate for rate in rates if rate), default=0.0)
-        return pause_s + self.options.batch_wait_s + MAX_WAIT_S
+        return self.pace.spacing_s + self.options.batch_wait_s + MAX_WAIT_S
 
     # --- from the log into the lanes ---
 
@@ -321,10 +308,12 @@ class Worker:
         if self._is_repeat is not None and self._is_repeat(record):
             self.ledger.skip(Transit(record, "log"), REPEAT)
             return
-        if record.user_key in self.ledger.parked:
-            self.ledger.park(record, BEHIND)
+        line = line_of(record, self.destination.is_ordered)
+        if line in self.ledger.parked:
+            self.ledger.park(record, BEHIND, line)
+            self.ledger.count(WAITED, BEHIND_PARKED)
             return
-        self.take_up(Transit(record, "log"))
+        self.take_up(Transit(record, "log", line=line))
 
     def take_up(self, transit: Transit) -> None:
         """Decide, map, and put the payloads into the lanes; or settle the event at once."""
@@ -421,7 +410,7 @@ class Worker:
 
     def _lane_of(self, item: Item) -> tuple[Lane, Signal]:
         group = item.endpoint.name if item.endpoint.is_independent else ""
-        number = zlib.crc32(item.user_key.encode("utf-8", "replace"))
+        number = zlib.crc32(item.line.encode("utf-8", "replace"))
         if item.transit.is_replay:
             return self._lane("replay", number % self._most_replays, is_replay=True)
         return self._lane(group, number % self.options.concurrency)
@@ -460,13 +449,20 @@ class Worker:
             must_stay = self._is_stopping or self.halt.is_on or (lane.is_replay and not self._may_replay())
             wait_s = None if must_stay else self.pace.wait_s(self._clock.monotonic())
             if wait_s == 0:
-                batch = lane.take()
+                batch = self._take_from(lane)
                 if batch:
                     self.pace.leave(self._clock.monotonic())
                     self._flying += 1
                     self._flying_replays += lane.is_replay
                 return batch
             await self._changed.wait(wait_s)
+
+    def _take_from(self, lane: Lane) -> list[Item]:
+        batch = lane.take()
+        if lane.waited:
+            self.ledger.count(WAITED, IN_LANE, lane.waited)
+            lane.waited = 0
+        return batch
 
     async def _deliver(self, lane: Lane, batch: list[Item]) -> None:
         landing: Landing | None = None
@@ -498,7 +494,8 @@ class Worker:
 
     def _may_replay(self) -> bool:
         """Whether a request of a replay may leave now."""
-        is_slot_free = self._flying < self.options.concurrency and self._flying_replays < self._most_replays
+        most = self.pace.concurrency
+        is_slot_free = self._flying < most and self._flying_replays < max(1, most // 2)
         return is_slot_free and self._is_live_served()
 
     def _take_back_replays(self) -> list[Transit]:
@@ -519,18 +516,21 @@ class Worker:
         match landing:
             case Judged(verdicts):
                 self.halt.worked("sending")
-                self._vendor_is_well()
+                self._outages.end()
                 lane.widen()
                 self._settle_batch(lane, batch, verdicts)
             case Outage():
                 self._wait_out(lane, batch, landing)
             case Blocked(reason):
                 lane.put_back(batch)
-                self._block(reason)
+                self._outages.block(reason)
             case Split(reason):
                 self.halt.worked("sending")
-                self._vendor_is_well()
+                self._outages.end()
                 self._narrow(lane, batch, reason)
+            case Held():
+                lane.put_back(batch)
+                self.pace.abandoned(self._clock.monotonic())
             case Raised(reason, is_stuck):
                 self.pace.abandoned(self._clock.monotonic())
                 self._narrow(lane, batch, reason)
@@ -550,17 +550,15 @@ class Worker:
                 case Dead(reason):
                     self._settle_item(item, reason)
                 case Later():
-                    later.setdefault(item.user_key, []).append((item, verdict))
-                case Again() if item.user_key in later:
-                    later[item.user_key].append(
-                        (item, later[item.user_key][0][1])
-                    )  # behind it, whatever its own verdict
+                    later.setdefault(item.line, []).append((item, verdict))
+                case Again() if item.line in later:
+                    later[item.line].append((item, later[item.line][0][1]))  # behind it, whatever its own verdict
                 case Again():
                     again.append(item)
         for postponed in later.values():
             first, verdict = postponed[0]
             self._postpone(lane, first, verdict, behind=[item for item, _ in postponed[1:]])
-        lane.put_back(again)  # last, or those of a parked user would be parked behind what they stand before
+        lane.put_back(again)  # last, or those of a parked line would be parked behind what they stand before
 
     def _report_warnings(self, item: Item, verdict: Delivered) -> None:
         for warning in item.payload.notes + tuple(verdict.warnings):
@@ -596,7 +594,7 @@ class Worker:
         if not transit.is_replay:
             self._deactivate(transit)
         if transit.origin == "parked":
-            self._parking.settled(transit.record.user_key, transit.place)
+            self._parking.settled(transit.line, transit.place)
         transit.items.clear()  # they hold the transit: without this only the garbage collector could free it
         self._changed.notify()
 
@@ -611,17 +609,16 @@ class Worker:
 
     def _wait_out(self, lane: Lane, batch: list[Item], outage: Outage) -> None:
         """The destination waits; unless it is one event that the vendor can't stand, be it with a 500, silence or nonsense."""
-        now = self._clock.now()
         is_suspect = outage.status is None or outage.status >= 500
-        others_got_through = self._delivered_at > self._first_failure(batch[0].transit, now)
+        others_got_through = self._outages.delivered_at > self._outages.first_failure(batch[0].transit)
         for transit in dict.fromkeys(item.transit for item in batch):
-            self._count_failure(transit, now)
+            self._outages.count(transit)
         if len(batch) == 1 and is_suspect and others_got_through:
             self.pace.abandoned(self._clock.monotonic())
             self._postpone(lane, batch[0], Later(outage.reason, outage.after_s), is_counted=True)
             return
         for item in batch:
-            if self._is_expired(item.transit):
+            if self._outages.is_expired(item.transit):
                 self._settle_item(item, f"gave up after {self.options.retry_for_s / 3600:g} hours: {outage.reason}")
         left = [item for item in batch if item.state == "flying"]
         if is_suspect and len(batch) > 1:
@@ -630,61 +627,11 @@ class Worker:
             lane.put_behind(left[0])  # let somebody else be the probe: that tells whose fault it is
         else:
             lane.put_back(left)
-        was_going = self.pace.is_going
-        wait_s = self.pace.outage(self._clock.monotonic(), outage.reason, outage.after_s)
-        if not self.pace.is_blocked:
-            self.ledger.note("next_try_s", str(now + wait_s))
-            self.ledger.note("wait_s", str(wait_s))
-            self.ledger.note("reason", outage.reason)
-        self.ledger.count("outages")
-        if was_going:
-            self._logger.warning("destination is failing, it waits", reason=outage.reason, wait_s=round(wait_s, 1))
-
-    def _count_failure(self, transit: Transit, now: float) -> None:
-        if transit.is_replay:
-            transit.failed_s = transit.failed_s or now - self._blocked_for_s
-        else:
-            self.ledger.tried(transit.place)
-
-    def _first_failure(self, transit: Transit, otherwise: float) -> float:
-        if transit.is_replay:
-            return transit.failed_s + self._blocked_for_s if transit.failed_s else otherwise
-        tries = self.ledger.tries.get(transit.place)
-        return tries.first_s if tries else otherwise
-
-    def _is_expired(self, transit: Transit) -> bool:
-        """Whether the retry window is over; it stands still from a block until the vendor is well again."""
-        now = self._clock.now()
-        return self._blocked_since_s is None and now - self._first_failure(transit, now) > self.options.retry_for_s
-
-    def _block(self, reason: str) -> None:
-        if self._blocked_since_s is None:
-            self._blocked_since_s = self._clock.now()
-            self.ledger.note("blocked_since_s", str(self._blocked_since_s))
-            self.ledger.note("reason", reason)
-            self._logger.error(
-                "destination is blocked: nothing is lost, correct its settings and reload (SIGHUP)", reason=reason
-            )
-        self.pace.blocked(self._clock.monotonic(), reason)
-
-    def _vendor_is_well(self) -> None:
-        self._delivered_at = self._clock.now()
-        if self._blocked_since_s is not None:
-            blocked_s = self._clock.now() - self._blocked_since_s
-            self.ledger.shift_tries(blocked_s)
-            self._blocked_for_s += blocked_s
-            self._blocked_since_s = None
-        if not self.pace.is_going:
-            for name in PACE_NOTES:
-                self.ledger.note(name, "")
-            self._logger.info("destination delivers again")
-        self.pace.delivered(self._clock.monotonic())
+        self._outages.fail(outage.reason, outage.after_s)
 
     def _go_on(self, halted_s: float) -> None:
         """A halt of the plugin is over; the time it took does not count for the retry windows."""
-        if self._blocked_since_s is None:
-            self.ledger.shift_tries(halted_s)
-            self._blocked_for_s += halted_s
+        self._outages.halted(halted_s)
         held, self._held = self._held, []
         for transit in held:
             self.take_up(transit)
@@ -695,40 +642,44 @@ class Worker:
     def _postpone(
         self, lane: Lane, item: Item, later: Later, behind: Sequence[Item] = (), is_counted: bool = False
     ) -> None:
-        """Park the event and, behind it, what its user has in this lane (*behind* came in the same batch)."""
+        """Park the event and, behind it, what its line has in this lane (*behind* came in the same batch)."""
         if item.transit.is_replay:
             for refused in (item, *behind):
                 self._settle_item(refused, f"not now: {later.reason}")
             return
-        place, user_key = item.transit.place, item.user_key
+        place, line = item.transit.place, item.line
         tries = self.ledger.tries[place] if is_counted else self.ledger.tried(place)
-        if self._is_expired(item.transit) or (later.max_attempts is not None and tries.attempts >= later.max_attempts):
+        is_last = later.max_attempts is not None and tries.attempts >= later.max_attempts
+        if is_last or self._outages.is_expired(item.transit):
             self._settle_item(item, f"gave up after {tries.attempts} tries: {later.reason}")
             lane.put_back(behind)
             return
-        parked = [item, *behind, *lane.withdraw(lambda other: other.user_key == user_key)]
+        parked = [item, *behind, *lane.withdraw(lambda other: other.line == line)]
         for waiting in parked:
             waiting.state = "waiting"
         for transit in dict.fromkeys(waiting.transit for waiting in parked):
+            if transit is not item.transit and not transit.has_waited:
+                transit.has_waited = True
+                self.ledger.count(WAITED, BEHIND_PARKED)
             self._parking.park(transit, later.reason if transit is item.transit else BEHIND)
             if all(other.state in ("waiting", "settled") for other in transit.items):
                 self._deactivate(transit)
-        self._parking.postpone(user_key, later.after_s)
+        self._parking.postpone(line, later.after_s)
         self._changed.notify()
 
     async def _release_parked(self) -> None:
         while self._is_rereading:  # before a parked event there may be one of its user that was in a lane at the end
             await self._changed.wait()
         while True:
-            user_key, wait_s = self._parking.next_user()
-            if user_key is None or wait_s > 0:
-                await self._parking.changed.wait(wait_s if user_key is not None else None)
+            line, wait_s = self._parking.next_line()
+            if line is None or wait_s > 0:
+                await self._parking.changed.wait(wait_s if line is not None else None)
                 continue
-            for record in await insist(partial(self._parking.release, user_key), self._clock, **self._facts):
+            for record in await insist(partial(self._parking.release, line), self._clock, **self._facts):
                 while self.halt.is_on:
                     await self._changed.wait()
                 active = self._active.get(Place(record.partition, record.sequence))
                 if active is not None:
                     self._dispatch(active)
                 else:
-                    self.take_up(Transit(record, "parked"))
+                    self.take_up(Transit(record, "parked", line=line, has_waited=True))

@@ -108,6 +108,17 @@ def test_a_destination_that_is_disabled_says_so(config: Path) -> None:
     assert entry["reason"].startswith("disabled: ")
 
 
+def test_a_destination_that_keeps_no_order_says_so(config: Path) -> None:
+    """Where order is kept nothing is said of it: the keys are those of the contract."""
+    document = json.loads(config.read_text())
+    document["destinations"]["crm"]["delivery"] = {"order": "none"}
+    config.write_text(json.dumps(document))
+
+    found = {entry["destination"]: entry.get("order") for entry in entries(explain(config, json.dumps(TRACK)))}
+
+    assert found == {"mixpanel": None, "crm": "none", "paused": None}
+
+
 def test_names_that_match_nothing_are_warnings(config: Path) -> None:
     [line] = lines(explain(config, json.dumps({**TRACK, "integrations": {"Mixpannel": False}})))
 

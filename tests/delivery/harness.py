@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -106,7 +107,8 @@ class MemoryLog:
     async def read(self, partition: int, after: int, limit: int = 500) -> list[Record | Gap]:
         if self.faults:
             raise self.faults.pop()
-        return [r for r in self.records if (r.last if isinstance(r, Gap) else r.sequence) > after][:limit]
+        first = bisect_right(self.records, after, key=lambda r: r.last if isinstance(r, Gap) else r.sequence)
+        return self.records[first : first + limit]
 
     async def wait(self, partition: int, after: int) -> None:
         while self._end <= after:

@@ -15,13 +15,16 @@ from pydantic import SecretStr
 from router.delivery.flight import (
     MAX_ASKED_S,
     Flights,
+    Held,
     Judged,
     Landing,
     Outage,
     Raised,
     asked_wait_s,
 )
-from router.delivery.send import CredentialsRefused, SendFailed
+from router.delivery.gate import Gate
+from router.delivery.pace import Backoff, Pace
+from router.delivery.send import ConnectTimedOut, CredentialsRefused, ReadTimedOut, SendFailed
 from router.delivery.tally import Tally
 from router.delivery.transit import Item, Transit
 from router.destination import MAX_STEPS
@@ -56,7 +59,7 @@ URL = "https://vendor.test/events"
 
 @dataclass
 class StillClock:
-    """Time stands still; who sleeps is written down."""
+    """Time stands still but for those who sleep, which is written down."""
 
     waits: list[float] = field(default_factory=list)
 
@@ -64,7 +67,7 @@ class StillClock:
         return NOW_S
 
     def monotonic(self) -> float:
-        return 0.0
+        return sum(self.waits)
 
     async def sleep(self, seconds: float) -> None:
         self.waits.append(seconds)
@@ -108,14 +111,67 @@ class Flight:
     landing: Landing
     waits: list[float]
     sent: list[tuple[Request, Sequence[Credential], str]]
+    pace: Pace
 
 
-async def fly(endpoint: Endpoint, *answers: Answer, count: int = 2) -> Flight:
+async def fly(endpoint: Endpoint, *answers: Answer, count: int = 2, pace: Pace | None = None) -> Flight:
     clock, script = StillClock(), Script(list(answers))
     calls = PluginCalls("fake", plugin(endpoint), Settings())
-    flights = Flights(calls, {endpoint.name: script}, clock, random.Random(5), Tally())
+    pace = pace or Pace(Backoff(), random.Random(5))
+    flights = Flights(calls, script, Gate(pace, clock), clock, random.Random(5), Tally())
     landing = await flights.fly(items(endpoint, count))
-    return Flight(landing, clock.waits, script.sent)
+    return Flight(landing, clock.waits, script.sent, pace)
+
+
+@pytest.mark.parametrize(
+    ("answer", "concurrency"),
+    [
+        pytest.param(Response(200), 4, id="all is well"),
+        pytest.param(Response(400), 4, id="what is refused"),
+        pytest.param(Response(409), 4, id="what is put off for one event"),
+        pytest.param(Response(413), 4, id="too large"),
+        pytest.param(Response(500), 4, id="a mistake of the vendor"),
+        pytest.param(SendFailed("Cannot connect"), 4, id="nobody there"),
+        pytest.param(Response(429), 1, id="too fast, three times"),
+        pytest.param(Response(503), 1, id="overloaded"),
+        pytest.param(ConnectTimedOut("no connection"), 1, id="no connection in time"),
+        pytest.param(ReadTimedOut("no answer"), 1, id="no answer in time"),
+    ],
+)
+async def test_what_a_flight_tells_of_the_load(answer: Answer, concurrency: int) -> None:
+    """The worker tells of outages; this is what happens before, between the tries of a flight."""
+    assert (await fly(batch_endpoint(), answer)).pace.concurrency == concurrency
+
+
+async def test_while_one_flight_waits_as_it_was_asked_to_all_others_do() -> None:
+    flight = await fly(batch_endpoint(), Response(429, headers={"retry-after": "3"}), Response(200))
+
+    assert flight.landing == Judged([Delivered()] * 2)
+    assert flight.pace.request_wait_s(1.0) == 2.0
+    assert flight.pace.is_going
+
+
+@pytest.mark.parametrize("is_blocked", [False, True], ids=["throttled", "blocked"])
+async def test_a_flight_is_not_tried_again_when_the_destination_waits_by_then(is_blocked: bool) -> None:
+    """Another flight was asked to wait for long: what this one was told counts, and it keeps quiet."""
+    pace = Pace(Backoff(), random.Random(5))
+
+    def close() -> None:
+        pace.blocked(0.0, "401") if is_blocked else pace.outage(0.0, "429", 120.0)
+
+    class Meanwhile(Script):
+        async def send(self, request: Request, credentials: Sequence[Credential], id: str) -> Response:
+            close()
+            return await super().send(request, credentials, id)
+
+    clock, script, endpoint = StillClock(), Meanwhile([Response(503)]), batch_endpoint()
+    calls = PluginCalls("fake", plugin(endpoint), Settings())
+    flights = Flights(calls, script, Gate(pace, clock), clock, random.Random(5), Tally())
+
+    assert await flights.fly(items(endpoint, 2)) == Outage("503", None, 503)
+    assert len(script.sent) == 1
+    assert await flights.fly(items(endpoint, 2)) == Held()
+    assert len(script.sent) == 1
 
 
 @pytest.mark.parametrize(

@@ -180,7 +180,7 @@ class LaneModel(RuleBasedStateMachine):
     @rule()
     def land(self) -> None:
         for item in self.flying:
-            self.delivered.setdefault(item.user_key, []).append(item.key)
+            self.delivered.setdefault(item.line, []).append(item.key)
         self.flying = []
 
     @rule()
@@ -199,11 +199,11 @@ class LaneModel(RuleBasedStateMachine):
     def park(self, which: int) -> None:
         """One item of the batch comes back as `Later`, those of its user behind it with it; the others are delivered."""
         first = self.flying[which % len(self.flying)]
-        mine = [item for item in self.flying if item.user_key == first.user_key]
+        mine = [item for item in self.flying if item.line == first.line]
         if first is mine[0]:
             self.flying = [item for item in self.flying if item not in mine]
-            mine += self.lane.withdraw(lambda item: item.user_key == first.user_key)
-            self.parked[first.user_key] = mine
+            mine += self.lane.withdraw(lambda item: item.line == first.line)
+            self.parked[first.line] = mine
         self.land()
 
     @precondition(lambda self: self.parked)
@@ -217,7 +217,7 @@ class LaneModel(RuleBasedStateMachine):
     def order_is_kept_and_nothing_is_lost(self) -> None:
         for user, added in self.added.items():
             delivered = self.delivered.get(user, [])
-            waiting = [item for item in (*self.flying, *self.lane.queue) if item.user_key == user]
+            waiting = [item for item in (*self.flying, *self.lane.queue) if item.line == user]
             waiting += self.parked.get(user, [])
             assert delivered + names(waiting) == added
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import heapq
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.delivery.pace import Backoff, Pace
+from router.delivery.pace import Backoff, Limits, Pace
 
 Step = Callable[[Pace], object]
 
@@ -163,3 +166,194 @@ def test_the_back_off_grows_with_the_failures() -> None:
 
     assert longest == sorted(longest)
     assert longest[0] <= 2.0 < longest[-1] <= 64.0
+
+
+# --- requests: rate, pause, concurrency ---
+
+
+def going(concurrency: int = 8, **limits: Any) -> Pace:
+    return Pace(BACKOFF, random.Random(1), Limits(concurrency, **limits))
+
+
+def send(pace: Pace, now: float, endpoint: str = "events") -> float | None:
+    """Let a request leave if it may; returns how long it would have to wait."""
+    waits = [pace.endpoint_wait_s(endpoint, now), pace.request_wait_s(now)]
+    if waits == [0.0, 0.0]:
+        pace.request_left(endpoint, now)
+    return None if None in waits else max(wait for wait in waits if wait is not None)
+
+
+def test_requests_are_spaced_evenly_and_those_that_come_late_make_up_for_nothing() -> None:
+    pace = going(per_second=10.0)
+    left = []
+    for tick in range(3_000):  # of 1 ms; in the second second nobody has anything to send
+        now = tick / 1_000
+        if not 1.0 <= now < 2.0 and send(pace, now) == 0:
+            left.append(now)
+            pace.request_came_back()
+
+    assert [round(now, 1) for now in left] == [number / 10 for number in (*range(10), *range(20, 30))]
+
+
+def test_a_vendor_limit_of_10_a_second_is_not_exceeded_in_any_second() -> None:
+    """Row 16 of the battery, with three lanes that always have something to send, and answers that take what they take."""
+    pace, chance, now = going(3, per_second=10.0), random.Random(2), 0.0
+    left: list[float] = []
+    back: list[float] = []
+    while now < 60.0:
+        while back and back[0] <= now:
+            back.pop(0)
+            pace.request_came_back()
+        if send(pace, now) == 0:
+            left.append(now)
+            back = sorted([*back, now + chance.expovariate(5.0)])
+        now += 0.005
+
+    busiest = max(sum(begin <= moment < begin + 1.0 for moment in left) for begin in left)
+    assert busiest <= 10
+    assert len(left) > 500
+
+
+def test_an_endpoint_has_a_rate_of_its_own_within_that_of_the_destination() -> None:
+    pace = going(per_second=10.0, endpoints_per_second={"profiles": 1.0})
+
+    assert send(pace, 0.0, "profiles") == 0
+    assert send(pace, 0.0, "events") == pytest.approx(0.1)
+    assert send(pace, 0.2, "profiles") == pytest.approx(0.8)
+    assert send(pace, 0.2, "events") == 0
+    assert pace.spacing_s == 1.0
+
+
+def test_a_moment_of_quiet_is_kept_by_all_requests_and_the_longest_counts() -> None:
+    pace = going()
+    pace.pause(100.0, 4.0)
+    pace.pause(101.0, 1.0)
+
+    assert pace.state == "going"
+    assert send(pace, 102.0) == 2.0
+    assert send(pace, 104.0) == 0
+
+
+def test_no_more_requests_are_under_way_than_the_concurrency_says() -> None:
+    pace = going(2)
+
+    assert [send(pace, 0.0) for _ in range(3)] == [0.0, 0.0, None]
+    pace.request_came_back()
+    assert send(pace, 0.0) == 0
+
+
+Told = Callable[[Pace, float], object]
+"""What the pace is told at some moment."""
+
+
+def well(took_s: float = 0.5) -> Told:
+    return lambda pace, now: pace.went_well("", now - took_s, now)
+
+
+def pushed(took_s: float = 0.5) -> Told:
+    return lambda pace, now: pace.pushed_back(now - took_s, now)
+
+
+def failed(pace: Pace, now: float) -> None:
+    pace.outage(now, "503", None)
+
+
+def refused(pace: Pace, now: float) -> None:
+    pace.blocked(now, "401")
+
+
+def tell(pace: Pace, *told: Told, every_s: float = 1.0) -> int:
+    for number, each in enumerate(told):
+        each(pace, 1_000.0 + number * every_s)
+    return pace.concurrency
+
+
+@pytest.mark.parametrize(
+    ("told", "concurrency"),
+    [
+        pytest.param([], 8, id="at first: the most"),
+        pytest.param([well()] * 100, 8, id="well: never more than the most"),
+        pytest.param([pushed()], 4, id="pushed back: half"),
+        pytest.param([pushed()] * 2, 2, id="pushed back again: half of it"),
+        pytest.param([pushed()] * 50, 1, id="pushed back always: one, never none"),
+        pytest.param([pushed(), pushed(took_s=1.5)], 4, id="what left before the cut does not cut again"),
+        pytest.param([pushed(), *[well()] * 3], 4, id="well, less than a round of answers: as before"),
+        pytest.param([pushed(), *[well()] * 4], 5, id="a round: one more"),
+        pytest.param([pushed(), *[well()] * 100], 8, id="well for long: the most again"),
+        pytest.param([failed], 1, id="an outage: one"),
+        pytest.param([refused], 1, id="a block: one"),
+        pytest.param([failed, well()], 2, id="after the probe: two"),
+        pytest.param([failed, *[well()] * 4], 3, id="and so on, about a round at a time"),
+        pytest.param([failed, *[well()] * 60], 8, id="until all is as before"),
+        pytest.param([*[well(0.5)] * 50, *[well(5.0)] * 25], 4, id="latency ten times as long: half, and no less"),
+        pytest.param([*[well(0.5)] * 50, *[well(5.0)] * 200], 8, id="and when it stays like that, the most again"),
+        pytest.param([well(8.0)] * 100, 8, id="slow and steady: the most"),
+        pytest.param([*[well(0.5)] * 50, *[well(5.0)] * 25, *[well(0.5)] * 40], 8, id="quick again: the most again"),
+        pytest.param([*[well(0.5)] * 50, well(30.0), *[well(0.5)] * 3], 8, id="one straggler: the most"),
+    ],
+)
+def test_how_many_requests_at_a_time(told: list[Told], concurrency: int) -> None:
+    assert tell(going(8), *told) == concurrency
+
+
+def test_latency_lowers_the_concurrency_in_proportion_and_only_once_for_what_was_under_way() -> None:
+    pace = going(8)
+    tell(pace, *[well(0.5)] * 50)
+    seen = []
+    for number in range(8):
+        pace.went_well("", 1_100.0 - 0.01, 1_101.2 + number / 100)  # eight that left at the same moment and took 1.2 s
+        seen.append(pace.concurrency)
+
+    assert seen[0] == 8
+    assert min(seen) >= 6
+    assert len(set(seen)) <= 2
+
+
+@dataclass
+class Vendor:
+    """A vendor that takes *base_s* for a request, and longer in proportion when more than *capacity* are under way."""
+
+    base_s: float
+    capacity: float = 1e9
+    slows_at: float = 1e9
+    factor: float = 1.0
+
+    def latency_s(self, under_way: int, now: float) -> float:
+        base_s = self.base_s * (self.factor if now >= self.slows_at else 1.0)
+        return base_s * max(1.0, under_way / self.capacity)
+
+
+def simulate(pace: Pace, vendor: Vendor, seconds: float) -> list[tuple[float, int]]:
+    """Keep *vendor* as busy as *pace* lets us. Returns the answers: when each came, and the concurrency by then."""
+    now, answers = 0.0, []
+    under_way: list[tuple[float, float]] = []
+    while now < seconds:
+        while pace.request_wait_s(now) == 0:
+            pace.request_left("events", now)
+            heapq.heappush(under_way, (now + vendor.latency_s(pace.under_way, now), now))
+        now, left_at = heapq.heappop(under_way)
+        pace.request_came_back()
+        pace.went_well("", left_at, now)
+        answers.append((now, pace.concurrency))
+    return answers
+
+
+def answered(answers: list[tuple[float, int]], begin: float, end: float) -> float:
+    """A second, between these."""
+    return sum(begin <= now < end for now, _ in answers) / (end - begin)
+
+
+@pytest.mark.parametrize("base_s", [0.05, 1.0, 10.0])
+def test_a_vendor_that_is_slow_and_steady_is_used_to_the_full(base_s: float) -> None:
+    answers = simulate(going(8), Vendor(base_s), 1_000.0)
+
+    assert {concurrency for _, concurrency in answers} == {8}
+    assert answered(answers, 0, 990) == pytest.approx(8 / base_s, rel=0.05)
+
+
+def test_a_vendor_whose_latencies_jump_gets_less_and_within_minutes_all_of_it_again() -> None:
+    """For good and ten times as slow: half the requests at a time for a while, and then as many as ever."""
+    answers = simulate(going(8), Vendor(0.5, slows_at=300.0, factor=10.0), 900.0)
+
+    assert min(concurrency for _, concurrency in answers) == 4
+    assert answered(answers, 500, 900) == pytest.approx(8 / 5.0, rel=0.1)

@@ -14,7 +14,7 @@ from aiohttp.test_utils import TestServer
 from pydantic import SecretStr
 
 from router.clock import SystemClock
-from router.delivery.send import MAX_ANSWER_BYTES, HttpSend, SendFailed
+from router.delivery.send import MAX_ANSWER_BYTES, ConnectTimedOut, HttpSend, ReadTimedOut, SendFailed
 from router.plugin import Bearer, QueryKey, Request, Response, build_url
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -216,6 +216,25 @@ async def test_what_is_no_whole_answer_is_none(answer: bytes, ends: bool) -> Non
     async with raw_vendor(answer, ends) as (sender, origin, _):
         with pytest.raises(SendFailed):
             await sender.send(Request("POST", origin + "/", {}), (), "i")
+
+
+@pytest.mark.parametrize(
+    ("scheme", "failure", "told"),
+    [
+        pytest.param("https", ConnectTimedOut, "no connection within 0.15 s", id="no TLS: connecting takes too long"),
+        pytest.param("http", ReadTimedOut, "no answer within 0.3 s", id="no word: the answer takes too long"),
+    ],
+)
+async def test_what_took_too_long_is_told_apart(scheme: str, failure: type[SendFailed], told: str) -> None:
+    """The one was never seen by the vendor, the other may have been taken. Connecting gets half of the time at most."""
+    async with raw_vendor(b"", ends=False) as (_, origin, _):
+        origin = origin.replace("http", scheme)
+        sender = HttpSend((origin,), 0.3, 2, SystemClock())
+        with pytest.raises(failure, match=told):
+            await sender.send(Request("POST", origin + "/", {}), (), "i")
+        await sender.close()
+
+    assert failure.kind != SendFailed.kind
 
 
 async def test_nobody_listening_is_no_answer() -> None:

@@ -9,7 +9,7 @@ import pytest
 from tests.system.generator import label_of
 from tests.system.harness import Router, Stage
 
-OF_A_RUNNING_DAEMON = ("state", "reason", "oldest_pending_s", "attempts", "batch_size", "latency_s")
+OF_A_RUNNING_DAEMON = ("state", "reason", "concurrency", "oldest_pending_s", "attempts", "batch_size", "latency_s")
 
 
 def said_of_files(status: dict[str, Any]) -> dict[str, Any]:

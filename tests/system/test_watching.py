@@ -57,6 +57,8 @@ def test_the_metrics_tell_what_the_requests_of_a_destination_are_like(stage: Sta
     assert (found["router_stuck"], found["router_log_refusing"]) == (0, 0)
     assert 0 < found["router_log_bytes"] < found["router_log_max_bytes"]
     [destination] = status["destinations"]
+    assert 1 <= found[f"router_destination_concurrency{of}}}"] <= destination["concurrency"]["most"] == 4
+    assert destination["order"] == "strict"
     assert destination["attempts"]["5xx"] == 1
     assert destination["latency_s"]["p95"] >= destination["latency_s"]["p50"] > 0
     assert status["stuck"] == []

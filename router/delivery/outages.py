@@ -1,0 +1,122 @@
+"""The outages and blocks of a destination: the pace is told of them, the operator too, and they are kept over restarts.
+
+And what follows for events: how long each has been tried, and whether that is to end. Time spent blocked does not count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import structlog
+
+from router.clock import Clock
+from router.delivery.ledger import Ledger
+from router.delivery.pace import Pace
+from router.delivery.transit import Transit
+
+PACE_NOTES = ("blocked_since_s", "next_try_s", "wait_s", "reason")
+
+
+class Outages:
+    """One for each worker."""
+
+    def __init__(
+        self, pace: Pace, ledger: Ledger, clock: Clock, retry_for_s: float, notes: Mapping[str, str | None]
+    ) -> None:
+        """*notes* are what an earlier run kept."""
+        self.delivered_at = 0.0
+        """When the vendor was last seen to be well, in Unix seconds."""
+        self._pace = pace
+        self._ledger = ledger
+        self._clock = clock
+        self._retry_for_s = retry_for_s
+        self._blocked_since_s: float | None = None
+        self._blocked_for_s = 0.0
+        """Time spent blocked, which does not count for the retry windows of replays; those of others are in the ledger."""
+        self._is_noted = False
+        """What is kept over restarts says that it waits; the pace may be shared with workers who know better."""
+        self._logger = structlog.get_logger().bind(destination=ledger.name)
+        self._restore(notes)
+
+    def _restore(self, notes: Mapping[str, str | None]) -> None:
+        now, wall = self._clock.monotonic(), self._clock.now()
+        blocked_since, next_try = notes.get("blocked_since_s"), notes.get("next_try_s")
+        self._is_noted = bool(blocked_since or next_try)
+        if blocked_since:
+            self._blocked_since_s = float(blocked_since)
+            self._pace.blocked(now, notes.get("reason") or "")
+            self._pace.until = now  # a restart may bring a corrected credential: probe at once
+        elif next_try and float(next_try) > wall:
+            wait_s = min(float(next_try) - wall, float(notes.get("wait_s") or 0))  # the clock may have been set back
+            self._pace.outage(now, notes.get("reason") or "", wait_s)
+
+    # --- what flights tell ---
+
+    def fail(self, reason: str, after_s: float | None) -> None:
+        """A flight failed for a reason that concerns the destination as a whole: it waits."""
+        was_going = self._pace.is_going
+        wait_s = self._pace.outage(self._clock.monotonic(), reason, after_s)
+        if not self._pace.is_blocked:
+            self._is_noted = True
+            self._ledger.note("next_try_s", str(self._clock.now() + wait_s))
+            self._ledger.note("wait_s", str(wait_s))
+            self._ledger.note("reason", reason)
+        self._ledger.count("outages")
+        if was_going:
+            self._logger.warning("destination is failing, it waits", reason=reason, wait_s=round(wait_s, 1))
+
+    def block(self, reason: str) -> None:
+        """The vendor refuses the destination itself."""
+        if self._blocked_since_s is None:
+            self._blocked_since_s = self._clock.now()
+            self._is_noted = True
+            self._ledger.note("blocked_since_s", str(self._blocked_since_s))
+            self._ledger.note("reason", reason)
+            self._logger.error(
+                "destination is blocked: nothing is lost, correct its settings and reload (SIGHUP)", reason=reason
+            )
+        self._pace.blocked(self._clock.monotonic(), reason)
+
+    def end(self) -> None:
+        """The vendor is well."""
+        self.delivered_at = self._clock.now()
+        if self._blocked_since_s is not None:
+            self._pass_over(self._clock.now() - self._blocked_since_s)
+            self._blocked_since_s = None
+        if self._is_noted:
+            self._is_noted = False
+            for name in PACE_NOTES:
+                self._ledger.note(name, "")
+        if not self._pace.is_going:
+            self._logger.info("destination delivers again")
+        self._pace.delivered(self._clock.monotonic())
+
+    # --- how long events are tried ---
+
+    def count(self, transit: Transit) -> None:
+        """One more try of the event has failed."""
+        if transit.is_replay:
+            transit.failed_s = transit.failed_s or self._clock.now() - self._blocked_for_s
+        else:
+            self._ledger.tried(transit.place)
+
+    def first_failure(self, transit: Transit) -> float:
+        """When the event was first tried in vain, in Unix seconds without time spent blocked; now, if it was not."""
+        if transit.is_replay:
+            return transit.failed_s + self._blocked_for_s if transit.failed_s else self._clock.now()
+        tries = self._ledger.tries.get(transit.place)
+        return tries.first_s if tries else self._clock.now()
+
+    def is_expired(self, transit: Transit) -> bool:
+        """Whether the retry window is over; it stands still from a block until the vendor is well again."""
+        tried_for_s = self._clock.now() - self.first_failure(transit)
+        return self._blocked_since_s is None and tried_for_s > self._retry_for_s
+
+    def halted(self, seconds: float) -> None:
+        """The plugin was stopped for so long; that does not count either."""
+        if self._blocked_since_s is None:
+            self._pass_over(seconds)
+
+    def _pass_over(self, seconds: float) -> None:
+        self._ledger.shift_tries(seconds)
+        self._blocked_for_s += seconds

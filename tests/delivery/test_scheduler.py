@@ -1,0 +1,212 @@
+"""The per-user scheduler against a simple model: whatever fails, whenever it is stopped, killed or configured anew, nothing is
+lost, each event is settled once, and events of a user come in order for as long as that is asked for.
+
+`test_chaos` throws everything at several endpoints at once; this one is small, searches, and shrinks what it finds. Time is
+simulated, so that each run can be had again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections import Counter
+from collections.abc import Coroutine, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+
+from router.delivery.pace import Backoff
+from router.delivery.send import ReadTimedOut
+from router.delivery.worker import DeliveryOptions
+from router.destination import Destination
+from router.plugin import Again, Delivered, Judgement, Later, Payload, Request, Response, Verdict, judge_by_status
+from tests.delivery.harness import NETWORK_DOWN, Answer, Harness, Settings, plugin
+from tests.delivery.simulated import SimulatedClock, SimulatedLoop
+
+ANSWERS: dict[str, Answer] = {
+    "delivered": Response(200),
+    "not the first user now": Response(207),
+    "not the first user for a minute": Response(207, headers={"retry-after": "60"}),
+    "none of these now": Response(404),
+    "too large": Response(413),
+    "busy": Response(503),
+    "too fast": Response(429, headers={"retry-after": "2"}),
+    "too fast for long": Response(429, headers={"retry-after": "120"}),
+    "who are you": Response(401),
+    "no way": Response(400),
+    "nobody there": NETWORK_DOWN,
+    "no answer in time": ReadTimedOut("no answer within 10 s"),
+}
+PATIENCE_S = 600
+"""Longer than all that the answers ask for, one after the other."""
+
+
+def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
+    if response.status == 207:
+        first, *others = [payload.body["user"] for payload in payloads]
+        verdicts: list[Verdict] = [Later("not now")]
+        return [*verdicts, *(Again() if user == first else Delivered() for user in others)]
+    if response.status == 413 and len(payloads) == 1:  # or it would be dead, which is for 400 to be
+        return judge_by_status(Response(503), payloads)
+    return judge_by_status(response, payloads, later=(404,))
+
+
+class Scheduler(RuleBasedStateMachine):
+    """One destination whose answers, stops, crashes and configs are drawn."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.directory = tempfile.TemporaryDirectory(prefix="scheduler-")
+        self.loop = SimulatedLoop()
+        self.answers: list[Answer] = []
+        self.is_ordered = True
+        self.max_events = 3
+        self.crashes = 0
+        self.unordered: set[str] = set()
+        """Events that were under way or came while no order was asked for."""
+
+    @initialize(
+        is_ordered=st.booleans(),
+        concurrency=st.integers(1, 3),
+        max_events=st.sampled_from([1, 3, 10]),
+        max_parked=st.sampled_from([2, 1_000]),
+        max_in_flight=st.sampled_from([4, 1_000]),
+    )
+    def begin(self, is_ordered: bool, concurrency: int, max_events: int, max_parked: int, max_in_flight: int) -> None:
+        options = DeliveryOptions(
+            concurrency=concurrency,
+            max_parked=max_parked,
+            max_in_flight=max_in_flight,
+            batch_wait_s=0.5,
+            backoff=Backoff(0.5, 4.0, 4.0),
+        )
+        self.harness = Harness(Path(self.directory.name), options=options)
+        self.harness.clock = SimulatedClock(self.loop)  # type: ignore[assignment]
+        self.harness.vendor.script = self.answer
+        self.is_ordered, self.max_events = is_ordered, max_events
+        self.run(self.start())
+
+    def run(self, what: Coroutine[Any, Any, Any]) -> None:
+        self.loop.run_until_complete(what)
+
+    def answer(self, request: Request) -> Answer:
+        answer = self.answers.pop() if self.answers else ANSWERS["delivered"]
+        if isinstance(answer, Response) and answer.status == 207:
+            first, *others = request.json
+            self.harness.vendor.taken += [item for item in others if item["user"] != first["user"]]
+        return answer
+
+    async def start(self) -> None:
+        vendor = plugin(max_events=self.max_events, judge=judge)
+        self.harness.destination = Destination("fake", vendor, Settings(), is_ordered=self.is_ordered)
+        await self.harness.open()
+        if not self.is_ordered:
+            taken = set(self.harness.vendor.ids())
+            self.unordered |= {event.message_id for event in self.harness.log.events} - taken
+
+    # --- what may happen ---
+
+    @rule(
+        users=st.lists(st.sampled_from("abc"), max_size=8),
+        answers=st.lists(st.sampled_from(sorted(ANSWERS)), max_size=6),
+        seconds=st.sampled_from([0.0, 0.6, 3.0, 30.0]),
+        then=st.sampled_from(["", "", "", "it hangs, or no longer", "killed", "stopped", "strict", "none"]),
+        concurrency=st.integers(1, 3),
+        max_events=st.sampled_from([1, 3, 10]),
+    )
+    def events_come(
+        self, users: list[str], answers: list[str], seconds: float, then: str, concurrency: int, max_events: int
+    ) -> None:
+        """One rule for all that happens: of several, a search would leave out some in most of its runs."""
+        self.answers = [ANSWERS[name] for name in answers]
+        for user in users:
+            event = self.harness.log.add(user)
+            if not self.is_ordered:
+                self.unordered.add(event.message_id)
+        self.run(asyncio.sleep(seconds))
+        vendor = self.harness.vendor
+        match then:
+            case "it hangs, or no longer":
+                (vendor.open.clear if vendor.open.is_set() else vendor.open.set)()
+            case "killed":
+                self.crashes += 1
+                self.run(self.harness.crash())
+                self.run(self.start())
+            case "stopped" | "strict" | "none":
+                self.run(self.stop())
+                self.is_ordered = self.is_ordered if then == "stopped" else then == "strict"
+                self.max_events = max_events
+                self.harness.options = replace(self.harness.options, concurrency=concurrency)
+                self.run(self.start())
+
+    async def stop(self) -> None:
+        """As a reload does: with seven seconds for what is under way."""
+        self.crashes += not self.harness.vendor.open.is_set()  # what hangs for longer is cut off, and will be repeated
+        await self.harness.worker.stop(7.0)
+        await self.harness.worker.ledger.close()
+
+    # --- what must hold ---
+
+    @invariant()
+    def nothing_is_broken_and_the_books_balance(self) -> None:
+        if hasattr(self, "harness"):
+            assert self.harness.worker.broken == []
+            assert self.harness.books.unaccounted == 0
+
+    @invariant()
+    def users_are_in_order(self) -> None:
+        """By the first arrival of each: a crash repeats what was under way."""
+        if hasattr(self, "harness"):
+            for user in "abc":
+                ids = dict.fromkeys(self.harness.vendor.ids(user))
+                numbers = [int(id[1:]) for id in ids if id not in self.unordered]
+                assert numbers == sorted(numbers)
+
+    def teardown(self) -> None:
+        try:
+            if hasattr(self, "harness"):
+                self.run(self.check_end())
+        finally:
+            self.loop.close()
+            self.directory.cleanup()
+
+    async def check_end(self) -> None:
+        """The vendor is well from now on: everything is settled, once."""
+        harness = self.harness
+        self.answers = []
+        harness.vendor.open.set()
+        for _ in range(PATIENCE_S // 10):
+            await asyncio.sleep(10.0)
+            if harness.books.pending == 0:
+                break
+        self.nothing_is_broken_and_the_books_balance()
+        self.users_are_in_order()
+        assert harness.books.pending == 0
+        dead = Counter(letter.record.message_id for letter in await harness.letters())
+        taken = Counter(harness.vendor.ids())
+        events = {event.message_id for event in harness.log.events}
+        assert taken.keys() | dead.keys() == events
+        assert set(dead.values()) <= {1}
+        assert harness.books.delivered + harness.books.dead == len(events)
+        assert self.crashes or set(taken.values()) <= {1}
+        assert self.crashes or not taken.keys() & dead.keys()
+        assert [harness.worker.ledger.parked, harness.worker.ledger.parked_users] == [{}, {}]
+        assert await harness.worker.ledger.ask(lambda state: state.parked_users()) == {}
+        await self.stop()
+
+
+@pytest.mark.parametrize("examples", [25, pytest.param(1_000, marks=pytest.mark.full)])
+def test_the_scheduler_does_as_the_model_says(examples: int) -> None:
+    chosen = settings(max_examples=examples, stateful_step_count=25)
+    run_state_machine_as_test(Scheduler, settings=chosen)
