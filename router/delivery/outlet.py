@@ -13,7 +13,7 @@ from router.plugin import Endpoint
 
 
 class Outlet:
-    """The pace, the gate where requests wait for it, and the signal that something about either has changed."""
+    """One pace for all of them, and the gate where their requests wait for it."""
 
     def __init__(
         self,
@@ -25,8 +25,8 @@ class Outlet:
         chance: random.Random,
     ) -> None:
         rates = {name: endpoint.rate_limit_per_s for name, endpoint in endpoints.items()}
-        vendors = {name: rate for name, rate in rates.items() if rate is not None}
-        self.pace = Pace(backoff, chance, Limits(concurrency, rate_limit_per_s, vendors))
+        limits = Limits(concurrency, rate_limit_per_s, {name: rate for name, rate in rates.items() if rate is not None})
+        self.pace = Pace(backoff, chance, limits)
         self.gate = Gate(self.pace, clock)
         self.changed = Signal(clock)
         """The pace, or what a worker waits for besides."""

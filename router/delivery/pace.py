@@ -92,8 +92,9 @@ class Pace:
         self._cut_at = float("-inf")
         self._strain = Strain()
         self._paused_until = 0.0
-        self._limits = limits
-        self.share(1.0)
+        self._interval_s = 1.0 / limits.per_second if limits.per_second else 0.0
+        self._intervals_s = {name: 1.0 / rate for name, rate in (limits.endpoints_per_second or {}).items()}
+        self._share = 1.0
         self._next = 0.0
         self._next_at: dict[str, float] = {}
 
@@ -119,7 +120,11 @@ class Pace:
     @property
     def spacing_s(self) -> float:
         """The longest that the rates keep two requests apart."""
-        return max(self._interval_s, *self._intervals_s.values(), 0.0)
+        return max(self._interval_s, *self._intervals_s.values(), 0.0) / self._share
+
+    def share(self, share: float) -> None:
+        """Others send to the vendor too: only this part of each rate (above 0, up to 1) is ours."""
+        self._share = share
 
     # --- flights ---
 
@@ -182,12 +187,6 @@ class Pace:
 
     # --- requests ---
 
-    def share(self, share: float) -> None:
-        """Other routers send to the vendor too: only this part of each rate (above 0, up to 1) is ours."""
-        per_second, endpoints = self._limits.per_second, self._limits.endpoints_per_second or {}
-        self._interval_s = 1.0 / (per_second * share) if per_second else 0.0
-        self._intervals_s = {name: 1.0 / (rate * share) for name, rate in endpoints.items()}
-
     def endpoint_wait_s(self, endpoint: str, now: float) -> float:
         """Seconds until the endpoint's own rate lets its next request leave."""
         return max(0.0, self._next_at.get(endpoint, 0.0) - now)
@@ -201,9 +200,11 @@ class Pace:
     def request_left(self, endpoint: str, now: float) -> None:
         """Call it only when both waits are 0, and `request_came_back` once for each."""
         self.under_way += 1
-        self._next = max(now, self._next) + self._interval_s
+        self._next = max(now, self._next) + self._interval_s / self._share
         if endpoint in self._intervals_s:
-            self._next_at[endpoint] = max(now, self._next_at.get(endpoint, 0.0)) + self._intervals_s[endpoint]
+            self._next_at[endpoint] = (
+                max(now, self._next_at.get(endpoint, 0.0)) + self._intervals_s[endpoint] / self._share
+            )
 
     def request_came_back(self) -> None:
         """With or without an answer."""

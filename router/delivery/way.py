@@ -16,18 +16,11 @@ from router.destination import Destination
 class Way:
     """Connections to a vendor, with the pace and the limits that hold for all who use them."""
 
-    destination: Destination
-    options: DeliveryOptions
-    timeout_s: float
-    connect_timeout_s: float
+    wanted: tuple[Destination, DeliveryOptions, float, float]
+    """What it was opened for: the destination, its options and its time-outs."""
     send: HttpSend
     outlet: Outlet
     users: int = 0
-
-    @property
-    def terms(self) -> tuple[Destination, DeliveryOptions, float, float]:
-        """Workers with the same terms share a way."""
-        return (self.destination, self.options, self.timeout_s, self.connect_timeout_s)
 
 
 class Ways:
@@ -48,7 +41,7 @@ class Ways:
             PluginFailed: the plugin's endpoints can't be used.
         """
         wanted = (destination, options, timeout_s, connect_timeout_s)
-        way = next((each for each in self._ways if each.terms == wanted), None)
+        way = next((each for each in self._ways if each.wanted == wanted), None)
         if way is None:
             way = self._open(*wanted)
             self._ways.append(way)
@@ -68,7 +61,7 @@ class Ways:
         )
         outlet.pace.share(self._share)
         send = HttpSend(destination.origins, timeout_s, options.concurrency + 1, self._clock, connect_timeout_s)
-        return Way(destination, options, timeout_s, connect_timeout_s, send, outlet)
+        return Way((destination, options, timeout_s, connect_timeout_s), send, outlet)
 
     async def give_back(self, way: Way) -> None:
         way.users -= 1

@@ -1,4 +1,4 @@
-"""What the workers of one destination have in common: slots, rates and the pace; and that nothing leaves without a claim."""
+"""What the workers of one destination have in common: concurrency, rates, the pace; and that nothing leaves without a claim."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from router.delivery.claim import Claim, Claimed
 from router.delivery.outlet import Outlet
 from router.delivery.pace import Backoff
 from router.plugin import Credential, Request, Response
-from tests.delivery.harness import FastClock, Vendor, batches, until
+from tests.delivery.harness import FastClock, batches
 
 REQUEST = Request("POST", "https://vendor.test/events", [])
 
@@ -29,46 +29,31 @@ class StepClock(FastClock):
         self.s += seconds
 
 
-def make_outlet(clock: FastClock, concurrency: int = 2, per_second: float | None = None) -> Outlet:
-    return Outlet({"events": batches()}, concurrency, per_second, Backoff(), clock, random.Random(7))
+async def test_workers_share_the_concurrency() -> None:
+    outlet = Outlet({"events": batches()}, 2, None, Backoff(), FastClock(), random.Random(7))
+    passed, at_once = 0, []
 
-
-async def test_workers_share_the_slots() -> None:
-    vendor = Vendor()
-    vendor.open.clear()
-    outlet = make_outlet(FastClock())
-
-    async def send() -> None:
+    async def request() -> None:
+        nonlocal passed
         async with outlet.gate.passed("events"):
-            await vendor.send(REQUEST, (), "id")
+            at_once.append(outlet.pace.under_way)
+            await asyncio.sleep(0.01)
+            passed += 1
 
-    tasks = [asyncio.ensure_future(send()) for _ in range(3)]
-    await until(lambda: vendor.hanging == 2)
-    vendor.open.set()
-    await asyncio.gather(*tasks)
+    await asyncio.gather(*(request() for _ in range(5)))
 
-    assert (vendor.most_at_once, len(vendor.requests)) == (2, 3)
-
-
-def leave(outlet: Outlet, clock: StepClock) -> None:
-    """A request, as soon as one may leave."""
-    clock.s += outlet.pace.request_wait_s(clock.s) or 0.0
-    outlet.pace.request_left("events", clock.s)
-    outlet.pace.request_came_back()
+    assert (passed, max(at_once)) == (5, 2)
 
 
-async def test_workers_share_the_rate_and_routers_each_have_their_part() -> None:
-    clock = StepClock()
-    outlet = make_outlet(clock, per_second=10.0)
-    for _ in range(11):
-        leave(outlet, clock)
-    whole_s = clock.s
-    outlet.pace.share(0.25)
-    for _ in range(10):
-        leave(outlet, clock)
+def test_each_router_keeps_to_its_part_of_the_rates() -> None:
+    endpoints = {"events": batches(rate_limit_per_s=5.0)}
+    pace = Outlet(endpoints, 4, 10.0, Backoff(), FastClock(), random.Random(7)).pace
+    pace.share(0.25)
 
-    assert round(whole_s, 3) == 1.0
-    assert round(clock.s - whole_s, 1) in (3.7, 4.0)
+    pace.request_left("events", 0.0)
+
+    assert (pace.request_wait_s(0.0), pace.endpoint_wait_s("events", 0.0)) == (0.4, 0.8)
+    assert pace.spacing_s == 0.8
 
 
 class Recorder:

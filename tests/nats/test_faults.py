@@ -89,6 +89,32 @@ async def test_a_user_keeps_to_one_partition_and_to_the_order_of_its_events(open
         assert places == sorted(places)
 
 
+async def test_a_position_is_found_with_few_looks(open_log: OpenLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However uneven the messages are, and however long the log."""
+    writer = await open_log()
+    first = 1
+    for number in range(200):
+        size = 1 + (number % 7) ** 3
+        await writer.append(entries(first, first + size - 1, size=20))
+        first += size
+    looks = 0
+    get = Connection.get
+
+    async def counted(connection: Connection, stream: str, sequence: int) -> Any:
+        nonlocal looks
+        looks += 1
+        return await get(connection, stream, sequence)
+
+    monkeypatch.setattr(Connection, "get", counted)
+    log = await open_log(replace(OPTIONS, tail_bytes=0))
+    for position in range(0, first - 1, first // 20):
+        looks = 0
+        [found] = await log.read(PARTITION, position, 1)
+        assert isinstance(found, Record)
+        assert found.sequence == position + 1
+        assert looks <= 10
+
+
 # --- answers that get lost ---
 
 
@@ -199,6 +225,20 @@ async def test_a_full_log_refuses_and_takes_events_again_when_there_is_room(open
     answer = await until_stored(log, 1_000)
 
     assert answer.sequence == stored + 1
+
+
+async def test_where_room_is_short_what_nobody_needs_goes_whatever_its_age(open_log: OpenLog) -> None:
+    log = await open_log(replace(OPTIONS, max_bytes=200_000))
+    for number in range(1, 18):
+        await log.append([entry(number, size=10_000)])
+
+    await log.trim({PARTITION: 9})
+    assert 1 < log.start(PARTITION) <= 9
+    assert await sequences(log) == list(range(log.start(PARTITION), 18))
+    start = log.start(PARTITION)
+    await log.trim({PARTITION: 18})
+
+    assert log.start(PARTITION) == start  # there is room enough again
 
 
 async def test_an_event_that_no_message_can_hold_is_refused_alone(open_log: OpenLog) -> None:

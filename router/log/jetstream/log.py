@@ -19,6 +19,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from math import ceil
 from typing import Final, Self, TypeVar
 from uuid import uuid4
 
@@ -38,6 +39,8 @@ from router.log.seen import Seen, dedup_key
 
 _T = TypeVar("_T")
 
+COMFORT: Final = 0.75
+"""Of the room of a partition: beyond it, what nobody needs goes whatever its age."""
 KEYS_BYTES: Final = 4_000
 """Room for the source, the messageId and the user's key."""
 LOOK_S: Final = 5.0
@@ -290,33 +293,44 @@ class NatsLog:
                     await self._trim(partition, needed)
 
     async def _trim(self, partition: int, needed: int) -> None:
-        """The newest message stays whatever it holds: it says where the partition ends."""
+        """What is old and not needed goes; where room is short, what is young as well, as far as that makes room.
+
+        The newest message stays whatever it holds: it says where the partition ends.
+        """
         extent, reader = self._extents[partition], self._readers[partition]
         await reader.look_at_start()
-        expired_s = self._clock() - self._options.retention_s
-        last = min(needed - 1, extent.end)
-        if last < extent.start:
+        if min(needed - 1, extent.end) < extent.start:
             return
-        oldest = await reader.newest_of(extent.first_message)
-        if oldest is None or oldest.newest_s >= expired_s:
+        expired_s = self._clock() - self._options.retention_s
+        first, spare = extent.first_message, self._messages_too_many(extent)
+        oldest = await reader.newest_of(first)
+        if oldest is None or (oldest.newest_s >= expired_s and not spare):
             return
         # What may go ends before the message that holds the first needed sequence; of that, what is old enough.
-        low = extent.first_message
         high = min(await reader.locate(min(needed, extent.end)), extent.last_message)
-        while low < high:
-            middle = (low + high) // 2
+        low, young = first, high
+        while low < young:
+            middle = (low + young) // 2
             span = await reader.newest_of(middle)
             if span is None or span.newest_s < expired_s:
                 low = middle + 1
             else:
-                high = middle
-        if low <= extent.first_message:
+                young = middle
+        low = max(low, min(high, first + spare))
+        if low <= first:
             return
         following = await reader.newest_of(low)
         if following is None:
             return
         await self._connection.call(f"STREAM.PURGE.{self._streams.names.stream(partition)}", {"seq": low})
         extent.begin(low, following.first)
+
+    def _messages_too_many(self, extent: Extent) -> int:
+        """How many would have to go for the partition to be comfortable in what it may take; about."""
+        allowed = self._options.max_bytes // len(self.partitions) * COMFORT
+        messages = extent.last_message - extent.first_message + 1
+        excess = extent.size_bytes - allowed
+        return ceil(messages * excess / extent.size_bytes) if excess > 0 else 0
 
     # --- reading ---
 
