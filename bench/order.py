@@ -1,4 +1,4 @@
-"""What order per user costs: ``python -m bench.order``. The same events to a webhook with ``order: strict`` and ``none``, in turn.
+"""What order per user costs, ``python -m bench.order``: the same events to a webhook with ``order: strict`` and ``none``.
 
 Row 9 of docs/reliability.md speaks of 1,000 sources and 10,000 users. Order knows users only, so one source will do.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import typer
@@ -34,7 +35,7 @@ def measure(directory: Path, rounds: int) -> list[Figure]:
         for _ in range(rounds):
             requests = load.batches(events, BATCHES)
             for (router, vendor), found in zip((strict, loose), costs, strict=True):
-                found.append(cost_us(router, lambda to=router, at=vendor: _work(to, at, requests), BATCHES * 100))
+                found.append(cost_us(router, partial(_work, router, vendor, requests), BATCHES * 100))
     return [compare("ingest + webhook, order: strict", *costs, "order: none", "≤ 1.15 ×")]
 
 
