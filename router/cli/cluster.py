@@ -397,6 +397,7 @@ def options_of_one(options: DeliveryOptions, partitions: int) -> DeliveryOptions
     """What is a destination's for each of so many partitions: one router may have all of them, and no more memory for that."""
     return replace(
         options,
+        lanes=max(1, options.concurrency // partitions),
         max_parked=max(MIN_EVENTS, options.max_parked // partitions),
         max_in_flight=max(MIN_EVENTS, options.max_in_flight // partitions),
         max_in_flight_bytes=max(MIN_BYTES, options.max_in_flight_bytes // partitions),
