@@ -30,3 +30,5 @@ class Outlet:
         self.gate = Gate(self.pace, clock)
         self.changed = Signal(clock)
         """The pace, or what a worker waits for besides."""
+        self.flights = self.replays = 0
+        """Under way for any of them; and those of replays among them."""

@@ -70,6 +70,8 @@ class DeliveryOptions:
     concurrency: int = 4
     rate_limit_per_s: float | None = None
     retry_for_s: float = 3 * 86_400.0
+    lanes: int | None = None
+    """Of each worker; as many as requests at a time, if None. More of them, over all workers, would only make batches small."""
     batch_wait_s: float = 0.1
     max_parked: int = 10_000
     max_in_flight: int = 5_000
@@ -115,6 +117,7 @@ class Worker:
         outlet = outlet or Outlet(
             self._endpoints, options.concurrency, options.rate_limit_per_s, options.backoff, clock, chance
         )
+        self._outlet = outlet
         self.pace = outlet.pace
         self._changed = outlet.changed
         """Room in the window, a change of pace, an empty lane: whoever waits for such looks again."""
@@ -124,7 +127,6 @@ class Worker:
         self._active: dict[Place, Transit] = {}
         self._active_bytes = 0
         self._flying = 0
-        self._flying_replays = 0
         self._tasks: list[asyncio.Task[None]] = []
         self._is_stopping = False
         self._shed_up_to: dict[int, int] = {}
@@ -413,7 +415,7 @@ class Worker:
         number = zlib.crc32(item.line.encode("utf-8", "replace"))
         if item.transit.is_replay:
             return self._lane("replay", number % self._most_replays, is_replay=True)
-        return self._lane(group, number % self.options.concurrency)
+        return self._lane(group, number % (self.options.lanes or self.options.concurrency))
 
     def _lane(self, group: str, number: int, is_replay: bool = False) -> tuple[Lane, Signal]:
         found = self._lanes.get((group, number, is_replay))
@@ -453,7 +455,8 @@ class Worker:
                 if batch:
                     self.pace.leave(self._clock.monotonic())
                     self._flying += 1
-                    self._flying_replays += lane.is_replay
+                    self._outlet.flights += 1
+                    self._outlet.replays += lane.is_replay
                 return batch
             await self._changed.wait(wait_s)
 
@@ -475,7 +478,8 @@ class Worker:
                 lane.put_back(batch)
                 self.pace.abandoned(self._clock.monotonic())
             self._flying -= 1
-            self._flying_replays -= lane.is_replay
+            self._outlet.flights -= 1
+            self._outlet.replays -= lane.is_replay
             self._changed.notify()
 
     # --- replays take what live traffic leaves ---
@@ -495,7 +499,7 @@ class Worker:
     def _may_replay(self) -> bool:
         """Whether a request of a replay may leave now."""
         most = self.pace.concurrency
-        is_slot_free = self._flying < most and self._flying_replays < max(1, most // 2)
+        is_slot_free = self._outlet.flights < most and self._outlet.replays < max(1, most // 2)
         return is_slot_free and self._is_live_served()
 
     def _take_back_replays(self) -> list[Transit]:
