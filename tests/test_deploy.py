@@ -198,3 +198,10 @@ def test_the_image_gets_what_it_copies_and_nothing_else() -> None:
 
     assert everything == "*"
     assert {line[1:] for line in let_in if line.startswith("!")} == copied
+
+
+def test_the_lines_shown_to_operators_are_those_of_the_cluster(cluster: Config) -> None:
+    [shown] = re.findall(r"```yaml\n(.*?)```", (DEPLOY.parent / "docs" / "scaling.md").read_text(), re.DOTALL)
+    read = parse_config(shown + "sources: {website: {write_key: a-key}}", Registry.load(), environ=SECRETS)
+
+    assert (read.log_urls, read.nats) == (cluster.log_urls, cluster.nats)
