@@ -101,7 +101,7 @@ async def test_a_bad_item_that_fails_its_batch_is_narrowed_down(harness: Harness
 
 async def test_an_event_the_vendor_chokes_on_is_parked_and_the_others_go_on(harness: Harness) -> None:
     """A 500 for one event alone must not hold the destination for days."""
-    harness.options = replace(harness.options, retry_for_s=600.0)
+    harness.options = replace(harness.options, retry_for_s=3_000.0)
     harness.vendor.script = lambda request: Response(500 if any(item.get("bad") for item in request.json) else 200)
     for number in range(20):
         harness.log.add(f"u{number % 5}", properties={"bad": number == 7})

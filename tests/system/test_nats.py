@@ -12,7 +12,7 @@ import pytest
 
 from tests.nats.server import Cluster
 from tests.system.checks import check_books, check_delivered
-from tests.system.harness import KEY, Router, Stage, until
+from tests.system.harness import KEY, Router, Stage, call, until
 
 PASSWORD = "canary-password"
 
@@ -66,6 +66,7 @@ def test_a_router_that_loses_the_cluster_answers_503_with_retry_after_and_goes_o
     assert (status, retry_after) == (503, "5")
     node.start()
     until(lambda: post(router, 21)[0] == 200, "events are taken again")
+    until(lambda: call("GET", f"{router.admin_url}/status")[0] == 200, "the cluster answers everybody again")
     router.until_settled()
 
     check_delivered([label(number) for number in [*acknowledged, 21]], vendor)
