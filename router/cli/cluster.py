@@ -160,9 +160,7 @@ class ClusterDeliveries:
 
     async def apply(self, config: Config, sandbox_urls: Mapping[str, str]) -> None:
         self._alarm.set()
-        self._config, self._sandbox_urls = config, sandbox_urls
-        for operations in self._operations.values():
-            operations.configure(self._assignments())
+        self.configure(config, sandbox_urls)
         results = await asyncio.gather(
             *(fleet.apply(self._assignments()) for fleet in list(self._fleets.values())), return_exceptions=True
         )
@@ -173,6 +171,12 @@ class ClusterDeliveries:
         await self._begin_new()
         if problems:
             raise OperatorError("\n".join(dict.fromkeys(map(str, problems))))
+
+    def configure(self, config: Config, sandbox_urls: Mapping[str, str]) -> None:
+        """These are the destinations that operations speak of."""
+        self._config, self._sandbox_urls = config, sandbox_urls
+        for operations in self._operations.values():
+            operations.configure(self._assignments())
 
     async def _begin_new(self) -> None:
         """Note where destinations begin that are new, also in partitions that are not this router's, or not yet: what is taken
@@ -412,7 +416,7 @@ async def ask_cluster(config: Config, registry: Registry, operation: str, argume
             elsewhere = config.model_copy(update={"data": Path(data)})
             deliveries = await ClusterDeliveries.open(log, elsewhere, registry, clock, tuple, delivers=False)
             try:
-                await deliveries.apply(config, {})
+                deliveries.configure(config, {})
                 calls = deliveries.calls()
                 if operation not in calls:
                     raise OperatorError(f"no router runs over {config.data}; this is for one that does: {operation}")

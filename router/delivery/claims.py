@@ -124,10 +124,10 @@ class Claims:
             began = self._clock.monotonic()
             await self._beat()
             rest_s = max(0.05, BEAT_S - (self._clock.monotonic() - began))
-            try:
-                await asyncio.wait_for(stop.wait(), rest_s)
-            except TimeoutError:
-                continue
+            # Not wait_for: that of Python 3.11 goes on where it is cancelled as its time is up.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(rest_s):
+                    await stop.wait()
 
     async def _beat(self) -> None:
         try:

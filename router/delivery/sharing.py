@@ -32,9 +32,9 @@ def next_step(
     free = [each for each in sorted(partitions) if each not in claimed and each not in mine]
     ours = sorted(mine)
     missing, over = max(0, number - len(ours)), max(0, len(ours) - number)
-    start = hash_of(me) % len(free) if free else 0  # not all try the same one first
+    start = _turn_of(me) % len(free) if free else 0  # not all try the same one first
     return Step(claim=(free[start:] + free[:start])[:missing], give_up=ours[len(ours) - over :])
 
 
-def hash_of(text: str) -> int:
-    return sum(text.encode())
+def _turn_of(name: str) -> int:
+    return sum(name.encode())

@@ -293,3 +293,17 @@ async def test_messages_that_no_router_wrote_disturb_nobody(open_log: OpenLog, l
     assert await sequences(fresh) == [1, 2, 3]
     assert await fresh.append([entry(4)]) == [Appended(PARTITION, 4)]
     assert await log.append([entry(5)]) == [Appended(PARTITION, 5)]
+
+
+# --- what only a restart can help ---
+
+
+async def test_a_connection_that_has_ended_for_good_is_told_as_stuck(open_log: OpenLog) -> None:
+    log = await open_log(patience_s=0.2)
+    assert log.stuck == []
+
+    await log._connection.close()
+
+    assert log.stuck == ["the connection to the cluster has ended for good"]
+    with pytest.raises(LogAway):
+        await log.append([entry(1)])

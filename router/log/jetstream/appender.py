@@ -41,6 +41,8 @@ CATCH_UP_S: Final = 0.005
 """For a leader to apply what it has said no for."""
 PROBE_S: Final = 0.5
 """Between looks whether the cluster is back."""
+ROOM_AGAIN: Final = 0.05
+"""Of what a partition may take: once it was full, so much has to be free again, else it would be full again at once."""
 _MSG_ID: Final = "Nats-Msg-Id"
 _EXPECTED: Final = "Nats-Expected-Last-Sequence"
 
@@ -62,7 +64,6 @@ class _Draft:
     entries: list[Entry] = field(default_factory=list)
     packed: list[bytes] = field(default_factory=list)
     keys: list[bytes] = field(default_factory=list)
-    places: dict[bytes, int] = field(default_factory=dict)
     answers: list[tuple[_Call, int, int, bool]] = field(default_factory=list)
     """Whose entry (call, index in it) lies at which place, and whether it is a duplicate there."""
     bytes: int = OVERHEAD_BYTES
@@ -118,8 +119,6 @@ class Appender:
         """
         if self._is_closing:
             raise RuntimeError("the log is closed")
-        if self.obstacle and not self._queue:
-            self._work.set()
         if self.obstacle:
             raise self._refusal(self.obstacle)
         packed = [pack_event(entry) for entry in entries]
@@ -174,7 +173,7 @@ class Appender:
             await asyncio.sleep(0 if self._is_closing else PROBE_S)
             return
         limit, used = info["config"].get("max_bytes", -1), info["state"]["bytes"]
-        if 0 < limit <= used + HEADER_BYTES:
+        if limit > 0 and used > limit * (1 - ROOM_AGAIN):
             return
         if self.obstacle:
             structlog.get_logger().info("The log takes events again.", partition=self._extent.number)

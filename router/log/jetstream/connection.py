@@ -18,7 +18,6 @@ from urllib.parse import urlsplit
 import nats
 import nats.errors
 import orjson
-import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
@@ -80,6 +79,7 @@ class Connection:
             OperatorError: none of them answers, or they refuse the credentials.
         """
         client = Client()
+        connection = cls(client)
         shown = ", ".join(hide_credentials(url) for url in urls)
         last: list[BaseException] = []
         refused = asyncio.Event()
@@ -89,6 +89,10 @@ class Connection:
             if "authorization" in str(error).lower():
                 refused.set()
 
+        async def reconnected() -> None:
+            if connection.on_reconnected is not None:
+                await connection.on_reconnected()
+
         options: dict[str, Any] = {"reconnect_time_wait": RECONNECT_S}  # typed as whole seconds, and takes fractions
         if _is_tls(urls):
             options["tls"] = ssl.create_default_context()
@@ -97,6 +101,7 @@ class Connection:
                 servers=list(urls),
                 name=name,
                 error_cb=note,
+                reconnected_cb=reconnected,
                 max_reconnect_attempts=-1,  # on the first connection as well, so that it takes CONNECT_S to give up
                 connect_timeout=2,
                 ping_interval=PING_S,
@@ -129,13 +134,6 @@ class Connection:
             raise OperatorError(
                 f"log: {shown} runs NATS {version}, expected {'.'.join(map(str, OLDEST_SERVER))} or newer"
             )
-        connection = cls(client)
-
-        async def reconnected() -> None:
-            if connection.on_reconnected is not None:
-                await connection.on_reconnected()
-
-        client._error_cb, client._reconnected_cb = _tell_of, reconnected
         return connection
 
     @property
@@ -260,10 +258,6 @@ def hide_credentials(url: str) -> str:
 
 def _is_tls(urls: Sequence[str]) -> bool:
     return any(url.startswith("tls:") for url in urls)
-
-
-async def _tell_of(error: Exception) -> None:
-    structlog.get_logger().debug("the connection to the cluster has a problem", reason=_describe(error))
 
 
 def _describe(error: BaseException) -> str:

@@ -1,0 +1,122 @@
+"""Claims on partitions, against the real server: shared out evenly, given up in an orderly way, taken over, lost at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from router.clock import SystemClock
+from router.delivery import claims as claims_module
+from router.delivery.claim import Claim
+from router.delivery.claims import Claims
+from router.log.jetstream.connection import Connection
+from tests.delivery.harness import until
+from tests.nats.server import Cluster
+
+PARTITIONS = range(4)
+LEASE_S = 1.5
+
+
+class Router:
+    """One that delivers whatever it has a claim on."""
+
+    def __init__(self, name: str, connection: Connection, log: str) -> None:
+        self.lost: list[int] = []
+        self.claims = Claims(
+            connection, log, name, PARTITIONS, SystemClock(), self.gained, self.lost.append, self.give_up
+        )
+        self.held: dict[int, Claim] = {}
+        self.ended: list[int] = []
+        self.stop = asyncio.Event()
+        self.task = asyncio.ensure_future(self.claims.run(self.stop))
+
+    def gained(self, claim: Claim) -> None:
+        self.held[claim.partition] = claim
+
+    async def give_up(self, partition: int) -> None:
+        self.ended.append(partition)
+
+    async def die(self) -> None:
+        """Without a word to anybody. A library may let a cancellation slip: again, then."""
+        while not self.task.done():
+            self.task.cancel()
+            await asyncio.wait({self.task}, timeout=0.05)
+
+
+@pytest.fixture
+async def start(
+    shared_server: Cluster, log_name: str, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Callable[[str], Router]]:
+    monkeypatch.setattr(claims_module, "LEASE_S", LEASE_S)
+    monkeypatch.setattr(claims_module, "MARGIN_S", 0.3)
+    monkeypatch.setattr(claims_module, "BEAT_S", 0.1)
+    connection = await Connection.open([shared_server.url])
+    routers: list[Router] = []
+
+    def start(name: str) -> Router:
+        router = Router(name, connection, log_name)
+        routers.append(router)
+        return router
+
+    probe = Claims(connection, log_name, "probe", PARTITIONS, SystemClock(), lambda _: None, lambda _: None, _nothing)
+    await probe.ensure(1)
+    yield start
+    for router in routers:
+        await router.die()
+    await connection.close()
+
+
+async def _nothing(partition: int) -> None: ...
+
+
+Start = Callable[[str], Router]
+
+
+async def test_partitions_are_shared_out_and_given_up_in_an_orderly_way(start: Start) -> None:
+    first = start("a")
+    await until(lambda: first.claims.partitions == [0, 1, 2, 3])
+
+    second = start("b")
+    await until(lambda: len(second.claims.partitions) == len(first.claims.partitions) == 2)
+
+    assert sorted(first.claims.partitions + second.claims.partitions) == [0, 1, 2, 3]
+    assert first.ended == [2, 3]
+    assert first.lost == second.lost == []
+
+
+async def test_what_a_dead_router_had_is_taken_over(start: Start) -> None:
+    first, second = start("a"), start("b")
+    await until(lambda: len(second.claims.partitions) == len(first.claims.partitions) == 2)
+    theirs = [first.held[partition] for partition in first.claims.partitions]
+
+    await first.die()
+    await until(lambda: len(second.claims.partitions) == 4)
+
+    assert not any(claim.is_good() for claim in theirs), "it had found out by then that it must not send"
+    assert second.claims.alive == {"b"}
+
+
+async def test_who_stops_leaves_nothing_behind(start: Start) -> None:
+    first, second = start("a"), start("b")
+    await until(lambda: len(second.claims.partitions) == len(first.claims.partitions) == 2)
+
+    first.stop.set()
+    await first.claims.close()
+    await second.claims.look()
+
+    assert second.claims.alive == {"b"}
+    assert second.claims.claimed == set(second.held)
+
+
+async def test_a_claim_that_another_router_has_by_now_is_lost(start: Start, log_name: str) -> None:
+    router = start("a")
+    await until(lambda: router.claims.partitions == [0, 1, 2, 3])
+    held = router.held[2]
+
+    await router.claims._connection.request(f"{log_name}.claims.partition.2", b"b")
+    await until(lambda: router.lost == [2])
+
+    assert not held.is_good()
+    assert router.claims.partitions == [0, 1, 3]
