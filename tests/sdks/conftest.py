@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.nats.server import Cluster
 from tests.sdks.faulty_proxy import FaultyProxy
 from tests.sdks.router_process import RouterProcess
 from tests.system.harness import Vendor
 
 
+@pytest.fixture(params=["sqlite", pytest.param("nats", marks=pytest.mark.full)])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Mapping[str, Any]]:
+    """What the config says of the log: SDKs notice no difference between the engines."""
+    if request.param == "sqlite":
+        yield {}
+        return
+    cluster = Cluster.make(tmp_path / "nats")
+    cluster.start()
+    yield {"log": cluster.url, "nats": {"partitions": 4}}
+    cluster.clear()
+
+
 @pytest.fixture
-async def stopped_router(tmp_path: Path) -> AsyncIterator[RouterProcess]:
+async def stopped_router(tmp_path: Path, engine: Mapping[str, Any]) -> AsyncIterator[RouterProcess]:
     """Not started yet, for tests that have settings of their own."""
     folder = tmp_path / "router"
     folder.mkdir()
-    router = RouterProcess(folder)
+    router = RouterProcess(folder, engine=engine)
     yield router
     await router.stop()
 

@@ -26,8 +26,10 @@ class RouterProcess:
     Its stand-ins live in it, and with it end; those of *vendors*, processes of their own, take their place if there are any.
     """
 
-    def __init__(self, folder: Path, vendors: Sequence[Vendor] = ()) -> None:
+    def __init__(self, folder: Path, vendors: Sequence[Vendor] = (), engine: Mapping[str, Any] | None = None) -> None:
+        """*engine*: what the config says of the log; the embedded one if nothing."""
         self._folder = folder
+        self._engine = engine or {}
         self._vendors = {vendor.name: vendor for vendor in vendors}
         self._router: Router | None = None
 
@@ -51,6 +53,7 @@ class RouterProcess:
             "server": {"port": 0, **(server or {})},
             "admin": {"port": 0},
             "data": str(self._folder / "var"),
+            **self._engine,
             "retention": {"reserve": "1MB"},
             "sources": {"app": {"write_key": WRITE_KEY, **(source or {})}},
             "destinations": {name: self._destination(name) for name in self.destinations},
