@@ -7,7 +7,9 @@ told apart.
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from statistics import median
 
 import psutil
 
@@ -19,13 +21,19 @@ from tests.nats.server import Cluster
 
 BATCHES = 100
 SINGLES = 3_000
+WARM_UP = 3
+"""Rounds before those that count; meanwhile two routers share the partitions out."""
 
 
 def measure(directory: Path, rounds: int) -> list[Figure]:
     cluster = Cluster.make(directory / "nats", is_synced=True, max_payload="1MB")
     cluster.start()
     try:
-        return [*_taking(directory, cluster, rounds), *_delivering(directory, cluster, rounds)]
+        return [
+            *_taking(directory, cluster, rounds),
+            *_delivering(directory, cluster, rounds),
+            _sharing(directory, cluster, rounds),
+        ]
     finally:
         cluster.clear()
 
@@ -89,6 +97,34 @@ def _delivering(directory: Path, cluster: Cluster, rounds: int) -> list[Figure]:
             for process, each in zip(routers, costs, strict=True):
                 each.append(cost_us(process, _sending(process, requests), BATCHES * 100))
     return [compare("taken and delivered, batches of 100, an event", costs[1], costs[0], "embedded log", "")]
+
+
+def _sharing(directory: Path, cluster: Cluster, rounds: int) -> Figure:
+    """One router against two that share a log: what the same events cost, all CPU added up."""
+    vendors = start_vendor(), start_vendor()
+    teams: list[list[Process]] = []
+    for names, vendor in zip((["alone"], ["first", "second"]), vendors, strict=True):
+        for name in names:
+            (directory / name).mkdir()
+        wanted = {"mixpanel": destination("mixpanel", vendor)}
+        nats = {"name": names[0]}
+        teams.append([start_router(directory / name, wanted, log=cluster.url, nats=nats) for name in names])
+    costs: tuple[list[float], list[float]] = ([], [])
+    events = calls()
+    with running(*teams[0], *teams[1], *vendors), ThreadPoolExecutor(2) as threads:
+        for round_number in range(-WARM_UP, rounds):
+            requests = load.batches(events, BATCHES)
+            for team, found in zip(teams, costs, strict=True):
+                before = sum(process.cpu_s for process in team)
+                shares = [requests[number :: len(team)] for number in range(len(team))]
+                list(threads.map(load.send, [process.url for process in team], shares))
+                for process in team:
+                    process.until_idle()
+                if round_number >= 0:
+                    found.append((sum(process.cpu_s for process in team) - before) / (BATCHES * 100) * 1e6)
+    ratio = median(alone / shared for alone, shared in zip(*costs, strict=True))
+    alone, shared = (f"{median(each):.0f} µs" for each in costs)
+    return Figure("events per CPU-second, two routers beside one", shared, f"one: {alone}", f"{ratio:.2f} ×", "≥ 0.9 ×")
 
 
 def _sending(process: Process, requests: list[tuple[str, bytes]]) -> Callable[[], object]:
