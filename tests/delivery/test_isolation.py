@@ -84,7 +84,7 @@ async def run(
     return vendors, [quantiles(each, n=20)[-1] for each in latencies]
 
 
-@pytest.mark.parametrize("seconds", [120.0, pytest.param(3_600.0, marks=pytest.mark.full)])
+@pytest.mark.parametrize("seconds", [120.0, pytest.param(3_600.0, marks=[pytest.mark.full, pytest.mark.timeout(900)])])
 def test_one_of_five_hangs_for_long_and_the_others_are_as_quick_as_ever(tmp_path: Path, seconds: float) -> None:
     _, quiet = simulate(lambda clock: run(clock, tmp_path, seconds, hangs=False))
     vendors, troubled = simulate(lambda clock: run(clock, tmp_path, seconds, hangs=True))

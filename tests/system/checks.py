@@ -15,6 +15,9 @@ from tests.system.evidence import (
 )
 from tests.system.harness import Router, Vendor
 
+LATE_S = 1.0
+"""A request that left before a kill may be noted by a busy vendor after it."""
+
 
 def check_delivered(acked: Sequence[str], *vendors: Vendor, dead: Sequence[str] = ()) -> None:
     """Promises 1, 3 and 4 at each vendor: L = 0 (*dead* are dead letters), O = 0, one idempotency key an event."""
@@ -45,7 +48,7 @@ def check_repeats_straddle(arrivals: Sequence[Sighting], moments: Sequence[float
     taken = [sighting for sighting in arrivals if sighting.status is None or sighting.status < 400]
     repeats = find_repeats(taken)
     for first, second in repeats:
-        assert any(first.at <= moment <= second.at for moment in moments), (
+        assert any(first.at - LATE_S <= moment <= second.at for moment in moments), (
             f"sent twice for no reason: {first}, {second}"
         )
     for before, moment in pairwise([0.0, *moments]):

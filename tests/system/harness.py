@@ -92,11 +92,12 @@ class Process:
         self.folder = folder
         self.env = {**os.environ, **(env or {})}
         self.descriptors: Sequence[int] = ()
-        """What it inherits. One that inherits something is started in full, others are `forked`."""
+        """What it inherits. One that inherits something is started in full, and so is one whose system calls are watched by a
+        library that is loaded at the start; others are `forked`."""
         self.popen: Forked | subprocess.Popen[bytes] | None = None
 
     def spawn(self) -> None:
-        if not self.descriptors:
+        if not self.descriptors and "LD_PRELOAD" not in self.env:
             self.popen = Forked(self.command[1:], self.folder, self.env, self.stderr)
             return
         with self.stderr.open("ab") as stderr:
