@@ -40,12 +40,30 @@ def carve(database: Path, wal: Path) -> Iterator[Row]:
 
 
 def wal_reach(wal: Path) -> int:
-    """The highest sequence of the transactions that were committed to a write-ahead log, sound frames or not; 0 for none."""
+    """The highest sequence that a write-ahead log was synced with, whatever became of its frames since; 0 for none.
+
+    The transaction that was written last does not count: a power cut may have kept its end and not its beginning, and then
+    nobody was told that it is on disk. Each transaction before it was synced before the next one began.
+    """
     with ExitStack() as stack:
         file = _File(stack, wal)
-        frames = _frames(file)
-        committed = max((n for n, frame in enumerate(frames, 1) if frame.is_commit), default=0)
-        return max((row.sequence for row in _carve(_File(stack, None), file, frames[:committed])), default=0)
+        nothing = _File(stack, None)
+        reached = {0, *(max(_sequences(nothing, file, frames), default=0) for frames in _transactions(_frames(file)))}
+        return sorted(reached)[-2] if len(reached) > 1 else 0
+
+
+def _transactions(frames: list[_Frame]) -> Iterator[list[_Frame]]:
+    """The frames up to each that ends a transaction, and those behind the last of these."""
+    begin = 0
+    for end, frame in enumerate(frames, 1):
+        if frame.is_commit:
+            yield frames[begin:end]
+            begin = end
+    yield frames[begin:]
+
+
+def _sequences(database: _File, wal: _File, frames: list[_Frame]) -> Iterator[int]:
+    return (row.sequence for row in _carve(database, wal, frames))
 
 
 class _File:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 import shutil
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -35,6 +36,8 @@ class PowerSupply:
     library: Path
     root: Path
     shadow: Path
+    _held: list[BinaryIO] = field(default_factory=list)
+    """The files it found, open so that no new file gets the inode number of one of them and passes for it."""
 
     @property
     def environ(self) -> dict[str, str]:
@@ -55,6 +58,7 @@ class PowerSupply:
                 names = [f"{each.stat().st_ino} {each.name}\n" for each in path.iterdir() if each.is_file()]
                 (self.shadow / f"d-{inode}").write_text("".join(names))
             elif path.is_file():
+                self._held.append(path.open("rb"))
                 shutil.copyfile(path, self.shadow / f"f-{inode}")
 
     def cut(self, target: Path, chance: random.Random) -> None:
@@ -71,6 +75,8 @@ class PowerSupply:
                 is_same = after.exists() and str(after.stat().st_ino) == inode
                 content = _mix(before, after.read_bytes() if is_same else before, chance)
                 (copy / name).write_bytes(content)
+        while self._held:
+            self._held.pop().close()
 
 
 def _mix(before: bytes, after: bytes, chance: random.Random) -> bytes:

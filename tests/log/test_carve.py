@@ -84,7 +84,19 @@ def test_the_log_alone_is_enough(killed: SegmentFile) -> None:
     killed.path.unlink()
 
     assert carved(killed) == WRITTEN
-    assert wal_reach(killed.wal) == 50
+
+
+@pytest.mark.parametrize("frame", range(6))
+@pytest.mark.parametrize("end", ["first", "last"])
+def test_a_log_was_synced_up_to_the_transaction_before_its_last(killed: SegmentFile, end: str, frame: int) -> None:
+    """Of the last a power cut may have kept any part; before it whatever is broken broke afterwards."""
+    assert wal_reach(killed.wal) == 46
+    data = bytearray(killed.wal.read_bytes())
+    at = 32 + frame * (24 + PAGE) if end == "first" else len(data) - (frame + 1) * (24 + PAGE)
+    data[at : at + 24 + PAGE] = bytes(24 + PAGE)
+    killed.wal.write_bytes(data)
+
+    assert wal_reach(killed.wal) == 46
 
 
 def test_no_files_have_no_rows(tmp_path: Path) -> None:
