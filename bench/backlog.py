@@ -70,14 +70,4 @@ def _entries() -> Iterator[Entry]:
     for call in calls():
         now = time.time()
         event = normalise(call, received_at=datetime.fromtimestamp(now, UTC), new_id=str).event
-        yield Entry(
-            "website",
-            event.message_id,
-            event.user_key,
-            event.user_id,
-            event.anonymous_id,
-            event.email,
-            event.type,
-            now,
-            event.to_json(),
-        )
+        yield Entry.of(event, "website", now, event.to_json())

@@ -8,31 +8,12 @@ from collections.abc import Iterator, Mapping
 from itertools import count
 from typing import Any, Final
 
+from router.testing.samples import PERSON
+
 MARK: Final = "bench_at"
 """A property of every event: when it was sent, in Unix seconds. Vendors count events by it, and read how long they took."""
 
 USERS: Final = 2_000
-
-PERSON: Final = {
-    "address": {"street": "12 Main St", "city": "London", "state": "LDN", "postalCode": "N1 9GU", "country": "GB"},
-    "age": 36,
-    "avatar": "https://example.test/ada.png",
-    "birthday": "1990-12-10",
-    "company": {"name": "Engine Ltd", "id": "c9", "industry": "Engines", "employee_count": 40, "plan": "gold"},
-    "createdAt": "2024-08-24T14:15:22Z",
-    "description": "Writes programs",
-    "email": "ada.lovelace@example.test",
-    "firstName": "Ada",
-    "gender": "female",
-    "id": "u-17",
-    "lastName": "Lovelace",
-    "name": "Ada Lovelace",
-    "phone": "+442079460000",
-    "title": "Countess",
-    "username": "ada",
-    "website": "https://example.test/ada",
-}
-"""Every reserved trait of a person."""
 
 _CONTEXT: Final[Mapping[str, Any]] = {
     "ip": "203.0.113.7",

@@ -13,7 +13,6 @@ from typing import Any, Final
 
 import orjson
 
-from bench.events import PERSON
 from bench.figure import Figure
 from bench.processes import SETTINGS
 from plugins.customerio import PLUGIN as CUSTOMERIO
@@ -22,6 +21,7 @@ from plugins.webhook import PLUGIN as WEBHOOK
 from router.destination import Destination
 from router.event import Event
 from router.plugin import Plugin
+from router.testing.samples import PERSON
 
 REPEATS: Final = 200
 SLICES: Final = 40

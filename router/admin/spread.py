@@ -14,7 +14,7 @@ from typing import Any
 from router.admin.operations import Answer, Operations, never_accepted
 from router.delivery.state import StateTaken, StateUnusable
 from router.errors import OperatorError
-from router.log.interface import Log
+from router.log.interface import Engine
 
 WORST_FIRST = ("broken", "unusable", "blocked", "throttled", "probing", "going", "disabled", "stopped", "new")
 
@@ -24,7 +24,7 @@ class Spread:
 
     def __init__(
         self,
-        log: Log,
+        log: Engine,
         parts: Mapping[int, Operations],
         refresh: Callable[[], Awaitable[None]],
         stuck: Callable[[], Sequence[str]],
@@ -203,8 +203,9 @@ class Spread:
             "log": first["log"]
             | {
                 "partitions": partitions,
-                **{name: getattr(self._log, name, None) for name in ("size_bytes", "max_bytes")},
-                "obstacle": getattr(self._log, "obstacle", ""),
+                "size_bytes": self._log.size_bytes,
+                "max_bytes": self._log.max_bytes,
+                "obstacle": self._log.obstacle,
             },
             "running": any(answer["running"] for answer in answers),
             "stuck": list(self._stuck()),

@@ -29,7 +29,7 @@ from router.admin.metrics import BooksCollector
 from router.admin.operations import Answer, Operations
 from router.admin.spread import Spread
 from router.admin.summed import SummedBooks
-from router.cli.deliveries import DRAIN_S, Calls, pause
+from router.cli.deliveries import DRAIN_S, Calls, pause, watch
 from router.cli.engine import open_log
 from router.cli.housekeeping import Housekeeping
 from router.cli.wiring import state_directory, to_assignments
@@ -44,7 +44,7 @@ from router.delivery.journal.states import JournaledStates
 from router.delivery.journal.streams import JournalNames, ensure_journals
 from router.delivery.portion import Portion
 from router.delivery.repeats import Repeats
-from router.delivery.watchdog import LOOK_S, Glance, Watchdog
+from router.delivery.watchdog import Glance, Watchdog
 from router.delivery.way import Ways
 from router.delivery.worker import DeliveryOptions
 from router.errors import OperatorError
@@ -337,21 +337,15 @@ class ClusterDeliveries:
 
     async def run(self, stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._watch(stop))
+            tasks.create_task(watch(self._watchdog, self._glances, stop))
             tasks.create_task(self._retry(stop))
             tasks.create_task(self._keep_house(stop))
             if self._delivers:
                 tasks.create_task(self._claims.run(stop))
 
-    async def _watch(self, stop: asyncio.Event) -> None:
-        while not stop.is_set():
-            try:
-                self._watchdog.look(self._glances() if self._connection.is_connected else {})
-            except Exception as error:
-                _LOGGER.error("the watchdog can't look: a bug in the router", exc_info=error)
-            await pause(stop, LOOK_S)
-
     def _glances(self) -> dict[str, Glance]:
+        if not self._connection.is_connected:
+            return {}
         return {
             f"{name} in partition {number}": glance
             for number, fleet in self._fleets.items()

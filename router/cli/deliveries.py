@@ -19,7 +19,7 @@ from router.clock import Clock
 from router.config import Config
 from router.delivery.alarm import Alarm
 from router.delivery.fleet import Fleet
-from router.delivery.watchdog import LOOK_S, Watchdog
+from router.delivery.watchdog import LOOK_S, Glance, Watchdog
 from router.log.interface import Engine
 from router.log.room import Reserve
 from router.registry import Registry
@@ -121,20 +121,22 @@ class OwnDeliveries:
 
     async def run(self, stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._watch(stop))
+            tasks.create_task(watch(self._watchdog, self.fleet.glances, stop))
             tasks.create_task(self._housekeeping.run(stop))
-
-    async def _watch(self, stop: asyncio.Event) -> None:
-        while not stop.is_set():
-            try:
-                self._watchdog.look(self.fleet.glances())
-            except Exception as error:
-                _LOGGER.error("the watchdog can't look: a bug in the router", exc_info=error)
-            await pause(stop, LOOK_S)
 
     async def stop(self, deadline_s: float) -> None:
         await self.fleet.stop(deadline_s)
         self._alarm.clear()
+
+
+async def watch(watchdog: Watchdog, glances: Callable[[], Mapping[str, Glance]], stop: asyncio.Event) -> None:
+    """Have *watchdog* look at *glances* again and again, until it is time to *stop*."""
+    while not stop.is_set():
+        try:
+            watchdog.look(glances())
+        except Exception as error:
+            _LOGGER.error("the watchdog can't look: a bug in the router", exc_info=error)
+        await pause(stop, LOOK_S)
 
 
 async def pause(stop: asyncio.Event, seconds: float) -> None:

@@ -110,19 +110,7 @@ async def admit(
         warnings = calls.warnings + normalised.warnings
         if warnings:
             admitted.mended.append(Mended(index, event.message_id, warnings))
-        admitted.entries.append(
-            Entry(
-                source=source,
-                message_id=event.message_id,
-                user_key=event.user_key,
-                user_id=event.user_id,
-                anonymous_id=event.anonymous_id,
-                email=event.email,
-                type=event.type,
-                received_at_s=received_at_s,
-                event=stored,
-            )
-        )
+        admitted.entries.append(Entry.of(event, source, received_at_s, stored))
     admitted.rejections.extend(_surplus(calls.calls, count, MAX_KEPT - len(admitted.rejections)))
     return admitted
 

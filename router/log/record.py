@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Self
+
+from router.event import Event
 
 
 @dataclass(slots=True)
@@ -24,6 +26,21 @@ class Entry:
     received_at_s: float
     event: bytes
     """`Event.to_json`."""
+
+    @classmethod
+    def of(cls, event: Event, source: str, received_at_s: float, stored: bytes) -> Self:
+        """*stored*: the event's JSON, which whoever looked at its size has."""
+        return cls(
+            source,
+            event.message_id,
+            event.user_key,
+            event.user_id,
+            event.anonymous_id,
+            event.email,
+            event.type,
+            received_at_s,
+            stored,
+        )
 
 
 class Appended(NamedTuple):

@@ -38,17 +38,7 @@ def _entries(calls: Iterable[Mapping[str, Any]], received_at_s: float) -> Iterat
     for number, call in enumerate(calls):
         at = _iso(received_at_s + number / 1_000)
         event = Event.of_document({**call, "timestamp": at, "receivedAt": at})
-        yield Entry(
-            source="website",
-            message_id=event.message_id,
-            user_key=event.user_key,
-            user_id=event.user_id,
-            anonymous_id=event.anonymous_id,
-            email=event.email,
-            type=event.type,
-            received_at_s=received_at_s + number / 1_000,
-            event=event.to_json(),
-        )
+        yield Entry.of(event, "website", received_at_s + number / 1_000, event.to_json())
 
 
 def _iso(unix_s: float) -> str:

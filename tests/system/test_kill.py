@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests.system.checks import check_books, check_delivered, check_repeats_straddle
+from tests.system.checks import VENDOR_LAG_S, check_books, check_delivered, check_repeats_straddle
 from tests.system.harness import Router, Stage
 
 LANES = 4
@@ -15,8 +15,6 @@ ANSWER_DELAY_S = 0.03
 """Between what a vendor takes and its answer, so that many kills fall between the two."""
 UP_S = 0.5
 STARTING_S = 0.4
-VENDOR_LAG_S = 0.2
-"""A vendor may read what a router sent just before it died a little later; a new router takes longer to start."""
 
 
 @pytest.mark.parametrize(

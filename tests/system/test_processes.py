@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.system.checks import check_books, check_delivered, check_repeats_straddle
+from tests.system.checks import VENDOR_LAG_S, check_books, check_delivered, check_repeats_straddle
 from tests.system.evidence import find_repeats
 from tests.system.generator import make_event
 from tests.system.harness import Router, Stage, Vendor, until
@@ -19,7 +19,6 @@ from tests.system.test_watching import scrape
 LANES = 4
 ANSWER_DELAY_S = 0.03
 """Between what a vendor takes and its answer, so that a kill falls between the two."""
-VENDOR_LAG_S = 0.2
 
 
 def begin(stage: Stage, *vendors: Vendor, **sections: Any) -> Router:

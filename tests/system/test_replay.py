@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.system.checks import check_books, check_delivered, check_repeats_straddle
+from tests.system.checks import VENDOR_LAG_S, check_books, check_delivered, check_repeats_straddle
 from tests.system.evidence import find_changed_keys
 from tests.system.harness import Router, Stage, Vendor, until
 from tests.system.history import fill_log
@@ -239,7 +239,7 @@ def replay_through_crashes(stage: Stage, events: int, kills: int) -> Course:
             until(lambda target=target: seen.count() >= target, f"{target} are sent", 600.0)  # type: ignore[misc]
             time.sleep(chance.uniform(0, 0.05))  # anywhere between two looks
             router.kill()
-            moments.append(time.time())
+            moments.append(time.time() + VENDOR_LAG_S)
             router.start()
         until(lambda: jobs_are_done(router, "mixpanel"), "the replay is done", 600.0)
         router.until_settled()
