@@ -20,8 +20,13 @@ class Proxy:
         threading.Thread(target=self._accept, daemon=True).start()
 
     @property
+    def port(self) -> int:
+        port: int = self._listener.getsockname()[1]
+        return port
+
+    @property
     def url(self) -> str:
-        return f"nats://127.0.0.1:{self._listener.getsockname()[1]}"
+        return f"nats://127.0.0.1:{self.port}"
 
     def cut(self) -> None:
         self._open.clear()
