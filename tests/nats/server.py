@@ -14,7 +14,7 @@ from pathlib import Path
 
 import orjson
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 _LOOK_S = 0.02
 
 

@@ -48,7 +48,11 @@ class Proxy:
             while True:
                 client, _ = self._listener.accept()
                 self._open.wait()
-                server = socket.create_connection(("127.0.0.1", self._target))
+                try:
+                    server = socket.create_connection(("127.0.0.1", self._target))
+                except OSError:  # nobody is there just now
+                    client.close()
+                    continue
                 self._sockets += [client, server]
                 for source, target in ((client, server), (server, client)):
                     threading.Thread(target=self._carry, args=(source, target), daemon=True).start()
