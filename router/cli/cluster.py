@@ -32,7 +32,7 @@ from router.admin.summed import SummedBooks
 from router.cli.deliveries import DRAIN_S, Calls, pause, watch
 from router.cli.engine import open_log
 from router.cli.housekeeping import Housekeeping
-from router.cli.wiring import state_directory, to_assignments
+from router.cli.wiring import state_directory, to_access, to_assignments
 from router.clock import Clock, SystemClock
 from router.config import Config
 from router.delivery.alarm import Alarm
@@ -142,10 +142,10 @@ class ClusterDeliveries:
         """
         assert isinstance(log, NatsLog)
         lock = _lock(config.data)
-        connection = await Connection.open(config.log_urls)
+        connection = await Connection.open(config.log_urls, access=to_access(config))
         try:
             await ensure_journals(connection, JournalNames(config.nats.name), log.partitions, log.replicas)
-            line = await asyncio.to_thread(Line.open, config.log_urls)
+            line = await asyncio.to_thread(Line.open, config.log_urls, to_access(config))
             deliveries = cls(log, connection, line, lock, config, registry, clock, stuck, delivers)
             await deliveries._claims.ensure(log.replicas)
             news = JournalNames(config.nats.name).news("*", "*")

@@ -22,6 +22,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from router.errors import OperatorError
+from router.log.jetstream.access import OPEN, Access
 
 REQUEST_S = 2.0
 CONNECT_S = 5.0
@@ -72,11 +73,11 @@ class Connection:
         """Called when the connection is there again: what was told meanwhile was not heard."""
 
     @classmethod
-    async def open(cls, urls: Sequence[str], name: str = "trait-router") -> Self:
+    async def open(cls, urls: Sequence[str], name: str = "trait-router", access: Access = OPEN) -> Self:
         """Connect to one of *urls*.
 
         Raises:
-            OperatorError: none of them answers, or they refuse the credentials.
+            OperatorError: none of them answers, they refuse the credentials, or a file of *access* can't be read.
         """
         client = Client()
         connection = cls(client)
@@ -86,16 +87,15 @@ class Connection:
 
         async def note(error: Exception) -> None:
             last[:] = [error]
-            if "authorization" in str(error).lower():
+            if isinstance(error, ssl.SSLError) or "authorization" in str(error).lower():
                 refused.set()
 
         async def reconnected() -> None:
             if connection.on_reconnected is not None:
                 await connection.on_reconnected()
 
-        options: dict[str, Any] = {"reconnect_time_wait": RECONNECT_S}  # typed as whole seconds, and takes fractions
-        if _is_tls(urls):
-            options["tls"] = ssl.create_default_context()
+        options = access.options(urls)
+        options["reconnect_time_wait"] = RECONNECT_S  # typed as whole seconds, and takes fractions
         connecting = asyncio.ensure_future(
             client.connect(
                 servers=list(urls),
@@ -254,10 +254,6 @@ def hide_credentials(url: str) -> str:
     """*url* as it may be shown."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
-
-
-def _is_tls(urls: Sequence[str]) -> bool:
-    return any(url.startswith("tls:") for url in urls)
 
 
 def _describe(error: BaseException) -> str:

@@ -26,6 +26,7 @@ from uuid import uuid4
 from nats.aio.msg import Msg
 
 from router.errors import OperatorError
+from router.log.jetstream.access import OPEN, Access
 from router.log.jetstream.appender import HEADER_BYTES, PATIENCE_S, Appender
 from router.log.jetstream.chunk import OVERHEAD_BYTES
 from router.log.jetstream.connection import ApiError, ClusterAway, Connection
@@ -125,6 +126,7 @@ class NatsLog:
         replicas: int | None = None,
         read_only: bool = False,
         patience_s: float = PATIENCE_S,
+        access: Access = OPEN,
     ) -> Self:
         """Open the log *name* in the cluster at *urls*, or make it there. *clock* returns Unix seconds.
 
@@ -136,7 +138,7 @@ class NatsLog:
             OperatorError: the cluster can't be reached, refuses, or has a log of another number of partitions; with
                 *read_only*, there is none.
         """
-        connection = await Connection.open(urls)
+        connection = await Connection.open(urls, access=access)
         try:
             names = StreamNames(name)
             streams = await _insist(
