@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -230,11 +231,25 @@ def test_a_journal_is_cut_off_at_its_snapshots(
         state.commit(settle(sequence))
 
     stream = line.ask(lambda connection: connection.call(f"STREAM.INFO.{JournalNames(log_name).stream(0)}"))
-    assert stream["state"]["messages"] < 15
+    assert stream["state"]["messages"] < 30
     newcomer = open_view("c")
     for each in (follower, newcomer):
         each.catch_up()
         assert everything(each) == everything(state)
+
+
+def test_a_big_state_is_not_written_anew_at_each_change(
+    line: Line, log_name: str, open_view: OpenView, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not until as much has come as the snapshot itself takes."""
+    monkeypatch.setattr(state_module, "SNAPSHOT_BYTES", 1_000)
+    state = owned(open_view("a"))
+    state.commit(Changes(park=[(make_record(1, event=random.Random(1).randbytes(100_000)), "404")]))
+    for sequence in range(2, 7):
+        state.commit(settle(sequence))
+
+    stream = line.ask(lambda connection: connection.call(f"STREAM.INFO.{JournalNames(log_name).stream(0)}"))
+    assert stream["state"]["messages"] == 1 + 5
 
 
 def test_changes_of_any_size_are_written(open_view: OpenView, line: Line) -> None:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 import zlib
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Final, Literal, Self
@@ -35,6 +36,7 @@ from router.log.jetstream.connection import ApiError, ClusterAway
 SNAPSHOT_BYTES: Final = 4_000_000
 SNAPSHOT_ENTRIES: Final = 5_000
 """So much may follow a snapshot before the next one, and so much as the last one had: then a state is written twice at most."""
+PIECE_BYTES: Final = 1_000_000
 _PLACE: Final = "journal"
 """In the view: the message of the journal up to which it is made."""
 
@@ -171,15 +173,15 @@ class JournaledState(StateFile):
             if entry.last <= self._place:
                 return None, None  # another one who looks at the same view was here
             self._look_whose(entry)
-            match entry.draft.kind:
-                case "operation":
-                    operation = operation or from_bytes(entry.draft.body)
-                    result = operation.apply(self)
-                case "snapshot":
-                    self._snapshot_bytes, self._since_snapshot = len(entry.draft.body), [0, 0]
+            if entry.draft.kind == "operation":
+                operation = operation or from_bytes(entry.draft.body)
+                result = operation.apply(self)
             super().commit(Changes(meta={_PLACE: str(entry.last)}))
-        self._since_snapshot[0] += 1
-        self._since_snapshot[1] += len(entry.draft.body)
+        size = len(entry.draft.body)
+        if entry.draft.kind == "snapshot":
+            self._snapshot_bytes, self._since_snapshot = size, [0, 0]
+        else:
+            self._since_snapshot = [self._since_snapshot[0] + 1, self._since_snapshot[1] + size]
         return operation, result
 
     def _look_whose(self, entry: Entry) -> None:
@@ -206,14 +208,17 @@ class JournaledState(StateFile):
         with tempfile.TemporaryDirectory(dir=self.path.parent) as folder:
             copy = Path(folder) / "snapshot"
             self._connection.execute("VACUUM INTO ?", (str(copy),))
-            return zlib.compress(copy.read_bytes(), 1)
+            packer = zlib.compressobj(1)
+            with copy.open("rb") as file:  # in pieces: a state may be larger than what memory there is for it
+                return b"".join([*map(packer.compress, iter(lambda: file.read(PIECE_BYTES), b"")), packer.flush()])
 
     def _become(self, entry: Entry) -> None:
         """Make the view what the snapshot says."""
         self._look_whose(entry)
         with tempfile.TemporaryDirectory(dir=self.path.parent) as folder:
             copy = Path(folder) / "snapshot"
-            copy.write_bytes(zlib.decompress(entry.draft.body))
+            with copy.open("wb") as file:
+                file.writelines(_unpacked(entry.draft.body))
             # One of an older program is brought up to date.
             with closing(StateFile.open(copy, self.meta("log_id") or "")) as state:
                 state._connection.backup(self._connection)
@@ -263,6 +268,17 @@ class JournaledState(StateFile):
         if not self._is_ours:
             self._journal.tell()  # whoever delivers
         return result
+
+
+def _unpacked(packed: bytes) -> Iterator[bytes]:
+    """In pieces."""
+    unpacker = zlib.decompressobj()
+    while not unpacker.eof:
+        piece = unpacker.decompress(packed, PIECE_BYTES)
+        packed = unpacker.unconsumed_tail
+        if not piece and not packed and not unpacker.eof:
+            raise zlib.error("a snapshot is cut short")
+        yield piece
 
 
 def remove_view(path: Path) -> None:
