@@ -136,11 +136,14 @@ class Cluster:
             if size > 1:
                 others = [(other, ports[2 * size + other]) for other in range(size) if way is None or other != number]
                 ways = [way(number, other, port) if way else port for other, port in others]
-                routes = ", ".join(f"nats://127.0.0.1:{port}" for port in ways)
-                lines.append(
-                    f"cluster {{ name: tests, listen: 127.0.0.1:{ports[2 * size + number]}, routes: [{routes}]"
-                    f"{', no_advertise: true' if way else ''} }}"
-                )
+                lines += [
+                    "cluster {",
+                    f"name: tests, listen: 127.0.0.1:{ports[2 * size + number]}",
+                    f"routes: [{', '.join(f'nats://127.0.0.1:{port}' for port in ways)}]",
+                    # What nodes tell each other of themselves leads nowhere: they would go around the ways.
+                    f"no_advertise: true, advertise: 127.0.0.1:{number + 1}" if way else "",
+                    "}",
+                ]
             (home / "server.conf").write_text("\n".join([*lines, extra]))
             cluster.nodes.append(node)
         return cluster

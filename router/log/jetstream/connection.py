@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import nats
 import nats.errors
 import orjson
+import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
@@ -30,11 +31,15 @@ RECONNECT_S = 0.2
 PING_S = 2
 """A server that stands still is left after two of these without an answer."""
 
+SILENCE_S = 4.0
+"""A server that answers pings and nothing else for so long is cut off from its cluster, perhaps: another one is tried."""
+
 OLDEST_SERVER = (2, 11)
 """The first that answers a direct read of many messages (ADR-31)."""
 
 UNAVAILABLE = 503
 """The class of refusals that pass: no leader, a node that catches up."""
+_UNAVAILABLE_ANSWER = b'"code":503'
 WRONG_LAST_SEQUENCE = 10071
 NO_MESSAGE = 10037
 NO_STREAM = 10059
@@ -71,6 +76,8 @@ class Connection:
         self.client = client
         self.on_reconnected: Callable[[], Awaitable[None]] | None = None
         """Called when the connection is there again: what was told meanwhile was not heard."""
+        self._silent_since: float | None = None
+        """When the first request was made in vain since the last one that was not."""
 
     @classmethod
     async def open(cls, urls: Sequence[str], name: str = "trait-router", access: Access = OPEN) -> Self:
@@ -156,11 +163,27 @@ class Connection:
         if not self.client.is_connected:
             raise ClusterAway("not connected")
         try:
-            return await self.client.request(
+            answer = await self.client.request(
                 subject, data, timeout=timeout_s, headers=dict(headers) if headers else None
             )
         except (TimeoutError, OSError, nats.errors.Error) as error:
+            await self._note_silence()
             raise ClusterAway(_describe(error)) from None
+        if _UNAVAILABLE_ANSWER in answer.data[:200]:
+            await self._note_silence()
+        else:
+            self._silent_since = None
+        return answer
+
+    async def _note_silence(self) -> None:
+        """A node that is cut off from the others still takes connections. Whoever stays with it is cut off too."""
+        now = asyncio.get_running_loop().time()
+        if self._silent_since is None:
+            self._silent_since = now
+        elif now - self._silent_since >= SILENCE_S and len(self.client.servers) > 1:
+            self._silent_since = now
+            structlog.get_logger().warning("nothing is answered through this server of the cluster, another is tried")
+            await self.client.force_reconnect()
 
     async def call(self, operation: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """An operation of the JetStream API, such as ``STREAM.INFO.name``.
