@@ -283,15 +283,16 @@ class Appender:
                     self._unsure_at = None
                     self._settle(draft, message, span)
                     return
-                if is_sure:
+                if is_sure and await self._hears_of_another(expected):
                     self._unsure_at = None
-                    await self._hear_of_another(expected)
                     raise _Overtaken
                 stored = await self._learn(message_id)  # another router was faster, or a try of ours that was late
                 if stored is not None:
                     self._settle(draft, *stored)
                     return
                 if self._extent.last_message == expected:
+                    if loop.time() >= until:
+                        raise self._hinder(ClusterAway("it ends before the last message that is known here"))
                     await asyncio.sleep(CATCH_UP_S)
             except ApiError as error:
                 if error.code in FULL or loop.time() >= until:
@@ -303,18 +304,13 @@ class Appender:
                     raise self._hinder(error) from None
                 await asyncio.sleep(RETRY_S)
 
-    async def _hear_of_another(self, expected: int) -> None:
-        """Wait until it is known how far the message went that another router wrote behind *expected*.
-
-        Raises:
-            ClusterAway, ApiError: no answer.
-        """
+    async def _hears_of_another(self, expected: int) -> bool:
+        """Wait for the server's word of what another router wrote behind *expected*; False: it does not come."""
         with suppress(TimeoutError):
             async with asyncio.timeout(TOLD_S):
                 while self._extent.last_message <= expected:
                     await self._extent.grown.wait()
-                return
-        await look_at_end(self._connection, self._stream, self._subject, self._extent)
+        return self._extent.last_message > expected
 
     async def _publish(self, span: Span, data: bytes, message_id: str) -> int | None:
         """The number of the message; None: it is not stored by this, see `_learn`.
