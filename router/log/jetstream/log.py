@@ -48,6 +48,8 @@ LOOK_S: Final = 5.0
 """How often the end of a partition is asked for while somebody waits there: the server's word of news may have been lost."""
 START_S: Final = 15.0
 """How long a start waits for a cluster that has no leader."""
+NODES_S: Final = 10.0
+"""How long of that it waits for three nodes, before it makes a log with one replica."""
 RETRY_S: Final = 0.25
 SEEN_KEYS: Final = 500_000
 """Kept in memory for receipts, over all partitions."""
@@ -141,8 +143,18 @@ class NatsLog:
         connection = await Connection.open(urls, access=access)
         try:
             names = StreamNames(name)
+            loop = asyncio.get_running_loop()
+            settles_at = loop.time() + NODES_S
             streams = await _insist(
-                lambda: ensure_streams(connection, names, partitions, replicas, options.max_bytes, read_only=read_only)
+                lambda: ensure_streams(
+                    connection,
+                    names,
+                    partitions,
+                    replicas,
+                    options.max_bytes,
+                    read_only=read_only,
+                    is_patient=loop.time() < settles_at,
+                )
             )
             log = cls(connection, streams, options, clock, read_only=read_only, patience_s=patience_s)
             await log._begin()
