@@ -26,7 +26,7 @@ WARM_UP = 3
 
 
 def measure(directory: Path, rounds: int) -> list[Figure]:
-    cluster = Cluster.make(directory / "nats", is_synced=True, max_payload="1MB")
+    cluster = Cluster.make(directory / "nats", is_synced=True, max_payload="1MB", max_store="1TB")
     cluster.start()
     try:
         return [
