@@ -69,6 +69,8 @@ def endpoint(value: Any) -> Endpoint:
     if isinstance(found, BatchEndpoint):
         _expect_count("max_events", found.max_events)
         _expect_count("max_bytes", found.max_bytes)
+        if not isinstance(found.are_bodies_opaque, bool):
+            raise BadReturn(f"made are_bodies_opaque {_show(found.are_bodies_opaque)}, expected True or False")
         if found.max_payload_bytes is not None:
             _expect_count("max_payload_bytes", found.max_payload_bytes)
     rate = found.rate_limit_per_s

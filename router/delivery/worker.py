@@ -364,8 +364,7 @@ class Worker:
             if mapped.skipped:
                 skipped.append(mapped.skipped)
             endpoint = self._endpoints[mapped.action.endpoint]
-            sizes = self.destination.sizes(mapped, endpoint)
-            for (key, payload), (size, too_big) in zip(mapped.keyed, sizes, strict=True):
+            for key, payload, size, too_big in self.destination.write(mapped):
                 item = Item(transit, key, payload, endpoint, size)
                 transit.items.append(item)
                 if key in transit.settled:
