@@ -49,8 +49,9 @@ class Decision(NamedTuple):
     """Sent long after it happened, so that the vendor must start nothing because of it."""
 
 
-class Mapped(NamedTuple):
-    """What one action made of one event."""
+@dataclass(slots=True)
+class Mapped:
+    """What one action made of one event. Nobody changes one."""
 
     action: Action
     payloads: tuple[Payload, ...] = ()
@@ -63,8 +64,9 @@ class Mapped(NamedTuple):
     """The vendor's word for old events that the payloads carry."""
 
 
-class Written(NamedTuple):
-    """A payload as it waits to be sent."""
+@dataclass(slots=True)
+class Written:
+    """A payload as it waits to be sent. Nobody changes one."""
 
     key: str
     """Names it within its event: the action and a number."""
@@ -113,7 +115,9 @@ def _write(key: str, payload: Payload, endpoint: Endpoint) -> Written:
         if size > limit:
             too_big = f"{size} bytes, the vendor takes {limit}"
         if endpoint.are_bodies_opaque:
-            kept = orjson.Fragment(bytes(memoryview(body)))  # a copy: the codec's own bytes keep all they were written into
+            kept = orjson.Fragment(
+                bytes(memoryview(body))
+            )  # a copy: the codec's own bytes keep all they were written into
             payload = Payload(kept, payload.key, payload.group, payload.notes)
     if size > MAX_PAYLOAD_BYTES and not too_big:
         too_big = f"{size} bytes, the router takes {MAX_PAYLOAD_BYTES}"
@@ -278,10 +282,10 @@ class Destination:
             built = returned.built(mark.mark(payload, self.settings) for payload in built)
         changes = tuple(draft.notes or ()) if draft is not None else ()
         if isinstance(built, Skip):
-            return Mapped(action, skipped=built.reason, trace=trace, changes=changes)
+            return Mapped(action, (), built.reason, trace, changes)
         if not built:
-            return Mapped(action, skipped="nothing to send", trace=trace, changes=changes)
-        return Mapped(action, built, trace=trace, changes=changes, mark=mark.word if mark is not None else "")
+            return Mapped(action, (), "nothing to send", trace, changes)
+        return Mapped(action, built, "", trace, changes, mark.word if mark is not None else "")
 
     def write(self, mapped: Mapped) -> list[Written]:
         """The payloads as they wait to be sent, in their order.

@@ -329,7 +329,7 @@ class Worker:
         record = transit.record
         try:
             event = self._decoder.event(record)
-            self._unknown_names.look(event, transit.place)
+            self._unknown_names.look(event, record.partition, record.sequence)
             age = age_s(event, self._clock.now()) if transit.is_historical else None
             decision = self.destination.decide(event, record.source, age)
             if transit.origin == "log" and decision.flag is not None and decision.flag.warnings:
@@ -348,24 +348,26 @@ class Worker:
             self._refuse(transit, f"mapping: {type(error).__name__}: {error}")
             return False
         if not transit.items:
-            self._skip(transit, f"action: {skipped}")
+            self._skip(transit, f"action: {'; '.join(dict.fromkeys(skipped))}")
             return False
         if transit.is_settled:
             self._settle(transit)
             return False
         return True
 
-    def _add_items(self, transit: Transit, event: Event, decision: Decision) -> str:
+    def _add_items(self, transit: Transit, event: Event, decision: Decision) -> list[str]:
         """Fill in the payloads; returns why actions made none."""
         earlier = {} if transit.is_replay else self.ledger.settled_payloads.get(transit.place, {})
-        transit.settled |= {key for key, refused in earlier.items() if not refused}
+        if earlier:
+            transit.settled |= {key for key, refused in earlier.items() if not refused}
         skipped: list[str] = []
         for mapped in self.destination.map(event, decision):
             if mapped.skipped:
                 skipped.append(mapped.skipped)
             endpoint = self._endpoints[mapped.action.endpoint]
-            for key, payload, size, too_big in self.destination.write(mapped):
-                item = Item(transit, key, payload, endpoint, size)
+            for written in self.destination.write(mapped):
+                key, too_big = written.key, written.too_big
+                item = Item(transit, key, written.payload, endpoint, written.size)
                 transit.items.append(item)
                 if key in transit.settled:
                     item.state = "settled"
@@ -375,7 +377,7 @@ class Worker:
                 elif too_big:
                     item.state = "settled"
                     transit.refused.append(f"{mapped.action.name}: {too_big}")
-        return "; ".join(dict.fromkeys(skipped))
+        return skipped
 
     def _skip(self, transit: Transit, reason: str) -> None:
         if transit.is_replay:
@@ -396,7 +398,7 @@ class Worker:
             if item.state == "waiting":
                 lane, filled = self._lane_of(item)
                 lane.add(item)
-                if len(lane) == 1 or lane.is_full():
+                if filled.is_awaited and (len(lane) == 1 or lane.is_full()):
                     filled.notify()
 
     def _activate(self, transit: Transit) -> None:
@@ -545,11 +547,15 @@ class Worker:
     def _settle_batch(self, lane: Lane, batch: Sequence[Item], verdicts: Sequence[Verdict]) -> None:
         later: dict[str, list[tuple[Item, Later]]] = {}
         again: list[Item] = []
+        done: list[Transit] = []
+        """Those of which all is delivered by now: booked together."""
         for item, verdict in zip(batch, verdicts, strict=True):
             match verdict:
                 case Delivered():
-                    self._report_warnings(item, verdict)
-                    self._settle_item(item)
+                    if item.payload.notes or verdict.warnings:
+                        self._report_warnings(item, verdict)
+                    if self._is_last(item):
+                        done.append(item.transit)
                 case Dead(reason):
                     self._settle_item(item, reason)
                 case Later():
@@ -558,6 +564,9 @@ class Worker:
                     later[item.line].append((item, later[item.line][0][1]))  # behind it, whatever its own verdict
                 case Again():
                     again.append(item)
+        self.ledger.deliver(done)
+        for transit in done:
+            self._after_settling(transit)
         for postponed in later.values():
             first, verdict = postponed[0]
             self._postpone(lane, first, verdict, behind=[item for item, _ in postponed[1:]])
@@ -567,6 +576,16 @@ class Worker:
         for warning in item.payload.notes + tuple(verdict.warnings):
             self._logger.warning("delivered with a warning", message_id=item.transit.record.message_id, warning=warning)
             self.ledger.count("warnings")
+
+    def _is_last(self, item: Item) -> bool:
+        """Whether the event is delivered, now that the vendor has *item* of it; if not, what is to be noted of it is."""
+        transit = item.transit
+        if transit.is_replay or transit.refused or len(transit.items) > 1:
+            self._settle_item(item)
+            return False
+        item.state = "settled"
+        transit.settled.add(item.key)
+        return True
 
     def _settle_item(self, item: Item, refused: str = "") -> None:
         transit = item.transit
@@ -681,7 +700,7 @@ class Worker:
             for record in await insist(partial(self._parking.release, line), self._clock, **self._facts):
                 while self.halt.is_on:
                     await self._changed.wait()
-                active = self._active.get(Place(record.partition, record.sequence))
+                active = self._active.get(Place.of(record))
                 if active is not None:
                     self._dispatch(active)
                 else:

@@ -78,7 +78,7 @@ class BatchEndpoint(Endpoint):
     """From the settings: *max_bytes* and *max_payload_bytes*, where they depend on which of several products is in use."""
     are_bodies_opaque: bool | Callable[[Any], bool] = False
     """True, or a function of the settings, where *pack* puts each body into the request's JSON as it is, and neither it nor
-    *judge* looks into one. They then get bodies as JSON that is written already (``orjson.Fragment``), which costs much less."""
+    *judge* looks into one. They then get bodies as JSON that is written already (``orjson.Fragment``), which costs less."""
 
     def for_settings(self, settings: Any) -> Self:
         limited = Endpoint.for_settings(self, settings)

@@ -205,7 +205,7 @@ class PluginContract:
 
     @_every_sample
     def test_opaque_bodies_go_out_as_they_are(self, event: Event) -> None:
-        """Where an endpoint declares ``are_bodies_opaque``, a request is the same as if its bodies had not been written before."""
+        """Where an endpoint declares ``are_bodies_opaque``, a request is as if its bodies had not been written before."""
         rehearsal = self.rehearsal
         for mapped in rehearsal.map(event):
             endpoint = rehearsal.destination.endpoints[mapped.action.endpoint]
@@ -213,7 +213,9 @@ class PluginContract:
                 for payload, written in zip(mapped.payloads, rehearsal.destination.write(mapped), strict=True):
                     open_, opaque = (endpoint.pack([each], self.settings) for each in (payload, written.payload))
                     assert orjson.dumps(opaque.json) == orjson.dumps(open_.json), f"{mapped.action.name}: another body"
-                    assert replace(opaque, json=None) == replace(open_, json=None), f"{mapped.action.name}: another request"
+                    assert replace(opaque, json=None) == replace(open_, json=None), (
+                        f"{mapped.action.name}: another request"
+                    )
 
     @_every_sample
     def test_the_same_event_makes_the_same_request(self, event: Event) -> None:
