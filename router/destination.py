@@ -158,8 +158,9 @@ class Destination:
         object.__setattr__(self, "_planned", tuple(planned))
         object.__setattr__(self, "_by_type", by_type)
         is_plain = self.filter is None and all(each.rule.is_plain for each in planned)
-        flag = read_flags({}, self.names, opt_in=self.is_opt_in) if is_plain else None
-        plain = {kind: Decision(True, flag.reason, flag, each) for kind, each in by_type.items() if flag and each}
+        flag = read_flags({}, names, opt_in=self.is_opt_in)
+        object.__setattr__(self, "_unnamed", flag)
+        plain = {kind: Decision(True, flag.reason, flag, each) for kind, each in by_type.items() if is_plain and each}
         object.__setattr__(self, "_plain", plain)
 
     def _plan(self, action: Action) -> PlannedAction:
@@ -221,7 +222,9 @@ class Destination:
             return Decision(False, "disabled: its events wait in the log, as long as the config's `hold` says")
         if source is not None and self.sources is not None and source not in self.sources:
             return Decision(False, f"source: {source} is not among this destination's sources")
-        flag = read_flags(event.integrations, self.names, opt_in=self.is_opt_in)
+        flag = self._unnamed  # type: ignore[attr-defined]
+        if event.integrations:
+            flag = read_flags(event.integrations, self.names, opt_in=self.is_opt_in)
         if not flag.is_on:
             return Decision(False, f"flags: {flag.reason}", flag)
         if self.consent is not None:

@@ -107,7 +107,9 @@ def built(value: Any) -> Skip | tuple[Payload, ...]:
         return (_payload(value),)
     if isinstance(value, Skip):
         return value if _is_reason(value.reason) else replace(value, reason=_reason(value))
-    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+    if not isinstance(value, list) and (
+        isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable)
+    ):  # to ask for lists first is to ask the others seldom, which takes long
         raise BadReturn(f"returned {_show(value)}, expected a Payload, several, or Skip")
     payloads = tuple(islice(value, MAX_PAYLOADS + 1))
     if len(payloads) > MAX_PAYLOADS:

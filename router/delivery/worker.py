@@ -364,6 +364,7 @@ class Worker:
         for mapped in self.destination.map(event, decision):
             if mapped.skipped:
                 skipped.append(mapped.skipped)
+                continue
             endpoint = self._endpoints[mapped.action.endpoint]
             for written in self.destination.write(mapped):
                 key, too_big = written.key, written.too_big

@@ -193,7 +193,10 @@ def to_boolean(value: Any) -> bool:
 
 def to_e164(value: Any) -> str:
     """A phone number as ``+`` and 7 to 15 digits. Blanks, dashes, dots and brackets are taken out; no country is guessed."""
-    text = _BETWEEN_DIGITS.sub("", to_text(value))
+    text = to_text(value)
+    if _E164.fullmatch(text):
+        return text
+    text = _BETWEEN_DIGITS.sub("", text)
     if text.startswith("00"):
         text = "+" + text[2:]
     if not _E164.fullmatch(text):
