@@ -146,6 +146,7 @@ class Destination:
     def __post_init__(self) -> None:
         """Raises PluginFailed where the plugin has no table for these settings."""
         object.__setattr__(self, "_calls", PluginCalls(self.name, self.plugin, self.settings))
+        object.__setattr__(self, "_run", self.calls.guard.run)
         planned = [self._plan(action) for action in self.plugin.actions]
         by_type = {
             kind: tuple(each for each in planned if kind in each.types or kind in each.action.on)
@@ -263,7 +264,7 @@ class Destination:
         else:
             triggered, _ = _ask_triggers(self._by_type[event.type], event, EventContext(event))  # type: ignore[attr-defined]
         is_historical = decision is not None and decision.is_historical
-        run = self.calls.guard.run
+        run = self._run  # type: ignore[attr-defined]
         try:
             return [run(each.action, self._map_action, each, event, with_trace, is_historical) for each in triggered]
         except PluginFailed as error:

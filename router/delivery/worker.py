@@ -226,12 +226,13 @@ class Worker:
                 if isinstance(record, Gap):
                     await self._pass_gap(record)
                     continue
-                window.open(record.sequence)
-                if window.is_settled(record.sequence):
+                sequence = record.sequence
+                window.open(sequence)
+                if window.is_settled(sequence):
                     continue
-                while self._must_wait and record.sequence > self._shed_up_to.get(partition, 0):
+                while self._must_wait and sequence > self._shed_up_to.get(partition, 0):
                     await self._changed.wait()
-                if record.sequence <= self._shed_up_to.get(partition, 0):
+                if sequence <= self._shed_up_to.get(partition, 0):
                     self.ledger.kill(record, SHED)
                 else:
                     self._take(record)
@@ -357,7 +358,8 @@ class Worker:
 
     def _add_items(self, transit: Transit, event: Event, decision: Decision) -> list[str]:
         """Fill in the payloads; returns why actions made none."""
-        earlier = {} if transit.is_replay else self.ledger.settled_payloads.get(transit.place, {})
+        noted = self.ledger.settled_payloads
+        earlier = noted.get(transit.place, {}) if noted and not transit.is_replay else {}
         if earlier:
             transit.settled |= {key for key, refused in earlier.items() if not refused}
         skipped: list[str] = []
@@ -367,7 +369,7 @@ class Worker:
                 continue
             endpoint = self._endpoints[mapped.action.endpoint]
             for written in self.destination.write(mapped):
-                key, too_big = written.key, written.too_big
+                key = written.key
                 item = Item(transit, key, written.payload, endpoint, written.size)
                 transit.items.append(item)
                 if key in transit.settled:
@@ -375,9 +377,9 @@ class Worker:
                 elif key in earlier:
                     item.state = "settled"
                     transit.refused.append(earlier[key])
-                elif too_big:
+                elif written.too_big:
                     item.state = "settled"
-                    transit.refused.append(f"{mapped.action.name}: {too_big}")
+                    transit.refused.append(f"{mapped.action.name}: {written.too_big}")
         return skipped
 
     def _skip(self, transit: Transit, reason: str) -> None:
@@ -413,10 +415,11 @@ class Worker:
             self._active_bytes -= transit.weight
 
     def _lane_of(self, item: Item) -> tuple[Lane, Signal]:
-        group = item.endpoint.name if item.endpoint.is_independent else ""
-        number = zlib.crc32(item.line.encode("utf-8", "replace"))
-        if item.transit.is_replay:
+        transit, endpoint = item.transit, item.endpoint
+        number = zlib.crc32(transit.line.encode("utf-8", "replace"))
+        if transit.is_replay:
             return self._lane("replay", number % self._most_replays, is_replay=True)
+        group = endpoint.name if endpoint.is_independent else ""
         return self._lane(group, number % (self.options.lanes or self.options.concurrency))
 
     def _lane(self, group: str, number: int, is_replay: bool = False) -> tuple[Lane, Signal]:
