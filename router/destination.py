@@ -115,10 +115,8 @@ def _write(key: str, payload: Payload, endpoint: Endpoint) -> Written:
         if size > limit:
             too_big = f"{size} bytes, the vendor takes {limit}"
         if endpoint.are_bodies_opaque:
-            kept = orjson.Fragment(
-                bytes(memoryview(body))
-            )  # a copy: the codec's own bytes keep all they were written into
-            payload = Payload(kept, payload.key, payload.group, payload.notes)
+            kept = bytes(memoryview(body))  # a copy: the codec's own bytes keep all that they were written into
+            payload = Payload(orjson.Fragment(kept), payload.key, payload.group, payload.notes)
     if size > MAX_PAYLOAD_BYTES and not too_big:
         too_big = f"{size} bytes, the router takes {MAX_PAYLOAD_BYTES}"
     return Written(key, payload, size, too_big)
@@ -297,17 +295,18 @@ class Destination:
         Raises:
             MappingFailed: JSON can't hold one, or they are too much for the router.
         """
-        endpoint, name = self.endpoints[mapped.action.endpoint], mapped.action.name
+        endpoint, name, payloads = self.endpoints[mapped.action.endpoint], mapped.action.name, mapped.payloads
         try:
-            written = [_write(f"{name}/{n}", payload, endpoint) for n, payload in enumerate(mapped.payloads)]
+            if len(payloads) == 1:
+                return [_write(f"{name}/0", payloads[0], endpoint)]
+            written = [_write(f"{name}/{number}", payload, endpoint) for number, payload in enumerate(payloads)]
         except TypeError as error:
             label = self.calls.guard.label(mapped.action)
             raise MappingFailed(f"{label} made a payload that JSON can't hold: {error}") from error
-        if len(written) > 1:
-            total = sum(each.size for each in written)
-            if total > MAX_PAYLOAD_BYTES:
-                label = self.calls.guard.label(mapped.action)
-                raise MappingFailed(f"{label} made {total} bytes of one event, the router takes {MAX_PAYLOAD_BYTES}")
+        total = sum(each.size for each in written)
+        if total > MAX_PAYLOAD_BYTES:
+            label = self.calls.guard.label(mapped.action)
+            raise MappingFailed(f"{label} made {total} bytes of one event, the router takes {MAX_PAYLOAD_BYTES}")
         return written
 
     def _change(self, planned: PlannedAction, event: Event, with_notes: bool) -> Draft:
