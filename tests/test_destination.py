@@ -336,6 +336,7 @@ def test_no_event_and_no_rule_makes_a_decision_or_a_change_fail(
 def test_what_waits_is_what_was_built(is_opaque: bool) -> None:
     """Opaque bodies are written once: what is measured is what is sent."""
     [endpoint] = ECHO.endpoints
+    assert isinstance(endpoint, BatchEndpoint)
     plugin = replace(ECHO, endpoints=(replace(endpoint, are_bodies_opaque=is_opaque),))
     destination = Destination("echo", plugin, EchoSettings())
 
