@@ -9,9 +9,8 @@ Sources: facts/event-spec.md sections 1, 4 and 5; facts/ingest-protocol.md secti
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from router.channel import read_channel
 from router.event import EVENT_TYPES, Document, Event, EventType
@@ -31,6 +30,8 @@ _TIMES = ("timestamp", "originalTimestamp", "sentAt", "receivedAt")
 _OBJECTS = ("context", "traits", "properties", "integrations")
 _NUMBERS_KEPT = (*_IDS, *_TEXTS, *_TIMES, "version")
 _FIRST_INEXACT_FLOAT = 2.0**53
+_NOTHING: Final[Document] = {}
+"""For looking into what is absent; nobody writes there."""
 
 
 def _snake_spellings(names: Iterable[str]) -> dict[str, str]:
@@ -40,10 +41,11 @@ def _snake_spellings(names: Iterable[str]) -> dict[str, str]:
 _SNAKE_FIELDS = _snake_spellings((*_IDS, *_TIMES))
 _SNAKE_CONTEXT = _snake_spellings(("userAgent", "userAgentData", "groupId", "externalIds"))
 _WRITE_KEYS = ("writeKey", "write_key")
+_TYPES: Final[Mapping[str, EventType]] = {kind: kind for kind in EVENT_TYPES}
+_RARE_FIELDS = frozenset((*_WRITE_KEYS, *_SNAKE_FIELDS))
 
 
-@dataclass(frozen=True, slots=True)
-class Normalised:
+class Normalised(NamedTuple):
     """An accepted event, and one sentence for everything odd that was put right on the way, fit to be shown to the caller."""
 
     event: Event
@@ -82,15 +84,16 @@ def normalise(
         Rejected: the call is no event; the caller is told why.
     """
     warnings: list[str] = []
-    if not isinstance(raw, Mapping):
+    if not isinstance(raw, dict | Mapping):  # asked in this order: the second takes long to say yes
         raise Rejected(RejectionCode.NOT_AN_OBJECT, "", "a JSON object", kind_of(raw))
     if not is_known_plain and not is_plain(raw):
         raw = Mending(warnings).mend(raw, _NUMBERS_KEPT)
 
     document: Document = dict(raw)
-    for key in _WRITE_KEYS:
-        document.pop(key, None)
-    _rename(document, _SNAKE_FIELDS, "", warnings)
+    if not _RARE_FIELDS.isdisjoint(document):
+        for key in _WRITE_KEYS:
+            document.pop(key, None)
+        _rename(document, _SNAKE_FIELDS, "", warnings)
     kind = document["type"] = _read_type(document, type, warnings)
     _read_objects(document)
     if context or integrations:
@@ -103,7 +106,7 @@ def normalise(
     _check_identity(document, kind)
     _read_times(document, received_at, sent_at, warnings)
     _read_version(document, warnings)
-    channel = read_channel(document.pop("channel", None), document.get("context", {}), warnings)
+    channel = read_channel(document.pop("channel", None), document.get("context", _NOTHING), warnings)
     if channel is not None:
         document["channel"] = channel
     return Normalised(Event.of_normalised(document), tuple(warnings))
@@ -111,8 +114,6 @@ def normalise(
 
 def _rename(document: Document, spellings: Mapping[str, str], where: str, warnings: list[str]) -> None:
     """Give the keys of *document* that are in *spellings* their canonical name; the canonical one wins where both are there."""
-    if spellings.keys().isdisjoint(document):
-        return
     for snake, camel in spellings.items():
         if snake not in document:
             continue
@@ -127,21 +128,22 @@ def _rename(document: Document, spellings: Mapping[str, str], where: str, warnin
 def _read_type(document: Document, of_path: str | None, warnings: list[str]) -> EventType:
     own = document.get("type")
     if isinstance(own, str):
-        name = own if own in EVENT_TYPES else own.strip().lower()
-        if name in EVENT_TYPES:
+        name = _TYPES.get(own) or _TYPES.get(own.strip().lower())
+        if name is not None:
             if of_path is not None and of_path != name:
                 warnings.append(f"type: the path says {excerpt(of_path)}, the event says {name}, which is used")
             return name
-    if of_path in EVENT_TYPES:
+    if of_path in _TYPES:
         if own is not None:
             warnings.append(f"type: {excerpt(own)} is unknown; {of_path} is used, as the path says")
-        return of_path
+        return _TYPES[of_path]
     raise Rejected(RejectionCode.UNKNOWN_TYPE, "type", f"one of {', '.join(EVENT_TYPES)}", excerpt(own))
 
 
 def _read_objects(document: Document) -> None:
     for field in _OBJECTS:
-        if field in document and _as_object(document[field], field) is None:
+        value = document.get(field)
+        if not isinstance(value, dict) and field in document and _as_object(value, field) is None:
             del document[field]
 
 
@@ -178,11 +180,9 @@ def _merge_defaults(document: Document, context: Any, integrations: Any, warning
 
 def _read_texts(document: Document, kind: EventType) -> None:
     for field in _TEXTS:
-        if field not in document:
-            continue
-        value = document[field]
+        value = document.get(field)
         if value is None:
-            del document[field]
+            document.pop(field, None)
         elif not isinstance(value, str):
             text = _number_as_text(value)
             if text is None:
@@ -196,12 +196,13 @@ def _read_texts(document: Document, kind: EventType) -> None:
 
 def _read_ids(document: Document, new_id: Callable[[], str]) -> None:
     for field in _IDS:
-        if field not in document:
-            continue
-        value = document[field]
-        if value is None or (isinstance(value, str) and not value.strip()):
-            del document[field]
-        elif not isinstance(value, str):
+        value = document.get(field)
+        if isinstance(value, str):
+            if not value or value.isspace():
+                del document[field]
+        elif value is None:
+            document.pop(field, None)
+        else:
             is_exact = not isinstance(value, float) or (value.is_integer() and abs(value) < _FIRST_INEXACT_FLOAT)
             text = _number_as_text(value) if is_exact else None
             if text is None:
@@ -228,7 +229,8 @@ def _number_as_text(value: Any) -> str | None:
 def _canonical_context(context: Document, warnings: list[str]) -> Document:
     """A copy of *context* with canonical names, those of its traits included; ``groupId`` is text."""
     result = dict(context)
-    _rename(result, _SNAKE_CONTEXT, "context.", warnings)
+    if not _SNAKE_CONTEXT.keys().isdisjoint(result):
+        _rename(result, _SNAKE_CONTEXT, "context.", warnings)
     if "groupId" in result and not isinstance(result["groupId"], str):
         result["groupId"] = _number_as_text(result["groupId"]) or result["groupId"]
     if "traits" in result:
@@ -242,7 +244,7 @@ def _canonical_context(context: Document, warnings: list[str]) -> Document:
 
 def _read_traits(document: Document, kind: EventType, warnings: list[str]) -> None:
     """Canonical traits. On identify those of the context are merged in, and ``name`` is filled in last, from the whole."""
-    riding = document.get("context", {}).get("traits")
+    riding = document.get("context", _NOTHING).get("traits")
     if kind != "identify" and riding:
         fill_name(riding)
     if "traits" in document:
@@ -257,15 +259,14 @@ def _read_traits(document: Document, kind: EventType, warnings: list[str]) -> No
 
 def _check_identity(document: Document, kind: EventType) -> None:
     expected = "userId or anonymousId"
+    is_known = "userId" in document or "anonymousId" in document
     if kind == "alias":
         is_known = "userId" in document
         expected = "userId, the id that remains"
-    elif kind == "identify":
-        email = document.get("traits", {}).get("email")
-        is_known = "userId" in document or "anonymousId" in document or (isinstance(email, str) and bool(email))
+    elif kind == "identify" and not is_known:
+        email = document.get("traits", _NOTHING).get("email")
+        is_known = isinstance(email, str) and bool(email)
         expected = "userId, anonymousId or an email trait"
-    else:
-        is_known = "userId" in document or "anonymousId" in document
     if not is_known:
         raise Rejected(RejectionCode.MISSING_ID, "userId", expected, "none")
     if kind == "group" and "groupId" not in document:
@@ -286,7 +287,7 @@ def _read_times(document: Document, received_at: datetime, sent_at: Any, warning
 
 
 def _read_version(document: Document, warnings: list[str]) -> None:
-    version = document.get("version")
+    version = document.get("version", API_VERSION)
     if isinstance(version, float) and version.is_integer() and abs(version) < _FIRST_INEXACT_FLOAT:
         version = int(version)
     is_number = isinstance(version, int) and not isinstance(version, bool) and abs(version) < _FIRST_INEXACT_FLOAT
