@@ -172,9 +172,11 @@ class Event:
     @property
     def person(self) -> Document:
         """What the event says of the person: ``traits`` of an identify, else ``context.traits``."""
-        if self.type == "identify":
+        document = self.document
+        if document["type"] == "identify":
             return self.traits
-        traits = self.context.get("traits")
+        context = document.get("context")
+        traits = context.get("traits") if context else None
         return traits if isinstance(traits, dict) else {}
 
     @property
@@ -187,7 +189,7 @@ class Event:
         email = person.get("email") if person else None
         if isinstance(email, str) and email.strip():
             return email.strip()
-        user_id = self.user_id
+        user_id = self.document.get("userId")
         return user_id if user_id and looks_like_email(user_id) else None
 
     @property

@@ -75,7 +75,8 @@ def normalise(
             the keys of the two are merged the same way, and no deeper.
         integrations: of the batch. Merged key by key, the call winning, names compared in any case; a null in the call is as
             if absent.
-        is_known_plain: the caller has asked `is_plain` of *raw*, and it is.
+        is_known_plain: it is known that nothing in *raw* and of the batch is odd, but for its depth, which is the caller's
+            to judge then.
 
     Of the call, ``writeKey`` is left out (it is a secret), and null, ``""`` (for ids and times) and ``[]`` (what PHP makes of
     an empty object) are as if absent. On identify, ``context.traits`` are merged into ``traits``, which win key by key.
@@ -97,7 +98,7 @@ def normalise(
     kind = document["type"] = _read_type(document, type, warnings)
     _read_objects(document)
     if context or integrations:
-        _merge_defaults(document, context, integrations, warnings)
+        _merge_defaults(document, context, integrations, warnings, is_known_plain)
     _read_texts(document, kind)
     _read_ids(document, new_id)
     if "context" in document:
@@ -133,7 +134,7 @@ def _read_type(document: Document, of_path: str | None, warnings: list[str]) -> 
             if of_path is not None and of_path != name:
                 warnings.append(f"type: the path says {excerpt(of_path)}, the event says {name}, which is used")
             return name
-    if of_path in _TYPES:
+    if of_path is not None and of_path in _TYPES:
         if own is not None:
             warnings.append(f"type: {excerpt(own)} is unknown; {of_path} is used, as the path says")
         return _TYPES[of_path]
@@ -156,9 +157,13 @@ def _as_object(value: Any, field: str) -> Document | None:
     raise Rejected(RejectionCode.INVALID_FIELD, field, "an object", kind_of(value))
 
 
-def _merge_defaults(document: Document, context: Any, integrations: Any, warnings: list[str]) -> None:
+def _merge_defaults(
+    document: Document, context: Any, integrations: Any, warnings: list[str], is_known_plain: bool
+) -> None:
     defaults = {"context": context, "integrations": integrations}
-    if not is_plain(defaults) or isinstance(context, Doubled) or isinstance(integrations, Doubled):
+    if not is_known_plain and (
+        not is_plain(defaults) or isinstance(context, Doubled) or isinstance(integrations, Doubled)
+    ):
         defaults = Mending(warnings).mend(defaults)
     of_batch = _as_object(defaults.get("context"), "batch.context")
     if of_batch:

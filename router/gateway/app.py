@@ -181,7 +181,7 @@ class Gateway:
     async def _take_single(self, request: web.Request, kind: EventType) -> web.StreamResponse:
         sent_at = request.headers.get("SentAt")
         admitted, appended = await self._intake.take(
-            request, self._setup, lambda document: read_single(document, kind, sent_at)
+            request, self._setup, lambda document, is_plain: read_single(document, kind, sent_at, is_plain)
         )
         if admitted.rejections:
             return json_response(rejected_receipt(admitted.rejections[0]), 400)
@@ -191,7 +191,7 @@ class Gateway:
     async def _take_batch(self, request: web.Request) -> web.StreamResponse:
         sent_at = request.headers.get("SentAt")
         admitted, appended = await self._intake.take(
-            request, self._setup, lambda document: read_batch(document, sent_at)
+            request, self._setup, lambda document, is_plain: read_batch(document, sent_at, is_plain)
         )
         return json_response(batch_receipt(appended, admitted))
 

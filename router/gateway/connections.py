@@ -74,7 +74,9 @@ class Connection(web.RequestHandler):
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
         """Every answer passes here: the gateway's, and what the server itself has to say."""
-        resp.headers.update(cors_headers(request.headers.get("Origin") or self._head.origin))
+        # Of a head that the server could not read, the request has no header at all.
+        origin = request.headers.get("Origin") if request.headers else self._head.origin
+        resp.headers.update(cors_headers(origin))
         late = asyncio.get_running_loop().call_later(self._crowd.limits().body_timeout_s, self._end_late_answer)
         try:
             result = await super().finish_response(request, resp, start_time)

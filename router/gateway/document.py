@@ -12,7 +12,7 @@ from __future__ import annotations
 import codecs
 import gc
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -20,6 +20,7 @@ from router.gateway.refusal import RefusalCode, bad_request
 from router.odd_json import DoubledHook
 
 _UNREAD: Any = object()
+_NUL = rb"\u0000"
 _DIGITS_AS_ZEROS = bytes(ord("0") if byte in b"0123456789" else byte for byte in range(256))
 _LONG = 20
 """Digits, the sign included, of the shortest integer beyond 64 bits."""
@@ -27,7 +28,14 @@ _LONGEST_INTEGER = 400
 """Digits. Beyond it no float is as big; and reading takes quadratic time, for which Python draws its own line at 4,300."""
 
 
-def parse_document(body: bytes | bytearray) -> dict[str, Any]:
+class Reading(NamedTuple):
+    """What was read, and whether it is known that nothing in it is odd but for its depth; see `router.odd_json`."""
+
+    document: dict[str, Any]
+    is_plain: bool
+
+
+def read_document(body: bytes | bytearray) -> Reading:
     """The JSON object in *body*. Of two keys alike the last one counts, and the objects around it are `Doubled`.
 
     Integers are exact, however big (up to 400 digits): an id may be one. Floats may be NaN or infinite, texts may hold lone
@@ -36,17 +44,27 @@ def parse_document(body: bytes | bytearray) -> dict[str, Any]:
     Raises:
         Refused: 400.
     """
-    value = parse_json(body)
+    value = _parse_fast(body)
+    is_plain = value is not _UNREAD and not (b"\\" in body and _NUL in body)
+    if value is _UNREAD:
+        value = _parse_odd(body)
     if not isinstance(value, dict):
         raise bad_request(RefusalCode.NOT_AN_OBJECT, "the body is JSON, but no object; expected a JSON object")
-    return value
+    return Reading(value, is_plain)
+
+
+def parse_document(body: bytes | bytearray) -> dict[str, Any]:
+    """The object alone."""
+    return read_document(body).document
 
 
 def parse_json(body: bytes | bytearray) -> Any:
     """Any value, in the same way."""
     value = _parse_fast(body)
-    if value is not _UNREAD:
-        return value
+    return _parse_odd(body) if value is _UNREAD else value
+
+
+def _parse_odd(body: bytes | bytearray) -> Any:
     digits = _longest_number(body)
     text = body.removeprefix(codecs.BOM_UTF8).decode("utf-8", "replace")
     try:
