@@ -128,7 +128,8 @@ async def admit(
         if warnings:
             admitted.mended.append(Mended(index, event.message_id, warnings))
         admitted.entries.append(Entry.of(event, source, received_at_s, stored))
-    admitted.rejections.extend(_surplus(calls.calls, count, MAX_KEPT - len(admitted.rejections)))
+    if count < len(calls.calls):
+        admitted.rejections.extend(_surplus(calls.calls, count, MAX_KEPT - len(admitted.rejections)))
     return admitted
 
 

@@ -11,10 +11,14 @@ import hashlib
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
+
+from aiohttp import web
 
 from router.gateway.refusal import RefusalCode, Refused
 from router.gateway.source import Source
+
+_NO_QUERY: Final[Mapping[str, str]] = {}
 
 
 @dataclass(slots=True)
@@ -24,6 +28,10 @@ class Presented:
     headers: Mapping[str, str] = field(repr=False)
     """Names in any case."""
     query: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+def presented(request: web.Request) -> Presented:
+    return Presented(request.headers, request.query if request.query_string else _NO_QUERY)
 
 
 def basic(presented: Presented) -> Iterable[str]:

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from router.event import Document
 from router.gateway.admission import Admitted, admit
-from router.gateway.authentication import Presented, keys_in_body, keys_in_head
+from router.gateway.authentication import keys_in_body, keys_in_head, presented
 from router.gateway.body import HeldBytes, Lease, read_body
 from router.gateway.calls import Calls
 from router.gateway.document import Reading, read_document
@@ -113,7 +113,7 @@ class Intake:
 
     async def _admit(self, request: web.Request, setup: Setup, read: Read, lease: Lease) -> tuple[str, float, Admitted]:
         """The source of a request, when it came (Unix seconds), and what is to be stored of it."""
-        keys = keys_in_head(Presented(request.headers, request.query))
+        keys = keys_in_head(presented(request))
         # Before the body where that can be: what is refused costs little then.
         source = self._let_in(request, setup, keys) if keys else None
         received_at_s = self._clock()  # before the body, whose way takes time: it is compared with sentAt
