@@ -38,7 +38,7 @@ def read_times(document: Document, received_at: datetime, sent_at: Any, warnings
     timestamp = _read(get("timestamp"), "timestamp", warnings)
     original = _read(get("originalTimestamp"), "originalTimestamp", warnings)
     sent = _read(get("sentAt"), "sentAt", warnings)
-    if sent is None and sent_at is not None:
+    if sent_at is not None and sent is None:
         sent = _read(sent_at, "sentAt of the batch or request", warnings)
     raw = timestamp or original
     happened = raw or received_at
@@ -54,7 +54,7 @@ def read_times(document: Document, received_at: datetime, sent_at: Any, warnings
         happened = received_at
     received = _written_once(received_at)
     return EventTimes(
-        received if happened is received_at else dates.to_iso_milliseconds(happened),
+        received if happened == received_at else dates.to_iso_milliseconds(happened),
         dates.to_iso_milliseconds(raw) if raw else received,
         _written_once(sent) if sent else None,
         received,

@@ -106,7 +106,10 @@ def normalise(
     _read_traits(document, kind, warnings)
     _check_identity(document, kind)
     _read_times(document, received_at, sent_at, warnings)
-    _read_version(document, warnings)
+    if "version" in document:
+        _read_version(document, warnings)
+    else:
+        document["version"] = API_VERSION
     channel = read_channel(document.pop("channel", None), document.get("context", _NOTHING), warnings)
     if channel is not None:
         document["channel"] = channel
@@ -143,8 +146,7 @@ def _read_type(document: Document, of_path: str | None, warnings: list[str]) -> 
 
 def _read_objects(document: Document) -> None:
     for field in _OBJECTS:
-        value = document.get(field)
-        if not isinstance(value, dict) and field in document and _as_object(value, field) is None:
+        if field in document and not isinstance(value := document[field], dict) and _as_object(value, field) is None:
             del document[field]
 
 
@@ -185,10 +187,11 @@ def _merge_defaults(
 
 def _read_texts(document: Document, kind: EventType) -> None:
     for field in _TEXTS:
-        value = document.get(field)
+        if field not in document or isinstance(value := document[field], str):
+            continue
         if value is None:
-            document.pop(field, None)
-        elif not isinstance(value, str):
+            del document[field]
+        else:
             text = _number_as_text(value)
             if text is None:
                 raise Rejected(RejectionCode.INVALID_FIELD, field, "text", kind_of(value))
@@ -201,13 +204,12 @@ def _read_texts(document: Document, kind: EventType) -> None:
 
 def _read_ids(document: Document, new_id: Callable[[], str]) -> None:
     for field in _IDS:
-        value = document.get(field)
-        if isinstance(value, str):
-            if not value or value.isspace():
-                del document[field]
-        elif value is None:
-            document.pop(field, None)
-        else:
+        if field not in document:
+            continue
+        value = document[field]
+        if value is None or (isinstance(value, str) and (not value or value.isspace())):
+            del document[field]
+        elif not isinstance(value, str):
             is_exact = not isinstance(value, float) or (value.is_integer() and abs(value) < _FIRST_INEXACT_FLOAT)
             text = _number_as_text(value) if is_exact else None
             if text is None:
@@ -292,7 +294,7 @@ def _read_times(document: Document, received_at: datetime, sent_at: Any, warning
 
 
 def _read_version(document: Document, warnings: list[str]) -> None:
-    version = document.get("version", API_VERSION)
+    version = document["version"]
     if isinstance(version, float) and version.is_integer() and abs(version) < _FIRST_INEXACT_FLOAT:
         version = int(version)
     is_number = isinstance(version, int) and not isinstance(version, bool) and abs(version) < _FIRST_INEXACT_FLOAT
