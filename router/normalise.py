@@ -40,9 +40,11 @@ def _snake_spellings(names: Iterable[str]) -> dict[str, str]:
 
 _SNAKE_FIELDS = _snake_spellings((*_IDS, *_TIMES))
 _SNAKE_CONTEXT = _snake_spellings(("userAgent", "userAgentData", "groupId", "externalIds"))
-_WRITE_KEYS = ("writeKey", "write_key")
+_WRITE_KEYS = frozenset({"writeKey", "write_key"})
+LEFT_OUT: Final = _WRITE_KEYS | {"receivedAt"}
+"""Of what a call says there its event has nothing, and no warning tells of it."""
 _TYPES: Final[Mapping[str, EventType]] = {kind: kind for kind in EVENT_TYPES}
-_RARE_FIELDS = frozenset((*_WRITE_KEYS, *_SNAKE_FIELDS))
+_RARE_FIELDS = _WRITE_KEYS | _SNAKE_FIELDS.keys()
 
 
 class Normalised(NamedTuple):

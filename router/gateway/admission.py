@@ -17,7 +17,7 @@ from router.gateway.rejection import MAX_KEPT, LimitCode, Rejection
 from router.gateway.shape import measure
 from router.gateway.visitor import Visitor
 from router.log.record import Entry
-from router.normalise import MAX_MESSAGE_ID_LENGTH, normalise
+from router.normalise import LEFT_OUT, MAX_MESSAGE_ID_LENGTH, normalise
 from router.odd_json import MAX_DEPTH
 from router.rejected import call_text
 from router.rejection import Rejected, RejectionCode
@@ -108,9 +108,14 @@ async def admit(
             event = visitor.complete(normalised.event)
             stored = event.to_json()
             size = len(stored)
-            if normalised.warnings or size > small_bytes or stored.count(b"{") + stored.count(b"[") > limits.max_depth:
-                # An event that nothing odd was taken from has no more keys than it has room for, and is no deeper than it
-                # has brackets; so its call doesn't either.
+            if (
+                normalised.warnings
+                or size > small_bytes
+                or stored.count(b"{") + stored.count(b"[") > limits.max_depth
+                or not LEFT_OUT.isdisjoint(signed)
+            ):
+                # Else the event has all that its call has; and it has no more keys than bytes for them, and no more levels
+                # than brackets.
                 _check_shape(signed, limits, keys_of_batch)
             _check_size(size, limits)
         except (Rejected, _Beyond) as reason:
