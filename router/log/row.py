@@ -66,9 +66,8 @@ class Row(NamedTuple):
             return False
 
     def record(self) -> Record:
-        return Record(
-            0, self.sequence, self.source, self.message_id, self.user_key, self.type, self.received_at_s, self.event
-        )
+        sequence, source, message_id, user_key, _, _, _, kind, received_at_s, event, _ = self
+        return Record(0, sequence, source, message_id, user_key, kind, received_at_s, event)
 
 
 def _checksum(sequence: int, texts: tuple[str | None, ...], whole: str, received_at_s: float, event: bytes) -> bytes:

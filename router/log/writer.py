@@ -26,7 +26,7 @@ INDEX_S = 1.0
 """When fewer are indexed: when nothing has come for so long."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Call:
     entries: Sequence[Entry]
     bytes: int
@@ -76,7 +76,7 @@ class Writer:
             LogFull: too much waits already.
         """
         waiter: asyncio.Future[list[Appended]] = self._loop.create_future()
-        call = _Call(entries, sum(len(entry.event) for entry in entries), waiter)
+        call = _Call(entries, sum([len(entry.event) for entry in entries]), waiter)
         with self._changed:
             if self._is_stopping:
                 raise RuntimeError("the log is closed")
