@@ -120,13 +120,10 @@ async def admit(
             _check_size(size, limits)
         except (Rejected, _Beyond) as reason:
             beyond = _beyond_shape(signed, limits, keys_of_batch) if isinstance(reason, Rejected) else None
-            error = beyond or reason
             room -= defaults_bytes  # the work was done
             kept = call_text(call) if len(admitted.rejections) < MAX_KEPT else ""
-            rejection = Rejection(
-                index, _message_id(call), error.code, error.field, error.expected, error.found, call=kept
-            )
-            admitted.rejections.append(rejection)
+            # No name here outlives the clause with what was raised: that knows this frame, and the frame a whole body.
+            admitted.rejections.append(_rejection(index, call, beyond or reason, kept))
             continue
         room -= size if size > defaults_bytes else defaults_bytes
         warnings = calls.warnings + normalised.warnings
@@ -150,6 +147,10 @@ class _Beyond(Exception):
         self.found = found
 
 
+def _rejection(index: int, call: Any, error: Rejected | _Beyond, kept: str) -> Rejection:
+    return Rejection(index, _message_id(call), error.code, error.field, error.expected, error.found, call=kept)
+
+
 def _check_size(size: int, limits: Limits) -> None:
     if size > limits.max_event_bytes:
         raise _Beyond(LimitCode.EVENT_TOO_BIG, f"at most {limits.max_event_bytes} bytes as JSON", f"{size} bytes")
@@ -158,7 +159,10 @@ def _check_size(size: int, limits: Limits) -> None:
 def _check_shape(call: Any, limits: Limits, keys_of_batch: int) -> None:
     beyond = _beyond_shape(call, limits, keys_of_batch)
     if beyond is not None:
-        raise beyond
+        try:
+            raise beyond
+        finally:
+            del beyond  # it knows this frame from now on, and would wait for the garbage collector
 
 
 def _beyond_shape(call: Any, limits: Limits, keys_of_batch: int) -> Rejected | _Beyond | None:
