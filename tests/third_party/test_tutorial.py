@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.harness import Command, Stage
+from tests.system.harness import Command, Stage, run_command
 
 ROOT = Path(__file__).parents[2]
 TUTORIAL = (ROOT / "docs/plugins.md").read_text("utf-8")
@@ -116,11 +116,12 @@ def test_a_package_installed_beside_the_router_is_found_by_its_entry_point(tmp_p
     ],
 )
 def test_what_cannot_be_a_new_plugin_is_refused_and_nothing_written(
-    arguments: list[str], message: str, tmp_path: Path
+    arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "router-taken").mkdir()
+    monkeypatch.chdir(tmp_path)
 
-    refused = router("new-plugin", *arguments, cwd=tmp_path)
+    refused = run_command("new-plugin", *arguments)
 
     assert refused.code == 2
     assert message in refused.err
