@@ -9,7 +9,7 @@ from hypothesis import settings
 
 pytest_plugins = ["tests.rows"]
 
-settings.register_profile("few", derandomize=True, deadline=None, max_examples=30)
+settings.register_profile("few", derandomize=True, deadline=None, max_examples=15)
 settings.register_profile("many", derandomize=True, deadline=None, max_examples=200)
 settings.register_profile("search", deadline=None, max_examples=200)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "few"))
