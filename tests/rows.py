@@ -45,20 +45,19 @@ def run_rows(run: Callable[[Any], object], rows: Mapping[str, Any]) -> None:
         raise skipped[0]
 
 
-def _is_plain(item: pytest.Item | pytest.Collector) -> bool:
-    """Whether it is a row of which a call of the function is all there is to do."""
-    if not isinstance(item, pytest.Function) or item.cls or hasattr(item.function, "hypothesis"):
-        return False
-    if not hasattr(item, "callspec") or item.callspec.marks:
-        return False
-    made = {name: fixtures[-1].scope for name, fixtures in item._fixtureinfo.name2fixturedefs.items()}
-    values = _values(item)
-    shared = [name for name in item.fixturenames if name not in values]
-    if values != item.callspec.params.keys() or not all(made.get(name, "function") != "function" for name in shared):
-        return False
-    return (
-        not inspect.iscoroutinefunction(item.function) or values == inspect.signature(item.function).parameters.keys()
-    )
+def _plain_rows(made: list[Any]) -> dict[str, pytest.Function]:
+    """Of the tests made of one function, by their names the rows of which a call of it is all there is to do."""
+    item = made[0]
+    if not isinstance(item, pytest.Function) or not hasattr(item, "callspec") or item.cls:
+        return {}
+    values, parameters = _values(item), inspect.signature(item.function).parameters.keys()
+    scopes = {name: fixtures[-1].scope for name, fixtures in item._fixtureinfo.name2fixturedefs.items()}
+    others = [scopes.get(name, "function") for name in item.fixturenames if name not in values]
+    if values != item.callspec.params.keys() or "function" in others or hasattr(item.function, "hypothesis"):
+        return {}
+    if inspect.iscoroutinefunction(item.function) and values != parameters:  # what it shares may belong to another loop
+        return {}
+    return {row.callspec.id: row for row in made if not row.callspec.marks}
 
 
 def _values(item: pytest.Function) -> set[str]:
@@ -96,7 +95,7 @@ def pytest_pycollect_makeitem(collector: pytest.Collector, name: str) -> Generat
     config = collector.config
     if not isinstance(made, list) or config.option.rows or any("[" in each for each in config.args):
         return made
-    plain = {item.callspec.id: item for item in made if _is_plain(item)}
+    plain = _plain_rows(made) if made else {}
     if len(plain) < 2:
         return made
     return [_fold(collector, name, plain), *(item for item in made if item not in plain.values())]
