@@ -161,7 +161,7 @@ def test_dead_letters_are_released_once_each_after_the_mapping_is_put_right(stag
     begin = len(vendor.arrivals())
     vendor.fail(hang_s=0.2, after=True)  # the fault for wrong plans stays, and finds none
     noted = stage.command(
-        "dead-letters", "retry", "customerio", "--cause", group["code"], "--rate", "400/s", "--no-wait"
+        "dead-letters", "retry", "customerio", "--cause", group["code"], "--rate", "100/s", "--no-wait"
     )
     assert noted.code == 0
     moments = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -49,6 +50,7 @@ def post(router: Router, number: int) -> tuple[int, str | None]:
         return error.code, error.headers.get("Retry-After")
 
 
+@pytest.mark.skipif("ROUTER_PROCESSES" in os.environ, reason="--processes is for a log on this machine")
 def test_a_router_that_loses_the_cluster_answers_503_with_retry_after_and_goes_on_by_itself(
     stage: Stage, cluster: Cluster
 ) -> None:
