@@ -4,8 +4,9 @@ A table is a function with ``@pytest.mark.parametrize``. pytest keeps books of e
 and that costs many times what most rows do: so the rows of a function that is given nothing but their values become one test.
 Each row of an async function still has an event loop of its own.
 
-A row with marks stays a test, and so does each row of a function for which something is made anew: a fixture of function scope,
-an indirect parameter. ``pytest --rows``, or a row's name on the command line, makes all rows tests again.
+A row with marks stays a test, and so do those of a function that is marked as long, and those for which something is made anew:
+a fixture of function scope, an indirect parameter. ``pytest --rows``, or a row's name on the command line, makes all rows tests
+again.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any
 import pytest
 
 _COUNT = "rows"
+_LONG = ("full", "timeout")
 
 
 def run_rows(run: Callable[[Any], object], rows: Mapping[str, Any]) -> None:
@@ -49,6 +51,8 @@ def _plain_rows(made: list[Any]) -> dict[str, pytest.Function]:
     """Of the tests made of one function, by their names the rows of which a call of it is all there is to do."""
     item = made[0]
     if not isinstance(item, pytest.Function) or not hasattr(item, "callspec") or item.cls:
+        return {}
+    if any(item.get_closest_marker(name) for name in _LONG):
         return {}
     values, parameters = _values(item), inspect.signature(item.function).parameters.keys()
     scopes = {name: fixtures[-1].scope for name, fixtures in item._fixtureinfo.name2fixturedefs.items()}

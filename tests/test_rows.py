@@ -32,6 +32,11 @@ async def test_async(number, letter):
 def test_marked(number):
     assert number != 2
 
+@pytest.mark.timeout(50)
+@pytest.mark.parametrize("number", [1, 2])
+def test_that_may_take_long(number):
+    assert number
+
 @pytest.mark.parametrize("number", [1, 2])
 def test_of_what_is_made_anew(number, own):
     own.append(number)
@@ -75,7 +80,7 @@ def run_pytest(folder: Path, capsys: pytest.CaptureFixture[str], *options: str, 
 def test_what_is_given_nothing_but_values_is_one_test(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     said = run_pytest(tmp_path, capsys)
 
-    assert "2 failed, 3 passed, 1 xfailed" in said
+    assert "2 failed, 5 passed, 1 xfailed" in said
     assert "3 tables with 8 rows" in said
     assert "1 of 2 rows failed: [high]" in said
     assert "1 of 4 rows failed: [2-b]" in said
@@ -83,5 +88,5 @@ def test_what_is_given_nothing_but_values_is_one_test(tmp_path: Path, capsys: py
 
 
 def test_rows_are_tests_where_that_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "2 failed, 8 passed, 1 xfailed" in run_pytest(tmp_path, capsys, "--rows")
+    assert "2 failed, 10 passed, 1 xfailed" in run_pytest(tmp_path, capsys, "--rows")
     assert "1 failed" in run_pytest(tmp_path, capsys, row="::test_async[2-b]")
