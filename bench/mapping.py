@@ -1,4 +1,4 @@
-"""Mapping alone: an identify with all reserved traits, from its bytes in the log to the bytes of what is sent.
+"""Mapping alone: an identify with all reserved traits, from its bytes in the log, decided on, to the bytes of what is sent.
 
 Beside it a loop written by hand for this one event: no table, no settings, no rule about null, length or type.
 """
@@ -76,7 +76,8 @@ def _mapper(plugin: Plugin) -> Callable[[], object]:
 
 def _map(destination: Destination) -> list[bytes]:
     event = Event.from_log(IDENTIFY)
-    return [orjson.dumps(payload.body) for mapped in destination.map(event) for payload in mapped.payloads]
+    decision = destination.decide(event, "website")  # delivery maps what it has decided on
+    return [orjson.dumps(payload.body) for mapped in destination.map(event, decision) for payload in mapped.payloads]
 
 
 def map_by_hand() -> bytes:

@@ -49,8 +49,9 @@ class Decision(NamedTuple):
     """Sent long after it happened, so that the vendor must start nothing because of it."""
 
 
-class Mapped(NamedTuple):
-    """What one action made of one event."""
+@dataclass(slots=True)
+class Mapped:
+    """What one action made of one event. Nobody changes one."""
 
     action: Action
     payloads: tuple[Payload, ...] = ()
@@ -62,10 +63,19 @@ class Mapped(NamedTuple):
     mark: str = ""
     """The vendor's word for old events that the payloads carry."""
 
-    @property
-    def keyed(self) -> list[tuple[str, Payload]]:
-        """The payloads, each with what names it within its event: the action and a number."""
-        return [(f"{self.action.name}/{number}", payload) for number, payload in enumerate(self.payloads)]
+
+@dataclass(slots=True)
+class Written:
+    """A payload as it waits to be sent. Nobody changes one."""
+
+    key: str
+    """Names it within its event: the action and a number."""
+    payload: Payload
+    """Its body is JSON written already, where the endpoint's bodies are opaque."""
+    size: int
+    """Bytes as JSON."""
+    too_big: str
+    """Why it can't be sent for its size; "" where it can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,18 +106,20 @@ class MappingFailed(Exception):
     alone. The text names the plugin."""
 
 
-def size_of(payload: Payload, endpoint: Endpoint) -> tuple[int, str]:
-    """Bytes of the payload as JSON, and why it can't be sent for it ("" where it can).
-
-    Raises:
-        TypeError: the payload can't be written as JSON.
-    """
-    size = len(orjson.dumps(payload.body))
+def _write(key: str, payload: Payload, endpoint: Endpoint) -> Written:
+    """May raise TypeError: JSON can't hold the payload."""
+    body = orjson.dumps(payload.body)
+    size, too_big = len(body), ""
     if isinstance(endpoint, BatchEndpoint):
         limit = endpoint.max_payload_bytes or endpoint.max_bytes
         if size > limit:
-            return size, f"{size} bytes, the vendor takes {limit}"
-    return size, f"{size} bytes, the router takes {MAX_PAYLOAD_BYTES}" if size > MAX_PAYLOAD_BYTES else ""
+            too_big = f"{size} bytes, the vendor takes {limit}"
+        if endpoint.are_bodies_opaque:
+            kept = bytes(memoryview(body))  # a copy: the codec's own bytes keep all that they were written into
+            payload = Payload(orjson.Fragment(kept), payload.key, payload.group, payload.notes)
+    if size > MAX_PAYLOAD_BYTES and not too_big:
+        too_big = f"{size} bytes, the router takes {MAX_PAYLOAD_BYTES}"
+    return Written(key, payload, size, too_big)
 
 
 @dataclass(frozen=True)
@@ -132,6 +144,7 @@ class Destination:
     def __post_init__(self) -> None:
         """Raises PluginFailed where the plugin has no table for these settings."""
         object.__setattr__(self, "_calls", PluginCalls(self.name, self.plugin, self.settings))
+        object.__setattr__(self, "_run", self.calls.guard.run)
         planned = [self._plan(action) for action in self.plugin.actions]
         by_type = {
             kind: tuple(each for each in planned if kind in each.types or kind in each.action.on)
@@ -140,10 +153,14 @@ class Destination:
         names = DestinationNames(
             destination=self.name, display=self.plugin.name, slug=self.plugin.slug, aliases=self.plugin.aliases
         )
+        object.__setattr__(self, "_names", names)
         object.__setattr__(self, "_planned", tuple(planned))
         object.__setattr__(self, "_by_type", by_type)
-        object.__setattr__(self, "_is_plain", self.filter is None and all(each.rule.is_plain for each in planned))
-        object.__setattr__(self, "_names", names)
+        is_plain = self.filter is None and all(each.rule.is_plain for each in planned)
+        flag = read_flags({}, names, opt_in=self.is_opt_in)
+        object.__setattr__(self, "_unnamed", flag)
+        plain = {kind: Decision(True, flag.reason, flag, each) for kind, each in by_type.items() if is_plain and each}
+        object.__setattr__(self, "_plain", plain)
 
     def _plan(self, action: Action) -> PlannedAction:
         table = self.calls.table(action)
@@ -204,16 +221,19 @@ class Destination:
             return Decision(False, "disabled: its events wait in the log, as long as the config's `hold` says")
         if source is not None and self.sources is not None and source not in self.sources:
             return Decision(False, f"source: {source} is not among this destination's sources")
-        flag = read_flags(event.integrations, self.names, opt_in=self.is_opt_in)
+        flag = self._unnamed  # type: ignore[attr-defined]
+        if event.integrations:
+            flag = read_flags(event.integrations, self.names, opt_in=self.is_opt_in)
         if not flag.is_on:
             return Decision(False, f"flags: {flag.reason}", flag)
         if self.consent is not None:
             refused = self.consent.why_not(event)
             if refused:
                 return Decision(False, f"consent: {refused}", flag)
+        plain: Decision | None = self._plain.get(event.type)  # type: ignore[attr-defined]
+        if plain is not None and historical_age_s is None:
+            return plain if plain.flag is flag else plain._replace(reason=flag.reason, flag=flag)
         planned: tuple[PlannedAction, ...] = self._by_type[event.type]  # type: ignore[attr-defined]
-        if self._is_plain and planned and historical_age_s is None:  # type: ignore[attr-defined]
-            return Decision(True, flag.reason, flag, planned)
         context = EventContext(event)
         if self.filter is not None:
             refusal = self.filter.why_not(event, context)
@@ -242,7 +262,7 @@ class Destination:
         else:
             triggered, _ = _ask_triggers(self._by_type[event.type], event, EventContext(event))  # type: ignore[attr-defined]
         is_historical = decision is not None and decision.is_historical
-        run = self.calls.guard.run
+        run = self._run  # type: ignore[attr-defined]
         try:
             return [run(each.action, self._map_action, each, event, with_trace, is_historical) for each in triggered]
         except PluginFailed as error:
@@ -264,27 +284,30 @@ class Destination:
             built = returned.built(mark.mark(payload, self.settings) for payload in built)
         changes = tuple(draft.notes or ()) if draft is not None else ()
         if isinstance(built, Skip):
-            return Mapped(action, skipped=built.reason, trace=trace, changes=changes)
+            return Mapped(action, (), built.reason, trace, changes)
         if not built:
-            return Mapped(action, skipped="nothing to send", trace=trace, changes=changes)
-        return Mapped(action, built, trace=trace, changes=changes, mark=mark.word if mark is not None else "")
+            return Mapped(action, (), "nothing to send", trace, changes)
+        return Mapped(action, built, "", trace, changes, mark.word if mark is not None else "")
 
-    def sizes(self, mapped: Mapped, endpoint: Endpoint) -> list[tuple[int, str]]:
-        """Of each payload, what `size_of` says of it for *endpoint*.
+    def write(self, mapped: Mapped) -> list[Written]:
+        """The payloads as they wait to be sent, in their order.
 
         Raises:
             MappingFailed: JSON can't hold one, or they are too much for the router.
         """
+        endpoint, name, payloads = self.endpoints[mapped.action.endpoint], mapped.action.name, mapped.payloads
         try:
-            sizes = [size_of(payload, endpoint) for payload in mapped.payloads]
+            if len(payloads) == 1:
+                return [_write(f"{name}/0", payloads[0], endpoint)]
+            written = [_write(f"{name}/{number}", payload, endpoint) for number, payload in enumerate(payloads)]
         except TypeError as error:
             label = self.calls.guard.label(mapped.action)
             raise MappingFailed(f"{label} made a payload that JSON can't hold: {error}") from error
-        total = sum(size for size, _ in sizes)
-        if total > MAX_PAYLOAD_BYTES and len(sizes) > 1:
+        total = sum(each.size for each in written)
+        if total > MAX_PAYLOAD_BYTES:
             label = self.calls.guard.label(mapped.action)
             raise MappingFailed(f"{label} made {total} bytes of one event, the router takes {MAX_PAYLOAD_BYTES}")
-        return sizes
+        return written
 
     def _change(self, planned: PlannedAction, event: Event, with_notes: bool) -> Draft:
         """Privacy comes first, so that no change of the action's can carry a value elsewhere, and last, so that none brings

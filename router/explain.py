@@ -103,16 +103,14 @@ def _explain_action(
         entry["historical"] = mapped.mark
     if mapped.skipped:
         return entry | {"decision": "skip", "reason": f"action: {mapped.skipped}"}
-    if all(key in delivered for key, _ in mapped.keyed):
-        return entry | {"decision": "skip", "reason": "delivered already: it is not sent again"}
     try:
-        sizes = destination.sizes(mapped, destination.endpoints[mapped.action.endpoint])
-        for (key, payload), (_, too_big) in zip(mapped.keyed, sizes, strict=True):
-            if key in delivered:
-                continue
-            if too_big:
-                return entry | _dead(f"size: {too_big}")
-            requests = _requests(destination, mapped.action, payload)
+        missing = [written for written in destination.write(mapped) if written.key not in delivered]
+        if not missing:
+            return entry | {"decision": "skip", "reason": "delivered already: it is not sent again"}
+        for written in missing:
+            if written.too_big:
+                return entry | _dead(f"size: {written.too_big}")
+            requests = _requests(destination, mapped.action, written.payload)
             entry["requests"] += [_show(request, destination, mapped.action) for request in requests]
     except CredentialsFailed as error:
         return entry | {"decision": "skip", "reason": f"{error}; the destination would be blocked", "requests": []}

@@ -69,6 +69,8 @@ def endpoint(value: Any) -> Endpoint:
     if isinstance(found, BatchEndpoint):
         _expect_count("max_events", found.max_events)
         _expect_count("max_bytes", found.max_bytes)
+        if not isinstance(found.are_bodies_opaque, bool):
+            raise BadReturn(f"made are_bodies_opaque {_show(found.are_bodies_opaque)}, expected True or False")
         if found.max_payload_bytes is not None:
             _expect_count("max_payload_bytes", found.max_payload_bytes)
     rate = found.rate_limit_per_s
@@ -105,7 +107,9 @@ def built(value: Any) -> Skip | tuple[Payload, ...]:
         return (_payload(value),)
     if isinstance(value, Skip):
         return value if _is_reason(value.reason) else replace(value, reason=_reason(value))
-    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+    if not isinstance(value, list) and (
+        isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable)
+    ):  # to ask for lists first is to ask the others seldom, which takes long
         raise BadReturn(f"returned {_show(value)}, expected a Payload, several, or Skip")
     payloads = tuple(islice(value, MAX_PAYLOADS + 1))
     if len(payloads) > MAX_PAYLOADS:

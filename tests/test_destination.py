@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -329,6 +330,21 @@ def test_no_event_and_no_rule_makes_a_decision_or_a_change_fail(
     assert decision.is_delivered is bool(decision.actions)
     assert all(each.payloads or each.skipped for each in mapped)
     assert repr(call.document) == before
+
+
+@pytest.mark.parametrize("is_opaque", [False, True], ids=["open", "opaque"])
+def test_what_waits_is_what_was_built(is_opaque: bool) -> None:
+    """Opaque bodies are written once: what is measured is what is sent."""
+    [endpoint] = ECHO.endpoints
+    assert isinstance(endpoint, BatchEndpoint)
+    plugin = replace(ECHO, endpoints=(replace(endpoint, are_bodies_opaque=is_opaque),))
+    destination = Destination("echo", plugin, EchoSettings())
+
+    for mapped in destination.map(track()):
+        [payload], [written] = mapped.payloads, destination.write(mapped)
+        assert orjson.dumps(written.payload.body) == orjson.dumps(payload.body)
+        assert isinstance(written.payload.body, orjson.Fragment) is is_opaque
+        assert (written.key, written.size) == (f"{mapped.action.name}/0", len(orjson.dumps(payload.body)))
 
 
 @given(

@@ -325,6 +325,7 @@ def batches(**limits: Any) -> BatchEndpoint:
         pytest.param(batches(rate_limit_per_s=1e-9), "rate_limit_per_s 1e-09", id="as good as never"),
         pytest.param(batches(rate_limit_per_s=math.nan), "rate_limit_per_s nan", id="no number"),
         pytest.param(batches(rate_limit_per_s="5"), "rate_limit_per_s '5'", id="a rate in a text"),
+        pytest.param(batches(are_bodies_opaque="no"), "are_bodies_opaque 'no'", id="neither true nor false"),
         pytest.param(batches(reset_header=None), "reset_header of None", id="no header"),
     ],
 )

@@ -346,6 +346,15 @@ BROKEN = [
     ),
     ("has no method", with_request(lambda p, s: Request("post", s.api_url)), "requests_can_be_sent", (TRACK,), {}),
     (
+        "looks into what is opaque",
+        with_endpoint(
+            are_bodies_opaque=True, pack=lambda payloads, s: Request("POST", s.api_url, [str(payloads[0].body)])
+        ),
+        "opaque_bodies_go_out_as_they_are",
+        (TRACK,),
+        {},
+    ),
+    (
         "throws dice",
         with_request(lambda p, s: Request("POST", s.api_url, CHANCE.random())),
         "the_same_event_makes_the_same_request",

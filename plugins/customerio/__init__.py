@@ -19,6 +19,7 @@ PLUGIN = Plugin(
             credentials=wire.credentials,
             pack=wire.pack,
             judge=wire.judge,
+            are_bodies_opaque=wire.are_bodies_opaque,
             max_events=wire.MAX_EVENTS,
             max_bytes=wire.MAX_BATCH_BYTES,
             max_payload_bytes=wire.MAX_PAYLOAD_BYTES,

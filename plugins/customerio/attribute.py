@@ -13,8 +13,10 @@ from router.plugin import Converter, convert
 MAX_NAME_BYTES = 150
 MAX_VALUE_BYTES = 1_000
 MAX_EVENT_NAME_BYTES = 100
-_SURELY_SHORT = MAX_VALUE_BYTES // 4
-"""Characters, which have at most four bytes each."""
+_BYTES_OF_A_CHARACTER = 4
+"""At most."""
+_SURELY_SHORT = MAX_VALUE_BYTES // _BYTES_OF_A_CHARACTER
+_SURELY_SHORT_NAME = MAX_NAME_BYTES // _BYTES_OF_A_CHARACTER
 
 PERSON_RESERVED = frozenset(
     {
@@ -39,11 +41,14 @@ OBJECT_RESERVED = frozenset({"cio_relationships", "created_at", "object_id", "ob
 EVENT_OVERRIDES = frozenset({"recipient", "from_address", "reply_to"})
 """Properties with which an event redirects the messages it triggers."""
 
+_cut_event_name = convert.cut_bytes(MAX_EVENT_NAME_BYTES)
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?)?")
 
 
 def attribute_name(name: str) -> str | None:
     """The name itself, or None where it is empty or longer than Journeys takes (150 bytes)."""
+    if 0 < len(name) <= _SURELY_SHORT_NAME:
+        return name
     return name if 0 < len(name.encode("utf-8", "replace")) <= MAX_NAME_BYTES else None
 
 
@@ -52,6 +57,8 @@ def short_value(value: Any) -> Any:
 
     Cutting would break addresses and JSON, and one long value would cost the whole person.
     """
+    if type(value) is str and len(value) <= _SURELY_SHORT:
+        return value
     text = convert.to_json_text(value)
     if len(text) > _SURELY_SHORT and len(text.encode("utf-8", "replace")) > MAX_VALUE_BYTES:
         raise ValueError(f"longer than the {MAX_VALUE_BYTES} bytes an attribute may have")
@@ -60,7 +67,9 @@ def short_value(value: Any) -> Any:
 
 def dates_to_unix(value: Any) -> Any:
     """ISO 8601 dates, also inside objects, become Unix seconds; everything else stays as it is."""
-    if isinstance(value, str) and _ISO_DATE.fullmatch(value):
+    if isinstance(value, str):
+        if value[4:5] != "-" or not _ISO_DATE.fullmatch(value):
+            return value
         try:
             return convert.to_unix_seconds(value)
         except ValueError:
@@ -75,7 +84,7 @@ def event_name(value: Any) -> str:
     name = convert.to_text(value).strip()
     if not name:
         raise ValueError("expected a name that is not blank")
-    return str(convert.cut_bytes(MAX_EVENT_NAME_BYTES)(name)).rstrip()
+    return str(_cut_event_name(name)).rstrip()
 
 
 def attribute_value(converts_dates: bool) -> Converter:

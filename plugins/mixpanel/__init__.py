@@ -26,6 +26,7 @@ PLUGIN = Plugin(
             credentials=wire.import_credentials,
             pack=wire.pack_events,
             judge=wire.judge,
+            are_bodies_opaque=True,
             max_events=wire.MAX_EVENTS,
             max_bytes=wire.MAX_BYTES,
             max_payload_bytes=wire.MAX_PAYLOAD_BYTES,

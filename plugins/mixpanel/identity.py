@@ -53,7 +53,7 @@ def _is_forbidden(text: str) -> bool:
 
 def known_id(value: Any) -> str:
     """An id as it is; one that Mixpanel takes for nobody (``null``, ``anonymous``, …) is left out."""
-    text = convert.to_text(value)
+    text = value if type(value) is str else convert.to_text(value)
     if _is_forbidden(text):
         raise ValueError("Mixpanel refuses this id, it stands for nobody")
     return text

@@ -147,7 +147,7 @@ def group_key(event: Event, settings: Settings) -> str:
 
 def updates(head: Document, properties: Document) -> list[Payload] | Skip:
     """One update for what is set and one for what is cleared: an update carries one operation. Both are safe to repeat."""
-    cleared = [name for name, value in properties.items() if value is None]
+    cleared = [name for name, value in properties.items() if value is None] if None in properties.values() else []
     written = {name: value for name, value in properties.items() if value is not None} if cleared else properties
     payloads = []
     if written:

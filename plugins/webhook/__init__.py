@@ -22,6 +22,7 @@ PLUGIN = Plugin(
             credentials=wire.credentials,
             pack=wire.pack,
             judge=wire.judge,
+            are_bodies_opaque=True,
             max_events=MAX_BATCH,
             max_bytes=wire.MAX_BYTES,
             batch_size=wire.batch_size,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from router.delivery.state import Place
 from router.event import Event
 from router.log.record import Record
 
@@ -15,8 +14,8 @@ class Decoder:
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self._room = max_bytes
-        self._events: dict[Place, tuple[Event, int]] = {}
-        """In the order in which they came: the first is the first to go."""
+        self._events: dict[tuple[int, int], tuple[Event, int]] = {}
+        """By partition and sequence, in the order in which they came: the first is the first to go."""
 
     def event(self, record: Record) -> Event:
         """The event of *record*; shared, so nobody changes it.
@@ -24,7 +23,7 @@ class Decoder:
         Raises:
             ValueError: the bytes are no JSON.
         """
-        place = Place(record.partition, record.sequence)
+        place = record[:2]
         found = self._events.get(place)
         if found is not None:
             return found[0]

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
-from router.destination import Destination, MappingFailed, size_of
+from router.destination import Destination, MappingFailed
 from router.event import Event
 from router.event_times import age_s
 from router.log.record import Record
@@ -38,11 +38,10 @@ def forecast(
             return Forecast("skip", decision.reason)
         made = destination.map(event, decision)
         too_big = [
-            f"{mapped.action.name}: {why}"
+            f"{mapped.action.name}: {written.too_big}"
             for mapped in made
-            for key, payload in mapped.keyed
-            if key not in delivered
-            and (why := size_of(payload, destination.plugin.endpoint(mapped.action.endpoint))[1])
+            for written in destination.write(mapped)
+            if written.too_big and written.key not in delivered
         ]
     except MappingFailed as error:
         return Forecast("die", f"mapping: {error}")

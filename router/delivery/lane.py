@@ -52,7 +52,7 @@ class Lane:
         if not self.queue:
             return []
         first = self.queue[0]
-        endpoint = first.endpoint
+        endpoint, group = first.endpoint, first.payload.group
         max_events, max_bytes = 1, 0
         if isinstance(endpoint, BatchEndpoint):
             max_events, max_bytes = endpoint.max_events, endpoint.max_bytes
@@ -66,10 +66,12 @@ class Lane:
         while self.queue and len(batch) < max_events and len(passed) < _SCAN_LIMIT:
             item = self.queue.popleft()
             fits = not batch or size + item.size + 1 <= max_bytes
-            alike = item.endpoint is endpoint and item.payload.group == first.payload.group
-            if fits and alike and item.line not in held:
+            alike = item.endpoint is endpoint and item.payload.group == group
+            if fits and alike and not (held and item.line in held):
+                item.state = "flying"
                 batch.append(item)
                 size += item.size + 1
+                self._bytes -= item.size
             else:
                 first_held = held.setdefault(item.line, item.transit)
                 if fits and alike and first_held is not item.transit and not item.transit.has_waited:
@@ -77,9 +79,6 @@ class Lane:
                     self.waited += 1
                 passed.append(item)
         self.queue.extendleft(reversed(passed))
-        for item in batch:
-            item.state = "flying"
-            self._bytes -= item.size
         return batch
 
     def is_full(self) -> bool:

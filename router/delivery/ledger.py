@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -121,12 +121,24 @@ class Ledger:
             reason = "; ".join(dict.fromkeys(transit.refused))
             self.kill(transit.record, reason, transit)
         else:
-            self._settle_place(transit.record, "delivered", "", transit)
-            self.tally.latencies_s.observe(max(0.0, self._clock.now() - transit.record.received_at_s))
+            self.deliver([transit])
+
+    def deliver(self, transits: Sequence[Transit]) -> None:
+        """The vendor has all payloads of *transits*. Not for replays."""
+        if not transits:
+            return
+        now = self._clock.now()
+        self._count("delivered", "", len(transits))
+        for transit in transits:
+            place = transit.place
+            self._changes.outcomes.append(Outcome(place, "delivered", "", now))
+            self._close(place, transit)
+            self.tally.latencies_s.observe(max(0.0, now - transit.record.received_at_s))
+        self._changed(len(transits))
 
     def kill(self, record: Record, reason: str, transit: Transit | None = None, events: int = 1) -> None:
         """The event (or *events* sequences from it on) becomes a dead letter."""
-        place = Place(record.partition, record.sequence)
+        place = Place.of(record)
         attempts = self.tries[place].attempts if place in self.tries else 1 if transit else 0
         settled = tuple(sorted(transit.settled)) if transit else ()
         letter = DeadLetter(record, _storable(reason), attempts, self._clock.now(), settled, events)
@@ -141,18 +153,24 @@ class Ledger:
     def _settle_place(
         self, record: Record, kind: Kind, reason: str, transit: Transit | None = None, events: int = 1
     ) -> None:
-        place = Place(record.partition, record.sequence)
+        place = Place.of(record)
         code = reason.split(":", 1)[0] if kind == "skipped" else ""
         self._count(kind, code, events)
         self._changes.outcomes.append(Outcome(place, kind, _storable(reason), self._clock.now()))
-        self.tries.pop(place, None)
-        self.settled_payloads.pop(place, None)
+        self._close(place, transit, events)
+        self._changed()
+
+    def _close(self, place: Place, transit: Transit | None, events: int = 1) -> None:
+        """Nothing of the event (or of *events* sequences from it on) is under way any more."""
+        if self.tries:
+            self.tries.pop(place, None)
+        if self.settled_payloads:
+            self.settled_payloads.pop(place, None)
         if transit is not None and transit.origin == "parked":
             self._changes.unpark.append(place)
             self._unpark_one(transit.line, place)
         else:
-            self._move(record.partition, record.sequence, record.sequence + events - 1)
-        self._changed()
+            self._move(place.partition, place.sequence, place.sequence + events - 1)
 
     def _move(self, partition: int, first: int, last: int) -> None:
         window = self.windows[partition]
@@ -187,7 +205,7 @@ class Ledger:
         """The event waits in its *line* (None: its user's), copied whole; the position moves on without it."""
         line = record.user_key if line is None else line
         self._changes.park.append((in_line(record, line), _storable(reason)))
-        self.parked.setdefault(line, set()).add(Place(record.partition, record.sequence))
+        self.parked.setdefault(line, set()).add(Place.of(record))
         self.parked_events += 1
         self._move(record.partition, record.sequence, record.sequence)
         self._changed()
@@ -211,7 +229,7 @@ class Ledger:
         """A dead letter was delivered after all (or, with *reason*, is skipped today): it changes columns."""
         kind: Kind = "skipped" if reason else "delivered"
         self._changes.revived.append(letter.id)
-        place, now = Place(letter.record.partition, letter.record.sequence), self._clock.now()
+        place, now = Place.of(letter.record), self._clock.now()
         if letter.is_replayed:
             self._count("replayed", "dead", -1)
             self._count("replayed", kind, 1)
@@ -295,8 +313,8 @@ class Ledger:
 
     # --- onto disk ---
 
-    def _changed(self) -> None:
-        self.made += 1
+    def _changed(self, changes: int = 1) -> None:
+        self.made += changes
         self._work.notify()
 
     @property

@@ -99,7 +99,7 @@ class Parking:
         limit = 1 if user is not None and user.attempts > 0 else RELEASED_AT_ONCE
         await self._ledger.flushed()
         found = await self._ledger.ask(lambda state: state.parked(line, limit))
-        places = [Place(record.partition, record.sequence) for record in found]
+        places = [Place.of(record) for record in found]
         parked = self._ledger.parked.get(line, set())
         is_due = self._turns.get(line, math.inf) <= self._clock.monotonic()
         if not is_due or places != heapq.nsmallest(len(places), parked, key=lambda place: place.sequence):

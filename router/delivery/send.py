@@ -301,7 +301,7 @@ def add_credentials(
         body = encode_form(json) if request.form else orjson.dumps(json)
         headers.setdefault("Content-Type", FORM if request.form else "application/json")
         if request.gzip:
-            body = gzip.compress(body, compresslevel=5, mtime=0)
+            body = gzip.compress(body, compresslevel=1, mtime=0)
             headers["Content-Encoding"] = "gzip"
     for sign in signatures:
         try:

@@ -18,6 +18,11 @@ class Signal:
         self._clock = clock
         self._waiting: set[asyncio.Future[None]] = set()
 
+    @property
+    def is_awaited(self) -> bool:
+        """Whether anybody waits: where that costs something, whether to notify need not be found out for nobody."""
+        return bool(self._waiting)
+
     def notify(self) -> None:
         while self._waiting:
             _wake(self._waiting.pop())

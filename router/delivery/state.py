@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, Self
 
 from router.delivery.letters import Choice, DeadLetter, Letters
 from router.errors import OperatorError
@@ -42,6 +42,11 @@ class Place(NamedTuple):
 
     partition: int
     sequence: int
+
+    @classmethod
+    def of(cls, record: Record) -> Self:
+        """A record begins with its place."""
+        return cls._make(record[:2])
 
 
 class Outcome(NamedTuple):

@@ -41,14 +41,19 @@ class Transit:
     weight: int = 0
     """Bytes of the event and of what the plugin made of it, as they wait in memory; see `weigh`."""
     place: Place = field(init=False)
+    is_replay: bool = field(init=False)
+    """Replays and retries stand outside the order per user and have books of their own."""
 
     def __post_init__(self) -> None:
-        self.place = Place(self.record.partition, self.record.sequence)
+        self.place = Place.of(self.record)
         self.line = self.line or self.record.user_key
+        self.is_replay = self.origin in ("retry", "replay")
 
     def weigh(self) -> None:
         """Set the weight, once all payloads are there."""
-        self.weight = len(self.record.event) + sum(item.size for item in self.items)
+        self.weight = len(self.record.event)
+        for item in self.items:
+            self.weight += item.size
 
     @property
     def is_settled(self) -> bool:
@@ -64,11 +69,6 @@ class Transit:
         return (
             not self.refused and self.settled <= set(before) and not any(item.state == "flying" for item in self.items)
         )
-
-    @property
-    def is_replay(self) -> bool:
-        """Replays and retries stand outside the order per user and have books of their own."""
-        return self.origin in ("retry", "replay")
 
 
 @dataclass(slots=True, eq=False)

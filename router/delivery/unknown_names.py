@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-from router.delivery.state import Place
 from router.event import Event
 from router.integrations import DestinationNames, folded_names, unknown_names
 
@@ -32,11 +31,11 @@ class UnknownNames:
         for partition in partitions:
             self._seen.setdefault(partition, self._end(partition))
 
-    def look(self, event: Event, place: Place) -> None:
-        """Count the unknown names of the event at *place*, if no destination came to it before."""
-        if place.sequence <= self._seen.get(place.partition, 0):
+    def look(self, event: Event, partition: int, sequence: int) -> None:
+        """Count the unknown names of the event that lies there, if no destination came to it before."""
+        if sequence <= self._seen.get(partition, 0):
             return
-        self._seen[place.partition] = place.sequence
+        self._seen[partition] = sequence
         unknown = unknown_names(event.integrations, self._known) if event.integrations else ()
         if not unknown:
             return

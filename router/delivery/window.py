@@ -71,9 +71,10 @@ class Window:
         """*first* (to *last*, both included) is settled or parked: the position moves if the line before it is closed."""
         last = first if last is None else last
         if first > self.position + 1:
-            new = set(range(first, last + 1)) - self.above
-            self._ahead += sum(1 for sequence in new if sequence > self.read)
-            self.above |= new
+            for sequence in range(first, last + 1):
+                if sequence not in self.above:
+                    self.above.add(sequence)
+                    self._ahead += sequence > self.read
             return
         if last > self.position + 1 and self.above:  # a run of many: what it covers is no longer above
             covered = {sequence for sequence in self.above if sequence <= last}

@@ -226,12 +226,13 @@ class Worker:
                 if isinstance(record, Gap):
                     await self._pass_gap(record)
                     continue
-                window.open(record.sequence)
-                if window.is_settled(record.sequence):
+                sequence = record.sequence
+                window.open(sequence)
+                if window.is_settled(sequence):
                     continue
-                while self._must_wait and record.sequence > self._shed_up_to.get(partition, 0):
+                while self._must_wait and sequence > self._shed_up_to.get(partition, 0):
                     await self._changed.wait()
-                if record.sequence <= self._shed_up_to.get(partition, 0):
+                if sequence <= self._shed_up_to.get(partition, 0):
                     self.ledger.kill(record, SHED)
                 else:
                     self._take(record)
@@ -329,7 +330,7 @@ class Worker:
         record = transit.record
         try:
             event = self._decoder.event(record)
-            self._unknown_names.look(event, transit.place)
+            self._unknown_names.look(event, record.partition, record.sequence)
             age = age_s(event, self._clock.now()) if transit.is_historical else None
             decision = self.destination.decide(event, record.source, age)
             if transit.origin == "log" and decision.flag is not None and decision.flag.warnings:
@@ -348,35 +349,38 @@ class Worker:
             self._refuse(transit, f"mapping: {type(error).__name__}: {error}")
             return False
         if not transit.items:
-            self._skip(transit, f"action: {skipped}")
+            self._skip(transit, f"action: {'; '.join(dict.fromkeys(skipped))}")
             return False
         if transit.is_settled:
             self._settle(transit)
             return False
         return True
 
-    def _add_items(self, transit: Transit, event: Event, decision: Decision) -> str:
+    def _add_items(self, transit: Transit, event: Event, decision: Decision) -> list[str]:
         """Fill in the payloads; returns why actions made none."""
-        earlier = {} if transit.is_replay else self.ledger.settled_payloads.get(transit.place, {})
-        transit.settled |= {key for key, refused in earlier.items() if not refused}
+        noted = self.ledger.settled_payloads
+        earlier = noted.get(transit.place, {}) if noted and not transit.is_replay else {}
+        if earlier:
+            transit.settled |= {key for key, refused in earlier.items() if not refused}
         skipped: list[str] = []
         for mapped in self.destination.map(event, decision):
             if mapped.skipped:
                 skipped.append(mapped.skipped)
+                continue
             endpoint = self._endpoints[mapped.action.endpoint]
-            sizes = self.destination.sizes(mapped, endpoint)
-            for (key, payload), (size, too_big) in zip(mapped.keyed, sizes, strict=True):
-                item = Item(transit, key, payload, endpoint, size)
+            for written in self.destination.write(mapped):
+                key = written.key
+                item = Item(transit, key, written.payload, endpoint, written.size)
                 transit.items.append(item)
                 if key in transit.settled:
                     item.state = "settled"
                 elif key in earlier:
                     item.state = "settled"
                     transit.refused.append(earlier[key])
-                elif too_big:
+                elif written.too_big:
                     item.state = "settled"
-                    transit.refused.append(f"{mapped.action.name}: {too_big}")
-        return "; ".join(dict.fromkeys(skipped))
+                    transit.refused.append(f"{mapped.action.name}: {written.too_big}")
+        return skipped
 
     def _skip(self, transit: Transit, reason: str) -> None:
         if transit.is_replay:
@@ -397,7 +401,7 @@ class Worker:
             if item.state == "waiting":
                 lane, filled = self._lane_of(item)
                 lane.add(item)
-                if len(lane) == 1 or lane.is_full():
+                if filled.is_awaited and (len(lane) == 1 or lane.is_full()):
                     filled.notify()
 
     def _activate(self, transit: Transit) -> None:
@@ -411,10 +415,11 @@ class Worker:
             self._active_bytes -= transit.weight
 
     def _lane_of(self, item: Item) -> tuple[Lane, Signal]:
-        group = item.endpoint.name if item.endpoint.is_independent else ""
-        number = zlib.crc32(item.line.encode("utf-8", "replace"))
-        if item.transit.is_replay:
+        transit, endpoint = item.transit, item.endpoint
+        number = zlib.crc32(transit.line.encode("utf-8", "replace"))
+        if transit.is_replay:
             return self._lane("replay", number % self._most_replays, is_replay=True)
+        group = endpoint.name if endpoint.is_independent else ""
         return self._lane(group, number % (self.options.lanes or self.options.concurrency))
 
     def _lane(self, group: str, number: int, is_replay: bool = False) -> tuple[Lane, Signal]:
@@ -546,11 +551,15 @@ class Worker:
     def _settle_batch(self, lane: Lane, batch: Sequence[Item], verdicts: Sequence[Verdict]) -> None:
         later: dict[str, list[tuple[Item, Later]]] = {}
         again: list[Item] = []
+        done: list[Transit] = []
+        """Those of which all is delivered by now: booked together."""
         for item, verdict in zip(batch, verdicts, strict=True):
             match verdict:
                 case Delivered():
-                    self._report_warnings(item, verdict)
-                    self._settle_item(item)
+                    if item.payload.notes or verdict.warnings:
+                        self._report_warnings(item, verdict)
+                    if self._is_last(item):
+                        done.append(item.transit)
                 case Dead(reason):
                     self._settle_item(item, reason)
                 case Later():
@@ -559,6 +568,9 @@ class Worker:
                     later[item.line].append((item, later[item.line][0][1]))  # behind it, whatever its own verdict
                 case Again():
                     again.append(item)
+        self.ledger.deliver(done)
+        for transit in done:
+            self._after_settling(transit)
         for postponed in later.values():
             first, verdict = postponed[0]
             self._postpone(lane, first, verdict, behind=[item for item, _ in postponed[1:]])
@@ -568,6 +580,16 @@ class Worker:
         for warning in item.payload.notes + tuple(verdict.warnings):
             self._logger.warning("delivered with a warning", message_id=item.transit.record.message_id, warning=warning)
             self.ledger.count("warnings")
+
+    def _is_last(self, item: Item) -> bool:
+        """Whether the event is delivered, now that the vendor has *item* of it; if not, what is to be noted of it is."""
+        transit = item.transit
+        if transit.is_replay or transit.refused or len(transit.items) > 1:
+            self._settle_item(item)
+            return False
+        item.state = "settled"
+        transit.settled.add(item.key)
+        return True
 
     def _settle_item(self, item: Item, refused: str = "") -> None:
         transit = item.transit
@@ -682,7 +704,7 @@ class Worker:
             for record in await insist(partial(self._parking.release, line), self._clock, **self._facts):
                 while self.halt.is_on:
                     await self._changed.wait()
-                active = self._active.get(Place(record.partition, record.sequence))
+                active = self._active.get(Place.of(record))
                 if active is not None:
                     self._dispatch(active)
                 else:

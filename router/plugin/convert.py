@@ -11,9 +11,9 @@ import math
 import re
 from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
-from functools import lru_cache
+from functools import lru_cache, wraps
 from ipaddress import ip_address
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 import orjson
@@ -22,6 +22,8 @@ from router import dates
 from router.event import looks_like_email
 
 Converter = Callable[[Any], Any]
+
+_T = TypeVar("_T")
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _BETWEEN_DIGITS = re.compile(r"[\s().\-/]")
@@ -42,11 +44,25 @@ def _moment(value: Any) -> dates.Moment:
     return moment
 
 
+def _kept(converter: Callable[[Any], _T]) -> Callable[[Any], _T]:
+    """*converter*, which keeps the last texts that it could read: an event's time is read by every destination, and by most of
+    them more than once; and pages have few hosts."""
+    kept = lru_cache(maxsize=256)(converter)
+
+    @wraps(converter)
+    def converted(value: Any) -> _T:
+        return kept(value) if type(value) is str else converter(value)
+
+    return converted
+
+
+@_kept
 def to_unix_seconds(value: Any) -> int:
     """A date as whole Unix seconds; a plain date is midnight UTC."""
     return int(dates.to_datetime(_moment(value)).timestamp() // 1)
 
 
+@_kept
 def to_unix_millis(value: Any) -> int:
     """A date as whole Unix milliseconds; a plain date is midnight UTC."""
     return round(dates.to_datetime(_moment(value)).timestamp() * 1000)
@@ -57,15 +73,10 @@ def to_iso_utc(value: Any) -> str:
     return dates.to_iso(_moment(value))
 
 
+@_kept
 def to_naive_utc(value: Any) -> str:
     """``2024-08-24T14:15:22``: UTC without zone or fraction; a plain date is midnight."""
-    return _written_naive(_moment(value))
-
-
-@lru_cache(maxsize=256)
-def _written_naive(moment: dates.Moment) -> str:
-    """Kept, for traits say the same day again and again."""
-    return dates.to_datetime(moment).isoformat(timespec="seconds").removesuffix("+00:00")
+    return dates.to_datetime(_moment(value)).isoformat(timespec="seconds").removesuffix("+00:00")
 
 
 def to_date(value: Any) -> str:
@@ -182,7 +193,10 @@ def to_boolean(value: Any) -> bool:
 
 def to_e164(value: Any) -> str:
     """A phone number as ``+`` and 7 to 15 digits. Blanks, dashes, dots and brackets are taken out; no country is guessed."""
-    text = _BETWEEN_DIGITS.sub("", to_text(value))
+    text = to_text(value)
+    if _E164.fullmatch(text):
+        return text
+    text = _BETWEEN_DIGITS.sub("", text)
     if text.startswith("00"):
         text = "+" + text[2:]
     if not _E164.fullmatch(text):
@@ -198,6 +212,7 @@ def to_url(value: Any) -> str:
     return text
 
 
+@_kept
 def to_host(value: Any) -> str:
     """The host of an address."""
     host = urlsplit(to_text(value).strip()).hostname
@@ -206,16 +221,11 @@ def to_host(value: Any) -> str:
     return host
 
 
+@_kept
 def to_ip(value: Any) -> str:
     """An IPv4 or IPv6 address."""
-    return _written_ip(to_text(value).strip())
-
-
-@lru_cache(maxsize=1024)
-def _written_ip(text: str) -> str:
-    """Kept, for a visitor makes many events, and several actions write the address of each."""
     try:
-        return str(ip_address(text))
+        return str(ip_address(to_text(value).strip()))
     except ValueError:
         raise ValueError("expected an IPv4 or IPv6 address") from None
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from pydantic import SecretStr
 
 from router.plugin.request import build_url
@@ -108,7 +109,12 @@ class Signature:
 
 
 def with_field(json: Any, path: Sequence[str], value: str) -> Any:
-    """A copy of *json* with *value* at *path*, in each object where it is a list: what a `BodyField` asks for."""
+    """A copy of *json* with *value* at *path*, in each object where it is a list: what a `BodyField` asks for.
+
+    What of it is written already is read again.
+    """
+    if isinstance(json, orjson.Fragment):
+        json = orjson.loads(orjson.dumps(json))
     if isinstance(json, list):
         return [with_field(item, path, value) for item in json]
     if not isinstance(json, dict):

@@ -17,9 +17,12 @@ class UnreadableAnswer(Exception):
     """A response has none of the documented shapes; the core keeps what was sent and tries again."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Payload:
     """What one action makes of one event: one item of a batch, or the subject of one conversation.
+
+    Nobody changes one (`dataclasses.replace` makes another). It isn't frozen because that would make it five times as dear, and
+    there is one for every event at every destination.
 
     ``body`` is JSON as the vendor wants it, without credentials. ``key`` is the idempotency key where the vendor has
     one (derived from ``messageId``, so every attempt has the same). Payloads of different ``group`` never share a request.

@@ -6,6 +6,7 @@ import asyncio
 import importlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -201,6 +202,20 @@ class PluginContract:
             broken = [name for name, value in request.headers.items() if _LINE_BREAK.search(name + value)]
             assert not broken, f"{sent.action}: headers with line breaks: {broken}"
             assert not request.form or encode_form(request.json)
+
+    @_every_sample
+    def test_opaque_bodies_go_out_as_they_are(self, event: Event) -> None:
+        """Where an endpoint declares ``are_bodies_opaque``, a request is as if its bodies had not been written before."""
+        rehearsal = self.rehearsal
+        for mapped in rehearsal.map(event):
+            endpoint = rehearsal.destination.endpoints[mapped.action.endpoint]
+            if isinstance(endpoint, BatchEndpoint) and endpoint.are_bodies_opaque:
+                for payload, written in zip(mapped.payloads, rehearsal.destination.write(mapped), strict=True):
+                    open_, opaque = (endpoint.pack([each], self.settings) for each in (payload, written.payload))
+                    assert orjson.dumps(opaque.json) == orjson.dumps(open_.json), f"{mapped.action.name}: another body"
+                    assert replace(opaque, json=None) == replace(open_, json=None), (
+                        f"{mapped.action.name}: another request"
+                    )
 
     @_every_sample
     def test_the_same_event_makes_the_same_request(self, event: Event) -> None:

@@ -78,10 +78,10 @@ class Rehearsal:
         return self.destination.origin_of(self.plugin.endpoint(endpoint))
 
     def payloads(self, event: Event, historical_age_s: float | None = None) -> Iterator[tuple[str, Endpoint, Payload]]:
-        """Every payload, with the name of its action and its endpoint."""
+        """Every payload as it waits to be sent, with the name of its action and its endpoint."""
         for mapped in self.map(event, historical_age_s):
-            for payload in mapped.payloads:
-                yield mapped.action.name, self._endpoints[mapped.action.endpoint], payload
+            for written in self.destination.write(mapped):
+                yield mapped.action.name, self._endpoints[mapped.action.endpoint], written.payload
 
     def requests(self, event: Event, historical_age_s: float | None = None) -> list[Sent]:
         """Every request, conversations answered as they assume."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from router.delivery.state import Place
 from router.delivery.unknown_names import MAX_NAMES, UnknownNames
 from router.event import Document, Event
 from router.integrations import DestinationNames
@@ -37,27 +36,27 @@ def unknown() -> UnknownNames:
     ],
 )
 def test_what_matches_no_destination_is_counted(unknown: UnknownNames, integrations: Document, names: Document) -> None:
-    unknown.look(event(integrations), Place(0, 11))
+    unknown.look(event(integrations), 0, 11)
 
     assert (unknown.events, dict(unknown.names)) == (bool(names), names)
 
 
 def test_each_event_counts_once_and_those_of_an_earlier_run_not_again(unknown: UnknownNames) -> None:
     for sequence in (9, 10, 11, 12, 11, 12, 13):
-        unknown.look(event({"Nobody": True}), Place(0, sequence))
+        unknown.look(event({"Nobody": True}), 0, sequence)
 
     assert (unknown.events, dict(unknown.names)) == (3, {"Nobody": 3})
 
 
 def test_a_new_destination_makes_its_name_known(unknown: UnknownNames) -> None:
     unknown.configure([0], [MIXPANEL, DestinationNames("nobody", "Nobody", "nobody")])
-    unknown.look(event({"Nobody": True, "crm": True}), Place(0, 11))
+    unknown.look(event({"Nobody": True, "crm": True}), 0, 11)
 
     assert dict(unknown.names) == {"crm": 1}
 
 
 def test_promise_8_callers_that_make_up_names_fill_no_memory(unknown: UnknownNames) -> None:
     for number in range(3 * MAX_NAMES):
-        unknown.look(event({f"Name {number}": True}), Place(0, 11 + number))
+        unknown.look(event({f"Name {number}": True}), 0, 11 + number)
 
     assert (unknown.events, len(unknown.names)) == (3 * MAX_NAMES, MAX_NAMES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import orjson
 import pytest
 
 from router.plugin import (
@@ -151,3 +152,16 @@ def test_a_field_of_the_body_is_added_to_a_copy(json: Any, path: list[str], expe
 
     assert with_field(json, path, "t") == expected
     assert repr(json) == before
+
+
+def test_a_field_is_added_to_bodies_that_are_written_already() -> None:
+    written = [orjson.Fragment(b'{"a":1}'), orjson.Fragment(b'{"b":2}')]
+
+    assert with_field(written, ["token"], "t") == [{"a": 1, "token": "t"}, {"b": 2, "token": "t"}]
+
+
+@pytest.mark.parametrize("size", [1, 5])
+def test_whether_bodies_are_opaque_may_depend_on_the_settings(size: int) -> None:
+    endpoint = BatchEndpoint(name="a", pack=pack, judge=judge, are_bodies_opaque=lambda settings: settings.size == 5)
+
+    assert endpoint.for_settings(Settings(size=size)).are_bodies_opaque is (size == 5)
