@@ -22,9 +22,11 @@ def read_channel(given: Any, context: Document, warnings: list[str]) -> str | No
     """
     if given is not None and not isinstance(given, str):
         warnings.append(f"channel: expected text, found {kind_of(given)}; ignored")
-    for word in (given, context.get("channel")):
-        if isinstance(word, str) and word.strip():
-            return _KNOWN.get(word.strip().lower(), word)
+    of_context = context.get("channel")
+    if given or of_context:
+        for word in (given, of_context):
+            if isinstance(word, str) and word.strip():
+                return _KNOWN.get(word.strip().lower(), word)
     return _channel_of_library(context.get("library"))
 
 

@@ -14,6 +14,7 @@ _FIRST_MILLISECOND_VALUE = 1e11  # as seconds this is the year 5138, as millisec
 _FIRST_MICROSECOND_VALUE = 1e14
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST_TEXT = 64
+_MILLISECONDS = tuple(f".{number:03d}Z" for number in range(1000))
 
 
 def parse(value: object) -> Moment | None:
@@ -94,7 +95,7 @@ def to_iso(moment: Moment) -> str:
 def to_iso_milliseconds(moment: datetime) -> str:
     """``2024-08-24T14:15:22.000Z``: always with milliseconds, so that texts sort as the moments they stand for."""
     since = moment - _EPOCH
-    return f"{_to_the_second(since.days, since.seconds)}.{since.microseconds // 1000:03d}Z"
+    return _to_the_second(since.days, since.seconds) + _MILLISECONDS[since.microseconds // 1000]
 
 
 @lru_cache(maxsize=256)

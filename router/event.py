@@ -130,7 +130,7 @@ class Event:
     def of_normalised(cls, document: Document) -> Self:
         """The same for what is known to be an event, because `router.normalise` made it. Nothing is checked."""
         event = cls.__new__(cls)
-        event.__dict__["document"] = document
+        event.__dict__["document"] = document  # past `__setattr__`
         return event
 
     @classmethod
@@ -172,9 +172,11 @@ class Event:
     @property
     def person(self) -> Document:
         """What the event says of the person: ``traits`` of an identify, else ``context.traits``."""
-        if self.type == "identify":
+        document = self.document
+        if document["type"] == "identify":
             return self.traits
-        traits = self.context.get("traits")
+        context = document.get("context")
+        traits = context.get("traits") if context else None
         return traits if isinstance(traits, dict) else {}
 
     @property
@@ -183,10 +185,12 @@ class Event:
 
         Source: facts/event-spec.md section 4, derived values.
         """
-        email = self.person.get("email")
+        person = self.person
+        email = person.get("email") if person else None
         if isinstance(email, str) and email.strip():
             return email.strip()
-        return self.user_id if self.user_id and looks_like_email(self.user_id) else None
+        user_id = self.document.get("userId")
+        return user_id if user_id and looks_like_email(user_id) else None
 
     @property
     def user_key(self) -> str:
@@ -196,5 +200,7 @@ class Event:
 
 def looks_like_email(text: str) -> bool:
     """True for ``local@domain.tld`` without blanks; a check of shape, not of existence."""
+    if "@" not in text:  # most ids have none
+        return False
     local, at, domain = text.partition("@")
     return bool(local and at and "." in domain.strip(".") and "@" not in domain and not any(map(str.isspace, text)))

@@ -34,14 +34,15 @@ def read_times(document: Document, received_at: datetime, sent_at: Any, warnings
     corrected to ``receivedAt - (sentAt - time)``. An event that has ``timestamp``, ``originalTimestamp`` and ``receivedAt`` was
     corrected by another router before, and is not corrected again. A time after *received_at* is held there.
     """
-    timestamp = _read(document, "timestamp", warnings)
-    original = _read(document, "originalTimestamp", warnings)
-    sent = _read(document, "sentAt", warnings)
-    if sent is None and sent_at is not None:
-        sent = _read({"sentAt": sent_at}, "sentAt", warnings, " of the batch or request")
+    get = document.get
+    timestamp = _read(get("timestamp"), "timestamp", warnings)
+    original = _read(get("originalTimestamp"), "originalTimestamp", warnings)
+    sent = _read(get("sentAt"), "sentAt", warnings)
+    if sent_at is not None and sent is None:
+        sent = _read(sent_at, "sentAt of the batch or request", warnings)
     raw = timestamp or original
     happened = raw or received_at
-    if timestamp and original and dates.parse(document.get("receivedAt")):
+    if timestamp and original and dates.parse(get("receivedAt")):
         raw = original
     elif raw and sent:
         try:
@@ -53,7 +54,7 @@ def read_times(document: Document, received_at: datetime, sent_at: Any, warnings
         happened = received_at
     received = _written_once(received_at)
     return EventTimes(
-        received if happened is received_at else dates.to_iso_milliseconds(happened),
+        received if happened == received_at else dates.to_iso_milliseconds(happened),
         dates.to_iso_milliseconds(raw) if raw else received,
         _written_once(sent) if sent else None,
         received,
@@ -72,14 +73,11 @@ def age_s(event: Event, now_s: float) -> float:
     return max(0.0, now_s - dates.to_datetime(happened).timestamp()) if happened is not None else 0.0
 
 
-def _read(document: Document, field: str, warnings: list[str], whose: str = "") -> datetime | None:
-    value = document.get(field)
+def _read(value: Any, field: str, warnings: list[str]) -> datetime | None:
     if value is None or value == "":
         return None
     moment = dates.parse(value)
     if moment is None:
-        warnings.append(
-            f"{field}{whose}: expected ISO 8601, Unix seconds or milliseconds, found {excerpt(value)}; ignored"
-        )
+        warnings.append(f"{field}: expected ISO 8601, Unix seconds or milliseconds, found {excerpt(value)}; ignored")
         return None
     return dates.to_datetime(moment)

@@ -9,9 +9,8 @@ Sources: facts/event-spec.md sections 1, 4 and 5; facts/ingest-protocol.md secti
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from router.channel import read_channel
 from router.event import EVENT_TYPES, Document, Event, EventType
@@ -31,6 +30,8 @@ _TIMES = ("timestamp", "originalTimestamp", "sentAt", "receivedAt")
 _OBJECTS = ("context", "traits", "properties", "integrations")
 _NUMBERS_KEPT = (*_IDS, *_TEXTS, *_TIMES, "version")
 _FIRST_INEXACT_FLOAT = 2.0**53
+_NOTHING: Final[Document] = {}
+"""For looking into what is absent; nobody writes there."""
 
 
 def _snake_spellings(names: Iterable[str]) -> dict[str, str]:
@@ -39,11 +40,14 @@ def _snake_spellings(names: Iterable[str]) -> dict[str, str]:
 
 _SNAKE_FIELDS = _snake_spellings((*_IDS, *_TIMES))
 _SNAKE_CONTEXT = _snake_spellings(("userAgent", "userAgentData", "groupId", "externalIds"))
-_WRITE_KEYS = ("writeKey", "write_key")
+_WRITE_KEYS = frozenset({"writeKey", "write_key"})
+LEFT_OUT: Final = _WRITE_KEYS | {"receivedAt"}
+"""Of what a call says there its event has nothing, and no warning tells of it."""
+_TYPES: Final[Mapping[str, EventType]] = {kind: kind for kind in EVENT_TYPES}
+_RARE_FIELDS = _WRITE_KEYS | _SNAKE_FIELDS.keys()
 
 
-@dataclass(frozen=True, slots=True)
-class Normalised:
+class Normalised(NamedTuple):
     """An accepted event, and one sentence for everything odd that was put right on the way, fit to be shown to the caller."""
 
     event: Event
@@ -73,7 +77,8 @@ def normalise(
             the keys of the two are merged the same way, and no deeper.
         integrations: of the batch. Merged key by key, the call winning, names compared in any case; a null in the call is as
             if absent.
-        is_known_plain: the caller has asked `is_plain` of *raw*, and it is.
+        is_known_plain: it is known that nothing in *raw* and of the batch is odd, but for its depth, which is the caller's
+            to judge then.
 
     Of the call, ``writeKey`` is left out (it is a secret), and null, ``""`` (for ids and times) and ``[]`` (what PHP makes of
     an empty object) are as if absent. On identify, ``context.traits`` are merged into ``traits``, which win key by key.
@@ -82,19 +87,20 @@ def normalise(
         Rejected: the call is no event; the caller is told why.
     """
     warnings: list[str] = []
-    if not isinstance(raw, Mapping):
+    if not isinstance(raw, dict | Mapping):  # asked in this order: the second takes long to say yes
         raise Rejected(RejectionCode.NOT_AN_OBJECT, "", "a JSON object", kind_of(raw))
     if not is_known_plain and not is_plain(raw):
         raw = Mending(warnings).mend(raw, _NUMBERS_KEPT)
 
     document: Document = dict(raw)
-    for key in _WRITE_KEYS:
-        document.pop(key, None)
-    _rename(document, _SNAKE_FIELDS, "", warnings)
+    if not _RARE_FIELDS.isdisjoint(document):
+        for key in _WRITE_KEYS:
+            document.pop(key, None)
+        _rename(document, _SNAKE_FIELDS, "", warnings)
     kind = document["type"] = _read_type(document, type, warnings)
     _read_objects(document)
     if context or integrations:
-        _merge_defaults(document, context, integrations, warnings)
+        _merge_defaults(document, context, integrations, warnings, is_known_plain)
     _read_texts(document, kind)
     _read_ids(document, new_id)
     if "context" in document:
@@ -102,8 +108,11 @@ def normalise(
     _read_traits(document, kind, warnings)
     _check_identity(document, kind)
     _read_times(document, received_at, sent_at, warnings)
-    _read_version(document, warnings)
-    channel = read_channel(document.pop("channel", None), document.get("context", {}), warnings)
+    if "version" in document:
+        _read_version(document, warnings)
+    else:
+        document["version"] = API_VERSION
+    channel = read_channel(document.pop("channel", None), document.get("context", _NOTHING), warnings)
     if channel is not None:
         document["channel"] = channel
     return Normalised(Event.of_normalised(document), tuple(warnings))
@@ -111,8 +120,6 @@ def normalise(
 
 def _rename(document: Document, spellings: Mapping[str, str], where: str, warnings: list[str]) -> None:
     """Give the keys of *document* that are in *spellings* their canonical name; the canonical one wins where both are there."""
-    if spellings.keys().isdisjoint(document):
-        return
     for snake, camel in spellings.items():
         if snake not in document:
             continue
@@ -127,21 +134,21 @@ def _rename(document: Document, spellings: Mapping[str, str], where: str, warnin
 def _read_type(document: Document, of_path: str | None, warnings: list[str]) -> EventType:
     own = document.get("type")
     if isinstance(own, str):
-        name = own if own in EVENT_TYPES else own.strip().lower()
-        if name in EVENT_TYPES:
+        name = _TYPES.get(own) or _TYPES.get(own.strip().lower())
+        if name is not None:
             if of_path is not None and of_path != name:
                 warnings.append(f"type: the path says {excerpt(of_path)}, the event says {name}, which is used")
             return name
-    if of_path in EVENT_TYPES:
+    if of_path is not None and of_path in _TYPES:
         if own is not None:
             warnings.append(f"type: {excerpt(own)} is unknown; {of_path} is used, as the path says")
-        return of_path
+        return _TYPES[of_path]
     raise Rejected(RejectionCode.UNKNOWN_TYPE, "type", f"one of {', '.join(EVENT_TYPES)}", excerpt(own))
 
 
 def _read_objects(document: Document) -> None:
     for field in _OBJECTS:
-        if field in document and _as_object(document[field], field) is None:
+        if field in document and not isinstance(value := document[field], dict) and _as_object(value, field) is None:
             del document[field]
 
 
@@ -154,9 +161,13 @@ def _as_object(value: Any, field: str) -> Document | None:
     raise Rejected(RejectionCode.INVALID_FIELD, field, "an object", kind_of(value))
 
 
-def _merge_defaults(document: Document, context: Any, integrations: Any, warnings: list[str]) -> None:
+def _merge_defaults(
+    document: Document, context: Any, integrations: Any, warnings: list[str], is_known_plain: bool
+) -> None:
     defaults = {"context": context, "integrations": integrations}
-    if not is_plain(defaults) or isinstance(context, Doubled) or isinstance(integrations, Doubled):
+    if not is_known_plain and (
+        not is_plain(defaults) or isinstance(context, Doubled) or isinstance(integrations, Doubled)
+    ):
         defaults = Mending(warnings).mend(defaults)
     of_batch = _as_object(defaults.get("context"), "batch.context")
     if of_batch:
@@ -178,12 +189,11 @@ def _merge_defaults(document: Document, context: Any, integrations: Any, warning
 
 def _read_texts(document: Document, kind: EventType) -> None:
     for field in _TEXTS:
-        if field not in document:
+        if field not in document or isinstance(value := document[field], str):
             continue
-        value = document[field]
         if value is None:
             del document[field]
-        elif not isinstance(value, str):
+        else:
             text = _number_as_text(value)
             if text is None:
                 raise Rejected(RejectionCode.INVALID_FIELD, field, "text", kind_of(value))
@@ -199,7 +209,7 @@ def _read_ids(document: Document, new_id: Callable[[], str]) -> None:
         if field not in document:
             continue
         value = document[field]
-        if value is None or (isinstance(value, str) and not value.strip()):
+        if value is None or (isinstance(value, str) and (not value or value.isspace())):
             del document[field]
         elif not isinstance(value, str):
             is_exact = not isinstance(value, float) or (value.is_integer() and abs(value) < _FIRST_INEXACT_FLOAT)
@@ -228,7 +238,8 @@ def _number_as_text(value: Any) -> str | None:
 def _canonical_context(context: Document, warnings: list[str]) -> Document:
     """A copy of *context* with canonical names, those of its traits included; ``groupId`` is text."""
     result = dict(context)
-    _rename(result, _SNAKE_CONTEXT, "context.", warnings)
+    if not _SNAKE_CONTEXT.keys().isdisjoint(result):
+        _rename(result, _SNAKE_CONTEXT, "context.", warnings)
     if "groupId" in result and not isinstance(result["groupId"], str):
         result["groupId"] = _number_as_text(result["groupId"]) or result["groupId"]
     if "traits" in result:
@@ -242,7 +253,7 @@ def _canonical_context(context: Document, warnings: list[str]) -> Document:
 
 def _read_traits(document: Document, kind: EventType, warnings: list[str]) -> None:
     """Canonical traits. On identify those of the context are merged in, and ``name`` is filled in last, from the whole."""
-    riding = document.get("context", {}).get("traits")
+    riding = document.get("context", _NOTHING).get("traits")
     if kind != "identify" and riding:
         fill_name(riding)
     if "traits" in document:
@@ -257,15 +268,14 @@ def _read_traits(document: Document, kind: EventType, warnings: list[str]) -> No
 
 def _check_identity(document: Document, kind: EventType) -> None:
     expected = "userId or anonymousId"
+    is_known = "userId" in document or "anonymousId" in document
     if kind == "alias":
         is_known = "userId" in document
         expected = "userId, the id that remains"
-    elif kind == "identify":
-        email = document.get("traits", {}).get("email")
-        is_known = "userId" in document or "anonymousId" in document or (isinstance(email, str) and bool(email))
+    elif kind == "identify" and not is_known:
+        email = document.get("traits", _NOTHING).get("email")
+        is_known = isinstance(email, str) and bool(email)
         expected = "userId, anonymousId or an email trait"
-    else:
-        is_known = "userId" in document or "anonymousId" in document
     if not is_known:
         raise Rejected(RejectionCode.MISSING_ID, "userId", expected, "none")
     if kind == "group" and "groupId" not in document:
@@ -286,7 +296,7 @@ def _read_times(document: Document, received_at: datetime, sent_at: Any, warning
 
 
 def _read_version(document: Document, warnings: list[str]) -> None:
-    version = document.get("version")
+    version = document["version"]
     if isinstance(version, float) and version.is_integer() and abs(version) < _FIRST_INEXACT_FLOAT:
         version = int(version)
     is_number = isinstance(version, int) and not isinstance(version, bool) and abs(version) < _FIRST_INEXACT_FLOAT

@@ -15,7 +15,6 @@ from router.traits import DATE_TRAITS, GROUP_TRAITS, NESTED_TRAITS, USER_TRAITS,
 Spellings = Mapping[str, str]
 """From each accepted spelling to the canonical name."""
 
-_EMPTY: Final[tuple[Any, ...]] = ({}, [])
 
 _Reader = Callable[[Any, str, list[str]], Any]
 """(value, where it stands, warnings) → the value put right."""
@@ -60,7 +59,7 @@ def _canonical(
             continue
         if name in readers:
             value = readers[name](value, where, warnings)
-        if (value.isspace() or not value) if isinstance(value, str) else value in _EMPTY:
+        if _is_empty(value):
             continue
         if name in result:
             camel = camel_case(name)
@@ -72,8 +71,15 @@ def _canonical(
     return result
 
 
+def _is_empty(value: Any) -> bool:
+    """Blank text, ``{}`` and ``[]``; null is a value."""
+    if isinstance(value, str):
+        return not value or value.isspace()
+    return isinstance(value, dict | list) and not value
+
+
 def _read_date(value: Any, where: str, warnings: list[str], name: str) -> Any:
-    if value is None or value in _EMPTY or (isinstance(value, str) and not value.strip()):
+    if value is None or _is_empty(value):
         return value
     moment = dates.parse(value)
     if moment is None:

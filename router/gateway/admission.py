@@ -17,8 +17,8 @@ from router.gateway.rejection import MAX_KEPT, LimitCode, Rejection
 from router.gateway.shape import measure
 from router.gateway.visitor import Visitor
 from router.log.record import Entry
-from router.normalise import MAX_MESSAGE_ID_LENGTH, normalise
-from router.odd_json import MAX_DEPTH, plain_json
+from router.normalise import LEFT_OUT, MAX_MESSAGE_ID_LENGTH, normalise
+from router.odd_json import MAX_DEPTH
 from router.rejected import call_text
 from router.rejection import Rejected, RejectionCode
 
@@ -26,6 +26,11 @@ NOBODY: Final = Visitor()
 
 MAX_LISTED: Final = 10_000
 """Rejections that a receipt names one by one. Beyond `Limits.max_events` all have the same reason: the rest is one range."""
+
+_LEAST_BYTES_OF_KEY = 4
+"""An empty name in quotes, a colon, a digit."""
+_LEFT_OUT_SILENTLY = 100
+"""Keys of a call that may be missing in its event without a warning, at most: those of the spec that are null or empty."""
 
 _TURN_BYTES = 20_000
 """Of calls that are read before others get their turn: a few milliseconds."""
@@ -72,7 +77,11 @@ async def admit(
     turn = max(1, count * _TURN_BYTES // max(1, body_bytes + count * defaults_bytes))
     room = limits.max_stored_bytes
     received_at = datetime.fromtimestamp(received_at_s, UTC)
-    keys_of_batch = measure([calls.context, calls.integrations], limits.max_keys, MAX_DEPTH).keys
+    keys_of_batch = (
+        measure([calls.context, calls.integrations], limits.max_keys, MAX_DEPTH).keys if defaults_bytes else 0
+    )
+    small_bytes = _LEAST_BYTES_OF_KEY * (limits.max_keys - keys_of_batch - _LEFT_OUT_SILENTLY)
+    is_plain = calls.is_plain
     for index, call in enumerate(calls.calls[:count]):
         if index % turn == turn - 1:
             await asyncio.sleep(0)
@@ -83,8 +92,9 @@ async def admit(
                 # Before the work and not after it: a call can be as big as a body.
                 _check_size(max(_size(call), defaults_bytes), limits)
             signed = visitor.sign(call)
-            text = plain_json(signed)
-            _check_shape(signed, text, limits, keys_of_batch)
+            if not is_plain:
+                # Before the work: to mend a call takes long.
+                _check_shape(signed, limits, keys_of_batch)
             normalised = normalise(
                 signed,
                 received_at=received_at,
@@ -93,25 +103,35 @@ async def admit(
                 sent_at=calls.sent_at,
                 context=calls.context,
                 integrations=calls.integrations,
-                is_known_plain=text is not None,
+                is_known_plain=is_plain,
             )
             event = visitor.complete(normalised.event)
             stored = event.to_json()
-            _check_size(len(stored), limits)
-        except (Rejected, _Beyond) as error:
+            size = len(stored)
+            if (
+                normalised.warnings
+                or size > small_bytes
+                or stored.count(b"{") + stored.count(b"[") > limits.max_depth
+                or not LEFT_OUT.isdisjoint(signed)
+            ):
+                # Else the event has all that its call has; and it has no more keys than bytes for them, and no more levels
+                # than brackets.
+                _check_shape(signed, limits, keys_of_batch)
+            _check_size(size, limits)
+        except (Rejected, _Beyond) as reason:
+            beyond = _beyond_shape(signed, limits, keys_of_batch) if isinstance(reason, Rejected) else None
             room -= defaults_bytes  # the work was done
             kept = call_text(call) if len(admitted.rejections) < MAX_KEPT else ""
-            rejection = Rejection(
-                index, _message_id(call), error.code, error.field, error.expected, error.found, call=kept
-            )
-            admitted.rejections.append(rejection)
+            # No name here outlives the clause with what was raised: that knows this frame, and the frame a whole body.
+            admitted.rejections.append(_rejection(index, call, beyond or reason, kept))
             continue
-        room -= max(len(stored), defaults_bytes)
+        room -= size if size > defaults_bytes else defaults_bytes
         warnings = calls.warnings + normalised.warnings
         if warnings:
             admitted.mended.append(Mended(index, event.message_id, warnings))
         admitted.entries.append(Entry.of(event, source, received_at_s, stored))
-    admitted.rejections.extend(_surplus(calls.calls, count, MAX_KEPT - len(admitted.rejections)))
+    if count < len(calls.calls):
+        admitted.rejections.extend(_surplus(calls.calls, count, MAX_KEPT - len(admitted.rejections)))
     return admitted
 
 
@@ -127,26 +147,33 @@ class _Beyond(Exception):
         self.found = found
 
 
+def _rejection(index: int, call: Any, error: Rejected | _Beyond, kept: str) -> Rejection:
+    return Rejection(index, _message_id(call), error.code, error.field, error.expected, error.found, call=kept)
+
+
 def _check_size(size: int, limits: Limits) -> None:
     if size > limits.max_event_bytes:
         raise _Beyond(LimitCode.EVENT_TOO_BIG, f"at most {limits.max_event_bytes} bytes as JSON", f"{size} bytes")
 
 
-def _check_shape(call: Any, text: bytes | None, limits: Limits, keys_of_batch: int) -> None:
-    """*text* is the call as JSON, if it is plain: it has no more keys than colons, and is no deeper than it has brackets."""
-    if (
-        text is not None
-        and text.count(b":") + keys_of_batch <= limits.max_keys
-        and text.count(b"{") + text.count(b"[") <= limits.max_depth
-    ):
-        return
+def _check_shape(call: Any, limits: Limits, keys_of_batch: int) -> None:
+    beyond = _beyond_shape(call, limits, keys_of_batch)
+    if beyond is not None:
+        try:
+            raise beyond
+        finally:
+            del beyond  # it knows this frame from now on, and would wait for the garbage collector
+
+
+def _beyond_shape(call: Any, limits: Limits, keys_of_batch: int) -> Rejected | _Beyond | None:
+    """Why *call* is too deep, or has too many keys; None if it is neither."""
     shape = measure(call, limits.max_keys, limits.max_depth)
     if shape.depth > limits.max_depth:
-        raise Rejected(
-            RejectionCode.TOO_DEEP, "", f"at most {limits.max_depth} levels of objects and lists in one event", "more"
-        )
+        expected = f"at most {limits.max_depth} levels of objects and lists in one event"
+        return Rejected(RejectionCode.TOO_DEEP, "", expected, "more")
     if shape.keys + keys_of_batch > limits.max_keys:
-        raise _Beyond(LimitCode.TOO_MANY_KEYS, f"at most {limits.max_keys} keys in one event", "more")
+        return _Beyond(LimitCode.TOO_MANY_KEYS, f"at most {limits.max_keys} keys in one event", "more")
+    return None
 
 
 def _surplus(calls: Sequence[Any], first: int, kept: int) -> list[Rejection]:

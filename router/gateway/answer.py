@@ -20,6 +20,11 @@ def optional(description: str) -> Any:
     return Field(default=None, exclude_if=lambda value: value is None, description=description)
 
 
-def json_response(answer: Answer, status: int = 200) -> web.Response:
-    body = answer.model_dump_json(by_alias=True).encode()
+def json_of(answer: Answer) -> bytes:
+    return answer.model_dump_json(by_alias=True).encode()
+
+
+def json_response(answer: Answer | bytes, status: int = 200) -> web.Response:
+    """*answer* as it is sent; bytes are what `json_of` makes of one."""
+    body = answer if isinstance(answer, bytes) else json_of(answer)
     return web.Response(body=body, status=status, content_type="application/json")

@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry
 from router.event import EventType
 from router.gateway import openapi, routes
 from router.gateway.answer import json_response
-from router.gateway.authentication import Presented, keys_in_head
+from router.gateway.authentication import keys_in_head, presented
 from router.gateway.calls import read_batch, read_single
 from router.gateway.cors import preflight_headers
 from router.gateway.crowd import Crowd
@@ -26,7 +26,7 @@ from router.gateway.intake import Intake
 from router.gateway.limits import Limits
 from router.gateway.metrics import GatewayMetrics
 from router.gateway.open_files import room_for_connections
-from router.gateway.receipt import Forgotten, accepted_receipt, batch_receipt, rejected_receipt
+from router.gateway.receipt import Forgotten, accepted_json, batch_receipt, rejected_receipt
 from router.gateway.refusal import RefusalCode, Refused
 from router.gateway.server import make_runner
 from router.gateway.settings_document import cache_control, project_settings, source_config
@@ -181,17 +181,17 @@ class Gateway:
     async def _take_single(self, request: web.Request, kind: EventType) -> web.StreamResponse:
         sent_at = request.headers.get("SentAt")
         admitted, appended = await self._intake.take(
-            request, self._setup, lambda document: read_single(document, kind, sent_at)
+            request, self._setup, lambda document, is_plain: read_single(document, kind, sent_at, is_plain)
         )
         if admitted.rejections:
             return json_response(rejected_receipt(admitted.rejections[0]), 400)
         warnings = admitted.mended[0].warnings if admitted.mended else ()
-        return json_response(accepted_receipt(admitted.entries[0].message_id, appended[0], warnings))
+        return json_response(accepted_json(admitted.entries[0].message_id, appended[0], warnings))
 
     async def _take_batch(self, request: web.Request) -> web.StreamResponse:
         sent_at = request.headers.get("SentAt")
         admitted, appended = await self._intake.take(
-            request, self._setup, lambda document: read_batch(document, sent_at)
+            request, self._setup, lambda document, is_plain: read_batch(document, sent_at, is_plain)
         )
         return json_response(batch_receipt(appended, admitted))
 
@@ -209,7 +209,7 @@ class Gateway:
         return response
 
     async def _source_config(self, request: web.Request) -> web.StreamResponse:
-        keys = keys_in_head(Presented(request.headers, request.query))
+        keys = keys_in_head(presented(request))
         if request.method == "HEAD" and not keys:
             return web.Response(
                 content_type="application/json"

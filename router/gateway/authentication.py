@@ -11,13 +11,17 @@ import hashlib
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
+
+from aiohttp import web
 
 from router.gateway.refusal import RefusalCode, Refused
 from router.gateway.source import Source
 
+_NO_QUERY: Final[Mapping[str, str]] = {}
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)
 class Presented:
     """Where a write key can be before the body."""
 
@@ -26,14 +30,19 @@ class Presented:
     query: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
+def presented(request: web.Request) -> Presented:
+    return Presented(request.headers, request.query if request.query_string else _NO_QUERY)
+
+
 def basic(presented: Presented) -> Iterable[str]:
     """``Authorization: Basic``, the key as user name. SDKs put one colon after it and no password.
 
     What stands before the last colon is tried first: some keys have a colon. Then what stands before the first one, for
     callers that send some password.
     """
+    credentials = _authorization(presented, "basic")
     try:
-        text = base64.b64decode(_authorization(presented, "basic")).decode()
+        text = base64.b64decode(credentials).decode() if credentials else ""
     except ValueError:
         return ()
     return (text.rpartition(":")[0] if ":" in text else text, text.partition(":")[0])
@@ -75,7 +84,11 @@ BODY_FORMS: tuple[Callable[[Mapping[str, Any]], Iterable[str]], ...] = (top_of_b
 
 def keys_in_head(presented: Presented) -> Sequence[str]:
     """The keys that a request may mean, the likeliest first; empty when it has none before its body."""
-    return next((keys for form in HEAD_FORMS if (keys := _distinct(form(presented)))), ())
+    for form in HEAD_FORMS:
+        keys = _distinct(form(presented))
+        if keys:
+            return keys
+    return ()
 
 
 def keys_in_body(document: Mapping[str, Any]) -> Sequence[str]:
@@ -84,7 +97,7 @@ def keys_in_body(document: Mapping[str, Any]) -> Sequence[str]:
 
 
 def _distinct(keys: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(key for key in keys if key))
+    return tuple(filter(None, dict.fromkeys(keys)))
 
 
 def _authorization(presented: Presented, scheme: str) -> str:
@@ -125,8 +138,9 @@ class Keyring:
         if not keys:
             message = "no write key; send it as the user name of HTTP Basic, with an empty password"
             raise Refused(401, RefusalCode.MISSING_WRITE_KEY, message, is_last=True)
-        found = [self._names.get(self._digest(key)) for key in keys]
-        name = next((name for name in found if name is not None), None)
+        name = None
+        for key in reversed(keys):  # all of them, so that the time it takes does not say which one it was
+            name = self._names.get(self._digest(key), name)
         if name is None:
             raise Refused(unknown_status, RefusalCode.UNKNOWN_WRITE_KEY, "no source has this write key", is_last=True)
         if name in self._disabled and not is_disabled_found:

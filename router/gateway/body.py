@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager, nullcontext
 from typing import Protocol
 
 from aiohttp import web
@@ -30,14 +29,9 @@ class HeldBytes:
     def total(self) -> int:
         return self._held
 
-    @contextmanager
-    def lease(self, limit: int) -> Iterator[Lease]:
+    def lease(self, limit: int) -> Lease:
         """What is taken under it is given back at its end. *limit* is for all leases together."""
-        lease = Lease(self, limit)
-        try:
-            yield lease
-        finally:
-            self._held -= lease.taken
+        return Lease(self, limit)
 
     def take(self, count: int, limit: int) -> None:
         if self._held + count > limit:
@@ -45,9 +39,14 @@ class HeldBytes:
             raise Refused(503, RefusalCode.BUSY, message, retry_after_s=_BUSY_RETRY_AFTER_S, is_last=True)
         self._held += count
 
+    def give_back(self, count: int) -> None:
+        self._held -= count
+
 
 class Lease:
-    """What one request holds."""
+    """What one request holds, until it leaves the context."""
+
+    __slots__ = ("_held", "_limit", "taken")
 
     def __init__(self, held: HeldBytes, limit: int) -> None:
         self._held = held
@@ -58,6 +57,12 @@ class Lease:
         """Raises Refused (503) when all requests together hold too much."""
         self._held.take(count, self._limit)
         self.taken += count
+
+    def __enter__(self) -> Lease:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self._held.give_back(self.taken)
 
 
 class _Inflater(Protocol):
@@ -70,7 +75,7 @@ class _Inflater(Protocol):
     def unused_data(self) -> bytes: ...
 
 
-async def read_body(request: web.Request, limits: Limits, lease: Lease) -> bytearray:
+async def read_body(request: web.Request, limits: Limits, lease: Lease) -> bytes | bytearray:
     """The body of *request*, decompressed if ``Content-Encoding`` says so, whatever the Content-Type. Never empty.
 
     Needs a server that does not decompress by itself; see `Gateway.runner`.
@@ -81,15 +86,12 @@ async def read_body(request: web.Request, limits: Limits, lease: Lease) -> bytea
     encoding = _encoding(request)
     if request.content_length is not None and request.content_length > limits.max_body_bytes:
         raise _too_big(limits)
-    is_here = request.content.is_eof()  # there is nothing to wait for
     try:
-        async with nullcontext() if is_here else asyncio.timeout(limits.body_timeout_s):
-            chunks = _bounded(request, limits)
-            parts = _inflated(chunks, encoding, limits) if encoding else chunks
-            body = bytearray()
-            async for part in parts:
-                lease.take(len(part))
-                body += part
+        if request.content.is_eof():  # there is nothing to wait for
+            body = await _read(request, encoding, limits, lease)
+        else:
+            async with asyncio.timeout(limits.body_timeout_s):
+                body = await _read(request, encoding, limits, lease)
     except TimeoutError:
         message = f"the body did not arrive within {limits.body_timeout_s:g} seconds"
         raise Refused(408, RefusalCode.BODY_TIMEOUT, message, is_last=True) from None
@@ -103,9 +105,26 @@ async def read_body(request: web.Request, limits: Limits, lease: Lease) -> bytea
     return body
 
 
+async def _read(request: web.Request, encoding: str, limits: Limits, lease: Lease) -> bytes | bytearray:
+    chunks = _bounded(request, limits)
+    body: bytes | bytearray = b""
+    async for part in _inflated(chunks, encoding, limits) if encoding else chunks:
+        lease.take(len(part))
+        if not body:
+            body = part  # most come in one piece
+            continue
+        if isinstance(body, bytes):
+            body = bytearray(body)
+        body += part
+    return body
+
+
 def _encoding(request: web.Request) -> str:
     """``gzip``, ``deflate``, or "" for none."""
-    names = [name.strip().lower() for name in request.headers.get("Content-Encoding", "").split(",")]
+    header = request.headers.get("Content-Encoding")
+    if header is None:
+        return ""
+    names = [name.strip().lower() for name in header.split(",")]
     names = [name for name in names if name not in ("", "identity")]
     if not names:
         return ""

@@ -14,7 +14,7 @@ from router.rejection import kind_of
 _OF_BATCH = frozenset({"context", "integrations", "sentAt"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Calls:
     """The calls of one request, as they came, with what is said for all of them."""
 
@@ -26,14 +26,18 @@ class Calls:
     integrations: Any = None
     warnings: tuple[str, ...] = ()
     """Of each of them."""
+    is_plain: bool = False
+    """It is known that nothing in them is odd but for their depth."""
 
 
-def read_single(document: Mapping[str, Any], kind: EventType, sent_at_header: str | None) -> Calls:
+def read_single(
+    document: Mapping[str, Any], kind: EventType, sent_at_header: str | None, is_plain: bool = False
+) -> Calls:
     """The one call that *document* is."""
-    return Calls([document], type=kind, sent_at=sent_at_header)
+    return Calls([document], type=kind, sent_at=sent_at_header, is_plain=is_plain)
 
 
-def read_batch(document: Mapping[str, Any], sent_at_header: str | None) -> Calls:
+def read_batch(document: Mapping[str, Any], sent_at_header: str | None, is_plain: bool = False) -> Calls:
     """The calls in ``{"batch": […], "sentAt"?, "context"?, "integrations"?}``.
 
     Raises:
@@ -56,4 +60,5 @@ def read_batch(document: Mapping[str, Any], sent_at_header: str | None) -> Calls
         context=document.get("context"),
         integrations=document.get("integrations"),
         warnings=tuple(f"batch.{name}: {TWICE}" for name in twice if name in _OF_BATCH),
+        is_plain=is_plain,
     )

@@ -37,6 +37,8 @@ class Connection(web.RequestHandler):
         self._body: StreamReader | None = None
         """Of the request under way, or of one that was answered before it was read."""
         self._is_answered = False
+        self._late: asyncio.TimerHandle | None = None
+        """Runs while there is no room for more of an answer."""
 
     @property
     def keeps_us_waiting(self) -> bool:
@@ -45,8 +47,24 @@ class Connection(web.RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         self._crowd.leave(self)
         self._head.stop_clock()
+        self._stop_late()
         self._body = None  # it knows us: without this we would wait for the garbage collector
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self._late is None:
+            body_timeout_s = self._crowd.limits().body_timeout_s
+            self._late = asyncio.get_running_loop().call_later(body_timeout_s, self._end_late_answer)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stop_late()
+
+    def _stop_late(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
 
     def data_received(self, data: bytes) -> None:
         if self._is_answered and self._body is not None and self._body.is_eof():
@@ -74,12 +92,10 @@ class Connection(web.RequestHandler):
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
         """Every answer passes here: the gateway's, and what the server itself has to say."""
-        resp.headers.update(cors_headers(request.headers.get("Origin") or self._head.origin))
-        late = asyncio.get_running_loop().call_later(self._crowd.limits().body_timeout_s, self._end_late_answer)
-        try:
-            result = await super().finish_response(request, resp, start_time)
-        finally:
-            late.cancel()
+        # Of a head that the server could not read, the request has no header at all.
+        origin = request.headers.get("Origin") if request.headers else self._head.origin
+        resp.headers.update(cors_headers(origin))
+        result = await super().finish_response(request, resp, start_time)
         self._is_answered = True
         if self._body is None or self._body.is_eof():
             self._await_head()

@@ -8,7 +8,9 @@ Source: facts/ingest-protocol.md section 5, and section 1, point 7.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
+_NO_PAGE: Final[Mapping[str, str]] = {"Vary": "Origin"}
 _PREFLIGHT_AGE_S = 7_200
 """The longest that browsers of the Chromium family keep what a preflight said."""
 
@@ -16,7 +18,7 @@ _PREFLIGHT_AGE_S = 7_200
 def cors_headers(origin: str | None) -> Mapping[str, str]:
     """For any answer to a request from *origin*. Not ``*``: a page may send its cookies along."""
     if not origin or not _is_sendable(origin):
-        return {"Vary": "Origin"}
+        return _NO_PAGE
     return {
         "Access-Control-Allow-Origin": origin,
         "Access-Control-Allow-Credentials": "true",

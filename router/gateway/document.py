@@ -12,7 +12,7 @@ from __future__ import annotations
 import codecs
 import gc
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -20,6 +20,7 @@ from router.gateway.refusal import RefusalCode, bad_request
 from router.odd_json import DoubledHook
 
 _UNREAD: Any = object()
+_NUL = rb"\u0000"
 _DIGITS_AS_ZEROS = bytes(ord("0") if byte in b"0123456789" else byte for byte in range(256))
 _LONG = 20
 """Digits, the sign included, of the shortest integer beyond 64 bits."""
@@ -27,7 +28,14 @@ _LONGEST_INTEGER = 400
 """Digits. Beyond it no float is as big; and reading takes quadratic time, for which Python draws its own line at 4,300."""
 
 
-def parse_document(body: bytes | bytearray) -> dict[str, Any]:
+class Reading(NamedTuple):
+    """What was read, and whether it is known that nothing in it is odd but for its depth; see `router.odd_json`."""
+
+    document: dict[str, Any]
+    is_plain: bool
+
+
+def read_document(body: bytes | bytearray) -> Reading:
     """The JSON object in *body*. Of two keys alike the last one counts, and the objects around it are `Doubled`.
 
     Integers are exact, however big (up to 400 digits): an id may be one. Floats may be NaN or infinite, texts may hold lone
@@ -36,19 +44,28 @@ def parse_document(body: bytes | bytearray) -> dict[str, Any]:
     Raises:
         Refused: 400.
     """
-    value = parse_json(body)
+    value = _parse_fast(body)
+    is_plain = value is not _UNREAD and not (b"\\" in body and _NUL in body)
+    if value is _UNREAD:
+        value = _parse_odd(body)
     if not isinstance(value, dict):
         raise bad_request(RefusalCode.NOT_AN_OBJECT, "the body is JSON, but no object; expected a JSON object")
-    return value
+    return Reading(value, is_plain)
+
+
+def parse_document(body: bytes | bytearray) -> dict[str, Any]:
+    """The object alone."""
+    return read_document(body).document
 
 
 def parse_json(body: bytes | bytearray) -> Any:
     """Any value, in the same way."""
+    value = _parse_fast(body)
+    return _parse_odd(body) if value is _UNREAD else value
+
+
+def _parse_odd(body: bytes | bytearray) -> Any:
     digits = _longest_number(body)
-    if digits < _LONG:  # the fast codec reads integers beyond 64 bits as floats, without a word
-        value = _parse_fast(body)
-        if value is not _UNREAD:
-            return value
     text = body.removeprefix(codecs.BOM_UTF8).decode("utf-8", "replace")
     try:
         return _lenient(digits > _LONGEST_INTEGER).decode(text)
@@ -69,7 +86,8 @@ def _longest_number(body: bytes | bytearray) -> int:
 
 
 def _parse_fast(body: bytes | bytearray) -> Any:
-    """What the fast codec makes of *body*; `_UNREAD` where it can't, or would lose a part."""
+    """What the fast codec makes of *body*; `_UNREAD` where it can't, or would lose a part, without a word: of two keys alike
+    the first, and of an integer beyond 64 bits the last digits."""
     is_collecting = gc.isenabled()
     gc.disable()  # there is nothing to collect yet, and looking for it again and again takes four times as long as reading
     try:
@@ -79,19 +97,24 @@ def _parse_fast(body: bytes | bytearray) -> Any:
     finally:
         if is_collecting:
             gc.enable()
-    return _UNREAD if _may_have_doubles(body, value) else value
+    return _UNREAD if _may_have_lost(body, value) else value
 
 
-def _may_have_doubles(body: bytes | bytearray, value: Any) -> bool:
-    """Whether some of what stands in *body* is not in *value*: a key that stood twice took its quotes along.
+def _may_have_lost(body: bytes | bytearray, value: Any) -> bool:
+    """Whether some of what stands in *body* may not be in *value*.
 
-    The fast codec keeps the last of them without a word. It writes some 1 GB/s, so that this costs a fraction of the reading.
+    The codec writes some 1 GB/s, so that this costs a fraction of the reading. Most programs write JSON as it does, and what
+    comes out as it came in has lost nothing.
     """
     try:
         written = orjson.dumps(value)
     except orjson.JSONEncodeError:  # deeper than it writes
         return True
-    return body.count(b'"') != written.count(b'"') or rb"\u0022" in body  # a quote that the codec writes another way
+    if written == body:
+        return False
+    # A key that stood twice took its quotes along. There is one other way to write a quote.
+    is_doubled = body.count(b'"') != written.count(b'"') or (b"\\" in body and rb"\u0022" in body)
+    return is_doubled or _longest_number(body) >= _LONG
 
 
 def _integer(digits: str) -> int | float:

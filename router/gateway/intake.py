@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 from aiohttp import web
 
 from router.event import Document
 from router.gateway.admission import Admitted, admit
-from router.gateway.authentication import Presented, keys_in_body, keys_in_head
-from router.gateway.body import HeldBytes, read_body
+from router.gateway.authentication import keys_in_body, keys_in_head, presented
+from router.gateway.body import HeldBytes, Lease, read_body
 from router.gateway.calls import Calls
-from router.gateway.document import parse_document
+from router.gateway.document import Reading, read_document
 from router.gateway.metrics import GatewayMetrics
 from router.gateway.refusal import RefusalCode, Refused
 from router.gateway.rejection import Rejection
@@ -35,7 +34,8 @@ STOPPING_RETRY_AFTER_S = 2
 
 _LARGE_BODY_BYTES = 256_000
 
-Read = Callable[[Document], Calls]
+Read = Callable[[Document, bool], Calls]
+"""Finds the calls in a document; the second says whether the document `is_plain`."""
 
 
 class Intake:
@@ -60,7 +60,7 @@ class Intake:
         self._large_body = asyncio.Lock()
         self._under_way = 0
         self._is_idle = asyncio.Event()
-        self._is_idle.set()
+        """Who closes waits for it."""
         self._refused_at_s: float | None = None
         """When the log last took nothing, unless it has taken something since."""
         self._is_full = False
@@ -73,7 +73,9 @@ class Intake:
     async def close(self) -> None:
         """Refuse new requests, and return when those under way are done with the log."""
         self.is_closing = True
-        await self._is_idle.wait()
+        if self._under_way:
+            self._is_idle.clear()
+            await self._is_idle.wait()
 
     @property
     def obstacles(self) -> Sequence[str]:
@@ -93,42 +95,48 @@ class Intake:
         if self.is_closing:
             message = "the router is stopping; try again soon"
             raise Refused(503, RefusalCode.STOPPING, message, retry_after_s=STOPPING_RETRY_AFTER_S, is_last=True)
-        with self._counted():
-            keys = keys_in_head(Presented(request.headers, request.query))
-            # Before the body where that can be: what is refused costs little then.
-            source = self._let_in(request, setup, keys) if keys else None
-            received_at_s = self._clock()  # before the body, whose way takes time: it is compared with sentAt
-            caller = setup.surroundings.caller(request.remote, request.headers.getall("X-Forwarded-For", []))
-            with self._held.lease(setup.limits.max_held_bytes) as lease:
-                body = await read_body(request, setup.limits, lease)
-                size = len(body)
-                # Read, a body takes many times its size: of the large ones only one at a time is.
-                async with self._large_body if size > _LARGE_BODY_BYTES else nullcontext():
-                    document = await _parse(body)
-                    del body
-                    if source is None:
-                        source = self._let_in(request, setup, keys_in_body(document))
-                    calls = read(document)
-                    del document
-                    visitor = Visitor.of_headers(request.headers, caller)
-                    admitted = await admit(calls, size, source, received_at_s, self._new_id, setup.limits, visitor)
-                    del calls
-                appended = await self._append(admitted.entries)
-        self._metrics.count_receipt(source, appended, admitted.rejections, len(admitted.mended))
-        self._keep_rejected([_rejected_call(each, source, received_at_s) for each in admitted.rejections if each.call])
-        return admitted, appended
-
-    @contextmanager
-    def _counted(self) -> Iterator[None]:
-        """A request under way, for which `close` waits."""
         self._under_way += 1
-        self._is_idle.clear()
         try:
-            yield
+            with self._held.lease(setup.limits.max_held_bytes) as lease:
+                source, received_at_s, admitted = await self._admit(request, setup, read, lease)
+                appended = await self._append(admitted.entries)
         finally:
             self._under_way -= 1
             if not self._under_way:
                 self._is_idle.set()
+        self._metrics.count_receipt(source, appended, admitted.rejections, len(admitted.mended))
+        if admitted.rejections:
+            self._keep_rejected(
+                [_rejected_call(each, source, received_at_s) for each in admitted.rejections if each.call]
+            )
+        return admitted, appended
+
+    async def _admit(self, request: web.Request, setup: Setup, read: Read, lease: Lease) -> tuple[str, float, Admitted]:
+        """The source of a request, when it came (Unix seconds), and what is to be stored of it."""
+        keys = keys_in_head(presented(request))
+        # Before the body where that can be: what is refused costs little then.
+        source = self._let_in(request, setup, keys) if keys else None
+        received_at_s = self._clock()  # before the body, whose way takes time: it is compared with sentAt
+        headers = request.headers
+        caller = setup.surroundings.caller(request.remote, headers.getall("X-Forwarded-For", ()))
+        visitor = Visitor.of_headers(headers, caller)
+        body = await read_body(request, setup.limits, lease)
+        size = len(body)
+        is_large = size > _LARGE_BODY_BYTES
+        if is_large:  # Read, a body takes many times its size: of the large ones only one at a time is.
+            await self._large_body.acquire()
+        try:
+            document, is_plain = await _parse(body) if is_large else read_document(body)
+            del body
+            if source is None:
+                source = self._let_in(request, setup, keys_in_body(document))
+            calls = read(document, is_plain)
+            del document
+            admitted = await admit(calls, size, source, received_at_s, self._new_id, setup.limits, visitor)
+        finally:
+            if is_large:
+                self._large_body.release()
+        return source, received_at_s, admitted
 
     def _let_in(self, request: web.Request, setup: Setup, keys: Sequence[str]) -> str:
         """The name of the source that may send this.
@@ -169,21 +177,19 @@ class Intake:
         return Refused(503, RefusalCode.LOG_AWAY, message, retry_after_s=LOG_AWAY_RETRY_AFTER_S)
 
 
-async def _parse(body: bytearray) -> Document:
-    """A large one in a thread: an odd one takes seconds, in which others must have their turn.
+async def _parse(body: bytes | bytearray) -> Reading:
+    """In a thread: an odd one that is large takes seconds, in which others must have their turn.
 
     Raises:
-        Refused: as `parse_document`.
+        Refused: as `read_document`.
     """
-    if len(body) <= _LARGE_BODY_BYTES:
-        return parse_document(body)
     # What a future returns or raises is kept by it until the garbage collector comes, so this one does neither.
-    parsed: list[Document] = []
+    parsed: list[Reading] = []
     refusals: list[Refused] = []
 
     def parse() -> None:
         try:
-            parsed.append(parse_document(body))
+            parsed.append(read_document(body))
         except Refused as refused:
             refused.__context__ = None  # it has the whole text
             refusals.append(refused.with_traceback(None))

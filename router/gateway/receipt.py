@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+import orjson
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
 from router.gateway.admission import Admitted, Mended
-from router.gateway.answer import Answer, optional
+from router.gateway.answer import Answer, json_of, optional
 from router.gateway.rejection import LimitCode, Rejection
 from router.log.record import Appended
 from router.rejection import RejectionCode
@@ -81,6 +82,16 @@ def accepted_receipt(message_id: str, appended: Appended, warnings: Sequence[str
     return Receipt(
         message_id=message_id, duplicate=True if appended.is_duplicate else None, warnings=list(warnings) or None
     )
+
+
+def accepted_json(message_id: str, appended: Appended, warnings: Sequence[str] = ()) -> bytes:
+    """`accepted_receipt` as it is sent. The usual one is prepared, but for its id: there is one for every single event."""
+    if warnings or appended.is_duplicate:
+        return json_of(accepted_receipt(message_id, appended, warnings))
+    return _BEFORE_ID + orjson.dumps(message_id) + _BEHIND_ID
+
+
+_BEFORE_ID, _BEHIND_ID = json_of(accepted_receipt("an id", Appended(0, 0))).split(b'"an id"')
 
 
 def rejected_receipt(rejection: Rejection) -> RejectedEvent:

@@ -45,6 +45,8 @@ class Surroundings:
             forwarded_for: each ``X-Forwarded-For`` header, in order. A proxy adds at the end what *it* was called from, so
                 they are read from the end, past the proxies that are trusted; what stands further left is hearsay.
         """
+        if not self.trusted_proxies:
+            return _shortest(peer or "")
         caller = _address(peer or "")
         hops = [hop for header in forwarded_for for hop in header.split(",")]
         while caller is not None and hops and self._trusts(caller):
@@ -78,6 +80,12 @@ class Surroundings:
 
     def _trusts(self, address: IPv4Address | IPv6Address) -> bool:
         return any(address in network for network in self.trusted_proxies)
+
+
+@lru_cache(maxsize=1024)
+def _shortest(text: str) -> str | None:
+    address = _address(text)
+    return None if address is None else str(address)
 
 
 @lru_cache(maxsize=1024)

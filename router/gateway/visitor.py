@@ -19,9 +19,9 @@ _MAX_USER_AGENT: Final = 1_000
 _MAX_ANONYMOUS_ID: Final = 1_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Visitor:
-    """None where the request doesn't say, or where it asks not to keep it."""
+    """None where the request doesn't say, or where it asks not to keep it. Nobody changes one."""
 
     ip: str | None = None
     user_agent: str | None = None
@@ -55,16 +55,19 @@ class Visitor:
         A server's events are left alone: the address would be the server's. So is an ``ip`` in the context, be it null: it
         is how a page says that it wants none kept.
         """
-        if event.channel != "browser" and not (event.channel is None and self.has_page):
+        document = event.document
+        channel = document.get("channel")
+        if channel != "browser" and not (channel is None and self.has_page):
             return event
+        context: Document = document.get("context", {})
         added: Document = {}
-        if self.ip is not None and "ip" not in event.context:
+        if self.ip is not None and "ip" not in context:
             added["ip"] = self.ip
-        if self.user_agent is not None and not event.context.get("userAgent"):
+        if self.user_agent is not None and not context.get("userAgent"):
             added["userAgent"] = self.user_agent
-        if not added and event.channel is not None:
+        if not added and channel is not None:
             return event
-        return Event.of_normalised({**event.document, "context": {**event.context, **added}, "channel": "browser"})
+        return Event.of_normalised({**document, "context": {**context, **added}, "channel": "browser"})
 
 
 def _by_policy(ip: str | None, policy: str | None) -> str | None:

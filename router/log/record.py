@@ -30,17 +30,11 @@ class Entry:
     @classmethod
     def of(cls, event: Event, source: str, received_at_s: float, stored: bytes) -> Self:
         """*stored*: the event's JSON, which whoever looked at its size has."""
-        return cls(
-            source,
-            event.message_id,
-            event.user_key,
-            event.user_id,
-            event.anonymous_id,
-            event.email,
-            event.type,
-            received_at_s,
-            stored,
-        )
+        document = event.document  # not the event's fields, which remember what was asked: here each is asked once
+        message_id = document["messageId"]
+        user_id, anonymous_id, email = document.get("userId"), document.get("anonymousId"), event.email
+        user_key = user_id or anonymous_id or email or document.get("groupId") or message_id
+        return cls(source, message_id, user_key, user_id, anonymous_id, email, document["type"], received_at_s, stored)
 
 
 class Appended(NamedTuple):

@@ -49,30 +49,32 @@ class Row(NamedTuple):
             entry.email,
             entry.type,
         )
-        if len(entry.event) + sum(map(len, filter(None, texts))) > MAX_ROW_BYTES:
-            raise ValueError(f"event: expected at most {MAX_ROW_BYTES} bytes")
+        whole = "".join(filter(None, texts))
         event = bytes(entry.event)
-        return cls(sequence, *texts, received_at_s, event, _checksum(sequence, texts, received_at_s, event))
+        if len(event) + len(whole) > MAX_ROW_BYTES:
+            raise ValueError(f"event: expected at most {MAX_ROW_BYTES} bytes")
+        checksum = _checksum(sequence, texts, whole, received_at_s, event)
+        return cls._make((sequence, *texts, received_at_s, event, checksum))
 
     def is_sound(self) -> bool:
         """True if every column is what was written. A damaged file may hold anything at all, of any type."""
         try:
-            return self.checksum == _checksum(self.sequence, self[1:8], self.received_at_s, self.event)
+            texts = self[1:8]
+            whole = "".join([text for text in texts if text is not None])
+            return self.checksum == _checksum(self.sequence, texts, whole, self.received_at_s, self.event)
         except (TypeError, AttributeError, ValueError, struct.error):
             return False
 
     def record(self) -> Record:
-        return Record(
-            0, self.sequence, self.source, self.message_id, self.user_key, self.type, self.received_at_s, self.event
-        )
+        sequence, source, message_id, user_key, _, _, _, kind, received_at_s, event, _ = self
+        return Record(0, sequence, source, message_id, user_key, kind, received_at_s, event)
 
 
-def _checksum(sequence: int, texts: tuple[str | None, ...], received_at_s: float, event: bytes) -> bytes:
+def _checksum(sequence: int, texts: tuple[str | None, ...], whole: str, received_at_s: float, event: bytes) -> bytes:
+    """*whole* is all *texts* in one."""
     lengths = [-1 if text is None else len(text) for text in texts]  # they say where in the whole each text ends
     head = _HEAD.pack(sequence, received_at_s, *lengths, len(event))
-    return blake2b(
-        b"%b%b%b" % (head, "".join([text for text in texts if text is not None]).encode(), event), digest_size=8
-    ).digest()
+    return blake2b(b"".join((head, whole.encode(), event)), digest_size=8).digest()
 
 
 def dedup_key(source: str, message_id: str) -> bytes:

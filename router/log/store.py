@@ -208,7 +208,7 @@ class Store:
             except (ValueError, TypeError, AttributeError) as error:
                 plans.append(_Plan(refused=_no_entry(error)))
                 continue
-            needed = sum(len(row.event) + _ROW_BYTES for row in plan.rows)
+            needed = sum([len(row.event) for row in plan.rows]) + _ROW_BYTES * len(plan.rows)
             if plan.rows and needed > room:
                 plan.refused = LogFull(f"the log has used the {self._options.max_bytes} bytes it may use")
             else:
@@ -227,22 +227,23 @@ class Store:
         fresh: Mapping[bytes, Key],
     ) -> _Plan:
         plan = _Plan()
+        answers, rows, keys_of_plan = plan.answers, plan.rows, plan.keys
         for entry, key in zip(call, keys, strict=True):
-            new = plan.keys.get(key) or fresh.get(key)
+            new = keys_of_plan.get(key) or fresh.get(key)
             if new and self._seen.is_within_window(entry, new.received_at_s):
                 plan.is_waiting = True
-                plan.answers.append(Appended(PARTITION, new.sequence, is_duplicate=True))
+                answers.append(Appended(PARTITION, new.sequence, is_duplicate=True))
                 continue
             place = None if new else seen.get(key)
             stored = self._seen.first_of(place, entry) if place else None
             if stored is not None:
-                plan.answers.append(Appended(PARTITION, stored, is_duplicate=True))
+                answers.append(Appended(PARTITION, stored, is_duplicate=True))
                 continue
-            row = Row.of(following + len(plan.rows), entry)
-            plan.is_waiting = True
-            plan.rows.append(row)
-            plan.keys[key] = Key(row.sequence, key, row.received_at_s, entry.source)
-            plan.answers.append(Appended(PARTITION, row.sequence))
+            row = Row.of(following + len(rows), entry)
+            rows.append(row)
+            keys_of_plan[key] = Key(row.sequence, key, row.received_at_s, entry.source)
+            answers.append(Appended(PARTITION, row.sequence))
+        plan.is_waiting = plan.is_waiting or bool(rows)
         return plan
 
     def _write(self, rows: Sequence[Row]) -> None:

@@ -22,9 +22,9 @@ class Tail:
 
     def extend(self, records: Iterable[Record]) -> None:
         """Add what was committed; the first follows the last that is here."""
-        for record in records:
-            self._records.append(record)
-            self._bytes += RECORD_BYTES + len(record.event)
+        added = list(records)
+        self._records += added
+        self._bytes += sum([RECORD_BYTES + len(record.event) for record in added])
         while self._bytes > self._max_bytes and self._dropped < len(self._records):
             self._bytes -= RECORD_BYTES + len(self._records[self._dropped].event)
             self._dropped += 1

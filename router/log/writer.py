@@ -19,12 +19,14 @@ from router.log.record import Appended, Entry, Record
 from router.log.store import Answer, Store
 
 PROBE_S = 1.0
-INDEXED_TOGETHER = 1_000
-"""A commit of the index costs as much as one of the log. While calls wait it is put off, and takes many keys together; after a
-crash the next start reads as many events of the log again."""
+INDEXED_TOGETHER = 10_000
+"""A commit of the index writes a page for almost every key, so it takes many keys together; after a crash the next start reads
+as many events of the log again, in less than a second."""
+INDEX_S = 1.0
+"""When fewer are indexed: when nothing has come for so long."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Call:
     entries: Sequence[Entry]
     bytes: int
@@ -74,7 +76,7 @@ class Writer:
             LogFull: too much waits already.
         """
         waiter: asyncio.Future[list[Appended]] = self._loop.create_future()
-        call = _Call(entries, sum(len(entry.event) for entry in entries), waiter)
+        call = _Call(entries, sum([len(entry.event) for entry in entries]), waiter)
         with self._changed:
             if self._is_stopping:
                 raise RuntimeError("the log is closed")
@@ -109,12 +111,14 @@ class Writer:
     def _run(self) -> None:
         while True:
             with self._changed:
-                has_come = self._changed.wait_for(lambda: bool(self._queue) or self._is_stopping, self._patience_s)
+                while not (has_come := bool(self._queue) or self._is_stopping):
+                    if not self._changed.wait(self._patience_s):
+                        break
                 if has_come and not self._queue:
                     return
                 task, calls = self._take()
             if not has_come:
-                self._store.probe()
+                self._use_the_pause()
             elif task is not None:
                 self._store.index()
                 _finish(task.run, task.done)
@@ -123,8 +127,17 @@ class Writer:
 
     @property
     def _patience_s(self) -> float | None:
-        """How long to wait for something to write. A disk that ails is tried in between: nobody may dare to send any more."""
-        return PROBE_S if self._store.pulse.is_ailing else None
+        """How long to wait for something to write, where there is something else to do then."""
+        if self._store.pulse.is_ailing:
+            return PROBE_S
+        return INDEX_S if self._store.unindexed else None
+
+    def _use_the_pause(self) -> None:
+        """Try a disk that ails: nobody may dare to send any more. Index what isn't yet."""
+        if self._store.pulse.is_ailing:
+            self._store.probe()
+        else:
+            self._store.index()
 
     def _take(self) -> tuple[_Task | None, list[_Call]]:
         """The next task, or the calls before it that go into one commit."""
@@ -153,7 +166,7 @@ class Writer:
             structlog.get_logger().error("a commit failed: a bug in the router", exc_info=error)
             answers = [error for _ in calls]
         self._tell(self._answer, calls, answers, records, self._store.end)
-        if not self._queue or self._store.unindexed >= INDEXED_TOGETHER:
+        if self._store.unindexed >= INDEXED_TOGETHER:
             self._store.index()
 
     def _tell(self, callback: Callable[..., None], *arguments: Any) -> None:

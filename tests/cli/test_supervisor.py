@@ -14,8 +14,8 @@ from router.cli import supervisor
 from router.cli.supervisor import Supervisor, inherited_sockets, is_public
 from router.errors import OperatorError
 
-FIRST = 200
-"""Stands for 3, which is in use here."""
+FIRST = 900
+"""Stands for 3, which is in use here, as hundreds after it may be."""
 KNOWN = ("server", "admin")
 
 

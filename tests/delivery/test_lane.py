@@ -222,7 +222,7 @@ class LaneModel(RuleBasedStateMachine):
             assert delivered + names(waiting) == added
 
 
-LaneModel.TestCase.settings = settings(max_examples=60, stateful_step_count=40)
+LaneModel.TestCase.settings = settings(stateful_step_count=40)
 TestLane = LaneModel.TestCase
 
 

@@ -226,8 +226,8 @@ class Books(RuleBasedStateMachine):
             assert ledger.windows[0].is_settled(sequence) == (column != "pending")
 
 
-Books.TestCase.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
-TestBooks = Books.TestCase
+Books.TestCase.settings = settings(stateful_step_count=30)
+TestBooks = pytest.mark.timeout(300)(Books.TestCase)
 
 
 # --- onto disk ---

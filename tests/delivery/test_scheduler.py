@@ -206,7 +206,7 @@ class Scheduler(RuleBasedStateMachine):
         await self.stop()
 
 
-@pytest.mark.parametrize("examples", [25, pytest.param(200, marks=[pytest.mark.full, pytest.mark.timeout(900)])])
+@pytest.mark.parametrize("examples", [15, pytest.param(200, marks=[pytest.mark.full, pytest.mark.timeout(900)])])
 def test_the_scheduler_does_as_the_model_says(examples: int) -> None:
     chosen = settings(max_examples=examples, stateful_step_count=25)
     run_state_machine_as_test(Scheduler, settings=chosen)

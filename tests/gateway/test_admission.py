@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+import weakref
 from typing import Any
 
 import orjson
@@ -138,6 +140,57 @@ async def test_promise_8_an_event_that_is_too_deep_does_not_cost_its_batch(harne
     assert answer.status == 200
     assert answer.json["accepted"] == 1
     assert [(entry["index"], entry["code"]) for entry in answer.json["rejections"]] == [(0, "too_deep")]
+
+
+@pytest.mark.parametrize("field", ["properties", "custom", "writeKey", "receivedAt", "sentAt", "channel", "version"])
+@pytest.mark.parametrize(
+    ("value", "code"),
+    [
+        pytest.param(orjson.loads(b"[" * 6 + b"]" * 6), "too_deep", id="too deep"),
+        pytest.param({str(number): 0 for number in range(300)}, "too_many_keys", id="too many keys"),
+    ],
+)
+async def test_promise_8_the_shape_of_a_call_counts_also_where_its_event_leaves_a_part_out(
+    field: str, value: Any, code: str
+) -> None:
+    admitted = await admit_all([track(0, **{field: value}), track(1)], Limits(max_depth=5, max_keys=200), is_plain=True)
+
+    assert summary(admitted) == (["m1"], [(0, code)])
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        pytest.param(track(0, writeKey=[[[[[[1]]]]]]), id="too deep, found out late"),
+        pytest.param(track(0, properties={"a": "x" * 5_000}), id="too big"),
+        pytest.param({"type": "track"}, id="no event"),
+    ],
+)
+async def test_promise_8_a_rejected_call_is_not_kept_until_the_garbage_collector_comes(call: dict[str, Any]) -> None:
+    """A large body would be kept with it."""
+
+    class Watched(dict[str, Any]):
+        """One that a weak reference can know."""
+
+    watched = Watched(call)
+    gone = weakref.ref(watched)
+    gc.disable()
+    try:
+        admitted = await admit_all([watched], Limits(max_depth=5, max_event_bytes=3_000), is_plain=True)
+        del watched
+        assert gone() is None
+    finally:
+        gc.enable()
+
+    assert len(admitted.rejections) == 1
+
+
+async def test_promise_8_what_is_wrong_with_the_shape_comes_before_all_else() -> None:
+    call = {"type": "track", "userId": "u", "properties": orjson.loads(b'{"a":' + b"[" * 6 + b"]" * 6 + b"}")}
+
+    admitted = await admit_all([call], Limits(max_depth=5), is_plain=True)
+
+    assert summary(admitted) == ([], [(0, "too_deep")])
 
 
 async def test_promise_8_a_range_of_rejections_shows_in_the_receipt() -> None:

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.gateway.document import parse_document
+from router.gateway.document import parse_document, read_document
 from router.gateway.refusal import Refused
-from router.odd_json import Doubled
+from router.odd_json import Doubled, is_plain
 
 JSON = st.recursive(
     st.none()
@@ -74,6 +74,30 @@ def test_a_key_that_stands_twice_is_noticed(body: bytes) -> None:
 )
 def test_a_document_whose_keys_stand_once_is_a_plain_one(body: bytes) -> None:
     assert type(parse_document(body)) is dict
+
+
+@pytest.mark.parametrize(
+    ("body", "plain"),
+    [
+        pytest.param(b'{"v":"a"}', True, id="written as the codec writes it"),
+        pytest.param(b'{ "v": 1.50e0 }', True, id="written otherwise"),
+        pytest.param(b'{"v":"\\u00e9\\n"}', True, id="escapes"),
+        pytest.param(b'{"v":"\\u0000"}', False, id="NUL"),
+        pytest.param(b'{"v":NaN}', False, id="NaN"),
+        pytest.param(b'{"v":1,"v":2}', False, id="a key twice"),
+        pytest.param(b'{"v":123456789012345678901234567890}', False, id="a big integer"),
+        pytest.param(b'{"v":"\\ud800"}', False, id="half a character"),
+    ],
+)
+def test_what_is_read_says_whether_anything_is_odd(body: bytes, plain: bool) -> None:
+    assert read_document(body).is_plain is plain
+
+
+@given(st.dictionaries(st.text(), JSON, max_size=5))
+def test_what_is_called_plain_is_plain(document: dict[str, Any]) -> None:
+    reading = read_document(orjson.dumps(document))
+
+    assert not reading.is_plain or is_plain(reading.document)
 
 
 @pytest.mark.parametrize("depth", [5_000, 100_000])

@@ -3,10 +3,17 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
+import pytest
 
 from router.gateway.admission import Admitted, Mended
 from router.gateway.answer import Answer
-from router.gateway.receipt import MAX_MENDED_LISTED, accepted_receipt, batch_receipt, rejected_receipt
+from router.gateway.receipt import (
+    MAX_MENDED_LISTED,
+    accepted_json,
+    accepted_receipt,
+    batch_receipt,
+    rejected_receipt,
+)
 from router.gateway.rejection import LimitCode, Rejection
 from router.log.record import Appended
 from router.rejection import RejectionCode
@@ -33,6 +40,17 @@ def test_what_was_put_right_is_told() -> None:
     receipt = accepted_receipt("m1", Appended(0, 1), ("user_id: read as userId",))
 
     assert sent(receipt) == {"success": True, "messageId": "m1", "warnings": ["user_id: read as userId"]}
+
+
+@pytest.mark.parametrize("warnings", [(), ("user_id: read as userId",)], ids=["nothing odd", "something odd"])
+@pytest.mark.parametrize("is_duplicate", [False, True], ids=["new", "seen before"])
+@pytest.mark.parametrize("message_id", ["m1", 'a "quoted" one', "Ada \u00e9\u2028\\", "an id"])
+def test_a_prepared_receipt_is_the_receipt(message_id: str, is_duplicate: bool, warnings: tuple[str, ...]) -> None:
+    appended = Appended(0, 1, is_duplicate)
+
+    prepared = orjson.loads(accepted_json(message_id, appended, warnings))
+
+    assert prepared == sent(accepted_receipt(message_id, appended, warnings))
 
 
 def test_promise_6_a_rejected_event_has_code_and_message_and_says_which_field() -> None:

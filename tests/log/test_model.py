@@ -8,6 +8,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -189,7 +190,5 @@ def _memory() -> str | None:
     return "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 
-TestLogAgainstModel = LogMachine.TestCase
-TestLogAgainstModel.settings = settings(
-    max_examples=40, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
-)
+TestLogAgainstModel = pytest.mark.timeout(300)(LogMachine.TestCase)
+TestLogAgainstModel.settings = settings(stateful_step_count=25, suppress_health_check=list(HealthCheck))

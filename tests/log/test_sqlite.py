@@ -13,10 +13,13 @@ from pathlib import Path
 import pytest
 
 from router.errors import OperatorError
+from router.log import writer
+from router.log.dedup import read_mark
 from router.log.interface import LogFull
 from router.log.record import Appended, Gap, Record
 from router.log.segment import Segment
 from router.log.sqlite import LogOptions, SqliteLog
+from router.log.store import Store
 from tests.log.contract import RETENTION_S, WINDOW_S, LogContract, is_waiting
 from tests.log.harness import (
     DAY_S,
@@ -533,6 +536,28 @@ async def test_an_index_of_another_log_is_not_believed(tmp_path: Path, clock: St
 
     assert new == [Appended(PARTITION, 11)]
     assert old == [Appended(PARTITION, 1, is_duplicate=True)]
+
+
+async def test_the_index_is_written_when_nothing_has_come_for_a_while(
+    directory: Path, clock: StillClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not with every commit; until then the keys are in memory."""
+    monkeypatch.setattr(writer, "INDEX_S", 0.01)
+    indexed = threading.Event()
+    index = Store.index
+
+    def index_and_tell(store: Store) -> None:
+        index(store)
+        indexed.set()
+
+    monkeypatch.setattr(Store, "index", index_and_tell)
+    log = await SqliteLog.open(directory, OPTIONS, clock)
+    await log.append(entries(1, 50))
+    assert await asyncio.to_thread(indexed.wait, 20)
+    mark = read_mark(directory / "dedup.sqlite", log.id)
+    await log.close()
+
+    assert mark == 50
 
 
 async def test_an_index_that_is_older_than_the_log_is_brought_up_to_date(directory: Path, clock: StillClock) -> None:

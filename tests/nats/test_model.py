@@ -59,9 +59,5 @@ def server(shared_server: Cluster) -> Iterator[None]:
 
 @pytest.mark.usefixtures("server")
 def test_a_log_in_a_cluster_agrees_with_the_model() -> None:
-    run_state_machine_as_test(
-        NatsMachine,
-        settings=settings(
-            max_examples=20, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
-        ),
-    )
+    chosen = settings(stateful_step_count=20, suppress_health_check=list(HealthCheck))
+    run_state_machine_as_test(NatsMachine, settings=chosen)

@@ -6,6 +6,7 @@ call that a plugin sends only when an operator asks for it, nothing arrives.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -38,12 +39,18 @@ def spelled(value: Any, spell: Callable[[str], str]) -> Any:
     return {spell(key): item for key, item in value.items()} if isinstance(value, dict) else value
 
 
+@functools.cache
+def destination_of(slug: str) -> Destination:
+    """Made once: with its tables it costs more than all that is asked of it."""
+    plugin = next(each.plugin for each in Registry.load() if each.plugin.slug == slug)
+    return Destination(slug, plugin, plugin.settings.model_validate(dict(plugin.sandbox_settings)))
+
+
 def requests(plugin: Plugin, call: str, traits: Document) -> list[Any]:
     """All that is sent for it."""
-    settings = plugin.settings.model_validate(dict(plugin.sandbox_settings))
     who: Document = {"traits": {"email": "ada@example.test"}} if call == "group" else {}
     event = make_event(call, userId="u-17", groupId="c9", traits=traits, context=who)
-    entries = explain(event, [Destination(plugin.slug, plugin, settings)])["destinations"]
+    entries = explain(event, [destination_of(plugin.slug)])["destinations"]
     return [request for entry in entries for request in entry["requests"]]
 
 

@@ -497,9 +497,13 @@ class Stage:
 
     def process(self, *arguments: str | Path, env: Mapping[str, str] | None = None) -> Command:
         """The same, as a process of its own."""
-        process = self.begin(*arguments, env=env)
-        out, err = process.communicate(timeout=PATIENCE_S)
-        return Command(process.returncode, out, err)
+        name = f"command {len(self.processes)}"
+        process = Process(name, ["-m", "router", *arguments, "-c", self.config], self.folder, env)
+        self._spawn(process)
+        assert process.popen is not None
+        assert process.popen.stdout is not None
+        out = process.popen.stdout.read().decode()  # to its end
+        return Command(process.wait(), out, process.read_stderr())
 
     def _spawn(self, process: Process) -> None:
         self.processes.append(process)

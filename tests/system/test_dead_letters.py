@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.system.checks import check_books, check_delivered, check_repeats_straddle
+from tests.system.checks import VENDOR_LAG_S, check_books, check_delivered, check_repeats_straddle
 from tests.system.generator import label_of
 from tests.system.harness import Router, Stage, Vendor, until
 
@@ -169,7 +169,7 @@ def test_dead_letters_are_released_once_each_after_the_mapping_is_put_right(stag
         seen = len(vendor.arrivals())
         until(lambda seen=seen: len(vendor.arrivals()) > seen + 20, "the retry is under way")  # type: ignore[misc]
         router.kill()
-        moments.append(time.time())
+        moments.append(time.time() + VENDOR_LAG_S)
         router.start()
     vendor.heal()
     until(lambda: jobs_are_done(router, "customerio"), "the retry is done")

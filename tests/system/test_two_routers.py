@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.nats.server import Cluster
-from tests.system.checks import check_books, check_delivered, check_repeats_straddle
+from tests.system.checks import VENDOR_LAG_S, check_books, check_delivered, check_repeats_straddle
 from tests.system.evidence import find_repeats
 from tests.system.generator import make_event
 from tests.system.harness import Stage, until
@@ -43,7 +43,7 @@ def test_a_router_that_dies_is_replaced_within_seconds(stage: Stage, server: Clu
 
     first.kill()
     died = time.monotonic()
-    moment = time.time() + 0.2
+    moment = time.time() + VENDOR_LAG_S
     divert(first, second)
     until(lambda: len(partitions_of(second)) == PARTITIONS, "the other one takes over", TAKEOVER_S)
     taken_s = time.monotonic() - died

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.harness import Command, Stage
+from tests.system.harness import Command, Stage, run_command
 
 ROOT = Path(__file__).parents[2]
 TUTORIAL = (ROOT / "docs/plugins.md").read_text("utf-8")
@@ -51,8 +51,9 @@ def test_every_file_the_page_names_is_there() -> None:
     assert [name for name in named if not ((PACKAGE / name).exists() or (ROOT / name).exists())] == []
 
 
-def test_a_new_plugin_passes_its_own_tests(tmp_path: Path) -> None:
-    made = router("new-plugin", "acme_crm", "--name", "Acme CRM", cwd=tmp_path)
+def test_a_new_plugin_passes_its_own_tests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = run_command("new-plugin", "acme_crm", "--name", "Acme CRM")
     folder = tmp_path / "router-acme-crm"
 
     assert (made.code, made.err) == (0, "")
@@ -116,11 +117,12 @@ def test_a_package_installed_beside_the_router_is_found_by_its_entry_point(tmp_p
     ],
 )
 def test_what_cannot_be_a_new_plugin_is_refused_and_nothing_written(
-    arguments: list[str], message: str, tmp_path: Path
+    arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "router-taken").mkdir()
+    monkeypatch.chdir(tmp_path)
 
-    refused = router("new-plugin", *arguments, cwd=tmp_path)
+    refused = run_command("new-plugin", *arguments)
 
     assert refused.code == 2
     assert message in refused.err
