@@ -26,13 +26,14 @@ WARM_UP = 3
 
 
 def measure(directory: Path, rounds: int) -> list[Figure]:
-    cluster = Cluster.make(directory / "nats", is_synced=True, max_payload="1MB")
+    cluster = Cluster.make(directory / "nats", is_synced=True, max_payload="1MB", max_store="1TB")
     cluster.start()
     try:
         return [
             *_taking(directory, cluster, rounds),
             *_delivering(directory, cluster, rounds),
-            _sharing(directory, cluster, rounds),
+            _sharing(directory, cluster, rounds, 100),
+            _sharing(directory, cluster, rounds, 10),
         ]
     finally:
         cluster.clear()
@@ -99,21 +100,23 @@ def _delivering(directory: Path, cluster: Cluster, rounds: int) -> list[Figure]:
     return [compare("taken and delivered, batches of 100, an event", costs[1], costs[0], "embedded log", "")]
 
 
-def _sharing(directory: Path, cluster: Cluster, rounds: int) -> Figure:
-    """One router against two that share a log: what the same events cost, all CPU added up."""
+def _sharing(directory: Path, cluster: Cluster, rounds: int, size: int) -> Figure:
+    """One router against two that share a log: what the same events cost in requests of *size*, all CPU added up."""
+    count = BATCHES * 100 // 2 // size
     vendors = start_vendor(), start_vendor()
     teams: list[list[Process]] = []
     for names, vendor in zip((["alone"], ["first", "second"]), vendors, strict=True):
-        for name in names:
-            (directory / name).mkdir()
+        folders = [directory / f"{name}-{size}" for name in names]
+        for folder in folders:
+            folder.mkdir()
         wanted = {"mixpanel": destination("mixpanel", vendor)}
-        nats = {"name": names[0]}
-        teams.append([start_router(directory / name, wanted, log=cluster.url, nats=nats) for name in names])
+        nats = {"name": f"{names[0]}-{size}"}
+        teams.append([start_router(folder, wanted, log=cluster.url, nats=nats) for folder in folders])
     costs: tuple[list[float], list[float]] = ([], [])
     events = calls()
     with running(*teams[0], *teams[1], *vendors), ThreadPoolExecutor(2) as threads:
         for round_number in range(-WARM_UP, rounds):
-            requests = load.batches(events, BATCHES)
+            requests = load.batches(events, count, size)
             for team, found in zip(teams, costs, strict=True):
                 before = sum(process.cpu_s for process in team)
                 shares = [requests[number :: len(team)] for number in range(len(team))]
@@ -121,10 +124,11 @@ def _sharing(directory: Path, cluster: Cluster, rounds: int) -> Figure:
                 for process in team:
                     process.until_idle()
                 if round_number >= 0:
-                    found.append((sum(process.cpu_s for process in team) - before) / (BATCHES * 100) * 1e6)
+                    found.append((sum(process.cpu_s for process in team) - before) / (count * size) * 1e6)
     ratio = median(alone / shared for alone, shared in zip(*costs, strict=True))
     alone, shared = (f"{median(each):.0f} µs" for each in costs)
-    return Figure("events per CPU-second, two routers beside one", shared, f"one: {alone}", f"{ratio:.2f} ×", "≥ 0.9 ×")
+    what = f"events per CPU-second, two routers beside one, requests of {size}"
+    return Figure(what, shared, f"one: {alone}", f"{ratio:.2f} ×", "≥ 0.9 ×")
 
 
 def _sending(process: Process, requests: list[tuple[str, bytes]]) -> Callable[[], object]:

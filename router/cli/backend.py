@@ -27,7 +27,7 @@ async def ask(config_path: Path, operation: str, **arguments: Any) -> Any:
         except NotRunning:
             pass
     if config.log_urls:
-        from router.cli.cluster import ask_cluster  # the extra may not be installed
+        from router.cli.cluster_question import ask_cluster  # the extra may not be installed
 
         return await ask_cluster(config, registry, operation, arguments)
     directory = log_directory(config)

@@ -1,24 +1,17 @@
-"""Deliveries of a router that shares its log with others: a fleet for each partition that is its own.
-
-claims ──gained──▶ fleet of the partition, over its states in the cluster ──lost──▶ stopped at once
-                        │                                                  └─given up─▶ lands, then is somebody else's
-                        └── connections, pace and limits: one way to each vendor for all partitions
-"""
+"""Deliveries of a router that shares its log: claims say which partitions are its own, and each has a fleet meanwhile."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import random
 import re
 import socket
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final, Self
 from uuid import uuid4
 
 import structlog
@@ -29,23 +22,19 @@ from router.admin.metrics import BooksCollector
 from router.admin.operations import Answer, Operations
 from router.admin.spread import Spread
 from router.admin.summed import SummedBooks
-from router.cli.deliveries import DRAIN_S, Calls, pause, watch
-from router.cli.engine import open_log
-from router.cli.housekeeping import Housekeeping
-from router.cli.wiring import state_directory, to_assignments
-from router.clock import Clock, SystemClock
+from router.cli.deliveries import Calls, pause, watch
+from router.cli.partition_fleets import PartitionFleets
+from router.cli.wiring import state_directory, to_access, to_assignments
+from router.clock import Clock
 from router.config import Config
 from router.delivery.alarm import Alarm
-from router.delivery.claim import Claim
 from router.delivery.claims import Claims
-from router.delivery.fleet import Assignment, Berth, Fleet
+from router.delivery.fleet import Assignment, Berth
 from router.delivery.journal.line import Line
 from router.delivery.journal.states import JournaledStates
 from router.delivery.journal.streams import JournalNames, ensure_journals
 from router.delivery.portion import Portion
-from router.delivery.repeats import Repeats
 from router.delivery.watchdog import Glance, Watchdog
-from router.delivery.way import Ways
 from router.delivery.worker import DeliveryOptions
 from router.errors import OperatorError
 from router.log.interface import Log
@@ -86,15 +75,9 @@ class ClusterDeliveries:
         self._registry = registry
         self._clock = clock
         self._sandbox_urls: Mapping[str, str] = {}
-        self._chance = random.Random()
-        self._ways = Ways(clock, self._chance)
         self._watchdog = Watchdog(clock.monotonic)
         self._alarm = Alarm(self._note_hang)
         self.me = f"{_plain(socket.gethostname())}-{os.getpid()}-{uuid4().hex[:6]}"
-        self._fleets: dict[int, Fleet] = {}
-        self._housekeepers: dict[int, Housekeeping] = {}
-        self._tasks: dict[int, asyncio.Task[None]] = {}
-        """What is done about a partition: one thing at a time."""
         names = JournalNames(config.nats.name)
         self._states = {
             number: JournaledStates(line, names, number, state_directory(config), log.id, self.me)
@@ -107,9 +90,18 @@ class ClusterDeliveries:
             for number, states in self._states.items()
         }
         self._spread = Spread(log, self._operations, self._refresh_states, stuck)
+        self._fleets = PartitionFleets(
+            log,
+            self._states,
+            clock,
+            self._assignments,
+            lambda: self._config.retention.dedup_window_s,
+            lambda number, fleet: self._operations[number].set_fleet(fleet),
+            lambda number: self._claims.lose(number),
+        )
         self._books = SummedBooks(
             lambda: {
-                number: BooksCollector(fleet, Portion(log, number), clock) for number, fleet in self._fleets.items()
+                number: BooksCollector(fleet, Portion(log, number), clock) for number, fleet in self._fleets.all.items()
             }
         )
         self._claims = Claims(
@@ -118,9 +110,9 @@ class ClusterDeliveries:
             self.me,
             log.partitions,
             clock,
-            self._gained,
-            self._lost,
-            self._give_up,
+            self._fleets.gained,
+            self._fleets.lost,
+            self._fleets.give_up,
         )
         self._delivers = delivers
 
@@ -142,10 +134,10 @@ class ClusterDeliveries:
         """
         assert isinstance(log, NatsLog)
         lock = _lock(config.data)
-        connection = await Connection.open(config.log_urls)
+        connection = await Connection.open(config.log_urls, access=to_access(config))
         try:
             await ensure_journals(connection, JournalNames(config.nats.name), log.partitions, log.replicas)
-            line = await asyncio.to_thread(Line.open, config.log_urls)
+            line = await asyncio.to_thread(Line.open, config.log_urls, to_access(config))
             deliveries = cls(log, connection, line, lock, config, registry, clock, stuck, delivers)
             await deliveries._claims.ensure(log.replicas)
             news = JournalNames(config.nats.name).news("*", "*")
@@ -162,7 +154,7 @@ class ClusterDeliveries:
         self._alarm.set()
         self.configure(config, sandbox_urls)
         results = await asyncio.gather(
-            *(fleet.apply(self._assignments()) for fleet in list(self._fleets.values())), return_exceptions=True
+            *(fleet.apply(self._assignments()) for fleet in list(self._fleets.all.values())), return_exceptions=True
         )
         problems = [result for result in results if isinstance(result, BaseException)]
         for problem in problems:
@@ -187,7 +179,7 @@ class ClusterDeliveries:
         """
         await self._refresh_states()
         await asyncio.gather(
-            *(asyncio.to_thread(self._begin_in, number) for number in self._states if number not in self._fleets)
+            *(asyncio.to_thread(self._begin_in, number) for number in self._states if number not in self._fleets.all)
         )
 
     def _begin_in(self, partition: int) -> None:
@@ -205,93 +197,18 @@ class ClusterDeliveries:
         assignments = to_assignments(self._config, self._registry, self._sandbox_urls)
         return [replace(each, options=options_of_one(each.options, len(self._log.partitions))) for each in assignments]
 
-    # --- partitions that come and go ---
-
-    def _gained(self, claim: Claim) -> None:
-        self._then(claim.partition, self._start(claim))
-
-    def _lost(self, partition: int) -> None:
-        fleet = self._take_out(partition)
-        if fleet is not None:
-            fleet.cut()
-            self._then(partition, fleet.abandon())
-
-    async def _give_up(self, partition: int) -> None:
-        earlier = self._tasks.get(partition)
-        if earlier is not None:
-            await asyncio.wait({earlier})
-        fleet = self._take_out(partition)
-        if fleet is not None:
-            await fleet.stop(DRAIN_S)
-
-    def _take_out(self, partition: int) -> Fleet | None:
-        fleet = self._fleets.pop(partition, None)
-        self._housekeepers.pop(partition, None)
-        self._operations[partition].set_fleet(None)
-        self._set_share()
-        return fleet
-
-    def _then(self, partition: int, step: Any) -> None:
-        """Do *step* once what is under way for the partition is done."""
-        earlier = self._tasks.get(partition)
-
-        async def run() -> None:
-            if earlier is not None:
-                await asyncio.wait({earlier})
-            try:
-                await step
-            except Exception as error:
-                _LOGGER.error(
-                    "a partition can't be taken or left: a bug in the router", partition=partition, exc_info=error
-                )
-
-        self._tasks[partition] = asyncio.create_task(run(), name=f"partition {partition}")
-
-    async def _start(self, claim: Claim) -> None:
-        partition, states = claim.partition, self._states[claim.partition]
-        portion = Portion(self._log, partition)
-        while claim.is_good():
-            try:
-                await self._log.look(partition)  # positions are of events that others have stored
-                break
-            except (ClusterAway, ApiError):
-                await self._clock.sleep(RETRY_S)
-        if not claim.is_good():
-            return
-        repeats = Repeats(self._config.retention.dedup_window_s)
-        fleet = Fleet(
-            portion,
-            states,
-            self._clock,
-            self._chance,
-            ways=self._ways,
-            claim=claim,
-            repeats=repeats,
-            on_taken=lambda: self._claims.lose(partition),
-        )
-        self._fleets[partition] = fleet
-        self._housekeepers[partition] = Housekeeping(portion, fleet, fleet.needed_from)
-        self._operations[partition].set_fleet(fleet)
-        self._set_share()
-        try:
-            await fleet.apply(self._assignments())
-        except OperatorError as error:
-            _LOGGER.error("not all destinations of a partition could start", partition=partition, reason=str(error))
-
-    def _set_share(self) -> None:
-        """Of a vendor's rate: as much as the share of the partitions that are ours, so that all routers together keep to it."""
-        self._ways.share(max(1, len(self._fleets)) / len(self._log.partitions))
-
     # --- what the daemon asks ---
 
     @property
     def problems(self) -> Sequence[str]:
-        return list(dict.fromkeys(problem for fleet in self._fleets.values() for problem in fleet.problems.values()))
+        return list(
+            dict.fromkeys(problem for fleet in self._fleets.all.values() for problem in fleet.problems.values())
+        )
 
     @property
     def stuck(self) -> Sequence[str]:
         """Nothing of it is the cluster's being away: a restart would not help."""
-        return [*(task for fleet in self._fleets.values() for task in fleet.broken), *self._watchdog.stuck]
+        return [*(task for fleet in self._fleets.all.values() for task in fleet.broken), *self._watchdog.stuck]
 
     def calls(self) -> Calls:
         return {**self._spread.calls(), "status": self._status}
@@ -318,12 +235,12 @@ class ClusterDeliveries:
             raise OperatorError(f"the cluster does not answer ({error}); ask again in a moment") from error
 
     def _is_elsewhere(self, partition: int) -> bool:
-        return partition in self._claims.claimed and partition not in self._fleets
+        return partition in self._claims.claimed and partition not in self._fleets.all
 
     async def _hear(self, message: Msg) -> None:
         """An operator has changed a state through another router."""
         *_, number, name = message.subject.split(".")
-        fleet = self._fleets.get(int(number)) if number.isdecimal() else None
+        fleet = self._fleets.all.get(int(number)) if number.isdecimal() else None
         if fleet is not None and name in fleet.berths:
             await self._catch_up(fleet.berths[name])
 
@@ -332,7 +249,7 @@ class ClusterDeliveries:
             await berth.ledger.ask(lambda state: state.catch_up())
 
     def _note_hang(self, name: str, call: str) -> None:
-        for fleet in list(self._fleets.values()):
+        for fleet in list(self._fleets.all.values()):
             fleet.note_hang(name, call)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -348,14 +265,14 @@ class ClusterDeliveries:
             return {}
         return {
             f"{name} in partition {number}": glance
-            for number, fleet in self._fleets.items()
+            for number, fleet in self._fleets.all.items()
             for name, glance in fleet.glances().items()
         }
 
     async def _retry(self, stop: asyncio.Event) -> None:
         """What could not start for want of the cluster starts as soon as that is back."""
         while not stop.is_set():
-            for fleet in list(self._fleets.values()):
+            for fleet in list(self._fleets.all.values()):
                 if fleet.problems:
                     try:
                         await fleet.retry()
@@ -366,21 +283,18 @@ class ClusterDeliveries:
     async def _keep_house(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             await pause(stop, 10.0)
-            for partition, housekeeping in list(self._housekeepers.items()):
+            for partition, housekeeping in list(self._fleets.housekeepers.items()):
                 if not stop.is_set():
                     await housekeeping.tidy()
-                    for berth in list(self._fleets[partition].berths.values() if partition in self._fleets else ()):
+                    for berth in list(
+                        self._fleets.all[partition].berths.values() if partition in self._fleets.all else ()
+                    ):
                         await self._catch_up(berth)
 
     async def stop(self, deadline_s: float) -> None:
         """Land what is under way and leave the partitions to others."""
         await self._claims.close()
-        for partition in list(self._fleets):
-            fleet = self._take_out(partition)
-            if fleet is not None:
-                await fleet.abandon()
-        if self._tasks:
-            await asyncio.wait(self._tasks.values())
+        await self._fleets.stop()
         self._alarm.clear()
         await self._connection.close()
         await asyncio.to_thread(self._line.close)
@@ -396,30 +310,6 @@ def options_of_one(options: DeliveryOptions, partitions: int) -> DeliveryOptions
         max_in_flight=max(MIN_EVENTS, options.max_in_flight // partitions),
         max_in_flight_bytes=max(MIN_BYTES, options.max_in_flight_bytes // partitions),
     )
-
-
-async def ask_cluster(config: Config, registry: Registry, operation: str, arguments: Mapping[str, Any]) -> Any:
-    """Run an admin operation where no router runs on this machine: over what lies in the cluster.
-
-    Raises:
-        OperatorError: the cluster does not answer, or the operation refuses.
-    """
-    clock = SystemClock()
-    log = await open_log(config, clock.now, read_only=True)
-    try:
-        with tempfile.TemporaryDirectory(prefix="router-") as data:
-            elsewhere = config.model_copy(update={"data": Path(data)})
-            deliveries = await ClusterDeliveries.open(log, elsewhere, registry, clock, tuple, delivers=False)
-            try:
-                deliveries.configure(config, {})
-                calls = deliveries.calls()
-                if operation not in calls:
-                    raise OperatorError(f"no router runs over {config.data}; this is for one that does: {operation}")
-                return await calls[operation](**arguments)
-            finally:
-                await deliveries.stop(0.0)
-    finally:
-        await log.close()
 
 
 def _lock(data: Path) -> Lock:

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import uuid4
 
+from router.cli.wiring import to_access
 from router.config import Config
 from router.delivery.journal.line import Line
 from router.delivery.journal.states import JournaledStates
@@ -27,12 +28,12 @@ async def states_of_cluster(config: Config, log: Log) -> AsyncIterator[Mapping[i
     """
     assert isinstance(log, NatsLog)
     names, me = JournalNames(config.nats.name), f"command-{uuid4().hex[:6]}"
-    connection = await Connection.open(config.log_urls)
+    connection = await Connection.open(config.log_urls, access=to_access(config))
     try:
         await ensure_journals(connection, names, log.partitions, log.replicas)
     finally:
         await connection.close()
-    line = await asyncio.to_thread(Line.open, config.log_urls)
+    line = await asyncio.to_thread(Line.open, config.log_urls, to_access(config))
     try:
         with tempfile.TemporaryDirectory(prefix="router-") as views:
             states = {n: JournaledStates(line, names, n, Path(views), log.id, me) for n in log.partitions}

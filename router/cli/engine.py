@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import structlog
 
-from router.cli.wiring import log_directory, log_options
+from router.cli.wiring import log_directory, log_options, to_access
 from router.config import Config
 from router.errors import OperatorError
 from router.log.durability import EMBEDDED, Durability, durability
@@ -39,6 +39,7 @@ async def open_log(
             partitions=nats.partitions,
             replicas=nats.replicas,
             read_only=read_only,
+            access=to_access(config),
         )
         if not read_only and config.server.max_event_bytes > log.max_event_bytes:
             await log.close()

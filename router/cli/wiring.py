@@ -16,6 +16,7 @@ from router.destination import Destination
 from router.errors import OperatorError
 from router.gateway import Limits, Source, Surroundings
 from router.guard import PluginFailed
+from router.log.jetstream.access import Access
 from router.log.options import LogOptions
 from router.log.room import Reserve
 from router.registry import Registry
@@ -43,6 +44,11 @@ def to_destination(config: DestinationConfig, registry: Registry, sources: froze
         )
     except PluginFailed as error:
         raise OperatorError(f"destinations.{config.name}: {error}") from error
+
+
+def to_access(config: Config) -> Access:
+    """How the cluster is reached that keeps the log."""
+    return Access(config.nats.credentials, config.nats.ca, config.nats.certificate, config.nats.key)
 
 
 def to_assignments(

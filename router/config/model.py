@@ -56,6 +56,15 @@ def _is_path(value: Any) -> Any:
     return value
 
 
+def _is_file(value: Any) -> Any:
+    if isinstance(value, str) and (not value.strip() or any(sign in value for sign in "\0\n")):
+        raise PydanticCustomError("path", "expected the path of a file, not what is in it")
+    return value
+
+
+PathOfFile = Annotated[Path, BeforeValidator(_is_file)]
+
+
 def _is_write_key(value: SecretStr) -> SecretStr:
     key = value.get_secret_value()
     if not key:
@@ -204,6 +213,23 @@ class Nats(Section):
     synced: Literal["always", "interval"] | None = Field(
         None, description="What the servers' `sync_interval` is, which they don't tell: `always`, or an interval."
     )
+    credentials: PathOfFile | None = Field(
+        None, description="File with a user's JWT and seed, as `nsc` makes it; or put user:password@ into the address."
+    )
+    ca: PathOfFile | None = Field(
+        None, description="Certificate (PEM) that signs the servers'; those the system trusts, if absent."
+    )
+    certificate: PathOfFile | None = Field(None, description="Our own (PEM), for servers that ask for one.")
+    key: PathOfFile | None = Field(
+        None, description="Of `certificate`, without a password; in the same file, if absent."
+    )
+
+    @field_validator("key", mode="after")
+    @classmethod
+    def _has_its_certificate(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        if value is not None and info.data.get("certificate", value) is None:
+            raise PydanticCustomError("key", "it belongs to a `certificate`, and there is none")
+        return value
 
 
 class Source(Section):

@@ -8,12 +8,13 @@ import socket
 import subprocess
 import sysconfig
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import orjson
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 _LOOK_S = 0.02
 
 
@@ -112,10 +113,13 @@ class Cluster:
         max_payload: str = "8MB",
         max_store: str = "100GB",
         extra: str = "",
+        way: Callable[[int, int, int], int] | None = None,
     ) -> Cluster:
-        """*is_synced*: every server syncs each write before it answers. *extra* is more of a server's config."""
+        """*is_synced*: every server syncs each write before it answers. *extra* is more of a server's config.
+
+        *way* says by which port a node, by its number, reaches another one that has a port: the nodes know no other way then.
+        """
         ports = _free_ports(3 * size)
-        routes = ", ".join(f"nats://127.0.0.1:{port}" for port in ports[2 * size :])
         cluster = cls()
         for number in range(size):
             home = folder / f"n{number}"
@@ -130,9 +134,16 @@ class Cluster:
                 f", max_file_store: {max_store}{', sync_interval: always' if is_synced else ''} }}",
             ]
             if size > 1:
-                lines.append(
-                    f"cluster {{ name: tests, listen: 127.0.0.1:{ports[2 * size + number]}, routes: [{routes}] }}"
-                )
+                others = [(other, ports[2 * size + other]) for other in range(size) if way is None or other != number]
+                ways = [way(number, other, port) if way else port for other, port in others]
+                lines += [
+                    "cluster {",
+                    f"name: tests, listen: 127.0.0.1:{ports[2 * size + number]}",
+                    f"routes: [{', '.join(f'nats://127.0.0.1:{port}' for port in ways)}]",
+                    # What nodes tell each other of themselves leads nowhere: they would go around the ways.
+                    f"no_advertise: true, advertise: 127.0.0.1:{number + 1}" if way else "",
+                    "}",
+                ]
             (home / "server.conf").write_text("\n".join([*lines, extra]))
             cluster.nodes.append(node)
         return cluster

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from router.log.interface import LogAway
 from router.log.jetstream.log import NatsLog
 from router.log.options import LogOptions
-from tests.log.harness import StillClock
+from tests.log.harness import StillClock, entry
 from tests.nats.load import Load, check
 from tests.nats.server import Cluster
+from tests.system.proxy import Proxy
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(180)]
 
@@ -67,6 +69,72 @@ async def test_row_28_a_node_that_stood_still_comes_back(load: Load, cluster: Cl
         await asyncio.to_thread(node.wait_healthy)
 
     await finish(load, cluster)
+
+
+async def test_a_log_that_is_made_while_a_node_is_still_to_come_waits_for_it(tmp_path: Path) -> None:
+    """One replica for good would be a high price for a start that is a little early."""
+    cluster = Cluster.make(tmp_path, 3)
+    try:
+        for node in cluster.nodes[:2]:
+            node.start()
+        opening = asyncio.create_task(open_log(cluster))
+        await asyncio.sleep(1.5)  # for the others to have a leader, who finds no place for three replicas
+        assert not opening.done()
+        cluster.nodes[2].start()
+
+        log = await opening
+        assert log.replicas == 3
+        await log.close()
+    finally:
+        cluster.clear()
+
+
+async def test_a_cluster_of_two_nodes_has_a_log_with_one_replica(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("router.log.jetstream.log.NODES_S", 2.0)
+    cluster = Cluster.make(tmp_path, 2)
+    try:
+        cluster.start()
+        log = await open_log(cluster)
+        assert log.replicas == 1
+        await log.close()
+    finally:
+        cluster.clear()
+
+
+async def test_whose_node_is_cut_off_from_the_others_goes_to_another(tmp_path: Path) -> None:
+    """That node still takes connections, and answers pings."""
+    proxies: dict[tuple[int, int], Proxy] = {}
+
+    def way(node: int, other: int, port: int) -> int:
+        proxies[node, other] = Proxy(port)
+        return proxies[node, other].port
+
+    cluster = Cluster.make(tmp_path, 3, way=way)
+    cluster.start()
+    log = await open_log(cluster)
+    try:
+        await log.append([entry(1)])
+        url = log._connection.client.connected_url
+        assert url is not None
+        [number] = [number for number, node in enumerate(cluster.nodes) if node.port == url.port]
+        for pair, proxy in proxies.items():
+            if number in pair:
+                proxy.cut()
+
+        async with asyncio.timeout(60):
+            while True:
+                try:
+                    await log.append([entry(2)])
+                    break
+                except LogAway:
+                    await asyncio.sleep(0.2)
+    finally:
+        await log.close()
+        cluster.clear()
+        for proxy in proxies.values():
+            proxy.close()
 
 
 async def test_a_cluster_without_a_quorum_takes_nothing_and_goes_on_when_it_has_one(

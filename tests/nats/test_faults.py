@@ -11,8 +11,10 @@ import pytest
 from nats.aio.msg import Msg
 
 from router.log.interface import LogAway, LogFull
+from router.log.jetstream.appender import Appender
 from router.log.jetstream.connection import ClusterAway, Connection
 from router.log.jetstream.log import NatsLog
+from router.log.jetstream.partition import Span
 from router.log.options import LogOptions
 from router.log.record import Appended, Gap, Record
 from tests.log.harness import (
@@ -51,6 +53,52 @@ async def open_log(shared_server: Cluster, log_name: str) -> AsyncIterator[OpenL
 
 
 # --- many writers ---
+
+
+async def test_who_knows_of_messages_that_the_cluster_has_lost_refuses_and_does_not_hang(open_log: OpenLog) -> None:
+    log = await open_log(patience_s=0.5)
+    await log.append([entry(1)])
+    log._extents[0].last_message += 1
+
+    with pytest.raises(LogAway, match="ends before the last message"):
+        await log.append([entry(2)])
+
+
+async def test_who_was_overtaken_takes_along_what_has_queued_up(
+    open_log: OpenLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It hears how far the other one got, and asks nothing."""
+    first, second = await open_log(), await open_log()
+    await first.append([entry(1)])
+    await second.look()
+    extent = second._extents[0]
+    heard = extent.last_message, Span(1, 1, 5.0)
+    extent.last_message = extent.end = 0  # the word of it comes later
+    later: list[asyncio.Task[list[Appended]]] = []
+    hears_of_another = Appender._hears_of_another
+
+    async def hear(appender: Appender, expected: int) -> bool:
+        later.append(asyncio.create_task(second.append([entry(3)])))
+        await asyncio.sleep(0)
+        extent.extend(*heard)
+        return await hears_of_another(appender, expected)
+
+    monkeypatch.setattr(Appender, "_hears_of_another", hear)
+    monkeypatch.setattr(Connection, "get_last", None)
+
+    assert await second.append([entry(2)]) == [Appended(0, 2)]
+    assert await later[0] == [Appended(0, 3)]
+    assert extent.last_message == 2
+
+
+async def test_who_does_not_hear_of_another_asks(open_log: OpenLog) -> None:
+    """The server's word of news may be lost."""
+    first, second = await open_log(), await open_log()
+    await first.append([entry(1)])
+    await second.look()
+    second._extents[0].last_message = second._extents[0].end = 0
+
+    assert await second.append([entry(2)]) == [Appended(0, 2)]
 
 
 async def test_two_routers_that_append_at_once_leave_no_hole_and_lose_nothing(open_log: OpenLog) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -15,6 +16,7 @@ from router.delivery.journal import state as state_module
 from router.delivery.journal.entry import Draft
 from router.delivery.journal.journal import Journal
 from router.delivery.journal.line import Line
+from router.delivery.journal.operation import Operation, to_bytes
 from router.delivery.journal.state import JournaledState
 from router.delivery.journal.states import JournaledStates
 from router.delivery.journal.streams import JournalNames, destinations_of, ensure_journals
@@ -202,15 +204,71 @@ def test_a_commit_tried_again_counts_once(open_view: OpenView, deaf: Deaf, fault
     assert everything(fresh) == everything(state)
 
 
-def test_a_commit_whose_answer_was_lost_counts_though_another_change_came_first(
-    open_view: OpenView, deaf: Deaf
+def add_a_job(state: JournaledState, open_view: OpenView) -> None:
+    state.add_job("replay", {"last": 9}, 9, 1.0)
+
+
+def read_on(state: JournaledState, open_view: OpenView) -> None:
+    state.catch_up()
+
+
+def look(state: JournaledState, open_view: OpenView) -> None:
+    """As an operator's question does it, which is answered by the same view."""
+    open_view("a").catch_up()
+
+
+def look_in_an_outage(state: JournaledState, open_view: OpenView) -> None:
+    look(state, open_view)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Journal, "last", raise_away)
+        with pytest.raises(ClusterAway):
+            state.catch_up()
+
+
+def raise_away(journal: Journal) -> int:
+    raise ClusterAway("no answer in time")
+
+
+@pytest.mark.parametrize("between", [add_a_job, read_on, look, look_in_an_outage])
+@pytest.mark.parametrize("fault", ["loses", "fails"])
+def test_a_commit_tried_again_counts_once_whatever_came_between(
+    open_view: OpenView, deaf: Deaf, fault: str, between: Callable[[JournaledState, OpenView], None]
 ) -> None:
     state = owned(open_view("a", deaf))
-    deaf.loses = 1
+    setattr(deaf, fault, 1)
     with pytest.raises(ClusterAway):
         state.commit(settle(1))
 
-    state.add_job("replay", {"last": 9}, 9, 1.0)
+    between(state, open_view)
+    state.commit(settle(1))
+
+    assert state.counts()["delivered", ""] == 1
+    fresh = open_view("b")
+    fresh.catch_up()
+    assert everything(fresh) == everything(state)
+
+
+def test_a_commit_that_comes_late_and_is_tried_again_counts_once(
+    open_view: OpenView, deaf: Deaf, journal: Journal
+) -> None:
+    """It is on its way for longer than anybody waits, and lands before what was to follow in its place."""
+    state = owned(open_view("a", deaf))
+    deaf.fails = 1
+    with pytest.raises(ClusterAway):
+        state.commit(settle(1))
+    late = Draft("operation", state._writer, state._number, to_bytes(Operation("commit", (settle(1),))))
+    head, append = journal.last(), Journal.append
+
+    def append_behind(self: Journal, draft: Draft, head_now: int) -> tuple[int, int]:
+        if head_now == head:
+            append(journal, late, head)
+        return append(self, draft, head_now)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Deaf, "append", append_behind)
+        state.add_job("replay", {"last": 9}, 9, 1.0)
+        state.commit(settle(1))
+
     assert state.counts()["delivered", ""] == 1
 
 
@@ -230,11 +288,25 @@ def test_a_journal_is_cut_off_at_its_snapshots(
         state.commit(settle(sequence))
 
     stream = line.ask(lambda connection: connection.call(f"STREAM.INFO.{JournalNames(log_name).stream(0)}"))
-    assert stream["state"]["messages"] < 15
+    assert stream["state"]["messages"] < 30
     newcomer = open_view("c")
     for each in (follower, newcomer):
         each.catch_up()
         assert everything(each) == everything(state)
+
+
+def test_a_big_state_is_not_written_anew_at_each_change(
+    line: Line, log_name: str, open_view: OpenView, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not until as much has come as the snapshot itself takes."""
+    monkeypatch.setattr(state_module, "SNAPSHOT_BYTES", 1_000)
+    state = owned(open_view("a"))
+    state.commit(Changes(park=[(make_record(1, event=random.Random(1).randbytes(100_000)), "404")]))
+    for sequence in range(2, 7):
+        state.commit(settle(sequence))
+
+    stream = line.ask(lambda connection: connection.call(f"STREAM.INFO.{JournalNames(log_name).stream(0)}"))
+    assert stream["state"]["messages"] == 1 + 5
 
 
 def test_changes_of_any_size_are_written(open_view: OpenView, line: Line) -> None:

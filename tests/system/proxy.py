@@ -20,8 +20,13 @@ class Proxy:
         threading.Thread(target=self._accept, daemon=True).start()
 
     @property
+    def port(self) -> int:
+        port: int = self._listener.getsockname()[1]
+        return port
+
+    @property
     def url(self) -> str:
-        return f"nats://127.0.0.1:{self._listener.getsockname()[1]}"
+        return f"nats://127.0.0.1:{self.port}"
 
     def cut(self) -> None:
         self._open.clear()
@@ -43,7 +48,11 @@ class Proxy:
             while True:
                 client, _ = self._listener.accept()
                 self._open.wait()
-                server = socket.create_connection(("127.0.0.1", self._target))
+                try:
+                    server = socket.create_connection(("127.0.0.1", self._target))
+                except OSError:  # nobody is there just now
+                    client.close()
+                    continue
                 self._sockets += [client, server]
                 for source, target in ((client, server), (server, client)):
                     threading.Thread(target=self._carry, args=(source, target), daemon=True).start()

@@ -8,50 +8,17 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.nats.server import Cluster
-from tests.system.checks import check_delivered
-from tests.system.evidence import find_repeats
-from tests.system.harness import Generator, Router, Stage, Vendor, until
+from tests.system.harness import Stage, until
 from tests.system.proxy import Proxy
-from tests.system.routers import Routers, divert, partitions_of, running, until_shared
+from tests.system.routers import divert, partitions_of, running, until_shared
+from tests.system.scene import PARTITIONS, Scene, play
 
-PARTITIONS = 4
-SETTLING_S = 15.0
-"""After the end of a fault there may be repeats for so long: leases end, leaders are chosen, partitions change hands."""
 QUIET_S = 3.0
-
-
-@dataclass
-class Scene:
-    """Two routers under load over a cluster, and when what was done to them."""
-
-    cluster: Cluster
-    routers: list[Router]
-    generators: list[Generator]
-    vendor: Vendor
-    faults: list[tuple[float, float]] = field(default_factory=list)
-
-    @contextmanager
-    def fault(self) -> Iterator[None]:
-        began = time.time()
-        yield
-        self.faults.append((began, time.time()))
-
-    def acked(self) -> int:
-        return sum(len(generator.acked()) for generator in self.generators)
-
-    def until_alive(self, count: int = 50) -> None:
-        """Events are taken and delivered again."""
-        before, kept = self.acked(), len(self.vendor.kept())
-        until(lambda: self.acked() >= before + count, "events are taken")
-        until(lambda: len(self.vendor.kept()) >= kept + count, "events are delivered")
 
 
 def kill_nodes_in_turn(scene: Scene) -> None:
@@ -114,41 +81,6 @@ ROUTERS = {
     "each router killed": kill_routers_in_turn,
     "a router that stands still": stop_a_router,
 }
-
-
-def play(stage: Stage, cluster: Cluster, act: Callable[[Scene], None], urls: Sequence[str] = ()) -> Scene:
-    """Two routers under load, *act*, the end; checks what always holds. *urls*: the cluster as each router sees it."""
-    [vendor] = stage.vendors("mixpanel")
-    routers = Routers(stage, cluster, {"mixpanel": vendor.destination(delivery={"concurrency": 2})}, PARTITIONS)
-    pair = [
-        routers.make(name, **({"log": url} if url else {}))
-        for name, url in zip(("first", "second"), urls or ("", ""), strict=True)
-    ]
-    for router in pair:
-        router.spawn()
-    for router in pair:
-        router.wait_ready()
-    until_shared(*pair, partitions=PARTITIONS)
-    generators = [
-        routers.generator(router, users=20, first_user=100 * number, batch=5, workers=2, pause_s=0.05, seed=number)
-        for number, router in enumerate(pair)
-    ]
-    scene = Scene(cluster, pair, generators, vendor)
-    scene.until_alive()
-
-    act(scene)
-
-    acked = [label for generator in generators for label in generator.stop()]
-    for router in pair:
-        router.until_settled()
-    check_delivered(acked, vendor)
-    for first, second in find_repeats(vendor.arrivals()):
-        assert any(first.at <= end + SETTLING_S and began <= second.at for began, end in scene.faults), (first, second)
-    for router in pair:
-        books = router.books("mixpanel")
-        assert books["delivered"] == len(acked)
-        assert books["accepted"] == books["delivered"] + books["skipped"]
-    return scene
 
 
 @pytest.mark.full

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import trustme
 
 from tests.nats.server import Cluster
 from tests.system.checks import check_books, check_delivered
@@ -19,9 +20,21 @@ PASSWORD = "canary-password"
 
 
 @pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[Cluster]:
+def authority(tmp_path: Path) -> trustme.CA:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    return authority
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, authority: trustme.CA) -> Iterator[Cluster]:
+    """One node that speaks TLS with a certificate of the team's own."""
+    certificate = tmp_path / "server.pem"
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(certificate)
     who = f"authorization {{ user: router, password: {PASSWORD} }}"
-    cluster = Cluster.make(tmp_path / "nats", extra=who)
+    cluster = Cluster.make(
+        tmp_path / "nats", extra=f'tls {{ cert_file: "{certificate}", key_file: "{certificate}" }}\n{who}'
+    )
     cluster.start()
     yield cluster
     cluster.clear()
@@ -52,13 +65,12 @@ def post(router: Router, number: int) -> tuple[int, str | None]:
 
 @pytest.mark.skipif("ROUTER_PROCESSES" in os.environ, reason="--processes is for a log on this machine")
 def test_a_router_that_loses_the_cluster_answers_503_with_retry_after_and_goes_on_by_itself(
-    stage: Stage, cluster: Cluster
+    stage: Stage, cluster: Cluster, tmp_path: Path
 ) -> None:
     [vendor] = stage.vendors("mixpanel")
-    url = cluster.url.replace("//", "//router:${NATS_PASSWORD}@")
-    router = stage.router(
-        {"mixpanel": vendor.destination()}, env={"NATS_PASSWORD": PASSWORD}, log=url, nats={"partitions": 4}
-    )
+    url = cluster.url.replace("nats://", "tls://router:${NATS_PASSWORD}@")
+    nats = {"partitions": 4, "ca": str(tmp_path / "ca.pem")}
+    router = stage.router({"mixpanel": vendor.destination()}, env={"NATS_PASSWORD": PASSWORD}, log=url, nats=nats)
     acknowledged = [number for number in range(20) if post(router, number)[0] == 200]
     assert len(acknowledged) == 20
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Any, Final, TypeVar
 
+from router.log.jetstream.access import OPEN, Access
 from router.log.jetstream.connection import ClusterAway, Connection
 
 _T = TypeVar("_T")
@@ -21,24 +22,22 @@ ANSWER_S: Final = 10.0
 class Line:
     """Open it with `open`; any thread but its own may ask."""
 
-    def __init__(self, urls: Sequence[str], name: str) -> None:
-        self._urls = urls
-        self._name = name
+    def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="line to the cluster", daemon=True)
         self._connection: Connection | None = None
 
     @classmethod
-    def open(cls, urls: Sequence[str], name: str = "trait-router states") -> Line:
+    def open(cls, urls: Sequence[str], access: Access = OPEN) -> Line:
         """Connect to one of *urls*; waits for it.
 
         Raises:
             OperatorError: none of them answers.
         """
-        line = cls(urls, name)
+        line = cls()
         line._thread.start()
         try:
-            line._connection = line._run(Connection.open(urls, name), OPEN_S)
+            line._connection = line._run(Connection.open(urls, "trait-router states", access), OPEN_S)
         except BaseException:
             line._end()
             raise

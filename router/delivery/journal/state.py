@@ -16,6 +16,7 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 import zlib
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Final, Literal, Self
@@ -35,6 +36,7 @@ from router.log.jetstream.connection import ApiError, ClusterAway
 SNAPSHOT_BYTES: Final = 4_000_000
 SNAPSHOT_ENTRIES: Final = 5_000
 """So much may follow a snapshot before the next one, and so much as the last one had: then a state is written twice at most."""
+PIECE_BYTES: Final = 1_000_000
 _PLACE: Final = "journal"
 """In the view: the message of the journal up to which it is made."""
 
@@ -52,9 +54,13 @@ class JournaledState(StateFile):
         self._writer = ""
         self._number = 0
         self._is_ours = self._is_taken = False
-        self._unsure: Draft | None = None
-        """An entry of which nobody knows whether it was written."""
+        self._is_unsure = False
+        """Nobody knows whether the last entry was written."""
+        self._landed: dict[tuple[EntryKind, bytes], Any] = {}
+        """What was written although no answer came, by kind and body, and what it did: whoever tries it again is told."""
         self._assembler = Assembler(0)
+        self._read_up_to = 0
+        """The message with which the last entry ended that this one has read. Others may have brought the view further."""
         self._since_snapshot = [0, 0]
         """Entries, and bytes."""
         self._snapshot_bytes = 0
@@ -76,8 +82,11 @@ class JournaledState(StateFile):
         state.label = journal.subject
         state._journal = journal
         state._writer = writer
-        state._assembler = Assembler(state._place)
+        state._begin_after(state._place)
         return state
+
+    def _begin_after(self, message: int) -> None:
+        self._read_up_to, self._assembler = message, Assembler(message)
 
     @property
     def _place(self) -> int:
@@ -115,54 +124,55 @@ class JournaledState(StateFile):
         """Write an entry, and apply it to the view. Returns what the operation does."""
         if self._is_taken:
             raise StateTaken(self.label)
-        draft = self._unsure
-        if draft is not None:  # what came of the last one?
-            found, result = self._read_on(draft)
-            if found:
-                self._unsure = None
-                if (draft.kind, draft.body) == (kind, body):
-                    return result
-        if self._unsure is None or (self._unsure.kind, self._unsure.body) != (kind, body):
+        if self._is_unsure:
+            self._read_on()  # what came of the last one?
+        while (kind, body) not in self._landed:
             self._number += 1
-            self._unsure = Draft(kind, self._writer, self._number, body)
-        draft = self._unsure
-        while True:
+            draft = Draft(kind, self._writer, self._number, body)
+            self._is_unsure = True
             try:
                 first, last = self._journal.append(draft, self._assembler.head)
             except Overtaken:
-                found, result = self._read_on(draft)
-                if not found:
-                    continue
+                self._read_on()
             else:
                 result = self._apply(Entry(draft, first, last, self._assembler.head), operation)[1]
-                self._assembler = Assembler(last)
+                self._begin_after(last)
+                self._is_unsure = False
                 if kind == "snapshot":
                     self._journal.forget(before=first)
-            self._unsure = None
-            return result
+                return result
+        self._is_unsure = False
+        return self._landed.pop((kind, body))
 
-    def _read_on(self, draft: Draft | None = None) -> tuple[bool, Any]:
-        """Apply what was written since. Returns whether *draft* was among it, and what that did."""
-        found, result = False, None
+    def _read_on(self) -> None:
+        """Apply what was written since."""
+        landed: dict[tuple[EntryKind, bytes], Any] = {}
         try:
             entries = list(self._journal.read(self._assembler, self._journal.last()))
+            read_up_to = entries[-1].last if entries else self._read_up_to
             snapshots = [number for number, entry in enumerate(entries) if entry.draft.kind == "snapshot"]
             for number in snapshots[-1:]:  # what is before it is in it
                 self._become(entries[number])
+                landed |= {_key(entry): None for entry in entries[:number] if self._is_lost(entry)}
                 entries = entries[number + 1 :]
             with self._transaction():
                 for entry in entries:
                     operation, outcome = self._apply(entry)
-                    if draft is not None and entry.draft == draft:
-                        found, result = True, outcome
-                    elif operation is not None and entry.draft.writer != self._writer:
+                    if self._is_lost(entry):
+                        landed[_key(entry)] = outcome
+                    elif operation is not None:
                         self._hear(*operation, outcome)
         except (Hole, UnknownOperation) as error:
             raise StateUnusable(f"{self.label}: the journal can't be read: {error}") from error
         except BaseException:
-            self._assembler = Assembler(self._place)  # the view is as it was
+            self._begin_after(self._read_up_to)  # the view is as it was
             raise
-        return found, result
+        self._read_up_to = read_up_to
+        self._landed |= landed
+
+    def _is_lost(self, entry: Entry) -> bool:
+        """Whether it is one of ours, which is read only where its answer was lost."""
+        return entry.draft.writer == self._writer and entry.draft.kind != "snapshot"
 
     def _apply(self, entry: Entry, operation: Operation | None = None) -> tuple[Operation | None, Any]:
         """Make the view what it is after the entry. Returns the operation, and what it did."""
@@ -171,15 +181,15 @@ class JournaledState(StateFile):
             if entry.last <= self._place:
                 return None, None  # another one who looks at the same view was here
             self._look_whose(entry)
-            match entry.draft.kind:
-                case "operation":
-                    operation = operation or from_bytes(entry.draft.body)
-                    result = operation.apply(self)
-                case "snapshot":
-                    self._snapshot_bytes, self._since_snapshot = len(entry.draft.body), [0, 0]
+            if entry.draft.kind == "operation":
+                operation = operation or from_bytes(entry.draft.body)
+                result = operation.apply(self)
             super().commit(Changes(meta={_PLACE: str(entry.last)}))
-        self._since_snapshot[0] += 1
-        self._since_snapshot[1] += len(entry.draft.body)
+        size = len(entry.draft.body)
+        if entry.draft.kind == "snapshot":
+            self._snapshot_bytes, self._since_snapshot = size, [0, 0]
+        else:
+            self._since_snapshot = [self._since_snapshot[0] + 1, self._since_snapshot[1] + size]
         return operation, result
 
     def _look_whose(self, entry: Entry) -> None:
@@ -206,14 +216,17 @@ class JournaledState(StateFile):
         with tempfile.TemporaryDirectory(dir=self.path.parent) as folder:
             copy = Path(folder) / "snapshot"
             self._connection.execute("VACUUM INTO ?", (str(copy),))
-            return zlib.compress(copy.read_bytes(), 1)
+            packer = zlib.compressobj(1)
+            with copy.open("rb") as file:  # in pieces: a state may be larger than what memory there is for it
+                return b"".join([*map(packer.compress, iter(lambda: file.read(PIECE_BYTES), b"")), packer.flush()])
 
     def _become(self, entry: Entry) -> None:
         """Make the view what the snapshot says."""
         self._look_whose(entry)
         with tempfile.TemporaryDirectory(dir=self.path.parent) as folder:
             copy = Path(folder) / "snapshot"
-            copy.write_bytes(zlib.decompress(entry.draft.body))
+            with copy.open("wb") as file:
+                file.writelines(_unpacked(entry.draft.body))
             # One of an older program is brought up to date.
             with closing(StateFile.open(copy, self.meta("log_id") or "")) as state:
                 state._connection.backup(self._connection)
@@ -225,7 +238,7 @@ class JournaledState(StateFile):
         draft, head = Draft("snapshot", self._writer, self._number, other._snapshot()), self._assembler.head
         first, last = self._journal.append(draft, head)
         self._become(Entry(draft, first, last, head))
-        self._assembler = Assembler(last)
+        self._begin_after(last)
 
     # --- what writes ---
 
@@ -263,6 +276,21 @@ class JournaledState(StateFile):
         if not self._is_ours:
             self._journal.tell()  # whoever delivers
         return result
+
+
+def _key(entry: Entry) -> tuple[EntryKind, bytes]:
+    return entry.draft.kind, entry.draft.body
+
+
+def _unpacked(packed: bytes) -> Iterator[bytes]:
+    """In pieces."""
+    unpacker = zlib.decompressobj()
+    while not unpacker.eof:
+        piece = unpacker.decompress(packed, PIECE_BYTES)
+        packed = unpacker.unconsumed_tail
+        if not piece and not packed and not unpacker.eof:
+            raise zlib.error("a snapshot is cut short")
+        yield piece
 
 
 def remove_view(path: Path) -> None:

@@ -2,12 +2,16 @@
 
     append ─▶ queue ─▶ chunk ─▶ message, "if nothing came after n" ─▶ stored by a quorum ─▶ answers, tail, waiters
                                     │
-                                    └── another router was faster ─▶ learn what it wrote, number anew, send again
+                                    └── another router was faster ─▶ the server has told how far that went ─▶ take
+                                        along what has queued up, number anew, send again
 
 Sequences follow one another although many routers write: each message says with which sequence it begins, and is stored only if
 the stream still ends where its writer thinks (``Nats-Expected-Last-Sequence``). So a message that was thought lost and comes
 late can't get in behind another, and a try whose answer was lost is found, or is not there, at the one place it could be.
 ``Nats-Msg-Id`` has the server itself tell a retry from a new message.
+
+So gateways of one log get in each other's way, and it costs one message sent in vain: nothing is asked for, and who loses has a
+bigger message next time, so that the more of them there are, the more events travel together.
 """
 
 from __future__ import annotations
@@ -37,6 +41,8 @@ PUBLISH_S: Final = 2.0
 PATIENCE_S: Final = 6.0
 """How long a message is tried before its callers are told to come again: a change of leader takes a few seconds."""
 RETRY_S: Final = 0.1
+TOLD_S: Final = 0.25
+"""For the server's word of the message that was faster than ours; then its leader is asked."""
 CATCH_UP_S: Final = 0.005
 """For a leader to apply what it has said no for."""
 PROBE_S: Final = 0.5
@@ -67,6 +73,10 @@ class _Draft:
     answers: list[tuple[_Call, int, int, bool]] = field(default_factory=list)
     """Whose entry (call, index in it) lies at which place, and whether it is a duplicate there."""
     bytes: int = OVERHEAD_BYTES
+
+
+class _Overtaken(Exception):
+    """Another router was faster. For certain nothing of the message is stored."""
 
 
 class Appender:
@@ -156,12 +166,17 @@ class Appender:
                         await self._work.wait()
             if self.obstacle:
                 await self._probe()
-            calls, self._queue = list(self._queue), deque()
-            self._waiting_bytes = 0
+            calls = self._take()
             if self.obstacle:
                 _refuse(calls, self._refusal(self.obstacle))  # who came while it was still tried
             else:
                 await self._commit(calls)
+
+    def _take(self) -> list[_Call]:
+        """What has queued up."""
+        calls, self._queue = list(self._queue), deque()
+        self._waiting_bytes = 0
+        return calls
 
     async def _probe(self) -> None:
         """Whether the cluster has come back, and has room."""
@@ -189,18 +204,24 @@ class Appender:
         self.obstacle = reason
         return self._refusal(reason)
 
-    async def _commit(self, calls: Sequence[_Call]) -> None:
+    async def _commit(self, calls: list[_Call]) -> None:
         """Store all of *calls*, in as few messages as can be, and answer them."""
         error: BaseException | None = None
-        for draft in self._drafts(calls):
-            if error is None:
-                try:
-                    await self._store(draft)
-                except NotStored as refused:
-                    error = refused
-                except Exception as bug:
-                    structlog.get_logger().error("a commit failed: a bug in the router", exc_info=bug)
-                    error = bug
+        room = self._connection.max_payload - HEADER_BYTES
+        drafts = self._drafts(calls, room)
+        while drafts and error is None:
+            try:
+                await self._store(drafts[0])
+                del drafts[0]
+            except _Overtaken:
+                if self._queue and len(drafts) == 1 and drafts[0].bytes + self._waiting_bytes <= room:
+                    calls += self._take()
+                    drafts = self._drafts(calls, room)
+            except NotStored as refused:
+                error = refused
+            except Exception as bug:
+                structlog.get_logger().error("a commit failed: a bug in the router", exc_info=bug)
+                error = bug
         for call in calls:
             if call.waiter.done():
                 continue
@@ -210,13 +231,14 @@ class Appender:
             else:
                 _refuse([call], error or self._refusal(self.obstacle))
 
-    def _drafts(self, calls: Sequence[_Call]) -> list[_Draft]:
-        """What is not a duplicate, cut into messages; duplicates of what is stored are answered here."""
-        room = self._connection.max_payload - HEADER_BYTES
+    def _drafts(self, calls: Sequence[_Call], room: int) -> list[_Draft]:
+        """What is not answered yet, cut into messages of up to *room* bytes; duplicates of what is stored are answered here."""
         drafts = [_Draft()]
         placed: dict[bytes, tuple[_Draft, int, float]] = {}
         for call in calls:
             for index, (entry, packed, key) in enumerate(zip(call.entries, call.packed, call.keys, strict=True)):
+                if call.answers[index] is not None:
+                    continue
                 first = self._seen.first(key, entry.received_at_s)
                 if first is not None:
                     call.answers[index] = Appended(self._extent.number, first, is_duplicate=True)
@@ -240,11 +262,13 @@ class Appender:
     async def _store(self, draft: _Draft) -> None:
         """Raises:
         NotStored: it could not be stored, or nobody knows.
+        _Overtaken: it was not, and may be as soon as it comes again, changed or not.
         """
         newest_s = max(entry.received_at_s for entry in draft.entries)
         message_id = uuid4().hex
         loop = asyncio.get_running_loop()
         until = loop.time() + self._patience_s
+        is_sure = self._unsure_at is None
         while True:
             try:
                 if self._unsure_at is not None:
@@ -259,22 +283,34 @@ class Appender:
                     self._unsure_at = None
                     self._settle(draft, message, span)
                     return
-                stored = await self._learn(
-                    message_id
-                )  # another router was faster, or this is a retry of what is stored
+                if is_sure and await self._hears_of_another(expected):
+                    self._unsure_at = None
+                    raise _Overtaken
+                stored = await self._learn(message_id)  # another router was faster, or a try of ours that was late
                 if stored is not None:
                     self._settle(draft, *stored)
                     return
                 if self._extent.last_message == expected:
+                    if loop.time() >= until:
+                        raise self._hinder(ClusterAway("it ends before the last message that is known here"))
                     await asyncio.sleep(CATCH_UP_S)
             except ApiError as error:
                 if error.code in FULL or loop.time() >= until:
                     raise self._hinder(error) from None
                 await asyncio.sleep(RETRY_S)
             except ClusterAway as error:
+                is_sure = False
                 if loop.time() >= until:
                     raise self._hinder(error) from None
                 await asyncio.sleep(RETRY_S)
+
+    async def _hears_of_another(self, expected: int) -> bool:
+        """Wait for the server's word of what another router wrote behind *expected*; False: it does not come."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(TOLD_S):
+                while self._extent.last_message <= expected:
+                    await self._extent.grown.wait()
+        return self._extent.last_message > expected
 
     async def _publish(self, span: Span, data: bytes, message_id: str) -> int | None:
         """The number of the message; None: it is not stored by this, see `_learn`.

@@ -18,10 +18,12 @@ from urllib.parse import urlsplit
 import nats
 import nats.errors
 import orjson
+import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from router.errors import OperatorError
+from router.log.jetstream.access import OPEN, Access
 
 REQUEST_S = 2.0
 CONNECT_S = 5.0
@@ -29,11 +31,15 @@ RECONNECT_S = 0.2
 PING_S = 2
 """A server that stands still is left after two of these without an answer."""
 
+SILENCE_S = 4.0
+"""A server that answers pings and nothing else for so long is cut off from its cluster, perhaps: another one is tried."""
+
 OLDEST_SERVER = (2, 11)
 """The first that answers a direct read of many messages (ADR-31)."""
 
 UNAVAILABLE = 503
 """The class of refusals that pass: no leader, a node that catches up."""
+_UNAVAILABLE_ANSWER = b'"code":503'
 WRONG_LAST_SEQUENCE = 10071
 NO_MESSAGE = 10037
 NO_STREAM = 10059
@@ -70,13 +76,15 @@ class Connection:
         self.client = client
         self.on_reconnected: Callable[[], Awaitable[None]] | None = None
         """Called when the connection is there again: what was told meanwhile was not heard."""
+        self._silent_since: float | None = None
+        """When the first request was made in vain since the last one that was not."""
 
     @classmethod
-    async def open(cls, urls: Sequence[str], name: str = "trait-router") -> Self:
+    async def open(cls, urls: Sequence[str], name: str = "trait-router", access: Access = OPEN) -> Self:
         """Connect to one of *urls*.
 
         Raises:
-            OperatorError: none of them answers, or they refuse the credentials.
+            OperatorError: none of them answers, they refuse the credentials, or a file of *access* can't be read.
         """
         client = Client()
         connection = cls(client)
@@ -86,16 +94,15 @@ class Connection:
 
         async def note(error: Exception) -> None:
             last[:] = [error]
-            if "authorization" in str(error).lower():
+            if isinstance(error, ssl.SSLError) or "authorization" in str(error).lower():
                 refused.set()
 
         async def reconnected() -> None:
             if connection.on_reconnected is not None:
                 await connection.on_reconnected()
 
-        options: dict[str, Any] = {"reconnect_time_wait": RECONNECT_S}  # typed as whole seconds, and takes fractions
-        if _is_tls(urls):
-            options["tls"] = ssl.create_default_context()
+        options = access.options(urls)
+        options["reconnect_time_wait"] = RECONNECT_S  # typed as whole seconds, and takes fractions
         connecting = asyncio.ensure_future(
             client.connect(
                 servers=list(urls),
@@ -156,11 +163,27 @@ class Connection:
         if not self.client.is_connected:
             raise ClusterAway("not connected")
         try:
-            return await self.client.request(
+            answer = await self.client.request(
                 subject, data, timeout=timeout_s, headers=dict(headers) if headers else None
             )
         except (TimeoutError, OSError, nats.errors.Error) as error:
+            await self._note_silence()
             raise ClusterAway(_describe(error)) from None
+        if _UNAVAILABLE_ANSWER in answer.data[:200]:
+            await self._note_silence()
+        else:
+            self._silent_since = None
+        return answer
+
+    async def _note_silence(self) -> None:
+        """A node that is cut off from the others still takes connections. Whoever stays with it is cut off too."""
+        now = asyncio.get_running_loop().time()
+        if self._silent_since is None:
+            self._silent_since = now
+        elif now - self._silent_since >= SILENCE_S and len(self.client.servers) > 1:
+            self._silent_since = now
+            structlog.get_logger().warning("nothing is answered through this server of the cluster, another is tried")
+            await self.client.force_reconnect()
 
     async def call(self, operation: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """An operation of the JetStream API, such as ``STREAM.INFO.name``.
@@ -254,10 +277,6 @@ def hide_credentials(url: str) -> str:
     """*url* as it may be shown."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
-
-
-def _is_tls(urls: Sequence[str]) -> bool:
-    return any(url.startswith("tls:") for url in urls)
 
 
 def _describe(error: BaseException) -> str:

@@ -26,6 +26,7 @@ from uuid import uuid4
 from nats.aio.msg import Msg
 
 from router.errors import OperatorError
+from router.log.jetstream.access import OPEN, Access
 from router.log.jetstream.appender import HEADER_BYTES, PATIENCE_S, Appender
 from router.log.jetstream.chunk import OVERHEAD_BYTES
 from router.log.jetstream.connection import ApiError, ClusterAway, Connection
@@ -47,6 +48,8 @@ LOOK_S: Final = 5.0
 """How often the end of a partition is asked for while somebody waits there: the server's word of news may have been lost."""
 START_S: Final = 15.0
 """How long a start waits for a cluster that has no leader."""
+NODES_S: Final = 10.0
+"""How long of that it waits for three nodes, before it makes a log with one replica."""
 RETRY_S: Final = 0.25
 SEEN_KEYS: Final = 500_000
 """Kept in memory for receipts, over all partitions."""
@@ -125,6 +128,7 @@ class NatsLog:
         replicas: int | None = None,
         read_only: bool = False,
         patience_s: float = PATIENCE_S,
+        access: Access = OPEN,
     ) -> Self:
         """Open the log *name* in the cluster at *urls*, or make it there. *clock* returns Unix seconds.
 
@@ -136,11 +140,21 @@ class NatsLog:
             OperatorError: the cluster can't be reached, refuses, or has a log of another number of partitions; with
                 *read_only*, there is none.
         """
-        connection = await Connection.open(urls)
+        connection = await Connection.open(urls, access=access)
         try:
             names = StreamNames(name)
+            loop = asyncio.get_running_loop()
+            settles_at = loop.time() + NODES_S
             streams = await _insist(
-                lambda: ensure_streams(connection, names, partitions, replicas, options.max_bytes, read_only=read_only)
+                lambda: ensure_streams(
+                    connection,
+                    names,
+                    partitions,
+                    replicas,
+                    options.max_bytes,
+                    read_only=read_only,
+                    is_patient=loop.time() < settles_at,
+                )
             )
             log = cls(connection, streams, options, clock, read_only=read_only, patience_s=patience_s)
             await log._begin()

@@ -17,7 +17,14 @@ from uuid import uuid4
 import structlog
 
 from router.errors import OperatorError
-from router.log.jetstream.connection import FULL, NO_STREAM, STREAM_EXISTS, ApiError, Connection
+from router.log.jetstream.connection import (
+    FULL,
+    NO_STREAM,
+    STREAM_EXISTS,
+    ApiError,
+    ClusterAway,
+    Connection,
+)
 
 LAYOUT_VERSION: Final = "1"
 WANTED_REPLICAS: Final = 3
@@ -68,13 +75,15 @@ async def ensure_streams(
     max_bytes: int,
     *,
     read_only: bool = False,
+    is_patient: bool = False,
 ) -> LogStreams:
-    """Find the streams, or make them unless *read_only*. *replicas* None: three, where the cluster has so many nodes, else one.
+    """Find the streams, or make them unless *read_only*. *replicas* None: three, where the cluster has so many nodes, else one;
+    not yet one with *is_patient*: nodes may be about to come.
 
     *max_bytes* is what all of them together may take on each replica's disk. Several routers may do this at one time.
 
     Raises:
-        ClusterAway: no answer; what is missing is made by another try.
+        ClusterAway: no answer, or too few nodes so far; what is missing is made by another try.
         NoLog: with *read_only*, there is none.
         OperatorError: the log has another number of partitions, a newer program made it, or it can't be made.
     """
@@ -85,7 +94,8 @@ async def ensure_streams(
                 raise NoLog(f"log: the cluster has no log {names.name}. Start the router first, or correct nats.name.")
             wanted = replicas or await _replicas(connection)
             metadata = {_ID: uuid4().hex, _PARTITIONS: str(partitions), _LAYOUT: LAYOUT_VERSION}
-            found = await _make(connection, names, 0, wanted, max_bytes // partitions, metadata)
+            may_settle = replicas is None and not is_patient
+            found = await _make_first(connection, names, wanted, max_bytes // partitions, metadata, may_settle)
         metadata = _check_metadata(names, found, partitions)
         number = int(found["config"].get("num_replicas", 1))
         for partition in range(partitions):
@@ -98,6 +108,8 @@ async def ensure_streams(
                 changed = {**info["config"], "max_bytes": max_bytes // partitions}
                 await connection.call(f"STREAM.UPDATE.{names.stream(partition)}", changed)
     except ApiError as error:
+        if error.code == _NO_PEERS and is_patient:
+            raise ClusterAway(str(error)) from None
         hint = (
             " Each node sets retention.max_disk aside for it: lower that, or raise max_file_store of the servers."
             if error.code in FULL
@@ -172,11 +184,28 @@ async def _make(
             found = await _describe(connection, names, partition)
             if found is not None:
                 return found
-        if replicas == WANTED_REPLICAS and error.code in _TOO_FEW_NODES:
-            structlog.get_logger().warning("the cluster has fewer than three nodes: the log has one replica")
-            return await _make(connection, names, partition, 1, max_bytes, metadata)
         raise
 
 
-_TOO_FEW_NODES = frozenset({10005, 10074})
-"""No suitable peers; replicas > 1 not supported in non-clustered mode."""
+async def _make_first(
+    connection: Connection,
+    names: StreamNames,
+    replicas: int,
+    max_bytes: int,
+    metadata: Mapping[str, str],
+    may_settle: bool,
+) -> dict[str, Any]:
+    """The stream that says how many replicas all have. With *may_settle*, one is enough where there are too few nodes."""
+    try:
+        return await _make(connection, names, 0, replicas, max_bytes, metadata)
+    except ApiError as error:
+        if error.code not in _TOO_FEW_NODES or not may_settle:
+            raise
+        structlog.get_logger().warning("the cluster has fewer than three nodes: the log has one replica")
+        return await _make(connection, names, 0, 1, max_bytes, metadata)
+
+
+_NO_PEERS: Final = 10005
+"""Nodes are away, or there never were so many."""
+_TOO_FEW_NODES: Final = frozenset({_NO_PEERS, 10074})
+"""The other: replicas > 1 not supported in non-clustered mode."""

@@ -1,0 +1,39 @@
+"""An admin operation where no router runs on this machine: asked of what lies in the cluster."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from router.cli.cluster import ClusterDeliveries
+from router.cli.engine import open_log
+from router.clock import SystemClock
+from router.config import Config
+from router.errors import OperatorError
+from router.registry import Registry
+
+
+async def ask_cluster(config: Config, registry: Registry, operation: str, arguments: Mapping[str, Any]) -> Any:
+    """Run *operation*.
+
+    Raises:
+        OperatorError: the cluster does not answer, or the operation refuses.
+    """
+    clock = SystemClock()
+    log = await open_log(config, clock.now, read_only=True)
+    try:
+        with tempfile.TemporaryDirectory(prefix="router-") as data:
+            elsewhere = config.model_copy(update={"data": Path(data)})
+            deliveries = await ClusterDeliveries.open(log, elsewhere, registry, clock, tuple, delivers=False)
+            try:
+                deliveries.configure(config, {})
+                calls = deliveries.calls()
+                if operation not in calls:
+                    raise OperatorError(f"no router runs over {config.data}; this is for one that does: {operation}")
+                return await calls[operation](**arguments)
+            finally:
+                await deliveries.stop(0.0)
+    finally:
+        await log.close()
