@@ -336,7 +336,7 @@ def to_entry(record: Record) -> Entry:
     try:
         event = Event.from_log(record.event)
         user_id, anonymous_id, email = event.user_id, event.anonymous_id, event.email
-    except (ValueError, TypeError, AttributeError):  # not an event of ours: it has no such keys
+    except (ValueError, TypeError, AttributeError, KeyError):  # not an event of ours: it has no such keys
         user_id = anonymous_id = email = None
     return Entry(
         source=record.source,
