@@ -29,9 +29,12 @@ def is_no_room(error: BaseException, directory: Path) -> bool:
         return True
     if not isinstance(error, sqlite3.Error):
         return False
-    return (
-        getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL or _free_bytes(directory) < _AS_GOOD_AS_FULL_BYTES
-    )
+    return getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL or is_as_good_as_full(directory)
+
+
+def is_as_good_as_full(directory: Path) -> bool:
+    """True if what room there is takes a small event now and then, at best."""
+    return _free_bytes(directory) < _AS_GOOD_AS_FULL_BYTES
 
 
 def _free_bytes(directory: Path) -> int:

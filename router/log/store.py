@@ -27,7 +27,7 @@ from router.log.options import LogOptions
 from router.log.pulse import Pulse
 from router.log.record import Appended, Entry, Record
 from router.log.recovery import check_headers, recover, remembered_id, remove_drafts
-from router.log.room import Reserve, is_no_room
+from router.log.room import Reserve, is_as_good_as_full, is_no_room
 from router.log.row import Row, dedup_key
 from router.log.segment import Segment
 from router.log.segment_file import SegmentFile
@@ -261,6 +261,9 @@ class Store:
     def _check_room(self) -> None:
         if not self._reserve.fill():
             raise LogFull("the disk is full, and what room there is on it is kept for settling")
+        if self._is_out_of_room and is_as_good_as_full(self._directory):
+            # A small event might still fit: callers would be told yes and no in turns.
+            raise LogFull("the disk is full")
 
     def _prepare(self) -> Segment:
         """The segment to write to: a new one where there is none, or where the last is full."""

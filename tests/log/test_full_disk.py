@@ -131,6 +131,24 @@ PLACES: dict[str, Matches] = {
 # --- refusals, and what comes after them ---
 
 
+async def test_a_full_disk_takes_no_small_event_in_between(
+    disk: Disk, log: SqliteLog, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer does not change from event to event, with what happens to fit into the last free bytes."""
+    usage = shutil.disk_usage(directory)
+    disk.fail(segment_only, FULL)
+    with pytest.raises(LogFull):
+        await log.append([entry(1)])
+    disk.work()
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=20_000))
+    with pytest.raises(LogFull, match="the disk is full"):
+        await log.append([entry(2)])
+
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=2_000_000))
+
+    assert await log.append([entry(3)]) == [Appended(PARTITION, 1)]
+
+
 @pytest.mark.parametrize("code", CODES.values(), ids=CODES.keys())
 @pytest.mark.parametrize("matches", PLACES.values(), ids=PLACES.keys())
 async def test_promise_1_nothing_is_acknowledged_that_is_not_stored(
