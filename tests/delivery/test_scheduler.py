@@ -91,11 +91,14 @@ class Scheduler(RuleBasedStateMachine):
             batch_wait_s=0.5,
             backoff=Backoff(0.5, 4.0, 4.0),
         )
-        self.harness = Harness(Path(self.directory.name), options=options)
+        self.harness = self.make_harness(Path(self.directory.name), options)
         self.harness.clock = SimulatedClock(self.loop)  # type: ignore[assignment]
         self.harness.vendor.script = self.answer
         self.is_ordered, self.max_events = is_ordered, max_events
         self.run(self.start())
+
+    def make_harness(self, directory: Path, options: DeliveryOptions) -> Harness:
+        return Harness(directory, options=options)
 
     def run(self, what: Coroutine[Any, Any, Any]) -> None:
         self.loop.run_until_complete(what)

@@ -1,4 +1,4 @@
-"""The per-user model over a state in the cluster: each start is on a machine that has seen nothing of it."""
+"""The per-user models over a state in the cluster: each start is on a machine that has seen nothing of it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import run_state_machine_as_test
 
 from router.delivery.journal.line import Line
 from router.delivery.journal.states import JournaledStates
 from router.delivery.journal.streams import JournalNames, ensure_journals
 from router.delivery.state import State
+from router.delivery.worker import DeliveryOptions
 from tests.delivery.harness import LOG_ID, Harness
 from tests.delivery.test_chaos import SHAPES, survive
+from tests.delivery.test_scheduler import Scheduler
 from tests.nats.server import Cluster
 
 
@@ -25,8 +29,10 @@ def line(shared_server: Cluster) -> Iterator[Line]:
 
 
 class ClusterHarness(Harness):
-    def __init__(self, directory: Path, line: Line, names: JournalNames) -> None:
-        super().__init__(directory)
+    def __init__(
+        self, directory: Path, line: Line, names: JournalNames, options: DeliveryOptions | None = None
+    ) -> None:
+        super().__init__(directory, options=options)
         self._line = line
         self._names = names
         self._machines = itertools.count(1)
@@ -52,3 +58,30 @@ async def test_promises_hold_in_a_cluster(line: Line, log_name: str, tmp_path: P
     line.ask(lambda connection: ensure_journals(connection, names, [0], 1))
 
     await survive(ClusterHarness(tmp_path, line, names), shape, seed)
+
+
+_LINES: list[tuple[Line, str]] = []
+"""Machines take no fixtures: the line, and how the names of logs begin."""
+_NUMBERS = itertools.count()
+
+
+class ClusterScheduler(Scheduler):
+    def make_harness(self, directory: Path, options: DeliveryOptions) -> Harness:
+        [(line, prefix)] = _LINES
+        names = JournalNames(f"{prefix}x{next(_NUMBERS)}")
+        line.ask(lambda connection: ensure_journals(connection, names, [0], 1))
+        return ClusterHarness(directory, line, names, options)
+
+
+@pytest.fixture
+def machines(line: Line, log_name: str) -> Iterator[None]:
+    _LINES.append((line, log_name))
+    yield
+    _LINES.clear()
+
+
+@pytest.mark.usefixtures("machines")
+@pytest.mark.parametrize("examples", [5, pytest.param(100, marks=[pytest.mark.full, pytest.mark.timeout(900)])])
+def test_the_scheduler_does_as_the_model_says_in_a_cluster(examples: int) -> None:
+    chosen = settings(max_examples=examples, stateful_step_count=25, suppress_health_check=list(HealthCheck))
+    run_state_machine_as_test(ClusterScheduler, settings=chosen)
