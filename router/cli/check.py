@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 
@@ -51,10 +52,12 @@ def check(
         if live and settings.log_urls
         else planned_durability(settings)
     )
+    warnings = list(_odd_access(settings))
     if as_json:
         answer = {"ok": True, "destinations": list(settings.destinations), "sources": list(settings.sources)}
         if settings.log_urls:
             answer["log"] = asdict(promise)
+            answer["warnings"] = warnings
         if live:
             answer = {**answer, "ok": not _refused(tried), "credentials": [asdict(each) for each in tried]}
         print_json(answer)
@@ -62,7 +65,7 @@ def check(
         _print(config, settings, registry)
         if settings.log_urls:
             console.print(promise.promise, markup=False, soft_wrap=True)
-            for warning in promise.warnings:
+            for warning in (*promise.warnings, *warnings):
                 console.print(f"warning: {warning}", markup=False, soft_wrap=True)
         if live:
             print_table(
@@ -82,6 +85,18 @@ def _print(config: Path, settings: Config, registry: Registry) -> None:
         console.print(f"Delivered to built-in sandboxes, not to the vendors: {_names(sandboxed)}.")
     for warning in registry.warnings:
         console.print(f"warning: {warning}")
+
+
+def _odd_access(settings: Config) -> Iterator[str]:
+    """What would keep a router that runs here out of the cluster; the config itself may be right, and for another machine."""
+    if not settings.log_urls:
+        return
+    files = {name: getattr(settings.nats, name) for name in ("credentials", "ca", "certificate", "key")}
+    for name, path in files.items():
+        if path is not None and not path.is_file():
+            yield f"nats.{name}: {path} is not there, or no file. A router here won't start with it."
+    if settings.nats.credentials is not None and any(urlsplit(url).username for url in settings.log_urls):
+        yield "nats.credentials: the address of the log names a user too. Take one of the two out."
 
 
 def _try(settings: Config, registry: Registry) -> list[Tried]:

@@ -23,7 +23,7 @@ from router.cli.logging import tell_where_on_signal
 from router.cli.memory import give_big_blocks_back
 from router.cli.processes import ProcessDeliveries
 from router.cli.role import Role
-from router.cli.sandboxes import Sandboxes
+from router.cli.sandboxes import Sandboxes, tell_of_sandboxes
 from router.cli.supervisor import Sockets, Supervisor
 from router.cli.wiring import (
     rejected_path,
@@ -249,6 +249,7 @@ class Daemon:
             if fixed:
                 _LOGGER.warning("these parts of the config change with the next start only", parts=fixed)
             _LOGGER.info("config reloaded", destinations=len(config.destinations) - len(problems))
+            tell_of_sandboxes(config)
             return {"reloaded": True, "restart_needed_for": fixed, "problems": problems}
 
     async def _tell_alive(self) -> None:

@@ -14,6 +14,7 @@ from router.cli.daemon import SOCKETS, Daemon
 from router.cli.memory import spare_the_collector
 from router.cli.options import DEFAULT_CONFIG, ConfigPath, read_config
 from router.cli.role import Role
+from router.cli.sandboxes import tell_of_sandboxes
 from router.cli.supervisor import Sockets, Supervisor, inherited_sockets, is_public
 from router.cli.wiring import to_assignments
 from router.config import Config, load_config
@@ -72,7 +73,6 @@ def run_daemon(path: Path, processes: int | None = None, log_level: str = "info"
 
     def announce(daemon: Daemon) -> None:
         spare_the_collector()
-        sandboxed = [name for name, each in settings.destinations.items() if each.sandbox and each.enabled]
         logger.info(
             "router is ready",
             url=daemon.url,
@@ -80,8 +80,7 @@ def run_daemon(path: Path, processes: int | None = None, log_level: str = "info"
             sources=list(settings.sources),
             destinations=[name for name, each in settings.destinations.items() if each.enabled],
         )
-        if sandboxed:
-            logger.info("these deliver to built-in sandboxes, not to the vendors", destinations=sandboxed)
+        tell_of_sandboxes(settings)
 
     def read_again() -> Config:
         config = load_config(path, registry)

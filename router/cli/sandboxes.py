@@ -6,8 +6,10 @@ import importlib
 from pathlib import Path
 from typing import Any
 
+import structlog
 from aiohttp import web
 
+from router.config import Config
 from router.errors import OperatorError
 from router.plugin import Plugin
 from router.plugin.sandbox import Sandbox
@@ -36,6 +38,13 @@ async def serve_sandbox(sandbox: Sandbox, port: int = 0) -> tuple[web.AppRunner,
     await web.TCPSite(runner, HOST, port).start()
     address = runner.addresses[0]
     return runner, f"http://{HOST}:{address[1]}"
+
+
+def tell_of_sandboxes(config: Config) -> None:
+    """Log which destinations the vendors hear nothing of."""
+    names = [name for name, each in config.destinations.items() if each.sandbox and each.enabled]
+    if names:
+        structlog.get_logger().info("these deliver to built-in sandboxes, not to the vendors", destinations=names)
 
 
 class Sandboxes:

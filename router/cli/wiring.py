@@ -54,10 +54,13 @@ def to_access(config: Config) -> Access:
 def to_assignments(
     config: Config, registry: Registry, sandbox_urls: Mapping[str, str] | None = None
 ) -> list[Assignment]:
-    """Every destination of the config; *sandbox_urls* says, by destination, where its stand-in listens."""
+    """Every destination of the config; *sandbox_urls* says, by destination, where its stand-in listens.
+
+    One that has a stand-in still, and no longer asks for it, goes to the vendor.
+    """
     assignments = []
     for destination in config.destinations.values():
-        url = (sandbox_urls or {}).get(destination.name)
+        url = (sandbox_urls or {}).get(destination.name) if destination.sandbox else None
         placed = destination.with_base_url(url) if url else destination
         assignments.append(_to_assignment(placed, registry, config.sources_of(destination.name)))
     return assignments

@@ -120,3 +120,27 @@ def test_a_plugin_that_has_no_table_for_its_settings_is_named(tmp_path: Path) ->
 
     assert checked.code == 2
     assert checked.err.strip() == "destinations.crm: plugin tableless: action \"know person\" raised KeyError: 'region'"
+
+
+def test_what_keeps_this_machine_out_of_the_cluster_is_told(tmp_path: Path) -> None:
+    """The config may be for another one, so it is right all the same."""
+    config = tmp_path / "router.yaml"
+    config.write_text(
+        f"""\
+log: tls://router:canary-password@127.0.0.1:4222
+nats: {{ca: {tmp_path}/ca.pem, credentials: {config}}}
+sources: {{website: {{write_key: demo}}}}
+destinations: {{}}
+"""
+    )
+
+    checked = run_command("check", config)
+    told = run_command("check", config, "--json").json["warnings"]
+
+    assert checked.code == 0
+    assert told == [
+        f"nats.ca: {tmp_path}/ca.pem is not there, or no file. A router here won't start with it.",
+        "nats.credentials: the address of the log names a user too. Take one of the two out.",
+    ]
+    assert all(f"warning: {warning}" in checked.out for warning in told)
+    assert "canary" not in checked.out

@@ -10,7 +10,7 @@ import pytest
 
 from tests.system.checks import check_books, check_delivered
 from tests.system.evidence import find_repeats
-from tests.system.generator import make_event
+from tests.system.generator import label_of, make_event
 from tests.system.harness import Stage
 
 TAKEN, REFUSED = "config reloaded", "reload refused, the old config stays"
@@ -149,3 +149,24 @@ def test_a_sandbox_of_another_plugin_takes_the_place_of_the_first(stage: Stage) 
 
     [entry] = router.ask("sandbox", destination="crm")["items"]
     assert entry["item"]["identifiers"] == {"id": "user001"}
+
+
+@pytest.mark.in_processes
+@pytest.mark.timeout(60)
+def test_a_destination_that_leaves_its_sandbox_goes_to_the_vendor_and_back(stage: Stage) -> None:
+    """As the config we ship asks for: settings in, ``sandbox`` out, reload."""
+    [vendor] = stage.vendors("mixpanel")
+    in_sandbox = {"mixpanel": {"sandbox": True}}
+    router = stage.router(in_sandbox)
+    for number, destinations in enumerate([in_sandbox, {"mixpanel": vendor.destination()}, in_sandbox], 2):
+        stage.write_config(destinations)
+        assert router.reload()["event"] == TAKEN
+        assert router.post(make_event("user001", number))[0] == 200
+        router.until_settled()
+
+    taken = router.ask("sandbox", destination="mixpanel")
+    assert vendor.kept() == [label_of("user001", 3)]
+    assert [entry["item"]["properties"]["$insert_id"] for entry in taken["items"] if entry["kind"] == "event"] == [
+        label_of("user001", 2),
+        label_of("user001", 4),
+    ]
