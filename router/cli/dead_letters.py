@@ -121,6 +121,11 @@ def retry(
     """
     chosen = _choose(numbers, cause, reason, every) | {"rate_per_s": to_rate(rate), "is_historical": historical}
     plans = asyncio.run(ask(config, "plan-retry", destination=destination, **chosen))
+    if numbers and not any(plan["total"] for plan in plans):
+        named = ", ".join(map(str, numbers))
+        raise OperatorError(
+            f"{destination} has no dead letter {named}. See: router dead-letters list {destination} --each"
+        )
     if dry_run:
         rehearse(config, [(destination, plan) for plan in plans], as_json)
         return

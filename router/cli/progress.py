@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,8 @@ from router.cli.backend import ask
 from router.cli.output import console, print_json
 
 LOOK_S = 0.3
+STILL_S = 10.0
+"""Nothing has moved for so long: time to say why."""
 
 
 # --- jobs ---
@@ -62,15 +66,35 @@ def _counts(job: dict[str, Any]) -> str:
 async def _follow(config: Path, jobs: list[dict[str, Any]], is_quiet: bool) -> list[dict[str, Any]]:
     wanted = {(job["destination"], job["job"]) for job in jobs}
     total = sum(job["total"] for job in jobs)
+    told: set[str] = set()
+    done, moved_s = 0, time.monotonic()
     with _bar(is_quiet) as progress:
         bar = progress.add_task("sending", total=total or None)
         while True:
             shown = [each for name in {job["destination"] for job in jobs} for each in await _jobs_of(config, name)]
             current = [job for job in shown if (job["destination"], job["job"]) in wanted]
-            progress.update(bar, completed=sum(job["done"] for job in current))
+            before, done = done, sum(job["done"] for job in current)
+            progress.update(bar, completed=done)
+            if done != before:
+                moved_s = time.monotonic()
+            elif not is_quiet and time.monotonic() - moved_s > STILL_S:
+                names = {job["destination"] for job in current if job["state"] == "running"}
+                for line in why_it_waits(await ask(config, "status"), names):
+                    if line not in told:
+                        console.print(line, markup=False, soft_wrap=True)
+                        told.add(line)
+                moved_s = time.monotonic()
             if all(job["state"] != "running" or not job["running"] for job in current):
                 return sorted(current, key=lambda job: (job["destination"], job["job"]))
             await asyncio.sleep(LOOK_S)
+
+
+def why_it_waits(status: Mapping[str, Any], names: Collection[str]) -> Iterator[str]:
+    """A line for each destination of *names* that is not going, by what the router says of itself."""
+    for each in status["destinations"]:
+        if each["destination"] in names and each["state"] != "going":
+            why = f": {each['reason']}" if each["reason"] else ""
+            yield f"{each['destination']} is {each['state']}{why}. It goes on when that ends; Ctrl-C leaves it to the router."
 
 
 async def _jobs_of(config: Path, destination: str) -> list[dict[str, Any]]:

@@ -180,6 +180,8 @@ def test_dead_letters_are_released_once_each_after_the_mapping_is_put_right(stag
     check_repeats_straddle(released, moments, requests_at_once=4)
     check_delivered(labels, vendor)
     assert router.books("customerio")["delivered"] == len(labels)
+    again = stage.command("dead-letters", "retry", "customerio", "1")
+    assert (again.code, "customerio has no dead letter 1" in again.err) == (2, True)
     check_books(router, customerio=len(labels))
 
 
