@@ -12,6 +12,8 @@ from typing import Final
 from router.errors import OperatorError
 
 TEMPLATE: Final = Path(__file__).with_name("template")
+_IGNORED: Final = ("/var/", "__pycache__/", ".pytest_cache/", "*.egg-info/")
+"""Kept out of git: what the router stores when it is tried, and what tools leave behind."""
 _SLUG: Final = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 
@@ -38,6 +40,7 @@ def write_plugin(slug: str, name: str, parent: Path) -> Path:
             target = folder / _renamed(str(file.relative_to(TEMPLATE)), slug, name)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(_renamed(file.read_text("utf-8"), slug, name), "utf-8")
+    (folder / ".gitignore").write_text("".join(f"{line}\n" for line in _IGNORED), "utf-8")
     return folder
 
 

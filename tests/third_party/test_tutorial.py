@@ -57,6 +57,7 @@ def test_a_new_plugin_passes_its_own_tests(tmp_path: Path, monkeypatch: pytest.M
     folder = tmp_path / "router-acme-crm"
 
     assert (made.code, made.err) == (0, "")
+    assert "/var/" in (folder / ".gitignore").read_text().splitlines()
     tested = python("-m", "pytest", "-q", "-p", "no:cacheprovider", cwd=folder)
     assert tested.returncode == 0, tested.stdout[-3000:]
     assert not [path for path in folder.rglob("*") if "acme" in path.name.replace("acme-crm", "").replace("acme_crm", "")]
