@@ -44,24 +44,21 @@ def read_document(body: bytes | bytearray) -> Reading:
     Raises:
         Refused: 400.
     """
-    value = _parse_fast(body)
-    is_plain = value is not _UNREAD and not (b"\\" in body and _NUL in body)
-    if value is _UNREAD:
-        value = _parse_odd(body)
+    value, is_whole = _parse(body)
     if not isinstance(value, dict):
         raise bad_request(RefusalCode.NOT_AN_OBJECT, "the body is JSON, but no object; expected a JSON object")
-    return Reading(value, is_plain)
-
-
-def parse_document(body: bytes | bytearray) -> dict[str, Any]:
-    """The object alone."""
-    return read_document(body).document
+    return Reading(value, is_whole and not (b"\\" in body and _NUL in body))
 
 
 def parse_json(body: bytes | bytearray) -> Any:
     """Any value, in the same way."""
+    return _parse(body)[0]
+
+
+def _parse(body: bytes | bytearray) -> tuple[Any, bool]:
+    """The value, and whether the fast codec could read it and lost nothing of it."""
     value = _parse_fast(body)
-    return _parse_odd(body) if value is _UNREAD else value
+    return (_parse_odd(body), False) if value is _UNREAD else (value, True)
 
 
 def _parse_odd(body: bytes | bytearray) -> Any:

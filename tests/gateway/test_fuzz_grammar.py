@@ -19,7 +19,7 @@ from router.event import EVENT_TYPES, Event
 from router.gateway import Limits
 from router.gateway.admission import admit
 from router.gateway.calls import read_batch, read_single
-from router.gateway.document import parse_document
+from router.gateway.document import read_document
 from router.gateway.refusal import RefusalCode, Refused
 from router.gateway.rejection import LimitCode
 from router.rejection import RejectionCode
@@ -54,7 +54,7 @@ async def read_whole(bodies: Iterable[bytes]) -> dict[str, int]:
     met: dict[str, int] = {}
     for number, body in enumerate(bodies):
         try:
-            document = parse_document(body)
+            document = read_document(body).document
             kind = EVENT_TYPES[number % len(EVENT_TYPES)]
             calls = read_batch(document, None) if "batch" in document else read_single(document, kind, None)
             admitted = await admit(calls, len(body), "website", NOW_S, lambda: "made", LIMITS)
