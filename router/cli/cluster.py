@@ -23,7 +23,7 @@ from router.admin.operations import Answer, Operations
 from router.admin.spread import Spread
 from router.admin.summed import SummedBooks
 from router.cli.deliveries import Calls, pause, watch
-from router.cli.partition_fleets import PartitionFleets
+from router.cli.partition_fleets import RETRY_S, PartitionFleets
 from router.cli.wiring import state_directory, to_access, to_assignments
 from router.clock import Clock
 from router.config import Config
@@ -46,8 +46,6 @@ from router.registry import Registry
 MIN_EVENTS: Final = 100
 MIN_BYTES: Final = 1_000_000
 """Less than this of each partition's own would keep batches from filling."""
-RETRY_S: Final = 1.0
-"""Between tries to start what could not start in a partition that was gained."""
 
 _LOGGER = structlog.get_logger()
 

@@ -29,7 +29,7 @@ from router.log.jetstream.connection import ApiError, ClusterAway
 from router.log.jetstream.log import NatsLog
 
 RETRY_S: Final = 1.0
-"""Between looks at a partition that was gained while the cluster was away."""
+"""Between tries of what the cluster's being away keeps from starting in a partition that was gained."""
 
 _LOGGER = structlog.get_logger()
 
