@@ -297,14 +297,12 @@ class Destination:
         """
         endpoint, name, payloads = self.endpoints[mapped.action.endpoint], mapped.action.name, mapped.payloads
         try:
-            if len(payloads) == 1:
-                return [_write(f"{name}/0", payloads[0], endpoint)]
             written = [_write(f"{name}/{number}", payload, endpoint) for number, payload in enumerate(payloads)]
         except TypeError as error:
             label = self.calls.guard.label(mapped.action)
             raise MappingFailed(f"{label} made a payload that JSON can't hold: {error}") from error
-        total = sum(each.size for each in written)
-        if total > MAX_PAYLOAD_BYTES:
+        total = sum([each.size for each in written])
+        if total > MAX_PAYLOAD_BYTES and len(written) > 1:
             label = self.calls.guard.label(mapped.action)
             raise MappingFailed(f"{label} made {total} bytes of one event, the router takes {MAX_PAYLOAD_BYTES}")
         return written
