@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, MappingView, Set
 from typing import Any
 
 import pytest
@@ -87,6 +87,14 @@ def _fold(collector: pytest.Collector, name: str, rows: Mapping[str, pytest.Func
     folded = pytest.Function.from_parent(collector, name=name, callobj=table)
     folded.user_properties.append((_COUNT, len(rows)))
     return folded
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A set has another order in another process, and the workers of one run must collect the same rows."""
+    for mark in metafunc.definition.iter_markers("parametrize"):
+        rows = mark.args[1] if len(mark.args) > 1 else mark.kwargs["argvalues"]
+        if isinstance(rows, Set) and not isinstance(rows, MappingView):
+            raise pytest.Collector.CollectError(f"{mark.args[0]!r} is given a {type(rows).__name__}: sort it")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

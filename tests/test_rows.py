@@ -67,10 +67,12 @@ def test_a_table_is_skipped_where_all_its_rows_are() -> None:
         run_rows(check, {"left out": "skip", "this one too": "skip"})
 
 
-def run_pytest(folder: Path, capsys: pytest.CaptureFixture[str], *options: str, row: str = "") -> str:
-    """What it prints of `TABLES`."""
-    file = folder / "test_tables.py"
-    file.write_text(TABLES)
+def run_pytest(
+    folder: Path, capsys: pytest.CaptureFixture[str], *options: str, row: str = "", tables: str = TABLES
+) -> str:
+    """What it prints of *tables*, in a module of their own: one of the same name would be taken from the last call."""
+    file = folder / f"test_tables_{abs(hash(tables))}.py"
+    file.write_text(tables)
     common = ["-p", "tests.rows", "-p", "no:cacheprovider", "--import-mode=importlib", "--rootdir", str(folder)]
     ours = ["-o", "asyncio_mode=auto", "-o", "asyncio_default_fixture_loop_scope=function", "--color=no"]
     pytest.main([*common, *ours, *options, str(file) + row])
@@ -90,3 +92,11 @@ def test_what_is_given_nothing_but_values_is_one_test(tmp_path: Path, capsys: py
 def test_rows_are_tests_where_that_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "2 failed, 10 passed, 1 xfailed" in run_pytest(tmp_path, capsys, "--rows")
     assert "1 failed" in run_pytest(tmp_path, capsys, row="::test_async[2-b]")
+
+
+def test_a_set_is_no_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its order differs between processes, so the workers of one run would not agree on what they collected."""
+    table = 'import pytest\n@pytest.mark.parametrize("letter", {"a", "b"})\ndef test_sync(letter): pass\n'
+
+    assert "'letter' is given a set: sort it" in run_pytest(tmp_path, capsys, tables=table)
+    assert "1 passed" in run_pytest(tmp_path, capsys, tables=table.replace('{"a", "b"}', '{"a": 1, "b": 2}.keys()'))
