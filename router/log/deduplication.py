@@ -111,6 +111,8 @@ class Deduplication:
 
     def _read_in(self, index: DedupIndex, end: int, expired_s: float) -> None:
         after = max(index.mark, self._first_within(expired_s, end) - 1)
+        if after > index.mark:
+            index.skip(after)
         keys: list[Key] = []
         while after < end:
             found = self._segments.read(after, _RECORDS_AT_ONCE, end, self._options.group_bytes)
