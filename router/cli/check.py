@@ -68,9 +68,9 @@ def check(
             for warning in (*promise.warnings, *warnings):
                 console.print(f"warning: {warning}", markup=False, soft_wrap=True)
         if live:
-            print_table(
-                "", ("destination", "credentials", ""), [(each.destination, each.result, each.detail) for each in tried]
-            )
+            rows = [(each.destination, each.result, each.detail) for each in tried]
+            if_empty = "No credentials to try: no destination is enabled."
+            print_table("", ("destination", "credentials", ""), rows, if_empty=if_empty)
     if _refused(tried):
         raise OperatorError(
             f"credentials refused: {_names(_refused(tried))}. Correct them in {config} and check again."

@@ -11,7 +11,8 @@ from rich.pretty import Pretty
 
 from router.cli.backend import ask
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
-from router.cli.output import ago, console, duration, print_json, print_table
+from router.cli.output import NO_DESTINATIONS, ago, console, duration, print_json, print_table
+from router.counted import counted
 
 
 def trace(
@@ -34,6 +35,7 @@ def trace(
             "",
             ["destination", "outcome", "reason", "when"],
             [(e["destination"], e["outcome"], e["reason"], _when(e)) for e in event["destinations"]],
+            if_empty=NO_DESTINATIONS,
         )
 
 
@@ -43,7 +45,7 @@ def _when(entry: dict[str, Any]) -> str:
     if not tries:
         return ago(entry.get("at_s"))
     following = entry.get("next_try_s", 0) - time.time()
-    return f"{tries} tries" + (f", next in {duration(following)}" if following > 0 else "")
+    return counted(tries, "try", "tries") + (f", next in {duration(following)}" if following > 0 else "")
 
 
 def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
@@ -63,13 +65,14 @@ def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
         console.print(f"EVENTS ARE REFUSED: {answer['log']['obstacle']}", markup=False)
     if "cluster" in answer:
         console.print(_describe_cluster(answer["cluster"], len(answer["log"]["partitions"])), markup=False)
-    print_table("", _COLUMNS, [_row(each) for each in answer["destinations"]], has_lines=False)
+    rows = [_row(each) for each in answer["destinations"]]
+    print_table("", _COLUMNS, rows, has_lines=False, if_empty=NO_DESTINATIONS)
     for each in answer["destinations"]:
         if each.get("attempts"):
             console.print(f"{each['destination']}: {_describe_requests(each)}", markup=False)
         concurrency = each.get("concurrency")
         if concurrency and concurrency["now"] < concurrency["most"]:
-            told = f"{concurrency['now']} of {concurrency['most']} requests at a time, until the vendor takes more"
+            told = f"{concurrency['now']} of {counted(concurrency['most'], 'request')} at a time, until the vendor takes more"
             console.print(f"{each['destination']}: {told}", markup=False)
         for where, count in each.get("waited", {}).items():
             told = f"{count} had to wait for an earlier event of their user, {where}"
@@ -86,7 +89,7 @@ def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
             console.print(f"{each['destination']}: {told}; see it with: router jobs list", markup=False)
         if each.get("dead_letters"):
             console.print(
-                f"{each['destination']}: {each['dead_letters']} dead letters; see them with: "
+                f"{each['destination']}: {counted(each['dead_letters'], 'dead letter')}; see them with: "
                 f"router dead-letters list {each['destination']}",
                 markup=False,
             )
@@ -108,9 +111,9 @@ def _describe_requests(each: dict[str, Any]) -> str:
     """``12 requests since the start (2xx 11, 5xx 1) of 8.3 events; accepted to delivered: half within 0.2 s, …``."""
     attempts, size, latency = each["attempts"], each["batch_size"]["mean"], each["latency_s"]
     kinds = ", ".join(f"{kind} {count}" for kind, count in attempts.items())
-    text = f"{sum(attempts.values())} requests since the start ({kinds})"
+    text = f"{counted(sum(attempts.values()), 'request')} since the start ({kinds})"
     if size is not None:
-        text += f" of {size:.3g} events"
+        text += f" of {counted(size, 'event', form='.3g')}"
     if latency["p50"] is not None:
         text += f"; accepted to delivered: half within {latency['p50']:.2g} s, 95 % within {latency['p95']:.2g} s"
     return text

@@ -19,6 +19,7 @@ from router.cli.output import console, print_json
 from router.cli.wiring import log_directory, state_directory
 from router.clock import SystemClock
 from router.config import Config
+from router.counted import counted
 from router.delivery.state_directory import StateDirectory
 from router.delivery.states import States
 from router.errors import OperatorError
@@ -48,7 +49,7 @@ def copy(
         print_json(asdict(copied))
         return
     console.print(
-        f"{copied.events} events are in the new log"
+        f"In the new log: {counted(copied.events, 'event')}"
         + (f", {copied.there_before} of them since an earlier run" if copied.there_before else "")
         + f"; parked among them: {copied.parked}, dead letters: {copied.dead_letters}. "
         f"Destinations: {', '.join(copied.destinations) or 'none'}.",
@@ -56,9 +57,11 @@ def copy(
         soft_wrap=True,
     )
     if copied.lost:
-        console.print(f"{copied.lost} events of the old log can't be read any more, and stay behind.")
+        console.print(f"Left behind: {counted(copied.lost, 'event')} that can't be read any more in the old log.")
     if copied.empty:
-        console.print(f"{copied.empty} dead letters stay behind: they stand for events that the old log had lost.")
+        console.print(
+            f"Left behind: {counted(copied.empty, 'dead letter')} without an event, because the old log had lost it."
+        )
     console.print(f"Start the routers of {target}, and none of {source} any more.", markup=False, soft_wrap=True)
 
 

@@ -27,8 +27,16 @@ class _Unbothered:
             self._stream.flush()
 
 
+def set_up_for_commands() -> None:
+    """What goes wrong meanwhile, on stderr: what a command prints on stdout may be read by a program."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, _Unbothered(sys.stderr))),
+    )
+
+
 def set_up(level: str = "info", as_json: bool | None = None) -> None:
-    """Log from *level* on; JSON unless stderr is a terminal."""
+    """As the daemon logs: from *level* on; JSON unless stderr is a terminal."""
     as_json = not sys.stderr.isatty() if as_json is None else as_json
     renderer: list[structlog.typing.Processor] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]

@@ -16,6 +16,7 @@ from router.cli import (
     inspect,
     jobs,
     log,
+    logging,
     new_plugin,
     rejected,
     replay,
@@ -46,6 +47,7 @@ def root(
     version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Print the version."),
 ) -> None:
     """A destination fan-out router: each customer event in once, out to every tool in its own words."""
+    logging.set_up_for_commands()
 
 
 app.command()(run.run)

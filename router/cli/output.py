@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -14,6 +14,10 @@ from rich.table import Table
 from router.errors import OperatorError
 
 console = Console(highlight=False)
+
+NO_DESTINATIONS = (
+    "No destinations: the config has none under `destinations`. Events are taken and kept, and go nowhere."
+)
 
 
 def fail(error: OperatorError) -> int:
@@ -27,8 +31,13 @@ def print_json(value: Any) -> None:
     typer.echo(orjson.dumps(value).decode())
 
 
-def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], has_lines: bool = True) -> None:
-    """Without lines, many narrow columns fit into a terminal of 80 characters."""
+def print_table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], has_lines: bool = True, if_empty: str = ""
+) -> None:
+    """Without lines, many narrow columns fit into a terminal of 80 characters. *if_empty* is said where there are no rows."""
+    if not rows and if_empty:
+        console.print(if_empty, markup=False, soft_wrap=True)
+        return
     table = Table(title=title or None, title_justify="left")
     if not has_lines:
         table.box, table.padding, table.pad_edge = None, (0, 1, 0, 0), False

@@ -37,7 +37,16 @@ def list_calls(
         print_json(calls)
         return
     rows = [(ago(e["received_at_s"]), e["source"], e["code"], _why(e), e["message_id"]) for e in calls]
-    print_table("", ("when", "source", "reason", "why", "messageId"), rows, has_lines=False)
+    columns = ("when", "source", "reason", "why", "messageId")
+    print_table("", columns, rows, has_lines=False, if_empty=_none(source, code))
+
+
+def _none(source: str | None, code: str | None) -> str:
+    """What is said when the list is empty."""
+    chosen = " ".join(f"--{name} {value}" for name, value in (("source", source), ("code", code)) if value is not None)
+    if chosen:
+        return f"No rejected calls with {chosen}. See them all with: router rejected list"
+    return "No rejected calls: whatever sources have sent so far is an event. One that is none comes here, with the reason."
 
 
 def _why(call: dict[str, Any]) -> str:
