@@ -17,7 +17,7 @@ from router.delivery.ledger import Ledger
 from router.delivery.state import Place, State
 from router.delivery.states import States
 from router.delivery.tally import Tally
-from router.delivery.worker import WAITED
+from router.delivery.worker import WAITED, Worker
 from router.errors import OperatorError
 from router.log.interface import Log
 from router.log.record import Record
@@ -129,6 +129,7 @@ class Operations:
         status["order"] = "strict" if assignment.destination.is_ordered else "none"
         if worker is not None:
             status |= dict(zip(("state", "reason"), worker.state, strict=True))
+            status["next_try_in_s"] = self._next_try_in_s(worker)
             status["concurrency"] = {"now": worker.pace.concurrency, "most": assignment.options.concurrency}
         else:
             status |= {"state": "stopped" if assignment.is_enabled else "disabled", "reason": ""}
@@ -148,6 +149,13 @@ class Operations:
             return status | await self._ledger_status(Ledger(name, state, self._reach.clock))
         finally:
             state.close()
+
+    def _next_try_in_s(self, worker: Worker) -> float | None:
+        """Seconds until a destination that waits sends again; None for one that doesn't, or has a request under way."""
+        if worker.halt.is_on:
+            return round(worker.halt.wait_s, 1)
+        wait_s = worker.pace.wait_s(self._reach.clock.monotonic())
+        return round(wait_s, 1) if wait_s else None
 
     async def _ledger_status(self, ledger: Ledger) -> Answer:
         books = ledger.books(self._reach.log.end)
@@ -203,6 +211,8 @@ class Operations:
         if not self._reach.states.has(name):
             return answer | {"outcome": "pending", "reason": "the destination has not run yet"}
 
+        waits = self._why_it_waits(name)
+
         def look(state: State) -> Answer:
             outcome, replay = state.outcome(place), state.replayed(place)
             told: Answer = {}
@@ -225,9 +235,18 @@ class Operations:
             if place.sequence <= position:
                 return {"outcome": "settled", "reason": "longer ago than outcomes are kept"} | told
             tries = state.tries().get(place)
-            return {"outcome": "pending", "reason": "", "attempts": tries.attempts if tries else 0}
+            return {"outcome": "pending", "reason": waits, "attempts": tries.attempts if tries else 0}
 
         return answer | await self._reach.ask(name, look)
+
+    def _why_it_waits(self, name: str) -> str:
+        """Why nothing leaves for the destination just now; "" where it goes, or nobody here knows."""
+        if not self._reach.assignments[name].is_enabled:
+            return "the destination is disabled"
+        worker = self._reach.worker(name)
+        if worker is None or worker.state[0] == "going":
+            return ""
+        return f"the destination is {': '.join(part for part in worker.state if part)}"
 
     # --- doing ---
 

@@ -219,6 +219,7 @@ def add_up(parts: Sequence[Answer]) -> Answer:
     """The status of one destination, from what it is in each partition: the worst state, the sum of all books. Pure."""
     worst = min(parts, key=lambda part: WORST_FIRST.index(part["state"]) if part["state"] in WORST_FIRST else 0)
     added: Answer = {name: worst[name] for name in ("destination", "plugin", "state", "reason")}
+    added |= {name: worst[name] for name in ("next_try_in_s",) if name in worst}
     booked = [part for part in parts if "books" in part]
     if not booked:
         return added

@@ -43,7 +43,7 @@ def list_letters(
     if each or cause is not None:
         chosen = {"destination": destination, "reason": reason, "cause": cause, "limit": limit}
         letters = asyncio.run(ask(config, "dead-letters", **chosen))
-        print_json(letters) if as_json else _print_letters(letters, _none(destination, reason))
+        print_json(letters) if as_json else _print_letters(letters, limit, _none(destination, reason))
         return
     groups = asyncio.run(ask(config, "causes", destination=destination, reason=reason))
     print_json(groups) if as_json else _print_groups(groups, _none(destination, reason))
@@ -64,16 +64,30 @@ def _print_groups(groups: list[dict[str, Any]], if_empty: str) -> None:
         (e["destination"], e["code"], e["letters"], ago(e["first_s"]), ago(e["last_s"]), e["example"], e["cause"])
         for e in groups
     ]
-    print_table("", columns, rows, if_empty=if_empty)
+    print_table("", columns, rows, has_lines=False, if_empty=if_empty)
+    if groups:
+        most = groups[0]
+        name, cause = most["destination"], f"{most['destination']} --cause {most['code']}"
+        console.print(
+            f"\nThe first of these, for instance. One of its letters, and what would be sent today:\n"
+            f"  router dead-letters show {name} {most['example']}\n"
+            "Send them again, once what is wrong is put right, or throw them away:\n"
+            f"  router dead-letters retry {cause} --dry-run\n"
+            f"  router dead-letters discard {cause}",
+            markup=False,
+            soft_wrap=True,
+        )
 
 
-def _print_letters(letters: list[dict[str, Any]], if_empty: str) -> None:
+def _print_letters(letters: list[dict[str, Any]], limit: int, if_empty: str) -> None:
     columns = ("destination", "number", "messageId", "type", "user", "reason", "tries", "died")
     rows = [
         (e["destination"], e["id"], e["message_id"], e["type"], e["user"], e["reason"], e["attempts"], ago(e["died_s"]))
         for e in letters
     ]
-    print_table("", columns, rows, if_empty=if_empty)
+    print_table("", columns, rows, has_lines=False, if_empty=if_empty)
+    if len(letters) == limit:
+        console.print(f"These are the first {limit}. There may be more: --limit", markup=False)
 
 
 @app.command()

@@ -83,7 +83,7 @@ def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
         if unaccounted:
             console.print(f"{each['destination']}: {unaccounted} unaccounted for: please report this bug", markup=False)
         if each["reason"]:
-            console.print(f"{each['destination']}: {each['state']}: {each['reason']}", markup=False)
+            console.print(f"{each['destination']}: {each['state']}: {each['reason']}{_what_next(each)}", markup=False)
         for job in each.get("jobs", ()):
             told = f"{job['kind']} {job['job']} is under way: {job['done']} of {job['total']}"
             console.print(f"{each['destination']}: {told}; see it with: router jobs list", markup=False)
@@ -105,6 +105,22 @@ def _describe_cluster(cluster: dict[str, Any], partitions: int) -> str:
     """``router-1 delivers partitions 0, 3 of 4; delivering are: router-1, router-2``."""
     own = ", ".join(map(str, cluster["partitions"])) or "none"
     return f"{cluster['router']} delivers partitions {own} of {partitions}; delivering are: {', '.join(cluster['routers'])}"
+
+
+_TO_DO = {
+    "throttled": "nothing is lost",
+    "blocked": "nothing is lost; correct its settings and reload (SIGHUP)",
+    "broken": "nothing is lost; correct its plugin and restart",
+}
+"""By the state of a destination; of others the reason says it."""
+
+
+def _what_next(each: dict[str, Any]) -> str:
+    """`` (nothing is lost; it tries again by itself in 7s)``."""
+    if each["state"] not in _TO_DO:
+        return ""
+    wait_s = each.get("next_try_in_s")
+    return f" ({_TO_DO[each['state']]}; it tries again by itself{f' in {duration(wait_s)}' if wait_s else ''})"
 
 
 def _describe_requests(each: dict[str, Any]) -> str:

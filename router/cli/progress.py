@@ -178,6 +178,6 @@ def _bar(is_quiet: bool) -> Progress:
         MofNCompleteColumn(),
         TimeRemainingColumn(),
         console=console,
-        disable=is_quiet,
+        disable=is_quiet or not console.is_terminal,
         transient=True,
     )

@@ -101,6 +101,9 @@ def test_dead_letters_are_handled_by_their_cause(stage: Stage, monkeypatch: pyte
     assert 0 < unknown["first_s"] <= unknown["last_s"]
     in_words = " ".join(stage.command("dead-letters", "list").out.split())
     assert unknown["code"] in in_words
+    assert f"router dead-letters show mixpanel {unknown['example']}" in in_words
+    assert f"router dead-letters retry mixpanel --cause {unknown['code']} --dry-run" in in_words
+    assert "These are the first 2." in stage.command("dead-letters", "list", "--each", "--limit", "2").out
     assert min(letter["id"] for letter in letters_of(stage, "--cause", unknown["code"])) == unknown["example"]
     refused = stage.command("dead-letters", "discard", "mixpanel", "--cause", disliked["code"])
     assert (refused.code, "say --yes if that is meant" in refused.err) == (2, True)

@@ -1,0 +1,35 @@
+"""``router status`` and ``router trace`` of a destination that delivers nothing: why, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.system.harness import Stage, until
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    stage = Stage(tmp_path)
+    yield stage
+    stage.clear()
+
+
+@pytest.mark.timeout(60)
+def test_what_waits_says_why_and_what_to_do(stage: Stage) -> None:
+    [vendor] = stage.vendors("customerio")
+    router = stage.router({"customerio": vendor.destination(settings={"api_key": "wrong-key"})})
+    router.post({"type": "identify", "userId": "u1", "messageId": "waits-1", "traits": {"plan": "pro"}})
+    until(lambda: router.destination("customerio")["state"] == "blocked", "it is blocked")
+
+    status = " ".join(stage.command("status").out.split())
+    [entry] = stage.command("trace", "waits-1", "--json").json["events"][0]["destinations"]
+
+    assert "customerio: blocked: 401" in status
+    assert "(nothing is lost; correct its settings and reload (SIGHUP); it tries again by itself in" in status
+    assert 0 < router.destination("customerio")["next_try_in_s"] <= 60
+    assert entry["outcome"] == "pending"
+    assert entry["reason"].startswith("the destination is blocked: 401")
+    assert "wrong-key" not in status + entry["reason"]
