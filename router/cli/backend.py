@@ -11,6 +11,7 @@ from router.cli.engine import open_log
 from router.cli.options import read_config
 from router.cli.wiring import log_directory, states_of, to_assignments
 from router.clock import SystemClock
+from router.config import Config
 from router.errors import OperatorError
 
 
@@ -43,3 +44,17 @@ async def ask(config_path: Path, operation: str, **arguments: Any) -> Any:
         return await calls[operation](**arguments)
     finally:
         await log.close()
+
+
+async def refuse_beside_a_router(config: Config, why: str) -> None:
+    """Let nothing go on while a router runs over the config's data directory.
+
+    Raises:
+        OperatorError: one does.
+    """
+    async with Client(config.data) as client:
+        try:
+            await client.call("status")
+        except NotRunning:
+            return
+    raise OperatorError(f"a router runs over {config.data}. Stop it first: {why}.")

@@ -175,14 +175,16 @@ def discard(
     chosen = _choose(numbers, cause, reason, every)
     if not yes:
         plans = asyncio.run(ask(config, "plan-retry", destination=destination, **chosen))
-        letters = counted(sum(plan["total"] for plan in plans), "dead letter")
-        _confirm(f"Throw away {letters} of {destination} for good?")
+        total = sum(plan["total"] for plan in plans)
+        if not total:
+            raise OperatorError(f"{destination} has no such dead letter. See: router dead-letters list {destination}")
+        _confirm(f"Throw away {counted(total, 'dead letter')} of {destination} for good?")
         chosen["up_to"] = {str(plan["spec"]["partition"]): plan["spec"]["up_to"] for plan in plans}
     answer = asyncio.run(ask(config, "discard", destination=destination, **chosen))
     if as_json:
         print_json(answer)
         return
-    console.print(f"{answer['discarded']} discarded")
+    console.print(f"{counted(answer['discarded'], 'dead letter')} of {destination} discarded", markup=False)
 
 
 def _choose(numbers: list[int] | None, cause: str | None, reason: str | None, every: bool) -> dict[str, Any]:

@@ -14,9 +14,10 @@ from typing import Annotated, Any, BinaryIO
 import typer
 
 from router.admin.backup import back_up
+from router.cli.backend import refuse_beside_a_router
 from router.cli.engine import open_log
 from router.cli.log_copy import copy
-from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, read_config
+from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, Type, read_config
 from router.cli.output import console, print_json
 from router.cli.wiring import log_directory, rejected_path, state_directory
 from router.clock import SystemClock
@@ -81,6 +82,7 @@ def repair(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
             "a cluster mends its replicas itself, so that there is nothing to repair here. What is lost all the same says: "
             "router log check"
         )
+    asyncio.run(refuse_beside_a_router(settings, "nothing may be written while the log is repaired"))
     done = repair_log(log_directory(settings))
     repaired = [segment for segment in done.before.segments if segment.state == "damaged"]
     if as_json:
@@ -102,7 +104,11 @@ def repair(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
         console.print("The log is sound: there is nothing to repair.")
         return
     console.print(
-        f"Repaired. Lost: {counted(done.lost_events, 'event')}. Put aside: {counted(len(done.put_aside), 'damaged file')}."
+        f"Repaired. Lost: {counted(done.lost_events, 'event')}. Put aside: {counted(len(done.put_aside), 'damaged file')}, in "
+        f"{log_directory(settings) / 'damaged'}. Start the router again: what is lost becomes a dead letter of each "
+        "destination that still needed it.",
+        markup=False,
+        soft_wrap=True,
     )
 
 
@@ -111,7 +117,7 @@ def export(
     since: Annotated[str | None, typer.Option(help="Received at or after this time (2024-08-24T14:15:22Z).")] = None,
     until: Annotated[str | None, typer.Option(help="Received before this time.")] = None,
     source: Annotated[str | None, typer.Option(help="Only events of this source.")] = None,
-    type: Annotated[str | None, typer.Option(help="Only events of this type.")] = None,
+    type: Annotated[Type | None, typer.Option(help="Only events of this type.")] = None,
     user: Annotated[str | None, typer.Option(help="Only events of this userId, anonymousId or email.")] = None,
     events: Annotated[
         bool, typer.Option("--events", help="The events alone, as `router explain -` reads them.")
@@ -210,7 +216,8 @@ def backup(
         print_json({**shown, "log": _show_report(done.log)})
     else:
         console.print(
-            f"{done.target}: {_describe(done.log)}, and {counted(len(done.positions), 'destination')}.",
+            f"{done.target}: {_describe(done.log)}, and {counted(len(done.positions), 'destination')}. "
+            f"To restore it, start a router with `data: {done.target}` in its config.",
             markup=False,
             soft_wrap=True,
         )

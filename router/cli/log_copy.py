@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from router.admin.carrying import Carrying, Copied, Side
-from router.admin.client import Client, NotRunning
+from router.cli.backend import refuse_beside_a_router
 from router.cli.engine import open_log
 from router.cli.options import AsJson, read_config
 from router.cli.output import console, print_json
@@ -72,8 +72,8 @@ def _place(config: Config) -> tuple[object, ...]:
 
 
 async def _copy(settings: Config, wanted: Config) -> Copied:
-    await _refuse_beside_a_router(settings)
-    await _refuse_beside_a_router(wanted)
+    for each in (settings, wanted):
+        await refuse_beside_a_router(each, "nothing may change while it is copied")
     if not settings.log_urls and not log_directory(settings).exists():
         raise OperatorError(f"{log_directory(settings)}: there is no log here. Correct `data` in the config.")
     async with _side(settings, read_only=bool(settings.log_urls)) as source, _side(wanted) as target:
@@ -82,15 +82,6 @@ async def _copy(settings: Config, wanted: Config) -> Copied:
             return await carrying.run()
         finally:
             carrying.close()
-
-
-async def _refuse_beside_a_router(config: Config) -> None:
-    async with Client(config.data) as client:
-        with contextlib.suppress(NotRunning):
-            await client.call("status")
-            raise OperatorError(
-                f"a router runs over {config.data}. Stop it first: nothing may change while it is copied."
-            )
 
 
 @contextlib.asynccontextmanager

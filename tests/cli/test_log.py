@@ -115,7 +115,7 @@ def test_a_repair_says_what_is_lost_and_the_check_after_it_is_content(config: Pa
 
     assert repaired.code == 0
     assert f"lost: events {number}" in repaired.out
-    assert "Repaired. Lost: 1 event. Put aside: 1 damaged file." in repaired.out
+    assert f"Repaired. Lost: 1 event. Put aside: 1 damaged file, in {damaged.parent / 'damaged'}." in repaired.out
     checked = run(config, "check")
     assert checked.code == 0
     assert f"events {number}: lost, as a repair has noted" in checked.out
@@ -173,6 +173,7 @@ def test_what_goes_wrong_meanwhile_is_not_told_among_the_events(config: Path, da
     [
         pytest.param(["--since", "soon"], "is no time", id="no time"),
         pytest.param(["--out", "/no/such/folder/x"], "can't be written", id="no folder"),
+        pytest.param(["--type", "tarck"], "'tarck' is not one of 'identify'", id="no type"),
     ],
 )
 def test_what_cannot_be_exported_is_refused(config: Path, data: Path, arguments: list[str], message: str) -> None:
@@ -191,6 +192,7 @@ def test_a_backup_says_what_is_in_it(config: Path, data: Path, tmp_path: Path) -
 
     assert (made.code, shown.code) == (0, 0)
     assert f"{tmp_path / 'one'}: events 1 to 200, and 1 destination." in made.out
+    assert f"start a router with `data: {tmp_path / 'one'}`" in made.out
     assert shown.json["positions"] == {"crm": 50}
     assert shown.json["ok"] is True
 

@@ -55,7 +55,7 @@ def test_dead_letters_are_listed_shown_retried_and_discarded(stage: Stage) -> No
     assert next(each for each in letters_of(stage) if each["id"] == first["id"])["attempts"] == first["attempts"] + 1
     vendors[1].heal()
     discarded = stage.command("dead-letters", "discard", "customerio", str(third["id"]), "--yes")
-    assert (discarded.code, discarded.out) == (0, "1 discarded\n")
+    assert (discarded.code, discarded.out) == (0, "1 dead letter of customerio discarded\n")
     retried = stage.command("dead-letters", "retry", "customerio", "--all")
 
     assert (retried.code, retried.err) == (0, "")
@@ -204,6 +204,7 @@ def make_track(label: str) -> dict[str, Any]:
         pytest.param(["dead-letters", "retry", "customerio", "--cause", "ffffff"], id="no such cause"),
         pytest.param(["dead-letters", "discard", "customerio"], id="discard of nothing in particular"),
         pytest.param(["dead-letters", "discard", "customerio", "--all"], id="discard without a word of consent"),
+        pytest.param(["log", "repair"], id="repair of a log that is written"),
         pytest.param(["dead-letters", "list", "nobody"], id="letters of nobody"),
         pytest.param(["dead-letters", "show", "customerio", "7"], id="no such letter"),
         pytest.param(["replay", "customerio", "--since", "yesterday"], id="no time"),
