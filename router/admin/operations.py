@@ -177,11 +177,29 @@ class Operations:
             "waited": {reason: count for (kind, reason), count in sorted(ledger.counts.items()) if kind == WAITED},
             "replayed": {reason: count for (kind, reason), count in ledger.counts.items() if kind == "replayed"},
             "parked": {"events": ledger.parked_events, "users": len(ledger.parked)},
+            "parked_example": await self._parked_example(ledger),
             "dead_letters": await ledger.ask(lambda state: state.letters.count()),
             "oldest_pending_s": await self._oldest_pending_s(ledger),
             "positions": {str(partition): window.position for partition, window in ledger.windows.items()},
             "jobs": [show_job(ledger.name, job) for job in jobs],
         }
+
+    async def _parked_example(self, ledger: Ledger) -> Answer | None:
+        """The first parked event of the user that was tried most often, and why it waits; None where nothing is parked."""
+        users = {line: user for line, user in ledger.parked_users.items() if line in ledger.parked}
+        if not users:
+            return None
+        line, user = max(users.items(), key=lambda item: item[1].attempts)
+
+        def look(state: State) -> Answer | None:
+            for record in state.parked(line, 1):
+                found = state.parked_reason(Place(record.partition, record.sequence))
+                if found is not None:
+                    told = {"message_id": record.message_id, "reason": found[0]}
+                    return told | {"attempts": user.attempts, "next_try_s": user.next_s}
+            return None
+
+        return await ledger.ask(look)
 
     async def _oldest_pending_s(self, ledger: Ledger) -> float | None:
         """Age of the oldest event that is neither settled nor dead, in seconds; None when nothing is pending."""

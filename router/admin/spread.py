@@ -226,6 +226,8 @@ def add_up(parts: Sequence[Answer]) -> Answer:
     numbers = ("discarded", "outages", "warnings", "odd_flags", "stuck_calls", "halts", "dead_letters")
     added |= {name: _sum(part[name] for part in booked) for name in ("books", "skipped", "replayed", "parked")}
     added |= {name: sum(part[name] for part in booked) for name in numbers}
+    examples = [part["parked_example"] for part in booked if part.get("parked_example")]
+    added["parked_example"] = examples[0] if examples else None
     ages = [part["oldest_pending_s"] for part in booked if part["oldest_pending_s"] is not None]
     added["oldest_pending_s"] = max(ages, default=None)
     added["positions"] = {number: each for part in booked for number, each in part["positions"].items()}

@@ -145,15 +145,22 @@ def show(
         print_json({"destination": destination, "plugin": chosen.plugin.slug, "actions": actions})
         return
     console.print(f"[bold]{destination}[/] ({chosen.plugin.name}) sends to {' and '.join(chosen.origins)}")
+    by_table: dict[str, list[dict[str, Any]]] = {}
     for action in actions:
-        state = "" if action["enabled"] else ", switched off"
-        title = f"{action['action']} (on {', '.join(action['on'])}, to {action['endpoint']}{state})"
+        by_table.setdefault(repr(action["fields"]), []).append(action)
+    for alike in by_table.values():
+        action, title = alike[0], "\n".join(map(_title, alike))
         print_table(
             title,
             ("from", "to", "converter", "note"),
             [tuple(row.values()) for row in action["fields"]],
             if_empty=f"{title}: made in code, without a table; the plugin's README says of what",
         )
+
+
+def _title(action: dict[str, Any]) -> str:
+    state = "" if action["enabled"] else ", switched off"
+    return f"{action['action']} (on {', '.join(action['on'])}, to {action['endpoint']}{state})"
 
 
 @app.command()

@@ -82,6 +82,8 @@ def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
         unaccounted = each.get("books", {}).get("unaccounted")
         if unaccounted:
             console.print(f"{each['destination']}: {unaccounted} unaccounted for: please report this bug", markup=False)
+        if each.get("parked_example"):
+            console.print(f"{each['destination']}: {_describe_parked(each)}", markup=False)
         if each["reason"]:
             console.print(f"{each['destination']}: {each['state']}: {each['reason']}{_what_next(each)}", markup=False)
         for job in each.get("jobs", ()):
@@ -121,6 +123,14 @@ def _what_next(each: dict[str, Any]) -> str:
         return ""
     wait_s = each.get("next_try_in_s")
     return f" ({_TO_DO[each['state']]}; it tries again by itself{f' in {duration(wait_s)}' if wait_s else ''})"
+
+
+def _describe_parked(each: dict[str, Any]) -> str:
+    """``3 parked, of 2 users, such as m-1: 404 no such user (1 try, next in 3s); see it with: router trace m-1``."""
+    parked, example = each["parked"], each["parked_example"]
+    told = f"{parked['events']} parked, of {counted(parked['users'], 'user')}, such as {example['message_id']}"
+    tries = _when(example) or "not tried yet"
+    return f"{told}: {example['reason']} ({tries}); see it with: router trace {example['message_id']}"
 
 
 def _describe_requests(each: dict[str, Any]) -> str:

@@ -33,3 +33,17 @@ def test_what_waits_says_why_and_what_to_do(stage: Stage) -> None:
     assert entry["outcome"] == "pending"
     assert entry["reason"].startswith("the destination is blocked: 401")
     assert "wrong-key" not in status + entry["reason"]
+
+
+@pytest.mark.timeout(60)
+def test_what_is_parked_is_told_by_an_example(stage: Stage) -> None:
+    """Intercom takes events of people it knows only."""
+    [vendor] = stage.vendors("intercom")
+    router = stage.router({"intercom": vendor.destination()})
+    router.post({"type": "track", "event": "Paid", "userId": "u1", "messageId": "parked-1"})
+    until(lambda: router.destination("intercom")["parked_example"] is not None, "it is parked")
+
+    status = " ".join(stage.command("status").out.split())
+
+    assert "intercom: 1 parked, of 1 user, such as parked-1: 404 not_found" in status
+    assert "see it with: router trace parked-1" in status
