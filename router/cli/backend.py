@@ -7,7 +7,7 @@ from typing import Any
 
 from router.admin.client import Client, NotRunning
 from router.admin.operations import Operations
-from router.cli.engine import open_log
+from router.cli.engine import check_extra, open_log
 from router.cli.options import read_config
 from router.cli.wiring import log_directory, states_of, to_assignments
 from router.clock import SystemClock
@@ -28,7 +28,8 @@ async def ask(config_path: Path, operation: str, **arguments: Any) -> Any:
         except NotRunning:
             pass
     if config.log_urls:
-        from router.cli.cluster_question import ask_cluster  # the extra may not be installed
+        check_extra()
+        from router.cli.cluster_question import ask_cluster
 
         return await ask_cluster(config, registry, operation, arguments)
     directory = log_directory(config)

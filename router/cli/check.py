@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from router.cli.engine import durability_of, planned_durability
+from router.cli.engine import WITHOUT_EXTRA, durability_of, has_extra, planned_durability
 from router.cli.live import Tried, try_credentials
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, read_config
 from router.cli.output import console, print_json, print_table
@@ -52,7 +52,7 @@ def check(
         else planned_durability(settings)
     )
     # Warnings only: the config may be right, and for another machine.
-    warnings = list(to_access(settings).oddities(settings.log_urls)) if settings.log_urls else []
+    warnings = list(_oddities(settings)) if settings.log_urls else []
     if as_json:
         answer = {"ok": True, "destinations": list(settings.destinations), "sources": list(settings.sources)}
         if settings.log_urls:
@@ -64,9 +64,9 @@ def check(
     else:
         _print(config, settings, registry)
         if settings.log_urls:
-            console.print(promise.promise, markup=False, soft_wrap=True)
+            console.print(promise.promise, soft_wrap=True)
             for warning in (*promise.warnings, *warnings):
-                console.print(f"warning: {warning}", markup=False, soft_wrap=True)
+                console.print(f"warning: {warning}", soft_wrap=True)
         if live:
             rows = [(each.destination, each.result, each.detail) for each in tried]
             if_empty = "No credentials to try: no destination is enabled."
@@ -85,6 +85,13 @@ def _print(config: Path, settings: Config, registry: Registry) -> None:
         console.print(f"Delivered to built-in sandboxes, not to the vendors: {_names(sandboxed)}.")
     for warning in registry.warnings:
         console.print(f"warning: {warning}")
+
+
+def _oddities(settings: Config) -> Iterator[str]:
+    """What would keep a router that runs here out of the cluster."""
+    if not has_extra():
+        yield WITHOUT_EXTRA
+    yield from to_access(settings).oddities(settings.log_urls)
 
 
 def _try(settings: Config, registry: Registry) -> list[Tried]:

@@ -74,7 +74,6 @@ def _print_groups(groups: list[dict[str, Any]], if_empty: str) -> None:
             "Send them again, once what is wrong is put right, or throw them away:\n"
             f"  router dead-letters retry {cause} --dry-run\n"
             f"  router dead-letters discard {cause}",
-            markup=False,
             soft_wrap=True,
         )
 
@@ -87,7 +86,7 @@ def _print_letters(letters: list[dict[str, Any]], limit: int, if_empty: str) -> 
     ]
     print_table("", columns, rows, has_lines=False, if_empty=if_empty)
     if len(letters) == limit:
-        console.print(f"These are the first {limit}. There may be more: --limit", markup=False)
+        console.print(f"These are the first {limit}. There may be more: --limit")
 
 
 @app.command()
@@ -105,12 +104,12 @@ def show(
     if as_json:
         print_json(letter)
         return
-    console.print(f"{destination} {number}: {letter['reason']}", style="bold", markup=False)
+    console.print(f"{destination} {number}: {letter['reason']}", style="bold")
     tries = f"{counted(letter['attempts'], 'try', 'tries')}, died {ago(letter['died_s'])}"
     told = f"{letter['type']} {letter['message_id']} of {letter['user']} from {letter['source']}, {tries}"
-    console.print(told + (", in a replay" if letter["of_replay"] else ""), markup=False)
+    console.print(told + (", in a replay" if letter["of_replay"] else ""))
     if letter["delivered_payloads"]:
-        console.print(f"delivered all the same: {', '.join(letter['delivered_payloads'])}", markup=False)
+        console.print(f"delivered all the same: {', '.join(letter['delivered_payloads'])}")
     if letter["event"] is None:
         console.print(f"the log lost {counted(letter['events'], 'event')} here; there is nothing to send again")
         return
@@ -120,7 +119,7 @@ def show(
         for entry in letter["today"]:
             print_entry(entry)
         for warning in letter["warnings"]:
-            console.print(f"  warning: {warning}", markup=False)
+            console.print(f"  warning: {warning}")
 
 
 @app.command()
@@ -184,7 +183,7 @@ def discard(
     if as_json:
         print_json(answer)
         return
-    console.print(f"{counted(answer['discarded'], 'dead letter')} of {destination} discarded", markup=False)
+    console.print(f"{counted(answer['discarded'], 'dead letter')} of {destination} discarded")
 
 
 def _choose(numbers: list[int] | None, cause: str | None, reason: str | None, every: bool) -> dict[str, Any]:

@@ -144,7 +144,7 @@ def show(
     if as_json:
         print_json({"destination": destination, "plugin": chosen.plugin.slug, "actions": actions})
         return
-    console.print(f"[bold]{destination}[/] ({chosen.plugin.name}) sends to {' and '.join(chosen.origins)}")
+    console.print(f"{destination} ({chosen.plugin.name}) sends to {' and '.join(chosen.origins)}", style="bold")
     by_table: dict[str, list[dict[str, Any]]] = {}
     for action in actions:
         by_table.setdefault(repr(action["fields"]), []).append(action)

@@ -29,7 +29,8 @@ def trace(
         print_json(answer)
         return
     for event in answer["events"]:
-        console.print(f"[bold]{message_id}[/] from source {event['source']}, number {event['sequence']} in the log")
+        told = f"{message_id} from source {event['source']}, number {event['sequence']} in the log"
+        console.print(told, style="bold")
         console.print(Pretty(event["event"], expand_all=True))
         print_table(
             "",
@@ -60,47 +61,44 @@ def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
     if not answer["running"]:
         console.print("No router is running; this is what its files say.")
     for each in answer["stuck"]:
-        console.print(f"STUCK: {each}", markup=False)
+        console.print(f"STUCK: {each}")
     if answer["log"]["obstacle"]:
-        console.print(f"EVENTS ARE REFUSED: {answer['log']['obstacle']}", markup=False)
+        console.print(f"EVENTS ARE REFUSED: {answer['log']['obstacle']}")
     if "cluster" in answer:
-        console.print(_describe_cluster(answer["cluster"], len(answer["log"]["partitions"])), markup=False)
+        console.print(_describe_cluster(answer["cluster"], len(answer["log"]["partitions"])))
     rows = [_row(each) for each in answer["destinations"]]
     print_table("", _COLUMNS, rows, has_lines=False, if_empty=NO_DESTINATIONS)
     for each in answer["destinations"]:
         if each.get("attempts"):
-            console.print(f"{each['destination']}: {_describe_requests(each)}", markup=False)
+            console.print(f"{each['destination']}: {_describe_requests(each)}")
         concurrency = each.get("concurrency")
         if concurrency and concurrency["now"] < concurrency["most"]:
             told = f"{concurrency['now']} of {counted(concurrency['most'], 'request')} at a time, until the vendor takes more"
-            console.print(f"{each['destination']}: {told}", markup=False)
+            console.print(f"{each['destination']}: {told}")
         for where, count in each.get("waited", {}).items():
             told = f"{count} had to wait for an earlier event of their user, {where}"
-            console.print(f"{each['destination']}: {told}", markup=False)
+            console.print(f"{each['destination']}: {told}")
         for reason, count in each.get("skipped", {}).items():
-            console.print(f"{each['destination']}: {count} skipped: {reason}", markup=False)
+            console.print(f"{each['destination']}: {count} skipped: {reason}")
         unaccounted = each.get("books", {}).get("unaccounted")
         if unaccounted:
-            console.print(f"{each['destination']}: {unaccounted} unaccounted for: please report this bug", markup=False)
+            console.print(f"{each['destination']}: {unaccounted} unaccounted for: please report this bug")
         if each.get("parked_example"):
-            console.print(f"{each['destination']}: {_describe_parked(each)}", markup=False)
+            console.print(f"{each['destination']}: {_describe_parked(each)}")
         if each["reason"]:
-            console.print(f"{each['destination']}: {each['state']}: {each['reason']}{_what_next(each)}", markup=False)
+            console.print(f"{each['destination']}: {each['state']}: {each['reason']}{_what_next(each)}")
         for job in each.get("jobs", ()):
             told = f"{job['kind']} {job['job']} is under way: {job['done']} of {job['total']}"
-            console.print(f"{each['destination']}: {told}; see it with: router jobs list", markup=False)
+            console.print(f"{each['destination']}: {told}; see it with: router jobs list")
         if each.get("dead_letters"):
             console.print(
                 f"{each['destination']}: {counted(each['dead_letters'], 'dead letter')}; see them with: "
                 f"router dead-letters list {each['destination']}",
-                markup=False,
             )
     for name, count in answer["unknown_names"].items():
-        console.print(f'integrations: "{name}" names no destination (events since the start: {count})', markup=False)
+        console.print(f'integrations: "{name}" names no destination (events since the start: {count})')
     if answer["removed"]:
-        console.print(
-            f"State is kept of destinations that left the config: {', '.join(answer['removed'])}", markup=False
-        )
+        console.print(f"State is kept of destinations that left the config: {', '.join(answer['removed'])}")
 
 
 def _describe_cluster(cluster: dict[str, Any], partitions: int) -> str:

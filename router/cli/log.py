@@ -99,7 +99,7 @@ def repair(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
     for segment in repaired:
         _print_segment(segment)
     for problem in done.before.problems:
-        console.print(problem, markup=False, soft_wrap=True)
+        console.print(problem, soft_wrap=True)
     if not repaired and not done.before.problems:
         console.print("The log is sound: there is nothing to repair.")
         return
@@ -107,7 +107,6 @@ def repair(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
         f"Repaired. Lost: {counted(done.lost_events, 'event')}. Put aside: {counted(len(done.put_aside), 'damaged file')}, in "
         f"{log_directory(settings) / 'damaged'}. Start the router again: what is lost becomes a dead letter of each "
         "destination that still needed it.",
-        markup=False,
         soft_wrap=True,
     )
 
@@ -218,14 +217,13 @@ def backup(
         console.print(
             f"{done.target}: {_describe(done.log)}, and {counted(len(done.positions), 'destination')}. "
             f"To restore it, start a router with `data: {done.target}` in its config.",
-            markup=False,
             soft_wrap=True,
         )
         for segment in done.log.segments:
             if segment.state == "damaged":
                 _print_segment(segment)
         for problem in (*done.log.problems, *done.problems):
-            console.print(problem, markup=False, soft_wrap=True)
+            console.print(problem, soft_wrap=True)
         if not is_sound:
             console.print("The backup is whole, and as damaged as what it was copied from.")
     raise typer.Exit(0 if is_sound else DAMAGED)
@@ -288,21 +286,20 @@ def _print_segment(segment: SegmentReport) -> None:
     events = counted(segment.last - segment.first + 1, "event")
     console.print(
         f"{segment.path}: {segment.state}; {segment.events} of its {events} can be read",
-        markup=False,
         soft_wrap=True,
     )
     for finding in segment.findings:
-        console.print(f"  {finding}", markup=False, soft_wrap=True)
+        console.print(f"  {finding}", soft_wrap=True)
     if segment.lost and segment.state == "damaged":
-        console.print(f"  lost: {show_ranges(segment.lost)}", markup=False, soft_wrap=True)
+        console.print(f"  lost: {show_ranges(segment.lost)}", soft_wrap=True)
 
 
 def _print_problems(report: LogReport, states: dict[str, list[str]]) -> None:
     for problem in report.problems:
-        console.print(problem, markup=False, soft_wrap=True)
+        console.print(problem, soft_wrap=True)
     for problems in states.values():
         for problem in problems:
-            console.print(problem, markup=False, soft_wrap=True)
+            console.print(problem, soft_wrap=True)
 
 
 def _show_report(report: LogReport) -> dict[str, Any]:

@@ -53,7 +53,6 @@ def copy(
         + (f", {copied.there_before} of them since an earlier run" if copied.there_before else "")
         + f"; parked among them: {copied.parked}, dead letters: {copied.dead_letters}. "
         f"Destinations: {', '.join(copied.destinations) or 'none'}.",
-        markup=False,
         soft_wrap=True,
     )
     if copied.lost:
@@ -62,7 +61,7 @@ def copy(
         console.print(
             f"Left behind: {counted(copied.empty, 'dead letter')} without an event, because the old log had lost it."
         )
-    console.print(f"Start the routers of {target}, and none of {source} any more.", markup=False, soft_wrap=True)
+    console.print(f"Start the routers of {target}, and none of {source} any more.", soft_wrap=True)
 
 
 def _place(config: Config) -> tuple[object, ...]:

@@ -10,10 +10,29 @@ import orjson
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from router.errors import OperatorError
 
-console = Console(highlight=False)
+# Controls but line break and tab, and what turns the direction of text.
+_CONTROLS = dict.fromkeys(
+    [*range(9), *range(11, 32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A)], "?"
+)
+
+
+def plain(text: str) -> str:
+    """*text* without what a terminal would obey: it may come from anybody who can send an event, or from a vendor."""
+    return text.translate(_CONTROLS)
+
+
+class _Console(Console):
+    """Shows every text as it is; ``[b]`` in a vendor's words is no markup."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(plain(text), **options | {"markup": False})
+
+
+console = _Console(highlight=False)
 
 NO_DESTINATIONS = (
     "No destinations: the config has none under `destinations`. Events are taken and kept, and go nowhere."
@@ -22,7 +41,7 @@ NO_DESTINATIONS = (
 
 def fail(error: OperatorError) -> int:
     """Print the error as it is; returns the exit code."""
-    typer.echo(str(error), err=True)
+    typer.echo(plain(str(error)), err=True)
     return error.exit_code
 
 
@@ -36,7 +55,7 @@ def print_table(
 ) -> None:
     """Without lines, many narrow columns fit into a terminal of 80 characters. *if_empty* is said where there are no rows."""
     if not rows and if_empty:
-        console.print(if_empty, markup=False, soft_wrap=True)
+        console.print(if_empty, soft_wrap=True)
         return
     table = Table(title=title or None, title_justify="left")
     if not has_lines:

@@ -48,15 +48,15 @@ def print_end(job: dict[str, Any]) -> None:
     """How a job ended, in a line, and why what was not delivered was not."""
     name = f"{job['destination']}: {job['kind']} {job['job']}"
     if job["state"] == "running":
-        console.print(f"{name}: the router has stopped; it goes on when one runs ({_counts(job)} so far)", markup=False)
+        console.print(f"{name}: the router has stopped; it goes on when one runs ({_counts(job)} so far)")
     else:
-        console.print(f"{name} is {job['state']}: {_counts(job)}", markup=False)
+        console.print(f"{name} is {job['state']}: {_counts(job)}")
     for reason, count in sorted(job["reasons"].items(), key=lambda pair: -pair[1]):
-        console.print(f"  {count} {reason}", markup=False)
+        console.print(f"  {count} {reason}")
         if reason == "skipped: historical":
-            console.print(f"    {as_new(job['kind'])}", markup=False, soft_wrap=True)
+            console.print(f"    {as_new(job['kind'])}", soft_wrap=True)
     if job["counts"].get("dead"):
-        console.print(f"  see them with: router dead-letters list {job['destination']}", markup=False)
+        console.print(f"  see them with: router dead-letters list {job['destination']}")
 
 
 def as_new(kind: str) -> str:
@@ -89,7 +89,7 @@ async def _follow(config: Path, jobs: list[dict[str, Any]], is_quiet: bool) -> l
                 names = {job["destination"] for job in current if job["state"] == "running"}
                 for line in why_it_waits(await ask(config, "status"), names):
                     if line not in told:
-                        console.print(line, markup=False, soft_wrap=True)
+                        console.print(line, soft_wrap=True)
                         told.add(line)
                 moved_s = time.monotonic()
             if all(job["state"] != "running" or not job["running"] for job in current):
@@ -153,7 +153,7 @@ BEFORE = {
 
 def print_outlook(name: str, kind: str, outlook: dict[str, dict[str, int]]) -> None:
     """Would be sent, would be refused now, is left out; each with why."""
-    console.print(f"{name}, if it were sent now:", markup=False, style="bold")
+    console.print(f"{name}, if it were sent now:", style="bold")
     for title, key in (
         ("would be sent", "send"),
         ("of these marked as old events", "marked"),
@@ -163,12 +163,12 @@ def print_outlook(name: str, kind: str, outlook: dict[str, dict[str, int]]) -> N
     ):
         counts = outlook.get(key, {})
         if counts or key == "send":
-            console.print(f"{sum(counts.values()):10,} {title}", markup=False)
+            console.print(f"{sum(counts.values()):10,} {title}")
         for what, count in sorted(counts.items(), key=lambda pair: -pair[1]):
             told = BEFORE.get(what, what) if key == "send" else what
-            console.print(f"{count:14,} {told}", markup=False, soft_wrap=True)
+            console.print(f"{count:14,} {told}", soft_wrap=True)
         if key == "skip" and any(reason.startswith("historical:") for reason in counts):
-            console.print(f"{'':14} {as_new(kind)}", markup=False, soft_wrap=True)
+            console.print(f"{'':14} {as_new(kind)}", soft_wrap=True)
 
 
 def _bar(is_quiet: bool) -> Progress:

@@ -43,9 +43,9 @@ def show(
         if answer["total"]
         else "nothing yet. See how its deliveries are: router status"
     )
-    console.print(f"{answer['destination']} at {answer['url']} has taken {taken}", markup=False, soft_wrap=True)
+    console.print(f"{answer['destination']} at {answer['url']} has taken {taken}", soft_wrap=True)
     for entry in answer["items"]:
-        console.print(f"[bold]{entry['kind']}[/]")
+        console.print(entry["kind"], style="bold")
         console.print(Pretty(entry["item"], expand_all=True))
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
+from router.cli.engine import WITHOUT_EXTRA
 from router.cli.options import read_config
 from router.cli.wiring import to_access
 from router.errors import OperatorError
@@ -155,3 +157,19 @@ destinations: {{}}
     assert str(refusal.value).splitlines() == told[:-1]
     assert all(f"warning: {warning}" in checked.out for warning in told)
     assert "canary" not in checked.out
+
+
+@pytest.mark.parametrize("command", ["check --live", "status", "dead-letters list", "log check", "log export"])
+def test_a_cluster_without_its_extra_is_no_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """An install has no NATS client unless it was asked for."""
+    config = tmp_path / "router.yaml"
+    config.write_text("log: nats://127.0.0.1:4222\nsources: {website: {write_key: demo}}\n")
+    monkeypatch.setitem(sys.modules, "nats", None)
+
+    refused = run_command(*command.split(), "--config", config)
+    checked = run_command("check", config)
+
+    assert (refused.code, refused.err) == (2, WITHOUT_EXTRA + "\n")
+    assert f"warning: {WITHOUT_EXTRA}" in checked.out
