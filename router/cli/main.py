@@ -73,5 +73,9 @@ def main() -> None:
         app()
     except OperatorError as error:
         sys.exit(fail(error))
+    except PermissionError as error:
+        sys.exit(
+            fail(OperatorError(f"{error.filename}: permission denied. Run the command as the user of the router."))
+        )
     except (KeyboardInterrupt, BrokenPipeError):
         sys.exit(130)

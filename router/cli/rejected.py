@@ -32,7 +32,10 @@ def list_calls(
     Example: `router rejected list --code missing_event`
     """
     settings, _ = read_config(config)
-    calls = list_rejected(rejected_path(settings), limit=limit, source=source, code=code)
+    path = rejected_path(settings)
+    if path.exists():
+        path.open("rb").close()  # SQLite does not say that the file is another user's
+    calls = list_rejected(path, limit=limit, source=source, code=code)
     if as_json:
         print_json(calls)
         return

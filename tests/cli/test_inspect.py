@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import aiohttp
 import pytest
+from aiohttp.client_exceptions import UnixClientConnectorError
 
-from tests.system.harness import Stage, until
+from tests.system.harness import Stage, run_command, until
 
 
 @pytest.fixture
@@ -47,3 +50,43 @@ def test_what_is_parked_is_told_by_an_example(stage: Stage) -> None:
 
     assert "intercom: 1 parked, of 1 user, such as parked-1: 404 not_found" in status
     assert "see it with: router trace parked-1" in status
+
+
+# --- run by another user ---
+
+
+def test_a_socket_of_another_user_is_told_in_words(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who forgets sudo gets no traceback, and is not told that no router runs."""
+
+    async def refuse(connector: aiohttp.UnixConnector, request: Any, *_: object) -> None:
+        refusal = PermissionError(13, "Permission denied")
+        raise UnixClientConnectorError(connector.path, request.connection_key, refusal)
+
+    monkeypatch.setattr(aiohttp.UnixConnector, "_create_connection", refuse)
+
+    refused = run_command("status", "--config", config)
+
+    socket = config.parent / "var" / "admin.sock"
+    assert refused.code == 2
+    assert refused.err == f"{socket}: permission denied. Run the command as the user of the router.\n"
+
+
+def test_files_of_another_user_are_told_in_words(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (config.parent / "var" / "log").mkdir(parents=True)
+    monkeypatch.setattr(Path, "read_bytes", _refuse_the_log(Path.read_bytes))
+    monkeypatch.setattr(Path, "read_text", _refuse_the_log(Path.read_text))
+    (config.parent / "var" / "log" / "log.json").write_text("{}")
+
+    refused = run_command("log", "check", "--config", config)
+
+    assert refused.code == 2
+    assert refused.err.endswith("log.json: permission denied. Run the command as the user of the router.\n")
+
+
+def _refuse_the_log(read: Any) -> Any:
+    def refuse(path: Path, *arguments: Any, **named: Any) -> Any:
+        if path.name == "log.json":
+            raise PermissionError(13, "Permission denied", str(path))
+        return read(path, *arguments, **named)
+
+    return refuse
