@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 
 import typer
@@ -73,9 +74,14 @@ def main() -> None:
         app()
     except OperatorError as error:
         sys.exit(fail(error))
-    except PermissionError as error:
-        sys.exit(
-            fail(OperatorError(f"{error.filename}: permission denied. Run the command as the user of the router."))
-        )
     except (KeyboardInterrupt, BrokenPipeError):
         sys.exit(130)
+    except PermissionError as error:
+        if error.filename is None:
+            raise
+        sys.exit(fail(OperatorError(f"{error.filename}: permission denied. Run it as the user of the router.")))
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        place = error.filename or "standard output"
+        sys.exit(fail(OperatorError(f"{place}: {error.strerror}. Make room, or choose another place.")))

@@ -19,6 +19,8 @@ from router.errors import OperatorError
 from router.gateway.document import parse_json
 from router.gateway.refusal import Refused
 
+TIMEOUT_S = 30.0
+
 
 def send(
     file: Annotated[
@@ -91,10 +93,15 @@ def key_header(key: str) -> dict[str, str]:
 async def _post(url: str, body: bytes, key: str) -> tuple[Any, bool]:
     try:
         async with (
-            aiohttp.ClientSession(headers=key_header(key)) as session,
+            aiohttp.ClientSession(headers=key_header(key), timeout=aiohttp.ClientTimeout(TIMEOUT_S)) as session,
             session.post(url, data=body) as response,
         ):
             receipt = orjson.loads(await response.read())
             return receipt, response.status == 200
+    except TimeoutError as error:
+        raise OperatorError(
+            f"{url}: no answer within {TIMEOUT_S:g} s. The router is busy, or stands still: see whether GET /health answers. "
+            "The event may have been taken; sent again with the same messageId it is a duplicate."
+        ) from error
     except aiohttp.ClientError as error:
         raise OperatorError(f"no router answers at {url} ({error}). Start it with: router run") from error

@@ -68,7 +68,7 @@ def test_a_socket_of_another_user_is_told_in_words(config: Path, monkeypatch: py
 
     socket = config.parent / "var" / "admin.sock"
     assert refused.code == 2
-    assert refused.err == f"{socket}: permission denied. Run the command as the user of the router.\n"
+    assert refused.err == f"{socket}: permission denied. Run it as the user of the router.\n"
 
 
 def test_files_of_another_user_are_told_in_words(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,7 +80,7 @@ def test_files_of_another_user_are_told_in_words(config: Path, monkeypatch: pyte
     refused = run_command("log", "check", "--config", config)
 
     assert refused.code == 2
-    assert refused.err.endswith("log.json: permission denied. Run the command as the user of the router.\n")
+    assert refused.err.endswith("log.json: permission denied. Run it as the user of the router.\n")
 
 
 def _refuse_the_log(read: Any) -> Any:
