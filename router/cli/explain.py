@@ -13,7 +13,7 @@ import typer
 from rich.pretty import Pretty
 
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, read_config
-from router.cli.output import console, print_json, print_table
+from router.cli.output import NO_DESTINATIONS, console, print_json, print_table
 from router.cli.wiring import to_assignments
 from router.destination import Destination
 from router.errors import OperatorError
@@ -49,14 +49,17 @@ def explain(
             raise OperatorError(
                 f"no destination {destination!r} in {config}; there are: {', '.join(settings.destinations)}"
             )
-    refused = 0
+    refused = seen = 0
     for raw in _read_events(file):
+        seen += 1
         answer = explain_raw(raw, destinations, source, historical)
         refused += "rejected" in answer
         if as_json:
             print_json(answer)
         else:
             _print(answer)
+    if not seen:
+        typer.echo(f"{'standard input' if file == '-' else file}: there is no event in it", err=True)
     raise typer.Exit(1 if refused else 0)
 
 
@@ -109,6 +112,8 @@ def _print(answer: dict[str, Any]) -> None:
     console.print(f"{event['type']} {event['messageId']}", style="bold")
     for warning in answer["warnings"]:
         console.print(f"  warning: {warning}")
+    if not answer["destinations"]:
+        console.print(NO_DESTINATIONS)
     for entry in answer["destinations"]:
         print_entry(entry)
 

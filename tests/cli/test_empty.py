@@ -62,12 +62,29 @@ def test_nothing_to_show_is_said_in_a_sentence(empty: Path, command: str, expect
     assert len(shown.out.splitlines()) == 1
 
 
-@pytest.mark.parametrize("command", ["status", "destinations"])
-def test_a_config_without_destinations_is_told_of(empty: Path, command: str) -> None:
+@pytest.fixture
+def event(tmp_path: Path) -> Path:
+    event = tmp_path / "event.json"
+    event.write_text('{"type": "track", "userId": "u1", "event": "Paid"}')
+    return event
+
+
+@pytest.mark.parametrize("command", ["status", "destinations", "explain EVENT"])
+def test_a_config_without_destinations_is_told_of(empty: Path, event: Path, command: str) -> None:
     document = json.loads(empty.read_text())
     empty.write_text(json.dumps({**document, "destinations": {}}))
 
-    shown = run_command(command, "--config", empty)
+    shown = run_command(*command.replace("EVENT", str(event)).split(), "--config", empty)
 
     assert (shown.code, shown.err) == (0, "")
     assert "No destinations: the config has none" in shown.out
+
+
+def test_a_file_without_an_event_is_told_of(empty: Path, event: Path) -> None:
+    """Nothing may have matched in the export that was piped here."""
+    event.write_text("\n")
+
+    explained = run_command("explain", event, "--config", empty)
+
+    assert (explained.code, explained.out) == (0, "")
+    assert explained.err == f"{event}: there is no event in it\n"
