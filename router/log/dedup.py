@@ -169,20 +169,22 @@ class DedupIndex:
             self._connection.executemany("INSERT OR REPLACE INTO keys VALUES (?, ?, ?, ?)", rows)
             sources = {key.source for key in keys} - self._sources
             self._connection.executemany("INSERT OR IGNORE INTO sources VALUES (?)", [(name,) for name in sources])
-            first, swept = self._sweep(expired_before_s, _SWEPT_AT_LEAST + _SWEPT_FOR_EACH * len(keys))
+            first, swept = self._sweep(mark, expired_before_s, _SWEPT_AT_LEAST + _SWEPT_FOR_EACH * len(keys))
             run(
                 "UPDATE mark SET sequence = ?, first = ?, swept = ?, checksum = ?",
                 (mark, first, swept, _checksum(mark, first, self._log_id)),
             )
             run("COMMIT")
-        except sqlite3.Error as error:
+        except (sqlite3.Error, Broken) as error:
             with suppress(sqlite3.Error):
                 run("ROLLBACK")
+            if isinstance(error, Broken):
+                raise
             self._judge(error)
         self.mark, self._first, self._swept = mark, first, swept
         self._sources |= sources
 
-    def _sweep(self, expired_before_s: float, limit: int) -> tuple[int, int]:
+    def _sweep(self, mark: int, expired_before_s: float, limit: int) -> tuple[int, int]:
         """Drop what is expired of the next *limit* keys. Returns where what is known completely begins, and where it ended."""
         last, newest = self._connection.execute(
             "SELECT max(start), max(CASE WHEN received_at_s < ? THEN sequence END) "
@@ -193,6 +195,8 @@ class DedupIndex:
             return self._first, _BEFORE_ALL
         if newest is None:
             return self._first, last
+        if not isinstance(newest, int) or newest > mark:
+            raise Broken("a key without a place")
         self._connection.execute(
             "DELETE FROM keys WHERE start > ? AND start <= ? AND received_at_s < ?",
             (self._swept, last, expired_before_s),

@@ -225,6 +225,19 @@ def test_damage_found_on_the_way_says_that_it_is_broken(path: Path, index: Dedup
     index.close()
 
 
+@pytest.mark.parametrize("sequence", ["no number", 2**60], ids=["no number", "past the mark"])
+def test_damage_found_by_the_sweep_says_that_it_is_broken(path: Path, index: DedupIndex, sequence: object) -> None:
+    """Else where the index begins to know everything would be lost with it."""
+    index.add([key(1), key(2)], 2, 0.0)
+    index.add([], 2, 0.0)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE keys SET sequence = ? WHERE sequence = 2", (sequence,))
+
+    with pytest.raises(Broken):
+        index.add([key(3)], 3, NOW_S + DAY_S)
+    assert (index.mark, len(index)) == (2, 2)
+
+
 # --- looked up from outside ---
 
 
