@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gzip
 import re
-from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Protocol
@@ -16,6 +15,7 @@ import orjson
 from yarl import URL
 
 from router.clock import Clock
+from router.delivery.mask import mask
 from router.guard import PluginFailed
 from router.plugin import (
     Basic,
@@ -31,7 +31,7 @@ from router.plugin import (
     Signature,
     Signing,
 )
-from router.plugin.credential import encode_path, with_field, with_path
+from router.plugin.credential import basic_token, encode_path, with_field, with_path
 from router.plugin.request import FORM, encode_form
 
 MAX_ANSWER_BYTES = 1_000_000
@@ -211,7 +211,7 @@ def token_request(credential: OAuth2) -> tuple[dict[str, str], dict[str, str]]:
     form |= {"refresh_token": refresh_token} if refresh_token else {}
     form |= {"scope": credential.scope} if credential.scope else {}
     form |= {"client_id": client_id, "client_secret": secret} if credential.client_in_body else {}
-    headers = {} if credential.client_in_body else _basic(client_id, secret)
+    headers = {} if credential.client_in_body else {"Authorization": f"Basic {basic_token(client_id, secret)}"}
     return headers | {"Content-Type": FORM}, form
 
 
@@ -281,7 +281,7 @@ def add_credentials(
     for credential in credentials:
         match credential:
             case Basic(user, password):
-                headers |= _basic(user.get_secret_value(), password.get_secret_value())
+                headers["Authorization"] = f"Basic {basic_token(user.get_secret_value(), password.get_secret_value())}"
             case Bearer(token, scheme):
                 headers["Authorization"] = f"{scheme} {token.get_secret_value()}"
             case OAuth2():
@@ -317,33 +317,3 @@ def add_credentials(
 def _broken(headers: Mapping[str, str]) -> Iterator[str]:
     """The names of headers that would break out of their line."""
     return (name for name, value in headers.items() if any(char in name + value for char in "\r\n\0"))
-
-
-def mask(answer: bytes, credentials: Sequence[Credential], tokens: dict[OAuth2, str]) -> bytes:
-    """*answer* without the secrets that were sent: a vendor that echoes them must not carry them into a dead letter.
-
-    Short ones and plain numbers are left: as secrets they are worth little, and an answer holds such by chance.
-    """
-    for secret in _secrets(credentials, tokens):
-        if len(secret) >= 8 and not secret.isdigit():
-            answer = answer.replace(secret.encode("utf-8", "replace"), b"********")
-    return answer
-
-
-def _secrets(credentials: Sequence[Credential], tokens: dict[OAuth2, str]) -> Iterator[str]:
-    for credential in credentials:
-        match credential:
-            case Basic(user, password):
-                yield _basic(user.get_secret_value(), password.get_secret_value())["Authorization"].split()[1]
-                yield from (password.get_secret_value(), user.get_secret_value())  # a key may stand in the user's place
-            case OAuth2():
-                yield tokens[credential]
-            case PathKey(path):
-                yield encode_path(credential)  # as an address is echoed
-                yield from path.get_secret_value().split("/")
-            case Bearer(secret) | HeaderKey(_, secret) | QueryKey(_, secret) | BodyField(_, secret):
-                yield secret.get_secret_value()
-
-
-def _basic(user: str, password: str) -> dict[str, str]:
-    return {"Authorization": "Basic " + b64encode(f"{user}:{password}".encode()).decode()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -127,6 +128,11 @@ def with_path(url: str, path: str) -> str:
     """*url* with *path*, which is encoded already, behind its own and before its query: what a `PathKey` asks for."""
     before, mark, query = url.partition("?")
     return f"{before.rstrip('/')}/{path}{mark}{query}"
+
+
+def basic_token(user: str, password: str) -> str:
+    """What follows ``Basic`` in the header ``Authorization``."""
+    return b64encode(f"{user}:{password}".encode()).decode()
 
 
 def encode_path(key: PathKey) -> str:

@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from router.delivery.send import CredentialsRefused, add_credentials, mask
+from router.delivery.mask import mask
+from router.delivery.send import CredentialsRefused, add_credentials
 from router.plugin import (
     Basic,
     Bearer,
@@ -248,6 +249,25 @@ def test_promise_7_a_vendor_that_echoes_a_secret_does_not_bring_it_back(credenti
 )
 def test_promise_7_nor_an_address_that_is_a_secret(echo: str, masked: str) -> None:
     assert mask(echo.encode(), [PathKey(SecretStr("T01234567/B0/a canary"))], {}) == masked.encode()
+
+
+@pytest.mark.parametrize(
+    "echo",
+    [
+        pytest.param("canary+tok/é=1", id="as it was sent"),
+        pytest.param(r"canary+tok\/\u00e9=1", id="JSON of PHP"),
+        pytest.param(r"canary+tok\/é=1", id="JSON of PHP with its letters"),
+        pytest.param(r"canary+tok/\u00e9=1", id="JSON in ASCII"),
+        pytest.param("canary%2Btok%2F%C3%A9%3D1", id="an address"),
+        pytest.param("canary%2btok%2f%c3%a9%3d1", id="an address in small letters"),
+    ],
+)
+def test_promise_7_nor_in_another_spelling(echo: str) -> None:
+    assert mask(f"no token {echo}!".encode(), [Bearer(SecretStr("canary+tok/é=1"))], {}) == b"no token ********!"
+
+
+def test_promise_7_nor_with_a_blank_as_forms_write_it() -> None:
+    assert mask(b"no token a+long+canary", [Bearer(SecretStr("a long canary"))], {}) == b"no token ********"
 
 
 def test_promise_7_nor_a_fetched_token() -> None:

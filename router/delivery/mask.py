@@ -1,0 +1,52 @@
+"""A vendor that echoes a secret must not carry it into dead letters, logs and traces. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from urllib.parse import quote, quote_plus
+
+from router.plugin import Basic, Bearer, BodyField, Credential, HeaderKey, OAuth2, PathKey, QueryKey
+from router.plugin.credential import basic_token, encode_path
+
+_SHORTEST = 8
+_MASK = b"********"
+_ESCAPED = re.compile("%[0-9A-F]{2}")
+
+
+def mask(answer: bytes, credentials: Sequence[Credential], tokens: Mapping[OAuth2, str]) -> bytes:
+    """*answer* without the secrets that were sent, as they were sent or in another spelling.
+
+    Short ones and plain numbers are left: as secrets they are worth little, and an answer holds such by chance.
+    """
+    for secret in _secrets(credentials, tokens):
+        if len(secret) >= _SHORTEST and not secret.isdigit():
+            for spelling in _spellings(secret):
+                answer = answer.replace(spelling.encode("utf-8", "replace"), _MASK)
+    return answer
+
+
+def _secrets(credentials: Sequence[Credential], tokens: Mapping[OAuth2, str]) -> Iterator[str]:
+    for credential in credentials:
+        match credential:
+            case Basic(user, password):
+                yield basic_token(user.get_secret_value(), password.get_secret_value())
+                yield from (password.get_secret_value(), user.get_secret_value())  # a key may stand in the user's place
+            case OAuth2():
+                yield tokens[credential]
+            case PathKey(path):
+                yield encode_path(credential)  # as an address is echoed
+                yield from path.get_secret_value().split("/")
+            case Bearer(secret) | HeaderKey(_, secret) | QueryKey(_, secret) | BodyField(_, secret):
+                yield secret.get_secret_value()
+
+
+def _spellings(secret: str) -> set[str]:
+    """*secret* as it is, as JSON writes it (PHP's with each slash escaped), and as addresses and forms do, in either case."""
+    if secret.isalnum() and secret.isascii():
+        return {secret}  # everybody writes it so
+    bodies = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
+    addresses = {quote(secret, safe="", errors="replace"), quote_plus(secret, errors="replace")}
+    small = {_ESCAPED.sub(lambda found: found[0].lower(), address) for address in addresses}
+    return {secret, *bodies, *(body.replace("/", "\\/") for body in bodies), *addresses, *small}
