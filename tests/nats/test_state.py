@@ -389,3 +389,34 @@ def test_a_forgotten_state_is_gone(states: JournaledStates) -> None:
     assert (states.names(), states.has("crm")) == ([], False)
     with closing(states.take("crm")) as state:
         assert state.positions() == {}
+
+
+@pytest.mark.parametrize("is_begun_anew", [False, True], ids=["gone", "begun anew"])
+def test_who_delivers_what_another_router_forgot_stops_at_once(
+    states: JournaledStates, line: Line, log_name: str, tmp_path: Path, is_begun_anew: bool
+) -> None:
+    """It neither tries for ever nor brings back what was forgotten; the next one to open it begins anew, beside the old view."""
+    elsewhere = JournaledStates(line, JournalNames(log_name), 0, tmp_path / "other", LOG, "router-2")
+    with closing(owned(states.take("crm"))) as state:
+        state.commit(settle(5))
+        elsewhere.forget("crm")
+        if is_begun_anew:
+            owned(elsewhere.take("crm")).close()
+
+        with pytest.raises(StateTaken):
+            state.commit(settle(6))
+
+    with closing(states.take("crm")) as state:
+        assert state.positions() == ({0: (0, 0)} if is_begun_anew else {})
+
+
+def test_a_view_of_what_another_router_forgot_is_made_anew(
+    states: JournaledStates, line: Line, log_name: str, tmp_path: Path
+) -> None:
+    elsewhere = JournaledStates(line, JournalNames(log_name), 0, tmp_path / "other", LOG, "router-2")
+    with closing(owned(states.take("crm"))) as state:
+        state.commit(settle(5))
+    elsewhere.forget("crm")
+
+    with closing(states.look("crm")) as state:
+        assert (state.positions(), state.counts()) == ({}, Counter())

@@ -29,6 +29,10 @@ class Hole(Exception):
     """Entries are missing in the middle of a journal."""
 
 
+class BegunAnew(Exception):
+    """The journal was removed: what was read of it counts for nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """An entry before it is written. *writer* and *number* together are of no other: a retry keeps them."""
@@ -81,9 +85,12 @@ class Assembler:
 
         Raises:
             Hole: messages before it are missing. A snapshot needs none of them.
+            BegunAnew: it is the first of a journal, and others came before it.
         """
         kind, writer, number = headers[_KIND], headers[_WRITER], int(headers[_NUMBER])
         part, parts, previous = (int(headers[name]) for name in (_PART, _PARTS, _PREVIOUS))
+        if self.head and not previous and part == 0:
+            raise BegunAnew
         if previous != self.head and not (kind == "snapshot" and part == 0):
             raise Hole(f"message {sequence} follows {previous}, and {self.head} is the last before it")
         self.head = sequence

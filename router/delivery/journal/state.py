@@ -23,7 +23,7 @@ from typing import Any, Final, Literal, Self
 
 import structlog
 
-from router.delivery.journal.entry import Assembler, Draft, Entry, Hole
+from router.delivery.journal.entry import Assembler, BegunAnew, Draft, Entry, Hole
 from router.delivery.journal.entry import Kind as EntryKind
 from router.delivery.journal.journal import Journal, Overtaken
 from router.delivery.journal.operation import Operation, UnknownOperation, from_bytes, to_bytes
@@ -41,6 +41,10 @@ _PLACE: Final = "journal"
 """In the view: the message of the journal up to which it is made."""
 
 _LOGGER = structlog.get_logger()
+
+
+class Forgotten(OperatorError):
+    """The journal was removed after the view was made of it, and may have begun anew: the view is of nothing."""
 
 
 class JournaledState(StateFile):
@@ -110,6 +114,7 @@ class JournaledState(StateFile):
         Raises:
             ClusterAway, ApiError: it can't be had just now.
             StateUnusable: a newer program wrote the journal, or it is damaged.
+            Forgotten: make another view.
         """
         self._append("claim", b"")
 
@@ -148,7 +153,12 @@ class JournaledState(StateFile):
         """Apply what was written since."""
         landed: dict[tuple[EntryKind, bytes], Any] = {}
         try:
-            entries = list(self._journal.read(self._assembler, self._journal.last()))
+            end = self._journal.last()
+            if not end and self._assembler.head:
+                raise BegunAnew
+            if end < self._assembler.head:  # numbers only grow: a leader that has not caught up says so
+                raise ClusterAway(f"the journal ends before message {self._assembler.head}, which is known here")
+            entries = list(self._journal.read(self._assembler, end))
             read_up_to = entries[-1].last if entries else self._read_up_to
             snapshots = [number for number, entry in enumerate(entries) if entry.draft.kind == "snapshot"]
             for number in snapshots[-1:]:  # what is before it is in it
@@ -162,6 +172,12 @@ class JournaledState(StateFile):
                         landed[_key(entry)] = outcome
                     elif operation is not None:
                         self._hear(*operation, outcome)
+        except BegunAnew as error:
+            self._begin_after(self._read_up_to)
+            if self._is_ours:
+                self._is_taken = True
+                raise StateTaken(self.label) from error
+            raise Forgotten(f"{self.label}: its state was forgotten meanwhile. Ask again.") from error
         except (Hole, UnknownOperation) as error:
             raise StateUnusable(f"{self.label}: the journal can't be read: {error}") from error
         except BaseException:

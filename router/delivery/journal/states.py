@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from router.delivery.journal.journal import Journal, Overtaken
 from router.delivery.journal.line import Line
-from router.delivery.journal.state import JournaledState, remove_view
+from router.delivery.journal.state import Forgotten, JournaledState, remove_view
 from router.delivery.journal.streams import JournalNames, destinations_of
 from router.delivery.state import StateUnusable
 from router.errors import OperatorError
@@ -80,22 +80,28 @@ class JournaledStates:
         return self._open(name, is_claimed=False)
 
     def _open(self, name: str, *, is_claimed: bool) -> JournaledState:
-        journal = self._journal(name)
         with self._opening:
-            state = JournaledState.open_view(
-                self._view(name), self._log_id, journal, f"{self._router}-{uuid4().hex[:8]}"
-            )
             try:
-                if is_claimed:
-                    state.claim()
-                else:
-                    state.catch_up()
-            except BaseException as error:
-                state.close()
-                if isinstance(error, ClusterAway | ApiError):
-                    raise StateUnusable(f"{journal.subject}: the cluster does not give the state ({error})") from error
-                raise
+                state = self._open_view(name, is_claimed)
+            except Forgotten:  # through another router, while the view lay here
+                remove_view(self._view(name))
+                state = self._open_view(name, is_claimed)
         self._known.add(name)
+        return state
+
+    def _open_view(self, name: str, is_claimed: bool) -> JournaledState:
+        journal = self._journal(name)
+        state = JournaledState.open_view(self._view(name), self._log_id, journal, f"{self._router}-{uuid4().hex[:8]}")
+        try:
+            if is_claimed:
+                state.claim()
+            else:
+                state.catch_up()
+        except BaseException as error:
+            state.close()
+            if isinstance(error, ClusterAway | ApiError):
+                raise StateUnusable(f"{journal.subject}: the cluster does not give the state ({error})") from error
+            raise
         return state
 
     def forget(self, name: str) -> None:
