@@ -6,6 +6,7 @@ import asyncio
 from typing import Any, Literal
 
 from router.admin.letters import LetterOperations
+from router.admin.numbers import NoSuchNumber
 from router.admin.outlook import Outlook
 from router.admin.reach import Reach
 from router.delivery.forecast import forecast
@@ -15,7 +16,6 @@ from router.delivery.span import span_of
 from router.delivery.spec import ReplaySpec, RetrySpec
 from router.delivery.state import Job, State
 from router.destination import Destination
-from router.errors import OperatorError
 from router.log.record import Gap, Record
 
 Answer = dict[str, Any]
@@ -43,8 +43,9 @@ class JobOperations:
         worker = self._reach.worker(destination)
         is_stopped = worker is not None and worker.jobs.cancel(job)
         if not is_stopped and not await self._reach.ask(destination, lambda state: state.cancel_job(job)):
-            raise OperatorError(
-                f"{destination}: no job {job} is running; see them with: router jobs list {destination}"
+            raise NoSuchNumber(
+                job,
+                lambda job: f"{destination}: no job {job} is running; see them with: router jobs list {destination}",
             )
         return {"destination": destination, "job": job, "cancelled": True}
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from router.admin.numbers import NoSuchNumber
 from router.admin.reach import Reach
 from router.delivery.letters import Choice, DeadLetter, Group
 from router.errors import OperatorError
@@ -56,9 +57,8 @@ class LetterOperations:
             if id is not None:
                 found = [self._show_whole(name, letter) for letter in letters]
         if id is not None and not found:
-            raise OperatorError(
-                f"{destination}: no dead letter {id}; see them with: router dead-letters list {destination} --each"
-            )
+            see = f"see them with: router dead-letters list {destination} --each"
+            raise NoSuchNumber(id, lambda number: f"{destination}: no dead letter {number}; {see}")
         return found[:limit]
 
     async def discard(

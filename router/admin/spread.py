@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from router.admin.numbers import NoSuchNumber
 from router.admin.operations import Answer, Operations, never_accepted
 from router.delivery.state import StateTaken, StateUnusable
 from router.errors import OperatorError
@@ -113,7 +114,10 @@ class Spread:
         if id is not None:
             await self._refresh()
             partition, own = self._own(id)
-            [letter] = await self._parts[partition].calls()["dead-letters"](id=own, **chosen)
+            try:
+                [letter] = await self._parts[partition].calls()["dead-letters"](id=own, **chosen)
+            except NoSuchNumber as error:
+                raise error.known_as(id) from None
             return [letter | {"id": id}]
         answers = await self._ask_all("dead-letters", lambda partition: chosen)
         letters = [
@@ -164,7 +168,10 @@ class Spread:
         """As `JobOperations.cancel`."""
         await self._refresh()
         partition, own = self._own(job)
-        answer: Answer = await self._parts[partition].calls()["cancel"](destination, own)
+        try:
+            answer: Answer = await self._parts[partition].calls()["cancel"](destination, own)
+        except NoSuchNumber as error:
+            raise error.known_as(job) from None
         return answer | {"job": job}
 
     async def forget(self, destination: str) -> Answer:
@@ -196,8 +203,10 @@ class Spread:
         for answer in answers:
             unknown.update(answer["unknown_names"])
         by_name: dict[str, list[Answer]] = {}
-        for answer in answers:
+        for partition, answer in zip(self._parts, answers, strict=True):
             for each in answer["destinations"]:
+                if "jobs" in each:
+                    each["jobs"] = [self._show_job(partition, job) for job in each["jobs"]]
                 by_name.setdefault(each["destination"], []).append(each)
         return {
             "log": first["log"]

@@ -23,6 +23,7 @@ _T = TypeVar("_T")
 SILENCE_S = 5.0
 """Of a router that is asked something: most is answered within milliseconds."""
 _STANDS_STILL = "It is busy with much, or stands still: see whether GET /health answers."
+_CLUSTER_AWAY = "Perhaps nothing reaches it from here, or the majority of its nodes is away: it is tried for 15 s."
 
 
 async def ask(config_path: Path, operation: str, **arguments: Any) -> Any:
@@ -34,7 +35,7 @@ async def ask(config_path: Path, operation: str, **arguments: Any) -> Any:
     config, registry = read_config(config_path)
     async with Client(config.data) as client:
         try:
-            return await _wait_for(client.call(operation, **arguments))
+            return await _wait_for(client.call(operation, **arguments), "router", _STANDS_STILL)
         except NotRunning:
             pass
         except TimeoutError:
@@ -43,7 +44,7 @@ async def ask(config_path: Path, operation: str, **arguments: Any) -> Any:
         check_extra()
         from router.cli.cluster_question import ask_cluster
 
-        return await ask_cluster(config, registry, operation, arguments)
+        return await _wait_for(ask_cluster(config, registry, operation, arguments), "cluster", _CLUSTER_AWAY)
     directory = log_directory(config)
     if not directory.exists():
         raise OperatorError(f"{directory}: nothing here yet. Start the router first: router run --config {config_path}")
@@ -59,13 +60,13 @@ async def ask(config_path: Path, operation: str, **arguments: Any) -> Any:
         await log.close()
 
 
-async def _wait_for(answer: Coroutine[Any, Any, _T]) -> _T:
+async def _wait_for(answer: Coroutine[Any, Any, _T], who: str, why: str) -> _T:
     """Say after a while that nothing has come yet: who waits must not wonder whether the command works."""
     task = asyncio.create_task(answer)
     try:
         done, _ = await asyncio.wait({task}, timeout=SILENCE_S)
         if not done:
-            typer.echo(f"The router has not answered for {SILENCE_S:g} s; still waiting. {_STANDS_STILL}", err=True)
+            typer.echo(f"The {who} has not answered for {SILENCE_S:g} s; still waiting. {why}", err=True)
         return await task
     finally:
         task.cancel()

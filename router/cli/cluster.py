@@ -22,6 +22,7 @@ from router.admin.metrics import BooksCollector
 from router.admin.operations import Answer, Operations
 from router.admin.spread import Spread
 from router.admin.summed import SummedBooks
+from router.cli.agreement import Told, describe, differing, read_word, tell, to_word
 from router.cli.deliveries import Calls, pause, watch
 from router.cli.partition_fleets import RETRY_S, PartitionFleets
 from router.cli.wiring import state_directory, to_access, to_assignments
@@ -113,6 +114,7 @@ class ClusterDeliveries:
             self._fleets.give_up,
         )
         self._delivers = delivers
+        self._differing: list[Answer] = []
 
     @classmethod
     async def open(
@@ -165,6 +167,7 @@ class ClusterDeliveries:
     def configure(self, config: Config, sandbox_urls: Mapping[str, str]) -> None:
         """These are the destinations that operations speak of."""
         self._config, self._sandbox_urls = config, sandbox_urls
+        self._claims.word = to_word(tell(config))
         for operations in self._operations.values():
             operations.configure(self._assignments())
 
@@ -209,13 +212,48 @@ class ClusterDeliveries:
         return [*(task for fleet in self._fleets.all.values() for task in fleet.broken), *self._watchdog.stuck]
 
     def calls(self) -> Calls:
-        return {**self._spread.calls(), "status": self._status}
+        return {**self._spread.calls(), "status": self._status, "forget": self._forget}
 
     async def _status(self) -> Answer:
         """As `Spread.status`, with who shares."""
-        return await self._spread.status() | {
-            "cluster": {"router": self.me, "partitions": self._claims.partitions, "routers": sorted(self._claims.alive)}
+        status = await self._spread.status()
+        return status | {
+            "cluster": {
+                "router": self.me,
+                "delivers": self._delivers,
+                "partitions": self._claims.partitions,
+                "routers": sorted(self._claims.alive),
+                "unclaimed": sorted(set(self._states) - self._claims.claimed),
+                "differing": differing(tell(self._config), await self._told()),
+            }
         }
+
+    async def _told(self) -> dict[str, Told]:
+        """What the other routers that deliver tell of their configs.
+
+        Raises:
+            OperatorError: the cluster does not answer.
+        """
+        try:
+            read = {router: read_word(word) for router, word in (await self._claims.words()).items()}
+        except (ClusterAway, ApiError) as error:
+            raise _away(error) from error
+        return {router: told for router, told in read.items() if told is not None}
+
+    async def _forget(self, destination: str) -> Answer:
+        """As `Spread.forget`; what another router delivers is not forgotten.
+
+        Raises:
+            OperatorError: one has the destination in its config; or as `Spread.forget`.
+        """
+        await self._refresh_states()
+        having = [router for router, told in (await self._told()).items() if destination in told]
+        if having:
+            raise OperatorError(
+                f"{destination} is in the config of {', '.join(having)}; remove it there (and reload) before its state is "
+                "removed"
+            )
+        return await self._spread.forget(destination)
 
     @property
     def collector(self) -> Collector:
@@ -230,7 +268,7 @@ class ClusterDeliveries:
             await self._claims.look()
             await asyncio.gather(*(asyncio.to_thread(states.refresh) for states in self._states.values()))
         except (ClusterAway, ApiError) as error:
-            raise OperatorError(f"the cluster does not answer ({error}); ask again in a moment") from error
+            raise _away(error) from error
 
     def _is_elsewhere(self, partition: int) -> bool:
         return partition in self._claims.claimed and partition not in self._fleets.all
@@ -281,11 +319,23 @@ class ClusterDeliveries:
     async def _keep_house(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             await pause(stop, 10.0)
+            await self._compare_configs()
             for partition, housekeeping in list(self._fleets.housekeepers.items()):
                 if stop.is_set():
                     return
                 await housekeeping.tidy()
                 await self._catch_up_all(partition)
+
+    async def _compare_configs(self) -> None:
+        """Warn where another router has another config, once for each difference."""
+        if not self._delivers:
+            return
+        with suppress(OperatorError):
+            found = differing(tell(self._config), await self._told())
+            for each in found:
+                if each not in self._differing:
+                    _LOGGER.warning("another router has another config", problem=describe(each))
+            self._differing = found
 
     async def _catch_up_all(self, partition: int) -> None:
         """Of the partition's destinations: whoever changed one elsewhere may not have been heard."""
@@ -303,6 +353,14 @@ class ClusterDeliveries:
         await self._connection.close()
         await asyncio.to_thread(self._line.close)
         self._lock.release()
+
+
+def _away(error: Exception) -> OperatorError:
+    return OperatorError(
+        f"the cluster that keeps the log does not answer ({error}). While it is away events are answered 503, and nothing is "
+        "delivered or lost; all goes on by itself. Is a majority of its nodes up, and can this machine reach them? GET "
+        "/healthz on the monitoring port of each says how it is."
+    )
 
 
 def options_of_one(options: DeliveryOptions, partitions: int) -> DeliveryOptions:

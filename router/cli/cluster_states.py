@@ -11,11 +11,13 @@ from uuid import uuid4
 
 from router.cli.wiring import to_access
 from router.config import Config
+from router.delivery.claims import LEASE_S, routers_of
 from router.delivery.journal.line import Line
 from router.delivery.journal.states import JournaledStates
 from router.delivery.journal.streams import JournalNames, ensure_journals
+from router.errors import OperatorError
 from router.log.interface import Log
-from router.log.jetstream.connection import Connection
+from router.log.jetstream.connection import ApiError, ClusterAway, Connection
 from router.log.jetstream.log import NatsLog
 
 
@@ -24,12 +26,13 @@ async def states_of_cluster(config: Config, log: Log) -> AsyncIterator[Mapping[i
     """Per partition of *log*. The views of them are made anew, and thrown away at the end.
 
     Raises:
-        OperatorError: the cluster does not answer, or refuses.
+        OperatorError: a router delivers the log, on whatever machine; or the cluster does not answer, or refuses.
     """
     assert isinstance(log, NatsLog)
     names, me = JournalNames(config.nats.name), f"command-{uuid4().hex[:6]}"
     connection = await Connection.open(config.log_urls, access=to_access(config))
     try:
+        await _refuse_beside_routers(connection, config.nats.name)
         await ensure_journals(connection, names, log.partitions, log.replicas)
     finally:
         await connection.close()
@@ -42,3 +45,15 @@ async def states_of_cluster(config: Config, log: Log) -> AsyncIterator[Mapping[i
             yield states
     finally:
         await asyncio.to_thread(line.close)
+
+
+async def _refuse_beside_routers(connection: Connection, name: str) -> None:
+    try:
+        delivering = await routers_of(connection, name)
+    except (ClusterAway, ApiError) as error:
+        raise OperatorError(f"log: the cluster does not answer ({error}). Is a quorum of its nodes up?") from None
+    if delivering:
+        raise OperatorError(
+            f"the log {name} is delivered by {', '.join(sorted(delivering))}. Stop these routers first: nothing may change "
+            f"meanwhile. One that died is named for {LEASE_S:g} s more."
+        )

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.pretty import Pretty
 
+from router.cli.agreement import describe
 from router.cli.backend import ask
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
 from router.cli.output import NO_DESTINATIONS, ago, console, duration, print_json, print_table
@@ -59,13 +60,19 @@ def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
         print_json(answer)
         return
     if not answer["running"]:
-        console.print("No router is running; this is what its files say.")
+        said = (
+            " on this machine; this is what the cluster says."
+            if "cluster" in answer
+            else "; this is what its files say."
+        )
+        console.print(f"No router is running{said}")
     for each in answer["stuck"]:
         console.print(f"STUCK: {each}")
     if answer["log"]["obstacle"]:
         console.print(f"EVENTS ARE REFUSED: {answer['log']['obstacle']}")
     if "cluster" in answer:
-        console.print(_describe_cluster(answer["cluster"], len(answer["log"]["partitions"])))
+        for line in _describe_cluster(answer["cluster"], len(answer["log"]["partitions"])):
+            console.print(line)
     rows = [_row(each) for each in answer["destinations"]]
     print_table("", _COLUMNS, rows, has_lines=False, if_empty=NO_DESTINATIONS)
     for each in answer["destinations"]:
@@ -101,10 +108,19 @@ def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
         console.print(f"State is kept of destinations that left the config: {', '.join(answer['removed'])}")
 
 
-def _describe_cluster(cluster: dict[str, Any], partitions: int) -> str:
-    """``router-1 delivers partitions 0, 3 of 4; delivering are: router-1, router-2``."""
+def _describe_cluster(cluster: dict[str, Any], partitions: int) -> list[str]:
+    """``router-1 delivers partitions 0, 3 of 4; delivering are: router-1, router-2``, and what is not as it should be."""
+    delivering = f"delivering are: {', '.join(cluster['routers']) or 'none'}"
     own = ", ".join(map(str, cluster["partitions"])) or "none"
-    return f"{cluster['router']} delivers partitions {own} of {partitions}; delivering are: {', '.join(cluster['routers'])}"
+    lines = [f"{cluster['router']} delivers partitions {own} of {partitions}; {delivering}"]
+    if not cluster["delivers"]:
+        lines = [delivering]
+    if cluster["unclaimed"]:
+        lines.append(
+            f"NOBODY DELIVERS partitions {', '.join(map(str, cluster['unclaimed']))}. Another router takes them within 10 s, "
+            "where one runs that delivers; else start one."
+        )
+    return lines + [describe(each) for each in cluster["differing"]]
 
 
 _TO_DO = {

@@ -23,6 +23,7 @@ from router.delivery.claim import Claim
 from router.delivery.sharing import next_step
 from router.errors import OperatorError
 from router.log.jetstream.connection import (
+    NO_STREAM,
     STREAM_EXISTS,
     WRONG_LAST_SEQUENCE,
     ApiError,
@@ -81,6 +82,8 @@ class Claims:
         self._alive: set[str] = set()
         self.claimed: set[int] = set()
         """The partitions that any router has a claim on, as of the last look."""
+        self.word = me.encode()
+        """What the others may know of this router: they ask for it with `words`."""
         self._leaving: set[asyncio.Task[None]] = set()
         self._is_reachable = True
 
@@ -133,7 +136,7 @@ class Claims:
         try:
             await asyncio.gather(*map(self._renew, list(self._held)))
             self._drop_vanished()
-            await self._publish(f"router.{self._me}", None)
+            await self._publish(f"router.{self._me}", None, self.word)
             await self.look()
             step = next_step(self._partitions, self._held, self.claimed, self._alive, self._me)
             going = sum(held.is_going for held in self._held.values())
@@ -240,10 +243,10 @@ class Claims:
 
     # --- the stream ---
 
-    async def _publish(self, entry: str, expected: int | None) -> int | None:
-        """Write our name into an entry; None: it is not the one that was *expected* (0: none)."""
+    async def _publish(self, entry: str, expected: int | None, data: bytes = b"") -> int | None:
+        """Write *data*, or our name, into an entry; None: it is not the one that was *expected* (0: none)."""
         headers = None if expected is None else {_EXPECTED: str(expected)}
-        answer = await self._connection.request(f"{self._prefix}{entry}", self._me.encode(), headers)
+        answer = await self._connection.request(f"{self._prefix}{entry}", data or self._me.encode(), headers)
         try:
             return int(read_answer(answer.data)["seq"])
         except ApiError as error:
@@ -251,14 +254,46 @@ class Claims:
                 return None
             raise
 
+    async def words(self) -> dict[str, bytes]:
+        """The `word` of each other router that delivers, as of the last look.
+
+        Raises:
+            ClusterAway, ApiError: it can't be told.
+        """
+        others = sorted(self._alive - {self._me})
+        entries = (self._connection.get_last(self._stream, f"{self._prefix}router.{name}") for name in others)
+        found = zip(others, await asyncio.gather(*entries), strict=True)
+        return {name: entry.data for name, entry in found if entry is not None}
+
     async def look(self) -> None:
         """See which routers there are, and which partitions somebody has a claim on.
 
         Raises:
             ClusterAway, ApiError: it can't be told.
         """
-        asked = {"subjects_filter": f"{self._prefix}>"}
-        info = await self._connection.call(f"STREAM.INFO.{self._stream}", asked)
-        entries = [subject.removeprefix(self._prefix) for subject in info["state"].get("subjects") or {}]
-        self._alive = {entry.removeprefix("router.") for entry in entries if entry.startswith("router.")}
+        entries = await _entries(self._connection, self._stream, self._prefix)
+        self._alive = _routers(entries)
         self.claimed = {int(entry.removeprefix("partition.")) for entry in entries if entry.startswith("partition.")}
+
+
+async def routers_of(connection: Connection, name: str) -> set[str]:
+    """The routers that deliver the log *name*.
+
+    Raises:
+        ClusterAway, ApiError: it can't be told.
+    """
+    try:
+        return _routers(await _entries(connection, f"{name}-claims", f"{name}.claims."))
+    except ApiError as error:
+        if error.code == NO_STREAM:
+            return set()
+        raise
+
+
+async def _entries(connection: Connection, stream: str, prefix: str) -> list[str]:
+    info = await connection.call(f"STREAM.INFO.{stream}", {"subjects_filter": f"{prefix}>"})
+    return [subject.removeprefix(prefix) for subject in info["state"].get("subjects") or {}]
+
+
+def _routers(entries: Sequence[str]) -> set[str]:
+    return {entry.removeprefix("router.") for entry in entries if entry.startswith("router.")}

@@ -8,7 +8,8 @@ from typing import Literal
 Synced = Literal["always", "interval"]
 
 _DECLARE = (
-    "set sync_interval: always in the jetstream part of each server's config, then nats.synced: always in the router's"
+    "set sync_interval: always in the jetstream part of each server's config, then nats.synced: always in the config of the "
+    "routers"
 )
 
 

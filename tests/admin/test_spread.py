@@ -8,6 +8,7 @@ import pytest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from router.admin import summed
+from router.admin.numbers import NoSuchNumber
 from router.admin.spread import add_group, add_up
 
 
@@ -100,3 +101,9 @@ def test_metrics_are_added_up_but_for_states_and_ages() -> None:
         "router_destination_events": 7.0,
         "router_destination_oldest_pending_seconds": 7.0,
     }
+
+
+def test_a_number_that_there_is_none_of_is_told_as_it_was_given() -> None:
+    error = NoSuchNumber(1, lambda number: f"crm: no dead letter {number}")
+
+    assert (str(error), str(error.known_as(10))) == ("crm: no dead letter 1", "crm: no dead letter 10")

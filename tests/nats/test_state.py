@@ -395,7 +395,7 @@ def test_a_forgotten_state_is_gone(states: JournaledStates) -> None:
 def test_who_delivers_what_another_router_forgot_stops_at_once(
     states: JournaledStates, line: Line, log_name: str, tmp_path: Path, is_begun_anew: bool
 ) -> None:
-    """It neither tries for ever nor brings back what was forgotten; the next one to open it begins anew, beside the old view."""
+    """It neither tries for ever nor brings back what was forgotten; who opens it next begins anew, beside the old view."""
     elsewhere = JournaledStates(line, JournalNames(log_name), 0, tmp_path / "other", LOG, "router-2")
     with closing(owned(states.take("crm"))) as state:
         state.commit(settle(5))

@@ -93,6 +93,8 @@ class Connection:
         refused = asyncio.Event()
 
         async def note(error: Exception) -> None:
+            if refused.is_set():  # why the connection was closed has been said
+                return
             last[:] = [error]
             if isinstance(error, ssl.SSLError) or "authorization" in str(error).lower():
                 refused.set()
