@@ -230,6 +230,7 @@ class Operations:
             return answer | {"outcome": "pending", "reason": "the destination has not run yet"}
 
         waits = self._why_it_waits(name)
+        is_elsewhere = self._reach.worker(name) is None and self._reach.is_elsewhere()
 
         def look(state: State) -> Answer:
             outcome, replay = state.outcome(place), state.replayed(place)
@@ -253,7 +254,8 @@ class Operations:
             if place.sequence <= position:
                 return {"outcome": "settled", "reason": "longer ago than outcomes are kept"} | told
             tries = state.tries().get(place)
-            return {"outcome": "pending", "reason": waits, "attempts": tries.attempts if tries else 0}
+            noted = _waits(noted_state(state, self._reach.clock.now())) if is_elsewhere else ""
+            return {"outcome": "pending", "reason": waits or noted, "attempts": tries.attempts if tries else 0}
 
         return answer | await self._reach.ask(name, look)
 
@@ -262,9 +264,7 @@ class Operations:
         if not self._reach.assignments[name].is_enabled:
             return "the destination is disabled"
         worker = self._reach.worker(name)
-        if worker is None or worker.state[0] == "going":
-            return ""
-        return f"the destination is {': '.join(part for part in worker.state if part)}"
+        return "" if worker is None else _waits(worker.state)
 
     # --- doing ---
 
@@ -288,6 +288,11 @@ def never_accepted(message_id: str) -> OperatorError:
         f"no event with messageId {message_id!r} in the log. It was never accepted (see the caller's receipt), or it is older "
         "than the log's retention."
     )
+
+
+def _waits(state: tuple[str, str]) -> str:
+    """The state of a destination and its reason, as the reason why an event waits; "" where it goes."""
+    return "" if state[0] == "going" else f"the destination is {': '.join(part for part in state if part)}"
 
 
 def noted_state(state: State, now_s: float) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -10,6 +11,7 @@ import typer
 from router.cli.backend import ask
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
 from router.cli.output import ago, console, print_json, print_table
+from router.cli.progress import why_it_waits
 
 app = typer.Typer(no_args_is_help=True, help="See and stop replays and retries of dead letters.")
 
@@ -25,14 +27,21 @@ def list_jobs(
 
     Example: `router jobs list`
     """
-    jobs = [
-        job for job in asyncio.run(ask(config, "jobs", destination=destination)) if every or job["state"] == "running"
-    ]
+    jobs, why = asyncio.run(_look(config, destination, every))
     if as_json:
         print_json(jobs)
         return
     columns = ("destination", "number", "what", "state", "done", "of", "delivered", "skipped", "dead", "asked for")
     print_table("", columns, [_row(job) for job in jobs], has_lines=False, if_empty=_none(destination, every))
+    for line in why:
+        console.print(line, soft_wrap=True)
+
+
+async def _look(config: Path, destination: str | None, every: bool) -> tuple[list[dict[str, Any]], list[str]]:
+    """The jobs to list, and why those that are under way stand still, if they do."""
+    jobs = [job for job in await ask(config, "jobs", destination=destination) if every or job["state"] == "running"]
+    names = {job["destination"] for job in jobs if job["state"] == "running" and job["running"]}
+    return jobs, list(why_it_waits(await ask(config, "status"), names)) if names else []
 
 
 def _none(destination: str | None, every: bool) -> str:

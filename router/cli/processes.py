@@ -146,7 +146,10 @@ class Process:
         try:
             return await asyncio.wait_for(self._client.call(operation, **arguments), within_s)
         except TimeoutError as error:
-            raise Down(f"process {self.number} does not answer within {within_s:g} s") from error
+            raise Down(
+                f"process {self.number} does not answer within {within_s:g} s. Nothing is lost: what is for its destinations "
+                "waits. It is busy, or held up by a plugin: ask again, and if GET /health stays red, restart the router"
+            ) from error
         except NotRunning as error:
             raise Down(self._explain()) from error
 

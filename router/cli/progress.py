@@ -89,7 +89,7 @@ async def _follow(config: Path, jobs: list[dict[str, Any]], is_quiet: bool) -> l
                 names = {job["destination"] for job in current if job["state"] == "running"}
                 for line in why_it_waits(await ask(config, "status"), names):
                     if line not in told:
-                        console.print(line, soft_wrap=True)
+                        console.print(f"{line} Ctrl-C leaves it to the router.", soft_wrap=True)
                         told.add(line)
                 moved_s = time.monotonic()
             if all(job["state"] != "running" or not job["running"] for job in current):
@@ -102,7 +102,7 @@ def why_it_waits(status: Mapping[str, Any], names: Collection[str]) -> Iterator[
     for each in status["destinations"]:
         if each["destination"] in names and each["state"] != "going":
             why = f": {each['reason']}" if each["reason"] else ""
-            yield f"{each['destination']} is {each['state']}{why}. It goes on when that ends; Ctrl-C leaves it to the router."
+            yield f"{each['destination']} is {each['state']}{why}. It goes on when that ends."
 
 
 async def _jobs_of(config: Path, destination: str) -> list[dict[str, Any]]:

@@ -23,12 +23,12 @@ def status(**states: tuple[str, str]) -> dict[str, Any]:
         pytest.param({"crm": ("going", "")}, [], id="it goes"),
         pytest.param(
             {"crm": ("blocked", "401 from the vendor")},
-            ["crm is blocked: 401 from the vendor. It goes on when that ends; Ctrl-C leaves it to the router."],
+            ["crm is blocked: 401 from the vendor. It goes on when that ends."],
             id="it does not, and says why",
         ),
         pytest.param(
             {"crm": ("throttled", "")},
-            ["crm is throttled. It goes on when that ends; Ctrl-C leaves it to the router."],
+            ["crm is throttled. It goes on when that ends."],
             id="it does not",
         ),
         pytest.param({"another": ("blocked", "401 from the vendor")}, [], id="another's trouble"),

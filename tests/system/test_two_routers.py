@@ -14,7 +14,7 @@ from tests.nats.server import Cluster
 from tests.system.checks import VENDOR_LAG_S, check_books, check_delivered, check_repeats_straddle
 from tests.system.evidence import find_repeats
 from tests.system.generator import make_event
-from tests.system.harness import Stage, until
+from tests.system.harness import Stage, run_command, until
 from tests.system.routers import TAKEOVER_S, Routers, divert, partitions_of, running, until_shared
 
 PARTITIONS = 4
@@ -127,3 +127,43 @@ def test_every_router_gives_the_same_answers(stage: Stage, server: Cluster) -> N
         assert router.ask("dead-letters") == []
         assert router.destination("webhook")["discarded"] == 1
         check_books(router, webhook=len(events))
+
+
+def test_routers_that_disagree_say_so_and_forget_nothing_of_each_other(stage: Stage, server: Cluster) -> None:
+    """One has been reloaded with another config. A third machine, where no router runs, sees it as well."""
+    [vendor] = stage.vendors("webhook")
+    routers = Routers(stage, server, {"old": vendor.destination()}, PARTITIONS)
+    first = routers.make("first")
+    second = routers.make("second", destinations={"old": vendor.destination(), "new": vendor.destination()})
+    elsewhere = routers.make("elsewhere")
+    for router in (first, second):
+        router.spawn()
+    for router in (first, second):
+        router.wait_ready()
+    until_shared(first, second, partitions=PARTITIONS)
+
+    for router in (first, elsewhere):
+        status = run_command("status", "--config", router.config)
+        assert "another config: it has besides new." in " ".join(status.out.split())
+    assert "another config: it lacks new." in " ".join(run_command("status", "--config", second.config).out.split())
+    refused = run_command("destinations", "forget", "new", "--config", first.config)
+    assert (refused.code, "new is in the config of" in refused.err) == (2, True)
+    copied = run_command("log", "copy", elsewhere.config, stage.write_config({}))
+    assert (copied.code, "Stop these routers first" in copied.err) == (2, True)
+
+
+def test_a_job_has_one_number_and_says_why_it_stands_still(stage: Stage, server: Cluster) -> None:
+    [vendor] = stage.vendors("webhook")
+    routers = Routers(stage, server, {"webhook": vendor.destination()}, PARTITIONS)
+    [router] = routers.start("router")
+    until(lambda: len(partitions_of(router)) == PARTITIONS, "all partitions are delivered")
+    assert router.post([make_event("user001", 1)])[0] == 200
+    router.until_settled()
+    vendor.fail(status=401)
+    [job] = router.ask("replay", destination="webhook", is_historical=False)
+    until(lambda: router.destination("webhook")["state"] == "blocked", "it is blocked")
+
+    listed = run_command("jobs", "list", "--config", router.config)
+
+    assert [each["job"] for each in router.destination("webhook")["jobs"]] == [job["job"]]
+    assert "webhook is blocked: 401" in listed.out

@@ -198,7 +198,13 @@ class Appender:
         """Refuse from now on, until the cluster takes events again; returns what the callers are told."""
         is_full = isinstance(error, ApiError) and error.code in FULL
         self._refusal = LogFull if is_full else LogAway
-        reason = f"the cluster {'has no room for the log' if is_full else 'does not take events'}: {error}"
+        told = (
+            f"has no room for partition {self._extent.number} of the log ({error}): raise retention.max_disk, of which each "
+            "partition has its part, or wait until destinations have caught up"
+            if is_full
+            else f"does not take events: {error}"
+        )
+        reason = f"the cluster {told}"
         if not self.obstacle:
             structlog.get_logger().error("events can't be stored", partition=self._extent.number, reason=reason)
         self.obstacle = reason

@@ -18,6 +18,8 @@ from router.log.record import Entry, Gap, Record
 from router.log.tail import Tail
 
 RETRY_S: Final = 1.0
+REPORT_S: Final = 60.0
+"""How often a partition that can't be read is told of: all its destinations read, and some reads succeed meanwhile."""
 LAG_S: Final = 0.02
 """Before a replica is asked again that is behind."""
 LAGS: Final = 100
@@ -49,6 +51,7 @@ class Reader:
         self._tail_bytes = tail_bytes
         self._read_bytes = read_bytes
         self._is_quiet = is_quiet
+        self._reported_s = -REPORT_S
         self.is_followed = False
         self._tail = Tail(tail_bytes)
         self._tail_end = 0
@@ -82,19 +85,20 @@ class Reader:
         recent = self._tail.read(after, limit, self._read_bytes)
         if recent is not None:
             return [*recent]
-        is_reported = False
         while True:
             try:
                 return await self._read(after, limit)
             except ClusterAway as error:
-                if not is_reported:
-                    structlog.get_logger().error(
-                        "the log can't be read just now, it is tried again",
-                        partition=extent.number,
-                        reason=str(error),
-                    )
-                    is_reported = True
+                self._report(error)
                 await asyncio.sleep(RETRY_S)
+
+    def _report(self, error: ClusterAway) -> None:
+        now_s = asyncio.get_running_loop().time()
+        if now_s - self._reported_s >= REPORT_S:
+            self._reported_s = now_s
+            structlog.get_logger().error(
+                "the log can't be read just now, it is tried again", partition=self._extent.number, reason=str(error)
+            )
 
     async def _read(self, after: int, limit: int) -> list[Record | Gap]:
         message = await self.locate(after + 1)

@@ -65,6 +65,7 @@ class LogStreams:
     log_id: str
     partitions: int
     replicas: int
+    """The fewest of all partitions: somebody may have changed one by hand."""
 
 
 async def ensure_streams(
@@ -97,11 +98,13 @@ async def ensure_streams(
             may_settle = replicas is None and not is_patient
             found = await _make_first(connection, names, wanted, max_bytes // partitions, metadata, may_settle)
         metadata = _check_metadata(names, found, partitions)
-        number = int(found["config"].get("num_replicas", 1))
+        number = fewest = _replicas_of(found)
         for partition in range(partitions):
-            if read_only:
-                break
             info = found if partition == 0 else await _describe(connection, names, partition)
+            if info is not None:
+                fewest = min(fewest, _replicas_of(info))
+            if read_only:
+                continue
             if info is None:
                 await _make(connection, names, partition, number, max_bytes // partitions, metadata)
             elif info["config"].get("max_bytes") != max_bytes // partitions:
@@ -116,7 +119,11 @@ async def ensure_streams(
             else ""
         )
         raise OperatorError(f"log: the cluster refuses to make the streams of the log: {error}.{hint}") from None
-    return LogStreams(names, metadata[_ID], partitions, number)
+    return LogStreams(names, metadata[_ID], partitions, fewest)
+
+
+def _replicas_of(info: Mapping[str, Any]) -> int:
+    return int(info["config"].get("num_replicas", 1))
 
 
 def _check_metadata(names: StreamNames, found: Mapping[str, Any], partitions: int) -> dict[str, str]:

@@ -1,0 +1,39 @@
+"""What the streams of a log say of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import pytest
+
+from router.log.jetstream.connection import Connection
+from router.log.jetstream.streams import StreamNames, ensure_streams
+
+
+class Cluster:
+    """Has a log with so many replicas in each partition, and nothing else."""
+
+    def __init__(self, *replicas: int) -> None:
+        self._replicas = replicas
+
+    async def call(self, operation: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        assert operation.startswith("STREAM.INFO.router-log-"), f"it is looked at, and not changed: {operation}"
+        told = {"router-log-id": "log-1", "router-layout": "1", "router-partitions": str(len(self._replicas))}
+        number = int(operation.rpartition("-")[2])
+        return {"config": {"num_replicas": self._replicas[number], "max_bytes": 100, "metadata": told}}
+
+
+@pytest.mark.parametrize("read_only", [True, False], ids=["a command", "a router"])
+@pytest.mark.parametrize(
+    ("replicas", "fewest"),
+    [pytest.param((3, 3, 3), 3, id="all alike"), pytest.param((3, 1, 3), 1, id="one changed by hand")],
+)
+async def test_a_log_is_as_safe_as_its_weakest_partition(
+    replicas: tuple[int, ...], fewest: int, read_only: bool
+) -> None:
+    cluster = cast("Connection", Cluster(*replicas))
+
+    found = await ensure_streams(cluster, StreamNames("router"), 3, None, 300, read_only=read_only)
+
+    assert found.replicas == fewest
