@@ -264,7 +264,10 @@ class Operations:
         if not self._reach.assignments[name].is_enabled:
             return "the destination is disabled"
         worker = self._reach.worker(name)
-        return "" if worker is None else _waits(worker.state)
+        if worker is None:
+            is_delivered = self._reach.fleet is not None or self._reach.is_elsewhere()
+            return "" if is_delivered else "no router delivers just now"
+        return _waits(worker.state)
 
     # --- doing ---
 

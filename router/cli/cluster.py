@@ -218,6 +218,7 @@ class ClusterDeliveries:
         """As `Spread.status`, with who shares."""
         status = await self._spread.status()
         return status | {
+            "running": True,
             "cluster": {
                 "router": self.me,
                 "delivers": self._delivers,
@@ -225,7 +226,7 @@ class ClusterDeliveries:
                 "routers": sorted(self._claims.alive),
                 "unclaimed": sorted(set(self._states) - self._claims.claimed),
                 "differing": differing(tell(self._config), await self._told()),
-            }
+            },
         }
 
     async def _told(self) -> dict[str, Told]:

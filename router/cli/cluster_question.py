@@ -32,7 +32,8 @@ async def ask_cluster(config: Config, registry: Registry, operation: str, argume
                 calls = deliveries.calls()
                 if operation not in calls:
                     raise OperatorError(f"no router runs over {config.data}; this is for one that does: {operation}")
-                return await calls[operation](**arguments)
+                answer = await calls[operation](**arguments)
+                return answer | {"running": False} if operation == "status" else answer
             finally:
                 await deliveries.stop(0.0)
     finally:

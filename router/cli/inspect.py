@@ -71,7 +71,7 @@ def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
     if answer["log"]["obstacle"]:
         console.print(f"EVENTS ARE REFUSED: {answer['log']['obstacle']}")
     if "cluster" in answer:
-        for line in _describe_cluster(answer["cluster"], len(answer["log"]["partitions"])):
+        for line in _describe_cluster(answer["cluster"], len(answer["log"]["partitions"]), answer["running"]):
             console.print(line)
     rows = [_row(each) for each in answer["destinations"]]
     print_table("", _COLUMNS, rows, has_lines=False, if_empty=NO_DESTINATIONS)
@@ -108,13 +108,13 @@ def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
         console.print(f"State is kept of destinations that left the config: {', '.join(answer['removed'])}")
 
 
-def _describe_cluster(cluster: dict[str, Any], partitions: int) -> list[str]:
+def _describe_cluster(cluster: dict[str, Any], partitions: int, is_running: bool) -> list[str]:
     """``router-1 delivers partitions 0, 3 of 4; delivering are: router-1, router-2``, and what is not as it should be."""
     delivering = f"delivering are: {', '.join(cluster['routers']) or 'none'}"
     own = ", ".join(map(str, cluster["partitions"])) or "none"
     lines = [f"{cluster['router']} delivers partitions {own} of {partitions}; {delivering}"]
     if not cluster["delivers"]:
-        lines = [delivering]
+        lines = [f"This router takes events and delivers none; {delivering}" if is_running else delivering]
     if cluster["unclaimed"]:
         lines.append(
             f"NOBODY DELIVERS partitions {', '.join(map(str, cluster['unclaimed']))}. Another router takes them within 10 s, "

@@ -102,6 +102,8 @@ def test_every_router_gives_the_same_answers(stage: Stage, server: Cluster) -> N
     gateway.until_settled()
 
     assert (delivery.url, partitions_of(gateway)) == ("", [])
+    told = run_command("status", "--config", gateway.config).out
+    assert told.startswith("This router takes events and delivers none; delivering are:")
     letters = gateway.ask("dead-letters")
     assert len(letters) == len(events)
     assert len({letter["id"] for letter in letters}) == len(events)
@@ -142,6 +144,8 @@ def test_routers_that_disagree_say_so_and_forget_nothing_of_each_other(stage: St
         router.wait_ready()
     until_shared(first, second, partitions=PARTITIONS)
 
+    told = run_command("status", "--config", elsewhere.config).out
+    assert told.startswith("No router is running on this machine; this is what the cluster says.")
     for router in (first, elsewhere):
         status = run_command("status", "--config", router.config)
         assert "another config: it has besides new." in " ".join(status.out.split())
