@@ -38,6 +38,8 @@ class Housekeeping:
         self._failing: set[str] = set()
         self._shedding: set[str] = set()
         self._is_tight = False
+        self.is_over = False
+        """Its destinations are another router's by now: what fails for that is no news."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Tidy every `INTERVAL_S` until *stop* is set."""
@@ -65,7 +67,7 @@ class Housekeeping:
         try:
             await step()
         except Exception as error:
-            if what not in self._failing:
+            if what not in self._failing and not self.is_over:
                 reason = f"{type(error).__name__}: {error}"
                 _LOGGER.error("housekeeping failed, it is tried again", what=what, reason=reason)
             self._failing.add(what)

@@ -155,8 +155,14 @@ def _describe_requests(each: dict[str, Any]) -> str:
     if size is not None:
         text += f" of {counted(size, 'event', form='.3g')}"
     if latency["p50"] is not None:
-        text += f"; accepted to delivered: half within {latency['p50']:.2g} s, 95 % within {latency['p95']:.2g} s"
+        half, most = (seconds_of(latency[figure]) for figure in ("p50", "p95"))
+        text += f"; accepted to delivered: half within {half} s, 95 % within {most} s"
     return text
+
+
+def seconds_of(value: float) -> str:
+    """Two digits, and no exponent: ``0.07``, ``1.5``, ``180``."""
+    return f"{value:.2g}" if value < 99.5 else f"{value:.0f}"
 
 
 _COLUMNS = (

@@ -92,7 +92,9 @@ class PartitionFleets:
 
     def _take_out(self, partition: int) -> Fleet | None:
         fleet = self.all.pop(partition, None)
-        self.housekeepers.pop(partition, None)
+        housekeeper = self.housekeepers.pop(partition, None)
+        if housekeeper is not None:
+            housekeeper.is_over = True
         self._changed(partition, None)
         self._set_share()
         return fleet

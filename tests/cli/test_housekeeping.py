@@ -99,6 +99,23 @@ async def test_a_disk_that_refuses_ends_nothing_and_is_told_once(
     assert after == []
 
 
+async def test_what_fails_because_another_router_delivers_by_now_is_no_news(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stand.open(UP)
+    house = Housekeeping(stand.log, stand.fleet, stand.fleet.needed_from)
+
+    def lose(*arguments: Any) -> Any:
+        house.is_over = True
+        raise RuntimeError("cannot schedule new futures after shutdown")
+
+    monkeypatch.setattr(stand.log, "trim", lose)
+    with capture_logs() as logs:
+        await house.tidy()
+
+    assert logs == []
+
+
 async def test_destinations_that_come_and_leave_meanwhile_end_nothing(
     stand: Stand, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 from aiohttp.client_exceptions import UnixClientConnectorError
 
+from router.cli.inspect import seconds_of
 from tests.system.harness import Stage, run_command, until
 
 
@@ -90,3 +91,10 @@ def _refuse_the_log(read: Any) -> Any:
         return read(path, *arguments, **named)
 
     return refuse
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(0.0712, "0.071"), (1.54, "1.5"), (99.4, "99"), (99.6, "100"), (183.2, "183")]
+)
+def test_latencies_are_told_without_exponents(value: float, said: str) -> None:
+    assert seconds_of(value) == said

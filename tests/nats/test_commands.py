@@ -96,6 +96,7 @@ def test_promise_7_credentials_in_the_address_never_show(tmp_path: Path, guarded
     assert checked.code == (2 if user.endswith("wrong") else 0)
     assert PASSWORD not in checked.out + checked.err
     assert "wrong" not in checked.out + checked.err
+    assert ("Authorization Violation" in checked.err) is user.endswith("wrong")
 
 
 def test_a_cluster_that_does_not_answer_is_named_without_credentials(tmp_path: Path) -> None:
