@@ -60,6 +60,8 @@ class Lanes:
         self._spawn = spawn
         self._lanes: dict[tuple[str, int, bool], tuple[Lane, Signal]] = {}
         """Each with the signal that it has something to send."""
+        self._number = options.lanes or options.concurrency
+        """Of lanes that share out the lines among them."""
         self._is_closed = False
 
     @property
@@ -89,17 +91,16 @@ class Lanes:
         transit, endpoint = item.transit, item.endpoint
         number = zlib.crc32(transit.line.encode("utf-8", "replace"))
         if transit.is_replay:
-            return self._lane("replay", number % self._most_replays, is_replay=True)
-        group = endpoint.name if endpoint.is_independent else ""
-        return self._lane(group, number % (self._options.lanes or self._options.concurrency))
+            wanted = "replay", number % self._most_replays, True
+        else:
+            wanted = endpoint.name if endpoint.is_independent else "", number % self._number, False
+        return self._lanes.get(wanted) or self._open(*wanted)
 
-    def _lane(self, group: str, number: int, is_replay: bool = False) -> tuple[Lane, Signal]:
-        found = self._lanes.get((group, number, is_replay))
-        if found is None:
-            lane, filled = Lane(f"{group}#{number}", is_replay), Signal(self._clock)
-            found = self._lanes[group, number, is_replay] = lane, filled
-            self._spawn(self._run(lane, filled), f"lane {lane.name}")
-        return found
+    def _open(self, group: str, number: int, is_replay: bool) -> tuple[Lane, Signal]:
+        lane, filled = Lane(f"{group}#{number}", is_replay), Signal(self._clock)
+        self._lanes[group, number, is_replay] = lane, filled
+        self._spawn(self._run(lane, filled), f"lane {lane.name}")
+        return lane, filled
 
     # --- to the vendor ---
 

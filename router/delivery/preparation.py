@@ -61,7 +61,8 @@ class Preparation:
         record = transit.record
         try:
             event = self._decoder.event(record)
-            self._unknown_names.look(event, record.partition, record.sequence)
+            if event.integrations:
+                self._unknown_names.look(event, record.partition, record.sequence)
             age = age_s(event, self._clock.now()) if transit.is_historical else None
             decision = self._destination.decide(event, record.source, age)
             if transit.origin == "log" and decision.flag is not None and decision.flag.warnings:

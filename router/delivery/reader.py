@@ -63,6 +63,7 @@ class Reader:
         self._changed = outlet.changed
         self._halt = halt
         self._options = options
+        self._most_bytes = options.max_in_flight_bytes
         self._clock = clock
         self._is_ordered = is_ordered
         self._is_repeat = is_repeat
@@ -94,9 +95,9 @@ class Reader:
                 window.open(sequence)
                 if window.is_settled(sequence):
                     continue
-                while self._must_wait and sequence > self._shed_up_to.get(partition, 0):
+                while self._must_wait and not self._is_shed(partition, sequence):
                     await self._changed.wait()
-                if sequence <= self._shed_up_to.get(partition, 0):
+                if self._shed_up_to and self._is_shed(partition, sequence):
                     self._ledger.kill(record, SHED)
                 else:
                     self._take(record)
@@ -113,8 +114,11 @@ class Reader:
         """What it comes to up to the sequence *last* becomes dead letters."""
         self._shed_up_to[partition] = last
 
+    def _is_shed(self, partition: int, sequence: int) -> bool:
+        return sequence <= self._shed_up_to.get(partition, 0)
+
     def _is_shedding(self, partition: int) -> bool:
-        return self._ledger.windows[partition].read < self._shed_up_to.get(partition, 0)
+        return self._is_shed(partition, self._ledger.windows[partition].read + 1)
 
     @property
     def _room(self) -> int:
@@ -123,7 +127,11 @@ class Reader:
         most = self._options.max_in_flight
         limit = most if self._pace.is_going else min(PROBE_AHEAD, most)
         room = limit - sum(window.in_flight for window in windows)
-        if room < min(READ_LIMIT, limit) // 4 or self._is_heavy or any(window.span >= MAX_SPAN for window in windows):
+        if (
+            room < min(READ_LIMIT, limit) // 4
+            or self._under_way.bytes >= self._most_bytes
+            or any(window.span >= MAX_SPAN for window in windows)
+        ):
             return 0
         if not self.is_rereading:
             room = min(room, self._options.max_parked - self._ledger.parked_events)
@@ -132,11 +140,7 @@ class Reader:
     @property
     def _must_wait(self) -> bool:
         """Before the next event is mapped: for the plugin, or for room for what it makes of events."""
-        return self._halt.is_on or self._is_heavy
-
-    @property
-    def _is_heavy(self) -> bool:
-        return self._under_way.bytes >= self._options.max_in_flight_bytes
+        return self._under_way.bytes >= self._most_bytes or self._halt.is_on
 
     async def _pass_gap(self, gap: Gap) -> None:
         """Book what the log lost, but for what was settled or parked before it was lost."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import structlog
 
@@ -33,7 +33,7 @@ class Settlement:
             self._jobs.skipped(transit, reason)
         else:
             self._ledger.skip(transit, reason)
-        self._end(transit)
+        self._end((transit,))
 
     def refuse(self, transit: Transit, reason: str) -> None:
         """All that was left of the event is dead."""
@@ -43,7 +43,7 @@ class Settlement:
     def shed(self, transit: Transit, reason: str) -> None:
         """The event, of the log, is dead whatever became of its payloads."""
         self._ledger.kill(transit.record, reason, transit)
-        self._end(transit)
+        self._end((transit,))
 
     def settle(self, transit: Transit) -> None:
         """All payloads of the event are settled."""
@@ -57,14 +57,15 @@ class Settlement:
                     reason="; ".join(transit.refused),
                 )
             self._ledger.settle(transit)
-        self._end(transit)
+        self._end((transit,))
 
-    def _end(self, transit: Transit) -> None:
-        if not transit.is_replay:
-            self._under_way.remove(transit)
-        if transit.origin == "parked":
-            self._parking.settled(transit.line, transit.place)
-        transit.items.clear()  # they hold the transit: without this only the garbage collector could free it
+    def _end(self, transits: Iterable[Transit]) -> None:
+        for transit in transits:
+            if not transit.is_replay:
+                self._under_way.remove(transit)
+            if transit.origin == "parked":
+                self._parking.settled(transit.line, transit.place)
+            transit.items.clear()  # they hold the transit: without this only the garbage collector could free it
         self._changed.notify()
 
     # --- payloads ---
@@ -74,21 +75,14 @@ class Settlement:
         done: list[Transit] = []
         """Events of which all is delivered by now: booked together."""
         for item in items:
-            if self._is_last(item):
-                done.append(item.transit)
+            transit = item.transit
+            if transit.is_replay or transit.refused or len(transit.items) > 1:
+                self.settle_item(item)
+            else:
+                item.state = "settled"
+                done.append(transit)
         self._ledger.deliver(done)
-        for transit in done:
-            self._end(transit)
-
-    def _is_last(self, item: Item) -> bool:
-        """Whether the event is delivered, now that the vendor has *item* of it; if not, what is to be noted of it is."""
-        transit = item.transit
-        if transit.is_replay or transit.refused or len(transit.items) > 1:
-            self.settle_item(item)
-            return False
-        item.state = "settled"
-        transit.settled.add(item.key)
-        return True
+        self._end(done)
 
     def settle_item(self, item: Item, refused: str = "") -> None:
         """The vendor has it; or it is dead, for the reason *refused*."""
