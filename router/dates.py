@@ -13,7 +13,8 @@ _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _FIRST_MILLISECOND_VALUE = 1e11  # as seconds this is the year 5138, as milliseconds 1973
 _FIRST_MICROSECOND_VALUE = 1e14
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LONGEST_TEXT = 64
+LONGEST_TEXT = 64
+"""Characters; no date is longer."""
 _MILLISECONDS = tuple(f".{number:03d}Z" for number in range(1000))
 
 
@@ -25,7 +26,8 @@ def parse(value: object) -> Moment | None:
     milliseconds. Eight digits in a string are an ISO basic date (``20240824``), fewer than eight are no date at all.
     """
     if isinstance(value, str):
-        return _from_text(value.strip())
+        text = value.strip()
+        return _from_text(text) if len(text) <= LONGEST_TEXT else None  # before it is kept
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float):
@@ -61,8 +63,6 @@ def _from_number(number: float) -> datetime | None:
 @lru_cache(maxsize=256)
 def _from_text(text: str) -> Moment | None:
     """Of the last texts it keeps what they are: an event's time is read by every destination, and by most more than once."""
-    if len(text) > _LONGEST_TEXT:
-        return None
     text = text.upper()  # "t" and "z" are allowed by RFC 3339
     if text[4:5] != "-" and _NUMBER.fullmatch(text):
         digits = len(text.lstrip("+-").split(".")[0])

@@ -174,7 +174,7 @@ class Event:
         """What the event says of the person: ``traits`` of an identify, else ``context.traits``."""
         document = self.document
         if document["type"] == "identify":
-            return self.traits
+            return document.get("traits") or {}
         context = document.get("context")
         traits = context.get("traits") if context else None
         return traits if isinstance(traits, dict) else {}

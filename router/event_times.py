@@ -41,12 +41,12 @@ def read_times(document: Document, received_at: datetime, sent_at: Any, warnings
     if sent_at is not None and sent is None:
         sent = _read(sent_at, "sentAt of the batch or request", warnings)
     raw = timestamp or original
-    happened = raw or received_at
+    happened = raw.moment if raw else received_at
     if timestamp and original and dates.parse(get("receivedAt")):
         raw = original
     elif raw and sent:
         try:
-            happened = received_at - (sent - raw)
+            happened = received_at - (sent.moment - raw.moment)
         except OverflowError:
             warnings.append("sentAt: too far from the time of the event to correct it; the event's time is kept")
     if happened > received_at:
@@ -55,15 +55,15 @@ def read_times(document: Document, received_at: datetime, sent_at: Any, warnings
     received = _written_once(received_at)
     return EventTimes(
         received if happened == received_at else dates.to_iso_milliseconds(happened),
-        dates.to_iso_milliseconds(raw) if raw else received,
-        _written_once(sent) if sent else None,
+        raw.written if raw else received,
+        sent.written if sent else None,
         received,
     )
 
 
 @lru_cache(maxsize=16)
 def _written_once(moment: datetime) -> str:
-    """For times that all events of a request share."""
+    """For the time of receipt, which all events of a request share."""
     return dates.to_iso_milliseconds(moment)
 
 
@@ -73,11 +73,31 @@ def age_s(event: Event, now_s: float) -> float:
     return max(0.0, now_s - dates.to_datetime(happened).timestamp()) if happened is not None else 0.0
 
 
-def _read(value: Any, field: str, warnings: list[str]) -> datetime | None:
+class _Time(NamedTuple):
+    moment: datetime
+    written: str
+    """As it is stored."""
+
+
+def _read(value: Any, field: str, warnings: list[str]) -> _Time | None:
     if value is None or value == "":
         return None
+    is_kept = isinstance(value, str) and len(value) <= dates.LONGEST_TEXT
+    time = _time_of_text(value) if is_kept else _time_of(value)
+    if time is None:
+        warnings.append(f"{field}: expected ISO 8601, Unix seconds or milliseconds, found {excerpt(value)}; ignored")
+    return time
+
+
+def _time_of(value: Any) -> _Time | None:
     moment = dates.parse(value)
     if moment is None:
-        warnings.append(f"{field}: expected ISO 8601, Unix seconds or milliseconds, found {excerpt(value)}; ignored")
         return None
-    return dates.to_datetime(moment)
+    moment = dates.to_datetime(moment)
+    return _Time(moment, dates.to_iso_milliseconds(moment))
+
+
+@lru_cache(maxsize=256)
+def _time_of_text(text: str) -> _Time | None:
+    """Kept, for most events say one time twice (happened and sent), or have one with others of their request in common."""
+    return _time_of(text)

@@ -209,9 +209,12 @@ def _read_ids(document: Document, new_id: Callable[[], str]) -> None:
         if field not in document:
             continue
         value = document[field]
-        if value is None or (isinstance(value, str) and (not value or value.isspace())):
+        if isinstance(value, str):
+            if not value or value.isspace():
+                del document[field]
+        elif value is None:
             del document[field]
-        elif not isinstance(value, str):
+        else:
             is_exact = not isinstance(value, float) or (value.is_integer() and abs(value) < _FIRST_INEXACT_FLOAT)
             text = _number_as_text(value) if is_exact else None
             if text is None:

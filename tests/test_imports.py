@@ -20,8 +20,8 @@ PLUGIN_FILES = sorted(path for path in (ROOT / "plugins").rglob("*.py") if path.
 
 ROOMS = {
     "event": (
-        "channel", "clock", "dates", "errors", "event", "event_times", "integrations", "normalise", "odd_json", "reason",
-        "rejection", "reserved", "traits",
+        "channel", "clock", "counted", "dates", "errors", "event", "event_times", "integrations", "normalise", "odd_json",
+        "reason", "rejection", "reserved", "traits",
     ),
     "log": ("log",),
     "rejected": ("rejected",),

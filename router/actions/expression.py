@@ -137,13 +137,23 @@ class Expression:
         return list(dict.fromkeys(paths))
 
 
+_SLIPS = (
+    (re.compile("<EOF>"), "it ends too early"),
+    (re.compile("token recognition error at: '= ?'"), "= is no operator; compare with =="),
+    (re.compile("token recognition error at: '['\"]"), "a quote is not closed"),
+    (re.compile("input 'and'"), "write && for and"),
+    (re.compile("input 'or'"), "write || for or"),
+)
+"""What people write out of habit, by what the parser says of it."""
+
+
 def _syntax_error(message: str) -> ExpressionError:
     found = _MESSAGE.search(message)
     if found is None:
         return ExpressionError(f"no CEL expression: {' '.join(message.split())[:200]}")
     line, column, what = found.groups()
     what = re.sub(r",? ?expecting \{.*", "", what).removeprefix("Syntax error: ")
-    what = "it ends too early" if "<EOF>" in what else what
+    what = next((ours for pattern, ours in _SLIPS if pattern.search(what)), what)
     return ExpressionError(f"no CEL expression: column {column}: {what.strip()}", int(line))
 
 

@@ -63,6 +63,8 @@ def back_up(
         except BaseException:
             shutil.rmtree(draft, ignore_errors=True)
             raise
+    except PermissionError:  # it names the file, which may be one of those that are copied
+        raise
     except (OSError, sqlite3.Error) as error:
         raise OperatorError(f"{target}: can't be written ({error}). Make room, or choose another place.") from error
     return Backup(target, backup.log, backup.positions, backup.problems)

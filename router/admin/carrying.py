@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from router.counted import counted
 from router.delivery.letters import DeadLetter
 from router.delivery.state import Changes, Outcome, Place, State
 from router.delivery.states import States
@@ -205,7 +206,7 @@ class Carrying:
         self.copied.lost = sum(gap.last - gap.first + 1 for gap in self._gaps)
         ends = sum(target.end(partition) for partition in target.partitions)
         if ends != self.copied.events:
-            raise _not_ours(f"{ends} events, and {self.copied.events} are to be copied")
+            raise _not_ours(f"{counted(ends, 'event')}, and {self.copied.events} are to be copied")
 
     async def _append(self, batch: Sequence[Entry], places: Sequence[Place]) -> None:
         try:

@@ -21,7 +21,8 @@ class Client:
 
     def __init__(self, data: Path, socket: str = SOCKET_NAME) -> None:
         """*data* is the data directory of the daemon, *socket* the name of its socket there."""
-        connector = aiohttp.UnixConnector(str(data / socket))
+        self._path = str(data / socket)
+        connector = aiohttp.UnixConnector(self._path)
         self._session = aiohttp.ClientSession("http://router", connector=connector, raise_for_status=False)
 
     async def __aenter__(self) -> Client:
@@ -39,6 +40,7 @@ class Client:
         Raises:
             NotRunning: there is no daemon.
             OperatorError: the daemon refuses the call, with its reason.
+            PermissionError: its socket belongs to another user.
         """
         try:
             async with self._session.post(f"/{operation}", data=orjson.dumps(arguments)) as response:
@@ -47,4 +49,6 @@ class Client:
                     return answer
                 raise OperatorError(str(answer.get("message") or answer))
         except (aiohttp.ClientConnectionError, FileNotFoundError) as error:
+            if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, PermissionError):
+                raise PermissionError(error.os_error.errno, error.os_error.strerror, self._path) from error
             raise NotRunning from error

@@ -56,7 +56,9 @@ class LetterOperations:
             if id is not None:
                 found = [self._show_whole(name, letter) for letter in letters]
         if id is not None and not found:
-            raise OperatorError(f"{destination}: no dead letter {id}; see them with: router dead-letters list")
+            raise OperatorError(
+                f"{destination}: no dead letter {id}; see them with: router dead-letters list {destination} --each"
+            )
         return found[:limit]
 
     async def discard(

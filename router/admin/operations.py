@@ -18,6 +18,7 @@ from router.delivery.order import WAITED
 from router.delivery.state import Place, State
 from router.delivery.states import States
 from router.delivery.tally import Tally
+from router.delivery.worker import Worker
 from router.errors import OperatorError
 from router.log.interface import Log
 from router.log.record import Record
@@ -129,6 +130,7 @@ class Operations:
         status["order"] = "strict" if assignment.destination.is_ordered else "none"
         if worker is not None:
             status |= dict(zip(("state", "reason"), worker.state, strict=True))
+            status["next_try_in_s"] = self._next_try_in_s(worker)
             status["concurrency"] = {"now": worker.pace.concurrency, "most": assignment.options.concurrency}
         else:
             status |= {"state": "stopped" if assignment.is_enabled else "disabled", "reason": ""}
@@ -148,6 +150,13 @@ class Operations:
             return status | await self._ledger_status(Ledger(name, state, self._reach.clock))
         finally:
             state.close()
+
+    def _next_try_in_s(self, worker: Worker) -> float | None:
+        """Seconds until a destination that waits sends again; None for one that doesn't, or has a request under way."""
+        if worker.halt.is_on:
+            return round(worker.halt.wait_s, 1)
+        wait_s = worker.pace.wait_s(self._reach.clock.monotonic())
+        return round(wait_s, 1) if wait_s else None
 
     async def _ledger_status(self, ledger: Ledger) -> Answer:
         books = ledger.books(self._reach.log.end)
@@ -169,11 +178,29 @@ class Operations:
             "waited": {reason: count for (kind, reason), count in sorted(ledger.counts.items()) if kind == WAITED},
             "replayed": {reason: count for (kind, reason), count in ledger.counts.items() if kind == "replayed"},
             "parked": {"events": ledger.parked_events, "users": len(ledger.parked)},
+            "parked_example": await self._parked_example(ledger),
             "dead_letters": await ledger.ask(lambda state: state.letters.count()),
             "oldest_pending_s": await self._oldest_pending_s(ledger),
             "positions": {str(partition): window.position for partition, window in ledger.windows.items()},
             "jobs": [show_job(ledger.name, job) for job in jobs],
         }
+
+    async def _parked_example(self, ledger: Ledger) -> Answer | None:
+        """The first parked event of the user that was tried most often, and why it waits; None where nothing is parked."""
+        users = {line: user for line, user in ledger.parked_users.items() if line in ledger.parked}
+        if not users:
+            return None
+        line, user = max(users.items(), key=lambda item: item[1].attempts)
+
+        def look(state: State) -> Answer | None:
+            for record in state.parked(line, 1):
+                found = state.parked_reason(Place(record.partition, record.sequence))
+                if found is not None:
+                    told = {"message_id": record.message_id, "reason": found[0]}
+                    return told | {"attempts": user.attempts, "next_try_s": user.next_s}
+            return None
+
+        return await ledger.ask(look)
 
     async def _oldest_pending_s(self, ledger: Ledger) -> float | None:
         """Age of the oldest event that is neither settled nor dead, in seconds; None when nothing is pending."""
@@ -203,6 +230,8 @@ class Operations:
         if not self._reach.states.has(name):
             return answer | {"outcome": "pending", "reason": "the destination has not run yet"}
 
+        waits = self._why_it_waits(name)
+
         def look(state: State) -> Answer:
             outcome, replay = state.outcome(place), state.replayed(place)
             told: Answer = {}
@@ -225,9 +254,18 @@ class Operations:
             if place.sequence <= position:
                 return {"outcome": "settled", "reason": "longer ago than outcomes are kept"} | told
             tries = state.tries().get(place)
-            return {"outcome": "pending", "reason": "", "attempts": tries.attempts if tries else 0}
+            return {"outcome": "pending", "reason": waits, "attempts": tries.attempts if tries else 0}
 
         return answer | await self._reach.ask(name, look)
+
+    def _why_it_waits(self, name: str) -> str:
+        """Why nothing leaves for the destination just now; "" where it goes, or nobody here knows."""
+        if not self._reach.assignments[name].is_enabled:
+            return "the destination is disabled"
+        worker = self._reach.worker(name)
+        if worker is None or worker.state[0] == "going":
+            return ""
+        return f"the destination is {': '.join(part for part in worker.state if part)}"
 
     # --- doing ---
 

@@ -219,12 +219,15 @@ def add_up(parts: Sequence[Answer]) -> Answer:
     """The status of one destination, from what it is in each partition: the worst state, the sum of all books. Pure."""
     worst = min(parts, key=lambda part: WORST_FIRST.index(part["state"]) if part["state"] in WORST_FIRST else 0)
     added: Answer = {name: worst[name] for name in ("destination", "plugin", "state", "reason")}
+    added |= {name: worst[name] for name in ("next_try_in_s",) if name in worst}
     booked = [part for part in parts if "books" in part]
     if not booked:
         return added
     numbers = ("discarded", "outages", "warnings", "odd_flags", "stuck_calls", "halts", "dead_letters")
     added |= {name: _sum(part[name] for part in booked) for name in ("books", "skipped", "replayed", "parked")}
     added |= {name: sum(part[name] for part in booked) for name in numbers}
+    examples = [part["parked_example"] for part in booked if part.get("parked_example")]
+    added["parked_example"] = examples[0] if examples else None
     ages = [part["oldest_pending_s"] for part in booked if part["oldest_pending_s"] is not None]
     added["oldest_pending_s"] = max(ages, default=None)
     added["positions"] = {number: each for part in booked for number, each in part["positions"].items()}

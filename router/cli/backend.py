@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import typer
 
 from router.admin.client import Client, NotRunning
 from router.admin.operations import Operations
-from router.cli.engine import open_log
+from router.cli.engine import check_extra, open_log
 from router.cli.options import read_config
 from router.cli.wiring import log_directory, states_of, to_assignments
 from router.clock import SystemClock
+from router.config import Config
 from router.errors import OperatorError
+
+_T = TypeVar("_T")
+
+SILENCE_S = 5.0
+"""Of a router that is asked something: most is answered within milliseconds."""
+_STANDS_STILL = "It is busy with much, or stands still: see whether GET /health answers."
 
 
 async def ask(config_path: Path, operation: str, **arguments: Any) -> Any:
@@ -23,11 +34,14 @@ async def ask(config_path: Path, operation: str, **arguments: Any) -> Any:
     config, registry = read_config(config_path)
     async with Client(config.data) as client:
         try:
-            return await client.call(operation, **arguments)
+            return await _wait_for(client.call(operation, **arguments))
         except NotRunning:
             pass
+        except TimeoutError:
+            raise OperatorError(f"the router over {config.data} does not answer. {_STANDS_STILL}") from None
     if config.log_urls:
-        from router.cli.cluster_question import ask_cluster  # the extra may not be installed
+        check_extra()
+        from router.cli.cluster_question import ask_cluster
 
         return await ask_cluster(config, registry, operation, arguments)
     directory = log_directory(config)
@@ -43,3 +57,29 @@ async def ask(config_path: Path, operation: str, **arguments: Any) -> Any:
         return await calls[operation](**arguments)
     finally:
         await log.close()
+
+
+async def _wait_for(answer: Coroutine[Any, Any, _T]) -> _T:
+    """Say after a while that nothing has come yet: who waits must not wonder whether the command works."""
+    task = asyncio.create_task(answer)
+    try:
+        done, _ = await asyncio.wait({task}, timeout=SILENCE_S)
+        if not done:
+            typer.echo(f"The router has not answered for {SILENCE_S:g} s; still waiting. {_STANDS_STILL}", err=True)
+        return await task
+    finally:
+        task.cancel()
+
+
+async def refuse_beside_a_router(config: Config, why: str) -> None:
+    """Let nothing go on while a router runs over the config's data directory.
+
+    Raises:
+        OperatorError: one does.
+    """
+    async with Client(config.data) as client:
+        try:
+            await client.call("status")
+        except NotRunning:
+            return
+    raise OperatorError(f"a router runs over {config.data}. Stop it first: {why}.")

@@ -7,15 +7,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
 
 import typer
 
-from router.cli.engine import durability_of, planned_durability
+from router.cli.engine import WITHOUT_EXTRA, durability_of, has_extra, planned_durability
 from router.cli.live import Tried, try_credentials
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, read_config
 from router.cli.output import console, print_json, print_table
-from router.cli.wiring import to_assignments, to_destination
+from router.cli.wiring import to_access, to_assignments, to_destination
 from router.clock import SystemClock
 from router.config import Config, ConfigError, Problem
 from router.errors import OperatorError
@@ -52,7 +51,8 @@ def check(
         if live and settings.log_urls
         else planned_durability(settings)
     )
-    warnings = list(_odd_access(settings))
+    # Warnings only: the config may be right, and for another machine.
+    warnings = list(_oddities(settings)) if settings.log_urls else []
     if as_json:
         answer = {"ok": True, "destinations": list(settings.destinations), "sources": list(settings.sources)}
         if settings.log_urls:
@@ -64,13 +64,13 @@ def check(
     else:
         _print(config, settings, registry)
         if settings.log_urls:
-            console.print(promise.promise, markup=False, soft_wrap=True)
+            console.print(promise.promise, soft_wrap=True)
             for warning in (*promise.warnings, *warnings):
-                console.print(f"warning: {warning}", markup=False, soft_wrap=True)
+                console.print(f"warning: {warning}", soft_wrap=True)
         if live:
-            print_table(
-                "", ("destination", "credentials", ""), [(each.destination, each.result, each.detail) for each in tried]
-            )
+            rows = [(each.destination, each.result, each.detail) for each in tried]
+            if_empty = "No credentials to try: no destination is enabled."
+            print_table("", ("destination", "credentials", ""), rows, if_empty=if_empty)
     if _refused(tried):
         raise OperatorError(
             f"credentials refused: {_names(_refused(tried))}. Correct them in {config} and check again."
@@ -87,16 +87,11 @@ def _print(config: Path, settings: Config, registry: Registry) -> None:
         console.print(f"warning: {warning}")
 
 
-def _odd_access(settings: Config) -> Iterator[str]:
-    """What would keep a router that runs here out of the cluster; the config itself may be right, and for another machine."""
-    if not settings.log_urls:
-        return
-    files = {name: getattr(settings.nats, name) for name in ("credentials", "ca", "certificate", "key")}
-    for name, path in files.items():
-        if path is not None and not path.is_file():
-            yield f"nats.{name}: {path} is not there, or no file. A router here won't start with it."
-    if settings.nats.credentials is not None and any(urlsplit(url).username for url in settings.log_urls):
-        yield "nats.credentials: the address of the log names a user too. Take one of the two out."
+def _oddities(settings: Config) -> Iterator[str]:
+    """What would keep a router that runs here out of the cluster."""
+    if not has_extra():
+        yield WITHOUT_EXTRA
+    yield from to_access(settings).oddities(settings.log_urls)
 
 
 def _try(settings: Config, registry: Registry) -> list[Tried]:

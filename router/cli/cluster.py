@@ -282,12 +282,18 @@ class ClusterDeliveries:
         while not stop.is_set():
             await pause(stop, 10.0)
             for partition, housekeeping in list(self._fleets.housekeepers.items()):
-                if not stop.is_set():
-                    await housekeeping.tidy()
-                    for berth in list(
-                        self._fleets.all[partition].berths.values() if partition in self._fleets.all else ()
-                    ):
-                        await self._catch_up(berth)
+                if stop.is_set():
+                    return
+                await housekeeping.tidy()
+                await self._catch_up_all(partition)
+
+    async def _catch_up_all(self, partition: int) -> None:
+        """Of the partition's destinations: whoever changed one elsewhere may not have been heard."""
+        fleet = self._fleets.all.get(partition)
+        if fleet is None:  # it was lost while its house was tidied
+            return
+        for berth in list(fleet.berths.values()):
+            await self._catch_up(berth)
 
     async def stop(self, deadline_s: float) -> None:
         """Land what is under way and leave the partitions to others."""

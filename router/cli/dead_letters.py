@@ -14,6 +14,7 @@ from router.cli.explain import print_entry
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, Rate, to_rate
 from router.cli.output import ago, console, print_json, print_table
 from router.cli.progress import follow, rehearse
+from router.counted import counted
 from router.errors import OperatorError
 
 app = typer.Typer(no_args_is_help=True, help="See, retry and discard what destinations refused for good.")
@@ -42,28 +43,50 @@ def list_letters(
     if each or cause is not None:
         chosen = {"destination": destination, "reason": reason, "cause": cause, "limit": limit}
         letters = asyncio.run(ask(config, "dead-letters", **chosen))
-        print_json(letters) if as_json else _print_letters(letters)
+        print_json(letters) if as_json else _print_letters(letters, limit, _none(destination, reason))
         return
     groups = asyncio.run(ask(config, "causes", destination=destination, reason=reason))
-    print_json(groups) if as_json else _print_groups(groups)
+    print_json(groups) if as_json else _print_groups(groups, _none(destination, reason))
 
 
-def _print_groups(groups: list[dict[str, Any]]) -> None:
+def _none(destination: str | None, reason: str | None) -> str:
+    """What is said when the list is empty."""
+    place = f" at {destination}" if destination else ""
+    if reason is not None:
+        return f"No dead letter{place} has a reason with {reason!r} in it."
+    why = "An event becomes one when the vendor refuses it for good, or when `delivery.retry_for` is over."
+    return f"No dead letters{place}. {why}"
+
+
+def _print_groups(groups: list[dict[str, Any]], if_empty: str) -> None:
     columns = ("destination", "cause", "letters", "first", "last", "example", "what")
     rows = [
         (e["destination"], e["code"], e["letters"], ago(e["first_s"]), ago(e["last_s"]), e["example"], e["cause"])
         for e in groups
     ]
-    print_table("", columns, rows)
+    print_table("", columns, rows, has_lines=False, if_empty=if_empty)
+    if groups:
+        most = groups[0]
+        name, cause = most["destination"], f"{most['destination']} --cause {most['code']}"
+        console.print(
+            f"\nThe first of these, for instance. One of its letters, and what would be sent today:\n"
+            f"  router dead-letters show {name} {most['example']}\n"
+            "Send them again, once what is wrong is put right, or throw them away:\n"
+            f"  router dead-letters retry {cause} --dry-run\n"
+            f"  router dead-letters discard {cause}",
+            soft_wrap=True,
+        )
 
 
-def _print_letters(letters: list[dict[str, Any]]) -> None:
+def _print_letters(letters: list[dict[str, Any]], limit: int, if_empty: str) -> None:
     columns = ("destination", "number", "messageId", "type", "user", "reason", "tries", "died")
     rows = [
         (e["destination"], e["id"], e["message_id"], e["type"], e["user"], e["reason"], e["attempts"], ago(e["died_s"]))
         for e in letters
     ]
-    print_table("", columns, rows)
+    print_table("", columns, rows, has_lines=False, if_empty=if_empty)
+    if len(letters) == limit:
+        console.print(f"These are the first {limit}. There may be more: --limit")
 
 
 @app.command()
@@ -81,14 +104,14 @@ def show(
     if as_json:
         print_json(letter)
         return
-    console.print(f"{destination} {number}: {letter['reason']}", style="bold", markup=False)
-    tries = f"{letter['attempts']} tries, died {ago(letter['died_s'])}"
+    console.print(f"{destination} {number}: {letter['reason']}", style="bold")
+    tries = f"{counted(letter['attempts'], 'try', 'tries')}, died {ago(letter['died_s'])}"
     told = f"{letter['type']} {letter['message_id']} of {letter['user']} from {letter['source']}, {tries}"
-    console.print(told + (", in a replay" if letter["of_replay"] else ""), markup=False)
+    console.print(told + (", in a replay" if letter["of_replay"] else ""))
     if letter["delivered_payloads"]:
-        console.print(f"delivered all the same: {', '.join(letter['delivered_payloads'])}", markup=False)
+        console.print(f"delivered all the same: {', '.join(letter['delivered_payloads'])}")
     if letter["event"] is None:
-        console.print(f"the log lost {letter['events']} events here; there is nothing to send again")
+        console.print(f"the log lost {counted(letter['events'], 'event')} here; there is nothing to send again")
         return
     console.print(Pretty(letter["event"], expand_all=True))
     if "today" in letter:
@@ -96,7 +119,7 @@ def show(
         for entry in letter["today"]:
             print_entry(entry)
         for warning in letter["warnings"]:
-            console.print(f"  warning: {warning}", markup=False)
+            console.print(f"  warning: {warning}")
 
 
 @app.command()
@@ -151,13 +174,16 @@ def discard(
     chosen = _choose(numbers, cause, reason, every)
     if not yes:
         plans = asyncio.run(ask(config, "plan-retry", destination=destination, **chosen))
-        _confirm(f"Throw away {sum(plan['total'] for plan in plans)} dead letters of {destination} for good?")
+        total = sum(plan["total"] for plan in plans)
+        if not total:
+            raise OperatorError(f"{destination} has no such dead letter. See: router dead-letters list {destination}")
+        _confirm(f"Throw away {counted(total, 'dead letter')} of {destination} for good?")
         chosen["up_to"] = {str(plan["spec"]["partition"]): plan["spec"]["up_to"] for plan in plans}
     answer = asyncio.run(ask(config, "discard", destination=destination, **chosen))
     if as_json:
         print_json(answer)
         return
-    console.print(f"{answer['discarded']} discarded")
+    console.print(f"{counted(answer['discarded'], 'dead letter')} of {destination} discarded")
 
 
 def _choose(numbers: list[int] | None, cause: str | None, reason: str | None, every: bool) -> dict[str, Any]:

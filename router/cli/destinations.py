@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 
 from router.cli.backend import ask
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, read_config
-from router.cli.output import console, print_json, print_table
+from router.cli.output import NO_DESTINATIONS, console, print_json, print_table
 from router.cli.wiring import to_destination
 from router.errors import OperatorError
 from router.registry import Registry
@@ -78,6 +78,7 @@ def list_destinations(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = Fal
             for row in rows
         ],
         has_lines=False,
+        if_empty=NO_DESTINATIONS,
     )
 
 
@@ -143,14 +144,23 @@ def show(
     if as_json:
         print_json({"destination": destination, "plugin": chosen.plugin.slug, "actions": actions})
         return
-    console.print(f"[bold]{destination}[/] ({chosen.plugin.name}) sends to {' and '.join(chosen.origins)}")
+    console.print(f"{destination} ({chosen.plugin.name}) sends to {' and '.join(chosen.origins)}", style="bold")
+    by_table: dict[str, list[dict[str, Any]]] = {}
     for action in actions:
-        state = "" if action["enabled"] else ", switched off"
+        by_table.setdefault(repr(action["fields"]), []).append(action)
+    for alike in by_table.values():
+        action, title = alike[0], "\n".join(map(_title, alike))
         print_table(
-            f"{action['action']} (on {', '.join(action['on'])}, to {action['endpoint']}{state})",
+            title,
             ("from", "to", "converter", "note"),
             [tuple(row.values()) for row in action["fields"]],
+            if_empty=f"{title}: made in code, without a table; the plugin's README says of what",
         )
+
+
+def _title(action: dict[str, Any]) -> str:
+    state = "" if action["enabled"] else ", switched off"
+    return f"{action['action']} (on {', '.join(action['on'])}, to {action['endpoint']}{state})"
 
 
 @app.command()

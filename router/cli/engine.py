@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 
 import structlog
 
@@ -16,6 +17,23 @@ from router.log.sqlite import SqliteLog
 
 _LOGGER = structlog.get_logger()
 
+WITHOUT_EXTRA = "log: a NATS cluster needs the extra: pip install 'trait-router[nats]'"
+
+
+def has_extra() -> bool:
+    """Whether what speaks to a cluster is installed."""
+    return find_spec("nats") is not None
+
+
+def check_extra() -> None:
+    """Call it before anything is imported that speaks to a cluster.
+
+    Raises:
+        OperatorError: it is not installed.
+    """
+    if not has_extra():
+        raise OperatorError(WITHOUT_EXTRA)
+
 
 async def open_log(
     config: Config, clock: Callable[[], float], *, read_only: bool = False, reserve: Reserve = NO_RESERVE
@@ -26,10 +44,9 @@ async def open_log(
         OperatorError: it can't be opened or made; with *read_only*, there is none.
     """
     if config.log_urls:
-        try:
-            from router.log.jetstream.log import NatsLog
-        except ModuleNotFoundError:
-            raise OperatorError("log: a NATS cluster needs the extra: pip install 'trait-router[nats]'") from None
+        check_extra()
+        from router.log.jetstream.log import NatsLog
+
         nats = config.nats
         log = await NatsLog.open(
             config.log_urls,
@@ -69,6 +86,7 @@ async def durability_of(config: Config, clock: Callable[[], float]) -> Durabilit
     """
     if not config.log_urls:
         return EMBEDDED
+    check_extra()
     from router.log.jetstream.streams import NoLog
 
     try:

@@ -13,7 +13,7 @@ import typer
 from rich.pretty import Pretty
 
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, read_config
-from router.cli.output import console, print_json, print_table
+from router.cli.output import NO_DESTINATIONS, console, print_json, print_table
 from router.cli.wiring import to_assignments
 from router.destination import Destination
 from router.errors import OperatorError
@@ -49,14 +49,17 @@ def explain(
             raise OperatorError(
                 f"no destination {destination!r} in {config}; there are: {', '.join(settings.destinations)}"
             )
-    refused = 0
+    refused = seen = 0
     for raw in _read_events(file):
+        seen += 1
         answer = explain_raw(raw, destinations, source, historical)
         refused += "rejected" in answer
         if as_json:
             print_json(answer)
         else:
             _print(answer)
+    if not seen:
+        typer.echo(f"{'standard input' if file == '-' else file}: there is no event in it", err=True)
     raise typer.Exit(1 if refused else 0)
 
 
@@ -79,7 +82,7 @@ def _read_events(file: str) -> Iterator[Any]:
     try:
         data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     except OSError as error:
-        raise OperatorError(f"{file}: can't be read ({error})") from error
+        raise OperatorError(f"{file}: can't be read ({error.strerror})") from error
     try:
         whole = parse_json(data)
     except Refused:
@@ -102,12 +105,15 @@ def _read_lines(file: str, data: bytes) -> Iterator[Any]:
 def _print(answer: dict[str, Any]) -> None:
     if "rejected" in answer:
         rejected = answer["rejected"]
-        console.print(f"[bold]rejected[/] {rejected['code']}: {rejected['field']}: expected {rejected['expected']}")
+        told = f"{rejected['code']}: {rejected['field']}: expected {rejected['expected']}, found {rejected['found']}"
+        console.print(f"rejected: {told}", style="bold", soft_wrap=True)
         return
     event = answer["event"]
-    console.print(f"[bold]{event['type']}[/] {event['messageId']}")
+    console.print(f"{event['type']} {event['messageId']}", style="bold")
     for warning in answer["warnings"]:
-        console.print(f"  warning: {warning}", markup=False)
+        console.print(f"  warning: {warning}")
+    if not answer["destinations"]:
+        console.print(NO_DESTINATIONS)
     for entry in answer["destinations"]:
         print_entry(entry)
 
@@ -115,22 +121,20 @@ def _print(answer: dict[str, Any]) -> None:
 def print_entry(entry: dict[str, Any]) -> None:
     """What one action of one destination makes of an event."""
     action = f" · {entry['action']}" if entry["action"] else ""
-    console.print(
-        f"\n{entry['destination']}{action}: {entry['decision']} ({entry['reason']})", markup=False, style="bold"
-    )
+    console.print(f"\n{entry['destination']}{action}: {entry['decision']} ({entry['reason']})", style="bold")
     if "historical" in entry:
-        console.print(f"  marked as an old event: {entry['historical']}", markup=False)
+        console.print(f"  marked as an old event: {entry['historical']}")
     if "order" in entry and entry["decision"] == "deliver":
-        console.print("  order: none: it may arrive before an earlier event of its user", markup=False)
+        console.print("  order: none: it may arrive before an earlier event of its user")
     for request in entry["requests"]:
-        console.print(f"  {request['method']} {request['url']}", markup=False)
+        console.print(f"  {request['method']} {request['url']}")
         if request["body"] is not None:
             console.print(Pretty(request["body"], expand_all=True), soft_wrap=True)
     if entry["lineage"] and entry["decision"] == "deliver":
         print_table("", ["from", "to", "converter"], [(e["from"], e["to"], e["converter"]) for e in entry["lineage"]])
     for change in entry.get("changes", ()):
-        console.print(f"  changed: {change}", markup=False)
+        console.print(f"  changed: {change}")
     for warning in entry.get("warnings", ()):
-        console.print(f"  warning: {warning}", markup=False)
+        console.print(f"  warning: {warning}")
     if entry["unmapped"]:
-        console.print(f"  not sent: {', '.join(entry['unmapped'])}", markup=False)
+        console.print(f"  not sent: {', '.join(entry['unmapped'])}")

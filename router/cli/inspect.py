@@ -11,7 +11,8 @@ from rich.pretty import Pretty
 
 from router.cli.backend import ask
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
-from router.cli.output import ago, console, duration, print_json, print_table
+from router.cli.output import NO_DESTINATIONS, ago, console, duration, print_json, print_table
+from router.counted import counted
 
 
 def trace(
@@ -28,12 +29,14 @@ def trace(
         print_json(answer)
         return
     for event in answer["events"]:
-        console.print(f"[bold]{message_id}[/] from source {event['source']}, number {event['sequence']} in the log")
+        told = f"{message_id} from source {event['source']}, number {event['sequence']} in the log"
+        console.print(told, style="bold")
         console.print(Pretty(event["event"], expand_all=True))
         print_table(
             "",
             ["destination", "outcome", "reason", "when"],
             [(e["destination"], e["outcome"], e["reason"], _when(e)) for e in event["destinations"]],
+            if_empty=NO_DESTINATIONS,
         )
 
 
@@ -43,7 +46,7 @@ def _when(entry: dict[str, Any]) -> str:
     if not tries:
         return ago(entry.get("at_s"))
     following = entry.get("next_try_s", 0) - time.time()
-    return f"{tries} tries" + (f", next in {duration(following)}" if following > 0 else "")
+    return counted(tries, "try", "tries") + (f", next in {duration(following)}" if following > 0 else "")
 
 
 def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
@@ -58,44 +61,44 @@ def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
     if not answer["running"]:
         console.print("No router is running; this is what its files say.")
     for each in answer["stuck"]:
-        console.print(f"STUCK: {each}", markup=False)
+        console.print(f"STUCK: {each}")
     if answer["log"]["obstacle"]:
-        console.print(f"EVENTS ARE REFUSED: {answer['log']['obstacle']}", markup=False)
+        console.print(f"EVENTS ARE REFUSED: {answer['log']['obstacle']}")
     if "cluster" in answer:
-        console.print(_describe_cluster(answer["cluster"], len(answer["log"]["partitions"])), markup=False)
-    print_table("", _COLUMNS, [_row(each) for each in answer["destinations"]], has_lines=False)
+        console.print(_describe_cluster(answer["cluster"], len(answer["log"]["partitions"])))
+    rows = [_row(each) for each in answer["destinations"]]
+    print_table("", _COLUMNS, rows, has_lines=False, if_empty=NO_DESTINATIONS)
     for each in answer["destinations"]:
         if each.get("attempts"):
-            console.print(f"{each['destination']}: {_describe_requests(each)}", markup=False)
+            console.print(f"{each['destination']}: {_describe_requests(each)}")
         concurrency = each.get("concurrency")
         if concurrency and concurrency["now"] < concurrency["most"]:
-            told = f"{concurrency['now']} of {concurrency['most']} requests at a time, until the vendor takes more"
-            console.print(f"{each['destination']}: {told}", markup=False)
+            told = f"{concurrency['now']} of {counted(concurrency['most'], 'request')} at a time, until the vendor takes more"
+            console.print(f"{each['destination']}: {told}")
         for where, count in each.get("waited", {}).items():
             told = f"{count} had to wait for an earlier event of their user, {where}"
-            console.print(f"{each['destination']}: {told}", markup=False)
+            console.print(f"{each['destination']}: {told}")
         for reason, count in each.get("skipped", {}).items():
-            console.print(f"{each['destination']}: {count} skipped: {reason}", markup=False)
+            console.print(f"{each['destination']}: {count} skipped: {reason}")
         unaccounted = each.get("books", {}).get("unaccounted")
         if unaccounted:
-            console.print(f"{each['destination']}: {unaccounted} unaccounted for: please report this bug", markup=False)
+            console.print(f"{each['destination']}: {unaccounted} unaccounted for: please report this bug")
+        if each.get("parked_example"):
+            console.print(f"{each['destination']}: {_describe_parked(each)}")
         if each["reason"]:
-            console.print(f"{each['destination']}: {each['state']}: {each['reason']}", markup=False)
+            console.print(f"{each['destination']}: {each['state']}: {each['reason']}{_what_next(each)}")
         for job in each.get("jobs", ()):
             told = f"{job['kind']} {job['job']} is under way: {job['done']} of {job['total']}"
-            console.print(f"{each['destination']}: {told}; see it with: router jobs list", markup=False)
+            console.print(f"{each['destination']}: {told}; see it with: router jobs list")
         if each.get("dead_letters"):
             console.print(
-                f"{each['destination']}: {each['dead_letters']} dead letters; see them with: "
+                f"{each['destination']}: {counted(each['dead_letters'], 'dead letter')}; see them with: "
                 f"router dead-letters list {each['destination']}",
-                markup=False,
             )
     for name, count in answer["unknown_names"].items():
-        console.print(f'integrations: "{name}" names no destination (events since the start: {count})', markup=False)
+        console.print(f'integrations: "{name}" names no destination (events since the start: {count})')
     if answer["removed"]:
-        console.print(
-            f"State is kept of destinations that left the config: {', '.join(answer['removed'])}", markup=False
-        )
+        console.print(f"State is kept of destinations that left the config: {', '.join(answer['removed'])}")
 
 
 def _describe_cluster(cluster: dict[str, Any], partitions: int) -> str:
@@ -104,13 +107,37 @@ def _describe_cluster(cluster: dict[str, Any], partitions: int) -> str:
     return f"{cluster['router']} delivers partitions {own} of {partitions}; delivering are: {', '.join(cluster['routers'])}"
 
 
+_TO_DO = {
+    "throttled": "nothing is lost",
+    "blocked": "nothing is lost; correct its settings and reload (SIGHUP)",
+    "broken": "nothing is lost; correct its plugin and restart",
+}
+"""By the state of a destination; of others the reason says it."""
+
+
+def _what_next(each: dict[str, Any]) -> str:
+    """`` (nothing is lost; it tries again by itself in 7s)``."""
+    if each["state"] not in _TO_DO:
+        return ""
+    wait_s = each.get("next_try_in_s")
+    return f" ({_TO_DO[each['state']]}; it tries again by itself{f' in {duration(wait_s)}' if wait_s else ''})"
+
+
+def _describe_parked(each: dict[str, Any]) -> str:
+    """``3 parked, of 2 users, such as m-1: 404 no such user (1 try, next in 3s); see it with: router trace m-1``."""
+    parked, example = each["parked"], each["parked_example"]
+    told = f"{parked['events']} parked, of {counted(parked['users'], 'user')}, such as {example['message_id']}"
+    tries = _when(example) or "not tried yet"
+    return f"{told}: {example['reason']} ({tries}); see it with: router trace {example['message_id']}"
+
+
 def _describe_requests(each: dict[str, Any]) -> str:
     """``12 requests since the start (2xx 11, 5xx 1) of 8.3 events; accepted to delivered: half within 0.2 s, …``."""
     attempts, size, latency = each["attempts"], each["batch_size"]["mean"], each["latency_s"]
     kinds = ", ".join(f"{kind} {count}" for kind, count in attempts.items())
-    text = f"{sum(attempts.values())} requests since the start ({kinds})"
+    text = f"{counted(sum(attempts.values()), 'request')} since the start ({kinds})"
     if size is not None:
-        text += f" of {size:.3g} events"
+        text += f" of {counted(size, 'event', form='.3g')}"
     if latency["p50"] is not None:
         text += f"; accepted to delivered: half within {latency['p50']:.2g} s, 95 % within {latency['p95']:.2g} s"
     return text

@@ -32,7 +32,15 @@ def list_jobs(
         print_json(jobs)
         return
     columns = ("destination", "number", "what", "state", "done", "of", "delivered", "skipped", "dead", "asked for")
-    print_table("", columns, [_row(job) for job in jobs], has_lines=False)
+    print_table("", columns, [_row(job) for job in jobs], has_lines=False, if_empty=_none(destination, every))
+
+
+def _none(destination: str | None, every: bool) -> str:
+    """What is said when the list is empty."""
+    place = f" at {destination}" if destination else ""
+    if every:
+        return f"No replays and no retries{place}: none was asked for with router replay or router dead-letters retry."
+    return f"No replay and no retry{place} is under way. Those that are over: router jobs list --all"
 
 
 def _row(job: dict[str, Any]) -> list[Any]:

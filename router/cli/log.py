@@ -14,13 +14,15 @@ from typing import Annotated, Any, BinaryIO
 import typer
 
 from router.admin.backup import back_up
+from router.cli.backend import refuse_beside_a_router
 from router.cli.engine import open_log
 from router.cli.log_copy import copy
-from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, read_config
+from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, Type, read_config
 from router.cli.output import console, print_json
 from router.cli.wiring import log_directory, rejected_path, state_directory
 from router.clock import SystemClock
 from router.config import Config
+from router.counted import counted
 from router.delivery.spec import parse_time
 from router.delivery.state_file import StateFile
 from router.errors import OperatorError
@@ -55,15 +57,13 @@ def check(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
         _print_problems(report, states)
         damaged = [segment for segment in report.segments if segment.state == "damaged"]
         if damaged:
+            lost = counted(sum(segment.lost_events for segment in damaged), "event")
             console.print(
-                f"{len(damaged)} of {len(report.segments)} segments damaged, "
-                f"{sum(segment.lost_events for segment in damaged)} events lost. The rest is delivered. To settle it, stop "
-                "the router and run: router log repair"
+                f"{len(damaged)} of {counted(len(report.segments), 'segment')} damaged, {lost} lost. The rest is delivered. "
+                "To settle it, stop the router and run: router log repair"
             )
         elif is_sound:
-            console.print(
-                f"The log is sound: events {report.start} to {report.end} in {len(report.segments)} segments."
-            )
+            console.print(f"The log is sound: {_describe(report)} in {counted(len(report.segments), 'segment')}.")
     raise typer.Exit(0 if is_sound else DAMAGED)
 
 
@@ -82,6 +82,7 @@ def repair(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
             "a cluster mends its replicas itself, so that there is nothing to repair here. What is lost all the same says: "
             "router log check"
         )
+    asyncio.run(refuse_beside_a_router(settings, "nothing may be written while the log is repaired"))
     done = repair_log(log_directory(settings))
     repaired = [segment for segment in done.before.segments if segment.state == "damaged"]
     if as_json:
@@ -98,11 +99,16 @@ def repair(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
     for segment in repaired:
         _print_segment(segment)
     for problem in done.before.problems:
-        console.print(problem, markup=False, soft_wrap=True)
+        console.print(problem, soft_wrap=True)
     if not repaired and not done.before.problems:
         console.print("The log is sound: there is nothing to repair.")
         return
-    console.print(f"Repaired. {done.lost_events} events are lost; {len(done.put_aside)} damaged files were put aside.")
+    console.print(
+        f"Repaired. Lost: {counted(done.lost_events, 'event')}. Put aside: {counted(len(done.put_aside), 'damaged file')}, in "
+        f"{log_directory(settings) / 'damaged'}. Start the router again: what is lost becomes a dead letter of each "
+        "destination that still needed it.",
+        soft_wrap=True,
+    )
 
 
 @app.command()
@@ -110,7 +116,7 @@ def export(
     since: Annotated[str | None, typer.Option(help="Received at or after this time (2024-08-24T14:15:22Z).")] = None,
     until: Annotated[str | None, typer.Option(help="Received before this time.")] = None,
     source: Annotated[str | None, typer.Option(help="Only events of this source.")] = None,
-    type: Annotated[str | None, typer.Option(help="Only events of this type.")] = None,
+    type: Annotated[Type | None, typer.Option(help="Only events of this type.")] = None,
     user: Annotated[str | None, typer.Option(help="Only events of this userId, anonymousId or email.")] = None,
     events: Annotated[
         bool, typer.Option("--events", help="The events alone, as `router explain -` reads them.")
@@ -131,10 +137,10 @@ def export(
     lost: list[tuple[int, int]] = []
     with _open_out(out) as file:
         count = asyncio.run(_export(settings, selection, events, file, lost))
-    typer.echo(f"{count} events{f' to {out}' if out else ''}", err=True)
+    typer.echo(f"{counted(count, 'event')}{f' to {out}' if out else ''}", err=True)
     if lost:
         number = sum(last - first + 1 for first, last in lost)
-        typer.echo(f"{number} events of the log are lost, and may have been among them: {show_ranges(lost)}", err=True)
+        typer.echo(f"The log lost {counted(number, 'event')} that may belong here: {show_ranges(lost)}", err=True)
         raise typer.Exit(DAMAGED)
 
 
@@ -209,15 +215,15 @@ def backup(
         print_json({**shown, "log": _show_report(done.log)})
     else:
         console.print(
-            f"{done.target}: events {done.log.start} to {done.log.end}, and {len(done.positions)} destinations.",
-            markup=False,
+            f"{done.target}: {_describe(done.log)}, and {counted(len(done.positions), 'destination')}. "
+            f"To restore it, start a router with `data: {done.target}` in its config.",
             soft_wrap=True,
         )
         for segment in done.log.segments:
             if segment.state == "damaged":
                 _print_segment(segment)
         for problem in (*done.log.problems, *done.problems):
-            console.print(problem, markup=False, soft_wrap=True)
+            console.print(problem, soft_wrap=True)
         if not is_sound:
             console.print("The backup is whole, and as damaged as what it was copied from.")
     raise typer.Exit(0 if is_sound else DAMAGED)
@@ -243,8 +249,8 @@ def _check_cluster(config: Config, as_json: bool) -> int:
     if not as_json:
         events = sum(each.events for each in found)
         lost = sum(each.lost_events for each in found)
-        verdict = f"{lost} events lost. The rest is delivered." if lost else "The log is sound."
-        console.print(f"{verdict} {events} events in {len(found)} partitions can be read.")
+        verdict = f"{counted(lost, 'event')} lost. The rest is delivered." if lost else "The log is sound."
+        console.print(f"{verdict} {counted(events, 'event')} in {counted(len(found), 'partition')} can be read.")
     return DAMAGED if damaged else 0
 
 
@@ -270,26 +276,30 @@ def _check_position(state: StateFile, log: Path, report: LogReport) -> list[str]
     return [f"{state.path}: its position {reach} is past the end of the log ({end})"] if reach > end else []
 
 
+def _describe(report: LogReport) -> str:
+    return f"events {report.start} to {report.end}" if report.end >= report.start else "no events"
+
+
 def _print_segment(segment: SegmentReport) -> None:
     if segment.state == "sound":
         return
+    events = counted(segment.last - segment.first + 1, "event")
     console.print(
-        f"{segment.path}: {segment.state}; {segment.events} of its {segment.last - segment.first + 1} events can be read",
-        markup=False,
+        f"{segment.path}: {segment.state}; {segment.events} of its {events} can be read",
         soft_wrap=True,
     )
     for finding in segment.findings:
-        console.print(f"  {finding}", markup=False, soft_wrap=True)
+        console.print(f"  {finding}", soft_wrap=True)
     if segment.lost and segment.state == "damaged":
-        console.print(f"  lost: {show_ranges(segment.lost)}", markup=False, soft_wrap=True)
+        console.print(f"  lost: {show_ranges(segment.lost)}", soft_wrap=True)
 
 
 def _print_problems(report: LogReport, states: dict[str, list[str]]) -> None:
     for problem in report.problems:
-        console.print(problem, markup=False, soft_wrap=True)
+        console.print(problem, soft_wrap=True)
     for problems in states.values():
         for problem in problems:
-            console.print(problem, markup=False, soft_wrap=True)
+            console.print(problem, soft_wrap=True)
 
 
 def _show_report(report: LogReport) -> dict[str, Any]:

@@ -12,13 +12,14 @@ from typing import Annotated
 import typer
 
 from router.admin.carrying import Carrying, Copied, Side
-from router.admin.client import Client, NotRunning
+from router.cli.backend import refuse_beside_a_router
 from router.cli.engine import open_log
 from router.cli.options import AsJson, read_config
 from router.cli.output import console, print_json
 from router.cli.wiring import log_directory, state_directory
 from router.clock import SystemClock
 from router.config import Config
+from router.counted import counted
 from router.delivery.state_directory import StateDirectory
 from router.delivery.states import States
 from router.errors import OperatorError
@@ -48,18 +49,19 @@ def copy(
         print_json(asdict(copied))
         return
     console.print(
-        f"{copied.events} events are in the new log"
+        f"In the new log: {counted(copied.events, 'event')}"
         + (f", {copied.there_before} of them since an earlier run" if copied.there_before else "")
         + f"; parked among them: {copied.parked}, dead letters: {copied.dead_letters}. "
         f"Destinations: {', '.join(copied.destinations) or 'none'}.",
-        markup=False,
         soft_wrap=True,
     )
     if copied.lost:
-        console.print(f"{copied.lost} events of the old log can't be read any more, and stay behind.")
+        console.print(f"Left behind: {counted(copied.lost, 'event')} that can't be read any more in the old log.")
     if copied.empty:
-        console.print(f"{copied.empty} dead letters stay behind: they stand for events that the old log had lost.")
-    console.print(f"Start the routers of {target}, and none of {source} any more.", markup=False, soft_wrap=True)
+        console.print(
+            f"Left behind: {counted(copied.empty, 'dead letter')} without an event, because the old log had lost it."
+        )
+    console.print(f"Start the routers of {target}, and none of {source} any more.", soft_wrap=True)
 
 
 def _place(config: Config) -> tuple[object, ...]:
@@ -69,8 +71,8 @@ def _place(config: Config) -> tuple[object, ...]:
 
 
 async def _copy(settings: Config, wanted: Config) -> Copied:
-    await _refuse_beside_a_router(settings)
-    await _refuse_beside_a_router(wanted)
+    for each in (settings, wanted):
+        await refuse_beside_a_router(each, "nothing may change while it is copied")
     if not settings.log_urls and not log_directory(settings).exists():
         raise OperatorError(f"{log_directory(settings)}: there is no log here. Correct `data` in the config.")
     async with _side(settings, read_only=bool(settings.log_urls)) as source, _side(wanted) as target:
@@ -79,15 +81,6 @@ async def _copy(settings: Config, wanted: Config) -> Copied:
             return await carrying.run()
         finally:
             carrying.close()
-
-
-async def _refuse_beside_a_router(config: Config) -> None:
-    async with Client(config.data) as client:
-        with contextlib.suppress(NotRunning):
-            await client.call("status")
-            raise OperatorError(
-                f"a router runs over {config.data}. Stop it first: nothing may change while it is copied."
-            )
 
 
 @contextlib.asynccontextmanager

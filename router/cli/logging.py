@@ -11,6 +11,8 @@ from typing import TextIO, cast
 
 import structlog
 
+from router.cli.output import plain
+
 
 class _Unbothered:
     """A stream that may be a file on a disk that is full: a line that can't be written is lost, and nobody's work with it."""
@@ -27,13 +29,26 @@ class _Unbothered:
             self._stream.flush()
 
 
+def _show_plainly(logger: object, method: str, facts: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """On a terminal, what events and vendors say is not obeyed; JSON writes it in numbers anyway."""
+    return {name: plain(fact) if isinstance(fact, str) else fact for name, fact in facts.items()}
+
+
+def set_up_for_commands() -> None:
+    """What goes wrong meanwhile, on stderr: what a command prints on stdout may be read by a program."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, _Unbothered(sys.stderr))),
+    )
+
+
 def set_up(level: str = "info", as_json: bool | None = None) -> None:
-    """Log from *level* on; JSON unless stderr is a terminal."""
+    """As the daemon logs: from *level* on; JSON unless stderr is a terminal."""
     as_json = not sys.stderr.isatty() if as_json is None else as_json
     renderer: list[structlog.typing.Processor] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if as_json
-        else [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+        else [_show_plainly, structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
     )
     structlog.configure(
         processors=[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 
 import typer
@@ -16,6 +17,7 @@ from router.cli import (
     inspect,
     jobs,
     log,
+    logging,
     new_plugin,
     rejected,
     replay,
@@ -46,6 +48,7 @@ def root(
     version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Print the version."),
 ) -> None:
     """A destination fan-out router: each customer event in once, out to every tool in its own words."""
+    logging.set_up_for_commands()
 
 
 app.command()(run.run)
@@ -73,3 +76,12 @@ def main() -> None:
         sys.exit(fail(error))
     except (KeyboardInterrupt, BrokenPipeError):
         sys.exit(130)
+    except PermissionError as error:
+        if error.filename is None:
+            raise
+        sys.exit(fail(OperatorError(f"{error.filename}: permission denied. Run it as the user of the router.")))
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        place = error.filename or "standard output"
+        sys.exit(fail(OperatorError(f"{place}: {error.strerror}. Make room, or choose another place.")))

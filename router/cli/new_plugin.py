@@ -27,5 +27,5 @@ def new_plugin(
     written = write_plugin(slug, name or slug.replace("_", " ").title(), folder)
     console.print(f"{written} is written. Next:\n", highlight=False)
     for line in (f"cd {written}", "pip install -e '.[dev]'", "pytest", "router run --config router.yaml"):
-        console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
+        console.print(f"  {line}", highlight=False, soft_wrap=True)
     console.print("\nThe tutorial is docs/plugins.md.", highlight=False)

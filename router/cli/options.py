@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ import typer
 from router.config import Config, load_config
 from router.config.quantity import parse_rate
 from router.errors import OperatorError
+from router.event import EVENT_TYPES
 from router.registry import Registry
 
 ConfigPath = Annotated[
@@ -17,6 +19,7 @@ ConfigPath = Annotated[
 ]
 DEFAULT_CONFIG = Path("config/router.yaml")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Type = StrEnum("Type", EVENT_TYPES)  # type: ignore[misc]
 Rate = Annotated[
     str | None, typer.Option(help="Events a second at most (50/s); else as fast as live traffic leaves room.")
 ]

@@ -3,22 +3,45 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from router.errors import OperatorError
 
-console = Console(highlight=False)
+# Controls but line break and tab, and what turns the direction of text.
+_CONTROLS = dict.fromkeys(
+    [*range(9), *range(11, 32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A)], "?"
+)
+
+
+def plain(text: str) -> str:
+    """*text* without what a terminal would obey: it may come from anybody who can send an event, or from a vendor."""
+    return text.translate(_CONTROLS)
+
+
+class _Console(Console):
+    """Shows every text as it is; ``[b]`` in a vendor's words is no markup."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(plain(text), **options | {"markup": False})
+
+
+console = _Console(highlight=False)
+
+NO_DESTINATIONS = (
+    "No destinations: the config has none under `destinations`. Events are taken and kept, and go nowhere."
+)
 
 
 def fail(error: OperatorError) -> int:
     """Print the error as it is; returns the exit code."""
-    typer.echo(str(error), err=True)
+    typer.echo(plain(str(error)), err=True)
     return error.exit_code
 
 
@@ -27,8 +50,13 @@ def print_json(value: Any) -> None:
     typer.echo(orjson.dumps(value).decode())
 
 
-def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], has_lines: bool = True) -> None:
-    """Without lines, many narrow columns fit into a terminal of 80 characters."""
+def print_table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], has_lines: bool = True, if_empty: str = ""
+) -> None:
+    """Without lines, many narrow columns fit into a terminal of 80 characters. *if_empty* is said where there are no rows."""
+    if not rows and if_empty:
+        console.print(if_empty, soft_wrap=True)
+        return
     table = Table(title=title or None, title_justify="left")
     if not has_lines:
         table.box, table.padding, table.pad_edge = None, (0, 1, 0, 0), False

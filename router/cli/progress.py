@@ -48,13 +48,21 @@ def print_end(job: dict[str, Any]) -> None:
     """How a job ended, in a line, and why what was not delivered was not."""
     name = f"{job['destination']}: {job['kind']} {job['job']}"
     if job["state"] == "running":
-        console.print(f"{name}: the router has stopped; it goes on when one runs ({_counts(job)} so far)", markup=False)
+        console.print(f"{name}: the router has stopped; it goes on when one runs ({_counts(job)} so far)")
     else:
-        console.print(f"{name} is {job['state']}: {_counts(job)}", markup=False)
+        console.print(f"{name} is {job['state']}: {_counts(job)}")
     for reason, count in sorted(job["reasons"].items(), key=lambda pair: -pair[1]):
-        console.print(f"  {count} {reason}", markup=False)
+        console.print(f"  {count} {reason}")
+        if reason == "skipped: historical":
+            console.print(f"    {as_new(job['kind'])}", soft_wrap=True)
     if job["counts"].get("dead"):
-        console.print(f"  see them with: router dead-letters list {job['destination']}", markup=False)
+        console.print(f"  see them with: router dead-letters list {job['destination']}")
+
+
+def as_new(kind: str) -> str:
+    """How to send what was left out only because it is old: of a replay, or of a retry."""
+    how = "Add --live" if kind == "replay" else "Leave out --historical"
+    return f"{how} to send old events as new: the vendor may start mails because of them. Look first with --dry-run."
 
 
 def _counts(job: dict[str, Any]) -> str:
@@ -81,7 +89,7 @@ async def _follow(config: Path, jobs: list[dict[str, Any]], is_quiet: bool) -> l
                 names = {job["destination"] for job in current if job["state"] == "running"}
                 for line in why_it_waits(await ask(config, "status"), names):
                     if line not in told:
-                        console.print(line, markup=False, soft_wrap=True)
+                        console.print(line, soft_wrap=True)
                         told.add(line)
                 moved_s = time.monotonic()
             if all(job["state"] != "running" or not job["running"] for job in current):
@@ -108,11 +116,12 @@ async def _jobs_of(config: Path, destination: str) -> list[dict[str, Any]]:
 def rehearse(config: Path, plans: list[tuple[str, dict[str, Any]]], as_json: bool) -> None:
     """Look through the *plans* (each with its destination) and say what they would come to. Nothing is sent."""
     outlooks = asyncio.run(_rehearse(config, plans, as_json))
+    kinds = {name: plan["kind"] for name, plan in plans}
     if as_json:
         print_json([{"destination": name, **outlook} for name, outlook in outlooks.items()])
         return
     for name, outlook in outlooks.items():
-        print_outlook(name, outlook)
+        print_outlook(name, kinds[name], outlook)
 
 
 async def _rehearse(config: Path, plans: list[tuple[str, dict[str, Any]]], is_quiet: bool) -> dict[str, Any]:
@@ -138,26 +147,28 @@ BEFORE = {
     "skipped": "skipped before",
     "dead": "dead before, and discarded",
     "none": "never for it before",
-    "dead letter": "dead letters",
+    "dead letter": "dead so far",
 }
 
 
-def print_outlook(name: str, outlook: dict[str, dict[str, int]]) -> None:
+def print_outlook(name: str, kind: str, outlook: dict[str, dict[str, int]]) -> None:
     """Would be sent, would be refused now, is left out; each with why."""
-    console.print(f"{name}, if it were sent now:", markup=False, style="bold")
+    console.print(f"{name}, if it were sent now:", style="bold")
     for title, key in (
         ("would be sent", "send"),
         ("of these marked as old events", "marked"),
         ("would be skipped", "skip"),
-        ("would become dead letters", "die"),
+        ("would be dead without being sent", "die"),
         ("left out", "left"),
     ):
         counts = outlook.get(key, {})
         if counts or key == "send":
-            console.print(f"{sum(counts.values()):10,} {title}", markup=False)
+            console.print(f"{sum(counts.values()):10,} {title}")
         for what, count in sorted(counts.items(), key=lambda pair: -pair[1]):
             told = BEFORE.get(what, what) if key == "send" else what
-            console.print(f"{count:14,} {told}", markup=False, soft_wrap=True)
+            console.print(f"{count:14,} {told}", soft_wrap=True)
+        if key == "skip" and any(reason.startswith("historical:") for reason in counts):
+            console.print(f"{'':14} {as_new(kind)}", soft_wrap=True)
 
 
 def _bar(is_quiet: bool) -> Progress:
@@ -167,6 +178,6 @@ def _bar(is_quiet: bool) -> Progress:
         MofNCompleteColumn(),
         TimeRemainingColumn(),
         console=console,
-        disable=is_quiet,
+        disable=is_quiet or not console.is_terminal,
         transient=True,
     )

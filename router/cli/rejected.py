@@ -32,12 +32,24 @@ def list_calls(
     Example: `router rejected list --code missing_event`
     """
     settings, _ = read_config(config)
-    calls = list_rejected(rejected_path(settings), limit=limit, source=source, code=code)
+    path = rejected_path(settings)
+    if path.exists():
+        path.open("rb").close()  # SQLite does not say that the file is another user's
+    calls = list_rejected(path, limit=limit, source=source, code=code)
     if as_json:
         print_json(calls)
         return
     rows = [(ago(e["received_at_s"]), e["source"], e["code"], _why(e), e["message_id"]) for e in calls]
-    print_table("", ("when", "source", "reason", "why", "messageId"), rows, has_lines=False)
+    columns = ("when", "source", "reason", "why", "messageId")
+    print_table("", columns, rows, has_lines=False, if_empty=_none(source, code))
+
+
+def _none(source: str | None, code: str | None) -> str:
+    """What is said when the list is empty."""
+    chosen = " ".join(f"--{name} {value}" for name, value in (("source", source), ("code", code)) if value is not None)
+    if chosen:
+        return f"No rejected calls with {chosen}. See them all with: router rejected list"
+    return "No rejected calls: whatever sources have sent so far is an event. One that is none comes here, with the reason."
 
 
 def _why(call: dict[str, Any]) -> str:

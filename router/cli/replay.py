@@ -10,14 +10,12 @@ from typing import Annotated, Any
 import typer
 
 from router.cli.backend import ask
-from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, Rate, to_rate
+from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, Rate, Type, to_rate
 from router.cli.progress import follow, rehearse
 from router.delivery.spec import OUTCOMES, parse_time
 from router.errors import OperatorError
-from router.event import EVENT_TYPES
 
 Outcome = StrEnum("Outcome", OUTCOMES)  # type: ignore[misc]
-Type = StrEnum("Type", EVENT_TYPES)  # type: ignore[misc]
 
 
 def replay(

@@ -15,6 +15,7 @@ from router.cli.backend import ask
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
 from router.cli.output import console, print_json
 from router.cli.sandboxes import make_sandbox, serve_sandbox
+from router.counted import counted
 from router.registry import Registry
 
 app = typer.Typer(
@@ -37,9 +38,14 @@ def show(
     if as_json:
         print_json(answer)
         return
-    console.print(f"{answer['destination']} at {answer['url']} has taken {answer['total']}")
+    taken = (
+        counted(answer["total"], "item")
+        if answer["total"]
+        else "nothing yet. See how its deliveries are: router status"
+    )
+    console.print(f"{answer['destination']} at {answer['url']} has taken {taken}", soft_wrap=True)
     for entry in answer["items"]:
-        console.print(f"[bold]{entry['kind']}[/]")
+        console.print(entry["kind"], style="bold")
         console.print(Pretty(entry["item"], expand_all=True))
 
 

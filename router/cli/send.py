@@ -19,6 +19,8 @@ from router.errors import OperatorError
 from router.gateway.document import parse_json
 from router.gateway.refusal import Refused
 
+TIMEOUT_S = 30.0
+
 
 def send(
     file: Annotated[
@@ -50,21 +52,21 @@ def send(
 
 def _print(receipt: dict[str, Any], is_accepted: bool) -> None:
     if not is_accepted:
-        console.print(f"refused: {receipt.get('code')}: {receipt.get('message')}", markup=False, soft_wrap=True)
+        console.print(f"refused: {receipt.get('code')}: {receipt.get('message')}", soft_wrap=True)
     elif "messageId" in receipt:
         what = "known already, not sent again" if receipt.get("duplicate") else "accepted, it is on disk"
-        console.print(f"{what}. What becomes of it: router trace {receipt['messageId']}", markup=False, soft_wrap=True)
+        console.print(f"{what}. What becomes of it: router trace {receipt['messageId']}", soft_wrap=True)
         for warning in receipt.get("warnings", ()):
-            console.print(f"warning: {warning}", markup=False, soft_wrap=True)
+            console.print(f"warning: {warning}", soft_wrap=True)
     else:
         counts = (f"{receipt[key]} {key}" for key in ("accepted", "duplicate", "rejected"))
         console.print(", ".join(counts))
         for each in receipt["rejections"]:
             where = f"event {each['index']}: {each['field'] or each['code']}"
-            console.print(f"{where}: expected {each['expected']}, found {each['found']}", markup=False, soft_wrap=True)
+            console.print(f"{where}: expected {each['expected']}, found {each['found']}", soft_wrap=True)
         for each in receipt.get("warnings", ()):
             for warning in each["warnings"]:
-                console.print(f"event {each['index']}: warning: {warning}", markup=False, soft_wrap=True)
+                console.print(f"event {each['index']}: warning: {warning}", soft_wrap=True)
 
 
 def _read(file: str) -> tuple[str, bytes]:
@@ -73,7 +75,7 @@ def _read(file: str) -> tuple[str, bytes]:
         data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
         body = parse_json(data)
     except OSError as error:
-        raise OperatorError(f"{file}: can't be read ({error})") from error
+        raise OperatorError(f"{file}: can't be read ({error.strerror})") from error
     except Refused as refused:
         raise OperatorError(f"{file}: expected JSON: {refused.message}") from refused
     if isinstance(body, list):
@@ -91,10 +93,15 @@ def key_header(key: str) -> dict[str, str]:
 async def _post(url: str, body: bytes, key: str) -> tuple[Any, bool]:
     try:
         async with (
-            aiohttp.ClientSession(headers=key_header(key)) as session,
+            aiohttp.ClientSession(headers=key_header(key), timeout=aiohttp.ClientTimeout(TIMEOUT_S)) as session,
             session.post(url, data=body) as response,
         ):
             receipt = orjson.loads(await response.read())
             return receipt, response.status == 200
+    except TimeoutError as error:
+        raise OperatorError(
+            f"{url}: no answer within {TIMEOUT_S:g} s. The router is busy, or stands still: see whether GET /health answers. "
+            "The event may have been taken; sent again with the same messageId it is a duplicate."
+        ) from error
     except aiohttp.ClientError as error:
         raise OperatorError(f"no router answers at {url} ({error}). Start it with: router run") from error

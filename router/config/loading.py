@@ -38,6 +38,8 @@ def load_config(path: str | Path, registry: Registry, environ: Mapping[str, str]
         text = Path(path).read_bytes().decode("utf-8-sig")
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
+        if isinstance(error, FileNotFoundError):
+            reason += "; say which config with --config PATH or the variable ROUTER_CONFIG"
         raise ConfigError(name, [Problem(name, None, "", f"cannot be read: {reason}")]) from None
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1

@@ -20,6 +20,7 @@ from pydantic_core import ErrorDetails
 from router.config.known import Known, find, key_of, limits_of
 from router.config.problem import KeyPath
 from router.config.tree import Tree
+from router.counted import counted
 
 HIDDEN = "********"
 
@@ -124,10 +125,10 @@ class Phrasebook:
         if kind in ("literal_error", "enum"):
             return "expected " + str(context.get("expected", "another value")).replace("'", '"')
         if kind.endswith(("too_short", "too_long")):
-            bound = context.get("min_length", context.get("max_length"))
+            bound = context["min_length" if "min_length" in context else "max_length"]
             is_text = kind.startswith("string") or (known is not None and known.is_secret)
-            unit = ("character" if is_text else "item") + ("" if bound == 1 else "s")
-            text = f"expected at {'least' if kind.endswith('short') else 'most'} {bound} {unit}"
+            size = counted(bound, "character" if is_text else "item")
+            text = f"expected at {'least' if kind.endswith('short') else 'most'} {size}"
             return text if is_text or kind == "too_long" else text + "; leave the key out for the default"
         if kind == "string_pattern_mismatch":
             return f"expected text that matches {context.get('pattern')}"

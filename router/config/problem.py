@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from router.counted import counted
 from router.errors import OperatorError
 
 KeyPath = tuple[str | int, ...]
@@ -69,10 +70,9 @@ class ConfigError(OperatorError):
         super().__init__(path, self.problems)
 
     def __str__(self) -> str:
-        count = f"{len(self.problems)} problem{'s' if len(self.problems) != 1 else ''}"
         return "\n".join(
             [
                 *map(str, self.problems),
-                f"{count}, nothing was started. Check again with: router check {self.path}",
+                f"{counted(len(self.problems), 'problem')}, nothing was started. Check again with: router check {self.path}",
             ]
         )

@@ -116,6 +116,14 @@ def read_tree(text: str, path: str, environ: Mapping[str, str]) -> Tree:
     return tree
 
 
+_ADVICE = {
+    "found character '\\t'": "indent with blanks, not with tabs",
+    "expected <block end>": "begin the line below the one that it belongs with, not further left or right",
+    "mapping values are not allowed": "put a value that has a colon in quotes; keys of one mapping begin in one column",
+}
+"""What to do, by what the reader says."""
+
+
 def _report_syntax(tree: Tree, error: MarkedYAMLError, text: str) -> None:
     mark = error.problem_mark or error.context_mark
     line = mark.line + 1 if mark is not None else None
@@ -125,6 +133,10 @@ def _report_syntax(tree: Tree, error: MarkedYAMLError, text: str) -> None:
     lines = text.splitlines()
     if line is not None and line <= len(lines) and ("${" in lines[line - 1] or "alias" in what or "tag" in what):
         message += "; put the value in quotes"
+    elif error.context_mark is not None and what.startswith("while scanning a quoted scalar"):
+        message += f"; the quote of line {error.context_mark.line + 1} is not closed"
+    else:
+        message += next((f"; {advice}" for said, advice in _ADVICE.items() if said in what), "")
     tree.problems.append(Problem(tree.path, line, "", message))
 
 

@@ -111,7 +111,7 @@ async def admit(
             if (
                 normalised.warnings
                 or size > small_bytes
-                or stored.count(b"{") + stored.count(b"[") > limits.max_depth
+                or stored.count(b"{") + (stored.count(b"[") if stored.find(b"[") >= 0 else 0) > limits.max_depth
                 or not LEFT_OUT.isdisjoint(signed)
             ):
                 # Else the event has all that its call has; and it has no more keys than bytes for them, and no more levels

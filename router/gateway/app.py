@@ -93,8 +93,8 @@ class Gateway:
         self._metrics.show_sources(sources)
 
     def app(self) -> web.Application:
-        """The routes. Serve them with `runner`: they read compressed bodies themselves."""
-        app = web.Application(middlewares=[self._answer])
+        """The routes. Serve them with `runner`: they read compressed bodies themselves, and what they raise it answers."""
+        app = web.Application()
         app.router.add_get("/health", self._health)
         app.router.add_get("/ready", self._ready)
         app.router.add_get(routes.OPENAPI, self._openapi)
@@ -122,7 +122,7 @@ class Gateway:
 
     def runner(self, shutdown_timeout_s: float = 10.0) -> web.AppRunner:
         """A server for `app`; see `make_runner`. Clean it up after `close`."""
-        return make_runner(self.app(), self._crowd, shutdown_timeout_s)
+        return make_runner(self.app(), self._answer, self._crowd, shutdown_timeout_s)
 
     async def drain(self, seconds: float) -> None:
         """End each connection with its next answer; return when there is none left, or after *seconds*.
@@ -137,7 +137,6 @@ class Gateway:
         """Refuse new requests, and return when those under way have their answer. The log can be closed then."""
         await self._intake.close()
 
-    @web.middleware
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Give every request an answer of ours, errors included. The server adds the CORS headers to each."""
         if request.method == "OPTIONS":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Protocol
 
 from aiohttp import web
@@ -106,16 +106,23 @@ async def read_body(request: web.Request, limits: Limits, lease: Lease) -> bytes
 
 
 async def _read(request: web.Request, encoding: str, limits: Limits, lease: Lease) -> bytes | bytearray:
-    chunks = _bounded(request, limits)
+    inflation = Inflation(encoding, limits) if encoding else None
+    sent_bytes = 0
     body: bytes | bytearray = b""
-    async for part in _inflated(chunks, encoding, limits) if encoding else chunks:
-        lease.take(len(part))
-        if not body:
-            body = part  # most come in one piece
-            continue
-        if isinstance(body, bytes):
-            body = bytearray(body)
-        body += part
+    while sent := await request.content.readany():
+        sent_bytes += len(sent)
+        if sent_bytes > limits.max_body_bytes:  # ``Content-Length`` may be missing, and is not believed
+            raise _too_big(limits)
+        for part in inflation.take(sent) if inflation else (sent,):
+            lease.take(len(part))
+            if not body:
+                body = part  # most come in one piece
+                continue
+            if isinstance(body, bytes):
+                body = bytearray(body)
+            body += part
+    if inflation:
+        inflation.end()
     return body
 
 
@@ -136,37 +143,37 @@ def _encoding(request: web.Request) -> str:
     raise bad_request(RefusalCode.UNKNOWN_ENCODING, message, is_last=True)
 
 
-async def _bounded(request: web.Request, limits: Limits) -> AsyncIterator[bytes]:
-    """The body as it was sent, up to the limit: ``Content-Length`` may be missing, and is not believed."""
-    size = 0
-    async for chunk in request.content.iter_any():
-        size += len(chunk)
-        if size > limits.max_body_bytes:
-            raise _too_big(limits)
-        yield chunk
+class Inflation:
+    """A body being decompressed. Never makes more than a piece beyond the limit, however well the body was packed."""
 
+    def __init__(self, encoding: str, limits: Limits) -> None:
+        self._encoding = encoding
+        self._limits = limits
+        self._room = limits.max_body_bytes
+        self._head = b""
+        """Too short to tell how it is packed."""
+        self._inflater: _Inflater | None = None
 
-async def _inflated(chunks: AsyncIterator[bytes], encoding: str, limits: Limits) -> AsyncIterator[bytes]:
-    """*chunks* decompressed. Never makes more than a piece beyond the limit, however well the body was packed."""
-    inflater: _Inflater | None = None
-    room = limits.max_body_bytes
-    head = b""
-    async for sent in chunks:
-        chunk = head + sent
-        if inflater is None:
+    def take(self, sent: bytes) -> Iterator[bytes]:
+        """What *sent*, the next part of the body as it was sent, adds to it."""
+        chunk = self._head + sent
+        if self._inflater is None:
             if len(chunk) < 2:
-                head = chunk
-                continue
-            inflater, head = _inflater(encoding, chunk), b""
-        for part in _pieces(inflater, chunk, encoding):
-            if len(part) > room:
-                raise _too_big(limits)
-            room -= len(part)
+                self._head = chunk
+                return
+            self._inflater, self._head = _inflater(self._encoding, chunk), b""
+        for part in _pieces(self._inflater, chunk, self._encoding):
+            if len(part) > self._room:
+                raise _too_big(self._limits)
+            self._room -= len(part)
             yield part
-        if inflater.unused_data:
-            raise _unreadable(encoding, f"something follows the end of the {encoding} data")
-    if head or (inflater is not None and not inflater.eof):
-        raise _unreadable(encoding, f"the {encoding} data end too early")
+        if self._inflater.unused_data:
+            raise _unreadable(self._encoding, f"something follows the end of the {self._encoding} data")
+
+    def end(self) -> None:
+        """Nothing more was sent."""
+        if self._head or (self._inflater is not None and not self._inflater.eof):
+            raise _unreadable(self._encoding, f"the {self._encoding} data end too early")
 
 
 def _pieces(inflater: _Inflater, chunk: bytes, encoding: str) -> Iterator[bytes]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any, cast
+from collections.abc import Awaitable
+from functools import partial
+from typing import Any, Protocol, cast
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import StreamReader
+from aiohttp.typedefs import Handler
 
 from router.gateway.connections import Connection
 from router.gateway.crowd import Crowd
@@ -20,11 +23,17 @@ _LONGEST_HEADER_BYTES = 16_000
 """Of one header; the whole head has a limit of its own."""
 
 
+class Answering(Protocol):
+    """Makes an answer of whatever *handler* returns or raises."""
+
+    def __call__(self, request: web.Request, handler: Handler) -> Awaitable[web.StreamResponse]: ...
+
+
 class _Server(web.Server):
     """aiohttp's server, making connections of ours."""
 
-    def __init__(self, inner: web.Server, crowd: Crowd, **options: Any) -> None:
-        super().__init__(inner.request_handler, request_factory=self._begin)
+    def __init__(self, inner: web.Server, answer: Answering, crowd: Crowd, **options: Any) -> None:
+        super().__init__(partial(answer, handler=inner.request_handler), request_factory=self._begin)
         self._factory = inner.request_factory
         self._crowd = crowd
         self._options = options
@@ -54,13 +63,15 @@ class _Server(web.Server):
 
 
 class _Runner(web.AppRunner):
-    def __init__(self, app: web.Application, crowd: Crowd, shutdown_timeout_s: float) -> None:
+    def __init__(self, app: web.Application, answer: Answering, crowd: Crowd, shutdown_timeout_s: float) -> None:
         super().__init__(app, shutdown_timeout=shutdown_timeout_s)
+        self._answer = answer
         self._crowd = crowd
 
     async def _make_server(self) -> web.Server:
         return _Server(
             await super()._make_server(),
+            self._answer,
             self._crowd,
             auto_decompress=False,
             access_log=None,
@@ -69,13 +80,15 @@ class _Runner(web.AppRunner):
         )
 
 
-def make_runner(app: web.Application, crowd: Crowd, shutdown_timeout_s: float) -> web.AppRunner:
+def make_runner(app: web.Application, answer: Answering, crowd: Crowd, shutdown_timeout_s: float) -> web.AppRunner:
     """A server for *app*, not started yet: the caller adds a site, and cleans up.
+
+    *answer* stands around all of *app*, finding the route included. A middleware would do the same with twice as many calls.
 
     Decompression is left to us: aiohttp's limits hold for a piece and not for a body. An access log there is none, because an
     address can have a write key in it. A client that hangs up does not cancel an append.
     """
-    return _Runner(app, crowd, shutdown_timeout_s)
+    return _Runner(app, answer, crowd, shutdown_timeout_s)
 
 
 class _WithoutBadHttp(logging.Filter):

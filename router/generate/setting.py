@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Sequence
 from enum import Enum
-from typing import Any, get_args, get_origin
+from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
@@ -31,13 +31,18 @@ def default_value(field: FieldInfo) -> Any:
 def _name_of(annotation: Any) -> str:
     if annotation is SecretStr:
         return "secret"
+    if get_origin(annotation) is Annotated:  # within a list: a field's own is taken apart by pydantic
+        return _name_of(get_args(annotation)[0])
     if get_origin(annotation) is not None:
         options: Sequence[Any] = [each for each in get_args(annotation) if each is not type(None)]
         if get_origin(annotation) in (list, tuple, set, frozenset):
             return "list of " + _name_of(options[0])
         if get_origin(annotation) is dict:
             return "map"
-        return ", ".join(f"`{each}`" if isinstance(each, str | int) else _name_of(each) for each in options)
+        return ", ".join(
+            (f"`{each}`" if each != "" else "empty") if isinstance(each, str | int) else _name_of(each)
+            for each in options
+        )
     if inspect.isclass(annotation) and issubclass(annotation, Enum):
         return ", ".join(f"`{each.value}`" for each in annotation)
     names = {str: "text", int: "whole number", float: "number", bool: "true, false"}

@@ -4,16 +4,21 @@
 
 The mark is the last sequence that is in the index. What a crash cost it is read from the log again, from the mark on; a file
 that can't be used is thrown away and made from the whole log. So a key is never here before its event is in the log.
+
+There is one tree, in the order of the keys, which are digests: to ask and to write touch one page of it for each key. It has no
+order in time. So each addition looks through some more keys than it adds for those that have expired, from where the one before
+it ended, round and round.
 """
 
 from __future__ import annotations
 
 import sqlite3
+import struct
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from hashlib import blake2b
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import structlog
 
@@ -23,14 +28,22 @@ from router.log.segment_file import remove_database
 
 FILE_NAME = "dedup.sqlite"
 
-_SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 2
 _TABLES = (
-    "CREATE TABLE keys (sequence INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, received_at_s REAL NOT NULL)",
+    "CREATE TABLE keys (start INTEGER PRIMARY KEY, rest INTEGER NOT NULL, sequence INTEGER NOT NULL, "
+    "received_at_s REAL NOT NULL)",
     "CREATE TABLE sources (source TEXT PRIMARY KEY) WITHOUT ROWID",
-    "CREATE TABLE mark (id INTEGER PRIMARY KEY, sequence INTEGER NOT NULL, checksum BLOB NOT NULL)",
+    "CREATE TABLE mark (id INTEGER PRIMARY KEY, sequence INTEGER NOT NULL, first INTEGER NOT NULL, "
+    "swept INTEGER NOT NULL, checksum BLOB NOT NULL)",
 )
-_PRUNED_AT_LEAST = 100
-_FIND = "SELECT key, sequence, received_at_s FROM keys WHERE key IN"
+_PARTS: Final = struct.Struct(">qi4x")
+"""The start of a key is its row's number, with which SQLite is fastest; the rest is compared. Of two keys with one start only
+the newer is kept, and a repeat of the other would pass: with a hundred million keys that is one new event in 10^11."""
+_BEFORE_ALL: Final = -(2**63)
+_SWEPT_AT_LEAST = 1_000
+_SWEPT_FOR_EACH = 4
+"""Keys looked at for each that is added: what has expired is never more than a third of what has not."""
+_FIND = "SELECT start, rest, sequence, received_at_s FROM keys WHERE start IN"
 _ASKED_TOGETHER = 500
 """Keys in one statement; older versions of SQLite take 999."""
 
@@ -63,6 +76,9 @@ class DedupIndex:
         self._log_id = log_id
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self.mark = 0
+        self._first = 1
+        """All that lies from here to the mark is in the index."""
+        self._swept = _BEFORE_ALL
         self._sources: set[str] = set()
 
     @classmethod
@@ -106,67 +122,82 @@ class DedupIndex:
                 run("BEGIN IMMEDIATE")
                 for statement in _TABLES:
                     run(statement)
-                run("INSERT INTO mark VALUES (1, 0, ?)", (self._sealed(0),))
+                run("INSERT INTO mark VALUES (1, 0, 1, ?, ?)", (_BEFORE_ALL, _checksum(0, 1, self._log_id)))
                 run(f"PRAGMA user_version = {_SCHEMA_VERSION}")
                 run("COMMIT")
             elif version != _SCHEMA_VERSION:
                 raise Broken(f"schema version {version}")
-            self.mark = _read_mark(self._connection, self._log_id)
+            self.mark, self._first, self._swept = _read_mark(self._connection, self._log_id)
             self._sources = {source for (source,) in run("SELECT source FROM sources")}
         except sqlite3.Error as error:
             self._judge(error)
-
-    def _sealed(self, mark: int) -> bytes:
-        return _checksum(mark, self._log_id)
 
     def find(self, keys: Sequence[bytes]) -> dict[bytes, Place]:
         """Of those of *keys* that are known: where the newest event lies."""
         found: dict[bytes, Place] = {}
         for start in range(0, len(keys), _ASKED_TOGETHER):
             part = keys[start : start + _ASKED_TOGETHER]
+            starts = [_PARTS.unpack(key)[0] for key in part]
             marks = ", ".join("?" * len(part))
             try:
-                rows = self._connection.execute(f"{_FIND} ({marks})", part).fetchall()
+                rows = self._connection.execute(f"{_FIND} ({marks})", starts).fetchall()
             except sqlite3.Error as error:
                 self._judge(error)
-            for key, sequence, received_at_s in rows:
-                if not isinstance(sequence, int) or not isinstance(received_at_s, float):
+            if not rows:
+                continue  # as usual
+            places = {(start, rest): Place(sequence, received_at_s) for start, rest, sequence, received_at_s in rows}
+            for key in part:
+                place = places.get(_PARTS.unpack(key))
+                if place is None:
+                    continue
+                if not isinstance(place.sequence, int) or not isinstance(place.received_at_s, float):
                     raise Broken("a key without a place")
-                found[key] = Place(sequence, received_at_s)
+                found[key] = place
         return found
 
+    def skip(self, to: int) -> None:
+        """Nothing up to *to* need be known: the next addition begins behind it."""
+        self._first = max(self._first, to + 1)
+
     def add(self, keys: Sequence[Key], mark: int, expired_before_s: float) -> None:
-        """Take *keys* in, move the mark, and drop a few of the oldest keys if they are expired; all or nothing."""
+        """Take *keys* in, which are all up to *mark*, and drop a few keys that are expired; all or nothing."""
         run = self._connection.execute
+        rows = [(*_PARTS.unpack(key.key), key.sequence, key.received_at_s) for key in keys]
+        rows.sort()  # in the order of the tree, and of two of a kind the newer one last
         try:
             run("BEGIN IMMEDIATE")
-            self._connection.executemany(
-                "INSERT OR REPLACE INTO keys VALUES (?, ?, ?)", [(k.sequence, k.key, k.received_at_s) for k in keys]
-            )
+            self._connection.executemany("INSERT OR REPLACE INTO keys VALUES (?, ?, ?, ?)", rows)
             sources = {key.source for key in keys} - self._sources
             self._connection.executemany("INSERT OR IGNORE INTO sources VALUES (?)", [(name,) for name in sources])
-            self._prune(expired_before_s, _PRUNED_AT_LEAST + 2 * len(keys))
-            run("UPDATE mark SET sequence = ?, checksum = ?", (mark, self._sealed(mark)))
+            first, swept = self._sweep(expired_before_s, _SWEPT_AT_LEAST + _SWEPT_FOR_EACH * len(keys))
+            run(
+                "UPDATE mark SET sequence = ?, first = ?, swept = ?, checksum = ?",
+                (mark, first, swept, _checksum(mark, first, self._log_id)),
+            )
             run("COMMIT")
         except sqlite3.Error as error:
             with suppress(sqlite3.Error):
                 run("ROLLBACK")
             self._judge(error)
-        self.mark = mark
+        self.mark, self._first, self._swept = mark, first, swept
         self._sources |= sources
 
-    def _prune(self, expired_before_s: float, limit: int) -> None:
-        oldest = self._connection.execute(
-            "SELECT sequence, received_at_s FROM keys ORDER BY sequence LIMIT ?", (limit,)
+    def _sweep(self, expired_before_s: float, limit: int) -> tuple[int, int]:
+        """Drop what is expired of the next *limit* keys. Returns where what is known completely begins, and where it ended."""
+        last, newest = self._connection.execute(
+            "SELECT max(start), max(CASE WHEN received_at_s < ? THEN sequence END) "
+            "FROM (SELECT start, sequence, received_at_s FROM keys WHERE start > ? ORDER BY start LIMIT ?)",
+            (expired_before_s, self._swept, limit),
+        ).fetchone()
+        if last is None:
+            return self._first, _BEFORE_ALL
+        if newest is None:
+            return self._first, last
+        self._connection.execute(
+            "DELETE FROM keys WHERE start > ? AND start <= ? AND received_at_s < ?",
+            (self._swept, last, expired_before_s),
         )
-        last = None
-        for sequence, received_at_s in oldest:
-            if received_at_s >= expired_before_s:
-                break
-            last = sequence
-        oldest.close()
-        if last is not None:
-            self._connection.execute("DELETE FROM keys WHERE sequence <= ?", (last,))
+        return max(self._first, newest + 1), last
 
     def _judge(self, error: sqlite3.Error) -> None:
         if is_passing(error):
@@ -195,14 +226,12 @@ def look_up(path: Path, log_id: str, message_id: str) -> Places:
     try:
         with closing(connect_to_read(path)) as connection:
             connection.execute("BEGIN")  # one view of it all: its owner adds and prunes meanwhile
-            mark = _read_mark(connection, log_id)
-            (first,) = connection.execute("SELECT min(sequence) FROM keys").fetchone()
+            mark, first, _ = _read_mark(connection, log_id)
             sources = [source for (source,) in connection.execute("SELECT source FROM sources")]
-            keys = [dedup_key(source, message_id) for source in sources]
-            rows = [connection.execute("SELECT sequence FROM keys WHERE key = ?", (key,)).fetchone() for key in keys]
+            keys = [_PARTS.unpack(dedup_key(source, message_id)) for source in sources]
+            ask = "SELECT sequence FROM keys WHERE start = ? AND rest = ?"
+            rows = [connection.execute(ask, key).fetchone() for key in keys]
     except (sqlite3.Error, Broken):
-        return Places([], 1, 0)
-    if first is None:
         return Places([], 1, 0)
     return Places(sorted(row[0] for row in rows if row), first, mark)
 
@@ -211,17 +240,21 @@ def read_mark(path: Path, log_id: str) -> int:
     """The mark of the index at *path*, 0 where there is none to be had."""
     try:
         with closing(connect_to_read(path)) as connection:
-            return _read_mark(connection, log_id)
+            return _read_mark(connection, log_id)[0]
     except (sqlite3.Error, Broken):
         return 0
 
 
-def _read_mark(connection: sqlite3.Connection, log_id: str) -> int:
-    row = connection.execute("SELECT sequence, checksum FROM mark").fetchone()
-    if row is None or not isinstance(row[0], int) or row[1] != _checksum(row[0], log_id):
+def _read_mark(connection: sqlite3.Connection, log_id: str) -> tuple[int, int, int]:
+    """The mark, where what is known completely begins, and up to which key was swept."""
+    row = connection.execute("SELECT sequence, first, swept, checksum FROM mark").fetchone()
+    if row is None or not all(isinstance(number, int) for number in row[:3]):
+        raise Broken("there is no mark")
+    mark, first, swept, checksum = row
+    if checksum != _checksum(mark, first, log_id):
         raise Broken("the mark is damaged, or of another log")
-    return row[0]
+    return mark, first, swept
 
 
-def _checksum(mark: int, log_id: str) -> bytes:
-    return blake2b(f"{log_id} {mark}".encode(), digest_size=8).digest()
+def _checksum(mark: int, first: int, log_id: str) -> bytes:
+    return blake2b(f"{log_id} {mark} {first}".encode(), digest_size=8).digest()

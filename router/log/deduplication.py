@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -45,8 +45,11 @@ class Deduplication:
     def find(self, keys: Sequence[bytes]) -> dict[bytes, Place]:
         """Of those of *keys* that were seen before: where the newest lies. Call it after `catch_up`; then ask `first_of`."""
         assert self._index is not None
-        latest = (self._unindexed[key] for key in keys if key in self._unindexed)
-        return self._index.find(keys) | {key.key: Place(key.sequence, key.received_at_s) for key in latest}
+        found = self._index.find(keys)
+        for key in self._unindexed.keys() & keys:
+            latest = self._unindexed[key]
+            found[key] = Place(latest.sequence, latest.received_at_s)
+        return found
 
     def first_of(self, place: Place, entry: Entry) -> int | None:
         """Where the first of the kind of *entry* lies; None if it was before the window, or was lost to damage.
@@ -63,9 +66,10 @@ class Deduplication:
                 return sequence
         return None
 
-    def note(self, keys: Iterable[Key], end: int) -> None:
+    def note(self, keys: Iterable[Mapping[bytes, Key]], end: int) -> None:
         """Remember what was committed: all that came after what is known already, up to *end*."""
-        self._unindexed |= {key.key: key for key in keys}
+        for some in keys:
+            self._unindexed |= some
         self._known_to = end
 
     def is_behind(self, end: int) -> bool:
@@ -111,6 +115,8 @@ class Deduplication:
 
     def _read_in(self, index: DedupIndex, end: int, expired_s: float) -> None:
         after = max(index.mark, self._first_within(expired_s, end) - 1)
+        if after > index.mark:
+            index.skip(after)
         keys: list[Key] = []
         while after < end:
             found = self._segments.read(after, _RECORDS_AT_ONCE, end, self._options.group_bytes)

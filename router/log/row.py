@@ -49,19 +49,16 @@ class Row(NamedTuple):
             entry.email,
             entry.type,
         )
-        whole = "".join(filter(None, texts))
         event = bytes(entry.event)
-        if len(event) + len(whole) > MAX_ROW_BYTES:
+        content = _content(sequence, *texts, received_at_s, event)
+        if len(content) > MAX_ROW_BYTES:
             raise ValueError(f"event: expected at most {MAX_ROW_BYTES} bytes")
-        checksum = _checksum(sequence, texts, whole, received_at_s, event)
-        return cls._make((sequence, *texts, received_at_s, event, checksum))
+        return cls._make((sequence, *texts, received_at_s, event, _checksum(content)))
 
     def is_sound(self) -> bool:
         """True if every column is what was written. A damaged file may hold anything at all, of any type."""
         try:
-            texts = self[1:8]
-            whole = "".join([text for text in texts if text is not None])
-            return self.checksum == _checksum(self.sequence, texts, whole, self.received_at_s, self.event)
+            return self.checksum == _checksum(_content(*self[:-1]))
         except (TypeError, AttributeError, ValueError, struct.error):
             return False
 
@@ -70,11 +67,38 @@ class Row(NamedTuple):
         return Record(0, sequence, source, message_id, user_key, kind, received_at_s, event)
 
 
-def _checksum(sequence: int, texts: tuple[str | None, ...], whole: str, received_at_s: float, event: bytes) -> bytes:
-    """*whole* is all *texts* in one."""
-    lengths = [-1 if text is None else len(text) for text in texts]  # they say where in the whole each text ends
-    head = _HEAD.pack(sequence, received_at_s, *lengths, len(event))
-    return blake2b(b"".join((head, whole.encode(), event)), digest_size=8).digest()
+def _content(
+    sequence: int,
+    source: str,
+    message_id: str,
+    user_key: str,
+    user_id: str | None,
+    anonymous_id: str | None,
+    email: str | None,
+    kind: str,
+    received_at_s: float,
+    event: bytes,
+) -> bytes:
+    """All that the checksum is of. One expression for all columns and no loop: each row that is written passes here."""
+    head = _HEAD.pack(
+        sequence,
+        received_at_s,
+        len(source),  # the lengths say where in the whole each text ends
+        len(message_id),
+        len(user_key),
+        -1 if user_id is None else len(user_id),
+        -1 if anonymous_id is None else len(anonymous_id),
+        -1 if email is None else len(email),
+        len(kind),
+        len(event),
+    )
+    person = f"{'' if user_id is None else user_id}{'' if anonymous_id is None else anonymous_id}"
+    whole = f"{source}{message_id}{user_key}{person}{'' if email is None else email}{kind}"
+    return b"".join((head, whole.encode(), event))
+
+
+def _checksum(content: bytes) -> bytes:
+    return blake2b(content, digest_size=8).digest()
 
 
 def dedup_key(source: str, message_id: str) -> bytes:
@@ -83,5 +107,4 @@ def dedup_key(source: str, message_id: str) -> bytes:
     Raises:
         ValueError: a text with half a surrogate pair.
     """
-    of = source.encode()
-    return blake2b(b"%d:%b%b" % (len(of), of, message_id.encode()), digest_size=16).digest()
+    return blake2b(f"{len(source)}:{source}{message_id}".encode(), digest_size=16).digest()

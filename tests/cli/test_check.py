@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
+from router.cli.engine import WITHOUT_EXTRA
+from router.cli.options import read_config
+from router.cli.wiring import to_access
+from router.errors import OperatorError
 from tests.system.harness import run_command
 
 BAD = """\
@@ -122,13 +127,16 @@ def test_a_plugin_that_has_no_table_for_its_settings_is_named(tmp_path: Path) ->
     assert checked.err.strip() == "destinations.crm: plugin tableless: action \"know person\" raised KeyError: 'region'"
 
 
+READ = "The router's user reads it; no router starts here without it."
+
+
 def test_what_keeps_this_machine_out_of_the_cluster_is_told(tmp_path: Path) -> None:
-    """The config may be for another one, so it is right all the same."""
+    """The config may be for another one, so it is right all the same. A router that starts here says the same."""
     config = tmp_path / "router.yaml"
     config.write_text(
         f"""\
 log: tls://router:canary-password@127.0.0.1:4222
-nats: {{ca: {tmp_path}/ca.pem, credentials: {config}}}
+nats: {{ca: {tmp_path}/ca.pem, credentials: {config}, certificate: {config}, key: {tmp_path}}}
 sources: {{website: {{write_key: demo}}}}
 destinations: {{}}
 """
@@ -139,8 +147,29 @@ destinations: {{}}
 
     assert checked.code == 0
     assert told == [
-        f"nats.ca: {tmp_path}/ca.pem is not there, or no file. A router here won't start with it.",
+        f"nats.credentials: {config}: expected a user's JWT and seed, as in the .creds file that nsc makes",
+        f"nats.ca: {tmp_path}/ca.pem: No such file or directory. {READ}",
+        f"nats.key: {tmp_path}: Is a directory. {READ}",
         "nats.credentials: the address of the log names a user too. Take one of the two out.",
     ]
+    with pytest.raises(OperatorError) as refusal:
+        to_access(read_config(config)[0]).options(["tls://127.0.0.1:4222"])
+    assert str(refusal.value).splitlines() == told[:-1]
     assert all(f"warning: {warning}" in checked.out for warning in told)
     assert "canary" not in checked.out
+
+
+@pytest.mark.parametrize("command", ["check --live", "status", "dead-letters list", "log check", "log export"])
+def test_a_cluster_without_its_extra_is_no_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """An install has no NATS client unless it was asked for."""
+    config = tmp_path / "router.yaml"
+    config.write_text("log: nats://127.0.0.1:4222\nsources: {website: {write_key: demo}}\n")
+    monkeypatch.setitem(sys.modules, "nats", None)
+
+    refused = run_command(*command.split(), "--config", config)
+    checked = run_command("check", config)
+
+    assert (refused.code, refused.err) == (2, WITHOUT_EXTRA + "\n")
+    assert f"warning: {WITHOUT_EXTRA}" in checked.out

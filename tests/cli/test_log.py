@@ -115,7 +115,7 @@ def test_a_repair_says_what_is_lost_and_the_check_after_it_is_content(config: Pa
 
     assert repaired.code == 0
     assert f"lost: events {number}" in repaired.out
-    assert "Repaired. 1 events are lost; 1 damaged files were put aside." in repaired.out
+    assert f"Repaired. Lost: 1 event. Put aside: 1 damaged file, in {damaged.parent / 'damaged'}." in repaired.out
     checked = run(config, "check")
     assert checked.code == 0
     assert f"events {number}: lost, as a repair has noted" in checked.out
@@ -156,8 +156,16 @@ def test_an_export_that_lacks_lost_events_ends_with_exit_code_1(config: Path, da
     done = run(config, "export", "--out", tmp_path / "all.ndjson")
 
     assert done.code == 1
-    assert f"1 events of the log are lost, and may have been among them: events {first_in(damaged) + 3}" in done.err
+    assert f"The log lost 1 event that may belong here: events {first_in(damaged) + 3}" in done.err
     assert len((tmp_path / "all.ndjson").read_text().splitlines()) == EVENTS - 1
+
+
+def test_what_goes_wrong_meanwhile_is_not_told_among_the_events(config: Path, damaged: Path) -> None:
+    """Standard output is for a program to read."""
+    done = run(config, "export")
+
+    assert len([json.loads(line) for line in done.out.splitlines()]) == EVENTS - 1
+    assert "log segment is damaged" in done.err
 
 
 @pytest.mark.parametrize(
@@ -165,6 +173,7 @@ def test_an_export_that_lacks_lost_events_ends_with_exit_code_1(config: Path, da
     [
         pytest.param(["--since", "soon"], "is no time", id="no time"),
         pytest.param(["--out", "/no/such/folder/x"], "can't be written", id="no folder"),
+        pytest.param(["--type", "tarck"], "'tarck' is not one of 'identify'", id="no type"),
     ],
 )
 def test_what_cannot_be_exported_is_refused(config: Path, data: Path, arguments: list[str], message: str) -> None:
@@ -182,7 +191,8 @@ def test_a_backup_says_what_is_in_it(config: Path, data: Path, tmp_path: Path) -
     shown = run(config, "backup", tmp_path / "two", "--json")
 
     assert (made.code, shown.code) == (0, 0)
-    assert f"{tmp_path / 'one'}: events 1 to 200, and 1 destinations." in made.out
+    assert f"{tmp_path / 'one'}: events 1 to 200, and 1 destination." in made.out
+    assert f"start a router with `data: {tmp_path / 'one'}`" in made.out
     assert shown.json["positions"] == {"crm": 50}
     assert shown.json["ok"] is True
 

@@ -43,3 +43,12 @@ def test_a_line_that_cannot_be_written_fails_nobody(stderr: FullDisk) -> None:
     logger.info("after")
 
     assert [line.split('"event": "')[1].split('"')[0] for line in stderr.getvalue().splitlines()] == ["before", "after"]
+
+
+@pytest.mark.usefixtures("stderr")
+def test_on_a_terminal_a_fact_is_not_obeyed(capsys: pytest.CaptureFixture[str]) -> None:
+    logging.set_up(as_json=False)
+
+    structlog.get_logger().info("event became a dead letter", message_id="\x1b[2J")
+
+    assert "?[2J" in capsys.readouterr().err

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from router.cli.progress import why_it_waits
+from router.cli.progress import print_end, print_outlook, why_it_waits
 
 
 def status(**states: tuple[str, str]) -> dict[str, Any]:
@@ -36,3 +36,45 @@ def status(**states: tuple[str, str]) -> dict[str, Any]:
 )
 def test_what_waits_says_why(states: dict[str, tuple[str, str]], expected: list[str]) -> None:
     assert list(why_it_waits(status(**states), {"crm"})) == expected
+
+
+LIVE = "Add --live to send old events as new"
+NOT_OLD = "Leave out --historical to send old events as new"
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason", "hints"),
+    [
+        pytest.param("replay", "historical: update person: a mail may start", [LIVE], id="old events of the log"),
+        pytest.param("retry", "historical: update person: a mail may start", [NOT_OLD], id="old dead letters"),
+        pytest.param("replay", "flags: All is false", [], id="nothing that --live would change"),
+    ],
+)
+def test_a_dry_run_says_how_to_send_what_is_only_too_old(
+    kind: str, reason: str, hints: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    print_outlook("crm", kind, {"skip": {reason: 1}})
+
+    said = capsys.readouterr().out
+    assert [hint for hint in (LIVE, NOT_OLD) if hint in said] == hints
+    assert f"1 {reason}" in said
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason", "hints"),
+    [
+        pytest.param("replay", "skipped: historical", [LIVE], id="old events of the log"),
+        pytest.param("retry", "skipped: historical", [NOT_OLD], id="old dead letters"),
+        pytest.param("replay", "skipped: flags", [], id="nothing that --live would change"),
+    ],
+)
+def test_the_end_says_how_to_send_what_was_only_too_old(
+    kind: str, reason: str, hints: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = {"destination": "crm", "job": 1, "kind": kind, "state": "done", "counts": {"skipped": 1}}
+
+    print_end({**job, "reasons": {reason: 1}})
+
+    said = capsys.readouterr().out
+    assert [hint for hint in (LIVE, NOT_OLD) if hint in said] == hints
+    assert f"{kind} 1 is done: 1 skipped" in said

@@ -51,6 +51,16 @@ def test_an_event_is_sent_traced_and_seen_at_the_sandbox(running: Stage) -> None
 
 
 @pytest.mark.timeout(60)
+def test_an_event_whose_id_looks_like_markup_is_traced(running: Stage) -> None:
+    assert send(running, {**IDENTIFY, "messageId": "[/b] [id]"}).code == 0
+
+    traced = running.command("trace", "[/b] [id]")
+
+    assert (traced.code, traced.err) == (0, "")
+    assert traced.out.startswith("[/b] [id] from source website")
+
+
+@pytest.mark.timeout(60)
 def test_a_list_is_sent_as_one_batch(running: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     events = [{"type": "track", "userId": "u1", "event": "Step Done", "messageId": f"cli-list-{n}"} for n in (1, 2)]
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(json.dumps([*events, events[0], {}]).encode())))

@@ -41,7 +41,10 @@ def test_a_mistake_is_answered_with_its_line_and_what_is_expected(
         pytest.param("# a\nb: \x01\n", ["2: a control character, which YAML does not allow"], id="control character"),
         pytest.param(
             "server:\n\tport: 1\n",
-            ["2: no valid YAML: while scanning for the next token, found character '\\t' that cannot start any token"],
+            [
+                "2: no valid YAML: while scanning for the next token, found character '\\t' that cannot start any token; "
+                "indent with blanks, not with tabs"
+            ],
             id="tab",
         ),
         pytest.param(

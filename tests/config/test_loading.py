@@ -254,7 +254,9 @@ def test_a_file_that_cannot_be_read_is_an_operators_error(registry: Registry, tm
     (tmp_path / "latin.yaml").write_bytes(b"# one\n# caf\xe9\n")
 
     assert (
-        _first_problem(tmp_path / "absent.yaml", registry) == "absent.yaml: cannot be read: no such file or directory"
+        _first_problem(tmp_path / "absent.yaml", registry)
+        == "absent.yaml: cannot be read: no such file or directory; say which config with --config PATH or the variable "
+        "ROUTER_CONFIG"
     )
     assert _first_problem(tmp_path, registry).endswith(": cannot be read: is a directory")
     assert _first_problem(tmp_path / "latin.yaml", registry) == "latin.yaml:2: not UTF-8 text; save it as UTF-8"

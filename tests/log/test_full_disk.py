@@ -17,11 +17,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from router.errors import OperatorError
+from router.log import writer
 from router.log.dedup import FILE_NAME, read_mark
 from router.log.interface import LogFull
 from router.log.record import Appended, Entry, Record
 from router.log.sqlite import LogOptions, SqliteLog
-from router.log.writer import INDEXED_TOGETHER
 from tests.log.faults import FULL, IOERR_FSYNC, IOERR_WRITE, Disk, Matches, anything, failing_disk, no_space
 from tests.log.harness import (
     DAY_S,
@@ -323,18 +323,19 @@ async def test_promise_4_what_was_not_indexed_before_a_kill_is_known_to_the_next
 
 @pytest.mark.parametrize("code", [FULL, IOERR_WRITE, sqlite3.SQLITE_CORRUPT], ids=["full", "write", "corrupt"])
 async def test_promise_4_no_duplicate_slips_in_while_the_index_cannot_be_written(
-    log: SqliteLog, disk: Disk, directory: Path, clock: StillClock, code: int
+    log: SqliteLog, disk: Disk, directory: Path, clock: StillClock, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
     """Its events may be refused meanwhile, but memory does not grow and nothing is stored twice."""
+    monkeypatch.setattr(writer, "INDEXED_TOGETHER", 2_000)
     await log.append(entries(1, 10))
     await log.trim({})
     disk.fail(index_only, code)
-    last = 10 + 3 * INDEXED_TOGETHER
+    last = 10 + 3 * 2_000
     taken = 10
     for start in range(11, last, 100):
         answers = await asyncio.gather(log.append(entries(start, start + 99)), return_exceptions=True)
         taken += 0 if isinstance(answers[0], BaseException) else 100
-    assert taken <= 10 + INDEXED_TOGETHER, "what could not be indexed is kept in memory without end"
+    assert taken <= 10 + 2_000, "what could not be indexed is kept in memory without end"
     disk.work()
 
     await log.append(entries(1, last))

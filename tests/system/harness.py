@@ -27,6 +27,8 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
+import structlog
+
 from router.cli import main
 from tests.system.evidence import Sighting, read_acks, read_arrivals, read_kept, read_lines
 from tests.system.forked import Forked
@@ -398,6 +400,7 @@ def run_command(*arguments: str | Path) -> Command:
         return Command(code, out.getvalue(), err.getvalue())
     finally:
         sys.argv = before
+        structlog.reset_defaults()  # a command's log is its own
     return Command(0, out.getvalue(), err.getvalue())
 
 

@@ -55,7 +55,7 @@ def test_dead_letters_are_listed_shown_retried_and_discarded(stage: Stage) -> No
     assert next(each for each in letters_of(stage) if each["id"] == first["id"])["attempts"] == first["attempts"] + 1
     vendors[1].heal()
     discarded = stage.command("dead-letters", "discard", "customerio", str(third["id"]), "--yes")
-    assert (discarded.code, discarded.out) == (0, "1 discarded\n")
+    assert (discarded.code, discarded.out) == (0, "1 dead letter of customerio discarded\n")
     retried = stage.command("dead-letters", "retry", "customerio", "--all")
 
     assert (retried.code, retried.err) == (0, "")
@@ -101,6 +101,9 @@ def test_dead_letters_are_handled_by_their_cause(stage: Stage, monkeypatch: pyte
     assert 0 < unknown["first_s"] <= unknown["last_s"]
     in_words = " ".join(stage.command("dead-letters", "list").out.split())
     assert unknown["code"] in in_words
+    assert f"router dead-letters show mixpanel {unknown['example']}" in in_words
+    assert f"router dead-letters retry mixpanel --cause {unknown['code']} --dry-run" in in_words
+    assert "These are the first 2." in stage.command("dead-letters", "list", "--each", "--limit", "2").out
     assert min(letter["id"] for letter in letters_of(stage, "--cause", unknown["code"])) == unknown["example"]
     refused = stage.command("dead-letters", "discard", "mixpanel", "--cause", disliked["code"])
     assert (refused.code, "say --yes if that is meant" in refused.err) == (2, True)
@@ -201,6 +204,7 @@ def make_track(label: str) -> dict[str, Any]:
         pytest.param(["dead-letters", "retry", "customerio", "--cause", "ffffff"], id="no such cause"),
         pytest.param(["dead-letters", "discard", "customerio"], id="discard of nothing in particular"),
         pytest.param(["dead-letters", "discard", "customerio", "--all"], id="discard without a word of consent"),
+        pytest.param(["log", "repair"], id="repair of a log that is written"),
         pytest.param(["dead-letters", "list", "nobody"], id="letters of nobody"),
         pytest.param(["dead-letters", "show", "customerio", "7"], id="no such letter"),
         pytest.param(["replay", "customerio", "--since", "yesterday"], id="no time"),

@@ -91,7 +91,7 @@ async def _show_one_event(stage: Stage) -> None:
     console.print("\nSent once, as an SDK would send it (names in snake_case or camelCase, as you like):")
     console.print(Pretty(ADA))
     receipt = await stage.post(ADA)
-    console.print(f"The receipt: {orjson.dumps(receipt).decode()}", markup=False, soft_wrap=True)
+    console.print(f"The receipt: {orjson.dumps(receipt).decode()}", soft_wrap=True)
     await stage.until(stage.is_settled, "the first event")
     event = normalise(ADA, received_at=datetime.now(UTC), new_id=lambda: str(receipt["messageId"])).event
     entries = explain(event, stage.destinations)["destinations"]
@@ -223,11 +223,11 @@ async def _stay(stage: Stage) -> None:
     console.print(Rule("Your turn"))
     body = '{"userId":"u2","traits":{"first_name":"Grace","createdAt":1724508922,"email":"grace@example.test"}}'
     console.print("The router stays up, its stand-ins too. Paste this into another terminal:\n")
-    console.print(f"  curl -u {WRITE_KEY}: -d '{body}' {stage.url}/v1/identify\n", markup=False, soft_wrap=True)
+    console.print(f"  curl -u {WRITE_KEY}: -d '{body}' {stage.url}/v1/identify\n", soft_wrap=True)
     command = sys.argv[0] if Path(sys.argv[0]).name == "router" else "router"
     console.print("and ask the router how its destinations are, or what became of an event:\n")
-    console.print(f"  export ROUTER_CONFIG={shlex.quote(str(stage.config_path))}", markup=False, soft_wrap=True)
-    console.print(f"  {command} status\n  {command} trace MESSAGE_ID\n", markup=False, soft_wrap=True)
+    console.print(f"  export ROUTER_CONFIG={shlex.quote(str(stage.config_path))}", soft_wrap=True)
+    console.print(f"  {command} status\n  {command} trace MESSAGE_ID\n", soft_wrap=True)
     console.print("What arrives at the stand-ins is shown here. Ctrl-C ends it.")
     seen = {name: len(sandbox.accepted) for name, sandbox in stage.sandboxes.items()}
     stop = asyncio.Event()

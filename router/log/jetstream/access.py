@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from router.errors import OperatorError
 
@@ -26,59 +27,72 @@ class Access:
         """What `nats.connect` takes, to connect to *urls*.
 
         Raises:
-            OperatorError: a file is missing, or is not what it should be.
+            OperatorError: files are missing, or are not what they should be; a line for each.
         """
         options: dict[str, Any] = {}
+        problems: list[str] = []
         if self.credentials is not None:
-            self._check_credentials(self.credentials)
             options["user_credentials"] = str(self.credentials)
+            problems += _try("credentials", self.credentials, _read_credentials)
         if self.ca or self.certificate or any(url.startswith("tls:") for url in urls):
-            options["tls"] = self._context()
+            options["tls"] = context = ssl.create_default_context()
+            problems += self._fill(context)
+        if problems:
+            raise OperatorError("\n".join(problems))
         return options
 
-    @staticmethod
-    def _check_credentials(path: Path) -> None:
-        found = _readable("credentials", path).read_bytes()
-        if not all(part in found for part in _PARTS):
-            raise OperatorError(
-                f"nats.credentials: {path}: expected a user's JWT and seed, as in the .creds file that nsc makes"
-            )
+    def oddities(self, urls: Sequence[str]) -> Iterator[str]:
+        """What keeps a router that runs here out of *urls*, as `options` says it, and what lets it in otherwise than meant."""
+        try:
+            self.options(urls)
+        except OperatorError as error:
+            yield from str(error).splitlines()
+        if self.credentials is not None and any(urlsplit(url).username for url in urls):
+            yield "nats.credentials: the address of the log names a user too. Take one of the two out."
 
-    def _context(self) -> ssl.SSLContext:
-        context = ssl.create_default_context()
+    def _fill(self, context: ssl.SSLContext) -> Iterator[str]:
+        """Load the certificates into *context*; says what is wrong with them."""
         if self.ca is not None:
-            with _named("ca", self.ca):
-                context.load_verify_locations(_readable("ca", self.ca))
+            yield from _try("ca", self.ca, context.load_verify_locations)
+        unreadable = list(_try("key", self.key, _open)) if self.key is not None else []
+        yield from unreadable
         if self.certificate is not None:
-            key = _readable("key", self.key) if self.key else None
-            with _named("certificate", self.certificate):
-                context.load_cert_chain(_readable("certificate", self.certificate), key, password=_no_password)
-        return context
+            load = partial(context.load_cert_chain, keyfile=self.key, password=_no_password)
+            yield from _try("certificate", self.certificate, _open if unreadable else load)
 
-
-_PARTS = b"BEGIN NATS USER JWT", b"BEGIN USER NKEY SEED"
 
 OPEN = Access()
 """To a cluster that takes everybody, or those whose name and password are in its address."""
 
+_PARTS = b"BEGIN NATS USER JWT", b"BEGIN USER NKEY SEED"
+_PEM = "PEM; a key has no password and belongs to its certificate"
+_CREDENTIALS = "a user's JWT and seed, as in the .creds file that nsc makes"
 
-def _readable(setting: str, path: Path) -> Path:
+
+class _NotCredentials(Exception):
+    """The file holds something else."""
+
+
+def _try(setting: str, path: Path, read: Callable[[Path], object]) -> Iterator[str]:
+    """*read* the file that *setting* names; says what is wrong with it."""
     try:
-        with path.open("rb"):
-            return path
-    except OSError as error:
-        raise OperatorError(f"nats.{setting}: {path}: {error.strerror}. It is read by the router's user.") from None
-
-
-@contextmanager
-def _named(setting: str, path: Path) -> Iterator[None]:
-    """Says which setting a file belongs to that is not what it should be."""
-    try:
-        yield
+        read(path)
+    except _NotCredentials:
+        yield f"nats.{setting}: {path}: expected {_CREDENTIALS}"
     except (ssl.SSLError, ValueError) as error:
-        raise OperatorError(
-            f"nats.{setting}: {path}: expected PEM; a key has no password and belongs to its certificate ({error})"
-        ) from None
+        yield f"nats.{setting}: {path}: expected {_PEM} ({error})"
+    except OSError as error:
+        yield f"nats.{setting}: {path}: {error.strerror}. The router's user reads it; no router starts here without it."
+
+
+def _open(path: Path) -> None:
+    path.open("rb").close()
+
+
+def _read_credentials(path: Path) -> None:
+    found = path.read_bytes()
+    if not all(part in found for part in _PARTS):
+        raise _NotCredentials
 
 
 def _no_password() -> str:

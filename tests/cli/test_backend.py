@@ -1,0 +1,59 @@
+"""Asking a router that does not answer, and writing where there is no room."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from router.admin.client import Client
+from router.cli import backend, rejected, send
+from tests.system.harness import run_command
+
+
+def test_who_waits_for_a_silent_router_is_told(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A frozen router kept `router status` silent for five minutes, and then ended it with a traceback."""
+
+    async def call(client: Client, operation: str) -> None:
+        await asyncio.sleep(0.05)
+        raise TimeoutError
+
+    monkeypatch.setattr(Client, "call", call)
+    monkeypatch.setattr(backend, "SILENCE_S", 0.01)
+
+    asked = run_command("status", "--config", config)
+
+    waiting, end = asked.err.splitlines()
+    assert asked.code == 2
+    assert waiting.startswith("The router has not answered for 0.01 s; still waiting.")
+    assert end.startswith(f"the router over {config.parent / 'var'} does not answer.")
+
+
+def test_a_receipt_that_does_not_come_is_told_of(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(send, "TIMEOUT_S", 0.05)
+    event = config.parent / "event.json"
+    event.write_text('{"type": "track", "userId": "u1", "event": "Paid"}')
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections, and nobody reads them
+        port = silent.getsockname()[1]
+        config.write_text(json.dumps({**json.loads(config.read_text()), "server": {"port": port}}))
+
+        sent = run_command("send", event, "--config", config)
+
+    assert sent.code == 2
+    assert sent.err.startswith(f"http://127.0.0.1:{port}/v1/track: no answer within 0.05 s.")
+
+
+def test_a_full_disk_behind_standard_output_is_told_of(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail_to_write(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(rejected, "print_table", fail_to_write)
+
+    listed = run_command("rejected", "list", "--config", config)
+
+    assert listed.code == 2
+    assert listed.err == "standard output: No space left on device. Make room, or choose another place.\n"

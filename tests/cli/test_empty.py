@@ -1,0 +1,90 @@
+"""Nothing to show is said in a sentence, with what would put something there; never as a bare header."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from router.delivery.state_file import StateFile
+from router.log.sqlite import LogOptions, SqliteLog
+from tests.log.harness import PARTITION, StillClock
+from tests.system.harness import run_command
+
+
+@pytest.fixture
+def empty(config: Path) -> Path:
+    """A config whose router has run, and to which nothing was sent."""
+    data = config.parent / "var"
+
+    async def make() -> None:
+        log = await SqliteLog.open(data / "log", LogOptions(), StillClock())
+        for name in ("mixpanel", "crm"):
+            state = StateFile.open(data / "destinations" / f"{name}.sqlite", log.id)
+            state.add_partition(PARTITION, 0)
+            state.close()
+        await log.close()
+
+    asyncio.run(make())
+    return config
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        pytest.param(
+            "dead-letters list", "No dead letters. An event becomes one when the vendor refuses it", id="letters"
+        ),
+        pytest.param("dead-letters list crm --each", "No dead letters at crm. An event", id="letters of one, each"),
+        pytest.param(
+            "dead-letters list --reason gone",
+            "No dead letter has a reason with 'gone' in it.",
+            id="letters of a reason",
+        ),
+        pytest.param("jobs list", "No replay and no retry is under way. Those that are over", id="jobs"),
+        pytest.param(
+            "jobs list crm --all", "No replays and no retries at crm: none was asked for with", id="past jobs"
+        ),
+        pytest.param("rejected list", "No rejected calls: whatever sources have sent", id="rejected"),
+        pytest.param(
+            "rejected list --code x", "No rejected calls with --code x. See them all", id="rejected of a code"
+        ),
+        pytest.param("log check", "The log is sound: no events in", id="log"),
+    ],
+)
+def test_nothing_to_show_is_said_in_a_sentence(empty: Path, command: str, expected: str) -> None:
+    shown = run_command(*command.split(), "--config", empty)
+
+    assert (shown.code, shown.err) == (0, "")
+    assert shown.out.startswith(expected)
+    assert len(shown.out.splitlines()) == 1
+
+
+@pytest.fixture
+def event(tmp_path: Path) -> Path:
+    event = tmp_path / "event.json"
+    event.write_text('{"type": "track", "userId": "u1", "event": "Paid"}')
+    return event
+
+
+@pytest.mark.parametrize("command", ["status", "destinations", "explain EVENT"])
+def test_a_config_without_destinations_is_told_of(empty: Path, event: Path, command: str) -> None:
+    document = json.loads(empty.read_text())
+    empty.write_text(json.dumps({**document, "destinations": {}}))
+
+    shown = run_command(*command.replace("EVENT", str(event)).split(), "--config", empty)
+
+    assert (shown.code, shown.err) == (0, "")
+    assert "No destinations: the config has none" in shown.out
+
+
+def test_a_file_without_an_event_is_told_of(empty: Path, event: Path) -> None:
+    """Nothing may have matched in the export that was piped here."""
+    event.write_text("\n")
+
+    explained = run_command("explain", event, "--config", empty)
+
+    assert (explained.code, explained.out) == (0, "")
+    assert explained.err == f"{event}: there is no event in it\n"

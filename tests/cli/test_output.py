@@ -1,0 +1,40 @@
+"""What events and vendors say is shown as it is, and nothing that a terminal would obey."""
+
+from __future__ import annotations
+
+import pytest
+
+from router.cli.output import console, fail, plain, print_table
+from router.errors import OperatorError
+
+
+@pytest.mark.parametrize("text", ["400 [invalid email]", "[/b] closes nothing", "[bold]", "a\\[b"])
+def test_words_in_brackets_are_no_markup(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Anybody with a write key could end a command with a traceback, and vendors' words were left out."""
+    console.print(text)
+    console.print(text, style="bold")
+    print_table("", ("reason",), [(text,)])
+
+    assert capsys.readouterr().out.count(text) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("\x1b[2Jgone", "?[2Jgone", id="clear the screen"),
+        pytest.param("\x9b31m", "?31m", id="the same in one character"),
+        pytest.param("a\rb\x08c\x7f", "a?b?c?", id="write over what stands there"),
+        pytest.param("txt\u202egpj", "txt?gpj", id="turn the direction"),
+        pytest.param("two\nlines\tand a tab, é 日本", "two\nlines\tand a tab, é 日本", id="plain text"),
+    ],
+)
+def test_codes_for_the_terminal_are_not_sent_to_it(
+    text: str, expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    print_table("", ("reason",), [(text,)])
+    fail(OperatorError(text))
+
+    told = capsys.readouterr()
+    assert plain(text) == expected
+    assert not set("\x1b\x9b\r\x08\x7f\u202e") & set(told.out + told.err)
+    assert told.err == expected + "\n"
