@@ -130,7 +130,7 @@ class Ledger:
         now = self._clock.now()
         self._count("delivered", "", len(transits))
         self._changes.outcomes += [Outcome(transit.place, "delivered", "", now) for transit in transits]
-        self.tally.latencies_s.observe_each([max(0.0, now - transit.record.received_at_s) for transit in transits])
+        self.tally.latencies_s.observe(*[max(0.0, now - transit.record.received_at_s) for transit in transits])
         passed: dict[int, list[int]] = {}
         """By partition: what held the position."""
         for transit in transits:

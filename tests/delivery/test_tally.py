@@ -59,8 +59,7 @@ async def test_every_attempt_is_counted_once_and_is_under_way_while_it_is() -> N
 
 def histogram(*values: float) -> Histogram:
     made = Histogram((1.0, 10.0, 100.0))
-    for value in values:
-        made.observe(value)
+    made.observe(*values)
     return made
 
 
