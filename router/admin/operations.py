@@ -15,10 +15,11 @@ from router.admin.reach import Reach
 from router.clock import Clock
 from router.delivery.fleet import Assignment, Fleet
 from router.delivery.ledger import Ledger
+from router.delivery.order import WAITED
 from router.delivery.state import Place, State
 from router.delivery.states import States
 from router.delivery.tally import Tally
-from router.delivery.worker import WAITED, Worker
+from router.delivery.worker import Worker
 from router.errors import OperatorError
 from router.log.interface import Log
 from router.log.record import Record

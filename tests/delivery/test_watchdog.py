@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from router.delivery.options import DeliveryOptions
 from router.delivery.pace import Backoff
 from router.delivery.watchdog import LOOK_S, STALL_S, Glance, Watchdog
-from router.delivery.worker import DeliveryOptions
 from router.plugin import Response
 from tests.delivery.harness import NETWORK_DOWN, Harness, Vendor, until
 from tests.log.harness import StillClock
@@ -132,7 +132,7 @@ async def test_row_56_a_worker_whose_lanes_are_frozen_is_found(tmp_path: Path) -
 
     worker._flights.fly = never  # type: ignore[method-assign, assignment]
     harness.log.add("ada")
-    await until(lambda: worker._flying == 1)
+    await until(lambda: worker._lanes.flying == 1)
     clock = StillClock()
     watchdog = Watchdog(clock)
     for _ in range(int(60 / LOOK_S)):
