@@ -150,7 +150,7 @@ class Lander:
         tries = self._ledger.tries[place] if is_counted else self._ledger.tried(place)
         is_last = later.max_attempts is not None and tries.attempts >= later.max_attempts
         if is_last or self._outages.is_expired(item.transit):
-            self._settlement.settle_item(item, f"gave up after {tries.attempts} tries: {later.reason}")
+            self._settlement.settle_item(item, f"gave up after try {tries.attempts}: {later.reason}")
             lane.put_back(behind)
             return
         parked = [item, *behind, *lane.withdraw(lambda other: other.line == line)]

@@ -139,9 +139,9 @@ class Lanes:
 
     def _take_from(self, lane: Lane) -> list[Item]:
         batch = lane.take()
-        if lane.waited:
-            self._ledger.count(WAITED, IN_LANE, lane.waited)
-            lane.waited = 0
+        waited, lane.waited = lane.waited, 0
+        if waited and not lane.is_replay:  # an event counts once, however often it is sent again
+            self._ledger.count(WAITED, IN_LANE, waited)
         return batch
 
     async def _deliver(self, lane: Lane, batch: list[Item]) -> None:

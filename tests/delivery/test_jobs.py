@@ -12,6 +12,7 @@ from typing import Any, Literal
 import pytest
 
 from router.delivery import course
+from router.delivery.order import IN_LANE, WAITED
 from router.delivery.spec import ReplaySpec, RetrySpec
 from router.delivery.state import Job, Place, State
 from router.plugin import Judgement, Payload, Request, Response, Skip, judge_by_status
@@ -84,6 +85,23 @@ async def test_a_replay_sends_each_event_once_more_and_keeps_books_of_its_own(ha
     replayed = await harness.worker.ledger.ask(lambda state: state.replayed(Place(0, 7)))
     assert replayed is not None
     assert (replayed.job, replayed.kind) == (job.id, "delivered")
+
+
+async def test_what_waits_in_a_replay_is_not_counted_again(tmp_path: Path) -> None:
+    harness = Harness(tmp_path)
+    harness.plugin = plugin(batches("contacts"), batches("lists"))
+    for name in ("lists", "contacts", "lists"):
+        harness.log.add("ada", properties={"only": name})
+    harness.options = type(harness.options)(concurrency=1, batch_wait_s=1.0)
+    await harness.open()
+    await harness.until_settled()
+    waited = harness.worker.ledger.counts[WAITED, IN_LANE]
+
+    await finish(harness, await add_job(harness))
+
+    assert harness.vendor.ids("ada") == ["m1", "m2", "m3"] * 2
+    assert harness.worker.ledger.counts[WAITED, IN_LANE] == waited == 1
+    await harness.close()
 
 
 async def test_a_replay_keeps_the_order_of_each_user(harness: Harness) -> None:
