@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-import structlog
-
 from router.delivery.jobs import Jobs
 from router.delivery.ledger import Ledger
+from router.delivery.letter_log import LetterLog
 from router.delivery.parking import Parking
 from router.delivery.signal import Signal
 from router.delivery.transit import Item, Transit
@@ -17,13 +16,21 @@ from router.delivery.under_way import UnderWay
 class Settlement:
     """One for each worker. A payload is delivered or refused; an event settles with the last of its payloads."""
 
-    def __init__(self, ledger: Ledger, jobs: Jobs, parking: Parking, under_way: UnderWay, changed: Signal) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        jobs: Jobs,
+        parking: Parking,
+        under_way: UnderWay,
+        changed: Signal,
+        letter_log: LetterLog,
+    ) -> None:
         self._ledger = ledger
         self._jobs = jobs
         self._parking = parking
         self._under_way = under_way
         self._changed = changed
-        self._logger = structlog.get_logger().bind(destination=ledger.name)
+        self._letter_log = letter_log
 
     # --- events ---
 
@@ -51,11 +58,7 @@ class Settlement:
             self._jobs.settled(transit)
         else:
             if transit.refused:
-                self._logger.warning(
-                    "event became a dead letter; see and retry it with: router dead-letters",
-                    message_id=transit.record.message_id,
-                    reason="; ".join(transit.refused),
-                )
+                self._letter_log.note(transit.record, "; ".join(transit.refused))
             self._ledger.settle(transit)
         self._end((transit,))
 

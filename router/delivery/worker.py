@@ -23,6 +23,7 @@ from router.delivery.jobs import Jobs, Road
 from router.delivery.lander import Lander
 from router.delivery.lanes import Lanes
 from router.delivery.ledger import Ledger
+from router.delivery.letter_log import LetterLog
 from router.delivery.options import DeliveryOptions
 from router.delivery.outages import PACE_NOTES, Outages
 from router.delivery.outlet import Outlet
@@ -91,7 +92,8 @@ class Worker:
         self._under_way = UnderWay()
         self._parking = Parking(ledger, options.backoff, clock, chance)
         self._outages = Outages(outlet.pace, ledger, clock, options.retry_for_s, notes)
-        self._settlement = Settlement(ledger, self.jobs, self._parking, self._under_way, self._changed)
+        letter_log = LetterLog(destination.name, clock.monotonic)
+        self._settlement = Settlement(ledger, self.jobs, self._parking, self._under_way, self._changed, letter_log)
         lander = Lander(
             ledger, self._settlement, self._outages, self._parking, self._under_way, outlet, self.halt, options, clock
         )
