@@ -263,10 +263,13 @@ class Destination:
             triggered, _ = _ask_triggers(self._by_type[event.type], event, EventContext(event))  # type: ignore[attr-defined]
         is_historical = decision is not None and decision.is_historical
         run = self._run  # type: ignore[attr-defined]
+        mapped: list[Mapped] = []
         try:
-            return [run(each.action, self._map_action, each, event, with_trace, is_historical) for each in triggered]
+            for each in triggered:  # a comprehension would be one call more
+                mapped.append(run(each.action, self._map_action, each, event, with_trace, is_historical))
         except PluginFailed as error:
             raise MappingFailed(str(error)) from error
+        return mapped
 
     def _map_action(self, planned: PlannedAction, event: Event, with_trace: bool, is_historical: bool) -> Mapped:
         action = planned.action
@@ -295,13 +298,17 @@ class Destination:
         Raises:
             MappingFailed: JSON can't hold one, or they are too much for the router.
         """
-        endpoint, name, payloads = self.endpoints[mapped.action.endpoint], mapped.action.name, mapped.payloads
+        endpoint, name = self.endpoints[mapped.action.endpoint], mapped.action.name
+        written: list[Written] = []
+        total = 0
         try:
-            written = [_write(f"{name}/{number}", payload, endpoint) for number, payload in enumerate(payloads)]
+            for payload in mapped.payloads:
+                each = _write(f"{name}/{len(written)}", payload, endpoint)
+                total += each.size
+                written.append(each)
         except TypeError as error:
             label = self.calls.guard.label(mapped.action)
             raise MappingFailed(f"{label} made a payload that JSON can't hold: {error}") from error
-        total = sum([each.size for each in written])
         if total > MAX_PAYLOAD_BYTES and len(written) > 1:
             label = self.calls.guard.label(mapped.action)
             raise MappingFailed(f"{label} made {total} bytes of one event, the router takes {MAX_PAYLOAD_BYTES}")

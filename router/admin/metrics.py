@@ -10,8 +10,8 @@ from prometheus_client.registry import Collector
 
 from router.clock import Clock
 from router.delivery.fleet import Fleet
+from router.delivery.order import WAITED
 from router.delivery.tally import Histogram
-from router.delivery.worker import WAITED
 from router.log.interface import Log
 
 STATES = ("going", "throttled", "probing", "blocked", "broken", "disabled", "unusable", "down")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from typing import Any
 
@@ -14,10 +15,11 @@ from router.admin.reach import Reach
 from router.clock import Clock
 from router.delivery.fleet import Assignment, Fleet
 from router.delivery.ledger import Ledger
+from router.delivery.order import WAITED
 from router.delivery.state import Place, State
 from router.delivery.states import States
 from router.delivery.tally import Tally
-from router.delivery.worker import WAITED, Worker
+from router.delivery.worker import Worker
 from router.errors import OperatorError
 from router.log.interface import Log
 from router.log.record import Record
@@ -311,9 +313,10 @@ def noted_state(state: State, now_s: float) -> tuple[str, str]:
 def _show_tally(tally: Tally) -> Answer:
     """Since the start of the destination; what the files alone do not know."""
     latencies, sizes = tally.latencies_s, tally.batch_sizes
+    p95 = sizes.quantile(0.95)
     return {
         "attempts": dict(sorted(tally.attempts.items())),
-        "batch_size": {"mean": _rounded(sizes.mean), "p95": _rounded(sizes.quantile(0.95))},
+        "batch_size": {"mean": _rounded(sizes.mean), "p95": p95 and math.ceil(p95)},
         "latency_s": {f"p{percent}": _rounded(latencies.quantile(percent / 100)) for percent in (50, 95, 99)},
     }
 

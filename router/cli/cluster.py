@@ -34,9 +34,9 @@ from router.delivery.fleet import Assignment, Berth
 from router.delivery.journal.line import Line
 from router.delivery.journal.states import JournaledStates
 from router.delivery.journal.streams import JournalNames, ensure_journals
+from router.delivery.options import DeliveryOptions
 from router.delivery.portion import Portion
 from router.delivery.watchdog import Glance, Watchdog
-from router.delivery.worker import DeliveryOptions
 from router.errors import OperatorError
 from router.log.interface import Log
 from router.log.jetstream.connection import ApiError, ClusterAway, Connection

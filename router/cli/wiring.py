@@ -10,8 +10,8 @@ from router.cli.rules import to_consent, to_privacy, to_rule, to_trigger
 from router.config import Config
 from router.config import Destination as DestinationConfig
 from router.delivery.fleet import Assignment
+from router.delivery.options import DeliveryOptions
 from router.delivery.state_directory import StateDirectory
-from router.delivery.worker import DeliveryOptions
 from router.destination import Destination
 from router.errors import OperatorError
 from router.gateway import Limits, Source, Surroundings

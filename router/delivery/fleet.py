@@ -13,13 +13,14 @@ from router.clock import Clock
 from router.delivery.claim import Claim, Claimed
 from router.delivery.decoder import Decoder
 from router.delivery.ledger import Ledger
+from router.delivery.options import DeliveryOptions
 from router.delivery.repeats import Repeats
 from router.delivery.state import State, StateUnusable
 from router.delivery.states import States
 from router.delivery.unknown_names import UnknownNames
 from router.delivery.watchdog import Glance
 from router.delivery.way import Way, Ways
-from router.delivery.worker import NOTES, DeliveryOptions, Worker
+from router.delivery.worker import NOTES, Worker
 from router.destination import Destination
 from router.errors import OperatorError
 from router.guard import PluginFailed

@@ -30,7 +30,7 @@ def forecast(
     is_historical: bool = False,
     delivered: Collection[str] = (),
 ) -> Forecast:
-    """What `Worker.take_up` would come to. *delivered*: keys of payloads that are not sent again."""
+    """What `Preparation.take_up` would come to. *delivered*: keys of payloads that are not sent again."""
     try:
         event = Event.from_json(record.event)
         decision = destination.decide(event, record.source, age_s(event, now_s) if is_historical else None)

@@ -88,8 +88,10 @@ class Lane:
         endpoint = self.queue[0].endpoint
         if not isinstance(endpoint, BatchEndpoint):
             return True
-        limit = min(endpoint.max_events, self.batch_limit or endpoint.max_events)
-        return len(self.queue) >= limit or self._bytes >= endpoint.max_bytes
+        limit, waiting = self.batch_limit, len(self.queue)
+        if waiting >= endpoint.max_events or (limit is not None and waiting >= limit):
+            return True
+        return self._bytes >= endpoint.max_bytes
 
     def single_out(self, number: int) -> None:
         """Let the next *number* items travel each for itself: to find the bad one by halves would cost too much."""

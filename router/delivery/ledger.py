@@ -129,11 +129,17 @@ class Ledger:
             return
         now = self._clock.now()
         self._count("delivered", "", len(transits))
+        self._changes.outcomes += [Outcome(transit.place, "delivered", "", now) for transit in transits]
+        self.tally.latencies_s.observe(*[max(0.0, now - transit.record.received_at_s) for transit in transits])
+        passed: dict[int, list[int]] = {}
+        """By partition: what held the position."""
         for transit in transits:
             place = transit.place
-            self._changes.outcomes.append(Outcome(place, "delivered", "", now))
-            self._close(place, transit)
-            self.tally.latencies_s.observe(max(0.0, now - transit.record.received_at_s))
+            if not self._forget(place, transit):
+                passed.setdefault(place.partition, []).append(place.sequence)
+        for partition, sequences in passed.items():
+            self.windows[partition].settle_each(sequences)
+            self._note_position(partition)
         self._changed(len(transits))
 
     def kill(self, record: Record, reason: str, transit: Transit | None = None, events: int = 1) -> None:
@@ -162,20 +168,27 @@ class Ledger:
 
     def _close(self, place: Place, transit: Transit | None, events: int = 1) -> None:
         """Nothing of the event (or of *events* sequences from it on) is under way any more."""
+        if not self._forget(place, transit):
+            self._move(place.partition, place.sequence, place.sequence + events - 1)
+
+    def _forget(self, place: Place, transit: Transit | None) -> bool:
+        """Drop what is noted of an event while it is under way. Returns whether it was parked: the position is past it then."""
         if self.tries:
             self.tries.pop(place, None)
         if self.settled_payloads:
             self.settled_payloads.pop(place, None)
-        if transit is not None and transit.origin == "parked":
-            self._changes.unpark.append(place)
-            self._unpark_one(transit.line, place)
-        else:
-            self._move(place.partition, place.sequence, place.sequence + events - 1)
+        if transit is None or transit.origin != "parked":
+            return False
+        self._changes.unpark.append(place)
+        self._unpark_one(transit.line, place)
+        return True
 
     def _move(self, partition: int, first: int, last: int) -> None:
-        window = self.windows[partition]
-        window.settle(first, last)
-        self._changes.positions[partition] = window.position
+        self.windows[partition].settle(first, last)
+        self._note_position(partition)
+
+    def _note_position(self, partition: int) -> None:
+        self._changes.positions[partition] = self.windows[partition].position
 
     def settle_payload(self, transit: Transit, key: str, refused: str = "") -> None:
         """The vendor has (or has *refused*) this payload of an event that has others under way: it is not sent again."""

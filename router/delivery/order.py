@@ -11,6 +11,11 @@ from __future__ import annotations
 
 from router.log.record import Record
 
+BEHIND = "behind an earlier event of the same user"
+"""Why an event is parked that was never sent."""
+WAITED = "waited"
+"""Counts events that had to wait for an earlier one of their user, each once, by where they waited:"""
+BEHIND_PARKED, IN_LANE = "behind a parked event", "in its lane"
 _OWN = "\x1f"
 
 

@@ -46,7 +46,8 @@ class Transit:
 
     def __post_init__(self) -> None:
         self.place = Place.of(self.record)
-        self.line = self.line or self.record.user_key
+        if not self.line:
+            self.line = self.record.user_key
         self.is_replay = self.origin in ("retry", "replay")
 
     def weigh(self) -> None:

@@ -12,6 +12,8 @@ from typing import Final
 
 import structlog
 
+from router.counted import counted
+
 STALL_S: Final = 30.0
 """How long nothing may move. Far longer than all waits that go without saying, and half of what the battery allows."""
 LOOK_S: Final = 5.0
@@ -68,7 +70,7 @@ class Watchdog:
         self._looked_at_s = now_s
         self._moved = {name: seen for name, seen in self._moved.items() if name in glances and not has_slept}
         stuck = {
-            name: f"destination {name}: {glance.pending} events are pending and nothing moves"
+            name: f"destination {name}: nothing moves, with {counted(glance.pending, 'event')} pending"
             for name, glance in glances.items()
             if self._is_stuck(name, glance, now_s)
         }

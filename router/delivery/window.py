@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class Window:
@@ -81,6 +81,14 @@ class Window:
             self._ahead -= sum(1 for sequence in covered if sequence > self.read)
             self.above -= covered
         self.position = max(self.position, last)
+        self._close_up()
+
+    def settle_each(self, sequences: Sequence[int]) -> None:
+        """Each of these is settled or parked: as `settle` one by one, with one look at the position."""
+        opened = {sequence for sequence in sequences if sequence > self.position} - self.above
+        self.above |= opened
+        if opened and max(opened) > self.read:
+            self._ahead += sum(1 for sequence in opened if sequence > self.read)
         self._close_up()
 
     def _close_up(self) -> None:

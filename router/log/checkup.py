@@ -257,7 +257,8 @@ def _show_noted(lost: Sequence[tuple[int, int]]) -> str:
 
 
 def show_ranges(ranges: Sequence[tuple[int, int]]) -> str:
-    """``events 3, 7 to 9``, cut after a few."""
+    """``events 3, 7 to 9``, or ``event 3``; cut after a few."""
     shown = [str(first) if first == last else f"{first} to {last}" for first, last in ranges[:_LISTED]]
     more = len(ranges) - len(shown)
-    return f"events {', '.join(shown)}" + (f" and {more} more such" if more else "")
+    is_one = len(ranges) == 1 and ranges[0][0] == ranges[0][1]
+    return f"event{'' if is_one else 's'} {', '.join(shown)}" + (f" and {more} more such" if more else "")

@@ -75,7 +75,7 @@ def test_damage_is_named_and_ends_with_exit_code_1(config: Path, damaged: Path) 
 
     assert (checked.code, shown.code) == (1, 1)
     assert f"{damaged}: damaged" in checked.out
-    assert f"events {number}: the checksum does not match" in checked.out
+    assert f"event {number}: the checksum does not match" in checked.out
     assert "router log repair" in checked.out
     [segment] = [segment for segment in shown.json["segments"] if segment["state"] == "damaged"]
     assert (segment["lost"], segment["lost_events"]) == ([[number, number]], 1)
@@ -114,11 +114,11 @@ def test_a_repair_says_what_is_lost_and_the_check_after_it_is_content(config: Pa
     repaired = run(config, "repair")
 
     assert repaired.code == 0
-    assert f"lost: events {number}" in repaired.out
+    assert f"lost: event {number}" in repaired.out
     assert f"Repaired. Lost: 1 event. Put aside: 1 damaged file, in {damaged.parent / 'damaged'}." in repaired.out
     checked = run(config, "check")
     assert checked.code == 0
-    assert f"events {number}: lost, as a repair has noted" in checked.out
+    assert f"event {number}: lost, as a repair has noted" in checked.out
     assert "nothing to repair" in run(config, "repair").out
 
 
@@ -156,7 +156,7 @@ def test_an_export_that_lacks_lost_events_ends_with_exit_code_1(config: Path, da
     done = run(config, "export", "--out", tmp_path / "all.ndjson")
 
     assert done.code == 1
-    assert f"The log lost 1 event that may belong here: events {first_in(damaged) + 3}" in done.err
+    assert f"The log lost 1 event that may belong here: event {first_in(damaged) + 3}" in done.err
     assert len((tmp_path / "all.ndjson").read_text().splitlines()) == EVENTS - 1
 
 

@@ -14,12 +14,13 @@ import orjson
 
 from router.delivery.ledger import Books, Ledger
 from router.delivery.letters import DeadLetter
+from router.delivery.options import DeliveryOptions
 from router.delivery.pace import Backoff
 from router.delivery.send import SendFailed
 from router.delivery.state import State
 from router.delivery.state_file import StateFile
 from router.delivery.unknown_names import UnknownNames
-from router.delivery.worker import NOTES, DeliveryOptions, Worker
+from router.delivery.worker import NOTES, Worker
 from router.destination import Destination
 from router.event import Document, Event
 from router.log.record import Appended, Entry, Gap, Record

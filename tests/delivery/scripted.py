@@ -19,8 +19,8 @@ from pathlib import Path
 
 from structlog.testing import capture_logs
 
+from router.delivery.options import DeliveryOptions
 from router.delivery.pace import Backoff
-from router.delivery.worker import DeliveryOptions
 from router.plugin import Judgement, Payload, Request, Response, judge_by_status
 from tests.delivery.harness import NETWORK_DOWN, Answer, Harness, Settings, Vendor, plugin
 

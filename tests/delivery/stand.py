@@ -11,9 +11,9 @@ from typing import Any
 from router.delivery.fleet import Assignment, Fleet
 from router.delivery.ledger import Books
 from router.delivery.letters import DeadLetter
+from router.delivery.options import DeliveryOptions
 from router.delivery.pace import Backoff
 from router.delivery.state_directory import StateDirectory
-from router.delivery.worker import DeliveryOptions
 from router.destination import Destination
 from router.event import Event
 from router.log.record import Entry

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from router.delivery.options import DeliveryOptions
 from router.delivery.pace import Backoff
-from router.delivery.worker import DeliveryOptions
 from router.plugin import (
     Blocked,
     Conversation,

@@ -15,9 +15,9 @@ from statistics import quantiles
 
 import pytest
 
+from router.delivery.options import DeliveryOptions
 from router.delivery.pace import Backoff
 from router.delivery.send import ReadTimedOut
-from router.delivery.worker import DeliveryOptions
 from router.plugin import Credential, Request, Response
 from tests.delivery.harness import Harness, MemoryLog, Vendor
 from tests.delivery.simulated import SimulatedClock, simulate

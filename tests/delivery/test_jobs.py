@@ -12,6 +12,7 @@ from typing import Any, Literal
 import pytest
 
 from router.delivery import course
+from router.delivery.order import IN_LANE, WAITED
 from router.delivery.spec import ReplaySpec, RetrySpec
 from router.delivery.state import Job, Place, State
 from router.plugin import Judgement, Payload, Request, Response, Skip, judge_by_status
@@ -86,6 +87,23 @@ async def test_a_replay_sends_each_event_once_more_and_keeps_books_of_its_own(ha
     assert (replayed.job, replayed.kind) == (job.id, "delivered")
 
 
+async def test_what_waits_in_a_replay_is_not_counted_again(tmp_path: Path) -> None:
+    harness = Harness(tmp_path)
+    harness.plugin = plugin(batches("contacts"), batches("lists"))
+    for name in ("lists", "contacts", "lists"):
+        harness.log.add("ada", properties={"only": name})
+    harness.options = type(harness.options)(concurrency=1, batch_wait_s=1.0)
+    await harness.open()
+    await harness.until_settled()
+    waited = harness.worker.ledger.counts[WAITED, IN_LANE]
+
+    await finish(harness, await add_job(harness))
+
+    assert harness.vendor.ids("ada") == ["m1", "m2", "m3"] * 2
+    assert harness.worker.ledger.counts[WAITED, IN_LANE] == waited == 1
+    await harness.close()
+
+
 async def test_a_replay_keeps_the_order_of_each_user(harness: Harness) -> None:
     """It is not promised, but an identify that overtook a later one would leave old traits behind."""
     harness.options = replace(harness.options, concurrency=8)
@@ -136,9 +154,9 @@ async def test_what_is_refused_today_is_told_by_its_reason(harness: Harness) -> 
     harness.log.add("u1")
     await harness.open()
     await harness.until_settled()
-    harness.worker.destination = replace(
-        harness.worker.destination, plugin=replace(harness.plugin, historical=Skip("mails would go out"))
-    )
+    await harness.close()
+    harness.plugin = replace(harness.plugin, historical=Skip("mails would go out"))
+    await harness.open()
 
     old = await finish(harness, await add_job(harness))
     new = await finish(harness, await add_job(harness, is_historical=False))
@@ -351,7 +369,7 @@ async def test_a_replay_is_cancelled_while_the_vendor_is_down(harness: Harness) 
     harness.worker.jobs.cancel(id)
 
     assert (await finish(harness, id)).state == "cancelled"
-    assert not any(len(lane) for lane, _ in harness.worker._lanes.values())
+    assert not harness.worker._lanes.waiting
     assert await harness.letters() == []
 
 
@@ -436,7 +454,7 @@ async def test_a_replay_holds_no_more_than_it_may_in_memory(harness: Harness, mo
     await deliver(harness, 150)
 
     def held() -> int:
-        return sum(len(lane) for lane, _ in harness.worker._lanes.values())
+        return harness.worker._lanes.waiting
 
     harness.vendor.open.clear()
     id = await add_job(harness)

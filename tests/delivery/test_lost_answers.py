@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from router.delivery.options import DeliveryOptions
 from router.delivery.pace import Backoff
-from router.delivery.worker import DeliveryOptions
 from router.plugin import Request, Response
 from tests.delivery.harness import NETWORK_DOWN, Answer, Harness, Vendor, plugin
 

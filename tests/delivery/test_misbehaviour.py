@@ -18,8 +18,8 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from router.delivery.conduct import DEAD_IN_A_ROW, FIRST_WAIT_S
+from router.delivery.options import DeliveryOptions
 from router.delivery.spec import ReplaySpec
-from router.delivery.worker import DeliveryOptions
 from router.destination import MAX_PAYLOAD_BYTES, Destination
 from router.explain import explain
 from router.guard import BreakOff, PluginFailed
@@ -294,7 +294,7 @@ async def test_what_a_plugin_makes_of_the_backlog_is_not_all_in_memory(harness: 
     await harness.open()
     await harness.until(lambda: harness.vendor.hanging == harness.options.concurrency)
 
-    assert sum(len(lane) for lane in harness.worker._lanes.values()) < 11
+    assert harness.worker._lanes.waiting < 11
     harness.vendor.open.set()
     await harness.until_settled()
     assert harness.books.delivered == 200
@@ -515,7 +515,7 @@ async def test_replays_wait_until_the_plugin_is_tried_again(harness: Harness, is
     spec = ReplaySpec(last=2, is_historical=False).model_dump(exclude_none=True)
     job = await harness.worker.ledger.ask(lambda state: state.add_job("replay", spec, 2, 0.0))
     harness.worker.jobs.wake()
-    await harness.until(lambda: len(harness.worker._held) == 2)
+    await harness.until(lambda: len(harness.worker._preparation.held) == 2)
 
     if is_cancelled:
         assert harness.worker.jobs.cancel(job.id)
@@ -524,7 +524,7 @@ async def test_replays_wait_until_the_plugin_is_tried_again(harness: Harness, is
     await harness.until(lambda: harness.worker.jobs.is_idle)
 
     assert harness.worker.ledger.counts["replayed", "delivered"] == (0 if is_cancelled else 2)
-    assert harness.worker._held == []
+    assert harness.worker._preparation.held == []
 
 
 async def test_three_calls_that_hold_up_the_router_stop_the_destination(harness: Harness) -> None:

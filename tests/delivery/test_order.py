@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from router.delivery.order import in_line, line_of, out_of_line
-from router.delivery.worker import BEHIND_PARKED, IN_LANE, WAITED
+from router.delivery.order import BEHIND_PARKED, IN_LANE, WAITED, in_line, line_of, out_of_line
 from router.destination import Destination
 from router.log.record import Record
 from router.plugin import Request, Response, judge_by_status

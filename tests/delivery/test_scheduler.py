@@ -26,9 +26,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from router.delivery.options import DeliveryOptions
 from router.delivery.pace import Backoff
 from router.delivery.send import ReadTimedOut
-from router.delivery.worker import DeliveryOptions
 from router.destination import Destination
 from router.plugin import Again, Delivered, Judgement, Later, Payload, Request, Response, Verdict, judge_by_status
 from tests.delivery.harness import NETWORK_DOWN, Answer, Harness, Settings, plugin

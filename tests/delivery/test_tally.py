@@ -7,10 +7,10 @@ from typing import ClassVar
 
 import pytest
 
+from router.delivery.options import DeliveryOptions
 from router.delivery.pace import Backoff
 from router.delivery.send import SendFailed
 from router.delivery.tally import Histogram, Tallied, Tally, status_class
-from router.delivery.worker import DeliveryOptions
 from router.plugin import Request, Response
 from tests.delivery.harness import NETWORK_DOWN, Harness, Vendor, plugin
 
@@ -59,8 +59,7 @@ async def test_every_attempt_is_counted_once_and_is_under_way_while_it_is() -> N
 
 def histogram(*values: float) -> Histogram:
     made = Histogram((1.0, 10.0, 100.0))
-    for value in values:
-        made.observe(value)
+    made.observe(*values)
     return made
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from router.delivery.options import DeliveryOptions
 from router.delivery.pace import Backoff
 from router.delivery.watchdog import LOOK_S, STALL_S, Glance, Watchdog
-from router.delivery.worker import DeliveryOptions
 from router.plugin import Response
 from tests.delivery.harness import NETWORK_DOWN, Harness, Vendor, until
 from tests.log.harness import StillClock
@@ -63,7 +63,7 @@ def test_row_56_it_is_named_within_a_minute_and_not_before_half_of_it() -> None:
     early, late = kennel.watch(STALL_S - LOOK_S), kennel.watch(60.0 - STALL_S)
 
     assert early == []
-    assert late == ["destination crm: 5 events are pending and nothing moves"]
+    assert late == ["destination crm: nothing moves, with 5 events pending"]
 
 
 def test_anything_that_moves_is_progress() -> None:
@@ -132,14 +132,14 @@ async def test_row_56_a_worker_whose_lanes_are_frozen_is_found(tmp_path: Path) -
 
     worker._flights.fly = never  # type: ignore[method-assign, assignment]
     harness.log.add("ada")
-    await until(lambda: worker._flying == 1)
+    await until(lambda: worker._lanes.flying == 1)
     clock = StillClock()
     watchdog = Watchdog(clock)
     for _ in range(int(60 / LOOK_S)):
         clock.now_s += LOOK_S
         watchdog.look({"fake": worker.glance(10.0)})
 
-    assert watchdog.stuck == ["destination fake: 1 events are pending and nothing moves"]
+    assert watchdog.stuck == ["destination fake: nothing moves, with 1 event pending"]
     await harness.crash()
 
 

@@ -38,6 +38,11 @@ class Model(RuleBasedStateMachine):
         self.settled |= set(range(first, first + count))
         self.window.settle(first, first + count - 1)
 
+    @rule(sequences=st.lists(st.integers(1, LAST), max_size=10))
+    def settle_each(self, sequences: list[int]) -> None:
+        self.settled |= set(sequences)
+        self.window.settle_each(sequences)
+
     @rule()
     def restart(self) -> None:
         """What is on disk is the position and what lies above it; the reader begins again."""

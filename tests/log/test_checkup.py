@@ -234,7 +234,7 @@ def test_the_damaged_files_are_kept_apart(directory: Path) -> None:
     [repaired] = [segment for segment in repair.after.segments if segment.state == "repaired"]
     number = first_in(middle) + 3
     assert repaired.lost == ((number, number),)
-    assert repaired.findings == (f"events {number}: lost, as a repair has noted",)
+    assert repaired.findings == (f"event {number}: lost, as a repair has noted",)
 
 
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)

@@ -14,8 +14,8 @@ from hypothesis.stateful import run_state_machine_as_test
 from router.delivery.journal.line import Line
 from router.delivery.journal.states import JournaledStates
 from router.delivery.journal.streams import JournalNames, ensure_journals
+from router.delivery.options import DeliveryOptions
 from router.delivery.state import State
-from router.delivery.worker import DeliveryOptions
 from tests.delivery.harness import LOG_ID, Harness
 from tests.delivery.test_chaos import SHAPES, survive
 from tests.delivery.test_scheduler import Scheduler

@@ -1,0 +1,167 @@
+"""The lander: what becomes of a batch, a lane and a destination by the way a flight has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import structlog
+
+from router.clock import Clock
+from router.delivery.flight import Held, Judged, Landing, Outage, Raised
+from router.delivery.halt import Halt
+from router.delivery.lane import Lane
+from router.delivery.ledger import Ledger
+from router.delivery.options import DeliveryOptions
+from router.delivery.order import BEHIND, BEHIND_PARKED, WAITED
+from router.delivery.outages import Outages
+from router.delivery.outlet import Outlet
+from router.delivery.parking import Parking
+from router.delivery.settlement import Settlement
+from router.delivery.transit import Item
+from router.delivery.under_way import UnderWay
+from router.plugin import Again, Blocked, Dead, Delivered, Later, Split, Verdict
+
+
+class Lander:
+    """One for each worker. Each item of a batch is settled, parked, or back in its lane when `land` returns."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        settlement: Settlement,
+        outages: Outages,
+        parking: Parking,
+        under_way: UnderWay,
+        outlet: Outlet,
+        halt: Halt,
+        options: DeliveryOptions,
+        clock: Clock,
+    ) -> None:
+        self._ledger = ledger
+        self._settlement = settlement
+        self._outages = outages
+        self._parking = parking
+        self._under_way = under_way
+        self._pace = outlet.pace
+        self._changed = outlet.changed
+        self._halt = halt
+        self._options = options
+        self._clock = clock
+        self._logger = structlog.get_logger().bind(destination=ledger.name)
+
+    def land(self, lane: Lane, batch: list[Item], landing: Landing) -> None:
+        """*landing* is how the flight of *batch* (1 or more items of *lane*) has ended."""
+        match landing:
+            case Judged(verdicts):
+                self._halt.worked("sending")
+                self._outages.end()
+                lane.widen()
+                self._settle(lane, batch, verdicts)
+            case Outage():
+                self._wait_out(lane, batch, landing)
+            case Blocked(reason):
+                lane.put_back(batch)
+                self._outages.block(reason)
+            case Split(reason):
+                self._halt.worked("sending")
+                self._outages.end()
+                self._narrow(lane, batch, reason)
+            case Held():
+                lane.put_back(batch)
+                self._pace.abandoned(self._clock.monotonic())
+            case Raised(reason, is_stuck):
+                self._pace.abandoned(self._clock.monotonic())
+                self._narrow(lane, batch, reason)
+                if len(batch) == 1:
+                    self._halt.failed("sending", reason)
+                elif is_stuck:
+                    lane.single_out(len(batch))
+
+    def _settle(self, lane: Lane, batch: Sequence[Item], verdicts: Sequence[Verdict]) -> None:
+        later: dict[str, list[tuple[Item, Later]]] = {}
+        again: list[Item] = []
+        delivered: list[Item] = []
+        for item, verdict in zip(batch, verdicts, strict=True):
+            match verdict:
+                case Delivered():
+                    if item.payload.notes or verdict.warnings:
+                        self._report_warnings(item, verdict)
+                    delivered.append(item)
+                case Dead(reason):
+                    self._settlement.settle_item(item, reason)
+                case Later():
+                    later.setdefault(item.line, []).append((item, verdict))
+                case Again() if item.line in later:
+                    later[item.line].append((item, later[item.line][0][1]))  # behind it, whatever its own verdict
+                case Again():
+                    again.append(item)
+        self._settlement.deliver(delivered)
+        for postponed in later.values():
+            first, verdict = postponed[0]
+            self._postpone(lane, first, verdict, behind=[item for item, _ in postponed[1:]])
+        lane.put_back(again)  # last, or those of a parked line would be parked behind what they stand before
+
+    def _report_warnings(self, item: Item, verdict: Delivered) -> None:
+        for warning in item.payload.notes + tuple(verdict.warnings):
+            self._logger.warning("delivered with a warning", message_id=item.transit.record.message_id, warning=warning)
+            self._ledger.count("warnings")
+
+    def _narrow(self, lane: Lane, batch: list[Item], reason: str) -> None:
+        """Halve a batch that fails as a whole; a single payload that fails is dead."""
+        if len(batch) == 1:
+            self._settlement.settle_item(batch[0], reason)
+            lane.widen()
+            return
+        lane.batch_limit = len(batch) // 2
+        lane.put_back(batch)
+
+    def _wait_out(self, lane: Lane, batch: list[Item], outage: Outage) -> None:
+        """The destination waits; unless it is one event that the vendor can't stand, be it with a 500, silence or nonsense."""
+        is_suspect = outage.status is None or outage.status >= 500
+        others_got_through = self._outages.delivered_at > self._outages.first_failure(batch[0].transit)
+        for transit in dict.fromkeys(item.transit for item in batch):
+            self._outages.count(transit)
+        if len(batch) == 1 and is_suspect and others_got_through:
+            self._pace.abandoned(self._clock.monotonic())
+            self._postpone(lane, batch[0], Later(outage.reason, outage.after_s), is_counted=True)
+            return
+        for item in batch:
+            if self._outages.is_expired(item.transit):
+                hours = self._options.retry_for_s / 3600
+                self._settlement.settle_item(item, f"gave up after {hours:g} hours: {outage.reason}")
+        left = [item for item in batch if item.state == "flying"]
+        if is_suspect and len(batch) > 1:
+            lane.batch_limit = max(1, len(batch) // 2)
+        if is_suspect and len(left) == 1:
+            lane.put_behind(left[0])  # let somebody else be the probe: that tells whose fault it is
+        else:
+            lane.put_back(left)
+        self._outages.fail(outage.reason, outage.after_s)
+
+    def _postpone(
+        self, lane: Lane, item: Item, later: Later, behind: Sequence[Item] = (), is_counted: bool = False
+    ) -> None:
+        """Park the event and, behind it, what its line has in this lane (*behind* came in the same batch)."""
+        if item.transit.is_replay:
+            for refused in (item, *behind):
+                self._settlement.settle_item(refused, f"not now: {later.reason}")
+            return
+        place, line = item.transit.place, item.line
+        tries = self._ledger.tries[place] if is_counted else self._ledger.tried(place)
+        is_last = later.max_attempts is not None and tries.attempts >= later.max_attempts
+        if is_last or self._outages.is_expired(item.transit):
+            self._settlement.settle_item(item, f"gave up after try {tries.attempts}: {later.reason}")
+            lane.put_back(behind)
+            return
+        parked = [item, *behind, *lane.withdraw(lambda other: other.line == line)]
+        for waiting in parked:
+            waiting.state = "waiting"
+        for transit in dict.fromkeys(waiting.transit for waiting in parked):
+            if transit is not item.transit and not transit.has_waited:
+                transit.has_waited = True
+                self._ledger.count(WAITED, BEHIND_PARKED)
+            self._parking.park(transit, later.reason if transit is item.transit else BEHIND)
+            if all(other.state in ("waiting", "settled") for other in transit.items):
+                self._under_way.remove(transit)
+        self._parking.postpone(line, later.after_s)
+        self._changed.notify()

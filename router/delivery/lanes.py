@@ -1,0 +1,191 @@
+"""The lanes of a destination at work: payloads are put in, and each lane sends what it holds, one request at a time."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Coroutine
+
+from router.clock import Clock
+from router.delivery.flight import Flights, Landing
+from router.delivery.halt import Halt
+from router.delivery.lander import Lander
+from router.delivery.lane import Lane
+from router.delivery.ledger import Ledger
+from router.delivery.options import DeliveryOptions
+from router.delivery.order import IN_LANE, WAITED
+from router.delivery.outlet import Outlet
+from router.delivery.signal import Signal
+from router.delivery.transit import Item, Transit
+from router.delivery.under_way import UnderWay
+from router.log.interface import Log
+
+Spawn = Callable[[Coroutine[None, None, None], str], None]
+"""Begins a task of that name, which never ends by itself."""
+
+
+class Lanes:
+    """One for each worker.
+
+    put ──▶ lane ──▶ linger, until a batch is full ──▶ wait for the pace ──▶ fly ──▶ land ──▶ on disk
+                                                            │
+                              a replay: and for what live traffic leaves
+    """
+
+    def __init__(
+        self,
+        log: Log,
+        ledger: Ledger,
+        under_way: UnderWay,
+        outlet: Outlet,
+        halt: Halt,
+        flights: Flights,
+        lander: Lander,
+        options: DeliveryOptions,
+        clock: Clock,
+        spawn: Spawn,
+    ) -> None:
+        self.flying = 0
+        """Batches on their way."""
+        self._log = log
+        self._ledger = ledger
+        self._under_way = under_way
+        self._outlet = outlet
+        self._pace = outlet.pace
+        self._changed = outlet.changed
+        self._halt = halt
+        self._flights = flights
+        self._lander = lander
+        self._options = options
+        self._clock = clock
+        self._spawn = spawn
+        self._lanes: dict[tuple[str, int, bool], tuple[Lane, Signal]] = {}
+        """Each with the signal that it has something to send."""
+        self._number = options.lanes or options.concurrency
+        """Of lanes that share out the lines among them."""
+        self._is_closed = False
+
+    @property
+    def waiting(self) -> int:
+        """Payloads that are in a lane and not on their way."""
+        return sum(len(lane) for lane, _ in self._lanes.values())
+
+    # --- into the lanes, and out of them again ---
+
+    def put(self, transit: Transit) -> None:
+        """Put what is not settled of the event into the lanes."""
+        if not transit.is_replay:
+            self._under_way.add(transit)
+        for item in transit.items:
+            if item.state == "waiting":
+                lane, filled = self._lane_of(item)
+                lane.add(item)
+                if filled.is_awaited and (len(lane) == 1 or lane.is_full()):
+                    filled.notify()
+
+    def withdraw(self, is_withdrawn: Callable[[Item], bool], are_replays: bool) -> list[Item]:
+        """Take out and return what waits, of replays or of all others, and *is_withdrawn*."""
+        lanes = [lane for lane, _ in self._lanes.values() if lane.is_replay == are_replays]
+        return [item for lane in lanes for item in lane.withdraw(is_withdrawn)]
+
+    def _lane_of(self, item: Item) -> tuple[Lane, Signal]:
+        transit, endpoint = item.transit, item.endpoint
+        number = zlib.crc32(transit.line.encode("utf-8", "replace"))
+        if transit.is_replay:
+            wanted = "replay", number % self._most_replays, True
+        else:
+            wanted = endpoint.name if endpoint.is_independent else "", number % self._number, False
+        return self._lanes.get(wanted) or self._open(*wanted)
+
+    def _open(self, group: str, number: int, is_replay: bool) -> tuple[Lane, Signal]:
+        lane, filled = Lane(f"{group}#{number}", is_replay), Signal(self._clock)
+        self._lanes[group, number, is_replay] = lane, filled
+        self._spawn(self._run(lane, filled), f"lane {lane.name}")
+        return lane, filled
+
+    # --- to the vendor ---
+
+    async def _run(self, lane: Lane, filled: Signal) -> None:
+        while True:
+            while not len(lane):
+                await filled.wait()
+            await self._linger(lane, filled)
+            batch = await self._take_batch(lane)
+            if batch:
+                await self._deliver(lane, batch)
+
+    async def _linger(self, lane: Lane, filled: Signal) -> None:
+        """Give a batch a moment to fill."""
+        until = self._clock.monotonic() + self._options.batch_wait_s
+        while len(lane) and not lane.is_full():
+            wait_s = until - self._clock.monotonic()
+            if wait_s <= 0:
+                return
+            await filled.wait(wait_s)
+
+    async def _take_batch(self, lane: Lane) -> list[Item]:
+        """Wait for the pace, then take what is there."""
+        while True:
+            must_stay = self._is_closed or self._halt.is_on or (lane.is_replay and not self._may_replay())
+            wait_s = None if must_stay else self._pace.wait_s(self._clock.monotonic())
+            if wait_s == 0:
+                batch = self._take_from(lane)
+                if batch:
+                    self._pace.leave(self._clock.monotonic())
+                    self.flying += 1
+                    self._outlet.flights += 1
+                    self._outlet.replays += lane.is_replay
+                return batch
+            await self._changed.wait(wait_s)
+
+    def _take_from(self, lane: Lane) -> list[Item]:
+        batch = lane.take()
+        waited, lane.waited = lane.waited, 0
+        if waited and not lane.is_replay:  # an event counts once, however often it is sent again
+            self._ledger.count(WAITED, IN_LANE, waited)
+        return batch
+
+    async def _deliver(self, lane: Lane, batch: list[Item]) -> None:
+        landing: Landing | None = None
+        try:
+            landing = await self._flights.fly(batch)
+            self._lander.land(lane, batch, landing)
+            await self._ledger.flushed()
+        finally:
+            if landing is None:
+                lane.put_back(batch)
+                self._pace.abandoned(self._clock.monotonic())
+            self.flying -= 1
+            self._outlet.flights -= 1
+            self._outlet.replays -= lane.is_replay
+            self._changed.notify()
+
+    def close(self) -> None:
+        """Let nothing leave any more."""
+        self._is_closed = True
+        self._changed.notify()
+
+    async def landed(self, deadline_s: float) -> None:
+        """Return when nothing is on its way, or after *deadline_s* seconds."""
+        waited_until = self._clock.monotonic() + deadline_s
+        while self.flying and self._clock.monotonic() < waited_until:
+            await self._changed.wait(max(0.0, waited_until - self._clock.monotonic()))
+
+    # --- replays take what live traffic leaves ---
+
+    def is_live_served(self) -> bool:
+        """Whether live traffic leaves anything: it is read to the end of the log, and no full batch of it waits."""
+        windows = self._ledger.windows.items()
+        return all(window.read >= self._log.end(partition) for partition, window in windows) and not any(
+            lane.is_full() for lane, _ in self._lanes.values() if not lane.is_replay
+        )
+
+    @property
+    def _most_replays(self) -> int:
+        """How many requests of replays may be on their way: half of all, so that live traffic never waits for a slot."""
+        return max(1, self._options.concurrency // 2)
+
+    def _may_replay(self) -> bool:
+        """Whether a request of a replay may leave now."""
+        most = self._pace.concurrency
+        is_slot_free = self._outlet.flights < most and self._outlet.replays < max(1, most // 2)
+        return is_slot_free and self.is_live_served()

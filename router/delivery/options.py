@@ -1,0 +1,24 @@
+"""How a destination is delivered to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from router.delivery.pace import Backoff
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryOptions:
+    """The ``delivery:`` part of the config. Times in seconds."""
+
+    concurrency: int = 4
+    rate_limit_per_s: float | None = None
+    retry_for_s: float = 3 * 86_400.0
+    lanes: int | None = None
+    """Of each worker; as many as requests at a time, if None. More of them, over all workers, would only make batches small."""
+    batch_wait_s: float = 0.1
+    max_parked: int = 10_000
+    max_in_flight: int = 5_000
+    max_in_flight_bytes: int = 64_000_000
+    """Of the events as they lie in the log, and of what the plugin made of them."""
+    backoff: Backoff = Backoff()

@@ -1,0 +1,115 @@
+"""Preparation: an event is decided on and mapped, and its payloads go into the lanes."""
+
+from __future__ import annotations
+
+import structlog
+
+from router.clock import Clock
+from router.delivery.decoder import Decoder
+from router.delivery.halt import Halt
+from router.delivery.lanes import Lanes
+from router.delivery.ledger import Ledger
+from router.delivery.settlement import Settlement
+from router.delivery.transit import Item, Transit
+from router.delivery.unknown_names import UnknownNames
+from router.destination import Decision, Destination, MappingFailed
+from router.event import Event
+from router.event_times import age_s
+
+
+class Preparation:
+    """One for each worker. Replays wait in here while nothing may call the plugin; whoever brings others waits himself."""
+
+    def __init__(
+        self,
+        destination: Destination,
+        ledger: Ledger,
+        halt: Halt,
+        settlement: Settlement,
+        lanes: Lanes,
+        clock: Clock,
+        decoder: Decoder,
+        unknown_names: UnknownNames,
+    ) -> None:
+        self.held: list[Transit] = []
+        """Replays that wait for the plugin."""
+        self._destination = destination
+        self._endpoints = destination.endpoints
+        self._ledger = ledger
+        self._halt = halt
+        self._settlement = settlement
+        self._lanes = lanes
+        self._clock = clock
+        self._decoder = decoder
+        self._unknown_names = unknown_names
+        self._logger = structlog.get_logger().bind(destination=destination.name)
+
+    def take_up(self, transit: Transit) -> None:
+        """Decide, map, and put the payloads into the lanes; or settle the event at once."""
+        if transit.is_replay and self._halt.is_on:
+            self.held.append(transit)
+        elif self._prepare(transit):
+            self._lanes.put(transit)
+
+    def take_back(self) -> list[Transit]:
+        """The replays that wait for the plugin: they don't any more."""
+        held, self.held = self.held, []
+        return held
+
+    def _prepare(self, transit: Transit) -> bool:
+        """Decide and map. False: it is settled already (skipped, or dead because it can't be mapped)."""
+        record = transit.record
+        try:
+            event = self._decoder.event(record)
+            if event.integrations:
+                self._unknown_names.look(event, record.partition, record.sequence)
+            age = age_s(event, self._clock.now()) if transit.is_historical else None
+            decision = self._destination.decide(event, record.source, age)
+            if transit.origin == "log" and decision.flag is not None and decision.flag.warnings:
+                self._ledger.count("odd_flags")
+            if not decision.is_delivered:
+                self._settlement.skip(transit, decision.reason)
+                return False
+            skipped = self._add_items(transit, event, decision)
+            self._halt.worked("mapping")
+        except MappingFailed as error:
+            self._settlement.refuse(transit, f"mapping: {error}")
+            self._halt.failed("mapping", str(error))
+            return False
+        except Exception as error:
+            self._logger.error("event can't be mapped", message_id=record.message_id, exc_info=error)
+            self._settlement.refuse(transit, f"mapping: {type(error).__name__}: {error}")
+            return False
+        if not transit.items:
+            self._settlement.skip(transit, f"action: {'; '.join(dict.fromkeys(skipped))}")
+            return False
+        if transit.is_settled:
+            self._settlement.settle(transit)
+            return False
+        return True
+
+    def _add_items(self, transit: Transit, event: Event, decision: Decision) -> list[str]:
+        """Fill in the payloads; returns why actions made none."""
+        noted = self._ledger.settled_payloads
+        earlier = noted.get(transit.place, {}) if noted and not transit.is_replay else {}
+        if earlier:
+            transit.settled |= {key for key, refused in earlier.items() if not refused}
+        skipped: list[str] = []
+        for mapped in self._destination.map(event, decision):
+            if mapped.skipped:
+                skipped.append(mapped.skipped)
+                continue
+            endpoint = self._endpoints[mapped.action.endpoint]
+            for written in self._destination.write(mapped):
+                key = written.key
+                item = Item(transit, key, written.payload, endpoint, written.size)
+                transit.items.append(item)
+                if key in transit.settled:
+                    item.state = "settled"
+                elif key in earlier:
+                    item.state = "settled"
+                    transit.refused.append(earlier[key])
+                elif written.too_big:
+                    item.state = "settled"
+                    transit.refused.append(f"{mapped.action.name}: {written.too_big}")
+        return skipped

@@ -1,0 +1,165 @@
+"""The reader of a destination: it goes through the log, as far ahead of what is settled as there is room for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+
+import structlog
+
+from router.clock import Clock
+from router.delivery.halt import Halt
+from router.delivery.insist import insist
+from router.delivery.ledger import Ledger
+from router.delivery.options import DeliveryOptions
+from router.delivery.order import BEHIND, BEHIND_PARKED, WAITED, line_of
+from router.delivery.outlet import Outlet
+from router.delivery.transit import Transit
+from router.delivery.under_way import UnderWay
+from router.log.interface import Log
+from router.log.record import Gap, Record
+
+READ_LIMIT = 500
+READ_AT_A_STRETCH = 50
+"""Events decided and mapped before others of the process have their turn."""
+PROBE_AHEAD = 100
+"""Events read ahead while the destination fails: enough to see whether it fails with everybody or with one of them."""
+MAX_SPAN = 100_000
+"""How far the reader may be ahead of the position; what is settled in between is kept in memory."""
+MAX_UNWRITTEN = 10_000
+"""Changes that may wait for the disk before the reader waits too."""
+SHED = "max_backlog: the backlog grew past what is configured"
+REPEAT = "duplicate: its messageId came before, through another router"
+
+
+class Reader:
+    """Hands each event over that is not settled, unless it is settled by what it is.
+
+    log ──▶ taken up
+     ├────▶ skipped: it came before, through another router
+     ├────▶ parked behind an earlier event of its line
+     └────▶ dead: it is lost in the log, or the backlog is too long
+    """
+
+    def __init__(
+        self,
+        log: Log,
+        ledger: Ledger,
+        under_way: UnderWay,
+        outlet: Outlet,
+        halt: Halt,
+        options: DeliveryOptions,
+        clock: Clock,
+        is_ordered: bool,
+        is_repeat: Callable[[Record], bool] | None,
+        take_up: Callable[[Transit], None],
+    ) -> None:
+        """*is_repeat* says of a record whether the log holds its like before it."""
+        self._log = log
+        self._ledger = ledger
+        self._under_way = under_way
+        self._pace = outlet.pace
+        self._changed = outlet.changed
+        self._halt = halt
+        self._options = options
+        self._most_bytes = options.max_in_flight_bytes
+        self._clock = clock
+        self._is_ordered = is_ordered
+        self._is_repeat = is_repeat
+        self._take_up = take_up
+        self._shed_up_to: dict[int, int] = {}
+        self._logger = structlog.get_logger().bind(destination=ledger.name)
+
+    @property
+    def is_rereading(self) -> bool:
+        """Whether an earlier run had been further in the log."""
+        return any(window.is_rereading for window in self._ledger.windows.values())
+
+    async def run(self, partition: int) -> None:
+        """Read one partition, for ever."""
+        window = self._ledger.windows[partition]
+        while True:
+            while not self._room and not self._is_shedding(partition):
+                await self._changed.wait()
+            while self._ledger.unwritten > MAX_UNWRITTEN:
+                await self._ledger.flushed()
+            records = await insist(partial(self._read_on, partition), self._clock, destination=self._ledger.name)
+            for number, record in enumerate(records):
+                if number % READ_AT_A_STRETCH == 0:
+                    await asyncio.sleep(0)
+                if isinstance(record, Gap):
+                    await self._pass_gap(record)
+                    continue
+                sequence = record.sequence
+                window.open(sequence)
+                if window.is_settled(sequence):
+                    continue
+                while self._must_wait and not self._is_shed(partition, sequence):
+                    await self._changed.wait()
+                if self._shed_up_to and self._is_shed(partition, sequence):
+                    self._ledger.kill(record, SHED)
+                else:
+                    self._take(record)
+            self._changed.notify()
+
+    async def _read_on(self, partition: int) -> list[Record | Gap]:
+        """What comes next in the log, as soon as there is something."""
+        read = self._ledger.windows[partition].read
+        await self._log.wait(partition, read)
+        limit = READ_LIMIT if self._is_shedding(partition) else min(READ_LIMIT, max(1, self._room))
+        return await self._log.read(partition, read, limit)
+
+    def shed(self, partition: int, last: int) -> None:
+        """What it comes to up to the sequence *last* becomes dead letters."""
+        self._shed_up_to[partition] = last
+
+    def _is_shed(self, partition: int, sequence: int) -> bool:
+        return sequence <= self._shed_up_to.get(partition, 0)
+
+    def _is_shedding(self, partition: int) -> bool:
+        return self._is_shed(partition, self._ledger.windows[partition].read + 1)
+
+    @property
+    def _room(self) -> int:
+        """How many more events may be read; none before there is room for a good number of them."""
+        windows = self._ledger.windows.values()
+        most = self._options.max_in_flight
+        limit = most if self._pace.is_going else min(PROBE_AHEAD, most)
+        room = limit - sum(window.in_flight for window in windows)
+        if (
+            room < min(READ_LIMIT, limit) // 4
+            or self._under_way.bytes >= self._most_bytes
+            or any(window.span >= MAX_SPAN for window in windows)
+        ):
+            return 0
+        if not self.is_rereading:
+            room = min(room, self._options.max_parked - self._ledger.parked_events)
+        return max(0, room)
+
+    @property
+    def _must_wait(self) -> bool:
+        """Before the next event is mapped: for the plugin, or for room for what it makes of events."""
+        return self._under_way.bytes >= self._most_bytes or self._halt.is_on
+
+    async def _pass_gap(self, gap: Gap) -> None:
+        """Book what the log lost, but for what was settled or parked before it was lost."""
+        window = self._ledger.windows[gap.partition]
+        start = max(gap.first, window.read + 1)
+        while window.position < start - 1:  # a gap has no rows of its own: the position must pass it in one step
+            await self._changed.wait()
+        window.open(gap.last)
+        for first, last in window.unsettled(start, gap.last):
+            self._ledger.lose(Gap(gap.partition, first, last, gap.reason))
+            self._logger.error("events lost in the log", first=first, last=last, reason=gap.reason)
+
+    def _take(self, record: Record) -> None:
+        if self._is_repeat is not None and self._is_repeat(record):
+            self._ledger.skip(Transit(record, "log"), REPEAT)
+            return
+        line = line_of(record, self._is_ordered)
+        if line in self._ledger.parked:
+            self._ledger.park(record, BEHIND, line)
+            self._ledger.count(WAITED, BEHIND_PARKED)
+            return
+        self._take_up(Transit(record, "log", line=line))

@@ -1,0 +1,101 @@
+"""Settlement: how an event and its payloads come to their end, in the books of the log or in those of a replay."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from router.delivery.jobs import Jobs
+from router.delivery.ledger import Ledger
+from router.delivery.letter_log import LetterLog
+from router.delivery.parking import Parking
+from router.delivery.signal import Signal
+from router.delivery.transit import Item, Transit
+from router.delivery.under_way import UnderWay
+
+
+class Settlement:
+    """One for each worker. A payload is delivered or refused; an event settles with the last of its payloads."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        jobs: Jobs,
+        parking: Parking,
+        under_way: UnderWay,
+        changed: Signal,
+        letter_log: LetterLog,
+    ) -> None:
+        self._ledger = ledger
+        self._jobs = jobs
+        self._parking = parking
+        self._under_way = under_way
+        self._changed = changed
+        self._letter_log = letter_log
+
+    # --- events ---
+
+    def skip(self, transit: Transit, reason: str) -> None:
+        """Nothing of the event is for this destination."""
+        if transit.is_replay:
+            self._jobs.skipped(transit, reason)
+        else:
+            self._ledger.skip(transit, reason)
+        self._end((transit,))
+
+    def refuse(self, transit: Transit, reason: str) -> None:
+        """All that was left of the event is dead."""
+        transit.refused.append(reason)
+        self.settle(transit)
+
+    def shed(self, transit: Transit, reason: str) -> None:
+        """The event, of the log, is dead whatever became of its payloads."""
+        self._ledger.kill(transit.record, reason, transit)
+        self._end((transit,))
+
+    def settle(self, transit: Transit) -> None:
+        """All payloads of the event are settled."""
+        if transit.is_replay:
+            self._jobs.settled(transit)
+        else:
+            if transit.refused:
+                self._letter_log.note(transit.record, "; ".join(transit.refused))
+            self._ledger.settle(transit)
+        self._end((transit,))
+
+    def _end(self, transits: Iterable[Transit]) -> None:
+        for transit in transits:
+            if not transit.is_replay:
+                self._under_way.remove(transit)
+            if transit.origin == "parked":
+                self._parking.settled(transit.line, transit.place)
+            transit.items.clear()  # they hold the transit: without this only the garbage collector could free it
+        self._changed.notify()
+
+    # --- payloads ---
+
+    def deliver(self, items: Sequence[Item]) -> None:
+        """The vendor has them."""
+        done: list[Transit] = []
+        """Events of which all is delivered by now: booked together."""
+        for item in items:
+            transit = item.transit
+            if transit.is_replay or transit.refused or len(transit.items) > 1:
+                self.settle_item(item)
+            else:
+                item.state = "settled"
+                done.append(transit)
+        self._ledger.deliver(done)
+        self._end(done)
+
+    def settle_item(self, item: Item, refused: str = "") -> None:
+        """The vendor has it; or it is dead, for the reason *refused*."""
+        transit = item.transit
+        item.state = "settled"
+        if refused:
+            transit.refused.append(refused)
+        else:
+            transit.settled.add(item.key)
+        if transit.is_settled:
+            self.settle(transit)
+        elif not transit.is_replay:
+            self._ledger.settle_payload(transit, item.key, refused)
