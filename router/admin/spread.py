@@ -225,11 +225,17 @@ class Spread:
 
 
 def add_up(parts: Sequence[Answer]) -> Answer:
-    """The status of one destination, from what it is in each partition: the worst state, the sum of all books. Pure."""
+    """The status of one destination, from what it is in each partition: the worst state, the sum of all books. Pure.
+
+    ``partitions``: of how many the books are ``unknown``, where there are any.
+    """
     worst = min(parts, key=lambda part: WORST_FIRST.index(part["state"]) if part["state"] in WORST_FIRST else 0)
     added: Answer = {name: worst[name] for name in ("destination", "plugin", "state", "reason")}
     added |= {name: worst[name] for name in ("next_try_in_s",) if name in worst}
     booked = [part for part in parts if "books" in part]
+    unknown = sum(part["state"] == "unusable" and "books" not in part for part in parts)
+    if unknown:
+        added["partitions"] = {"unknown": unknown, "all": len(parts)}
     if not booked:
         return added
     numbers = ("discarded", "outages", "warnings", "odd_flags", "stuck_calls", "halts", "dead_letters")

@@ -87,6 +87,11 @@ def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
             console.print(f"{each['destination']}: {told}")
         for reason, count in each.get("skipped", {}).items():
             console.print(f"{each['destination']}: {count} skipped: {reason}")
+        if each.get("partitions"):
+            unknown, count = each["partitions"]["unknown"], each["partitions"]["all"]
+            console.print(
+                f"{each['destination']}: what is in {unknown} of {count} partitions is not known, and not counted here"
+            )
         unaccounted = each.get("books", {}).get("unaccounted")
         if unaccounted:
             console.print(f"{each['destination']}: {unaccounted} unaccounted for: please report this bug")

@@ -63,6 +63,13 @@ def test_the_worst_state_is_shown(states: list[str], worst: str) -> None:
     assert (added["state"], added["reason"]) == (worst, f"because {worst}")
 
 
+def test_partitions_whose_books_are_not_known_are_counted() -> None:
+    unusable = {"destination": "crm", "plugin": "fake", "state": "unusable", "reason": "the cluster is away"}
+
+    assert add_up([part(), unusable, part()])["partitions"] == {"unknown": 1, "all": 3}
+    assert "partitions" not in add_up([part(), unusable | {"state": "new"}])
+
+
 def test_requests_are_added_up_and_figures_are_the_highest() -> None:
     tally: dict[str, Any] = {"attempts": {"2xx": 3}, "batch_size": {"mean": 2.0}, "latency_s": {"p50": None}}
     other: dict[str, Any] = {"attempts": {"2xx": 1, "5xx": 2}, "batch_size": {"mean": 5.0}, "latency_s": {"p50": 0.2}}
