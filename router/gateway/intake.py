@@ -160,7 +160,8 @@ class Intake:
             appended = await self._log.append(entries)
         except NotStored as error:
             raise self._refuse(isinstance(error, LogFull)) from None
-        if self._refused_at_s is not None:
+        # One partition may be full while another takes events: as long as there is an obstacle, nothing has ended.
+        if self._refused_at_s is not None and not getattr(self._log, "obstacle", ""):
             self._refused_at_s = None
             self._logger.info("The log takes events again.")
         return appended

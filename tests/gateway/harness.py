@@ -42,6 +42,7 @@ class FakeLog:
         self.gate.set()
         self.is_asked = asyncio.Event()
         self.failure: Exception | None = None
+        self.obstacle = ""
 
     async def append(self, entries: Sequence[Entry]) -> list[Appended]:
         self.appends.append(list(entries))

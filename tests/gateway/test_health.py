@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from structlog.testing import capture_logs
 
 from router.log.interface import LogFull
 from tests.gateway.harness import IDENTIFY, Harness
@@ -53,6 +54,22 @@ async def test_room_in_the_log_makes_it_ready_at_once(harness: Harness) -> None:
 
     assert (await harness.post("/v1/identify", IDENTIFY)).status == 200
     assert (await harness.ask("GET", "/ready")).status == 200
+
+
+async def test_one_full_partition_is_told_of_once_though_others_take_events(harness: Harness) -> None:
+    with capture_logs() as logs:
+        for failure, obstacle in (
+            (LogFull(), "partition 1"),
+            (None, "partition 1"),
+            (LogFull(), "partition 1"),
+            (None, ""),
+        ):
+            harness.log.failure, harness.log.obstacle = failure, obstacle
+            await harness.post("/v1/identify", IDENTIFY)
+            is_ready = (await harness.ask("GET", "/ready")).status == 200
+            assert is_ready == (not obstacle)
+
+    assert [line["log_level"] for line in logs] == ["error", "info"]
 
 
 async def test_a_check_that_raises_is_unhealthy() -> None:
