@@ -21,11 +21,13 @@ from bench.events import calls
 from bench.figure import Figure, show
 from bench.load import send_steadily
 from bench.processes import Process, destination, running, start_router, start_vendor, taken
+from router.log.dedup import FILE_NAME as INDEX_NAME
 
 PLUGINS = ("mixpanel", "customerio", "webhook", "webhook")
 EVENTS_PER_S = 200
 KEPT_S = 60
-"""The log's retention, and the window of duplicates: so that the disk reaches its steady size within minutes."""
+"""The log's retention, and the window of duplicates: so that the disk reaches its steady size within minutes. Not the index of
+what was seen: it has its keys for an hour more."""
 SETTLE_S = 90
 """Until the disk has that size; before, nothing is judged."""
 LOOK_S = 5.0
@@ -93,8 +95,10 @@ class Watch:
 
 
 def _files(directory: Path) -> list[Path]:
-    """The log's files and the states; ``reserve`` never changes its size."""
-    return [path for path in directory.rglob("*") if path.is_file() and path.name != "reserve"]
+    """The log's files and the states. Not ``reserve``, which never changes its size, nor the index, which grows for an hour."""
+    return [
+        path for path in directory.rglob("*") if path.is_file() and not path.name.startswith(("reserve", INDEX_NAME))
+    ]
 
 
 def measure(directory: Path, hours: float) -> list[Figure]:
