@@ -393,6 +393,7 @@ class Ledger:
 
         False: the ledger is closing and the disk still takes nothing. What is not written comes from the log again.
         """
+        told = ""  # a disk that is full says the same again and again
         while True:
             try:
                 await self.ask(lambda state: self._write_now(state, changes))
@@ -407,9 +408,13 @@ class Ledger:
                 if self._is_closing:
                     self._log.error("state can't be written, what is not in it will be sent again", error=str(error))
                     return False
-                self._log.error("state can't be written, delivery waits for it", error=str(error))
+                if str(error) != told:
+                    told = str(error)
+                    self._log.error("state can't be written, delivery waits for it", error=told)
                 await self._stop.wait(RETRY_COMMIT_S)
             else:
+                if told:
+                    self._log.info("state can be written again, delivery goes on")
                 self._failing_since = None
                 return True
 

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, precondition, rule
+from structlog.testing import capture_logs
 
 from router.delivery.ledger import HANG_S, MAX_REASON, Ledger
 from router.delivery.letters import Choice, DeadLetter
@@ -329,14 +330,20 @@ async def test_a_disk_that_refuses_for_long_is_told_of_and_forgotten_when_it_is_
     ledger: Ledger, disk: Disk
 ) -> None:
     disk.is_full = True
-    ledger.note("reason", "why")
-    await until(lambda: bool(ledger.broken))
-    assert ledger.broken == ["ledger crm: the state can't be written"]
+    with capture_logs() as lines:
+        ledger.note("reason", "why")
+        await until(lambda: bool(ledger.broken))
+        assert ledger.broken == ["ledger crm: the state can't be written"]
 
-    disk.is_full = False
-    await ledger.flushed()
+        disk.is_full = False
+        await ledger.flushed()
 
+    assert disk.refused > 1
     assert ledger.broken == []
+    assert [line["event"] for line in lines] == [
+        "state can't be written, delivery waits for it",
+        "state can be written again, delivery goes on",
+    ]
 
 
 async def test_a_state_without_room_is_written_with_the_reserve(disk: Disk, tmp_path: Path) -> None:
