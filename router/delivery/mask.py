@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from urllib.parse import quote, quote_plus
 
 from router.plugin import Basic, Bearer, BodyField, Credential, HeaderKey, OAuth2, PathKey, QueryKey
@@ -23,7 +24,7 @@ def mask(answer: bytes, credentials: Sequence[Credential], tokens: Mapping[OAuth
     for secret in _secrets(credentials, tokens):
         if len(secret) >= _SHORTEST and not secret.isdigit():
             for spelling in _spellings(secret):
-                answer = answer.replace(spelling.encode("utf-8", "replace"), _MASK)
+                answer = answer.replace(spelling, _MASK)
     return answer
 
 
@@ -42,11 +43,16 @@ def _secrets(credentials: Sequence[Credential], tokens: Mapping[OAuth2, str]) ->
                 yield secret.get_secret_value()
 
 
-def _spellings(secret: str) -> set[str]:
-    """*secret* as it is, as JSON writes it (PHP's with each slash escaped), and as addresses and forms do, in either case."""
+@lru_cache(maxsize=256)
+def _spellings(secret: str) -> frozenset[bytes]:
+    """*secret* as it is, as JSON writes it (PHP's with each slash escaped), and as addresses and forms do, in either case.
+
+    Kept, for every answer is looked through, and a destination has the same few secrets for all of them.
+    """
     if secret.isalnum() and secret.isascii():
-        return {secret}  # everybody writes it so
+        return frozenset({secret.encode()})  # everybody writes it so
     bodies = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
     addresses = {quote(secret, safe="", errors="replace"), quote_plus(secret, errors="replace")}
     small = {_ESCAPED.sub(lambda found: found[0].lower(), address) for address in addresses}
-    return {secret, *bodies, *(body.replace("/", "\\/") for body in bodies), *addresses, *small}
+    spellings = {secret, *bodies, *(body.replace("/", "\\/") for body in bodies), *addresses, *small}
+    return frozenset(spelling.encode("utf-8", "replace") for spelling in spellings)
