@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable
 from hashlib import blake2b
 
+from router.log.record import Record
+
 MAX_CAUSE = 300
 """Characters; what differs only behind them is of one cause."""
 MIN_ID = 4
@@ -41,6 +43,11 @@ def cause_of(reason: str, ids: Iterable[str] = ()) -> str:
     text = _QUOTED.sub(lambda found: f"{_quote(found[0])}{_ID}{_quote(found[0])}", text)
     text = _WORD.sub(_replace_word, text)
     return _LIST.sub(_ID, text)[:MAX_CAUSE].rstrip()
+
+
+def cause_at(record: Record, reason: str) -> str:
+    """The cause of the dead letter that *record* became for *reason*."""
+    return cause_of(reason, (record.message_id, record.user_key))
 
 
 def code_of(cause: str) -> str:

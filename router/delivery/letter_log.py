@@ -7,7 +7,7 @@ from typing import Final
 
 import structlog
 
-from router.delivery.cause import cause_of
+from router.delivery.cause import cause_at
 from router.log.record import Record
 
 QUIET_S: Final = 60.0
@@ -22,26 +22,26 @@ class LetterLog:
         """*clock* gives seconds that never jump."""
         self._logger = structlog.get_logger().bind(destination=destination)
         self._clock = clock
-        self._said_at_s: dict[str, float] = {}
-        self._unsaid: dict[str, int] = {}
+        self._said: dict[str, tuple[float, int]] = {}
+        """By cause, when a line was, and how many letters there have been since."""
 
     def note(self, record: Record, reason: str) -> None:
         """The event became a dead letter."""
-        cause, now_s = cause_of(reason, (record.message_id, record.user_key)), self._clock()
-        if cause in self._said_at_s and now_s - self._said_at_s[cause] < QUIET_S:
-            self._unsaid[cause] = self._unsaid.get(cause, 0) + 1
+        cause, now_s = cause_at(record, reason), self._clock()
+        said_s, others = self._said.get(cause, (now_s - QUIET_S, 0))
+        if now_s - said_s < QUIET_S:
+            self._said[cause] = (said_s, others + 1)
             return
-        if cause not in self._said_at_s and len(self._said_at_s) >= _MOST_CAUSES:
-            self._said_at_s.clear()
-            self._unsaid.clear()
-        self._said_at_s[cause] = now_s
+        if cause not in self._said and len(self._said) >= _MOST_CAUSES:
+            self._said.clear()
+        self._said[cause] = (now_s, 0)
         self._logger.warning(
             "event became a dead letter; see and retry it with: router dead-letters",
             message_id=record.message_id,
             reason=reason,
-            **{"others_since_last_line": others} if (others := self._unsaid.pop(cause, 0)) else {},
+            **{"others_since_last_line": others} if others else {},
         )
 
     def __len__(self) -> int:
         """How many causes it remembers."""
-        return len(self._said_at_s)
+        return len(self._said)

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from router.delivery.cause import cause_of, code_of
+from router.delivery.cause import cause_at, code_of
 from router.delivery.letters import EVERY, Choice, DeadLetter, Group
 from router.log.record import Record
 
@@ -113,7 +113,7 @@ class LetterTable:
                     orjson.dumps(d.settled).decode(),
                     d.attempts,
                     d.died_s,
-                    _cause(d),
+                    cause_at(d.record, d.reason),
                     d.job,
                     d.is_replayed,
                 )
@@ -128,12 +128,8 @@ class LetterTable:
         """What was tried again in vain: the reason, what is delivered by now, the job."""
         self._connection.executemany(
             "UPDATE dead_letters SET reason = ?, cause = ?, settled = ?, job = ?, attempts = attempts + 1 WHERE id = ?",
-            [(d.reason, _cause(d), orjson.dumps(d.settled).decode(), d.job, d.id) for d in letters],
+            [(d.reason, cause_at(d.record, d.reason), orjson.dumps(d.settled).decode(), d.job, d.id) for d in letters],
         )
-
-
-def _cause(letter: DeadLetter) -> str:
-    return cause_of(letter.reason, (letter.record.message_id, letter.record.user_key))
 
 
 def where(*terms: tuple[str, Any]) -> tuple[str, list[Any]]:
