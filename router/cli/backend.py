@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,12 +35,8 @@ async def ask(config_path: Path, operation: str, **arguments: Any) -> Any:
     """
     config, registry = read_config(config_path)
     async with Client(config.data) as client:
-        try:
-            return await _wait_for(client.call(operation, **arguments), "router", _STANDS_STILL)
-        except NotRunning:
-            pass
-        except TimeoutError:
-            raise OperatorError(f"the router over {config.data} does not answer. {_STANDS_STILL}") from None
+        with suppress(NotRunning):
+            return await _ask_router(client, config, operation, arguments)
     if config.log_urls:
         check_extra()
         from router.cli.cluster_question import ask_cluster
@@ -58,6 +55,18 @@ async def ask(config_path: Path, operation: str, **arguments: Any) -> Any:
         return await calls[operation](**arguments)
     finally:
         await log.close()
+
+
+async def _ask_router(client: Client, config: Config, operation: str, arguments: Mapping[str, Any]) -> Any:
+    """
+    Raises:
+        NotRunning: no router runs over the config's data directory.
+        OperatorError: it does not answer, or refuses.
+    """
+    try:
+        return await _wait_for(client.call(operation, **arguments), "router", _STANDS_STILL)
+    except TimeoutError:
+        raise OperatorError(f"the router over {config.data} does not answer. {_STANDS_STILL}") from None
 
 
 async def _wait_for(answer: Coroutine[Any, Any, _T], who: str, why: str) -> _T:
@@ -80,7 +89,7 @@ async def refuse_beside_a_router(config: Config, why: str) -> None:
     """
     async with Client(config.data) as client:
         try:
-            await client.call("status")
+            await _ask_router(client, config, "status", {})
         except NotRunning:
             return
     raise OperatorError(f"a router runs over {config.data}. Stop it first: {why}.")
