@@ -231,7 +231,8 @@ def add_up(parts: Sequence[Answer]) -> Answer:
     """
     worst = min(parts, key=lambda part: WORST_FIRST.index(part["state"]) if part["state"] in WORST_FIRST else 0)
     added: Answer = {name: worst[name] for name in ("destination", "plugin", "state", "reason")}
-    added |= {name: worst[name] for name in ("next_try_in_s",) if name in worst}
+    if "next_try_in_s" in worst:
+        added["next_try_in_s"] = worst["next_try_in_s"]
     booked = [part for part in parts if "books" in part]
     unknown = sum(part["state"] == "unusable" and "books" not in part for part in parts)
     if unknown:

@@ -72,7 +72,6 @@ class ClusterDeliveries:
         self._lock = lock
         self._config = config
         self._registry = registry
-        self._clock = clock
         self._sandbox_urls: Mapping[str, str] = {}
         self._watchdog = Watchdog(clock.monotonic)
         self._alarm = Alarm(self._note_hang)

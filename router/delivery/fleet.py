@@ -94,7 +94,6 @@ class Fleet:
         self._repeats = repeats
         self._on_taken = on_taken
         self._decoder = Decoder()
-        self._logger = structlog.get_logger()
         self.berths: dict[str, Berth] = {}
         self.problems: dict[str, str] = {}
         """Destinations that could not start, and why; `retry` tries them again."""

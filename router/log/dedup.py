@@ -72,7 +72,6 @@ class DedupIndex:
     """Used by one thread at a time. Every method may raise `Broken`, and sqlite3.Error where a later try may do better."""
 
     def __init__(self, path: Path, log_id: str) -> None:
-        self._path = path
         self._log_id = log_id
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self.mark = 0
