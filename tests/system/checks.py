@@ -37,7 +37,8 @@ def check_books(router: Router, **accepted: int) -> None:
         assert books["pending"] == 0, each
         assert books["unaccounted"] == 0, each
         assert books["accepted"] == books["delivered"] + books["skipped"] + books["dead"], each
-    assert {name: router.books(name)["accepted"] for name in accepted} == accepted
+    named = {each["destination"]: each["books"]["accepted"] for each in status["destinations"]}
+    assert {name: named[name] for name in accepted} == accepted
 
 
 def check_repeats_straddle(arrivals: Sequence[Sighting], moments: Sequence[float], requests_at_once: int) -> None:

@@ -24,6 +24,8 @@ from router.plugin import Plugin
 from router.plugin.sandbox import Handler, Sandbox
 
 HOST = "127.0.0.1"
+ARRIVING = 4_096
+"""Connections that may wait to be accepted. Of 200 destinations at once some would otherwise wait a second for the kernel."""
 KEY_HEADERS = ("webhook-id", "Idempotency-Key")
 """Where vendors that take one event a request have its idempotency key."""
 
@@ -73,7 +75,7 @@ async def serve(sandbox: Sandbox, arrivals: Arrivals) -> None:
     app.middlewares.insert(0, arrivals.middleware)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
-    await web.TCPSite(runner, HOST, 0).start()
+    await web.TCPSite(runner, HOST, 0, backlog=ARRIVING).start()
     sys.stdout.write(f"http://{HOST}:{runner.addresses[0][1]}\n")
     sys.stdout.flush()
     stop = asyncio.Event()
