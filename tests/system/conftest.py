@@ -15,7 +15,7 @@ import pytest
 
 from tests.system.harness import Stage
 
-_TOLD_CHARACTERS = 4_000
+_TOLD_CHARACTERS = 8_000
 _PROCESSES = os.environ.get("ROUTER_PROCESSES")
 _STAGE: pytest.StashKey[Stage] = pytest.StashKey()
 
@@ -41,5 +41,5 @@ def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Generator[None, p
     stage = item.stash.get(_STAGE, None)
     if report.failed and stage is not None:
         for process in stage.processes:
-            report.sections.append((f"stderr of {process.name}", process.read_stderr()[-_TOLD_CHARACTERS:]))
+            report.sections.append((f"stderr of {process.name}", process.tell()[-_TOLD_CHARACTERS:]))
     return report

@@ -154,6 +154,10 @@ class Process:
     def read_stderr(self) -> str:
         return self.stderr.read_text() if self.stderr.exists() else ""
 
+    def tell(self) -> str:
+        """What it has to say when a test has failed."""
+        return self.read_stderr()
+
 
 class Vendor(Process):
     """A stand-in for a vendor; see `vendor`."""
@@ -224,6 +228,14 @@ class Router(Process):
         draft = self.url_file.with_suffix(".draft")
         draft.write_text(self.url)
         draft.replace(self.url_file)
+
+    def tell(self) -> str:
+        if self.is_running:
+            before = len(self.read_stderr())
+            self.send(signal.SIGUSR2)  # where its threads are
+            with contextlib.suppress(AssertionError):
+                until(lambda: len(self.read_stderr()) > before, "it says where it is", patience_s=1.0)
+        return super().tell()
 
     def _announced(self, *events: str) -> dict[str, Any] | None:
         for line in self._log_since(self._seen):
