@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from router.clock import Clock
 from router.delivery.course import Course
 from router.delivery.insist import insist
-from router.delivery.ledger import Ledger
+from router.delivery.ledger import Ledger, storable
 from router.delivery.selection import LOST, select
 from router.delivery.signal import Signal
 from router.delivery.spec import ReplaySpec, RetrySpec
@@ -104,10 +104,14 @@ class Jobs:
         if course is None or course.job.id != id:
             return False
         course.is_cancelled = True
-        for transit in self._road.take_back():
-            course.drop(_number(transit))
+        self._take_back(course)
+        self._ledger.note_job(course.job)
         self._road.changed.notify()
         return True
+
+    def _take_back(self, course: Course) -> None:
+        for transit in self._road.take_back():
+            course.drop(_number(transit))
 
     # --- one job ---
 
@@ -131,7 +135,9 @@ class Jobs:
             await self._send(course, found.transits)
         while course.under_way:
             await self._road.changed.wait()
-        self._ledger.note_job(course.ended("cancelled" if course.is_cancelled else "done"))
+            if course.is_cancelled:
+                self._take_back(course)  # what was in a request, and is to be sent again
+        self._ledger.note_job(course.ended())
         self._course = None
 
     async def _send(self, course: Course, transits: Sequence[Transit]) -> None:
@@ -215,7 +221,7 @@ class Jobs:
             self._ledger.refuse_again(transit.letter, job, reason, transit.settled)
         else:
             self._ledger.revive(transit.letter, job, reason)
-        self._course.end(_number(transit), kind, reason)
+        self._course.end(_number(transit), kind, storable(reason))
         self._ledger.note_job(self._course.job)
 
 
