@@ -65,7 +65,9 @@ async def test_what_was_settled_before_a_restart_is_known_too(tmp_path: Path) ->
     harness.log.records[-1] = again._replace(message_id=first.message_id)
     state = harness.open_state()
     state.add_partition(0, 0)
-    state.commit(Changes(outcomes=[Outcome(Place.of(first), "delivered", "", 0.0)], counts=Counter({("delivered", ""): 1})))
+    state.commit(
+        Changes(outcomes=[Outcome(Place.of(first), "delivered", "", 0.0)], counts=Counter({("delivered", ""): 1}))
+    )
     state.close()
 
     await harness.open()
