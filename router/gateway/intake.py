@@ -59,7 +59,7 @@ class Intake:
         self._throttle = Throttle()
         self._held = HeldBytes()
         self._large_body = asyncio.Lock()
-        # Its own: the threads that all share may all be at names of vendors that no name server answers for.
+        # Its own: the threads that all share may all be at states whose disk, or whose cluster, does not answer.
         self._reader = ThreadPoolExecutor(1, "large bodies")
         self._under_way = 0
         self._is_idle = asyncio.Event()

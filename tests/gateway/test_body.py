@@ -230,11 +230,11 @@ def test_a_lease_gives_back_what_it_took_also_after_a_refusal() -> None:
     assert held.total == 0
 
 
-async def test_promise_2_a_large_body_waits_for_nobody_who_looks_up_a_vendors_name(harness: Harness) -> None:
-    """Without a name server each look-up keeps one of the few threads that all share, for half a minute."""
+async def test_promise_2_a_large_body_waits_for_nobody_who_opens_a_state(harness: Harness) -> None:
+    """On a disk that hangs each of them keeps one of the few threads that all share."""
     loop, is_over = asyncio.get_running_loop(), threading.Event()
     loop.set_default_executor(ThreadPoolExecutor(1))
-    look_up = loop.run_in_executor(None, is_over.wait)
+    opening = loop.run_in_executor(None, is_over.wait)
     try:
         async with asyncio.timeout(10):
             answer = await harness.post(
@@ -242,6 +242,6 @@ async def test_promise_2_a_large_body_waits_for_nobody_who_looks_up_a_vendors_na
             )
     finally:
         is_over.set()
-        await look_up
+        await opening
 
     assert (answer.status, answer.json["accepted"]) == (200, 1)
