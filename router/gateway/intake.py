@@ -85,7 +85,8 @@ class Intake:
         """What keeps events from being taken."""
         obstacles = ["stopping"] if self.is_closing else []
         # Not for ever: if nothing were sent here any more, nobody would find out that there is room again.
-        if self._refused_at_s is not None and self._clock() - self._refused_at_s < LOG_FULL_RETRY_AFTER_S:
+        # Nor for as long as the clock was set back.
+        if self._refused_at_s is not None and 0 <= self._clock() - self._refused_at_s < LOG_FULL_RETRY_AFTER_S:
             obstacles.append("the log is full" if self._is_full else "the log takes no events just now")
         return obstacles
 
