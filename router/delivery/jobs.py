@@ -116,8 +116,6 @@ class Jobs:
     # --- one job ---
 
     async def _run(self, job: Job) -> None:
-        if not await self._ask(lambda state: state.jobs("running", job.id)):
-            return  # it was cancelled while another one ran
         spec: RetrySpec | ReplaySpec
         if job.kind == "retry":
             spec = RetrySpec.model_validate(job.spec)
@@ -125,7 +123,10 @@ class Jobs:
         else:
             spec = ReplaySpec.model_validate(job.spec)
             course, last = Course(job, spec.first - 1, spec.rate_per_s), spec.last
-        self._course = course
+        self._course = course  # from here on it is cancelled here, and up to here it was in the state
+        if not await self._ask(lambda state: state.jobs("running", job.id)):
+            self._course = None
+            return  # it was cancelled while another one ran
         while course.read < last and not course.is_cancelled:
             found = await (
                 self._find_letters(course, spec) if isinstance(spec, RetrySpec) else self._find_events(course, spec)

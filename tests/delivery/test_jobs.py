@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -408,6 +409,30 @@ async def test_what_of_a_cancelled_replay_fails_in_its_request_is_not_sent_again
     harness.log.add("ada")
     await harness.until_settled()
     assert harness.vendor.ids()[50:] == ["m51"]
+
+
+async def test_a_replay_is_cancelled_at_the_moment_at_which_it_begins(harness: Harness) -> None:
+    """By an operator's command, which asks whether it runs, and if it does not has it cancelled in the state."""
+    await deliver(harness, 10)
+    ledger, jobs = harness.worker.ledger, harness.worker.jobs
+    ask = ledger.ask
+    found: list[Any] = []
+
+    async def ask_and_cancel(question: Callable[[State], Any]) -> Any:
+        answer = await ask(question)
+        task = asyncio.current_task()
+        if task is not None and task.get_name() == "fake jobs" and (answer or found):
+            found.append(answer)
+            if len(found) == 2 and not jobs.cancel(answer[0].id):
+                await ask(lambda state: state.cancel_job(answer[0].id))
+        return answer
+
+    ledger.ask = ask_and_cancel  # type: ignore[method-assign]
+    id = await add_job(harness)
+    await harness.until(lambda: bool(found) and not found[-1])
+
+    assert (await job_of(harness, id)).state == "cancelled"
+    assert not again(harness)
 
 
 async def test_a_cancelled_replay_stays_cancelled_after_a_crash(harness: Harness) -> None:
