@@ -35,6 +35,8 @@ class Resolver(AbstractResolver):
         def look_up() -> None:
             try:
                 found.set_result(socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG))
+            except UnicodeError:  # "api..example.com": a slip in the config, for which no event is to blame
+                found.set_exception(socket.gaierror(socket.EAI_NONAME, "this can be no name of a host"))
             except Exception as error:
                 found.set_exception(error)
 

@@ -250,6 +250,15 @@ async def test_nobody_listening_is_no_answer() -> None:
     await sender.close()
 
 
+@pytest.mark.parametrize("host", ["api..example.test", f"{'x' * 70}.test"])
+async def test_a_host_that_there_can_be_none_of_is_no_fault_of_an_event(host: str) -> None:
+    sender = HttpSend((f"http://{host}",), 5.0, 2, SystemClock())
+
+    with pytest.raises(SendFailed, match="DNSError"):
+        await sender.send(Request("GET", f"http://{host}/"), (), "i")
+    await sender.close()
+
+
 async def test_promise_2_names_that_no_server_answers_for_keep_no_other_vendor_waiting(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
