@@ -41,6 +41,10 @@ def to_merge_text(value: Any) -> str:
     return convert.to_json_text(value)[:MAX_TEXT]
 
 
+to_first_name: Final = convert.chain(convert.to_first_name, convert.cut(MAX_TEXT))
+to_last_name: Final = convert.chain(convert.to_last_name, convert.cut(MAX_TEXT))
+
+
 def to_birthday(value: Any) -> str:
     """``12/10``: month and day, which is all that Mailchimp keeps of it; they may come like that."""
     if isinstance(value, str) and _MONTH_AND_DAY.fullmatch(value.strip()):

@@ -11,7 +11,9 @@ from typing import Final
 from plugins.mailchimp.fields import (
     merge_field,
     merge_tag,
+    to_first_name,
     to_language,
+    to_last_name,
     to_merge_text,
     to_moment,
     to_status,
@@ -41,7 +43,7 @@ _NO_FIELD: Final = "no merge field is named for it in `{}`"
 def member_table(settings: Settings) -> Table:
     """Of an identify. A later row wins: the name is split only where first or last are missing."""
     named = {**STANDARD_FIELDS, **_canonical(settings.merge_fields, USER_TRAITS)}
-    names = [(named["firstName"], convert.to_first_name), (named["lastName"], convert.to_last_name)]
+    names = [(named["firstName"], to_first_name), (named["lastName"], to_last_name)]
     parts = [] if "name" in named else [(merge_field(field)[0], part) for field, part in names if field]
     rows = (
         Trait("email", "email_address", convert.to_email),

@@ -122,6 +122,9 @@ def test_a_group_call_that_leads_nowhere_is_skipped(event: Event, settings: Any,
         pytest.param({"company": "Engines"}, {"COMPANY": "Engines"}, id="company as text"),
         pytest.param({"plan": "x" * 256}, {"PLAN": "x" * 255}, id="a long text"),
         pytest.param(
+            {"name": f"{'x' * 256} {'y' * 256}"}, {"FNAME": "x" * 255, "LNAME": "y" * 255}, id="a long name in two"
+        ),
+        pytest.param(
             {"address": {**ADDRESS, "postalCode": 1234}},
             {"ADDRESS": {**MAILED, "zip": "1234"}},
             id="a number in an address",
