@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from plugins.salesforce.fields import MAX_ID, cut, to_date_time, to_value
+from plugins.salesforce.fields import MAX_ID, cut, to_date_time, to_state_code, to_value
 from plugins.salesforce.settings import Settings
 from router.plugin import (
     Converter,
@@ -39,14 +39,18 @@ def _own_rows(fields: Mapping[str, str], *unplaced: str) -> tuple[Field, ...]:
 
 def _address_rows(prefix: str, settings: Settings) -> tuple[Field, ...]:
     """*prefix* is what the object's fields of the address begin with."""
-    code = "Code" if settings.state_country_codes else ""
+    has_codes = settings.state_country_codes
     return (
         Trait("address", f"{prefix}Street", convert.at_most(255, convert.text_only), note="an address given as text"),
         Trait("address.street", f"{prefix}Street", cut(255)),
         Trait("address.city", f"{prefix}City", cut(40)),
-        Trait("address.state", f"{prefix}State{code}", cut(80)),
+        Trait("address.state", f"{prefix}StateCode", to_state_code)
+        if has_codes
+        else Trait("address.state", f"{prefix}State", cut(80)),
         Trait("address.postalCode", f"{prefix}PostalCode", cut(20)),
-        Trait("address.country", f"{prefix}Country{code}", cut(80)),
+        Trait("address.country", f"{prefix}CountryCode", convert.to_country)
+        if has_codes
+        else Trait("address.country", f"{prefix}Country", cut(80)),
     )
 
 

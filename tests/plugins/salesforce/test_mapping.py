@@ -209,6 +209,27 @@ def test_codes_go_to_the_fields_for_codes() -> None:
     assert record == {"StateCode": "CA", "CountryCode": "US"}
 
 
+@pytest.mark.parametrize("kind", ["Lead", "Contact"])
+def test_what_is_no_code_is_left_out_where_codes_are_wanted(kind: str) -> None:
+    """Salesforce refuses the whole record for it."""
+    told = explain(
+        make_event(
+            "identify", userId="u-17", traits={**WHOLE, "address": {"state": "California", "country": "Brazil"}}
+        ),
+        [rehearse(object=kind, state_country_codes=True).destination],
+    )["destinations"][0]
+
+    assert "Code" not in str(told["requests"])
+    assert any("traits.address.state: expected a code" in each for each in told["warnings"])
+    assert any("traits.address.country: expected a country of two letters" in each for each in told["warnings"])
+
+
+def test_codes_are_written_in_capitals() -> None:
+    record = lead({"address": {"state": " nsw", "country": "au"}}, state_country_codes=True)
+
+    assert record == {"StateCode": "NSW", "CountryCode": "AU"}
+
+
 def test_the_source_is_written_if_it_is_set() -> None:
     assert lead({}, lead_source="Web") == {"LeadSource": "Web"}
 
