@@ -11,6 +11,8 @@ from typing import Final
 from plugins.salesforce.fields import MAX_ID, cut, to_date_time, to_state_code, to_value
 from plugins.salesforce.settings import Settings
 from router.plugin import (
+    GROUP_TRAITS,
+    USER_TRAITS,
     Converter,
     Document,
     Event,
@@ -20,6 +22,7 @@ from router.plugin import (
     Table,
     Trait,
     Values,
+    camel_case,
     convert,
     looks_like_email,
 )
@@ -29,11 +32,13 @@ _VALUES: Final = Values(objects="json", lists="json", null="clear")
 _DATES: Final[Mapping[str, Converter]] = {"createdAt": to_date_time, "birthday": convert.to_date}
 
 
-def _own_rows(fields: Mapping[str, str], *unplaced: str) -> tuple[Field, ...]:
-    """Rows for the fields that the operator names; of *unplaced*, traits that have no other, those too that they do not."""
+def _own_rows(fields: Mapping[str, str], reserved: tuple[str, ...], *unplaced: str) -> tuple[Field, ...]:
+    """Rows for the fields that the operator names, a *reserved* trait in either spelling; of *unplaced*, traits that have no
+    other, those too that they do not."""
+    named = {camel_case(path) if camel_case(path) in reserved else path: name for path, name in fields.items()}
     return (
-        *(Trait(name, note=OF_ITS_OWN) for name in unplaced if name not in fields),
-        *(Trait(path, name, _DATES.get(path, to_value)) for path, name in fields.items()),
+        *(Trait(name, note=OF_ITS_OWN) for name in unplaced if name not in named),
+        *(Trait(path, name, _DATES.get(path, to_value)) for path, name in named.items()),
     )
 
 
@@ -84,6 +89,7 @@ def _lead_rows(settings: Settings) -> tuple[Field, ...]:
         Trait("website", "Website", convert.at_most(255, convert.to_text)),
         *_own_rows(
             settings.custom_fields,
+            USER_TRAITS,
             *("age", "avatar", "birthday", "company.id", "company.plan", "createdAt", "gender", "username"),
         ),
     )
@@ -94,6 +100,7 @@ def _contact_rows(settings: Settings) -> tuple[Field, ...]:
         Trait("birthday", "Birthdate", convert.to_date),
         *_own_rows(
             settings.custom_fields,
+            USER_TRAITS,
             *("age", "avatar", "company", "createdAt", "gender", "username", "website"),
         ),
     )
@@ -113,7 +120,7 @@ def account_table(settings: Settings) -> Table:
             Trait("phone", "Phone", cut(40)),
             Trait("description", "Description", cut(32_000)),
             *_address_rows("Billing", settings),
-            *_own_rows(settings.account_custom_fields, "avatar", "createdAt", "email", "plan"),
+            *_own_rows(settings.account_custom_fields, GROUP_TRAITS, "avatar", "createdAt", "email", "plan"),
         ),
         values=_VALUES,
     )

@@ -194,6 +194,15 @@ def test_custom_traits_go_to_the_fields_that_are_named(value: Any, expected: Any
     assert lead({"colour": value}, custom_fields={"colour": "Colour__c"}) == {"Colour__c": expected}
 
 
+def test_the_settings_may_name_a_reserved_trait_in_either_spelling() -> None:
+    of_a_person = lead({"createdAt": "2024-08-24T14:15:22Z"}, custom_fields={"created_at": "Since__c"})
+    group = make_event("group", userId="u-17", groupId="c9", traits={"name": "N", "createdAt": "2020-01-02"})
+    settings = {**ACCOUNT_SETTINGS, "account_custom_fields": {"created_at": "Since__c"}}
+
+    assert of_a_person == {"Since__c": "2024-08-24T14:15:22.000Z"}
+    assert record_of(group, "upsert account", **settings)["Since__c"] == "2020-01-02T00:00:00.000Z"
+
+
 def test_what_has_no_field_is_told() -> None:
     event = make_event("identify", userId="u-17", traits={**WHOLE, "colour": "red", "email": "no email"})
 
