@@ -31,7 +31,7 @@ from router.plugin import (
     Skip,
     Table,
     Trait,
-    camel_case,
+    canonical_trait,
     convert,
     looks_like_email,
 )
@@ -68,7 +68,7 @@ def group_table(settings: Settings) -> Table:
 
 def _canonical(fields: Mapping[str, str], reserved: tuple[str, ...]) -> dict[str, str]:
     """A reserved trait may be named in either spelling."""
-    return {camel_case(trait) if camel_case(trait) in reserved else trait: field for trait, field in fields.items()}
+    return {canonical_trait(trait, reserved): field for trait, field in fields.items()}
 
 
 def _field_rows(fields: Mapping[str, str]) -> Iterator[Field]:

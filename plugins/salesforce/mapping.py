@@ -22,7 +22,7 @@ from router.plugin import (
     Table,
     Trait,
     Values,
-    camel_case,
+    canonical_trait,
     convert,
     looks_like_email,
 )
@@ -35,7 +35,7 @@ _DATES: Final[Mapping[str, Converter]] = {"createdAt": to_date_time, "birthday":
 def _own_rows(fields: Mapping[str, str], reserved: tuple[str, ...], *unplaced: str) -> tuple[Field, ...]:
     """Rows for the fields that the operator names, a *reserved* trait in either spelling; of *unplaced*, traits that have no
     other, those too that they do not."""
-    named = {camel_case(path) if camel_case(path) in reserved else path: name for path, name in fields.items()}
+    named = {canonical_trait(path, reserved): name for path, name in fields.items()}
     return (
         *(Trait(name, note=OF_ITS_OWN) for name in unplaced if name not in named),
         *(Trait(path, name, _DATES.get(path, to_value)) for path, name in named.items()),

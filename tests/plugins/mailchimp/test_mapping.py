@@ -190,6 +190,14 @@ def test_parts_of_an_address_may_have_fields_of_their_own() -> None:
     assert member_of(identify(address=ADDRESS), **settings) == merged(CITY="London")
 
 
+def test_the_settings_may_name_a_part_of_a_trait_in_either_spelling() -> None:
+    settings = {"merge_fields": {"address": "", "address.postal_code": "CODE", "company.employeeCount": "SIZE:number"}}
+
+    member = member_of(identify(address=ADDRESS, company={"employeeCount": 40}), **settings)
+
+    assert member == merged(CODE="SW1Y 4JH", SIZE=40)
+
+
 def test_every_custom_trait_is_sent_where_the_operator_wants() -> None:
     event = identify(planTier="gold", score=7, email2="b@example.org", **{"1st visit": True, "имя": "x", "EMAIL!": "x"})
 

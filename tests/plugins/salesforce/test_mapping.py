@@ -195,11 +195,14 @@ def test_custom_traits_go_to_the_fields_that_are_named(value: Any, expected: Any
 
 
 def test_the_settings_may_name_a_reserved_trait_in_either_spelling() -> None:
-    of_a_person = lead({"createdAt": "2024-08-24T14:15:22Z"}, custom_fields={"created_at": "Since__c"})
+    of_a_person = lead(
+        {"createdAt": "2024-08-24T14:15:22Z", "address": {"postalCode": "N1"}},
+        custom_fields={"created_at": "Since__c", "address.postal_code": "Code__c"},
+    )
     group = make_event("group", userId="u-17", groupId="c9", traits={"name": "N", "createdAt": "2020-01-02"})
     settings = {**ACCOUNT_SETTINGS, "account_custom_fields": {"created_at": "Since__c"}}
 
-    assert of_a_person == {"Since__c": "2024-08-24T14:15:22.000Z"}
+    assert of_a_person == {"PostalCode": "N1", "Since__c": "2024-08-24T14:15:22.000Z", "Code__c": "N1"}
     assert record_of(group, "upsert account", **settings)["Since__c"] == "2020-01-02T00:00:00.000Z"
 
 
