@@ -76,6 +76,8 @@ def to_address(value: Any) -> dict[str, str]:
 
 def _text_of(address: Document, part: str) -> str:
     value = address.get(part)
+    if isinstance(value, dict | list):
+        raise ValueError(f"expected text as its {part}")
     return "" if value is None else convert.to_text(value).strip()
 
 

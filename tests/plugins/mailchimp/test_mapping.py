@@ -166,6 +166,16 @@ def test_what_has_no_place_is_left_out_and_reported(traits: Any) -> None:
     assert any(f"traits.{name}" in said for said in [*entry["unmapped"], *entry.get("warnings", [])])
 
 
+def test_the_part_of_an_address_that_is_no_text_is_named() -> None:
+    destination = Rehearsal(PLUGIN, make_settings()).destination
+
+    entry = explain(identify(address={**ADDRESS, "street": ["12 St James Sq", "Flat 2"]}), [destination])[
+        "destinations"
+    ][0]
+
+    assert entry["warnings"] == ["traits.address: expected text as its street; left out"]
+
+
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
