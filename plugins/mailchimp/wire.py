@@ -109,7 +109,8 @@ def pack_members(payloads: Sequence[Payload], settings: Settings) -> Request:
 
 
 def judge_members(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
-    """A 200 lists whom Mailchimp refused, by their email. One refused without an email halves the batch.
+    """A 200 lists whom Mailchimp refused, by their email. One refused without an email halves the batch, as does one of several
+    payloads refused for a value, which need not be in all of them.
 
     Raises:
         UnreadableAnswer: a 200 without that list.
@@ -128,6 +129,8 @@ def judge_members(response: Response, payloads: Sequence[Payload], settings: Set
         email = error.get("email_address") if isinstance(error, dict) else None
         if not isinstance(email, str) or email.lower() not in emails:
             return Split(_words_of(error)) if len(payloads) > 1 else [_verdict_of(error)]
+        if error.get("field") not in (None, "", "email_address") and emails.count(email.lower()) > 1:
+            return Split(_words_of(error))  # of several calls about one member one is at fault
         refused[email.lower()] = _verdict_of(error)
     return [refused.get(email or "", Delivered()) for email in emails]
 

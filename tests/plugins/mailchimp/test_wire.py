@@ -100,6 +100,11 @@ def refusal(email: str, **said: str) -> dict[str, str]:
         pytest.param([], [D, D, D], id="all written"),
         pytest.param([refusal("B@example.org")], [D, X, D], id="one refused, whatever the case of its email"),
         pytest.param([refusal(EMAIL)], [X, D, X], id="refused twice: two payloads of one member"),
+        pytest.param(
+            [refusal(EMAIL, field="PLAN")], Split, id="for one value: one of the member's two payloads has it"
+        ),
+        pytest.param([refusal("b@example.org", field="PLAN")], [D, X, D], id="for one value: its only payload has it"),
+        pytest.param([refusal(EMAIL, field="email_address")], [X, D, X], id="for its email, which both payloads have"),
         pytest.param([refusal("b@example.org", error="Temporary failure, try again")], [D, L, D], id="temporary"),
         pytest.param([refusal("c@example.org")], Split, id="somebody nobody sent"),
         pytest.param([{"error": "no"}], Split, id="without an email"),
