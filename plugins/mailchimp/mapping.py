@@ -100,12 +100,12 @@ def build_member(event: Event, fields: Document, settings: Settings) -> Payload 
 
 
 def build_member_of_batch(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
-    """A member that travels with others: its status is set, whether it is new or not."""
+    """A member that travels with others: its status is set, new or not; the usual one by `pack_members`."""
     if not settings.batch_members:
         return Skip("members are written one by one (setting batch_members)")
     if not _complete_email(event, fields):
         return Skip("Mailchimp knows nobody without a valid email")
-    return Payload({"status": settings.default_status, **fields}, key=event.message_id)
+    return Payload(fields, key=event.message_id)
 
 
 def build_group(event: Event, fields: Document, settings: Settings) -> Payload | Skip:

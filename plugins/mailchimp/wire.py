@@ -98,13 +98,15 @@ def judge_event(response: Response, payloads: Sequence[Payload], settings: Setti
 
 
 def pack_members(payloads: Sequence[Payload], settings: Settings) -> Request:
-    """Each member once, with the last value of everything: twice in one request would be an error."""
+    """Each member once, with the last value of everything: twice in one request would be an error. The usual status is for a
+    member of whom no call says another."""
     members: dict[str, Document] = {}
     for payload in payloads:
         earlier, later = members.get(payload.body["email_address"], {}), payload.body
         merged = {**earlier.get("merge_fields", {}), **later.get("merge_fields", {})}
         members[later["email_address"]] = {**earlier, **later, **({"merge_fields": merged} if merged else {})}
-    body = {"members": list(members.values()), "update_existing": True}
+    made = [{"status": settings.default_status, **member} for member in members.values()]
+    body = {"members": made, "update_existing": True}
     return Request("POST", audience_url(settings, query={"skip_merge_validation": "true"}), body)
 
 

@@ -275,11 +275,19 @@ def test_without_an_email_nobody_becomes_an_empty_member(call: Any, batch_member
     assert "without a valid email" in skips_of(make_event("identify", **call), batch_members=batch_members)
 
 
-def test_in_a_batch_every_member_has_a_status() -> None:
+@pytest.mark.parametrize(
+    ("traits", "status"),
+    [
+        pytest.param({}, "transactional", id="the usual one"),
+        pytest.param({"newsletter": True}, "subscribed", id="its own"),
+    ],
+)
+def test_in_a_batch_every_member_has_a_status(traits: Any, status: str) -> None:
     settings = {"batch_members": True, "status_trait": "newsletter", "default_status": "transactional"}
 
-    assert body_of(identify(), **settings)["status"] == "transactional"
-    assert body_of(identify(newsletter=True), **settings)["status"] == "subscribed"
+    [sent] = Rehearsal(PLUGIN, make_settings(**settings)).requests(identify(**traits))
+
+    assert sent.request.json["members"][0]["status"] == status
 
 
 def test_an_alias_has_no_action() -> None:

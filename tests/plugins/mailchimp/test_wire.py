@@ -7,8 +7,9 @@ from typing import Any
 import orjson
 import pytest
 
-from plugins.mailchimp import wire
+from plugins.mailchimp import PLUGIN, wire
 from router.plugin import Bearer, Blocked, Dead, Delivered, Judgement, Later, Payload, Response, Split, UnreadableAnswer
+from router.testing import Rehearsal, make_event
 from tests.plugins.mailchimp.samples import EMAIL, MEMBER, make_settings
 
 SETTINGS = make_settings()
@@ -59,6 +60,19 @@ def test_a_batch_has_each_member_once_with_the_last_value_of_everything() -> Non
         "members": [{**ada, "language": "en"}, {"email_address": "b@example.org", "status": "subscribed"}],
         "update_existing": True,
     }
+
+
+def test_a_status_that_a_call_states_outlives_the_calls_that_say_nothing_of_it() -> None:
+    """Else the usual status would take back what a person said a moment before."""
+    settings = make_settings(batch_members=True, status_trait="newsletter", default_status="subscribed")
+    rehearsal = Rehearsal(PLUGIN, settings)
+    calls = [
+        make_event("identify", userId="u", traits={"email": EMAIL, **said}) for said in ({"newsletter": False}, {})
+    ]
+
+    payloads = [payload for call in calls for _, _, payload in rehearsal.payloads(call)]
+
+    assert [each["status"] for each in wire.pack_members(payloads, settings).json["members"]] == ["unsubscribed"]
 
 
 @pytest.mark.parametrize(
