@@ -124,7 +124,10 @@ def test_a_plugin_that_has_no_table_for_its_settings_is_named(tmp_path: Path) ->
     checked = run_command("check", config)
 
     assert checked.code == 2
-    assert checked.err.strip() == "destinations.crm: plugin tableless: action \"know person\" raised KeyError: 'region'"
+    assert checked.err.strip() == (
+        "destinations.crm: plugin tableless: action \"know person\" raised KeyError: 'region', "
+        "at tableless/__init__.py:4 in <lambda>"
+    )
 
 
 READ = "The router's user reads it; no router starts here without it."
