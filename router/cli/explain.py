@@ -105,7 +105,8 @@ def _read_lines(file: str, data: bytes) -> Iterator[Any]:
 def _print(answer: dict[str, Any]) -> None:
     if "rejected" in answer:
         rejected = answer["rejected"]
-        told = f"{rejected['code']}: {rejected['field']}: expected {rejected['expected']}, found {rejected['found']}"
+        where = rejected["field"] or "the call"
+        told = f"{rejected['code']}: {where}: expected {rejected['expected']}, found {rejected['found']}"
         console.print(f"rejected: {told}", style="bold", soft_wrap=True)
         return
     event = answer["event"]

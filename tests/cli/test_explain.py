@@ -241,6 +241,14 @@ def test_people_get_it_in_words(config: Path, event: dict[str, Any]) -> None:
     assert words in explained.out
 
 
+def test_what_is_no_object_is_refused_in_words(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"5")))
+
+    explained = run_command("explain", "-", "--config", config)
+
+    assert explained.out == "rejected: not_an_object: the call: expected a JSON object, found a number\n"
+
+
 def test_an_old_event_is_explained_as_a_replay_would_send_it(config: Path) -> None:
     """By the event's own time: a campaign may start because of one of yesterday, and none because of one of years ago."""
 
