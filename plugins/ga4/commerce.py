@@ -62,7 +62,7 @@ MONEY_ROWS: Final = (
     Field("properties.currency", "params.currency", convert.to_currency),
 )
 COMMERCE_ROWS: Final = (
-    Field(("properties.order_id", "properties.orderId"), "params.transaction_id", convert.to_text),
+    Field(("properties.order_id", "properties.orderId"), "params.transaction_id", convert.not_blank),
     Field(("properties.revenue", "properties.value", "properties.total"), "params.value", convert.to_amount),
     MONEY_ROWS[1],
     Field("properties.tax", "params.tax", convert.to_amount),

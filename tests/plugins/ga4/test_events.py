@@ -268,6 +268,12 @@ def test_an_order_without_an_id_is_counted_once_by_its_message_id() -> None:
     assert commerce("Completed Order", {"total": 5}) == {"transaction_id": "m-1", "value": 5, "currency": "USD"}
 
 
+@pytest.mark.parametrize("order_id", ["", "  ", None, {}, [7]], ids=repr)
+def test_an_order_whose_id_is_none_is_not_taken_for_another_one(order_id: Any) -> None:
+    """Google counts the purchases of one transaction_id once: those of an empty one too."""
+    assert commerce("Order Completed", {"order_id": order_id})["transaction_id"] == "m-1"
+
+
 @pytest.mark.parametrize(
     ("event", "properties", "expected"),
     [
