@@ -306,6 +306,13 @@ def test_an_order_whose_id_is_none_is_not_taken_for_another_one(order_id: Any) -
         ),
         pytest.param("Order Refunded", {"order_id": "A-1"}, {"transaction_id": "A-1"}, id="refund"),
         pytest.param("Cart Viewed", {"products": [{"price": 1}, "x"]}, {}, id="products without id and name"),
+        pytest.param("Product Viewed", {"product_id": "", "name": " "}, {}, id="one product with an empty id and name"),
+        pytest.param(
+            "Cart Viewed",
+            {"products": [{"product_id": "", "name": " "}, {"product_id": "", "sku": "S1", "name": ""}]},
+            {"items": [{"item_id": "S1"}]},
+            id="products with empty ids and names",
+        ),
         pytest.param(
             "Cart Viewed",
             {"products": [{"sku": 7, "price": "much", "note": "a@b.test", "tags": [1], "x" * 60: "y" * 200}]},
