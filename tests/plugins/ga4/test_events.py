@@ -195,6 +195,12 @@ def test_only_what_says_the_same_of_one_client_travels_together() -> None:
     assert len({group(), *(group(**fields) for fields in others)}) == 4
 
 
+def test_a_context_of_any_length_is_sent() -> None:
+    event = track(context={"userAgent": "x" * 20_000, "os": {"name": "y" * 20_000}})
+
+    assert body_of(event, "track event")["user_agent"] == "x" * 20_000
+
+
 # --- parameters ---
 
 
