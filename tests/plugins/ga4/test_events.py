@@ -310,6 +310,9 @@ def test_an_order_whose_id_is_none_is_not_taken_for_another_one(order_id: Any) -
             {"promotion_id": "p-1", "creative_name": "banner", "promotion_name": "Spring"},
             id="promotion",
         ),
+        pytest.param(
+            "Cart Viewed", {"items": 3, "total": 5}, {"value": 5, "currency": "USD"}, id="items that are none"
+        ),
         pytest.param("Order Refunded", {"order_id": "A-1"}, {"transaction_id": "A-1"}, id="refund"),
         pytest.param("Cart Viewed", {"products": [{"price": 1}, "x"]}, {}, id="products without id and name"),
         pytest.param("Product Viewed", {"product_id": "", "name": " "}, {}, id="one product with an empty id and name"),
