@@ -11,7 +11,20 @@ from contextlib import suppress
 from typing import Any, Final
 
 from plugins.intercom.settings import Settings
-from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, Trait, convert, same_name, view_name
+from router.plugin import (
+    Custom,
+    Document,
+    Event,
+    Field,
+    Payload,
+    Skip,
+    Table,
+    Trait,
+    convert,
+    left_out,
+    same_name,
+    view_name,
+)
 
 CONTACT_READ_ONLY: Final = frozenset(
     {
@@ -171,6 +184,9 @@ def build_contact(event: Event, fields: Document, settings: Settings) -> Payload
             contact["external_id"] = event.anonymous_id
         else:
             return Skip("anonymous: without userId and email Intercom would get an empty contact")
+    notes = left_out(["traits.role"] if _is_misplaced_lead(contact) else [], "a lead can't have an external_id")
+    if notes:
+        del contact["role"]
     contact.setdefault("role", "user")
     attributes = dict(_flat(contact.pop("custom_attributes", {})))
     if attributes:
@@ -179,7 +195,12 @@ def build_contact(event: Event, fields: Document, settings: Settings) -> Payload
     company = _company(fields.get("company", {}))
     if company is not None:
         body["company"] = company
-    return Payload(body, key=event.message_id)
+    return Payload(body, key=event.message_id, notes=notes)
+
+
+def _is_misplaced_lead(contact: Document) -> bool:
+    """Intercom refuses to create such a contact."""
+    return contact.get("role") == "lead" and "external_id" in contact
 
 
 def build_company(event: Event, fields: Document, settings: Settings) -> Payload | Skip:

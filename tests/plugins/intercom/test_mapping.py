@@ -155,6 +155,21 @@ def test_an_anonymous_identify_never_makes_an_empty_contact(call: Document, sett
         assert mapped.payloads[0].body["contact"] == expected
 
 
+def test_who_has_a_user_id_is_no_lead() -> None:
+    """Intercom refuses to create a lead with an external_id."""
+    [mapped] = run(identify(role="lead", email="ada@example.test"))
+
+    [payload] = mapped.payloads
+    assert payload.body["contact"]["role"] == "user"
+    assert payload.notes == ("a lead can't have an external_id; left out: traits.role",)
+
+
+def test_who_is_known_by_email_may_be_a_lead() -> None:
+    [mapped] = run(event(type="identify", traits={"role": "lead", "email": "ada@example.test"}))
+
+    assert mapped.payloads[0].body["contact"] == {"email": "ada@example.test", "role": "lead"}
+
+
 TIME = {"timestamp": "2026-01-01T00:00:00Z"}
 
 
