@@ -160,7 +160,7 @@ EVENT: Final = Table(
         Field("event", "event_name"),
         Field("timestamp", "created_at", convert.to_unix_seconds),
         Field("properties.revenue", "revenue", convert.to_cents),
-        Field("properties.currency", "currency", convert.to_lower),
+        Field("properties.currency", "currency", convert.chain(convert.to_currency, convert.to_lower)),
     ),
     custom=(Custom("properties", at="metadata", rename=attribute_name),),
 )
@@ -221,11 +221,18 @@ def build_event(event: Event, fields: Document, settings: Settings) -> Payload |
         return Skip("the event has no name")
     metadata: Document = dict(fields.get("metadata", {}))
     if "revenue" in fields:
-        amount = {"amount": fields["revenue"], "currency": fields.get("currency", "usd")}
-        metadata = {"revenue": amount} | metadata
+        metadata = {"revenue": _revenue(event, fields)} | metadata
     elif "currency" in fields:
         metadata["currency"] = fields["currency"]
     return _event(event, fields["event_name"], fields, metadata, settings)
+
+
+def _revenue(event: Event, fields: Document) -> Document | float:
+    """An amount in cents, of dollars where no currency is told; beside a currency that is none, a number without one."""
+    told = event.properties.get("currency")
+    if "currency" not in fields and told is not None and str(told).strip():
+        return float(fields["revenue"]) / 100
+    return {"amount": fields["revenue"], "currency": fields.get("currency", "usd")}
 
 
 def build_view(event: Event, fields: Document, settings: Settings) -> Payload | Skip:

@@ -194,6 +194,22 @@ def test_a_track_call_is_an_event_at_its_own_time_with_revenue_in_cents() -> Non
     }
 
 
+@pytest.mark.parametrize(
+    ("currency", "expected"),
+    [
+        pytest.param("", {"amount": 500, "currency": "usd"}, id="empty, as SDKs send it"),
+        pytest.param(" ", {"amount": 500, "currency": "usd"}, id="blank"),
+        pytest.param(None, {"amount": 500, "currency": "usd"}, id="null"),
+        pytest.param(" Eur", {"amount": 500, "currency": "eur"}, id="another spelling"),
+        pytest.param("euros", 5.0, id="none that is known"),
+    ],
+)
+def test_an_amount_has_a_currency_that_is_one(currency: Any, expected: Any) -> None:
+    call = event(type="track", userId="u1", event="E", properties={"revenue": 5, "currency": currency}, **TIME)
+
+    assert body(call)["metadata"] == {"revenue": expected}
+
+
 def test_no_more_metadata_than_intercom_reads() -> None:
     call = event(type="track", userId="u1", event="E", properties={f"p{n:02}": n for n in range(20)}, **TIME)
 
