@@ -294,10 +294,23 @@ def _flat(values: Document, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
+def _is_amount(value: Any) -> bool:
+    """``{"amount", "currency"}``, in whole cents. What is no whole number is in units of the caller's own."""
+    if not isinstance(value, dict) or value.keys() != {"amount", "currency"}:
+        return False
+    return type(value["amount"]) is int and isinstance(value["currency"], str)
+
+
+def _is_link(value: Any) -> bool:
+    """``{"url", "value"}``, both text."""
+    is_pair = isinstance(value, dict) and value.keys() == {"url", "value"}
+    return is_pair and all(isinstance(each, str) for each in value.values())
+
+
 def _metadata(values: Document) -> Iterator[tuple[str, Any]]:
     """As attributes are, but the two objects that Intercom knows stay whole, and keys ending in ``_date`` hold Unix seconds."""
     for key, value in values.items():
-        if isinstance(value, dict) and (value.keys() == {"amount", "currency"} or value.keys() == {"url", "value"}):
+        if _is_amount(value) or _is_link(value):
             yield key, value
             continue
         if key.endswith("_date"):

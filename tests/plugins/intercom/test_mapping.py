@@ -210,6 +210,25 @@ def test_an_amount_has_a_currency_that_is_one(currency: Any, expected: Any) -> N
     assert body(call)["metadata"] == {"revenue": expected}
 
 
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        pytest.param({"amount": 4250, "currency": "eur"}, {"m": {"amount": 4250, "currency": "eur"}}, id="an amount"),
+        pytest.param({"amount": 42.5, "currency": "EUR"}, {"m_amount": 42.5, "m_currency": "EUR"}, id="no cents"),
+        pytest.param({"amount": "4250", "currency": "EUR"}, {"m_amount": "4250", "m_currency": "EUR"}, id="as text"),
+        pytest.param(
+            {"url": "https://a.test", "value": "A"}, {"m": {"url": "https://a.test", "value": "A"}}, id="a link"
+        ),
+        pytest.param({"url": "https://a.test", "value": 1}, {"m_url": "https://a.test", "m_value": 1}, id="no link"),
+    ],
+)
+def test_only_the_objects_that_intercom_knows_stay_whole(value: Document, expected: Document) -> None:
+    """Any other one costs the event."""
+    call = event(type="track", userId="u1", event="E", properties={"m": value}, **TIME)
+
+    assert body(call)["metadata"] == expected
+
+
 def test_no_more_metadata_than_intercom_reads() -> None:
     call = event(type="track", userId="u1", event="E", properties={f"p{n:02}": n for n in range(20)}, **TIME)
 
