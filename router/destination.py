@@ -220,7 +220,9 @@ class Destination:
         if not self.is_enabled:
             return Decision(False, "disabled: its events wait in the log, as long as the config's `hold` says")
         if source is not None and self.sources is not None and source not in self.sources:
-            return Decision(False, f"source: {source} is not among this destination's sources")
+            return Decision(
+                False, f"source: {source} is left out, by its own `destinations` or by `sources` of {self.name}"
+            )
         flag = self._unnamed  # type: ignore[attr-defined]
         if event.integrations:
             flag = read_flags(event.integrations, self.names, opt_in=self.is_opt_in)

@@ -14,6 +14,8 @@ from collections.abc import Callable
 from threading import get_ident
 from typing import Any, Protocol, TypeVar
 
+from router.place import raised_at
+
 _T = TypeVar("_T")
 
 MAX_TEXT = 2_000
@@ -128,7 +130,8 @@ class Guard:
             return PluginStuck(f"{self.label(what)} took longer than {MARK.limit_s:g} s and was broken off, {error}")
         if isinstance(error, BadReturn):
             return PluginFailed(f"{self.label(what)} {error}")
-        return PluginFailed(f"{self.label(what)} raised {describe(error)}")
+        place = raised_at(error)
+        return PluginFailed(f"{self.label(what)} raised {describe(error)}{f', at {place}' if place else ''}")
 
     def label(self, what: Any) -> str:
         """``plugin acme: pack``, or ``plugin acme: action "track event"``."""

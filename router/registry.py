@@ -19,6 +19,7 @@ from types import ModuleType
 import pluggy
 
 from router.errors import OperatorError
+from router.place import raised_at
 from router.plugin import API_VERSION, Plugin, hooks
 
 ENTRY_POINTS = "router.plugins"
@@ -38,6 +39,8 @@ class Registered:
 class Broken:
     """A package that could not be loaded. It stops nothing until a destination needs a plugin that isn't there."""
 
+    name: str
+    """Of its entry point: by custom the slug of its plugin."""
     origin: str
     reason: str
 
@@ -71,12 +74,12 @@ class Registry:
             try:
                 module = entry.load()
             except (Exception, SystemExit) as error:
-                broken.append(Broken(origin, _describe(error)))
+                broken.append(Broken(entry.name, origin, _describe(error)))
                 continue
             try:
                 found = registry._packages.plugins_of(module, origin)
             except NoPlugins as error:
-                broken.append(Broken(origin, str(error)))
+                broken.append(Broken(entry.name, origin, str(error)))
                 continue
             _add(registry._installed, found)
         registry.broken = tuple(broken)
@@ -125,8 +128,15 @@ class Registry:
         """
         found = self.find(slug)
         if found is None:
-            raise OperatorError(f'unknown plugin "{slug}"; {self.suggest(slug)}')
+            raise OperatorError(self.why_broken(slug) or f'unknown plugin "{slug}"; {self.suggest(slug)}')
         return found.plugin
+
+    def why_broken(self, slug: str) -> str:
+        """What to say where the package that calls itself *slug* could not be loaded; "" where there is none."""
+        for broken in self.broken:
+            if broken.name == slug:
+                return f'plugin "{slug}" of {broken.origin} could not be loaded: {broken.reason}'
+        return ""
 
     def suggest(self, slug: str) -> str:
         """What to say after "unknown plugin": the nearest slug or all of them, and the packages that are broken."""
@@ -255,7 +265,8 @@ def _origin(entry: EntryPoint) -> str:
 
 def _describe(error: BaseException) -> str:
     text = " ".join(str(error).split())[:300]
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    place = raised_at(error)
+    return f"{type(error).__name__}{f': {text}' if text else ''}{f', at {place}' if place else ''}"
 
 
 def _import_named(name: str) -> tuple[ModuleType, str]:

@@ -5,7 +5,7 @@ Source: facts/event-spec.md section 4 (Segment spec, 2025 text); the lists in de
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 USER_TRAITS: Final = (
@@ -61,3 +61,14 @@ def camel_case(name: str) -> str:
     """``created_at`` becomes ``createdAt``; a name that is camelCase already stays as it is."""
     first, *rest = name.split("_")
     return first + "".join(word[:1].upper() + word[1:] for word in rest)
+
+
+def canonical_trait(path: str, reserved: Collection[str]) -> str:
+    """A trait, or a part of one, as an operator names it, under its canonical name: ``address.postal_code`` becomes
+    ``address.postalCode``. What is none of *reserved* stays as it is."""
+    name, dot, part = path.partition(".")
+    trait = camel_case(name)
+    if trait not in reserved:
+        return path
+    parts = {snake_case(each): each for each in NESTED_TRAITS.get(trait, ())}
+    return trait + dot + parts.get(snake_case(part), part)

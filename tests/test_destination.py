@@ -60,7 +60,9 @@ def without(*names: str) -> Destination:
 @pytest.mark.parametrize(
     ("destination", "reason"),
     [
-        pytest.param(without(), "source: website is not among this destination's sources", id="source"),
+        pytest.param(
+            without(), "source: website is left out, by its own `destinations` or by `sources` of echo", id="source"
+        ),
         pytest.param(without("sources"), "flags: opt_in: the event does not name this destination", id="flags"),
         pytest.param(
             without("sources", "is_opt_in"),

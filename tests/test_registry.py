@@ -145,14 +145,20 @@ def test_a_slug_that_could_not_be_a_folder_stops_the_start(install: Install, slu
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
-        ("import made_up_absent", "ModuleNotFoundError: No module named 'made_up_absent'"),
-        ("raise SystemExit(3)", "SystemExit: 3"),
+        (
+            "import made_up_absent",
+            "ModuleNotFoundError: No module named 'made_up_absent', at site/made_up_one.py:1 in <module>",
+        ),
+        ("raise SystemExit(3)", "SystemExit: 3, at site/made_up_one.py:1 in <module>"),
         ("x = (", "SyntaxError: '(' was never closed (made_up_one.py, line 1)"),
         ("", "no hook router_plugins; is it marked with @hookimpl?"),
         (source_of("made_up", answer="[]"), "router_plugins names no plugin"),
         (source_of("made_up", answer="['x']"), "router_plugins returned a str, expected Plugin objects"),
         (source_of("made_up", answer="3"), "router_plugins failed: TypeError: 'int' object is not iterable"),
-        (source_of("made_up", answer="1 / 0"), "router_plugins failed: ZeroDivisionError: division by zero"),
+        (
+            source_of("made_up", answer="1 / 0"),
+            "router_plugins failed: ZeroDivisionError: division by zero, at site/made_up_one.py:8 in router_plugins",
+        ),
     ],
     ids=["import", "exit", "syntax", "no hook", "no plugin", "no Plugin", "no list", "raise"],
 )  # fmt: skip
@@ -166,19 +172,42 @@ def test_a_broken_package_that_nobody_needs_is_a_warning(install: Install, sourc
     assert "made_up_two" in registry
 
 
-def test_a_broken_package_is_named_where_a_destination_needs_a_plugin_that_is_not_there(install: Install) -> None:
-    install("made-up-one", "1.2", "import made_up_absent")
+@pytest.mark.parametrize(
+    "destination",
+    [
+        pytest.param("crm: {plugin: made_up_one}", id="named as the plugin"),
+        pytest.param("made_up_one: {}", id="the destination's own name"),
+    ],
+)
+def test_a_destination_of_a_broken_package_is_told_what_is_wrong_with_it(install: Install, destination: str) -> None:
+    """The package is known by its entry point; a list of all plugins that are well would only hide the reason."""
+    install("made-up-one", "1.2", "x = 1\nx.y")
     registry = Registry.load()
+    told = (
+        'plugin "made_up_one" of made-up-one 1.2 could not be loaded: '
+        "AttributeError: 'int' object has no attribute 'y', at site/made_up_one.py:2 in <module>"
+    )
 
     with pytest.raises(ConfigError) as caught:
-        parse_config("sources: {a: {write_key: k}}\ndestinations: {crm: {plugin: made_up_one}}", registry, environ={})
-    with pytest.raises(OperatorError, match=r"made-up-one 1\.2"):
+        parse_config(f"sources: {{a: {{write_key: k}}}}\ndestinations: {{{destination}}}", registry, environ={})
+    with pytest.raises(OperatorError) as unknown:
         registry.get("made_up_one")
 
-    message = caught.value.problems[0].message
-    assert message.startswith('unknown plugin "made_up_one"; ')
-    assert "could not be loaded: " in message
-    assert "made-up-one 1.2 (ModuleNotFoundError: No module named 'made_up_absent')" in message
+    assert caught.value.problems[0].message == told
+    assert str(unknown.value) == told
+
+
+def test_a_broken_package_is_named_where_a_plugin_is_not_there(install: Install) -> None:
+    """Its entry point may have another name than the plugin."""
+    install("made-up-one", "1.2", "import made_up_absent")
+
+    with pytest.raises(OperatorError) as caught:
+        Registry.load().get("made_up")
+
+    assert str(caught.value).startswith('unknown plugin "made_up"; ')
+    assert "; could not be loaded: made-up-one 1.2 (ModuleNotFoundError: No module named 'made_up_absent'" in str(
+        caught.value
+    )
 
 
 def test_an_unknown_slug_is_answered_with_the_nearest() -> None:
@@ -268,7 +297,11 @@ def test_a_name_that_leads_nowhere_is_left_out_and_told(folder: Path) -> None:
         (0, f"no plugin at {own}: expected a folder with an __init__.py, or a .py file"),
         (1, "\"made_up-x\" can't be a module's name; rename it to letters, digits and underscores"),
         (2, f'another Python module is called "json"; rename {own}/json.py'),
-        (3, "path ./own/made_up_broken.py could not be loaded: ZeroDivisionError: division by zero"),
+        (
+            3,
+            "path ./own/made_up_broken.py could not be loaded: ZeroDivisionError: division by zero, "
+            "at own/made_up_broken.py:1 in <module>",
+        ),
         (4, "module made_up_absent could not be loaded: ModuleNotFoundError: No module named 'made_up_absent'"),
         (5, "module  could not be loaded: ValueError: Empty module name"),
     ]

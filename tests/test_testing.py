@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -48,7 +49,7 @@ from router.plugin import (
     same_name,
 )
 from router.plugin.sandbox import Sandbox, json_response
-from router.testing import Answer, PluginContract
+from router.testing import Answer, GoldenRequests, PluginContract
 from router.testing.answers import Answers
 from router.testing.rehearsal import with_marked_secrets
 from router.testing.samples import WELL_MADE
@@ -479,6 +480,29 @@ class Secrets(PluginSettings):
     token: SecretStr = SecretStr("a/b")
     hook: SecretStr = SecretStr("https://hooks.test/services/T0/secret")
     unset: SecretStr = SecretStr("")
+
+
+def test_a_new_golden_request_is_written_first_and_passes_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is written fails that once, so that somebody reads it; each time it is said what to do next."""
+    golden = tmp_path / "alias.json"
+    golden.write_text('{"call": {"type": "alias", "userId": "u2", "previousId": "u1"}}')
+
+    class Requests(GoldenRequests):
+        plugin = PLUGIN
+        minimal: ClassVar[Mapping[str, Any]] = {"token": "t"}
+        folder = tmp_path
+
+    check = Requests().test_a_call_becomes_exactly_these_requests
+
+    with pytest.raises(AssertionError, match=r"alias\.json is stale, or new\? Write it with GOLDEN=write"):
+        check(golden)
+    monkeypatch.setenv("GOLDEN", "write")
+    with pytest.raises(AssertionError, match=r"alias\.json is written: read what changed, then run the tests without"):
+        check(golden)
+
+    check(golden)
+    monkeypatch.delenv("GOLDEN")
+    check(golden)
 
 
 def test_secrets_are_marked_and_an_address_among_them_still_leads_to_its_host() -> None:

@@ -21,7 +21,7 @@ from router.plugin import (
     Skip,
     Table,
     Trait,
-    camel_case,
+    canonical_trait,
     convert,
     looks_like_email,
 )
@@ -63,8 +63,7 @@ def _field_rows(fields: Mapping[str, str], reserved: tuple[str, ...], at: str) -
     """A reserved trait may be named in either spelling; ``userId`` and ``groupId`` are no traits."""
     for name, named in fields.items():
         field, convert_value = custom_field(named)
-        trait = camel_case(name) if camel_case(name) in reserved else name
-        source = name if name in ("userId", "groupId") else f"traits.{trait}"
+        source = name if name in ("userId", "groupId") else f"traits.{canonical_trait(name, reserved)}"
         yield Field(source, f"{at}.{field}", convert_value)
 
 

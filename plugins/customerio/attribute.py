@@ -57,12 +57,17 @@ def short_value(value: Any) -> Any:
 
     Cutting would break addresses and JSON, and one long value would cost the whole person.
     """
-    if type(value) is str and len(value) <= _SURELY_SHORT:
-        return value
-    text = convert.to_json_text(value)
-    if len(text) > _SURELY_SHORT and len(text.encode("utf-8", "replace")) > MAX_VALUE_BYTES:
+    if not is_short(value):
         raise ValueError(f"longer than the {MAX_VALUE_BYTES} bytes an attribute may have")
     return value
+
+
+def is_short(value: Any) -> bool:
+    """At most 1000 bytes."""
+    if type(value) is str and len(value) <= _SURELY_SHORT:
+        return True
+    text = convert.to_json_text(value)
+    return len(text) <= _SURELY_SHORT or len(text.encode("utf-8", "replace")) <= MAX_VALUE_BYTES
 
 
 def dates_to_unix(value: Any) -> Any:

@@ -5,13 +5,15 @@ Source: facts/vendors/customerio.md, sections 3 to 5.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from plugins.customerio import pipelines
-from plugins.customerio.attribute import event_name
+from plugins.customerio.attribute import MAX_VALUE_BYTES, event_name, is_short
 from plugins.customerio.device import DEVICE_EVENTS, UNINSTALLED, device_platform
 from plugins.customerio.identity import actor_identifiers, identifiers_of_id, person_identifiers, why_anonymous
 from plugins.customerio.settings import Settings
 from plugins.customerio.ulid import to_ulid
-from router.plugin import Document, Event, Payload, Skip, convert
+from router.plugin import Document, Event, Payload, Skip, convert, left_out
 
 _NO_DEVICE_CHANGE = Skip(f"no device change: not one of {', '.join(DEVICE_EVENTS)}")
 
@@ -21,10 +23,12 @@ def build_person(event: Event, fields: Document, settings: Settings) -> Payload 
     identifiers = person_identifiers(event, settings)
     if identifiers is None:
         return Skip(why_anonymous(settings))
+    notes = _drop_long_objects(fields)
     if settings.api == "pipelines":
-        return pipelines.build_call(event, fields, settings)
+        return _noted(pipelines.build_call(event, fields, settings), notes)
     fields.setdefault("attributes", {})
-    return _payload(event, {"type": "person", "action": "identify", "identifiers": identifiers, **fields})
+    person = {"type": "person", "action": "identify", "identifiers": identifiers, **fields}
+    return _noted(_payload(event, person), notes)
 
 
 def build_event(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
@@ -51,8 +55,9 @@ def build_object(event: Event, fields: Document, settings: Settings) -> Payload 
     """A group: an object, and the relation of whoever made the call to it."""
     if not event.group_id:
         return Skip("the call names no group")
+    notes = _drop_long_objects(fields)
     if settings.api == "pipelines":
-        return pipelines.build_call(event, fields, settings)
+        return _noted(pipelines.build_call(event, fields, settings), notes)
     body: Document = {
         "type": "object",
         "action": "identify",
@@ -70,7 +75,7 @@ def build_object(event: Event, fields: Document, settings: Settings) -> Payload 
         body["cio_relationships"] = [relation]
         if "anonymous_id" in member:
             body["action"] = "identify_anonymous"
-    return _payload(event, body)
+    return _noted(_payload(event, body), notes)
 
 
 def build_merge(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
@@ -129,6 +134,19 @@ def _occurrence(event: Event, fields: Document, settings: Settings, *, action: s
     fields.setdefault("attributes", {})
     body = {"type": "person", "action": action, "identifiers": identifiers, "id": ulid, **fields}
     return Payload(body, key=ulid)
+
+
+def _drop_long_objects(fields: Document) -> tuple[str, ...]:
+    """Take out what each part of is short enough, but not the whole; ends with what to say of it."""
+    values: Document = fields.get("attributes") or fields.get("traits") or {}
+    long = [name for name in ("address", "company") if not is_short(values.get(name))]
+    for name in long:
+        del values[name]
+    return left_out(long, f"longer than the {MAX_VALUE_BYTES} bytes an attribute may have")
+
+
+def _noted(made: Payload | Skip, notes: tuple[str, ...]) -> Payload | Skip:
+    return replace(made, notes=notes) if isinstance(made, Payload) and notes else made
 
 
 def _payload(event: Event, body: Document) -> Payload:

@@ -48,7 +48,11 @@ def person_table(settings: Settings) -> Table:
         *row.nested("address", _ADDRESS),
         *row.nested("company", _COMPANY),
         row("unsubscribed", convert.to_boolean),
-        Field(("traits.timezone", "context.timezone"), to=f"{at}.timezone", convert=convert.text_only),
+        Field(
+            ("traits.timezone", "context.timezone"),
+            to=f"{at}.timezone",
+            convert=convert.chain(convert.text_only, short_value),
+        ),
     )
     if settings.api == "track_v2":
         fields += (

@@ -27,6 +27,8 @@ STANDARD_EVENTS: Final = {
 """Names of the event spec, in lower case. Any other name is that of a custom event."""
 
 _DAY_S: Final = 86_400
+_EVENT_ID: Final = convert.at_most(1_000, convert.not_blank)
+"""Meta names no limit; a text that is longer than this is no id, and more than the core takes for a key."""
 
 
 def max_age_s(action_source: str) -> int:
@@ -52,7 +54,7 @@ def _table(settings: Settings, rows: Sequence[Field]) -> Table:
     return Table(
         (
             Field("timestamp", "event_time", convert.to_unix_seconds),
-            *(Field(source, "event_id", convert.not_blank) for source in ids),  # the later row wins
+            *(Field(source, "event_id", _EVENT_ID) for source in ids),  # the later row wins
             Field("properties.action_source", "action_source", to_action_source, note="else the setting"),
             Field(("context.page.url", "properties.url"), "event_source_url", to_page_url),
             *id_rows(settings),

@@ -42,8 +42,8 @@ FIRST: Final = ("transaction_id", "value", "currency", "items", "tax", "shipping
 """Parameters that stay where there are too many."""
 
 _ITEM: Final[tuple[tuple[str, tuple[str, ...], Converter], ...]] = (
-    ("item_id", ("product_id", "productId", "sku", "item_id"), convert.to_text),
-    ("item_name", ("name", "item_name"), convert.to_text),
+    ("item_id", ("product_id", "productId", "sku", "item_id"), convert.not_blank),
+    ("item_name", ("name", "item_name"), convert.not_blank),
     ("item_brand", ("brand",), convert.to_text),
     ("item_category", ("category",), convert.to_text),
     *((f"item_category{level}", (f"category{level}",), convert.to_text) for level in range(2, 6)),
@@ -62,7 +62,7 @@ MONEY_ROWS: Final = (
     Field("properties.currency", "params.currency", convert.to_currency),
 )
 COMMERCE_ROWS: Final = (
-    Field(("properties.order_id", "properties.orderId"), "params.transaction_id", convert.to_text),
+    Field(("properties.order_id", "properties.orderId"), "params.transaction_id", convert.not_blank),
     Field(("properties.revenue", "properties.value", "properties.total"), "params.value", convert.to_amount),
     MONEY_ROWS[1],
     Field("properties.tax", "params.tax", convert.to_amount),
@@ -137,7 +137,7 @@ def to_item(product: Document, settings: Settings) -> Document:
     item: Document = {}
     named = {name for _, names, _ in _ITEM for name in names}
     for to, names, converter in _ITEM:
-        value = next((product[name] for name in names if product.get(name) is not None), None)
+        value = next((product[name] for name in names if product.get(name) not in (None, "")), None)
         with suppress(ValueError):
             item[to] = cut(to, converter(value))
     own: Document = {}

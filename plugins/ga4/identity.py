@@ -134,9 +134,14 @@ def make_payload(
     return Payload(
         {**fields, "events": [made]},
         key=event.message_id,
-        group=convert.to_json_text(fields),
+        group=_digest(fields),
         notes=left_out(beyond, f"more than {MAX_PARAMS} parameters"),
     )
+
+
+def _digest(fields: Document) -> str:
+    """The same for the same *fields*, however long a user agent in them is."""
+    return hashlib.sha256(convert.to_json_text(fields).encode()).hexdigest()[:32]
 
 
 def _why_not(name: str, event: Event, fields: Document, settings: Settings) -> str:

@@ -65,7 +65,7 @@ def cut(name: str, value: Any) -> Any:
 
 def _is_taken(name: str, value: Any, settings: Settings) -> bool:
     if name == "items":
-        return True
+        return isinstance(value, list)  # of our own making; a caller's number or text of that name Google refuses
     is_personal = settings.pii_guard and (name in PERSONAL_PARAMS or is_email(value))
     return isinstance(value, str | int | float) and not is_personal
 

@@ -54,7 +54,10 @@ def to_size_range(value: Any) -> str:
 
 def to_industry(value: Any) -> str:
     """An industry in the form of the company's options: ``COMPUTER_SOFTWARE``."""
-    return re.sub(r"[^A-Z0-9]+", "_", convert.text_only(value).upper()).strip("_")
+    option = re.sub(r"[^A-Z0-9]+", "_", convert.text_only(value).upper()).strip("_")
+    if not option:
+        raise ValueError("expected an industry with a letter from A to Z")  # empty text would clear HubSpot's
+    return option
 
 
 def to_domain(value: Any) -> str:

@@ -11,7 +11,20 @@ from contextlib import suppress
 from typing import Any, Final
 
 from plugins.intercom.settings import Settings
-from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, Trait, convert, same_name, view_name
+from router.plugin import (
+    Custom,
+    Document,
+    Event,
+    Field,
+    Payload,
+    Skip,
+    Table,
+    Trait,
+    convert,
+    left_out,
+    same_name,
+    view_name,
+)
 
 CONTACT_READ_ONLY: Final = frozenset(
     {
@@ -147,7 +160,7 @@ EVENT: Final = Table(
         Field("event", "event_name"),
         Field("timestamp", "created_at", convert.to_unix_seconds),
         Field("properties.revenue", "revenue", convert.to_cents),
-        Field("properties.currency", "currency", convert.to_lower),
+        Field("properties.currency", "currency", convert.chain(convert.to_currency, convert.to_lower)),
     ),
     custom=(Custom("properties", at="metadata", rename=attribute_name),),
 )
@@ -171,6 +184,9 @@ def build_contact(event: Event, fields: Document, settings: Settings) -> Payload
             contact["external_id"] = event.anonymous_id
         else:
             return Skip("anonymous: without userId and email Intercom would get an empty contact")
+    notes = left_out(["traits.role"] if _is_misplaced_lead(contact) else [], "a lead can't have an external_id")
+    if notes:
+        del contact["role"]
     contact.setdefault("role", "user")
     attributes = dict(_flat(contact.pop("custom_attributes", {})))
     if attributes:
@@ -179,7 +195,12 @@ def build_contact(event: Event, fields: Document, settings: Settings) -> Payload
     company = _company(fields.get("company", {}))
     if company is not None:
         body["company"] = company
-    return Payload(body, key=event.message_id)
+    return Payload(body, key=event.message_id, notes=notes)
+
+
+def _is_misplaced_lead(contact: Document) -> bool:
+    """Intercom refuses to create such a contact."""
+    return contact.get("role") == "lead" and "external_id" in contact
 
 
 def build_company(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
@@ -200,11 +221,18 @@ def build_event(event: Event, fields: Document, settings: Settings) -> Payload |
         return Skip("the event has no name")
     metadata: Document = dict(fields.get("metadata", {}))
     if "revenue" in fields:
-        amount = {"amount": fields["revenue"], "currency": fields.get("currency", "usd")}
-        metadata = {"revenue": amount} | metadata
+        metadata = {"revenue": _revenue(event, fields)} | metadata
     elif "currency" in fields:
         metadata["currency"] = fields["currency"]
     return _event(event, fields["event_name"], fields, metadata, settings)
+
+
+def _revenue(event: Event, fields: Document) -> Document | float:
+    """An amount in cents, of dollars where no currency is told; beside a currency that is none, a number without one."""
+    told = event.properties.get("currency")
+    if "currency" not in fields and told is not None and str(told).strip():
+        return float(fields["revenue"]) / 100
+    return {"amount": fields["revenue"], "currency": fields.get("currency", "usd")}
 
 
 def build_view(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
@@ -266,10 +294,23 @@ def _flat(values: Document, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
+def _is_amount(value: Any) -> bool:
+    """``{"amount", "currency"}``, in whole cents. What is no whole number is in units of the caller's own."""
+    if not isinstance(value, dict) or value.keys() != {"amount", "currency"}:
+        return False
+    return type(value["amount"]) is int and isinstance(value["currency"], str)
+
+
+def _is_link(value: Any) -> bool:
+    """``{"url", "value"}``, both text."""
+    is_pair = isinstance(value, dict) and value.keys() == {"url", "value"}
+    return is_pair and all(isinstance(each, str) for each in value.values())
+
+
 def _metadata(values: Document) -> Iterator[tuple[str, Any]]:
     """As attributes are, but the two objects that Intercom knows stay whole, and keys ending in ``_date`` hold Unix seconds."""
     for key, value in values.items():
-        if isinstance(value, dict) and (value.keys() == {"amount", "currency"} or value.keys() == {"url", "value"}):
+        if _is_amount(value) or _is_link(value):
             yield key, value
             continue
         if key.endswith("_date"):

@@ -49,6 +49,8 @@ requests that one conversation may have (100)."""
 _EXISTING_ID = re.compile(r"\bid=([\w-]+)")
 _UNKNOWN_ATTRIBUTE = re.compile(r"[Cc]ustom attribute ['\"]([^'\"]+)['\"]")
 _BLOCKED = (401, 402, 403)
+_DATES: Final = frozenset({"birthday"})
+"""Custom attributes in Unix seconds; the type of one can't be changed once it is declared."""
 
 Said = Generator[Step, Response, "tuple[str, list[str]] | Verdict | Blocked"]
 """A part of a conversation: ends with an id and warnings, or with the verdict that ends the whole."""
@@ -261,6 +263,8 @@ def _declare(
     kind = "boolean" if isinstance(value, bool) else "integer" if isinstance(value, int) else "float"
     if isinstance(value, str):
         kind = "string"
+    elif name in _DATES:
+        kind = "date"
     body = {"name": name, "model": model, "data_type": kind}
     response = yield Step(_request("POST", settings, "data_attributes", body=body), Response(200, b"{}"))
     return _judge(response) if is_outage(response.status) or response.status == 401 else None

@@ -9,7 +9,7 @@ from typing import Final, get_args
 
 from plugins.iterable.identity import user, who, why_nobody
 from plugins.iterable.settings import Settings, SpecialTrait
-from plugins.iterable.value import field_name, to_address, to_time, to_value
+from plugins.iterable.value import field_name, to_address, to_object, to_time, to_value
 from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, Trait, Values, convert
 
 SPECIAL: Final = frozenset(get_args(SpecialTrait))
@@ -66,7 +66,7 @@ def user_table(settings: Settings) -> Table:
                 for name in ("description", "gender", "title", "username", "website")
             ),
             *_address(f"{_AT}.address"),
-            Trait("company", f"{_AT}.company", to_value, note="kept as an object"),
+            Trait("company", f"{_AT}.company", to_object, note="kept as an object"),
             *(
                 Trait(f"company.{part}", f"{_AT}.company.{part}", convert.to_text)
                 for part in ("name", "id", "industry", "plan")

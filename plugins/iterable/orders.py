@@ -26,7 +26,8 @@ _TAKEN: Final = frozenset(
 
 PURCHASE: Final = Table(
     (
-        Field(("properties.order_id", "properties.orderId", "messageId"), "id", convert.to_text),
+        Field("messageId", "id", note="where the order has no id"),
+        Field(("properties.order_id", "properties.orderId"), "id", convert.not_blank),
         Field("timestamp", "createdAt", convert.to_unix_seconds),
         Field(
             ("properties.total", "properties.revenue"),

@@ -44,6 +44,13 @@ def _time_or_text(text: str) -> str:
         return text
 
 
+def to_object(value: Any) -> Any:
+    """An object, which the field is for all users of a project: a list or a number there costs the whole update."""
+    if not isinstance(value, dict):
+        raise ValueError("expected an object")
+    return to_value(value)
+
+
 def to_address(value: Any) -> Any:
-    """An address is an object for all users of a project: one given as text is its ``street``."""
-    return {"street": value} if isinstance(value, str) else to_value(value)
+    """An object; an address given as text is its ``street``."""
+    return {"street": value} if isinstance(value, str) else to_object(value)

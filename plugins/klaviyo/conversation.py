@@ -26,8 +26,6 @@ from router.plugin import (
 
 MAX_MENDINGS: Final = 5
 """How often a profile is sent again with less in it."""
-_IDS: Final[tuple[str, ...]] = ("external_id", "email", "phone_number")
-"""The strongest first."""
 _ATTRIBUTES = "/data/attributes/"
 
 
@@ -67,7 +65,7 @@ def _import(
         warnings += [f"{path} was left out: {wire.words(response)}" for path in refused]
         for path in refused:
             profile = _without(profile, path.split("."))
-        if not any(profile.get(name) for name in _IDS):
+        if not any(profile.get(name) for name in wire.IDS):
             return Dead(wire.words(response))
     return Dead(f"{response.status} Klaviyo refuses one attribute after another: {wire.words(response)}")
 
@@ -75,7 +73,7 @@ def _import(
 def _refused(response: Response, profile: Document) -> list[str]:
     """Dotted paths of what can be left out for the rest to be taken; none where that is not known."""
     if response.status == 409:
-        return [name for name in _IDS if name in profile][1:]
+        return [name for name in wire.IDS if name in profile][1:]
     if response.status != 400:
         return []
     pointers = {wire.pointer_of(error) for error in wire.errors_of(response)}

@@ -38,6 +38,8 @@ PROFILES_PER_S: Final = 12.5
 JOBS_PER_S: Final = 2.5
 """150 a minute."""
 
+IDS: Final[tuple[str, ...]] = ("external_id", "email", "phone_number")
+"""What a profile is known by, the strongest first."""
 BLOCKED: Final = (401, 403, 404, 405, 406, 410, 415)
 """Paths and headers are the same for all, so these speak of the set-up (key, scope, retired revision, list) and never of an
 event."""
@@ -112,9 +114,9 @@ def _resource(type: str, attributes: Document) -> Document:
 
 def pack_profiles(payloads: Sequence[Payload], settings: Settings) -> Request:
     """Each profile once, with the last value of everything: order within a job is not promised."""
-    profiles: dict[tuple[Any, ...], Document] = {}
+    profiles: dict[tuple[str, Any] | None, Document] = {}
     for payload in payloads:
-        key = tuple(payload.body.get(name) for name in ("external_id", "email", "phone_number"))
+        key = next(((name, payload.body[name]) for name in IDS if payload.body.get(name)), None)
         profiles[key] = _merged(profiles.get(key, {}), payload.body)
     job = _item(
         "profile-bulk-import-job",

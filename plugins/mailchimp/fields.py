@@ -9,7 +9,7 @@ import re
 from typing import Any, Final
 
 from plugins.mailchimp.settings import FIELD
-from router.plugin import Converter, convert
+from router.plugin import Converter, Document, convert
 
 MAX_TEXT: Final = 255
 MAX_TAG: Final = 10
@@ -41,6 +41,10 @@ def to_merge_text(value: Any) -> str:
     return convert.to_json_text(value)[:MAX_TEXT]
 
 
+to_first_name: Final = convert.chain(convert.to_first_name, convert.cut(MAX_TEXT))
+to_last_name: Final = convert.chain(convert.to_last_name, convert.cut(MAX_TEXT))
+
+
 def to_birthday(value: Any) -> str:
     """``12/10``: month and day, which is all that Mailchimp keeps of it; they may come like that."""
     if isinstance(value, str) and _MONTH_AND_DAY.fullmatch(value.strip()):
@@ -61,13 +65,20 @@ def to_us_phone(value: Any) -> str:
 def to_address(value: Any) -> dict[str, str]:
     """An address with street, city, state and postal code, all of them: Mailchimp takes it whole or not at all."""
     address = value if isinstance(value, dict) else {}
-    made = {name: str(address.get(part) or "").strip()[:MAX_TEXT] for part, name in _REQUIRED}
+    made = {name: _text_of(address, part)[:MAX_TEXT] for part, name in _REQUIRED}
     if not all(made.values()):
         raise ValueError("expected an object with street, city, state and postalCode")
-    country = str(address.get("country") or "").strip().upper()
+    country = _text_of(address, "country").upper()
     if country and not re.fullmatch("[A-Z]{2}", country):
         raise ValueError("expected a country code of two letters")  # without one Mailchimp would say US
     return made | ({"country": country} if country else {})
+
+
+def _text_of(address: Document, part: str) -> str:
+    value = address.get(part)
+    if isinstance(value, dict | list):
+        raise ValueError(f"expected text as its {part}")
+    return "" if value is None else convert.to_text(value).strip()
 
 
 def to_moment(value: Any) -> str:

@@ -11,7 +11,9 @@ from typing import Final
 from plugins.mailchimp.fields import (
     merge_field,
     merge_tag,
+    to_first_name,
     to_language,
+    to_last_name,
     to_merge_text,
     to_moment,
     to_status,
@@ -29,7 +31,7 @@ from router.plugin import (
     Skip,
     Table,
     Trait,
-    camel_case,
+    canonical_trait,
     convert,
     looks_like_email,
 )
@@ -41,7 +43,7 @@ _NO_FIELD: Final = "no merge field is named for it in `{}`"
 def member_table(settings: Settings) -> Table:
     """Of an identify. A later row wins: the name is split only where first or last are missing."""
     named = {**STANDARD_FIELDS, **_canonical(settings.merge_fields, USER_TRAITS)}
-    names = [(named["firstName"], convert.to_first_name), (named["lastName"], convert.to_last_name)]
+    names = [(named["firstName"], to_first_name), (named["lastName"], to_last_name)]
     parts = [] if "name" in named else [(merge_field(field)[0], part) for field, part in names if field]
     rows = (
         Trait("email", "email_address", convert.to_email),
@@ -66,7 +68,7 @@ def group_table(settings: Settings) -> Table:
 
 def _canonical(fields: Mapping[str, str], reserved: tuple[str, ...]) -> dict[str, str]:
     """A reserved trait may be named in either spelling."""
-    return {camel_case(trait) if camel_case(trait) in reserved else trait: field for trait, field in fields.items()}
+    return {canonical_trait(trait, reserved): field for trait, field in fields.items()}
 
 
 def _field_rows(fields: Mapping[str, str]) -> Iterator[Field]:
@@ -98,12 +100,12 @@ def build_member(event: Event, fields: Document, settings: Settings) -> Payload 
 
 
 def build_member_of_batch(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
-    """A member that travels with others: its status is set, whether it is new or not."""
+    """A member that travels with others: its status is set, new or not; the usual one by `pack_members`."""
     if not settings.batch_members:
         return Skip("members are written one by one (setting batch_members)")
     if not _complete_email(event, fields):
         return Skip("Mailchimp knows nobody without a valid email")
-    return Payload({"status": settings.default_status, **fields}, key=event.message_id)
+    return Payload(fields, key=event.message_id)
 
 
 def build_group(event: Event, fields: Document, settings: Settings) -> Payload | Skip:

@@ -98,18 +98,21 @@ def judge_event(response: Response, payloads: Sequence[Payload], settings: Setti
 
 
 def pack_members(payloads: Sequence[Payload], settings: Settings) -> Request:
-    """Each member once, with the last value of everything: twice in one request would be an error."""
+    """Each member once, with the last value of everything: twice in one request would be an error. The usual status is for a
+    member of whom no call says another."""
     members: dict[str, Document] = {}
     for payload in payloads:
         earlier, later = members.get(payload.body["email_address"], {}), payload.body
         merged = {**earlier.get("merge_fields", {}), **later.get("merge_fields", {})}
         members[later["email_address"]] = {**earlier, **later, **({"merge_fields": merged} if merged else {})}
-    body = {"members": list(members.values()), "update_existing": True}
+    made = [{"status": settings.default_status, **member} for member in members.values()]
+    body = {"members": made, "update_existing": True}
     return Request("POST", audience_url(settings, query={"skip_merge_validation": "true"}), body)
 
 
 def judge_members(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
-    """A 200 lists whom Mailchimp refused, by their email. One refused without an email halves the batch.
+    """A 200 lists whom Mailchimp refused, by their email. One refused without an email halves the batch, as does one of several
+    payloads refused for a value, which need not be in all of them.
 
     Raises:
         UnreadableAnswer: a 200 without that list.
@@ -128,6 +131,8 @@ def judge_members(response: Response, payloads: Sequence[Payload], settings: Set
         email = error.get("email_address") if isinstance(error, dict) else None
         if not isinstance(email, str) or email.lower() not in emails:
             return Split(_words_of(error)) if len(payloads) > 1 else [_verdict_of(error)]
+        if error.get("field") not in (None, "", "email_address") and emails.count(email.lower()) > 1:
+            return Split(_words_of(error))  # of several calls about one member one is at fault
         refused[email.lower()] = _verdict_of(error)
     return [refused.get(email or "", Delivered()) for email in emails]
 

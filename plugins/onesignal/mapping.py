@@ -1,6 +1,6 @@
 """Identify and group calls: from traits to properties, tags and subscriptions of a user.
 
-Source: facts/vendors/onesignal.md section 4 and section 5 (group).
+Source: facts/vendors/onesignal.md section 4, section 5 (group) and section 6 (changes).
 """
 
 from __future__ import annotations
@@ -11,8 +11,23 @@ from typing import Final
 from plugins.onesignal.identity import who, why_nobody
 from plugins.onesignal.settings import Settings
 from plugins.onesignal.tag import RESERVED, tag_name, to_tags, to_time_tag
-from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, Trait, Values, convert, snake_case
+from router.plugin import (
+    Custom,
+    Document,
+    Event,
+    Field,
+    Payload,
+    Skip,
+    Table,
+    Trait,
+    Values,
+    convert,
+    left_out,
+    snake_case,
+)
 
+MAX_CHANGES: Final = 100
+"""Properties and tags of one request."""
 _TAGS: Final = "properties.tags"
 _VALUES: Final = Values(objects="flatten", lists="drop", null="clear")
 _PARTS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -132,6 +147,11 @@ def upsert(
     identity = who(event, settings)
     if identity is None:
         return why_nobody()
+    room = MAX_CHANGES - len(properties) - 1  # the tags themselves are one
+    if len(tags) > room:
+        beyond = list(tags)[:-room]  # custom traits come first
+        notes += left_out(beyond, f"beyond the {MAX_CHANGES} changes of one request")
+        tags = {name: tags[name] for name in list(tags)[-room:]}
     body: Document = {"identity": identity}
     if properties or tags:
         body["properties"] = properties | ({"tags": tags} if tags else {})

@@ -91,13 +91,11 @@ def _url(settings: Settings, *segments: str) -> str:
 def judge_users(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
     """Read the answer to an upsert, which is safe to repeat.
 
-    A 429 does not say whose limit it is. That of the app is kept to by the core, so it is one user's second.
-
     Raises:
         UnreadableAnswer: a success without an object, such as a proxy's page.
     """
     if response.status == 429:
-        return [Later(describe(response), is_outage=False)] * len(payloads)
+        return [_second_of_a_user(response)] * len(payloads)
     if not response.is_success:
         return _judge_failure(response, payloads)
     if not isinstance(response.json(), dict):
@@ -111,7 +109,14 @@ def judge_identity(response: Response, payloads: Sequence[Payload], settings: Se
     if response.status in (404, 409) and "errors" in response.json_object():
         is_usual = response.status == 404 and payloads[0].body["label"] != "external_id"
         return [Delivered(() if is_usual else (f"not joined: {describe(response)}",))] * len(payloads)
+    if response.status == 429:
+        return [_second_of_a_user(response)] * len(payloads)
     return judge_by_status(response, payloads, blocked=MISPLACED)
+
+
+def _second_of_a_user(response: Response) -> Later:
+    """A 429 does not say whose limit it is. That of the app is kept to by the core, so it is one user's second."""
+    return Later(describe(response), is_outage=False)
 
 
 def judge_events(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:

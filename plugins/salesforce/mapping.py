@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from plugins.salesforce.fields import MAX_ID, cut, to_date_time, to_value
+from plugins.salesforce.fields import MAX_ID, cut, to_date_time, to_state_code, to_value
 from plugins.salesforce.settings import Settings
 from router.plugin import (
+    GROUP_TRAITS,
+    USER_TRAITS,
     Converter,
     Document,
     Event,
@@ -20,6 +22,7 @@ from router.plugin import (
     Table,
     Trait,
     Values,
+    canonical_trait,
     convert,
     looks_like_email,
 )
@@ -29,24 +32,30 @@ _VALUES: Final = Values(objects="json", lists="json", null="clear")
 _DATES: Final[Mapping[str, Converter]] = {"createdAt": to_date_time, "birthday": convert.to_date}
 
 
-def _own_rows(fields: Mapping[str, str], *unplaced: str) -> tuple[Field, ...]:
-    """Rows for the fields that the operator names; of *unplaced*, traits that have no other, those too that they do not."""
+def _own_rows(fields: Mapping[str, str], reserved: tuple[str, ...], *unplaced: str) -> tuple[Field, ...]:
+    """Rows for the fields that the operator names, a *reserved* trait in either spelling; of *unplaced*, traits that have no
+    other, those too that they do not."""
+    named = {canonical_trait(path, reserved): name for path, name in fields.items()}
     return (
-        *(Trait(name, note=OF_ITS_OWN) for name in unplaced if name not in fields),
-        *(Trait(path, name, _DATES.get(path, to_value)) for path, name in fields.items()),
+        *(Trait(name, note=OF_ITS_OWN) for name in unplaced if name not in named),
+        *(Trait(path, name, _DATES.get(path, to_value)) for path, name in named.items()),
     )
 
 
 def _address_rows(prefix: str, settings: Settings) -> tuple[Field, ...]:
     """*prefix* is what the object's fields of the address begin with."""
-    code = "Code" if settings.state_country_codes else ""
+    has_codes = settings.state_country_codes
     return (
         Trait("address", f"{prefix}Street", convert.at_most(255, convert.text_only), note="an address given as text"),
         Trait("address.street", f"{prefix}Street", cut(255)),
         Trait("address.city", f"{prefix}City", cut(40)),
-        Trait("address.state", f"{prefix}State{code}", cut(80)),
+        Trait("address.state", f"{prefix}StateCode", to_state_code)
+        if has_codes
+        else Trait("address.state", f"{prefix}State", cut(80)),
         Trait("address.postalCode", f"{prefix}PostalCode", cut(20)),
-        Trait("address.country", f"{prefix}Country{code}", cut(80)),
+        Trait("address.country", f"{prefix}CountryCode", convert.to_country)
+        if has_codes
+        else Trait("address.country", f"{prefix}Country", cut(80)),
     )
 
 
@@ -80,6 +89,7 @@ def _lead_rows(settings: Settings) -> tuple[Field, ...]:
         Trait("website", "Website", convert.at_most(255, convert.to_text)),
         *_own_rows(
             settings.custom_fields,
+            USER_TRAITS,
             *("age", "avatar", "birthday", "company.id", "company.plan", "createdAt", "gender", "username"),
         ),
     )
@@ -90,6 +100,7 @@ def _contact_rows(settings: Settings) -> tuple[Field, ...]:
         Trait("birthday", "Birthdate", convert.to_date),
         *_own_rows(
             settings.custom_fields,
+            USER_TRAITS,
             *("age", "avatar", "company", "createdAt", "gender", "username", "website"),
         ),
     )
@@ -109,7 +120,7 @@ def account_table(settings: Settings) -> Table:
             Trait("phone", "Phone", cut(40)),
             Trait("description", "Description", cut(32_000)),
             *_address_rows("Billing", settings),
-            *_own_rows(settings.account_custom_fields, "avatar", "createdAt", "email", "plan"),
+            *_own_rows(settings.account_custom_fields, GROUP_TRAITS, "avatar", "createdAt", "email", "plan"),
         ),
         values=_VALUES,
     )

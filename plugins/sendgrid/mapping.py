@@ -20,7 +20,7 @@ from router.plugin import (
     Skip,
     Table,
     Trait,
-    camel_case,
+    canonical_trait,
     convert,
     looks_like_email,
 )
@@ -90,18 +90,14 @@ def _custom_rows(fields: Mapping[str, str], reserved: tuple[str, ...]) -> Iterat
     """A reserved trait may be named in either spelling."""
     for trait, named in fields.items():
         field_id, convert_value = custom_field(named)
-        yield Trait(_canonical(trait, reserved), f"custom_fields.{field_id}", convert_value)
+        yield Trait(canonical_trait(trait, reserved), f"custom_fields.{field_id}", convert_value)
 
 
 def _rows_of_none(fields: Mapping[str, str], traits: tuple[str, ...], setting: str) -> Iterator[Field]:
-    mapped = {_canonical(trait, traits).partition(".")[0] for trait in fields}
+    mapped = {canonical_trait(trait, traits).partition(".")[0] for trait in fields}
     for trait in traits:
         if trait not in mapped:
             yield Trait(trait, note=f"SendGrid has no field for it: name a custom one in `{setting}`")
-
-
-def _canonical(trait: str, reserved: tuple[str, ...]) -> str:
-    return camel_case(trait) if camel_case(trait) in reserved else trait
 
 
 def build_contact(event: Event, fields: Document, settings: Settings) -> Payload | Skip:

@@ -55,7 +55,9 @@ def build_view(event: Event, fields: Document, settings: Settings) -> Payload | 
 
 def _make(event: Event, kind: str, description: str, fields: Document, settings: Settings) -> Payload | Skip:
     """The event, with the profile by whose identifiers Zendesk finds the user."""
-    email = fields.get("email") or (event.user_id if event.user_id and looks_like_email(event.user_id) else None)
+    email = fields.get("email")
+    if email is None and event.user_id and looks_like_email(event.user_id):
+        email = convert.to_email(event.user_id)
     identifiers = [
         {"type": name, "value": value}
         for name, value in (("email", email), ("external_id", fields.get("external_id")))

@@ -14,6 +14,7 @@ from router.cli.engine import WITHOUT_EXTRA, durability_of, has_extra, planned_d
 from router.cli.live import Tried, try_credentials
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, read_config
 from router.cli.output import console, print_json, print_table
+from router.cli.sandboxes import make_sandbox
 from router.cli.wiring import to_access, to_assignments, to_destination
 from router.clock import SystemClock
 from router.config import Config, ConfigError, Problem
@@ -45,6 +46,7 @@ def check(
             print_json({"ok": False, "problems": [_show(problem) for problem in error.problems]})
         raise
     to_assignments(settings, registry)  # where a plugin has no table for its settings, it shows here
+    _make_sandboxes(settings, registry)  # and here where it has no stand-in
     tried = _try(settings, registry) if live else []
     promise = (
         asyncio.run(durability_of(settings, SystemClock().now))
@@ -85,6 +87,11 @@ def _print(config: Path, settings: Config, registry: Registry) -> None:
         console.print(f"Delivered to built-in sandboxes, not to the vendors: {_names(sandboxed)}.")
     for warning in registry.warnings:
         console.print(f"warning: {warning}")
+
+
+def _make_sandboxes(settings: Config, registry: Registry) -> None:
+    for plugin in {each.plugin for each in settings.destinations.values() if each.sandbox and each.enabled}:
+        make_sandbox(registry.get(plugin))
 
 
 def _oddities(settings: Config) -> Iterator[str]:

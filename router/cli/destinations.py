@@ -84,18 +84,21 @@ def list_destinations(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = Fal
 
 @app.command()
 def plugins(as_json: AsJson = False) -> None:
-    """List the plugins there are, with their origin.
+    """List the installed plugins with their origin, and the packages that could not be loaded.
 
     Example: `router destinations plugins`
     """
+    registry = Registry.load()
     rows = [
         {"plugin": each.plugin.slug, "name": each.plugin.name, "version": each.plugin.version, "origin": each.origin}
-        for each in Registry.load()
+        for each in registry
     ]
     if as_json:
         print_json(rows)
         return
     print_table("", ("plugin", "name", "version", "origin"), [tuple(row.values()) for row in rows])
+    for warning in registry.warnings:
+        console.print(f"warning: {warning}", soft_wrap=True)
 
 
 @app.command()

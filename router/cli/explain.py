@@ -19,14 +19,23 @@ from router.destination import Destination
 from router.errors import OperatorError
 from router.event_times import age_s
 from router.explain import explain as explain_event
+from router.gateway.calls import Calls, read_batch
 from router.gateway.document import parse_json
 from router.gateway.refusal import Refused
 from router.normalise import normalise
 from router.rejection import Rejected
 
+ALONE = Calls(())
+"""What is said for all events of a batch, where there is none."""
+
 
 def explain(
-    file: Annotated[str, typer.Argument(help="A file with one event, or one a line (NDJSON); - is standard input.")],
+    file: Annotated[
+        str,
+        typer.Argument(
+            help="A file with one event, one a line (NDJSON), a list of them, or a batch as SDKs send it; - is standard input."
+        ),
+    ],
     config: ConfigPath = DEFAULT_CONFIG,
     source: Annotated[str | None, typer.Option(help="Decide as for events of this source.")] = None,
     destination: Annotated[str | None, typer.Option(help="Only this destination.")] = None,
@@ -50,9 +59,9 @@ def explain(
                 f"no destination {destination!r} in {config}; there are: {', '.join(settings.destinations)}"
             )
     refused = seen = 0
-    for raw in _read_events(file):
+    for raw, batch in _read_events(file):
         seen += 1
-        answer = explain_raw(raw, destinations, source, historical)
+        answer = explain_raw(raw, destinations, source, historical, batch)
         refused += "rejected" in answer
         if as_json:
             print_json(answer)
@@ -64,21 +73,32 @@ def explain(
 
 
 def explain_raw(
-    raw: Any, destinations: list[Destination], source: str | None, is_historical: bool = False
+    raw: Any, destinations: list[Destination], source: str | None, is_historical: bool = False, batch: Calls = ALONE
 ) -> dict[str, Any]:
-    """Normalise and explain; for an event that the gateway would refuse, say so: there is no event, and no destination."""
+    """Normalise and explain; for an event that the gateway would refuse, say so: there is no event, and no destination.
+
+    *batch* is what the event came in; what that says of all its events counts as it does at the gateway.
+    """
     now = datetime.now(UTC)
     try:
-        normalised = normalise(raw, received_at=now, new_id=lambda: str(uuid4()))
+        normalised = normalise(
+            raw,
+            received_at=now,
+            new_id=lambda: str(uuid4()),
+            sent_at=batch.sent_at,
+            context=batch.context,
+            integrations=batch.integrations,
+        )
     except Rejected as error:
         rejected = {"code": error.code, "field": error.field, "expected": error.expected, "found": error.found}
         return {"event": None, "warnings": [], "destinations": [], "rejected": rejected}
     historical_age_s = age_s(normalised.event, now.timestamp()) if is_historical else None
-    return explain_event(normalised.event, destinations, source, normalised.warnings, historical_age_s)
+    warnings = (*batch.warnings, *normalised.warnings)
+    return explain_event(normalised.event, destinations, source, warnings, historical_age_s)
 
 
-def _read_events(file: str) -> Iterator[Any]:
-    """As the gateway reads them, odd JSON included."""
+def _read_events(file: str) -> Iterator[tuple[Any, Calls]]:
+    """As the gateway reads them, odd JSON included: each with the batch that it is in."""
     try:
         data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     except OSError as error:
@@ -88,15 +108,22 @@ def _read_events(file: str) -> Iterator[Any]:
     except Refused:
         yield from _read_lines(file, data)
         return
-    yield from whole if isinstance(whole, list) else [whole]
+    if isinstance(whole, dict) and "batch" in whole and "type" not in whole:
+        try:
+            batch = read_batch(whole, None)
+        except Refused as refused:
+            raise OperatorError(f"{file}: {refused.message}") from refused
+        yield from ((call, batch) for call in batch.calls)
+    else:
+        yield from ((call, ALONE) for call in (whole if isinstance(whole, list) else [whole]))
 
 
-def _read_lines(file: str, data: bytes) -> Iterator[Any]:
+def _read_lines(file: str, data: bytes) -> Iterator[tuple[Any, Calls]]:
     for number, line in enumerate(data.splitlines(), 1):
         if not line.strip():
             continue
         try:
-            yield parse_json(line)
+            yield parse_json(line), ALONE
         except Refused as refused:
             what = refused.message.removeprefix("the body is ")
             raise OperatorError(f"{file}:{number}: expected one event as JSON a line, found {what}") from refused
@@ -105,7 +132,8 @@ def _read_lines(file: str, data: bytes) -> Iterator[Any]:
 def _print(answer: dict[str, Any]) -> None:
     if "rejected" in answer:
         rejected = answer["rejected"]
-        told = f"{rejected['code']}: {rejected['field']}: expected {rejected['expected']}, found {rejected['found']}"
+        where = rejected["field"] or "the call"
+        told = f"{rejected['code']}: {where}: expected {rejected['expected']}, found {rejected['found']}"
         console.print(f"rejected: {told}", style="bold", soft_wrap=True)
         return
     event = answer["event"]

@@ -153,12 +153,12 @@ def _describe_parked(each: dict[str, Any]) -> str:
 
 
 def _describe_requests(each: dict[str, Any]) -> str:
-    """``12 requests since the start (2xx 11, 5xx 1) of 8.3 events; accepted to delivered: half within 0.2 s, …``."""
+    """``12 requests since the start (2xx 11, 5xx 1), of 8.3 events each; accepted to delivered: half within 0.2 s, …``."""
     attempts, size, latency = each["attempts"], each["batch_size"]["mean"], each["latency_s"]
     kinds = ", ".join(f"{kind} {count}" for kind, count in attempts.items())
     text = f"{counted(sum(attempts.values()), 'request')} since the start ({kinds})"
     if size is not None:
-        text += f" of {counted(size, 'event', form='.3g')}"
+        text += f", of {counted(size, 'event', form='.3g')} each"
     if latency["p50"] is not None:
         half, most = (seconds_of(latency[figure]) for figure in ("p50", "p95"))
         text += f"; accepted to delivered: half within {half} s, 95 % within {most} s"

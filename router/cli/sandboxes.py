@@ -11,6 +11,8 @@ from aiohttp import web
 
 from router.config import Config
 from router.errors import OperatorError
+from router.guard import describe
+from router.place import raised_at
 from router.plugin import Plugin
 from router.plugin.sandbox import Sandbox
 
@@ -21,13 +23,20 @@ def make_sandbox(plugin: Plugin, settings: dict[str, Any] | None = None, record:
     """The plugin's stand-in, which takes *settings* (the plugin's ``sandbox_settings``) for the right credentials.
 
     Raises:
-        OperatorError: the plugin has none.
+        OperatorError: the plugin has none, or it can't be made.
     """
     if not plugin.sandbox:
         raise OperatorError(f"{plugin.name} has no sandbox")
     module, _, name = plugin.sandbox.partition(":")
-    factory = getattr(importlib.import_module(module), name)
-    sandbox: Sandbox = factory({**plugin.sandbox_settings, **(settings or {})}, record)
+    try:
+        factory = getattr(importlib.import_module(module), name)
+        sandbox: Sandbox = factory({**plugin.sandbox_settings, **(settings or {})}, record)
+    except Exception as error:
+        place = raised_at(error)
+        raise OperatorError(
+            f'plugin {plugin.slug}: its sandbox "{plugin.sandbox}" could not be made: {describe(error)}'
+            f"{f', at {place}' if place else ''}. Correct the plugin, or take `sandbox: true` out"
+        ) from error
     return sandbox
 
 

@@ -16,6 +16,7 @@ import typer
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, read_config
 from router.cli.output import console, print_json
 from router.errors import OperatorError
+from router.event import EVENT_TYPES
 from router.gateway.document import parse_json
 from router.gateway.refusal import Refused
 
@@ -24,7 +25,10 @@ TIMEOUT_S = 30.0
 
 def send(
     file: Annotated[
-        str, typer.Argument(help="A file with one event as JSON, or with a list of them; - is standard input.")
+        str,
+        typer.Argument(
+            help="A file with one event as JSON, a list of them, or a batch as SDKs send it; - is standard input."
+        ),
     ],
     config: ConfigPath = DEFAULT_CONFIG,
     source: Annotated[str | None, typer.Option(help="The source to send as; the first of the config.")] = None,
@@ -82,7 +86,13 @@ def _read(file: str) -> tuple[str, bytes]:
         return "batch", b'{"batch":' + data.removeprefix(codecs.BOM_UTF8) + b"}"
     if not isinstance(body, dict):
         raise OperatorError(f"{file}: expected one event (an object) or a list of them")
-    return str(body.get("type", "")), data
+    kind = body.get("type")
+    if kind in EVENT_TYPES:
+        return kind, data
+    if "batch" in body:
+        return "batch", data
+    found = "nothing" if kind is None else repr(kind)[:100]
+    raise OperatorError(f"{file}: type: expected one of {', '.join(EVENT_TYPES)}, found {found}")
 
 
 def key_header(key: str) -> dict[str, str]:

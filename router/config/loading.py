@@ -131,7 +131,10 @@ def _find_plugin(tree: Tree, registry: Registry, name: str) -> Plugin | None:
     found = registry.find(name if slug is None else slug)
     if found is not None:
         return found.plugin
-    if slug is None:
+    why_broken = registry.why_broken(name if slug is None else slug)
+    if why_broken and not tree.has_reference(path):
+        tree.report(path[:-1] if slug is None else path, why_broken)
+    elif slug is None:
         hint = registry.suggest(name)
         tree.report(path[:-1], f'no plugin is called "{name_text(name)}"; say which one with the key plugin; {hint}')
     elif tree.has_reference(path):

@@ -11,7 +11,6 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Callable
-from pathlib import PurePath
 from threading import Event, Thread, current_thread, get_ident, main_thread
 from types import FrameType
 from typing import Final
@@ -19,6 +18,7 @@ from typing import Final
 import structlog
 
 from router.guard import MARK, BreakOff, Guard, name_of
+from router.place import place_of
 
 LIMIT_S: Final = 2.0
 """How long one call into a plugin may take. They are pure functions over one event or one batch: milliseconds are many."""
@@ -111,7 +111,6 @@ def _places(frame: FrameType | None, number: int) -> list[str]:
     """Where a call is: its innermost frames, so many at most, from the outer to the inner one."""
     places: list[str] = []
     while frame is not None and frame.f_code is not Guard.run.__code__ and len(places) < number:
-        path = PurePath(frame.f_code.co_filename)
-        places.append(f"{'/'.join(path.parts[-2:])}:{frame.f_lineno} in {frame.f_code.co_name}")
+        places.append(place_of(frame.f_code, frame.f_lineno))
         frame = frame.f_back
     return places[::-1]

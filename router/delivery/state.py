@@ -182,7 +182,7 @@ class State(Protocol):
         """Move the retry windows forward: time spent blocked does not count."""
 
     def forget_outcomes(self, partition: int, before: int) -> None:
-        """Drop outcomes of events that are no longer in the log and lie below the position."""
+        """Drop outcomes of events that are no longer in the log and lie below the position, if not yet all at once."""
 
     def discard(self, choice: Choice, limit: int = 1_000) -> tuple[int, int]:
         """Throw up to *limit* dead letters away; they stay counted as dead, and as discarded.

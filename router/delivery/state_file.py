@@ -15,6 +15,8 @@ import orjson
 from router.delivery.cause import cause_of
 from router.delivery.letter_table import LetterTable, where
 from router.delivery.letters import Choice
+from router.delivery.outcome_table import SCHEMA as OUTCOMES_SCHEMA
+from router.delivery.outcome_table import OutcomeTable
 from router.delivery.state import (
     Changes,
     Earlier,
@@ -32,7 +34,7 @@ from router.log.lock import Lock
 from router.log.record import Record
 from router.log.room import is_no_room
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -76,7 +78,14 @@ ALTER TABLE jobs ADD COLUMN reasons TEXT NOT NULL DEFAULT '{}';
 CREATE TABLE replays (
     partition INTEGER, sequence INTEGER, job INTEGER NOT NULL, kind TEXT NOT NULL, reason TEXT NOT NULL, at_s REAL NOT NULL,
     PRIMARY KEY (partition, sequence)) WITHOUT ROWID;
-"""
+""",
+    3: f"""
+ALTER TABLE outcomes RENAME TO single_outcomes;
+{OUTCOMES_SCHEMA}
+INSERT INTO outcomes (partition, first, last, offsets, kind, reason, at_s)
+    SELECT partition, sequence, sequence, x'', kind, reason, at_s FROM single_outcomes;
+DROP TABLE single_outcomes;
+""",
 }
 """What makes a file of that schema version out of one of the version before."""
 
@@ -91,6 +100,7 @@ class StateFile:
         self.lock: Lock | None = None
         """Released with the file."""
         self.letters = LetterTable(connection)
+        self._outcomes = OutcomeTable(connection)
 
     @classmethod
     def open(cls, path: Path, log_id: str, *, read_only: bool = False) -> StateFile:
@@ -203,10 +213,7 @@ class StateFile:
         run = self._connection.executemany
         with self._transaction():
             run("UPDATE positions SET position = ? WHERE partition = ?", [(s, p) for p, s in changes.positions.items()])
-            run(
-                "INSERT OR REPLACE INTO outcomes VALUES (?, ?, ?, ?, ?)",
-                [(partition, sequence, kind, why, at_s) for (partition, sequence), kind, why, at_s in changes.outcomes],
-            )
+            self._outcomes.add(changes.outcomes)
             run(
                 "INSERT OR IGNORE INTO settled_payloads VALUES (?, ?, ?, ?)",
                 [(place.partition, place.sequence, key, why) for place, key, why in changes.settled_payloads],
@@ -294,13 +301,12 @@ class StateFile:
         self._connection.execute("UPDATE tries SET first_s = first_s + ?", (seconds,))
 
     def forget_outcomes(self, partition: int, before: int) -> None:
-        """Drop outcomes of events that are no longer in the log and lie below the position."""
-        for table in ("outcomes", "replays"):
-            self._connection.execute(
-                f"DELETE FROM {table} WHERE partition = ? AND sequence < ? AND sequence <= "
-                "(SELECT position FROM positions WHERE partition = ?)",
-                (partition, before, partition),
-            )
+        """Drop outcomes of events that are no longer in the log and lie below the position, if not yet all at once."""
+        _, position = self.positions().get(partition, (0, 0))
+        before = min(before, position + 1)
+        with self._transaction():
+            self._outcomes.forget(partition, before)
+            self._connection.execute("DELETE FROM replays WHERE partition = ? AND sequence < ?", (partition, before))
 
     def discard(self, choice: Choice, limit: int = 1_000) -> tuple[int, int]:
         """Throw up to *limit* dead letters away; they stay counted as dead, and as discarded.
@@ -348,25 +354,22 @@ class StateFile:
 
     def settled_above_position(self) -> dict[int, set[int]]:
         """Per partition: the events above the position that are settled or parked."""
-        above: dict[int, set[int]] = {}
-        for table in ("outcomes", "parked"):
+        above = {}
+        for partition, (_, position) in self.positions().items():
             rows = self._connection.execute(
-                f"SELECT t.partition, t.sequence FROM {table} t JOIN positions p "
-                "ON p.partition = t.partition AND t.sequence > p.position"
+                "SELECT sequence FROM parked WHERE partition = ? AND sequence > ?", (partition, position)
             )
-            for partition, sequence in rows:
-                above.setdefault(partition, set()).add(sequence)
+            above[partition] = self._outcomes.above(partition, position) | {sequence for (sequence,) in rows}
         return above
 
     def furthest(self, partition: int) -> int:
         """The last sequence this state knows anything of: the position, or what is settled or parked above it."""
         (last,) = self._connection.execute(
             "SELECT max(coalesce((SELECT position FROM positions WHERE partition = ?1), 0),"
-            " coalesce((SELECT max(sequence) FROM outcomes WHERE partition = ?1), 0),"
             " coalesce((SELECT max(sequence) FROM parked WHERE partition = ?1), 0))",
             (partition,),
         ).fetchone()
-        return int(last)
+        return max(int(last), self._outcomes.furthest(partition))
 
     def settled_payloads(self) -> dict[Place, dict[str, str]]:
         """Per event that has payloads under way: the keys of those that have not, and why they were refused ("" if not)."""
@@ -412,11 +415,7 @@ class StateFile:
         )
 
     def outcome(self, place: Place) -> Outcome | None:
-        row = self._connection.execute(
-            "SELECT kind, reason, at_s FROM outcomes WHERE partition = ? AND sequence = ?",
-            (place.partition, place.sequence),
-        ).fetchone()
-        return Outcome(place, *row) if row else None
+        return self._outcomes.among(place.partition, place.sequence, place.sequence).get(place.sequence)
 
     def parked_reason(self, place: Place) -> tuple[str, ParkedUser] | None:
         """Why an event is parked and when its user's turn comes; None for one that is not parked."""
@@ -434,12 +433,11 @@ class StateFile:
         what was delivered at some time, be it by a replay, it says delivered.
         """
         span = (partition, first, last)
-        found: dict[int, Earlier] = {}
-        for table in ("outcomes", "replays"):
-            rows = self._connection.execute(
-                f"SELECT sequence, kind FROM {table} WHERE partition = ? AND sequence BETWEEN ? AND ?", span
-            )
-            found |= {sequence: kind for sequence, kind in rows if found.get(sequence) != "delivered"}
+        found: dict[int, Earlier] = {sequence: each.kind for sequence, each in self._outcomes.among(*span).items()}
+        rows = self._connection.execute(
+            "SELECT sequence, kind FROM replays WHERE partition = ? AND sequence BETWEEN ? AND ?", span
+        )
+        found |= {sequence: kind for sequence, kind in rows if found.get(sequence) != "delivered"}
         _, position = self.positions().get(partition, (0, 0))
         found |= dict.fromkeys(set(range(max(first, position + 1), last + 1)) - found.keys(), "pending")
         rows = self._connection.execute(

@@ -149,7 +149,8 @@ class Gateway:
             response = self._refuse(refused)
         except web.HTTPException as error:
             code = _CODES.get(error.status, RefusalCode.BAD_HTTP)
-            response = self._refuse(Refused(error.status, code, error.reason.lower()))
+            hint = "; GET /openapi.json says what there is" if code is RefusalCode.NOT_FOUND else ""
+            response = self._refuse(Refused(error.status, code, error.reason.lower() + hint))
             if "Allow" in error.headers:
                 response.headers["Allow"] = error.headers["Allow"]
         except Exception:

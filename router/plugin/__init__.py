@@ -42,7 +42,7 @@ from router.plugin.verdict import (
     judge_by_status,
 )
 from router.plugin.view import view_name
-from router.traits import GROUP_TRAITS, USER_TRAITS, camel_case, snake_case
+from router.traits import GROUP_TRAITS, USER_TRAITS, camel_case, canonical_trait, snake_case
 
 __all__ = [
     "API_VERSION",
@@ -96,6 +96,7 @@ __all__ = [
     "Verdict",
     "build_url",
     "camel_case",
+    "canonical_trait",
     "convert",
     "describe",
     "hookimpl",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
 
-from router.event import Document, Event, EventType
+from router.event import EVENT_TYPES, Document, Event, EventType
 from router.plugin.endpoint import Endpoint
 from router.plugin.historical import UNTOLD, Historical
 from router.plugin.request import Payload, Request, Response
@@ -101,6 +101,11 @@ class Plugin:
         if len({action.name for action in self.actions}) < len(self.actions):  # what is settled is noted by its action
             raise ValueError(f"plugin {self.slug}: two actions have one name")
         for action in self.actions:
+            if not set(action.on) <= set(EVENT_TYPES):  # a text instead of a tuple is caught here as well
+                types = ", ".join(EVENT_TYPES)
+                raise ValueError(
+                    f'plugin {self.slug}: action "{action.name}": on={action.on!r}, expected a tuple of {types}'
+                )
             if action.endpoint not in names:
                 raise ValueError(f'plugin {self.slug}: action "{action.name}" names no endpoint of {sorted(names)}')
         if self.credential_check is not None and self.credential_check.endpoint not in names:

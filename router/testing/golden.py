@@ -47,10 +47,12 @@ class GoldenRequests:
     def test_a_call_becomes_exactly_these_requests(self, golden: Path) -> None:
         case = orjson.loads(golden.read_bytes())
         made = self.make(case["call"], case.get("settings", {}))
+        advice = f"{golden.name} is stale, or new? Write it with GOLDEN=write, and read what changed."
         if os.environ.get("GOLDEN") == "write":
             golden.write_bytes(orjson.dumps({**case, **made}, option=orjson.OPT_INDENT_2) + b"\n")
+            advice = f"{golden.name} is written: read what changed, then run the tests without GOLDEN=write."
         expected = {"requests": case.get("requests"), "skipped": case.get("skipped", {})}
-        assert made == expected, f"{golden.name} is stale? Rewrite it with GOLDEN=write and read what changed."
+        assert made == expected, advice
 
     def make(self, call: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
         """What is sent for *call*, conversations answered as they assume, and which actions skip it."""

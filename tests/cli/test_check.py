@@ -105,26 +105,49 @@ def test_credentials_are_tried_where_there_is_a_vendor_to_ask(config: Path) -> N
     assert tried == {"mixpanel": "not tried", "crm": "unclear"}
 
 
-def test_a_plugin_that_has_no_table_for_its_settings_is_named(tmp_path: Path) -> None:
-    package = tmp_path / "tableless"
-    package.mkdir()
-    (package / "__init__.py").write_text(
+def config_of(folder: Path, slug: str, change: str, destination: str) -> Path:
+    """A config with a plugin of its own: the one of these tests, with something changed."""
+    (folder / slug).mkdir()
+    (folder / slug / "__init__.py").write_text(
         "from tests.destinations import ECHO\n"
         "from dataclasses import replace\n"
         "from router.plugin import hookimpl\n"
-        "ACTION = replace(ECHO.actions[0], table=lambda settings: {}['region'])\n"
+        f"PLUGIN = replace(ECHO, slug='{slug}', {change})\n"
         "@hookimpl\n"
-        "def router_plugins(): return [replace(ECHO, slug='tableless', actions=(ACTION,))]\n"
+        "def router_plugins(): return [PLUGIN]\n"
     )
-    config = tmp_path / "router.yaml"
+    config = folder / "router.yaml"
     config.write_text(
-        f"plugins: [{package}]\nsources: {{website: {{write_key: demo}}}}\ndestinations: {{crm: {{plugin: tableless}}}}\n"
+        f"plugins: [{folder / slug}]\nsources: {{website: {{write_key: demo}}}}\ndestinations: {{crm: {destination}}}\n"
+    )
+    return config
+
+
+def test_a_plugin_that_has_no_table_for_its_settings_is_named(tmp_path: Path) -> None:
+    without_table = "actions=(replace(ECHO.actions[0], table=lambda settings: {}['region']),)"
+    config = config_of(tmp_path, "tableless", without_table, "{plugin: tableless}")
+
+    checked = run_command("check", config)
+
+    assert checked.code == 2
+    assert checked.err.strip() == (
+        "destinations.crm: plugin tableless: action \"know person\" raised KeyError: 'region', "
+        "at tableless/__init__.py:4 in <lambda>"
+    )
+
+
+def test_a_sandbox_that_can_not_be_made_is_told_before_a_router_is_started(tmp_path: Path) -> None:
+    config = config_of(
+        tmp_path, "without_stand_in", "sandbox='tests.destinations:Nobody'", "{plugin: without_stand_in, sandbox: true}"
     )
 
     checked = run_command("check", config)
 
     assert checked.code == 2
-    assert checked.err.strip() == "destinations.crm: plugin tableless: action \"know person\" raised KeyError: 'region'"
+    assert checked.err.strip() == (
+        'plugin without_stand_in: its sandbox "tests.destinations:Nobody" could not be made: AttributeError: '
+        "module 'tests.destinations' has no attribute 'Nobody'. Correct the plugin, or take `sandbox: true` out"
+    )
 
 
 READ = "The router's user reads it; no router starts here without it."

@@ -73,3 +73,20 @@ def test_the_plugins_are_listed_with_their_origin() -> None:
     assert {"mixpanel", "customerio"} <= set(found)
     assert found["mixpanel"]["name"] == "Mixpanel"
     assert found["mixpanel"]["origin"].startswith("trait-router ")
+
+
+def test_a_package_that_could_not_be_loaded_is_told_of_beside_the_plugins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "made_up_broken.py").write_text("1 / 0")
+    info = tmp_path / "made_up_broken-1.2.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: made-up-broken\nVersion: 1.2\n")
+    (info / "entry_points.txt").write_text("[router.plugins]\nmade_up = made_up_broken\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    listed = run_command("destinations", "plugins")
+
+    assert listed.code == 0
+    assert "warning: made-up-broken 1.2 could not be loaded: ZeroDivisionError: division by zero, at" in listed.out
+    assert "mixpanel" in listed.out

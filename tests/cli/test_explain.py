@@ -241,6 +241,32 @@ def test_people_get_it_in_words(config: Path, event: dict[str, Any]) -> None:
     assert words in explained.out
 
 
+def test_a_batch_is_explained_with_what_it_says_of_all_its_events(config: Path) -> None:
+    batch = {"batch": [IDENTIFY, TRACK, NOBODY], "integrations": {"All": False}, "context": {"locale": "en"}}
+
+    explained = explain(config, json.dumps(batch))
+
+    identify, track, nobody = lines(explained)
+    assert [each["event"]["context"]["locale"] for each in (identify, track)] == ["en", "en"]
+    assert {entry["decision"] for entry in [*identify["destinations"], *track["destinations"]]} == {"skip"}
+    assert "rejected" in nobody
+
+
+def test_a_batch_that_is_no_list_is_refused(config: Path) -> None:
+    refused = explain(config, json.dumps({"batch": IDENTIFY}))
+
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err.endswith("batch: expected a list of events, found an object\n")
+
+
+def test_what_is_no_object_is_refused_in_words(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"5")))
+
+    explained = run_command("explain", "-", "--config", config)
+
+    assert explained.out == "rejected: not_an_object: the call: expected a JSON object, found a number\n"
+
+
 def test_an_old_event_is_explained_as_a_replay_would_send_it(config: Path) -> None:
     """By the event's own time: a campaign may start because of one of yesterday, and none because of one of years ago."""
 

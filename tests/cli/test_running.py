@@ -224,6 +224,33 @@ def test_nobody_answers_where_no_router_runs(config: Path) -> None:
 
 
 @pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    ("event", "found"),
+    [
+        pytest.param({"type": "tracke", "userId": "u1"}, "'tracke'", id="a call there is not"),
+        pytest.param({"userId": "u1", "event": "Paid"}, "nothing", id="no type"),
+        pytest.param({"type": ["track"]}, "['track']", id="no text"),
+    ],
+)
+def test_an_event_of_no_type_is_refused_before_it_is_sent(config: Path, event: dict[str, Any], found: str) -> None:
+    """The type is a part of the address: the gateway could only say that there is nothing at it."""
+    file = config.parent / "event.json"
+    file.write_text(json.dumps(event))
+
+    refused = run_command("send", file, "--config", config)
+
+    types = "identify, track, page, screen, group, alias"
+    assert (refused.code, refused.err) == (2, f"{file}: type: expected one of {types}, found {found}\n")
+
+
+@pytest.mark.timeout(60)
+def test_a_batch_is_sent_as_sdks_send_it(running: Stage) -> None:
+    sent = send(running, {"batch": [IDENTIFY, {**IDENTIFY, "type": "tracke"}], "context": {"locale": "en"}})
+
+    assert "1 accepted, 0 duplicate, 1 rejected" in sent.out
+
+
+@pytest.mark.timeout(60)
 def test_a_sandbox_is_served_alone_and_keeps_a_record(tmp_path: Path) -> None:
     record = tmp_path / "record"
     sandbox = Process(

@@ -142,14 +142,14 @@ class StateContract:
         assert state.furthest(0) == furthest
 
     def test_outcomes_are_forgotten_only_below_the_position(self, state: State) -> None:
-        state.commit(
-            Changes(positions={0: 3}, outcomes=[Outcome(Place(0, n), "delivered", "", 0.0) for n in (1, 2, 3, 5)])
-        )
+        """Those of one second together: 6 keeps 4."""
+        outcomes = [Outcome(Place(0, n), "delivered", "", float(n // 4)) for n in (1, 2, 3, 4, 6)]
+        state.commit(Changes(positions={0: 4}, outcomes=outcomes))
 
         state.forget_outcomes(0, before=100)
 
-        assert [n for n in range(1, 6) if state.outcome(Place(0, n))] == [5]
-        assert state.settled_above_position() == {0: {5}}
+        assert [n for n in range(1, 8) if state.outcome(Place(0, n))] == [4, 6]
+        assert state.settled_above_position() == {0: {6}}
 
     @pytest.fixture
     def letters(self, state: State) -> State:

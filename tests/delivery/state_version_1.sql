@@ -20,6 +20,13 @@ INSERT INTO "meta" VALUES('log_id','log-1');
 CREATE TABLE outcomes (
     partition INTEGER, sequence INTEGER, kind TEXT NOT NULL, reason TEXT NOT NULL, at_s REAL NOT NULL,
     PRIMARY KEY (partition, sequence)) WITHOUT ROWID;
+INSERT INTO "outcomes" VALUES(0,1,'dead','400 no user u-17',2001.0);
+INSERT INTO "outcomes" VALUES(0,2,'dead','mapping: x',2002.0);
+INSERT INTO "outcomes" VALUES(0,3,'dead','400 no user u-99',2003.0);
+INSERT INTO "outcomes" VALUES(0,4,'delivered','',2004.0);
+INSERT INTO "outcomes" VALUES(0,5,'delivered','',2004.0);
+INSERT INTO "outcomes" VALUES(0,7,'delivered','',2004.0);
+INSERT INTO "outcomes" VALUES(0,9,'delivered','',2005.0);
 CREATE TABLE parked (
     partition INTEGER, sequence INTEGER, user_key TEXT NOT NULL, source TEXT NOT NULL, message_id TEXT NOT NULL,
     type TEXT NOT NULL, received_at_s REAL NOT NULL, event BLOB NOT NULL, reason TEXT NOT NULL,

@@ -113,7 +113,7 @@ def test_words_that_do_not_come_do_not_keep_the_error_back(guard: Guard) -> None
     def fail() -> None:
         raise Endless
 
-    with pytest.raises(PluginFailed, match=r"raised Endless$"):
+    with pytest.raises(PluginFailed, match=r"raised Endless, at .*test_alarm\.py:\d+ in fail$"):
         guard.run("pack", fail)
 
 

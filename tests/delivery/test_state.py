@@ -198,6 +198,8 @@ def test_a_file_of_the_first_version_is_brought_up_to_date(path: Path) -> None:
             assert (job.cursor, job.counts, job.reasons) == (3, {"delivered": 2}, {})
             assert ReplaySpec.model_validate(job.spec).source == ["website"]
             assert state.counts() == {("dead", ""): 3, ("delivered", ""): 4}
+            assert state.outcome(Place(0, 1)) == Outcome(Place(0, 1), "dead", "400 no user u-17", 2001.0)
+            assert state.settled_above_position() == {0: {9}}
 
 
 def test_a_command_does_not_touch_an_older_file(path: Path) -> None:

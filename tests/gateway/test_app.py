@@ -296,7 +296,9 @@ async def test_only_post_is_taken_on_ingest_paths(harness: Harness, method: str,
 async def test_an_unknown_path_is_answered_404_in_json(harness: Harness) -> None:
     answer = await harness.post("/v1/unknown", IDENTIFY)
 
-    assert (answer.status, answer.json) == (404, {"code": "not_found", "message": "not found"})
+    message = "not found; GET /openapi.json says what there is"
+    assert (answer.status, answer.json) == (404, {"code": "not_found", "message": message})
+    assert (await harness.ask("GET", "/openapi.json")).status == 200
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"])

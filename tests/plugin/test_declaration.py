@@ -49,14 +49,16 @@ def build(event: Event, fields: Document, settings: Settings) -> Payload:
     return Payload(fields)
 
 
-def make_plugin(*, endpoints: Sequence[str] = ("a",), actions: Sequence[tuple[str, str]] = (("do", "a"),)) -> Plugin:
+def make_plugin(
+    *, endpoints: Sequence[str] = ("a",), actions: Sequence[tuple[str, str]] = (("do", "a"),), on: Any = ("track",)
+) -> Plugin:
     return Plugin(
         slug="acme",
         name="Acme",
         settings=Settings,
         endpoints=tuple(BatchEndpoint(name=name, pack=pack, judge=judge) for name in endpoints),
         actions=tuple(
-            Action(name=name, on=("track",), endpoint=place, table=Table(()), build=build) for name, place in actions
+            Action(name=name, on=on, endpoint=place, table=Table(()), build=build) for name, place in actions
         ),
     )
 
@@ -71,8 +73,10 @@ def test_endpoints_are_found_by_name() -> None:
         ({"actions": [("do", "b")]}, 'action "do" names no endpoint'),
         ({"endpoints": ["a", "a"]}, "two endpoints have one name"),
         ({"actions": [("do", "a"), ("do", "a")]}, "two actions have one name"),
+        ({"on": ("trak",)}, r"action \"do\": on=\('trak',\), expected a tuple of identify, track, "),
+        ({"on": ("track")}, "action \"do\": on='track', expected a tuple of identify, track, "),
     ],
-    ids=["an endpoint that is not there", "an endpoint twice", "an action twice"],
+    ids=["an endpoint that is not there", "an endpoint twice", "an action twice", "a call there is not", "no tuple"],
 )
 def test_a_contradiction_is_refused_and_names_the_plugin(given: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=f"^plugin acme: {message}"):

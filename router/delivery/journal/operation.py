@@ -7,17 +7,22 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import accumulate, pairwise
 from typing import Any, Final, NamedTuple
 
 import orjson
 
 from router.delivery.letters import Choice, DeadLetter
+from router.delivery.outcome_group import OutcomeGroup, group
 from router.delivery.state import Changes, Job, Outcome, ParkedUser, Place, Replayed, Tries
 from router.delivery.state_file import StateFile
 from router.log.record import Record
 
-VERSION: Final = 1
+VERSION: Final = 2
+"""What this program writes. One of version 1 has each outcome by itself."""
+
+_UnpackOutcomes = Callable[[list[Any]], Iterator[Outcome]]
 
 
 class UnknownOperation(Exception):
@@ -70,10 +75,10 @@ def from_bytes(data: bytes) -> Operation:
     """
     document = orjson.loads(data)
     name, arguments = document["do"], document["with"]
-    if document["v"] != VERSION or name not in _CALLS:
+    if document["v"] not in _UNPACK_OUTCOMES or name not in _CALLS:
         raise UnknownOperation(f"the operation {name!r} of version {document['v']}")
     if name == "commit":
-        arguments = [_unpack_changes(*arguments)]
+        arguments = [_unpack_changes(arguments[0], _UNPACK_OUTCOMES[document["v"]])]
     elif name == "discard":
         arguments = [Choice(*arguments[0]), arguments[1]]
     return Operation(name, tuple(arguments))
@@ -83,7 +88,7 @@ def _pack_changes(changes: Changes) -> dict[str, Any]:
     """What is empty is left out."""
     packed = {
         "positions": list(changes.positions.items()),
-        "outcomes": [[*each.place, *each[1:]] for each in changes.outcomes],
+        "outcomes": list(map(_pack_group, group(changes.outcomes))),
         "settled_payloads": [[*place, key, why] for place, key, why in changes.settled_payloads],
         "tries": [[*place, each.first_s, each.attempts] for place, each in changes.tries.items()],
         "park": [[*_pack_record(record), reason] for record, reason in changes.park],
@@ -106,13 +111,13 @@ def _pack_changes(changes: Changes) -> dict[str, Any]:
     return {name: value for name, value in packed.items() if value}
 
 
-def _unpack_changes(packed: Mapping[str, Any]) -> Changes:
+def _unpack_changes(packed: Mapping[str, Any], unpack_outcomes: _UnpackOutcomes) -> Changes:
     def rows(name: str) -> Any:
         return packed.get(name, ())
 
     return Changes(
         positions=dict(rows("positions")),
-        outcomes=[Outcome(Place(*row[:2]), *row[2:]) for row in rows("outcomes")],
+        outcomes=[outcome for row in rows("outcomes") for outcome in unpack_outcomes(row)],
         settled_payloads=[(Place(*row[:2]), row[2], row[3]) for row in rows("settled_payloads")],
         tries={Place(*row[:2]): Tries(*row[2:]) for row in rows("tries")},
         park=[(_unpack_record(row[:8]), row[8]) for row in rows("park")],
@@ -129,6 +134,24 @@ def _unpack_changes(packed: Mapping[str, Any]) -> Changes:
         jobs={row[0]: Job(*row) for row in rows("jobs")},
         meta=dict(packed.get("meta", {})),
     )
+
+
+def _pack_group(each: OutcomeGroup) -> list[Any]:
+    """Of each sequence how far it is from the one before."""
+    steps = [after - before for before, after in pairwise([0, *each.sequences])]
+    return [each.partition, each.kind, each.reason, each.at_s, steps]
+
+
+def _unpack_group(row: list[Any]) -> Iterator[Outcome]:
+    partition, kind, reason, at_s, steps = row
+    return OutcomeGroup(partition, kind, reason, at_s, list(accumulate(steps))).outcomes()
+
+
+def _unpack_outcome(row: list[Any]) -> Iterator[Outcome]:
+    yield Outcome(Place(*row[:2]), *row[2:])
+
+
+_UNPACK_OUTCOMES: Final[Mapping[int, _UnpackOutcomes]] = {1: _unpack_outcome, VERSION: _unpack_group}
 
 
 def _pack_record(record: Record) -> list[Any]:

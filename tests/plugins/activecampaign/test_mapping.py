@@ -100,6 +100,13 @@ def test_a_custom_group_trait_arrives_where_it_has_a_field() -> None:
     assert account == {"name": "Engines", "fields": [{"customFieldId": 30, "fieldValue": "PT"}]}
 
 
+def test_the_settings_may_name_a_reserved_trait_in_either_spelling() -> None:
+    named = {"created_at": "3:date", "address.postal_code": "7", "company.employeeCount": "8:number"}
+    traits = {"createdAt": "2024-03-01", "address": {"postalCode": "N1"}, "company": {"employeeCount": 40}}
+
+    assert body_of(identify(**traits), fields=named)["fields"] == {"3": "2024-03-01", "7": "N1", "8": "40"}
+
+
 @pytest.mark.parametrize(
     ("call", "email"),
     [

@@ -138,6 +138,12 @@ def test_what_is_reserved_for_people_alone_is_kept_for_a_group(name: str) -> Non
             id="subscription preferences",
         ),
         pytest.param({"bio": "x" * 1001, "plan": "pro"}, {"plan": "pro"}, id="a long value costs itself alone"),
+        pytest.param({"timezone": "x" * 1001, "plan": "pro"}, {"plan": "pro"}, id="so does a long time zone"),
+        pytest.param(
+            {"company": {"name": "n" * 600, "industry": "i" * 600}, "plan": "pro"},
+            {"plan": "pro"},
+            id="so does an object whose parts are short enough",
+        ),
         pytest.param({"x" * 151: 1, "plan": "pro"}, {"plan": "pro"}, id="a long name costs itself alone"),
     ],
 )

@@ -89,6 +89,7 @@ def test_the_time_is_the_event_s_and_the_key_its_message_id() -> None:
         pytest.param({"event_id": 7}, "event_id", "7", id="a number"),
         pytest.param({"event_id": " "}, "event_id", "m-1", id="a blank"),
         pytest.param({"event_id": ["x"]}, "event_id", "m-1", id="a list"),
+        pytest.param({"event_id": "x" * 20_000}, "event_id", "m-1", id="a whole page"),
         pytest.param({"fb_id": "pixel-7"}, "fb_id", "pixel-7", id="another property"),
         pytest.param({"event_id": "pixel-7"}, "", "m-1", id="none"),
     ],

@@ -53,6 +53,13 @@ async def test_what_is_taken_is_counted(vendor: StandIn) -> None:
     assert [entry["is_test"] for entry in vendor.sandbox.accepted] == [True, True]
 
 
+async def test_long_texts_are_looked_through_at_once(vendor: StandIn) -> None:
+    """The stand-in runs in the router's own process: while it looks for an email address, nothing else happens."""
+    response = await post(vendor, event(custom_data={**event()["custom_data"], "note": "x" * 200_000}))
+
+    assert response.status == 200
+
+
 @pytest.mark.parametrize("way", ["header", "query", "body"])
 async def test_the_token_is_taken_in_three_places(vendor: StandIn, way: str) -> None:
     response = await post(

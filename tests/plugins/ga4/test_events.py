@@ -195,6 +195,12 @@ def test_only_what_says_the_same_of_one_client_travels_together() -> None:
     assert len({group(), *(group(**fields) for fields in others)}) == 4
 
 
+def test_a_context_of_any_length_is_sent() -> None:
+    event = track(context={"userAgent": "x" * 20_000, "os": {"name": "y" * 20_000}})
+
+    assert body_of(event, "track event")["user_agent"] == "x" * 20_000
+
+
 # --- parameters ---
 
 
@@ -268,6 +274,12 @@ def test_an_order_without_an_id_is_counted_once_by_its_message_id() -> None:
     assert commerce("Completed Order", {"total": 5}) == {"transaction_id": "m-1", "value": 5, "currency": "USD"}
 
 
+@pytest.mark.parametrize("order_id", ["", "  ", None, {}, [7]], ids=repr)
+def test_an_order_whose_id_is_none_is_not_taken_for_another_one(order_id: Any) -> None:
+    """Google counts the purchases of one transaction_id once: those of an empty one too."""
+    assert commerce("Order Completed", {"order_id": order_id})["transaction_id"] == "m-1"
+
+
 @pytest.mark.parametrize(
     ("event", "properties", "expected"),
     [
@@ -298,8 +310,18 @@ def test_an_order_without_an_id_is_counted_once_by_its_message_id() -> None:
             {"promotion_id": "p-1", "creative_name": "banner", "promotion_name": "Spring"},
             id="promotion",
         ),
+        pytest.param(
+            "Cart Viewed", {"items": 3, "total": 5}, {"value": 5, "currency": "USD"}, id="items that are none"
+        ),
         pytest.param("Order Refunded", {"order_id": "A-1"}, {"transaction_id": "A-1"}, id="refund"),
         pytest.param("Cart Viewed", {"products": [{"price": 1}, "x"]}, {}, id="products without id and name"),
+        pytest.param("Product Viewed", {"product_id": "", "name": " "}, {}, id="one product with an empty id and name"),
+        pytest.param(
+            "Cart Viewed",
+            {"products": [{"product_id": "", "name": " "}, {"product_id": "", "sku": "S1", "name": ""}]},
+            {"items": [{"item_id": "S1"}]},
+            id="products with empty ids and names",
+        ),
         pytest.param(
             "Cart Viewed",
             {"products": [{"sku": 7, "price": "much", "note": "a@b.test", "tags": [1], "x" * 60: "y" * 200}]},

@@ -308,6 +308,7 @@ def test_values_as_hubspot_takes_them(converter: Converter, value: Any, expected
         (properties.to_domain, "http://[::1"),
         (properties.to_domain, ["engines.example.test"]),
         (properties.to_industry, 7),
+        (properties.to_industry, "教育"),
         (properties.to_moment, "yesterday"),
     ],
 )

@@ -177,6 +177,13 @@ async def test_a_custom_attribute_is_declared_where_the_operator_wants(vendor: S
     assert contact["custom_attributes"] == {"tier": "gold", "seats": 4, "vip": True, "rate": 0.5}
 
 
+async def test_a_birthday_is_declared_as_a_date(vendor: StandIn) -> None:
+    """The type stays for good, and Intercom compares the days of a date only."""
+    await Talk(vendor, create_data_attributes=True).deliver(identify(birthday="1990-12-10"))
+
+    assert vendor.sandbox.attributes["contact"] == {"birthday": "date"}
+
+
 MANY = {f"trait_{number:03}": number for number in range(100)}
 
 

@@ -155,6 +155,21 @@ def test_an_anonymous_identify_never_makes_an_empty_contact(call: Document, sett
         assert mapped.payloads[0].body["contact"] == expected
 
 
+def test_who_has_a_user_id_is_no_lead() -> None:
+    """Intercom refuses to create a lead with an external_id."""
+    [mapped] = run(identify(role="lead", email="ada@example.test"))
+
+    [payload] = mapped.payloads
+    assert payload.body["contact"]["role"] == "user"
+    assert payload.notes == ("a lead can't have an external_id; left out: traits.role",)
+
+
+def test_who_is_known_by_email_may_be_a_lead() -> None:
+    [mapped] = run(event(type="identify", traits={"role": "lead", "email": "ada@example.test"}))
+
+    assert mapped.payloads[0].body["contact"] == {"email": "ada@example.test", "role": "lead"}
+
+
 TIME = {"timestamp": "2026-01-01T00:00:00Z"}
 
 
@@ -177,6 +192,41 @@ def test_a_track_call_is_an_event_at_its_own_time_with_revenue_in_cents() -> Non
             "ship_date": 1767312000,
         },
     }
+
+
+@pytest.mark.parametrize(
+    ("currency", "expected"),
+    [
+        pytest.param("", {"amount": 500, "currency": "usd"}, id="empty, as SDKs send it"),
+        pytest.param(" ", {"amount": 500, "currency": "usd"}, id="blank"),
+        pytest.param(None, {"amount": 500, "currency": "usd"}, id="null"),
+        pytest.param(" Eur", {"amount": 500, "currency": "eur"}, id="another spelling"),
+        pytest.param("euros", 5.0, id="none that is known"),
+    ],
+)
+def test_an_amount_has_a_currency_that_is_one(currency: Any, expected: Any) -> None:
+    call = event(type="track", userId="u1", event="E", properties={"revenue": 5, "currency": currency}, **TIME)
+
+    assert body(call)["metadata"] == {"revenue": expected}
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        pytest.param({"amount": 4250, "currency": "eur"}, {"m": {"amount": 4250, "currency": "eur"}}, id="an amount"),
+        pytest.param({"amount": 42.5, "currency": "EUR"}, {"m_amount": 42.5, "m_currency": "EUR"}, id="no cents"),
+        pytest.param({"amount": "4250", "currency": "EUR"}, {"m_amount": "4250", "m_currency": "EUR"}, id="as text"),
+        pytest.param(
+            {"url": "https://a.test", "value": "A"}, {"m": {"url": "https://a.test", "value": "A"}}, id="a link"
+        ),
+        pytest.param({"url": "https://a.test", "value": 1}, {"m_url": "https://a.test", "m_value": 1}, id="no link"),
+    ],
+)
+def test_only_the_objects_that_intercom_knows_stay_whole(value: Document, expected: Document) -> None:
+    """Any other one costs the event."""
+    call = event(type="track", userId="u1", event="E", properties={"m": value}, **TIME)
+
+    assert body(call)["metadata"] == expected
 
 
 def test_no_more_metadata_than_intercom_reads() -> None:

@@ -178,6 +178,12 @@ def test_an_order_without_an_id_is_known_by_its_message() -> None:
     assert body_of(event, "track purchase")["id"] == "m-1"
 
 
+@pytest.mark.parametrize("order_id", ["", "  ", {}, ["A-1"], None], ids=repr)
+def test_an_order_whose_id_is_none_is_not_taken_for_another_one(order_id: Any) -> None:
+    """Iterable updates the purchase that has the id: orders of one empty id would overwrite one another."""
+    assert body_of(order(products=[CUP], order_id=order_id), "track purchase")["id"] == "m-1"
+
+
 @pytest.mark.parametrize(
     ("event", "settings"),
     [

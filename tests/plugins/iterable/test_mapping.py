@@ -113,6 +113,8 @@ def test_an_identify_is_a_user_of_the_project() -> None:
             id="snake_case",
         ),
         pytest.param({"company": "Acme"}, {"company": {"name": "Acme"}}, id="company as text"),
+        pytest.param({"address": ["x"], "company": ["Acme"], "tier": 1}, {"tier": 1}, id="lists where objects belong"),
+        pytest.param({"address": 7, "company": 7, "tier": 1}, {"tier": 1}, id="numbers where objects belong"),
         pytest.param({"address": "12 Main St"}, {"address": {"street": "12 Main St"}}, id="address as text"),
         pytest.param(
             {"phoneNumber": "+44 20 7946 0958"}, {"phoneNumber": "+442079460958"}, id="phone by Iterable's name"

@@ -64,6 +64,23 @@ def test_a_profile_is_once_in_a_job_with_the_last_of_everything() -> None:
     assert body["data"]["relationships"] == {"lists": {"data": [{"type": "list", "id": "L1"}]}}
 
 
+def test_a_profile_that_tells_more_of_itself_later_is_the_same() -> None:
+    """Klaviyo promises no order within a job: the older value could win."""
+    payloads = [
+        Payload({"external_id": "a", "first_name": "A"}),
+        Payload({"external_id": "a", "email": "a@b.test", "first_name": "Ada"}),
+        Payload({"email": "c@b.test", "first_name": "C"}),
+        Payload({"email": "c@b.test", "phone_number": "+442079460000"}),
+    ]
+
+    body = wire.pack_profiles(payloads, IN_JOBS).json
+
+    assert [each["attributes"] for each in body["data"]["attributes"]["profiles"]["data"]] == [
+        {"external_id": "a", "email": "a@b.test", "first_name": "Ada"},
+        {"email": "c@b.test", "phone_number": "+442079460000", "first_name": "C"},
+    ]
+
+
 D, X, L = Delivered, Dead, Later
 
 

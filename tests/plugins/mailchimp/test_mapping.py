@@ -121,6 +121,14 @@ def test_a_group_call_that_leads_nowhere_is_skipped(event: Event, settings: Any,
         pytest.param({"first_name": "Ann", "last_name": "Lee"}, {"FNAME": "Ann", "LNAME": "Lee"}, id="snake_case"),
         pytest.param({"company": "Engines"}, {"COMPANY": "Engines"}, id="company as text"),
         pytest.param({"plan": "x" * 256}, {"PLAN": "x" * 255}, id="a long text"),
+        pytest.param(
+            {"name": f"{'x' * 256} {'y' * 256}"}, {"FNAME": "x" * 255, "LNAME": "y" * 255}, id="a long name in two"
+        ),
+        pytest.param(
+            {"address": {**ADDRESS, "postalCode": 1234}},
+            {"ADDRESS": {**MAILED, "zip": "1234"}},
+            id="a number in an address",
+        ),
         pytest.param({"plan": True}, {"PLAN": "true"}, id="a boolean"),
         pytest.param({"plan": {"a": [1]}}, {"PLAN": '{"a":[1]}'}, id="an object"),
         pytest.param({"plan": ""}, {"PLAN": ""}, id="an empty custom trait is a value"),
@@ -136,6 +144,9 @@ def test_odd_values_of_traits(traits: Any, expected: Any) -> None:
     [
         pytest.param({"address": "12 St James Sq"}, id="address as text"),
         pytest.param({"address": {**ADDRESS, "state": ""}}, id="address without a state"),
+        pytest.param({"address": {**ADDRESS, "street": ["12 St James Sq", "Flat 2"]}}, id="a list in an address"),
+        pytest.param({"address": {**ADDRESS, "city": {"name": "London"}}}, id="an object in an address"),
+        pytest.param({"address": {**ADDRESS, "country": ["GB"]}}, id="a country that is a list"),
         pytest.param({"address": {**ADDRESS, "country": "United Kingdom"}}, id="a country that is no code"),
         pytest.param({"age": "old"}, id="no number"),
         pytest.param({"birthday": "soon"}, id="no date"),
@@ -153,6 +164,16 @@ def test_what_has_no_place_is_left_out_and_reported(traits: Any) -> None:
     assert member_of(event, **WITH_FIELDS) == merged(TITLE="Countess")
     [name] = traits
     assert any(f"traits.{name}" in said for said in [*entry["unmapped"], *entry.get("warnings", [])])
+
+
+def test_the_part_of_an_address_that_is_no_text_is_named() -> None:
+    destination = Rehearsal(PLUGIN, make_settings()).destination
+
+    entry = explain(identify(address={**ADDRESS, "street": ["12 St James Sq", "Flat 2"]}), [destination])[
+        "destinations"
+    ][0]
+
+    assert entry["warnings"] == ["traits.address: expected text as its street; left out"]
 
 
 @pytest.mark.parametrize(
@@ -177,6 +198,14 @@ def test_parts_of_an_address_may_have_fields_of_their_own() -> None:
     settings = {"merge_fields": {"address": "", "address.city": "CITY"}}
 
     assert member_of(identify(address=ADDRESS), **settings) == merged(CITY="London")
+
+
+def test_the_settings_may_name_a_part_of_a_trait_in_either_spelling() -> None:
+    settings = {"merge_fields": {"address": "", "address.postal_code": "CODE", "company.employeeCount": "SIZE:number"}}
+
+    member = member_of(identify(address=ADDRESS, company={"employeeCount": 40}), **settings)
+
+    assert member == merged(CODE="SW1Y 4JH", SIZE=40)
 
 
 def test_every_custom_trait_is_sent_where_the_operator_wants() -> None:
@@ -246,11 +275,19 @@ def test_without_an_email_nobody_becomes_an_empty_member(call: Any, batch_member
     assert "without a valid email" in skips_of(make_event("identify", **call), batch_members=batch_members)
 
 
-def test_in_a_batch_every_member_has_a_status() -> None:
+@pytest.mark.parametrize(
+    ("traits", "status"),
+    [
+        pytest.param({}, "transactional", id="the usual one"),
+        pytest.param({"newsletter": True}, "subscribed", id="its own"),
+    ],
+)
+def test_in_a_batch_every_member_has_a_status(traits: Any, status: str) -> None:
     settings = {"batch_members": True, "status_trait": "newsletter", "default_status": "transactional"}
 
-    assert body_of(identify(), **settings)["status"] == "transactional"
-    assert body_of(identify(newsletter=True), **settings)["status"] == "subscribed"
+    [sent] = Rehearsal(PLUGIN, make_settings(**settings)).requests(identify(**traits))
+
+    assert sent.request.json["members"][0]["status"] == status
 
 
 def test_an_alias_has_no_action() -> None:

@@ -7,8 +7,9 @@ from typing import Any
 import orjson
 import pytest
 
-from plugins.mailchimp import wire
+from plugins.mailchimp import PLUGIN, wire
 from router.plugin import Bearer, Blocked, Dead, Delivered, Judgement, Later, Payload, Response, Split, UnreadableAnswer
+from router.testing import Rehearsal, make_event
 from tests.plugins.mailchimp.samples import EMAIL, MEMBER, make_settings
 
 SETTINGS = make_settings()
@@ -61,6 +62,19 @@ def test_a_batch_has_each_member_once_with_the_last_value_of_everything() -> Non
     }
 
 
+def test_a_status_that_a_call_states_outlives_the_calls_that_say_nothing_of_it() -> None:
+    """Else the usual status would take back what a person said a moment before."""
+    settings = make_settings(batch_members=True, status_trait="newsletter", default_status="subscribed")
+    rehearsal = Rehearsal(PLUGIN, settings)
+    calls = [
+        make_event("identify", userId="u", traits={"email": EMAIL, **said}) for said in ({"newsletter": False}, {})
+    ]
+
+    payloads = [payload for call in calls for _, _, payload in rehearsal.payloads(call)]
+
+    assert [each["status"] for each in wire.pack_members(payloads, settings).json["members"]] == ["unsubscribed"]
+
+
 @pytest.mark.parametrize(
     ("status", "body", "event", "batch"),
     [
@@ -100,6 +114,11 @@ def refusal(email: str, **said: str) -> dict[str, str]:
         pytest.param([], [D, D, D], id="all written"),
         pytest.param([refusal("B@example.org")], [D, X, D], id="one refused, whatever the case of its email"),
         pytest.param([refusal(EMAIL)], [X, D, X], id="refused twice: two payloads of one member"),
+        pytest.param(
+            [refusal(EMAIL, field="PLAN")], Split, id="for one value: one of the member's two payloads has it"
+        ),
+        pytest.param([refusal("b@example.org", field="PLAN")], [D, X, D], id="for one value: its only payload has it"),
+        pytest.param([refusal(EMAIL, field="email_address")], [X, D, X], id="for its email, which both payloads have"),
         pytest.param([refusal("b@example.org", error="Temporary failure, try again")], [D, L, D], id="temporary"),
         pytest.param([refusal("c@example.org")], Split, id="somebody nobody sent"),
         pytest.param([{"error": "no"}], Split, id="without an email"),

@@ -183,6 +183,19 @@ def test_what_is_left_out_is_reported() -> None:
     assert trace.unmapped == ["traits.message"]
 
 
+def test_the_tags_beyond_what_one_request_may_change_are_left_out_and_reported() -> None:
+    """OneSignal would refuse the user. Tags of reserved traits stay."""
+    many = {f"t{number}": number for number in range(150)}
+    event = make_event("identify", userId="u-17", traits={**many, "name": "Ada"}, context={"locale": "en-GB"})
+
+    [(_, _, payload)] = Rehearsal(PLUGIN, make_settings()).payloads(event)
+
+    properties = payload.body["properties"]
+    assert len(properties) + len(properties["tags"]) == 100
+    assert (properties["language"], properties["tags"]["name"]) == ("en", "Ada")
+    assert any(note.startswith("beyond the 100 changes of one request; left out: t0, t1, ") for note in payload.notes)
+
+
 def test_nobody_is_subscribed_unless_the_operator_says_so() -> None:
     assert said_of({"email": EMAIL, "phone": "+442079460958"}) == {}
 

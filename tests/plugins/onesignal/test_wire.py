@@ -210,7 +210,9 @@ def test_a_verdict_on_one(read: Any, status: int, verdict: type) -> None:
     assert isinstance(found, verdict)
 
 
-@pytest.mark.parametrize(("read", "is_outage"), [(wire.judge_events, None), (wire.judge_users, False)])
+@pytest.mark.parametrize(
+    ("read", "is_outage"), [(wire.judge_events, None), (wire.judge_users, False), (wire.judge_identity, False)]
+)
 def test_too_many_requests_to_a_user_are_that_user_s(read: Any, is_outage: bool | None) -> None:
     [found] = judge(429, REFUSED, EVENTS[:1], read)  # type: ignore[misc]
 

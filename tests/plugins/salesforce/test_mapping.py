@@ -194,6 +194,18 @@ def test_custom_traits_go_to_the_fields_that_are_named(value: Any, expected: Any
     assert lead({"colour": value}, custom_fields={"colour": "Colour__c"}) == {"Colour__c": expected}
 
 
+def test_the_settings_may_name_a_reserved_trait_in_either_spelling() -> None:
+    of_a_person = lead(
+        {"createdAt": "2024-08-24T14:15:22Z", "address": {"postalCode": "N1"}},
+        custom_fields={"created_at": "Since__c", "address.postal_code": "Code__c"},
+    )
+    group = make_event("group", userId="u-17", groupId="c9", traits={"name": "N", "createdAt": "2020-01-02"})
+    settings = {**ACCOUNT_SETTINGS, "account_custom_fields": {"created_at": "Since__c"}}
+
+    assert of_a_person == {"PostalCode": "N1", "Since__c": "2024-08-24T14:15:22.000Z", "Code__c": "N1"}
+    assert record_of(group, "upsert account", **settings)["Since__c"] == "2020-01-02T00:00:00.000Z"
+
+
 def test_what_has_no_field_is_told() -> None:
     event = make_event("identify", userId="u-17", traits={**WHOLE, "colour": "red", "email": "no email"})
 
@@ -207,6 +219,27 @@ def test_codes_go_to_the_fields_for_codes() -> None:
     record = lead({"address": {"state": "CA", "country": "US"}}, state_country_codes=True)
 
     assert record == {"StateCode": "CA", "CountryCode": "US"}
+
+
+@pytest.mark.parametrize("kind", ["Lead", "Contact"])
+def test_what_is_no_code_is_left_out_where_codes_are_wanted(kind: str) -> None:
+    """Salesforce refuses the whole record for it."""
+    told = explain(
+        make_event(
+            "identify", userId="u-17", traits={**WHOLE, "address": {"state": "California", "country": "Brazil"}}
+        ),
+        [rehearse(object=kind, state_country_codes=True).destination],
+    )["destinations"][0]
+
+    assert "Code" not in str(told["requests"])
+    assert any("traits.address.state: expected a code" in each for each in told["warnings"])
+    assert any("traits.address.country: expected a country of two letters" in each for each in told["warnings"])
+
+
+def test_codes_are_written_in_capitals() -> None:
+    record = lead({"address": {"state": " nsw", "country": "au"}}, state_country_codes=True)
+
+    assert record == {"StateCode": "NSW", "CountryCode": "AU"}
 
 
 def test_the_source_is_written_if_it_is_set() -> None:

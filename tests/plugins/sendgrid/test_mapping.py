@@ -147,10 +147,13 @@ def test_odd_values_of_traits(traits: Any, expected: Any) -> None:
     assert body_of(identify(**traits), **WITH_FIELDS) == {"email": EMAIL, **expected}
 
 
-def test_the_settings_may_name_a_reserved_trait_in_snake_case() -> None:
-    body = body_of(identify(createdAt="2024-03-01"), custom_fields={"created_at": "e1_D"})
+def test_the_settings_may_name_a_reserved_trait_in_either_spelling() -> None:
+    named = {"created_at": "e1_D", "company.employeeCount": "e2_N", "address.postal_code": "e3_T"}
+    traits = {"createdAt": "2024-03-01", "company": {"employeeCount": 40}, "address": {"postalCode": "N1"}}
 
-    assert body["custom_fields"] == {"e1_D": "03/01/2024"}
+    body = body_of(identify(**traits), custom_fields=named)
+
+    assert body["custom_fields"] == {"e1_D": "03/01/2024", "e2_N": 40, "e3_T": "N1"}
 
 
 def test_a_trait_without_a_field_is_reported() -> None:

@@ -325,6 +325,16 @@ def test_whose_profile_it_is(fields: dict[str, Any], identifiers: list[str]) -> 
     assert [each["type"] for each in profile["identifiers"]] == identifiers
 
 
+def test_an_event_names_its_profile_by_the_email_that_the_user_has() -> None:
+    """A userId that is an email is written to the user in lower case."""
+    user_id = "Ada@Example.test"
+
+    profile = body_of(make_event("track", event="Paid", userId=user_id), "track event")["profile"]
+
+    user = body_of(make_event("identify", userId=user_id), "identify user")["user"]
+    assert profile["identifiers"][0] == {"type": "email", "value": user["email"]}
+
+
 @pytest.mark.parametrize(
     ("call", "fields", "settings", "reason"),
     [

@@ -1,0 +1,83 @@
+"""The outcomes in the file of a state: one table, a row for each group of them.
+
+A row of its own for each event would take thirty bytes for what is said in two, and be most of the file.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import struct
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from router.delivery.outcome_group import MAX_SPAN, OutcomeGroup, group
+from router.delivery.state import Outcome
+
+SCHEMA: Final = """
+CREATE TABLE outcomes (
+    id INTEGER PRIMARY KEY, partition INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, offsets BLOB NOT NULL,
+    kind TEXT NOT NULL, reason TEXT NOT NULL, at_s REAL NOT NULL);
+CREATE INDEX outcomes_by_last ON outcomes (partition, last, first);
+"""
+"""``offsets`` are those of the events from ``first`` on, two bytes each; nothing where it is all of them up to ``last``."""
+
+
+class OutcomeTable:
+    """Of an event that is in several rows the newest one holds."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def add(self, outcomes: Iterable[Outcome]) -> None:
+        self._connection.executemany(
+            "INSERT INTO outcomes (partition, first, last, offsets, kind, reason, at_s) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [
+                (each.partition, each.sequences[0], each.sequences[-1], _pack(each.sequences), *each[1:4])
+                for each in group(outcomes)
+            ],
+        )
+
+    def among(self, partition: int, first: int, last: int) -> dict[int, Outcome]:
+        """What became of the events *first* to *last* (both included), by sequence."""
+        rows = self._connection.execute(
+            "SELECT kind, reason, at_s, first, last, offsets FROM outcomes "
+            "WHERE partition = ? AND last BETWEEN ? AND ? AND first <= ? ORDER BY id",
+            (partition, first, last + MAX_SPAN, last),
+        )
+        return {
+            outcome.place.sequence: outcome
+            for kind, reason, at_s, *packed in rows
+            for outcome in OutcomeGroup(partition, kind, reason, at_s, _unpack(*packed)).outcomes()
+            if first <= outcome.place.sequence <= last
+        }
+
+    def above(self, partition: int, position: int) -> set[int]:
+        """The sequences beyond *position* that have an outcome."""
+        rows = self._connection.execute(
+            "SELECT first, last, offsets FROM outcomes WHERE partition = ? AND last > ?", (partition, position)
+        )
+        return {sequence for packed in rows for sequence in _unpack(*packed) if sequence > position}
+
+    def furthest(self, partition: int) -> int:
+        """The last sequence that has an outcome; 0 where there is none."""
+        (last,) = self._connection.execute(
+            "SELECT max(last) FROM outcomes WHERE partition = ?", (partition,)
+        ).fetchone()
+        return int(last or 0)
+
+    def forget(self, partition: int, before: int) -> None:
+        """Drop the groups that lie below *before*."""
+        self._connection.execute("DELETE FROM outcomes WHERE partition = ? AND last < ?", (partition, before))
+
+
+def _pack(sequences: Sequence[int]) -> bytes:
+    first, last = sequences[0], sequences[-1]
+    if last - first == len(sequences) - 1:
+        return b""
+    return struct.pack(f"<{len(sequences)}H", *[sequence - first for sequence in sequences])
+
+
+def _unpack(first: int, last: int, offsets: bytes) -> Sequence[int]:
+    if not offsets:
+        return range(first, last + 1)
+    return [first + offset for (offset,) in struct.iter_unpack("<H", offsets)]

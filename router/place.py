@@ -1,0 +1,35 @@
+"""Where in a plugin's own code something happened: the file, the line and the function that its author looks for."""
+
+from __future__ import annotations
+
+import os
+import sysconfig
+from pathlib import PurePath
+from types import CodeType, TracebackType
+
+_OURS = os.path.join(os.path.dirname(__file__), "")
+_STANDARD = os.path.join(sysconfig.get_path("stdlib"), "")
+_INSTALLED = ("site-packages", "dist-packages")
+"""Folders that may lie in that of the standard library, and are none of it."""
+
+
+def place_of(code: CodeType, line: int) -> str:
+    """``acme/mapping.py:7 in build``."""
+    return f"{'/'.join(PurePath(code.co_filename).parts[-2:])}:{line} in {code.co_name}"
+
+
+def raised_at(error: BaseException) -> str:
+    """The innermost place of its traceback that is neither the router's own code nor Python's, "" if there is none."""
+    place = ""
+    step: TracebackType | None = error.__traceback__
+    while step is not None:
+        if _is_foreign(step.tb_frame.f_code.co_filename):
+            place = place_of(step.tb_frame.f_code, step.tb_lineno)
+        step = step.tb_next
+    return place
+
+
+def _is_foreign(file: str) -> bool:
+    if file.startswith(("<", _OURS)):  # <…> is made by Python itself: importlib, the methods of dataclasses
+        return False
+    return not file.startswith(_STANDARD) or any(name in file for name in _INSTALLED)
