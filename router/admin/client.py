@@ -38,17 +38,20 @@ class Client:
         """Run an operation of the daemon.
 
         Raises:
-            NotRunning: there is no daemon.
-            OperatorError: the daemon refuses the call, with its reason.
+            NotRunning: there is no daemon, or it ended before it had answered.
+            OperatorError: the daemon refuses the call, with its reason; or it failed at it.
             PermissionError: its socket belongs to another user.
         """
         try:
             async with self._session.post(f"/{operation}", data=orjson.dumps(arguments)) as response:
-                answer = orjson.loads(await response.read())
+                body = await response.read()
+                if response.status == 500:  # of the server's, and no JSON
+                    raise OperatorError(f"the router failed at {operation!r}: a bug in the router, its log says more")
+                answer = orjson.loads(body)
                 if response.status == 200:
                     return answer
                 raise OperatorError(str(answer.get("message") or answer))
-        except (aiohttp.ClientConnectionError, FileNotFoundError) as error:
+        except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, FileNotFoundError) as error:
             if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, PermissionError):
                 raise PermissionError(error.os_error.errno, error.os_error.strerror, self._path) from error
             raise NotRunning from error

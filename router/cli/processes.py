@@ -169,7 +169,7 @@ class Process:
         era = self._era
         try:
             pulse = await self.call("pulse")
-        except Down:
+        except OperatorError:  # it is down, or fails at it: so it has not answered
             return
         self._heard_s = self._clock.monotonic()
         if era == self._era:

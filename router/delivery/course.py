@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Literal
 
 from router.delivery.cause import cause_of
 from router.delivery.selection import LOST
@@ -56,11 +55,14 @@ class Course:
 
     @property
     def job(self) -> Job:
-        """The job as it is to be written down now."""
-        return replace(self._job, cursor=self.cursor, counts=dict(self._counts), reasons=dict(self._reasons))
+        """The job as it is to be written down now. One that is cancelled stays so, though some of it is still in a request."""
+        state = "cancelled" if self.is_cancelled else self._job.state
+        return replace(
+            self._job, cursor=self.cursor, counts=dict(self._counts), reasons=dict(self._reasons), state=state
+        )
 
-    def ended(self, state: Literal["done", "cancelled"]) -> Job:
-        return replace(self.job, state=state)
+    def ended(self) -> Job:
+        return self.job if self.is_cancelled else replace(self.job, state="done")
 
     def look(self, last: int, numbers: Iterable[int], passed: Iterable[tuple[int, str, int]] = ()) -> None:
         """The job has looked as far as *last*: *numbers*, in order, are to be sent; *passed* says what of the rest to tell."""

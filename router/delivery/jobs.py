@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from router.clock import Clock
 from router.delivery.course import Course
 from router.delivery.insist import insist
-from router.delivery.ledger import Ledger
+from router.delivery.ledger import Ledger, storable
 from router.delivery.selection import LOST, select
 from router.delivery.signal import Signal
 from router.delivery.spec import ReplaySpec, RetrySpec
@@ -104,16 +104,18 @@ class Jobs:
         if course is None or course.job.id != id:
             return False
         course.is_cancelled = True
-        for transit in self._road.take_back():
-            course.drop(_number(transit))
+        self._take_back(course)
+        self._ledger.note_job(course.job)
         self._road.changed.notify()
         return True
+
+    def _take_back(self, course: Course) -> None:
+        for transit in self._road.take_back():
+            course.drop(_number(transit))
 
     # --- one job ---
 
     async def _run(self, job: Job) -> None:
-        if not await self._ask(lambda state: state.jobs("running", job.id)):
-            return  # it was cancelled while another one ran
         spec: RetrySpec | ReplaySpec
         if job.kind == "retry":
             spec = RetrySpec.model_validate(job.spec)
@@ -121,7 +123,10 @@ class Jobs:
         else:
             spec = ReplaySpec.model_validate(job.spec)
             course, last = Course(job, spec.first - 1, spec.rate_per_s), spec.last
-        self._course = course
+        self._course = course  # from here on it is cancelled here, and up to here it was in the state
+        if not await self._ask(lambda state: state.jobs("running", job.id)):
+            self._course = None
+            return  # it was cancelled while another one ran
         while course.read < last and not course.is_cancelled:
             found = await (
                 self._find_letters(course, spec) if isinstance(spec, RetrySpec) else self._find_events(course, spec)
@@ -131,7 +136,9 @@ class Jobs:
             await self._send(course, found.transits)
         while course.under_way:
             await self._road.changed.wait()
-        self._ledger.note_job(course.ended("cancelled" if course.is_cancelled else "done"))
+            if course.is_cancelled:
+                self._take_back(course)  # what was in a request, and is to be sent again
+        self._ledger.note_job(course.ended())
         self._course = None
 
     async def _send(self, course: Course, transits: Sequence[Transit]) -> None:
@@ -215,7 +222,7 @@ class Jobs:
             self._ledger.refuse_again(transit.letter, job, reason, transit.settled)
         else:
             self._ledger.revive(transit.letter, job, reason)
-        self._course.end(_number(transit), kind, reason)
+        self._course.end(_number(transit), kind, storable(reason))
         self._ledger.note_job(self._course.job)
 
 

@@ -118,7 +118,7 @@ class Lander:
     def _wait_out(self, lane: Lane, batch: list[Item], outage: Outage) -> None:
         """The destination waits; unless it is one event that the vendor can't stand, be it with a 500, silence or nonsense."""
         is_suspect = outage.status is None or outage.status >= 500
-        others_got_through = self._outages.delivered_at > self._outages.first_failure(batch[0].transit)
+        others_got_through = self._outages.has_delivered_since_it_failed(batch[0].transit)
         for transit in dict.fromkeys(item.transit for item in batch):
             self._outages.count(transit)
         if len(batch) == 1 and is_suspect and others_got_through:

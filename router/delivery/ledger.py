@@ -147,7 +147,7 @@ class Ledger:
         place = Place.of(record)
         attempts = self.tries[place].attempts if place in self.tries else 1 if transit else 0
         settled = tuple(sorted(transit.settled)) if transit else ()
-        letter = DeadLetter(record, _storable(reason), attempts, self._clock.now(), settled, events)
+        letter = DeadLetter(record, storable(reason), attempts, self._clock.now(), settled, events)
         self._changes.dead_letters.append(letter)
         self._settle_place(record, "dead", reason, transit, events)
 
@@ -162,7 +162,7 @@ class Ledger:
         place = Place.of(record)
         code = reason.split(":", 1)[0] if kind == "skipped" else ""
         self._count(kind, code, events)
-        self._changes.outcomes.append(Outcome(place, kind, _storable(reason), self._clock.now()))
+        self._changes.outcomes.append(Outcome(place, kind, storable(reason), self._clock.now()))
         self._close(place, transit, events)
         self._changed()
 
@@ -192,7 +192,7 @@ class Ledger:
 
     def settle_payload(self, transit: Transit, key: str, refused: str = "") -> None:
         """The vendor has (or has *refused*) this payload of an event that has others under way: it is not sent again."""
-        refused = _storable(refused)
+        refused = storable(refused)
         self.settled_payloads.setdefault(transit.place, {})[key] = refused
         self._changes.settled_payloads.append((transit.place, key, refused))
         self._changed()
@@ -217,7 +217,7 @@ class Ledger:
     def park(self, record: Record, reason: str, line: str | None = None) -> None:
         """The event waits in its *line* (None: its user's), copied whole; the position moves on without it."""
         line = record.user_key if line is None else line
-        self._changes.park.append((in_line(record, line), _storable(reason)))
+        self._changes.park.append((in_line(record, line), storable(reason)))
         self.parked.setdefault(line, set()).add(Place.of(record))
         self.parked_events += 1
         self._move(record.partition, record.sequence, record.sequence)
@@ -246,22 +246,22 @@ class Ledger:
         if letter.is_replayed:
             self._count("replayed", "dead", -1)
             self._count("replayed", kind, 1)
-            self._changes.replayed.append(Replayed(place, job, kind, _storable(reason), now))
+            self._changes.replayed.append(Replayed(place, job, kind, storable(reason), now))
         else:
             self._count("dead", "", -letter.events)
             self._count(kind, reason.split(":", 1)[0], letter.events)
-            self._changes.outcomes.append(Outcome(place, kind, _storable(reason), now))
+            self._changes.outcomes.append(Outcome(place, kind, storable(reason), now))
         self._changed()
 
     def refuse_again(self, letter: DeadLetter, job: int, reason: str, settled: set[str]) -> None:
         """A dead letter was tried again in vain; *settled* are the payloads of it that are delivered by now."""
-        tried = replace(letter, reason=_storable(reason), settled=tuple(sorted(settled)), job=job)
+        tried = replace(letter, reason=storable(reason), settled=tuple(sorted(settled)), job=job)
         self._changes.refused_again.append(tried)
         self._changed()
 
     def replayed(self, transit: Transit, job: int, kind: Kind, reason: str = "") -> None:
         """Book what became of an event that a replay has sent, apart from the rest. What was refused is a dead letter."""
-        reason, now = _storable(reason), self._clock.now()
+        reason, now = storable(reason), self._clock.now()
         self._count("replayed", kind, 1)
         self._changes.replayed.append(Replayed(transit.place, job, kind, reason, now))
         if kind == "dead":
@@ -279,12 +279,12 @@ class Ledger:
         """Keep a fact of the destination over restarts."""
         if key == "disabled_since_s":
             self.disabled_since_s = float(value or 0) or None
-        self._changes.meta[key] = _storable(value)
+        self._changes.meta[key] = storable(value)
         self._changed()
 
     def note_now(self, notes: Mapping[str, str]) -> None:
         """Keep facts past all that waits to be written. May be called in any thread, while the event loop stands still."""
-        kept = {key: _storable(value) for key, value in notes.items()}
+        kept = {key: storable(value) for key, value in notes.items()}
         self._thread.submit(self._state.commit, Changes(meta=kept))
 
     def count(self, name: str, reason: str = "", number: int = 1) -> None:
@@ -456,6 +456,6 @@ class Ledger:
         self._thread.shutdown(wait=False)
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     """Text that a database takes whatever it came from: a lone surrogate would be refused with everything beside it."""
     return text[:MAX_REASON].encode("utf-8", "replace").decode() if text else ""

@@ -24,8 +24,8 @@ class Outages:
         self, pace: Pace, ledger: Ledger, clock: Clock, retry_for_s: float, notes: Mapping[str, str | None]
     ) -> None:
         """*notes* are what an earlier run kept."""
-        self.delivered_at = 0.0
-        """When the vendor was last seen to be well, in Unix seconds."""
+        self._delivered: float | None = None
+        """When the vendor was last seen to be well, by the clock that never jumps."""
         self._pace = pace
         self._ledger = ledger
         self._clock = clock
@@ -80,7 +80,7 @@ class Outages:
 
     def end(self) -> None:
         """The vendor is well."""
-        self.delivered_at = self._clock.now()
+        self._delivered = self._clock.monotonic()
         if self._blocked_since_s is not None:
             self._pass_over(self._clock.now() - self._blocked_since_s)
             self._blocked_since_s = None
@@ -91,6 +91,13 @@ class Outages:
         if not self._pace.is_going:
             self._logger.info("destination delivers again")
         self._pace.delivered(self._clock.monotonic())
+
+    def has_delivered_since_it_failed(self, transit: Transit) -> bool:
+        """Whether the vendor was well after the event was first tried in vain: the clock may have been set since."""
+        if self._delivered is None:
+            return False
+        delivered_s = self._clock.now() - (self._clock.monotonic() - self._delivered)
+        return delivered_s > self.first_failure(transit)
 
     # --- how long events are tried ---
 

@@ -93,12 +93,16 @@ class Reader:
                     continue
                 sequence = record.sequence
                 window.open(sequence)
+                # Asked of what is settled too: what repeats it must find it there.
+                is_repeat = self._is_repeat is not None and self._is_repeat(record)
                 if window.is_settled(sequence):
                     continue
                 while self._must_wait and not self._is_shed(partition, sequence):
                     await self._changed.wait()
                 if self._shed_up_to and self._is_shed(partition, sequence):
                     self._ledger.kill(record, SHED)
+                elif is_repeat:
+                    self._ledger.skip(Transit(record, "log"), REPEAT)
                 else:
                     self._take(record)
             self._changed.notify()
@@ -154,9 +158,6 @@ class Reader:
             self._logger.error("events lost in the log", first=first, last=last, reason=gap.reason)
 
     def _take(self, record: Record) -> None:
-        if self._is_repeat is not None and self._is_repeat(record):
-            self._ledger.skip(Transit(record, "log"), REPEAT)
-            return
         line = line_of(record, self._is_ordered)
         if line in self._ledger.parked:
             self._ledger.park(record, BEHIND, line)

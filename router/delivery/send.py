@@ -16,6 +16,7 @@ from yarl import URL
 
 from router.clock import Clock
 from router.delivery.mask import mask
+from router.delivery.resolver import Resolver
 from router.guard import PluginFailed
 from router.plugin import (
     Basic,
@@ -138,7 +139,7 @@ class HttpSend:
 
     async def _exchange(self, method: str, url: str, headers: dict[str, str], body: bytes | None) -> Response:
         if self._session is None:
-            connector = aiohttp.TCPConnector(limit=self._connections)
+            connector = aiohttp.TCPConnector(limit=self._connections, resolver=Resolver())
             self._session = aiohttp.ClientSession(
                 connector=connector,
                 timeout=self._timeout,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import closing
 from pathlib import Path
 
 from router.delivery.state import StateUnusable
@@ -73,8 +74,8 @@ class StateDirectory:
             )
         lock = _lock(old)
         try:
-            # SQLite folds its -wal file into the file: one rename is all or nothing.
-            StateFile.open(old, self._log_id).close()
+            with closing(StateFile.open(old, self._log_id)) as state:
+                state.fold()  # then one rename is all or nothing
             old.rename(path)
         finally:
             lock.release()

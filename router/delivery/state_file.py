@@ -177,6 +177,19 @@ class StateFile:
                 self._connection.execute("ROLLBACK")
             raise
 
+    def fold(self) -> None:
+        """Have all there is in the file itself: its last connection does that, unless somebody else has it open.
+
+        Raises:
+            StateUnusable: somebody else reads it just now, or there is no room.
+        """
+        try:
+            (is_busy, *_) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.Error as error:
+            raise unusable(self.path, error) from error
+        if is_busy:
+            raise StateUnusable(f"{self.path}: can't be renamed, for it is open in another program. Close that one.")
+
     def close(self) -> None:
         """See `State.close`."""
         self._connection.close()

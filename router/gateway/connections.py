@@ -67,8 +67,8 @@ class Connection(web.RequestHandler):
             self._late = None
 
     def data_received(self, data: bytes) -> None:
-        if self._is_answered and self._body is not None and self._body.is_eof():
-            self._await_head()  # the rest of a body that nobody wanted is through
+        if self._is_answered and self._body is not None:
+            self._await_head()  # if the rest of a body that nobody wanted is through
         if self._is_head and data and self.connected:
             self._follow_head(data)
         super().data_received(data)
@@ -97,8 +97,7 @@ class Connection(web.RequestHandler):
         resp.headers.update(cors_headers(origin))
         result = await super().finish_response(request, resp, start_time)
         self._is_answered = True
-        if self._body is None or self._body.is_eof():
-            self._await_head()
+        self._await_head()
         return result
 
     def handle_error(
@@ -118,6 +117,9 @@ class Connection(web.RequestHandler):
         return Refused(status, RefusalCode.INTERNAL, message, is_last=True).response()
 
     def _await_head(self) -> None:
+        """Unless there is more to come of the body, or the next head came along with its end: then `begin` is next."""
+        if self._messages or (self._body is not None and not self._body.is_eof()):
+            return
         self._is_head, self._is_answered = True, False
         self._head.clear()
         self._body = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 
 import structlog
 from aiohttp import web
@@ -58,6 +59,8 @@ class Intake:
         self._throttle = Throttle()
         self._held = HeldBytes()
         self._large_body = asyncio.Lock()
+        # Its own: the threads that all share may all be at states whose disk, or whose cluster, does not answer.
+        self._reader = ThreadPoolExecutor(1, "large bodies")
         self._under_way = 0
         self._is_idle = asyncio.Event()
         """Who closes waits for it."""
@@ -82,7 +85,8 @@ class Intake:
         """What keeps events from being taken."""
         obstacles = ["stopping"] if self.is_closing else []
         # Not for ever: if nothing were sent here any more, nobody would find out that there is room again.
-        if self._refused_at_s is not None and self._clock() - self._refused_at_s < LOG_FULL_RETRY_AFTER_S:
+        # Nor for as long as the clock was set back.
+        if self._refused_at_s is not None and 0 <= self._clock() - self._refused_at_s < LOG_FULL_RETRY_AFTER_S:
             obstacles.append("the log is full" if self._is_full else "the log takes no events just now")
         return obstacles
 
@@ -126,7 +130,7 @@ class Intake:
         if is_large:  # Read, a body takes many times its size: of the large ones only one at a time is.
             await self._large_body.acquire()
         try:
-            document, is_plain = await _parse(body) if is_large else read_document(body)
+            document, is_plain = await _parse(body, self._reader) if is_large else read_document(body)
             del body
             if source is None:
                 source = self._let_in(request, setup, keys_in_body(document))
@@ -178,8 +182,8 @@ class Intake:
         return Refused(503, RefusalCode.LOG_AWAY, message, retry_after_s=LOG_AWAY_RETRY_AFTER_S)
 
 
-async def _parse(body: bytes | bytearray) -> Reading:
-    """In a thread: an odd one that is large takes seconds, in which others must have their turn.
+async def _parse(body: bytes | bytearray, thread: Executor) -> Reading:
+    """In a *thread*: an odd one that is large takes seconds, in which others must have their turn.
 
     Raises:
         Refused: as `read_document`.
@@ -195,7 +199,7 @@ async def _parse(body: bytes | bytearray) -> Reading:
             refused.__context__ = None  # it has the whole text
             refusals.append(refused.with_traceback(None))
 
-    await asyncio.to_thread(parse)
+    await asyncio.get_running_loop().run_in_executor(thread, parse)
     if refusals:
         raise refusals.pop()
     return parsed.pop()

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
+from threading import Condition
 from typing import Any
 
 import structlog
@@ -55,7 +56,7 @@ class Writer:
         self._loop = asyncio.get_running_loop()
         self._queue: deque[_Call | _Task] = deque()
         self._waiting_bytes = 0
-        self._changed = threading.Condition()
+        self._changed = Condition()
         self._is_stopping = False
         self._thread = threading.Thread(target=self._run, name="log writer", daemon=True)
 
@@ -111,19 +112,20 @@ class Writer:
     def _run(self) -> None:
         while True:
             with self._changed:
-                while not (has_come := bool(self._queue) or self._is_stopping):
+                while not (self._queue or self._is_stopping):
                     if not self._changed.wait(self._patience_s):
                         break
-                if has_come and not self._queue:
+                # Not by what the wait says: something may come between the end of its time and its return.
+                if self._is_stopping and not self._queue:
                     return
                 task, calls = self._take()
-            if not has_come:
-                self._use_the_pause()
-            elif task is not None:
+            if task is not None:
                 self._store.index()
                 _finish(task.run, task.done)
-            else:
+            elif calls:
                 self._commit(calls)
+            else:
+                self._use_the_pause()
 
     @property
     def _patience_s(self) -> float | None:

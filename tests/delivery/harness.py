@@ -257,6 +257,7 @@ class Harness:
         self.plugin = plugin()
         self.destination: Destination | None = None
         """In place of a plain one of ``plugin``."""
+        self.is_repeat: Callable[[Record], bool] | None = None
         self.clock = FastClock()
         self.unknown = UnknownNames(lambda partition: 0)
         self.worker: Worker
@@ -274,7 +275,16 @@ class Harness:
         destination = self.destination or Destination("fake", self.plugin, Settings())
         chance = random.Random(7)
         self.worker = Worker(
-            destination, self.log, ledger, self.vendor, self.options, self.clock, chance, notes, self.unknown
+            destination,
+            self.log,
+            ledger,
+            self.vendor,
+            self.options,
+            self.clock,
+            chance,
+            notes,
+            self.unknown,
+            is_repeat=self.is_repeat,
         )
         self.worker.start()
         return self.worker

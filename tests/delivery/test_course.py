@@ -55,7 +55,17 @@ def test_what_was_dropped_is_still_to_do() -> None:
     course.end(2, "delivered")
 
     assert course.cursor == 0
-    assert course.ended("cancelled").state == "cancelled"
+
+
+def test_a_cancelled_job_stays_so_while_what_is_in_a_request_lands() -> None:
+    course = Course(JOB, 0)
+    course.look(3, [1, 2, 3])
+    begun(course, 1, 2).drop(1)
+    course.is_cancelled = True
+    course.end(2, "delivered")
+
+    assert (course.job.state, course.job.counts) == ("cancelled", {"delivered": 1})
+    assert course.ended() == course.job
 
 
 def test_what_was_passed_is_told_once_the_cursor_is_past_it() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -15,7 +16,7 @@ from router.delivery import course
 from router.delivery.order import IN_LANE, WAITED
 from router.delivery.spec import ReplaySpec, RetrySpec
 from router.delivery.state import Job, Place, State
-from router.plugin import Judgement, Payload, Request, Response, Skip, judge_by_status
+from router.plugin import Dead, Judgement, Payload, Request, Response, Skip, judge_by_status
 from tests.delivery.harness import NETWORK_DOWN, Answer, Harness, batches, plugin
 
 EVENTS = 60
@@ -229,6 +230,22 @@ async def test_what_a_replay_is_refused_is_a_dead_letter_of_its_own(harness: Har
     assert +harness.worker.ledger.counts == Counter({("delivered", ""): 3, ("replayed", "delivered"): 3})
 
 
+async def test_words_that_no_database_takes_stop_no_replay(harness: Harness) -> None:
+    """A plugin that reads a vendor's JSON by itself may find half a surrogate pair in it."""
+
+    def refuse(response: Response, payloads: Sequence[Payload], settings: Any) -> Judgement:
+        return [Dead("400 \ud83d is no name") for _ in payloads]
+
+    await deliver(harness, 3)
+    await harness.close()
+    harness.plugin = plugin(batches(judge=refuse))
+    await harness.open()
+
+    job = await finish(harness, await add_job(harness))
+
+    assert job.reasons == {"dead: 400 ? is no name": 3}
+
+
 async def test_a_retry_tries_each_letter_once_and_brings_through_what_it_can(harness: Harness) -> None:
     harness.vendor.script = lambda request: Response(400)
     harness.plugin = plugin(max_events=1)
@@ -351,7 +368,8 @@ async def test_a_cancelled_replay_sends_no_more_than_what_was_in_a_request(harne
 
     assert harness.worker.jobs.cancel(id) is True
     harness.vendor.open.set()
-    job = await finish(harness, id)
+    await harness.until(lambda: harness.worker.jobs.is_idle)
+    job = await job_of(harness, id)
 
     assert len(harness.vendor.requests) - began == 2
     assert (job.state, job.counts) == ("cancelled", {"delivered": 2})
@@ -371,6 +389,67 @@ async def test_a_replay_is_cancelled_while_the_vendor_is_down(harness: Harness) 
     assert (await finish(harness, id)).state == "cancelled"
     assert not harness.worker._lanes.waiting
     assert await harness.letters() == []
+
+
+async def test_what_of_a_cancelled_replay_fails_in_its_request_is_not_sent_again(harness: Harness) -> None:
+    """Neither by this run nor by the next: an operator who cancels a replay because of an outage means the outage too."""
+    harness.plugin = plugin(max_events=1)
+    await deliver(harness, 50)
+    harness.vendor.open.clear()
+    harness.vendor.script = lambda request: Response(503)
+    id = await add_job(harness)
+    await harness.until(lambda: harness.vendor.hanging == 2)
+
+    harness.worker.jobs.cancel(id)
+    harness.vendor.open.set()
+    await harness.until(lambda: harness.worker.jobs.is_idle)
+
+    assert (await job_of(harness, id)).state == "cancelled"
+    harness.vendor.script = lambda request: Response(200)
+    harness.log.add("ada")
+    await harness.until_settled()
+    assert harness.vendor.ids()[50:] == ["m51"]
+
+
+async def test_a_replay_is_cancelled_at_the_moment_at_which_it_begins(harness: Harness) -> None:
+    """By an operator's command, which asks whether it runs, and if it does not has it cancelled in the state."""
+    await deliver(harness, 10)
+    ledger, jobs = harness.worker.ledger, harness.worker.jobs
+    ask = ledger.ask
+    found: list[Any] = []
+
+    async def ask_and_cancel(question: Callable[[State], Any]) -> Any:
+        answer = await ask(question)
+        task = asyncio.current_task()
+        if task is not None and task.get_name() == "fake jobs" and (answer or found):
+            found.append(answer)
+            if len(found) == 2 and not jobs.cancel(answer[0].id):
+                await ask(lambda state: state.cancel_job(answer[0].id))
+        return answer
+
+    ledger.ask = ask_and_cancel  # type: ignore[method-assign]
+    id = await add_job(harness)
+    await harness.until(lambda: bool(found) and not found[-1])
+
+    assert (await job_of(harness, id)).state == "cancelled"
+    assert not again(harness)
+
+
+async def test_a_cancelled_replay_stays_cancelled_after_a_crash(harness: Harness) -> None:
+    """Also where it came before what was in a request has landed."""
+    await deliver(harness, 50)
+    harness.vendor.open.clear()
+    id = await add_job(harness)
+    await harness.until(lambda: harness.vendor.hanging > 0)
+
+    harness.worker.jobs.cancel(id)
+    await harness.worker.ledger.flushed()
+    await harness.crash()
+    harness.vendor.open.set()
+    await harness.open()
+
+    assert (await job_of(harness, id)).state == "cancelled"
+    assert harness.worker.jobs.is_idle
 
 
 async def test_of_an_event_that_was_sent_in_part_a_cancelled_replay_keeps_the_rest_as_a_dead_letter(

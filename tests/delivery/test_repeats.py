@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from pathlib import Path
+
 from router.delivery.repeats import Repeats
+from router.delivery.state import Changes, Outcome, Place
 from router.log.record import Record
-from tests.delivery.harness import MemoryLog
+from tests.delivery.harness import Harness, MemoryLog
 
 WINDOW_S = 100.0
 
@@ -49,3 +53,26 @@ async def test_who_takes_over_knows_what_came_before() -> None:
     await repeats.read_back(log, 0, 10)
 
     assert repeats.is_repeat(first._replace(sequence=30))
+
+
+async def test_what_was_settled_before_a_restart_is_known_too(tmp_path: Path) -> None:
+    """It lies beyond the position: an earlier event was still under way."""
+    harness = Harness(tmp_path)
+    harness.is_repeat = Repeats(WINDOW_S).is_repeat
+    harness.log.add("ada")
+    first = harness.log.add("bob")
+    again = harness.log.add("bob")
+    harness.log.records[-1] = again._replace(message_id=first.message_id)
+    state = harness.open_state()
+    state.add_partition(0, 0)
+    state.commit(
+        Changes(outcomes=[Outcome(Place.of(first), "delivered", "", 0.0)], counts=Counter({("delivered", ""): 1}))
+    )
+    state.close()
+
+    await harness.open()
+    await harness.until_settled()
+
+    assert harness.vendor.ids() == ["m1"]
+    assert harness.books.skipped == 1
+    await harness.close()

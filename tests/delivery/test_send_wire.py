@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import socket
+import threading
 import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -245,3 +248,47 @@ async def test_nobody_listening_is_no_answer() -> None:
     with pytest.raises(SendFailed, match="Cannot connect"):
         await sender.send(Request("POST", origin + "/", {}), (), "i")
     await sender.close()
+
+
+@pytest.mark.parametrize("host", ["api..example.test", f"{'x' * 70}.test"])
+async def test_a_host_that_there_can_be_none_of_is_no_fault_of_an_event(host: str) -> None:
+    sender = HttpSend((f"http://{host}",), 5.0, 2, SystemClock())
+
+    with pytest.raises(SendFailed, match="DNSError"):
+        await sender.send(Request("GET", f"http://{host}/"), (), "i")
+    await sender.close()
+
+
+async def test_promise_2_names_that_no_server_answers_for_keep_no_other_vendor_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A look-up of such a name lasts far longer than the request that needed it."""
+    is_over = threading.Event()
+    look_up = socket.getaddrinfo
+
+    def look_up_or_hang(host: str, *rest: Any, **more: Any) -> Any:
+        if host.startswith("dead"):
+            is_over.wait(30)
+            raise socket.gaierror(socket.EAI_AGAIN, "no name server answers")
+        return look_up(host, *rest, **more)
+
+    async def answer(request: web.Request) -> web.Response:
+        return web.Response(text="here")
+
+    async def ask(origin: str) -> Response:
+        sender = HttpSend((origin,), 2.0, 2, SystemClock())
+        try:
+            return await sender.send(Request("GET", f"{origin}/"), (), "i")
+        finally:
+            await sender.close()
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up_or_hang)
+    async with vendor(answer) as (_, origin):
+        dead = [asyncio.create_task(ask(f"http://dead{number}.test")) for number in range(40)]
+        await asyncio.sleep(0)
+        response = await ask(origin.replace("127.0.0.1", "localhost"))
+        ends = await asyncio.gather(*dead, return_exceptions=True)
+    is_over.set()
+
+    assert response.body == b"here"
+    assert {type(end) for end in ends} == {ConnectTimedOut}

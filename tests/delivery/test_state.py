@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from router.delivery.spec import ReplaySpec
-from router.delivery.state import Changes, Outcome, Place
+from router.delivery.state import Changes, Outcome, Place, StateUnusable
+from router.delivery.state_directory import StateDirectory
 from router.delivery.state_file import _UPGRADES, SCHEMA_VERSION, StateFile
 from router.errors import OperatorError
 from tests.delivery.state_contract import CHANGES, OpenState, StateContract, everything, make_letter, make_record
@@ -238,3 +239,35 @@ def test_an_upgrade_that_the_disk_refuses_leaves_the_file_as_it_was(
 )
 def test_changes_know_whether_there_are_any(changes: Changes, is_any: bool) -> None:
     assert bool(changes) is is_any
+
+
+# --- a directory of them ---
+
+
+def test_a_renamed_state_is_whole_although_somebody_has_it_open(path: Path, state: StateFile) -> None:
+    """An operator who looks at it with SQLite's own shell: then the last of the router's connections folds nothing in."""
+    states = StateDirectory(path.parent, LOG)
+    state.commit(CHANGES)
+    before = everything(state)
+    with closing(sqlite3.connect(path)) as shell:
+        shell.execute("SELECT count(*) FROM meta").fetchone()
+        state.close()
+        with closing(states.take("sales", formerly="crm")) as renamed:
+            after = everything(renamed)
+
+    assert after == before
+
+
+def test_a_state_is_not_renamed_while_somebody_reads_it(path: Path, state: StateFile) -> None:
+    """It is tried again: there is no telling what the reader would keep from being folded in."""
+    states = StateDirectory(path.parent, LOG)
+    with closing(sqlite3.connect(path, isolation_level=None)) as shell:
+        shell.execute("BEGIN")
+        shell.execute("SELECT count(*) FROM meta").fetchone()
+        state.commit(CHANGES)
+        state.close()
+        with pytest.raises(StateUnusable, match="is open in another program"):
+            states.take("sales", formerly="crm")
+
+    with closing(states.take("sales", formerly="crm")) as renamed:
+        assert renamed.positions() == {0: (0, CHANGES.positions[0])}

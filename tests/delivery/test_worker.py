@@ -113,6 +113,28 @@ async def test_an_event_the_vendor_chokes_on_is_parked_and_the_others_go_on(harn
     assert harness.vendor.ids("u2") == ["m3", "m13", "m18"]
 
 
+@pytest.mark.parametrize("jump_s", [-3_600.0, 3_600.0], ids=["back", "forward"])
+async def test_row_24_an_outage_after_the_clock_was_set_is_no_fault_of_the_events(
+    harness: Harness, jump_s: float
+) -> None:
+    """What was delivered by the old time says nothing of whether others get through now."""
+    harness.plugin = plugin(max_events=1)
+    harness.log.add("ada")
+    await harness.open()
+    await harness.until_settled()
+
+    harness.clock.wall_s += jump_s
+    harness.vendor.script = lambda request: Response(503)
+    for number in range(30):
+        harness.log.add(f"u{number}")
+    await harness.until(lambda: harness.worker.ledger.counts["outages", ""] >= 3)
+
+    assert harness.worker.ledger.parked == {}
+    harness.vendor.script = lambda request: Response(200)
+    await harness.until_settled()
+    assert harness.books.delivered == 31
+
+
 async def test_later_parks_the_user_and_keeps_its_order(harness: Harness) -> None:
     refusals = {"m2": 3, "m5": 2}
 

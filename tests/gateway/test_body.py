@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import threading
 import tracemalloc
 import zlib
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 
 import orjson
 import pytest
@@ -226,3 +228,20 @@ def test_a_lease_gives_back_what_it_took_also_after_a_refusal() -> None:
         assert held.total == 60
 
     assert held.total == 0
+
+
+async def test_promise_2_a_large_body_waits_for_nobody_who_opens_a_state(harness: Harness) -> None:
+    """On a disk that hangs each of them keeps one of the few threads that all share."""
+    loop, is_over = asyncio.get_running_loop(), threading.Event()
+    loop.set_default_executor(ThreadPoolExecutor(1))
+    opening = loop.run_in_executor(None, is_over.wait)
+    try:
+        async with asyncio.timeout(10):
+            answer = await harness.post(
+                "/v1/batch", {"batch": [{"type": "identify", **IDENTIFY}, *["x" * 1_000] * 300]}
+            )
+    finally:
+        is_over.set()
+        await opening
+
+    assert (answer.status, answer.json["accepted"]) == (200, 1)

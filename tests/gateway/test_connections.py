@@ -11,6 +11,7 @@ import orjson
 import pytest
 
 from router.gateway import Limits, open_files
+from router.gateway.connections import Connection
 from router.gateway.crowd import Crowd
 from tests.gateway.harness import IDENTIFY, KEY, Answer, Harness, basic, read_answer
 
@@ -228,6 +229,22 @@ async def test_a_body_is_not_taken_for_a_head() -> None:
 
 
 # --- a body that does not come, and an answer that is not taken ---
+
+
+async def test_what_comes_at_one_go_with_the_head_of_the_next_request_is_not_taken_for_one() -> None:
+    """A busy loop reads in pieces what there is, before anybody gets to the request that has begun with one of them."""
+    large = orjson.dumps({**IDENTIFY, "traits": {"note": "x" * 25_000}})
+    head = HEAD.replace(f"Content-Length: {len(BODY)}", f"Content-Length: {len(large)}").encode()
+    async with Harness(Limits(max_head_bytes=10_000)) as harness, connected(harness) as [(reader, writer)]:
+        writer.write(HEAD.replace("identify", "nowhere").encode())
+        refused = await read_answer(reader)
+        [connection] = harness.gateway._crowd._members
+        assert isinstance(connection, Connection)
+        for piece in (BODY + head, large[:20_000], large[20_000:]):
+            connection.data_received(piece)
+        answer = await read_answer(reader)
+
+    assert (refused.status, answer.status) == (404, 200)
 
 
 @pytest.mark.parametrize("sent", [b"", b"{", BODY[:-1]], ids=["none of it", "one byte", "all but one byte"])

@@ -47,6 +47,16 @@ async def test_a_full_log_makes_it_not_ready_for_as_long_as_callers_were_told_to
     assert later.status == 200
 
 
+async def test_a_clock_that_is_set_back_does_not_keep_a_full_log_unready(harness: Harness) -> None:
+    """Nobody would send anything here by which to find out that there is room again."""
+    harness.log.failure = LogFull("no room")
+    await harness.post("/v1/track", {"userId": "u1", "event": "E"})
+
+    harness.now_s -= 3_600
+
+    assert (await harness.ask("GET", "/ready")).status == 200
+
+
 async def test_room_in_the_log_makes_it_ready_at_once(harness: Harness) -> None:
     harness.log.failure = LogFull()
     await harness.post("/v1/identify", IDENTIFY)

@@ -184,6 +184,30 @@ async def test_row_22_a_commit_that_hangs_is_stuck_until_it_ends(
     await log.close()
 
 
+class LateTimeout(threading.Condition):
+    """What it waits for comes just when its patience ends, again and again: the wait says that nothing has come."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        came = super().wait(timeout)
+        return came and timeout is None
+
+
+async def test_what_comes_as_the_writers_patience_ends_is_answered(
+    directory: Path, clock: StillClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A source that is told to come back in a second does so at the very moment at which the writer turns to the index."""
+    monkeypatch.setattr(writer, "INDEX_S", 60.0)
+    monkeypatch.setattr(writer, "Condition", LateTimeout)
+    log = await SqliteLog.open(directory, OPTIONS, clock)
+
+    async with asyncio.timeout(10):
+        answers = [await log.append([entry(n)]) for n in range(1, 4)]
+        await log.trim({PARTITION: 1})
+    await log.close()
+
+    assert answers == [[Appended(PARTITION, n)] for n in range(1, 4)]
+
+
 async def test_promise_8_what_waits_for_a_slow_disk_is_bounded(directory: Path, clock: StillClock, gate: Gate) -> None:
     log = await SqliteLog.open(directory, replace(OPTIONS, max_waiting_bytes=10_000), clock)
     gate.opened.clear()
