@@ -79,6 +79,7 @@ class Intake:
         if self._under_way:
             self._is_idle.clear()
             await self._is_idle.wait()
+        self._reader.shutdown(wait=False)
 
     @property
     def obstacles(self) -> Sequence[str]:
