@@ -120,7 +120,7 @@ class Writer:
                     return
                 task, calls = self._take()
             if task is not None:
-                self._store.index()
+                self._attempt(self._store.index)
                 _finish(task.run, task.done)
             elif calls:
                 self._commit(calls)
@@ -136,10 +136,14 @@ class Writer:
 
     def _use_the_pause(self) -> None:
         """Try a disk that ails: nobody may dare to send any more. Index what isn't yet."""
-        if self._store.pulse.is_ailing:
-            self._store.probe()
-        else:
-            self._store.index()
+        self._attempt(self._store.probe if self._store.pulse.is_ailing else self._store.index)
+
+    def _attempt(self, step: Callable[[], None]) -> None:
+        """Whatever comes of it: a thread that has ended would answer nobody any more."""
+        try:
+            step()
+        except Exception as error:
+            structlog.get_logger().error(f"{step.__name__} of the log failed: a bug in the router", exc_info=error)
 
     def _take(self) -> tuple[_Task | None, list[_Call]]:
         """The next task, or the calls before it that go into one commit."""
@@ -169,7 +173,7 @@ class Writer:
             answers = [error for _ in calls]
         self._tell(self._answer, calls, answers, records, self._store.end)
         if self._store.unindexed >= INDEXED_TOGETHER:
-            self._store.index()
+            self._attempt(self._store.index)
 
     def _tell(self, callback: Callable[..., None], *arguments: Any) -> None:
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more

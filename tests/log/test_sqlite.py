@@ -208,6 +208,25 @@ async def test_what_comes_as_the_writers_patience_ends_is_answered(
     assert answers == [[Appended(PARTITION, n)] for n in range(1, 4)]
 
 
+async def test_a_bug_in_the_index_leaves_nobody_without_an_answer(
+    directory: Path, clock: StillClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(store: Store) -> None:
+        raise KeyError("a bug")
+
+    monkeypatch.setattr(writer, "INDEXED_TOGETHER", 1)
+    log = await SqliteLog.open(directory, OPTIONS, clock)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "index", fail)
+        async with asyncio.timeout(10):
+            answers = [await log.append([entry(n)]) for n in range(1, 4)]
+            await log.trim({PARTITION: 1})
+    await log.close()
+
+    assert answers == [[Appended(PARTITION, n)] for n in range(1, 4)]
+
+
 async def test_promise_8_what_waits_for_a_slow_disk_is_bounded(directory: Path, clock: StillClock, gate: Gate) -> None:
     log = await SqliteLog.open(directory, replace(OPTIONS, max_waiting_bytes=10_000), clock)
     gate.opened.clear()
