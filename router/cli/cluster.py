@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 import socket
+import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -281,7 +282,8 @@ class ClusterDeliveries:
             await self._catch_up(fleet.berths[name])
 
     async def _catch_up(self, berth: Berth) -> None:
-        with suppress(ClusterAway, ApiError, OperatorError, RuntimeError):  # the next write tells of it again
+        # Also where this machine's disk refuses: it holds nothing but a view. The next write tells of it again.
+        with suppress(ClusterAway, ApiError, OperatorError, RuntimeError, sqlite3.Error, OSError):
             await berth.ledger.ask(lambda state: state.catch_up())
 
     def _note_hang(self, name: str, call: str) -> None:

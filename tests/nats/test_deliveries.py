@@ -1,0 +1,65 @@
+"""The deliveries of a router in a cluster, in this process and against the real server: what they do when something fails."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from router.cli.cluster import ClusterDeliveries
+from router.cli.engine import open_log
+from router.clock import SystemClock
+from router.config import load_config
+from router.registry import Registry
+from tests.delivery.harness import until
+from tests.nats.server import Cluster
+
+
+@pytest.fixture
+async def deliveries(shared_server: Cluster, log_name: str, tmp_path: Path) -> AsyncIterator[ClusterDeliveries]:
+    """Of one partition and one destination, and at work."""
+    document = {
+        "data": str(tmp_path / "var"),
+        "log": shared_server.url,
+        "nats": {"name": log_name, "partitions": 1},
+        "retention": {"max_disk": "20MB", "reserve": "0B"},
+        "sources": {"website": {"write_key": "demo"}},
+        "destinations": {"crm": {"plugin": "mixpanel", "settings": {"project_token": "t"}}},
+    }
+    path, registry = tmp_path / "router.yaml", Registry.load()
+    path.write_text(json.dumps(document))
+    config, clock = load_config(path, registry), SystemClock()
+    log = await open_log(config, clock.now)
+    deliveries = await ClusterDeliveries.open(log, config, registry, clock, tuple, delivers=True)
+    await deliveries.apply(config, {})
+    stop = asyncio.Event()
+    running = asyncio.create_task(deliveries.run(stop))
+    await until(lambda: any("crm" in fleet.berths for fleet in deliveries._fleets.all.values()))
+    yield deliveries
+    stop.set()
+    with suppress(Exception):
+        await running
+    await deliveries.stop(0.0)
+    await log.close()
+
+
+async def test_a_full_disk_on_this_machine_ends_no_housekeeping(deliveries: ClusterDeliveries, tmp_path: Path) -> None:
+    """What another router wrote does not fit into the view; the next write tells of it again."""
+    berth = deliveries._fleets.all[0].berths["crm"]
+    pages = "PRAGMA max_page_count = 1"  # no fewer than there are
+    await berth.ledger.ask(lambda state: state._connection.execute(pages).fetchall())  # type: ignore[attr-defined]
+    elsewhere = deliveries._states[0]
+    elsewhere = type(elsewhere)(deliveries._line, elsewhere._names, 0, tmp_path / "other", elsewhere._log_id, "other")
+
+    def add_a_job() -> None:
+        state = elsewhere.look("crm")
+        state.add_job("replay", {"last": 9, "note": "x" * 100_000}, 9, 1.0)
+        state.close()
+
+    await asyncio.to_thread(add_a_job)
+
+    await deliveries._catch_up_all(0)
