@@ -45,14 +45,15 @@ class Side:
 
 @dataclass(slots=True)
 class Copied:
-    """What was carried, and what was not: *lost* are events that the source can't give any more, *empty* dead letters that
-    stand for such."""
+    """What was carried, and what was not: *repeats* are events with the messageId of another one that is carried, *lost* those
+    that the source can't give any more, *empty* dead letters that stand for such."""
 
     events: int = 0
     there_before: int = 0
     destinations: list[str] = field(default_factory=list)
     parked: int = 0
     dead_letters: int = 0
+    repeats: int = 0
     lost: int = 0
     empty: int = 0
 
@@ -143,15 +144,18 @@ class Carrying:
         """Each event that is carried, and its place in the target."""
         count = len(self._target.log.partitions)
         ends = dict.fromkeys(range(count), 0)
+        # A partition of the target takes nothing twice; what two of the source hold may come together there.
+        seen = [Seen(self._window_s, _ALL_KEYS) for _ in range(count)]
+        self.copied.repeats = 0
         for partition in self._source.log.partitions:
-            seen = Seen(self._window_s, _ALL_KEYS)
             async for record in self._needed(partition):
-                key = dedup_key(record.source, record.message_id)
-                if seen.first(key, record.received_at_s) is not None:
-                    continue
-                seen.add(key, record.sequence, record.received_at_s)
                 to = partition_of(record.user_key, count)
+                key = dedup_key(record.source, record.message_id)
+                if seen[to].first(key, record.received_at_s) is not None:
+                    self.copied.repeats += 1
+                    continue
                 ends[to] += 1
+                seen[to].add(key, ends[to], record.received_at_s)
                 yield record, Place(to, ends[to])
 
     async def _needed(self, partition: int) -> AsyncIterator[Record]:
