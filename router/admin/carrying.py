@@ -18,6 +18,7 @@ from typing import Final
 
 from router.counted import counted
 from router.delivery.letters import DeadLetter
+from router.delivery.order import in_line, line_of, out_of_line
 from router.delivery.state import Changes, Outcome, Place, State
 from router.delivery.states import States
 from router.errors import OperatorError
@@ -69,8 +70,13 @@ class Standing:
         self.position = 0 if self.is_new else positions[partition][1]
         self.above = state.settled_above_position().get(partition, set())
         self.parked: dict[int, Record] = {}
-        for user in state.parked_places():
-            self.parked |= {r.sequence: r for r in state.parked(user, _ALL_KEYS) if r.partition == partition}
+        self.lines: dict[int, str] = {}
+        """Of what is parked: the line that it waits in."""
+        for line in state.parked_places():
+            for record in state.parked(line, _ALL_KEYS):
+                if record.partition == partition:
+                    self.parked[record.sequence] = out_of_line(record)
+                    self.lines[record.sequence] = line
         self.letters: dict[int, list[DeadLetter]] = {}
         self.empty = 0
         for letter in _letters_of(state):
@@ -314,12 +320,13 @@ class _Draft:
         self._changes.outcomes.append(outcome)
 
     def _park(self, record: Record, was: Place, standing: Standing) -> None:
-        reason = standing.state.parked_reason(was)
-        self._changes.park.append((record, reason[0] if reason else ""))
+        reason, line_before = standing.state.parked_reason(was), standing.lines[was.sequence]
+        line = line_of(record, is_ordered=line_before == record.user_key)  # one of its own tells where it lies
+        self._changes.park.append((in_line(record, line), reason[0] if reason else ""))
         self._note(Place(record.partition, record.sequence), was, standing)
-        user = standing.parked_users.get(record.user_key)
+        user = standing.parked_users.get(line_before)
         if user is not None:
-            self._changes.parked_users[record.user_key] = user
+            self._changes.parked_users[line] = user
         self.parked += 1
 
     def _note(self, place: Place, was: Place, standing: Standing) -> None:

@@ -12,9 +12,11 @@ import pytest
 
 from router.admin.carrying import Carrying, Copied, Side, to_entry
 from router.cli.log_copy import _copy, _side
+from router.delivery.order import in_line, line_of, out_of_line
+from router.delivery.state import Changes, ParkedUser, Place
 from router.errors import OperatorError
 from router.log.record import Record
-from tests.log.harness import NOW_S, entries, entry
+from tests.log.harness import NOW_S, entries, entry, read_all_of
 from tests.nats.copying import WINDOW_S, Engines, books_balance, fill, pending, sides, stored
 from tests.nats.server import Cluster
 from tests.system.harness import run_command
@@ -139,6 +141,35 @@ async def test_what_was_no_repeat_in_the_old_log_is_none_in_the_new_one(engines:
     copied = await _copy(old, new)
 
     assert (copied.events, copied.repeats) == (2, 0)
+
+
+@pytest.mark.parametrize("is_gone", [False, True], ids=["in the log", "gone from the log"])
+async def test_what_is_parked_in_a_line_of_its_own_keeps_its_turn_and_its_user(engines: Engines, is_gone: bool) -> None:
+    """A destination with `order: none` parks each event by itself, under a name that tells its place in the log."""
+    async with sides(engines, "sqlite", "sqlite") as (old, new):
+        await old.log.append(entries(1, 9))
+        records = [record for record in await read_all_of(old.log, 0) if isinstance(record, Record)]
+        parked = records[6]
+        line, turn = line_of(parked, is_ordered=False), ParkedUser(99.0, 2)
+        with closing(old.states[0].take("crm")) as state:
+            state.add_partition(0, 0)
+            changes = Changes(positions={0: 9}, park=[(in_line(parked, line), "404")], parked_users={line: turn})
+            state.commit(changes)
+        if is_gone:
+            await old.log.trim({0: 10})
+            assert old.log.start(0) > 7
+        carrying = Carrying(old, new, WINDOW_S)
+        await carrying.run()
+        carrying.close()
+
+        [moved] = await read_all_of(new.log, 0)
+        assert isinstance(moved, Record)
+        assert moved.user_key == parked.user_key
+        line = line_of(moved, is_ordered=False)
+        with closing(new.states[0].look("crm")) as state:
+            assert state.parked_places() == {line: {Place(0, 1)}}
+            assert state.parked_users() == {line: turn}
+            assert [out_of_line(record) for record in state.parked(line, 9)] == [moved]
 
 
 def test_the_command_copies_and_says_what_is_next(engines: Engines) -> None:
