@@ -114,6 +114,7 @@ class ClusterDeliveries:
             self._fleets.give_up,
         )
         self._delivers = delivers
+        self._is_closing = False
         self._differing: list[Answer] = []
 
     @classmethod
@@ -209,7 +210,12 @@ class ClusterDeliveries:
     @property
     def stuck(self) -> Sequence[str]:
         """Nothing of it is the cluster's being away: a restart would not help."""
-        return [*(task for fleet in self._fleets.all.values() for task in fleet.broken), *self._watchdog.stuck]
+        ended = [
+            f"the connection to the cluster for {what} has ended for good"
+            for what, connection in (("claims", self._connection), ("states", self._line))
+            if connection.is_closed and not self._is_closing
+        ]
+        return [*ended, *(task for fleet in self._fleets.all.values() for task in fleet.broken), *self._watchdog.stuck]
 
     def calls(self) -> Calls:
         return {**self._spread.calls(), "status": self._status, "forget": self._forget}
@@ -349,6 +355,7 @@ class ClusterDeliveries:
 
     async def stop(self, deadline_s: float) -> None:
         """Land what is under way and leave the partitions to others."""
+        self._is_closing = True
         await self._claims.close()
         await self._fleets.stop()
         self._alarm.clear()

@@ -63,3 +63,16 @@ async def test_a_full_disk_on_this_machine_ends_no_housekeeping(deliveries: Clus
     await asyncio.to_thread(add_a_job)
 
     await deliveries._catch_up_all(0)
+
+
+@pytest.mark.parametrize("which", ["claims", "states"])
+async def test_a_connection_that_has_ended_for_good_is_told_as_stuck(deliveries: ClusterDeliveries, which: str) -> None:
+    """A server that says why it closes one, such as a user whose time is up, is not connected to again."""
+    assert list(deliveries.stuck) == []
+
+    if which == "claims":
+        await deliveries._connection.close()
+    else:
+        await asyncio.to_thread(deliveries._line.ask, lambda connection: connection.close())
+
+    assert list(deliveries.stuck) == [f"the connection to the cluster for {which} has ended for good"]
