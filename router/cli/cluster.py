@@ -192,7 +192,13 @@ class ClusterDeliveries:
                 continue
             start = self._log.start(partition) - 1 if each.starts_at_beginning else self._log.end(partition)
             with closing(states.look(each.name)) as state:
-                state.add_partition(partition, start)
+                try:
+                    state.add_partition(partition, start)
+                except Exception as error:
+                    trouble = state.trouble(error)
+                    if trouble is None:
+                        raise
+                    raise trouble from error
 
     def _assignments(self) -> list[Assignment]:
         """Made anew for each fleet: what a plugin does in one partition must not halt it in another."""

@@ -14,6 +14,10 @@ from router.cli.cluster import ClusterDeliveries
 from router.cli.engine import open_log
 from router.clock import SystemClock
 from router.config import load_config
+from router.delivery.journal.entry import Draft
+from router.delivery.journal.journal import Journal
+from router.errors import OperatorError
+from router.log.jetstream.connection import ClusterAway
 from router.registry import Registry
 from tests.delivery.harness import until
 from tests.nats.server import Cluster
@@ -76,3 +80,20 @@ async def test_a_connection_that_has_ended_for_good_is_told_as_stuck(deliveries:
         await asyncio.to_thread(deliveries._line.ask, lambda connection: connection.close())
 
     assert list(deliveries.stuck) == [f"the connection to the cluster for {which} has ended for good"]
+
+
+async def test_a_cluster_that_goes_away_as_a_config_is_applied_is_told_as_that(
+    deliveries: ClusterDeliveries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the new destination begins in the partitions of others can't be noted: no bug, and no reason to end."""
+
+    def fail(journal: Journal, draft: Draft, head: int) -> tuple[int, int]:
+        raise ClusterAway("no answer in time")
+
+    config = deliveries._config
+    added = {**config.destinations, "sales": config.destinations["crm"].model_copy(update={"name": "sales"})}
+    deliveries.configure(config.model_copy(update={"destinations": added}), {})
+    monkeypatch.setattr(Journal, "append", fail)
+
+    with pytest.raises(OperatorError, match="the cluster does not take"):
+        await asyncio.to_thread(deliveries._begin_in, 0)
