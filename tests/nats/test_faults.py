@@ -275,6 +275,24 @@ async def test_a_full_log_refuses_and_takes_events_again_when_there_is_room(open
     assert answer.sequence == stored + 1
 
 
+async def test_a_log_that_is_nearly_full_takes_events_again_after_an_outage(open_log: OpenLog, losing: Losing) -> None:
+    """Until it is full it takes what fits; that the cluster was away is no reason to take less."""
+    log = await open_log(replace(OPTIONS, max_bytes=200_000), patience_s=0.3)
+    number = 0
+    while log.size_bytes < 192_000:
+        number += 1
+        await log.append([entry(number, size=2_000)])
+        await log.look()
+    losing.plan = ["never sent"] * 1_000
+    with pytest.raises(LogAway):
+        await log.append([entry(1_000)])
+    losing.plan.clear()
+
+    answer = await until_stored(log, 1_001)
+
+    assert answer.sequence == number + 1
+
+
 async def test_where_room_is_short_what_nobody_needs_goes_whatever_its_age(open_log: OpenLog) -> None:
     log = await open_log(replace(OPTIONS, max_bytes=200_000))
     for number in range(1, 18):
