@@ -307,6 +307,21 @@ async def test_where_room_is_short_what_nobody_needs_goes_whatever_its_age(open_
     assert log.start(PARTITION) == start  # there is room enough again
 
 
+async def test_what_retention_has_just_given_up_is_in_no_backlog(open_log: OpenLog) -> None:
+    """Else events would be given up for want of room that is there."""
+    log = await open_log(replace(OPTIONS, max_bytes=400_000, retention_s=1.0))
+    for number in range(1, 19):
+        await log.append([entry(number, size=10_000)])
+    await log.look()
+    assert 0 < log.sequence_at_backlog(PARTITION, 100_000) < 16
+
+    log._clock = StillClock(StillClock().now_s + DAY_S)
+    await log.trim({PARTITION: 16})
+
+    assert log.start(PARTITION) == 16
+    assert log.sequence_at_backlog(PARTITION, 100_000) == 0
+
+
 async def test_an_event_that_no_message_can_hold_is_refused_alone(open_log: OpenLog) -> None:
     log = await open_log()
 
