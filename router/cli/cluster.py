@@ -215,13 +215,15 @@ class ClusterDeliveries:
 
     @property
     def stuck(self) -> Sequence[str]:
-        """Nothing of it is the cluster's being away: a restart would not help."""
+        """With what is wrong with the log inside this router. Nothing of it is the cluster's being away: a restart would not
+        help."""
         ended = [
             f"the connection to the cluster for {what} has ended for good"
             for what, connection in (("claims", self._connection), ("states", self._line))
             if connection.is_closed and not self._is_closing
         ]
-        return [*ended, *(task for fleet in self._fleets.all.values() for task in fleet.broken), *self._watchdog.stuck]
+        fleets = self._fleets.all.values()
+        return [*self._log.stuck, *ended, *(task for fleet in fleets for task in fleet.broken), *self._watchdog.stuck]
 
     def calls(self) -> Calls:
         return {**self._spread.calls(), "status": self._status, "forget": self._forget}

@@ -69,6 +69,15 @@ async def test_a_full_disk_on_this_machine_ends_no_housekeeping(deliveries: Clus
     await deliveries._catch_up_all(0)
 
 
+async def test_what_a_restart_helps_against_in_the_log_keeps_the_watchdog_from_hearing_that_all_is_well(
+    deliveries: ClusterDeliveries,
+) -> None:
+    """The daemon asks its deliveries alone: for an embedded log's disk a restart would do nothing."""
+    await deliveries._log._connection.close()
+
+    assert list(deliveries.stuck) == ["the connection to the cluster has ended for good"]
+
+
 @pytest.mark.parametrize("which", ["claims", "states"])
 async def test_a_connection_that_has_ended_for_good_is_told_as_stuck(deliveries: ClusterDeliveries, which: str) -> None:
     """A server that says why it closes one, such as a user whose time is up, is not connected to again."""
