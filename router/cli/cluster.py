@@ -326,10 +326,8 @@ class ClusterDeliveries:
         while not stop.is_set():
             for fleet in list(self._fleets.all.values()):
                 if fleet.problems:
-                    try:
+                    with suppress(Exception):  # it has been told, or housekeeping tells: it tries the same
                         await fleet.retry()
-                    except OperatorError:
-                        continue  # it has been told
             await pause(stop, RETRY_S)
 
     async def _keep_house(self, stop: asyncio.Event) -> None:

@@ -91,6 +91,24 @@ async def test_a_connection_that_has_ended_for_good_is_told_as_stuck(deliveries:
     assert list(deliveries.stuck) == [f"the connection to the cluster for {which} has ended for good"]
 
 
+async def test_what_can_not_be_tried_again_for_a_bug_ends_no_router(
+    deliveries: ClusterDeliveries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop = asyncio.Event()
+
+    async def fail() -> None:
+        stop.set()
+        raise KeyError("a bug")
+
+    fleet = deliveries._fleets.all[0]
+    fleet.problems["sales"] = "it could not start"
+    monkeypatch.setattr(fleet, "retry", fail)
+
+    await deliveries._retry(stop)
+
+    assert stop.is_set()
+
+
 async def test_a_cluster_that_goes_away_as_a_config_is_applied_is_told_as_that(
     deliveries: ClusterDeliveries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
