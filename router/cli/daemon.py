@@ -234,11 +234,7 @@ class Daemon:
             if self._stop.is_set():
                 raise OperatorError("the router is going down")
             config = await asyncio.to_thread(self._read_config)
-            fixed = [
-                name
-                for name in ("server", "admin", "data", "log", "nats", "retention")
-                if _fixed_part(config, name) != _fixed_part(self._config, name)
-            ]
+            config, fixed = _with_fixed_parts(config, self._config)
             await self._start_sandboxes(config)
             if self._role is not Role.delivery:
                 self._gateway.configure(to_sources(config), to_limits(config), to_surroundings(config))
@@ -291,9 +287,17 @@ class Daemon:
         await runner.cleanup()
 
 
-def _fixed_part(config: Config, name: str) -> Any:
-    """What of a part of the config a reload can't change."""
-    return (config.server.host, config.server.port) if name == "server" else getattr(config, name)
+def _with_fixed_parts(config: Config, running: Config) -> tuple[Config, list[str]]:
+    """*config* with what a reload can't change as it is *running*, and the names of the parts that are otherwise in *config*.
+
+    So whoever reads the config later (a process that is started again, a stop) finds the folder that this router has.
+    """
+    server = config.server.model_copy(update={"host": running.server.host, "port": running.server.port})
+    fixed = {
+        "server": server,
+        **{name: getattr(running, name) for name in ("admin", "data", "log", "nats", "retention")},
+    }
+    return config.model_copy(update=fixed), [name for name, part in fixed.items() if part != getattr(config, name)]
 
 
 def _plain(settings: dict[str, Any]) -> dict[str, Any]:

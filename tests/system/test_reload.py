@@ -170,3 +170,29 @@ def test_a_destination_that_leaves_its_sandbox_goes_to_the_vendor_and_back(stage
         label_of("user001", 2),
         label_of("user001", 4),
     ]
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("options", [pytest.param((), id="one"), pytest.param(("--processes", "2"), id="processes")])
+def test_what_changes_with_the_next_start_stays_as_it_was_until_then(stage: Stage, options: tuple[str, ...]) -> None:
+    """Nothing in the new folder is touched, whoever it belongs to: no state, no log, and no socket of another router."""
+    vendor, other = stage.vendors(first="mixpanel", second="customerio")
+    router = stage.router({"first": vendor.destination()}, *options)
+    elsewhere = stage.folder / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "admin.sock").write_text("another router's")
+    stage.write_config({"first": vendor.destination(), "second": other.destination()}, data=str(elsewhere))
+
+    for _ in range(2):
+        line = router.reload()
+        assert line["event"] == TAKEN
+    told = [line["parts"] for line in router.log() if line["event"].startswith("these parts of the config")]
+    assert told == [["data"], ["data"]]
+    event = make_event("user001", 1)
+    assert router.post(event)[0] == 200
+    router.until_settled()
+    assert vendor.kept() == other.kept() == [event["messageId"]]
+
+    assert router.terminate() == 0
+    assert [path.name for path in elsewhere.iterdir()] == ["admin.sock"]
+    assert not (stage.folder / "var" / "admin.sock").exists()
