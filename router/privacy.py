@@ -72,10 +72,14 @@ def _named(value: Any, tree: Tree, at: Path) -> Iterator[Place]:
     elif isinstance(value, dict):
         for key, inner in value.items():
             below = tree.get(fold(key), _NOT_NAMED)
-            if below is None:
+            if below is None or (below and _holds_text(inner)):
                 yield Place(value, key, (*at, key))
             elif below:
                 yield from _named(inner, below, (*at, key))
+
+
+def _holds_text(value: Any) -> bool:
+    return isinstance(value, str) or (isinstance(value, list) and any(map(_holds_text, value)))
 
 
 @dataclass(frozen=True)

@@ -97,6 +97,13 @@ def test_an_id_and_a_trait_with_one_email_have_one_hash() -> None:
             "traits.address.street", identify(traits={"address": {"street": "x", "city": "y"}}),
             ["block: traits.address.street"], id="nested",
         ),
+        pytest.param("traits.address.street", identify(traits={"address": "12 Main St"}), ["block: traits.address"],
+            id="a-part-of-a-text"),
+        pytest.param("traits.address.street", identify(traits={"address": [{"street": "1"}, "12 Main St"]}),
+            ["block: traits.address"], id="a-part-of-a-list-with-a-text"),
+        pytest.param("traits.address.street", identify(traits={"address": None, "a": 1}), [], id="a-part-of-nothing"),
+        pytest.param("properties.a.b", event(type="track", event="A", userId="u", properties={"a": 1, "a.b": 2}),
+            ["block: properties.a.b"], id="a-part-of-a-number"),
         pytest.param("traits.plan", identify(traits={"a.b": 1, "PLAN": 2}), ["block: traits.PLAN"], id="custom"),
         pytest.param("properties.cardNumber", event(type="track", event="A", userId="u", properties={"card_number": 1}),
             ["block: properties.card_number"], id="property"),
@@ -132,6 +139,13 @@ def test_what_can_t_be_hashed_is_left_out_and_never_sent_as_it_is(call: Event) -
     after, _ = applied(Privacy(hash=names("traits.email", "traits.phone")), call)
 
     assert after.traits == {}
+
+
+def test_where_a_part_is_to_be_hashed_a_text_in_the_place_of_the_whole_is() -> None:
+    after, said = applied(Privacy(hash=names("traits.address.street")), identify(traits={"address": "12 Main St"}))
+
+    assert said == ["hash: traits.address"]
+    assert after.traits == {"address": hashlib.sha256(b"12 main st").hexdigest()}
 
 
 def test_null_still_clears() -> None:
