@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import uuid4
 
@@ -36,6 +36,7 @@ from router.clock import SystemClock
 from router.config import Config, ConfigError
 from router.delivery.watchdog import LOOK_S
 from router.errors import OperatorError
+from router.gateway import Source
 from router.gateway.app import Gateway
 from router.gateway.open_files import raise_limit
 from router.log.room import Reserve
@@ -236,17 +237,28 @@ class Daemon:
             config = await asyncio.to_thread(self._read_config)
             config, fixed = _with_fixed_parts(config, self._config)
             await self._start_sandboxes(config)
-            if self._role is not Role.delivery:
-                self._gateway.configure(to_sources(config), to_limits(config), to_surroundings(config))
+            before, sources = to_sources(self._config), to_sources(config)
+            # A new source waits until the destinations know it: until then they leave its events out, or send them where they
+            # must not go. One that is gone stays for as long, since it may only have another name.
+            with contextlib.suppress(ValueError):  # a key that goes from one to another goes when all do
+                self._configure_gateway(config, {name: sources.get(name, source) for name, source in before.items()})
             self._config = config
-            with contextlib.suppress(OperatorError):
-                await self._deliveries.apply(config, self._sandboxes.urls)
+            try:
+                with contextlib.suppress(OperatorError):
+                    await self._deliveries.apply(config, self._sandboxes.urls)
+            finally:
+                self._configure_gateway(config, sources)
             problems = list(self._deliveries.problems)
             if fixed:
                 _LOGGER.warning("these parts of the config change with the next start only", parts=fixed)
             _LOGGER.info("config reloaded", destinations=len(config.destinations) - len(problems))
             tell_of_sandboxes(config)
             return {"reloaded": True, "restart_needed_for": fixed, "problems": problems}
+
+    def _configure_gateway(self, config: Config, sources: Mapping[str, Source]) -> None:
+        """Raises ValueError when two sources have the same write key."""
+        if self._role is not Role.delivery:
+            self._gateway.configure(sources, to_limits(config), to_surroundings(config))
 
     async def _tell_alive(self) -> None:
         """Tell the supervisor, unless something is stuck: then a restart may help. For a disk that fails it would not."""
