@@ -114,7 +114,7 @@ def _explain_action(
             return entry | {"decision": "skip", "reason": "delivered already: it is not sent again"}
         for written in missing:
             if written.too_big:
-                return entry | _dead(f"size: {written.too_big}")
+                continue
             requests = _requests(destination, mapped.action, written.payload)
             entry["requests"] += [_show(request, destination, mapped.action) for request in requests]
     except CredentialsFailed as error:
@@ -124,6 +124,11 @@ def _explain_action(
     except Exception as error:
         label = destination.calls.guard.label("its request")
         return entry | _dead(f"request: {label} can't be sent: {type(error).__name__}: {error}")
+    too_big = next((written.too_big for written in missing if written.too_big), "")
+    if too_big:  # what else the action makes is sent all the same
+        requests = entry["requests"]
+        dead = _dead(f"size: {too_big}") | {"requests": requests}
+        return entry | dead | ({"decision": "deliver"} if requests else {})
     return entry
 
 
