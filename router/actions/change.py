@@ -99,8 +99,10 @@ class Constant:
 
     def apply(self, draft: Draft) -> None:
         for path, value in self.values.items():
-            draft.put(path, Taken(value, {(): Origin(())}))
-            draft.note(f"set: {dotted(path)}")
+            if draft.put(path, Taken(value, {(): Origin(())})):
+                draft.note(f"set: {dotted(path)}")
+            else:
+                draft.note(f"set: {dotted(path)} must be text, and the constant is none; left as it is")
 
 
 @dataclass(frozen=True)
