@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from router.destination import MAX_STEPS, Destination, Mapped, MappingFailed
+from router.destination import MAX_STEPS, Destination, Mapped, MappingFailed, Written
 from router.event import Event
 from router.guard import PluginFailed
 from router.integrations import unknown_names
@@ -74,9 +74,14 @@ def explain_at(
         return passed_over or [_entry(destination, "skip", decision.reason)]
     try:
         mapped = destination.map(event, decision, with_trace=True)
+        written = [destination.write(action) for action in mapped]  # if one fails, nothing of the event is sent
     except MappingFailed as error:
         return [_entry(destination, "skip", "") | _dead(f"mapping: {error}")]
-    entries = [_explain_action(destination, action, decision.reason, delivered) for action in mapped] + passed_over
+    except PluginFailed as error:
+        return [_entry(destination, "skip", "") | _dead(f"request: {error}")]
+    entries = [
+        _explain_action(destination, *each, decision.reason, delivered) for each in zip(mapped, written, strict=True)
+    ] + passed_over
     mapped_somewhere = {line["from"] for entry in entries for line in entry["lineage"]}
     for entry in entries:  # what another action of the destination sends is not missing
         entry["unmapped"] = [source for source in entry["unmapped"] if source not in mapped_somewhere]
@@ -84,7 +89,7 @@ def explain_at(
 
 
 def _explain_action(
-    destination: Destination, mapped: Mapped, reason: str, delivered: Collection[str]
+    destination: Destination, mapped: Mapped, payloads: Sequence[Written], reason: str, delivered: Collection[str]
 ) -> dict[str, Any]:
     entry = _entry(destination, "deliver", reason, mapped.action)
     if mapped.trace is not None:
@@ -104,23 +109,26 @@ def _explain_action(
     if mapped.skipped:
         return entry | {"decision": "skip", "reason": f"action: {mapped.skipped}"}
     try:
-        missing = [written for written in destination.write(mapped) if written.key not in delivered]
+        missing = [written for written in payloads if written.key not in delivered]
         if not missing:
             return entry | {"decision": "skip", "reason": "delivered already: it is not sent again"}
         for written in missing:
             if written.too_big:
-                return entry | _dead(f"size: {written.too_big}")
+                continue
             requests = _requests(destination, mapped.action, written.payload)
             entry["requests"] += [_show(request, destination, mapped.action) for request in requests]
     except CredentialsFailed as error:
         return entry | {"decision": "skip", "reason": f"{error}; the destination would be blocked", "requests": []}
-    except MappingFailed as error:
-        return entry | _dead(f"mapping: {error}")
     except PluginFailed as error:
         return entry | _dead(f"request: {error}")
     except Exception as error:
         label = destination.calls.guard.label("its request")
         return entry | _dead(f"request: {label} can't be sent: {type(error).__name__}: {error}")
+    too_big = next((written.too_big for written in missing if written.too_big), "")
+    if too_big:  # what else the action makes is sent all the same
+        requests = entry["requests"]
+        dead = _dead(f"size: {too_big}") | {"requests": requests}
+        return entry | dead | ({"decision": "deliver"} if requests else {})
     return entry
 
 

@@ -16,10 +16,12 @@ from router.actions.change import PERSON, hash_place
 from router.actions.draft import Draft
 from router.actions.path import Path, Place, Tree, dotted, find, places, tree_of
 from router.event import Document
+from router.reserved import fill_name
 
 _EMAIL: Final = re.compile(r"[^\s@]@[^\s@.]+\.[^\s@]")
 """An email anywhere in a text: ``mailto:ann@example.com`` gives one away as well."""
 _NOT_NAMED: Final[Tree] = {}
+_PARTS_OF_NAME: Final = frozenset({"firstname", "lastname"})
 _IDS: Final = ("userId", "anonymousId", "previousId", "groupId")
 
 
@@ -52,6 +54,7 @@ class Names:
             yield from _named(find(document, at), tree, at)
         if self.traits:
             yield from self._ids(document)
+            yield from self._filled_names(document)
 
     def _ids(self, document: Document) -> Iterator[Place]:
         """The ids that are one of the traits."""
@@ -64,6 +67,17 @@ class Names:
             if isinstance(document.get(name), str) and _EMAIL.search(document[name]):
                 yield Place(document, name, (name,))
 
+    def _filled_names(self, document: Document) -> Iterator[Place]:
+        """A full name that is nothing but the first and the last one, of which one is named: the router itself filled it in."""
+        named = {fold(dotted(name)) for name in self.traits}
+        for at in PERSON if not _PARTS_OF_NAME.isdisjoint(named) and "name" not in named else ():
+            traits = find(document, at)
+            if isinstance(traits, dict) and "name" in traits:
+                parts = {key: value for key, value in traits.items() if key != "name"}
+                fill_name(parts)
+                if parts.get("name") == traits["name"]:
+                    yield Place(traits, "name", (*at, "name"))
+
 
 def _named(value: Any, tree: Tree, at: Path) -> Iterator[Place]:
     if isinstance(value, list):
@@ -72,10 +86,14 @@ def _named(value: Any, tree: Tree, at: Path) -> Iterator[Place]:
     elif isinstance(value, dict):
         for key, inner in value.items():
             below = tree.get(fold(key), _NOT_NAMED)
-            if below is None:
+            if below is None or (below and _holds_text(inner)):
                 yield Place(value, key, (*at, key))
             elif below:
                 yield from _named(inner, below, (*at, key))
+
+
+def _holds_text(value: Any) -> bool:
+    return isinstance(value, str) or (isinstance(value, list) and any(map(_holds_text, value)))
 
 
 @dataclass(frozen=True)

@@ -52,8 +52,9 @@ class RejectedCall:
 
 def call_text(call: Any) -> str:
     """*call* as JSON without its write key, cut: whatever JSON it is, and at a cost that doesn't grow with its size."""
-    if isinstance(call, dict) and not call.keys().isdisjoint(_WRITE_KEYS):
-        call = {name: value for name, value in call.items() if name not in _WRITE_KEYS}
+    call = _without_key(call)
+    if isinstance(call, dict) and isinstance(call.get("batch"), list):  # by the path of a single event
+        call = {**call, "batch": [_without_key(each) for each in call["batch"][:MAX_CALL_CHARS]]}
     parts: list[str] = []
     room = MAX_CALL_CHARS
     try:
@@ -66,6 +67,12 @@ def call_text(call: Any) -> str:
     except RecursionError:
         parts.append("…")
     return "".join(parts).encode("utf-8", "replace").decode()
+
+
+def _without_key(call: Any) -> Any:
+    if isinstance(call, dict) and not call.keys().isdisjoint(_WRITE_KEYS):
+        return {name: value for name, value in call.items() if name not in _WRITE_KEYS}
+    return call
 
 
 class RejectedCalls:

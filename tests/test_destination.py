@@ -212,6 +212,30 @@ def test_explain_measures_payloads_with_the_limits_of_the_settings() -> None:
     assert "the vendor takes 10; the event would become a dead letter" in first["reason"]
 
 
+def test_explain_sends_nothing_of_an_event_of_which_one_action_makes_what_json_cant_hold() -> None:
+    """Delivery makes all payloads of an event before it sends the first: one that can't be made is the end of them all."""
+    broken = replace(ECHO.actions[1], build=lambda event, fields, settings: Payload({"id": object()}))
+    destination = Destination("echo", replace(ECHO, actions=(broken, ECHO.actions[2])), EchoSettings())
+
+    entries = explain(track(), [destination])["destinations"]
+
+    assert [(entry["decision"], entry["requests"]) for entry in entries] == [("skip", [])]
+    assert entries[0]["reason"].startswith("mapping: ")
+    assert entries[0]["reason"].endswith("the event would become a dead letter")
+
+
+def test_explain_shows_what_is_sent_beside_a_payload_that_is_too_big() -> None:
+    payloads = (Payload({"text": "x" * 2_000_000}), Payload({"text": "x"}))
+    action = replace(ECHO.actions[1], build=lambda event, fields, settings: payloads)
+    destination = Destination("echo", replace(ECHO, actions=(action,)), EchoSettings())
+
+    [entry] = explain(track(), [destination])["destinations"]
+
+    assert entry["decision"] == "deliver"
+    assert entry["reason"] == "size: 2000011 bytes, the vendor takes 1000000; the event would become a dead letter"
+    assert [request["body"] for request in entry["requests"]] == [[{"text": "x"}]]
+
+
 def test_a_mapping_brings_no_blocked_name_back_and_carries_no_blocked_value_elsewhere() -> None:
     changes: tuple[Change, ...] = (
         Fill({("properties", "copy"): Template("{context.traits.email:-none}")}),

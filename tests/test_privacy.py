@@ -97,6 +97,20 @@ def test_an_id_and_a_trait_with_one_email_have_one_hash() -> None:
             "traits.address.street", identify(traits={"address": {"street": "x", "city": "y"}}),
             ["block: traits.address.street"], id="nested",
         ),
+        pytest.param("traits.address.street", identify(traits={"address": "12 Main St"}), ["block: traits.address"],
+            id="a-part-of-a-text"),
+        pytest.param("traits.address.street", identify(traits={"address": [{"street": "1"}, "12 Main St"]}),
+            ["block: traits.address"], id="a-part-of-a-list-with-a-text"),
+        pytest.param("traits.address.street", identify(traits={"address": None, "a": 1}), [], id="a-part-of-nothing"),
+        pytest.param("properties.a.b", event(type="track", event="A", userId="u", properties={"a": 1, "a.b": 2}),
+            ["block: properties.a.b"], id="a-part-of-a-number"),
+        pytest.param("traits.last_name", identify(traits={"firstName": "A", "lastName": "L"}),
+            ["block: traits.lastName", "block: traits.name"], id="the-name-filled-in"),
+        pytest.param("traits.first_name", identify(traits={"firstName": "A", "lastName": "L", "name": "Countess"}),
+            ["block: traits.firstName"], id="a-name-of-its-own"),
+        pytest.param("traits.last_name", event(type="track", event="A", userId="u",
+            context={"traits": {"first_name": "A", "last_name": "L"}}),
+            ["block: context.traits.lastName", "block: context.traits.name"], id="the-name-filled-in-of-who-rides-along"),
         pytest.param("traits.plan", identify(traits={"a.b": 1, "PLAN": 2}), ["block: traits.PLAN"], id="custom"),
         pytest.param("properties.cardNumber", event(type="track", event="A", userId="u", properties={"card_number": 1}),
             ["block: properties.card_number"], id="property"),
@@ -132,6 +146,22 @@ def test_what_can_t_be_hashed_is_left_out_and_never_sent_as_it_is(call: Event) -
     after, _ = applied(Privacy(hash=names("traits.email", "traits.phone")), call)
 
     assert after.traits == {}
+
+
+def test_where_a_part_is_to_be_hashed_a_text_in_the_place_of_the_whole_is() -> None:
+    after, said = applied(Privacy(hash=names("traits.address.street")), identify(traits={"address": "12 Main St"}))
+
+    assert said == ["hash: traits.address"]
+    assert after.traits == {"address": hashlib.sha256(b"12 main st").hexdigest()}
+
+
+def test_a_name_filled_in_from_one_that_is_to_be_hashed_is_hashed() -> None:
+    after, said = applied(
+        Privacy(hash=names("traits.lastName")), identify(traits={"firstName": "Ada", "lastName": "Lovelace"})
+    )
+
+    assert said == ["hash: traits.lastName", "hash: traits.name"]
+    assert (after.traits["firstName"], "Lovelace" in after.to_json().decode()) == ("Ada", False)
 
 
 def test_null_still_clears() -> None:

@@ -87,6 +87,11 @@ async def test_there_is_room_again_once_calls_are_written(tmp_path: Path, monkey
     ("given", "text"),
     [
         pytest.param({"type": "track", "writeKey": "k", "write_key": "k"}, '{"type": "track"}', id="without its key"),
+        pytest.param(
+            {"batch": [{"event": "A", "writeKey": "k"}, 1], "writeKey": "k"},
+            '{"batch": [{"event": "A"}, 1]}',
+            id="a batch without the keys of its events",
+        ),
         pytest.param(None, "null", id="no object"),
         pytest.param({"a": float("nan")}, '{"a": NaN}', id="a number that is none"),
         pytest.param({"a": "\ud800\0é"}, '{"a": "?\\u0000é"}', id="odd text"),

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from router.plugin import convert
 
@@ -64,9 +63,9 @@ def to_domain(value: Any) -> str:
     """The host of a website, without ``www.``."""
     text = convert.to_text(value).strip().lower()
     try:
-        host = urlsplit(text if "//" in text else f"//{text}").hostname
+        host = convert.to_host(text if "//" in text else f"//{text}")
     except ValueError:
-        host = None
-    if not host or "." not in host:
+        host = ""
+    if "." not in host:
         raise ValueError("expected an address with a host")
     return host.removeprefix("www.")

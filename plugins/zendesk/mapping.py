@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from plugins.zendesk.settings import Settings
 from router.plugin import (
@@ -51,7 +50,7 @@ def to_tags(value: Any) -> list[str]:
 def to_domains(value: Any) -> list[str]:
     """A list with the host of one address: ``https://www.acme.test/x`` becomes ``acme.test``."""
     text = convert.to_lower(value)
-    host = urlsplit(text if "://" in text else f"//{text}").hostname or ""
+    host = convert.to_host(text if "://" in text else f"//{text}")
     if "." not in host or any(map(str.isspace, host)):
         raise ValueError("expected a domain, or an address with one")
     return [host.removeprefix("www.")]

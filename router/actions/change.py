@@ -20,7 +20,11 @@ PERSON: Final = (("traits",), ("context", "traits"))
 
 
 class Change(Protocol):
-    """One change; a mapping applies its changes from top to bottom."""
+    """One change; a mapping applies its changes from top to bottom.
+
+    Two are equal when they do the same, which is how a reload finds what has changed. So mappings are compared by how they are
+    written: as Python has it, ``true`` is 1, and the order of what may overwrite each other does not count.
+    """
 
     def apply(self, draft: Draft) -> None: ...
 
@@ -29,7 +33,11 @@ class Change(Protocol):
 class Rename:
     """Fields under other names, all at once, so that two may change places. A field that is absent changes nothing."""
 
-    names: Mapping[Path, Path]
+    names: Mapping[Path, Path] = field(compare=False)
+    _compared: str = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_compared", repr(self.names))
 
     def apply(self, draft: Draft) -> None:
         taken = [(source, to, draft.take(source)) for source, to in self.names.items()]
@@ -83,19 +91,29 @@ def hash_place(draft: Draft, place: Place) -> None:
 class Constant:
     """Fields that the operator sets, whatever the event says."""
 
-    values: Mapping[Path, Any]
+    values: Mapping[Path, Any] = field(compare=False)
+    _compared: str = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_compared", repr(self.values))
 
     def apply(self, draft: Draft) -> None:
         for path, value in self.values.items():
-            draft.put(path, Taken(value, {(): Origin(())}))
-            draft.note(f"set: {dotted(path)}")
+            if draft.put(path, Taken(value, {(): Origin(())})):
+                draft.note(f"set: {dotted(path)}")
+            else:
+                draft.note(f"set: {dotted(path)} must be text, and the constant is none; left as it is")
 
 
 @dataclass(frozen=True)
 class Fill:
     """Fields written from templates; one that lacks a field it needs is left as it is."""
 
-    templates: Mapping[Path, Template]
+    templates: Mapping[Path, Template] = field(compare=False)
+    _compared: str = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_compared", repr(self.templates))
 
     def apply(self, draft: Draft) -> None:
         for path, template in self.templates.items():

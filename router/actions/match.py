@@ -28,8 +28,9 @@ class Match:
     """None of these; true of a missing field, too."""
     present: bool | None = None
     """There and not null, or the opposite."""
-    _any: _Values | None = field(init=False, repr=False, compare=False)
-    _none: _Values | None = field(init=False, repr=False, compare=False)
+    _any: _Values | None = field(init=False, repr=False)
+    """Compared as well: 1 and ``true`` are equal above, and match otherwise."""
+    _none: _Values | None = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_any", _Values.of(self.any_of) if self.any_of is not None else None)

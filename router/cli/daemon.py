@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import uuid4
 
@@ -36,6 +36,7 @@ from router.clock import SystemClock
 from router.config import Config, ConfigError
 from router.delivery.watchdog import LOOK_S
 from router.errors import OperatorError
+from router.gateway import Source
 from router.gateway.app import Gateway
 from router.gateway.open_files import raise_limit
 from router.log.room import Reserve
@@ -234,23 +235,30 @@ class Daemon:
             if self._stop.is_set():
                 raise OperatorError("the router is going down")
             config = await asyncio.to_thread(self._read_config)
-            fixed = [
-                name
-                for name in ("server", "admin", "data", "log", "nats", "retention")
-                if _fixed_part(config, name) != _fixed_part(self._config, name)
-            ]
+            config, fixed = _with_fixed_parts(config, self._config)
             await self._start_sandboxes(config)
-            if self._role is not Role.delivery:
-                self._gateway.configure(to_sources(config), to_limits(config), to_surroundings(config))
+            before, sources = to_sources(self._config), to_sources(config)
+            # A new source waits until the destinations know it: until then they leave its events out, or send them where they
+            # must not go. One that is gone stays for as long, since it may only have another name.
+            with contextlib.suppress(ValueError):  # a key that goes from one to another goes when all do
+                self._configure_gateway(config, {name: sources.get(name, source) for name, source in before.items()})
             self._config = config
-            with contextlib.suppress(OperatorError):
-                await self._deliveries.apply(config, self._sandboxes.urls)
+            try:
+                with contextlib.suppress(OperatorError):
+                    await self._deliveries.apply(config, self._sandboxes.urls)
+            finally:
+                self._configure_gateway(config, sources)
             problems = list(self._deliveries.problems)
             if fixed:
                 _LOGGER.warning("these parts of the config change with the next start only", parts=fixed)
             _LOGGER.info("config reloaded", destinations=len(config.destinations) - len(problems))
             tell_of_sandboxes(config)
             return {"reloaded": True, "restart_needed_for": fixed, "problems": problems}
+
+    def _configure_gateway(self, config: Config, sources: Mapping[str, Source]) -> None:
+        """Raises ValueError when two sources have the same write key."""
+        if self._role is not Role.delivery:
+            self._gateway.configure(sources, to_limits(config), to_surroundings(config))
 
     async def _tell_alive(self) -> None:
         """Tell the supervisor, unless something is stuck: then a restart may help. For a disk that fails it would not."""
@@ -291,9 +299,17 @@ class Daemon:
         await runner.cleanup()
 
 
-def _fixed_part(config: Config, name: str) -> Any:
-    """What of a part of the config a reload can't change."""
-    return (config.server.host, config.server.port) if name == "server" else getattr(config, name)
+def _with_fixed_parts(config: Config, running: Config) -> tuple[Config, list[str]]:
+    """*config* with what a reload can't change as it is *running*, and the names of the parts that are otherwise in *config*.
+
+    So whoever reads the config later (a process that is started again, a stop) finds the folder that this router has.
+    """
+    server = config.server.model_copy(update={"host": running.server.host, "port": running.server.port})
+    fixed = {
+        "server": server,
+        **{name: getattr(running, name) for name in ("admin", "data", "log", "nats", "retention")},
+    }
+    return config.model_copy(update=fixed), [name for name, part in fixed.items() if part != getattr(config, name)]
 
 
 def _plain(settings: dict[str, Any]) -> dict[str, Any]:

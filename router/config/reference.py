@@ -38,9 +38,11 @@ def resolve(text: str, environ: Mapping[str, str]) -> Resolved:
         inner = match.group("inner")
         if inner is not None and inner.startswith("file:"):
             return _read_file(inner.removeprefix("file:").strip(), resolved)
-        variable = _VARIABLE.fullmatch(inner) if inner is not None else None
+        is_nested = inner is not None and "${" in inner
+        variable = _VARIABLE.fullmatch(inner) if inner is not None and not is_nested else None
         if variable is None:  # what stands there isn't shown: it could be anything
             closed = "cannot read what stands in ${…}" if inner is not None else '"${" is never closed'
+            closed = "a reference stands in a reference, whose default is plain text" if is_nested else closed
             resolved.problems.append(
                 f"{closed}; expected ${{NAME}}, ${{NAME:-default}} or ${{file:PATH}} ($${{ is a plain ${{)"
             )

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import product
 from urllib.parse import quote, quote_plus
 
 from router.plugin import Basic, Bearer, BodyField, Credential, HeaderKey, OAuth2, PathKey, QueryKey
@@ -14,6 +15,8 @@ from router.plugin.credential import basic_token, encode_path
 _SHORTEST = 8
 _MASK = b"********"
 _ESCAPED = re.compile("%[0-9A-F]{2}")
+_SIGNS_IN_JSON = ("<>&", "<>&='", "<>&'+`")
+"""What writers of JSON escape besides, so that a page can hold it: Go's, Gson's, that of .NET."""
 
 
 def mask(answer: bytes, credentials: Sequence[Credential], tokens: Mapping[OAuth2, str]) -> bytes:
@@ -45,13 +48,16 @@ def _secrets(credentials: Sequence[Credential], tokens: Mapping[OAuth2, str]) ->
 
 @lru_cache(maxsize=256)
 def _spellings(secret: str) -> frozenset[bytes]:
-    """*secret* as it is, as JSON writes it (PHP's with each slash escaped), and as addresses and forms do, in either case.
+    """*secret* as it is, as JSON writes it (PHP's with each slash escaped, others' with more), and as addresses and forms do,
+    in either case.
 
     Kept, for every answer is looked through, and a destination has the same few secrets for all of them.
     """
     if secret.isalnum() and secret.isascii():
         return frozenset({secret.encode()})  # everybody writes it so
     bodies = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
+    for body, signs, digits in product(tuple(bodies), _SIGNS_IN_JSON, ("04x", "04X")):
+        bodies.add(body.translate({ord(sign): f"\\u{ord(sign):{digits}}" for sign in signs}))
     addresses = {quote(secret, safe="", errors="replace"), quote_plus(secret, errors="replace")}
     small = {_ESCAPED.sub(lambda found: found[0].lower(), address) for address in addresses}
     spellings = {secret, *bodies, *(body.replace("/", "\\/") for body in bodies), *addresses, *small}

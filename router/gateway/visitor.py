@@ -88,7 +88,7 @@ def _decoded(header: str | None) -> str | None:
         text = base64.b64decode(header, validate=True).decode()
     except ValueError:
         return None
-    return text if text.strip() and len(text) <= _MAX_ANONYMOUS_ID else None
+    return text if text.strip() and "\0" not in text and len(text) <= _MAX_ANONYMOUS_ID else None
 
 
 def _readable(text: str) -> str:

@@ -51,9 +51,13 @@ def _kept(converter: Callable[[Any], _T]) -> Callable[[Any], _T]:
 
     @wraps(converter)
     def converted(value: Any) -> _T:
-        return kept(value) if type(value) is str else converter(value)
+        return kept(value) if type(value) is str and len(value) <= _LONGEST_KEPT else converter(value)
 
     return converted
+
+
+_LONGEST_KEPT = 2_000
+"""Characters: that of an address is up to the event, which may have a megabyte."""
 
 
 @_kept
@@ -148,6 +152,8 @@ def _from_digits(text: str) -> int | float:
         if not _GROUPED.fullmatch(text):
             raise ValueError("expected a number with a point before its decimals")
         text = text.replace(",", "")
+    if "_" in text:  # which Python reads over: the number of an order is no amount
+        raise ValueError("expected a number")
     try:
         return int(text) if text.lstrip("+-").isdecimal() else float(text)
     except ValueError:
@@ -207,7 +213,7 @@ def to_e164(value: Any) -> str:
 def to_url(value: Any) -> str:
     """An absolute http or https address."""
     text = to_text(value).strip()
-    if not text.lower().startswith(("http://", "https://")) or not urlsplit(text).hostname:
+    if not text.lower().startswith(("http://", "https://")) or not _host_of(text):
         raise ValueError("expected an absolute http or https address")
     return text
 
@@ -215,10 +221,15 @@ def to_url(value: Any) -> str:
 @_kept
 def to_host(value: Any) -> str:
     """The host of an address."""
-    host = urlsplit(to_text(value).strip()).hostname
+    host = _host_of(to_text(value).strip())
     if not host:
         raise ValueError("expected an address with a host")
     return host
+
+
+def _host_of(text: str) -> str | None:
+    """Of the start of an address, where its host is: Python keeps the last texts that it has split, whole."""
+    return urlsplit(text[:_LONGEST_KEPT]).hostname
 
 
 @_kept

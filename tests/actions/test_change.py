@@ -253,6 +253,16 @@ def test_the_notes_say_what_was_done_and_show_no_value() -> None:
     ]
 
 
+def test_a_constant_that_a_field_does_not_take_is_not_told_as_set() -> None:
+    differences, notes = changed([Constant({("event",): " ", ("userId",): [1]})])
+
+    assert differences == {}
+    assert notes == [
+        "set: event must be text, and the constant is none; left as it is",
+        "set: userId must be text, and the constant is none; left as it is",
+    ]
+
+
 TABLE = Table(
     (
         Trait("email", to="$email", convert=convert.to_text),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from ipaddress import ip_network
 
+import pytest
+
 from router.cli.wiring import to_assignments, to_limits, to_sources, to_surroundings
 from router.config import Config, parse_config
 from router.gateway import Limits, Source, Surroundings
@@ -61,3 +63,35 @@ def test_limits_and_surroundings_come_from_the_public_port() -> None:
     expected = Limits(max_keys=100, head_timeout_s=2.0, max_connections=50, max_held_bytes=20_000_000)
     assert to_limits(config) == expected
     assert to_surroundings(config) == Surroundings("https://router.example.com", (ip_network("10.0.0.0/8"),))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param("mapping: [{set: {traits.a: true}}]", "mapping: [{set: {traits.a: 1}}]", id="a constant's type"),
+        pytest.param(
+            "mapping: [{set: {traits.a: 1}}]", "mapping: [{set: {traits.a: 1.0}}]", id="a constant's fraction"
+        ),
+        pytest.param("where: {traits.a: true}", "where: {traits.a: 1}", id="what is matched"),
+        pytest.param("where: {traits.a: {not: true}}", "where: {traits.a: {not: 1}}", id="what is not"),
+        pytest.param(
+            "mapping: [{rename: {traits.a: traits.c, traits.b: traits.c}}]",
+            "mapping: [{rename: {traits.b: traits.c, traits.a: traits.c}}]",
+            id="which of two fields wins",
+        ),
+        pytest.param(
+            'mapping: [{template: {traits.a: "{traits.b}", traits.b: "x"}}]',
+            'mapping: [{template: {traits.b: "x", traits.a: "{traits.b}"}}]',
+            id="which template comes first",
+        ),
+    ],
+)
+def test_a_reload_sees_every_change_of_an_action(before: str, after: str) -> None:
+    """What is equal is left as it runs."""
+
+    def assigned(rule: str) -> object:
+        text = "sources: {a: {write_key: k}}\ndestinations: {mixpanel: {sandbox: true, actions: {track event: {%s}}}}"
+        return to_assignments(parse(text % rule), Registry.load())
+
+    assert assigned(before) == assigned(before)
+    assert assigned(before) != assigned(after)

@@ -258,6 +258,8 @@ def test_promise_7_nor_an_address_that_is_a_secret(echo: str, masked: str) -> No
         pytest.param(r"canary+tok\/\u00e9=1", id="JSON of PHP"),
         pytest.param(r"canary+tok\/é=1", id="JSON of PHP with its letters"),
         pytest.param(r"canary+tok/\u00e9=1", id="JSON in ASCII"),
+        pytest.param(r"canary+tok/é\u003d1", id="JSON of Gson"),
+        pytest.param(r"canary\u002Btok/\u00e9=1", id="JSON of .NET"),
         pytest.param("canary%2Btok%2F%C3%A9%3D1", id="an address"),
         pytest.param("canary%2btok%2f%c3%a9%3d1", id="an address in small letters"),
     ],

@@ -89,6 +89,7 @@ def encoded(text: str) -> str:
         pytest.param(encoded("  "), None, id="blanks"),
         pytest.param("no base64!", None, id="no base64"),
         pytest.param("//79", None, id="no UTF-8"),
+        pytest.param(encoded("a\0b"), None, id="NUL, which no event may hold"),
         pytest.param(encoded("a" * 1_001), None, id="too long"),
     ],
 )

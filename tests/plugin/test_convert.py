@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 from typing import Any
 
 import orjson
@@ -153,7 +154,7 @@ REFUSED: list[tuple[Converter, Any]] = [
     *refused(convert.to_text, None, [], {}, math.nan, math.inf, 2**70),
     *refused(convert.to_lower, None, [], {}),
     *refused(convert.to_json_text, {"a": 2**70}, ["\ud800"]),
-    *refused(convert.to_number, *NO_NUMBERS, *ODD_COMMAS, "9" * 30),
+    *refused(convert.to_number, *NO_NUMBERS, *ODD_COMMAS, "9" * 30, "1_000", "12_3.5"),
     *refused(convert.to_integer, *NO_NUMBERS, 1e300, "1e30"),
     *refused(convert.to_amount, *NO_NUMBERS, *ODD_COMMAS, "$", "5 EUR", {"amount": 1}),
     *refused(convert.to_cents, *NO_NUMBERS, *ODD_COMMAS, "$", "5 EUR", {"amount": 1}, 1e300, 2**62),
@@ -247,3 +248,16 @@ def test_every_converter_has_a_name_and_says_what_it_does(converter: Converter) 
 @given(text=st.text())
 def test_a_mapper_may_pass_these_by_for_a_text(converter: Converter, text: str) -> None:
     assert converter(text) == text
+
+
+def test_promise_8_addresses_of_any_length_are_not_kept() -> None:
+    """A few hundred of the last ones are, so that they are not read anew at every destination."""
+    tracemalloc.start()
+    for number in range(50):
+        address = f"https://shop{number}.example.test/" + "a" * 100_000
+        assert convert.to_host(address) == f"shop{number}.example.test"
+        assert convert.to_url(address) == address
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert kept < 1_000_000

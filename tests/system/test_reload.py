@@ -11,7 +11,7 @@ import pytest
 from tests.system.checks import check_books, check_delivered
 from tests.system.evidence import find_repeats
 from tests.system.generator import label_of, make_event
-from tests.system.harness import Stage
+from tests.system.harness import Stage, until
 
 TAKEN, REFUSED = "config reloaded", "reload refused, the old config stays"
 
@@ -170,3 +170,50 @@ def test_a_destination_that_leaves_its_sandbox_goes_to_the_vendor_and_back(stage
         label_of("user001", 2),
         label_of("user001", 4),
     ]
+
+
+@pytest.mark.in_processes
+@pytest.mark.timeout(60)
+def test_what_changes_with_the_next_start_stays_as_it_was_until_then(stage: Stage) -> None:
+    """Nothing in the new folder is touched, whoever it belongs to: no state, no log, and no socket of another router."""
+    vendor, other = stage.vendors(first="mixpanel", second="customerio")
+    router = stage.router({"first": vendor.destination()})
+    elsewhere = stage.folder / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "admin.sock").write_text("another router's")
+    stage.write_config({"first": vendor.destination(), "second": other.destination()}, data=str(elsewhere))
+
+    for _ in range(2):
+        line = router.reload()
+        assert line["event"] == TAKEN
+    told = [line["parts"] for line in router.log() if line["event"].startswith("these parts of the config")]
+    assert told == [["data"], ["data"]]
+    event = make_event("user001", 1)
+    assert router.post(event)[0] == 200
+    router.until_settled()
+    assert vendor.kept() == other.kept() == [event["messageId"]]
+
+    assert router.terminate() == 0
+    assert [path.name for path in elsewhere.iterdir()] == ["admin.sock"]
+    assert not (stage.folder / "var" / "admin.sock").exists()
+
+
+@pytest.mark.in_processes
+@pytest.mark.timeout(60)
+def test_events_of_a_source_that_is_new_wait_for_the_destinations_to_know_it(stage: Stage) -> None:
+    """A destination lands what is under way before it starts anew; until then it would leave them out."""
+    [vendor] = stage.vendors("customerio")
+    sources: dict[str, Any] = {"website": {"write_key": "demo", "destinations": ["customerio"]}}
+    router = stage.router({"customerio": vendor.destination()}, sources=sources)
+    vendor.fail(hang_s=1.0, after=True)
+    first = make_event("user001", 1)
+    assert router.post(first)[0] == 200
+    until(vendor.kept, "it is under way")
+
+    stage.write_config({"customerio": vendor.destination()}, sources={**sources, "app": {"write_key": "another-key"}})
+    router.send(signal.SIGHUP)
+    second = make_event("user002", 1)
+    until(lambda: router.post(second, key="another-key")[0] == 200, "the source is known")
+
+    router.until_settled()
+    assert sorted(vendor.kept()) == [first["messageId"], second["messageId"]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -141,3 +142,16 @@ def test_long_message_ids_never_become_one(message_ids: list[str]) -> None:
     first, second = message_ids
 
     assert to_insert_id(first) != to_insert_id(second)
+
+
+def test_promise_8_ids_of_any_length_are_not_kept() -> None:
+    tracemalloc.start()
+    for number in range(50):
+        id = f"{number}" + "a" * 100_000
+        assert known_id(id) == id
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert kept < 1_000_000
+    with pytest.raises(ValueError, match="stands for nobody"):
+        known_id("null".center(1_000))
