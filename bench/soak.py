@@ -65,7 +65,7 @@ class Watch:
             await asyncio.to_thread(self.count)
 
     def look(self) -> None:
-        disk = sum(path.stat().st_size for path in _files(self._data))
+        disk = sum(map(_size, _files(self._data)))
         at_s = time.monotonic() - self._began
         self.looks.append(Look(at_s, self._router.rss_mb, self._router.descriptors, disk / 1e6))
         if len(self.looks) % 12 == 0:
@@ -101,6 +101,13 @@ def _files(directory: Path) -> list[Path]:
     ]
 
 
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:  # given up meanwhile
+        return 0
+
+
 def measure(directory: Path, hours: float) -> list[Figure]:
     seconds = max(hours * 3_600, 4 * SETTLE_S)
     vendors = [start_vendor() for _ in PLUGINS]
@@ -123,9 +130,10 @@ def measure(directory: Path, hours: float) -> list[Figure]:
 
 async def _load(router: Process, watch: Watch, seconds: float) -> int:
     """How many events were acknowledged."""
-    watching = asyncio.create_task(watch.run())
-    took = await send_steadily(router.url, calls(), EVENTS_PER_S, int(EVENTS_PER_S * seconds))
-    watching.cancel()
+    async with asyncio.TaskGroup() as tasks:  # whoever of the two fails ends the other
+        watching = tasks.create_task(watch.run())
+        took = await send_steadily(router.url, calls(), EVENTS_PER_S, int(EVENTS_PER_S * seconds))
+        watching.cancel()
     watch.look()
     return len(took)
 

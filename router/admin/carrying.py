@@ -18,6 +18,7 @@ from typing import Final
 
 from router.counted import counted
 from router.delivery.letters import DeadLetter
+from router.delivery.order import in_line, line_of, out_of_line
 from router.delivery.state import Changes, Outcome, Place, State
 from router.delivery.states import States
 from router.errors import OperatorError
@@ -45,14 +46,15 @@ class Side:
 
 @dataclass(slots=True)
 class Copied:
-    """What was carried, and what was not: *lost* are events that the source can't give any more, *empty* dead letters that
-    stand for such."""
+    """What was carried, and what was not: *repeats* are events with the messageId of another one that is carried, *lost* those
+    that the source can't give any more, *empty* dead letters that stand for such."""
 
     events: int = 0
     there_before: int = 0
     destinations: list[str] = field(default_factory=list)
     parked: int = 0
     dead_letters: int = 0
+    repeats: int = 0
     lost: int = 0
     empty: int = 0
 
@@ -68,8 +70,13 @@ class Standing:
         self.position = 0 if self.is_new else positions[partition][1]
         self.above = state.settled_above_position().get(partition, set())
         self.parked: dict[int, Record] = {}
-        for user in state.parked_places():
-            self.parked |= {r.sequence: r for r in state.parked(user, _ALL_KEYS) if r.partition == partition}
+        self.lines: dict[int, str] = {}
+        """Of what is parked: the line that it waits in."""
+        for line in state.parked_places():
+            for record in state.parked(line, _ALL_KEYS):
+                if record.partition == partition:
+                    self.parked[record.sequence] = out_of_line(record)
+                    self.lines[record.sequence] = line
         self.letters: dict[int, list[DeadLetter]] = {}
         self.empty = 0
         for letter in _letters_of(state):
@@ -143,15 +150,18 @@ class Carrying:
         """Each event that is carried, and its place in the target."""
         count = len(self._target.log.partitions)
         ends = dict.fromkeys(range(count), 0)
+        # A partition of the target takes nothing twice; what two of the source hold may come together there.
+        seen = [Seen(self._window_s, _ALL_KEYS) for _ in range(count)]
+        self.copied.repeats = 0
         for partition in self._source.log.partitions:
-            seen = Seen(self._window_s, _ALL_KEYS)
             async for record in self._needed(partition):
-                key = dedup_key(record.source, record.message_id)
-                if seen.first(key, record.received_at_s) is not None:
-                    continue
-                seen.add(key, record.sequence, record.received_at_s)
                 to = partition_of(record.user_key, count)
+                key = dedup_key(record.source, record.message_id)
+                if seen[to].first(key, record.received_at_s) is not None:
+                    self.copied.repeats += 1
+                    continue
                 ends[to] += 1
+                seen[to].add(key, ends[to], record.received_at_s)
                 yield record, Place(to, ends[to])
 
     async def _needed(self, partition: int) -> AsyncIterator[Record]:
@@ -310,12 +320,13 @@ class _Draft:
         self._changes.outcomes.append(outcome)
 
     def _park(self, record: Record, was: Place, standing: Standing) -> None:
-        reason = standing.state.parked_reason(was)
-        self._changes.park.append((record, reason[0] if reason else ""))
+        reason, line_before = standing.state.parked_reason(was), standing.lines[was.sequence]
+        line = line_of(record, is_ordered=line_before == record.user_key)  # one of its own tells where it lies
+        self._changes.park.append((in_line(record, line), reason[0] if reason else ""))
         self._note(Place(record.partition, record.sequence), was, standing)
-        user = standing.parked_users.get(record.user_key)
+        user = standing.parked_users.get(line_before)
         if user is not None:
-            self._changes.parked_users[record.user_key] = user
+            self._changes.parked_users[line] = user
         self.parked += 1
 
     def _note(self, place: Place, was: Place, standing: Standing) -> None:

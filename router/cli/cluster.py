@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 import socket
+import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -113,6 +114,7 @@ class ClusterDeliveries:
             self._fleets.give_up,
         )
         self._delivers = delivers
+        self._is_closing = False
         self._differing: list[Answer] = []
 
     @classmethod
@@ -190,7 +192,13 @@ class ClusterDeliveries:
                 continue
             start = self._log.start(partition) - 1 if each.starts_at_beginning else self._log.end(partition)
             with closing(states.look(each.name)) as state:
-                state.add_partition(partition, start)
+                try:
+                    state.add_partition(partition, start)
+                except Exception as error:
+                    trouble = state.trouble(error)
+                    if trouble is None:
+                        raise
+                    raise trouble from error
 
     def _assignments(self) -> list[Assignment]:
         """Made anew for each fleet: what a plugin does in one partition must not halt it in another."""
@@ -208,7 +216,12 @@ class ClusterDeliveries:
     @property
     def stuck(self) -> Sequence[str]:
         """Nothing of it is the cluster's being away: a restart would not help."""
-        return [*(task for fleet in self._fleets.all.values() for task in fleet.broken), *self._watchdog.stuck]
+        ended = [
+            f"the connection to the cluster for {what} has ended for good"
+            for what, connection in (("claims", self._connection), ("states", self._line))
+            if connection.is_closed and not self._is_closing
+        ]
+        return [*ended, *(task for fleet in self._fleets.all.values() for task in fleet.broken), *self._watchdog.stuck]
 
     def calls(self) -> Calls:
         return {**self._spread.calls(), "status": self._status, "forget": self._forget}
@@ -281,7 +294,8 @@ class ClusterDeliveries:
             await self._catch_up(fleet.berths[name])
 
     async def _catch_up(self, berth: Berth) -> None:
-        with suppress(ClusterAway, ApiError, OperatorError, RuntimeError):  # the next write tells of it again
+        # Also where this machine's disk refuses: it holds nothing but a view. The next write tells of it again.
+        with suppress(ClusterAway, ApiError, OperatorError, RuntimeError, sqlite3.Error, OSError):
             await berth.ledger.ask(lambda state: state.catch_up())
 
     def _note_hang(self, name: str, call: str) -> None:
@@ -347,6 +361,7 @@ class ClusterDeliveries:
 
     async def stop(self, deadline_s: float) -> None:
         """Land what is under way and leave the partitions to others."""
+        self._is_closing = True
         await self._claims.close()
         await self._fleets.stop()
         self._alarm.clear()

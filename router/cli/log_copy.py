@@ -55,6 +55,8 @@ def copy(
         f"Destinations: {', '.join(copied.destinations) or 'none'}.",
         soft_wrap=True,
     )
+    if copied.repeats:
+        console.print(f"Left behind: {counted(copied.repeats, 'repeat')} of another event, with its messageId.")
     if copied.lost:
         console.print(f"Left behind: {counted(copied.lost, 'event')} that can't be read any more in the old log.")
     if copied.empty:
@@ -75,8 +77,12 @@ async def _copy(settings: Config, wanted: Config) -> Copied:
         await refuse_beside_a_router(each, "nothing may change while it is copied")
     if not settings.log_urls and not log_directory(settings).exists():
         raise OperatorError(f"{log_directory(settings)}: there is no log here. Correct `data` in the config.")
+    # What was no repeat in the one is none in the other, whatever window that will have.
+    window_s = settings.retention.dedup_window_s
+    kept = wanted.retention.model_copy(update={"dedup_window_s": window_s})
+    wanted = wanted.model_copy(update={"retention": kept})
     async with _side(settings, read_only=bool(settings.log_urls)) as source, _side(wanted) as target:
-        carrying = Carrying(source, target, settings.retention.dedup_window_s)
+        carrying = Carrying(source, target, window_s)
         try:
             return await carrying.run()
         finally:

@@ -47,10 +47,11 @@ MEND_S = 60.0
 class DeliveringProcess:
     """Read-only on the log; with the states of its destinations to itself."""
 
-    def __init__(self, number: int, registry: Registry, pipe: BinaryIO) -> None:
-        """*pipe* is where orders come from."""
+    def __init__(self, number: int, registry: Registry, pipe: BinaryIO, answer: int) -> None:
+        """*pipe* is where orders come from, the descriptor *answer* where it is told that they can be taken."""
         self._number = number
         self._pipe = pipe
+        self._answer = answer
         self._registry = registry
         self._clock = SystemClock()
         self._stop = asyncio.Event()
@@ -78,7 +79,7 @@ class DeliveringProcess:
         socket = config.data / socket_name(self._number)
         calls = {name: partial(self._look_first, call) for name, call in self._deliveries.calls().items()}
         runner = await listen_on_socket(socket_app({**calls, **further}), socket)
-        os.write(sys.stdout.fileno(), READY)
+        os.write(self._answer, READY)
         try:
             await self._deliveries.run(self._stop)
         finally:
@@ -146,9 +147,9 @@ class DeliveringProcess:
             await client.call("mend", first=first, is_copy=is_copy)
 
 
-async def _run(number: int, pipe: BinaryIO, first: Envelope) -> None:
+async def _run(number: int, pipe: BinaryIO, answer: int, first: Envelope) -> None:
     registry = await asyncio.to_thread(Registry.load)
-    process = DeliveringProcess(number, registry, pipe)
+    process = DeliveringProcess(number, registry, pipe, answer)
     process._take(first)
     await process.run(first.open(registry).config)
 
@@ -167,11 +168,13 @@ def main() -> None:
     pipe = io.BufferedReader(
         io.FileIO(sys.stdin.fileno(), closefd=False)
     )  # not sys.stdin: an exit waits for whoever reads that
+    answer = os.dup(sys.stdout.fileno())
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a plugin prints is for people
     try:
         first = orders.read(pipe)
     except EOFError:
         sys.exit(1)
-    loops.run(_run(number, pipe, first))
+    loops.run(_run(number, pipe, answer, first))
 
 
 if __name__ == "__main__":

@@ -264,11 +264,10 @@ class Segments:
             )
 
     def _have_mended(self, file: SegmentFile, ask_writer: Callable[[int, bool], None]) -> None:
-        """What is lost is for the writer to say, after whom there is nothing more to come in that segment."""
+        """What is lost is for the writer to say, after whom there is nothing more to come in that segment. Where it has made no
+        copy, the file itself is sound and all that is left."""
         ask_writer(file.first, bool(file.mended))
         self.refresh()  # where the segment ends by now
-        if not file.copies:
-            raise Unreadable(f"{file.path}: can't be read here, and its writer has not mended it yet")
         for path in (file.path, *file.copies):
             self.connections.drop(path)
         file.mended += 1

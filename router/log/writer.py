@@ -193,6 +193,8 @@ class Writer:
 
 
 def _finish(run: Callable[[], None], done: Future[None]) -> None:
+    if not done.set_running_or_notify_cancel():
+        return  # whoever asked for it has gone, and from here on can't take it back
     try:
         run()
     except BaseException as error:

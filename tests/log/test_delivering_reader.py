@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import pytest
 from router.log.record import Record
 from router.log.segments import Unreadable
 from router.log.sqlite import LogOptions, SqliteLog
-from tests.log.damage import fill_with_noise, flip_an_event, last_of, middle_of, wal_of
+from tests.log.damage import delete, fill_with_noise, flip_an_event, last_of, middle_of, range_of, wal_of
 from tests.log.harness import PARTITION, StillClock, entries, read_all
 
 OPTIONS = LogOptions(segment_bytes=16_384, tail_bytes=0)
@@ -75,6 +77,35 @@ async def test_what_comes_after_damage_is_read_and_what_is_lost_is_what_the_writ
     assert seen == await read_all(pair.writer)
     records = [each.sequence for each in seen if isinstance(each, Record)]
     assert (len(records), records[-20:]) == (320 - lost, list(range(301, 321)))
+
+
+def cut_rows(segment: Path) -> int:
+    """Take the last two events out of a segment, which is sound without them."""
+    with closing(sqlite3.connect(segment)) as connection:
+        connection.execute("DELETE FROM events WHERE sequence > (SELECT max(sequence) - 2 FROM events)")
+        connection.commit()
+    return 2
+
+
+def remove(segment: Path) -> int:
+    lost = len(range_of(segment))
+    delete(segment)
+    return lost
+
+
+@pytest.mark.parametrize("damage", [cut_rows, remove])
+async def test_what_is_missing_at_the_end_of_a_sound_segment_is_lost_and_what_follows_is_read(
+    pair: Pair, tmp_path: Path, damage: Callable[[Path], int]
+) -> None:
+    """There is nothing to make a copy of: the file itself is all that is left."""
+    lost = damage(middle_of(tmp_path))
+
+    async with asyncio.timeout(10):
+        seen = await read_all(pair.reader)
+
+    assert pair.asked.is_set()
+    assert len([each for each in seen if isinstance(each, Record)]) == 300 - lost
+    assert seen == await read_all(pair.writer)
 
 
 async def test_while_the_writer_can_not_be_asked_nothing_is_given_up(pair: Pair, tmp_path: Path) -> None:

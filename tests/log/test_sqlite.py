@@ -279,6 +279,23 @@ async def test_retention_waits_for_its_turn_behind_a_commit(log: SqliteLog, gate
 # --- one writer, any readers ---
 
 
+async def test_retention_that_is_broken_off_leaves_the_writer_at_work(log: SqliteLog, gate: Gate) -> None:
+    """While it waits for its turn behind a commit."""
+    gate.opened.clear()
+    first = asyncio.create_task(log.append([entry(1)]))
+    await gate.until_reached()
+    trimming = asyncio.create_task(log.trim({PARTITION: 1}))
+    await asyncio.sleep(0)
+    trimming.cancel()
+    await asyncio.wait({trimming})
+    gate.opened.set()
+
+    async with asyncio.timeout(10):
+        assert await first == [Appended(PARTITION, 1)]
+        assert await log.append([entry(2)]) == [Appended(PARTITION, 2)]
+    assert log.stuck == []
+
+
 async def test_a_second_writer_is_refused_and_told_why(log: SqliteLog, directory: Path, clock: StillClock) -> None:
     with pytest.raises(OperatorError, match=r"another router .* has this log open"):
         await SqliteLog.open(directory, OPTIONS, clock)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from router.admin.carrying import Side
@@ -30,6 +30,10 @@ class Engines:
     url: str
     name: str
     max_disk: str = "20MB"
+    partitions: dict[str, int] = field(default_factory=dict)
+    """By role; 3 where nothing is said."""
+    windows: dict[str, str] = field(default_factory=dict)
+    """In which a repeat is one, by role; 7 days where nothing is said."""
 
     def config(self, kind: str, role: str) -> Config:
         path = self.path(kind, role)
@@ -42,8 +46,12 @@ class Engines:
         document = {
             "data": str(home / "var"),
             "log": self.url if kind == "nats" else "sqlite",
-            "nats": {"name": f"{self.name}{role}", "partitions": 3},
-            "retention": {"max_disk": self.max_disk, "reserve": "0B"},
+            "nats": {"name": f"{self.name}{role}", "partitions": self.partitions.get(role, 3)},
+            "retention": {
+                "max_disk": self.max_disk,
+                "reserve": "0B",
+                "dedup_window": self.windows.get(role, "7d"),
+            },
             "sources": {"website": {"write_key": "demo"}},
         }
         path.write_text(json.dumps(document))

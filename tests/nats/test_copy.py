@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from router.admin.carrying import Carrying, Copied, Side, to_entry
-from router.cli.log_copy import _side
+from router.cli.log_copy import _copy, _side
+from router.delivery.order import in_line, line_of, out_of_line
+from router.delivery.state import Changes, ParkedUser, Place
 from router.errors import OperatorError
 from router.log.record import Record
-from tests.log.harness import entries
+from tests.log.harness import NOW_S, entries, entry, read_all_of
 from tests.nats.copying import WINDOW_S, Engines, books_balance, fill, pending, sides, stored
 from tests.nats.server import Cluster
 from tests.system.harness import run_command
@@ -104,6 +107,69 @@ async def test_a_log_that_holds_something_else_is_refused(engines: Engines) -> N
         with pytest.raises(OperatorError, match="the target is no copy of this source"):
             await carrying.run()
         carrying.close()
+
+
+@pytest.mark.parametrize("target", ["sqlite", "nats"])
+async def test_a_message_id_that_two_users_share_does_not_stop_a_copy(engines: Engines, target: str) -> None:
+    """A cluster looks for repeats within a partition; the users of two may share one in the target."""
+    engines.partitions["new"] = 1
+    async with sides(engines, "nats", target) as (old, new):
+        await old.log.append([entry(number, message_id="same") for number in range(1, 8)])
+        assert sum(old.log.end(partition) > 0 for partition in old.log.partitions) > 1
+        for partition in old.log.partitions:
+            with closing(old.states[partition].take("crm")) as state:
+                state.add_partition(partition, 0)
+        for is_again in (False, True):
+            carrying = Carrying(old, new, WINDOW_S)
+            copied = await carrying.run()
+            carrying.close()
+
+            assert (copied.events, copied.repeats) == (1, 2)
+            assert copied.there_before == (1 if is_again else 0)
+            assert books_balance(new, "crm")
+
+
+async def test_what_was_no_repeat_in_the_old_log_is_none_in_the_new_one(engines: Engines) -> None:
+    """Whatever window the new one has: it was taken, and is to be delivered."""
+    engines.windows["old"] = "1h"
+    old, new = engines.config("sqlite", "old"), engines.config("sqlite", "new")
+    async with _side(old) as side:
+        await side.log.append([entry(1), entry(1, received_at_s=NOW_S + 7_200)])
+        with closing(side.states[0].take("crm")) as state:
+            state.add_partition(0, 0)
+
+    copied = await _copy(old, new)
+
+    assert (copied.events, copied.repeats) == (2, 0)
+
+
+@pytest.mark.parametrize("is_gone", [False, True], ids=["in the log", "gone from the log"])
+async def test_what_is_parked_in_a_line_of_its_own_keeps_its_turn_and_its_user(engines: Engines, is_gone: bool) -> None:
+    """A destination with `order: none` parks each event by itself, under a name that tells its place in the log."""
+    async with sides(engines, "sqlite", "sqlite") as (old, new):
+        await old.log.append(entries(1, 9))
+        records = [record for record in await read_all_of(old.log, 0) if isinstance(record, Record)]
+        parked = records[6]
+        line, turn = line_of(parked, is_ordered=False), ParkedUser(99.0, 2)
+        with closing(old.states[0].take("crm")) as state:
+            state.add_partition(0, 0)
+            changes = Changes(positions={0: 9}, park=[(in_line(parked, line), "404")], parked_users={line: turn})
+            state.commit(changes)
+        if is_gone:
+            await old.log.trim({0: 10})
+            assert old.log.start(0) > 7
+        carrying = Carrying(old, new, WINDOW_S)
+        await carrying.run()
+        carrying.close()
+
+        [moved] = await read_all_of(new.log, 0)
+        assert isinstance(moved, Record)
+        assert moved.user_key == parked.user_key
+        line = line_of(moved, is_ordered=False)
+        with closing(new.states[0].look("crm")) as state:
+            assert state.parked_places() == {line: {Place(0, 1)}}
+            assert state.parked_users() == {line: turn}
+            assert [out_of_line(record) for record in state.parked(line, 9)] == [moved]
 
 
 def test_the_command_copies_and_says_what_is_next(engines: Engines) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -21,7 +22,8 @@ from router.delivery.journal.state import JournaledState
 from router.delivery.journal.states import JournaledStates
 from router.delivery.journal.streams import JournalNames, destinations_of, ensure_journals
 from router.delivery.letters import Choice
-from router.delivery.state import Changes, Outcome, Place, State, StateTaken
+from router.delivery.state import Changes, Outcome, Place, State, StateTaken, StateUnusable
+from router.delivery.state_file import _connect
 from router.errors import OperatorError
 from router.log.jetstream.connection import ClusterAway
 from tests.delivery.state_contract import CHANGES, OpenState, StateContract, everything, make_letter, make_record
@@ -420,3 +422,22 @@ def test_a_view_of_what_another_router_forgot_is_made_anew(
 
     with closing(states.look("crm")) as state:
         assert (state.positions(), state.counts()) == ({}, Counter())
+
+
+def test_a_view_for_which_there_is_no_room_is_the_trouble_of_one_destination(
+    states: JournaledStates, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told as such, so that the others start, and this one is tried again."""
+    with closing(owned(states.take("crm"))) as state:
+        state.commit(Changes(park=[(make_record(1, event=b'"' + b"x" * 400_000 + b'"'), "404")]))
+
+    def connect(path: Path, read_only: bool) -> sqlite3.Connection:
+        connection = _connect(path, read_only)
+        connection.execute("PRAGMA max_page_count = 60").fetchall()
+        return connection
+
+    monkeypatch.setattr("router.delivery.state_file._connect", connect)
+    states._directory = tmp_path / "full"
+    for ask in (states.take, states.look):
+        with pytest.raises(StateUnusable, match="full"):
+            ask("crm")

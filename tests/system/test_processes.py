@@ -180,3 +180,24 @@ def test_a_process_that_hangs_is_named_and_hinders_nobody(stage: Stage) -> None:
     router.until_settled()
     check_delivered(acked, *vendors)
     until(lambda: not router.status()["stuck"], "the health is green")
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("when", ["when it is loaded", "for each event"])
+def test_promise_2_a_plugin_may_print(stage: Stage, tmp_path: Path, when: str) -> None:
+    """As it may in a router of one process: nothing waits for somebody to read it, and it is taken for no word of ours."""
+    [vendor] = stage.vendors("mixpanel")
+    plugin = tmp_path / "talker.py"
+    code = (Path(__file__).with_name("bad_plugin") / "__init__.py").read_text()
+    spoken = "print('x' * 300_000, flush=True)"
+    if when == "for each event":
+        code = code.replace("    return payload\n", f"    {spoken}\n    return payload\n")
+    else:
+        code += f"\nimport sys\nif sys.argv[0].endswith('process.py'):\n    {spoken}\n"
+    plugin.write_text(code)
+    talker = {"plugin": "bad", "settings": {"way": "behaves", "base_url": vendor.url}}
+    router = stage.router({"talker": talker}, "--processes", "1", plugins=[str(plugin)])
+
+    stage.generator(router, users=2, events=3).finish()
+
+    router.until_settled("talker")

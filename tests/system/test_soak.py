@@ -27,9 +27,15 @@ class Look:
 
 
 def look(router: Router) -> Look:
-    data = router.folder / "var"
-    sizes = [path.stat().st_size for path in data.rglob("*") if path.is_file()]
-    return Look(resident_bytes(router.pid), len(list(Path(f"/proc/{router.pid}/fd").iterdir())), sum(sizes))
+    disk_bytes = sum(map(size, (router.folder / "var").rglob("*")))
+    return Look(resident_bytes(router.pid), len(list(Path(f"/proc/{router.pid}/fd").iterdir())), disk_bytes)
+
+
+def size(path: Path) -> int:
+    try:
+        return path.stat().st_size if path.is_file() else 0
+    except FileNotFoundError:  # given up meanwhile
+        return 0
 
 
 def middle(looks: Sequence[Look], of: Callable[[Look], int]) -> float:

@@ -48,6 +48,11 @@ class Line:
         assert self._connection is not None
         return self._connection.max_payload
 
+    @property
+    def is_closed(self) -> bool:
+        """It has ended, and does not come back."""
+        return self._connection is not None and self._connection.is_closed
+
     def ask(self, question: Callable[[Connection], Coroutine[Any, Any, _T]], within_s: float = ANSWER_S) -> _T:
         """Run *question* over the connection, and wait for its answer.
 

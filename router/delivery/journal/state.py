@@ -104,6 +104,8 @@ class JournaledState(StateFile):
             return StateUnusable(
                 f"{self.label}: the cluster does not take or give the state ({error}); it is tried again"
             )
+        if isinstance(error, OSError | zlib.error):
+            return StateUnusable(f"{self.label}: a snapshot of the state can't be read or written here ({error})")
         return super().trouble(error)
 
     # --- the journal ---

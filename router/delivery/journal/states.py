@@ -101,6 +101,9 @@ class JournaledStates:
             state.close()
             if isinstance(error, ClusterAway | ApiError):
                 raise StateUnusable(f"{journal.subject}: the cluster does not give the state ({error})") from error
+            trouble = state.trouble(error)
+            if trouble is not None:
+                raise trouble from error
             raise
         return state
 

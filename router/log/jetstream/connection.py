@@ -150,6 +150,11 @@ class Connection:
         return self.client.is_connected
 
     @property
+    def is_closed(self) -> bool:
+        """It has ended, and does not come back: by `close`, or a server said why it ends it."""
+        return self.client.is_closed
+
+    @property
     def max_payload(self) -> int:
         """Bytes of a message, its headers included."""
         return self.client.max_payload

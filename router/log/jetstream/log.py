@@ -236,7 +236,7 @@ class NatsLog:
     @property
     def stuck(self) -> Sequence[str]:
         """What is wrong inside this router; not that the cluster is away, which callers are told."""
-        if self._connection.client.is_closed and not self._is_closed:
+        if self._connection.is_closed and not self._is_closed:
             return ["the connection to the cluster has ended for good"]
         return [
             f"the log's writer of partition {number} has ended: a bug in the router"

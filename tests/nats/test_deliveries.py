@@ -1,0 +1,99 @@
+"""The deliveries of a router in a cluster, in this process and against the real server: what they do when something fails."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from router.cli.cluster import ClusterDeliveries
+from router.cli.engine import open_log
+from router.clock import SystemClock
+from router.config import load_config
+from router.delivery.journal.entry import Draft
+from router.delivery.journal.journal import Journal
+from router.errors import OperatorError
+from router.log.jetstream.connection import ClusterAway
+from router.registry import Registry
+from tests.delivery.harness import until
+from tests.nats.server import Cluster
+
+
+@pytest.fixture
+async def deliveries(shared_server: Cluster, log_name: str, tmp_path: Path) -> AsyncIterator[ClusterDeliveries]:
+    """Of one partition and one destination, and at work."""
+    document = {
+        "data": str(tmp_path / "var"),
+        "log": shared_server.url,
+        "nats": {"name": log_name, "partitions": 1},
+        "retention": {"max_disk": "20MB", "reserve": "0B"},
+        "sources": {"website": {"write_key": "demo"}},
+        "destinations": {"crm": {"plugin": "mixpanel", "settings": {"project_token": "t"}}},
+    }
+    path, registry = tmp_path / "router.yaml", Registry.load()
+    path.write_text(json.dumps(document))
+    config, clock = load_config(path, registry), SystemClock()
+    log = await open_log(config, clock.now)
+    deliveries = await ClusterDeliveries.open(log, config, registry, clock, tuple, delivers=True)
+    await deliveries.apply(config, {})
+    stop = asyncio.Event()
+    running = asyncio.create_task(deliveries.run(stop))
+    await until(lambda: any("crm" in fleet.berths for fleet in deliveries._fleets.all.values()))
+    yield deliveries
+    stop.set()
+    with suppress(Exception):
+        await running
+    await deliveries.stop(0.0)
+    await log.close()
+
+
+async def test_a_full_disk_on_this_machine_ends_no_housekeeping(deliveries: ClusterDeliveries, tmp_path: Path) -> None:
+    """What another router wrote does not fit into the view; the next write tells of it again."""
+    berth = deliveries._fleets.all[0].berths["crm"]
+    pages = "PRAGMA max_page_count = 1"  # no fewer than there are
+    await berth.ledger.ask(lambda state: state._connection.execute(pages).fetchall())  # type: ignore[attr-defined]
+    elsewhere = deliveries._states[0]
+    elsewhere = type(elsewhere)(deliveries._line, elsewhere._names, 0, tmp_path / "other", elsewhere._log_id, "other")
+
+    def add_a_job() -> None:
+        state = elsewhere.look("crm")
+        state.add_job("replay", {"last": 9, "note": "x" * 100_000}, 9, 1.0)
+        state.close()
+
+    await asyncio.to_thread(add_a_job)
+
+    await deliveries._catch_up_all(0)
+
+
+@pytest.mark.parametrize("which", ["claims", "states"])
+async def test_a_connection_that_has_ended_for_good_is_told_as_stuck(deliveries: ClusterDeliveries, which: str) -> None:
+    """A server that says why it closes one, such as a user whose time is up, is not connected to again."""
+    assert list(deliveries.stuck) == []
+
+    if which == "claims":
+        await deliveries._connection.close()
+    else:
+        await asyncio.to_thread(deliveries._line.ask, lambda connection: connection.close())
+
+    assert list(deliveries.stuck) == [f"the connection to the cluster for {which} has ended for good"]
+
+
+async def test_a_cluster_that_goes_away_as_a_config_is_applied_is_told_as_that(
+    deliveries: ClusterDeliveries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the new destination begins in the partitions of others can't be noted: no bug, and no reason to end."""
+
+    def fail(journal: Journal, draft: Draft, head: int) -> tuple[int, int]:
+        raise ClusterAway("no answer in time")
+
+    config = deliveries._config
+    added = {**config.destinations, "sales": config.destinations["crm"].model_copy(update={"name": "sales"})}
+    deliveries.configure(config.model_copy(update={"destinations": added}), {})
+    monkeypatch.setattr(Journal, "append", fail)
+
+    with pytest.raises(OperatorError, match="the cluster does not take"):
+        await asyncio.to_thread(deliveries._begin_in, 0)
