@@ -225,6 +225,10 @@ class Carrying:
             raise OperatorError(
                 f"the target takes no more events ({error}). Make room, and run the command again."
             ) from None
+        except ValueError as error:
+            raise OperatorError(
+                f"the target can't hold an event of the source ({error}). Raise the limit, and run the command again."
+            ) from None
         for answer, place in zip(answers, places, strict=True):
             if (answer.partition, answer.sequence) != place:
                 raise _not_ours(

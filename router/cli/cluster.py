@@ -215,13 +215,15 @@ class ClusterDeliveries:
 
     @property
     def stuck(self) -> Sequence[str]:
-        """Nothing of it is the cluster's being away: a restart would not help."""
+        """With what is wrong with the log inside this router. Nothing of it is the cluster's being away: a restart would not
+        help."""
         ended = [
             f"the connection to the cluster for {what} has ended for good"
             for what, connection in (("claims", self._connection), ("states", self._line))
             if connection.is_closed and not self._is_closing
         ]
-        return [*ended, *(task for fleet in self._fleets.all.values() for task in fleet.broken), *self._watchdog.stuck]
+        fleets = self._fleets.all.values()
+        return [*self._log.stuck, *ended, *(task for fleet in fleets for task in fleet.broken), *self._watchdog.stuck]
 
     def calls(self) -> Calls:
         return {**self._spread.calls(), "status": self._status, "forget": self._forget}
@@ -324,10 +326,8 @@ class ClusterDeliveries:
         while not stop.is_set():
             for fleet in list(self._fleets.all.values()):
                 if fleet.problems:
-                    try:
+                    with suppress(Exception):  # it has been told, or housekeeping tells: it tries the same
                         await fleet.retry()
-                    except OperatorError:
-                        continue  # it has been told
             await pause(stop, RETRY_S)
 
     async def _keep_house(self, stop: asyncio.Event) -> None:

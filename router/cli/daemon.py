@@ -160,7 +160,7 @@ class Daemon:
 
     def _stuck(self) -> list[str]:
         """What inside is stuck, for ``/health``; no vendor is ever in it."""
-        return [*self._log.stuck, *self._deliveries.stuck]
+        return list(dict.fromkeys([*self._log.stuck, *self._deliveries.stuck]))
 
     async def _make_deliveries(self, reserve: Reserve) -> Deliveries:
         if self._config.log_urls:

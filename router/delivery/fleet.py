@@ -152,6 +152,12 @@ class Fleet:
                     _LOGGER.error(
                         "destination can't start; the log keeps its events", reason=str(error), destination=name
                     )
+            except Exception as error:  # whatever it is: it is this one's, and tried again
+                if name in self.berths:
+                    await self._leave(name)
+                self.problems[name] = f"{type(error).__name__}: {error}"
+                if before.get(name) != self.problems[name]:
+                    _LOGGER.error("destination can't start; the log keeps its events", destination=name, exc_info=error)
             else:
                 if name in before:
                     _LOGGER.info("destination starts after all", destination=name)

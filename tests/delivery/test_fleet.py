@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -235,6 +237,26 @@ async def test_a_backlog_beyond_its_bound_dies_oldest_first_and_lets_go_of_the_l
     assert all(letter.record.event for letter in letters)
     assert await stand.trim() > 60
     assert stand.books("down") == Books(accepted=MANY, delivered=0, skipped=0, dead=90, pending=MANY - 90)
+
+
+async def test_promise_2_a_state_that_says_what_nobody_wrote_stops_none_of_the_others(stand: Stand) -> None:
+    """SQLite finds nothing wrong with it. It starts as soon as that is mended."""
+    await stand.open(assignment("bad"))
+    await stand.fleet.stop()
+    path = stand.states.path("bad")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("INSERT OR REPLACE INTO meta VALUES ('disabled_since_s', '17O0.5')")
+
+    await stand.fleet.apply([assignment("bad"), UP])
+    await stand.add(3)
+    await until(stand.has_kept_up("up"))
+    assert "could not convert string to float" in stand.fleet.problems["bad"]
+    assert stand.fleet.needed_from() == {}
+
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DELETE FROM meta WHERE key = 'disabled_since_s'")
+    await stand.fleet.retry()
+    assert (stand.fleet.problems, sorted(stand.fleet.berths)) == ({}, ["bad", "up"])
 
 
 # --- one process at a time ---

@@ -172,6 +172,17 @@ async def test_what_is_parked_in_a_line_of_its_own_keeps_its_turn_and_its_user(e
             assert [out_of_line(record) for record in state.parked(line, 9)] == [moved]
 
 
+async def test_an_event_that_the_new_log_can_not_hold_is_told_of(engines: Engines) -> None:
+    async with sides(engines, "sqlite", "nats") as (old, new):
+        await old.log.append([entry(1, size=new.log._connection.max_payload)])  # type: ignore[attr-defined]
+        with closing(old.states[0].take("crm")) as state:
+            state.add_partition(0, 0)
+        carrying = Carrying(old, new, WINDOW_S)
+        with pytest.raises(OperatorError, match="max_payload"):
+            await carrying.run()
+        carrying.close()
+
+
 def test_the_command_copies_and_says_what_is_next(engines: Engines) -> None:
     old, new = engines.path("sqlite", "old"), engines.path("nats", "new")
 

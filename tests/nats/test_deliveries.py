@@ -69,6 +69,15 @@ async def test_a_full_disk_on_this_machine_ends_no_housekeeping(deliveries: Clus
     await deliveries._catch_up_all(0)
 
 
+async def test_what_a_restart_helps_against_in_the_log_keeps_the_watchdog_from_hearing_that_all_is_well(
+    deliveries: ClusterDeliveries,
+) -> None:
+    """The daemon asks its deliveries alone: for an embedded log's disk a restart would do nothing."""
+    await deliveries._log._connection.close()
+
+    assert list(deliveries.stuck) == ["the connection to the cluster has ended for good"]
+
+
 @pytest.mark.parametrize("which", ["claims", "states"])
 async def test_a_connection_that_has_ended_for_good_is_told_as_stuck(deliveries: ClusterDeliveries, which: str) -> None:
     """A server that says why it closes one, such as a user whose time is up, is not connected to again."""
@@ -80,6 +89,24 @@ async def test_a_connection_that_has_ended_for_good_is_told_as_stuck(deliveries:
         await asyncio.to_thread(deliveries._line.ask, lambda connection: connection.close())
 
     assert list(deliveries.stuck) == [f"the connection to the cluster for {which} has ended for good"]
+
+
+async def test_what_can_not_be_tried_again_for_a_bug_ends_no_router(
+    deliveries: ClusterDeliveries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop = asyncio.Event()
+
+    async def fail() -> None:
+        stop.set()
+        raise KeyError("a bug")
+
+    fleet = deliveries._fleets.all[0]
+    fleet.problems["sales"] = "it could not start"
+    monkeypatch.setattr(fleet, "retry", fail)
+
+    await deliveries._retry(stop)
+
+    assert stop.is_set()
 
 
 async def test_a_cluster_that_goes_away_as_a_config_is_applied_is_told_as_that(

@@ -275,6 +275,24 @@ async def test_a_full_log_refuses_and_takes_events_again_when_there_is_room(open
     assert answer.sequence == stored + 1
 
 
+async def test_a_log_that_is_nearly_full_takes_events_again_after_an_outage(open_log: OpenLog, losing: Losing) -> None:
+    """Until it is full it takes what fits; that the cluster was away is no reason to take less."""
+    log = await open_log(replace(OPTIONS, max_bytes=200_000), patience_s=0.3)
+    number = 0
+    while log.size_bytes < 192_000:
+        number += 1
+        await log.append([entry(number, size=2_000)])
+        await log.look()
+    losing.plan = ["never sent"] * 1_000
+    with pytest.raises(LogAway):
+        await log.append([entry(1_000)])
+    losing.plan.clear()
+
+    answer = await until_stored(log, 1_001)
+
+    assert answer.sequence == number + 1
+
+
 async def test_where_room_is_short_what_nobody_needs_goes_whatever_its_age(open_log: OpenLog) -> None:
     log = await open_log(replace(OPTIONS, max_bytes=200_000))
     for number in range(1, 18):
@@ -287,6 +305,21 @@ async def test_where_room_is_short_what_nobody_needs_goes_whatever_its_age(open_
     await log.trim({PARTITION: 18})
 
     assert log.start(PARTITION) == start  # there is room enough again
+
+
+async def test_what_retention_has_just_given_up_is_in_no_backlog(open_log: OpenLog) -> None:
+    """Else events would be given up for want of room that is there."""
+    log = await open_log(replace(OPTIONS, max_bytes=400_000, retention_s=1.0))
+    for number in range(1, 19):
+        await log.append([entry(number, size=10_000)])
+    await log.look()
+    assert 0 < log.sequence_at_backlog(PARTITION, 100_000) < 16
+
+    log._clock = StillClock(StillClock().now_s + DAY_S)
+    await log.trim({PARTITION: 16})
+
+    assert log.start(PARTITION) == 16
+    assert log.sequence_at_backlog(PARTITION, 100_000) == 0
 
 
 async def test_an_event_that_no_message_can_hold_is_refused_alone(open_log: OpenLog) -> None:

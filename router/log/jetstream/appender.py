@@ -188,7 +188,7 @@ class Appender:
             await asyncio.sleep(0 if self._is_closing else PROBE_S)
             return
         limit, used = info["config"].get("max_bytes", -1), info["state"]["bytes"]
-        if limit > 0 and used > limit * (1 - ROOM_AGAIN):
+        if self._refusal is LogFull and limit > 0 and used > limit * (1 - ROOM_AGAIN):
             return
         if self.obstacle:
             structlog.get_logger().info("The log takes events again.", partition=self._extent.number)

@@ -342,6 +342,7 @@ class NatsLog:
             return
         await self._connection.call(f"STREAM.PURGE.{self._streams.names.stream(partition)}", {"seq": low})
         extent.begin(low, following.first)
+        await reader.look_at_start()  # what it takes now: a backlog is measured by it
 
     def _messages_too_many(self, extent: Extent) -> int:
         """How many would have to go for the partition to be comfortable in what it may take; about."""
