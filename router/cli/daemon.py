@@ -196,10 +196,13 @@ class Daemon:
         return f"http://{f'[{host}]' if ':' in host else host}:{address[1]}"
 
     async def _start_sandboxes(self, config: Config) -> None:
-        for destination in config.destinations.values():
-            if destination.sandbox and destination.enabled:
-                plugin = self._registry.get(destination.plugin)
-                await self._sandboxes.start(destination.name, plugin, _plain(destination.settings.model_dump()))
+        await self._sandboxes.apply(
+            {
+                name: (self._registry.get(each.plugin), _plain(each.settings.model_dump()))
+                for name, each in config.destinations.items()
+                if each.sandbox and each.enabled
+            }
+        )
 
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -65,9 +66,19 @@ class Sandboxes:
         self._plugins: dict[str, Plugin] = {}
         self._runners: list[web.AppRunner] = []
 
-    async def start(self, destination: str, plugin: Plugin, settings: dict[str, Any]) -> None:
-        """Start the stand-in of a destination. *settings* are the operator's own; one that runs takes them for right from now
-        on, so that a credential changed by a reload is not refused. One of another plugin is left, and a new one started."""
+    async def apply(self, wanted: Mapping[str, tuple[Plugin, dict[str, Any]]]) -> None:
+        """Start those that are *wanted*, by destination: each with its plugin and the operator's own settings.
+
+        Raises:
+            OperatorError: one can't be made. Those that run take for right what they did before.
+        """
+        new = [name for name, (plugin, _) in wanted.items() if self._plugins.get(name) is not plugin]
+        for name in dict.fromkeys((*new, *wanted)):
+            await self._start(name, *wanted[name])
+
+    async def _start(self, destination: str, plugin: Plugin, settings: dict[str, Any]) -> None:
+        """Start the stand-in of a destination. One that runs takes *settings* for right from now on, so that a credential
+        changed by a reload is not refused. One of another plugin is left, and a new one started."""
         if self._plugins.get(destination) is plugin:
             self.sandboxes[destination].settings = {**plugin.sandbox_settings, **settings}
             return

@@ -14,11 +14,10 @@ import orjson
 from router.gateway.calls import Calls
 from router.gateway.limits import Limits
 from router.gateway.rejection import MAX_KEPT, LimitCode, Rejection
-from router.gateway.shape import measure
+from router.gateway.shape import Shape, measure
 from router.gateway.visitor import Visitor
 from router.log.record import Entry
 from router.normalise import LEFT_OUT, MAX_MESSAGE_ID_LENGTH, normalise
-from router.odd_json import MAX_DEPTH
 from router.rejected import call_text
 from router.rejection import Rejected, RejectionCode
 
@@ -77,10 +76,10 @@ async def admit(
     turn = max(1, count * _TURN_BYTES // max(1, body_bytes + count * defaults_bytes))
     room = limits.max_stored_bytes
     received_at = datetime.fromtimestamp(received_at_s, UTC)
-    keys_of_batch = (
-        measure([calls.context, calls.integrations], limits.max_keys, MAX_DEPTH).keys if defaults_bytes else 0
-    )
-    small_bytes = _LEAST_BYTES_OF_KEY * (limits.max_keys - keys_of_batch - _LEFT_OUT_SILENTLY)
+    of_batch = Shape(0, 0)
+    if defaults_bytes:  # in the list they are as deep as in an event
+        of_batch = measure([calls.context, calls.integrations], limits.max_keys, limits.max_depth)
+    small_bytes = _LEAST_BYTES_OF_KEY * (limits.max_keys - of_batch.keys - _LEFT_OUT_SILENTLY)
     is_plain = calls.is_plain
     for index, call in enumerate(calls.calls[:count]):
         if index % turn == turn - 1:
@@ -94,7 +93,7 @@ async def admit(
             signed = visitor.sign(call)
             if not is_plain:
                 # Before the work: to mend a call takes long.
-                _check_shape(signed, limits, keys_of_batch)
+                _check_shape(signed, limits, of_batch)
             normalised = normalise(
                 signed,
                 received_at=received_at,
@@ -116,10 +115,10 @@ async def admit(
             ):
                 # Else the event has all that its call has; and it has no more keys than bytes for them, and no more levels
                 # than brackets.
-                _check_shape(signed, limits, keys_of_batch)
+                _check_shape(signed, limits, of_batch)
             _check_size(size, limits)
         except (Rejected, _Beyond) as reason:
-            beyond = _beyond_shape(signed, limits, keys_of_batch) if isinstance(reason, Rejected) else None
+            beyond = _beyond_shape(signed, limits, of_batch) if isinstance(reason, Rejected) else None
             room -= defaults_bytes  # the work was done
             kept = call_text(call) if len(admitted.rejections) < MAX_KEPT else ""
             # No name here outlives the clause with what was raised: that knows this frame, and the frame a whole body.
@@ -156,8 +155,8 @@ def _check_size(size: int, limits: Limits) -> None:
         raise _Beyond(LimitCode.EVENT_TOO_BIG, f"at most {limits.max_event_bytes} bytes as JSON", f"{size} bytes")
 
 
-def _check_shape(call: Any, limits: Limits, keys_of_batch: int) -> None:
-    beyond = _beyond_shape(call, limits, keys_of_batch)
+def _check_shape(call: Any, limits: Limits, of_batch: Shape) -> None:
+    beyond = _beyond_shape(call, limits, of_batch)
     if beyond is not None:
         try:
             raise beyond
@@ -165,13 +164,13 @@ def _check_shape(call: Any, limits: Limits, keys_of_batch: int) -> None:
             del beyond  # it knows this frame from now on, and would wait for the garbage collector
 
 
-def _beyond_shape(call: Any, limits: Limits, keys_of_batch: int) -> Rejected | _Beyond | None:
-    """Why *call* is too deep, or has too many keys; None if it is neither."""
+def _beyond_shape(call: Any, limits: Limits, of_batch: Shape) -> Rejected | _Beyond | None:
+    """Why *call*, with what its batch says of all its calls, is too deep, or has too many keys; None if it is neither."""
     shape = measure(call, limits.max_keys, limits.max_depth)
-    if shape.depth > limits.max_depth:
+    if max(shape.depth, of_batch.depth) > limits.max_depth:
         expected = f"at most {limits.max_depth} levels of objects and lists in one event"
         return Rejected(RejectionCode.TOO_DEEP, "", expected, "more")
-    if shape.keys + keys_of_batch > limits.max_keys:
+    if shape.keys + of_batch.keys > limits.max_keys:
         return _Beyond(LimitCode.TOO_MANY_KEYS, f"at most {limits.max_keys} keys in one event", "more")
     return None
 

@@ -158,6 +158,20 @@ async def test_promise_8_the_shape_of_a_call_counts_also_where_its_event_leaves_
     assert summary(admitted) == (["m1"], [(0, code)])
 
 
+@pytest.mark.parametrize("field", ["context", "integrations"])
+@pytest.mark.parametrize(("levels", "accepted"), [(4, 1), (5, 0)], ids=["the most", "one more"])
+async def test_promise_8_what_a_batch_says_of_all_its_events_is_no_deeper_than_one_may_be(
+    field: str, levels: int, accepted: int
+) -> None:
+    """The event itself is a level as well."""
+    deep = orjson.loads(b'{"a":' * levels + b"1" + b"}" * levels)
+
+    admitted = await admit_all([track(0)], Limits(max_depth=5), is_plain=True, **{field: deep})
+
+    assert len(admitted.entries) == accepted
+    assert [str(rejection.code) for rejection in admitted.rejections] == ["too_deep"] * (1 - accepted)
+
+
 @pytest.mark.parametrize(
     "call",
     [
