@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from router.delivery.state_file import StateFile
+from router.delivery.state_file import StateFile, StateOlder
 from router.errors import OperatorError
 from router.log.checkup import LogReport, check_log
 from router.log.copy import LogCopy, copy_database
@@ -30,7 +30,7 @@ class Backup:
     target: Path
     log: LogReport
     positions: dict[str, int]
-    """Per destination: how far it has come in the copied log."""
+    """Per destination: how far it has come in the copied log; not of one whose state an older program wrote."""
     problems: tuple[str, ...]
     """What is damaged in it, as it is in what it was copied from."""
 
@@ -91,6 +91,8 @@ def _fill(draft: Path, log: Path, states: Path, others: tuple[Path, ...], after_
     for path in sorted((draft / states.name).glob("*.sqlite")):
         try:
             positions[path.stem] = _position(path, copy.log_id, report.end)
+        except StateOlder:
+            pass  # the next start brings it up to date, here or where it is restored
         except OperatorError as error:
             problems.append(str(error))
     for directory in (draft / log.name, draft / states.name, draft):

@@ -24,7 +24,7 @@ from router.clock import SystemClock
 from router.config import Config
 from router.counted import counted
 from router.delivery.spec import parse_time
-from router.delivery.state_file import StateFile
+from router.delivery.state_file import StateFile, StateOlder
 from router.errors import OperatorError
 from router.log.checkup import LogReport, SegmentReport, check_log, known_end, show_ranges
 from router.log.export import Selection, select, to_line
@@ -260,6 +260,9 @@ def _check_states(directory: Path, log: Path, report: LogReport) -> dict[str, li
     for path in sorted(directory.glob("*.sqlite")):
         try:
             state = StateFile.open(path, report.log_id or "", read_only=True)
+        except StateOlder:
+            problems[path.stem] = []
+            continue
         except OperatorError as error:
             problems[path.stem] = [str(error)]
             continue

@@ -90,6 +90,10 @@ DROP TABLE single_outcomes;
 """What makes a file of that schema version out of one of the version before."""
 
 
+class StateOlder(OperatorError):
+    """An older program wrote it, and who only reads does not bring it up to date. There is nothing wrong with it."""
+
+
 class StateFile:
     """A `State`, opened with `StateFile.open`."""
 
@@ -108,7 +112,7 @@ class StateFile:
 
         Raises:
             OperatorError: a newer program wrote it, or it belongs to another log (`StateUnusable`: it is damaged, or the disk
-                refuses).
+                refuses; `StateOlder`, with *read_only*: an older program wrote it).
         """
         connection = None
         try:
@@ -132,7 +136,7 @@ class StateFile:
         if version < SCHEMA_VERSION and not read_only:
             self._upgrade(version, log_id)
         elif version < SCHEMA_VERSION:
-            raise OperatorError(
+            raise StateOlder(
                 f"{self.path}: has schema version {version}, of an older program. Start the router: it brings it up to date."
             )
         found = self.meta("log_id")

@@ -253,6 +253,17 @@ async def test_a_state_that_is_damaged_is_copied_as_it_is_and_said(site: Site, t
     assert backup.positions == {"crm": 0}
 
 
+async def test_a_state_that_an_older_program_wrote_is_no_damage(site: Site, tmp_path: Path) -> None:
+    """A backup before the first start of a newer program is a good habit."""
+    await site.append(20)
+    site.state._connection.execute("PRAGMA user_version = 1")
+
+    done = await site.back_up(tmp_path / "backup")
+
+    assert (done.problems, done.positions) == ((), {})
+    assert (tmp_path / "backup" / "destinations" / "crm.sqlite").exists()
+
+
 async def test_a_backup_holds_peoples_data_and_nobody_else_may_read_it(site: Site, tmp_path: Path) -> None:
     await site.append(20)
 

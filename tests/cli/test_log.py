@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -90,6 +92,15 @@ def test_the_state_of_a_destination_is_looked_at_too(config: Path, data: Path) -
     assert (checked.code, shown.code) == (1, 1)
     assert "crm.sqlite" in checked.out
     assert len(shown.json["destinations"]["crm"]) == 1
+
+
+def test_a_state_that_an_older_program_wrote_is_no_damage(config: Path, data: Path) -> None:
+    with closing(sqlite3.connect(data / "destinations" / "crm.sqlite")) as connection:
+        connection.execute("PRAGMA user_version = 1")
+
+    shown = run(config, "check", "--json")
+
+    assert (shown.code, shown.json["ok"], shown.json["destinations"]) == (0, True, {"crm": []})
 
 
 def test_a_position_past_the_end_of_the_log_is_said(config: Path, data: Path) -> None:
