@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from router.log.jetstream.connection import Connection
+from router.log.jetstream.connection import NO_STREAM, STREAM_EXISTS, ApiError, ClusterAway, Connection
 from router.log.jetstream.streams import StreamNames, ensure_streams
 
 
@@ -37,3 +37,19 @@ async def test_a_log_is_as_safe_as_its_weakest_partition(
     found = await ensure_streams(cluster, StreamNames("router"), 3, None, 300, read_only=read_only)
 
     assert found.replicas == fewest
+
+
+class HalfMade:
+    """Another router has just asked for the stream: it can't be made any more, and is not there yet."""
+
+    client = type("Client", (), {"_server_info": {"cluster": "c1"}})
+
+    async def call(self, operation: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        if operation.startswith("STREAM.INFO."):
+            raise ApiError(NO_STREAM, "stream not found")
+        raise ApiError(STREAM_EXISTS, "stream name already in use with a different configuration")
+
+
+async def test_a_stream_that_another_router_is_making_is_waited_for() -> None:
+    with pytest.raises(ClusterAway, match="another router is making the stream router-log-0"):
+        await ensure_streams(cast("Connection", HalfMade()), StreamNames("router"), 3, None, 300)

@@ -189,8 +189,9 @@ async def _make(
     except ApiError as error:
         if error.code == STREAM_EXISTS:  # another router was faster
             found = await _describe(connection, names, partition)
-            if found is not None:
-                return found
+            if found is None:  # the cluster has agreed on it, and not every node has it yet
+                raise ClusterAway(f"another router is making the stream {names.stream(partition)}") from None
+            return found
         raise
 
 
