@@ -22,6 +22,7 @@ from bench.figure import Figure, show
 from bench.load import send_steadily
 from bench.processes import Process, destination, running, start_router, start_vendor, taken
 from router.log.dedup import FILE_NAME as INDEX_NAME
+from tests.system.disk import file_bytes
 
 PLUGINS = ("mixpanel", "customerio", "webhook", "webhook")
 EVENTS_PER_S = 200
@@ -65,7 +66,7 @@ class Watch:
             await asyncio.to_thread(self.count)
 
     def look(self) -> None:
-        disk = sum(map(_size, _files(self._data)))
+        disk = sum(map(file_bytes, _files(self._data)))
         at_s = time.monotonic() - self._began
         self.looks.append(Look(at_s, self._router.rss_mb, self._router.descriptors, disk / 1e6))
         if len(self.looks) % 12 == 0:
@@ -96,16 +97,7 @@ class Watch:
 
 def _files(directory: Path) -> list[Path]:
     """The log's files and the states. Not ``reserve``, which never changes its size, nor the index, which grows for an hour."""
-    return [
-        path for path in directory.rglob("*") if path.is_file() and not path.name.startswith(("reserve", INDEX_NAME))
-    ]
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:  # given up meanwhile
-        return 0
+    return [path for path in directory.rglob("*") if not path.name.startswith(("reserve", INDEX_NAME))]
 
 
 def measure(directory: Path, hours: float) -> list[Figure]:

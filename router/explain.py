@@ -126,9 +126,8 @@ def _explain_action(
         return entry | _dead(f"request: {label} can't be sent: {type(error).__name__}: {error}")
     too_big = next((written.too_big for written in missing if written.too_big), "")
     if too_big:  # what else the action makes is sent all the same
-        requests = entry["requests"]
-        dead = _dead(f"size: {too_big}") | {"requests": requests}
-        return entry | dead | ({"decision": "deliver"} if requests else {})
+        sent = entry["requests"]
+        return entry | _dead(f"size: {too_big}") | {"decision": "deliver" if sent else "skip", "requests": sent}
     return entry
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from threading import get_ident
 from typing import Any, Protocol, TypeVar
 
-from router.place import raised_at
+from router.place import at_place
 
 _T = TypeVar("_T")
 
@@ -130,8 +130,7 @@ class Guard:
             return PluginStuck(f"{self.label(what)} took longer than {MARK.limit_s:g} s and was broken off, {error}")
         if isinstance(error, BadReturn):
             return PluginFailed(f"{self.label(what)} {error}")
-        place = raised_at(error)
-        return PluginFailed(f"{self.label(what)} raised {describe(error)}{f', at {place}' if place else ''}")
+        return PluginFailed(f"{self.label(what)} raised {describe(error)}{at_place(error)}")
 
     def label(self, what: Any) -> str:
         """``plugin acme: pack``, or ``plugin acme: action "track event"``."""

@@ -29,6 +29,12 @@ def raised_at(error: BaseException) -> str:
     return place
 
 
+def at_place(error: BaseException) -> str:
+    """``, at acme/mapping.py:7 in build``, for the end of what is said of *error*; "" where `raised_at` finds no place."""
+    place = raised_at(error)
+    return f", at {place}" if place else ""
+
+
 def _is_foreign(file: str) -> bool:
     if file.startswith(("<", _OURS)):  # <…> is made by Python itself: importlib, the methods of dataclasses
         return False

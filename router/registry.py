@@ -19,7 +19,7 @@ from types import ModuleType
 import pluggy
 
 from router.errors import OperatorError
-from router.place import raised_at
+from router.place import at_place
 from router.plugin import API_VERSION, Plugin, hooks
 
 ENTRY_POINTS = "router.plugins"
@@ -265,8 +265,7 @@ def _origin(entry: EntryPoint) -> str:
 
 def _describe(error: BaseException) -> str:
     text = " ".join(str(error).split())[:300]
-    place = raised_at(error)
-    return f"{type(error).__name__}{f': {text}' if text else ''}{f', at {place}' if place else ''}"
+    return f"{type(error).__name__}{f': {text}' if text else ''}{at_place(error)}"
 
 
 def _import_named(name: str) -> tuple[ModuleType, str]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from functools import lru_cache
 from typing import Any, Final
 
 from plugins.mixpanel.settings import Settings
@@ -44,20 +43,9 @@ _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 _UUID_V4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
-_LONGEST_KEPT = 200
-"""Characters; how long an id may be is up to the event, and those of usual length are kept, for each row that has one asks."""
-
-
 def _is_forbidden(text: str) -> bool:
-    return _is_short_one_forbidden(text) if len(text) <= _LONGEST_KEPT else _stands_for_nobody(text)
-
-
-def _stands_for_nobody(text: str) -> bool:
     word = text.strip().casefold()
     return not word or word in FORBIDDEN_IDS
-
-
-_is_short_one_forbidden = lru_cache(maxsize=1024)(_stands_for_nobody)
 
 
 def known_id(value: Any) -> str:

@@ -22,22 +22,28 @@ PERSON: Final = (("traits",), ("context", "traits"))
 class Change(Protocol):
     """One change; a mapping applies its changes from top to bottom.
 
-    Two are equal when they do the same, which is how a reload finds what has changed. So mappings are compared by how they are
-    written: as Python has it, ``true`` is 1, and the order of what may overwrite each other does not count.
+    Two are equal when they do the same, which is how a reload finds what has changed.
     """
 
     def apply(self, draft: Draft) -> None: ...
 
 
-@dataclass(frozen=True)
-class Rename:
+class _AsWritten:
+    """Compared by how it is written: of mappings, as Python has it, ``true`` is 1, and the order of what may overwrite each
+    other does not count."""
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and repr(other) == repr(self)
+
+    def __hash__(self) -> int:
+        return hash(repr(self))
+
+
+@dataclass(frozen=True, eq=False)
+class Rename(_AsWritten):
     """Fields under other names, all at once, so that two may change places. A field that is absent changes nothing."""
 
-    names: Mapping[Path, Path] = field(compare=False)
-    _compared: str = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_compared", repr(self.names))
+    names: Mapping[Path, Path]
 
     def apply(self, draft: Draft) -> None:
         taken = [(source, to, draft.take(source)) for source, to in self.names.items()]
@@ -87,15 +93,11 @@ def hash_place(draft: Draft, place: Place) -> None:
     draft.note(f"hash: {dotted(place.path)}")
 
 
-@dataclass(frozen=True)
-class Constant:
+@dataclass(frozen=True, eq=False)
+class Constant(_AsWritten):
     """Fields that the operator sets, whatever the event says."""
 
-    values: Mapping[Path, Any] = field(compare=False)
-    _compared: str = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_compared", repr(self.values))
+    values: Mapping[Path, Any]
 
     def apply(self, draft: Draft) -> None:
         for path, value in self.values.items():
@@ -105,15 +107,11 @@ class Constant:
                 draft.note(f"set: {dotted(path)} must be text, and the constant is none; left as it is")
 
 
-@dataclass(frozen=True)
-class Fill:
+@dataclass(frozen=True, eq=False)
+class Fill(_AsWritten):
     """Fields written from templates; one that lacks a field it needs is left as it is."""
 
-    templates: Mapping[Path, Template] = field(compare=False)
-    _compared: str = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_compared", repr(self.templates))
+    templates: Mapping[Path, Template]
 
     def apply(self, draft: Draft) -> None:
         for path, template in self.templates.items():

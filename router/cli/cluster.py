@@ -37,6 +37,7 @@ from router.delivery.journal.states import JournaledStates
 from router.delivery.journal.streams import JournalNames, ensure_journals
 from router.delivery.options import DeliveryOptions
 from router.delivery.portion import Portion
+from router.delivery.state import telling_trouble
 from router.delivery.watchdog import Glance, Watchdog
 from router.errors import OperatorError
 from router.log.interface import Log
@@ -191,14 +192,8 @@ class ClusterDeliveries:
             if each.name in known or each.formerly in known:
                 continue
             start = self._log.start(partition) - 1 if each.starts_at_beginning else self._log.end(partition)
-            with closing(states.look(each.name)) as state:
-                try:
-                    state.add_partition(partition, start)
-                except Exception as error:
-                    trouble = state.trouble(error)
-                    if trouble is None:
-                        raise
-                    raise trouble from error
+            with closing(states.look(each.name)) as state, telling_trouble(state):
+                state.add_partition(partition, start)
 
     def _assignments(self) -> list[Assignment]:
         """Made anew for each fleet: what a plugin does in one partition must not halt it in another."""

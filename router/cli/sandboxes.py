@@ -13,7 +13,7 @@ from aiohttp import web
 from router.config import Config
 from router.errors import OperatorError
 from router.guard import describe
-from router.place import raised_at
+from router.place import at_place
 from router.plugin import Plugin
 from router.plugin.sandbox import Sandbox
 
@@ -33,10 +33,9 @@ def make_sandbox(plugin: Plugin, settings: dict[str, Any] | None = None, record:
         factory = getattr(importlib.import_module(module), name)
         sandbox: Sandbox = factory({**plugin.sandbox_settings, **(settings or {})}, record)
     except Exception as error:
-        place = raised_at(error)
         raise OperatorError(
-            f'plugin {plugin.slug}: its sandbox "{plugin.sandbox}" could not be made: {describe(error)}'
-            f"{f', at {place}' if place else ''}. Correct the plugin, or take `sandbox: true` out"
+            f'plugin {plugin.slug}: its sandbox "{plugin.sandbox}" could not be made: {describe(error)}{at_place(error)}. '
+            "Correct the plugin, or take `sandbox: true` out"
         ) from error
     return sandbox
 

@@ -38,13 +38,10 @@ def resolve(text: str, environ: Mapping[str, str]) -> Resolved:
         inner = match.group("inner")
         if inner is not None and inner.startswith("file:"):
             return _read_file(inner.removeprefix("file:").strip(), resolved)
-        is_nested = inner is not None and "${" in inner
-        variable = _VARIABLE.fullmatch(inner) if inner is not None and not is_nested else None
-        if variable is None:  # what stands there isn't shown: it could be anything
-            closed = "cannot read what stands in ${…}" if inner is not None else '"${" is never closed'
-            closed = "a reference stands in a reference, whose default is plain text" if is_nested else closed
+        variable = None if inner is None or "${" in inner else _VARIABLE.fullmatch(inner)
+        if variable is None:
             resolved.problems.append(
-                f"{closed}; expected ${{NAME}}, ${{NAME:-default}} or ${{file:PATH}} ($${{ is a plain ${{)"
+                f"{_why_not(inner)}; expected ${{NAME}}, ${{NAME:-default}} or ${{file:PATH}} ($${{ is a plain ${{)"
             )
             return ""
         value = environ.get(variable["name"])
@@ -57,6 +54,15 @@ def resolve(text: str, environ: Mapping[str, str]) -> Resolved:
 
     resolved.text = _REFERENCE.sub(replace, text)
     return resolved
+
+
+def _why_not(inner: str | None) -> str:
+    """Why that is no reference. What stands there isn't shown: it could be anything."""
+    if inner is None:
+        return '"${" is never closed'
+    if "${" in inner:
+        return "a reference stands in a reference, whose default is plain text"
+    return "cannot read what stands in ${…}"
 
 
 def _read_file(name: str, resolved: Resolved) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 
@@ -15,7 +16,7 @@ from router.delivery.decoder import Decoder
 from router.delivery.ledger import Ledger
 from router.delivery.options import DeliveryOptions
 from router.delivery.repeats import Repeats
-from router.delivery.state import State, StateUnusable
+from router.delivery.state import State, StateUnusable, telling_trouble
 from router.delivery.states import States
 from router.delivery.unknown_names import UnknownNames
 from router.delivery.watchdog import Glance
@@ -145,24 +146,24 @@ class Fleet:
             try:
                 await self._enter(assignment, wanted)
             except OperatorError as error:
-                self.problems[name] = str(error)
                 if not isinstance(error, StateUnusable | PluginUnusable):
                     unfit.append(str(error))
-                if before.get(name) != str(error):
-                    _LOGGER.error(
-                        "destination can't start; the log keeps its events", reason=str(error), destination=name
-                    )
+                self._note_problem(name, str(error), before, reason=str(error))
             except Exception as error:  # whatever it is: it is this one's, and tried again
                 if name in self.berths:
                     await self._leave(name)
-                self.problems[name] = f"{type(error).__name__}: {error}"
-                if before.get(name) != self.problems[name]:
-                    _LOGGER.error("destination can't start; the log keeps its events", destination=name, exc_info=error)
+                self._note_problem(name, f"{type(error).__name__}: {error}", before, exc_info=error)
             else:
                 if name in before:
                     _LOGGER.info("destination starts after all", destination=name)
         if unfit:
             raise OperatorError("\n".join(unfit))
+
+    def _note_problem(self, name: str, problem: str, before: Mapping[str, str], **facts: Any) -> None:
+        """It is told of once, and not at each try."""
+        self.problems[name] = problem
+        if before.get(name) != problem:
+            _LOGGER.error("destination can't start; the log keeps its events", destination=name, **facts)
 
     async def stop(self, deadline_s: float = 10.0) -> None:
         """Stop all, side by side, within about *deadline_s* seconds."""
@@ -237,21 +238,19 @@ class Fleet:
         """The ledger over the destination's state, its place in the log found; the notes of an earlier run."""
         state = self._states.take(assignment.name, assignment.formerly, wanted)
         try:
-            for partition in self._log.partitions:
-                self._find_place(state, partition, assignment.starts_at_beginning)
-            disabled_since = state.meta("disabled_since_s")
-            if assignment.is_enabled and disabled_since:  # time spent disabled does not count for the retry windows
-                state.shift_tries(max(0.0, self._clock.now() - float(disabled_since)))
-            notes = {name: state.meta(name) for name in NOTES}
-            ledger = Ledger(assignment.name, state, self._clock, self._reserve)
-            ledger.on_taken = self._on_taken
-            return ledger, notes
-        except BaseException as error:
+            with telling_trouble(state):
+                for partition in self._log.partitions:
+                    self._find_place(state, partition, assignment.starts_at_beginning)
+                disabled_since = state.meta("disabled_since_s")
+                if assignment.is_enabled and disabled_since:  # time spent disabled does not count for the retry windows
+                    state.shift_tries(max(0.0, self._clock.now() - float(disabled_since)))
+                notes = {name: state.meta(name) for name in NOTES}
+                ledger = Ledger(assignment.name, state, self._clock, self._reserve)
+        except BaseException:
             state.close()
-            trouble = state.trouble(error)
-            if trouble is not None:
-                raise trouble from error
             raise
+        ledger.on_taken = self._on_taken
+        return ledger, notes
 
     def _find_place(self, state: State, partition: int, starts_at_beginning: bool) -> None:
         end = self._log.end(partition)

@@ -13,7 +13,8 @@ position comes from the log again.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol, Self
 
@@ -252,3 +253,15 @@ class State(Protocol):
 
     def jobs(self, state: str | None = None, id: int | None = None) -> list[Job]:
         """Those in that state, or with that number; all, where neither is given."""
+
+
+@contextmanager
+def telling_trouble(state: State) -> Iterator[None]:
+    """What goes wrong with *state* within it is raised as what that tells an operator, `StateUnusable`; a bug as what it is."""
+    try:
+        yield
+    except BaseException as error:
+        trouble = state.trouble(error)
+        if trouble is None:
+            raise
+        raise trouble from error

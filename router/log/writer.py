@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
-from threading import Condition
+from threading import Condition, Thread, current_thread
 from typing import Any
 
 import structlog
@@ -58,7 +57,7 @@ class Writer:
         self._waiting_bytes = 0
         self._changed = Condition()
         self._is_stopping = False
-        self._thread = threading.Thread(target=self._run, name="log writer", daemon=True)
+        self._thread = Thread(target=self._run, name="log writer", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
@@ -91,7 +90,7 @@ class Writer:
     def run(self, task: Callable[[], None]) -> Future[None]:
         """Run *task* between two commits, with all of them indexed. In the writer's own thread that is at once."""
         done: Future[None] = Future()
-        if threading.current_thread() is self._thread:
+        if current_thread() is self._thread:
             _finish(task, done)
             return done
         with self._changed:

@@ -11,6 +11,7 @@ from statistics import median
 import pytest
 
 from tests.system.checks import check_books, check_delivered
+from tests.system.disk import file_bytes
 from tests.system.harness import Router, Stage
 from tests.system.memory import MB, needs_linux, resident_bytes
 
@@ -27,15 +28,8 @@ class Look:
 
 
 def look(router: Router) -> Look:
-    disk_bytes = sum(map(size, (router.folder / "var").rglob("*")))
+    disk_bytes = sum(map(file_bytes, (router.folder / "var").rglob("*")))
     return Look(resident_bytes(router.pid), len(list(Path(f"/proc/{router.pid}/fd").iterdir())), disk_bytes)
-
-
-def size(path: Path) -> int:
-    try:
-        return path.stat().st_size if path.is_file() else 0
-    except FileNotFoundError:  # given up meanwhile
-        return 0
 
 
 def middle(looks: Sequence[Look], of: Callable[[Look], int]) -> float:

@@ -12,7 +12,7 @@ from router.delivery.journal.journal import Journal, Overtaken
 from router.delivery.journal.line import Line
 from router.delivery.journal.state import Forgotten, JournaledState, remove_view
 from router.delivery.journal.streams import JournalNames, destinations_of
-from router.delivery.state import StateUnusable
+from router.delivery.state import StateUnusable, telling_trouble
 from router.errors import OperatorError
 from router.log.jetstream.connection import ApiError, ClusterAway
 
@@ -92,18 +92,15 @@ class JournaledStates:
     def _open_view(self, name: str, is_claimed: bool) -> JournaledState:
         journal = self._journal(name)
         state = JournaledState.open_view(self._view(name), self._log_id, journal, f"{self._router}-{uuid4().hex[:8]}")
+        take = state.claim if is_claimed else state.catch_up
         try:
-            if is_claimed:
-                state.claim()
-            else:
-                state.catch_up()
-        except BaseException as error:
+            with telling_trouble(state):
+                try:
+                    take()
+                except (ClusterAway, ApiError) as error:
+                    raise StateUnusable(f"{journal.subject}: the cluster does not give the state ({error})") from error
+        except BaseException:
             state.close()
-            if isinstance(error, ClusterAway | ApiError):
-                raise StateUnusable(f"{journal.subject}: the cluster does not give the state ({error})") from error
-            trouble = state.trouble(error)
-            if trouble is not None:
-                raise trouble from error
             raise
         return state
 

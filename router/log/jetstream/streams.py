@@ -187,12 +187,12 @@ async def _make(
     try:
         return await connection.call(operation, config)
     except ApiError as error:
-        if error.code == STREAM_EXISTS:  # another router was faster
-            found = await _describe(connection, names, partition)
-            if found is None:  # the cluster has agreed on it, and not every node has it yet
-                raise ClusterAway(f"another router is making the stream {names.stream(partition)}") from None
-            return found
-        raise
+        if error.code != STREAM_EXISTS:
+            raise
+    found = await _describe(connection, names, partition)  # another router was faster
+    if found is None:  # the cluster has agreed on it, and not every node has it yet
+        raise ClusterAway(f"another router is making the stream {names.stream(partition)}")
+    return found
 
 
 async def _make_first(
