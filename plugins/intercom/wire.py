@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from plugins.intercom.settings import Settings
 from router.plugin import (
+    REDIRECTS,
     Bearer,
     Blocked,
     Conversation,
@@ -48,7 +49,7 @@ requests that one conversation may have (100)."""
 
 _EXISTING_ID = re.compile(r"\bid=([\w-]+)")
 _UNKNOWN_ATTRIBUTE = re.compile(r"[Cc]ustom attribute ['\"]([^'\"]+)['\"]")
-_BLOCKED = (401, 402, 403)
+_BLOCKED = (*REDIRECTS, 401, 402, 403)
 _DATES: Final = frozenset({"birthday"})
 """Custom attributes in Unix seconds; the type of one can't be changed once it is declared."""
 

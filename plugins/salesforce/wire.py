@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from plugins.salesforce.settings import HOST_SUFFIXES, Settings
 from router.plugin import (
+    MISPLACED,
     Blocked,
     Credential,
     Dead,
@@ -155,9 +156,7 @@ def judge_refusal(response: Response) -> Later | Dead | Blocked:
         return Later(reason)
     if any(code == _CALLS_USED_UP for code, _, _ in errors):
         return Later(reason, LIMIT_S, is_outage=True)
-    if response.status in (301, 302, 307, 308, 401, 403, 404, 405) or any(
-        code in _OF_THE_SET_UP for code, _, _ in errors
-    ):
+    if response.status in MISPLACED or any(code in _OF_THE_SET_UP for code, _, _ in errors):
         return Blocked(reason)
     return _verdict(errors, f"{response.status} ") if errors else Dead(reason)
 

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from plugins.zendesk.settings import RATES, Settings
 from router.plugin import (
+    REDIRECTS,
     Basic,
     Bearer,
     Blocked,
@@ -27,7 +28,7 @@ from router.plugin import (
 )
 
 RESET_HEADER: Final = "ratelimit-reset"
-BLOCKED: Final = (301, 302, 303, 307, 308, 401, 403, 405)
+BLOCKED: Final = (*REDIRECTS, 401, 403, 405)
 """Credentials, scopes, plan, or another subdomain: never an event."""
 CONFLICT_ATTEMPTS: Final = 10
 
