@@ -149,7 +149,13 @@ def verdict_on(result: Document) -> Verdict:
 
 
 def judge_refusal(response: Response) -> Later | Dead | Blocked:
-    """Read an answer that is no success and speaks of the whole request."""
+    """Read an answer that is no success and speaks of the whole request.
+
+    Raises:
+        UnreadableAnswer: a success, which here is none of those that Salesforce has.
+    """
+    if response.is_success:
+        raise UnreadableAnswer(f"expected the results, got {describe(response)}")
     errors = list(errors_of(body_of(response)))
     reason = f"{response.status} {_words(errors[0])}" if errors else describe(response)
     if is_outage(response.status):
