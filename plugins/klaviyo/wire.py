@@ -140,10 +140,14 @@ def _merged(earlier: Document, later: Document) -> Document:
 
 
 def judge(response: Response, payloads: Sequence[Payload], settings: Any = None) -> Judgement:
-    """One bad payload fails a whole job: halve until it is found."""
+    """One bad payload fails a whole job: halve until it is found.
+
+    Raises:
+        UnreadableAnswer: a success with a page, such as a proxy's.
+    """
     if response.status == 400 and len(payloads) > 1:
         return Split(words(response))
-    judgement = judge_by_status(response, payloads, blocked=BLOCKED)
+    judgement = judge_by_status(response.unless_page(), payloads, blocked=BLOCKED)
     if isinstance(judgement, Split):
         return Split(words(response))
     if isinstance(judgement, Blocked):

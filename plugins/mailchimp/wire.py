@@ -63,8 +63,12 @@ def member_id(email: str) -> str:
 
 
 def judge(response: Response, payloads: Sequence[Payload], blocked: Collection[int] = BLOCKED) -> Judgement:
-    """By the status; what is refused for good has Mailchimp's words."""
-    judgement = judge_by_status(response, payloads, blocked=blocked)
+    """By the status; what is refused for good has Mailchimp's words.
+
+    Raises:
+        UnreadableAnswer: a success with a page, such as a proxy's.
+    """
+    judgement = judge_by_status(response.unless_page(), payloads, blocked=blocked)
     if isinstance(judgement, Sequence) and isinstance(judgement[0], Dead):
         return [Dead(words(response))] * len(payloads)
     return judgement

@@ -65,10 +65,14 @@ def _merged(earlier: Document, later: Document) -> Document:
 
 
 def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
-    """A 400 refuses everybody, and names one at best: halve until it is found."""
+    """A 400 refuses everybody, and names one at best: halve until it is found.
+
+    Raises:
+        UnreadableAnswer: a success with a page, such as a proxy's.
+    """
     if response.status == 400:
         return Split(words(response)) if len(payloads) > 1 else [Dead(words(response))]
-    return judge_by_status(response, payloads, blocked=_BLOCKED)
+    return judge_by_status(response.unless_page(), payloads, blocked=_BLOCKED)
 
 
 def words(response: Response) -> str:

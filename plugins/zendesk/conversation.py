@@ -105,7 +105,7 @@ def converse_organization(body: Any, settings: Settings, warnings: list[str]) ->
     if response.status == 422:
         if "already" not in response.text and "Duplicate" not in response.text and "taken" not in response.text:
             warnings.append(f"the user did not become a member: {_words(response)}")
-    elif response.status not in (200, 201):
+    elif response.unless_page().status not in (200, 201):
         raise Ended(_refused(response))
 
 
@@ -128,7 +128,7 @@ def converse_merge(body: Any, settings: Settings, warnings: list[str]) -> Said[N
         body={"user": {"id": winner}},
         assumed=Response(200, b'{"user":{}}'),
     )
-    if response.status != 200:
+    if response.unless_page().status != 200:
         raise Ended(_refused(response))
 
 
