@@ -27,7 +27,6 @@ from router.plugin import (
     Step,
     UnreadableAnswer,
     Verdict,
-    is_outage,
 )
 
 UNKNOWN_CONTACT_S: Final = 5.0
@@ -253,7 +252,7 @@ def _mend(
             draft.created.add(name)
             request = Request("POST", wire.properties_url(settings, draft.kind), _definition(name, draft))
             response = yield Step(request, Response(201, b"{}"))
-            if is_outage(response.status) or response.status == 401:
+            if response.status != 403 and not response.is_success and not isinstance(judge_one(response), Dead):
                 return response, False
             is_mended = True
         elif name not in draft.keys:
