@@ -27,6 +27,7 @@ from router.plugin.historical import UNTOLD, Historical, Marked, why_not
 from router.plugin.table import Trace
 from router.plugin_calls import PluginCalls
 from router.privacy import Privacy
+from router.source_choice import ANY_SOURCE, SourceChoice
 
 MAX_STEPS = 100
 """Requests of one conversation; a plugin that wants more would go on for ever."""
@@ -124,12 +125,12 @@ def _write(key: str, payload: Payload, endpoint: Endpoint) -> Written:
 
 @dataclass(frozen=True)
 class Destination:
-    """One destination. ``sources`` None means all."""
+    """One destination."""
 
     name: str
     plugin: Plugin
     settings: PluginSettings
-    sources: frozenset[str] | None = None
+    sources: SourceChoice = ANY_SOURCE
     is_opt_in: bool = False
     is_enabled: bool = True
     consent: Consent | None = None
@@ -219,7 +220,7 @@ class Destination:
         """
         if not self.is_enabled:
             return Decision(False, "disabled: its events wait in the log, as long as the config's `hold` says")
-        if source is not None and self.sources is not None and source not in self.sources:
+        if source is not None and not self.sources.takes(source):
             return Decision(
                 False, f"source: {source} is left out, by its own `destinations` or by `sources` of {self.name}"
             )

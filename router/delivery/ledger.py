@@ -276,10 +276,10 @@ class Ledger:
         self._changed()
 
     def note(self, key: str, value: str) -> None:
-        """Keep a fact of the destination over restarts."""
+        """Keep a fact of the destination over restarts. What others have worded goes through `storable` first."""
         if key == "disabled_since_s":
             self.disabled_since_s = float(value or 0) or None
-        self._changes.meta[key] = storable(value)
+        self._changes.meta[key] = value
         self._changed()
 
     def note_now(self, notes: Mapping[str, str]) -> None:

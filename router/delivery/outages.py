@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import structlog
 
 from router.clock import Clock
-from router.delivery.ledger import Ledger
+from router.delivery.ledger import Ledger, storable
 from router.delivery.pace import Pace
 from router.delivery.transit import Transit
 
@@ -61,7 +61,7 @@ class Outages:
             self._is_noted = True
             self._ledger.note("next_try_s", str(self._clock.now() + wait_s))
             self._ledger.note("wait_s", str(wait_s))
-            self._ledger.note("reason", reason)
+            self._ledger.note("reason", storable(reason))
         self._ledger.count("outages")
         if was_going:
             self._logger.warning("destination is failing, it waits", reason=reason, wait_s=round(wait_s, 1))
@@ -72,7 +72,7 @@ class Outages:
             self._blocked_since_s = self._clock.now()
             self._is_noted = True
             self._ledger.note("blocked_since_s", str(self._blocked_since_s))
-            self._ledger.note("reason", reason)
+            self._ledger.note("reason", storable(reason))
             self._logger.error(
                 "destination is blocked: nothing is lost, correct its settings and reload (SIGHUP)", reason=reason
             )

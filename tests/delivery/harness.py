@@ -20,6 +20,7 @@ from router.delivery.send import SendFailed
 from router.delivery.state import State
 from router.delivery.state_file import StateFile
 from router.delivery.unknown_names import UnknownNames
+from router.delivery.unknown_sources import UnknownSources
 from router.delivery.worker import NOTES, Worker
 from router.destination import Destination
 from router.event import Document, Event
@@ -260,6 +261,7 @@ class Harness:
         self.is_repeat: Callable[[Record], bool] | None = None
         self.clock = FastClock()
         self.unknown = UnknownNames(lambda partition: 0)
+        self.unknown_sources = UnknownSources()
         self.worker: Worker
 
     def open_state(self) -> State:
@@ -284,6 +286,7 @@ class Harness:
             chance,
             notes,
             self.unknown,
+            self.unknown_sources,
             is_repeat=self.is_repeat,
         )
         self.worker.start()

@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from router.delivery.fleet import Fleet
+from router.delivery.fleet import Assignment, Fleet
 from router.delivery.ledger import Books
 from router.delivery.state_file import StateFile
 from router.errors import OperatorError
+from router.source_choice import SourceChoice
 from tests.delivery.harness import until
 from tests.delivery.stand import DAY_S, DOWN, MANY, UP, Stand, assignment
 
@@ -27,6 +28,36 @@ async def stand(tmp_path: Path) -> AsyncIterator[Stand]:
     stand = Stand(tmp_path)
     yield stand
     await stand.close()
+
+
+def choosing(**choice: frozenset[str]) -> Assignment:
+    return replace(DOWN, destination=replace(DOWN.destination, sources=SourceChoice(**choice)))
+
+
+WEBSITE = frozenset({"website"})
+NOBODY: frozenset[str] = frozenset()
+
+
+# --- whose events it takes ---
+
+
+async def test_a_source_that_is_gone_still_leaves_out_whom_it_left_out(stand: Stand) -> None:
+    """What is pending of it goes where it said, over a restart too; and where it says otherwise, once it is back."""
+    await stand.open(choosing(never=WEBSITE, known=WEBSITE))
+
+    await stand.fleet.apply([choosing(known=NOBODY)])
+    await stand.add(3)
+    await until(lambda: stand.books("down").skipped == 3)
+    await stand.close()
+    await stand.open(choosing(known=NOBODY))
+    await stand.add(2)
+    await until(lambda: stand.books("down").skipped == 5)
+    assert stand.fleet.unknown_sources.names == ["website"]
+
+    await stand.fleet.apply([choosing(known=WEBSITE)])
+    await stand.add(4)
+    await stand.fleet.apply([choosing(known=NOBODY)])
+    assert (stand.books("down").skipped, stand.books("down").pending) == (5, 4)
 
 
 # --- where a destination begins ---
