@@ -13,6 +13,7 @@ import structlog
 from router.clock import Clock
 from router.delivery.claim import Claim, Claimed
 from router.delivery.decoder import Decoder
+from router.delivery.jumps import Jumps
 from router.delivery.ledger import Ledger
 from router.delivery.options import DeliveryOptions
 from router.delivery.repeats import Repeats
@@ -100,6 +101,7 @@ class Fleet:
         self._log = log
         self._states = states
         self._clock = clock
+        self._jumps = Jumps(clock)
         self._chance = chance
         self._reserve = reserve
         self._ways = ways or Ways(clock, chance)
@@ -146,6 +148,7 @@ class Fleet:
                     berth.worker.halt.end()
 
     async def _apply(self) -> None:
+        self._follow_clock()
         wanted = {assignment.name: assignment for assignment in self._assignments}
         names = (*(each.destination.names for each in self._assignments), *self._elsewhere)
         self.unknown_names.configure(self._log.partitions, names)
@@ -274,7 +277,7 @@ class Fleet:
         sources = destination.sources.recall(frozenset(noted.split()))
         names = " ".join(sorted(sources.never))
         if names != noted:
-            ledger.note(LEFT_OUT_BY, names)
+            ledger.note(LEFT_OUT_BY, names, limit=len(names))
         return destination if sources == destination.sources else replace(destination, sources=sources)
 
     def _find_place(self, state: State, partition: int, starts_at_beginning: bool) -> None:
@@ -298,6 +301,7 @@ class Fleet:
         """
         if any(assignment.name not in self.berths for assignment in self._assignments):
             return {}
+        self._follow_clock()
         needed = {partition: self._log.end(partition) + 1 for partition in self._log.partitions}
         for berth in self.berths.values():
             if berth.worker is None and not self._is_held(berth):
@@ -305,6 +309,13 @@ class Fleet:
             for partition, position in berth.ledger.written_positions.items():
                 needed[partition] = min(needed[partition], position + 1)
         return needed
+
+    def _follow_clock(self) -> None:
+        """A clock that was set ends no hold."""
+        jump_s = self._jumps.take()
+        for ledger in (berth.ledger for berth in self.berths.values()):
+            if jump_s and ledger.disabled_since_s is not None:
+                ledger.note("disabled_since_s", str(ledger.disabled_since_s + jump_s))
 
     def _is_held(self, berth: Berth) -> bool:
         since = berth.ledger.disabled_since_s

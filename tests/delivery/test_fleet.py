@@ -191,7 +191,7 @@ async def test_a_disabled_destination_keeps_its_place_for_its_hold(
     disabled = replace(UP, is_enabled=False, hold_s=7 * DAY_S)
     await stand.open(disabled)
     await stand.add(MANY)
-    stand.clock.wall_s += disabled_s
+    stand.clock.passed_s += disabled_s
     if is_restarted:
         await stand.close()
         await stand.open(disabled)
@@ -206,6 +206,22 @@ async def test_a_disabled_destination_keeps_its_place_for_its_hold(
     assert [letter.reason for letter in await stand.letters("up")] == (
         [] if is_held else [f"log expired: events 1 to {start - 1}"]
     )
+
+
+async def test_row_24_a_clock_that_is_set_ahead_ends_no_hold(stand: Stand) -> None:
+    """It ends when so much time has passed, by what the clock says then."""
+    disabled = replace(UP, is_enabled=False, hold_s=7 * DAY_S)
+    await stand.open(disabled)
+    await stand.add(MANY)
+
+    stand.clock.wall_s += 30 * DAY_S
+    assert await stand.trim() == 1
+    await stand.close()
+    await stand.open(disabled)
+    assert await stand.trim() == 1
+
+    stand.clock.passed_s += 8 * DAY_S
+    assert await stand.trim() > 1
 
 
 async def test_while_a_destination_changes_nothing_is_given_up(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
