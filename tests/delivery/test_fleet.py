@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from router.admin.operations import Operations
 from router.delivery.fleet import Assignment, Fleet
 from router.delivery.ledger import Books
 from router.delivery.state_file import StateFile
@@ -53,6 +54,13 @@ async def test_a_source_that_is_gone_still_leaves_out_whom_it_left_out(stand: St
     await stand.add(2)
     await until(lambda: stand.books("down").skipped == 5)
     assert stand.fleet.unknown_sources.names == ["website"]
+    operations = Operations(stand.log, stand.states, [choosing(known=NOBODY)], stand.clock)
+    operations.set_fleet(stand.fleet)
+    [plan] = await operations.calls()["plan-replay"]("down")
+    told = await operations.calls()["rehearse"]("down", plan["kind"], plan["spec"])
+    assert list(told["outlook"]["skip"]) == [
+        "source: website is left out, by its own `destinations` or by `sources` of down"
+    ]
 
     await stand.fleet.apply([choosing(known=WEBSITE)])
     await stand.add(4)
