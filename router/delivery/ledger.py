@@ -206,11 +206,13 @@ class Ledger:
         self._changed()
         return tries
 
-    def shift_tries(self, seconds: float) -> None:
-        """Time spent blocked does not count for the retry windows."""
+    def move_tries(self, move: Callable[[float], float]) -> None:
+        """Let retry windows begin where *move* says instead, in Unix seconds: not all time counts for them."""
         for place, tries in self.tries.items():
-            self.tries[place] = self._changes.tries[place] = Tries(tries.first_s + seconds, tries.attempts)
-            self._changed()
+            first_s = move(tries.first_s)
+            if first_s != tries.first_s:
+                self.tries[place] = self._changes.tries[place] = Tries(first_s, tries.attempts)
+                self._changed()
 
     # --- parking ---
 
@@ -275,11 +277,11 @@ class Ledger:
         self._changes.jobs[job.id] = job
         self._changed()
 
-    def note(self, key: str, value: str) -> None:
-        """Keep a fact of the destination over restarts."""
+    def note(self, key: str, value: str, limit: int = MAX_REASON) -> None:
+        """Keep a fact of the destination over restarts: *limit* characters of it."""
         if key == "disabled_since_s":
             self.disabled_since_s = float(value or 0) or None
-        self._changes.meta[key] = storable(value)
+        self._changes.meta[key] = storable(value, limit)
         self._changed()
 
     def note_now(self, notes: Mapping[str, str]) -> None:
@@ -456,6 +458,6 @@ class Ledger:
         self._thread.shutdown(wait=False)
 
 
-def storable(text: str) -> str:
+def storable(text: str, limit: int = MAX_REASON) -> str:
     """Text that a database takes whatever it came from: a lone surrogate would be refused with everything beside it."""
-    return text[:MAX_REASON].encode("utf-8", "replace").decode() if text else ""
+    return text[:limit].encode("utf-8", "replace").decode() if text else ""
