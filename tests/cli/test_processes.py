@@ -58,6 +58,17 @@ async def test_promise_2_a_process_that_fails_to_say_how_it_is_ends_no_other(tmp
             await failing.call("pulse")
 
 
+async def test_promise_2_a_process_that_ends_as_it_is_asked_ends_no_other(tmp_path: Path) -> None:
+    """Between the question and its leaving, a process is found to be gone, and the connection to it closed."""
+    async with process(tmp_path, fail) as ending:
+        asked = asyncio.create_task(ending.feel_pulse())
+        await asyncio.sleep(0)
+        assert ending._client is not None
+        await ending._client.close()
+
+        await asked
+
+
 async def test_a_process_that_takes_its_time_for_a_reload_is_not_stuck(tmp_path: Path) -> None:
     """Where a vendor hangs, its requests have ten seconds to land; what is said meanwhile of what is needed is not kept."""
     clock = SetClock()
