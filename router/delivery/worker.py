@@ -232,7 +232,10 @@ class Worker:
             for record in await insist(release, self._clock, destination=self.destination.name):
                 while self.halt.is_on:
                     await self._changed.wait()
-                waiting = self._under_way.find(Place.of(record))
+                place = Place.of(record)
+                if not self._parking.is_released(line, place):  # the line came to be parked again in a halt
+                    continue
+                waiting = self._under_way.find(place)
                 if waiting is not None:
                     self._lanes.put(waiting)
                 else:
