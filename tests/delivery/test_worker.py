@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from router.delivery.spec import ReplaySpec
 from router.event import Document, Event
 from router.plugin import Again, Dead, Delivered, Judgement, Later, Payload, Request, Response, Verdict, judge_by_status
-from tests.delivery.harness import NETWORK_DOWN, Answer, Harness, Vendor, plugin
+from tests.delivery.harness import NETWORK_DOWN, Answer, Harness, Vendor, batches, plugin
 
 
 @pytest.fixture
@@ -363,6 +363,42 @@ async def test_at_the_bound_of_parked_events_the_reader_stops(harness: Harness) 
     await harness.until_settled()
 
     assert harness.books.delivered == 40
+
+
+async def test_what_is_left_of_a_parked_event_takes_no_room_from_others(harness: Harness) -> None:
+    """One payload of it was refused for now; the other, in a request meanwhile, is delivered."""
+    is_answered = asyncio.Event()
+    answer = harness.vendor.send
+
+    async def send(request: Request, *rest: Any) -> Response:
+        if request.json[0]["at"] == "b":
+            await is_answered.wait()
+        return await answer(request, *rest)
+
+    harness.vendor.send = send  # type: ignore[method-assign]
+    harness.vendor.script = lambda request: Response(
+        404 if request.json[0] == {"at": "a", "user": "ada", "id": "m1"} else 200, headers={"retry-after": "80000"}
+    )
+    endpoints = [
+        batches(
+            name,
+            is_independent=True,
+            judge=lambda response, payloads, _: judge_by_status(response, payloads, later=(404,)),
+        )
+        for name in "ab"
+    ]
+    harness.plugin = plugin(*endpoints)
+    harness.options = replace(harness.options, max_in_flight_bytes=1)
+    harness.log.add("ada")
+    await harness.open()
+    await harness.until(lambda: harness.worker.ledger.parked_events == 1)
+    is_answered.set()
+    await harness.until_taken(1)
+
+    harness.log.add("bob")
+
+    await harness.until(lambda: harness.books.delivered == 1, seconds=10.0)
+    assert sorted(harness.vendor.ids()) == ["m1", "m2", "m2"]
 
 
 @pytest.mark.parametrize(
