@@ -242,7 +242,8 @@ class Fleet:
                 for partition in self._log.partitions:
                     self._find_place(state, partition, assignment.starts_at_beginning)
                 disabled_since = state.meta("disabled_since_s")
-                if assignment.is_enabled and disabled_since:  # time spent disabled does not count for the retry windows
+                # Time spent disabled does not count for the retry windows; of a block all of it is left out, once that is over.
+                if assignment.is_enabled and disabled_since and not state.meta("blocked_since_s"):
                     state.shift_tries(max(0.0, self._clock.now() - float(disabled_since)))
                 notes = {name: state.meta(name) for name in NOTES}
                 ledger = Ledger(assignment.name, state, self._clock, self._reserve)

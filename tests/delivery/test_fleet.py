@@ -177,6 +177,31 @@ async def test_a_disabled_destination_keeps_its_place_for_its_hold(
     )
 
 
+@pytest.mark.parametrize("is_blocked", [False, True], ids=["failing", "blocked"])
+async def test_time_spent_disabled_does_not_count_for_the_retry_windows_and_is_counted_once(
+    stand: Stand, is_blocked: bool
+) -> None:
+    """A block does not count either, and goes on while the destination is disabled."""
+    await stand.open(DOWN)
+    await stand.add(1)
+    worker = stand.fleet.berths["down"].worker
+    assert worker is not None
+    await until(lambda: bool(worker.ledger.tries))
+    if is_blocked:
+        worker._outages.block("401")
+    await stand.fleet.apply([replace(DOWN, is_enabled=False)])
+    [before] = stand.fleet.berths["down"].ledger.tries.values()
+
+    stand.clock.wall_s += DAY_S
+    await stand.fleet.apply([DOWN])
+    worker = stand.fleet.berths["down"].worker
+    assert worker is not None
+    worker._outages.end()
+
+    [after] = worker.ledger.tries.values()
+    assert DAY_S <= after.first_s - before.first_s <= stand.clock.now() - before.first_s
+
+
 async def test_while_a_destination_changes_nothing_is_given_up(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the middle of a reload its place is on disk alone: what it needs must not be taken for needed by nobody."""
     await stand.open(DOWN)
