@@ -16,7 +16,7 @@ from router.delivery.decoder import Decoder
 from router.delivery.ledger import Ledger
 from router.delivery.options import DeliveryOptions
 from router.delivery.repeats import Repeats
-from router.delivery.state import State, StateUnusable, telling_trouble
+from router.delivery.state import Changes, State, StateUnusable, telling_trouble
 from router.delivery.states import States
 from router.delivery.unknown_names import UnknownNames
 from router.delivery.watchdog import Glance
@@ -245,6 +245,7 @@ class Fleet:
                 # Time spent disabled does not count for the retry windows; of a block all of it is left out, once that is over.
                 if assignment.is_enabled and disabled_since and not state.meta("blocked_since_s"):
                     state.shift_tries(max(0.0, self._clock.now() - float(disabled_since)))
+                    state.commit(Changes(meta={"disabled_since_s": ""}))  # it may take several tries to start
                 notes = {name: state.meta(name) for name in NOTES}
                 ledger = Ledger(assignment.name, state, self._clock, self._reserve)
         except BaseException:

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from router.delivery import fleet
 from router.delivery.fleet import Fleet
-from router.delivery.ledger import Books
+from router.delivery.ledger import Books, Ledger
 from router.delivery.state_file import StateFile
 from router.errors import OperatorError
 from tests.delivery.harness import until
@@ -200,6 +201,32 @@ async def test_time_spent_disabled_does_not_count_for_the_retry_windows_and_is_c
 
     [after] = worker.ledger.tries.values()
     assert DAY_S <= after.first_s - before.first_s <= stand.clock.now() - before.first_s
+
+
+async def test_time_spent_disabled_is_counted_once_however_often_it_takes_to_start(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stand.open(DOWN)
+    await stand.add(1)
+    ledger = stand.fleet.berths["down"].ledger
+    await until(lambda: bool(ledger.tries))
+    await stand.fleet.apply([replace(DOWN, is_enabled=False)])
+    stand.clock.wall_s += DAY_S
+    faults = ["no memory", "no memory"]
+    open_ledger = fleet.Ledger
+
+    def open_in_the_end(*arguments: Any) -> Ledger:
+        if faults:
+            raise MemoryError(faults.pop())
+        return open_ledger(*arguments)
+
+    monkeypatch.setattr(fleet, "Ledger", open_in_the_end)
+    await stand.fleet.apply([DOWN])
+    while stand.fleet.problems:
+        await stand.fleet.retry()
+
+    [tries] = stand.fleet.berths["down"].ledger.tries.values()
+    assert tries.first_s < stand.clock.now()
 
 
 async def test_while_a_destination_changes_nothing_is_given_up(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
