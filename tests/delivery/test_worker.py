@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from router.delivery.reader import SHED
 from router.delivery.spec import ReplaySpec
 from router.event import Document, Event
 from router.plugin import Again, Dead, Delivered, Judgement, Later, Payload, Request, Response, Verdict, judge_by_status
@@ -270,6 +271,31 @@ async def test_what_is_in_a_request_when_the_backlog_is_shed_is_left_to_it(harne
     assert (harness.books.delivered, harness.books.dead) == (20, 20)
     assert harness.vendor.ids() == [f"m{number}" for number in [*range(1, 11), *range(31, 41)]]
     assert [letter.record.sequence for letter in await harness.letters()] == list(range(11, 31))
+
+
+async def test_what_is_delivered_of_an_event_that_is_shed_is_not_sent_again(harness: Harness) -> None:
+    """Before a restart the vendor had one of its two payloads."""
+    answer = harness.vendor.send
+
+    async def send(request: Request, *rest: Any) -> Response:
+        if request.json[0]["at"] == "b":
+            await asyncio.Event().wait()
+        return await answer(request, *rest)
+
+    harness.vendor.send = send  # type: ignore[method-assign]
+    harness.plugin = plugin(batches("a"), batches("b"))
+    harness.log.add("ada")
+    await harness.open()
+    await harness.until(lambda: bool(harness.worker.ledger.settled_payloads))
+    await harness.worker.ledger.flushed()
+    await harness.crash()
+
+    worker = await harness.open()
+    worker.shed(0, 1)
+    await harness.until_settled()
+
+    [letter] = await harness.letters()
+    assert (letter.reason, letter.settled) == (SHED, ("send to a/0",))
 
 
 async def test_time_spent_blocked_does_not_count_for_the_retry_window(harness: Harness) -> None:
