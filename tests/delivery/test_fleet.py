@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from router.delivery import fleet
 from router.delivery.fleet import Fleet
 from router.delivery.ledger import Books, Ledger
 from router.delivery.state_file import StateFile
@@ -185,21 +184,21 @@ async def test_time_spent_disabled_does_not_count_for_the_retry_windows_and_is_c
     """A block does not count either, and goes on while the destination is disabled."""
     await stand.open(DOWN)
     await stand.add(1)
-    worker = stand.fleet.berths["down"].worker
-    assert worker is not None
-    await until(lambda: bool(worker.ledger.tries))
+    first = stand.fleet.berths["down"].worker
+    assert first is not None
+    await until(lambda: bool(first.ledger.tries))
     if is_blocked:
-        worker._outages.block("401")
+        first._outages.block("401")
     await stand.fleet.apply([replace(DOWN, is_enabled=False)])
     [before] = stand.fleet.berths["down"].ledger.tries.values()
 
     stand.clock.wall_s += DAY_S
     await stand.fleet.apply([DOWN])
-    worker = stand.fleet.berths["down"].worker
-    assert worker is not None
-    worker._outages.end()
+    second = stand.fleet.berths["down"].worker
+    assert second is not None
+    second._outages.end()
 
-    [after] = worker.ledger.tries.values()
+    [after] = second.ledger.tries.values()
     assert DAY_S <= after.first_s - before.first_s <= stand.clock.now() - before.first_s
 
 
@@ -213,14 +212,13 @@ async def test_time_spent_disabled_is_counted_once_however_often_it_takes_to_sta
     await stand.fleet.apply([replace(DOWN, is_enabled=False)])
     stand.clock.wall_s += DAY_S
     faults = ["no memory", "no memory"]
-    open_ledger = fleet.Ledger
 
     def open_in_the_end(*arguments: Any) -> Ledger:
         if faults:
             raise MemoryError(faults.pop())
-        return open_ledger(*arguments)
+        return Ledger(*arguments)
 
-    monkeypatch.setattr(fleet, "Ledger", open_in_the_end)
+    monkeypatch.setattr("router.delivery.fleet.Ledger", open_in_the_end)
     await stand.fleet.apply([DOWN])
     while stand.fleet.problems:
         await stand.fleet.retry()

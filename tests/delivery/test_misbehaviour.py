@@ -532,7 +532,8 @@ async def test_promise_3_what_is_parked_again_in_a_halt_is_not_overtaken_after_i
             harness.worker.destination.calls.guard.on_held_up("build", 6.0, False)
         return make(event, fields, settings)
 
-    harness.vendor.script, harness.vendor.send = script, send  # type: ignore[method-assign]
+    harness.vendor.script = script
+    harness.vendor.send = send  # type: ignore[method-assign, assignment]
     made = plugin(*(batches(name, max_events=1, judge=judge, is_independent=True) for name in "ab"))
     make = made.actions[0].build
     harness.plugin = replace(made, actions=(replace(made.actions[0], build=pass_slowly), made.actions[1]))

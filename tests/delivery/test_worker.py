@@ -282,7 +282,7 @@ async def test_what_is_delivered_of_an_event_that_is_shed_is_not_sent_again(harn
             await asyncio.Event().wait()
         return await answer(request, *rest)
 
-    harness.vendor.send = send  # type: ignore[method-assign]
+    harness.vendor.send = send  # type: ignore[method-assign, assignment]
     harness.plugin = plugin(batches("a"), batches("b"))
     harness.log.add("ada")
     await harness.open()
@@ -401,7 +401,7 @@ async def test_what_is_left_of_a_parked_event_takes_no_room_from_others(harness:
             await is_answered.wait()
         return await answer(request, *rest)
 
-    harness.vendor.send = send  # type: ignore[method-assign]
+    harness.vendor.send = send  # type: ignore[method-assign, assignment]
     harness.vendor.script = lambda request: Response(
         404 if request.json[0] == {"at": "a", "user": "ada", "id": "m1"} else 200, headers={"retry-after": "80000"}
     )
