@@ -101,6 +101,9 @@ class Fleet:
         self._assignments: Sequence[Assignment] = ()
         self._elsewhere: Sequence[DestinationNames] = ()
         self._applying = asyncio.Lock()
+        self._landing: set[asyncio.Task[None]] = set()
+        """Destinations that leave, whoever waits for them."""
+        self._is_stopping = False
         self.unknown_names = UnknownNames(log.end)
 
     async def apply(self, assignments: Sequence[Assignment], elsewhere: Sequence[DestinationNames] = ()) -> None:
@@ -141,7 +144,7 @@ class Fleet:
         before, self.problems = self.problems, {}
         unfit: list[str] = []
         for name, assignment in wanted.items():
-            if name in self.berths:
+            if name in self.berths or self._is_stopping:
                 continue
             try:
                 await self._enter(assignment, wanted)
@@ -166,8 +169,17 @@ class Fleet:
             _LOGGER.error("destination can't start; the log keeps its events", destination=name, **facts)
 
     async def stop(self, deadline_s: float = 10.0) -> None:
-        """Stop all, side by side, within about *deadline_s* seconds."""
-        await asyncio.gather(*(self._leave(name, deadline_s) for name in list(self.berths)))
+        """Stop all, side by side, within about *deadline_s* seconds.
+
+        An `apply` under way starts nothing more; what it has begun to stop is waited for.
+        """
+        self._is_stopping = True
+        try:
+            await asyncio.gather(*(self._leave(name, deadline_s) for name in list(self.berths)), *self._landing)
+            async with self._applying:
+                pass
+        finally:
+            self._is_stopping = False
 
     def cut(self) -> None:
         """Break off all that is under way, now: another router delivers, or is about to. `abandon` does the rest."""
@@ -189,7 +201,12 @@ class Fleet:
                     await self._ways.give_back(berth.way)
 
     async def _leave(self, name: str, deadline_s: float = 10.0) -> None:
-        berth = self.berths.pop(name)
+        landing = asyncio.create_task(self._land(self.berths.pop(name), deadline_s), name=f"landing of {name}")
+        self._landing.add(landing)
+        landing.add_done_callback(self._landing.discard)
+        await asyncio.shield(landing)  # flights land and positions are saved, even if nobody waits for it any more
+
+    async def _land(self, berth: Berth, deadline_s: float) -> None:
         if berth.worker is not None:
             await berth.worker.stop(deadline_s)
         await berth.ledger.close()
@@ -205,6 +222,9 @@ class Fleet:
         except BaseException:
             ledger.abandon()
             raise
+        if self._is_stopping:
+            ledger.abandon()
+            return
         berth = self.berths[assignment.name] = Berth(assignment, ledger)
         ledger.start()
         if not assignment.is_enabled:

@@ -16,8 +16,10 @@ from structlog.testing import capture_logs
 
 from router.delivery.fleet import Fleet
 from router.delivery.ledger import Books, Ledger
+from router.delivery.send import HttpSend
 from router.delivery.state_file import StateFile
 from router.errors import OperatorError
+from router.plugin import Response
 from tests.delivery.harness import until
 from tests.delivery.stand import DAY_S, DOWN, MANY, UP, Stand, assignment
 
@@ -225,6 +227,37 @@ async def test_time_spent_disabled_is_counted_once_however_often_it_takes_to_sta
 
     [tries] = stand.fleet.berths["down"].ledger.tries.values()
     assert tries.first_s < stand.clock.now()
+
+
+@pytest.mark.parametrize("is_broken_off", [False, True], ids=["the reload goes on", "the reload is broken off"])
+async def test_a_stop_lets_what_a_reload_waits_for_land_and_starts_nothing_anew(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch, is_broken_off: bool
+) -> None:
+    is_answered = asyncio.Event()
+
+    async def answer_later(*arguments: Any) -> Response:
+        await is_answered.wait()
+        return Response(200)
+
+    monkeypatch.setattr(HttpSend, "send", answer_later)
+    await stand.open(DOWN)
+    await stand.add(10)
+    tally = stand.fleet.berths["down"].ledger.tally
+    await until(lambda: tally.under_way > 0)
+    under_way = tally.under_way
+    change = asyncio.create_task(stand.fleet.apply([replace(DOWN, timeout_s=2.0)]))
+    await until(lambda: not stand.fleet.berths)
+
+    stop = asyncio.create_task(stand.fleet.stop(60_000.0))
+    await asyncio.sleep(0)
+    if is_broken_off:
+        change.cancel()
+    is_answered.set()
+    await asyncio.wait({stop, change})
+
+    assert stand.fleet.berths == {}
+    with closing(stand.states.take("down")) as state:
+        assert state.counts()["delivered", ""] >= under_way
 
 
 async def test_while_a_destination_changes_nothing_is_given_up(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
