@@ -146,8 +146,9 @@ class Ledger:
         """The event (or *events* sequences from it on) becomes a dead letter."""
         place = Place.of(record)
         attempts = self.tries[place].attempts if place in self.tries else 1 if transit else 0
-        settled = tuple(sorted(transit.settled)) if transit else ()
-        letter = DeadLetter(record, storable(reason), attempts, self._clock.now(), settled, events)
+        noted = self.settled_payloads.get(place, {})  # an earlier run may have come to know of them
+        settled = {key for key, refused in noted.items() if not refused} | (transit.settled if transit else set())
+        letter = DeadLetter(record, storable(reason), attempts, self._clock.now(), tuple(sorted(settled)), events)
         self._changes.dead_letters.append(letter)
         self._settle_place(record, "dead", reason, transit, events)
 
