@@ -87,6 +87,7 @@ class Pace:
         self._backoff = backoff
         self._chance = chance
         self._was_blocked = False
+        """When the probe left."""
         self._most = limits.concurrency
         self._concurrency = float(limits.concurrency)
         self._cut_at = float("-inf")
@@ -146,7 +147,6 @@ class Pace:
         """A vendor's answer shows that it is well (a refusal of one payload shows that too)."""
         self.failures = 0
         self.reason = ""
-        self._was_blocked = False
         if self.state != "going":
             self._enter("going", now)
 
@@ -161,7 +161,6 @@ class Pace:
             wait = max(after_s or 0.0, 0.0) or self._backoff.wait_s(self.failures, self._chance)
         self.reason = reason
         self.until = now + wait
-        self._was_blocked = False
         self._enter("throttled", now)
         self._begin_anew(now)
         return wait
@@ -170,7 +169,6 @@ class Pace:
         """The vendor refuses the destination itself. Returns the seconds until the next probe."""
         self.reason = reason
         self.until = now + self._backoff.blocked_s
-        self._was_blocked = True
         self._enter("blocked", now)
         self._begin_anew(now)
         return self._backoff.blocked_s
@@ -200,11 +198,9 @@ class Pace:
     def request_left(self, endpoint: str, now: float) -> None:
         """Call it only when both waits are 0, and `request_came_back` once for each."""
         self.under_way += 1
-        self._next = max(now, self._next) + self._interval_s / self._share
+        self._next = now + self._interval_s / self._share
         if endpoint in self._intervals_s:
-            self._next_at[endpoint] = (
-                max(now, self._next_at.get(endpoint, 0.0)) + self._intervals_s[endpoint] / self._share
-            )
+            self._next_at[endpoint] = now + self._intervals_s[endpoint] / self._share
 
     def request_came_back(self) -> None:
         """With or without an answer."""
