@@ -85,6 +85,23 @@ def test_the_runs_that_are_unsettled_are_all_of_what_is_unsettled() -> None:
         assert all(one[1] + 1 < other[0] for one, other in itertools.pairwise(runs))
 
 
+@pytest.mark.parametrize("is_run", [True, False], ids=["a run", "each"])
+def test_what_is_in_flight_is_what_was_read_and_is_not_settled(is_run: bool) -> None:
+    """However five events are settled, then read up to one of them, then settled from one to another."""
+    for mask, read, first, last in itertools.product(range(2**5), range(6), range(1, 6), range(1, 6)):
+        before = {sequence for sequence in range(1, 6) if mask >> sequence - 1 & 1}
+        window = Window(0, before)
+        window.open(read)
+
+        if is_run and first <= last:
+            window.settle(first, last)
+        else:
+            window.settle_each(range(first, last + 1))
+
+        settled = before | set(range(first, last + 1))
+        assert window.in_flight == len(set(range(1, window.read + 1)) - settled)
+
+
 def test_what_an_earlier_run_settled_right_behind_the_position_belongs_to_it() -> None:
     window = Window(3, {2, 4, 5, 7})
 
