@@ -204,6 +204,33 @@ def test_the_event_itself_is_never_changed() -> None:
     assert before.document == kept
 
 
+@pytest.mark.parametrize(
+    ("other", "is_equal"),
+    [
+        pytest.param(Rename({("properties", "orderId"): ("properties", "order_id")}), True, id="the same"),
+        pytest.param(Rename({("properties", "orderId"): ("properties", "id")}), False, id="another name"),
+        pytest.param(Drop((("properties", "orderId"),)), False, id="another change"),
+    ],
+)
+def test_changes_are_equal_when_they_do_the_same(other: Change, is_equal: bool) -> None:
+    """By that a reload finds what has changed."""
+    assert (other == RENAME) is is_equal
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        pytest.param({("traits", "a"): 1}, {("traits", "a"): True}, id="which Python takes for equal"),
+        pytest.param(
+            {("traits", "a"): 1, ("traits", "a", "b"): 2}, {("traits", "a", "b"): 2, ("traits", "a"): 1}, id="the order"
+        ),
+    ],
+)
+def test_constants_that_are_written_otherwise_are_not_equal(one: Any, other: Any) -> None:
+    assert one == other
+    assert Constant(one) != Constant(other)
+
+
 def test_an_event_that_no_change_meets_is_not_copied() -> None:
     before = event(type="page", userId="u1", name="Home")
     draft = Draft(before)

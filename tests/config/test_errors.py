@@ -99,11 +99,13 @@ def test_a_value_that_is_missing_causes_no_further_problems(problems: Problems) 
         "destinations:\n"
         '  crm: {plugin: "${PLUGIN}", settings: {anything: 1}}\n'
         '  acme: {settings: {token: "${TOKEN}", region: eu, workspace: us-only}}\n'
+        '  bare: {settings: {url: locked, key: "${KEY}"}}\n'
     )
 
     assert problems(text) == [
         "3: destinations.crm.plugin: PLUGIN is not set",
         "4: destinations.acme.settings.token: TOKEN is not set",
+        "5: destinations.bare.settings.key: KEY is not set",
     ]
 
 
