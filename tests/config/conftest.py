@@ -75,8 +75,8 @@ class BareSettings(PluginSettings):
 
     @model_validator(mode="after")
     def _is_complete(self) -> BareSettings:
-        if self.url == "locked" and self.key is None:
-            raise ValueError("key is needed")
+        if self.url == "locked" and not self.key:
+            raise ValueError(f"no key ({self.key})")
         return self
 
 
