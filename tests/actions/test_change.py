@@ -120,6 +120,15 @@ RENAME = Rename({("properties", "orderId"): ("properties", "order_id")})
             id="hash-once",
         ),
         pytest.param([Hash((("traits", "phone"),))], {"traits.phone": sha256("+14155550123")}, id="hash-a-phone"),
+        pytest.param(
+            [
+                Rename({("traits", "phone"): ("properties", "homePhone")}),
+                Drop((("traits", "phone"),)),
+                Hash((("properties", "homePhone"),)),
+            ],
+            {"traits.phone": "absent", "properties.homePhone": sha256("+14155550123")},
+            id="hash-a-phone-of-another-name",
+        ),
         pytest.param([Hash((("properties", "orderId"),))], {"properties.orderId": sha256("7")}, id="hash-a-number"),
         pytest.param(
             [Hash((("properties", "emails"),))],
