@@ -88,7 +88,7 @@ class Outages:
                 self._ledger.note(name, "")
         if not self._pace.is_going:
             self._logger.info("destination delivers again")
-        self._pace.delivered(self._clock.monotonic())
+        self._pace.delivered()
 
     def has_delivered_since_it_failed(self, transit: Transit) -> bool:
         """Whether the vendor was well after the event was first tried in vain: the clock may have been set since."""
