@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated, Any
 from uuid import uuid4
 
@@ -14,6 +12,7 @@ from rich.pretty import Pretty
 
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, read_config
 from router.cli.output import NO_DESTINATIONS, console, print_json, print_table
+from router.cli.streams import read_input
 from router.cli.wiring import to_assignments
 from router.destination import Destination
 from router.errors import OperatorError
@@ -99,10 +98,7 @@ def explain_raw(
 
 def _read_events(file: str) -> Iterator[tuple[Any, Calls]]:
     """As the gateway reads them, odd JSON included: each with the batch that it is in."""
-    try:
-        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-    except OSError as error:
-        raise OperatorError(f"{file}: can't be read ({error.strerror})") from error
+    data = read_input(file)
     try:
         whole = parse_json(data)
     except Refused:

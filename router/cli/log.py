@@ -171,6 +171,10 @@ async def _selected(config: Config, selection: Selection) -> AsyncIterator[Any]:
 def _open_out(path: Path | None) -> Iterator[BinaryIO]:
     """Standard output, or a file that has its name only once it is whole."""
     if path is None:
+        if sys.stdout is None:
+            raise OperatorError(
+                "standard output is closed, so that nobody would get the events. Open it, or write to a file: --out"
+            )
         yield sys.stdout.buffer
         return
     draft = path.with_name(path.name + ".part")

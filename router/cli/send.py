@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import codecs
-import sys
 from base64 import b64encode
-from pathlib import Path
 from typing import Annotated, Any
 
 import aiohttp
@@ -15,6 +13,7 @@ import typer
 
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, read_config
 from router.cli.output import console, print_json
+from router.cli.streams import read_input
 from router.errors import OperatorError
 from router.event import EVENT_TYPES
 from router.gateway.document import parse_json
@@ -75,11 +74,9 @@ def _print(receipt: dict[str, Any], is_accepted: bool) -> None:
 
 def _read(file: str) -> tuple[str, bytes]:
     """The path to post to, and what: the file as it is, odd JSON included."""
+    data = read_input(file)
     try:
-        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
         body = parse_json(data)
-    except OSError as error:
-        raise OperatorError(f"{file}: can't be read ({error.strerror})") from error
     except Refused as refused:
         raise OperatorError(f"{file}: expected JSON: {refused.message}") from refused
     if isinstance(body, list):
