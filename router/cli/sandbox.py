@@ -26,7 +26,7 @@ app = typer.Typer(
 @app.command()
 def show(
     destination: Annotated[str, typer.Argument(help="A destination with `sandbox: true`.")],
-    limit: Annotated[int, typer.Option(help="The last so many.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="The last so many.")] = 20,
     config: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
@@ -52,7 +52,7 @@ def show(
 @app.command()
 def serve(
     plugin: Annotated[str, typer.Argument(help="The plugin's slug.")],
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
     record: Annotated[
         Path | None, typer.Option(help="Also append what is taken to this file, a line of JSON each.")
     ] = None,
