@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from router.config import Config, load_config
+from router.config import Config, ConfigError, load_config
 from router.config.quantity import parse_rate
 from router.delivery.spec import parse_time
 from router.errors import OperatorError
@@ -94,3 +94,22 @@ def read_config(path: Path) -> tuple[Config, Registry]:
     """
     registry = Registry.load()
     return load_config(path, registry), registry
+
+
+def read_plugins(path: Path) -> Registry:
+    """The installed plugins, and those that the config at *path* names. Without a config at the usual place there are none of
+    these; with one that is not valid none either, which is said on stderr.
+
+    Raises:
+        OperatorError: a plugin package is not valid, or there is no file where another place was asked for.
+    """
+    registry = Registry.load()
+    if path == DEFAULT_CONFIG and not path.exists():
+        return registry
+    try:
+        load_config(path, registry)
+    except ConfigError:
+        if not path.exists():
+            raise
+        typer.echo(f"{path} is not right, so plugins of its own are left out. See: router check {path}", err=True)
+    return registry
