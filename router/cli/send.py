@@ -97,14 +97,30 @@ def key_header(key: str) -> dict[str, str]:
     return {"Authorization": "Basic " + b64encode(f"{key}:".encode()).decode()}
 
 
-async def _post(url: str, body: bytes, key: str) -> tuple[Any, bool]:
+def _read_receipt(url: str, status: int, body: bytes) -> dict[str, Any]:
+    """
+    Raises:
+        OperatorError: it is no router's; a proxy's, perhaps.
+    """
+    try:
+        receipt = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        receipt = None
+    if not isinstance(receipt, dict) or ("success" if status == 200 else "code") not in receipt:
+        raise OperatorError(
+            f"{url}: answered {status}, and not as a router does. Another program is at this address; see `server` in the "
+            "config."
+        )
+    return receipt
+
+
+async def _post(url: str, body: bytes, key: str) -> tuple[dict[str, Any], bool]:
     try:
         async with (
             aiohttp.ClientSession(headers=key_header(key), timeout=aiohttp.ClientTimeout(TIMEOUT_S)) as session,
             session.post(url, data=body) as response,
         ):
-            receipt = orjson.loads(await response.read())
-            return receipt, response.status == 200
+            return _read_receipt(url, response.status, await response.read()), response.status == 200
     except TimeoutError as error:
         raise OperatorError(
             f"{url}: no answer within {TIMEOUT_S:g} s. The router is busy, or stands still: see whether GET /health answers. "
