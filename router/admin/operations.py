@@ -247,7 +247,10 @@ class Operations:
             noted = _waits(noted_state(state, self._reach.clock.now())) if is_elsewhere else ""
             return {"outcome": "pending", "reason": waits or noted, "attempts": tries.attempts if tries else 0}
 
-        return answer | await self._reach.ask(name, look)
+        try:
+            return answer | await self._reach.ask(name, look)
+        except OperatorError as error:  # what came of the event elsewhere can be told all the same
+            return answer | {"outcome": "unusable", "reason": str(error)}
 
     def _why_it_waits(self, name: str) -> str:
         """Why nothing leaves for the destination just now; "" where it goes, or nobody here knows."""

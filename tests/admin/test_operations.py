@@ -55,3 +55,22 @@ async def test_a_job_that_waits_does_so_in_the_status_as_in_the_list(tmp_path: P
     assert told["jobs"] == await operations.calls()["jobs"]()
     assert [job["running"] for job in told["jobs"]] == [False]
     await stand.close()
+
+
+async def test_a_state_that_is_damaged_hides_no_other_destination_from_a_trace(tmp_path: Path) -> None:
+    """The whole answer was the error of that one."""
+    stand = Stand(tmp_path)
+    await stand.open(assignment("hurt"), UP)
+    await stand.add(1)
+    await stand.close()
+    stand.states.path("hurt").write_bytes(b"no database")
+    await stand.open(assignment("hurt"), UP)
+    operations = Operations(stand.log, stand.states, [assignment("hurt"), UP], stand.clock, stand.fleet)
+
+    [event] = (await operations.trace("m1"))["events"]
+
+    hurt, up = event["destinations"]
+    assert hurt["outcome"] == "unusable"
+    assert up["outcome"] in ("skipped", "pending")
+    assert "can't be read" in hurt["reason"]
+    await stand.close()
