@@ -83,6 +83,7 @@ class Operations:
             "trace": self.trace,
             "causes": self._letters.causes,
             "dead-letters": self._letters.dead_letters,
+            "plan-discard": self._letters.plan_discard,
             "discard": self._letters.discard,
             "plan-retry": self._jobs.plan_retry,
             "retry": self._jobs.retry,

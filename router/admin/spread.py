@@ -43,6 +43,7 @@ class Spread:
             "trace": self.trace,
             "causes": self.causes,
             "dead-letters": self.dead_letters,
+            "plan-discard": partial(self._plan, "plan-discard"),
             "discard": self.discard,
             "plan-retry": partial(self._plan, "plan-retry"),
             "retry": partial(self._add, "plan-retry"),

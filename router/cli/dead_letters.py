@@ -172,13 +172,13 @@ def discard(
     Example: `router dead-letters discard intercom --cause 3f9a01 --yes`
     """
     chosen = _choose(numbers, cause, reason, every)
+    plans = asyncio.run(ask(config, "plan-discard", destination=destination, **chosen))
+    total = sum(plan["total"] for plan in plans)
+    if not total and not (yes and every):  # none is what whoever says both wants
+        raise OperatorError(f"{destination} has no such dead letter. See: router dead-letters list {destination}")
     if not yes:
-        plans = asyncio.run(ask(config, "plan-retry", destination=destination, **chosen))
-        total = sum(plan["total"] for plan in plans)
-        if not total:
-            raise OperatorError(f"{destination} has no such dead letter. See: router dead-letters list {destination}")
         _confirm(f"Throw away {counted(total, 'dead letter')} of {destination} for good?")
-        chosen["up_to"] = {str(plan["spec"]["partition"]): plan["spec"]["up_to"] for plan in plans}
+    chosen["up_to"] = {str(plan["spec"]["partition"]): plan["spec"]["up_to"] for plan in plans}
     answer = asyncio.run(ask(config, "discard", destination=destination, **chosen))
     if as_json:
         print_json(answer)

@@ -174,7 +174,7 @@ def _open_out(path: Path | None) -> Iterator[BinaryIO]:
             )
         yield sys.stdout.buffer
         return
-    draft = path.with_name(path.name + ".part")
+    draft = path.parent / f"{path.name}.part"
     try:
         with open(draft, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
             yield file
