@@ -126,6 +126,12 @@ def test_actions_passed_over_are_all_named_the_most_urgent_first(rules: dict[str
     assert (decision.is_delivered, decision.reason) == (False, reason)
 
 
+def test_rules_count_where_every_action_has_one() -> None:
+    destination = echo(rules={each.name: ActionRule(trigger=FREE) for each in ECHO.actions})
+
+    assert not destination.decide(track(), None).is_delivered
+
+
 def test_a_filter_that_fails_has_the_code_of_an_expression() -> None:
     decision = echo(filter=Trigger(when=Expression("event.event > 1"))).decide(track(), None)
 

@@ -63,6 +63,18 @@ class LetterOperations:
             raise NoSuchNumber(id, lambda number: f"{destination}: no dead letter {number}; {see}")
         return found[:limit]
 
+    async def plan_discard(
+        self,
+        destination: str,
+        ids: list[int] | None = None,
+        reason: str | None = None,
+        cause: str | None = None,
+    ) -> list[Answer]:
+        """How many letters `discard` would throw away, and up to which; a plan a partition. Also of a destination that left."""
+        choice = await self.choose(destination, ids, reason, cause)
+        total = await self._reach.ask(destination, lambda state: state.letters.count(choice))
+        return [{"spec": {"partition": self._reach.log.partitions[0], "up_to": choice.up_to}, "total": total}]
+
     async def discard(
         self,
         destination: str,

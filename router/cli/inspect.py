@@ -100,7 +100,8 @@ def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
         if each["reason"]:
             console.print(f"{each['destination']}: {each['state']}: {each['reason']}{_what_next(each)}")
         for job in each.get("jobs", ()):
-            told = f"{job['kind']} {job['job']} is under way: {job['done']} of {job['total']}"
+            how = "is under way" if job["running"] else "waits for the router"
+            told = f"{job['kind']} {job['job']} {how}: {job['done']} of {job['total']}"
             console.print(f"{each['destination']}: {told}; see it with: router jobs list")
         if each.get("dead_letters"):
             console.print(

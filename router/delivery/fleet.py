@@ -17,7 +17,7 @@ from router.delivery.jumps import Jumps
 from router.delivery.ledger import Ledger
 from router.delivery.options import DeliveryOptions
 from router.delivery.repeats import Repeats
-from router.delivery.state import State, StateUnusable, telling_trouble
+from router.delivery.state import Changes, State, StateUnusable, telling_trouble
 from router.delivery.states import States
 from router.delivery.unknown_names import UnknownNames
 from router.delivery.unknown_sources import UnknownSources
@@ -115,6 +115,9 @@ class Fleet:
         self._assignments: Sequence[Assignment] = ()
         self._elsewhere: Sequence[DestinationNames] = ()
         self._applying = asyncio.Lock()
+        self._landing: set[asyncio.Task[None]] = set()
+        """Destinations that leave, whoever waits for them."""
+        self._is_stopping = False
         self.unknown_names = UnknownNames(log.end)
         self.unknown_sources = UnknownSources()
 
@@ -159,7 +162,7 @@ class Fleet:
         before, self.problems = self.problems, {}
         unfit: list[str] = []
         for name, assignment in wanted.items():
-            if name in self.berths:
+            if name in self.berths or self._is_stopping:
                 continue
             try:
                 await self._enter(assignment, wanted)
@@ -184,8 +187,17 @@ class Fleet:
             _LOGGER.error("destination can't start; the log keeps its events", destination=name, **facts)
 
     async def stop(self, deadline_s: float = 10.0) -> None:
-        """Stop all, side by side, within about *deadline_s* seconds."""
-        await asyncio.gather(*(self._leave(name, deadline_s) for name in list(self.berths)))
+        """Stop all, side by side, within about *deadline_s* seconds.
+
+        An `apply` under way starts nothing more; what it has begun to stop is waited for.
+        """
+        self._is_stopping = True
+        try:
+            await asyncio.gather(*(self._leave(name, deadline_s) for name in list(self.berths)), *self._landing)
+            async with self._applying:
+                pass
+        finally:
+            self._is_stopping = False
 
     def cut(self) -> None:
         """Break off all that is under way, now: another router delivers, or is about to. `abandon` does the rest."""
@@ -207,7 +219,12 @@ class Fleet:
                     await self._ways.give_back(berth.way)
 
     async def _leave(self, name: str, deadline_s: float = 10.0) -> None:
-        berth = self.berths.pop(name)
+        landing = asyncio.create_task(self._land(self.berths.pop(name), deadline_s), name=f"landing of {name}")
+        self._landing.add(landing)
+        landing.add_done_callback(self._landing.discard)
+        await asyncio.shield(landing)  # flights land and positions are saved, even if nobody waits for it any more
+
+    async def _land(self, berth: Berth, deadline_s: float) -> None:
         if berth.worker is not None:
             await berth.worker.stop(deadline_s)
         await berth.ledger.close()
@@ -223,6 +240,9 @@ class Fleet:
         except BaseException:
             ledger.abandon()
             raise
+        if self._is_stopping:
+            ledger.abandon()
+            return
         destination, options = self._with_memory(assignment.destination, ledger, notes), assignment.options
         berth = self.berths[assignment.name] = Berth(assignment, ledger, destination)
         ledger.start()
@@ -261,8 +281,10 @@ class Fleet:
                 for partition in self._log.partitions:
                     self._find_place(state, partition, assignment.starts_at_beginning)
                 disabled_since = state.meta("disabled_since_s")
-                if assignment.is_enabled and disabled_since:  # time spent disabled does not count for the retry windows
+                # Time spent disabled does not count for the retry windows; of a block all of it is left out, once that is over.
+                if assignment.is_enabled and disabled_since and not state.meta("blocked_since_s"):
                     state.shift_tries(max(0.0, self._clock.now() - float(disabled_since)))
+                    state.commit(Changes(meta={"disabled_since_s": ""}))  # it may take several tries to start
                 notes = {name: state.meta(name) for name in (*NOTES, LEFT_OUT_BY)}
                 ledger = Ledger(assignment.name, state, self._clock, self._reserve)
         except BaseException:

@@ -163,7 +163,7 @@ class Lander:
                 transit.has_waited = True
                 self._ledger.count(WAITED, BEHIND_PARKED)
             self._parking.park(transit, later.reason if transit is item.transit else BEHIND)
-            if all(other.state in ("waiting", "settled") for other in transit.items):
+            if transit.is_at_rest:
                 self._under_way.remove(transit)
         self._parking.postpone(line, later.after_s)
         self._changed.notify()

@@ -146,8 +146,9 @@ class Ledger:
         """The event (or *events* sequences from it on) becomes a dead letter."""
         place = Place.of(record)
         attempts = self.tries[place].attempts if place in self.tries else 1 if transit else 0
-        settled = tuple(sorted(transit.settled)) if transit else ()
-        letter = DeadLetter(record, storable(reason), attempts, self._clock.now(), settled, events)
+        noted = self.settled_payloads.get(place, {})  # an earlier run may have come to know of them
+        settled = {key for key, refused in noted.items() if not refused} | (transit.settled if transit else set())
+        letter = DeadLetter(record, storable(reason), attempts, self._clock.now(), tuple(sorted(settled)), events)
         self._changes.dead_letters.append(letter)
         self._settle_place(record, "dead", reason, transit, events)
 
@@ -317,7 +318,12 @@ class Ledger:
 
     async def oldest_pending_s(self, log: Log) -> float | None:
         """When the oldest event was received that is not settled, in Unix seconds; None when nothing is pending."""
-        found = [await self.ask(lambda state: state.oldest_parked_s())]
+        parked_s = await self.ask(lambda state: state.oldest_parked_s()) if self.parked else None
+        return await self.oldest_s(log, parked_s)
+
+    async def oldest_s(self, log: Log, parked_s: float | None) -> float | None:
+        """As `oldest_pending_s`, for who knows already when the oldest parked event was received."""
+        found = [parked_s]
         for partition, window in self.windows.items():
             records = await log.read(partition, window.position, 1) if window.position < log.end(partition) else []
             found += [record.received_at_s for record in records if isinstance(record, Record)]

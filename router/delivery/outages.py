@@ -36,11 +36,10 @@ class Outages:
         self._clock = clock
         self._jumps = Jumps(clock)
         self._retry_for_s = retry_for_s
-        self._is_noted = any(notes.get(name) for name in PACE_NOTES)
         self._blocked_since_s: float | None = None
         self._blocked_for_s = 0.0
         """Time spent blocked, which does not count for the retry windows of replays; those of others are in the ledger."""
-        self._is_noted = False
+        self._is_noted = bool(notes.get("blocked_since_s") or notes.get("next_try_s"))
         """What is kept over restarts says that it waits; the pace may be shared with workers who know better."""
         self._logger = structlog.get_logger().bind(destination=ledger.name)
         self._restore(notes)
@@ -48,7 +47,6 @@ class Outages:
     def _restore(self, notes: Mapping[str, str | None]) -> None:
         now, wall = self._clock.monotonic(), self._clock.now()
         blocked_since, next_try = notes.get("blocked_since_s"), notes.get("next_try_s")
-        self._is_noted = bool(blocked_since or next_try)
         if blocked_since:
             self._blocked_since_s = float(blocked_since)
             self._pace.blocked(now, notes.get("reason") or "")
@@ -101,7 +99,7 @@ class Outages:
                 self._ledger.note(name, "")
         if not self._pace.is_going:
             self._logger.info("destination delivers again")
-        self._pace.delivered(self._clock.monotonic())
+        self._pace.delivered()
 
     def has_delivered_since_it_failed(self, transit: Transit) -> bool:
         """Whether the vendor was well after the event was first tried in vain: the clock may have been set since."""

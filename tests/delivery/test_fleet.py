@@ -16,9 +16,11 @@ from structlog.testing import capture_logs
 
 from router.admin.operations import Operations
 from router.delivery.fleet import Assignment, Fleet
-from router.delivery.ledger import Books
+from router.delivery.ledger import Books, Ledger
+from router.delivery.send import HttpSend
 from router.delivery.state_file import StateFile
 from router.errors import OperatorError
+from router.plugin import Response
 from router.source_choice import SourceChoice
 from tests.delivery.harness import until
 from tests.delivery.stand import DAY_S, DOWN, MANY, UP, Stand, assignment
@@ -230,6 +232,87 @@ async def test_row_24_a_clock_that_is_set_ahead_ends_no_hold(stand: Stand) -> No
 
     stand.clock.passed_s += 8 * DAY_S
     assert await stand.trim() > 1
+
+
+@pytest.mark.parametrize("is_blocked", [False, True], ids=["failing", "blocked"])
+async def test_time_spent_disabled_does_not_count_for_the_retry_windows_and_is_counted_once(
+    stand: Stand, is_blocked: bool
+) -> None:
+    """A block does not count either, and goes on while the destination is disabled."""
+    await stand.open(DOWN)
+    await stand.add(1)
+    first = stand.fleet.berths["down"].worker
+    assert first is not None
+    await until(lambda: bool(first.ledger.tries))
+    if is_blocked:
+        first._outages.block("401")
+    await stand.fleet.apply([replace(DOWN, is_enabled=False)])
+    [before] = stand.fleet.berths["down"].ledger.tries.values()
+
+    stand.clock.passed_s += DAY_S
+    await stand.fleet.apply([DOWN])
+    second = stand.fleet.berths["down"].worker
+    assert second is not None
+    second._outages.end()
+
+    [after] = second.ledger.tries.values()
+    assert DAY_S <= after.first_s - before.first_s <= stand.clock.now() - before.first_s
+
+
+async def test_time_spent_disabled_is_counted_once_however_often_it_takes_to_start(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stand.open(DOWN)
+    await stand.add(1)
+    ledger = stand.fleet.berths["down"].ledger
+    await until(lambda: bool(ledger.tries))
+    await stand.fleet.apply([replace(DOWN, is_enabled=False)])
+    stand.clock.passed_s += DAY_S
+    faults = ["no memory", "no memory"]
+
+    def open_in_the_end(*arguments: Any) -> Ledger:
+        if faults:
+            raise MemoryError(faults.pop())
+        return Ledger(*arguments)
+
+    monkeypatch.setattr("router.delivery.fleet.Ledger", open_in_the_end)
+    await stand.fleet.apply([DOWN])
+    while stand.fleet.problems:
+        await stand.fleet.retry()
+
+    [tries] = stand.fleet.berths["down"].ledger.tries.values()
+    assert tries.first_s < stand.clock.now()
+
+
+@pytest.mark.parametrize("is_broken_off", [False, True], ids=["the reload goes on", "the reload is broken off"])
+async def test_a_stop_lets_what_a_reload_waits_for_land_and_starts_nothing_anew(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch, is_broken_off: bool
+) -> None:
+    is_answered = asyncio.Event()
+
+    async def answer_later(*arguments: Any) -> Response:
+        await is_answered.wait()
+        return Response(200)
+
+    monkeypatch.setattr(HttpSend, "send", answer_later)
+    await stand.open(DOWN)
+    await stand.add(10)
+    tally = stand.fleet.berths["down"].ledger.tally
+    await until(lambda: tally.under_way > 0)
+    under_way = tally.under_way
+    change = asyncio.create_task(stand.fleet.apply([replace(DOWN, timeout_s=2.0)]))
+    await until(lambda: not stand.fleet.berths)
+
+    stop = asyncio.create_task(stand.fleet.stop(60_000.0))
+    await asyncio.sleep(0)
+    if is_broken_off:
+        change.cancel()
+    is_answered.set()
+    await asyncio.wait({stop, change})
+
+    assert stand.fleet.berths == {}
+    with closing(stand.states.take("down")) as state:
+        assert state.counts()["delivered", ""] >= under_way
 
 
 async def test_while_a_destination_changes_nothing_is_given_up(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:

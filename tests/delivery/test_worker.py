@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from router.delivery.reader import SHED
 from router.delivery.spec import ReplaySpec
 from router.event import Document, Event
 from router.plugin import Again, Dead, Delivered, Judgement, Later, Payload, Request, Response, Verdict, judge_by_status
-from tests.delivery.harness import NETWORK_DOWN, Answer, Harness, Vendor, plugin
+from tests.delivery.harness import NETWORK_DOWN, Answer, Harness, Vendor, batches, plugin
 
 DAY_S = 86_400.0
 WINDOW_S = 36_000.0
@@ -287,6 +288,31 @@ async def test_what_is_in_a_request_when_the_backlog_is_shed_is_left_to_it(harne
     assert [letter.record.sequence for letter in await harness.letters()] == list(range(11, 31))
 
 
+async def test_what_is_delivered_of_an_event_that_is_shed_is_not_sent_again(harness: Harness) -> None:
+    """Before a restart the vendor had one of its two payloads."""
+    answer = harness.vendor.send
+
+    async def send(request: Request, *rest: Any) -> Response:
+        if request.json[0]["at"] == "b":
+            await asyncio.Event().wait()
+        return await answer(request, *rest)
+
+    harness.vendor.send = send  # type: ignore[method-assign, assignment]
+    harness.plugin = plugin(batches("a"), batches("b"))
+    harness.log.add("ada")
+    await harness.open()
+    await harness.until(lambda: bool(harness.worker.ledger.settled_payloads))
+    await harness.worker.ledger.flushed()
+    await harness.crash()
+
+    worker = await harness.open()
+    worker.shed(0, 1)
+    await harness.until_settled()
+
+    [letter] = await harness.letters()
+    assert (letter.reason, letter.settled) == (SHED, ("send to a/0",))
+
+
 async def test_time_spent_blocked_does_not_count_for_the_retry_window(harness: Harness) -> None:
     """An outage, then a credential revoked for longer than the window, then an outage again: nothing is given up."""
     harness.options = replace(harness.options, retry_for_s=3 * DAY_S)
@@ -420,6 +446,42 @@ async def test_at_the_bound_of_parked_events_the_reader_stops(harness: Harness) 
     await harness.until_settled()
 
     assert harness.books.delivered == 40
+
+
+async def test_what_is_left_of_a_parked_event_takes_no_room_from_others(harness: Harness) -> None:
+    """One payload of it was refused for now; the other, in a request meanwhile, is delivered."""
+    is_answered = asyncio.Event()
+    answer = harness.vendor.send
+
+    async def send(request: Request, *rest: Any) -> Response:
+        if request.json[0]["at"] == "b":
+            await is_answered.wait()
+        return await answer(request, *rest)
+
+    harness.vendor.send = send  # type: ignore[method-assign, assignment]
+    harness.vendor.script = lambda request: Response(
+        404 if request.json[0] == {"at": "a", "user": "ada", "id": "m1"} else 200, headers={"retry-after": "80000"}
+    )
+    endpoints = [
+        batches(
+            name,
+            is_independent=True,
+            judge=lambda response, payloads, _: judge_by_status(response, payloads, later=(404,)),
+        )
+        for name in "ab"
+    ]
+    harness.plugin = plugin(*endpoints)
+    harness.options = replace(harness.options, max_in_flight_bytes=1)
+    harness.log.add("ada")
+    await harness.open()
+    await harness.until(lambda: harness.worker.ledger.parked_events == 1)
+    is_answered.set()
+    await harness.until_taken(1)
+
+    harness.log.add("bob")
+
+    await harness.until(lambda: harness.books.delivered == 1, seconds=10.0)
+    assert sorted(harness.vendor.ids()) == ["m1", "m2", "m2"]
 
 
 @pytest.mark.parametrize(
