@@ -32,7 +32,7 @@ class OutcomeTable:
         self._connection.executemany(
             "INSERT INTO outcomes (partition, first, last, offsets, kind, reason, at_s) VALUES (?, ?, ?, ?, ?, ?, ?)",
             [
-                (each.partition, each.sequences[0], each.sequences[-1], _pack(each.sequences), *each[1:4])
+                (each.partition, each.sequences[0], each.sequences[-1], pack(each.sequences), *each[1:4])
                 for each in group(outcomes)
             ],
         )
@@ -47,7 +47,7 @@ class OutcomeTable:
         return {
             outcome.place.sequence: outcome
             for kind, reason, at_s, *packed in rows
-            for outcome in OutcomeGroup(partition, kind, reason, at_s, _unpack(*packed)).outcomes()
+            for outcome in OutcomeGroup(partition, kind, reason, at_s, unpack(*packed)).outcomes()
             if first <= outcome.place.sequence <= last
         }
 
@@ -56,7 +56,7 @@ class OutcomeTable:
         rows = self._connection.execute(
             "SELECT first, last, offsets FROM outcomes WHERE partition = ? AND last > ?", (partition, position)
         )
-        return {sequence for packed in rows for sequence in _unpack(*packed) if sequence > position}
+        return {sequence for packed in rows for sequence in unpack(*packed) if sequence > position}
 
     def furthest(self, partition: int) -> int:
         """The last sequence that has an outcome; 0 where there is none."""
@@ -70,14 +70,16 @@ class OutcomeTable:
         self._connection.execute("DELETE FROM outcomes WHERE partition = ? AND last < ?", (partition, before))
 
 
-def _pack(sequences: Sequence[int]) -> bytes:
+def pack(sequences: Sequence[int]) -> bytes:
+    """What tells them, given the first and the last: two bytes each, or nothing where none is left out between."""
     first, last = sequences[0], sequences[-1]
     if last - first == len(sequences) - 1:
         return b""
     return struct.pack(f"<{len(sequences)}H", *[sequence - first for sequence in sequences])
 
 
-def _unpack(first: int, last: int, offsets: bytes) -> Sequence[int]:
+def unpack(first: int, last: int, offsets: bytes) -> Sequence[int]:
+    """What `pack` was given."""
     if not offsets:
         return range(first, last + 1)
     return [first + offset for (offset,) in struct.iter_unpack("<H", offsets)]

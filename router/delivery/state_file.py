@@ -17,6 +17,8 @@ from router.delivery.letter_table import LetterTable, where
 from router.delivery.letters import Choice
 from router.delivery.outcome_table import SCHEMA as OUTCOMES_SCHEMA
 from router.delivery.outcome_table import OutcomeTable
+from router.delivery.replay_table import SCHEMA as REPLAYS_SCHEMA
+from router.delivery.replay_table import ReplayTable
 from router.delivery.state import (
     Changes,
     Earlier,
@@ -34,7 +36,7 @@ from router.log.lock import Lock
 from router.log.record import Record
 from router.log.room import is_no_room
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -86,6 +88,13 @@ INSERT INTO outcomes (partition, first, last, offsets, kind, reason, at_s)
     SELECT partition, sequence, sequence, x'', kind, reason, at_s FROM single_outcomes;
 DROP TABLE single_outcomes;
 """,
+    4: f"""
+ALTER TABLE replays RENAME TO single_replays;
+{REPLAYS_SCHEMA}
+INSERT INTO replays (partition, first, last, offsets, job, kind, reason, at_s)
+    SELECT partition, sequence, sequence, x'', job, kind, reason, at_s FROM single_replays;
+DROP TABLE single_replays;
+""",
 }
 """What makes a file of that schema version out of one of the version before."""
 
@@ -105,6 +114,7 @@ class StateFile:
         """Released with the file."""
         self.letters = LetterTable(connection)
         self._outcomes = OutcomeTable(connection)
+        self._replays = ReplayTable(connection)
 
     @classmethod
     def open(cls, path: Path, log_id: str, *, read_only: bool = False) -> StateFile:
@@ -231,10 +241,7 @@ class StateFile:
             self.letters.add(changes.dead_letters)
             self.letters.remove(changes.revived)
             self.letters.update(changes.refused_again)
-            run(
-                "INSERT OR REPLACE INTO replays VALUES (?, ?, ?, ?, ?, ?)",
-                [(r.place.partition, r.place.sequence, r.job, r.kind, r.reason, r.at_s) for r in changes.replayed],
-            )
+            self._replays.add(changes.replayed)
             run(
                 "INSERT INTO counts VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
                 [(name, reason, count) for (name, reason), count in changes.counts.items()],
@@ -312,7 +319,7 @@ class StateFile:
         before = min(before, position + 1)
         with self._transaction():
             self._outcomes.forget(partition, before)
-            self._connection.execute("DELETE FROM replays WHERE partition = ? AND sequence < ?", (partition, before))
+            self._replays.forget(partition, before)
 
     def discard(self, choice: Choice, limit: int = 1_000) -> tuple[int, int]:
         """Throw up to *limit* dead letters away; they stay counted as dead, and as discarded.
@@ -440,10 +447,8 @@ class StateFile:
         """
         span = (partition, first, last)
         found: dict[int, Earlier] = {sequence: each.kind for sequence, each in self._outcomes.among(*span).items()}
-        rows = self._connection.execute(
-            "SELECT sequence, kind FROM replays WHERE partition = ? AND sequence BETWEEN ? AND ?", span
-        )
-        found |= {sequence: kind for sequence, kind in rows if found.get(sequence) != "delivered"}
+        replays = self._replays.among(*span)
+        found |= {sequence: each.kind for sequence, each in replays.items() if found.get(sequence) != "delivered"}
         _, position = self.positions().get(partition, (0, 0))
         found |= dict.fromkeys(set(range(max(first, position + 1), last + 1)) - found.keys(), "pending")
         rows = self._connection.execute(
@@ -454,19 +459,11 @@ class StateFile:
 
     def done_by(self, job: int, partition: int, first: int, last: int) -> set[int]:
         """Which of the events *first* to *last* (both included) that replay has done."""
-        rows = self._connection.execute(
-            "SELECT sequence FROM replays WHERE partition = ? AND sequence BETWEEN ? AND ? AND job = ?",
-            (partition, first, last, job),
-        )
-        return {sequence for (sequence,) in rows}
+        return {sequence for sequence, each in self._replays.among(partition, first, last).items() if each.job == job}
 
     def replayed(self, place: Place) -> Replayed | None:
         """What became of the event in the last replay that sent it."""
-        row = self._connection.execute(
-            "SELECT job, kind, reason, at_s FROM replays WHERE partition = ? AND sequence = ?",
-            (place.partition, place.sequence),
-        ).fetchone()
-        return Replayed(place, *row) if row else None
+        return self._replays.among(place.partition, place.sequence, place.sequence).get(place.sequence)
 
     def jobs(self, state: str | None = None, id: int | None = None) -> list[Job]:
         condition, values = where(("state = ?", state), ("id = ?", id))

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from router.delivery import state_file
 from router.delivery.spec import ReplaySpec
-from router.delivery.state import Changes, Outcome, Place, StateUnusable
+from router.delivery.state import Changes, Outcome, Place, Replayed, StateUnusable
 from router.delivery.state_directory import StateDirectory
 from router.delivery.state_file import _UPGRADES, SCHEMA_VERSION, StateFile
 from router.errors import OperatorError
@@ -200,6 +201,37 @@ def test_a_file_of_the_first_version_is_brought_up_to_date(path: Path) -> None:
             assert state.counts() == {("dead", ""): 3, ("delivered", ""): 4}
             assert state.outcome(Place(0, 1)) == Outcome(Place(0, 1), "dead", "400 no user u-17", 2001.0)
             assert state.settled_above_position() == {0: {9}}
+
+
+def test_what_a_replay_did_before_the_upgrade_is_known_after_it(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each event had a row of its own."""
+    with monkeypatch.context() as patch:
+        patch.setattr(state_file, "SCHEMA_VERSION", 3)
+        with closing(StateFile.open(path, LOG)) as state:
+            rows = [(0, 5, 1, "skipped", "flags: off", 8.0), (0, 6, 2, "delivered", "", 9.0)]
+            state._connection.executemany("INSERT INTO replays VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+    with closing(StateFile.open(path, LOG)) as state:
+        assert state.replayed(Place(0, 5)) == Replayed(Place(0, 5), 1, "skipped", "flags: off", 8.0)
+        assert state.done_by(2, 0, 1, 10) == {6}
+        state.commit(Changes(replayed=[Replayed(Place(0, 5), 2, "delivered", "", 10.0)]))
+        assert state.done_by(2, 0, 1, 10) == {5, 6}
+
+
+def test_what_replays_did_alike_is_kept_together(path: Path) -> None:
+    """A row for each event would take thirty bytes, and a replay may be of all the log has."""
+    places = [Place(0, sequence) for sequence in range(1, 2_001)]
+    with closing(StateFile.open(path, LOG)) as state:
+        state.commit(Changes(replayed=[Replayed(place, 1, "delivered", "", 8.0) for place in places]))
+        (rows,) = state._connection.execute("SELECT count(*) FROM replays").fetchone()
+
+        assert rows == 1
+        assert state.done_by(1, 0, 500, 600) == set(range(500, 601))
+        state.add_partition(0, 2_000)
+        state.forget_outcomes(0, 1_000)
+        assert state.replayed(Place(0, 1_500)) is not None
+        state.forget_outcomes(0, 2_001)
+        assert state.replayed(Place(0, 1_500)) is None
 
 
 def test_a_command_does_not_touch_an_older_file(path: Path) -> None:
