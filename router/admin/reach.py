@@ -14,6 +14,7 @@ from router.delivery.fleet import Assignment, Fleet
 from router.delivery.state import State, telling_trouble
 from router.delivery.states import States
 from router.delivery.worker import Worker
+from router.destination import Destination
 from router.errors import OperatorError
 from router.log.interface import Log
 
@@ -77,6 +78,15 @@ class Reach:
         if name in self.known():
             raise OperatorError(f"{name} is no longer in the config; put it back (and reload) to send to it")
         raise self._unknown(name)
+
+    def destination(self, name: str) -> Destination:
+        """It as events would go through it now: what is at work remembers more of sources than the config says.
+
+        Raises:
+            OperatorError: as `configured`.
+        """
+        configured, worker = self.configured(name).destination, self.worker(name)
+        return configured if worker is None else worker.destination
 
     async def ask(self, name: str, question: Callable[[State], _T]) -> _T:
         """Ask the state of a destination.

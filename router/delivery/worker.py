@@ -37,6 +37,7 @@ from router.delivery.tally import Tallied
 from router.delivery.transit import Transit
 from router.delivery.under_way import UnderWay
 from router.delivery.unknown_names import UnknownNames
+from router.delivery.unknown_sources import UnknownSources
 from router.delivery.watchdog import Glance
 from router.destination import Destination
 from router.log.interface import Log
@@ -61,6 +62,7 @@ class Worker:
         chance: random.Random,
         notes: Mapping[str, str | None],
         unknown_names: UnknownNames,
+        unknown_sources: UnknownSources,
         decoder: Decoder | None = None,
         outlet: Outlet | None = None,
         is_repeat: Callable[[Record], bool] | None = None,
@@ -102,7 +104,15 @@ class Worker:
             log, ledger, self._under_way, outlet, self.halt, self._flights, lander, options, clock, self._spawn
         )
         self._preparation = Preparation(
-            destination, ledger, self.halt, self._settlement, self._lanes, clock, decoder or Decoder(), unknown_names
+            destination,
+            ledger,
+            self.halt,
+            self._settlement,
+            self._lanes,
+            clock,
+            decoder or Decoder(),
+            unknown_names,
+            unknown_sources,
         )
         self._reader = Reader(
             log,
