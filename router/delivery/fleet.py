@@ -117,7 +117,7 @@ class Fleet:
         self._applying = asyncio.Lock()
         self._landing: set[asyncio.Task[None]] = set()
         """Destinations that leave, whoever waits for them."""
-        self._is_stopping = False
+        self._is_stopping = self._is_abandoned = False
         self.unknown_names = UnknownNames(log.end)
         self.unknown_sources = UnknownSources()
 
@@ -151,6 +151,8 @@ class Fleet:
                     berth.worker.halt.end()
 
     async def _apply(self) -> None:
+        if self._is_abandoned:
+            return
         self._follow_clock()
         wanted = {assignment.name: assignment for assignment in self._assignments}
         names = (*(each.destination.names for each in self._assignments), *self._elsewhere)
@@ -206,8 +208,9 @@ class Fleet:
                 berth.worker.cut()
 
     async def abandon(self) -> None:
-        """Stop all, and write nothing more."""
+        """Stop all for good, and write nothing more."""
         async with self._applying:  # what was about to start, as well
+            self._is_abandoned = True
             self.cut()
             berths, self.berths = list(self.berths.values()), {}
             self._assignments = ()
@@ -319,9 +322,10 @@ class Fleet:
         """Per partition: the first sequence that an enabled destination, or one within its hold, still needs.
 
         What is settled but not yet on disk is still needed: a crash would ask for it again. Nothing is said of any partition
-        while a destination is changing, or could not start: its place is on disk alone, and all may be needed.
+        while a destination is changing, or could not start: its place is on disk alone, and all may be needed. Nor is anything
+        said of what another router delivers by now.
         """
-        if any(assignment.name not in self.berths for assignment in self._assignments):
+        if self._is_abandoned or any(assignment.name not in self.berths for assignment in self._assignments):
             return {}
         self._follow_clock()
         needed = {partition: self._log.end(partition) + 1 for partition in self._log.partitions}

@@ -16,7 +16,7 @@ import tenacity
 
 from router.clock import Clock
 from router.delivery.gate import Gate, HeldBack
-from router.delivery.send import CredentialsRefused, Send, SendFailed, TimedOut
+from router.delivery.send import CredentialsRefused, NoToken, Send, SendFailed, TimedOut
 from router.delivery.tally import Tally
 from router.delivery.transit import Item
 from router.destination import MAX_STEPS
@@ -176,6 +176,9 @@ class Flights:
             return Held()
         except (CredentialsRefused, CredentialsFailed) as error:
             return Blocked(str(error))
+        except NoToken as error:
+            after_s = asked_wait_s(error.answer, "", self._clock.now())
+            return Outage(str(error), _bounded(after_s), error.answer.status)
         except SendFailed as error:
             return Outage(str(error), has_timed_out=isinstance(error, TimedOut))
         except UnreadableAnswer as error:

@@ -74,6 +74,14 @@ class CredentialsRefused(SendFailed):
     acts nothing can be sent, and no event is to blame."""
 
 
+class NoToken(SendFailed):
+    """The token address has given none, and does not refuse the credentials. How long to wait, its answer may say."""
+
+    def __init__(self, answer: Response) -> None:
+        super().__init__(f"the token address answered {answer.status} and no access token")
+        self.answer = answer
+
+
 class Send(Protocol):
     """What sends one request; what limits or retries it has the same shape."""
 
@@ -197,7 +205,7 @@ class HttpSend:
             if not isinstance(access_token, str) or not access_token:
                 raise ValueError("no text")
         except (KeyError, TypeError, ValueError):
-            raise SendFailed(f"the token address answered {answer.status} and no access token") from None
+            raise NoToken(answer) from None
         if credential.host_field:
             self._named[credential] = named_origin(token.get(credential.host_field), credential, self._origin)
         self._tokens[credential] = (access_token, self._clock.monotonic() + max(life_s - 30, 1))

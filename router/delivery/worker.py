@@ -228,7 +228,7 @@ class Worker:
         self._changed.notify()
 
     async def _release_parked(self) -> None:
-        """Bring each parked line back into its lane when its turn comes, for ever."""
+        """Bring each parked line back into its lane when its turn comes and there is room, for ever."""
         while (
             self._reader.is_rereading
         ):  # before a parked event there may be one of its user that was in a lane at the end
@@ -240,10 +240,10 @@ class Worker:
                 continue
             release = partial(self._parking.release, line)
             for record in await insist(release, self._clock, destination=self.destination.name):
-                while self.halt.is_on:
+                while self.halt.is_on or self._under_way.bytes >= self.options.max_in_flight_bytes:
                     await self._changed.wait()
                 place = Place.of(record)
-                if not self._parking.is_released(line, place):  # the line came to be parked again in a halt
+                if not self._parking.is_released(line, place):  # the line came to be parked again meanwhile
                     continue
                 waiting = self._under_way.find(place)
                 if waiting is not None:

@@ -1,7 +1,7 @@
 """An event loop with a time of its own: whoever sleeps sleeps for nothing, and what runs twice runs the same twice.
 
 When nobody has anything to do, the time is that of the next one who has. Threads are not used: what would run in one runs at
-once, so that a disk takes no time.
+once; a disk takes as long as it is told to, one thing after the other.
 """
 
 from __future__ import annotations
@@ -37,9 +37,13 @@ class _Selector(selectors.DefaultSelector):
 class SimulatedLoop(asyncio.SelectorEventLoop):
     """See the module's docstring."""
 
+    disk_s = 0.0
+    """What each question to a disk takes."""
+
     def __init__(self) -> None:
         self._time = _Selector()
         super().__init__(self._time)
+        self._busy_until: dict[Executor | None, float] = {}
 
     def time(self) -> float:
         return self._time.now_s
@@ -48,10 +52,23 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
         self, executor: Executor | None, work: Callable[..., _T], *args: Any
     ) -> asyncio.Future[_T]:
         done: asyncio.Future[_T] = self.create_future()
-        try:
-            done.set_result(work(*args))
-        except Exception as error:
-            done.set_exception(error)
+
+        def run() -> None:
+            try:
+                result = work(*args)
+            except Exception as error:
+                if not done.cancelled():
+                    done.set_exception(error)
+            else:
+                if not done.cancelled():
+                    done.set_result(result)
+
+        if self.disk_s:
+            until = max(self.time(), self._busy_until.get(executor, 0.0)) + self.disk_s
+            self._busy_until[executor] = until
+            self.call_at(until, run)
+        else:
+            run()
         return done
 
 

@@ -338,6 +338,19 @@ async def test_while_a_destination_changes_nothing_is_given_up(stand: Stand, mon
     assert stand.books("down").pending == MANY
 
 
+async def test_of_what_was_abandoned_nothing_is_given_up(stand: Stand) -> None:
+    """Another router delivers by now, and knows what it needs; housekeeping here may not have noticed."""
+    await stand.open(DOWN)
+    await stand.add(MANY)
+    ledger = stand.fleet.berths["down"].ledger
+    await stand.fleet.abandon()
+    await asyncio.to_thread(ledger._thread.shutdown)
+
+    assert await stand.trim() == 1
+    await stand.fleet.apply([DOWN])
+    assert stand.fleet.berths == {}, "a reload that came too late takes nothing back"
+
+
 async def test_for_a_destination_that_could_not_start_everything_is_kept(stand: Stand) -> None:
     """Until it is mended or leaves the config: nobody knows how far it was."""
     await stand.open(DOWN)

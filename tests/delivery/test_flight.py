@@ -24,7 +24,7 @@ from router.delivery.flight import (
 )
 from router.delivery.gate import Gate
 from router.delivery.pace import Backoff, Pace
-from router.delivery.send import ConnectTimedOut, CredentialsRefused, ReadTimedOut, SendFailed
+from router.delivery.send import ConnectTimedOut, CredentialsRefused, NoToken, ReadTimedOut, SendFailed
 from router.delivery.tally import Tally
 from router.delivery.transit import Item, Transit
 from router.destination import MAX_STEPS
@@ -269,9 +269,11 @@ async def test_what_the_vendor_asks_for_beats_the_back_off(headers: dict[str, st
         pytest.param(Response(429, headers={"retry-after": "120"}), 120.0, id="the header"),
         pytest.param(Response(429, headers={"retry-after": "99999999"}), MAX_ASKED_S, id="never longer than a day"),
         pytest.param(Response(503), None, id="nothing said"),
+        pytest.param(NoToken(Response(429, headers={"retry-after": "120"})), 120.0, id="the token address"),
+        pytest.param(NoToken(Response(503)), None, id="a token address that says nothing"),
     ],
 )
-async def test_the_wait_asked_for_is_told_to_the_pace(answer: Response, after_s: float | None) -> None:
+async def test_the_wait_asked_for_is_told_to_the_pace(answer: Answer, after_s: float | None) -> None:
     flight = await fly(batch_endpoint(), answer)
 
     assert isinstance(flight.landing, Outage)

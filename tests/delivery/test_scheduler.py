@@ -12,8 +12,9 @@ import tempfile
 from collections import Counter
 from collections.abc import Coroutine, Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import settings
@@ -29,9 +30,11 @@ from hypothesis.stateful import (
 from router.delivery.options import DeliveryOptions
 from router.delivery.pace import Backoff
 from router.delivery.send import ReadTimedOut
+from router.delivery.spec import ReplaySpec, RetrySpec
+from router.delivery.state import Job
 from router.destination import Destination
 from router.plugin import Again, Delivered, Judgement, Later, Payload, Request, Response, Verdict, judge_by_status
-from tests.delivery.harness import NETWORK_DOWN, Answer, Harness, Settings, plugin
+from tests.delivery.harness import NETWORK_DOWN, Answer, Harness, Settings, batches, plugin
 from tests.delivery.simulated import SimulatedClock, SimulatedLoop
 
 ANSWERS: dict[str, Answer] = {
@@ -48,7 +51,7 @@ ANSWERS: dict[str, Answer] = {
     "nobody there": NETWORK_DOWN,
     "no answer in time": ReadTimedOut("no answer within 10 s"),
 }
-PATIENCE_S = 600
+PATIENCE_S = 1_200
 """Longer than all that the answers ask for, one after the other."""
 
 
@@ -72,9 +75,11 @@ class Scheduler(RuleBasedStateMachine):
         self.answers: list[Answer] = []
         self.is_ordered = True
         self.max_events = 3
+        self.is_independent = False
         self.crashes = 0
+        self.has_replayed = False
         self.unordered: set[str] = set()
-        """Events that were under way or came while no order was asked for."""
+        """Events that were under way or came while no order was asked for, or that were dead letters."""
 
     @initialize(
         is_ordered=st.booleans(),
@@ -82,8 +87,20 @@ class Scheduler(RuleBasedStateMachine):
         max_events=st.sampled_from([1, 3, 10]),
         max_parked=st.sampled_from([2, 1_000]),
         max_in_flight=st.sampled_from([4, 1_000]),
+        is_independent=st.booleans(),
+        disk_s=st.sampled_from([0.0, 0.3]),
     )
-    def begin(self, is_ordered: bool, concurrency: int, max_events: int, max_parked: int, max_in_flight: int) -> None:
+    def begin(
+        self,
+        is_ordered: bool,
+        concurrency: int,
+        max_events: int,
+        max_parked: int,
+        max_in_flight: int,
+        is_independent: bool,
+        disk_s: float,
+    ) -> None:
+        """*is_independent*: two endpoints, of which neither waits for the other."""
         options = DeliveryOptions(
             concurrency=concurrency,
             max_parked=max_parked,
@@ -94,7 +111,8 @@ class Scheduler(RuleBasedStateMachine):
         self.harness = self.make_harness(Path(self.directory.name), options)
         self.harness.clock = SimulatedClock(self.loop)  # type: ignore[assignment]
         self.harness.vendor.script = self.answer
-        self.is_ordered, self.max_events = is_ordered, max_events
+        self.is_ordered, self.max_events, self.is_independent = is_ordered, max_events, is_independent
+        self.loop.disk_s = disk_s
         self.run(self.start())
 
     def make_harness(self, directory: Path, options: DeliveryOptions) -> Harness:
@@ -110,13 +128,23 @@ class Scheduler(RuleBasedStateMachine):
             self.harness.vendor.taken += [item for item in others if item["user"] != first["user"]]
         return answer
 
+    @property
+    def endpoints(self) -> Sequence[str]:
+        return ("events", "profiles") if self.is_independent else ("events",)
+
+    def taken_by_all(self) -> set[str]:
+        """Events of which the vendor has everything."""
+        return set.intersection(*(set(self.harness.vendor.ids(at=name)) for name in self.endpoints))
+
     async def start(self) -> None:
-        vendor = plugin(max_events=self.max_events, judge=judge)
-        self.harness.destination = Destination("fake", vendor, Settings(), is_ordered=self.is_ordered)
+        made = [
+            batches(name, max_events=self.max_events, judge=judge, is_independent=self.is_independent)
+            for name in self.endpoints
+        ]
+        self.harness.destination = Destination("fake", plugin(*made), Settings(), is_ordered=self.is_ordered)
         await self.harness.open()
         if not self.is_ordered:
-            taken = set(self.harness.vendor.ids())
-            self.unordered |= {event.message_id for event in self.harness.log.events} - taken
+            self.unordered |= {event.message_id for event in self.harness.log.events} - self.taken_by_all()
 
     # --- what may happen ---
 
@@ -124,7 +152,22 @@ class Scheduler(RuleBasedStateMachine):
         users=st.lists(st.sampled_from("abc"), max_size=8),
         answers=st.lists(st.sampled_from(sorted(ANSWERS)), max_size=6),
         seconds=st.sampled_from([0.0, 0.6, 3.0, 30.0]),
-        then=st.sampled_from(["", "", "", "it hangs, or no longer", "killed", "stopped", "strict", "none"]),
+        then=st.sampled_from(
+            [
+                "",
+                "",
+                "",
+                "it hangs, or no longer",
+                "killed",
+                "stopped",
+                "strict",
+                "none",
+                "shed",
+                "retry",
+                "replay",
+                "cancel",
+            ]
+        ),
         concurrency=st.integers(1, 3),
         max_events=st.sampled_from([1, 3, 10]),
     )
@@ -152,6 +195,33 @@ class Scheduler(RuleBasedStateMachine):
                 self.max_events = max_events
                 self.harness.options = replace(self.harness.options, concurrency=concurrency)
                 self.run(self.start())
+            case "shed":
+                self.harness.worker.shed(0, self.harness.log.end(0) // 2)
+            case "retry" | "replay":
+                self.run(self.send_again(then))
+            case "cancel":
+                self.run(self.cancel())
+
+    async def send_again(self, kind: Literal["retry", "replay"]) -> None:
+        """As far as it is for a job to do: a replay leaves what is pending or a dead letter."""
+        letters = await self.harness.letters()
+        self.unordered |= {letter.record.message_id for letter in letters}
+        self.has_replayed |= kind == "replay"
+        spec: RetrySpec | ReplaySpec = ReplaySpec(last=self.harness.log.end(0))
+        if kind == "retry":
+            spec = RetrySpec(up_to=max((letter.id for letter in letters), default=0))
+        document = spec.model_dump(exclude_none=True)
+        await self.harness.worker.ledger.ask(lambda state: state.add_job(kind, document, len(letters), 0.0))
+        self.harness.worker.jobs.wake()
+
+    async def running(self) -> list[Job]:
+        await self.harness.worker.ledger.flushed()
+        return await self.harness.worker.ledger.ask(lambda state: state.jobs("running"))
+
+    async def cancel(self) -> None:
+        for job in await self.running():
+            if not self.harness.worker.jobs.cancel(job.id):
+                await self.harness.worker.ledger.ask(lambda state, id=job.id: state.cancel_job(id))  # type: ignore[misc]
 
     async def stop(self) -> None:
         """As a reload does: with seven seconds for what is under way."""
@@ -171,8 +241,8 @@ class Scheduler(RuleBasedStateMachine):
     def users_are_in_order(self) -> None:
         """By the first arrival of each: a crash repeats what was under way."""
         if hasattr(self, "harness"):
-            for user in "abc":
-                ids = dict.fromkeys(self.harness.vendor.ids(user))
+            for user, endpoint in product("abc", self.endpoints):
+                ids = dict.fromkeys(self.harness.vendor.ids(user, endpoint))
                 numbers = [int(id[1:]) for id in ids if id not in self.unordered]
                 assert numbers == sorted(numbers)
 
@@ -191,19 +261,20 @@ class Scheduler(RuleBasedStateMachine):
         harness.vendor.open.set()
         for _ in range(PATIENCE_S // 10):
             await asyncio.sleep(10.0)
-            if harness.books.pending == 0:
+            if harness.books.pending == 0 and not await self.running():
                 break
         self.nothing_is_broken_and_the_books_balance()
         self.users_are_in_order()
         assert harness.books.pending == 0
-        dead = Counter(letter.record.message_id for letter in await harness.letters())
-        taken = Counter(harness.vendor.ids())
+        assert await self.running() == []
+        dead = Counter(letter.record.message_id for letter in await harness.letters() if not letter.is_replayed)
+        taken = Counter((item["id"], item["at"]) for item in harness.vendor.taken)
         events = {event.message_id for event in harness.log.events}
-        assert taken.keys() | dead.keys() == events
+        assert self.taken_by_all() | dead.keys() == events
         assert set(dead.values()) <= {1}
         assert harness.books.delivered + harness.books.dead == len(events)
-        assert self.crashes or set(taken.values()) <= {1}
-        assert self.crashes or not taken.keys() & dead.keys()
+        assert self.crashes or self.has_replayed or set(taken.values()) <= {1}
+        assert self.crashes or not self.taken_by_all() & dead.keys()
         assert [harness.worker.ledger.parked, harness.worker.ledger.parked_users] == [{}, {}]
         assert await harness.worker.ledger.ask(lambda state: state.parked_users()) == {}
         await self.stop()

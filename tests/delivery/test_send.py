@@ -15,7 +15,7 @@ from aioresponses import CallbackResult, aioresponses
 from pydantic import SecretStr
 from yarl import URL
 
-from router.delivery.send import CredentialsRefused, HttpSend, SendFailed, check_url
+from router.delivery.send import CredentialsRefused, HttpSend, NoToken, SendFailed, check_url
 from router.plugin import Bearer, Credential, HeaderKey, OAuth2, PathKey, QueryKey, Request, Response
 from tests.delivery.harness import FastClock
 
@@ -340,6 +340,15 @@ async def test_a_token_address_that_is_unwell_is_worth_another_try(
 
     assert not isinstance(raised.value, CredentialsRefused)
     assert calls(web) == []
+
+
+async def test_how_long_a_token_address_asks_to_wait_is_known(web: aioresponses, sender: HttpSend) -> None:
+    answer(web, TOKENS, status=429, headers={"Retry-After": "120"})
+
+    with pytest.raises(NoToken) as raised:
+        await send(sender, OAUTH)
+
+    assert (raised.value.answer.status, raised.value.answer.headers["retry-after"]) == (429, "120")
 
 
 async def test_a_token_address_that_is_no_url_blocks(sender: HttpSend) -> None:

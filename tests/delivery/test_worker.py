@@ -448,6 +448,29 @@ async def test_at_the_bound_of_parked_events_the_reader_stops(harness: Harness) 
     assert harness.books.delivered == 40
 
 
+async def test_parked_events_whose_turn_comes_at_one_time_are_not_all_in_memory(harness: Harness) -> None:
+    is_refusing, most = True, 50_000
+    harness.plugin = plugin(
+        max_events=1,
+        judge=lambda response, payloads, settings: judge_by_status(response, payloads, later=(404,)),
+    )
+    harness.options = replace(harness.options, max_in_flight_bytes=most)
+    harness.vendor.script = lambda request: Response(404 if is_refusing else 200, headers={"retry-after": "2000"})
+    for number in range(100):
+        harness.log.add(f"u{number}", properties={"text": "x" * 2_000})
+    await harness.open()
+    await harness.until(lambda: harness.worker.ledger.parked_events == 100)
+    is_refusing = False
+    harness.vendor.open.clear()
+    last_turn = max(harness.worker._parking._turns.values())
+    await harness.until(lambda: harness.clock.monotonic() > last_turn + 300.0)
+
+    assert most / 2 < harness.worker._under_way.bytes < most + 5_000
+    harness.vendor.open.set()
+    await harness.until_settled()
+    assert harness.books.delivered == 100
+
+
 async def test_what_is_left_of_a_parked_event_takes_no_room_from_others(harness: Harness) -> None:
     """One payload of it was refused for now; the other, in a request meanwhile, is delivered."""
     is_answered = asyncio.Event()
