@@ -35,6 +35,8 @@ AT = datetime(2024, 8, 24, 14, 15, 22, tzinfo=UTC)
         pytest.param(1724508922, "2024-08-24T14:15:22Z", id="seconds"),
         pytest.param(1724508922.5, "2024-08-24T14:15:22.500Z", id="seconds-with-fraction"),
         pytest.param(1724508922123, "2024-08-24T14:15:22.123Z", id="milliseconds-number"),
+        pytest.param(100_000_000_000, "1973-03-03T09:46:40Z", id="the-first-that-is-milliseconds"),
+        pytest.param(99_999_999_999, "5138-11-16T09:46:39Z", id="the-last-that-is-seconds"),
         pytest.param("1724508922", "2024-08-24T14:15:22Z", id="seconds-as-digits"),
         pytest.param("1724508922.5", "2024-08-24T14:15:22.500Z", id="seconds-with-fraction-as-digits"),
         pytest.param("1724508922123", "2024-08-24T14:15:22.123Z", id="milliseconds-as-digits"),

@@ -32,6 +32,7 @@ from router.event import EVENT_TYPES, Event
 from router.explain import explain
 from router.plugin import BatchEndpoint, Payload
 from router.privacy import Names, Privacy
+from router.source_choice import SourceChoice
 from tests.destinations import ECHO, EchoSettings, echo
 from tests.events import event
 
@@ -45,7 +46,7 @@ def track(**call: Any) -> Event:
 
 
 NO_TO_ALL: dict[str, Any] = {
-    "sources": frozenset({"shop"}),
+    "sources": SourceChoice(only=frozenset({"shop"})),
     "is_opt_in": True,
     "consent": Consent(("Ads",)),
     "filter": FREE,
@@ -123,6 +124,12 @@ def test_actions_passed_over_are_all_named_the_most_urgent_first(rules: dict[str
     decision = echo(rules=rules).decide(track(), None)
 
     assert (decision.is_delivered, decision.reason) == (False, reason)
+
+
+def test_rules_count_where_every_action_has_one() -> None:
+    destination = echo(rules={each.name: ActionRule(trigger=FREE) for each in ECHO.actions})
+
+    assert not destination.decide(track(), None).is_delivered
 
 
 def test_a_filter_that_fails_has_the_code_of_an_expression() -> None:

@@ -68,7 +68,7 @@ def test_what_is_plain_stays_as_it_is_without_a_word(value: Any) -> None:
     warnings: list[str] = []
 
     assert is_plain(value)
-    assert Mending(warnings).mend(value) == value
+    assert orjson.dumps(Mending(warnings).mend(value)) == orjson.dumps(value), "true is not 1"
     assert warnings == []
 
 

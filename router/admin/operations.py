@@ -101,7 +101,7 @@ class Operations:
         """The log, and per destination its state, its books and its oldest pending event.
 
         ``unknown_names``: since the start, how many events named which destination that there is none of. Of the destinations
-        *without* there is the name alone.
+        *without* there is the name alone. ``unknown_sources``: whose events came by that the config does not know (any more).
         """
         return {
             "log": {
@@ -122,6 +122,7 @@ class Operations:
             ],
             "removed": self._reach.removed(),
             "unknown_names": dict(self._reach.fleet.unknown_names.names) if self._reach.fleet else {},
+            "unknown_sources": self._reach.fleet.unknown_sources.names if self._reach.fleet else [],
         }
 
     async def _destination_status(self, name: str) -> Answer:

@@ -222,6 +222,7 @@ class Spread:
             "destinations": [add_up(parts) for parts in by_name.values()],
             "removed": sorted({name for answer in answers for name in answer["removed"]}),
             "unknown_names": dict(unknown),
+            "unknown_sources": sorted({name for answer in answers for name in answer["unknown_sources"]}),
         }
 
 

@@ -47,7 +47,7 @@ async def ask(config_path: Path, operation: str, **arguments: Any) -> Any:
     if not directory.exists():
         raise OperatorError(f"{directory}: nothing here yet. Start the router first: router run --config {config_path}")
     clock = SystemClock()
-    log = await open_log(config, clock.now, read_only=True)
+    log = await open_log(config, clock, read_only=True)
     try:
         operations = Operations(log, states_of(config, log.id), to_assignments(config, registry), clock)
         calls = operations.calls()

@@ -110,6 +110,11 @@ def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
             )
     for name, count in answer["unknown_names"].items():
         console.print(f'integrations: "{name}" names no destination (events since the start: {count})')
+    if answer["unknown_sources"]:
+        console.print(
+            f"Events of sources that are not in the config: {', '.join(answer['unknown_sources'])}. They go where they went, "
+            "and to destinations that name no sources. If one has a new name, say `formerly` there."
+        )
     if answer["removed"]:
         console.print(f"State is kept of destinations that left the config: {', '.join(answer['removed'])}")
 

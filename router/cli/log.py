@@ -156,7 +156,7 @@ async def _export(
 
 
 async def _selected(config: Config, selection: Selection) -> AsyncIterator[Any]:
-    log = await open_log(config, SystemClock().now, read_only=True)
+    log = await open_log(config, SystemClock(), read_only=True)
     try:
         async for item in select(log, selection):
             yield item
@@ -234,7 +234,7 @@ def _check_cluster(config: Config, as_json: bool) -> int:
     """Read all partitions; returns the exit code."""
 
     async def read() -> list[Survey]:
-        log = await open_log(config, SystemClock().now, read_only=True)
+        log = await open_log(config, SystemClock(), read_only=True)
         try:
             return [await survey(log, partition) for partition in log.partitions]
         finally:

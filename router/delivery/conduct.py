@@ -98,7 +98,6 @@ class Conduct:
         """Try again."""
         self.is_stopped = False
         self.until = now
-        self._dead.clear()
         self._held_up.clear()
 
     def _stop(self, part: Part, reason: str, now: float) -> None:

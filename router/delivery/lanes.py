@@ -130,7 +130,7 @@ class Lanes:
             if wait_s == 0:
                 batch = self._take_from(lane)
                 if batch:
-                    self._pace.leave(self._clock.monotonic())
+                    self._pace.leave()
                     self.flying += 1
                     self._outlet.flights += 1
                     self._outlet.replays += lane.is_replay

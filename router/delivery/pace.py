@@ -81,12 +81,12 @@ class Pace:
         self.reason = ""
         self.failures = 0
         self.until = 0.0
-        self.changed_at = 0.0
         self.under_way = 0
         """Requests on the wire."""
         self._backoff = backoff
         self._chance = chance
         self._was_blocked = False
+        """When the probe left."""
         self._most = limits.concurrency
         self._concurrency = float(limits.concurrency)
         self._cut_at = float("-inf")
@@ -136,19 +136,17 @@ class Pace:
             return None
         return max(0.0, self.until - now)
 
-    def leave(self, now: float) -> None:
+    def leave(self) -> None:
         """A flight leaves. Call it only when `wait_s` is 0."""
         if self.is_closed:
             self._was_blocked = self.state == "blocked"
-            self._enter("probing", now)
+            self.state = "probing"
 
-    def delivered(self, now: float) -> None:
+    def delivered(self) -> None:
         """A vendor's answer shows that it is well (a refusal of one payload shows that too)."""
         self.failures = 0
         self.reason = ""
-        self._was_blocked = False
-        if self.state != "going":
-            self._enter("going", now)
+        self.state = "going"
 
     def outage(self, now: float, reason: str, after_s: float | None) -> float:
         """A flight failed for a reason that concerns the destination as a whole. Returns the seconds to wait."""
@@ -161,8 +159,7 @@ class Pace:
             wait = max(after_s or 0.0, 0.0) or self._backoff.wait_s(self.failures, self._chance)
         self.reason = reason
         self.until = now + wait
-        self._was_blocked = False
-        self._enter("throttled", now)
+        self.state = "throttled"
         self._begin_anew(now)
         return wait
 
@@ -170,20 +167,15 @@ class Pace:
         """The vendor refuses the destination itself. Returns the seconds until the next probe."""
         self.reason = reason
         self.until = now + self._backoff.blocked_s
-        self._was_blocked = True
-        self._enter("blocked", now)
+        self.state = "blocked"
         self._begin_anew(now)
         return self._backoff.blocked_s
 
     def abandoned(self, now: float) -> None:
         """The probe never left or was cut off: the next one may leave at once."""
         if self.state == "probing":
-            self._enter("blocked" if self._was_blocked else "throttled", now)
+            self.state = "blocked" if self._was_blocked else "throttled"
             self.until = now
-
-    def _enter(self, state: State, now: float) -> None:
-        self.state = state
-        self.changed_at = now
 
     # --- requests ---
 
@@ -200,11 +192,9 @@ class Pace:
     def request_left(self, endpoint: str, now: float) -> None:
         """Call it only when both waits are 0, and `request_came_back` once for each."""
         self.under_way += 1
-        self._next = max(now, self._next) + self._interval_s / self._share
+        self._next = now + self._interval_s / self._share
         if endpoint in self._intervals_s:
-            self._next_at[endpoint] = (
-                max(now, self._next_at.get(endpoint, 0.0)) + self._intervals_s[endpoint] / self._share
-            )
+            self._next_at[endpoint] = now + self._intervals_s[endpoint] / self._share
 
     def request_came_back(self) -> None:
         """With or without an answer."""

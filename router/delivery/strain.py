@@ -53,9 +53,10 @@ class Strain:
         ratio = min(MAX_RATIO, max(latency_s, QUICK_S) / max(baseline.latency_s, QUICK_S))
         self.value += (ratio - self.value) * WEIGHT
         baseline.answers += 1
-        step = min(MAX_STEP, 1.0 - exp((baseline.moved_at - now) / FOLLOWS_WITHIN_S))
         if baseline.answers <= LEARNS_FROM:
-            step = max(step, 1.0 / baseline.answers)
+            step = 1.0 / baseline.answers
+        else:
+            step = min(MAX_STEP, 1.0 - exp((baseline.moved_at - now) / FOLLOWS_WITHIN_S))
         baseline.latency_s += (latency_s - baseline.latency_s) * step
         baseline.moved_at = now
         return self.value

@@ -140,7 +140,6 @@ class _Beyond(Exception):
     field = ""
 
     def __init__(self, code: LimitCode, expected: str, found: str) -> None:
-        super().__init__(code, expected, found)
         self.code = code
         self.expected = expected
         self.found = found

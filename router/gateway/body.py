@@ -168,12 +168,12 @@ class Inflation:
             self._room -= len(part)
             yield part
         if self._inflater.unused_data:
-            raise _unreadable(self._encoding, f"something follows the end of the {self._encoding} data")
+            raise _unreadable(f"something follows the end of the {self._encoding} data")
 
     def end(self) -> None:
         """Nothing more was sent."""
         if self._head or (self._inflater is not None and not self._inflater.eof):
-            raise _unreadable(self._encoding, f"the {self._encoding} data end too early")
+            raise _unreadable(f"the {self._encoding} data end too early")
 
 
 def _pieces(inflater: _Inflater, chunk: bytes, encoding: str) -> Iterator[bytes]:
@@ -183,7 +183,7 @@ def _pieces(inflater: _Inflater, chunk: bytes, encoding: str) -> Iterator[bytes]
         try:
             piece = inflater.decompress(chunk, _PIECE_BYTES)
         except zlib.error:
-            raise _unreadable(encoding, f"the body is not {encoding}, though Content-Encoding says so") from None
+            raise _unreadable(f"the body is not {encoding}, though Content-Encoding says so") from None
         yield piece
         chunk = inflater.unconsumed_tail
         is_more = bool(chunk) or len(piece) == _PIECE_BYTES
@@ -202,5 +202,5 @@ def _too_big(limits: Limits) -> Refused:
     return Refused(413, RefusalCode.BODY_TOO_BIG, message, is_last=True)
 
 
-def _unreadable(encoding: str, message: str) -> Refused:
+def _unreadable(message: str) -> Refused:
     return bad_request(RefusalCode.UNREADABLE_ENCODING, message, is_last=True)

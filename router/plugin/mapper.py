@@ -28,6 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -58,7 +59,7 @@ class Mapper(Protocol):
 
 def write_mapper(fields: Sequence[Field], custom: Sequence[Custom], values: Values, *, is_traced: bool) -> Mapper:
     """The function for a table of these. *is_traced*: it is given a trace, and fills it in."""
-    source = _Source(fields, values, is_traced)
+    source = _Source(fields, custom, values, is_traced)
     for each in custom:
         source.write_custom(each)
     for parents, run in groupby((field for field in fields if field.to), key=_object_read):
@@ -70,6 +71,11 @@ def _paths(field: Field) -> list[Path]:
     return [tuple(source.split(".")) for source in field.sources]
 
 
+def _target(custom: Custom) -> Path:
+    """The path of the object that custom keys are put in."""
+    return tuple(custom.at.split(".")) if custom.at else ()
+
+
 def _object_read(field: Field) -> Path | None:
     """The path of the object that holds the row's source; None for a row that has several."""
     paths = _paths(field)
@@ -79,8 +85,10 @@ def _object_read(field: Field) -> Path | None:
 class _Source:
     """The source text of a mapper, line by line, and the values that its names stand for."""
 
-    def __init__(self, fields: Sequence[Field], values: Values, is_traced: bool) -> None:
+    def __init__(self, fields: Sequence[Field], custom: Sequence[Custom], values: Values, is_traced: bool) -> None:
         self._paths = [path for field in fields for path in _paths(field)]
+        self._filled = {*(tuple(field.to.split(".")[:-1]) for field in fields), *(_target(each) for each in custom)}
+        """The objects of the result that something is written into, by their paths."""
         self._is_traced = is_traced
         self._ruled = values.ruled
         self._names: dict[str, Any] = {
@@ -88,6 +96,7 @@ class _Source:
             "EMPTY": {},
             "NONE": _NONE,
             "RULED": values.ruled,
+            "deepcopy": deepcopy,
             "Lineage": Lineage,
             "object_in": _object_in,
             "write_by_rule": partial(_write_by_rule, values),
@@ -209,9 +218,11 @@ class _Source:
     # --- custom keys ---
 
     def write_custom(self, custom: Custom) -> None:
-        inside = tuple(custom.at.split(".")) if custom.at else ()
+        inside = _target(custom)
         named = {path[1] for path in self._paths if path[0] == custom.source and len(path) > 1}
         read = self._read((custom.source,))
+        if custom.rename is not None:
+            self._told("renamed = {}")
         with self._block(f"for key, value in {read}.items():"):
             if named:
                 self._write_skip(f"key in {self._named('named', frozenset(named))}")
@@ -238,8 +249,17 @@ class _Source:
                     with self._block("except ValueError as error:"):
                         self._told('trace.warnings.append(f"{source}: {error}; left out")')
                         self._line("continue")
+            if custom.rename is not None and self._is_traced:
+                self._tell_of_names_alike()
             self._write(inside, "name", forbidden)
         self._forget_targets(inside)
+
+    def _tell_of_names_alike(self) -> None:
+        with self._block("if value is not None:"):
+            with self._block("if name in renamed:"):
+                told = "{source}: comes out as {name}, as {renamed[name]} does; the last one is sent"
+                self._line(f'trace.warnings.append(f"{told}")')
+            self._line("renamed[name] = source")
 
     def _leave_out(self, head: str, reason: str) -> None:
         with self._block(head):
@@ -267,6 +287,12 @@ class _Source:
 
     def _write_as_it_is(self, inside: Path, name: str) -> None:
         self._told("trace.lineage.append(line)")
+        filled = {
+            path[len(inside)] for path in self._filled if len(path) > len(inside) and path[: len(inside)] == inside
+        }
+        if filled and name in ("name", *map(repr, filled)):
+            with self._block(f"if isinstance(value, dict) and {name} in {self._named('filled', frozenset(filled))}:"):
+                self._line("value = deepcopy(value)")  # it is the event's, and something is written into it
         target = self._targets.setdefault(inside, f"target_{len(self._targets)}")
         if inside:
             with self._block(f"if {target} is None:"):

@@ -96,6 +96,16 @@ RENAME = Rename({("properties", "orderId"): ("properties", "order_id")})
         ),
         pytest.param([Rename({("properties", "nope"): ("properties", "secret")})], {}, id="rename-of-nothing"),
         pytest.param(
+            [Constant({("properties", "a", "b"): 2}), Rename({("properties", "a", "b"): ("properties", "c")})],
+            {"properties.a": {}, "properties.c": 2},
+            id="rename-leaves-a-key-with-a-dot-that-it-does-not-take",
+        ),
+        pytest.param(
+            [Constant({("properties", "a"): [{"b": 2}]}), Rename({("properties", "a", "b"): ("properties", "c")})],
+            {"properties.a": [{"b": 2}], "properties.a.b": "absent", "properties.c": 1},
+            id="rename-leaves-what-is-in-a-list",
+        ),
+        pytest.param(
             [Rename({("properties", "orderId"): ("userId",)})],
             {"properties.orderId": "absent", "userId": "7"},
             id="rename-to-an-id-is-text",
@@ -120,6 +130,15 @@ RENAME = Rename({("properties", "orderId"): ("properties", "order_id")})
             id="hash-once",
         ),
         pytest.param([Hash((("traits", "phone"),))], {"traits.phone": sha256("+14155550123")}, id="hash-a-phone"),
+        pytest.param(
+            [
+                Rename({("traits", "phone"): ("properties", "homePhone")}),
+                Drop((("traits", "phone"),)),
+                Hash((("properties", "homePhone"),)),
+            ],
+            {"traits.phone": "absent", "properties.homePhone": sha256("+14155550123")},
+            id="hash-a-phone-of-another-name",
+        ),
         pytest.param([Hash((("properties", "orderId"),))], {"properties.orderId": sha256("7")}, id="hash-a-number"),
         pytest.param(
             [Hash((("properties", "emails"),))],
@@ -202,6 +221,33 @@ def test_the_event_itself_is_never_changed() -> None:
     changed(everything, before)
 
     assert before.document == kept
+
+
+@pytest.mark.parametrize(
+    ("other", "is_equal"),
+    [
+        pytest.param(Rename({("properties", "orderId"): ("properties", "order_id")}), True, id="the same"),
+        pytest.param(Rename({("properties", "orderId"): ("properties", "id")}), False, id="another name"),
+        pytest.param(Drop((("properties", "orderId"),)), False, id="another change"),
+    ],
+)
+def test_changes_are_equal_when_they_do_the_same(other: Change, is_equal: bool) -> None:
+    """By that a reload finds what has changed."""
+    assert (other == RENAME) is is_equal
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        pytest.param({("traits", "a"): 1}, {("traits", "a"): True}, id="which Python takes for equal"),
+        pytest.param(
+            {("traits", "a"): 1, ("traits", "a", "b"): 2}, {("traits", "a", "b"): 2, ("traits", "a"): 1}, id="the order"
+        ),
+    ],
+)
+def test_constants_that_are_written_otherwise_are_not_equal(one: Any, other: Any) -> None:
+    assert one == other
+    assert Constant(one) != Constant(other)
 
 
 def test_an_event_that_no_change_meets_is_not_copied() -> None:
@@ -339,10 +385,18 @@ def lineage(changes: Sequence[Change], before: Event | None = None) -> list[tupl
             [("(constant)", "$email", "to_text")],
             id="what-was-replaced-is-forgotten",
         ),
+        pytest.param(
+            [
+                Rename({("properties", "secret"): ("traits", "address", "city")}),
+                Drop((("traits", "address", "city"),)),
+            ],
+            [("traits.address", "address", "")],
+            id="what-was-dropped-is-forgotten",
+        ),
     ],
 )
 def test_lineage_speaks_of_the_event_as_it_arrived(changes: list[Change], lines: list[tuple[str, str, str]]) -> None:
-    assert set(lines) <= set(lineage(changes))
+    assert set(lines) <= set(lineage(changes)) <= {*lines, *lineage([])}
 
 
 def test_what_nothing_maps_is_named_as_it_arrived() -> None:

@@ -162,7 +162,9 @@ def test_status_is_the_same_through_the_socket_and_the_port(running: Stage) -> N
     through_socket, through_port = running.command("status", "--json").json, router.status()
 
     assert through_socket == through_port
-    assert set(through_socket) == {"log", "running", "stuck", "destinations", "removed", "unknown_names"}
+    assert set(through_socket) == {
+        "log", "running", "stuck", "destinations", "removed", "unknown_names", "unknown_sources",
+    }  # fmt: skip
     assert set(through_socket["destinations"][0]["books"]) == {
         "accepted",
         "delivered",

@@ -64,6 +64,7 @@ class BareSettings(PluginSettings):
     """Nothing is required."""
 
     url: str = Field("", description="Where to.")
+    key: str | None = Field(None, description="What for.")
 
     @field_validator("url")
     @classmethod
@@ -71,6 +72,12 @@ class BareSettings(PluginSettings):
         if value == "crash":
             raise RuntimeError("a bug in the plugin")
         return value
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> BareSettings:
+        if self.url == "locked" and not self.key:
+            raise ValueError(f"no key ({self.key})")
+        return self
 
 
 def _build(event: Event, fields: Document, settings: Any) -> Payload | Sequence[Payload] | Skip:

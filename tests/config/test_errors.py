@@ -94,16 +94,31 @@ def test_all_mistakes_are_told_in_one_run_in_the_order_of_lines(parse: Callable[
     )
 
 
+def test_a_rule_over_several_values_is_told_in_the_plugins_words_if_these_hold_no_secret(problems: Problems) -> None:
+    text = SOURCES + (
+        "destinations:\n"
+        '  bare: {settings: {url: locked, key: ""}}\n'
+        "  acme: {settings: {token: hunter-2, region: eu, workspace: us-only}}\n"
+    )
+
+    assert problems(text) == [
+        "3: destinations.bare.settings: no key ()",
+        "4: destinations.acme.settings: got a mapping, expected another value (see the README of acme)",
+    ]
+
+
 def test_a_value_that_is_missing_causes_no_further_problems(problems: Problems) -> None:
     text = SOURCES + (
         "destinations:\n"
         '  crm: {plugin: "${PLUGIN}", settings: {anything: 1}}\n'
         '  acme: {settings: {token: "${TOKEN}", region: eu, workspace: us-only}}\n'
+        '  bare: {settings: {url: locked, key: "${KEY}"}}\n'
     )
 
     assert problems(text) == [
         "3: destinations.crm.plugin: PLUGIN is not set",
         "4: destinations.acme.settings.token: TOKEN is not set",
+        "5: destinations.bare.settings.key: KEY is not set",
     ]
 
 

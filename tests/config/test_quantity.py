@@ -67,6 +67,7 @@ def test_a_size_is_read_as_bytes(text: str, count: int | None) -> None:
         ("100/s", 100.0),
         ("6000/min", 100.0),
         ("30/m", 0.5),
+        ("30/Min", 0.5),
         ("3600/h", 1.0),
         ("2.5 / s", 2.5),
         ("100", None),

@@ -93,6 +93,7 @@ def test_reasons_that_mean_something_else_are_kept_apart(reasons: list[str]) -> 
 def test_the_ids_of_the_event_are_taken_out_whatever_they_look_like() -> None:
     assert cause_of("404 no user Ada Lovelace here", ["Ada Lovelace", "m-1"]) == "404 no user … here"
     assert cause_of("404 a user is missing", ["a"]) == "404 a user is missing", "a short one might be a word"
+    assert cause_of("404 no user Ada Lovelace-King", ["Ada Lovelace", "Ada Lovelace-King"]) == "404 no user …"
     assert cause_of("404 adalove is not ada", ["adal", "(", ""]) == "404 adalove is not ada"
 
 

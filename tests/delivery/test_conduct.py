@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from router.delivery.conduct import DEAD_IN_A_ROW, FIRST_WAIT_S, MAX_WAIT_S, WITHIN_S, Conduct, next_wait_s
+from router.delivery.conduct import DEAD_IN_A_ROW, FIRST_WAIT_S, FORGIVEN_S, MAX_WAIT_S, WITHIN_S, Conduct, next_wait_s
 
 
 def test_a_hundred_events_in_a_row_that_die_of_it_stop_it() -> None:
@@ -91,6 +91,20 @@ def test_the_trial_ends_when_the_part_that_failed_works() -> None:
     assert conduct.worked("mapping")
     assert not conduct.worked("mapping")
     assert not conduct.failed("mapping", "", 400.0)
+
+
+def test_a_plugin_that_went_well_for_an_hour_is_stopped_as_for_the_first_time() -> None:
+    conduct = stopped()
+    conduct.worked("mapping")
+    again = conduct.until + FORGIVEN_S + 1
+    for _ in range(DEAD_IN_A_ROW):
+        conduct.failed("mapping", "", again)
+
+    assert conduct.until == again + FIRST_WAIT_S
+
+    conduct.go_on(conduct.until)
+    conduct.failed("mapping", "", conduct.until + 1)
+    assert conduct.until == again + FIRST_WAIT_S + 1 + 2 * FIRST_WAIT_S, "and soon again for twice as long"
 
 
 def test_what_was_under_way_at_the_stop_neither_ends_it_nor_counts_again() -> None:

@@ -85,6 +85,7 @@ def test_what_travels_together(queue: list[str], batch: list[str], left: list[st
         pytest.param([300, 300, 300], [300, 300], id="as much as fits, with room for the frame"),
         pytest.param([300, 600, 100], [300, 100], id="a small one of another user goes before one that does not fit"),
         pytest.param([5_000, 10], [5_000], id="one that is too large alone travels alone"),
+        pytest.param([399, 399], [399, 399], id="to the last byte, with one between two"),
     ],
 )
 def test_a_batch_keeps_within_the_bytes_of_its_endpoint(sizes: list[int], taken: list[int]) -> None:
@@ -118,6 +119,35 @@ def test_a_full_batch_does_not_wait_for_more(queue: list[str], is_full: bool) ->
 
 def test_a_batch_full_by_its_bytes_does_not_wait_for_more() -> None:
     assert make_lane("u1/e", "u2/e", size=500).is_full()
+
+
+def test_a_lowered_limit_makes_a_full_batch_of_fewer() -> None:
+    lane = make_lane("u1/e")
+    lane.batch_limit = 2
+    assert not lane.is_full()
+
+    lane.add(make_item("u2/e"))
+
+    assert lane.is_full()
+
+
+@pytest.mark.parametrize(
+    ("queue", "waited"),
+    [
+        pytest.param(["u1/e#1", "u1/p#2", "u1/e#3"], 1, id="it could have gone, but for what stands before it"),
+        pytest.param(["u1/e#1", "u1/p#2", "u1/p#3"], 0, id="it could not have gone anyhow"),
+        pytest.param(["u1/e#1", "u2/p#2", "u1/e#3"], 0, id="it goes past what is another user's"),
+    ],
+)
+def test_an_event_that_waits_for_its_user_is_counted_once_however_often_it_is_passed_over(
+    queue: list[str], waited: int
+) -> None:
+    lane = make_lane(*queue)
+
+    for _ in range(3):
+        lane.put_back(lane.take())
+
+    assert lane.waited == waited
 
 
 def test_a_lowered_limit_holds_and_is_doubled_until_it_is_none() -> None:

@@ -20,7 +20,7 @@ BACKOFF = Backoff(first_s=1.0, max_s=300.0, blocked_s=60.0)
 
 
 def delivered(pace: Pace) -> None:
-    pace.delivered(100.0)
+    pace.delivered()
 
 
 def outage(pace: Pace) -> None:
@@ -36,7 +36,7 @@ def abandoned(pace: Pace) -> None:
 
 
 def leave(pace: Pace) -> None:
-    pace.leave(100.0)
+    pace.leave()
 
 
 def make(steps: Sequence[Step] = ()) -> Pace:
@@ -145,7 +145,7 @@ def test_failures_count_until_something_is_delivered() -> None:
     pace = make([outage, leave, outage, leave, outage])
     assert pace.failures == 3
 
-    pace.delivered(200.0)
+    pace.delivered()
 
     assert (pace.failures, pace.reason) == (0, "")
 

@@ -73,6 +73,7 @@ def test_what_the_same_replay_has_done_is_passed_over_in_silence() -> None:
     ("records", "after", "passed", "last"),
     [
         pytest.param([record(4), Gap(0, 5, 7, "damaged"), record(8)], 3, [(7, LOST, 3)], 8, id="a gap"),
+        pytest.param([record(4), Gap(0, 5, 5, "damaged")], 3, [(5, LOST, 1)], 5, id="a gap of one event"),
         pytest.param([Gap(0, 1, 6, "expired")], 3, [(6, LOST, 3)], 6, id="a gap that began before"),
         pytest.param([record(4), Gap(0, 5, 20, "damaged")], 3, [(9, LOST, 5)], 9, id="a gap beyond the last"),
         pytest.param([Gap(0, 10, 20, "damaged")], 9, [], 9, id="a gap behind the last"),

@@ -34,12 +34,19 @@ def test_a_router_that_nobody_has_seen_counts_itself() -> None:
         pytest.param([0, 1], [0, 1], ["a"], Step([2, 3], []), id="the other one is gone"),
         pytest.param([0, 1], [0, 1], ["a", "b"], Step([], []), id="what is free is for the other one"),
         pytest.param([0], [0, 1, 2], ["a", "b"], Step([3], []), id="one of those that are free"),
+        pytest.param([0, 1], [0, 1], ["a", "b", "c", "d"], Step([], [1]), id="too many, though some are free"),
     ],
 )
 def test_the_next_step(mine: list[int], claimed: list[int], alive: list[str], step: Step) -> None:
     found = next_step(range(4), mine, claimed, alive, "a")
 
     assert (sorted(found.claim), found.give_up) == step
+
+
+def test_routers_that_see_the_same_ones_free_do_not_all_try_the_same_one_first() -> None:
+    first = {me: next_step(range(4), [], [], ["a", "b"], me).claim[0] for me in ("a", "b")}
+
+    assert first["a"] != first["b"]
 
 
 @pytest.mark.parametrize("partitions", [1, 4, 16, 17])

@@ -32,6 +32,7 @@ def observe(latency: Latency, answers: int, every_s: float = 1.0, kind: Callable
         pytest.param(lambda n: 1.0 if n % 50 else 30.0, 2.0, id="a straggler now and then"),
         pytest.param(lambda n: 1.0 + n / 1_000, 1.1, id="slower and slower, over hours"),
         pytest.param(lambda n: 9.0 if n == 0 else 3.0, 1.1, id="quicker than the first one"),
+        pytest.param(lambda n: 0.3 if n == 0 else 3.0, 2.0, id="slower than the first one, which alone is no baseline"),
     ],
 )
 def test_what_is_no_strain(latency: Latency, highest: float) -> None:
@@ -80,3 +81,13 @@ def test_after_a_break_the_strain_is_forgotten_and_the_baseline_is_not() -> None
 
     assert strain.value == 1.0
     assert strain.observe("", 4.0, 106.0) > 1.3
+
+
+def test_where_answers_are_rare_one_straggler_does_not_become_the_baseline() -> None:
+    strain = Strain()
+    for n in range(20):
+        strain.observe("", 1.0, n * 600.0)
+    strain.observe("", 5.0, 20 * 600.0)
+    strain.relax()
+
+    assert strain.observe("", 4.0, 21 * 600.0) > 1.3

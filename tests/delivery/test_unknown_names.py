@@ -60,3 +60,5 @@ def test_promise_8_callers_that_make_up_names_fill_no_memory(unknown: UnknownNam
         unknown.look(event({f"Name {number}": True}), 0, 11 + number)
 
     assert (unknown.events, len(unknown.names)) == (3 * MAX_NAMES, MAX_NAMES)
+    unknown.look(event({"Name 0": True}), 0, 11 + 3 * MAX_NAMES)
+    assert unknown.names["Name 0"] == 2, "those that are kept go on counting"

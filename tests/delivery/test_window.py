@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -23,10 +22,12 @@ class Model(RuleBasedStateMachine):
         self.read = self.read_before = 0
         self.window = Window(0)
 
-    @rule(by=st.integers(1, 5))
+    @rule(by=st.integers(-5, 5))
     def read_on(self, by: int) -> None:
-        self.read = max(self.read, min(self.read + by, LAST))
-        self.window.open(self.read)
+        """The reader may come past what the window has closed up over meanwhile."""
+        last = min(self.read + by, LAST)
+        self.read = max(self.read, last)
+        self.window.open(last)
 
     @rule(sequence=st.integers(1, LAST))
     def settle(self, sequence: int) -> None:
@@ -70,18 +71,41 @@ class Model(RuleBasedStateMachine):
 TestWindow = Model.TestCase
 
 
-@given(st.sets(st.integers(1, 40)), st.integers(1, 40), st.integers(0, 40))
-def test_the_runs_that_are_unsettled_are_all_of_what_is_unsettled(settled: set[int], first: int, count: int) -> None:
-    window = Window(0)
-    for sequence in settled:
-        window.settle(sequence)
+def test_the_runs_that_are_unsettled_are_all_of_what_is_unsettled() -> None:
+    """However six events are settled, and of whatever stretch of them."""
+    for mask, first, last in itertools.product(range(2**6), range(1, 8), range(8)):
+        settled = {sequence for sequence in range(1, 7) if mask >> sequence - 1 & 1}
+        window = Window(0)
+        window.settle_each(sorted(settled))
 
-    runs = window.unsettled(first, first + count - 1)
+        runs = window.unsettled(first, last)
 
-    assert [sequence for start, end in runs for sequence in range(start, end + 1)] == [
-        sequence for sequence in range(first, first + count) if sequence not in settled
-    ]
-    assert all(one[1] + 1 < other[0] for one, other in itertools.pairwise(runs))
+        found = [sequence for start, end in runs for sequence in range(start, end + 1)]
+        assert found == [sequence for sequence in range(first, last + 1) if sequence not in settled]
+        assert all(one[1] + 1 < other[0] for one, other in itertools.pairwise(runs))
+
+
+@pytest.mark.parametrize("is_run", [True, False], ids=["a run", "each"])
+def test_what_is_in_flight_is_what_was_read_and_is_not_settled(is_run: bool) -> None:
+    """However five events are settled, then read up to one of them, then settled from one to another."""
+    for mask, read, first, last in itertools.product(range(2**5), range(6), range(1, 6), range(1, 6)):
+        before = {sequence for sequence in range(1, 6) if mask >> sequence - 1 & 1}
+        window = Window(0, before)
+        window.open(read)
+
+        if is_run and first <= last:
+            window.settle(first, last)
+        else:
+            window.settle_each(range(first, last + 1))
+
+        settled = before | set(range(first, last + 1))
+        assert window.in_flight == len(set(range(1, window.read + 1)) - settled)
+
+
+def test_what_an_earlier_run_settled_right_behind_the_position_belongs_to_it() -> None:
+    window = Window(3, {2, 4, 5, 7})
+
+    assert (window.position, window.above, window.read) == (5, {7}, 5)
 
 
 @pytest.mark.parametrize("last", [10, 10_000_000_000])

@@ -75,15 +75,25 @@ async def test_promise_8_odd_values_do_not_hide_the_size_of_an_event(odd: Any) -
     assert summary(admitted) == ([], [(0, "event_too_big")])
 
 
-async def test_promise_8_a_context_merged_into_each_event_does_not_fill_the_memory() -> None:
+@pytest.mark.parametrize(
+    ("own", "taken"),
+    [
+        pytest.param({}, 7, id="the context alone"),
+        pytest.param({"context": {"a": ""}}, 7, id="not kept, though it was merged"),
+        pytest.param({"properties": {"a": "x" * 900}}, 6, id="and more than that"),
+    ],
+)
+async def test_promise_8_a_context_merged_into_each_event_does_not_fill_the_memory(
+    own: dict[str, Any], taken: int
+) -> None:
     """A small body must not become gigabytes: 2,500 events with a context of nearly a megabyte each."""
     limits = Limits(max_body_bytes=10_000, max_events=10, max_event_bytes=9_000)
     assert limits.max_stored_bytes == 50_960
 
-    admitted = await admit_all([track(number) for number in range(10)], limits, context={"a": "x" * 8_000})
+    admitted = await admit_all([track(number, **own) for number in range(10)], limits, context={"a": "x" * 7_500})
 
     assert sum(len(entry.event) for entry in admitted.entries) < limits.max_stored_bytes + limits.max_event_bytes
-    assert summary(admitted)[1] == [(7, "batch_too_big"), (8, "batch_too_big"), (9, "batch_too_big")]
+    assert summary(admitted)[1] == [(index, "batch_too_big") for index in range(taken, 10)]
 
 
 async def test_promise_8_small_events_in_any_number_allowed_have_room() -> None:

@@ -286,8 +286,12 @@ async def test_promise_8_who_takes_no_answers_is_ended() -> None:
 # --- too many connections ---
 
 
-async def test_promise_8_a_new_connection_takes_the_place_of_the_one_that_keeps_us_waiting_longest() -> None:
+@pytest.mark.parametrize("used", [0, 3], ids=["new ones", "used ones"])
+async def test_promise_8_a_new_connection_takes_the_place_of_the_one_that_keeps_us_waiting_longest(used: int) -> None:
     async with Harness(Limits(max_connections=3)) as harness, connected(harness, 3) as slow:
+        for reader, writer in slow[:used]:
+            writer.write(REQUEST)
+            await read_answer(reader)
         slow[0][1].write(REQUEST)
         await read_answer(slow[0][0])  # so that the second is the slowest now
 
@@ -368,6 +372,23 @@ async def test_a_reload_changes_what_connections_may_cost() -> None:
         async with connected_beyond(harness):
             await until(lambda: lost(harness, "crowded_out") > 0)
             await settled(harness, 3)
+
+
+async def test_a_stop_goes_on_when_the_last_connection_has_left() -> None:
+    crowd = Crowd(Limits, room=2, on_loss=lambda reason: None)
+    first, last = object(), object()
+    crowd.enter(first)  # type: ignore[arg-type]
+    crowd.enter(last)  # type: ignore[arg-type]
+    empty = asyncio.create_task(crowd.empty())
+    await asyncio.sleep(0)
+
+    crowd.leave(first)  # type: ignore[arg-type]
+    done, _ = await asyncio.wait({empty}, timeout=0.01)
+    assert not done
+
+    crowd.leave(last)  # type: ignore[arg-type]
+    async with asyncio.timeout(5):
+        await empty
 
 
 def test_there_are_never_more_connections_than_files_may_be_open() -> None:

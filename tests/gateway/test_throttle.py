@@ -58,6 +58,13 @@ def test_promise_8_in_the_long_run_the_rate_holds() -> None:
     assert passed == 200 + 10 * 200
 
 
+def test_promise_8_what_was_not_used_in_an_hour_is_not_there_at_once() -> None:
+    busy = throttle(1.0)
+    take(busy, BURST, NOW_S)
+
+    assert take(busy, 2 * BURST, NOW_S + 3_600)[0] == BURST
+
+
 def test_a_source_without_a_limit_has_none() -> None:
     assert take(throttle(None), 5_000, NOW_S) == (5_000, None)
 

@@ -20,7 +20,7 @@ from router.log.rescue import examine, holes, last_row, rescue
 from router.log.row import Row
 from router.log.segment import Segment
 from router.log.segment_file import SegmentFile
-from tests.log.harness import entry
+from tests.log.harness import NOW_S, entry
 
 PAGE = schema.PAGE_BYTES
 LOG_ID = "log-of-the-test"
@@ -29,7 +29,8 @@ SIZES = [0, 1, 200, 3_800, 4_061, 4_096, 9_000, 70_000]
 
 
 def rows(first: int, last: int) -> list[Row]:
-    return [Row.of(n, entry(n, size=SIZES[n % len(SIZES)])) for n in range(first, last + 1)]
+    sizes = {n: SIZES[n % len(SIZES)] for n in range(first, last + 1)}
+    return [Row.of(n, entry(n, size=size, received_at_s=NOW_S + n / 4)) for n, size in sizes.items()]
 
 
 def make(directory: Path, first: int, batches: Sequence[Sequence[Row]]) -> tuple[SegmentFile, Segment]:
@@ -97,6 +98,14 @@ def test_a_log_was_synced_up_to_the_transaction_before_its_last(killed: SegmentF
     killed.wal.write_bytes(data)
 
     assert wal_reach(killed.wal) == 46
+
+
+def test_a_log_that_tells_rubbish_of_every_page_costs_no_row_of_the_file(sealed: SegmentFile) -> None:
+    pages = range(1, sealed.path.stat().st_size // PAGE + 1)
+    frames = [number.to_bytes(4, "big") + bytes(20) + b"\xff" * PAGE for number in pages]
+    sealed.wal.write_bytes(b"".join((bytes(32), *frames)))
+
+    assert carved(sealed) == WRITTEN
 
 
 def test_no_files_have_no_rows(tmp_path: Path) -> None:

@@ -56,9 +56,11 @@ def test_a_column_that_changed_is_noticed_whatever_became_of_it(of: Entry, colum
         (replace(entry(1), source="ab", message_id="c"), replace(entry(1), source="a", message_id="bc")),
         (replace(entry(1), user_id="x", anonymous_id=None), replace(entry(1), user_id=None, anonymous_id="x")),
         (replace(entry(1), email=None), replace(entry(1), email="")),
+        (replace(entry(1), user_id=None), replace(entry(1), user_id="")),
+        (replace(entry(1), anonymous_id=None), replace(entry(1), anonymous_id="")),
         (replace(entry(1), type="a", event=b"bc"), replace(entry(1), type="ab", event=b"c")),
     ],
-    ids=["where a text ends", "which column it is in", "none and empty", "the event"],
+    ids=["where a text ends", "which column it is in", *["none and empty"] * 3, "the event"],
 )
 def test_rows_that_differ_have_different_checksums(one: Entry, other: Entry) -> None:
     assert Row.of(1, one).checksum != Row.of(1, other).checksum

@@ -84,6 +84,7 @@ CONVERTED: list[tuple[Converter, Any, Any]] = [
     (convert.to_number, "1,234,567.50", 1234567.5),
     (convert.to_number, "1,234", 1234),
     (convert.to_number, "1e3", 1000.0),
+    (convert.to_number, 2**63 - 1, 2**63 - 1),
     (convert.to_integer, "2.5", 3),
     (convert.to_integer, -2.5, -3),
     (convert.to_integer, 2.4999, 2),
@@ -141,7 +142,7 @@ CONVERTED: list[tuple[Converter, Any, Any]] = [
 
 DATES = ALL[:5]
 NO_DATES: list[Any] = ["yesterday", "", True, None, [], {"year": 1990}, 1e30, math.nan, "9" * 80]
-NO_NUMBERS: list[Any] = ["", "many", "1e999", "nan", "-inf", True, None, [], math.nan, -math.inf, "9" * 5_000, 2**70]
+NO_NUMBERS: list[Any] = ["", "many", "1e999", "nan", "-inf", True, None, [], math.nan, -math.inf, "9" * 5_000, 2**63]
 ODD_COMMAS = ["19,99", "1,23,456", "1,2345", ",5", "12,"]
 
 

@@ -83,6 +83,43 @@ def test_a_target_is_a_path_into_the_result() -> None:
     assert apply(*rows, email="e", name="n") == {"person": {"contact": {"email": "e"}, "name": "n"}}
 
 
+@pytest.mark.parametrize(
+    ("values", "middle", "last"),
+    [
+        pytest.param(Values(), 1, {"w": 3}, id="a number"),
+        pytest.param(Values(null="clear"), None, {"w": 3}, id="null"),
+        pytest.param(Values(objects="json"), {"old": 1}, {"w": 3}, id="an object as text"),
+        pytest.param(Values(), {"old": 1}, {"old": 1, "w": 3}, id="an object, which is added to"),
+    ],
+)
+def test_of_rows_that_write_over_one_another_the_last_wins(values: Values, middle: Any, last: Any) -> None:
+    rows = (Trait("a", to="x.y.z"), Trait("b", to="x.y"), Trait("c", to="x.y.w"))
+
+    assert apply(*rows, values=values, a=1, b=middle, c=3) == {"x": {"y": last}}
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        pytest.param(Table((Trait("company", to="org"), Trait("email", to="org.email"))), id="of another row"),
+        pytest.param(Table((Trait("company", to="org"), Trait("email", to="org.plan.email"))), id="deeper in it"),
+        pytest.param(Table((Trait("email", to="org.email"),), (Custom("traits"),)), id="of a custom trait"),
+        pytest.param(
+            Table((), (Custom("traits", at="a"), Custom("properties", at="a.org"))),
+            id="of a custom trait, by properties",
+        ),
+    ],
+)
+def test_what_is_written_into_an_object_of_the_event_is_not_written_into_the_event(table: Table) -> None:
+    """Each action and each destination gets the event as it came."""
+    company = {"name": "N", "plan": {"tier": 1}}
+    event = event_of(traits={"company": company, "org": company, "email": "e"}, properties={"email": "e"})
+    before = copy.deepcopy(event.document)
+
+    assert "e" in str(table.apply(event))
+    assert event.document == before
+
+
 def test_a_row_without_a_target_sends_nothing() -> None:
     assert apply(Trait("id", note="it is the userId"), custom=Custom("traits"), id="u-17", plan="gold") == {
         "plan": "gold"
@@ -154,6 +191,23 @@ def test_custom_traits_keep_their_names_dots_included() -> None:
     assert apply(custom=Custom("traits", at="x.y"), **custom) == {"x": {"y": custom}}
 
 
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        pytest.param(Trait("plan", to="tier"), {"tier": "gold", "seats": 3}, id="a row that takes it"),
+        pytest.param(Trait("plan", note="not sent"), {"seats": 3}, id="a row that sends it nowhere"),
+        pytest.param(Field("properties.plan", "tier"), {"plan": "gold", "seats": 3}, id="a row for a property"),
+        pytest.param(
+            Field("traits", "all"),
+            {"plan": "gold", "seats": 3, "all": {"plan": "gold", "seats": 3}},
+            id="a row for all",
+        ),
+    ],
+)
+def test_a_trait_that_a_row_names_is_not_sent_as_a_custom_one(row: Field, expected: Any) -> None:
+    assert apply(row, custom=Custom("traits"), plan="gold", seats=3) == expected
+
+
 def test_a_mapped_value_wins_over_a_custom_one_of_the_same_name() -> None:
     assert apply(Trait("email", to="mail"), custom=Custom("traits"), mail="custom", email="mapped") == {
         "mail": "mapped"
@@ -209,6 +263,17 @@ def test_a_name_the_vendor_does_not_take_is_left_out_and_told_why(key: str, reas
     assert table.apply(event) == {"plan": "gold"}
     assert trace.unmapped == [f"traits.{key}"]
     assert trace.warnings == [f"traits.{key}: {reason}; left out"]
+
+
+def test_of_two_names_that_come_out_alike_the_last_is_sent_and_that_is_told() -> None:
+    table = Table((), (Custom("traits", at="fields", rename=lambda key: key.upper()[:8]),), Values(null="drop"))
+    event = event_of(traits={"subscribed_at": 1, "plan": "gold", "subscribed_to": 2, "subscribed_by": None})
+
+    assert table.apply(event) == {"fields": {"SUBSCRIB": 2, "PLAN": "gold"}}
+    assert trace_of(table, event).warnings == [
+        "traits.subscribed_to: comes out as SUBSCRIB, as traits.subscribed_at does; the last one is sent",
+        "traits.subscribed_by: null is not sent to this vendor; left out",
+    ]
 
 
 def test_flattening_can_not_make_a_name_the_vendor_reserves() -> None:
