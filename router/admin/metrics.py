@@ -15,6 +15,9 @@ from router.delivery.tally import Histogram
 from router.log.interface import Log
 
 STATES = ("going", "throttled", "probing", "blocked", "broken", "disabled", "unusable", "down")
+DIED = {("dead", ""): "", ("replayed", "dead"): "replayed"}
+"""What falls in the books when a dead letter is delivered after all, and what that is counted as. A counter that fell would be
+taken for one that began anew: all that ever died would seem to have died now."""
 AGES_WITHIN_S = 0.1
 """How long a scrape waits for the ages of the oldest events, which come from the disk; else it shows those of before."""
 
@@ -69,7 +72,9 @@ class BooksCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         settled = CounterMetricFamily(
-            "router_destination_events", "Events settled at a destination.", labels=["destination", "outcome", "reason"]
+            "router_destination_events",
+            "Events settled at a destination; what a retry delivers was dead before, and stays counted as that too.",
+            labels=["destination", "outcome", "reason"],
         )
         accepted = CounterMetricFamily(
             "router_destination_accepted", "Events in the log since the destination was added.", labels=["destination"]
@@ -84,7 +89,7 @@ class BooksCollector(Collector):
         pace = states()
         beside = CounterMetricFamily(
             "router_destination_notable",
-            "Outages, warnings, odd flags, replays; calls into the plugin broken off, and stops because of it.",
+            "Outages, warnings, odd flags, replays, retries; calls into the plugin broken off, and stops because of it.",
             labels=["destination", "kind", "reason"],
         )
         waited = CounterMetricFamily(
@@ -131,6 +136,8 @@ class BooksCollector(Collector):
                 if kind == WAITED:
                     waited.add_metric([name, reason], count)
                     continue
+                if (kind, reason) in DIED:
+                    count += berth.ledger.counts["retried", DIED[kind, reason]]
                 family = settled if kind in ("delivered", "skipped", "dead") else beside
                 family.add_metric([name, kind, reason], count)
             if berth.worker is not None:

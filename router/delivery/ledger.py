@@ -242,16 +242,18 @@ class Ledger:
     # --- dead letters tried again, replays, notes ---
 
     def revive(self, letter: DeadLetter, job: int, reason: str = "") -> None:
-        """A dead letter was delivered after all (or, with *reason*, is skipped today): it changes columns."""
+        """A dead letter was delivered after all (with *reason*: is skipped today). It changes columns and counts as retried."""
         kind: Kind = "skipped" if reason else "delivered"
         self._changes.revived.append(letter.id)
         place, now = Place.of(letter.record), self._clock.now()
         if letter.is_replayed:
             self._count("replayed", "dead", -1)
             self._count("replayed", kind, 1)
+            self._count("retried", "replayed", 1)
             self._changes.replayed.append(Replayed(place, job, kind, storable(reason), now))
         else:
             self._count("dead", "", -letter.events)
+            self._count("retried", "", letter.events)
             self._count(kind, reason.split(":", 1)[0], letter.events)
             self._changes.outcomes.append(Outcome(place, kind, storable(reason), now))
         self._changed()
