@@ -165,6 +165,16 @@ def test_a_lowered_limit_holds_and_is_doubled_until_it_is_none() -> None:
     assert lane.batch_limit is None
 
 
+def test_a_batch_that_was_not_settled_goes_again_in_its_order_and_before_all_others() -> None:
+    lane = make_lane("u1/e#1", "u1/e#2", "u2/e#1", "u1/e#3", "u1/e#4")
+    before = names(lane.queue)
+
+    lane.put_back(lane.take())
+
+    assert names(lane.queue) == before
+    assert {item.state for item in lane.queue} == {"queued"}
+
+
 def test_put_behind_lets_the_other_users_go_first() -> None:
     lane = make_lane("u1/e#1", "u2/e#1", "u1/e#2", "u3/e#1")
     lane.batch_limit = 1
