@@ -78,7 +78,7 @@ async def test_what_failed_goes_alone_and_once_it_is_through_the_others_follow(t
         assert await parking.release("ada") == [], "before its turn"
 
         clock.s = 12.0
-        assert parking.turn_s == 0.0
+        assert parking.next_line() == ("ada", 0.0)
         first = await parking.release("ada")
         deliver(parking, first)
         second = await parking.release("ada")
