@@ -6,6 +6,10 @@ import asyncio
 import time
 from typing import Protocol
 
+DOUBTFUL_S = 60.0
+"""A clock that is ahead by so much at once was set, well or badly."""
+PATIENCE_S = 3_600.0
+
 
 class Clock(Protocol):
     def now(self) -> float:
@@ -26,3 +30,26 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
+
+
+class PatientClock:
+    """For what expires. A clock that is set ahead is believed after an hour: until then it may be put right."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._believed_s = self._ahead_s()
+        self._doubted_since: float | None = None
+
+    def now(self) -> float:
+        """Unix seconds."""
+        ahead_s, passed = self._ahead_s(), self._clock.monotonic()
+        if ahead_s - self._believed_s < DOUBTFUL_S:
+            self._believed_s, self._doubted_since = ahead_s, None
+        elif self._doubted_since is None:
+            self._doubted_since = passed
+        elif passed - self._doubted_since >= PATIENCE_S:
+            self._believed_s, self._doubted_since = ahead_s, None
+        return passed + self._believed_s
+
+    def _ahead_s(self) -> float:
+        return self._clock.now() - self._clock.monotonic()

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import orjson
+from pydantic import BaseModel
 
 from router import returned
 from router.actions import ActionRule, DropCustom, EventContext, Trigger
@@ -27,6 +28,7 @@ from router.plugin.historical import UNTOLD, Historical, Marked, why_not
 from router.plugin.table import Trace
 from router.plugin_calls import PluginCalls
 from router.privacy import Privacy
+from router.source_choice import ANY_SOURCE, SourceChoice
 
 MAX_STEPS = 100
 """Requests of one conversation; a plugin that wants more would go on for ever."""
@@ -124,12 +126,12 @@ def _write(key: str, payload: Payload, endpoint: Endpoint) -> Written:
 
 @dataclass(frozen=True)
 class Destination:
-    """One destination. ``sources`` None means all."""
+    """One destination."""
 
     name: str
     plugin: Plugin
     settings: PluginSettings
-    sources: frozenset[str] | None = None
+    sources: SourceChoice = ANY_SOURCE
     is_opt_in: bool = False
     is_enabled: bool = True
     consent: Consent | None = None
@@ -140,9 +142,12 @@ class Destination:
     privacy: Privacy | None = None
     is_ordered: bool = True
     """Whether the events of one user wait for each other; see `router.delivery.order`."""
+    _order: object = field(init=False, repr=False, hash=False)
+    """That of the keys in the settings, which decides where several write one field: two in another order are not equal."""
 
     def __post_init__(self) -> None:
         """Raises PluginFailed where the plugin has no table for these settings."""
+        object.__setattr__(self, "_order", _order_of(dict(self.settings)))
         object.__setattr__(self, "_calls", PluginCalls(self.name, self.plugin, self.settings))
         object.__setattr__(self, "_run", self.calls.guard.run)
         planned = [self._plan(action) for action in self.plugin.actions]
@@ -219,7 +224,7 @@ class Destination:
         """
         if not self.is_enabled:
             return Decision(False, "disabled: its events wait in the log, as long as the config's `hold` says")
-        if source is not None and self.sources is not None and source not in self.sources:
+        if source is not None and not self.sources.takes(source):
             return Decision(
                 False, f"source: {source} is left out, by its own `destinations` or by `sources` of {self.name}"
             )
@@ -327,6 +332,15 @@ class Destination:
         if self.privacy is not None and planned.rule.changes:
             self.privacy.apply(draft)
         return draft
+
+
+def _order_of(value: Any) -> object:
+    """The keys of all mappings in *value*, in their order."""
+    if isinstance(value, BaseModel):
+        value = dict(value)
+    if isinstance(value, Mapping):
+        return tuple((key, _order_of(inner)) for key, inner in value.items())
+    return tuple(map(_order_of, value)) if isinstance(value, list | tuple) else None
 
 
 def _origin(url: str) -> str:

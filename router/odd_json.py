@@ -51,14 +51,23 @@ class DoubledHook:
 
     def __init__(self) -> None:
         self._left = self.MOST
+        self._last: list[tuple[str, Any]] = []
+        """Of the object that ended last: in the end, the outermost."""
 
     def __call__(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        self._last = pairs
         document = dict(pairs)
         is_doubled = len(document) < len(pairs) and self._left > 0
         if not is_doubled and not any(map(_has_doubled, document.values())):
             return document
         self._left -= is_doubled
         return Doubled(document, _repeated(name for name, _ in pairs) if is_doubled else ())
+
+    def outermost(self, value: Any) -> Any:
+        """*value*, which the reader made of the text, marked if it is an object with a key twice, whatever was before it."""
+        if not isinstance(value, dict) or len(value) == len(self._last):
+            return value
+        return Doubled(value, _repeated(name for name, _ in self._last))
 
 
 def _repeated(names: Iterable[str]) -> tuple[str, ...]:

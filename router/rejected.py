@@ -131,7 +131,7 @@ def list_rejected(
     if not path.exists():
         return []
     try:
-        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
         connection.row_factory = sqlite3.Row
         rows = connection.execute(
             "SELECT * FROM calls WHERE (?1 IS NULL OR source = ?1) AND (?2 IS NULL OR code = ?2) ORDER BY id DESC LIMIT ?3",

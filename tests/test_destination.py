@@ -32,6 +32,7 @@ from router.event import EVENT_TYPES, Event
 from router.explain import explain
 from router.plugin import BatchEndpoint, Payload
 from router.privacy import Names, Privacy
+from router.source_choice import SourceChoice
 from tests.destinations import ECHO, EchoSettings, echo
 from tests.events import event
 
@@ -45,7 +46,7 @@ def track(**call: Any) -> Event:
 
 
 NO_TO_ALL: dict[str, Any] = {
-    "sources": frozenset({"shop"}),
+    "sources": SourceChoice(only=frozenset({"shop"})),
     "is_opt_in": True,
     "consent": Consent(("Ads",)),
     "filter": FREE,

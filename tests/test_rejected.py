@@ -30,6 +30,17 @@ async def test_the_newest_come_first_and_can_be_filtered(tmp_path: Path) -> None
     assert list_rejected(path, limit=1)[0]["call"] == '{"type": "track"}'
 
 
+@pytest.mark.parametrize("folder", ["a#b", "a?b=c", "100%25", "a b"])
+async def test_the_folder_may_be_called_anything(tmp_path: Path, folder: str) -> None:
+    """Some signs mean something in the address of a file: `router rejected list` could not read it."""
+    path = tmp_path / folder / "rejected.sqlite"
+    calls = RejectedCalls(path)
+    calls.keep([call(1)])
+    await calls.close()
+
+    assert [each["message_id"] for each in list_rejected(path)] == ["m1"]
+
+
 async def test_what_people_sent_is_for_the_routers_own_user(tmp_path: Path) -> None:
     path = tmp_path / "rejected.sqlite"
     calls = RejectedCalls(path)

@@ -208,16 +208,24 @@ def _tag(contact_id: str, tag: str, warnings: list[str], settings: Settings) -> 
 
 
 def _find_tag(tag: str, settings: Settings) -> Said:
-    request = make_request("GET", settings, "tags", query={"search": tag, "limit": str(PAGE)})
-    answer = yield from _ask(request, {"tags": [{"id": "assumed-tag", "tag": tag}]})
-    if not isinstance(answer, Response):
-        return answer
-    found = _find(answer, "tags", "tag", tag)
+    assumed = [{"id": "assumed-tag", "tag": tag}]
+    found = yield from _look_up("tags", "tag", tag, assumed, settings)
     if found is not None:
         return found
     made = {"tag": {"tag": tag, "tagType": "contact", "description": ""}}
     answer = yield from _ask(make_request("POST", settings, "tags", body=made), {"tag": {"id": "assumed-tag"}})
+    if isinstance(answer, Dead):  # somebody else may have made it since
+        return (yield from _look_up("tags", "tag", tag, assumed, settings)) or answer
     return _read_id(answer, "tag") if isinstance(answer, Response) else answer
+
+
+def _look_up(
+    name: str, key: str, wanted: str, assumed: list[Document], settings: Settings
+) -> Generator[Step, Response, str | Verdict | Blocked | None]:
+    """The id of the one of *name* whose *key* is *wanted*; None where there is none."""
+    request = make_request("GET", settings, name, query={"search": wanted, "limit": str(PAGE)})
+    answer = yield from _ask(request, {name: assumed})
+    return _find(answer, name, key, wanted) if isinstance(answer, Response) else answer
 
 
 # --- the account ---
@@ -233,13 +241,17 @@ def _join(contact_id: str, account: Document, warnings: list[str], settings: Set
 
 def _write_account(account: Document, settings: Settings) -> Said:
     """Find the account by its name, update or create it. Ends with its id."""
-    query = {"search": account["name"], "limit": str(PAGE)}
-    answer = yield from _ask(make_request("GET", settings, "accounts", query=query), {"accounts": []})
-    if not isinstance(answer, Response):
-        return answer
-    found = _find(answer, "accounts", "name", account["name"])
-    method, path = ("POST", ("accounts",)) if found is None else ("PUT", ("accounts", found))
-    request = make_request(method, settings, *path, body={"account": account})
+    found = yield from _look_up("accounts", "name", account["name"], [], settings)
+    if found is None:
+        request = make_request("POST", settings, "accounts", body={"account": account})
+        answer = yield from _ask(request, {"account": {"id": "assumed-account"}})
+        if not isinstance(answer, Dead):
+            return _read_id(answer, "account") if isinstance(answer, Response) else answer
+        # somebody else may have made it since
+        found = (yield from _look_up("accounts", "name", account["name"], [], settings)) or answer
+    if not isinstance(found, str):
+        return found
+    request = make_request("PUT", settings, "accounts", found, body={"account": account})
     answer = yield from _ask(request, {"account": {"id": "assumed-account"}})
     return _read_id(answer, "account") if isinstance(answer, Response) else answer
 

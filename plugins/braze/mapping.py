@@ -64,6 +64,7 @@ _PARTS: Final[Mapping[str, tuple[str, ...]]] = {
     "company": ("company_name", "company_id", "company_industry", "company_employee_count", "company_plan"),
 }
 """The attributes that one trait is spread over, all of which a null clears."""
+_TIME_ZONE: Final = convert.at_most(MAX_TEXT, convert.text_only)
 _OF_CONTEXT: Final = ("language", "time_zone", "current_location")
 
 
@@ -85,9 +86,14 @@ def attributes_table(settings: Settings) -> Table:
         (
             USER_ROW,
             Field("context.locale", "language", convert.to_language),
-            Field("context.timezone", "time_zone", convert.text_only),
+            Field("context.timezone", "time_zone", _TIME_ZONE),
             Field("context.location.latitude", "current_location.latitude", convert.to_number),
             Field("context.location.longitude", "current_location.longitude", convert.to_number),
+            # A custom trait of the name of one of Braze's fields is that field, whose form Braze checks.
+            Trait("language", "language", convert.to_language),
+            Trait("time_zone", "time_zone", _TIME_ZONE),
+            Trait("image_url", "image_url", convert.to_url),
+            Trait("home_city", "home_city", to_short_text),
             Trait("id", note="the userId is the profile's `external_id`"),
             Trait("email", "email", convert.to_email),
             Trait("name", "first_name", _FIRST_NAME, note="where there is no firstName"),
@@ -153,7 +159,8 @@ def build_attributes(event: Event, fields: Document, settings: Settings) -> Payl
     identifier = who(event, settings)
     if identifier is None:
         return why_nobody(event)
-    for name in _OF_CONTEXT:  # a null in the context clears nothing
+    of_context = [name for name in _OF_CONTEXT if name not in event.traits]
+    for name in of_context:  # a null in the context clears nothing
         if name in fields and fields[name] is None:
             del fields[name]
     if len(fields.get("current_location", ())) < 2 or None in fields["current_location"].values():
@@ -162,7 +169,7 @@ def build_attributes(event: Event, fields: Document, settings: Settings) -> Payl
     for trait, names in _PARTS.items():
         if trait in fields and fields[trait] is None:
             fields = dict.fromkeys(names) | fields
-    says = any(value is not None for name, value in fields.items() if name not in _OF_CONTEXT)
+    says = any(value is not None for name, value in fields.items() if name not in of_context)
     if not says:
         return Skip("anonymous and without traits: Braze would get an empty profile")
     return Payload({"attributes": fields | identifier})

@@ -12,6 +12,8 @@ from router.plugin import Converter, convert
 
 MAX_NAME_BYTES = 150
 MAX_VALUE_BYTES = 1_000
+MAX_ATTRIBUTES = 300
+"""Of a person or an object, in one call."""
 MAX_EVENT_NAME_BYTES = 100
 _BYTES_OF_A_CHARACTER = 4
 """At most."""

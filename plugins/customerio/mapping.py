@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from plugins.customerio import pipelines
-from plugins.customerio.attribute import MAX_VALUE_BYTES, event_name, is_short
+from plugins.customerio.attribute import MAX_ATTRIBUTES, MAX_VALUE_BYTES, event_name, is_short
 from plugins.customerio.device import DEVICE_EVENTS, UNINSTALLED, device_platform
 from plugins.customerio.identity import actor_identifiers, identifiers_of_id, person_identifiers, why_anonymous
 from plugins.customerio.settings import Settings
@@ -23,7 +23,7 @@ def build_person(event: Event, fields: Document, settings: Settings) -> Payload 
     identifiers = person_identifiers(event, settings)
     if identifiers is None:
         return Skip(why_anonymous(settings))
-    notes = _drop_long_objects(fields)
+    notes = _drop_what_is_too_much(fields)
     if settings.api == "pipelines":
         return _noted(pipelines.build_call(event, fields, settings), notes)
     fields.setdefault("attributes", {})
@@ -55,7 +55,7 @@ def build_object(event: Event, fields: Document, settings: Settings) -> Payload 
     """A group: an object, and the relation of whoever made the call to it."""
     if not event.group_id:
         return Skip("the call names no group")
-    notes = _drop_long_objects(fields)
+    notes = _drop_what_is_too_much(fields)
     if settings.api == "pipelines":
         return _noted(pipelines.build_call(event, fields, settings), notes)
     body: Document = {
@@ -136,13 +136,18 @@ def _occurrence(event: Event, fields: Document, settings: Settings, *, action: s
     return Payload(body, key=ulid)
 
 
-def _drop_long_objects(fields: Document) -> tuple[str, ...]:
-    """Take out what each part of is short enough, but not the whole; ends with what to say of it."""
+def _drop_what_is_too_much(fields: Document) -> tuple[str, ...]:
+    """Take out objects of which each part is short enough but not the whole, and attributes beyond the number of one call,
+    custom ones first; ends with what to say of it."""
     values: Document = fields.get("attributes") or fields.get("traits") or {}
     long = [name for name in ("address", "company") if not is_short(values.get(name))]
     for name in long:
         del values[name]
-    return left_out(long, f"longer than the {MAX_VALUE_BYTES} bytes an attribute may have")
+    surplus = list(values)[: max(0, len(values) - MAX_ATTRIBUTES)]
+    for name in surplus:
+        del values[name]
+    notes = left_out(long, f"longer than the {MAX_VALUE_BYTES} bytes an attribute may have")
+    return notes + left_out(surplus, f"beyond the {MAX_ATTRIBUTES} attributes that one call may have")
 
 
 def _noted(made: Payload | Skip, notes: tuple[str, ...]) -> Payload | Skip:

@@ -36,6 +36,8 @@ PERSONAL: Final = frozenset(
 
 _PRODUCT_EVENTS: Final = frozenset({"ViewContent", "AddToCart", "AddToWishlist"})
 _AT: Final = "custom_data"
+MAX_ITEMS: Final = 1_000_000_000
+"""A larger number is none of things, and a sum of such may be more than JSON can hold."""
 _EMAIL = re.compile(r"[^\s@]@[^\s@.]+\.[^\s@.]")
 
 
@@ -79,7 +81,7 @@ def _content(product: Any) -> Document | None:
     for name, values, converter in (
         ("id", _named(product, "product_id", "productId", "sku", "id"), _to_id),
         ("quantity", _named(product, "quantity"), convert.to_integer),
-        ("item_price", _named(product, "price"), convert.to_amount),
+        ("item_price", _named(product, "price", "item_price"), convert.to_amount),
     ):
         for value in values:
             with suppress(ValueError):
@@ -98,6 +100,17 @@ def _to_id(value: Any) -> str:
     return text
 
 
+def to_ids(value: Any) -> list[str]:
+    """A list of ids as text; a single one is a list of one."""
+    ids: list[str] = []
+    for each in value if isinstance(value, list) else [value]:
+        with suppress(ValueError):
+            ids.append(_to_id(each))
+    if not ids:
+        raise ValueError("expected a list of ids")
+    return ids
+
+
 COMMERCE_ROWS: Final = (
     Field(
         ("properties.revenue", "properties.value", "properties.total"),
@@ -113,7 +126,9 @@ COMMERCE_ROWS: Final = (
     ),
     Field(("properties.order_id", "properties.orderId"), f"{_AT}.order_id", convert.to_text),
     Field(("properties.query", "properties.search_string"), f"{_AT}.search_string", to_plain),
-    Field("properties.products", f"{_AT}.contents", to_contents),
+    Field(("properties.products", "properties.contents"), f"{_AT}.contents", to_contents),
+    Field("properties.content_ids", f"{_AT}.content_ids", to_ids, note="those of `contents`, where there are any"),
+    Field("properties.num_items", f"{_AT}.num_items", convert.to_integer, note="that of `contents`, where it is known"),
     Field(("properties.content_type", "properties.contentType"), f"{_AT}.content_type", convert.text_only),
 )
 
@@ -130,7 +145,9 @@ def complete(name: str, event: Event, fields: Document, settings: Settings) -> N
     contents = data.get("contents")
     if contents:
         data["content_ids"] = [item["id"] for item in contents]
-        data["num_items"] = sum(item["quantity"] for item in contents)
+        count = sum(item["quantity"] for item in contents)
+        if abs(count) <= MAX_ITEMS:
+            data["num_items"] = count
         data.setdefault("content_type", "product")
     if name in _PRODUCT_EVENTS and "value" not in data:
         with suppress(ValueError):

@@ -73,7 +73,7 @@ def event_table(settings: Settings) -> Table:
 def view_table(settings: Settings) -> Table:
     """Of a page or a screen, whose properties tell of itself."""
     own = [Field(f"properties.{name}", note="in `event_source_url`") for name in ("path", "referrer", "search")]
-    return _table(settings, own)
+    return _table(settings, (*COMMERCE_ROWS, *own))
 
 
 def build_track(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
@@ -89,11 +89,16 @@ def build_track(event: Event, fields: Document, settings: Settings) -> Payload |
 
 
 def build_page(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
-    return _build("PageView", event, fields, settings)
+    return _build_view("PageView", event, fields, settings)
 
 
 def build_screen(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
-    return _build(settings.screen_event, event, fields, settings)
+    return _build_view(settings.screen_event, event, fields, settings)
+
+
+def _build_view(name: str, event: Event, fields: Document, settings: Settings) -> Payload | Skip:
+    complete(name, event, fields, settings)
+    return _build(name, event, fields, settings)
 
 
 def _build(name: str, event: Event, fields: Document, settings: Settings) -> Payload | Skip:

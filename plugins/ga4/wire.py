@@ -56,13 +56,13 @@ def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -
     """Read the status, and of the validation address what it says.
 
     Raises:
-        UnreadableAnswer: a 200 of the validation address that is none of Google's.
+        UnreadableAnswer: a success with a page, such as a proxy's; a 200 of the validation address that is none of Google's.
     """
     if settings.debug and response.status == 200:
         return _judge_validation(response, payloads)
     if response.status == 400:
         return _refuse(describe(response), payloads)
-    return judge_by_status(response, payloads, blocked=MISPLACED)
+    return judge_by_status(response.unless_page(), payloads, blocked=MISPLACED)
 
 
 def _judge_validation(response: Response, payloads: Sequence[Payload]) -> Judgement:

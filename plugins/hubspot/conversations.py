@@ -27,7 +27,6 @@ from router.plugin import (
     Step,
     UnreadableAnswer,
     Verdict,
-    is_outage,
 )
 
 UNKNOWN_CONTACT_S: Final = 5.0
@@ -117,7 +116,7 @@ def converse_company(payload: Payload, settings: Settings) -> Conversation:
     if not isinstance(contact_id, str):
         return contact_id
     response = yield Step(Request("PUT", wire.link_url(settings, contact_id, company_id)), Response(200, b"{}"))
-    if response.is_success:
+    if response.unless_page().is_success:
         return Delivered(tuple(draft.warnings))
     verdict = judge_one(response)
     if isinstance(verdict, Dead):
@@ -183,7 +182,7 @@ def converse_merge(payload: Payload, settings: Settings) -> Conversation:
     response = yield Step(
         Request("POST", wire.objects_url(settings, "contacts", "merge"), body), Response(200, b'{"id":"1"}')
     )
-    return Delivered() if response.is_success else judge_one(response)
+    return Delivered() if response.unless_page().is_success else judge_one(response)
 
 
 def _find_contact(key: Document, settings: Settings) -> Generator[Step, Response, str | Verdict | Blocked | None]:
@@ -253,7 +252,7 @@ def _mend(
             draft.created.add(name)
             request = Request("POST", wire.properties_url(settings, draft.kind), _definition(name, draft))
             response = yield Step(request, Response(201, b"{}"))
-            if is_outage(response.status) or response.status == 401:
+            if response.status != 403 and not response.is_success and not isinstance(judge_one(response), Dead):
                 return response, False
             is_mended = True
         elif name not in draft.keys:

@@ -100,6 +100,7 @@ def contact_table(settings: Settings) -> Table:
         ],
         is_sent,
         "contact_properties",
+        frozenset({"email", user_id}),
     )
 
 
@@ -124,6 +125,7 @@ def company_table(settings: Settings) -> Table:
         ],
         _is_sent(settings.company_properties, OWN_COMPANY_PROPERTIES | {settings.company_key}),
         "company_properties",
+        frozenset({settings.company_key}),
     )
 
 
@@ -140,7 +142,9 @@ _ADDRESS: Final[tuple[_Row, ...]] = (
 )
 
 
-def _table(rows: list[_Row], is_sent: Callable[[str], bool], setting: str) -> Table:
+def _table(rows: list[_Row], is_sent: Callable[[str], bool], setting: str, keys: frozenset[str]) -> Table:
+    """*keys* are what an object is found by: no custom trait is written there, whatever its letter case."""
+
     def field(source: str | tuple[str, ...], name: str, convert: Converter | str | None) -> Field:
         if not name:
             return Field(source, note=str(convert))
@@ -150,6 +154,8 @@ def _table(rows: list[_Row], is_sent: Callable[[str], bool], setting: str) -> Ta
 
     def rename(key: str) -> str | None:
         name = property_name(key)
+        if name in keys:
+            raise ValueError(f"{name} says who it is, and no custom trait does")
         if name is not None and not is_sent(name):
             raise ValueError(f"{name} is read-only, or not among `{setting}`")
         return name

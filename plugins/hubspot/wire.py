@@ -177,9 +177,13 @@ def pack_events(payloads: Sequence[Payload], settings: Settings) -> Request:
 
 
 def judge_events(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
-    """HubSpot takes all or none. Where one event may be the reason, halve; a ``uuid`` seen before has arrived already."""
+    """HubSpot takes all or none. Where one event may be the reason, halve; a ``uuid`` seen before has arrived already.
+
+    Raises:
+        UnreadableAnswer: a success with a page, such as a proxy's.
+    """
     if response.status in (400, 404, 409) and len(payloads) > 1:
         return Split(words(response))
     if response.status == 409:
         return [Delivered((f"sent before: {words(response)}",))]
-    return judge(response, payloads, settings)
+    return judge(response.unless_page(), payloads, settings)

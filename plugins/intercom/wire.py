@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from plugins.intercom.settings import Settings
 from router.plugin import (
+    REDIRECTS,
     Bearer,
     Blocked,
     Conversation,
@@ -48,7 +49,7 @@ requests that one conversation may have (100)."""
 
 _EXISTING_ID = re.compile(r"\bid=([\w-]+)")
 _UNKNOWN_ATTRIBUTE = re.compile(r"[Cc]ustom attribute ['\"]([^'\"]+)['\"]")
-_BLOCKED = (401, 402, 403)
+_BLOCKED = (*REDIRECTS, 401, 402, 403)
 _DATES: Final = frozenset({"birthday"})
 """Custom attributes in Unix seconds; the type of one can't be changed once it is declared."""
 
@@ -78,10 +79,14 @@ def pack_event(payloads: Sequence[Payload], settings: Settings) -> Request:
 
 
 def judge_event(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
-    """404 is a contact that is not there yet: later, a few times."""
+    """404 is a contact that is not there yet: later, a few times.
+
+    Raises:
+        UnreadableAnswer: a success with a page, such as a proxy's.
+    """
     if response.status == 404:
         return [Later(_describe(response), NOT_INDEXED_YET_S, UNKNOWN_CONTACT_ATTEMPTS)] * len(payloads)
-    return judge_by_status(response, payloads, blocked=_BLOCKED)
+    return judge_by_status(response.unless_page(), payloads, blocked=_BLOCKED)
 
 
 # --- contacts and companies ---
@@ -190,7 +195,7 @@ def _write_company(company: Document, settings: Settings) -> Said:
 def _attach(contact_id: str, company_id: str, settings: Settings) -> Said:
     request = _request("POST", settings, "contacts", contact_id, "companies", body={"id": company_id})
     response = yield Step(request, Response(200, b'{"id":"assumed-company"}'))
-    if response.status == 200:
+    if response.unless_page().status == 200:
         return company_id, []
     if response.status == 400:  # the contact is in as many companies as can be
         return company_id, [f"the contact was not attached to the company: {_describe(response)}"]

@@ -33,7 +33,7 @@ PLUGIN = Plugin(
         BatchEndpoint(
             name="profile jobs",
             pack=wire.pack_profiles,
-            judge=wire.judge,
+            judge=wire.judge_profiles,
             credentials=wire.credentials,
             rate_limit_per_s=wire.JOBS_PER_S,
             max_events=wire.MAX_PROFILES,

@@ -101,7 +101,7 @@ def _add_to_list(profile_id: str, settings: Settings) -> Generator[Step, Respons
     path = ("lists", settings.list_id, "relationships", "profiles")
     body: Document = {"data": [{"type": "profile", "id": profile_id}]}
     response = yield Step(wire.make_request(settings, *path, body=body), Response(204))
-    return None if response.is_success else _judge(response)
+    return None if response.unless_page().is_success else _judge(response)
 
 
 def _judge(response: Response) -> Verdict | Blocked:

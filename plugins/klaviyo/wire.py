@@ -5,11 +5,13 @@ Source: facts/vendors/klaviyo.md sections 1, 2, 5, 6 and 7.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
 from plugins.klaviyo.settings import Settings
 from router.plugin import (
+    Again,
     Bearer,
     Blocked,
     Credential,
@@ -40,6 +42,10 @@ JOBS_PER_S: Final = 2.5
 
 IDS: Final[tuple[str, ...]] = ("external_id", "email", "phone_number")
 """What a profile is known by, the strongest first."""
+_OF_AN_ITEM: Final = (400, 409, 422)
+"""Statuses of a job that one item of it may be the reason for."""
+_ITEM: Final = re.compile(r"/data/attributes/(?:events-bulk-create|profiles)/data/([0-9]{1,6})(?:/|$)")
+"""Where in a job an error lies."""
 BLOCKED: Final = (401, 403, 404, 405, 406, 410, 415)
 """Paths and headers are the same for all, so these speak of the set-up (key, scope, retired revision, list) and never of an
 event."""
@@ -114,10 +120,9 @@ def _resource(type: str, attributes: Document) -> Document:
 
 def pack_profiles(payloads: Sequence[Payload], settings: Settings) -> Request:
     """Each profile once, with the last value of everything: order within a job is not promised."""
-    profiles: dict[tuple[str, Any] | None, Document] = {}
+    profiles: dict[_Id, Document] = {}
     for payload in payloads:
-        key = next(((name, payload.body[name]) for name in IDS if payload.body.get(name)), None)
-        profiles[key] = _merged(profiles.get(key, {}), payload.body)
+        profiles[_id_of(payload)] = _merged(profiles.get(_id_of(payload), {}), payload.body)
     job = _item(
         "profile-bulk-import-job",
         {"profiles": {"data": [_item("profile", attributes) for attributes in profiles.values()]}},
@@ -125,6 +130,13 @@ def pack_profiles(payloads: Sequence[Payload], settings: Settings) -> Request:
     if settings.list_id:
         job["relationships"] = {"lists": {"data": [{"type": "list", "id": settings.list_id}]}}
     return make_request(settings, "profile-bulk-import-jobs", body={"data": job})
+
+
+_Id = tuple[str, Any] | None
+
+
+def _id_of(payload: Payload) -> _Id:
+    return next(((name, payload.body[name]) for name in IDS if payload.body.get(name)), None)
 
 
 def _merged(earlier: Document, later: Document) -> Document:
@@ -140,15 +152,51 @@ def _merged(earlier: Document, later: Document) -> Document:
 
 
 def judge(response: Response, payloads: Sequence[Payload], settings: Any = None) -> Judgement:
-    """One bad payload fails a whole job: halve until it is found."""
-    if response.status == 400 and len(payloads) > 1:
-        return Split(words(response))
-    judgement = judge_by_status(response, payloads, blocked=BLOCKED)
+    """One bad event fails a whole job, and Klaviyo points at it.
+
+    Raises:
+        UnreadableAnswer: a success with a page, such as a proxy's.
+    """
+    return _judge(response, [[place] for place in range(len(payloads))])
+
+
+def judge_profiles(response: Response, payloads: Sequence[Payload], settings: Any = None) -> Judgement:
+    """The same for a job of profiles, each of which may be of several payloads.
+
+    Raises:
+        UnreadableAnswer: a success with a page, such as a proxy's.
+    """
+    places: dict[_Id, list[int]] = {}
+    for place, payload in enumerate(payloads):
+        places.setdefault(_id_of(payload), []).append(place)
+    return _judge(response, list(places.values()))
+
+
+def _judge(response: Response, items: Sequence[Sequence[int]]) -> Judgement:
+    """*items* are those of the request, each with the places of its payloads."""
+    count = sum(map(len, items))
+    if response.status in _OF_AN_ITEM and count > 1:
+        refused = _refused(response, items)
+        return [refused.get(place, Again()) for place in range(count)] if refused else Split(words(response))
+    judgement = judge_by_status(response.unless_page(), [Payload(None)] * count, blocked=BLOCKED)
     if isinstance(judgement, Split):
         return Split(words(response))
     if isinstance(judgement, Blocked):
         return Blocked(words(response))
     return [Dead(words(response)) if isinstance(verdict, Dead) else verdict for verdict in judgement]
+
+
+def _refused(response: Response, items: Sequence[Sequence[int]]) -> dict[int, Dead]:
+    """By place, the payloads that the errors point at; none where an error points at no item, or at one of several payloads, of
+    which one alone may be at fault."""
+    refused: dict[int, Dead] = {}
+    for error in errors_of(response):
+        match = _ITEM.match(pointer_of(error))
+        number = int(match[1]) if match else len(items)
+        if number >= len(items) or len(items[number]) > 1:
+            return {}
+        refused.setdefault(items[number][0], Dead(f"{response.status} {_words_of(error) or 'refused'}"[:300]))
+    return refused
 
 
 def errors_of(response: Response) -> list[Document]:
@@ -166,9 +214,11 @@ def pointer_of(error: Document) -> str:
 
 def words(response: Response) -> str:
     """The vendor's own words: code, detail and place of the first error."""
-    for error in errors_of(response):
-        said = [error[key] for key in ("code", "detail") if isinstance(error.get(key), str)]
-        said += [f"at {pointer_of(error)}"] if pointer_of(error) else []
-        if said:
-            return f"{response.status} {': '.join(said)}"[:300]
-    return describe(response)
+    said = next(filter(None, map(_words_of, errors_of(response))), "")
+    return f"{response.status} {said}"[:300] if said else describe(response)
+
+
+def _words_of(error: Document) -> str:
+    said = [error[key] for key in ("code", "detail") if isinstance(error.get(key), str)]
+    said += [f"at {pointer_of(error)}"] if pointer_of(error) else []
+    return ": ".join(said)

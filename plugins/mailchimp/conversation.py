@@ -81,7 +81,7 @@ def _tag(member_id: str, tags: list[str], settings: Settings) -> Generator[Step,
     body = {"tags": [{"name": tag, "status": "active"} for tag in tags]}
     request = Request("POST", wire.audience_url(settings, "members", member_id, "tags"), body)
     response = yield Step(request, Response(204))
-    return None if 200 <= response.status <= 299 else _judge(response)
+    return None if response.unless_page().is_success else _judge(response)
 
 
 def _judge(response: Response) -> Verdict | Blocked:

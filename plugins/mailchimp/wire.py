@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from plugins.mailchimp.settings import Settings
 from router.plugin import (
+    REDIRECTS,
     Bearer,
     Credential,
     Dead,
@@ -33,7 +34,7 @@ from router.plugin import (
 MAX_MEMBERS: Final = 500
 TEMPORARY_ATTEMPTS: Final = 5
 """A member that Mailchimp says it can't write just now is tried so often."""
-BLOCKED: Final = (301, 302, 307, 308, 401, 403)
+BLOCKED: Final = (*REDIRECTS, 401, 403)
 """A wrong data centre redirects or answers 403. A 403 that is a page comes from the firewall in front: it asks to wait, and a
 destination that is blocked does nothing else."""
 NO_AUDIENCE: Final = 404
@@ -62,8 +63,12 @@ def member_id(email: str) -> str:
 
 
 def judge(response: Response, payloads: Sequence[Payload], blocked: Collection[int] = BLOCKED) -> Judgement:
-    """By the status; what is refused for good has Mailchimp's words."""
-    judgement = judge_by_status(response, payloads, blocked=blocked)
+    """By the status; what is refused for good has Mailchimp's words.
+
+    Raises:
+        UnreadableAnswer: a success with a page, such as a proxy's.
+    """
+    judgement = judge_by_status(response.unless_page(), payloads, blocked=blocked)
     if isinstance(judgement, Sequence) and isinstance(judgement[0], Dead):
         return [Dead(words(response))] * len(payloads)
     return judgement

@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from plugins.mixpanel.identity import EVENT_ROWS, IP_ROW, build_event, known_id, user_rows
+from plugins.mixpanel.limits import fit
 from plugins.mixpanel.settings import PLACEHOLDER, Settings
 from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, convert
 
@@ -135,15 +136,15 @@ def page_table(settings: Settings) -> Table:
 def build_track(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
     if not event.event or not event.event.strip():
         return Skip("a track call without an event name")
-    return build_event(event.event, fields)
+    return build_event(event.event, fields, fit(fields))
 
 
 def build_page(event: Event, fields: Document, settings: Settings) -> Payload:
-    return build_event(view_name(settings.page_event, "Loaded a Page", fields), fields)
+    return build_event(view_name(settings.page_event, "Loaded a Page", fields), fields, fit(fields))
 
 
 def build_screen(event: Event, fields: Document, settings: Settings) -> Payload:
-    return build_event(view_name(settings.screen_event, "Loaded a Screen", fields), fields)
+    return build_event(view_name(settings.screen_event, "Loaded a Screen", fields), fields, fit(fields))
 
 
 def view_name(template: str, otherwise: str, fields: Document) -> str:

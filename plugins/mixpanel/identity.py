@@ -108,11 +108,11 @@ IP_ROW: Final = Field(
 )
 
 
-def build_event(name: str, properties: Document) -> Payload:
-    """The payload of one event; *properties* has the rows above."""
+def build_event(name: str, properties: Document, notes: tuple[str, ...] = ()) -> Payload:
+    """The payload of one event; *properties* has the rows above, *notes* say what they had to leave out."""
     properties.setdefault("distinct_id", "")  # of nobody: kept, but left out of what is told of users
     properties.setdefault("ip", 0)  # left out, /import would look up the sender's address
-    return Payload({"event": name, "properties": properties}, key=properties.get("$insert_id", ""))
+    return Payload({"event": name, "properties": properties}, key=properties.get("$insert_id", ""), notes=notes)
 
 
 def link_table(settings: Settings) -> Table:

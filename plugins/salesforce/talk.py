@@ -75,7 +75,23 @@ def _find_and_write(body: Document, settings: Settings) -> Conversation:
             return Later(describe(response), RACE_S, RACE_ATTEMPTS)
     else:
         return found
-    return Delivered() if response.status in (200, 201, 204) else judge_refusal(response)
+    return _read_written(response, is_new=found is None)
+
+
+def _read_written(response: Response, *, is_new: bool) -> Verdict | Blocked:
+    """The answer to a create, or to an update, which as a rule has no body.
+
+    Raises:
+        UnreadableAnswer: a success that is none of Salesforce's, such as a proxy's page.
+    """
+    if not is_new and response.is_success and not response.body:
+        return Delivered()
+    if response.status not in (200, 201):
+        return judge_refusal(response)
+    result = response.json()
+    if not isinstance(result, dict):
+        raise UnreadableAnswer(f"expected a result, got {describe(response)}")
+    return verdict_on(result)
 
 
 def _find(body: Document, settings: Settings) -> Generator[Step, Response, str | Verdict | Blocked | None]:

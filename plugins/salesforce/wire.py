@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from plugins.salesforce.settings import HOST_SUFFIXES, Settings
 from router.plugin import (
+    MISPLACED,
     Blocked,
     Credential,
     Dead,
@@ -148,16 +149,20 @@ def verdict_on(result: Document) -> Verdict:
 
 
 def judge_refusal(response: Response) -> Later | Dead | Blocked:
-    """Read an answer that is no success and speaks of the whole request."""
+    """Read an answer that is no success and speaks of the whole request.
+
+    Raises:
+        UnreadableAnswer: a success, which here is none of those that Salesforce has.
+    """
+    if response.is_success:
+        raise UnreadableAnswer(f"expected the results, got {describe(response)}")
     errors = list(errors_of(body_of(response)))
     reason = f"{response.status} {_words(errors[0])}" if errors else describe(response)
     if is_outage(response.status):
         return Later(reason)
     if any(code == _CALLS_USED_UP for code, _, _ in errors):
         return Later(reason, LIMIT_S, is_outage=True)
-    if response.status in (301, 302, 307, 308, 401, 403, 404, 405) or any(
-        code in _OF_THE_SET_UP for code, _, _ in errors
-    ):
+    if response.status in MISPLACED or any(code in _OF_THE_SET_UP for code, _, _ in errors):
         return Blocked(reason)
     return _verdict(errors, f"{response.status} ") if errors else Dead(reason)
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 from plugins.segment_compatible.settings import Settings
 from router.plugin import (
     MISPLACED,
+    Again,
     Basic,
     Blocked,
     Credential,
@@ -23,6 +24,7 @@ from router.plugin import (
     Response,
     Split,
     UnreadableAnswer,
+    Verdict,
     build_url,
     describe,
     judge_by_status,
@@ -32,6 +34,8 @@ RATE_LIMIT_PER_S: Final = 1_000.0
 """Segment's advice for a workspace; no other names a number."""
 RESET_HEADER: Final = "x-ratelimit-reset"
 
+_OF_THE_BATCH: Final = frozenset({"too_many_events", "batch_too_big"})
+"""Codes of another router for events beyond what it takes at once (its ``server.max_events`` may be smaller than ours)."""
 _NAMED = re.compile(r"\s*Message ID: (\S+?):\s*(.*)", re.DOTALL)
 
 
@@ -67,6 +71,7 @@ def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -
 
 
 def _judge_taken(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
+    response.unless_page()
     if settings.flavour in ("rudderstack", "customerio"):  # whose bodies differ by version, or are not published
         return [Delivered()] * len(payloads)
     body = response.json()
@@ -97,13 +102,34 @@ def _judge_jitsu(body: Mapping[str, Any], response: Response, payloads: Sequence
 
 
 def _judge_receipt(body: Mapping[str, Any], payloads: Sequence[Payload]) -> Judgement:
-    """Our own receipt: a list of what was rejected, by its place; ``duplicate`` is there already, and so is good."""
+    """Our own receipt: a list of what was rejected, by its place; ``duplicate`` is there already, and so is good.
+
+    What only found no room in the batch goes into the next one. Where more was rejected than is named, the batch is halved
+    until it is: what was taken is a duplicate then.
+    """
     rejections = body.get("rejections")
-    reasons: dict[int, str] = {}
+    verdicts: list[Verdict] = [Delivered()] * len(payloads)
+    reason = "rejected without saying which"
     for rejection in rejections if isinstance(rejections, list) else ():
-        if isinstance(rejection, dict) and isinstance(rejection.get("index"), int):
-            reasons[rejection["index"]] = _words_of(rejection)
-    return [Dead(reasons[place]) if place in reasons else Delivered() for place in range(len(payloads))]
+        if isinstance(rejection, dict):
+            reason = _words_of(rejection)
+            verdict = Again() if rejection.get("code") in _OF_THE_BATCH else Dead(reason)
+            for place in _places_of(rejection, len(payloads)):
+                verdicts[place] = verdict
+    rejected, named = body.get("rejected"), sum(not isinstance(verdict, Delivered) for verdict in verdicts)
+    if (isinstance(rejected, int) and rejected > named) or all(isinstance(verdict, Again) for verdict in verdicts):
+        return [Dead(reason)] if len(payloads) == 1 else Split(reason)
+    return verdicts
+
+
+def _places_of(rejection: Mapping[str, Any], count: int) -> range:
+    """Those from ``index`` to ``through`` of *count* payloads, or the first alone."""
+    first = rejection.get("index")
+    if not isinstance(first, int) or isinstance(first, bool) or first < 0:
+        return range(0)
+    through = rejection.get("through")
+    last = through if isinstance(through, int) else first
+    return range(first, min(last + 1, count))
 
 
 def _words_of(rejection: Mapping[str, Any]) -> str:

@@ -5,12 +5,14 @@ Source: facts/vendors/sendgrid-marketing.md sections 1, 2, 5, 6 and 7.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
 from plugins.sendgrid.mapping import IDENTIFIERS
 from plugins.sendgrid.settings import Settings
 from router.plugin import (
+    Again,
     Bearer,
     Credential,
     Dead,
@@ -31,6 +33,8 @@ MAX_BYTES: Final = 5_900_000
 REQUESTS_PER_S: Final = 1.5
 """No number is published; the older API had 3 in 2 seconds, and a third party says 100 a minute."""
 RESET_HEADER: Final = "x-ratelimit-reset"
+_CONTACT: Final = re.compile(r"contacts\[([0-9]{1,5})\]")
+"""How an error's field begins that is of one contact of the request."""
 _BLOCKED: Final = (401, 403, 404)
 """404 is a list of the settings that is not there, or the wrong address."""
 
@@ -47,12 +51,15 @@ def pack(payloads: Sequence[Payload], settings: Settings) -> Request:
     """Each contact once, with the last value of everything: order within a request is not promised."""
     contacts: dict[tuple[Any, ...], Document] = {}
     for payload in payloads:
-        key = tuple(payload.body.get(name) for name in IDENTIFIERS)
-        contacts[key] = _merged(contacts.get(key, {}), payload.body)
+        contacts[_key(payload)] = _merged(contacts.get(_key(payload), {}), payload.body)
     body: Document = {"contacts": list(contacts.values())}
     if settings.list_ids:
         body = {"list_ids": settings.list_ids, **body}
     return _request("PUT", settings, "marketing", "contacts", body=body)
+
+
+def _key(payload: Payload) -> tuple[Any, ...]:
+    return tuple(payload.body.get(name) for name in IDENTIFIERS)
 
 
 def _merged(earlier: Document, later: Document) -> Document:
@@ -65,21 +72,49 @@ def _merged(earlier: Document, later: Document) -> Document:
 
 
 def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
-    """A 400 refuses everybody, and names one at best: halve until it is found."""
+    """A 400 refuses everybody. Those whom it names are left out of the next request; where it names none, halve.
+
+    Raises:
+        UnreadableAnswer: a success with a page, such as a proxy's.
+    """
+    if response.status == 400 and len(payloads) == 1:
+        return [Dead(words(response))]
     if response.status == 400:
-        return Split(words(response)) if len(payloads) > 1 else [Dead(words(response))]
-    return judge_by_status(response, payloads, blocked=_BLOCKED)
+        refused = _refused(response, payloads)
+        return [refused.get(place, Again()) for place in range(len(payloads))] if refused else Split(words(response))
+    return judge_by_status(response.unless_page(), payloads, blocked=_BLOCKED)
+
+
+def _refused(response: Response, payloads: Sequence[Payload]) -> dict[int, Dead]:
+    """By place, the payloads of the contacts that are named; none where an error names no contact, or one of several payloads,
+    of which one alone may be at fault."""
+    places: dict[tuple[Any, ...], list[int]] = {}
+    for place, payload in enumerate(payloads):
+        places.setdefault(_key(payload), []).append(place)
+    contacts = list(places.values())
+    refused: dict[int, Dead] = {}
+    for error in _errors_of(response):
+        match = _CONTACT.match(str(error.get("field")))
+        number = int(match[1]) if match else len(contacts)
+        if number >= len(contacts) or len(contacts[number]) > 1:
+            return {}
+        refused.setdefault(contacts[number][0], Dead(f"{response.status} {_words_of(error)}"[:300]))
+    return refused
 
 
 def words(response: Response) -> str:
     """The vendor's own words: field and message of the first error."""
+    said = next(filter(None, map(_words_of, _errors_of(response))), "")
+    return f"{response.status} {said}"[:300] if said else describe(response)
+
+
+def _errors_of(response: Response) -> list[Document]:
     errors = response.json_object().get("errors")
-    for error in errors if isinstance(errors, list) else ():
-        if isinstance(error, dict):
-            said = [error[key] for key in ("field", "message") if isinstance(error.get(key), str)]
-            if said:
-                return f"{response.status} {': '.join(said)}"[:300]
-    return describe(response)
+    return [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
+
+
+def _words_of(error: Document) -> str:
+    return ": ".join(error[key] for key in ("field", "message") if isinstance(error.get(key), str))
 
 
 def _request(method: str, settings: Settings, *segments: str, body: Any = None) -> Request:

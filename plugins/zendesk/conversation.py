@@ -103,9 +103,9 @@ def converse_organization(body: Any, settings: Settings, warnings: list[str]) ->
         assumed=Response(201, b'{"organization_membership":{"id":1}}'),
     )
     if response.status == 422:
-        if "already" not in response.text and "Duplicate" not in response.text and "taken" not in response.text:
+        if not _is_there(response):
             warnings.append(f"the user did not become a member: {_words(response)}")
-    elif response.status not in (200, 201):
+    elif response.unless_page().status not in (200, 201):
         raise Ended(_refused(response))
 
 
@@ -128,7 +128,7 @@ def converse_merge(body: Any, settings: Settings, warnings: list[str]) -> Said[N
         body={"user": {"id": winner}},
         assumed=Response(200, b'{"user":{}}'),
     )
-    if response.status != 200:
+    if response.unless_page().status != 200:
         raise Ended(_refused(response))
 
 
@@ -191,7 +191,7 @@ def _define(model: Model, key: str, value: Any, settings: Settings) -> Said[bool
     response = yield Step(step, Response(201, b"{}"))
     if is_outage(response.status) or response.status == 401:
         raise Ended(_refused(response))
-    return response.status in (200, 201)
+    return response.status in (200, 201) or _is_there(response)
 
 
 def _make_primary(user_id: Any, email: str, settings: Settings, warnings: list[str]) -> Said[None]:
@@ -260,6 +260,11 @@ def _is_of_account(response: Response) -> bool:
     """Whether a refusal is for all. A 429 that leaves requests to the account is for the five writes a minute of one user."""
     left = response.headers.get("x-rate-limit-remaining", "")
     return response.status != 429 or not left.isdecimal() or int(left) == 0
+
+
+def _is_there(response: Response) -> bool:
+    """Whether a 422 says that there is one already: another conversation may just have made it."""
+    return response.status == 422 and any(word in response.text for word in ("already", "Duplicate", "taken"))
 
 
 def _details(response: Response) -> Document:

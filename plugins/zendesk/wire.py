@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from plugins.zendesk.settings import RATES, Settings
 from router.plugin import (
+    REDIRECTS,
     Basic,
     Bearer,
     Blocked,
@@ -27,7 +28,7 @@ from router.plugin import (
 )
 
 RESET_HEADER: Final = "ratelimit-reset"
-BLOCKED: Final = (301, 302, 303, 307, 308, 401, 403, 405)
+BLOCKED: Final = (*REDIRECTS, 401, 403, 405)
 """Credentials, scopes, plan, or another subdomain: never an event."""
 CONFLICT_ATTEMPTS: Final = 10
 
@@ -67,9 +68,13 @@ def pack_event(payloads: Sequence[Payload], settings: Settings) -> Request:
 
 
 def judge_event(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
-    """A 403 or 404 is a plan without the Events API: the path is fixed, and the profile stands in the body."""
+    """A 403 or 404 is a plan without the Events API: the path is fixed, and the profile stands in the body.
+
+    Raises:
+        UnreadableAnswer: a success with a page, such as a proxy's.
+    """
     if response.status in (403, 404):
         return Blocked(f"{describe(response)} (a plan without events? they are off with send_events: false)")
     if response.status == 409:
         return [Later(describe(response), None, CONFLICT_ATTEMPTS)] * len(payloads)
-    return judge_by_status(response, payloads, blocked=BLOCKED)
+    return judge_by_status(response.unless_page(), payloads, blocked=BLOCKED)

@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
-from router.actions.path import ABSENT, TEXTS, Path, Place, dotted, find, places, put
+from router.actions.path import ABSENT, TEXTS, Path, Place, dotted, find, place_of, put
 from router.event import Document, Event
 from router.plugin import convert
 from router.plugin.table import Lineage, Trace
@@ -64,14 +63,19 @@ class Draft:
         self._forget(place.path)
 
     def take(self, path: Path) -> Taken | None:
-        """Remove the value at *path*, which is not looked for in lists; None where there is none."""
-        value = find(self.document, path)
-        if value is ABSENT:
+        """Remove the value at *path*, which is not looked for in lists; None where there is none.
+
+        Where it stands there twice, nested and under a key with a dot, the nested one is taken, as by a table; the other stays.
+        """
+        if find(self.document, path) is ABSENT:
             return None
+        self.copy()
+        place = place_of(self.document, path)
+        assert place is not None
+        value = place.holder[place.key]
         below = {inner[len(path) :]: origin for inner, origin in self._origins.items() if inner[: len(path)] == path}
         taken = Taken(value, {(): self.origin(path), **below})
-        for place in self.places(partial(places, path=path)):
-            self.drop(place)
+        self.drop(place)
         return taken
 
     def put(self, path: Path, taken: Taken) -> bool:

@@ -87,6 +87,21 @@ class Place:
     """From the top of the event; a list on the way has no part of its own."""
 
 
+def place_of(document: Document, path: Path, at: Path = ()) -> Place | None:
+    """Where that stands which `find` finds. *at* is where *document* itself stands."""
+    for length in range(1, len(path) + 1):
+        key, below = ".".join(path[:length]), path[length:]
+        if key not in document:
+            continue
+        if not below:
+            return Place(document, key, (*at, *path))
+        inner = document[key]
+        place = place_of(inner, below, (*at, *path[:length])) if isinstance(inner, dict) else None
+        if place is not None:
+            return place
+    return None
+
+
 def places(value: Any, path: Path, at: Path = ()) -> Iterator[Place]:
     """Every place at *path*; a list on the way stands for each of its items. *at* is where *value* itself stands."""
     if isinstance(value, list):

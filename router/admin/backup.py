@@ -10,8 +10,8 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from router.delivery.state_file import StateFile, StateOlder
@@ -67,7 +67,21 @@ def back_up(
         raise
     except (OSError, sqlite3.Error) as error:
         raise OperatorError(f"{target}: can't be written ({error}). Make room, or choose another place.") from error
-    return Backup(target, backup.log, backup.positions, backup.problems)
+    return _called(target, backup)
+
+
+def _called(target: Path, backup: Backup) -> Backup:
+    """*backup* by the name that it has at the end: nobody finds the one under which it was looked through."""
+
+    def renamed(texts: Iterable[str]) -> tuple[str, ...]:
+        return tuple(text.replace(str(backup.target), str(target)) for text in texts)
+
+    segments = tuple(
+        replace(each, path=target / each.path.relative_to(backup.target), findings=renamed(each.findings))
+        for each in backup.log.segments
+    )
+    log = replace(backup.log, segments=segments, problems=renamed(backup.log.problems))
+    return Backup(target, log, backup.positions, renamed(backup.problems))
 
 
 def _fill(draft: Path, log: Path, states: Path, others: tuple[Path, ...], after_bulk: Callable[[], None]) -> Backup:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from router.counted import counted
+from router.delivery.fleet import LEFT_OUT_BY
 from router.delivery.letters import DeadLetter
 from router.delivery.order import in_line, line_of, out_of_line
 from router.delivery.state import Changes, Outcome, Place, State
@@ -33,7 +34,7 @@ BATCH: Final = 500
 _PAGE: Final = 500
 _ALL_KEYS: Final = 10_000_000
 _UNKNOWN: Final = "settled before the log was copied"
-_KEPT_NOTES: Final = ("disabled_since_s",)
+_KEPT_NOTES: Final = ("disabled_since_s", LEFT_OUT_BY)
 
 
 @dataclass(frozen=True, slots=True)

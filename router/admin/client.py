@@ -42,6 +42,8 @@ class Client:
             OperatorError: the daemon refuses the call, with its reason; or it failed at it.
             PermissionError: its socket belongs to another user.
         """
+        if self._session.closed:  # since the call was made: whoever has closed it knows that the daemon is gone
+            raise NotRunning
         try:
             async with self._session.post(f"/{operation}", data=orjson.dumps(arguments)) as response:
                 body = await response.read()

@@ -91,6 +91,7 @@ class Gathering:
         answers = await self._ask_all("status")
         found: dict[str, Answer] = {}
         unknown: dict[str, int] = {}
+        sources: set[str] = set()
         down: dict[str, Down] = {}
         for crew, answer in answers:
             if isinstance(answer, Down):
@@ -99,13 +100,15 @@ class Gathering:
             found |= {each["destination"]: each for each in answer["destinations"]}
             for name, count in answer["unknown_names"].items():  # all read the same events
                 unknown[name] = max(count, unknown.get(name, 0))
+            sources.update(answer["unknown_sources"])
         status = await self._operations.status(without=found)
         status["destinations"] = [
             found.get(name) or each | ({"state": "down", "reason": str(down[name])} if name in down else {})
             for each in status["destinations"]
             for name in [each["destination"]]
         ]
-        return status | {"running": True, "stuck": list(self._stuck()), "unknown_names": unknown}
+        own = {"running": True, "stuck": list(self._stuck())}
+        return status | own | {"unknown_names": unknown, "unknown_sources": sorted(sources)}
 
     async def trace(self, message_id: str) -> Answer:
         """As `Operations.trace`."""

@@ -114,7 +114,7 @@ class JobOperations:
         self, destination: str, kind: Literal["retry", "replay"], spec: Answer, after: int | None = None
     ) -> Answer:
         """What would become of a stretch of what a plan is about: counts, and where the next stretch begins (None: nowhere)."""
-        target = self._reach.configured(destination).destination
+        target = self._reach.destination(destination)
         if kind == "retry":
             return await self._rehearse_retry(target, RetrySpec.model_validate(spec), after or 0)
         replay = ReplaySpec.model_validate(spec)

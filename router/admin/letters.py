@@ -10,6 +10,8 @@ import orjson
 from router.admin.numbers import NoSuchNumber
 from router.admin.reach import Reach
 from router.delivery.letters import Choice, DeadLetter, Group
+from router.delivery.spec import RetrySpec
+from router.delivery.state import State
 from router.errors import OperatorError
 from router.event import Event
 from router.explain import explain_at
@@ -61,6 +63,18 @@ class LetterOperations:
             raise NoSuchNumber(id, lambda number: f"{destination}: no dead letter {number}; {see}")
         return found[:limit]
 
+    async def plan_discard(
+        self,
+        destination: str,
+        ids: list[int] | None = None,
+        reason: str | None = None,
+        cause: str | None = None,
+    ) -> list[Answer]:
+        """How many letters `discard` would throw away, and up to which; a plan a partition. Also of a destination that left."""
+        choice = await self.choose(destination, ids, reason, cause)
+        total = await self._reach.ask(destination, lambda state: state.letters.count(choice))
+        return [{"spec": {"partition": self._reach.log.partitions[0], "up_to": choice.up_to}, "total": total}]
+
     async def discard(
         self,
         destination: str,
@@ -70,17 +84,37 @@ class LetterOperations:
         up_to: Mapping[str, int] | None = None,
     ) -> Answer:
         """Throw dead letters away for good: those for which all that is given holds, up to the ids in *up_to*, by partition.
-        They stay counted as dead."""
+        They stay counted as dead.
+
+        Raises:
+            OperatorError: a retry has some of them under way. Others may be gone by then.
+        """
         last = None if up_to is None else up_to.get(str(self._reach.log.partitions[0]), 0)
         choice = await self.choose(destination, ids, reason, cause, last)
         discarded = 0
         while True:
-            letters, events = await self._reach.ask(destination, lambda state: state.discard(choice, DISCARDED_AT_ONCE))
+            letters, events = await self._reach.ask(
+                destination, lambda state: self._throw_away(destination, state, choice)
+            )
             discarded += letters
             if self._reach.fleet and destination in self._reach.fleet.berths:
                 self._reach.fleet.berths[destination].ledger.counts["discarded", ""] += events
             if letters < DISCARDED_AT_ONCE:
                 return {"destination": destination, "discarded": discarded}
+
+    def _throw_away(self, destination: str, state: State, choice: Choice) -> tuple[int, int]:
+        """In the state's thread, so that no retry begins between the look and the act."""
+        worker = self._reach.worker(destination)
+        under_way = [Choice(ids=worker.jobs.letters_under_way())] if worker is not None else []
+        for job in state.jobs("running"):
+            if job.kind == "retry":
+                under_way.append(RetrySpec.model_validate(job.spec).choice(job.id))
+        if any(state.letters.has_any(choice, each) for each in under_way):
+            raise OperatorError(
+                f"{destination}: a retry has some of these dead letters under way. Wait for its end (router jobs list "
+                f"{destination}) or cancel it (router jobs cancel), and ask again"
+            )
+        return state.discard(choice, DISCARDED_AT_ONCE)
 
     async def choose(
         self,

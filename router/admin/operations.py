@@ -16,7 +16,7 @@ from router.clock import Clock
 from router.delivery.fleet import Assignment, Fleet
 from router.delivery.ledger import Ledger
 from router.delivery.order import WAITED
-from router.delivery.state import Place, State
+from router.delivery.state import ParkedUser, Place, State
 from router.delivery.states import States
 from router.delivery.tally import Tally
 from router.delivery.worker import Worker
@@ -83,6 +83,7 @@ class Operations:
             "trace": self.trace,
             "causes": self._letters.causes,
             "dead-letters": self._letters.dead_letters,
+            "plan-discard": self._letters.plan_discard,
             "discard": self._letters.discard,
             "plan-retry": self._jobs.plan_retry,
             "retry": self._jobs.retry,
@@ -100,7 +101,7 @@ class Operations:
         """The log, and per destination its state, its books and its oldest pending event.
 
         ``unknown_names``: since the start, how many events named which destination that there is none of. Of the destinations
-        *without* there is the name alone.
+        *without* there is the name alone. ``unknown_sources``: whose events came by that the config does not know (any more).
         """
         return {
             "log": {
@@ -121,6 +122,7 @@ class Operations:
             ],
             "removed": self._reach.removed(),
             "unknown_names": dict(self._reach.fleet.unknown_names.names) if self._reach.fleet else {},
+            "unknown_sources": self._reach.fleet.unknown_sources.names if self._reach.fleet else [],
         }
 
     async def _destination_status(self, name: str) -> Answer:
@@ -164,7 +166,19 @@ class Operations:
         skipped = {reason: count for (kind, reason), count in sorted(ledger.counts.items()) if kind == "skipped"}
         beside = dict.fromkeys(("discarded", "outages", "warnings", "odd_flags", "stuck_calls", "halts"), 0)
         beside |= {kind: count for (kind, reason), count in ledger.counts.items() if kind in beside}
-        jobs = await ledger.ask(lambda state: state.jobs("running"))
+        parked = {line: user for line, user in ledger.parked_users.items() if line in ledger.parked}
+        is_at_work = self._reach.is_at_work(ledger.name)
+
+        def look(state: State) -> tuple[float | None, Answer]:
+            """All that lies in the state alone, at once: it has a thread of its own, and each way there and back costs."""
+            return state.oldest_parked_s(), {
+                "parked_example": _parked_example(state, parked),
+                "dead_letters": state.letters.count(),
+                "jobs": [show_job(ledger.name, job) | {"running": is_at_work} for job in state.jobs("running")],
+            }
+
+        oldest_parked_s, kept = await ledger.ask(look)
+        oldest_s = await ledger.oldest_s(self._reach.log, oldest_parked_s)
         return {
             "books": {
                 "accepted": books.accepted,
@@ -179,34 +193,10 @@ class Operations:
             "waited": {reason: count for (kind, reason), count in sorted(ledger.counts.items()) if kind == WAITED},
             "replayed": {reason: count for (kind, reason), count in ledger.counts.items() if kind == "replayed"},
             "parked": {"events": ledger.parked_events, "users": len(ledger.parked)},
-            "parked_example": await self._parked_example(ledger),
-            "dead_letters": await ledger.ask(lambda state: state.letters.count()),
-            "oldest_pending_s": await self._oldest_pending_s(ledger),
+            "oldest_pending_s": None if oldest_s is None else round(max(0.0, self._reach.clock.now() - oldest_s), 1),
             "positions": {str(partition): window.position for partition, window in ledger.windows.items()},
-            "jobs": [show_job(ledger.name, job) for job in jobs],
+            **kept,
         }
-
-    async def _parked_example(self, ledger: Ledger) -> Answer | None:
-        """The first parked event of the user that was tried most often, and why it waits; None where nothing is parked."""
-        users = {line: user for line, user in ledger.parked_users.items() if line in ledger.parked}
-        if not users:
-            return None
-        line, user = max(users.items(), key=lambda item: item[1].attempts)
-
-        def look(state: State) -> Answer | None:
-            for record in state.parked(line, 1):
-                found = state.parked_reason(Place(record.partition, record.sequence))
-                if found is not None:
-                    told = {"message_id": record.message_id, "reason": found[0]}
-                    return told | {"attempts": user.attempts, "next_try_s": user.next_s}
-            return None
-
-        return await ledger.ask(look)
-
-    async def _oldest_pending_s(self, ledger: Ledger) -> float | None:
-        """Age of the oldest event that is neither settled nor dead, in seconds; None when nothing is pending."""
-        received_s = await ledger.oldest_pending_s(self._reach.log)
-        return None if received_s is None else round(max(0.0, self._reach.clock.now() - received_s), 1)
 
     async def trace(self, message_id: str) -> Answer:
         """The stored events with this messageId (one a source), and what became of each at every destination."""
@@ -259,7 +249,10 @@ class Operations:
             noted = _waits(noted_state(state, self._reach.clock.now())) if is_elsewhere else ""
             return {"outcome": "pending", "reason": waits or noted, "attempts": tries.attempts if tries else 0}
 
-        return answer | await self._reach.ask(name, look)
+        try:
+            return answer | await self._reach.ask(name, look)
+        except OperatorError as error:  # what came of the event elsewhere can be told all the same
+            return answer | {"outcome": "unusable", "reason": str(error)}
 
     def _why_it_waits(self, name: str) -> str:
         """Why nothing leaves for the destination just now; "" where it goes, or nobody here knows."""
@@ -298,6 +291,19 @@ def never_accepted(message_id: str) -> OperatorError:
 def _waits(state: tuple[str, str]) -> str:
     """The state of a destination and its reason, as the reason why an event waits; "" where it goes."""
     return "" if state[0] == "going" else f"the destination is {': '.join(part for part in state if part)}"
+
+
+def _parked_example(state: State, parked: Mapping[str, ParkedUser]) -> Answer | None:
+    """The first parked event of the user that was tried most often, and why it waits; None where nothing is *parked*."""
+    if not parked:
+        return None
+    line, user = max(parked.items(), key=lambda item: item[1].attempts)
+    for record in state.parked(line, 1):
+        found = state.parked_reason(Place(record.partition, record.sequence))
+        if found is not None:
+            told = {"message_id": record.message_id, "reason": found[0]}
+            return told | {"attempts": user.attempts, "next_try_s": user.next_s}
+    return None
 
 
 def noted_state(state: State, now_s: float) -> tuple[str, str]:

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from router.clock import Clock
 from router.delivery.fleet import Assignment, Fleet
-from router.delivery.state import State
+from router.delivery.state import State, telling_trouble
 from router.delivery.states import States
 from router.delivery.worker import Worker
+from router.destination import Destination
 from router.errors import OperatorError
 from router.log.interface import Log
 
 _T = TypeVar("_T")
+
+FLUSH_S = 3.0
+"""How long a question waits for what is not on disk yet. A disk that takes nothing for so long is asked for what it has."""
 
 
 @dataclass
@@ -73,6 +79,15 @@ class Reach:
             raise OperatorError(f"{name} is no longer in the config; put it back (and reload) to send to it")
         raise self._unknown(name)
 
+    def destination(self, name: str) -> Destination:
+        """It as events would go through it now: what is at work remembers more of sources than the config says.
+
+        Raises:
+            OperatorError: as `configured`.
+        """
+        configured, worker = self.configured(name).destination, self.worker(name)
+        return configured if worker is None else worker.destination
+
     async def ask(self, name: str, question: Callable[[State], _T]) -> _T:
         """Ask the state of a destination.
 
@@ -83,15 +98,16 @@ class Reach:
             raise self._unknown(name)
         if self.fleet and name in self.fleet.berths:
             ledger = self.fleet.berths[name].ledger
-            await ledger.flushed()
-            return await ledger.ask(question)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(ledger.flushed(), FLUSH_S)
+            return await ledger.ask(partial(_answer, question))
         if not self.states.has(name):
             raise OperatorError(f"{name} has no state yet: it has never run")
 
         def look() -> _T:
             state = self.states.look(name)
             try:
-                return question(state)
+                return _answer(question, state)
             finally:
                 state.close()
 
@@ -99,3 +115,8 @@ class Reach:
 
     def _unknown(self, name: str) -> OperatorError:
         return OperatorError(f"no destination {name!r}; there are: {', '.join(self.known()) or 'none'}")
+
+
+def _answer(question: Callable[[State], _T], state: State) -> _T:
+    with telling_trouble(state):
+        return question(state)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from router.errors import OperatorError
 
 SOCKET_NAME = "admin.sock"
+LONGEST_PATH = 107 if sys.platform == "linux" else 103
+"""Bytes. Source: unix(7), sun_path."""
 CONNECTIONS_S = 1.0
 """How long a stop waits for connections to close; requests have had their time by then."""
 
@@ -60,6 +63,18 @@ def socket_app(calls: Mapping[str, Callable[..., Awaitable[Any]]]) -> web.Applic
     app = web.Application()
     app.add_routes([web.post("/{operation}", call)])
     return app
+
+
+def check_socket_path(path: Path) -> None:
+    """
+    Raises:
+        OperatorError: no socket can have this path.
+    """
+    size = len(os.fsencode(path))
+    if size > LONGEST_PATH:
+        raise OperatorError(
+            f"data: {path} has {size} bytes, and the path of a socket {LONGEST_PATH} at most. Choose a shorter `data` folder."
+        )
 
 
 async def listen_on_socket(app: web.Application, path: Path) -> web.AppRunner:

@@ -43,6 +43,7 @@ class Spread:
             "trace": self.trace,
             "causes": self.causes,
             "dead-letters": self.dead_letters,
+            "plan-discard": partial(self._plan, "plan-discard"),
             "discard": self.discard,
             "plan-retry": partial(self._plan, "plan-retry"),
             "retry": partial(self._add, "plan-retry"),
@@ -221,6 +222,7 @@ class Spread:
             "destinations": [add_up(parts) for parts in by_name.values()],
             "removed": sorted({name for answer in answers for name in answer["removed"]}),
             "unknown_names": dict(unknown),
+            "unknown_sources": sorted({name for answer in answers for name in answer["unknown_sources"]}),
         }
 
 
@@ -230,9 +232,12 @@ def add_up(parts: Sequence[Answer]) -> Answer:
     ``partitions``: of how many the books are ``unknown``, where there are any.
     """
     worst = min(parts, key=lambda part: WORST_FIRST.index(part["state"]) if part["state"] in WORST_FIRST else 0)
-    added: Answer = {name: worst[name] for name in ("destination", "plugin", "state", "reason")}
+    added: Answer = {name: worst[name] for name in ("destination", "plugin", "order", "state", "reason")}
     if "next_try_in_s" in worst:
         added["next_try_in_s"] = worst["next_try_in_s"]
+    paces = [part["concurrency"] for part in parts if "concurrency" in part]
+    if paces:  # one for all partitions that a router delivers
+        added["concurrency"] = min(paces, key=lambda pace: pace["now"])
     booked = [part for part in parts if "books" in part]
     unknown = sum(part["state"] == "unusable" and "books" not in part for part in parts)
     if unknown:
@@ -240,7 +245,9 @@ def add_up(parts: Sequence[Answer]) -> Answer:
     if not booked:
         return added
     numbers = ("discarded", "outages", "warnings", "odd_flags", "stuck_calls", "halts", "dead_letters")
-    added |= {name: _sum(part[name] for part in booked) for name in ("books", "skipped", "replayed", "parked")}
+    added |= {
+        name: _sum(part[name] for part in booked) for name in ("books", "skipped", "waited", "replayed", "parked")
+    }
     added |= {name: sum(part[name] for part in booked) for name in numbers}
     examples = [part["parked_example"] for part in booked if part.get("parked_example")]
     added["parked_example"] = examples[0] if examples else None

@@ -11,8 +11,10 @@ from prometheus_client.samples import Sample
 
 from router.admin.metrics import BooksCollector
 
-HIGHEST = frozenset({"router_destination_state", "router_destination_oldest_pending_seconds"})
-"""Of these the highest counts, not the sum."""
+HIGHEST = frozenset(
+    {"router_destination_state", "router_destination_oldest_pending_seconds", "router_destination_concurrency"}
+)
+"""Of these the highest counts, not the sum: a destination has one pace, whichever partitions it sends from."""
 
 
 class SummedBooks(Collector):

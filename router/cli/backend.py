@@ -13,7 +13,7 @@ import typer
 from router.admin.client import Client, NotRunning
 from router.admin.operations import Operations
 from router.cli.engine import check_extra, open_log
-from router.cli.options import read_config
+from router.cli.options import check_given, read_config
 from router.cli.wiring import log_directory, states_of, to_assignments
 from router.clock import SystemClock
 from router.config import Config
@@ -31,8 +31,9 @@ async def ask(config_path: Path, operation: str, **arguments: Any) -> Any:
     """Run an admin operation, in the daemon if one runs over the config's data directory.
 
     Raises:
-        OperatorError: the config is not valid, nothing was ever run here, or the operation refuses.
+        OperatorError: the config or an argument is not valid, nothing was ever run here, or the operation refuses.
     """
+    check_given(*arguments.values())
     config, registry = read_config(config_path)
     async with Client(config.data) as client:
         with suppress(NotRunning):
@@ -46,7 +47,7 @@ async def ask(config_path: Path, operation: str, **arguments: Any) -> Any:
     if not directory.exists():
         raise OperatorError(f"{directory}: nothing here yet. Start the router first: router run --config {config_path}")
     clock = SystemClock()
-    log = await open_log(config, clock.now, read_only=True)
+    log = await open_log(config, clock, read_only=True)
     try:
         operations = Operations(log, states_of(config, log.id), to_assignments(config, registry), clock)
         calls = operations.calls()

@@ -49,7 +49,7 @@ def check(
     _make_sandboxes(settings, registry)  # and here where it has no stand-in
     tried = _try(settings, registry) if live else []
     promise = (
-        asyncio.run(durability_of(settings, SystemClock().now))
+        asyncio.run(durability_of(settings, SystemClock()))
         if live and settings.log_urls
         else planned_durability(settings)
     )

@@ -113,6 +113,7 @@ class ClusterDeliveries:
             self._fleets.gained,
             self._fleets.lost,
             self._fleets.give_up,
+            delivers,
         )
         self._delivers = delivers
         self._is_closing = False
@@ -238,26 +239,26 @@ class ClusterDeliveries:
             },
         }
 
-    async def _told(self) -> dict[str, Told]:
-        """What the other routers that deliver tell of their configs.
+    async def _told(self, is_of_all: bool = False) -> dict[str, Told]:
+        """What the other routers that deliver, or all, tell of their configs.
 
         Raises:
             OperatorError: the cluster does not answer.
         """
         try:
-            read = {router: read_word(word) for router, word in (await self._claims.words()).items()}
+            read = {router: read_word(word) for router, word in (await self._claims.words(is_of_all)).items()}
         except (ClusterAway, ApiError) as error:
             raise _away(error) from error
         return {router: told for router, told in read.items() if told is not None}
 
     async def _forget(self, destination: str) -> Answer:
-        """As `Spread.forget`; what another router delivers is not forgotten.
+        """As `Spread.forget`; what another router has in its config is not forgotten.
 
         Raises:
             OperatorError: one has the destination in its config; or as `Spread.forget`.
         """
         await self._refresh_states()
-        having = [router for router, told in (await self._told()).items() if destination in told]
+        having = [router for router, told in (await self._told(is_of_all=True)).items() if destination in told]
         if having:
             raise OperatorError(
                 f"{destination} is in the config of {', '.join(having)}; remove it there (and reload) before its state is "
@@ -304,8 +305,7 @@ class ClusterDeliveries:
             tasks.create_task(watch(self._watchdog, self._glances, stop))
             tasks.create_task(self._retry(stop))
             tasks.create_task(self._keep_house(stop))
-            if self._delivers:
-                tasks.create_task(self._claims.run(stop))
+            tasks.create_task(self._claims.run(stop))
 
     def _glances(self) -> dict[str, Glance]:
         if not self._connection.is_connected:

@@ -22,7 +22,7 @@ async def ask_cluster(config: Config, registry: Registry, operation: str, argume
         OperatorError: the cluster does not answer, or the operation refuses.
     """
     clock = SystemClock()
-    log = await open_log(config, clock.now, read_only=True)
+    log = await open_log(config, clock, read_only=True)
     try:
         with tempfile.TemporaryDirectory(prefix="router-") as data:
             elsewhere = config.model_copy(update={"data": Path(data)})

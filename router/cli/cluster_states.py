@@ -1,4 +1,4 @@
-"""The states of a cluster for a command that changes or reads all of them, while no router delivers."""
+"""The states of a cluster for a command that changes or reads all of them, while no router runs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def states_of_cluster(config: Config, log: Log) -> AsyncIterator[Mapping[i
     """Per partition of *log*. The views of them are made anew, and thrown away at the end.
 
     Raises:
-        OperatorError: a router delivers the log, on whatever machine; or the cluster does not answer, or refuses.
+        OperatorError: a router uses the log, on whatever machine; or the cluster does not answer, or refuses.
     """
     assert isinstance(log, NatsLog)
     names, me = JournalNames(config.nats.name), f"command-{uuid4().hex[:6]}"
@@ -49,11 +49,11 @@ async def states_of_cluster(config: Config, log: Log) -> AsyncIterator[Mapping[i
 
 async def _refuse_beside_routers(connection: Connection, name: str) -> None:
     try:
-        delivering = await routers_of(connection, name)
+        routers = await routers_of(connection, name)
     except (ClusterAway, ApiError) as error:
         raise OperatorError(f"log: the cluster does not answer ({error}). Is a quorum of its nodes up?") from None
-    if delivering:
+    if routers:
         raise OperatorError(
-            f"the log {name} is delivered by {', '.join(sorted(delivering))}. Stop these routers first: nothing may change "
+            f"the log {name} is used by {', '.join(sorted(routers))}. Stop these routers first: nothing may change "
             f"meanwhile. One that died is named for {LEASE_S:g} s more."
         )

@@ -107,7 +107,7 @@ class Daemon:
         give_big_blocks_back()
         raise_limit()
         reserve = Reserve(reserve_path(config), config.retention.reserve_bytes)
-        self._log = await open_log(config, self._clock.now, reserve=reserve)
+        self._log = await open_log(config, self._clock, reserve=reserve)
         tell_promise(config, self._log)
         self._rejected = RejectedCalls(rejected_path(config))
         self._deliveries = await self._make_deliveries(reserve)

@@ -11,7 +11,7 @@ from rich.pretty import Pretty
 
 from router.cli.backend import ask
 from router.cli.explain import print_entry
-from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, Rate, to_rate
+from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, Number, Rate, to_rate
 from router.cli.output import ago, console, print_json, print_table
 from router.cli.progress import follow, rehearse
 from router.counted import counted
@@ -20,7 +20,7 @@ from router.errors import OperatorError
 app = typer.Typer(no_args_is_help=True, help="See, retry and discard what destinations refused for good.")
 
 Name = Annotated[str, typer.Argument(help="The destination.")]
-Ids = Annotated[list[int] | None, typer.Argument(help="Numbers of dead letters, from the list.")]
+Ids = Annotated[list[int] | None, typer.Argument(min=1, help="Numbers of dead letters, from the list.")]
 Cause = Annotated[str | None, typer.Option(help="Those of this cause: its code, from the list.")]
 Reason = Annotated[str | None, typer.Option(help="Those whose reason contains this text.")]
 Every = Annotated[bool, typer.Option("--all", help="All of the destination's.")]
@@ -32,7 +32,7 @@ def list_letters(
     cause: Annotated[str | None, typer.Option(help="One by one those of this cause: its code, from the list.")] = None,
     reason: Reason = None,
     each: Annotated[bool, typer.Option("--each", help="One by one, oldest first, instead of by cause.")] = False,
-    limit: Annotated[int, typer.Option(help="At most so many, one by one.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, one by one.")] = 50,
     config: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
@@ -92,7 +92,7 @@ def _print_letters(letters: list[dict[str, Any]], limit: int, if_empty: str) -> 
 @app.command()
 def show(
     destination: Name,
-    number: Annotated[int, typer.Argument(help="Its number, from the list.")],
+    number: Number,
     config: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
@@ -172,13 +172,13 @@ def discard(
     Example: `router dead-letters discard intercom --cause 3f9a01 --yes`
     """
     chosen = _choose(numbers, cause, reason, every)
+    plans = asyncio.run(ask(config, "plan-discard", destination=destination, **chosen))
+    total = sum(plan["total"] for plan in plans)
+    if not total and not (yes and every):  # none is what whoever says both wants
+        raise OperatorError(f"{destination} has no such dead letter. See: router dead-letters list {destination}")
     if not yes:
-        plans = asyncio.run(ask(config, "plan-retry", destination=destination, **chosen))
-        total = sum(plan["total"] for plan in plans)
-        if not total:
-            raise OperatorError(f"{destination} has no such dead letter. See: router dead-letters list {destination}")
         _confirm(f"Throw away {counted(total, 'dead letter')} of {destination} for good?")
-        chosen["up_to"] = {str(plan["spec"]["partition"]): plan["spec"]["up_to"] for plan in plans}
+    chosen["up_to"] = {str(plan["spec"]["partition"]): plan["spec"]["up_to"] for plan in plans}
     answer = asyncio.run(ask(config, "discard", destination=destination, **chosen))
     if as_json:
         print_json(answer)

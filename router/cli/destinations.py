@@ -9,11 +9,10 @@ import typer
 from typer.core import TyperGroup
 
 from router.cli.backend import ask
-from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, read_config
+from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, read_config, read_plugins
 from router.cli.output import NO_DESTINATIONS, console, print_json, print_table
 from router.cli.wiring import to_destination
 from router.errors import OperatorError
-from router.registry import Registry
 
 
 class _NamesToo(TyperGroup):
@@ -83,12 +82,12 @@ def list_destinations(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = Fal
 
 
 @app.command()
-def plugins(as_json: AsJson = False) -> None:
-    """List the installed plugins with their origin, and the packages that could not be loaded.
+def plugins(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """List the plugins, installed or named by the config, with their origin, and the packages that could not be loaded.
 
     Example: `router destinations plugins`
     """
-    registry = Registry.load()
+    registry = read_plugins(config)
     rows = [
         {"plugin": each.plugin.slug, "name": each.plugin.name, "version": each.plugin.version, "origin": each.origin}
         for each in registry

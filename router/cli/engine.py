@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from importlib.util import find_spec
 
 import structlog
 
 from router.cli.wiring import log_directory, log_options, to_access
+from router.clock import Clock, PatientClock
 from router.config import Config
 from router.errors import OperatorError
 from router.log.durability import EMBEDDED, Durability, durability
@@ -35,14 +35,13 @@ def check_extra() -> None:
         raise OperatorError(WITHOUT_EXTRA)
 
 
-async def open_log(
-    config: Config, clock: Callable[[], float], *, read_only: bool = False, reserve: Reserve = NO_RESERVE
-) -> Engine:
+async def open_log(config: Config, clock: Clock, *, read_only: bool = False, reserve: Reserve = NO_RESERVE) -> Engine:
     """Open the log of *config*, or make it. *reserve* is that of an embedded one.
 
     Raises:
         OperatorError: it can't be opened or made; with *read_only*, there is none.
     """
+    patient = PatientClock(clock)  # what a wrong clock takes for old is gone for good
     if config.log_urls:
         check_extra()
         from router.log.jetstream.log import NatsLog
@@ -51,7 +50,7 @@ async def open_log(
         log = await NatsLog.open(
             config.log_urls,
             log_options(config),
-            clock,
+            patient.now,
             name=nats.name,
             partitions=nats.partitions,
             replicas=nats.replicas,
@@ -65,7 +64,8 @@ async def open_log(
                 f"{log.max_event_bytes} at most. Lower it, or raise max_payload of the servers."
             )
         return log
-    return await SqliteLog.open(log_directory(config), log_options(config), clock, read_only=read_only, reserve=reserve)
+    directory, options = log_directory(config), log_options(config)
+    return await SqliteLog.open(directory, options, patient.now, read_only=read_only, reserve=reserve)
 
 
 def tell_promise(config: Config, log: Engine) -> None:
@@ -78,7 +78,7 @@ def tell_promise(config: Config, log: Engine) -> None:
         _LOGGER.warning("a 2xx promises less than it could", problem=warning)
 
 
-async def durability_of(config: Config, clock: Callable[[], float]) -> Durability:
+async def durability_of(config: Config, clock: Clock) -> Durability:
     """What a 2xx means, for which the cluster is asked that keeps the log, if one does.
 
     Raises:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
+import asyncio
+import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated, Any
 from uuid import uuid4
 
@@ -14,19 +13,19 @@ from rich.pretty import Pretty
 
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, read_config
 from router.cli.output import NO_DESTINATIONS, console, print_json, print_table
-from router.cli.wiring import to_assignments
+from router.cli.streams import read_input
+from router.cli.wiring import to_assignments, to_limits
 from router.destination import Destination
 from router.errors import OperatorError
+from router.event import Event
 from router.event_times import age_s
 from router.explain import explain as explain_event
+from router.gateway import Limits
+from router.gateway.admission import admit
 from router.gateway.calls import Calls, read_batch
 from router.gateway.document import parse_json
 from router.gateway.refusal import Refused
-from router.normalise import normalise
-from router.rejection import Rejected
-
-ALONE = Calls(())
-"""What is said for all events of a batch, where there is none."""
+from router.gateway.rejection import Rejection
 
 
 def explain(
@@ -46,6 +45,8 @@ def explain(
 ) -> None:
     """Say what each destination would be sent for an event, and why (not). Nothing is sent.
 
+    Of an event that the router would not take, for its size too, it says so, and exits with 1.
+
     Example: `echo '{"type": "identify", "userId": "u1", "traits": {"createdAt": 1724508922}}' | router explain -`
     """
     settings, registry = read_config(config)
@@ -59,50 +60,56 @@ def explain(
                 f"no destination {destination!r} in {config}; there are: {', '.join(settings.destinations)}"
             )
     refused = seen = 0
-    for raw, batch in _read_events(file):
-        seen += 1
-        answer = explain_raw(raw, destinations, source, historical, batch)
-        refused += "rejected" in answer
-        if as_json:
-            print_json(answer)
-        else:
-            _print(answer)
+    data = read_input(file)
+    for calls in _read_calls(file, data):
+        for answer in asyncio.run(
+            explain_calls(calls, len(data), destinations, source, to_limits(settings), historical)
+        ):
+            seen += 1
+            refused += "rejected" in answer
+            if as_json:
+                print_json(answer)
+            else:
+                _print(answer)
     if not seen:
         typer.echo(f"{'standard input' if file == '-' else file}: there is no event in it", err=True)
     raise typer.Exit(1 if refused else 0)
 
 
-def explain_raw(
-    raw: Any, destinations: list[Destination], source: str | None, is_historical: bool = False, batch: Calls = ALONE
-) -> dict[str, Any]:
-    """Normalise and explain; for an event that the gateway would refuse, say so: there is no event, and no destination.
+async def explain_calls(
+    calls: Calls,
+    body_bytes: int,
+    destinations: list[Destination],
+    source: str | None,
+    limits: Limits,
+    is_historical: bool = False,
+) -> list[dict[str, Any]]:
+    """Admit the *calls* of one request as the gateway does, and explain each; of one that it would refuse there is no event and
+    no destination. *body_bytes* is the size of what they came in."""
+    now_s = time.time()
+    admitted = await admit(calls, body_bytes, source or "", now_s, lambda: str(uuid4()), limits)
+    rejections = {each.index: each for each in admitted.rejections}
+    warnings = {each.index: each.warnings for each in admitted.mended}
+    entries = iter(admitted.entries)
+    answers = []
+    for index in range(len(calls.calls)):
+        if index in rejections:
+            answers.append(_show_rejection(rejections[index]))
+        elif (entry := next(entries, None)) is not None:
+            event = Event.from_json(entry.event)
+            age = age_s(event, now_s) if is_historical else None
+            answers.append(explain_event(event, destinations, source, warnings.get(index, ()), age))
+    return answers
 
-    *batch* is what the event came in; what that says of all its events counts as it does at the gateway.
-    """
-    now = datetime.now(UTC)
-    try:
-        normalised = normalise(
-            raw,
-            received_at=now,
-            new_id=lambda: str(uuid4()),
-            sent_at=batch.sent_at,
-            context=batch.context,
-            integrations=batch.integrations,
-        )
-    except Rejected as error:
-        rejected = {"code": error.code, "field": error.field, "expected": error.expected, "found": error.found}
-        return {"event": None, "warnings": [], "destinations": [], "rejected": rejected}
-    historical_age_s = age_s(normalised.event, now.timestamp()) if is_historical else None
-    warnings = (*batch.warnings, *normalised.warnings)
-    return explain_event(normalised.event, destinations, source, warnings, historical_age_s)
+
+def _show_rejection(rejection: Rejection) -> dict[str, Any]:
+    why = {name: getattr(rejection, name) for name in ("code", "field", "expected", "found")}
+    return {"event": None, "warnings": [], "destinations": [], "rejected": why}
 
 
-def _read_events(file: str) -> Iterator[tuple[Any, Calls]]:
-    """As the gateway reads them, odd JSON included: each with the batch that it is in."""
-    try:
-        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-    except OSError as error:
-        raise OperatorError(f"{file}: can't be read ({error.strerror})") from error
+def _read_calls(file: str, data: bytes) -> Iterator[Calls]:
+    """The requests in *data*, as the gateway reads them, odd JSON included: a batch is one, and so is each event that stands
+    alone, in a line or in a list."""
     try:
         whole = parse_json(data)
     except Refused:
@@ -110,20 +117,19 @@ def _read_events(file: str) -> Iterator[tuple[Any, Calls]]:
         return
     if isinstance(whole, dict) and "batch" in whole and "type" not in whole:
         try:
-            batch = read_batch(whole, None)
+            yield read_batch(whole, None)
         except Refused as refused:
             raise OperatorError(f"{file}: {refused.message}") from refused
-        yield from ((call, batch) for call in batch.calls)
     else:
-        yield from ((call, ALONE) for call in (whole if isinstance(whole, list) else [whole]))
+        yield from (Calls((call,)) for call in (whole if isinstance(whole, list) else [whole]))
 
 
-def _read_lines(file: str, data: bytes) -> Iterator[tuple[Any, Calls]]:
+def _read_lines(file: str, data: bytes) -> Iterator[Calls]:
     for number, line in enumerate(data.splitlines(), 1):
         if not line.strip():
             continue
         try:
-            yield parse_json(line), ALONE
+            yield Calls((parse_json(line),))
         except Refused as refused:
             what = refused.message.removeprefix("the body is ")
             raise OperatorError(f"{file}:{number}: expected one event as JSON a line, found {what}") from refused

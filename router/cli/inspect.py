@@ -100,7 +100,8 @@ def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
         if each["reason"]:
             console.print(f"{each['destination']}: {each['state']}: {each['reason']}{_what_next(each)}")
         for job in each.get("jobs", ()):
-            told = f"{job['kind']} {job['job']} is under way: {job['done']} of {job['total']}"
+            how = "is under way" if job["running"] else "waits for the router"
+            told = f"{job['kind']} {job['job']} {how}: {job['done']} of {job['total']}"
             console.print(f"{each['destination']}: {told}; see it with: router jobs list")
         if each.get("dead_letters"):
             console.print(
@@ -109,6 +110,11 @@ def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
             )
     for name, count in answer["unknown_names"].items():
         console.print(f'integrations: "{name}" names no destination (events since the start: {count})')
+    if answer["unknown_sources"]:
+        console.print(
+            f"Events of sources that are not in the config: {', '.join(answer['unknown_sources'])}. They go where they went, "
+            "and to destinations that name no sources. If one has a new name, say `formerly` there."
+        )
     if answer["removed"]:
         console.print(f"State is kept of destinations that left the config: {', '.join(answer['removed'])}")
 

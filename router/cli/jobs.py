@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from router.cli.backend import ask
-from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
+from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, Number
 from router.cli.output import ago, console, print_json, print_table
 from router.cli.progress import why_it_waits
 
@@ -63,7 +63,7 @@ def _row(job: dict[str, Any]) -> list[Any]:
 @app.command()
 def cancel(
     destination: Annotated[str, typer.Argument(help="The destination.")],
-    number: Annotated[int, typer.Argument(help="Its number, from the list.")],
+    number: Number,
     config: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:

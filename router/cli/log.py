@@ -17,13 +17,12 @@ from router.admin.backup import back_up
 from router.cli.backend import refuse_beside_a_router
 from router.cli.engine import open_log
 from router.cli.log_copy import copy
-from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, Type, read_config
+from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, Type, check_given, read_config, to_period
 from router.cli.output import console, print_json
 from router.cli.wiring import log_directory, rejected_path, state_directory
 from router.clock import SystemClock
 from router.config import Config
 from router.counted import counted
-from router.delivery.spec import parse_time
 from router.delivery.state_file import StateFile, StateOlder
 from router.errors import OperatorError
 from router.log.checkup import LogReport, SegmentReport, check_log, known_end, show_ranges
@@ -128,11 +127,9 @@ def export(
 
     Example: `router log export --since 2026-11-01 --user u1 --out u1.ndjson`
     """
+    check_given(source, user)
+    since_s, until_s = to_period(since, until)
     settings, _ = read_config(config)
-    try:
-        since_s, until_s = (parse_time(text) if text else None for text in (since, until))
-    except ValueError as error:
-        raise OperatorError(str(error)) from error
     selection = Selection(since_s, until_s, source, type, user)
     lost: list[tuple[int, int]] = []
     with _open_out(out) as file:
@@ -159,7 +156,7 @@ async def _export(
 
 
 async def _selected(config: Config, selection: Selection) -> AsyncIterator[Any]:
-    log = await open_log(config, SystemClock().now, read_only=True)
+    log = await open_log(config, SystemClock(), read_only=True)
     try:
         async for item in select(log, selection):
             yield item
@@ -171,9 +168,13 @@ async def _selected(config: Config, selection: Selection) -> AsyncIterator[Any]:
 def _open_out(path: Path | None) -> Iterator[BinaryIO]:
     """Standard output, or a file that has its name only once it is whole."""
     if path is None:
+        if sys.stdout is None:
+            raise OperatorError(
+                "standard output is closed, so that nobody would get the events. Open it, or write to a file: --out"
+            )
         yield sys.stdout.buffer
         return
-    draft = path.with_name(path.name + ".part")
+    draft = path.parent / f"{path.name}.part"
     try:
         with open(draft, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
             yield file
@@ -233,7 +234,7 @@ def _check_cluster(config: Config, as_json: bool) -> int:
     """Read all partitions; returns the exit code."""
 
     async def read() -> list[Survey]:
-        log = await open_log(config, SystemClock().now, read_only=True)
+        log = await open_log(config, SystemClock(), read_only=True)
         try:
             return [await survey(log, partition) for partition in log.partitions]
         finally:

@@ -93,7 +93,7 @@ async def _copy(settings: Config, wanted: Config) -> Copied:
 async def _side(config: Config, read_only: bool = False) -> AsyncIterator[Side]:
     """The log of *config* with its states. An embedded one is locked: no router runs over it meanwhile."""
     clock = SystemClock()
-    log = await open_log(config, clock.now, read_only=read_only)
+    log = await open_log(config, clock, read_only=read_only)
     try:
         async with _states(config, log) as states:
             yield Side(log, states)

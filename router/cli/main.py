@@ -26,6 +26,7 @@ from router.cli import (
     send,
 )
 from router.cli.output import fail
+from router.cli.streams import open_closed
 from router.errors import OperatorError
 
 app = typer.Typer(
@@ -70,6 +71,7 @@ app.command()(demo.demo)
 
 def main() -> None:
     """Entry point. What the operator can fix is printed without a traceback; everything else is a bug and keeps its own."""
+    open_closed()
     try:
         app()
     except OperatorError as error:

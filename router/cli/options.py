@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 import typer
 
-from router.config import Config, load_config
+from router.config import Config, ConfigError, load_config
 from router.config.quantity import parse_rate
+from router.delivery.spec import parse_time
 from router.errors import OperatorError
 from router.event import EVENT_TYPES
 from router.registry import Registry
@@ -19,10 +20,56 @@ ConfigPath = Annotated[
 ]
 DEFAULT_CONFIG = Path("config/router.yaml")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Number = Annotated[int, typer.Argument(min=1, help="Its number, from the list.")]
 Type = StrEnum("Type", EVENT_TYPES)  # type: ignore[misc]
 Rate = Annotated[
     str | None, typer.Option(help="Events a second at most (50/s); else as fast as live traffic leaves room.")
 ]
+
+MOST: Final = 2**63 - 1
+"""The highest number that SQLite has."""
+
+
+def check_given(*given: Any) -> None:
+    """What a shell hands over may be no text, and a number of any length.
+
+    Raises:
+        OperatorError: one of *given* (or of a list among them) can't be looked for.
+    """
+    for each in given:
+        if isinstance(each, list):
+            check_given(*each)
+        elif isinstance(each, str) and not _is_text(each):
+            raise OperatorError(f"{each!r}: these bytes are no text, so that nothing has that name. Write it in UTF-8")
+        elif isinstance(each, int) and each > MOST:
+            raise OperatorError(f"{each}: there is no such number; the highest is {MOST}")
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def to_period(since: str | None, until: str | None) -> tuple[float | None, float | None]:
+    """From when to when, in Unix seconds; None is no limit.
+
+    Raises:
+        OperatorError: one is no time, or there is nothing between them.
+    """
+    since_s, until_s = _to_time("--since", since), _to_time("--until", until)
+    if since_s is not None and until_s is not None and since_s >= until_s:
+        raise OperatorError(f"--until: {until} is not after --since {since}, so that no event is meant")
+    return since_s, until_s
+
+
+def _to_time(option: str, text: str | None) -> float | None:
+    try:
+        return None if text is None else parse_time(text)
+    except ValueError as error:
+        raise OperatorError(f"{option}: {error}") from error
 
 
 def to_rate(text: str | None) -> float | None:
@@ -47,3 +94,22 @@ def read_config(path: Path) -> tuple[Config, Registry]:
     """
     registry = Registry.load()
     return load_config(path, registry), registry
+
+
+def read_plugins(path: Path) -> Registry:
+    """The installed plugins, and those that the config at *path* names. Without a config at the usual place there are none of
+    these; with one that is not valid none either, which is said on stderr.
+
+    Raises:
+        OperatorError: a plugin package is not valid, or there is no file where another place was asked for.
+    """
+    registry = Registry.load()
+    if path == DEFAULT_CONFIG and not path.exists():
+        return registry
+    try:
+        load_config(path, registry)
+    except ConfigError:
+        if not path.exists():
+            raise
+        typer.echo(f"{path} is not right, so plugins of its own are left out. See: router check {path}", err=True)
+    return registry

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -14,9 +15,17 @@ from rich.text import Text
 
 from router.errors import OperatorError
 
-# Controls but line break and tab, and what turns the direction of text.
+# Controls but line break and tab, what turns the direction of text, and bytes of a file's name that are no text.
 _CONTROLS = dict.fromkeys(
-    [*range(9), *range(11, 32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A)], "?"
+    [
+        *range(9),
+        *range(11, 32),
+        *range(127, 160),
+        *range(0x202A, 0x202F),
+        *range(0x2066, 0x206A),
+        *range(0xD800, 0xE000),
+    ],
+    "?",
 )
 
 
@@ -47,7 +56,11 @@ def fail(error: OperatorError) -> int:
 
 def print_json(value: Any) -> None:
     """One line of JSON."""
-    typer.echo(orjson.dumps(value).decode())
+    try:
+        line = orjson.dumps(value).decode()
+    except orjson.JSONEncodeError:  # the name of a file that is no text
+        line = json.dumps(value)
+    typer.echo(line)
 
 
 def print_table(

@@ -63,7 +63,7 @@ class DeliveringProcess:
         give_big_blocks_back()
         raise_limit()
         self._data = config.data
-        self._log = await open_log(config, self._clock.now, read_only=True)
+        self._log = await open_log(config, self._clock, read_only=True)
         if isinstance(self._log, SqliteLog):
             self._log.mend_through(self._ask_writer)
         reserve = Reserve(reserve_path(config), config.retention.reserve_bytes)

@@ -163,10 +163,10 @@ class Process:
             stdin.write(orders.write(NEWS))
 
     async def feel_pulse(self) -> None:
-        """Ask it how it is."""
-        if not self.is_up or self._changing.locked():
+        """Ask it how it is. While it changes, that it answers is all that counts: it may not know yet what is wanted."""
+        if not self.is_up:
             return
-        era = self._era
+        era = None if self._changing.locked() else self._era
         try:
             pulse = await self.call("pulse")
         except OperatorError:  # it is down, or fails at it: so it has not answered

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, read_config
+from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, check_given, read_config
 from router.cli.output import ago, print_json, print_table
 from router.cli.wiring import rejected_path
 from router.rejected import list_rejected
@@ -23,7 +23,7 @@ def rejected() -> None:
 def list_calls(
     source: Annotated[str | None, typer.Option(help="Only of this source.")] = None,
     code: Annotated[str | None, typer.Option(help="Only with this reason code.")] = None,
-    limit: Annotated[int, typer.Option(help="The newest so many.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 50,
     config: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
@@ -31,6 +31,7 @@ def list_calls(
 
     Example: `router rejected list --code missing_event`
     """
+    check_given(source, code, limit)
     settings, _ = read_config(config)
     path = rejected_path(settings)
     if path.exists():

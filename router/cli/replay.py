@@ -10,10 +10,9 @@ from typing import Annotated, Any
 import typer
 
 from router.cli.backend import ask
-from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, Rate, Type, to_rate
+from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, Rate, Type, to_period, to_rate
 from router.cli.progress import follow, rehearse
-from router.delivery.spec import OUTCOMES, parse_time
-from router.errors import OperatorError
+from router.delivery.spec import OUTCOMES
 
 Outcome = StrEnum("Outcome", OUTCOMES)  # type: ignore[misc]
 
@@ -49,9 +48,10 @@ def replay(
 
     Example: `router replay mixpanel --since 2026-11-01 --type identify --rate 50/s --dry-run`
     """
+    since_s, until_s = to_period(since, until)
     chosen = {
-        "since_s": _time(since),
-        "until_s": _time(until),
+        "since_s": since_s,
+        "until_s": until_s,
         "source": source,
         "type": type,
         "event": event,
@@ -75,10 +75,3 @@ async def _ask_each(
     config: Path, operation: str, names: list[str], chosen: dict[str, Any]
 ) -> list[tuple[str, dict[str, Any]]]:
     return [(name, each) for name in names for each in await ask(config, operation, destination=name, **chosen)]
-
-
-def _time(text: str | None) -> float | None:
-    try:
-        return parse_time(text) if text else None
-    except ValueError as error:
-        raise OperatorError(str(error)) from error

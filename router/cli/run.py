@@ -9,10 +9,12 @@ from pathlib import Path
 import structlog
 import typer
 
+from router.admin.server import SOCKET_NAME, check_socket_path
 from router.cli import logging
 from router.cli.daemon import SOCKETS, Daemon
 from router.cli.memory import spare_the_collector
 from router.cli.options import DEFAULT_CONFIG, ConfigPath, read_config
+from router.cli.orders import socket_name
 from router.cli.role import Role
 from router.cli.sandboxes import tell_of_sandboxes
 from router.cli.supervisor import Sockets, Supervisor, inherited_sockets, is_public
@@ -65,6 +67,8 @@ def run_daemon(path: Path, processes: int | None = None, log_level: str = "info"
     settings, registry = read_config(path)
     _check_demo_key(settings, sockets)
     _check_role(settings, processes, role)
+    for name in (SOCKET_NAME, *map(socket_name, range(1, (processes or 0) + 1))):
+        check_socket_path(settings.data / name)
     logger = structlog.get_logger()
     found = [f"{each.plugin.slug} {each.plugin.version} ({each.origin})" for each in registry]
     logger.info("plugins found", plugins=found)

@@ -12,11 +12,11 @@ import typer
 from rich.pretty import Pretty
 
 from router.cli.backend import ask
-from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
+from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, read_plugins
 from router.cli.output import console, print_json
-from router.cli.sandboxes import make_sandbox, serve_sandbox
+from router.cli.sandboxes import HOST, make_sandbox, serve_sandbox
 from router.counted import counted
-from router.registry import Registry
+from router.errors import OperatorError
 
 app = typer.Typer(
     no_args_is_help=True, help="Stand-ins for vendors, on loopback: see what they took, or run one alone."
@@ -26,7 +26,7 @@ app = typer.Typer(
 @app.command()
 def show(
     destination: Annotated[str, typer.Argument(help="A destination with `sandbox: true`.")],
-    limit: Annotated[int, typer.Option(help="The last so many.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="The last so many.")] = 20,
     config: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
@@ -52,25 +52,46 @@ def show(
 @app.command()
 def serve(
     plugin: Annotated[str, typer.Argument(help="The plugin's slug.")],
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
     record: Annotated[
         Path | None, typer.Option(help="Also append what is taken to this file, a line of JSON each.")
     ] = None,
+    config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:
     """Run a stand-in alone until it is told to stop; prints its address, for `base_url`.
 
     Example: `router sandbox serve mixpanel --port 9001`
     """
-    sandbox = make_sandbox(Registry.load().get(plugin), record=record)
+    made_by = read_plugins(config).get(plugin)
+    if record is not None:
+        _check_record(record)
+    sandbox = make_sandbox(made_by, record=record)
 
     async def serve_until_stopped() -> None:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        runner, url = await serve_sandbox(sandbox, port)
+        try:
+            runner, url = await serve_sandbox(sandbox, port)
+        except OSError as error:
+            raise OperatorError(
+                f"--port: can't listen on {HOST}:{port} ({error.strerror or error}). Choose another; 0 takes a free one."
+            ) from error
         typer.echo(url)
         with contextlib.suppress(asyncio.CancelledError):
             await stop.wait()
         await runner.cleanup()
 
     asyncio.run(serve_until_stopped())
+
+
+def _check_record(record: Path) -> None:
+    """Before the plugin opens it, which would be blamed.
+
+    Raises:
+        OperatorError: it can't be written.
+    """
+    try:
+        record.open("ab").close()
+    except OSError as error:
+        raise OperatorError(f"--record: {record}: can't be written ({error.strerror}). Choose another file.") from error

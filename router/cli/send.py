@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import codecs
-import sys
 from base64 import b64encode
-from pathlib import Path
 from typing import Annotated, Any
 
 import aiohttp
@@ -15,6 +13,7 @@ import typer
 
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, read_config
 from router.cli.output import console, print_json
+from router.cli.streams import read_input
 from router.errors import OperatorError
 from router.event import EVENT_TYPES
 from router.gateway.document import parse_json
@@ -75,11 +74,9 @@ def _print(receipt: dict[str, Any], is_accepted: bool) -> None:
 
 def _read(file: str) -> tuple[str, bytes]:
     """The path to post to, and what: the file as it is, odd JSON included."""
+    data = read_input(file)
     try:
-        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
         body = parse_json(data)
-    except OSError as error:
-        raise OperatorError(f"{file}: can't be read ({error.strerror})") from error
     except Refused as refused:
         raise OperatorError(f"{file}: expected JSON: {refused.message}") from refused
     if isinstance(body, list):
@@ -100,14 +97,30 @@ def key_header(key: str) -> dict[str, str]:
     return {"Authorization": "Basic " + b64encode(f"{key}:".encode()).decode()}
 
 
-async def _post(url: str, body: bytes, key: str) -> tuple[Any, bool]:
+def _read_receipt(url: str, status: int, body: bytes) -> dict[str, Any]:
+    """
+    Raises:
+        OperatorError: it is no router's; a proxy's, perhaps.
+    """
+    try:
+        receipt = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        receipt = None
+    if not isinstance(receipt, dict) or ("success" if status == 200 else "code") not in receipt:
+        raise OperatorError(
+            f"{url}: answered {status}, and not as a router does. Another program is at this address; see `server` in the "
+            "config."
+        )
+    return receipt
+
+
+async def _post(url: str, body: bytes, key: str) -> tuple[dict[str, Any], bool]:
     try:
         async with (
             aiohttp.ClientSession(headers=key_header(key), timeout=aiohttp.ClientTimeout(TIMEOUT_S)) as session,
             session.post(url, data=body) as response,
         ):
-            receipt = orjson.loads(await response.read())
-            return receipt, response.status == 200
+            return _read_receipt(url, response.status, await response.read()), response.status == 200
     except TimeoutError as error:
         raise OperatorError(
             f"{url}: no answer within {TIMEOUT_S:g} s. The router is busy, or stands still: see whether GET /health answers. "

@@ -20,10 +20,11 @@ from router.log.jetstream.access import Access
 from router.log.options import LogOptions
 from router.log.room import Reserve
 from router.registry import Registry
+from router.source_choice import ANY_SOURCE, SourceChoice
 
 
-def to_destination(config: DestinationConfig, registry: Registry, sources: frozenset[str] | None = None) -> Destination:
-    """The destination as mapping and explain know it. *sources*: whose events it takes (`Config.sources_of`); None: any.
+def to_destination(config: DestinationConfig, registry: Registry, sources: SourceChoice = ANY_SOURCE) -> Destination:
+    """The destination as mapping and explain know it. *sources*: whose events it takes (`Config.sources_of`).
 
     Raises:
         OperatorError: the plugin has no table for these settings.
@@ -66,7 +67,7 @@ def to_assignments(
     return assignments
 
 
-def _to_assignment(config: DestinationConfig, registry: Registry, sources: frozenset[str] | None) -> Assignment:
+def _to_assignment(config: DestinationConfig, registry: Registry, sources: SourceChoice) -> Assignment:
     delivery = config.delivery
     return Assignment(
         destination=to_destination(config, registry, sources),

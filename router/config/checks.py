@@ -36,7 +36,8 @@ def check(tree: Tree) -> None:
     for name in tree.mapping("sources"):
         _check_names_in(tree, ("sources", name, "destinations"), "destination")
     _check_agreement(tree)
-    _check_former_names(tree)
+    _check_former_names(tree, "sources", "source", "only one can have had that name")
+    _check_former_names(tree, "destinations", "destination", "only one can take over that state")
 
 
 def is_loopback(host: str) -> bool:
@@ -134,11 +135,11 @@ def _check_agreement(tree: Tree) -> None:
                 )
 
 
-def _check_former_names(tree: Tree) -> None:
-    present = {name.lower(): name for name in tree.mapping("destinations")}
+def _check_former_names(tree: Tree, section: str, kind: str, why_one: str) -> None:
+    present = {name.lower(): name for name in tree.mapping(section)}
     claimed: dict[str, str] = {}
-    for name in tree.mapping("destinations"):
-        path = ("destinations", name, "formerly")
+    for name in tree.mapping(section):
+        path = (section, name, "formerly")
         former = tree.get(path)
         if not isinstance(former, str):
             continue
@@ -146,11 +147,9 @@ def _check_former_names(tree: Tree) -> None:
             tree.report(path, f"got {HIDDEN if tree.has_reference(path) else show(former)}, {_NAME_RULE}")
         elif former.lower() in present:
             other = present[former.lower()]
-            tree.report(
-                path, f'"{other}" is a destination of its own (line {tree.line(("destinations", other))}); take one out'
-            )
+            tree.report(path, f'"{other}" is a {kind} of its own (line {tree.line((section, other))}); take one out')
         elif former.lower() in claimed:
             other = claimed[former.lower()]
-            line = tree.line(("destinations", other, "formerly"))
-            tree.report(path, f'destination "{other}" says the same (line {line}); only one can take over that state')
+            line = tree.line((section, other, "formerly"))
+            tree.report(path, f'{kind} "{other}" says the same (line {line}); {why_one}')
         claimed.setdefault(former.lower(), name)

@@ -7,7 +7,7 @@ without a value (``delivery:`` and nothing behind it) is as if absent. Relative 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -31,6 +31,7 @@ from router.config.log_address import EMBEDDED, LogAddress
 from router.config.quantity import Bytes, PerSecond, Seconds
 from router.config.section import Section
 from router.plugin import PluginSettings
+from router.source_choice import SourceChoice
 
 DAY_S = 86_400.0
 
@@ -250,6 +251,9 @@ class Source(Section):
     destinations: tuple[str, ...] | None = Field(
         None, min_length=1, description="Names of the destinations that may get its events; all, if absent."
     )
+    formerly: str | None = Field(
+        None, description="The name it had: its events of that time go where those of its new name go."
+    )
     rate_limit_per_s: PerSecond = Field(
         1_000.0, alias="rate_limit", gt=0, le=1_000_000, description="Requests; beyond it they get 429."
     )
@@ -264,6 +268,11 @@ class Source(Section):
         if value is not None and info.data["write_keys"] is not None:
             raise PydanticCustomError("two_forms", "write_keys is given too; move this key there, and take this out")
         return value
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Its name and the one it had, if any: events that were accepted then bear that one."""
+        return frozenset({self.name} if self.formerly is None else {self.name, self.formerly})
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -354,10 +363,6 @@ class Destination(Section):
     )
     delivery: Delivery = Field(default_factory=Delivery, description="How it is delivered to.")
 
-    def takes(self, source: str) -> bool:
-        """True if events of *source* are meant for it, flags and the source's own ``destinations`` aside."""
-        return self.sources is None or source in self.sources
-
     def with_base_url(self, url: str) -> Self:
         """A copy that sends to *url*: how a sandbox, whose port is known only once it runs, comes into the settings."""
         settings = self.settings.model_copy(update={"base_url": url.rstrip("/")})
@@ -384,15 +389,17 @@ class Config(Section):
 
     _files: dict[str, tuple[Path, ...]] = PrivateAttr(default_factory=dict)
 
-    def sources_of(self, destination: str) -> frozenset[str] | None:
-        """The names of the sources whose events *destination* takes: where both sides agree. None: any."""
-        chosen = self.destinations[destination]
-        if chosen.sources is None and all(source.destinations is None for source in self.sources.values()):
-            return None
-        return frozenset(
-            name
-            for name, source in self.sources.items()
-            if chosen.takes(name) and (source.destinations is None or destination in source.destinations)
+    def sources_of(self, destination: str) -> SourceChoice:
+        """Whose events *destination* takes: those of a source go where both sides agree."""
+        named = self.destinations[destination].sources
+        sources = self.sources.values()
+        leaving_out = [
+            each for each in sources if each.destinations is not None and destination not in each.destinations
+        ]
+        return SourceChoice(
+            only=None if named is None else _names(self.sources[name] for name in named),
+            never=_names(leaving_out),
+            known=_names(sources),
         )
 
     @property
@@ -405,3 +412,7 @@ class Config(Section):
     def files(self) -> Mapping[str, tuple[Path, ...]]:
         """Which values came from files (``${file:PATH}``), by dotted key: a change of such a file calls for a reload."""
         return self._files
+
+
+def _names(sources: Iterable[Source]) -> frozenset[str]:
+    return frozenset(name for source in sources for name in source.names)

@@ -4,8 +4,9 @@
       ▲                            │  no answer for so long that it may have vanished, or somebody else's: lost, at once
       └── vanished after LEASE_S ──┴── given up: removed, once its workers have landed
 
-Each router has an entry for itself too, so that all know how many share. There is no talk between routers: the cluster orders
-the writes, each of which names the one it follows (``Nats-Expected-Last-Subject-Sequence``), and lets old ones vanish.
+Each router has an entry for itself too, so that all know how many share; one that does not deliver has one as well, so that all
+know that it runs. There is no talk between routers: the cluster orders the writes, each of which names the one it follows
+(``Nats-Expected-Last-Subject-Sequence``), and lets old ones vanish.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ BEAT_S: Final = 1.0
 MARGIN_S: Final = 1.0
 """So much earlier its router takes it for vanished: what it sends then has left well before another one begins."""
 
+_DELIVERING, _OTHER = "router.", "gateway."
+"""What the entry of a router begins with: one that delivers, and one that only takes events."""
 _EXPECTED: Final = "Nats-Expected-Last-Subject-Sequence"
 _LOGGER = structlog.get_logger()
 
@@ -64,8 +67,9 @@ class Claims:
         gained: Callable[[Claim], None],
         lost: Callable[[int], None],
         give_up: Callable[[int], Awaitable[None]],
+        delivers: bool = True,
     ) -> None:
-        """*name* is that of the log, *me* that of this router: no other has it.
+        """*name* is that of the log, *me* that of this router: no other has it. One that does not deliver claims nothing.
 
         *gained* and *lost* are told at once; *give_up* returns when nothing of the partition is under way any more.
         """
@@ -79,7 +83,11 @@ class Claims:
         self._lost = lost
         self._give_up = give_up
         self._held: dict[int, _Held] = {}
+        self._delivers = delivers
+        self._entry = f"{_DELIVERING if delivers else _OTHER}{me}"
         self._alive: set[str] = set()
+        self._others: set[str] = set()
+        """The entries of routers, without ours."""
         self.claimed: set[int] = set()
         """The partitions that any router has a claim on, as of the last look."""
         self.word = me.encode()
@@ -136,13 +144,10 @@ class Claims:
         try:
             await asyncio.gather(*map(self._renew, list(self._held)))
             self._drop_vanished()
-            await self._publish(f"router.{self._me}", None, self.word)
+            await self._publish(self._entry, None, self.word)
             await self.look()
-            step = next_step(self._partitions, self._held, self.claimed, self._alive, self._me)
-            going = sum(held.is_going for held in self._held.values())
-            for partition in step.give_up[going:]:
-                self.release(partition)
-            await asyncio.gather(*map(self._claim, step.claim))
+            if self._delivers:
+                await self._share()
         except (ClusterAway, ApiError) as error:
             if self._is_reachable:
                 _LOGGER.warning("the claims can't be renewed just now", reason=str(error))
@@ -152,6 +157,13 @@ class Claims:
             if not self._is_reachable:
                 _LOGGER.info("the claims are renewed again")
             self._is_reachable = True
+
+    async def _share(self) -> None:
+        step = next_step(self._partitions, self._held, self.claimed, self._alive, self._me)
+        going = sum(held.is_going for held in self._held.values())
+        for partition in step.give_up[going:]:
+            self.release(partition)
+        await asyncio.gather(*map(self._claim, step.claim))
 
     async def _renew(self, partition: int) -> None:
         held = self._held[partition]
@@ -237,9 +249,9 @@ class Claims:
             self._drop_vanished()
         found = None
         with suppress(ClusterAway, ApiError):
-            found = await self._connection.get_last(self._stream, f"{self._prefix}router.{self._me}")
+            found = await self._connection.get_last(self._stream, f"{self._prefix}{self._entry}")
         if found is not None:
-            await self._remove(f"router.{self._me}", found.sequence)
+            await self._remove(self._entry, found.sequence)
 
     # --- the stream ---
 
@@ -254,16 +266,16 @@ class Claims:
                 return None
             raise
 
-    async def words(self) -> dict[str, bytes]:
-        """The `word` of each other router that delivers, as of the last look.
+    async def words(self, is_of_all: bool = False) -> dict[str, bytes]:
+        """The `word` of each other router that delivers, or of all, as of the last look.
 
         Raises:
             ClusterAway, ApiError: it can't be told.
         """
-        others = sorted(self._alive - {self._me})
-        entries = (self._connection.get_last(self._stream, f"{self._prefix}router.{name}") for name in others)
-        found = zip(others, await asyncio.gather(*entries), strict=True)
-        return {name: entry.data for name, entry in found if entry is not None}
+        others = sorted(entry for entry in self._others if is_of_all or entry.startswith(_DELIVERING))
+        words = (self._connection.get_last(self._stream, f"{self._prefix}{entry}") for entry in others)
+        found = zip(others, await asyncio.gather(*words), strict=True)
+        return {entry.partition(".")[2]: word.data for entry, word in found if word is not None}
 
     async def look(self) -> None:
         """See which routers there are, and which partitions somebody has a claim on.
@@ -272,18 +284,20 @@ class Claims:
             ClusterAway, ApiError: it can't be told.
         """
         entries = await _entries(self._connection, self._stream, self._prefix)
-        self._alive = _routers(entries)
+        self._alive = _routers(entries, _DELIVERING)
+        self._others = {entry for entry in entries if entry.startswith((_DELIVERING, _OTHER))} - {self._entry}
         self.claimed = {int(entry.removeprefix("partition.")) for entry in entries if entry.startswith("partition.")}
 
 
 async def routers_of(connection: Connection, name: str) -> set[str]:
-    """The routers that deliver the log *name*.
+    """The routers of the log *name*, those that do not deliver as well.
 
     Raises:
         ClusterAway, ApiError: it can't be told.
     """
     try:
-        return _routers(await _entries(connection, f"{name}-claims", f"{name}.claims."))
+        entries = await _entries(connection, f"{name}-claims", f"{name}.claims.")
+        return _routers(entries, _DELIVERING) | _routers(entries, _OTHER)
     except ApiError as error:
         if error.code == NO_STREAM:
             return set()
@@ -295,5 +309,5 @@ async def _entries(connection: Connection, stream: str, prefix: str) -> list[str
     return [subject.removeprefix(prefix) for subject in info["state"].get("subjects") or {}]
 
 
-def _routers(entries: Sequence[str]) -> set[str]:
-    return {entry.removeprefix("router.") for entry in entries if entry.startswith("router.")}
+def _routers(entries: Sequence[str], kind: str) -> set[str]:
+    return {entry.removeprefix(kind) for entry in entries if entry.startswith(kind)}

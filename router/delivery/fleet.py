@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
@@ -13,12 +13,14 @@ import structlog
 from router.clock import Clock
 from router.delivery.claim import Claim, Claimed
 from router.delivery.decoder import Decoder
+from router.delivery.jumps import Jumps
 from router.delivery.ledger import Ledger
 from router.delivery.options import DeliveryOptions
 from router.delivery.repeats import Repeats
-from router.delivery.state import State, StateUnusable, telling_trouble
+from router.delivery.state import Changes, State, StateUnusable, telling_trouble
 from router.delivery.states import States
 from router.delivery.unknown_names import UnknownNames
+from router.delivery.unknown_sources import UnknownSources
 from router.delivery.watchdog import Glance
 from router.delivery.way import Way, Ways
 from router.delivery.worker import NOTES, Worker
@@ -30,6 +32,8 @@ from router.log.interface import Log
 from router.log.room import NO_RESERVE, Reserve
 
 _LOGGER = structlog.get_logger()
+LEFT_OUT_BY = "left_out_by"
+"""The note of the sources that leave a destination out: their names, with blanks between them."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +61,17 @@ class Berth:
 
     assignment: Assignment
     ledger: Ledger
+    destination: Destination
+    """The assignment's, which also leaves out the sources that it remembers."""
     way: Way | None = None
     worker: Worker | None = None
+
+    def is_as(self, wanted: Assignment | None) -> bool:
+        """Whether it is what is wanted already: nor has a source come back into the config that it goes by its memory of."""
+        if wanted is None or wanted != self.assignment:
+            return False
+        remembered = self.destination.sources.never - wanted.destination.sources.never
+        return not remembered & (wanted.destination.sources.known or frozenset())
 
 
 class PluginUnusable(OperatorError):
@@ -88,6 +101,7 @@ class Fleet:
         self._log = log
         self._states = states
         self._clock = clock
+        self._jumps = Jumps(clock)
         self._chance = chance
         self._reserve = reserve
         self._ways = ways or Ways(clock, chance)
@@ -101,7 +115,11 @@ class Fleet:
         self._assignments: Sequence[Assignment] = ()
         self._elsewhere: Sequence[DestinationNames] = ()
         self._applying = asyncio.Lock()
+        self._landing: set[asyncio.Task[None]] = set()
+        """Destinations that leave, whoever waits for them."""
+        self._is_stopping = False
         self.unknown_names = UnknownNames(log.end)
+        self.unknown_sources = UnknownSources()
 
     async def apply(self, assignments: Sequence[Assignment], elsewhere: Sequence[DestinationNames] = ()) -> None:
         """Make the fleet what *assignments* say: changed destinations land their flights, then start anew.
@@ -133,15 +151,18 @@ class Fleet:
                     berth.worker.halt.end()
 
     async def _apply(self) -> None:
+        self._follow_clock()
         wanted = {assignment.name: assignment for assignment in self._assignments}
         names = (*(each.destination.names for each in self._assignments), *self._elsewhere)
         self.unknown_names.configure(self._log.partitions, names)
-        leaving = [name for name, berth in self.berths.items() if wanted.get(name) != berth.assignment]
+        for assignment in self._assignments:
+            self.unknown_sources.configure(assignment.destination.sources.known)  # all say the same
+        leaving = [name for name, berth in self.berths.items() if not berth.is_as(wanted.get(name))]
         await asyncio.gather(*(self._leave(name) for name in leaving))
         before, self.problems = self.problems, {}
         unfit: list[str] = []
         for name, assignment in wanted.items():
-            if name in self.berths:
+            if name in self.berths or self._is_stopping:
                 continue
             try:
                 await self._enter(assignment, wanted)
@@ -166,8 +187,17 @@ class Fleet:
             _LOGGER.error("destination can't start; the log keeps its events", destination=name, **facts)
 
     async def stop(self, deadline_s: float = 10.0) -> None:
-        """Stop all, side by side, within about *deadline_s* seconds."""
-        await asyncio.gather(*(self._leave(name, deadline_s) for name in list(self.berths)))
+        """Stop all, side by side, within about *deadline_s* seconds.
+
+        An `apply` under way starts nothing more; what it has begun to stop is waited for.
+        """
+        self._is_stopping = True
+        try:
+            await asyncio.gather(*(self._leave(name, deadline_s) for name in list(self.berths)), *self._landing)
+            async with self._applying:
+                pass
+        finally:
+            self._is_stopping = False
 
     def cut(self) -> None:
         """Break off all that is under way, now: another router delivers, or is about to. `abandon` does the rest."""
@@ -189,7 +219,12 @@ class Fleet:
                     await self._ways.give_back(berth.way)
 
     async def _leave(self, name: str, deadline_s: float = 10.0) -> None:
-        berth = self.berths.pop(name)
+        landing = asyncio.create_task(self._land(self.berths.pop(name), deadline_s), name=f"landing of {name}")
+        self._landing.add(landing)
+        landing.add_done_callback(self._landing.discard)
+        await asyncio.shield(landing)  # flights land and positions are saved, even if nobody waits for it any more
+
+    async def _land(self, berth: Berth, deadline_s: float) -> None:
         if berth.worker is not None:
             await berth.worker.stop(deadline_s)
         await berth.ledger.close()
@@ -205,14 +240,17 @@ class Fleet:
         except BaseException:
             ledger.abandon()
             raise
-        berth = self.berths[assignment.name] = Berth(assignment, ledger)
+        if self._is_stopping:
+            ledger.abandon()
+            return
+        destination, options = self._with_memory(assignment.destination, ledger, notes), assignment.options
+        berth = self.berths[assignment.name] = Berth(assignment, ledger, destination)
         ledger.start()
         if not assignment.is_enabled:
             if ledger.disabled_since_s is None:
                 ledger.note("disabled_since_s", str(self._clock.now()))
             return
         ledger.note("disabled_since_s", "")
-        destination, options = assignment.destination, assignment.options
         try:
             berth.way = self._ways.take(destination, options, assignment.timeout_s, assignment.connect_timeout_s)
             berth.worker = Worker(
@@ -225,6 +263,7 @@ class Fleet:
                 self._chance,
                 notes,
                 self.unknown_names,
+                self.unknown_sources,
                 self._decoder,
                 berth.way.outlet,
                 self._repeats.is_repeat if self._repeats else None,
@@ -242,15 +281,26 @@ class Fleet:
                 for partition in self._log.partitions:
                     self._find_place(state, partition, assignment.starts_at_beginning)
                 disabled_since = state.meta("disabled_since_s")
-                if assignment.is_enabled and disabled_since:  # time spent disabled does not count for the retry windows
+                # Time spent disabled does not count for the retry windows; of a block all of it is left out, once that is over.
+                if assignment.is_enabled and disabled_since and not state.meta("blocked_since_s"):
                     state.shift_tries(max(0.0, self._clock.now() - float(disabled_since)))
-                notes = {name: state.meta(name) for name in NOTES}
+                    state.commit(Changes(meta={"disabled_since_s": ""}))  # it may take several tries to start
+                notes = {name: state.meta(name) for name in (*NOTES, LEFT_OUT_BY)}
                 ledger = Ledger(assignment.name, state, self._clock, self._reserve)
         except BaseException:
             state.close()
             raise
         ledger.on_taken = self._on_taken
         return ledger, notes
+
+    def _with_memory(self, destination: Destination, ledger: Ledger, notes: Mapping[str, str | None]) -> Destination:
+        """Have the sources that left it out and are gone from the config go on doing so: the log may have events of theirs."""
+        noted = notes[LEFT_OUT_BY] or ""
+        sources = destination.sources.recall(frozenset(noted.split()))
+        names = " ".join(sorted(sources.never))
+        if names != noted:
+            ledger.note(LEFT_OUT_BY, names, limit=len(names))
+        return destination if sources == destination.sources else replace(destination, sources=sources)
 
     def _find_place(self, state: State, partition: int, starts_at_beginning: bool) -> None:
         end = self._log.end(partition)
@@ -273,6 +323,7 @@ class Fleet:
         """
         if any(assignment.name not in self.berths for assignment in self._assignments):
             return {}
+        self._follow_clock()
         needed = {partition: self._log.end(partition) + 1 for partition in self._log.partitions}
         for berth in self.berths.values():
             if berth.worker is None and not self._is_held(berth):
@@ -280,6 +331,13 @@ class Fleet:
             for partition, position in berth.ledger.written_positions.items():
                 needed[partition] = min(needed[partition], position + 1)
         return needed
+
+    def _follow_clock(self) -> None:
+        """A clock that was set ends no hold."""
+        jump_s = self._jumps.take()
+        for ledger in (berth.ledger for berth in self.berths.values()):
+            if jump_s and ledger.disabled_since_s is not None:
+                ledger.note("disabled_since_s", str(ledger.disabled_since_s + jump_s))
 
     def _is_held(self, berth: Berth) -> bool:
         since = berth.ledger.disabled_since_s

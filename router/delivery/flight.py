@@ -253,23 +253,31 @@ def _last_landing(state: tenacity.RetryCallState) -> Any:
 def asked_wait_s(response: Response, reset_header: str, now_s: float) -> float | None:
     """The seconds a vendor asks to wait: Retry-After (seconds or HTTP date), else the plugin's reset header. None: not said.
 
-    A reset header holds Unix seconds, or, where its number is too small to be a date of this century, seconds to wait.
+    A reset header holds Unix seconds, or, where its number is too small to be a date of this century, seconds to wait. Moments
+    are by the vendor's clock, as its Date header has it: ours (*now_s*) may be wrong.
     """
+    now_s = _unix_s(response.headers.get("date", "")) or now_s
     text = response.headers.get("retry-after", "").strip()
     if text:
         seconds = _number(text)
         if seconds is not None:
             return max(0.0, seconds)
-        try:
-            moment = parsedate_to_datetime(text)
-            moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-            return max(0.0, moment.timestamp() - now_s)
-        except (ValueError, TypeError, OverflowError, IndexError):  # a header may hold anything
-            pass
+        moment_s = _unix_s(text)
+        if moment_s is not None:
+            return max(0.0, moment_s - now_s)
     seconds = _number(response.headers.get(reset_header, "")) if reset_header else None
     if seconds is None:
         return None
     return max(0.0, seconds - now_s if seconds > 1e9 else seconds)
+
+
+def _unix_s(date: str) -> float | None:
+    """The Unix seconds of an HTTP date; None for what is none."""
+    try:
+        moment = parsedate_to_datetime(date)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, TypeError, OverflowError, IndexError):  # a header may hold anything
+        return None
 
 
 def _with_wait(later: Later, header_s: float | None) -> Later:

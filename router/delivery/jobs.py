@@ -98,6 +98,11 @@ class Jobs:
         """Whether no job runs just now."""
         return self._course is None
 
+    def letters_under_way(self) -> tuple[int, ...]:
+        """The dead letters that a retry has on their way, even if it is cancelled by now. May be called in any thread."""
+        course = self._course
+        return tuple(course.under_way) if course is not None and course.job.kind == "retry" else ()
+
     def cancel(self, id: int) -> bool:
         """Stop the job if it is the one that runs: what is in a request lands, what waits is not sent."""
         course = self._course

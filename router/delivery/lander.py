@@ -147,7 +147,9 @@ class Lander:
                 self._settlement.settle_item(refused, f"not now: {later.reason}")
             return
         place, line = item.transit.place, item.line
-        tries = self._ledger.tries[place] if is_counted else self._ledger.tried(place)
+        if not is_counted:
+            self._outages.count(item.transit)
+        tries = self._ledger.tries[place]
         is_last = later.max_attempts is not None and tries.attempts >= later.max_attempts
         if is_last or self._outages.is_expired(item.transit):
             self._settlement.settle_item(item, f"gave up after try {tries.attempts}: {later.reason}")
@@ -161,7 +163,7 @@ class Lander:
                 transit.has_waited = True
                 self._ledger.count(WAITED, BEHIND_PARKED)
             self._parking.park(transit, later.reason if transit is item.transit else BEHIND)
-            if all(other.state in ("waiting", "settled") for other in transit.items):
+            if transit.is_at_rest:
                 self._under_way.remove(transit)
         self._parking.postpone(line, later.after_s)
         self._changed.notify()

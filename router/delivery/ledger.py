@@ -146,8 +146,9 @@ class Ledger:
         """The event (or *events* sequences from it on) becomes a dead letter."""
         place = Place.of(record)
         attempts = self.tries[place].attempts if place in self.tries else 1 if transit else 0
-        settled = tuple(sorted(transit.settled)) if transit else ()
-        letter = DeadLetter(record, storable(reason), attempts, self._clock.now(), settled, events)
+        noted = self.settled_payloads.get(place, {})  # an earlier run may have come to know of them
+        settled = {key for key, refused in noted.items() if not refused} | (transit.settled if transit else set())
+        letter = DeadLetter(record, storable(reason), attempts, self._clock.now(), tuple(sorted(settled)), events)
         self._changes.dead_letters.append(letter)
         self._settle_place(record, "dead", reason, transit, events)
 
@@ -206,11 +207,13 @@ class Ledger:
         self._changed()
         return tries
 
-    def shift_tries(self, seconds: float) -> None:
-        """Time spent blocked does not count for the retry windows."""
+    def move_tries(self, move: Callable[[float], float]) -> None:
+        """Let retry windows begin where *move* says instead, in Unix seconds: not all time counts for them."""
         for place, tries in self.tries.items():
-            self.tries[place] = self._changes.tries[place] = Tries(tries.first_s + seconds, tries.attempts)
-            self._changed()
+            first_s = move(tries.first_s)
+            if first_s != tries.first_s:
+                self.tries[place] = self._changes.tries[place] = Tries(first_s, tries.attempts)
+                self._changed()
 
     # --- parking ---
 
@@ -275,11 +278,11 @@ class Ledger:
         self._changes.jobs[job.id] = job
         self._changed()
 
-    def note(self, key: str, value: str) -> None:
-        """Keep a fact of the destination over restarts."""
+    def note(self, key: str, value: str, limit: int = MAX_REASON) -> None:
+        """Keep a fact of the destination over restarts: *limit* characters of it."""
         if key == "disabled_since_s":
             self.disabled_since_s = float(value or 0) or None
-        self._changes.meta[key] = storable(value)
+        self._changes.meta[key] = storable(value, limit)
         self._changed()
 
     def note_now(self, notes: Mapping[str, str]) -> None:
@@ -315,7 +318,12 @@ class Ledger:
 
     async def oldest_pending_s(self, log: Log) -> float | None:
         """When the oldest event was received that is not settled, in Unix seconds; None when nothing is pending."""
-        found = [await self.ask(lambda state: state.oldest_parked_s())]
+        parked_s = await self.ask(lambda state: state.oldest_parked_s()) if self.parked else None
+        return await self.oldest_s(log, parked_s)
+
+    async def oldest_s(self, log: Log, parked_s: float | None) -> float | None:
+        """As `oldest_pending_s`, for who knows already when the oldest parked event was received."""
+        found = [parked_s]
         for partition, window in self.windows.items():
             records = await log.read(partition, window.position, 1) if window.position < log.end(partition) else []
             found += [record.received_at_s for record in records if isinstance(record, Record)]
@@ -456,6 +464,6 @@ class Ledger:
         self._thread.shutdown(wait=False)
 
 
-def storable(text: str) -> str:
+def storable(text: str, limit: int = MAX_REASON) -> str:
     """Text that a database takes whatever it came from: a lone surrogate would be refused with everything beside it."""
-    return text[:MAX_REASON].encode("utf-8", "replace").decode() if text else ""
+    return text[:limit].encode("utf-8", "replace").decode() if text else ""

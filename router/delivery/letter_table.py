@@ -52,6 +52,13 @@ class LetterTable:
         (count,) = self._connection.execute(f"SELECT count(*) FROM dead_letters WHERE {condition}", values).fetchone()
         return int(count)
 
+    def has_any(self, one: Choice, other: Choice) -> bool:
+        """Whether there is one that is in both."""
+        condition, values = _where_of(one)
+        also, more = _where_of(other)
+        query = f"SELECT 1 FROM dead_letters WHERE ({condition}) AND ({also}) LIMIT 1"
+        return self._connection.execute(query, [*values, *more]).fetchone() is not None
+
     def last(self) -> int:
         """The id of the newest; 0 when there is none."""
         (last,) = self._connection.execute("SELECT coalesce(max(id), 0) FROM dead_letters").fetchone()

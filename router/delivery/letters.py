@@ -80,6 +80,9 @@ class Letters(Protocol):
 
     def count(self, choice: Choice = EVERY) -> int: ...
 
+    def has_any(self, one: Choice, other: Choice) -> bool:
+        """Whether there is one that is in both."""
+
     def last(self) -> int:
         """The id of the newest; 0 when there is none."""
 

@@ -1,6 +1,8 @@
 """The outages and blocks of a destination: the pace is told of them, the operator too, and they are kept over restarts.
 
-And what follows for events: how long each has been tried, and whether that is to end. Time spent blocked does not count.
+And what follows for events: how long each has been tried, and whether that is to end. Time spent blocked does not count, nor
+does what the clock was set by. What a start finds has an hour left at least: the clock may have been set meanwhile, and the
+network of a machine that starts may not be there yet.
 """
 
 from __future__ import annotations
@@ -10,11 +12,14 @@ from collections.abc import Mapping
 import structlog
 
 from router.clock import Clock
+from router.delivery.jumps import Jumps
 from router.delivery.ledger import Ledger
 from router.delivery.pace import Pace
 from router.delivery.transit import Transit
 
 PACE_NOTES = ("blocked_since_s", "next_try_s", "wait_s", "reason")
+LEFT_AT_START_S = 3_600.0
+"""Of a retry window, or all of a shorter one."""
 
 
 class Outages:
@@ -29,6 +34,7 @@ class Outages:
         self._pace = pace
         self._ledger = ledger
         self._clock = clock
+        self._jumps = Jumps(clock)
         self._retry_for_s = retry_for_s
         self._blocked_since_s: float | None = None
         self._blocked_for_s = 0.0
@@ -48,6 +54,9 @@ class Outages:
         elif next_try and float(next_try) > wall:
             wait_s = min(float(next_try) - wall, float(notes.get("wait_s") or 0))  # the clock may have been set back
             self._pace.outage(now, notes.get("reason") or "", wait_s)
+        if not blocked_since:  # else nothing ends before the block does
+            oldest_s = wall - max(0.0, self._retry_for_s - LEFT_AT_START_S)
+            self._ledger.move_tries(lambda first_s: min(max(first_s, oldest_s), wall))
 
     # --- what flights tell ---
 
@@ -66,6 +75,7 @@ class Outages:
 
     def block(self, reason: str) -> None:
         """The vendor refuses the destination itself."""
+        self._follow_clock()
         if self._blocked_since_s is None:
             self._blocked_since_s = self._clock.now()
             self._is_noted = True
@@ -79,6 +89,7 @@ class Outages:
     def end(self) -> None:
         """The vendor is well."""
         self._delivered = self._clock.monotonic()
+        self._follow_clock()
         if self._blocked_since_s is not None:
             self._pass_over(self._clock.now() - self._blocked_since_s)
             self._blocked_since_s = None
@@ -101,6 +112,7 @@ class Outages:
 
     def count(self, transit: Transit) -> None:
         """One more try of the event has failed."""
+        self._follow_clock()
         if transit.is_replay:
             transit.failed_s = transit.failed_s or self._clock.now() - self._blocked_for_s
         else:
@@ -108,6 +120,7 @@ class Outages:
 
     def first_failure(self, transit: Transit) -> float:
         """When the event was first tried in vain, in Unix seconds without time spent blocked; now, if it was not."""
+        self._follow_clock()
         if transit.is_replay:
             return transit.failed_s + self._blocked_for_s if transit.failed_s else self._clock.now()
         tries = self._ledger.tries.get(transit.place)
@@ -124,5 +137,11 @@ class Outages:
             self._pass_over(seconds)
 
     def _pass_over(self, seconds: float) -> None:
-        self._ledger.shift_tries(seconds)
+        self._ledger.move_tries(lambda first_s: first_s + seconds)
         self._blocked_for_s += seconds
+
+    def _follow_clock(self) -> None:
+        """Move what was noted along with a clock that was set. In a block that is part of the time that won't count anyway."""
+        jump_s = self._jumps.take()
+        if jump_s and self._blocked_since_s is None:
+            self._pass_over(jump_s)

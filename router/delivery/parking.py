@@ -108,6 +108,10 @@ class Parking:
         self._released[line] = set(places)
         return [out_of_line(record) for record in found]
 
+    def is_released(self, line: str, place: Place) -> bool:
+        """Whether it is still the event's turn."""
+        return place in self._released.get(line, ())
+
     def settled(self, line: str, place: Place) -> None:
         """A parked event is settled; with the last one of those released, the turn of the next ones comes at once."""
         released = self._released.get(line)

@@ -12,6 +12,7 @@ from router.delivery.ledger import Ledger
 from router.delivery.settlement import Settlement
 from router.delivery.transit import Item, Transit
 from router.delivery.unknown_names import UnknownNames
+from router.delivery.unknown_sources import UnknownSources
 from router.destination import Decision, Destination, MappingFailed
 from router.event import Event
 from router.event_times import age_s
@@ -30,6 +31,7 @@ class Preparation:
         clock: Clock,
         decoder: Decoder,
         unknown_names: UnknownNames,
+        unknown_sources: UnknownSources,
     ) -> None:
         self.held: list[Transit] = []
         """Replays that wait for the plugin."""
@@ -42,6 +44,7 @@ class Preparation:
         self._clock = clock
         self._decoder = decoder
         self._unknown_names = unknown_names
+        self._unknown_sources = unknown_sources
         self._logger = structlog.get_logger().bind(destination=destination.name)
 
     def take_up(self, transit: Transit) -> None:
@@ -63,6 +66,7 @@ class Preparation:
             event = self._decoder.event(record)
             if event.integrations:
                 self._unknown_names.look(event, record.partition, record.sequence)
+            self._unknown_sources.look(record.source)
             age = age_s(event, self._clock.now()) if transit.is_historical else None
             decision = self._destination.decide(event, record.source, age)
             if transit.origin == "log" and decision.flag is not None and decision.flag.warnings:

@@ -38,6 +38,9 @@ from router.plugin.request import FORM, encode_form
 MAX_ANSWER_BYTES = 1_000_000
 """A vendor's answer is cut here; none of the documented ones is near it."""
 
+MOST_EXCHANGES = 4
+"""Of one `HttpSend.send`, each with a time-out of its own: a token, the request, and both again where the token is refused."""
+
 _USER_AGENT = "trait-router/1"
 _HTTPS_HOST = re.compile(r"https://((?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]+)/?", re.ASCII)
 """No port, no user, no path, no address of digits."""

@@ -99,3 +99,5 @@ class Settlement:
             self.settle(transit)
         elif not transit.is_replay:
             self._ledger.settle_payload(transit, item.key, refused)
+            if transit.is_at_rest:  # the rest is parked, and is read from disk when its turn comes
+                self._under_way.remove(transit)

@@ -125,6 +125,7 @@ class Changes:
     replayed: list[Replayed] = field(default_factory=list)
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     jobs: dict[int, Job] = field(default_factory=dict)
+    """How far they have come. One that is cancelled stays so."""
     meta: dict[str, str] = field(default_factory=dict)
 
     def __bool__(self) -> bool:

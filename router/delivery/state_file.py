@@ -240,7 +240,9 @@ class StateFile:
                 [(name, reason, count) for (name, reason), count in changes.counts.items()],
             )
             run(
-                "UPDATE jobs SET cursor = ?, total = ?, counts = ?, reasons = ?, state = ? WHERE id = ?",
+                # Whoever runs a job may not know yet that it is cancelled.
+                "UPDATE jobs SET cursor = ?, total = ?, counts = ?, reasons = ?,"
+                " state = CASE state WHEN 'cancelled' THEN state ELSE ? END WHERE id = ?",
                 [
                     (
                         job.cursor,

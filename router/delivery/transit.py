@@ -64,6 +64,11 @@ class Transit:
         return True
 
     @property
+    def is_at_rest(self) -> bool:
+        """Whether nothing of it is in a lane or a request."""
+        return all(item.state in ("waiting", "settled") for item in self.items)
+
+    @property
     def is_untouched(self) -> bool:
         """Whether nothing of it was sent this time."""
         before = self.letter.settled if self.letter is not None else ()

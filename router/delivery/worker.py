@@ -30,13 +30,14 @@ from router.delivery.outlet import Outlet
 from router.delivery.parking import Parking
 from router.delivery.preparation import Preparation
 from router.delivery.reader import SHED, Reader
-from router.delivery.send import Send
+from router.delivery.send import MOST_EXCHANGES, Send
 from router.delivery.settlement import Settlement
 from router.delivery.state import Place
 from router.delivery.tally import Tallied
 from router.delivery.transit import Transit
 from router.delivery.under_way import UnderWay
 from router.delivery.unknown_names import UnknownNames
+from router.delivery.unknown_sources import UnknownSources
 from router.delivery.watchdog import Glance
 from router.destination import Destination
 from router.log.interface import Log
@@ -61,6 +62,7 @@ class Worker:
         chance: random.Random,
         notes: Mapping[str, str | None],
         unknown_names: UnknownNames,
+        unknown_sources: UnknownSources,
         decoder: Decoder | None = None,
         outlet: Outlet | None = None,
         is_repeat: Callable[[Record], bool] | None = None,
@@ -102,7 +104,15 @@ class Worker:
             log, ledger, self._under_way, outlet, self.halt, self._flights, lander, options, clock, self._spawn
         )
         self._preparation = Preparation(
-            destination, ledger, self.halt, self._settlement, self._lanes, clock, decoder or Decoder(), unknown_names
+            destination,
+            ledger,
+            self.halt,
+            self._settlement,
+            self._lanes,
+            clock,
+            decoder or Decoder(),
+            unknown_names,
+            unknown_sources,
         )
         self._reader = Reader(
             log,
@@ -180,7 +190,7 @@ class Worker:
             pace_s=self.halt.wait_s if self.halt.is_on else self.pace.wait_s(now),
             turn_s=self._parking.turn_s,
             is_reading=ledger.parked_events < self.options.max_parked,
-            allowance_s=self._allowance_s + (timeout_s if tally.under_way else 0.0),
+            allowance_s=self._allowance_s + (MOST_EXCHANGES * timeout_s if tally.under_way else 0.0),
         )
 
     @property
@@ -232,7 +242,10 @@ class Worker:
             for record in await insist(release, self._clock, destination=self.destination.name):
                 while self.halt.is_on:
                     await self._changed.wait()
-                waiting = self._under_way.find(Place.of(record))
+                place = Place.of(record)
+                if not self._parking.is_released(line, place):  # the line came to be parked again in a halt
+                    continue
+                waiting = self._under_way.find(place)
                 if waiting is not None:
                     self._lanes.put(waiting)
                 else:

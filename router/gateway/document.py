@@ -65,7 +65,8 @@ def _parse_odd(body: bytes | bytearray) -> Any:
     digits = _longest_number(body)
     text = body.removeprefix(codecs.BOM_UTF8).decode("utf-8", "replace")
     try:
-        return _lenient(digits > _LONGEST_INTEGER).decode(text)
+        hook = DoubledHook()
+        return hook.outermost(_lenient(hook, digits > _LONGEST_INTEGER).decode(text))
     except json.JSONDecodeError as error:
         message = f"the body is no JSON: {error.msg} at line {error.lineno}, column {error.colno}"
         raise bad_request(RefusalCode.INVALID_JSON, message) from None
@@ -118,6 +119,6 @@ def _integer(digits: str) -> int | float:
     return int(digits) if len(digits) <= _LONGEST_INTEGER else float(digits)
 
 
-def _lenient(has_long_integers: bool) -> json.JSONDecoder:
+def _lenient(hook: DoubledHook, has_long_integers: bool) -> json.JSONDecoder:
     parse_int = _integer if has_long_integers else None  # Python's own is much faster
-    return json.JSONDecoder(parse_int=parse_int, object_pairs_hook=DoubledHook(), strict=False)
+    return json.JSONDecoder(parse_int=parse_int, object_pairs_hook=hook, strict=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -62,7 +63,7 @@ def speakable() -> Iterator[None]:
 
 
 def _connect(path: Path, how: str) -> sqlite3.Connection:
-    uri = f"file:{quote(str(path.absolute()))}?{how}"
+    uri = f"file:{quote(os.fsencode(path.absolute()))}?{how}"
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=5)
     try:
         with speakable():
@@ -80,6 +81,7 @@ class Connections:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._idle: list[tuple[Path, sqlite3.Connection]] = []
+        self._drops = 0
 
     @contextmanager
     def borrow(self, path: Path) -> Iterator[sqlite3.Connection]:
@@ -88,6 +90,7 @@ class Connections:
         Raises:
             sqlite3.Error: the file is missing or can't be opened.
         """
+        drops = self._drops
         connection = self._take(path) or connect_to_read(path)
         try:
             with speakable():
@@ -97,7 +100,9 @@ class Connections:
             raise
         with self._lock:
             self._idle.append((path, connection))
-            surplus = self._idle.pop(0)[1] if len(self._idle) > MAX_IDLE else None
+            # The newest where any were dropped meanwhile: perhaps this one's file was replaced. Else the oldest.
+            index = -1 if drops != self._drops else 0
+            surplus = self._idle.pop(index)[1] if index or len(self._idle) > MAX_IDLE else None
         if surplus is not None:
             surplus.close()
 
@@ -109,8 +114,9 @@ class Connections:
         return None
 
     def drop(self, path: Path | None = None) -> None:
-        """Close the idle connections to *path*, or all."""
+        """Close the connections to *path*, or all; those that are borrowed, when they come back."""
         with self._lock:
+            self._drops += 1
             dropped = [each for each in self._idle if path in (None, each[0])]
             self._idle = [each for each in self._idle if path not in (None, each[0])]
         for _, connection in dropped:

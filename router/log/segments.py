@@ -152,18 +152,20 @@ class Segments:
     def _rows(self, file: SegmentFile, first: int, last: int, limit: int, max_bytes: int) -> tuple[list[Row], int]:
         """The sound rows from *first* on, and up to where they are all there are."""
         for _ in range(_TRIES):
-            mended = file.mended
-            if not file.is_suspect or mended:
-                try:
-                    rows, reached, is_whole = self._select(file, first, last, limit, max_bytes)
-                except sqlite3.Error as error:
-                    self._check_passing(file, error)
-                else:
-                    if is_whole or mended:
-                        return rows, reached
-                    self._check_still_ours(file)
+            mended = -1
+            while mended != file.mended:  # once more, where another reader has mended it meanwhile
+                mended = file.mended
+                if not file.is_suspect or mended:
+                    try:
+                        rows, reached, is_whole = self._select(file, first, last, limit, max_bytes)
+                    except sqlite3.Error as error:
+                        self._check_passing(file, error)
+                    else:
+                        if is_whole or (mended and file.mended == mended):
+                            return rows, reached
+                        self._check_still_ours(file)
             self.mend(file, mended)
-        return [], last
+        raise Unreadable(f"{file.current}: what was saved is damaged again and again")
 
     def _check_still_ours(self, file: SegmentFile) -> None:
         if self.is_follower:
@@ -251,6 +253,7 @@ class Segments:
                 saved = rescue(file, self.log_id, last)
             except (sqlite3.Error, OSError) as error:
                 raise Unreadable(f"{file.path}: damaged, and there is no room for a copy of what is sound") from error
+            self.connections.drop(file.rescued)  # before anybody is told: they lead to what was replaced
             file.mended += 1
             file.newest_s = None
             file.measure()

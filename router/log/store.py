@@ -19,7 +19,7 @@ from router.log.dedup import FILE_NAME as INDEX_NAME
 from router.log.dedup import Broken, Key, Place, read_mark
 from router.log.deduplication import NOT_NOW, Deduplication
 from router.log.identity import ensure_id
-from router.log.interface import LogFull
+from router.log.interface import LogAway, LogFull, NotStored
 from router.log.lock import Lock
 from router.log.mark import START_NAME, Mark
 from router.log.mark import read_mark as read_log_mark
@@ -38,7 +38,7 @@ COMFORT: Final = 0.75
 
 _ROW_BYTES = 100
 
-Answer = list[Appended] | LogFull | ValueError
+Answer = list[Appended] | NotStored | ValueError
 
 
 @dataclass(slots=True)
@@ -56,7 +56,7 @@ class _Plan:
     answers: list[Appended] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
     keys: dict[bytes, Key] = field(default_factory=dict)
-    refused: LogFull | ValueError | None = None
+    refused: NotStored | ValueError | None = None
     is_waiting: bool = False
     """It tells of an event that is on disk only after this commit."""
 
@@ -207,6 +207,9 @@ class Store:
                 plan = self._plan_call(call, keys, seen, following, fresh)
             except (ValueError, TypeError, AttributeError) as error:
                 plans.append(_Plan(refused=_no_entry(error)))
+                continue
+            except Unreadable as error:  # whether it repeats anything can't be told; the others can be stored
+                plans.append(_Plan(refused=LogAway(f"what an event may repeat can't be read: {error}")))
                 continue
             needed = sum([len(row.event) for row in plan.rows]) + _ROW_BYTES * len(plan.rows)
             if plan.rows and needed > room:

@@ -24,7 +24,7 @@ def write_plugin(slug: str, name: str, parent: Path) -> Path:
         The folder that was made.
 
     Raises:
-        OperatorError: *slug* or *name* can't be one, or there is something in the folder's place.
+        OperatorError: *slug* or *name* can't be one, or there is something in the folder's place, or it can't be written.
     """
     if not _SLUG.fullmatch(slug):
         raise OperatorError(
@@ -35,13 +35,20 @@ def write_plugin(slug: str, name: str, parent: Path) -> Path:
     folder = parent / f"router-{slug.replace('_', '-')}"
     if folder.exists():
         raise OperatorError(f"{folder} is there already; nothing was written. Take it away, or choose another folder.")
+    try:
+        _write(folder, slug, name)
+    except OSError as error:
+        raise OperatorError(f"{folder}: can't be written ({error.strerror}). Choose another folder: --in") from error
+    return folder
+
+
+def _write(folder: Path, slug: str, name: str) -> None:
     for file in sorted(TEMPLATE.rglob("*")):
         if file.is_file() and not _is_cache(file.relative_to(TEMPLATE)):
             target = folder / _renamed(str(file.relative_to(TEMPLATE)), slug, name)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(_renamed(file.read_text("utf-8"), slug, name), "utf-8")
     (folder / ".gitignore").write_text("".join(f"{line}\n" for line in _IGNORED), "utf-8")
-    return folder
 
 
 def _is_cache(path: Path) -> bool:

@@ -29,6 +29,7 @@ from router.plugin.skip import Skip
 from router.plugin.table import Custom, Field, Table, Trait, Values, same_name
 from router.plugin.verdict import (
     MISPLACED,
+    REDIRECTS,
     Again,
     Blocked,
     Dead,
@@ -49,6 +50,7 @@ __all__ = [
     "EVENT_TYPES",
     "GROUP_TRAITS",
     "MISPLACED",
+    "REDIRECTS",
     "USER_TRAITS",
     "Action",
     "Again",

@@ -221,6 +221,8 @@ class _Source:
         inside = _target(custom)
         named = {path[1] for path in self._paths if path[0] == custom.source and len(path) > 1}
         read = self._read((custom.source,))
+        if custom.rename is not None:
+            self._told("renamed = {}")
         with self._block(f"for key, value in {read}.items():"):
             if named:
                 self._write_skip(f"key in {self._named('named', frozenset(named))}")
@@ -247,8 +249,17 @@ class _Source:
                     with self._block("except ValueError as error:"):
                         self._told('trace.warnings.append(f"{source}: {error}; left out")')
                         self._line("continue")
+            if custom.rename is not None and self._is_traced:
+                self._tell_of_names_alike()
             self._write(inside, "name", forbidden)
         self._forget_targets(inside)
+
+    def _tell_of_names_alike(self) -> None:
+        with self._block("if value is not None:"):
+            with self._block("if name in renamed:"):
+                told = "{source}: comes out as {name}, as {renamed[name]} does; the last one is sent"
+                self._line(f'trace.warnings.append(f"{told}")')
+            self._line("renamed[name] = source")
 
     def _leave_out(self, head: str, reason: str) -> None:
         with self._block(head):

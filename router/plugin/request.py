@@ -72,6 +72,16 @@ class Response:
         """A 2xx."""
         return 200 <= self.status <= 299
 
+    def unless_page(self) -> Response:
+        """This response, for the success of which the vendor has no words that could be told from a page.
+
+        Raises:
+            UnreadableAnswer: a success with an HTML page: of a proxy, a firewall or a login.
+        """
+        if self.is_success and self.body.lstrip()[:1] == b"<":
+            raise UnreadableAnswer(f"status {self.status}, expected none of a proxy's pages, got {_start(self)!r}")
+        return self
+
     @property
     def text(self) -> str:
         return self.body.decode("utf-8", "replace")
@@ -85,8 +95,7 @@ class Response:
         try:
             return orjson.loads(self.body)
         except orjson.JSONDecodeError:
-            start = " ".join(self.text.split())[:120]
-            raise UnreadableAnswer(f"status {self.status}, expected JSON, got {start!r}") from None
+            raise UnreadableAnswer(f"status {self.status}, expected JSON, got {_start(self)!r}") from None
 
     def json_object(self) -> dict[str, Any]:
         """The body as a JSON object, and an empty one where it is none: for refusals, which a proxy may word as it likes."""
@@ -95,6 +104,10 @@ class Response:
         except UnreadableAnswer:
             return {}
         return body if isinstance(body, dict) else {}
+
+
+def _start(response: Response) -> str:
+    return " ".join(response.text.split())[:120]
 
 
 def build_url(base: str, *segments: str, query: Mapping[str, str] | None = None) -> str:

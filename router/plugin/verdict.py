@@ -71,7 +71,9 @@ Verdict = Delivered | Later | Dead | Again
 Judgement = Sequence[Verdict] | Split | Blocked
 """One verdict per payload in request order, or one word for the whole request."""
 
-MISPLACED = (301, 302, 303, 307, 308, 401, 403, 404, 405)
+REDIRECTS = (301, 302, 303, 307, 308)
+"""Not followed (promise 10), so they speak of the address, and never of an event."""
+MISPLACED = (*REDIRECTS, 401, 403, 404, 405)
 """Where paths are fixed, or made of settings alone, these speak of the set-up (credentials, plan, base_url) and never of an
 event: for *blocked* of `judge_by_status`."""
 OUTAGE_STATUSES = frozenset({408, 425, 429})
@@ -94,11 +96,11 @@ def judge_by_status(
     """Read nothing but the status, alike for every payload: an endpoint's ``judge`` as it is, or what one with special cases
     ends with. *settings* is not looked at.
 
-    2xx is `Delivered`; 408, 425, 429, 5xx (but 501) and *later* are `Later`; *blocked* and *split* are what they say; all
-    else is `Dead` with the status and the start of the body as its reason.
+    2xx is `Delivered`; 408, 425, 429, 5xx (but 501) and *later* are `Later`; *blocked* and *split* are what they say; a
+    redirect is `Blocked`, too; all else is `Dead` with the status and the start of the body as its reason.
     """
     status = response.status
-    if status in blocked:
+    if status in blocked or status in REDIRECTS:
         return Blocked(describe(response))
     if status in split:
         return Split(describe(response))

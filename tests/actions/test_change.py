@@ -96,6 +96,16 @@ RENAME = Rename({("properties", "orderId"): ("properties", "order_id")})
         ),
         pytest.param([Rename({("properties", "nope"): ("properties", "secret")})], {}, id="rename-of-nothing"),
         pytest.param(
+            [Constant({("properties", "a", "b"): 2}), Rename({("properties", "a", "b"): ("properties", "c")})],
+            {"properties.a": {}, "properties.c": 2},
+            id="rename-leaves-a-key-with-a-dot-that-it-does-not-take",
+        ),
+        pytest.param(
+            [Constant({("properties", "a"): [{"b": 2}]}), Rename({("properties", "a", "b"): ("properties", "c")})],
+            {"properties.a": [{"b": 2}], "properties.a.b": "absent", "properties.c": 1},
+            id="rename-leaves-what-is-in-a-list",
+        ),
+        pytest.param(
             [Rename({("properties", "orderId"): ("userId",)})],
             {"properties.orderId": "absent", "userId": "7"},
             id="rename-to-an-id-is-text",

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from router.actions.path import ABSENT, Path, canonical, find, places, put, read_changeable, read_path
+from router.actions.path import ABSENT, Path, canonical, find, place_of, places, put, read_changeable, read_path
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,10 @@ DOCUMENT: dict[str, Any] = {
     ],
 )
 def test_a_field_is_found(path: Path, value: Any) -> None:
+    place = place_of(DOCUMENT, path)
+
     assert find(DOCUMENT, path) == value
+    assert (ABSENT if place is None else place.holder[place.key]) == value
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,7 @@ class Mate:
             "status": {
                 "destinations": [{"destination": self.name, "state": "going"}],
                 "unknown_names": {"Sales": self.unknown},
+                "unknown_sources": [f"gone-{self.number}"],
             },
             "metrics": {"text": METRICS.format(name=self.name, unknown=float(self.unknown))},
             "dead-letters": [{"destination": self.name, "id": number} for number in (1, 2)],
@@ -77,6 +78,7 @@ async def test_a_status_has_all_destinations_in_the_order_of_the_config(operatio
         {"destination": "two", "state": "going"},
     ]
     assert (status["running"], status["stuck"], status["unknown_names"]) == (True, ["this"], {"Sales": 5})
+    assert status["unknown_sources"] == ["gone-1", "gone-2"]
 
 
 async def test_a_destination_of_a_process_that_is_down_is_down_with_the_reason(operations: Operations) -> None:

@@ -17,10 +17,12 @@ def part(state: str = "going", **figures: Any) -> dict[str, Any]:
     return {
         "destination": "crm",
         "plugin": "fake",
+        "order": "strict",
         "state": state,
         "reason": f"because {state}",
         "books": books | figures.pop("books", {}),
         "skipped": {},
+        "waited": {},
         "replayed": {},
         "parked": {"events": 0, "users": 0},
         "oldest_pending_s": None,
@@ -35,7 +37,7 @@ def test_books_are_added_up() -> None:
     parts = [
         part(books={"accepted": 5, "delivered": 3, "pending": 2}, positions={"0": 3}, oldest_pending_s=1.5),
         part(books={"accepted": 7, "delivered": 7}, positions={"1": 7}, skipped={"flags": 2}, dead_letters=4),
-        {"destination": "crm", "plugin": "fake", "state": "new", "reason": ""},
+        {"destination": "crm", "plugin": "fake", "order": "strict", "state": "new", "reason": ""},
     ]
 
     added = add_up(parts)
@@ -45,6 +47,22 @@ def test_books_are_added_up() -> None:
     assert added["parked_example"] is None
     assert add_up([part(), part(parked_example={"message_id": "m-1"})])["parked_example"] == {"message_id": "m-1"}
     assert (added["oldest_pending_s"], added["skipped"], added["dead_letters"]) == (1.5, {"flags": 2}, 4)
+
+
+def test_what_order_costs_and_what_the_vendor_lets_us_is_told_as_on_one_machine() -> None:
+    """`router status` left both out where the log is in a cluster."""
+    parts = [
+        part(waited={"in its lane": 3}, concurrency={"now": 4, "most": 4}),
+        part(waited={"in its lane": 2, "behind a parked event": 1}, concurrency={"now": 1, "most": 4}),
+        part(),
+    ]
+
+    added = add_up(parts)
+
+    assert added["order"] == "strict"
+    assert added["waited"] == {"behind a parked event": 1, "in its lane": 5}
+    assert added["concurrency"] == {"now": 1, "most": 4}
+    assert "concurrency" not in add_up([part()])
 
 
 @pytest.mark.parametrize(
@@ -64,7 +82,8 @@ def test_the_worst_state_is_shown(states: list[str], worst: str) -> None:
 
 
 def test_partitions_whose_books_are_not_known_are_counted() -> None:
-    unusable = {"destination": "crm", "plugin": "fake", "state": "unusable", "reason": "the cluster is away"}
+    unusable = part("unusable")
+    del unusable["books"]
 
     assert add_up([part(), unusable, part()])["partitions"] == {"unknown": 1, "all": 3}
     assert "partitions" not in add_up([part(), unusable | {"state": "new"}])
@@ -94,19 +113,24 @@ def test_letters_of_one_cause_are_one_group_with_the_oldest_as_an_example() -> N
     }
 
 
-def test_metrics_are_added_up_but_for_states_and_ages() -> None:
+def test_metrics_are_added_up_but_for_states_and_ages_and_the_pace() -> None:
+    """All partitions of a router send at one pace: sixteen of them showed sixteen times the requests that may be under way."""
+
     def families(count: float, age: float) -> list[Any]:
         events = CounterMetricFamily("router_destination_events", "e", labels=["destination"])
         events.add_metric(["crm"], count)
         oldest = GaugeMetricFamily("router_destination_oldest_pending_seconds", "o", labels=["destination"])
         oldest.add_metric(["crm"], age)
-        return [events, oldest]
+        pace = GaugeMetricFamily("router_destination_concurrency", "p", labels=["destination"])
+        pace.add_metric(["crm"], 4)
+        return [events, oldest, pace]
 
     added = summed.add_up([*families(3, 7.0), *families(4, 2.0)])
 
     assert {family.name: family.samples[0].value for family in added} == {
         "router_destination_events": 7.0,
         "router_destination_oldest_pending_seconds": 7.0,
+        "router_destination_concurrency": 4.0,
     }
 
 

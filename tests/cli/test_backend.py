@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,31 @@ def test_a_receipt_that_does_not_come_is_told_of(config: Path, monkeypatch: pyte
 
     assert sent.code == 2
     assert sent.err.startswith(f"http://127.0.0.1:{port}/v1/track: no answer within 0.05 s.")
+
+
+@pytest.mark.parametrize("body", ["<html>Welcome</html>", "", "[1]", '{"ok": true}'])
+def test_an_answer_that_is_no_routers_is_told_of(config: Path, body: str) -> None:
+    """The web server that has the port since yesterday, say: it was a traceback."""
+
+    def answer(server: socket.socket) -> None:
+        connection, _ = server.accept()
+        with connection, connection.makefile("rb") as request:
+            while request.readline().strip():
+                pass
+            connection.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+
+    event = config.parent / "event.json"
+    event.write_text('{"type": "track", "userId": "u1", "event": "Paid"}')
+    with socket.create_server(("127.0.0.1", 0)) as other, ThreadPoolExecutor(1) as thread:
+        port = other.getsockname()[1]
+        config.write_text(json.dumps({**json.loads(config.read_text()), "server": {"port": port}}))
+        answered = thread.submit(answer, other)
+
+        sent = run_command("send", event, "--config", config)
+        answered.result()
+
+    assert (sent.code, sent.out) == (2, "")
+    assert sent.err.startswith(f"http://127.0.0.1:{port}/v1/track: answered 200, and not as a router does.")
 
 
 def test_a_full_disk_behind_standard_output_is_told_of(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:

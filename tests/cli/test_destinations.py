@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+import plugins.webhook
 from tests.system.harness import run_command
 
 
@@ -73,6 +75,40 @@ def test_the_plugins_are_listed_with_their_origin() -> None:
     assert {"mixpanel", "customerio"} <= set(found)
     assert found["mixpanel"]["name"] == "Mixpanel"
     assert found["mixpanel"]["origin"].startswith("trait-router ")
+
+
+@pytest.fixture
+def named(config: Path) -> Path:
+    """*config* with a plugin of its own, by its path."""
+    source = Path(plugins.webhook.__file__).read_text()
+    (config.parent / "hooks.py").write_text(source.replace('slug="webhook"', 'slug="hooks"'))
+    document = json.loads(config.read_text())
+    config.write_text(json.dumps({**document, "plugins": [str(config.parent / "hooks.py")]}))
+    return config
+
+
+def test_the_plugins_that_the_config_names_are_listed(named: Path) -> None:
+    listed = run_command("destinations", "plugins", "--json", "--config", named)
+
+    assert (listed.code, listed.err) == (0, "")
+    assert run_command("destinations", "--config", named, "plugins", "--json") == listed
+    found = {each["plugin"]: each["origin"] for each in listed.json}
+    assert found["hooks"].endswith("hooks.py")
+    assert "mixpanel" in found
+
+
+def test_the_plugins_are_listed_beside_a_config_that_is_not_right(named: Path, tmp_path: Path) -> None:
+    """Who looks for the name of a plugin has none that is right yet."""
+    named.write_text("destinations: {crm: {plugin: intercmo}}")
+
+    listed, missing = (
+        run_command("destinations", "plugins", "--json", "--config", path) for path in (named, tmp_path / "missing")
+    )
+
+    assert listed.code == 0
+    assert listed.err == f"{named} is not right, so plugins of its own are left out. See: router check {named}\n"
+    assert "intercom" in {each["plugin"] for each in listed.json}
+    assert (missing.code, missing.out) == (2, "")
 
 
 def test_a_package_that_could_not_be_loaded_is_told_of_beside_the_plugins(

@@ -62,6 +62,32 @@ def test_nothing_to_show_is_said_in_a_sentence(empty: Path, command: str, expect
     assert len(shown.out.splitlines()) == 1
 
 
+@pytest.mark.parametrize("chosen", [["1"], ["1", "--yes"], ["--reason", "gone", "--yes"], ["--all"]], ids=" ".join)
+def test_no_dead_letter_is_discarded_where_there_is_none(empty: Path, chosen: list[str]) -> None:
+    """With --yes it was said that 0 were discarded, as if that had been meant."""
+    refused = run_command("dead-letters", "discard", "crm", *chosen, "--config", empty)
+
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err == "crm has no such dead letter. See: router dead-letters list crm\n"
+
+
+def test_to_discard_all_of_none_is_to_be_done(empty: Path) -> None:
+    done = run_command("dead-letters", "discard", "crm", "--all", "--yes", "--config", empty)
+
+    assert (done.code, done.out) == (0, "0 dead letters of crm discarded\n")
+
+
+def test_dead_letters_of_a_destination_that_left_can_be_discarded(empty: Path) -> None:
+    """Without --yes it was refused: it can't be sent to."""
+    document = json.loads(empty.read_text())
+    del document["destinations"]["crm"]
+    empty.write_text(json.dumps(document))
+
+    refused = run_command("dead-letters", "discard", "crm", "--all", "--config", empty)
+
+    assert refused.err == "crm has no such dead letter. See: router dead-letters list crm\n"
+
+
 @pytest.fixture
 def event(tmp_path: Path) -> Path:
     event = tmp_path / "event.json"

@@ -173,6 +173,50 @@ def test_an_event_that_would_be_refused_is_explained_as_rejected(config: Path, e
     assert good["event"]["messageId"] == "m2"
 
 
+DEEP = json.loads("[" * 20 + "]" * 20)
+LONG = {**TRACK, "properties": {"text": "x" * 3_000}}
+
+
+@pytest.mark.parametrize(
+    ("limit", "text", "codes"),
+    [
+        pytest.param({"max_event": "2KB"}, json.dumps(LONG), ["event_too_big"], id="an event"),
+        pytest.param({"max_event": "2KB"}, json.dumps([TRACK, LONG]), ["", "event_too_big"], id="one of a list"),
+        pytest.param(
+            {"max_keys": 200},
+            json.dumps({**TRACK, "properties": dict.fromkeys(map(str, range(300)), 1)}),
+            ["too_many_keys"],
+            id="keys",
+        ),
+        pytest.param({"max_depth": 10}, json.dumps({**TRACK, "properties": {"a": DEEP}}), ["too_deep"], id="levels"),
+        pytest.param(
+            {"max_keys": 200},
+            json.dumps({"batch": [TRACK], "context": dict.fromkeys(map(str, range(300)), 1)}),
+            ["too_many_keys"],
+            id="keys of its batch",
+        ),
+        pytest.param(
+            {"max_events": 2},
+            json.dumps({"batch": [TRACK, TRACK, TRACK, NOBODY]}),
+            ["", "", "too_many_events", "too_many_events"],
+            id="too many in a batch",
+        ),
+        pytest.param({"max_events": 2}, json.dumps([TRACK, TRACK, TRACK]), ["", "", ""], id="many, each alone"),
+    ],
+)
+def test_an_event_beyond_a_limit_of_the_router_is_explained_as_rejected(
+    config: Path, limit: dict[str, Any], text: str, codes: list[str]
+) -> None:
+    """It was explained as delivered, and the router refused it."""
+    document = json.loads(config.read_text())
+    config.write_text(json.dumps({**document, "server": {**document["server"], **limit}}))
+
+    explained = explain(config, text)
+
+    assert [line.get("rejected", {}).get("code", "") for line in lines(explained)] == codes
+    assert explained.code == int(any(codes))
+
+
 @pytest.mark.parametrize(
     ("text", "line"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
+from router.admin.server import LONGEST_PATH
 from router.cli.main import app
 from tests.system.harness import run_command
 
@@ -108,6 +110,27 @@ def test_a_config_that_is_not_there_is_said_so_with_exit_code_2(arguments: list[
     assert (refused.code, refused.out) == (2, "")
     assert str(missing) in refused.err
     assert "Traceback" not in refused.err
+
+
+@pytest.mark.parametrize(
+    ("length", "options"),
+    [
+        pytest.param(LONGEST_PATH + 1 - len("/admin.sock"), [], id="one process"),
+        pytest.param(LONGEST_PATH + 1 - len("/admin-10.sock"), ["--processes", "10"], id="the longest of many"),
+    ],
+)
+def test_a_folder_whose_socket_can_have_no_such_path_is_refused_at_once(
+    config: Path, length: int, options: list[str]
+) -> None:
+    """It was a traceback once all had started, or processes that never came up."""
+    data = "/tmp/".ljust(length, "x")
+    config.write_text(json.dumps({**json.loads(config.read_text()), "data": data}))
+
+    refused = run_command("run", "--config", config, *options)
+
+    assert (refused.code, refused.out) == (2, "")
+    assert f"has {LONGEST_PATH + 1} bytes, and the path of a socket {LONGEST_PATH} at most" in refused.err
+    assert not Path(data).exists()
 
 
 @pytest.mark.parametrize(

@@ -184,6 +184,7 @@ def test_what_goes_wrong_meanwhile_is_not_told_among_the_events(config: Path, da
     [
         pytest.param(["--since", "soon"], "is no time", id="no time"),
         pytest.param(["--out", "/no/such/folder/x"], "can't be written", id="no folder"),
+        pytest.param(["--out", "/"], "can't be written", id="no file"),
         pytest.param(["--type", "tarck"], "'tarck' is not one of 'identify'", id="no type"),
     ],
 )
@@ -214,6 +215,16 @@ def test_a_backup_of_a_damaged_log_is_made_and_said_to_be_damaged(config: Path, 
     assert made.code == 1
     assert "as damaged as what it was copied from" in made.out
     assert (tmp_path / "backup" / "log" / damaged.name).read_bytes() == damaged.read_bytes()
+
+
+def test_a_backup_may_have_a_name_that_is_no_text(config: Path, data: Path, tmp_path: Path) -> None:
+    """File names are bytes. It was a traceback, at the end of the copy."""
+    done = run(config, "backup", tmp_path / "caf\udce9")
+    told = run(config, "backup", tmp_path / "caf\udce9" / "again", "--json")
+
+    assert (done.code, told.code) == (0, 0)
+    assert "caf?" in done.out
+    assert told.json["backup"] == str(tmp_path / "caf\udce9" / "again")
 
 
 def test_a_backup_over_something_is_refused(config: Path, data: Path) -> None:

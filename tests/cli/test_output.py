@@ -25,6 +25,7 @@ def test_words_in_brackets_are_no_markup(text: str, capsys: pytest.CaptureFixtur
         pytest.param("\x9b31m", "?31m", id="the same in one character"),
         pytest.param("a\rb\x08c\x7f", "a?b?c?", id="write over what stands there"),
         pytest.param("txt\u202egpj", "txt?gpj", id="turn the direction"),
+        pytest.param("caf\udce9", "caf?", id="a name that is no text"),
         pytest.param("two\nlines\tand a tab, é 日本", "two\nlines\tand a tab, é 日本", id="plain text"),
     ],
 )

@@ -12,9 +12,10 @@ import pytest
 
 from router.admin.client import Client, NotRunning
 from router.admin.server import listen_on_socket, socket_app
-from router.cli.orders import socket_name
-from router.cli.processes import Process
+from router.cli.orders import Orders, socket_name
+from router.cli.processes import PULSE_S, Process
 from router.clock import SystemClock
+from router.config import Config
 from router.errors import OperatorError
 
 
@@ -22,11 +23,22 @@ async def fail() -> Any:
     raise OSError("too many open files")
 
 
+class SetClock(SystemClock):
+    """It stands still until it is set."""
+
+    now_s = 0.0
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+
 @asynccontextmanager
-async def process(data: Path, pulse: Callable[[], Awaitable[Any]]) -> AsyncIterator[Process]:
+async def process(
+    data: Path, pulse: Callable[[], Awaitable[Any]], clock: SystemClock | None = None
+) -> AsyncIterator[Process]:
     """One that is up, and answers with *pulse*."""
     runner = await listen_on_socket(socket_app({"pulse": pulse}), data / socket_name(1))
-    process = Process(1, data, "info", SystemClock())
+    process = Process(1, data, "info", clock or SystemClock())
     process._client = Client(data, socket_name(1))
     process._be_up()
     yield process
@@ -44,6 +56,39 @@ async def test_promise_2_a_process_that_fails_to_say_how_it_is_ends_no_other(tmp
         assert failing.is_up
         with pytest.raises(OperatorError, match="failed at 'pulse': a bug in the router"):
             await failing.call("pulse")
+
+
+async def test_promise_2_a_process_that_ends_as_it_is_asked_ends_no_other(tmp_path: Path) -> None:
+    """Between the question and its leaving, a process is found to be gone, and the connection to it closed."""
+    async with process(tmp_path, fail) as ending:
+        asked = asyncio.create_task(ending.feel_pulse())
+        await asyncio.sleep(0)
+        assert ending._client is not None
+        await ending._client.close()
+
+        await asked
+
+
+async def test_a_process_that_takes_its_time_for_a_reload_is_not_stuck(tmp_path: Path) -> None:
+    """Where a vendor hangs, its requests have ten seconds to land; what is said meanwhile of what is needed is not kept."""
+    clock = SetClock()
+
+    async def pulse() -> dict[str, Any]:
+        return {"needed_from": [[0, 1]], "stuck": ["destination crm: nothing moves"]}
+
+    async with process(tmp_path, pulse, clock) as reloading:
+        reloading._orders = Orders(Config(), {}, frozenset({"crm"}))
+        async with reloading._changing:
+            reloading._forget_pulse()
+            for _ in range(10):
+                clock.now_s += PULSE_S
+                await reloading.feel_pulse()
+                assert reloading.stuck == []
+
+        assert reloading.pulse == {}
+        clock.now_s += PULSE_S
+        await reloading.feel_pulse()
+        assert reloading.stuck == ["destination crm: nothing moves"]
 
 
 async def test_an_answer_that_is_cut_off_is_that_of_a_daemon_that_ended(tmp_path: Path) -> None:

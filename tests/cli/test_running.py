@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import signal
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -161,7 +162,9 @@ def test_status_is_the_same_through_the_socket_and_the_port(running: Stage) -> N
     through_socket, through_port = running.command("status", "--json").json, router.status()
 
     assert through_socket == through_port
-    assert set(through_socket) == {"log", "running", "stuck", "destinations", "removed", "unknown_names"}
+    assert set(through_socket) == {
+        "log", "running", "stuck", "destinations", "removed", "unknown_names", "unknown_sources",
+    }  # fmt: skip
     assert set(through_socket["destinations"][0]["books"]) == {
         "accepted",
         "delivered",
@@ -270,6 +273,23 @@ def test_a_sandbox_is_served_alone_and_keeps_a_record(tmp_path: Path) -> None:
     finally:
         if sandbox.is_running:
             sandbox.kill()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        pytest.param(["--port", "{port}"], "--port: can't listen on 127.0.0.1:{port} (", id="port"),
+        pytest.param(["--record", "/dev/null/x"], "--record: /dev/null/x: can't be written (Not a dir", id="record"),
+    ],
+)
+def test_a_sandbox_that_can_not_be_served_says_why(options: list[str], said: str) -> None:
+    """A port that was taken was a traceback, and for a record the plugin was blamed."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        refused = run_command("sandbox", "serve", "mixpanel", *(option.format(port=port) for option in options))
+
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err.startswith(said.format(port=port))
 
 
 @pytest.mark.full

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from ipaddress import ip_network
+from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
 from router.cli.wiring import to_assignments, to_limits, to_sources, to_surroundings
 from router.config import Config, parse_config
+from router.destination import Destination
 from router.gateway import Limits, Source, Surroundings
+from router.plugin import PluginSettings
 from router.registry import Registry
+from tests.delivery.stand import PLUGIN
 from tests.events import identify
 
 
@@ -95,3 +100,24 @@ def test_a_reload_sees_every_change_of_an_action(before: str, after: str) -> Non
 
     assert assigned(before) == assigned(before)
     assert assigned(before) != assigned(after)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param("{a: {z: 1}, b: {}}", "{b: {}, a: {z: 1}}", id="in a mapping"),
+        pytest.param("{a: {y: 1, z: 1}}", "{a: {z: 1, y: 1}}", id="deep in it"),
+        pytest.param("{a: [{y: 1, z: 1}]}", "{a: [{z: 1, y: 1}]}", id="in a list"),
+    ],
+)
+def test_a_reload_sees_another_order_in_the_settings(before: str, after: str) -> None:
+    """Of two entries that write one field of a vendor's, the last one counts."""
+
+    class Mapped(PluginSettings):
+        fields: dict[str, Any] = {}
+
+    def destination(written: str) -> Destination:
+        return Destination("a", PLUGIN, Mapped(fields=YAML(typ="safe").load(written)))
+
+    assert destination(before) == destination(before)
+    assert destination(before) != destination(after)

@@ -20,6 +20,7 @@ from router.delivery.send import SendFailed
 from router.delivery.state import State
 from router.delivery.state_file import StateFile
 from router.delivery.unknown_names import UnknownNames
+from router.delivery.unknown_sources import UnknownSources
 from router.delivery.worker import NOTES, Worker
 from router.destination import Destination
 from router.event import Document, Event
@@ -54,12 +55,14 @@ class FastClock:
         self._began = time.monotonic()
         self.wall_s = 1_700_000_000.0
         """Add to it, and the wall clock jumps."""
+        self.passed_s = 1_000.0
+        """Add to it, and so much time has passed at once, by both clocks."""
 
     def now(self) -> float:
         return self.wall_s + self.monotonic()
 
     def monotonic(self) -> float:
-        return 1_000.0 + (time.monotonic() - self._began) * self.speed
+        return self.passed_s + (time.monotonic() - self._began) * self.speed
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds / self.speed)
@@ -260,6 +263,7 @@ class Harness:
         self.is_repeat: Callable[[Record], bool] | None = None
         self.clock = FastClock()
         self.unknown = UnknownNames(lambda partition: 0)
+        self.unknown_sources = UnknownSources()
         self.worker: Worker
 
     def open_state(self) -> State:
@@ -284,6 +288,7 @@ class Harness:
             chance,
             notes,
             self.unknown,
+            self.unknown_sources,
             is_repeat=self.is_repeat,
         )
         self.worker.start()

@@ -312,6 +312,13 @@ class StateContract:
         assert [state.cancel_job(job.id), state.cancel_job(job.id), state.cancel_job(77)] == [True, False, False]
         assert [each.state for each in state.jobs()] == ["cancelled"]
 
+    def test_a_cancelled_job_stays_so_whatever_is_written_of_it(self, state: State) -> None:
+        job = state.add_job("replay", {"last": 9}, 9, 1.0)
+        state.cancel_job(job.id)
+        state.commit(Changes(jobs={job.id: replace(job, cursor=5)}))
+
+        assert state.jobs() == [replace(job, cursor=5, state="cancelled")]
+
     def test_shifting_the_tries_moves_every_retry_window(self, state: State) -> None:
         state.commit(Changes(tries={Place(0, 1): Tries(10.0, 2), Place(0, 2): Tries(20.0, 1)}))
 

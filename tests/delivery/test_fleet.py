@@ -14,10 +14,14 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from router.delivery.fleet import Fleet
-from router.delivery.ledger import Books
+from router.admin.operations import Operations
+from router.delivery.fleet import Assignment, Fleet
+from router.delivery.ledger import Books, Ledger
+from router.delivery.send import HttpSend
 from router.delivery.state_file import StateFile
 from router.errors import OperatorError
+from router.plugin import Response
+from router.source_choice import SourceChoice
 from tests.delivery.harness import until
 from tests.delivery.stand import DAY_S, DOWN, MANY, UP, Stand, assignment
 
@@ -27,6 +31,43 @@ async def stand(tmp_path: Path) -> AsyncIterator[Stand]:
     stand = Stand(tmp_path)
     yield stand
     await stand.close()
+
+
+def choosing(**choice: frozenset[str]) -> Assignment:
+    return replace(DOWN, destination=replace(DOWN.destination, sources=SourceChoice(**choice)))
+
+
+WEBSITE = frozenset({"website"})
+NOBODY: frozenset[str] = frozenset()
+
+
+# --- whose events it takes ---
+
+
+async def test_a_source_that_is_gone_still_leaves_out_whom_it_left_out(stand: Stand) -> None:
+    """What is pending of it goes where it said, over a restart too; and where it says otherwise, once it is back."""
+    await stand.open(choosing(never=WEBSITE, known=WEBSITE))
+
+    await stand.fleet.apply([choosing(known=NOBODY)])
+    await stand.add(3)
+    await until(lambda: stand.books("down").skipped == 3)
+    await stand.close()
+    await stand.open(choosing(known=NOBODY))
+    await stand.add(2)
+    await until(lambda: stand.books("down").skipped == 5)
+    assert stand.fleet.unknown_sources.names == ["website"]
+    operations = Operations(stand.log, stand.states, [choosing(known=NOBODY)], stand.clock)
+    operations.set_fleet(stand.fleet)
+    [plan] = await operations.calls()["plan-replay"]("down")
+    told = await operations.calls()["rehearse"]("down", plan["kind"], plan["spec"])
+    assert list(told["outlook"]["skip"]) == [
+        "source: website is left out, by its own `destinations` or by `sources` of down"
+    ]
+
+    await stand.fleet.apply([choosing(known=WEBSITE)])
+    await stand.add(4)
+    await stand.fleet.apply([choosing(known=NOBODY)])
+    assert (stand.books("down").skipped, stand.books("down").pending) == (5, 4)
 
 
 # --- where a destination begins ---
@@ -160,7 +201,7 @@ async def test_a_disabled_destination_keeps_its_place_for_its_hold(
     disabled = replace(UP, is_enabled=False, hold_s=7 * DAY_S)
     await stand.open(disabled)
     await stand.add(MANY)
-    stand.clock.wall_s += disabled_s
+    stand.clock.passed_s += disabled_s
     if is_restarted:
         await stand.close()
         await stand.open(disabled)
@@ -175,6 +216,103 @@ async def test_a_disabled_destination_keeps_its_place_for_its_hold(
     assert [letter.reason for letter in await stand.letters("up")] == (
         [] if is_held else [f"log expired: events 1 to {start - 1}"]
     )
+
+
+async def test_row_24_a_clock_that_is_set_ahead_ends_no_hold(stand: Stand) -> None:
+    """It ends when so much time has passed, by what the clock says then."""
+    disabled = replace(UP, is_enabled=False, hold_s=7 * DAY_S)
+    await stand.open(disabled)
+    await stand.add(MANY)
+
+    stand.clock.wall_s += 30 * DAY_S
+    assert await stand.trim() == 1
+    await stand.close()
+    await stand.open(disabled)
+    assert await stand.trim() == 1
+
+    stand.clock.passed_s += 8 * DAY_S
+    assert await stand.trim() > 1
+
+
+@pytest.mark.parametrize("is_blocked", [False, True], ids=["failing", "blocked"])
+async def test_time_spent_disabled_does_not_count_for_the_retry_windows_and_is_counted_once(
+    stand: Stand, is_blocked: bool
+) -> None:
+    """A block does not count either, and goes on while the destination is disabled."""
+    await stand.open(DOWN)
+    await stand.add(1)
+    first = stand.fleet.berths["down"].worker
+    assert first is not None
+    await until(lambda: bool(first.ledger.tries))
+    if is_blocked:
+        first._outages.block("401")
+    await stand.fleet.apply([replace(DOWN, is_enabled=False)])
+    [before] = stand.fleet.berths["down"].ledger.tries.values()
+
+    stand.clock.passed_s += DAY_S
+    await stand.fleet.apply([DOWN])
+    second = stand.fleet.berths["down"].worker
+    assert second is not None
+    second._outages.end()
+
+    [after] = second.ledger.tries.values()
+    assert DAY_S <= after.first_s - before.first_s <= stand.clock.now() - before.first_s
+
+
+async def test_time_spent_disabled_is_counted_once_however_often_it_takes_to_start(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stand.open(DOWN)
+    await stand.add(1)
+    ledger = stand.fleet.berths["down"].ledger
+    await until(lambda: bool(ledger.tries))
+    await stand.fleet.apply([replace(DOWN, is_enabled=False)])
+    stand.clock.passed_s += DAY_S
+    faults = ["no memory", "no memory"]
+
+    def open_in_the_end(*arguments: Any) -> Ledger:
+        if faults:
+            raise MemoryError(faults.pop())
+        return Ledger(*arguments)
+
+    monkeypatch.setattr("router.delivery.fleet.Ledger", open_in_the_end)
+    await stand.fleet.apply([DOWN])
+    while stand.fleet.problems:
+        await stand.fleet.retry()
+
+    [tries] = stand.fleet.berths["down"].ledger.tries.values()
+    assert tries.first_s < stand.clock.now()
+
+
+@pytest.mark.parametrize("is_broken_off", [False, True], ids=["the reload goes on", "the reload is broken off"])
+async def test_a_stop_lets_what_a_reload_waits_for_land_and_starts_nothing_anew(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch, is_broken_off: bool
+) -> None:
+    is_answered = asyncio.Event()
+
+    async def answer_later(*arguments: Any) -> Response:
+        await is_answered.wait()
+        return Response(200)
+
+    monkeypatch.setattr(HttpSend, "send", answer_later)
+    await stand.open(DOWN)
+    await stand.add(10)
+    tally = stand.fleet.berths["down"].ledger.tally
+    await until(lambda: tally.under_way > 0)
+    under_way = tally.under_way
+    change = asyncio.create_task(stand.fleet.apply([replace(DOWN, timeout_s=2.0)]))
+    await until(lambda: not stand.fleet.berths)
+
+    stop = asyncio.create_task(stand.fleet.stop(60_000.0))
+    await asyncio.sleep(0)
+    if is_broken_off:
+        change.cancel()
+    is_answered.set()
+    await asyncio.wait({stop, change})
+
+    assert stand.fleet.berths == {}
+    with closing(stand.states.take("down")) as state:
+        assert state.counts()["delivered", ""] >= under_way
 
 
 async def test_while_a_destination_changes_nothing_is_given_up(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:

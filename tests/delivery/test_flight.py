@@ -230,6 +230,21 @@ async def test_without_a_word_from_the_vendor_waits_are_drawn_from_a_growing_ran
         pytest.param({"retry-after": "0.5"}, [0.5, 0.5], id="part of a second"),
         pytest.param({"retry-after": "Tue, 14 Nov 2023 22:13:24 GMT"}, [4.0, 4.0], id="a date"),
         pytest.param({"retry-after": "Tue, 14 Nov 2023 22:13:00 GMT"}, [0.0, 0.0], id="a date that is past"),
+        pytest.param(
+            {"retry-after": "Tue, 14 Nov 2023 23:13:24 GMT", "date": "Tue, 14 Nov 2023 23:13:20 GMT"},
+            [4.0, 4.0],
+            id="a date, by the vendor's clock",
+        ),
+        pytest.param(
+            {"retry-after": "Tue, 14 Nov 2023 22:13:24 GMT", "date": "today"},
+            [4.0, 4.0],
+            id="whose clock is out of order",
+        ),
+        pytest.param(
+            {"x-reset": "1700003604", "date": "Tue, 14 Nov 2023 23:13:20 GMT"},
+            [4.0, 4.0],
+            id="Unix seconds, by that clock",
+        ),
         pytest.param({"x-reset": "2"}, [2.0, 2.0], id="the plugin's header in seconds"),
         pytest.param({"x-reset": "1700000005"}, [5.0, 5.0], id="the plugin's header in Unix seconds"),
         pytest.param({"retry-after": "1", "x-reset": "4"}, [1.0, 1.0], id="Retry-After before the plugin's header"),

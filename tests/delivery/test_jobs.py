@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -441,6 +442,29 @@ async def test_a_replay_is_cancelled_at_the_moment_at_which_it_begins(harness: H
 
     assert (await job_of(harness, id)).state == "cancelled"
     assert not again(harness)
+
+
+async def test_a_replay_that_is_cancelled_in_the_middle_of_a_reload_does_not_go_on_after_it(harness: Harness) -> None:
+    """While flights land nobody but the state itself can be told."""
+    harness.plugin = plugin(max_events=1)
+    harness.options = replace(harness.options, concurrency=1)
+    await deliver(harness, 5)
+    harness.vendor.open.clear()
+    job = await add_job(harness)
+    await harness.until(lambda: harness.vendor.hanging == 1)
+    stop = asyncio.create_task(harness.worker.stop(5_000.0))
+    await asyncio.sleep(0)
+
+    with closing(harness.open_state()) as state:
+        assert state.cancel_job(job)
+    harness.vendor.open.set()
+    await stop
+    await harness.worker.ledger.close()
+    await harness.open()
+    await harness.until(lambda: harness.worker.jobs.is_idle)
+
+    assert (await job_of(harness, job)).state == "cancelled"
+    assert again(harness).total() == 1
 
 
 async def test_a_cancelled_replay_stays_cancelled_after_a_crash(harness: Harness) -> None:

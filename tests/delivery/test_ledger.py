@@ -489,7 +489,7 @@ async def test_a_question_whose_asker_went_away_is_still_asked_alone(ledger: Led
 
 async def test_nothing_to_write_is_not_waited_for(ledger: Ledger) -> None:
     """Where no event was tried, none is shifted."""
-    ledger.shift_tries(3_600.0)
+    ledger.move_tries(lambda first_s: first_s + 3_600.0)
 
     await asyncio.wait_for(ledger.flushed(), 10.0)
 
@@ -497,7 +497,7 @@ async def test_nothing_to_write_is_not_waited_for(ledger: Ledger) -> None:
 async def test_time_spent_blocked_does_not_count_for_the_retry_windows(ledger: Ledger) -> None:
     first_s = ledger.tried(Place(0, 1)).first_s
 
-    ledger.shift_tries(3_600.0)
+    ledger.move_tries(lambda first_s: first_s + 3_600.0)
     await ledger.flushed()
 
     assert ledger.tries[Place(0, 1)].first_s == first_s + 3_600.0

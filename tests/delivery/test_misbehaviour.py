@@ -44,8 +44,9 @@ from router.plugin import (
     Split,
     Step,
     Table,
+    judge_by_status,
 )
-from tests.delivery.harness import NETWORK_DOWN, Harness, MemoryLog, Settings, batches, pack, until
+from tests.delivery.harness import NETWORK_DOWN, Harness, MemoryLog, Settings, batches, pack, plugin, until
 from tests.delivery.stand import Stand, assignment
 
 URL = "https://vendor.test/events"
@@ -501,6 +502,55 @@ async def test_while_it_is_stopped_the_plugin_is_left_alone(harness: Harness) ->
     harness.worker.halt.end()
     await harness.until(lambda: harness.books.pending == 1)
     assert harness.books.dead + harness.books.delivered == 302
+
+
+async def test_promise_3_what_is_parked_again_in_a_halt_is_not_overtaken_after_it(harness: Harness) -> None:
+    """Of a user's parked events the first ones are back in their lanes when the plugin is stopped; one of those is refused for
+    now in a request that was under way."""
+    slow(harness)
+    refusals = [("m2", "b"), ("m1", "a")]
+    is_answered = asyncio.Event()
+    answer = harness.vendor.send
+
+    def script(request: Request) -> Response:
+        sent = request.json[0]["id"], request.json[0]["at"]
+        if sent not in refusals:
+            return Response(200)
+        refusals.remove(sent)
+        return Response(404, headers={"retry-after": "20"})
+
+    async def send(request: Request, *rest: Any) -> Response:
+        if request.json[0]["at"] == "b":
+            await is_answered.wait()
+        return await answer(request, *rest)
+
+    def judge(response: Response, payloads: Any, settings: Any) -> Any:
+        return judge_by_status(response, payloads, later=(404,))
+
+    def pass_slowly(event: Any, fields: Any, settings: Any) -> Any:
+        if event.message_id == "m3" and not is_answered.is_set():
+            harness.worker.destination.calls.guard.on_held_up("build", 6.0, False)
+        return make(event, fields, settings)
+
+    harness.vendor.script = script
+    harness.vendor.send = send  # type: ignore[method-assign, assignment]
+    made = plugin(*(batches(name, max_events=1, judge=judge, is_independent=True) for name in "ab"))
+    make = made.actions[0].build
+    harness.plugin = replace(made, actions=(replace(made.actions[0], build=pass_slowly), made.actions[1]))
+    harness.log.add("ada", properties={"only": "a"})
+    harness.log.add("ada")
+    await harness.open()
+    await harness.until(lambda: harness.worker.ledger.parked_events == 2)
+    harness.log.add("ada")
+    harness.log.add("ada")
+    await harness.until(lambda: harness.worker.halt.is_on)
+
+    is_answered.set()
+    await harness.until(lambda: harness.worker._parking.turn_s is not None)
+    harness.worker.halt.end()
+    await harness.until_settled()
+
+    assert [harness.vendor.ids(at=name) for name in "ab"] == [["m1", "m2", "m3", "m4"], ["m2", "m3", "m4"]]
 
 
 @pytest.mark.parametrize("is_cancelled", [False, True], ids=["sent afterwards", "cancelled"])

@@ -12,10 +12,26 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from router.delivery.reader import SHED
 from router.delivery.spec import ReplaySpec
 from router.event import Document, Event
 from router.plugin import Again, Dead, Delivered, Judgement, Later, Payload, Request, Response, Verdict, judge_by_status
-from tests.delivery.harness import NETWORK_DOWN, Answer, Harness, Vendor, plugin
+from tests.delivery.harness import NETWORK_DOWN, Answer, Harness, Vendor, batches, plugin
+
+DAY_S = 86_400.0
+WINDOW_S = 36_000.0
+"""Less than a write of the state may take by the clock of the tests."""
+
+
+async def replay(harness: Harness) -> None:
+    """Have the first event replayed."""
+    spec = ReplaySpec(last=1).model_dump(exclude_none=True)
+    await harness.worker.ledger.ask(lambda state: state.add_job("replay", spec, 1, 0.0))
+    harness.worker.jobs.wake()
+
+
+def count_dead(harness: Harness) -> int:
+    return harness.books.dead + harness.worker.ledger.counts["replayed", "dead"]
 
 
 @pytest.fixture
@@ -272,9 +288,34 @@ async def test_what_is_in_a_request_when_the_backlog_is_shed_is_left_to_it(harne
     assert [letter.record.sequence for letter in await harness.letters()] == list(range(11, 31))
 
 
+async def test_what_is_delivered_of_an_event_that_is_shed_is_not_sent_again(harness: Harness) -> None:
+    """Before a restart the vendor had one of its two payloads."""
+    answer = harness.vendor.send
+
+    async def send(request: Request, *rest: Any) -> Response:
+        if request.json[0]["at"] == "b":
+            await asyncio.Event().wait()
+        return await answer(request, *rest)
+
+    harness.vendor.send = send  # type: ignore[method-assign, assignment]
+    harness.plugin = plugin(batches("a"), batches("b"))
+    harness.log.add("ada")
+    await harness.open()
+    await harness.until(lambda: bool(harness.worker.ledger.settled_payloads))
+    await harness.worker.ledger.flushed()
+    await harness.crash()
+
+    worker = await harness.open()
+    worker.shed(0, 1)
+    await harness.until_settled()
+
+    [letter] = await harness.letters()
+    assert (letter.reason, letter.settled) == (SHED, ("send to a/0",))
+
+
 async def test_time_spent_blocked_does_not_count_for_the_retry_window(harness: Harness) -> None:
     """An outage, then a credential revoked for longer than the window, then an outage again: nothing is given up."""
-    harness.options = replace(harness.options, retry_for_s=3 * 86_400.0)
+    harness.options = replace(harness.options, retry_for_s=3 * DAY_S)
     status = 503
     harness.vendor.script = lambda request: Response(status)
     harness.log.add("u1")
@@ -283,7 +324,7 @@ async def test_time_spent_blocked_does_not_count_for_the_retry_window(harness: H
     status = 401
     await harness.until(lambda: harness.worker.pace.is_blocked)
 
-    harness.clock.wall_s += 5 * 86_400.0
+    harness.clock.wall_s += 5 * DAY_S
     before = len(harness.vendor.requests)
     await harness.until(lambda: len(harness.vendor.requests) > before + 2)
     assert harness.books.pending == 1
@@ -304,7 +345,7 @@ async def test_a_retry_window_that_is_over_is_a_dead_letter_unless_blocked(harne
     await harness.open()
     await harness.until(lambda: len(harness.vendor.requests) > 4)  # more than one flight makes
 
-    harness.clock.wall_s += 3_600.0
+    harness.clock.passed_s += 3_600.0
     before = len(harness.vendor.requests)
     await harness.until(lambda: len(harness.vendor.requests) > before + 10 or harness.books.pending == 0)
 
@@ -314,22 +355,64 @@ async def test_a_retry_window_that_is_over_is_a_dead_letter_unless_blocked(harne
         assert letter.reason.startswith("gave up after")
 
 
+@pytest.mark.parametrize("jump_s", [-30 * DAY_S, 30 * DAY_S], ids=["back", "ahead"])
+@pytest.mark.parametrize("is_replay", [False, True], ids=["live", "a replay"])
+async def test_row_24_a_clock_that_is_set_ends_no_retry_window_and_makes_none_longer(
+    harness: Harness, jump_s: float, is_replay: bool
+) -> None:
+    """It is the time that has passed that counts, whatever the clock says."""
+    harness.options = replace(harness.options, retry_for_s=WINDOW_S)
+    harness.log.add("u1")
+    await harness.open()
+    if is_replay:
+        await harness.until_settled()
+        await replay(harness)
+    harness.vendor.script = lambda request: Response(503)
+    await harness.until(lambda: len(harness.vendor.requests) > 4)
+
+    harness.clock.wall_s += jump_s
+    before = len(harness.vendor.requests)
+    await harness.until(lambda: len(harness.vendor.requests) > before + 10)
+    assert count_dead(harness) == 0
+    harness.clock.passed_s += WINDOW_S
+    await harness.until(lambda: count_dead(harness) == 1)
+
+
+@pytest.mark.parametrize("jump_s", [-30 * DAY_S, 30 * DAY_S], ids=["back", "ahead"])
+async def test_row_24_a_clock_that_was_set_while_the_router_was_stopped_leaves_an_hour_for_more_tries(
+    harness: Harness, jump_s: float
+) -> None:
+    """Nobody can tell it from a long stop, after which the network may take a while to be there again."""
+    harness.options = replace(harness.options, retry_for_s=WINDOW_S)
+    harness.vendor.script = lambda request: Response(503)
+    harness.log.add("u1")
+    await harness.open()
+    await harness.until(lambda: bool(harness.worker.ledger.tries))
+    await harness.close()
+
+    harness.clock.wall_s += jump_s
+    await harness.open()
+    before = len(harness.vendor.requests)
+    await harness.until(lambda: len(harness.vendor.requests) > before + 10)
+    assert harness.books.pending == 1
+    harness.clock.passed_s += WINDOW_S
+    await harness.until(lambda: harness.books.dead == 1)
+
+
 async def test_time_spent_blocked_does_not_count_for_replays_either(harness: Harness) -> None:
     """Two outages with a long block between them; that it is over shows in an event that gets through."""
-    harness.options = replace(harness.options, retry_for_s=3 * 86_400.0)
+    harness.options = replace(harness.options, retry_for_s=3 * DAY_S)
     harness.log.add("u1")
     await harness.open()
     await harness.until_settled()
     status = 429
     harness.vendor.script = lambda request: Response(200 if request.json[0]["id"] == "m2" else status)
-    spec = ReplaySpec(last=1).model_dump(exclude_none=True)
-    await harness.worker.ledger.ask(lambda state: state.add_job("replay", spec, 1, 0.0))
-    harness.worker.jobs.wake()
+    await replay(harness)
     await harness.until(lambda: harness.worker.pace.state == "throttled")
     status = 401
     await harness.until(lambda: harness.worker.pace.is_blocked)
 
-    harness.clock.wall_s += 5 * 86_400.0
+    harness.clock.wall_s += 5 * DAY_S
     status = 429
     harness.log.add("u2")
     await harness.until(lambda: harness.books.delivered == 2)
@@ -363,6 +446,42 @@ async def test_at_the_bound_of_parked_events_the_reader_stops(harness: Harness) 
     await harness.until_settled()
 
     assert harness.books.delivered == 40
+
+
+async def test_what_is_left_of_a_parked_event_takes_no_room_from_others(harness: Harness) -> None:
+    """One payload of it was refused for now; the other, in a request meanwhile, is delivered."""
+    is_answered = asyncio.Event()
+    answer = harness.vendor.send
+
+    async def send(request: Request, *rest: Any) -> Response:
+        if request.json[0]["at"] == "b":
+            await is_answered.wait()
+        return await answer(request, *rest)
+
+    harness.vendor.send = send  # type: ignore[method-assign, assignment]
+    harness.vendor.script = lambda request: Response(
+        404 if request.json[0] == {"at": "a", "user": "ada", "id": "m1"} else 200, headers={"retry-after": "80000"}
+    )
+    endpoints = [
+        batches(
+            name,
+            is_independent=True,
+            judge=lambda response, payloads, _: judge_by_status(response, payloads, later=(404,)),
+        )
+        for name in "ab"
+    ]
+    harness.plugin = plugin(*endpoints)
+    harness.options = replace(harness.options, max_in_flight_bytes=1)
+    harness.log.add("ada")
+    await harness.open()
+    await harness.until(lambda: harness.worker.ledger.parked_events == 1)
+    is_answered.set()
+    await harness.until_taken(1)
+
+    harness.log.add("bob")
+
+    await harness.until(lambda: harness.books.delivered == 1, seconds=10.0)
+    assert sorted(harness.vendor.ids()) == ["m1", "m2", "m2"]
 
 
 @pytest.mark.parametrize(

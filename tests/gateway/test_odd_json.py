@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from router.odd_json import DoubledHook
 from tests.gateway.harness import Harness
 
 GOOD = '{"type":"page","userId":"u1","messageId":"good"}'
@@ -78,8 +79,10 @@ async def test_an_id_of_many_digits_keeps_them_all(harness: Harness) -> None:
     assert harness.log.events[0]["userId"] == number
 
 
-async def test_two_lists_of_events_are_refused_rather_than_one_of_them_lost(harness: Harness) -> None:
-    answer = await harness.post("/v1/batch", data=f'{{"batch":[{GOOD}],"batch":[]}}'.encode())
+@pytest.mark.parametrize("odd", [1, DoubledHook.MOST], ids=["one", "behind more odd events than are told of"])
+async def test_two_lists_of_events_are_refused_rather_than_one_of_them_lost(harness: Harness, odd: int) -> None:
+    calls = ",".join(['{"type":"track","type":"track"}'] * odd)
+    answer = await harness.post("/v1/batch", data=f'{{"batch":[{calls}],"batch":[]}}'.encode())
 
     assert (answer.status, answer.json["code"]) == (400, "invalid_batch")
     assert answer.json["found"] == "several"

@@ -15,7 +15,11 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from router.log.connections import Connections
 from router.log.record import Appended, Gap, Record
+from router.log.row import Row
+from router.log.segment_file import SegmentFile
+from router.log.segments import Segments
 from router.log.sqlite import SqliteLog
 from tests.log.damage import (
     ALL,
@@ -463,6 +467,42 @@ async def test_damage_under_a_running_log_stops_nobody(directory: Path, clock: S
     assert assert_only_lost(found, WRITTEN) <= belonging
     assert more == [Appended(PARTITION, EVENTS + 1)]
     assert again == [*found, record(EVENTS + 1, entry(501))]
+
+
+async def test_what_is_mended_again_while_it_is_read_is_read_again(
+    directory: Path, clock: StillClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A copy of what was sound can be damaged too, and several read it: what one has just mended is not lost to another."""
+    middle = middle_of(directory)
+    flip_an_event(middle, sorted(range_of(middle))[3])
+    log = await SqliteLog.open(directory, OPTIONS, clock)
+    lost = lost_of(await read_all(log))
+    select = Segments._select
+
+    def overtaken(segments: Segments, file: SegmentFile, *limits: int) -> tuple[list[Row], int, bool]:
+        rows, reached, is_whole = select(segments, file, *limits)
+        if file.mended not in range(1, 4):
+            return rows, reached, is_whole
+        segments.mend(file, file.mended)  # as another reader does
+        return rows[:1], reached, False
+
+    monkeypatch.setattr(Segments, "_select", overtaken)
+
+    assert lost_of(await read_all(log)) == lost != set()
+    await log.close()
+
+
+def test_a_connection_to_a_file_that_was_replaced_is_not_used_again(directory: Path) -> None:
+    path, connections = segments_of(directory)[0], Connections()
+    with connections.borrow(path) as first:
+        connections.drop(path)
+    with connections.borrow(path) as second:
+        pass
+    with connections.borrow(path) as third:
+        pass
+
+    assert first is not second is third
+    connections.drop()
 
 
 async def test_a_damaged_active_segment_is_left_and_a_new_one_begun(directory: Path, clock: StillClock) -> None:

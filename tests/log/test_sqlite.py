@@ -9,15 +9,17 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from router.errors import OperatorError
 from router.log import writer
 from router.log.dedup import read_mark
-from router.log.interface import LogFull
+from router.log.interface import LogAway, LogFull
 from router.log.record import Appended, Gap, Record
 from router.log.segment import Segment
+from router.log.segments import Segments, Unreadable
 from router.log.sqlite import LogOptions, SqliteLog
 from router.log.store import Store
 from tests.log.contract import RETENTION_S, WINDOW_S, LogContract, is_waiting
@@ -144,6 +146,32 @@ async def test_promise_4_a_duplicate_is_answered_only_after_the_commit_that_hold
     assert await first == [Appended(PARTITION, 1)]
     assert await second == [Appended(PARTITION, 1, is_duplicate=True)]
     assert gate.commits == 1
+
+
+async def test_promise_2_a_repeat_of_what_can_not_be_read_just_now_is_refused_alone(
+    directory: Path, clock: StillClock, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether it is one, only the log can tell. What others send at that moment is stored with one fsync all the same."""
+    log = await SqliteLog.open(directory, OPTIONS, clock)
+    await log.append([entry(1)])
+
+    def refuse(*_: Any) -> list[Record | Gap]:
+        raise Unreadable("no file handles")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Segments, "read", refuse)
+        gate.opened.clear()
+        first = asyncio.create_task(log.append([entry(2)]))
+        await gate.until_reached()
+        calls = [asyncio.create_task(log.append(each)) for each in ([entry(3)], [entry(1), entry(4)], [entry(5)])]
+        await asyncio.wait(calls, timeout=0.02)
+        gate.opened.set()
+        three, repeat, five = await asyncio.gather(*calls, return_exceptions=True)
+
+    assert (await first, three, five) == ([Appended(PARTITION, 2)], [Appended(PARTITION, 3)], [Appended(PARTITION, 4)])
+    assert isinstance(repeat, LogAway)
+    assert await log.append([entry(1), entry(4)]) == [Appended(PARTITION, 1, is_duplicate=True), Appended(PARTITION, 5)]
+    await log.close()
 
 
 async def test_a_slow_commit_holds_up_neither_the_event_loop_nor_the_readers(log: SqliteLog, gate: Gate) -> None:

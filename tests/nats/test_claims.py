@@ -22,10 +22,10 @@ LEASE_S = 1.5
 class Router:
     """One that delivers whatever it has a claim on."""
 
-    def __init__(self, name: str, connection: Connection, log: str) -> None:
+    def __init__(self, name: str, connection: Connection, log: str, delivers: bool = True) -> None:
         self.lost: list[int] = []
         self.claims = Claims(
-            connection, log, name, PARTITIONS, SystemClock(), self.gained, self.lost.append, self.give_up
+            connection, log, name, PARTITIONS, SystemClock(), self.gained, self.lost.append, self.give_up, delivers
         )
         self.held: dict[int, Claim] = {}
         self.ended: list[int] = []
@@ -55,8 +55,8 @@ async def start(
     connection = await Connection.open([shared_server.url])
     routers: list[Router] = []
 
-    def start(name: str) -> Router:
-        router = Router(name, connection, log_name)
+    def start(name: str, delivers: bool = True) -> Router:
+        router = Router(name, connection, log_name, delivers)
         routers.append(router)
         return router
 
@@ -71,7 +71,7 @@ async def start(
 async def _nothing(partition: int) -> None: ...
 
 
-Start = Callable[[str], Router]
+Start = Callable[..., Router]
 
 
 async def test_partitions_are_shared_out_and_given_up_in_an_orderly_way(start: Start) -> None:
@@ -96,6 +96,21 @@ async def test_what_a_dead_router_had_is_taken_over(start: Start) -> None:
 
     assert not any(claim.is_good() for claim in theirs), "it had found out by then that it must not send"
     assert second.claims.alive == {"b"}
+
+
+async def test_one_that_does_not_deliver_has_no_share_and_is_known_to_run(start: Start) -> None:
+    first, gateway = start("a"), start("g", delivers=False)
+    await until(lambda: len(first.claims.partitions) == 4 and bool(gateway.claims.alive))
+
+    await first.claims.look()
+    assert await first.claims.words(is_of_all=True) == {"g": b"g"}
+    assert await first.claims.words() == {}
+    assert first.claims.alive == gateway.claims.alive == {"a"}
+
+    gateway.stop.set()
+    await gateway.claims.close()
+    await first.claims.look()
+    assert await first.claims.words(is_of_all=True) == {}
 
 
 async def test_who_stops_leaves_nothing_behind(start: Start) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from router.cli.engine import open_log
+from router.clock import SystemClock
 from router.config import load_config
 from router.errors import OperatorError
 from router.log.jetstream.log import NatsLog
@@ -116,7 +117,7 @@ def test_events_that_the_cluster_can_not_take_are_refused_at_the_start(
     path.write_text(json.dumps({**json.loads(path.read_text()), "server": {"max_event": "9MB"}}))
 
     with pytest.raises(OperatorError, match=r"server\.max_event: 9000000 bytes, and the cluster takes events of 83"):
-        asyncio.run(open_log(load_config(path, Registry.load()), StillClock()))
+        asyncio.run(open_log(load_config(path, Registry.load()), SystemClock()))
 
 
 @pytest.fixture

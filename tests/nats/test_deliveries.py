@@ -37,7 +37,7 @@ async def deliveries(shared_server: Cluster, log_name: str, tmp_path: Path) -> A
     path, registry = tmp_path / "router.yaml", Registry.load()
     path.write_text(json.dumps(document))
     config, clock = load_config(path, registry), SystemClock()
-    log = await open_log(config, clock.now)
+    log = await open_log(config, clock)
     deliveries = await ClusterDeliveries.open(log, config, registry, clock, tuple, delivers=True)
     await deliveries.apply(config, {})
     stop = asyncio.Event()

@@ -322,6 +322,47 @@ async def test_what_retention_has_just_given_up_is_in_no_backlog(open_log: OpenL
     assert log.sequence_at_backlog(PARTITION, 100_000) == 0
 
 
+async def test_what_retention_gives_up_while_it_is_read_has_expired_and_is_not_lost(
+    open_log: OpenLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server sends what it still has of the messages that it was asked for; another router has removed some meanwhile."""
+    log = await open_log(replace(OPTIONS, tail_bytes=0))
+    writer = await open_log(replace(OPTIONS, retention_s=1.0))
+    for number in range(1, 11):
+        await writer.append([entry(number)])
+    await log.look()
+    get_batch = Connection.get_batch
+
+    async def overtaken(connection: Connection, stream: str, message: int, *limits: Any) -> Any:
+        found = await get_batch(connection, stream, message, *limits)
+        writer._clock = StillClock(StillClock().now_s + DAY_S)
+        await writer.trim({PARTITION: 6})
+        return [each for each in found if each.sequence in (1, 2) or each.sequence >= 6]
+
+    monkeypatch.setattr(Connection, "get_batch", overtaken)
+    found = await read_all(log)
+
+    assert found[2] == Gap(PARTITION, 3, 5, "expired")
+    assert [item.sequence for item in found if isinstance(item, Record)] == [1, 2, 6, 7, 8, 9, 10]
+
+
+async def test_what_a_replica_lacks_is_not_lost(open_log: OpenLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor in the middle of what it sends."""
+    log = await open_log(replace(OPTIONS, tail_bytes=0))
+    for number in range(1, 11):
+        await log.append([entry(number)])
+    get_batch, behind = Connection.get_batch, [True, True]
+
+    async def lagging(connection: Connection, stream: str, message: int, *limits: Any) -> Any:
+        found = await get_batch(connection, stream, message, *limits)
+        lacking = (4, 5) if behind and behind.pop() else ()
+        return [each for each in found if each.sequence not in lacking]
+
+    monkeypatch.setattr(Connection, "get_batch", lagging)
+
+    assert await sequences(log) == list(range(1, 11))
+
+
 async def test_an_event_that_no_message_can_hold_is_refused_alone(open_log: OpenLog) -> None:
     log = await open_log()
 

@@ -100,6 +100,19 @@ def test_a_success_is_any_2xx(status: int, expected: bool) -> None:
     assert Response(status).is_success is expected
 
 
+@pytest.mark.parametrize("status", [200, 204])
+def test_a_success_that_is_a_page_is_unreadable(status: int) -> None:
+    with pytest.raises(UnreadableAnswer, match="page"):
+        Response(status, b" \n<!DOCTYPE html><title>Login</title>").unless_page()
+
+
+@pytest.mark.parametrize(("status", "body"), [(200, b""), (200, b"ok <b>"), (202, b"{}"), (502, b"<html>")])
+def test_any_other_answer_is_taken_as_it_is(status: int, body: bytes) -> None:
+    response = Response(status, body)
+
+    assert response.unless_page() is response
+
+
 @given(fields=st.dictionaries(st.text(), st.text()))
 def test_a_form_is_read_as_the_very_fields(fields: dict[str, str]) -> None:
     body = encode_form(fields).decode("ascii")

@@ -265,6 +265,17 @@ def test_a_name_the_vendor_does_not_take_is_left_out_and_told_why(key: str, reas
     assert trace.warnings == [f"traits.{key}: {reason}; left out"]
 
 
+def test_of_two_names_that_come_out_alike_the_last_is_sent_and_that_is_told() -> None:
+    table = Table((), (Custom("traits", at="fields", rename=lambda key: key.upper()[:8]),), Values(null="drop"))
+    event = event_of(traits={"subscribed_at": 1, "plan": "gold", "subscribed_to": 2, "subscribed_by": None})
+
+    assert table.apply(event) == {"fields": {"SUBSCRIB": 2, "PLAN": "gold"}}
+    assert trace_of(table, event).warnings == [
+        "traits.subscribed_to: comes out as SUBSCRIB, as traits.subscribed_at does; the last one is sent",
+        "traits.subscribed_by: null is not sent to this vendor; left out",
+    ]
+
+
 def test_flattening_can_not_make_a_name_the_vendor_reserves() -> None:
     table = Table((), (Custom("traits", forbidden=frozenset({"user_id"})),), Values(objects="flatten"))
     event = event_of(traits={"user": {"id": "another", "tier": 1}})

@@ -28,8 +28,8 @@ OUTAGES = [408, 425, 429, 500, 502, 503, 504, 507, 520, 599]
     [
         *((status, [Delivered()] * 2) for status in (200, 201, 202, 204, 299)),
         *((status, [Later(str(status))] * 2) for status in OUTAGES),
-        *((status, [Dead(str(status))] * 2) for status in (301, 302, 400, 402, 404, 409, 410, 422, 501)),
-        *((status, Blocked(str(status))) for status in (401, 403)),
+        *((status, [Dead(str(status))] * 2) for status in (304, 400, 402, 404, 409, 410, 422, 501)),
+        *((status, Blocked(str(status))) for status in (301, 302, 303, 307, 308, 401, 403)),
         (413, Split("413")),
     ],
 )

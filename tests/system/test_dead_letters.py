@@ -23,6 +23,35 @@ def letters_of(stage: Stage, *arguments: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.timeout(60)
+@pytest.mark.parametrize("is_cancelled", [False, True], ids=["it runs", "it is cancelled, with a letter in a request"])
+def test_a_dead_letter_that_is_under_retry_is_not_discarded(stage: Stage, is_cancelled: bool) -> None:
+    """It would be delivered all the same, and counted as both. Others may be discarded meanwhile."""
+    [vendor] = stage.vendors("customerio")
+    vendor.fail(status=400, body=REFUSAL)
+    router = stage.router({"customerio": vendor.destination()})
+    stage.generator(router, users=1, events=3).finish()
+    router.until_settled()
+    first, second, third = (letter["id"] for letter in letters_of(stage))
+    vendor.heal()
+    vendor.fail(hang_s=3.0, after=True)
+    [job] = router.ask("retry", destination="customerio", ids=[first, second])
+    until(vendor.kept, "it is in a request")
+    if is_cancelled:
+        router.ask("cancel", destination="customerio", job=job["job"])
+
+    refused = stage.command("dead-letters", "discard", "customerio", "--all", "--yes")
+    assert (refused.code, refused.out) == (2, "")
+    assert "customerio: a retry has some of these dead letters under way" in refused.err
+    assert router.ask("discard", destination="customerio", ids=[third])["discarded"] == 1
+    until(lambda: not [letter for letter in letters_of(stage) if letter["message_id"] in vendor.kept()], "it landed")
+
+    router.ask("discard", destination="customerio")
+    kept = len(set(vendor.kept()))
+    assert router.books("customerio") | {"delivered": kept, "dead": 3 - kept} == router.books("customerio")
+    assert router.destination("customerio")["discarded"] == 3 - kept
+
+
+@pytest.mark.timeout(60)
 def test_dead_letters_are_listed_shown_retried_and_discarded(stage: Stage) -> None:
     """The vendor's own words are kept; a retry moves the columns of the books; what was discarded stays counted as dead."""
     vendors = stage.vendors("mixpanel", "customerio")

@@ -107,6 +107,43 @@ def test_a_destination_that_is_renamed_keeps_its_place_and_its_books(stage: Stag
     check_books(router, new=10)
 
 
+@pytest.mark.in_processes
+@pytest.mark.timeout(60)
+def test_promise_1_what_is_pending_of_a_source_goes_where_it_was_meant_to_go(stage: Stage) -> None:
+    """Whether it was renamed or taken out; and nowhere else, whatever another source says."""
+    crm, metrics = stage.vendors("mixpanel", crm="customerio")
+    destinations = {"crm": crm.destination(), "mixpanel": metrics.destination()}
+    keys = ("website", "app", "staff")
+    sources: dict[str, Any] = {name: {"write_key": name} for name in keys}
+    sources["staff"]["destinations"] = ["crm"]
+    router = stage.router(destinations, sources=sources)
+    for vendor in (crm, metrics):
+        vendor.fail(status=503)
+    assert router.post(make_event("first", 1), key="website")[0] == 200
+    until(lambda: {each["state"] for each in router.status()["destinations"]} == {"throttled"}, "they wait")
+    sent = {name: make_event(name, 1) for name in keys}
+    for name, event in sent.items():
+        assert router.post(event, key=name)[0] == 200
+
+    stage.write_config(
+        destinations,
+        sources={
+            "web": {"write_key": "website", "formerly": "website", "destinations": ["mixpanel"]},
+            "other": {"write_key": "other"},
+        },
+    )
+    assert router.reload()["event"] == "config reloaded"
+    for vendor in (crm, metrics):
+        vendor.heal()
+    router.until_settled()
+
+    ids = {name: event["messageId"] for name, event in sent.items()}
+    assert sorted(set(crm.kept()) & set(ids.values())) == sorted([ids["app"], ids["staff"]])
+    assert sorted(set(metrics.kept()) & set(ids.values())) == sorted([ids["website"], ids["app"]])
+    assert router.status()["unknown_sources"] == ["app", "staff"]
+    assert "not in the config: app, staff." in stage.command("status").out
+
+
 @pytest.mark.timeout(60)
 def test_a_destination_that_left_keeps_its_state_until_it_is_forgotten(stage: Stage) -> None:
     """Back without `forget` it goes on where it was; back after it, it is new."""

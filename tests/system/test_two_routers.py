@@ -156,6 +156,26 @@ def test_routers_that_disagree_say_so_and_forget_nothing_of_each_other(stage: St
     assert (copied.code, "Stop these routers first" in copied.err) == (2, True)
 
 
+def test_a_router_that_only_takes_events_counts_as_one(stage: Stage, server: Cluster) -> None:
+    """What it takes is for the destinations of its config, and it writes into the log that is copied."""
+    [vendor] = stage.vendors("webhook")
+    routers = Routers(stage, server, {"old": vendor.destination()}, PARTITIONS)
+    both = {"old": vendor.destination(), "new": vendor.destination()}
+    gateway = routers.make("gateway", "--role", "gateway", destinations=both)
+    gateway.spawn()
+    gateway.wait_ready()
+    elsewhere = routers.make("elsewhere")
+
+    refused = run_command("destinations", "forget", "new", "--config", elsewhere.config)
+    assert (refused.code, "new is in the config of" in refused.err) == (2, True)
+    copied = run_command("log", "copy", elsewhere.config, stage.write_config({}))
+    assert (copied.code, "Stop these routers first" in copied.err) == (2, True)
+    assert run_command("status", "--config", elsewhere.config, "--json").json["cluster"]["routers"] == []
+
+    assert gateway.terminate() == 0
+    assert run_command("destinations", "forget", "new", "--config", elsewhere.config).code == 0
+
+
 def test_a_job_has_one_number_and_says_why_it_stands_still(stage: Stage, server: Cluster) -> None:
     [vendor] = stage.vendors("webhook")
     routers = Routers(stage, server, {"webhook": vendor.destination()}, PARTITIONS)

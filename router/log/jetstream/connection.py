@@ -27,6 +27,7 @@ from router.log.jetstream.access import OPEN, Access
 
 REQUEST_S = 2.0
 CONNECT_S = 5.0
+CANCEL_S = 1.0
 RECONNECT_S = 0.2
 PING_S = 2
 """A server that stands still is left after two of these without an answer."""
@@ -124,9 +125,9 @@ class Connection:
             await asyncio.wait({connecting, refusal}, timeout=CONNECT_S, return_when=asyncio.FIRST_COMPLETED)
         finally:
             refusal.cancel()
-            if not connecting.done():
+            while not connecting.done():  # again and again: a library may let one slip
                 connecting.cancel()
-                await asyncio.wait({connecting})
+                await asyncio.wait({connecting}, timeout=CANCEL_S)
         failure = TimeoutError() if connecting.cancelled() else connecting.exception()
         if failure is not None:
             with suppress(Exception):

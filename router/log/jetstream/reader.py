@@ -138,7 +138,10 @@ class Reader:
         return "expired" if next_first <= self._extent.start else "damaged"
 
     async def _chunks_from(self, message: int, limit: int) -> list[tuple[int, Chunk | Gap]]:
-        """Messages from *message* on, at least one, each with its number; what is damaged as a gap."""
+        """Messages from *message* on, at least one, each with its number; what is damaged as a gap.
+
+        None is missing between them: the next read begins with what is, and asks why.
+        """
         kept = self._chunks.get(message)
         if kept is not None:
             self._chunks.move_to_end(message)
@@ -152,7 +155,10 @@ class Reader:
             raise ClusterAway(f"message {message} of {self._stream} is on no replica that answers")
         if stored[0].sequence != message:
             await self._explain_missing(message, stored[0])
-        return [(each.sequence, self._open(each)) for each in stored]
+        first = stored[0].sequence
+        return [
+            (each.sequence, self._open(each)) for number, each in enumerate(stored, first) if each.sequence == number
+        ]
 
     async def _explain_missing(self, message: int, following: Stored) -> None:
         """Nothing is called lost on the word of one replica.

@@ -9,10 +9,10 @@ import pytest
 
 from plugins.activecampaign import PLUGIN
 from plugins.activecampaign.conversation import MAX_MENDINGS
-from router.plugin import Blocked, Dead, Delivered, Later
+from router.plugin import Blocked, Dead, Delivered, Later, Response
 from router.plugin.sandbox import Fault
-from router.testing import StandIn, make_event, open_stand_in
-from tests.plugins.activecampaign.samples import EMAIL, group, identify, track
+from router.testing import Rehearsal, StandIn, make_event, open_stand_in
+from tests.plugins.activecampaign.samples import EMAIL, MINIMAL, group, identify, track
 
 
 @pytest.fixture
@@ -237,6 +237,37 @@ async def test_an_account_that_is_refused_is_a_dead_letter(account: StandIn) -> 
     account.sandbox.fail(Fault(status=422, path="/api/3/accounts", contains="account"))
 
     assert await talk(account, group(name="Engines")) == Dead("422")
+
+
+REFUSED = Response(422, b'{"errors": [{"title": "The name is taken", "code": "duplicate"}]}')
+
+
+def test_an_account_that_somebody_else_has_just_made_is_found() -> None:
+    """Two people of a new account may be written side by side."""
+    rehearsal = Rehearsal(PLUGIN, PLUGIN.settings.model_validate(MINIMAL))
+    [(_, endpoint, payload)] = rehearsal.payloads(group(name="Engines"))
+    found = Response(200, b'{"accounts": [{"id": "7", "name": "Engines"}]}')
+
+    talk = rehearsal.talk(endpoint, payload, {1: REFUSED, 2: found})
+
+    assert isinstance(talk.end, Delivered)
+    assert [f"{each.method} {each.url.rpartition('/api/3/')[2].partition('?')[0]}" for each in talk.requests[:4]] == [
+        "GET accounts",
+        "POST accounts",
+        "GET accounts",
+        "PUT accounts/7",
+    ]
+
+
+def test_a_tag_that_somebody_else_has_just_made_is_put_on() -> None:
+    rehearsal = Rehearsal(PLUGIN, PLUGIN.settings.model_validate(MINIMAL))
+    [(_, endpoint, payload)] = rehearsal.payloads(identify(tags=["vip"]))
+    none, found = Response(200, b'{"tags": []}'), Response(200, b'{"tags": [{"id": "9", "tag": "vip"}]}')
+
+    talk = rehearsal.talk(endpoint, payload, {1: none, 2: REFUSED, 3: found})
+
+    assert talk.end == Delivered()
+    assert talk.requests[-1].json == {"contactTag": {"contact": "assumed-contact", "tag": "9"}}
 
 
 async def test_a_partial_failure_of_an_import_costs_only_whom_it_is_about() -> None:

@@ -107,6 +107,17 @@ def test_a_reserved_group_trait_becomes_an_attribute_of_the_user(trait: str, spe
         pytest.param({"address": {"country": "France"}}, {"address_country": "France"}, id="country by its name"),
         pytest.param({"country": "pt"}, {"country": "PT"}, id="country at the top"),
         pytest.param({"country": "Portugal"}, {"address_country": "Portugal"}, id="country's name at the top"),
+        pytest.param({"language": "pt-BR"}, {"language": "pt"}, id="language at the top"),
+        pytest.param({"time_zone": "Europe/Lisbon"}, {"time_zone": "Europe/Lisbon"}, id="time zone at the top"),
+        pytest.param({"language": None, "time_zone": None}, {"language": None, "time_zone": None}, id="cleared"),
+        pytest.param(
+            {"home_city": "Porto", "image_url": "https://example.test/a.png"},
+            {"home_city": "Porto", "image_url": "https://example.test/a.png"},
+            id="other fields by Braze's names",
+        ),
+        pytest.param(
+            {"home_city": "Porto", "address": {"city": "Lisbon"}}, {"home_city": "Lisbon"}, id="the reserved one wins"
+        ),
         pytest.param({"plan_tier": "gold", "n": 3}, {"plan_tier": "gold", "n": 3}, id="custom traits keep their name"),
         pytest.param({"bio_text": "x" * 300}, {"bio_text": "x" * 255}, id="long text is cut"),
         pytest.param(
@@ -138,6 +149,10 @@ def test_traits_of_odd_shapes_arrive(traits: dict[str, Any], expected: dict[str,
     [
         pytest.param({"phone": "020 7946 0958"}, id="a phone that is not E.164"),
         pytest.param({"birthday": "long ago"}, id="unreadable date"),
+        pytest.param({"language": "Portuguese"}, id="a language by its name"),
+        pytest.param({"language": ["pt"], "time_zone": 1, "home_city": {}}, id="fields of Braze's, of other types"),
+        pytest.param({"time_zone": "x" * 256}, id="a time zone that is none"),
+        pytest.param({"image_url": "ada.png"}, id="an image without a host"),
         pytest.param({"createdAt": "yesterday"}, id="unreadable createdAt"),
         pytest.param({"gender": "x"}, id="unknown gender"),
         pytest.param({"avatar": "ada.png"}, id="avatar without a host"),
@@ -207,6 +222,7 @@ def test_a_null_clears_the_attribute(traits: dict[str, Any], cleared: list[str])
     ("context", "expected"),
     [
         pytest.param({"locale": "pt-BR"}, {"language": "pt"}, id="locale"),
+        pytest.param({"timezone": "x" * 256}, {}, id="a time zone that is none"),
         pytest.param({"locale": "portuguese"}, {}, id="no locale"),
         pytest.param({"timezone": "Europe/Lisbon"}, {"time_zone": "Europe/Lisbon"}, id="timezone"),
         pytest.param(

@@ -162,6 +162,23 @@ def test_a_custom_trait_cannot_take_a_name_that_journeys_reserves(name: str) -> 
     assert the_payload(event, make_settings()).body["attributes"] == {}
 
 
+@pytest.mark.parametrize("api", ["track_v2", "pipelines"])
+@pytest.mark.parametrize("call", ["identify", "group"])
+def test_of_too_many_attributes_the_first_custom_ones_are_left_out(call: str, api: str) -> None:
+    """Journeys refuses a person or an object with one more than 300."""
+    traits = {**{f"k{number}": number for number in range(305)}, "email": "ada@example.test"}
+    event = make_event(call, userId="u-17", anonymousId="a-1", groupId="c9", traits=traits)
+
+    payload = the_payload(event, make_settings(api=api))
+
+    attributes = payload.body["attributes" if api == "track_v2" else "traits"]
+    assert len(attributes) == 300
+    assert attributes["email"] == "ada@example.test"
+    assert "k304" in attributes
+    [note] = payload.notes
+    assert note.startswith("beyond the 300 attributes that one call may have; left out: k0, k1, ")
+
+
 def test_custom_dates_stay_text_when_asked() -> None:
     event = make_event("identify", userId="u-17", traits={"since": "2026-01-01", "createdAt": "2026-01-01"})
 

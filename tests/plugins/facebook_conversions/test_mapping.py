@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -259,6 +260,38 @@ def test_of_several_products_those_with_an_id_are_sent() -> None:
     assert (data["content_ids"], data["content_type"], data["num_items"]) == (["p-1", "7"], "product_group", 3)
 
 
+CONTENTS = [{"id": "p-1", "quantity": 2, "item_price": 9.99}]
+
+
+@pytest.mark.parametrize(
+    ("properties", "expected"),
+    [
+        pytest.param(
+            {"contents": CONTENTS},
+            {"contents": CONTENTS, "content_ids": ["p-1"], "num_items": 2, "content_type": "product"},
+            id="contents",
+        ),
+        pytest.param({"content_ids": ["p-1", 7, None, {}]}, {"content_ids": ["p-1", "7"]}, id="ids alone"),
+        pytest.param({"content_ids": "p-1", "num_items": "2"}, {"content_ids": ["p-1"], "num_items": 2}, id="one id"),
+        pytest.param({"contents": "p-1", "content_ids": [{}], "num_items": "two"}, {}, id="what is none of it"),
+        pytest.param({"contents": CONTENTS, "products": [{"sku": "s-1"}]}, None, id="the spec's own win"),
+    ],
+)
+def test_what_comes_in_meta_s_own_words_is_taken(properties: dict[str, Any], expected: dict[str, Any] | None) -> None:
+    data = data_of(properties)
+
+    assert data["content_ids"] == ["s-1"] if expected is None else data == expected
+
+
+@pytest.mark.parametrize("call", ["page", "screen"])
+def test_a_page_s_money_has_the_form_of_any_other(call: str) -> None:
+    """One that Meta refuses would cost all that travel with it."""
+    properties = {"value": "12.50", "currency": "eur", "contents": "none"}
+    event = make_event(call, userId="u-17", properties=properties, context={**CONTEXT, **PHONE})
+
+    assert body_of(event, f"track {call}")["custom_data"] == {"value": 12.5, "currency": "EUR"}
+
+
 @pytest.mark.parametrize("products", [[], {}, "p-1", [{}], None, [{"product_id": " "}]], ids=repr)
 def test_products_that_are_none_are_left_out(products: Any) -> None:
     assert data_of({"products": products}, "Checkout Started") == {}
@@ -289,7 +322,12 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
     max_leaves=10,
 )
-NAMES = st.sampled_from(["products", "revenue", "currency", "query", "order_id", "content_type", "url", "note", "fbc"])
+NAMES = st.sampled_from(
+    [
+        *("products", "revenue", "currency", "query", "order_id", "content_type", "url", "note", "fbc"),
+        *("contents", "content_ids", "num_items", "value", "search_string"),
+    ]
+)
 
 
 @given(
@@ -297,8 +335,10 @@ NAMES = st.sampled_from(["products", "revenue", "currency", "query", "order_id",
     traits=st.dictionaries(st.sampled_from(["email", "phone", "name", "gender", "birthday", "address"]), JSON),
 )
 def test_whatever_it_holds_what_is_sent_is_what_meta_takes(properties: dict[str, Any], traits: dict[str, Any]) -> None:
-    event = track("Order Completed", properties=properties, context={**CONTEXT, "traits": traits})
-
-    for mapped in rehearse().map(event):
-        for payload in mapped.payloads:
-            assert list(faults_of(payload.body, None)) == []
+    context = {**CONTEXT, **PHONE, "traits": traits}
+    for call in ("track", "page", "screen"):
+        event = make_event(call, userId="u-17", event="Order Completed", properties=properties, context=context)
+        for mapped in rehearse().map(event):
+            for payload in mapped.payloads:
+                assert list(faults_of(payload.body, None)) == []
+                assert orjson.dumps(payload.body)

@@ -334,6 +334,25 @@ async def test_what_ends_every_conversation(status: int, word: type, event: Even
         assert isinstance(await deliver(account, event), word)
 
 
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        pytest.param(Response(423), Later, id="locked"),
+        pytest.param(Response(429), Later, id="too many requests"),
+        pytest.param(Response(477), Blocked, id="moved to another data centre"),
+        pytest.param(Response(301), Blocked, id="a redirect"),
+        pytest.param(Response(403), Delivered, id="not allowed"),
+        pytest.param(Response(409), Delivered, id="there already"),
+    ],
+)
+def test_a_property_that_can_t_be_created_just_now_is_not_left_out(answer: Response, expected: type) -> None:
+    rehearsal = Rehearsal(PLUGIN, PLUGIN.settings.model_validate({**BY_EMAIL, "create_properties": True}))
+    [(_, endpoint, payload)] = rehearsal.payloads(identify(tier="gold"))
+    missing = Response(400, b'{"message": "Property \\"tier\\" does not exist"}')
+
+    assert isinstance(rehearsal.talk(endpoint, payload, {0: missing, 1: answer}).end, expected)
+
+
 def test_a_vendor_that_refuses_one_property_after_another_is_given_up() -> None:
     """Ten times mended, what is left is refused for good."""
     settings = PLUGIN.settings.model_validate({**BY_EMAIL})

@@ -92,6 +92,18 @@ def test_each_reserved_trait_of_a_group_arrives(trait: str, spell: Any) -> None:
     assert found | expected == found
 
 
+@pytest.mark.parametrize("value", ["Bob@example.test", 5, ["bob@example.test"], None], ids=repr)
+@pytest.mark.parametrize("name", ["Email", " EMAIL", "User Id", "USER-ID"])
+def test_no_custom_trait_says_who_a_contact_is(name: str, value: Any) -> None:
+    """Its name would become that of the property by which the contact is found."""
+    settings = {"user_id_property": "user_id"}
+    by_email = make_event("identify", anonymousId="a-1", traits={"email": EMAIL, name: value, "tier": "gold"})
+    nobody = make_event("identify", anonymousId="a-1", traits={name: value, "tier": "gold"})
+
+    assert properties_of(by_email, **settings) == {"email": EMAIL, "tier": "gold"}
+    assert "HubSpot finds no contact" in map_event(nobody, **settings)["write contact"].skipped
+
+
 def test_custom_group_traits_arrive() -> None:
     assert properties_of(group(regionCode="PT", tags=["a", "b"])) == {
         "cdp_group_id": "g-1",

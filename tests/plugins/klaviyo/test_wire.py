@@ -9,7 +9,7 @@ import pytest
 
 from plugins.klaviyo import wire
 from plugins.klaviyo.settings import Settings
-from router.plugin import Bearer, Blocked, Dead, Delivered, Later, Payload, Response, Split
+from router.plugin import Again, Bearer, Blocked, Dead, Delivered, Later, Payload, Response, Split
 from tests.plugins.klaviyo.samples import MINIMAL
 
 ONE_BY_ONE = Settings.model_validate(MINIMAL)
@@ -92,8 +92,8 @@ D, X, L = Delivered, Dead, Later
         pytest.param(Response(202), [D], [D, D], id="202"),
         pytest.param(Response(204), [D], [D, D], id="204"),
         pytest.param(refusal(400), [X], Split, id="400"),
-        pytest.param(refusal(422), [X], [X, X], id="422"),
-        pytest.param(refusal(409), [X], [X, X], id="409"),
+        pytest.param(refusal(422), [X], Split, id="422"),
+        pytest.param(refusal(409), [X], Split, id="409"),
         pytest.param(refusal(401), Blocked, Blocked, id="401"),
         pytest.param(refusal(403), Blocked, Blocked, id="403"),
         pytest.param(refusal(404), Blocked, Blocked, id="404"),
@@ -114,6 +114,61 @@ def test_what_each_status_means(response: Response, one: Any, two: Any) -> None:
         judgement = wire.judge(response, payloads, ONE_BY_ONE)
         found = type(judgement) if isinstance(judgement, Split | Blocked) else [type(each) for each in judgement]
         assert found == expected
+
+
+def pointing(*pointers: Any) -> Response:
+    errors = [{"code": "invalid", "detail": f"d{n}", "source": {"pointer": at}} for n, at in enumerate(pointers)]
+    return Response(400, orjson.dumps({"errors": errors}))
+
+
+EVENTS = "/data/attributes/events-bulk-create/data"
+PROFILES = "/data/attributes/profiles/data"
+
+
+@pytest.mark.parametrize(
+    ("pointers", "expected"),
+    [
+        pytest.param([f"{EVENTS}/1/attributes/profile/data"], [Again, Dead, Again], id="one"),
+        pytest.param([f"{EVENTS}/0", f"{EVENTS}/2/attributes"], [Dead, Again, Dead], id="two"),
+        pytest.param(
+            [f"{EVENTS}/1/attributes", f"{EVENTS}/1/attributes/events"], [Again, Dead, Again], id="one, twice"
+        ),
+        pytest.param([f"{EVENTS}/{n}" for n in range(3)], [Dead, Dead, Dead], id="all"),
+        pytest.param([f"{EVENTS}/3"], Split, id="one that was not sent"),
+        pytest.param([f"{EVENTS}/1x"], Split, id="no number"),
+        pytest.param([f"{EVENTS}/1", EVENTS], Split, id="one, and the whole"),
+        pytest.param([None], Split, id="no pointer"),
+    ],
+)
+def test_a_job_is_sent_again_without_the_events_that_klaviyo_points_at(pointers: list[Any], expected: Any) -> None:
+    judgement = wire.judge(pointing(*pointers), [event(1), event(2), event(3)], IN_JOBS)
+
+    assert (Split if isinstance(judgement, Split) else [type(each) for each in judgement]) == expected  # type: ignore[union-attr]
+
+
+def test_an_event_that_is_pointed_at_has_klaviyos_words() -> None:
+    judgement = wire.judge(pointing(f"{EVENTS}/1/attributes/x"), [event(1), event(2)], IN_JOBS)
+
+    assert judgement == [Again(), Dead(f"400 invalid: d0: at {EVENTS}/1/attributes/x")]
+
+
+@pytest.mark.parametrize(
+    ("place", "expected"),
+    [
+        pytest.param(1, [Again, Again, Dead], id="of one call"),
+        pytest.param(0, Split, id="of several calls, one of which is at fault"),
+    ],
+)
+def test_a_profile_that_klaviyo_points_at_is_taken_out_of_the_job(place: int, expected: Any) -> None:
+    payloads = [
+        Payload({"external_id": "a"}),
+        Payload({"external_id": "a", "title": "x"}),
+        Payload({"external_id": "b"}),
+    ]
+
+    judgement = wire.judge_profiles(pointing(f"{PROFILES}/{place}/attributes/title"), payloads, IN_JOBS)
+
+    assert (Split if isinstance(judgement, Split) else [type(each) for each in judgement]) == expected  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,12 @@ def map_event(event: Event, settings: Settings | None = None) -> dict[str, list[
     }
 
 
+def payloads_of(event: Event, action: str) -> list[Payload]:
+    """What *action* makes of the event; none where it skips it."""
+    made = _map(event, make_settings())[action][0]
+    return made if isinstance(made, list) else []
+
+
 def body_of(event: Event, action: str, settings: Settings | None = None) -> Any:
     """The body of the only payload of *action*."""
     bodies = map_event(event, settings)[action]

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plugins.mixpanel.events import RESERVED_PROPERTIES
+from plugins.mixpanel.sandbox_rules import check_event
 from tests.plugins.mixpanel.samples import (
     DEVICE,
     MILLIS,
@@ -16,6 +17,7 @@ from tests.plugins.mixpanel.samples import (
     make_event,
     make_settings,
     map_event,
+    payloads_of,
     trace_of,
 )
 from tests.plugins.mixpanel.test_mapping import json_values
@@ -26,6 +28,44 @@ BASE = {"time": MILLIS, "distinct_id": "u-17", "$user_id": "u-17", "$insert_id":
 def track(**fields: Any) -> Any:
     event = make_event("track", event="Order Completed", userId="u-17", **fields)
     return body_of(event, "track event")["properties"]
+
+
+PRODUCTS = [{"product_id": f"p-{number:03}", "name": "x" * 80} for number in range(100)]
+DEEP = {"a": {"b": {"c": {"d": 1}}}}
+
+
+@pytest.mark.parametrize(
+    ("properties", "kept", "note"),
+    [
+        pytest.param({"a": {"b": {"c": 1}}, "n": 1}, {"a": {"b": {"c": 1}}, "n": 1}, "", id="three levels"),
+        pytest.param({"a": DEEP, "n": 1}, {"n": 1}, "deeper or larger", id="four levels"),
+        pytest.param({"a": [[{"b": [{"c": [1]}]}]]}, {"a": [[{"b": [{"c": [1]}]}]]}, "", id="lists are no levels"),
+        pytest.param({"a": [DEEP], "n": 1}, {"n": 1}, "deeper or larger", id="four levels in a list"),
+        pytest.param({"a": {str(n): n for n in range(255)}, "n": 1}, {"n": 1}, "deeper or larger", id="255 keys"),
+        pytest.param({"a": {"b": "x" * 9_000}, "n": 1}, {"n": 1}, "deeper or larger", id="8 KB of an object"),
+        pytest.param({"a": ["x" * 9_000], "n": 1}, {"n": 1}, "deeper or larger", id="8 KB of an item"),
+        pytest.param({"a": list(range(300))}, {"a": list(range(254))}, "the last items", id="255 items"),
+        pytest.param({"products": PRODUCTS}, {"products": PRODUCTS[:70]}, "the last items", id="8 KB of products"),
+        pytest.param({"a": "x" * 9_000}, {"a": "x" * 9_000}, "", id="a text, which Mixpanel cuts"),
+    ],
+)
+def test_one_object_or_list_never_costs_the_event(properties: Any, kept: Any, note: str) -> None:
+    event = make_event("track", event="E", userId="u-17", properties=properties)
+    [payload] = payloads_of(event, "track event")
+
+    assert payload.body["properties"] == {**BASE, **kept}
+    assert check_event(payload.body, MILLIS / 1_000) is None
+    assert [note in told for told in payload.notes] == ([True] if note else [])
+
+
+def test_of_too_many_properties_mixpanel_s_own_stay() -> None:
+    properties = {f"k{number}": number for number in range(300)}
+    event = make_event("page", userId="u-17", name="Home", properties=properties, context={"locale": "en-GB"})
+    [payload] = payloads_of(event, "track page")
+
+    assert check_event(payload.body, MILLIS / 1_000) is None
+    assert payload.body["properties"].items() >= {**BASE, "$locale": "en-GB", "name": "Home", "k299": 299}.items()
+    assert "more than 252 properties; left out: k0, k1" in payload.notes[0]
 
 
 CONTEXT = [

@@ -7,7 +7,7 @@ from typing import Any
 from plugins.onesignal import PLUGIN
 from plugins.onesignal.settings import Settings
 from router.destination import Destination
-from router.plugin import Event
+from router.plugin import Event, Payload
 from router.plugin.table import Trace
 
 APP_ID = "00000000-0000-4000-8000-000000000001"
@@ -24,6 +24,11 @@ def map_event(event: Event, **settings: Any) -> dict[str, list[Any] | str]:
     """By action: the bodies of its payloads, or the reason why there are none."""
     mapped = Destination("onesignal", PLUGIN, make_settings(**settings)).map(event)
     return {part.action.name: [payload.body for payload in part.payloads] or part.skipped for part in mapped}
+
+
+def payloads_of(event: Event, action: str, **settings: Any) -> list[Payload]:
+    mapped = Destination("onesignal", PLUGIN, make_settings(**settings)).map(event)
+    return [payload for part in mapped if part.action.name == action for payload in part.payloads]
 
 
 def bodies_of(event: Event, action: str, **settings: Any) -> list[Any]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+import orjson
 import pytest
 
+from plugins.onesignal import wire
 from plugins.onesignal.events import build_event
 from router.plugin import Skip
 from router.testing import make_event
-from tests.plugins.onesignal.samples import ADA, ANON, body_of, make_settings, map_event
+from tests.plugins.onesignal.samples import ADA, ANON, body_of, make_settings, map_event, payloads_of
 
 KEY = str(uuid.uuid5(uuid.NAMESPACE_OID, "m-1"))
 TIME = "2026-03-04T10:20:30.123Z"
@@ -51,6 +53,32 @@ def test_an_event_happened_when_it_happened_and_not_when_it_came() -> None:
 
 def test_a_long_name_is_cut() -> None:
     assert body_of(make_event("track", **ADA, event="é" * 200), "track event")["name"] == "é" * 128
+
+
+LINES = [{"product_id": f"p-{number}", "name": "Cup"} for number in range(60)]
+
+
+@pytest.mark.parametrize(
+    ("properties", "kept", "left"),
+    [
+        pytest.param({"note": "x" * 1_000, "n": 1}, ["note", "n"], "", id="there is room"),
+        pytest.param(
+            {"order_id": "o-1", "products": LINES, "revenue": 5}, ["order_id", "revenue"], "products", id="one"
+        ),
+        pytest.param({"a": "x" * 900, "b": "é" * 600, "c": "x" * 800}, ["a", "c"], "b", id="by bytes"),
+        pytest.param({"a": "x" * 3_000, "b": "x" * 2_000, "c": 1}, ["c"], "a, b", id="the largest first"),
+        pytest.param({"x" * 3_000: 1, "c": 1}, ["c"], "x" * 200, id="a long name"),
+    ],
+)
+def test_what_an_event_has_no_room_for_is_left_out_and_told(
+    properties: dict[str, Any], kept: list[str], left: str
+) -> None:
+    event = make_event("track", **ADA, event="Order Completed", properties=properties)
+    [payload] = payloads_of(event, "track event")
+
+    assert list(payload.body["properties"]) == kept
+    assert len(orjson.dumps(payload.body)) <= wire.MAX_EVENT_BYTES
+    assert [note.partition("left out: ")[2][:200] for note in payload.notes] == ([left] if left else [])
 
 
 def test_an_event_whose_name_is_mapped_away_is_skipped() -> None:

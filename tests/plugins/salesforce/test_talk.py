@@ -10,13 +10,15 @@ import pytest
 
 from plugins.salesforce.sandbox_rules import parse_query
 from plugins.salesforce.talk import pick, quote
-from router.plugin import Blocked, Dead, Delivered, Later, Response
+from router.plugin import Blocked, Dead, Delivered, Later, Response, UnreadableAnswer
 from router.testing import make_event
 from router.testing.rehearsal import Talk
 from tests.plugins.salesforce.mapped import rehearse
 
 NEW = Response(201, b'{"id":"00Q9","success":true,"errors":[]}')
 UPDATED = Response(204)
+PAGE = b"<html>A proxy's</html>"
+REFUSED_RESULT = {"success": False, "errors": [{"statusCode": "STRING_TOO_LONG", "message": "Words", "fields": []}]}
 
 
 def answer(value: Any, status: int = 200) -> Response:
@@ -157,10 +159,28 @@ def test_a_record_that_is_not_found_is_created_with_what_it_needs() -> None:
         pytest.param([found(FREE), refused("UNABLE_TO_LOCK_ROW")], Later, id="locked"),
         pytest.param([found(FREE), refused("CANNOT_UPDATE_CONVERTED_LEAD")], Dead, id="converted between two steps"),
         pytest.param([found(FREE), Response(200)], Delivered, id="updated, with a 200"),
+        pytest.param([found(), answer(REFUSED_RESULT, 201)], Dead, id="a create that is none"),
+        pytest.param([found(FREE), answer(REFUSED_RESULT)], Dead, id="an update that is none"),
     ],
 )
 def test_how_it_ends(answers: list[Response], expected: Any) -> None:
     assert isinstance(talk(answers, BY_EMAIL, traits=TRAITS).end, expected)
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        pytest.param([Response(202, PAGE)], id="a page for what is found"),
+        pytest.param([found(), Response(200, PAGE)], id="a page for a create"),
+        pytest.param([found(), Response(201, b'{"id":"00Q')], id="a create cut off"),
+        pytest.param([found(), Response(201)], id="nothing for a create"),
+        pytest.param([found(FREE), Response(200, PAGE)], id="a page for an update"),
+        pytest.param([found(FREE), Response(202, PAGE)], id="a page for an update, with a 202"),
+    ],
+)
+def test_a_success_that_is_none_of_salesforce_s_is_unreadable(answers: list[Response]) -> None:
+    with pytest.raises(UnreadableAnswer):
+        talk(answers, BY_EMAIL, traits=TRAITS)
 
 
 # --- SOQL ---

@@ -181,5 +181,6 @@ def test_reasons_quote_the_vendor() -> None:
     [b"", b"<html>", b"{}", b"[]", b"[1]", b'[{"success":false}]', b'[{"success":false,"errors":[{}]}]'],
 )
 def test_a_success_that_is_none_of_salesforce_s_is_unreadable(body: bytes) -> None:
-    with pytest.raises(UnreadableAnswer):
-        wire.judge(Response(200, body), [person()], SETTINGS)
+    for status in (200, 202, 204, 207):
+        with pytest.raises(UnreadableAnswer):
+            wire.judge(Response(status, body), [person(), person("u-18")], SETTINGS)

@@ -10,7 +10,8 @@ from plugins.segment_compatible import PLUGIN
 from router.clock import SystemClock
 from router.delivery.send import HttpSend
 from router.event import Event
-from router.plugin import BatchEndpoint, Blocked, Dead, Delivered, Judgement, Payload
+from router.gateway.limits import Limits
+from router.plugin import Again, BatchEndpoint, Blocked, Dead, Delivered, Judgement, Payload
 from router.testing import Rehearsal, make_event
 from router.testing.samples import RECEIVED_AT, SAMPLES
 from tests.gateway.harness import KEY, Harness
@@ -39,8 +40,8 @@ class Line:
 
 
 @asynccontextmanager
-async def open_line(**settings: Any) -> AsyncIterator[Line]:
-    async with Harness() as other:
+async def open_line(limits: Limits | None = None, **settings: Any) -> AsyncIterator[Line]:
+    async with Harness(limits) as other:
         url = str(other.client.make_url("/")).rstrip("/")
         given = {"flavour": "trait_router", "url": url, "write_key": KEY, "router_name": "here", **settings}
         send = HttpSend((url,), 10.0, 1, SystemClock())
@@ -82,6 +83,17 @@ async def test_what_another_router_has_is_good_and_what_it_rejects_is_dead() -> 
         assert [type(each) for each in judged] == [Delivered, Dead, Delivered]
         assert judged[1].reason.startswith("missing_event: event: expected")
         assert [event["messageId"] for event in line.other.log.events] == ["m-1", "m-3"]
+
+
+async def test_what_another_router_has_no_room_for_in_one_batch_is_sent_again() -> None:
+    """It may have a `server.max_events` of its own, which none of the events is at fault for."""
+    events = [make_event("track", userId="u-17", event="E", messageId=f"m-{number}") for number in range(3)]
+    async with open_line(limits=Limits(max_events=2)) as line:
+        judged = await line.forward(*events)
+
+        assert judged == [Delivered(), Delivered(), Again()]
+        assert await line.forward(events[2]) == [Delivered()]
+        assert [event["messageId"] for event in line.other.log.events] == ["m-0", "m-1", "m-2"]
 
 
 async def test_a_wrong_key_blocks() -> None:

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from plugins.segment_compatible import PLUGIN, wire
 from router.plugin import (
+    Again,
     Basic,
     BatchEndpoint,
     Blocked,
@@ -96,6 +97,12 @@ def test_a_200_of_another_shape_is_no_delivery(flavour: str, body: Any) -> None:
         judge(flavour, 200, body)
 
 
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_a_page_is_no_delivery_whatever_a_200_may_say(flavour: str) -> None:
+    with pytest.raises(UnreadableAnswer):
+        judge(flavour, 200, b"<!DOCTYPE html><title>Login</title>")
+
+
 @pytest.mark.parametrize(
     ("errors", "expected"),
     [
@@ -134,6 +141,53 @@ def test_another_router_lists_what_it_rejects() -> None:
         Dead("missing_event: event: expected a name, found nothing"),
         Delivered(),
     ]
+
+
+REJECTED = {"code": "missing_event", "field": "event", "expected": "a name", "found": "nothing"}
+CROWDED = {"code": "too_many_events", "field": "", "expected": "at most 1 events in one batch", "found": "3 events"}
+TOO_BIG = {"code": "batch_too_big", "field": "", "expected": "at most 9 bytes in one batch", "found": "more"}
+
+
+@pytest.mark.parametrize(
+    ("rejections", "expected"),
+    [
+        pytest.param([{**CROWDED, "index": 2}], [Delivered, Delivered, Again], id="too many"),
+        pytest.param([{**CROWDED, "index": 1, "through": 2}], [Delivered, Again, Again], id="a range"),
+        pytest.param([{**TOO_BIG, "index": 1}, {**TOO_BIG, "index": 2}], [Delivered, Again, Again], id="too big"),
+        pytest.param(
+            [{**REJECTED, "index": 0}, {**CROWDED, "index": 1, "through": 9}], [Dead, Again, Again], id="both"
+        ),
+    ],
+)
+def test_what_another_router_has_no_room_for_in_one_batch_is_sent_in_the_next(
+    rejections: list[dict[str, Any]], expected: list[type]
+) -> None:
+    judged = judge("trait_router", 200, {"success": True, "rejections": rejections})
+
+    assert isinstance(judged, list)
+    assert [type(verdict) for verdict in judged] == expected
+
+
+def test_a_single_event_that_there_is_no_room_for_dies() -> None:
+    receipt = {"success": True, "rejections": [{**CROWDED, "index": 0}]}
+
+    reason = "too_many_events: the event: expected at most 1 events in one batch, found 3 events"
+    assert judge("trait_router", 200, receipt, PAYLOADS[:1]) == [Dead(reason)]
+
+
+@pytest.mark.parametrize(
+    "rejections",
+    [
+        pytest.param([], id="none is named"),
+        pytest.param([{**REJECTED, "index": 7}], id="one that was not sent"),
+        pytest.param([{**REJECTED, "index": 1}, {**REJECTED, "index": 1}], id="one is named twice"),
+        pytest.param([{**REJECTED, "index": True}, {**REJECTED, "index": -1}], id="what is no place"),
+    ],
+)
+def test_rejections_that_do_not_say_which_halve_the_batch(rejections: list[dict[str, Any]]) -> None:
+    receipt = {"success": True, "rejected": 2, "rejections": rejections}
+
+    assert isinstance(judge("trait_router", 200, receipt), Split)
 
 
 # --- refused ---

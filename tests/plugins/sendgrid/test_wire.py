@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 import pytest
 
 from plugins.sendgrid import wire
 from plugins.sendgrid.settings import Settings
-from router.plugin import Bearer, Blocked, Dead, Delivered, Later, Payload, Response, Split
+from router.plugin import Again, Bearer, Blocked, Dead, Delivered, Later, Payload, Response, Split
 from tests.plugins.sendgrid.samples import EMAIL, MINIMAL
 
 SETTINGS = Settings.model_validate(MINIMAL)
@@ -77,6 +78,33 @@ def test_what_each_status_means(response: Response, one: Any, two: Any) -> None:
         judgement = wire.judge(response, payloads, SETTINGS)
         found = type(judgement) if isinstance(judgement, Split | Blocked) else [type(each) for each in judgement]
         assert found == expected
+
+
+BOB, CY = "bob@example.test", "cy@example.test"
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        pytest.param(["contacts[1].email"], [Again, X, Again, Again], id="one"),
+        pytest.param(["contacts[1].email", "contacts[1].city"], [Again, X, Again, Again], id="one, twice"),
+        pytest.param(["contacts[1].email", "contacts[2].email"], [Again, X, Again, X], id="two"),
+        pytest.param(["contacts[0].city"], Split, id="of several calls, one of which is at fault"),
+        pytest.param(["contacts[3].email"], Split, id="one that was not sent"),
+        pytest.param(["contacts[1].email", "contacts"], Split, id="one, and the whole"),
+        pytest.param([None], Split, id="none"),
+        pytest.param([], Split, id="no errors"),
+    ],
+)
+def test_a_request_is_sent_again_without_those_that_sendgrid_names(fields: list[Any], expected: Any) -> None:
+    """Ada is there twice, and once in the request."""
+    payloads = [contact(), contact(BOB), contact(city="London"), contact(CY)]
+    body = orjson.dumps({"errors": [{"message": "not valid", "field": field} for field in fields]})
+
+    judgement = wire.judge(Response(400, body), payloads, SETTINGS)
+
+    assert not isinstance(judgement, Blocked)
+    assert (Split if isinstance(judgement, Split) else [type(each) for each in judgement]) == expected
 
 
 @pytest.mark.parametrize(

@@ -363,6 +363,26 @@ def test_an_answer_that_ends_it(answer: Response, expected: Any) -> None:
     assert rehearsal.talk(endpoint, payload, {0: answer}).end == expected
 
 
+def test_a_field_that_somebody_else_has_just_defined_is_written() -> None:
+    """Many people are written side by side, and a new trait is new to all of them."""
+    rehearsal = rehearse(create_fields=True)
+    [(_, endpoint, payload)] = rehearsal.payloads(identify(name="Ada", plan="gold"))
+    answers = {
+        0: Response(200, b'{"user":{"id":1,"user_fields":{}}}'),
+        1: Response(422, b'{"details":{"key":[{"error":"DuplicateValue","description":"Key: plan has been taken"}]}}'),
+        2: Response(200, b'{"user":{"id":1,"user_fields":{"plan":"gold"}}}'),
+    }
+
+    talk = rehearsal.talk(endpoint, payload, answers)
+
+    assert talk.end == Delivered()
+    assert [request.json.get("user", {}).get("user_fields") for request in talk.requests] == [
+        {"plan": "gold"},
+        None,
+        {"plan": "gold"},
+    ]
+
+
 def test_what_is_never_taken_ends_at_last() -> None:
     rehearsal = rehearse()
     [(_, endpoint, payload)] = rehearsal.payloads(identify(name="Ada", **{f"t{number}": number for number in range(3)}))

@@ -1,0 +1,28 @@
+"""Jumps of the wall clock, told from time that has passed."""
+
+from __future__ import annotations
+
+from router.clock import Clock
+
+LEAST_S = 60.0
+"""What counts as a jump. A clock that is set right bit by bit comes to so much in days, and is noticed then."""
+
+
+class Jumps:
+    """By how much the wall clock was set. What was noted by it is right again when that is added."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._ahead_s = self._look()
+
+    def take(self) -> float:
+        """Seconds by which it was set since this was last asked, less than 0 for back; 0.0 where it was not."""
+        ahead_s = self._look()
+        jump_s = ahead_s - self._ahead_s
+        if abs(jump_s) < LEAST_S:
+            return 0.0
+        self._ahead_s = ahead_s
+        return jump_s
+
+    def _look(self) -> float:
+        return self._clock.now() - self._clock.monotonic()

@@ -1,0 +1,38 @@
+"""Sources of stored events that are not in the config any more: told of, since nothing there says where their events go."""
+
+from __future__ import annotations
+
+import structlog
+
+MAX_NAMES = 20
+"""Names that are kept; the log may have been filled by any number of configs."""
+
+_LOGGER = structlog.get_logger()
+
+
+class UnknownSources:
+    """Those that any destination has come to since the start."""
+
+    def __init__(self) -> None:
+        self._known: frozenset[str] | None = None
+        self._found: set[str] = set()
+
+    def configure(self, known: frozenset[str] | None) -> None:
+        """Take *known* for all there are from now on; None: nobody knows."""
+        self._known = known
+        self._found -= known or frozenset()
+
+    def look(self, source: str) -> None:
+        """An event of *source* is about to be delivered, or skipped."""
+        if self._known is None or source in self._known or source in self._found or len(self._found) >= MAX_NAMES:
+            return
+        self._found.add(source)
+        _LOGGER.warning(
+            "events of a source that is not in the config are pending; they go where they went, and to destinations that name "
+            "no sources. If it has a new name, say `formerly` there",
+            source=source,
+        )
+
+    @property
+    def names(self) -> list[str]:
+        return sorted(self._found)
