@@ -73,7 +73,7 @@ PYTHON_WORDS = frozenset({"AsyncIterable", "Iterable", '"iterable_type"'})
 """Names of the language, and one of pydantic's, that a vendor has too; as they stand here and in no other text."""
 
 SDK_DIALECTS = {
-    "config/model.py": {'"customerio"'},
+    "config/source.py": {'"customerio"'},
     "gateway/source.py": {'"customerio"'},
     "gateway/settings_document.py": {'"customerio"', '"Customer.io Data Pipelines"'},
 }

@@ -2,10 +2,14 @@
 
 from router.config.action import Action, Change, Consent, FieldNames, Match, Trigger
 from router.config.checks import is_loopback
+from router.config.destination import Delivery, Destination
 from router.config.loading import load_config, parse_config
-from router.config.model import Admin, Config, Delivery, Destination, Retention, Server, Source
+from router.config.model import Config
 from router.config.problem import ConfigError, Problem
 from router.config.quantity import Bytes, PerSecond, Seconds
+from router.config.retention import Retention
+from router.config.server import Admin, Server
+from router.config.source import Source
 
 __all__ = [
     "Action",

@@ -10,9 +10,9 @@ import ipaddress
 import re
 from collections.abc import Iterator
 
-from router.config.model import Admin, Server
 from router.config.phrase import HIDDEN, show
 from router.config.problem import KeyPath
+from router.config.server import Admin, Server
 from router.config.tree import Tree
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}")

@@ -11,6 +11,8 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, ValidationInfo
 from pydantic_core import PydanticCustomError
 
+DAY_S = 86_400.0
+
 _NUMBER = r"([0-9]{1,15}(?:\.[0-9]{1,9})?)"
 
 _DURATION_UNITS = {"w": 604_800_000, "d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}

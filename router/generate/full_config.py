@@ -10,8 +10,12 @@ from typing import Any
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
-from router.config.model import Admin, Delivery, Destination, Nats, Retention, Server, Source
+from router.config.destination import Delivery, Destination
+from router.config.nats import Nats
 from router.config.quantity import Quantity
+from router.config.retention import Retention
+from router.config.server import Admin, Server
+from router.config.source import Source
 from router.generate.setting import default_value, type_name
 from router.plugin import Plugin, PluginSettings
 

@@ -76,6 +76,8 @@ REDIRECTS = (301, 302, 303, 307, 308)
 MISPLACED = (*REDIRECTS, 401, 403, 404, 405)
 """Where paths are fixed, or made of settings alone, these speak of the set-up (credentials, plan, base_url) and never of an
 event: for *blocked* of `judge_by_status`."""
+_OF_ONE_OF_THEM = frozenset({400, 409, 422})
+"""Statuses of a refusal that is about what was sent."""
 OUTAGE_STATUSES = frozenset({408, 425, 429})
 
 
@@ -97,7 +99,8 @@ def judge_by_status(
     ends with. *settings* is not looked at.
 
     2xx is `Delivered`; 408, 425, 429, 5xx (but 501) and *later* are `Later`; *blocked* and *split* are what they say; a
-    redirect is `Blocked`, too; all else is `Dead` with the status and the start of the body as its reason.
+    redirect is `Blocked`, too; all else is `Dead` with the status and the start of the body as its reason. A 400, 409 or 422 to
+    several payloads is `Split`: one of them may be the reason, and the others are no worse for it.
     """
     status = response.status
     if status in blocked or status in REDIRECTS:
@@ -108,6 +111,8 @@ def judge_by_status(
         return [Later(describe(response))] * len(payloads)
     if response.is_success:
         return [Delivered()] * len(payloads)
+    if status in _OF_ONE_OF_THEM and len(payloads) > 1:
+        return Split(describe(response))
     return [Dead(describe(response))] * len(payloads)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from router.config import Admin, Config, Delivery, Destination, Retention, Server, Source, load_config
-from router.config.model import Nats
+from router.config.nats import Nats
 from router.registry import Registry
 
 EXAMPLE = Path(__file__).parents[2] / "config" / "router.yaml"

@@ -178,7 +178,8 @@ async def test_a_flight_is_not_tried_again_when_the_destination_waits_by_then(is
     ("answer", "landing", "sends"),
     [
         pytest.param(Response(200), Judged([Delivered()] * 2), 1, id="delivered"),
-        pytest.param(Response(400, b"no such field"), Judged([Dead("400 no such field")] * 2), 1, id="refused"),
+        pytest.param(Response(404, b"no such path"), Judged([Dead("404 no such path")] * 2), 1, id="refused"),
+        pytest.param(Response(400, b"no such field"), Split("400 no such field"), 1, id="one or the other is refused"),
         pytest.param(Response(401, b"who?"), Blocked("401 who?"), 1, id="blocked"),
         pytest.param(Response(413), Split("413"), 1, id="too large"),
         pytest.param(Response(503, b"busy"), Outage("503 busy", None, 503), 3, id="a server error is tried again"),

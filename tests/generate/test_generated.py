@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 
 from router.config import parse_config
-from router.config.model import Destination
+from router.config.destination import Destination
 from router.generate.__main__ import COMMAND, ROOT, stale
 from router.generate.catalogue import catalogue, traits_that_arrive
 from router.registry import Registry

@@ -28,13 +28,19 @@ OUTAGES = [408, 425, 429, 500, 502, 503, 504, 507, 520, 599]
     [
         *((status, [Delivered()] * 2) for status in (200, 201, 202, 204, 299)),
         *((status, [Later(str(status))] * 2) for status in OUTAGES),
-        *((status, [Dead(str(status))] * 2) for status in (304, 400, 402, 404, 409, 410, 422, 501)),
+        *((status, [Dead(str(status))] * 2) for status in (304, 402, 404, 410, 418, 501)),
+        *((status, Split(str(status))) for status in (400, 409, 422)),
         *((status, Blocked(str(status))) for status in (301, 302, 303, 307, 308, 401, 403)),
         (413, Split("413")),
     ],
 )
 def test_a_status_is_read_alike_for_every_payload(status: int, expected: Any) -> None:
     assert judge_by_status(Response(status), PAYLOADS) == expected
+
+
+@pytest.mark.parametrize("status", [400, 409, 422])
+def test_what_is_refused_by_itself_is_dead(status: int) -> None:
+    assert judge_by_status(Response(status), PAYLOADS[:1]) == [Dead(str(status))]
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def test_an_import_has_each_contact_once_with_the_last_value_of_everything() -> 
         pytest.param(Response(403), Blocked, Blocked, id="403"),
         pytest.param(Response(404), [X], [X, X], id="404"),
         pytest.param(Response(413), Split, Split, id="413"),
-        pytest.param(Response(422), [X], [X, X], id="422"),
+        pytest.param(Response(422), [X], Split, id="422"),
         pytest.param(Response(429), [L], [L, L], id="429"),
         pytest.param(Response(500), [L], [L, L], id="500"),
         pytest.param(Response(503), [L], [L, L], id="503"),

@@ -127,7 +127,7 @@ DEAD = Dead("207 invalid: attributes: must be an object")
         pytest.param(answer(429), [Later("429")] * 3, id="429"),
         pytest.param(answer(500, HTML), [Later(f"500 {HTML.decode()}")] * 3, id="500 in HTML"),
         pytest.param(answer(503), [Later("503")] * 3, id="503"),
-        pytest.param(answer(422, b"no"), [Dead("422 no")] * 3, id="422"),
+        pytest.param(answer(422, b"no"), Split("422 no"), id="422"),
     ],
 )
 def test_each_answer_has_its_verdict(response: Response, judgement: Judgement, settings: Any) -> None:

@@ -110,7 +110,8 @@ def test_a_refused_batch_is_halved_until_the_bad_event_is_alone() -> None:
         *((status, Blocked(f"{status} no")) for status in (301, 302, 307, 308, 401, 402, 403, 404, 405)),
         *((status, [Later(f"{status} no")] * 3) for status in (408, 429, 500, 502, 503, 504)),
         (413, Split("413 no")),
-        (422, [Dead("422 no")] * 3),
+        (422, Split("422 no")),
+        (418, [Dead("418 no")] * 3),
     ],
 )
 def test_any_other_answer_is_read_by_its_status(status: int, expected: Judgement) -> None:
