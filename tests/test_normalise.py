@@ -371,6 +371,7 @@ def test_traits_of_a_group_are_those_of_groups() -> None:
         ),
         pytest.param({"groupId": 5}, {"groupId": "5"}, (), id="group-id-becomes-text"),
         pytest.param({"groupId": None}, {"groupId": None}, (), id="group-id-null"),
+        pytest.param({"groupId": {"a": 1}}, {"groupId": {"a": 1}}, (), id="group-id-that-is-none-stays"),
         pytest.param(
             {"traits": None, "ip": None, "mine": {"a_b": 1}}, {"ip": None, "mine": {"a_b": 1}}, (), id="others-stay"
         ),
@@ -419,6 +420,7 @@ def test_traits_in_the_context_of_the_batch_reach_identify() -> None:
         pytest.param({}, {"All": False}, {"All": False}, id="batch-alone"),
         pytest.param({"A": True}, {"All": False, "A": False}, {"All": False, "A": True}, id="event-wins"),
         pytest.param({"a": True, "all": True}, {"A": False, "ALL": False}, {"a": True, "all": True}, id="any-case"),
+        pytest.param({"B ": True, "A": True}, {"b": False, " a": False}, {"B ": True, "A": True}, id="any-case-here"),
         pytest.param({"A": None}, {"A": False}, {"A": False}, id="null-is-absent"),
         pytest.param({"A": {"x": 1}}, {"A": {"y": 1}}, {"A": {"x": 1}}, id="options-are-whole"),
     ],

@@ -286,6 +286,7 @@ def test_credentials_of_every_kind_pass_and_can_be_gone_through_twice(value: Any
         pytest.param([HeaderKey("Host", SECRET)], id="a header of the client's"),
         pytest.param([OAuth2(None, SECRET, SECRET)], id="no token address"),  # type: ignore[arg-type]
         pytest.param([OAuth2("u", SECRET, SECRET, host_suffixes=".test")], id="a loose suffix"),  # type: ignore[arg-type]
+        pytest.param([OAuth2("u", SECRET, SECRET, host_suffixes=(".test", 1))], id="a suffix that is none"),  # type: ignore[arg-type]
         pytest.param([Signature("a-secret")], id="a signature that signs nothing"),  # type: ignore[arg-type]
         pytest.param([Bearer], id="a class"),
         pytest.param(repeat(Bearer(SECRET)), id="no end of them"),

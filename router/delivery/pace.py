@@ -156,7 +156,7 @@ class Pace:
             wait = max(self.until - now, after_s or 0.0)
         else:
             self.failures += 1
-            wait = max(after_s or 0.0, 0.0) or self._backoff.wait_s(self.failures, self._chance)
+            wait = after_s or self._backoff.wait_s(self.failures, self._chance)
         self.reason = reason
         self.until = now + wait
         self.state = "throttled"

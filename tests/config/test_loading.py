@@ -91,10 +91,13 @@ def test_units_in_the_file_become_plain_numbers(parse: Parse) -> None:
 
 
 def test_a_key_without_a_value_is_as_if_absent(parse: Parse) -> None:
-    text = "server:\nadmin: {port: }\nplugins:\nsources: {website: {write_key: k, enabled: }}\n"
+    text = (
+        "server: {max_body: }\nretention:\nadmin: {port: }\nplugins:\nsources: {website: {write_key: k, enabled: }}\n"
+    )
 
-    assert parse(text + "destinations:\n  bare:\n") == parse(
-        "sources: {website: {write_key: k}}\ndestinations: {bare: {}}"
+    assert parse(text + "destinations:\n  bare:\n  acme: {settings: {token: t}, actions: {track event: }}\n") == parse(
+        "sources: {website: {write_key: k}}\n"
+        "destinations: {bare: {}, acme: {settings: {token: t}, actions: {track event: {}}}}"
     )
 
 

@@ -107,6 +107,17 @@ def test_a_plugin_that_went_well_for_an_hour_is_stopped_as_for_the_first_time() 
     assert conduct.until == again + FIRST_WAIT_S + 1 + 2 * FIRST_WAIT_S, "and soon again for twice as long"
 
 
+def test_a_stop_of_an_earlier_run_goes_on_for_what_is_left_of_it_and_the_next_one_takes_twice_as_long() -> None:
+    conduct = Conduct()
+    conduct.stop("mapping", "before the restart", wait_s=600.0, left_s=200.0, now=50.0)
+    assert (conduct.is_stopped, conduct.reason, conduct.until) == (True, "before the restart", 250.0)
+
+    conduct.go_on(250.0)
+
+    assert conduct.failed("mapping", "raised", 300.0)
+    assert conduct.until == 300.0 + 1_200.0
+
+
 def test_what_was_under_way_at_the_stop_neither_ends_it_nor_counts_again() -> None:
     conduct = Conduct()
     for _ in range(DEAD_IN_A_ROW):

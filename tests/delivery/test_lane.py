@@ -132,17 +132,18 @@ def test_a_lowered_limit_makes_a_full_batch_of_fewer() -> None:
 
 
 @pytest.mark.parametrize(
-    ("queue", "waited"),
+    ("queue", "size", "waited"),
     [
-        pytest.param(["u1/e#1", "u1/p#2", "u1/e#3"], 1, id="it could have gone, but for what stands before it"),
-        pytest.param(["u1/e#1", "u1/p#2", "u1/p#3"], 0, id="it could not have gone anyhow"),
-        pytest.param(["u1/e#1", "u2/p#2", "u1/e#3"], 0, id="it goes past what is another user's"),
+        pytest.param(["u1/e#1", "u1/p#2", "u1/e#3"], 10, 1, id="it could have gone, but for what stands before it"),
+        pytest.param(["u1/e#1", "u1/p#2", "u1/p#3"], 10, 0, id="it goes elsewhere"),
+        pytest.param(["u1/e#1", "u2/e#2", "u2/e#3"], 500, 0, id="there is no room for it"),
+        pytest.param(["u1/e#1", "u2/p#2", "u1/e#3"], 10, 0, id="it goes past what is another user's"),
     ],
 )
 def test_an_event_that_waits_for_its_user_is_counted_once_however_often_it_is_passed_over(
-    queue: list[str], waited: int
+    queue: list[str], size: int, waited: int
 ) -> None:
-    lane = make_lane(*queue)
+    lane = make_lane(*queue, size=size)
 
     for _ in range(3):
         lane.put_back(lane.take())
@@ -162,6 +163,16 @@ def test_a_lowered_limit_holds_and_is_doubled_until_it_is_none() -> None:
 
     assert sizes == [1, 2, 4, 3]
     assert lane.batch_limit is None
+
+
+def test_a_batch_that_was_not_settled_goes_again_in_its_order_and_before_all_others() -> None:
+    lane = make_lane("u1/e#1", "u1/e#2", "u2/e#1", "u1/e#3", "u1/e#4")
+    before = names(lane.queue)
+
+    lane.put_back(lane.take())
+
+    assert names(lane.queue) == before
+    assert {item.state for item in lane.queue} == {"queued"}
 
 
 def test_put_behind_lets_the_other_users_go_first() -> None:

@@ -124,6 +124,16 @@ def test_a_wait_the_vendor_asks_for_wins_over_the_back_off() -> None:
     assert pace.wait_s(221.0) == 0.0
 
 
+def test_each_outage_in_a_row_waits_the_back_off_of_so_many() -> None:
+    pace, chance, waits = make(), random.Random(1), []
+    for _ in range(3):
+        waits.append(pace.outage(100.0, "503", None))
+        assert pace.until == 100.0 + waits[-1]
+        pace.leave()
+
+    assert waits == [BACKOFF.wait_s(failures, chance) for failures in (1, 2, 3)]
+
+
 def test_flights_that_fail_together_are_one_failure_and_the_longest_wait_counts() -> None:
     pace = make()
     pace.outage(100.0, "503", 10.0)

@@ -58,6 +58,12 @@ async def test_promise_8_an_event_that_is_too_big_is_rejected_alone() -> None:
     assert admitted.rejections[0].expected == "at most 500 bytes as JSON"
 
 
+async def test_promise_6_what_was_odd_about_a_call_is_told_and_of_others_nothing() -> None:
+    admitted = await admit_all([track(0), track(1, traits={"a": 10**30}), track(2)])
+
+    assert [(each.index, each.message_id, len(each.warnings)) for each in admitted.mended] == [(1, "m1", 1)]
+
+
 async def test_promise_8_an_event_is_measured_as_it_is_stored_the_batch_context_included() -> None:
     limits = Limits(max_event_bytes=500)
 
