@@ -195,7 +195,8 @@ class Fleet:
         """
         self._is_stopping = True
         try:
-            await asyncio.gather(*(self._leave(name, deadline_s) for name in list(self.berths)), *self._landing)
+            earlier = map(asyncio.shield, self._landing)
+            await asyncio.gather(*earlier, *(self._leave(name, deadline_s) for name in list(self.berths)))
             async with self._applying:
                 pass
         finally:
@@ -221,11 +222,12 @@ class Fleet:
                 if berth.way is not None:
                     await self._ways.give_back(berth.way)
 
-    async def _leave(self, name: str, deadline_s: float = 10.0) -> None:
+    def _leave(self, name: str, deadline_s: float = 10.0) -> asyncio.Future[None]:
+        """Take the destination out of ``berths`` at once, so that nobody else does; done when it has landed."""
         landing = asyncio.create_task(self._land(self.berths.pop(name), deadline_s), name=f"landing of {name}")
         self._landing.add(landing)
         landing.add_done_callback(self._landing.discard)
-        await asyncio.shield(landing)  # flights land and positions are saved, even if nobody waits for it any more
+        return asyncio.shield(landing)  # flights land and positions are saved, even if nobody waits for it any more
 
     async def _land(self, berth: Berth, deadline_s: float) -> None:
         if berth.worker is not None:

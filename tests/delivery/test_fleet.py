@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -313,6 +313,28 @@ async def test_a_stop_lets_what_a_reload_waits_for_land_and_starts_nothing_anew(
     assert stand.fleet.berths == {}
     with closing(stand.states.take("down")) as state:
         assert state.counts()["delivered", ""] >= under_way
+
+
+@pytest.mark.parametrize(
+    "calls",
+    [
+        pytest.param(("stop", "reload"), id="a stop, then a reload"),
+        pytest.param(("reload", "stop"), id="a reload, then a stop"),
+        pytest.param(("stop", "abandon"), id="a stop, then the claim is lost"),
+    ],
+)
+async def test_a_destination_that_two_want_to_stop_at_one_moment_is_stopped_once(
+    stand: Stand, calls: Sequence[str]
+) -> None:
+    await stand.open(DOWN)
+    await stand.add(10)
+    fleet = stand.fleet
+    all_calls = {"stop": fleet.stop, "reload": lambda: fleet.apply([]), "abandon": fleet.abandon}
+
+    await asyncio.gather(*(all_calls[call]() for call in calls))
+
+    assert fleet.berths == {}
+    stand.states.take("down").close()  # nobody has it any more
 
 
 async def test_while_a_destination_changes_nothing_is_given_up(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
