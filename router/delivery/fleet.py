@@ -63,6 +63,8 @@ class Berth:
     ledger: Ledger
     destination: Destination
     """The assignment's, which also leaves out the sources that it remembers."""
+    is_noted_blocked: bool
+    """It was blocked when it stopped last; that goes on while it is disabled."""
     way: Way | None = None
     worker: Worker | None = None
 
@@ -249,7 +251,9 @@ class Fleet:
             ledger.abandon()
             return
         destination, options = self._with_memory(assignment.destination, ledger, notes), assignment.options
-        berth = self.berths[assignment.name] = Berth(assignment, ledger, destination)
+        berth = self.berths[assignment.name] = Berth(
+            assignment, ledger, destination, is_noted_blocked=bool(notes["blocked_since_s"])
+        )
         ledger.start()
         if not assignment.is_enabled:
             if ledger.disabled_since_s is None:
@@ -339,11 +343,14 @@ class Fleet:
         return needed
 
     def _follow_clock(self) -> None:
-        """A clock that was set ends no hold."""
+        """A clock that was set ends no hold, nor the retry windows of who is disabled; in a block these need no help."""
         jump_s = self._jumps.take()
-        for ledger in (berth.ledger for berth in self.berths.values()):
+        for berth in self.berths.values():
+            ledger = berth.ledger
             if jump_s and ledger.disabled_since_s is not None:
                 ledger.note("disabled_since_s", str(ledger.disabled_since_s + jump_s))
+                if not berth.is_noted_blocked:
+                    ledger.move_tries(lambda first_s: first_s + jump_s)
 
     def _is_held(self, berth: Berth) -> bool:
         since = berth.ledger.disabled_since_s

@@ -114,7 +114,10 @@ class Outages:
         """One more try of the event has failed."""
         self._follow_clock()
         if transit.is_replay:
-            transit.failed_s = transit.failed_s or self._clock.now() - self._blocked_for_s
+            began_s = (
+                self._blocked_since_s or self._clock.now()
+            )  # in a block it begins with that: none of it will count
+            transit.failed_s = transit.failed_s or began_s - self._blocked_for_s
         else:
             self._ledger.tried(transit.place)
 
@@ -137,7 +140,8 @@ class Outages:
             self._pass_over(seconds)
 
     def _pass_over(self, seconds: float) -> None:
-        self._ledger.move_tries(lambda first_s: first_s + seconds)
+        now_s = self._clock.now()
+        self._ledger.move_tries(lambda first_s: min(first_s + seconds, now_s))  # some began within that time
         self._blocked_for_s += seconds
 
     def _follow_clock(self) -> None:

@@ -259,6 +259,35 @@ async def test_time_spent_disabled_does_not_count_for_the_retry_windows_and_is_c
     assert DAY_S <= after.first_s - before.first_s <= stand.clock.now() - before.first_s
 
 
+@pytest.mark.parametrize("jump_s", [-30 * DAY_S, 30 * DAY_S], ids=["back", "ahead"])
+@pytest.mark.parametrize("is_blocked", [False, True], ids=["failing", "blocked"])
+async def test_row_24_a_clock_that_is_set_while_a_destination_is_disabled_leaves_its_retry_windows_as_they_are(
+    stand: Stand, jump_s: float, is_blocked: bool
+) -> None:
+    await stand.open(DOWN)
+    await stand.add(1)
+    first = stand.fleet.berths["down"].worker
+    assert first is not None
+    await until(lambda: bool(first.ledger.tries))
+    stand.clock.passed_s += DAY_S
+    if is_blocked:
+        first._outages.block("401")
+    await stand.fleet.apply([replace(DOWN, is_enabled=False)])
+    [tries] = stand.fleet.berths["down"].ledger.tries.values()
+    tried_for_s = stand.clock.now() - tries.first_s
+
+    stand.clock.wall_s += jump_s
+    stand.fleet.needed_from()
+    stand.clock.passed_s += DAY_S
+    await stand.fleet.apply([DOWN])
+    second = stand.fleet.berths["down"].worker
+    assert second is not None
+    second._outages.end()
+
+    [tries] = second.ledger.tries.values()
+    assert stand.clock.now() - tries.first_s == pytest.approx(tried_for_s, abs=3_600.0)
+
+
 async def test_time_spent_disabled_is_counted_once_however_often_it_takes_to_start(
     stand: Stand, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -399,6 +399,33 @@ async def test_row_24_a_clock_that_was_set_while_the_router_was_stopped_leaves_a
     await harness.until(lambda: harness.books.dead == 1)
 
 
+@pytest.mark.parametrize("is_replay", [False, True], ids=["live", "a replay"])
+async def test_a_retry_window_that_begins_in_a_block_is_no_longer_than_others(
+    harness: Harness, is_replay: bool
+) -> None:
+    """A probe that gets no answer is a first try, and does not end the block."""
+    harness.options = replace(harness.options, retry_for_s=WINDOW_S)
+    status = 200 if is_replay else 401
+    harness.vendor.script = lambda request: Response(status)
+    harness.log.add("u1")
+    await harness.open()
+    if is_replay:
+        await harness.until_settled()
+        await replay(harness)
+        status = 401
+    await harness.until(lambda: harness.worker.pace.is_blocked)
+    harness.clock.wall_s += 30 * DAY_S
+    status = 503
+    await harness.until(lambda: harness.worker.pace.state == "throttled")
+
+    harness.worker._outages.end()
+    before = len(harness.vendor.requests)
+    await harness.until(lambda: len(harness.vendor.requests) > before + 4)
+    assert count_dead(harness) == 0
+    harness.clock.passed_s += WINDOW_S
+    await harness.until(lambda: count_dead(harness) == 1)
+
+
 async def test_time_spent_blocked_does_not_count_for_replays_either(harness: Harness) -> None:
     """Two outages with a long block between them; that it is over shows in an event that gets through."""
     harness.options = replace(harness.options, retry_for_s=3 * DAY_S)
