@@ -117,8 +117,8 @@ class Fleet:
         self._assignments: Sequence[Assignment] = ()
         self._elsewhere: Sequence[DestinationNames] = ()
         self._applying = asyncio.Lock()
-        self._landing: set[asyncio.Task[None]] = set()
-        """Destinations that leave, whoever waits for them."""
+        self._landing: dict[asyncio.Task[None], Berth] = {}
+        """What leaves, whoever waits for it."""
         self._is_stopping = self._is_abandoned = False
         self.unknown_names = UnknownNames(log.end)
         self.unknown_sources = UnknownSources()
@@ -206,7 +206,7 @@ class Fleet:
 
     def cut(self) -> None:
         """Break off all that is under way, now: another router delivers, or is about to. `abandon` does the rest."""
-        for berth in self.berths.values():
+        for berth in (*self.berths.values(), *self._landing.values()):
             if berth.worker is not None:
                 berth.worker.cut()
 
@@ -226,9 +226,10 @@ class Fleet:
 
     def _leave(self, name: str, deadline_s: float = 10.0) -> asyncio.Future[None]:
         """Take the destination out of ``berths`` at once, so that nobody else does; done when it has landed."""
-        landing = asyncio.create_task(self._land(self.berths.pop(name), deadline_s), name=f"landing of {name}")
-        self._landing.add(landing)
-        landing.add_done_callback(self._landing.discard)
+        berth = self.berths.pop(name)
+        landing = asyncio.create_task(self._land(berth, deadline_s), name=f"landing of {name}")
+        self._landing[landing] = berth
+        landing.add_done_callback(self._landing.pop)
         return asyncio.shield(landing)  # flights land and positions are saved, even if nobody waits for it any more
 
     async def _land(self, berth: Berth, deadline_s: float) -> None:

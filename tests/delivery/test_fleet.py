@@ -366,6 +366,33 @@ async def test_a_destination_that_two_want_to_stop_at_one_moment_is_stopped_once
     stand.states.take("down").close()  # nobody has it any more
 
 
+async def test_what_a_reload_lets_land_is_broken_off_once_another_router_delivers(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would come to the vendor behind what the other one sends of the same user by then."""
+    has_left, is_broken_off = asyncio.Event(), asyncio.Event()
+
+    async def never_answer(*arguments: Any) -> Response:
+        has_left.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            is_broken_off.set()
+        raise AssertionError
+
+    monkeypatch.setattr(HttpSend, "send", never_answer)
+    stand.clock.speed = 1.0  # as slow as real time: what lands has ten seconds
+    await stand.open(DOWN)
+    await stand.add(1)
+    await has_left.wait()
+    change = asyncio.create_task(stand.fleet.apply([replace(DOWN, timeout_s=2.0)]))
+    await until(lambda: not stand.fleet.berths)
+
+    stand.fleet.cut()
+    await asyncio.wait_for(is_broken_off.wait(), 2.0)
+    await change
+
+
 async def test_while_a_destination_changes_nothing_is_given_up(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the middle of a reload its place is on disk alone: what it needs must not be taken for needed by nobody."""
     await stand.open(DOWN)
