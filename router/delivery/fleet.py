@@ -262,7 +262,9 @@ class Fleet:
             return
         ledger.note("disabled_since_s", "")
         try:
-            berth.way = self._ways.take(destination, options, assignment.timeout_s, assignment.connect_timeout_s)
+            berth.way = self._ways.take(  # whatever is remembered in this partition, all have one way
+                assignment.destination, options, assignment.timeout_s, assignment.connect_timeout_s
+            )
             berth.worker = Worker(
                 destination,
                 self._log,

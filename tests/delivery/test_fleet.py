@@ -19,6 +19,7 @@ from router.delivery.fleet import Assignment, Fleet
 from router.delivery.ledger import Books, Ledger
 from router.delivery.send import HttpSend
 from router.delivery.state_file import StateFile
+from router.delivery.way import Ways
 from router.errors import OperatorError
 from router.plugin import Response
 from router.source_choice import SourceChoice
@@ -68,6 +69,26 @@ async def test_a_source_that_is_gone_still_leaves_out_whom_it_left_out(stand: St
     await stand.add(4)
     await stand.fleet.apply([choosing(known=NOBODY)])
     assert (stand.books("down").skipped, stand.books("down").pending) == (5, 4)
+
+
+async def test_partitions_that_remember_different_sources_share_the_limits_of_a_destination_all_the_same(
+    tmp_path: Path,
+) -> None:
+    stands = [Stand(tmp_path / "0"), Stand(tmp_path / "1")]
+    await stands[0].open(choosing(never=WEBSITE, known=WEBSITE))
+    await stands[0].fleet.stop()
+    await stands[1].open()
+    ways = Ways(stands[0].clock, random.Random(7))
+    for stand in stands:
+        stand.fleet = Fleet(stand.log, stand.states, stand.clock, random.Random(7), ways=ways)
+        await stand.fleet.apply([choosing(known=NOBODY)])
+
+    one, other = (stand.fleet.berths["down"] for stand in stands)
+
+    assert one.destination != other.destination
+    assert one.way is other.way
+    for stand in stands:
+        await stand.close()
 
 
 # --- where a destination begins ---
