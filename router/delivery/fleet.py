@@ -119,7 +119,7 @@ class Fleet:
         self._applying = asyncio.Lock()
         self._landing: dict[asyncio.Task[None], Berth] = {}
         """What leaves, whoever waits for it."""
-        self._is_stopping = self._is_abandoned = False
+        self._is_over = False
         self.unknown_names = UnknownNames(log.end)
         self.unknown_sources = UnknownSources()
 
@@ -153,7 +153,7 @@ class Fleet:
                     berth.worker.halt.end()
 
     async def _apply(self) -> None:
-        if self._is_abandoned:
+        if self._is_over:
             return
         self._follow_clock()
         wanted = {assignment.name: assignment for assignment in self._assignments}
@@ -166,7 +166,7 @@ class Fleet:
         before, self.problems = self.problems, {}
         unfit: list[str] = []
         for name, assignment in wanted.items():
-            if name in self.berths or self._is_stopping:
+            if name in self.berths or self._is_over:
                 continue
             try:
                 await self._enter(assignment, wanted)
@@ -191,18 +191,15 @@ class Fleet:
             _LOGGER.error("destination can't start; the log keeps its events", destination=name, **facts)
 
     async def stop(self, deadline_s: float = 10.0) -> None:
-        """Stop all, side by side, within about *deadline_s* seconds.
+        """Stop all for good, side by side, within about *deadline_s* seconds.
 
         An `apply` under way starts nothing more; what it has begun to stop is waited for.
         """
-        self._is_stopping = True
-        try:
-            earlier = map(asyncio.shield, self._landing)
-            await asyncio.gather(*earlier, *(self._leave(name, deadline_s) for name in list(self.berths)))
-            async with self._applying:
-                pass
-        finally:
-            self._is_stopping = False
+        self._is_over = True
+        earlier = map(asyncio.shield, self._landing)
+        await asyncio.gather(*earlier, *(self._leave(name, deadline_s) for name in list(self.berths)))
+        async with self._applying:
+            pass
 
     def cut(self) -> None:
         """Break off all that is under way, now: another router delivers, or is about to. `abandon` does the rest."""
@@ -212,8 +209,8 @@ class Fleet:
 
     async def abandon(self) -> None:
         """Stop all for good, and write nothing more."""
+        self._is_over = True
         async with self._applying:  # what was about to start, as well
-            self._is_abandoned = True
             self.cut()
             berths, self.berths = list(self.berths.values()), {}
             self._assignments = ()
@@ -248,7 +245,7 @@ class Fleet:
         except BaseException:
             ledger.abandon()
             raise
-        if self._is_stopping:
+        if self._is_over:
             ledger.abandon()
             return
         destination, options = self._with_memory(assignment.destination, ledger, notes), assignment.options
@@ -334,7 +331,7 @@ class Fleet:
         while a destination is changing, or could not start: its place is on disk alone, and all may be needed. Nor is anything
         said of what another router delivers by now.
         """
-        if self._is_abandoned or any(assignment.name not in self.berths for assignment in self._assignments):
+        if self._is_over or any(assignment.name not in self.berths for assignment in self._assignments):
             return {}
         self._follow_clock()
         needed = {partition: self._log.end(partition) + 1 for partition in self._log.partitions}

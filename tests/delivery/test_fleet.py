@@ -365,6 +365,22 @@ async def test_a_stop_lets_what_a_reload_waits_for_land_and_starts_nothing_anew(
         assert state.counts()["delivered", ""] >= under_way
 
 
+@pytest.mark.parametrize("end", ["stop", "abandon"])
+async def test_a_fleet_that_has_ended_starts_nothing_any_more(stand: Stand, end: str) -> None:
+    """Whoever retries what could not start, or reloads, may not have noticed that the partition is another router's."""
+    (stand.directory / "destinations").mkdir()
+    (stand.directory / "destinations" / "up.sqlite").write_bytes(b"this is no state" * 1_000)
+    await stand.open(DOWN, UP)
+    assert list(stand.fleet.problems) == ["up"]
+
+    await getattr(stand.fleet, end)()
+    await stand.fleet.retry()
+    await stand.fleet.apply([DOWN])
+
+    assert stand.fleet.berths == {}
+    assert stand.fleet.needed_from() == {}
+
+
 @pytest.mark.parametrize(
     "calls",
     [
@@ -492,7 +508,7 @@ async def test_a_backlog_beyond_its_bound_dies_oldest_first_and_lets_go_of_the_l
 async def test_promise_2_a_state_that_says_what_nobody_wrote_stops_none_of_the_others(stand: Stand) -> None:
     """SQLite finds nothing wrong with it. It starts as soon as that is mended."""
     await stand.open(assignment("bad"))
-    await stand.fleet.stop()
+    await stand.fleet.apply([])
     path = stand.states.path("bad")
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("INSERT OR REPLACE INTO meta VALUES ('disabled_since_s', '17O0.5')")
