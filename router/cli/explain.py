@@ -59,18 +59,22 @@ def explain(
             raise OperatorError(
                 f"no destination {destination!r} in {config}; there are: {', '.join(settings.destinations)}"
             )
-    refused = seen = 0
-    data = read_input(file)
-    for calls in _read_calls(file, data):
-        for answer in asyncio.run(
-            explain_calls(calls, len(data), destinations, source, to_limits(settings), historical)
-        ):
-            seen += 1
-            refused += "rejected" in answer
-            if as_json:
-                print_json(answer)
-            else:
-                _print(answer)
+    data, limits = read_input(file), to_limits(settings)
+
+    async def explain_all() -> tuple[int, int]:
+        """How many there were, and how many of them would be refused."""
+        seen = refused = 0
+        for calls in _read_calls(file, data):
+            for answer in await explain_calls(calls, len(data), destinations, source, limits, historical):
+                seen += 1
+                refused += "rejected" in answer
+                if as_json:
+                    print_json(answer)
+                else:
+                    _print(answer)
+        return seen, refused
+
+    seen, refused = asyncio.run(explain_all())  # once: a loop takes longer to start than an event to explain
     if not seen:
         typer.echo(f"{'standard input' if file == '-' else file}: there is no event in it", err=True)
     raise typer.Exit(1 if refused else 0)
