@@ -6,8 +6,8 @@ import asyncio
 import time
 from typing import Protocol
 
-DOUBTFUL_S = 60.0
-"""A clock that is ahead by so much at once was set, well or badly."""
+JUMP_S = 60.0
+"""A clock that goes ahead or back by so much at once was set, well or badly. Set bit by bit, it comes to so much in days."""
 PATIENCE_S = 3_600.0
 
 
@@ -43,7 +43,7 @@ class PatientClock:
     def now(self) -> float:
         """Unix seconds."""
         ahead_s, passed = self._ahead_s(), self._clock.monotonic()
-        if ahead_s - self._believed_s < DOUBTFUL_S:
+        if ahead_s - self._believed_s < JUMP_S:
             self._believed_s, self._doubted_since = ahead_s, None
         elif self._doubted_since is None:
             self._doubted_since = passed

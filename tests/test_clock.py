@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from router.cli.engine import open_log
-from router.clock import DOUBTFUL_S, PATIENCE_S, PatientClock
+from router.clock import JUMP_S, PATIENCE_S, PatientClock
 from router.config import parse_config
 from router.log.sqlite import SqliteLog
 from router.registry import Registry
@@ -27,7 +27,7 @@ class StoppedClock(FastClock):
     ("set_s", "believed_s"),
     [
         pytest.param(-DAY_S, -DAY_S, id="back"),
-        pytest.param(DOUBTFUL_S / 2, DOUBTFUL_S / 2, id="ahead, but little"),
+        pytest.param(JUMP_S / 2, JUMP_S / 2, id="ahead, but little"),
         pytest.param(DAY_S, 0.0, id="ahead"),
     ],
 )

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from router.clock import Clock
-
-LEAST_S = 60.0
-"""What counts as a jump. A clock that is set right bit by bit comes to so much in days, and is noticed then."""
+from router.clock import JUMP_S, Clock
 
 
 class Jumps:
@@ -19,7 +16,7 @@ class Jumps:
         """Seconds by which it was set since this was last asked, less than 0 for back; 0.0 where it was not."""
         ahead_s = self._look()
         jump_s = ahead_s - self._ahead_s
-        if abs(jump_s) < LEAST_S:
+        if abs(jump_s) < JUMP_S:
             return 0.0
         self._ahead_s = ahead_s
         return jump_s
