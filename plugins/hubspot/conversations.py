@@ -252,7 +252,11 @@ def _mend(
             draft.created.add(name)
             request = Request("POST", wire.properties_url(settings, draft.kind), _definition(name, draft))
             response = yield Step(request, Response(201, b"{}"))
-            if response.status != 403 and not response.is_success and not isinstance(judge_one(response), Dead):
+            if (
+                response.status != 403
+                and not response.unless_page().is_success
+                and not isinstance(judge_one(response), Dead)
+            ):
                 return response, False
             is_mended = True
         elif name not in draft.keys:

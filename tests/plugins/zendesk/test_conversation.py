@@ -147,8 +147,10 @@ async def test_a_field_that_may_not_be_defined_is_left_out() -> None:
         )
 
 
-@pytest.mark.parametrize(("status", "expected"), [(429, Later), (503, Later), (401, Blocked)])
-async def test_an_outage_while_a_field_is_defined_stops_everything(status: int, expected: type) -> None:
+@pytest.mark.parametrize(
+    ("status", "expected"), [(409, Later), (429, Later), (503, Later), (401, Blocked), (302, Blocked)]
+)
+async def test_a_field_that_can_t_be_defined_just_now_is_not_left_out(status: int, expected: type) -> None:
     async with open_stand_in(PLUGIN) as vendor:
         vendor.sandbox.fail(Fault(status=status, path="user_fields"))
 
