@@ -251,12 +251,8 @@ def _mend(
         if code == _MISSING and settings.create_properties and name not in draft.created:
             draft.created.add(name)
             request = Request("POST", wire.properties_url(settings, draft.kind), _definition(name, draft))
-            response = yield Step(request, Response(201, b"{}"))
-            if (
-                response.status != 403
-                and not response.unless_page().is_success
-                and not isinstance(judge_one(response), Dead)
-            ):
+            response = (yield Step(request, Response(201, b"{}"))).unless_page()
+            if response.status != 403 and not response.is_success and not isinstance(judge_one(response), Dead):
                 return response, False
             is_mended = True
         elif name not in draft.keys:

@@ -270,10 +270,8 @@ def _declare(
         kind = "string"
     elif name in _DATES:
         kind = "date"
-    body = {"name": name, "model": model, "data_type": kind}
-    response = (
-        yield Step(_request("POST", settings, "data_attributes", body=body), Response(200, b"{}"))
-    ).unless_page()
+    request = _request("POST", settings, "data_attributes", body={"name": name, "model": model, "data_type": kind})
+    response = (yield Step(request, Response(200, b"{}"))).unless_page()
     is_stopped = is_outage(response.status) or response.status in (*REDIRECTS, 401)
     return _judge(response) if is_stopped else None
 
