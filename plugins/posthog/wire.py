@@ -15,13 +15,11 @@ from router.plugin import (
     Blocked,
     BodyField,
     Credential,
-    Dead,
     Delivered,
     Judgement,
     Payload,
     Request,
     Response,
-    Split,
     UnreadableAnswer,
     build_url,
     describe,
@@ -62,8 +60,6 @@ def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -
     Raises:
         UnreadableAnswer: a 200 that is none of the documented shapes, such as a proxy's page.
     """
-    if response.status == 400:
-        return [Dead(describe(response))] if len(payloads) == 1 else Split(describe(response))
     if response.status != 200:
         return judge_by_status(response, payloads, blocked=_MISPLACED)
     body = response.json()
