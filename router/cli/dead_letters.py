@@ -12,7 +12,7 @@ from rich.pretty import Pretty
 from router.cli.backend import ask
 from router.cli.explain import print_entry
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, Number, Rate, to_rate
-from router.cli.output import ago, console, print_json, print_table
+from router.cli.output import ago, console, print_json, print_line, print_table
 from router.cli.progress import follow, rehearse
 from router.counted import counted
 from router.errors import OperatorError
@@ -104,12 +104,12 @@ def show(
     if as_json:
         print_json(letter)
         return
-    console.print(f"{destination} {number}: {letter['reason']}", style="bold")
+    print_line(f"{destination} {number}: {letter['reason']}", style="bold")
     tries = f"{counted(letter['attempts'], 'try', 'tries')}, died {ago(letter['died_s'])}"
     told = f"{letter['type']} {letter['message_id']} of {letter['user']} from {letter['source']}, {tries}"
-    console.print(told + (", in a replay" if letter["of_replay"] else ""))
+    print_line(told + (", in a replay" if letter["of_replay"] else ""))
     if letter["delivered_payloads"]:
-        console.print(f"delivered all the same: {', '.join(letter['delivered_payloads'])}")
+        print_line(f"delivered all the same: {', '.join(letter['delivered_payloads'])}")
     if letter["event"] is None:
         console.print(f"the log lost {counted(letter['events'], 'event')} here; there is nothing to send again")
         return
@@ -119,7 +119,7 @@ def show(
         for entry in letter["today"]:
             print_entry(entry)
         for warning in letter["warnings"]:
-            console.print(f"  warning: {warning}")
+            print_line(f"  warning: {warning}")
 
 
 @app.command()

@@ -12,7 +12,7 @@ import typer
 from rich.pretty import Pretty
 
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, read_config
-from router.cli.output import NO_DESTINATIONS, console, print_json, print_table
+from router.cli.output import NO_DESTINATIONS, console, print_json, print_line, print_table
 from router.cli.streams import read_input
 from router.cli.wiring import to_assignments, to_limits
 from router.destination import Destination
@@ -140,12 +140,12 @@ def _print(answer: dict[str, Any]) -> None:
         rejected = answer["rejected"]
         where = rejected["field"] or "the call"
         told = f"{rejected['code']}: {where}: expected {rejected['expected']}, found {rejected['found']}"
-        console.print(f"rejected: {told}", style="bold", soft_wrap=True)
+        print_line(f"rejected: {told}", style="bold", soft_wrap=True)
         return
     event = answer["event"]
-    console.print(f"{event['type']} {event['messageId']}", style="bold")
+    print_line(f"{event['type']} {event['messageId']}", style="bold")
     for warning in answer["warnings"]:
-        console.print(f"  warning: {warning}")
+        print_line(f"  warning: {warning}")
     if not answer["destinations"]:
         console.print(NO_DESTINATIONS)
     for entry in answer["destinations"]:
@@ -155,20 +155,21 @@ def _print(answer: dict[str, Any]) -> None:
 def print_entry(entry: dict[str, Any]) -> None:
     """What one action of one destination makes of an event."""
     action = f" · {entry['action']}" if entry["action"] else ""
-    console.print(f"\n{entry['destination']}{action}: {entry['decision']} ({entry['reason']})", style="bold")
+    console.print()
+    print_line(f"{entry['destination']}{action}: {entry['decision']} ({entry['reason']})", style="bold")
     if "historical" in entry:
-        console.print(f"  marked as an old event: {entry['historical']}")
+        print_line(f"  marked as an old event: {entry['historical']}")
     if "order" in entry and entry["decision"] == "deliver":
-        console.print("  order: none: it may arrive before an earlier event of its user")
+        print_line("  order: none: it may arrive before an earlier event of its user")
     for request in entry["requests"]:
-        console.print(f"  {request['method']} {request['url']}")
+        print_line(f"  {request['method']} {request['url']}")
         if request["body"] is not None:
             console.print(Pretty(request["body"], expand_all=True), soft_wrap=True)
     if entry["lineage"] and entry["decision"] == "deliver":
         print_table("", ["from", "to", "converter"], [(e["from"], e["to"], e["converter"]) for e in entry["lineage"]])
     for change in entry.get("changes", ()):
-        console.print(f"  changed: {change}")
+        print_line(f"  changed: {change}")
     for warning in entry.get("warnings", ()):
-        console.print(f"  warning: {warning}")
+        print_line(f"  warning: {warning}")
     if entry["unmapped"]:
-        console.print(f"  not sent: {', '.join(entry['unmapped'])}")
+        print_line(f"  not sent: {', '.join(entry['unmapped'])}")

@@ -12,7 +12,7 @@ from rich.pretty import Pretty
 from router.cli.agreement import describe
 from router.cli.backend import ask
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
-from router.cli.output import NO_DESTINATIONS, ago, console, duration, print_json, print_table
+from router.cli.output import NO_DESTINATIONS, ago, console, duration, print_json, print_line, print_table
 from router.counted import counted
 
 
@@ -31,7 +31,7 @@ def trace(
         return
     for event in answer["events"]:
         told = f"{message_id} from source {event['source']}, number {event['sequence']} in the log"
-        console.print(told, style="bold")
+        print_line(told, style="bold")
         console.print(Pretty(event["event"], expand_all=True))
         print_table(
             "",
@@ -65,58 +65,58 @@ def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
             if "cluster" in answer
             else "; this is what its files say."
         )
-        console.print(f"No router is running{said}")
+        print_line(f"No router is running{said}")
     for each in answer["stuck"]:
-        console.print(f"STUCK: {each}")
+        print_line(f"STUCK: {each}")
     if answer["log"]["obstacle"]:
-        console.print(f"EVENTS ARE REFUSED: {answer['log']['obstacle']}")
+        print_line(f"EVENTS ARE REFUSED: {answer['log']['obstacle']}")
     if "cluster" in answer:
         for line in _describe_cluster(answer["cluster"], len(answer["log"]["partitions"]), answer["running"]):
-            console.print(line)
+            print_line(line)
     rows = [_row(each) for each in answer["destinations"]]
     print_table("", _COLUMNS, rows, has_lines=False, if_empty=NO_DESTINATIONS)
     for each in answer["destinations"]:
         if each.get("attempts"):
-            console.print(f"{each['destination']}: {_describe_requests(each)}")
+            print_line(f"{each['destination']}: {_describe_requests(each)}")
         concurrency = each.get("concurrency")
         if concurrency and concurrency["now"] < concurrency["most"]:
             told = f"{concurrency['now']} of {counted(concurrency['most'], 'request')} at a time, until the vendor takes more"
-            console.print(f"{each['destination']}: {told}")
+            print_line(f"{each['destination']}: {told}")
         for where, count in each.get("waited", {}).items():
             told = f"{count} had to wait for an earlier event of their user, {where}"
-            console.print(f"{each['destination']}: {told}")
+            print_line(f"{each['destination']}: {told}")
         for reason, count in each.get("skipped", {}).items():
-            console.print(f"{each['destination']}: {count} skipped: {reason}")
+            print_line(f"{each['destination']}: {count} skipped: {reason}")
         if each.get("partitions"):
             unknown, count = each["partitions"]["unknown"], each["partitions"]["all"]
-            console.print(
+            print_line(
                 f"{each['destination']}: what is in {unknown} of {count} partitions is not known, and not counted here"
             )
         unaccounted = each.get("books", {}).get("unaccounted")
         if unaccounted:
-            console.print(f"{each['destination']}: {unaccounted} unaccounted for: please report this bug")
+            print_line(f"{each['destination']}: {unaccounted} unaccounted for: please report this bug")
         if each.get("parked_example"):
-            console.print(f"{each['destination']}: {_describe_parked(each)}")
+            print_line(f"{each['destination']}: {_describe_parked(each)}")
         if each["reason"]:
-            console.print(f"{each['destination']}: {each['state']}: {each['reason']}{_what_next(each)}")
+            print_line(f"{each['destination']}: {each['state']}: {each['reason']}{_what_next(each)}")
         for job in each.get("jobs", ()):
             how = "is under way" if job["running"] else "waits for the router"
             told = f"{job['kind']} {job['job']} {how}: {job['done']} of {job['total']}"
-            console.print(f"{each['destination']}: {told}; see it with: router jobs list")
+            print_line(f"{each['destination']}: {told}; see it with: router jobs list")
         if each.get("dead_letters"):
-            console.print(
+            print_line(
                 f"{each['destination']}: {counted(each['dead_letters'], 'dead letter')}; see them with: "
                 f"router dead-letters list {each['destination']}",
             )
     for name, count in answer["unknown_names"].items():
-        console.print(f'integrations: "{name}" names no destination (events since the start: {count})')
+        print_line(f'integrations: "{name}" names no destination (events since the start: {count})')
     if answer["unknown_sources"]:
-        console.print(
+        print_line(
             f"Events of sources that are not in the config: {', '.join(answer['unknown_sources'])}. They go where they went, "
             "and to destinations that name no sources. If one has a new name, say `formerly` there."
         )
     if answer["removed"]:
-        console.print(f"State is kept of destinations that left the config: {', '.join(answer['removed'])}")
+        print_line(f"State is kept of destinations that left the config: {', '.join(answer['removed'])}")
 
 
 def _describe_cluster(cluster: dict[str, Any], partitions: int, is_running: bool) -> list[str]:

@@ -54,6 +54,11 @@ def fail(error: OperatorError) -> int:
     return error.exit_code
 
 
+def print_line(text: str, **options: Any) -> None:
+    """A line of what events and vendors say among others: a line break within it can't pass for the start of another."""
+    console.print(" ".join(text.splitlines()), **options)
+
+
 def print_json(value: Any) -> None:
     """One line of JSON."""
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from router.cli.output import console, fail, plain, print_table
+from router.cli.output import console, fail, plain, print_line, print_table
 from router.errors import OperatorError
 
 
@@ -39,3 +39,13 @@ def test_codes_for_the_terminal_are_not_sent_to_it(
     assert plain(text) == expected
     assert not set("\x1b\x9b\r\x08\x7f\u202e") & set(told.out + told.err)
     assert told.err == expected + "\n"
+
+
+@pytest.mark.parametrize("breaks", ["\n", "\r\n", "\n\n", "\u2028"])
+def test_a_line_break_in_what_is_told_begins_no_line_of_its_own(
+    breaks: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever can send an event could have `router status` say what they like of a destination."""
+    print_line(f'integrations: "x{breaks}crm: all is well"')
+
+    assert len(capsys.readouterr().out.splitlines()) == 1

@@ -542,6 +542,46 @@ async def test_no_more_than_half_of_the_slots_are_for_replays(harness: Harness) 
     await finish(harness, id)
 
 
+async def test_no_more_than_half_of_the_slots_that_are_left_are_for_replays(harness: Harness) -> None:
+    """While the vendor takes fewer requests at a time than the config allows, a replay gives way as well."""
+    harness.options = replace(harness.options, concurrency=6)
+    await deliver(harness, 100, users=50)
+    await send_one_by_one(harness)
+    harness.worker.pace._concurrency = 2.0
+    harness.vendor.open.clear()
+    id = await add_job(harness)
+    await harness.until(lambda: harness.vendor.hanging == 1)
+
+    harness.log.add("live")
+    await harness.until(lambda: harness.vendor.hanging == 2)
+
+    assert harness.vendor.requests[-1][0]["user"] == "live"
+    harness.vendor.open.set()
+    await finish(harness, id)
+
+
+async def test_a_replay_does_not_queue_for_a_slot_that_live_traffic_has(harness: Harness) -> None:
+    """It would be before those who come while it waits. (The users below are of different lanes.)"""
+    harness.options = replace(harness.options, concurrency=16)
+    await deliver(harness, 20)
+    await send_one_by_one(harness)
+    harness.worker.pace._concurrency = 2.0
+    began = len(harness.vendor.requests)
+    harness.vendor.open.clear()
+    for user in ("live0", "live1"):
+        harness.log.add(user)
+        await harness.until(lambda user=user: harness.vendor.requests[-1][0]["user"] == user)  # type: ignore[misc]
+    id = await add_job(harness)
+    await harness.until(lambda: harness.worker._lanes.waiting > 0)
+
+    harness.log.add("late")
+    await harness.until(lambda: harness.worker._lanes._outlet.flights == 3)
+    harness.vendor.open.set()
+    await finish(harness, id)
+
+    assert harness.vendor.requests[began + 2][0]["user"] == "late"
+
+
 async def test_while_live_traffic_waits_a_replay_does_not_begin(harness: Harness) -> None:
     """As long as live events fill every slot, and more of them wait, nothing of a replay is sent."""
     harness.options = replace(harness.options, concurrency=2)
