@@ -113,7 +113,7 @@ def _judge_receipt(body: Mapping[str, Any], payloads: Sequence[Payload]) -> Judg
     for rejection in rejections if isinstance(rejections, list) else ():
         if isinstance(rejection, dict):
             reason = _words_of(rejection)
-            verdict = Again() if rejection.get("code") in _OF_THE_BATCH else Dead(reason)
+            verdict = Again() if str(rejection.get("code")) in _OF_THE_BATCH else Dead(reason)
             for place in _places_of(rejection, len(payloads)):
                 verdicts[place] = verdict
     rejected, named = body.get("rejected"), sum(not isinstance(verdict, Delivered) for verdict in verdicts)
