@@ -206,7 +206,7 @@ def _make_primary(user_id: Any, email: str, settings: Settings, warnings: list[s
         return
     path = ("users", str(user_id), "identities", str(_id_of(found[0])), "make_primary")
     response = yield from _ask("PUT", settings, *path, assumed=Response(200, b'{"identities":[]}'))
-    if response.status != 200:
+    if response.unless_page().status != 200:
         warnings.append(f"the new email did not become the primary one: {_words(response)}")
 
 

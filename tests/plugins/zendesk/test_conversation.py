@@ -9,7 +9,7 @@ import pytest
 
 from plugins.zendesk import PLUGIN
 from router.event import Event
-from router.plugin import Blocked, Dead, Delivered, Later, Response
+from router.plugin import Blocked, Dead, Delivered, Later, Response, UnreadableAnswer
 from router.plugin.sandbox import Fault
 from router.testing import StandIn, make_event, open_stand_in
 from tests.plugins.zendesk.mapped import rehearse
@@ -199,6 +199,19 @@ async def test_an_email_that_can_t_be_the_primary_one_is_reported() -> None:
         assert await send(vendor, identify(email="new@example.test")) == Delivered(
             ("the new email did not become the primary one: 422 unverified",)
         )
+
+
+def test_a_page_makes_no_email_the_primary_one() -> None:
+    rehearsal = rehearse(primary_email=True)
+    [(_, endpoint, payload)] = rehearsal.payloads(identify(email="new@example.test"))
+    answers = {
+        0: Response(200, b'{"user":{"id":1,"email":"old@example.test"}}'),
+        1: Response(200, b'{"identities":[{"id":5,"type":"email","value":"new@example.test"}]}'),
+        2: Response(200, b"<html>Login</html>"),
+    }
+
+    with pytest.raises(UnreadableAnswer):
+        rehearsal.talk(endpoint, payload, answers)
 
 
 # --- organizations ---
