@@ -6,11 +6,12 @@ Source: facts/vendors/activecampaign.md sections 1, 2, 5, 6 and 7.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from plugins.activecampaign.settings import Settings
 from router.plugin import (
+    MISPLACED,
     Blocked,
     BodyField,
     Credential,
@@ -40,6 +41,8 @@ IMPORTS_PER_S: Final = 20 / 60
 TRACKING: Final = "https://trackcmp.net"
 """Where event tracking is, for all accounts."""
 _BLOCKED: Final = (401, 402, 403)
+_MISPLACED: Final = (*MISPLACED, 402)
+"""Of imports and events, whose paths are the same for all."""
 _ACCESS: Final = re.compile(r"\b(key|actid|account)\b", re.IGNORECASE)
 """In the words of a refusal: it is about the settings and not about the event. Unverified."""
 _EMAIL: Final = re.compile(r"[^\s\"'<>,;:()]+@[^\s\"'<>,;:()]+[^\s\"'<>,;:().]")
@@ -67,19 +70,24 @@ def make_request(
 # --- answers ---
 
 
-def judge(response: Response, payloads: Sequence[Payload], check: str = "api_key and account_url") -> Judgement:
+def judge(
+    response: Response,
+    payloads: Sequence[Payload],
+    check: str = "api_key and account_url",
+    blocked: Collection[int] = _MISPLACED,
+) -> Judgement:
     """By the status. A page where JSON is expected is the login: the settings to *check* are not right."""
     if 200 <= response.status <= 299 and response.body.lstrip().startswith(b"<"):
         return Blocked(f"a page instead of an answer, check {check}: {describe(response)}")
-    judgement = judge_by_status(response, payloads, blocked=_BLOCKED)
+    judgement = judge_by_status(response, payloads, blocked=blocked)
     if isinstance(judgement, Sequence) and isinstance(judgement[0], Dead):
         return [Dead(words(response))] * len(payloads)
     return judgement
 
 
 def judge_one(response: Response) -> Verdict | Blocked:
-    """The same for a conversation, which has one payload."""
-    judgement = judge(response, [Payload(None)])
+    """The same for a conversation, which has one payload, and ids in its paths."""
+    judgement = judge(response, [Payload(None)], blocked=_BLOCKED)
     if isinstance(judgement, Blocked):
         return judgement
     return Dead(judgement.reason) if isinstance(judgement, Split) else judgement[0]

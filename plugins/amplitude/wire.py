@@ -63,10 +63,10 @@ def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -
     none is named the request is halved until the good events are among themselves, which harms nothing.
 
     Raises:
-        UnreadableAnswer: a 200 without the vendor's own code, such as a proxy's page.
+        UnreadableAnswer: a 200 without the vendor's own code, or any success with a page, such as a proxy's.
     """
     if response.status not in (200, 400, 429):
-        return judge_by_status(response, payloads, blocked=MISPLACED)
+        return judge_by_status(response.unless_page(), payloads, blocked=MISPLACED)
     body = response.json_object()
     if response.status == 200:
         if body.get("code") == 200:

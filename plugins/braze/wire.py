@@ -20,7 +20,6 @@ from router.plugin import (
     Payload,
     Request,
     Response,
-    Split,
     UnreadableAnswer,
     Verdict,
     build_url,
@@ -80,7 +79,7 @@ def is_key_good(response: Response) -> bool:
 
 
 def judge_track(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
-    """A success may list objects that were refused; all others were taken.
+    """A success may list objects that were refused; all others were taken. After a 400 nothing was, so halving harms nobody.
 
     An error that names no object is a warning: Braze knows no idempotency key, so sending the good ones again to find the bad
     one would book every event twice.
@@ -89,7 +88,7 @@ def judge_track(response: Response, payloads: Sequence[Payload], settings: Setti
         UnreadableAnswer: a success that is none of the documented shapes, such as a proxy's page.
     """
     if not response.is_success:
-        return _judge_failure(response, payloads)
+        return judge_by_status(response, payloads, blocked=MISPLACED)
     places = _places(payloads)
     verdicts: list[Verdict] = [Delivered()] * len(payloads)
     unplaced: list[str] = []
@@ -113,7 +112,7 @@ def judge_identify(response: Response, payloads: Sequence[Payload], settings: Se
         UnreadableAnswer: a success that is none of the documented shapes, such as a proxy's page.
     """
     if not response.is_success:
-        return _judge_failure(response, payloads)
+        return judge_by_status(response, payloads, blocked=MISPLACED)
     _errors(response)
     return [Delivered()] * len(payloads)
 
@@ -125,19 +124,12 @@ def judge_merge(response: Response, payloads: Sequence[Payload], settings: Setti
         UnreadableAnswer: a success that is none of the documented shapes, such as a proxy's page.
     """
     if not response.is_success:
-        return _judge_failure(response, payloads)
+        return judge_by_status(response, payloads, blocked=MISPLACED)
     warnings: list[list[str]] = [[] for _ in payloads]
     for error in _errors(response):
         _, index = _position(error)
         warnings[index if 0 <= index < len(payloads) else 0].append(_words(error))
     return [Delivered(tuple(each)) for each in warnings]
-
-
-def _judge_failure(response: Response, payloads: Sequence[Payload]) -> Judgement:
-    """After a 400 nothing was taken, so halving is harmless."""
-    if response.status == 400 and len(payloads) > 1:
-        return Split(describe(response))
-    return judge_by_status(response, payloads, blocked=MISPLACED)
 
 
 def _errors(response: Response) -> list[Any]:

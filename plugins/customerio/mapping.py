@@ -143,7 +143,7 @@ def _drop_what_is_too_much(fields: Document) -> tuple[str, ...]:
     long = [name for name in ("address", "company") if not is_short(values.get(name))]
     for name in long:
         del values[name]
-    surplus = list(values)[: max(0, len(values) - MAX_ATTRIBUTES)]
+    surplus = list(values)[:-MAX_ATTRIBUTES]
     for name in surplus:
         del values[name]
     notes = left_out(long, f"longer than the {MAX_VALUE_BYTES} bytes an attribute may have")

@@ -95,8 +95,8 @@ def _named(product: Document, *names: str) -> Iterator[Any]:
 
 def _to_id(value: Any) -> str:
     text = convert.to_text(value).strip()
-    if not text or isinstance(value, bool):
-        raise ValueError("expected an id")
+    if not text or isinstance(value, bool) or holds_email(text):
+        raise ValueError("expected an id, and no email address")
     return text
 
 

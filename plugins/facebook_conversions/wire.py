@@ -61,13 +61,13 @@ def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -
     """Read an answer of the Graph API.
 
     Raises:
-        UnreadableAnswer: a 200 that is none of Meta's, such as a proxy's page.
+        UnreadableAnswer: a 200 that is none of Meta's, or any success with a page, such as a proxy's.
     """
     if response.status == 200:
         return [_read_receipt(response, len(payloads))] * len(payloads)
     error = _error(response)
     if not error or response.status == 413:
-        return judge_by_status(response, payloads, blocked=MISPLACED)
+        return judge_by_status(response.unless_page(), payloads, blocked=MISPLACED)
     reason = f"{response.status} {_words(error)}"
     code, subcode = error.get("code"), error.get("error_subcode")
     if is_outage(response.status):

@@ -60,8 +60,6 @@ def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -
     """
     if settings.debug and response.status == 200:
         return _judge_validation(response, payloads)
-    if response.status == 400:
-        return _refuse(describe(response), payloads)
     return judge_by_status(response.unless_page(), payloads, blocked=MISPLACED)
 
 

@@ -251,7 +251,7 @@ def _mend(
         if code == _MISSING and settings.create_properties and name not in draft.created:
             draft.created.add(name)
             request = Request("POST", wire.properties_url(settings, draft.kind), _definition(name, draft))
-            response = yield Step(request, Response(201, b"{}"))
+            response = (yield Step(request, Response(201, b"{}"))).unless_page()
             if response.status != 403 and not response.is_success and not isinstance(judge_one(response), Dead):
                 return response, False
             is_mended = True

@@ -270,9 +270,10 @@ def _declare(
         kind = "string"
     elif name in _DATES:
         kind = "date"
-    body = {"name": name, "model": model, "data_type": kind}
-    response = yield Step(_request("POST", settings, "data_attributes", body=body), Response(200, b"{}"))
-    return _judge(response) if is_outage(response.status) or response.status == 401 else None
+    request = _request("POST", settings, "data_attributes", body={"name": name, "model": model, "data_type": kind})
+    response = (yield Step(request, Response(200, b"{}"))).unless_page()
+    is_stopped = is_outage(response.status) or response.status in (*REDIRECTS, 401)
+    return _judge(response) if is_stopped else None
 
 
 def _judge(response: Response) -> Verdict | Blocked:

@@ -106,17 +106,17 @@ def _payloads(event: Event, fields: Document, made: list[_Made], settings: Setti
     currency = fields["event"].pop("value_currency", None)
     is_old = _is_old(event, settings)
     payloads = []
-    for metric, about, properties in made:
+    for metric, about, properties in made:  # of too many properties the first go: those that templates read stand last
         body: Document = {
             "metric": metric[:MAX_METRIC],
             "profile": profile,
-            "event": {**about, "properties": dict(list(properties.items())[:MAX_PROPERTIES])},
+            "event": {**about, "properties": dict(list(properties.items())[-MAX_PROPERTIES:])},
         }
         if currency and "value" in about:
             body["event"]["value_currency"] = currency
         if is_old:
             body["event"]["backfill"] = True
-        notes = left_out(list(properties)[MAX_PROPERTIES:], f"more than {MAX_PROPERTIES} properties")
+        notes = left_out(list(properties)[:-MAX_PROPERTIES], f"more than {MAX_PROPERTIES} properties")
         payloads.append(Payload(body, key=about["unique_id"], notes=notes))
     return payloads
 

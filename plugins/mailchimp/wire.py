@@ -122,8 +122,6 @@ def judge_members(response: Response, payloads: Sequence[Payload], settings: Set
     Raises:
         UnreadableAnswer: a 200 without that list.
     """
-    if response.status == 400 and len(payloads) > 1:
-        return Split(words(response))
     if response.status != 200:
         return judge(response, payloads, (*BLOCKED, NO_AUDIENCE))
     answer = response.json()

@@ -84,10 +84,10 @@ def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -
     A refusal that does not say which payload it means is `Split`: sending the good ones again is harmless.
 
     Raises:
-        UnreadableAnswer: a 200 that is none of the documented shapes, such as a proxy's page.
+        UnreadableAnswer: a 200 that is none of the documented shapes, or any success with a page, such as a proxy's.
     """
     if response.status not in (200, 400):
-        return judge_by_status(response, payloads, blocked=_MISPLACED)
+        return judge_by_status(response.unless_page(), payloads, blocked=_MISPLACED)
     try:
         body = response.json()
     except UnreadableAnswer:

@@ -89,6 +89,8 @@ def _within_limit(body: Document) -> tuple[Document, list[str]]:
     """*body* without its largest properties, as many as it takes, and their names: an order without its products still tells of
     the order, and OneSignal takes none with them."""
     excess = _size(body) - MAX_EVENT_BYTES
+    if excess <= 0:
+        return body, []
     properties: Document = body.get("properties", {})
     beyond: list[str] = []
     for name in sorted(properties, key=lambda name: _size({name: properties[name]}), reverse=True):
@@ -97,7 +99,7 @@ def _within_limit(body: Document) -> tuple[Document, list[str]]:
         excess -= _size({name: properties[name]}) - len("{}")
         beyond.append(name)
     kept = {name: value for name, value in properties.items() if name not in beyond}
-    return (body | {"properties": kept} if beyond else body), beyond
+    return body | {"properties": kept}, beyond
 
 
 def _size(value: Document) -> int:

@@ -97,7 +97,7 @@ def judge_users(response: Response, payloads: Sequence[Payload], settings: Setti
     if response.status == 429:
         return [_second_of_a_user(response)] * len(payloads)
     if not response.is_success:
-        return _judge_failure(response, payloads)
+        return judge_by_status(response, payloads, blocked=MISPLACED)
     if not isinstance(response.json(), dict):
         raise UnreadableAnswer(f"expected a user, got {describe(response)}")
     return [Delivered()] * len(payloads)
@@ -133,7 +133,7 @@ def judge_events(response: Response, payloads: Sequence[Payload], settings: Sett
         UnreadableAnswer: a success with a body that is no object, such as a proxy's page.
     """
     if not response.is_success:
-        return _judge_failure(response, payloads)
+        return judge_by_status(response, payloads, blocked=MISPLACED)
     body = response.json() if response.body.strip() else {}
     if not isinstance(body, dict):
         raise UnreadableAnswer(f"expected an object, got {describe(response)}")
@@ -147,13 +147,6 @@ def judge_events(response: Response, payloads: Sequence[Payload], settings: Sett
         for place in places:
             verdicts[place] = verdict
     return verdicts
-
-
-def _judge_failure(response: Response, payloads: Sequence[Payload]) -> Judgement:
-    """After a 400 or a 409 nothing was taken, so halving is harmless."""
-    if response.status in (400, 409) and len(payloads) > 1:
-        return Split(describe(response))
-    return judge_by_status(response, payloads, blocked=MISPLACED)
 
 
 def _verdict(error: Any) -> Verdict:

@@ -15,13 +15,11 @@ from router.plugin import (
     Blocked,
     BodyField,
     Credential,
-    Dead,
     Delivered,
     Judgement,
     Payload,
     Request,
     Response,
-    Split,
     UnreadableAnswer,
     build_url,
     describe,
@@ -60,12 +58,10 @@ def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -
     """Read an answer: a 200 may say that nothing was kept, and a 400 costs a whole request for one bad event.
 
     Raises:
-        UnreadableAnswer: a 200 that is none of the documented shapes, such as a proxy's page.
+        UnreadableAnswer: a 200 that is none of the documented shapes, or any success with a page, such as a proxy's.
     """
-    if response.status == 400:
-        return [Dead(describe(response))] if len(payloads) == 1 else Split(describe(response))
     if response.status != 200:
-        return judge_by_status(response, payloads, blocked=_MISPLACED)
+        return judge_by_status(response.unless_page(), payloads, blocked=_MISPLACED)
     body = response.json()
     if not isinstance(body, dict) or body.get("status") not in ("Ok", 1):
         raise UnreadableAnswer(f"expected status Ok, got {describe(response)}")

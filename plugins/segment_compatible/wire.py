@@ -61,11 +61,11 @@ def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -
     """Read an answer. RudderStack refuses a batch for one bad item, so a refused one is halved until it is by itself.
 
     Raises:
-        UnreadableAnswer: a 200 that is none of those which the flavour is known for, such as a proxy's page.
+        UnreadableAnswer: a 200 that is none of those which the flavour is known for, or any success with a page.
     """
     if response.status == 200:
         return _judge_taken(response, payloads, settings)
-    judgement = judge_by_status(response, payloads, blocked=MISPLACED)
+    judgement = judge_by_status(response.unless_page(), payloads, blocked=MISPLACED)
     is_refused = isinstance(judgement, Sequence) and isinstance(judgement[0], Dead)
     return Split(describe(response)) if is_refused and len(payloads) > 1 else judgement
 
@@ -113,7 +113,7 @@ def _judge_receipt(body: Mapping[str, Any], payloads: Sequence[Payload]) -> Judg
     for rejection in rejections if isinstance(rejections, list) else ():
         if isinstance(rejection, dict):
             reason = _words_of(rejection)
-            verdict = Again() if rejection.get("code") in _OF_THE_BATCH else Dead(reason)
+            verdict = Again() if str(rejection.get("code")) in _OF_THE_BATCH else Dead(reason)
             for place in _places_of(rejection, len(payloads)):
                 verdicts[place] = verdict
     rejected, named = body.get("rejected"), sum(not isinstance(verdict, Delivered) for verdict in verdicts)

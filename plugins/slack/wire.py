@@ -115,7 +115,7 @@ def _judge_webhook(response: Response, payloads: Sequence[Payload]) -> Judgement
 
 def _judge_web_api(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
     if response.status != 200:
-        return judge_by_status(response, payloads, blocked=MISPLACED)
+        return judge_by_status(response.unless_page(), payloads, blocked=MISPLACED)
     body = response.json()
     if is_ok(response):
         return [Delivered(_warnings(body))] * len(payloads)

@@ -15,6 +15,7 @@ from typing import Any, Final, Literal, TypeVar
 from plugins.zendesk.settings import Settings
 from plugins.zendesk.wire import BLOCKED, CONFLICT_ATTEMPTS, request
 from router.plugin import (
+    REDIRECTS,
     Blocked,
     Conversation,
     Dead,
@@ -189,9 +190,9 @@ def _define(model: Model, key: str, value: Any, settings: Settings) -> Said[bool
         "POST", settings, f"{model}_fields", body={f"{model}_field": {"key": key, "title": key, "type": kind}}
     )
     response = yield Step(step, Response(201, b"{}"))
-    if is_outage(response.status) or response.status == 401:
+    if is_outage(response.status) or response.status in (*REDIRECTS, 401, 409):
         raise Ended(_refused(response))
-    return response.status in (200, 201) or _is_there(response)
+    return response.unless_page().status in (200, 201) or _is_there(response)
 
 
 def _make_primary(user_id: Any, email: str, settings: Settings, warnings: list[str]) -> Said[None]:
@@ -205,7 +206,7 @@ def _make_primary(user_id: Any, email: str, settings: Settings, warnings: list[s
         return
     path = ("users", str(user_id), "identities", str(_id_of(found[0])), "make_primary")
     response = yield from _ask("PUT", settings, *path, assumed=Response(200, b'{"identities":[]}'))
-    if response.status != 200:
+    if response.unless_page().status != 200:
         warnings.append(f"the new email did not become the primary one: {_words(response)}")
 
 

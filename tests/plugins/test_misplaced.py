@@ -76,12 +76,35 @@ TAKES_ANYTHING = {"webhook"}
 
 @pytest.mark.parametrize("plugin", [each for each in PLUGINS if each.id not in TAKES_ANYTHING])
 def test_a_page_is_no_delivery(plugin: Plugin) -> None:
-    """What a proxy or a login answers with a 200 is none of the vendor's words: the event is kept."""
+    """What a proxy or a login answers with a 2xx is none of the vendor's words: the event is kept."""
     taken = []
     for where, read in places(plugin).items():
-        with suppress(UnreadableAnswer):
-            judged = read(Response(200, PAGE, {"content-type": "text/html"}))
-            end = judged[0] if isinstance(judged, Sequence) else judged
-            taken += [where] if isinstance(end, Delivered | Dead) else []
+        for status in (200, 202, 203):
+            with suppress(UnreadableAnswer):
+                judged = read(Response(status, PAGE, {"content-type": "text/html"}))
+                end = judged[0] if isinstance(judged, Sequence) else judged
+                taken += [(where, status)] if isinstance(end, Delivered | Dead) else []
 
     assert taken == []
+
+
+MISSING: Mapping[str, tuple[str, dict[int, Response]]] = {
+    "hubspot": ("create_properties", {0: Response(400, b'{"message": "Property \\"tier\\" does not exist"}')}),
+    "intercom": ("create_data_attributes", {2: Response(400, b"Custom attribute 'tier' does not exist")}),
+    "zendesk": ("create_fields", {0: Response(200, b'{"user": {"id": 1, "user_fields": {}}}')}),
+}
+"""The setting that has a field made where there is none, and the answer that says that there is none."""
+
+
+@pytest.mark.parametrize("answer", [Response(302), Response(200, PAGE)], ids=["redirect", "page"])
+@pytest.mark.parametrize("slug", MISSING)
+def test_where_a_field_can_not_be_made_its_value_is_kept(slug: str, answer: Response) -> None:
+    plugin = Registry.load().get(slug)
+    setting, answers = MISSING[slug]
+    rehearsal = Rehearsal(plugin, plugin.settings.model_validate({**plugin.sandbox_settings, setting: True}))
+    event = make_event("identify", userId="u-17", traits={**EMAIL, "tier": "gold"})
+    [(_, endpoint, payload)] = rehearsal.payloads(event)
+
+    with suppress(UnreadableAnswer):
+        end = rehearsal.talk(endpoint, payload, {**answers, max(answers) + 1: answer}).end
+        assert isinstance(end, Blocked)

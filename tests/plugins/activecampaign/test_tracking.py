@@ -132,6 +132,7 @@ def answer(**body: Any) -> Response:
         pytest.param(Response(200, b"<html>Login</html>"), Blocked, id="a page"),
         pytest.param(Response(400), Dead, id="400"),
         pytest.param(Response(403), Blocked, id="403"),
+        pytest.param(Response(404), Blocked, id="404"),
         pytest.param(Response(413), Split, id="413"),
         pytest.param(Response(429), Later, id="429"),
         pytest.param(Response(503), Later, id="503"),

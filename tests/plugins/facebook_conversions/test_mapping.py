@@ -272,6 +272,7 @@ CONTENTS = [{"id": "p-1", "quantity": 2, "item_price": 9.99}]
             id="contents",
         ),
         pytest.param({"content_ids": ["p-1", 7, None, {}]}, {"content_ids": ["p-1", "7"]}, id="ids alone"),
+        pytest.param({"content_ids": ["p-1", "ada@example.test"]}, {"content_ids": ["p-1"]}, id="an email is no id"),
         pytest.param({"content_ids": "p-1", "num_items": "2"}, {"content_ids": ["p-1"], "num_items": 2}, id="one id"),
         pytest.param({"contents": "p-1", "content_ids": [{}], "num_items": "two"}, {}, id="what is none of it"),
         pytest.param({"contents": CONTENTS, "products": [{"sku": "s-1"}]}, None, id="the spec's own win"),

@@ -128,8 +128,19 @@ def test_an_event_has_no_more_properties_than_klaviyo_takes() -> None:
 
     body = payload.body
     assert len(body["event"]["properties"]) == 400
-    assert payload.notes == ("more than 400 properties; left out: p400, p401",)
+    assert payload.notes == ("more than 400 properties; left out: p000, p001",)
     assert body["metric"] == "E" * 127
+
+
+def test_of_too_many_properties_those_that_templates_read_stay() -> None:
+    """And so do those that speak of the page."""
+    properties = {"order_id": "A-1", **{f"p{number:03}": number for number in range(400)}}
+    [order] = payloads_of(track("Order Completed", properties=properties), ecommerce=True)
+    page = make_event("page", userId="u-17", properties={**properties, "url": "https://example.test/"})
+    [view] = payloads_of(page, track_views=True)
+
+    assert order.body["event"]["properties"]["OrderId"] == "A-1"
+    assert view.body["event"]["properties"]["url"] == "https://example.test/"
 
 
 @pytest.mark.parametrize(

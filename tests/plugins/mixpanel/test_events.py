@@ -46,6 +46,7 @@ DEEP = {"a": {"b": {"c": {"d": 1}}}}
         pytest.param({"a": ["x" * 9_000], "n": 1}, {"n": 1}, "deeper or larger", id="8 KB of an item"),
         pytest.param({"a": list(range(300))}, {"a": list(range(254))}, "the last items", id="255 items"),
         pytest.param({"products": PRODUCTS}, {"products": PRODUCTS[:70]}, "the last items", id="8 KB of products"),
+        pytest.param({"a": ["x" * 30] * 254}, {"a": ["x" * 30] * 242}, "the last items", id="8 KB of texts"),
         pytest.param({"a": "x" * 9_000}, {"a": "x" * 9_000}, "", id="a text, which Mixpanel cuts"),
     ],
 )

@@ -182,6 +182,7 @@ def test_a_single_event_that_there_is_no_room_for_dies() -> None:
         pytest.param([{**REJECTED, "index": 7}], id="one that was not sent"),
         pytest.param([{**REJECTED, "index": 1}, {**REJECTED, "index": 1}], id="one is named twice"),
         pytest.param([{**REJECTED, "index": True}, {**REJECTED, "index": -1}], id="what is no place"),
+        pytest.param([{**REJECTED, "index": 0, "code": ["odd"]}], id="what has no code"),
     ],
 )
 def test_rejections_that_do_not_say_which_halve_the_batch(rejections: list[dict[str, Any]]) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from plugins.zendesk import PLUGIN
 from router.event import Event
-from router.plugin import Blocked, Dead, Delivered, Later, Response
+from router.plugin import Blocked, Dead, Delivered, Later, Response, UnreadableAnswer
 from router.plugin.sandbox import Fault
 from router.testing import StandIn, make_event, open_stand_in
 from tests.plugins.zendesk.mapped import rehearse
@@ -147,8 +147,10 @@ async def test_a_field_that_may_not_be_defined_is_left_out() -> None:
         )
 
 
-@pytest.mark.parametrize(("status", "expected"), [(429, Later), (503, Later), (401, Blocked)])
-async def test_an_outage_while_a_field_is_defined_stops_everything(status: int, expected: type) -> None:
+@pytest.mark.parametrize(
+    ("status", "expected"), [(409, Later), (429, Later), (503, Later), (401, Blocked), (302, Blocked)]
+)
+async def test_a_field_that_can_t_be_defined_just_now_is_not_left_out(status: int, expected: type) -> None:
     async with open_stand_in(PLUGIN) as vendor:
         vendor.sandbox.fail(Fault(status=status, path="user_fields"))
 
@@ -197,6 +199,19 @@ async def test_an_email_that_can_t_be_the_primary_one_is_reported() -> None:
         assert await send(vendor, identify(email="new@example.test")) == Delivered(
             ("the new email did not become the primary one: 422 unverified",)
         )
+
+
+def test_a_page_makes_no_email_the_primary_one() -> None:
+    rehearsal = rehearse(primary_email=True)
+    [(_, endpoint, payload)] = rehearsal.payloads(identify(email="new@example.test"))
+    answers = {
+        0: Response(200, b'{"user":{"id":1,"email":"old@example.test"}}'),
+        1: Response(200, b'{"identities":[{"id":5,"type":"email","value":"new@example.test"}]}'),
+        2: Response(200, b"<html>Login</html>"),
+    }
+
+    with pytest.raises(UnreadableAnswer):
+        rehearsal.talk(endpoint, payload, answers)
 
 
 # --- organizations ---
