@@ -40,9 +40,6 @@ IMPORTS_PER_S: Final = 20 / 60
 """For imports of one contact, which any may be; with several it would be 100 a minute."""
 TRACKING: Final = "https://trackcmp.net"
 """Where event tracking is, for all accounts."""
-_BLOCKED: Final = (401, 402, 403)
-_MISPLACED: Final = (*MISPLACED, 402)
-"""Of imports and events, whose paths are the same for all."""
 _ACCESS: Final = re.compile(r"\b(key|actid|account)\b", re.IGNORECASE)
 """In the words of a refusal: it is about the settings and not about the event. Unverified."""
 _EMAIL: Final = re.compile(r"[^\s\"'<>,;:()]+@[^\s\"'<>,;:()]+[^\s\"'<>,;:().]")
@@ -74,7 +71,7 @@ def judge(
     response: Response,
     payloads: Sequence[Payload],
     check: str = "api_key and account_url",
-    blocked: Collection[int] = _MISPLACED,
+    blocked: Collection[int] = MISPLACED,
 ) -> Judgement:
     """By the status. A page where JSON is expected is the login: the settings to *check* are not right."""
     if 200 <= response.status <= 299 and response.body.lstrip().startswith(b"<"):
@@ -87,7 +84,7 @@ def judge(
 
 def judge_one(response: Response) -> Verdict | Blocked:
     """The same for a conversation, which has one payload, and ids in its paths."""
-    judgement = judge(response, [Payload(None)], blocked=_BLOCKED)
+    judgement = judge(response, [Payload(None)], blocked=(401, 403))
     if isinstance(judgement, Blocked):
         return judgement
     return Dead(judgement.reason) if isinstance(judgement, Split) else judgement[0]

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from plugins.intercom.settings import Settings
 from router.plugin import (
-    REDIRECTS,
+    OF_THE_SET_UP,
     Bearer,
     Blocked,
     Conversation,
@@ -49,7 +49,7 @@ requests that one conversation may have (100)."""
 
 _EXISTING_ID = re.compile(r"\bid=([\w-]+)")
 _UNKNOWN_ATTRIBUTE = re.compile(r"[Cc]ustom attribute ['\"]([^'\"]+)['\"]")
-_BLOCKED = (*REDIRECTS, 401, 402, 403)
+_BLOCKED = (*OF_THE_SET_UP, 401, 403)
 _DATES: Final = frozenset({"birthday"})
 """Custom attributes in Unix seconds; the type of one can't be changed once it is declared."""
 
@@ -272,7 +272,7 @@ def _declare(
         kind = "date"
     request = _request("POST", settings, "data_attributes", body={"name": name, "model": model, "data_type": kind})
     response = (yield Step(request, Response(200, b"{}"))).unless_page()
-    is_stopped = is_outage(response.status) or response.status in (*REDIRECTS, 401)
+    is_stopped = is_outage(response.status) or response.status in (*OF_THE_SET_UP, 401)
     return _judge(response) if is_stopped else None
 
 

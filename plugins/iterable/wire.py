@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from plugins.iterable.settings import Settings
 from router.plugin import (
-    REDIRECTS,
+    OF_THE_SET_UP,
     Blocked,
     Credential,
     Dead,
@@ -38,7 +38,7 @@ NOT_THERE_YET_S: Final = 60.0
 """A user that was just written is known to the other queues after about a minute."""
 NOT_THERE_ATTEMPTS: Final = 2
 
-_MISPLACED: Final = (*REDIRECTS, 401, 403, 405)
+_MISPLACED: Final = (*OF_THE_SET_UP, 401, 403, 405)
 _BLOCKED_CODES: Final = frozenset({"BadApiKey", "Forbidden"})
 _LATER_CODES: Final = frozenset({"DatabaseError", "GenericError", "QueueEmailError", "RateLimitExceeded"})
 _UNKNOWN_USER_CODES: Final = frozenset({"UnknownEmailError", "UnknownUserIdError"})

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from plugins.mailchimp.settings import Settings
 from router.plugin import (
-    REDIRECTS,
+    OF_THE_SET_UP,
     Bearer,
     Credential,
     Dead,
@@ -34,7 +34,7 @@ from router.plugin import (
 MAX_MEMBERS: Final = 500
 TEMPORARY_ATTEMPTS: Final = 5
 """A member that Mailchimp says it can't write just now is tried so often."""
-BLOCKED: Final = (*REDIRECTS, 401, 403)
+BLOCKED: Final = (*OF_THE_SET_UP, 401, 403)
 """A wrong data centre redirects or answers 403. A 403 that is a page comes from the firewall in front: it asks to wait, and a
 destination that is blocked does nothing else."""
 NO_AUDIENCE: Final = 404

@@ -38,9 +38,6 @@ MAX_BYTES: Final = 1_900_000
 MAX_PAYLOAD_BYTES: Final = 999_000
 """Both an event and an update have to be smaller than 1 MB, the token included."""
 
-_MISPLACED: Final = (*MISPLACED, 402)
-"""Payment too is the account's, and never an event's."""
-
 
 def import_credentials(settings: Settings) -> Sequence[Credential]:
     if settings.has_service_account:
@@ -87,7 +84,7 @@ def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -
         UnreadableAnswer: a 200 that is none of the documented shapes, or any success with a page, such as a proxy's.
     """
     if response.status not in (200, 400):
-        return judge_by_status(response.unless_page(), payloads, blocked=_MISPLACED)
+        return judge_by_status(response.unless_page(), payloads, blocked=MISPLACED)
     try:
         body = response.json()
     except UnreadableAnswer:

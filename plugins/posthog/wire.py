@@ -34,8 +34,6 @@ MAX_PAYLOAD_BYTES: Final = 900_000
 """An event may have 1 MB after processing, which adds to it."""
 
 _HISTORICAL: Final = "historical"
-_MISPLACED: Final = (*MISPLACED, 402)
-"""Payment too is the account's, and never an event's."""
 
 
 def credentials(settings: Settings) -> Sequence[Credential]:
@@ -61,7 +59,7 @@ def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -
         UnreadableAnswer: a 200 that is none of the documented shapes, or any success with a page, such as a proxy's.
     """
     if response.status != 200:
-        return judge_by_status(response.unless_page(), payloads, blocked=_MISPLACED)
+        return judge_by_status(response.unless_page(), payloads, blocked=MISPLACED)
     body = response.json()
     if not isinstance(body, dict) or body.get("status") not in ("Ok", 1):
         raise UnreadableAnswer(f"expected status Ok, got {describe(response)}")

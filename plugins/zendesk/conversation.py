@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, TypeVar
 from plugins.zendesk.settings import Settings
 from plugins.zendesk.wire import BLOCKED, CONFLICT_ATTEMPTS, request
 from router.plugin import (
-    REDIRECTS,
+    OF_THE_SET_UP,
     Blocked,
     Conversation,
     Dead,
@@ -190,7 +190,7 @@ def _define(model: Model, key: str, value: Any, settings: Settings) -> Said[bool
         "POST", settings, f"{model}_fields", body={f"{model}_field": {"key": key, "title": key, "type": kind}}
     )
     response = yield Step(step, Response(201, b"{}"))
-    if is_outage(response.status) or response.status in (*REDIRECTS, 401, 409):
+    if is_outage(response.status) or response.status in (*OF_THE_SET_UP, 401, 409):
         raise Ended(_refused(response))
     return response.unless_page().status in (200, 201) or _is_there(response)
 

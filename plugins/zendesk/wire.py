@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from plugins.zendesk.settings import RATES, Settings
 from router.plugin import (
-    REDIRECTS,
+    OF_THE_SET_UP,
     Basic,
     Bearer,
     Blocked,
@@ -28,7 +28,7 @@ from router.plugin import (
 )
 
 RESET_HEADER: Final = "ratelimit-reset"
-BLOCKED: Final = (*REDIRECTS, 401, 403, 405)
+BLOCKED: Final = (*OF_THE_SET_UP, 401, 403, 405)
 """Credentials, scopes, plan, or another subdomain: never an event."""
 CONFLICT_ATTEMPTS: Final = 10
 

@@ -29,7 +29,7 @@ from router.plugin.skip import Skip
 from router.plugin.table import Custom, Field, Table, Trait, Values, same_name
 from router.plugin.verdict import (
     MISPLACED,
-    REDIRECTS,
+    OF_THE_SET_UP,
     Again,
     Blocked,
     Dead,
@@ -50,7 +50,7 @@ __all__ = [
     "EVENT_TYPES",
     "GROUP_TRAITS",
     "MISPLACED",
-    "REDIRECTS",
+    "OF_THE_SET_UP",
     "USER_TRAITS",
     "Action",
     "Again",

@@ -71,9 +71,9 @@ Verdict = Delivered | Later | Dead | Again
 Judgement = Sequence[Verdict] | Split | Blocked
 """One verdict per payload in request order, or one word for the whole request."""
 
-REDIRECTS = (301, 302, 303, 307, 308)
-"""Not followed (promise 10), so they speak of the address, and never of an event."""
-MISPLACED = (*REDIRECTS, 401, 403, 404, 405)
+OF_THE_SET_UP = (301, 302, 303, 307, 308, 402)
+"""Redirects, which are not followed (promise 10), and payment: of the address or the account, and never of an event."""
+MISPLACED = (*OF_THE_SET_UP, 401, 403, 404, 405)
 """Where paths are fixed, or made of settings alone, these speak of the set-up (credentials, plan, base_url) and never of an
 event: for *blocked* of `judge_by_status`."""
 _OF_ONE_OF_THEM = frozenset({400, 409, 422})
@@ -99,11 +99,11 @@ def judge_by_status(
     ends with. *settings* is not looked at.
 
     2xx is `Delivered`; 408, 425, 429, 5xx (but 501) and *later* are `Later`; *blocked* and *split* are what they say; a
-    redirect is `Blocked`, too; all else is `Dead` with the status and the start of the body as its reason. A 400, 409 or 422 to
-    several payloads is `Split`: one of them may be the reason, and the others are no worse for it.
+    redirect and a 402 (payment required) are `Blocked`, too. A 400, 409 or 422 to several payloads is `Split`: one of them may
+    be the reason, and the others are no worse for it. All else is `Dead`, with the status and the start of the body.
     """
     status = response.status
-    if status in blocked or status in REDIRECTS:
+    if status in blocked or status in OF_THE_SET_UP:
         return Blocked(describe(response))
     if status in split:
         return Split(describe(response))

@@ -28,9 +28,9 @@ OUTAGES = [408, 425, 429, 500, 502, 503, 504, 507, 520, 599]
     [
         *((status, [Delivered()] * 2) for status in (200, 201, 202, 204, 299)),
         *((status, [Later(str(status))] * 2) for status in OUTAGES),
-        *((status, [Dead(str(status))] * 2) for status in (304, 402, 404, 410, 418, 501)),
+        *((status, [Dead(str(status))] * 2) for status in (304, 404, 410, 418, 501)),
         *((status, Split(str(status))) for status in (400, 409, 422)),
-        *((status, Blocked(str(status))) for status in (301, 302, 303, 307, 308, 401, 403)),
+        *((status, Blocked(str(status))) for status in (301, 302, 303, 307, 308, 401, 402, 403)),
         (413, Split("413")),
     ],
 )
@@ -46,7 +46,7 @@ def test_what_is_refused_by_itself_is_dead(status: int) -> None:
 @pytest.mark.parametrize(
     ("status", "given", "expected"),
     [
-        (402, {"blocked": (402,)}, Blocked("402")),
+        (404, {"blocked": (404,)}, Blocked("404")),
         (401, {"blocked": ()}, [Dead("401")] * 2),
         (400, {"split": (400, 413)}, Split("400")),
         (413, {"split": ()}, [Dead("413")] * 2),

@@ -1,6 +1,7 @@
 """Answers of something that is not the vendor, for every plugin and at every step of a conversation: no event dies of one.
 
-A redirect is never followed (promise 10), so it speaks of the address, which is the operator's to mend.
+A redirect is never followed (promise 10), so it speaks of the address, and a 402 speaks of the account: both are the
+operator's to mend.
 """
 
 from __future__ import annotations
@@ -58,12 +59,12 @@ def _end_with(rehearsal: Rehearsal, endpoint: Endpoint, payload: Payload, step: 
 
 
 @pytest.mark.parametrize("plugin", PLUGINS)
-def test_a_redirect_blocks_the_destination(plugin: Plugin) -> None:
+def test_a_redirect_or_an_account_that_has_to_pay_blocks_the_destination(plugin: Plugin) -> None:
     location = {"location": "https://elsewhere.test/"}
     judged = {
         (where, status): read(Response(status, PAGE, location))
         for where, read in places(plugin).items()
-        for status in (301, 302, 303, 307, 308)
+        for status in (301, 302, 303, 307, 308, 402)
     }
 
     assert judged
