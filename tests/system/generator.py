@@ -26,6 +26,8 @@ from urllib.parse import urlsplit
 import orjson
 
 PAUSE_AFTER_FAILURE_S: Final = 0.05
+NOT_A_ROUTER: Final = 404
+"""The port of a router that was killed may be another server's by the time the next one runs."""
 TIMEOUT_S: Final = 30.0
 IDENTIFY_EVERY: Final = 4
 
@@ -143,7 +145,7 @@ class Worker:
             self.journal.add(type(error).__name__, time.monotonic() - began)
             return False
         self.journal.add(str(response.status), time.monotonic() - began)
-        if response.status >= 500:
+        if response.status >= 500 or response.status == NOT_A_ROUTER:
             return False
         if response.status != 200 or orjson.loads(answer).get("rejected"):
             sys.stderr.write(f"refused: {response.status} {answer!r}\n")
