@@ -6,12 +6,11 @@ Source: facts/vendors/klaviyo.md sections 1, 2, 5, 6 and 7.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any, Final
 
 from plugins.klaviyo.settings import Settings
 from router.plugin import (
-    Again,
     Bearer,
     Blocked,
     Credential,
@@ -25,6 +24,7 @@ from router.plugin import (
     build_url,
     describe,
     judge_by_status,
+    judge_named,
 )
 
 MAX_EVENTS: Final = 1_000
@@ -157,7 +157,7 @@ def judge(response: Response, payloads: Sequence[Payload], settings: Any = None)
     Raises:
         UnreadableAnswer: a success with a page, such as a proxy's.
     """
-    return _judge(response, [[place] for place in range(len(payloads))])
+    return _judge(response, range(len(payloads)))
 
 
 def judge_profiles(response: Response, payloads: Sequence[Payload], settings: Any = None) -> Judgement:
@@ -166,19 +166,15 @@ def judge_profiles(response: Response, payloads: Sequence[Payload], settings: An
     Raises:
         UnreadableAnswer: a success with a page, such as a proxy's.
     """
-    places: dict[_Id, list[int]] = {}
-    for place, payload in enumerate(payloads):
-        places.setdefault(_id_of(payload), []).append(place)
-    return _judge(response, list(places.values()))
+    return _judge(response, list(map(_id_of, payloads)))
 
 
-def _judge(response: Response, items: Sequence[Sequence[int]]) -> Judgement:
-    """*items* are those of the request, each with the places of its payloads."""
-    count = sum(map(len, items))
-    if response.status in _OF_AN_ITEM and count > 1:
-        refused = _refused(response, items)
-        return [refused.get(place, Again()) for place in range(count)] if refused else Split(words(response))
-    judgement = judge_by_status(response.unless_page(), [Payload(None)] * count, blocked=BLOCKED)
+def _judge(response: Response, keys: Sequence[Hashable]) -> Judgement:
+    """*keys*: one for each payload; those of one key are one item of the job."""
+    if response.status in _OF_AN_ITEM and len(keys) > 1:
+        errors = (_read_error(response.status, error) for error in errors_of(response))
+        return judge_named(errors, keys, words(response))
+    judgement = judge_by_status(response.unless_page(), [Payload(None)] * len(keys), blocked=BLOCKED)
     if isinstance(judgement, Split):
         return Split(words(response))
     if isinstance(judgement, Blocked):
@@ -186,17 +182,9 @@ def _judge(response: Response, items: Sequence[Sequence[int]]) -> Judgement:
     return [Dead(words(response)) if isinstance(verdict, Dead) else verdict for verdict in judgement]
 
 
-def _refused(response: Response, items: Sequence[Sequence[int]]) -> dict[int, Dead]:
-    """By place, the payloads that the errors point at; none where an error points at no item, or at one of several payloads, of
-    which one alone may be at fault."""
-    refused: dict[int, Dead] = {}
-    for error in errors_of(response):
-        match = _ITEM.match(pointer_of(error))
-        number = int(match[1]) if match else len(items)
-        if number >= len(items) or len(items[number]) > 1:
-            return {}
-        refused.setdefault(items[number][0], Dead(f"{response.status} {_words_of(error) or 'refused'}"[:300]))
-    return refused
+def _read_error(status: int, error: Document) -> tuple[int | None, str]:
+    match = _ITEM.match(pointer_of(error))
+    return int(match[1]) if match else None, f"{status} {_words_of(error) or 'refused'}"[:300]
 
 
 def errors_of(response: Response) -> list[Document]:

@@ -12,7 +12,6 @@ from typing import Any, Final
 from plugins.sendgrid.mapping import IDENTIFIERS
 from plugins.sendgrid.settings import Settings
 from router.plugin import (
-    Again,
     Bearer,
     Credential,
     Dead,
@@ -21,10 +20,10 @@ from router.plugin import (
     Payload,
     Request,
     Response,
-    Split,
     build_url,
     describe,
     judge_by_status,
+    judge_named,
 )
 
 MAX_CONTACTS: Final = 500
@@ -80,26 +79,14 @@ def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -
     if response.status == 400 and len(payloads) == 1:
         return [Dead(words(response))]
     if response.status == 400:
-        refused = _refused(response, payloads)
-        return [refused.get(place, Again()) for place in range(len(payloads))] if refused else Split(words(response))
+        errors = (_read_error(response.status, error) for error in _errors_of(response))
+        return judge_named(errors, list(map(_key, payloads)), words(response))
     return judge_by_status(response.unless_page(), payloads, blocked=_BLOCKED)
 
 
-def _refused(response: Response, payloads: Sequence[Payload]) -> dict[int, Dead]:
-    """By place, the payloads of the contacts that are named; none where an error names no contact, or one of several payloads,
-    of which one alone may be at fault."""
-    places: dict[tuple[Any, ...], list[int]] = {}
-    for place, payload in enumerate(payloads):
-        places.setdefault(_key(payload), []).append(place)
-    contacts = list(places.values())
-    refused: dict[int, Dead] = {}
-    for error in _errors_of(response):
-        match = _CONTACT.match(str(error.get("field")))
-        number = int(match[1]) if match else len(contacts)
-        if number >= len(contacts) or len(contacts[number]) > 1:
-            return {}
-        refused.setdefault(contacts[number][0], Dead(f"{response.status} {_words_of(error)}"[:300]))
-    return refused
+def _read_error(status: int, error: Document) -> tuple[int | None, str]:
+    match = _CONTACT.match(str(error.get("field")))
+    return int(match[1]) if match else None, f"{status} {_words_of(error)}"[:300]
 
 
 def words(response: Response) -> str:

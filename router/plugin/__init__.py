@@ -41,6 +41,7 @@ from router.plugin.verdict import (
     describe,
     is_outage,
     judge_by_status,
+    judge_named,
 )
 from router.plugin.view import view_name
 from router.traits import GROUP_TRAITS, USER_TRAITS, camel_case, canonical_trait, snake_case
@@ -104,6 +105,7 @@ __all__ = [
     "hookimpl",
     "is_outage",
     "judge_by_status",
+    "judge_named",
     "left_out",
     "looks_like_email",
     "same_name",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,6 +114,28 @@ def judge_by_status(
     if status in _OF_ONE_OF_THEM and len(payloads) > 1:
         return Split(describe(response))
     return [Dead(describe(response))] * len(payloads)
+
+
+def judge_named(errors: Iterable[tuple[int | None, str]], keys: Sequence[Hashable], reason: str) -> Judgement:
+    """Of a request that was refused as a whole for some of its items, which the vendor names: those are dead, and the others go
+    again at once.
+
+    Args:
+        errors: what the vendor says: the index of an item, None where it names none, and its words.
+        keys: one for each payload, in request order. Payloads of one key are one item, at the place of the first.
+        reason: of the `Split` that it is instead where an error names no item, or one of several payloads, of which one alone
+            may be at fault; or where there is no error.
+    """
+    places: dict[Hashable, list[int]] = {}
+    for place, key in enumerate(keys):
+        places.setdefault(key, []).append(place)
+    items = list(places.values())
+    refused: dict[int, Dead] = {}
+    for index, said in errors:
+        if index is None or index >= len(items) or len(items[index]) > 1:
+            return Split(reason)
+        refused.setdefault(items[index][0], Dead(said))
+    return [refused.get(place, Again()) for place in range(len(keys))] if refused else Split(reason)
 
 
 def describe(response: Response) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from router.plugin import (
+    Again,
     Blocked,
     Dead,
     Delivered,
@@ -17,6 +18,7 @@ from router.plugin import (
     describe,
     is_outage,
     judge_by_status,
+    judge_named,
 )
 
 PAYLOADS = [Payload({"n": 1}), Payload({"n": 2})]
@@ -77,3 +79,20 @@ def test_an_outage_is_what_speaks_for_the_whole_vendor() -> None:
 )
 def test_a_reason_is_one_short_line_in_the_vendors_words(body: bytes, expected: str) -> None:
     assert describe(Response(400, body)) == expected
+
+
+@pytest.mark.parametrize(
+    ("errors", "expected"),
+    [
+        pytest.param([(0, "bad")], [Dead("bad"), Again(), Again(), Again()], id="one item"),
+        pytest.param([(0, "bad"), (0, "worse")], [Dead("bad"), Again(), Again(), Again()], id="one item twice"),
+        pytest.param([(2, "bad"), (0, "ill")], [Dead("ill"), Again(), Again(), Dead("bad")], id="several"),
+        pytest.param([(1, "bad")], Split("400"), id="an item of two payloads, of which one may be good"),
+        pytest.param([(0, "bad"), (None, "odd")], Split("400"), id="an error that names none"),
+        pytest.param([(3, "bad")], Split("400"), id="an item that there is not"),
+        pytest.param([], Split("400"), id="no error"),
+    ],
+)
+def test_what_is_named_is_dead_and_the_others_go_again(errors: list[tuple[int | None, str]], expected: Any) -> None:
+    """Payloads of one key are one item, at the place of the first."""
+    assert judge_named(errors, ["ada", "bob", "bob", "eve"], "400") == expected
