@@ -74,7 +74,7 @@ def judge(
     blocked: Collection[int] = MISPLACED,
 ) -> Judgement:
     """By the status. A page where JSON is expected is the login: the settings to *check* are not right."""
-    if 200 <= response.status <= 299 and response.body.lstrip().startswith(b"<"):
+    if response.is_success and response.is_page:
         return Blocked(f"a page instead of an answer, check {check}: {describe(response)}")
     judgement = judge_by_status(response, payloads, blocked=blocked)
     if isinstance(judgement, Sequence) and isinstance(judgement[0], Dead):

@@ -72,13 +72,18 @@ class Response:
         """A 2xx."""
         return 200 <= self.status <= 299
 
+    @property
+    def is_page(self) -> bool:
+        """A body that begins as HTML does: of a proxy, a firewall or a login."""
+        return self.body.lstrip()[:1] == b"<"
+
     def unless_page(self) -> Response:
         """This response, for the success of which the vendor has no words that could be told from a page.
 
         Raises:
-            UnreadableAnswer: a success with an HTML page: of a proxy, a firewall or a login.
+            UnreadableAnswer: a success with a page.
         """
-        if self.is_success and self.body.lstrip()[:1] == b"<":
+        if self.is_success and self.is_page:
             raise UnreadableAnswer(f"status {self.status}, expected none of a proxy's pages, got {_start(self)!r}")
         return self
 
