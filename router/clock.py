@@ -32,24 +32,26 @@ class SystemClock:
         await asyncio.sleep(seconds)
 
 
+def ahead_s(clock: Clock) -> float:
+    """By how much the time of day is ahead of the time that has passed. It stays, but for a clock that is set."""
+    return clock.now() - clock.monotonic()
+
+
 class PatientClock:
     """For what expires. A clock that is set ahead is believed after an hour: until then it may be put right."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._believed_s = self._ahead_s()
+        self._believed_s = ahead_s(clock)
         self._doubted_since: float | None = None
 
     def now(self) -> float:
         """Unix seconds."""
-        ahead_s, passed = self._ahead_s(), self._clock.monotonic()
-        if ahead_s - self._believed_s < JUMP_S:
-            self._believed_s, self._doubted_since = ahead_s, None
+        ahead, passed = ahead_s(self._clock), self._clock.monotonic()
+        if ahead - self._believed_s < JUMP_S:
+            self._believed_s, self._doubted_since = ahead, None
         elif self._doubted_since is None:
             self._doubted_since = passed
         elif passed - self._doubted_since >= PATIENCE_S:
-            self._believed_s, self._doubted_since = ahead_s, None
+            self._believed_s, self._doubted_since = ahead, None
         return passed + self._believed_s
-
-    def _ahead_s(self) -> float:
-        return self._clock.now() - self._clock.monotonic()

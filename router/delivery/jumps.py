@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from router.clock import JUMP_S, Clock
+from router.clock import JUMP_S, Clock, ahead_s
 
 
 class Jumps:
@@ -10,16 +10,13 @@ class Jumps:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._ahead_s = self._look()
+        self._ahead_s = ahead_s(clock)
 
     def take(self) -> float:
         """Seconds by which it was set since this was last asked, less than 0 for back; 0.0 where it was not."""
-        ahead_s = self._look()
-        jump_s = ahead_s - self._ahead_s
+        ahead = ahead_s(self._clock)
+        jump_s = ahead - self._ahead_s
         if abs(jump_s) < JUMP_S:
             return 0.0
-        self._ahead_s = ahead_s
+        self._ahead_s = ahead
         return jump_s
-
-    def _look(self) -> float:
-        return self._clock.now() - self._clock.monotonic()
