@@ -259,7 +259,8 @@ class Fleet:
             return
         ledger.note("disabled_since_s", "")
         try:
-            berth.way = self._ways.take(  # whatever is remembered in this partition, all have one way
+            # That of the assignment: whatever is remembered in this partition, all have one way.
+            berth.way = self._ways.take(
                 assignment.destination, options, assignment.timeout_s, assignment.connect_timeout_s
             )
             berth.worker = Worker(
@@ -345,12 +346,15 @@ class Fleet:
     def _follow_clock(self) -> None:
         """A clock that was set ends no hold, nor the retry windows of who is disabled; in a block these need no help."""
         jump_s = self._jumps.take()
+        if not jump_s:
+            return
         for berth in self.berths.values():
             ledger = berth.ledger
-            if jump_s and ledger.disabled_since_s is not None:
-                ledger.note("disabled_since_s", str(ledger.disabled_since_s + jump_s))
-                if not berth.is_noted_blocked:
-                    ledger.move_tries(lambda first_s: first_s + jump_s)
+            if ledger.disabled_since_s is None:
+                continue
+            ledger.note("disabled_since_s", str(ledger.disabled_since_s + jump_s))
+            if not berth.is_noted_blocked:
+                ledger.move_tries(lambda first_s: first_s + jump_s)
 
     def _is_held(self, berth: Berth) -> bool:
         since = berth.ledger.disabled_since_s

@@ -114,9 +114,8 @@ class Outages:
         """One more try of the event has failed."""
         self._follow_clock()
         if transit.is_replay:
-            began_s = (
-                self._blocked_since_s or self._clock.now()
-            )  # in a block it begins with that: none of it will count
+            # In a block it begins with that: none of it will count.
+            began_s = self._blocked_since_s or self._clock.now()
             transit.failed_s = transit.failed_s or began_s - self._blocked_for_s
         else:
             self._ledger.tried(transit.place)

@@ -20,6 +20,7 @@ from router.delivery.ledger import Books, Ledger
 from router.delivery.send import HttpSend
 from router.delivery.state_file import StateFile
 from router.delivery.way import Ways
+from router.delivery.worker import Worker
 from router.errors import OperatorError
 from router.plugin import Response
 from router.source_choice import SourceChoice
@@ -255,16 +256,22 @@ async def test_row_24_a_clock_that_is_set_ahead_ends_no_hold(stand: Stand) -> No
     assert await stand.trim() > 1
 
 
+async def tried_in_vain(stand: Stand) -> Worker:
+    """That of a destination that has tried its only event."""
+    await stand.open(DOWN)
+    await stand.add(1)
+    worker = stand.fleet.berths["down"].worker
+    assert worker is not None
+    await until(lambda: bool(worker.ledger.tries))
+    return worker
+
+
 @pytest.mark.parametrize("is_blocked", [False, True], ids=["failing", "blocked"])
 async def test_time_spent_disabled_does_not_count_for_the_retry_windows_and_is_counted_once(
     stand: Stand, is_blocked: bool
 ) -> None:
     """A block does not count either, and goes on while the destination is disabled."""
-    await stand.open(DOWN)
-    await stand.add(1)
-    first = stand.fleet.berths["down"].worker
-    assert first is not None
-    await until(lambda: bool(first.ledger.tries))
+    first = await tried_in_vain(stand)
     if is_blocked:
         first._outages.block("401")
     await stand.fleet.apply([replace(DOWN, is_enabled=False)])
@@ -285,11 +292,7 @@ async def test_time_spent_disabled_does_not_count_for_the_retry_windows_and_is_c
 async def test_row_24_a_clock_that_is_set_while_a_destination_is_disabled_leaves_its_retry_windows_as_they_are(
     stand: Stand, jump_s: float, is_blocked: bool
 ) -> None:
-    await stand.open(DOWN)
-    await stand.add(1)
-    first = stand.fleet.berths["down"].worker
-    assert first is not None
-    await until(lambda: bool(first.ledger.tries))
+    first = await tried_in_vain(stand)
     stand.clock.passed_s += DAY_S
     if is_blocked:
         first._outages.block("401")
@@ -312,10 +315,7 @@ async def test_row_24_a_clock_that_is_set_while_a_destination_is_disabled_leaves
 async def test_time_spent_disabled_is_counted_once_however_often_it_takes_to_start(
     stand: Stand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await stand.open(DOWN)
-    await stand.add(1)
-    ledger = stand.fleet.berths["down"].ledger
-    await until(lambda: bool(ledger.tries))
+    await tried_in_vain(stand)
     await stand.fleet.apply([replace(DOWN, is_enabled=False)])
     stand.clock.passed_s += DAY_S
     faults = ["no memory", "no memory"]
