@@ -117,6 +117,8 @@ class ClusterDeliveries:
         )
         self._delivers = delivers
         self._is_closing = False
+        self._unbegun = ""
+        """Why it is not noted everywhere where new destinations begin; it is tried again."""
         self._differing: list[Answer] = []
 
     @classmethod
@@ -181,10 +183,19 @@ class ClusterDeliveries:
         Raises:
             OperatorError: the cluster does not answer.
         """
-        await self._refresh_states()
-        await asyncio.gather(
-            *(asyncio.to_thread(self._begin_in, number) for number in self._states if number not in self._fleets.all)
-        )
+        try:
+            await self._refresh_states()
+            await asyncio.gather(
+                *(
+                    asyncio.to_thread(self._begin_in, number)
+                    for number in self._states
+                    if number not in self._fleets.all
+                )
+            )
+        except OperatorError as error:
+            self._unbegun = str(error)
+            raise
+        self._unbegun = ""
 
     def _begin_in(self, partition: int) -> None:
         states = self._states[partition]
@@ -205,9 +216,8 @@ class ClusterDeliveries:
 
     @property
     def problems(self) -> Sequence[str]:
-        return list(
-            dict.fromkeys(problem for fleet in self._fleets.all.values() for problem in fleet.problems.values())
-        )
+        of_fleets = [problem for fleet in self._fleets.all.values() for problem in fleet.problems.values()]
+        return list(dict.fromkeys(problem for problem in (*of_fleets, self._unbegun) if problem))
 
     @property
     def stuck(self) -> Sequence[str]:
@@ -319,6 +329,9 @@ class ClusterDeliveries:
     async def _retry(self, stop: asyncio.Event) -> None:
         """What could not start for want of the cluster starts as soon as that is back."""
         while not stop.is_set():
+            if self._unbegun:
+                with suppress(OperatorError):
+                    await self._begin_new()
             for fleet in list(self._fleets.all.values()):
                 if fleet.problems:
                     with suppress(Exception):  # it has been told, or housekeeping tells: it tries the same

@@ -262,7 +262,7 @@ class Claims:
         try:
             return int(read_answer(answer.data)["seq"])
         except ApiError as error:
-            if error.code == WRONG_LAST_SEQUENCE:
+            if error.code in WRONG_LAST_SEQUENCE:
                 return None
             raise
 

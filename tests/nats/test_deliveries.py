@@ -124,3 +124,26 @@ async def test_a_cluster_that_goes_away_as_a_config_is_applied_is_told_as_that(
 
     with pytest.raises(OperatorError, match="the cluster does not take"):
         await asyncio.to_thread(deliveries._begin_in, 0)
+
+
+async def test_what_could_not_be_noted_for_the_cluster_was_away_is_noted_once_it_is_back(
+    deliveries: ClusterDeliveries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reload suppresses it: events that come meanwhile are for the new destination too, whoever delivers them later."""
+
+    def fail(journal: Journal, draft: Draft, head: int) -> tuple[int, int]:
+        raise ClusterAway("no answer in time")
+
+    config = deliveries._config
+    added = {**config.destinations, "sales": config.destinations["crm"].model_copy(update={"name": "sales"})}
+    deliveries.configure(config.model_copy(update={"destinations": added}), {})
+    monkeypatch.setattr(deliveries._fleets, "all", {})  # another router's
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "append", fail)
+        with pytest.raises(OperatorError):
+            await deliveries._begin_new()
+    assert ["the cluster does not take" in problem for problem in deliveries.problems] == [True]
+
+    await until(lambda: not deliveries.problems)
+
+    assert deliveries._states[0].has("sales")

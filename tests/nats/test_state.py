@@ -6,17 +6,17 @@ import itertools
 import random
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
 from router.delivery.journal import state as state_module
 from router.delivery.journal.entry import Draft
-from router.delivery.journal.journal import Journal
-from router.delivery.journal.line import Line
+from router.delivery.journal.journal import LAG_S, Journal
+from router.delivery.journal.line import ANSWER_S, Line
 from router.delivery.journal.operation import Operation, to_bytes
 from router.delivery.journal.state import JournaledState
 from router.delivery.journal.states import JournaledStates
@@ -25,10 +25,11 @@ from router.delivery.letters import Choice
 from router.delivery.state import Changes, Outcome, Place, State, StateTaken, StateUnusable
 from router.delivery.state_file import _connect
 from router.errors import OperatorError
-from router.log.jetstream.connection import ClusterAway
+from router.log.jetstream.connection import ApiError, ClusterAway, Connection
 from tests.delivery.state_contract import CHANGES, OpenState, StateContract, everything, make_letter, make_record
 from tests.nats.server import Cluster
 
+_T = TypeVar("_T")
 LOG = "log-1"
 OpenView = Callable[..., JournaledState]
 
@@ -160,6 +161,44 @@ def test_letters_discarded_elsewhere_are_gone_and_counted(open_view: OpenView) -
     owner.catch_up()
     assert [letter.id for letter in owner.letters.find()] == [2]
     assert owner.counts()["discarded", ""] == 1
+
+
+class Busy(Line):
+    """A leader of several nodes, which still waits for their word of another change: so many times it says so."""
+
+    def __init__(self, line: Line, says: int) -> None:
+        self._line, self._says = line, says
+
+    @property
+    def max_payload(self) -> int:
+        return self._line.max_payload
+
+    def ask(self, question: Callable[[Connection], Coroutine[Any, Any, _T]], within_s: float = ANSWER_S) -> _T:
+        if question.__name__ == "publish" and self._says:
+            self._says -= 1
+            raise ApiError(10164, "wrong last sequence")
+        return self._line.ask(question, within_s)
+
+
+def test_what_stands_before_a_change_is_waited_for(line: Line, journal: Journal, log_name: str) -> None:
+    waited: list[float] = []
+    busy = Journal(Busy(line, 3), JournalNames(log_name), 0, "crm", waited.append)
+
+    busy.append(Draft("claim", "a", 1, b""), 0)
+
+    assert waited == [LAG_S] * 3
+    assert journal.last() > 0
+
+
+def test_what_stands_before_a_change_is_not_waited_for_without_end(
+    line: Line, journal: Journal, log_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    busy = Journal(Busy(line, 1_000_000), JournalNames(log_name), 0, "crm", lambda s: None)
+    monkeypatch.setattr("router.delivery.journal.journal.LAG_MOST_S", 0.01)
+
+    with pytest.raises(ClusterAway, match="stands before this"):
+        busy.append(Draft("claim", "a", 1, b""), 0)
+    assert journal.last() == 0
 
 
 # --- answers that are lost ---

@@ -17,14 +17,22 @@ import nats.errors
 from router.delivery.journal.entry import HEADER_BYTES, Assembler, Draft, Entry
 from router.delivery.journal.line import Line
 from router.delivery.journal.streams import JournalNames
-from router.log.jetstream.connection import WRONG_LAST_SEQUENCE, ApiError, ClusterAway, Connection, Stored, read_answer
+from router.log.jetstream.connection import (
+    UNDER_WAY,
+    WRONG_LAST_SEQUENCE,
+    ApiError,
+    ClusterAway,
+    Connection,
+    Stored,
+    read_answer,
+)
 
 _EXPECTED: Final = "Nats-Expected-Last-Subject-Sequence"
 _STREAM: Final = "Nats-Expected-Stream"
 READ_BYTES: Final = 4_000_000
 READ_MESSAGES: Final = 1_000
 LAG_S: Final = 0.02
-"""Before a replica is asked again that is behind."""
+"""Before a replica is asked again that is behind, or a leader that waits for its replicas."""
 LAG_MOST_S: Final = 5.0
 
 
@@ -70,12 +78,21 @@ class Journal:
         async def publish(connection: Connection) -> bytes:
             return (await connection.request(self.subject, data, headers)).data
 
-        try:
-            return int(read_answer(self._line.ask(publish))["seq"])
-        except ApiError as error:
-            if error.code == WRONG_LAST_SEQUENCE:
-                raise Overtaken from None
-            raise
+        end = time.monotonic() + LAG_MOST_S
+        while True:
+            try:
+                return int(read_answer(self._line.ask(publish))["seq"])
+            except ApiError as error:
+                if error.code == UNDER_WAY:  # it may come to nothing
+                    if time.monotonic() > end:
+                        raise ClusterAway(
+                            f"another change of {self.subject} is not stored, and stands before this"
+                        ) from None
+                    self._pause(LAG_S)
+                elif error.code in WRONG_LAST_SEQUENCE:
+                    raise Overtaken from None
+                else:
+                    raise
 
     def last(self) -> int:
         """The last message; 0 where there is none. The leader says so: nothing that was acknowledged is missing."""

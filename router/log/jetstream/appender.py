@@ -336,7 +336,7 @@ class Appender:
             said = read_answer(answer.data)
             return None if said.get("duplicate") else int(said["seq"])
         except ApiError as error:
-            if error.code == WRONG_LAST_SEQUENCE:
+            if error.code in WRONG_LAST_SEQUENCE:
                 return None
             raise
 

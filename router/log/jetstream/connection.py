@@ -41,7 +41,11 @@ OLDEST_SERVER = (2, 11)
 UNAVAILABLE = 503
 """The class of refusals that pass: no leader, a node that catches up."""
 _UNAVAILABLE_ANSWER = b'"code":503'
-WRONG_LAST_SEQUENCE = 10071
+UNDER_WAY = 10164
+"""Of a write that must follow a named message: another one that must is not stored by all nodes yet. Where there is one node
+alone, nothing ever is."""
+WRONG_LAST_SEQUENCE = frozenset({10071, UNDER_WAY})
+"""What a server answers to a write that must follow a message which is not the last one, or may not be for long."""
 NO_MESSAGE = 10037
 NO_STREAM = 10059
 STREAM_EXISTS = 10058
