@@ -38,6 +38,12 @@ class Field:
     convert: Converter | None = None
     note: str = ""
 
+    def __post_init__(self) -> None:
+        convert: Any = self.convert
+        if convert is not None and not callable(convert):
+            source = " or ".join(self.sources)
+            raise ValueError(f"{source}: convert={convert!r}, expected a function such as convert.to_text")
+
     @property
     def sources(self) -> tuple[str, ...]:
         return (self.source,) if isinstance(self.source, str) else self.source

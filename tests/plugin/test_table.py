@@ -134,6 +134,15 @@ def test_a_value_that_can_not_be_converted_is_left_out_and_told() -> None:
     assert trace_of(table, event).warnings == ["traits.age: expected a number; left out"]
 
 
+def test_a_converter_that_is_no_function_is_refused_when_the_row_is_made() -> None:
+    converter: Any = "to_text"
+
+    with pytest.raises(
+        ValueError, match=r"^traits\.email: convert='to_text', expected a function such as convert\.to_text$"
+    ):
+        Trait("email", "mail", converter)
+
+
 def test_a_null_is_not_given_to_a_converter() -> None:
     assert apply(Trait("age", to="age", convert=convert.to_number), values=Values(null="clear"), age=None) == {
         "age": None
