@@ -83,7 +83,8 @@ class Phrasebook:
         if kind == "missing":
             about = f" ({known.description.rstrip('.')})" if known and known.description else ""
             given = path in self.tree.lines
-            return f"{'empty, but it' if given else 'missing; it'} is required{about}"
+            unset = "".join(f"; {name} is not set" for name in self.tree.unset.get(path, ()))
+            return f"{'empty, but it' if given else 'missing; it'} is required{about}{unset}"
         text = self._expected(error, path, known)
         if not text.startswith("expected"):
             return text

@@ -45,6 +45,8 @@ class Tree:
     """Values that came out of references, which are never shown."""
     unresolved: set[KeyPath] = field(default_factory=set)
     """Values whose reference failed: they are null in the data, and nothing more is said of them."""
+    unset: dict[KeyPath, list[str]] = field(default_factory=dict)
+    """Of values that are empty: the variables that would fill them."""
     files: dict[KeyPath, tuple[Path, ...]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     _reported: set[KeyPath] = field(default_factory=set)
@@ -260,6 +262,8 @@ class _Reader:
         resolved = resolve(value, self._environ)
         if resolved.files:
             self._tree.files[path] = tuple(resolved.files)
+        if resolved.unset and not resolved.text:
+            self._tree.unset[path] = resolved.unset
         if resolved.problems:
             self._tree.report(path, "; ".join(dict.fromkeys(resolved.problems)))
             self._tree.unresolved.add(path)
