@@ -99,7 +99,10 @@ def _fill(draft: Path, log: Path, states: Path, others: tuple[Path, ...], after_
             f"{log}: retention gives segments up faster than they can be copied. Raise `retention.max_disk`, or stop the "
             "router for the time of a backup."
         )
-    problems += [problem for path in others if path.exists() if (problem := copy_database(path, draft / path.name))]
+    for path in filter(Path.exists, others):
+        problems += [problem] if (problem := copy_database(path, draft / path.name)) else []
+        for copied in draft.glob(f"{path.name}*"):
+            copied.chmod(0o600)  # these have no directory of their own that keeps others out
     report = check_log(draft / log.name)
     positions = {}
     for path in sorted((draft / states.name).glob("*.sqlite")):

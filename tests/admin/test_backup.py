@@ -109,6 +109,19 @@ async def test_a_backup_beside_a_router_restores_to_what_was_there(site: Site, t
     assert all(answer.is_duplicate for answer in again), "what was seen is known to the copy as well"
 
 
+@pytest.mark.parametrize("content", [b"", b"noise" * 999], ids=["sound", "damaged"])
+async def test_what_was_rejected_may_be_read_by_its_user_alone_wherever_the_copy_is_moved(
+    site: Site, tmp_path: Path, content: bytes
+) -> None:
+    """It has no directory of its own, as the log and the states have, that would keep others out."""
+    rejected = tmp_path / "var" / "rejected.sqlite"
+    rejected.write_bytes(content)
+
+    back_up(site.data / "log", site.data / "destinations", tmp_path / "backup", (rejected,))
+
+    assert (tmp_path / "backup" / "rejected.sqlite").stat().st_mode & 0o777 == 0o600
+
+
 async def test_a_backup_without_a_router_is_the_same(tmp_path: Path) -> None:
     site = await Site(tmp_path / "var").open()
     await site.append(300)
