@@ -494,8 +494,9 @@ def test_a_new_golden_request_is_written_first_and_passes_then(tmp_path: Path, m
 
     check = Requests().test_a_call_becomes_exactly_these_requests
 
-    with pytest.raises(AssertionError, match=r"alias\.json is stale, or new\? Write it with GOLDEN=write"):
+    with pytest.raises(AssertionError, match=r"alias\.json is stale, or new\? Write it with GOLDEN=write") as stale:
         check(golden)
+    assert "\nassert {'requests'" in str(stale.value), "pytest shows what is sent"
     monkeypatch.setenv("GOLDEN", "write")
     with pytest.raises(AssertionError, match=r"alias\.json is written: read what changed, then run the tests without"):
         check(golden)
