@@ -1,4 +1,4 @@
-"""What the core calls of a declaration, and with what: a function that takes something else is refused at import."""
+"""What is refused of a declaration at import: a function that can't take what the core gives it, one thing for a tuple."""
 
 from __future__ import annotations
 
@@ -46,6 +46,16 @@ def check_calls(thing: object, where: str) -> None:
                 raise ValueError(f"{where}: {name} is a {type(function).__name__}, expected a function")
         elif (taken := _parameters_unlike(function, len(given))) is not None:
             raise ValueError(f"{where}: {name} takes ({taken}), expected ({', '.join(given)})")
+
+
+def check_tuple(value: Any, name: str) -> None:
+    """
+    Raises:
+        ValueError: it is a single thing, such as one in brackets without a comma; the message begins with *name*.
+    """
+    if not isinstance(value, tuple | list):
+        kind = type(value).__name__
+        raise ValueError(f"{name}={kind}(…), expected a tuple: ({kind}(…),)")
 
 
 def _parameters_unlike(function: Callable[..., Any], count: int) -> str | None:

@@ -105,6 +105,9 @@ def test_a_contradiction_is_refused_and_names_the_plugin(given: dict[str, Any], 
             "endpoints=BatchEndpoint(…), expected a tuple: (BatchEndpoint(…),)",
         ),
         ({"actions": ACTION}, "actions=Action(…), expected a tuple: (Action(…),)"),
+        ({"aliases": "Acme CRM"}, "aliases=str(…), expected a tuple: (str(…),)"),
+        ({"sandbox": "acme"}, "sandbox='acme', expected package.module:Class"),
+        ({"actions": (replace(ACTION, table=untyped([])),)}, 'action "do": table is a list, expected a Table'),
         (
             {"actions": (replace(ACTION, build=untyped(lambda event: Payload({}))),)},
             'action "do": build takes (event), expected (event, fields, settings)',
@@ -137,6 +140,7 @@ def test_a_contradiction_is_refused_and_names_the_plugin(given: dict[str, Any], 
     ],
     ids=[
         "settings of another kind", "settings that are made", "one endpoint without its comma", "one action without its comma",
+        "one alias without its comma", "a sandbox without its class", "rows without their table",
         "build", "table", "no build", "pack", "judge", "converse", "credentials", "credential check",
     ],
 )  # fmt: skip
