@@ -212,7 +212,7 @@ def _warnings(value: Any) -> tuple[str, ...]:
 def credentials(value: Any) -> tuple[Credential, ...]:
     """Of an endpoint's ``credentials``. What is wrong is never quoted: it may be a secret."""
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
-        raise BadReturn(f"returned {_kind(value)}, expected credentials")
+        raise BadReturn(f"returned {_kind(value)}, expected a list of credentials")
     found = tuple(islice(value, MAX_CREDENTIALS + 1))
     if len(found) > MAX_CREDENTIALS:
         raise BadReturn(f"returned more than {MAX_CREDENTIALS} credentials")
