@@ -328,6 +328,11 @@ def _import_path(path: Path) -> ModuleType:
     if loaded is not None and _file(getattr(loaded, "__file__", None)) == file:
         return loaded
     if loaded is not None or not _is_free(name, file):
+        for entry in entry_points(group=ENTRY_POINTS):
+            if entry.module.partition(".")[0] == name:
+                raise OperatorError(
+                    f'"{name}" is installed already ({_origin(entry)}); take this out, or uninstall that to use {path}'
+                )
         raise OperatorError(f'another Python module is called "{name}"; rename {path}')
     spec = importlib.util.spec_from_file_location(
         name, file, submodule_search_locations=[str(path)] if path.is_dir() else None

@@ -360,6 +360,22 @@ def test_a_named_plugin_cannot_take_the_slug_of_an_installed_one(folder: Path, i
     ]
 
 
+def test_a_folder_whose_package_is_installed_from_elsewhere_is_told_to_be_one_too_many(
+    install: Install, tmp_path: Path
+) -> None:
+    """As with `pip install .` of a plugin whose config still names the folder it was made in."""
+    install("made-up-one", "1.2", source_of("made_up"))
+    folder = tmp_path / "made_up_one"
+    folder.mkdir()
+    (folder / "__init__.py").write_text(source_of("made_up"))
+
+    _, problems = Registry.load().with_named([str(folder)])
+
+    assert problems == [
+        (0, f'"made_up_one" is installed already (made-up-one 1.2); take this out, or uninstall that to use {folder}')
+    ]
+
+
 def test_naming_an_installed_package_once_more_is_no_clash(install: Install) -> None:
     install("made-up-one", "1.2", source_of("made_up"))
 
