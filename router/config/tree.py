@@ -214,10 +214,10 @@ class _Reader:
             elif str(key.tag) != _MERGE:
                 child = (*path, str(key.value))
                 if str(key.value) in own:
-                    first = self._tree.lines[child]
-                    self._tree.report(
-                        child, f"given twice, first in line {first}", self._line(key), hides_name=_is_null(value)
-                    )
+                    twice = f"given twice, first in line {self._tree.lines[child]}"
+                    if path == ("destinations",):
+                        twice += "; give one another name, and say with plugin whose it is"
+                    self._tree.report(child, twice, self._line(key), hides_name=_is_null(value))
                     continue
                 own[str(key.value)] = value
                 self._tree.lines[child] = self._line(key)
