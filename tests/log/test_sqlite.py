@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -100,6 +101,19 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
     monkeypatch.setattr(Segment, "commit", commit_slowly)
     yield gate
     gate.opened.set()
+
+
+async def test_all_whom_the_event_loop_has_ready_share_a_commit(log: SqliteLog, gate: Gate) -> None:
+    """However quick the disk is, and though the writer has nothing else to do."""
+
+    async def call(number: int) -> list[Appended]:
+        time.sleep(0.005)  # noqa: ASYNC251  # on purpose: the writer would have its turn
+        return await log.append([entry(number)])
+
+    answers = await asyncio.gather(*map(call, range(1, 9)))
+
+    assert answers == [[Appended(PARTITION, n)] for n in range(1, 9)]
+    assert gate.commits == 1
 
 
 async def test_a_hundred_callers_share_three_commits_at_most(log: SqliteLog, gate: Gate) -> None:
