@@ -236,7 +236,7 @@ class Segments:
         """Save what can be saved of a damaged segment. *seen*: `SegmentFile.mended` when the damage was seen.
 
         Raises:
-            Unreadable: there is no room for it.
+            Unreadable: there is no room for it, or what there is can't be read just now.
         """
         if self.ask_writer is not None:
             self._have_mended(file, self.ask_writer)
@@ -252,7 +252,7 @@ class Segments:
             try:
                 saved = rescue(file, self.log_id, last)
             except (sqlite3.Error, OSError) as error:
-                raise Unreadable(f"{file.path}: damaged, and there is no room for a copy of what is sound") from error
+                raise Unreadable(f"{file.path}: damaged, and no copy of what is sound can be made ({error})") from error
             self.connections.drop(file.rescued)  # before anybody is told: they lead to what was replaced
             file.mended += 1
             file.newest_s = None

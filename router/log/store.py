@@ -126,7 +126,7 @@ class Store:
         except (sqlite3.Error, OSError, Unreadable) as error:
             lock.release()
             raise OperatorError(
-                f"{directory}: the log can't be opened ({error}). Make room or mend the disk."
+                f"{directory}: the log can't be opened ({error}). Make room, mend the disk, or correct the permissions."
             ) from error
         except BaseException:
             lock.release()
