@@ -5,6 +5,7 @@ commit ──▶ which are new? (index) ──▶ active segment (one transactio
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -78,6 +79,7 @@ class Store:
         self.end = 0
         """The last sequence given out."""
         self._directory = directory
+        self._place = os.stat(directory)
         self._options = options
         self._clock = clock
         self._lock = lock
@@ -291,6 +293,7 @@ class Store:
 
     def _begin(self) -> None:
         """Start a segment after all that was ever given out."""
+        self._check_place()
         first = self.end + 1
         for file in self.segments.files:
             if file.first == first:
@@ -299,6 +302,13 @@ class Store:
         segment = Segment.create(file, self.segments.log_id, self._options.roll_bytes, self.pulse)
         self.segments.add(file)
         self.segments.active, self._active, self._active_since_s = file, segment, None
+
+    def _check_place(self) -> None:
+        """Another directory under this name holds another log, or none: nobody has locked that."""
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.stat(self._directory), self._place):
+                return
+        raise OSError(f"{self._directory}: was removed or replaced while the router runs; restart the router")
 
     def retire(self) -> None:
         """Write no more to the active segment; the next commit begins a new one."""

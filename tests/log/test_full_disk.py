@@ -8,7 +8,7 @@ import resource
 import shutil
 import signal
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,6 +22,7 @@ from router.log.dedup import FILE_NAME, read_mark
 from router.log.interface import LogFull
 from router.log.record import Appended, Entry, Record
 from router.log.sqlite import LogOptions, SqliteLog
+from tests.log.damage import last_of, wal_of
 from tests.log.faults import FULL, IOERR_FSYNC, IOERR_WRITE, Disk, Matches, anything, failing_disk, no_space
 from tests.log.harness import (
     DAY_S,
@@ -495,6 +496,59 @@ async def test_a_directory_that_is_not_synced_is_not_written_to(
     found = await read_all(again)
     await again.close()
     assert not assert_only_lost(found, ledger.stored)
+
+
+def replace_by_a_copy(directory: Path) -> None:
+    copy = shutil.copytree(directory, directory.with_name("copy"))
+    directory.rename(directory.with_name("old"))
+    copy.rename(directory)
+
+
+@pytest.mark.parametrize(
+    "remove",
+    [
+        pytest.param(shutil.rmtree, id="the directory is removed"),
+        pytest.param(lambda directory: directory.rename(directory.with_name("old")), id="the directory is renamed"),
+        pytest.param(replace_by_a_copy, id="the directory is replaced, as by a backup"),
+    ],
+)
+async def test_promise_1_nothing_is_acknowledged_in_a_directory_that_is_no_longer_there(
+    directory: Path, clock: StillClock, remove: Callable[[Path], object]
+) -> None:
+    """SQLite goes on writing into files without a name; a process that ends takes them with it."""
+    log = await SqliteLog.open(directory, OPTIONS, clock)
+    ledger = Ledger(log)
+    await ledger.append_some(1)
+
+    remove(directory)
+    for start in (101, 201):
+        await ledger.append_some(start)
+
+    assert len(ledger.refused) == 200
+    assert "removed or replaced while the router runs; restart the router" in log.obstacle
+    await log.close()
+
+
+@pytest.mark.parametrize("place", [last_of, wal_of], ids=["the segment", "its write-ahead log"])
+async def test_promise_1_nothing_is_acknowledged_in_a_file_that_is_no_longer_there(
+    directory: Path, clock: StillClock, place: Callable[[Path], Path]
+) -> None:
+    log = await SqliteLog.open(directory, LogOptions(tail_bytes=0), clock)
+    ledger = Ledger(log)
+    await ledger.append(entries(1, 10))
+    place(directory).unlink()
+    await ledger.append(entries(11, 20))
+    assert len(ledger.refused) == 10
+
+    await ledger.append(ledger.refused.copy())
+
+    assert len(ledger.stored) == 20
+    image = shutil.copytree(directory, directory.with_name("image"))  # as a kill leaves it
+    await log.close()
+    again = await SqliteLog.open(image, OPTIONS, clock)
+    found = await read_all(again)
+    await again.close()
+    assert assert_only_lost(found, ledger.stored) <= set(range(1, 11))
 
 
 # --- the budget ---
