@@ -69,6 +69,14 @@ app.command("new-plugin")(new_plugin.new_plugin)
 app.command()(demo.demo)
 
 
+_OF_THE_DISK = {
+    errno.ENOSPC: "Make room",
+    errno.EDQUOT: "Make room",
+    errno.EROFS: "Mend the disk, or have it mounted so that it can be written",
+}
+"""What a disk says that takes nothing, and what to do about it."""
+
+
 def main() -> None:
     """Entry point. What the operator can fix is printed without a traceback; everything else is a bug and keeps its own."""
     open_closed()
@@ -83,7 +91,9 @@ def main() -> None:
             raise
         sys.exit(fail(OperatorError(f"{error.filename}: permission denied. Run it as the user of the router.")))
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in _OF_THE_DISK:
             raise
         place = error.filename or "standard output"
-        sys.exit(fail(OperatorError(f"{place}: {error.strerror}. Make room, or choose another place.")))
+        sys.exit(
+            fail(OperatorError(f"{place}: {error.strerror}. {_OF_THE_DISK[error.errno]}, or choose another place."))
+        )

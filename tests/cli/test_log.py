@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import os
 import shutil
 import sqlite3
 from contextlib import closing
@@ -13,9 +15,12 @@ import pytest
 
 from router.delivery.state import Changes
 from router.delivery.state_file import StateFile
+from router.log.lock import Lock
+from router.log.record import Record
 from router.log.sqlite import LogOptions, SqliteLog
 from tests.log.damage import fill_with_noise, first_in, flip_an_event, middle_of
 from tests.log.harness import PARTITION, StillClock, entries
+from tests.log.unreadable import unreadable, unwritable
 from tests.system.harness import Command, run_command
 
 EVENTS = 200
@@ -57,6 +62,27 @@ def run(config: Path, *arguments: str | Path) -> Command:
 
 
 # --- check ---
+
+
+def test_a_log_on_a_disk_that_takes_nothing_any_more_is_looked_at_as_ever(config: Path, data: Path) -> None:
+    with unwritable(data / "destinations"):
+        checked = run(config, "check")
+
+    assert (checked.code, checked.err) == (0, "")
+
+
+def test_a_repair_on_a_disk_that_takes_nothing_says_so(
+    config: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_only(path: Path) -> Lock:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+    monkeypatch.setattr(Lock, "take_file", read_only)
+
+    failed = run(config, "repair")
+
+    assert failed.code == 2
+    assert "log.lock: Read-only file system. Mend the disk" in failed.err
 
 
 def test_a_sound_log_is_said_to_be_sound(config: Path, data: Path) -> None:
@@ -155,6 +181,35 @@ def test_events_are_exported_to_standard_output_and_to_a_file(config: Path, data
     assert [json.loads(line)["sequence"] for line in lines] == list(range(1, EVENTS + 1, 7))
     assert to_file.err == f"{len(lines)} events to {tmp_path / 'u1.ndjson'}\n"
     assert (tmp_path / "u1.ndjson").stat().st_mode & 0o777 == 0o600
+
+
+def test_an_export_that_fails_leaves_nothing_behind(config: Path, tmp_path: Path) -> None:
+    assert run(config, "export", "--out", tmp_path / "events.ndjson").code == 2
+
+    assert [path.name for path in tmp_path.iterdir()] == [config.name]
+
+
+def test_an_export_that_is_broken_off_leaves_nothing_behind(
+    config: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What there was of it is people's data."""
+
+    def broken_off(record: Record) -> bytes:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("router.cli.log.to_line", broken_off)
+
+    assert run(config, "export", "--out", tmp_path / "events.ndjson").code == 130
+
+    assert not list(tmp_path.glob("events*"))
+
+
+def test_an_export_by_somebody_else_says_which_file_they_may_not_read(config: Path, data: Path, tmp_path: Path) -> None:
+    with unreadable(data / "log" / "log.json"):
+        failed = run(config, "export", "--out", data / "log" / "events.ndjson")
+
+    assert failed.code == 2
+    assert "log.json: permission denied" in failed.err
 
 
 def test_the_events_alone_are_what_was_stored(config: Path, data: Path) -> None:
