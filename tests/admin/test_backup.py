@@ -25,6 +25,7 @@ from router.log.sqlite import LogOptions, SqliteLog
 from tests.log.damage import fill_with_noise, flip_an_event, middle_of, segments_of
 from tests.log.harness import DAY_S, PARTITION, StillClock, entries, read_all
 
+NOBODY = 65_534
 OPTIONS = LogOptions(segment_bytes=16_384, tail_bytes=0)
 
 
@@ -265,6 +266,17 @@ async def test_a_state_that_an_older_program_wrote_is_no_damage(site: Site, tmp_
 
     assert (done.problems, done.positions) == ((), {})
     assert (tmp_path / "backup" / "destinations" / "crm.sqlite").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files for others")
+async def test_a_backup_that_root_takes_belongs_to_whom_the_log_belongs(site: Site, tmp_path: Path) -> None:
+    """So it can be moved into place."""
+    await site.append(10)
+    os.chown(site.data / "log", NOBODY, NOBODY)
+
+    await site.back_up(tmp_path / "backup")
+
+    assert {path.stat().st_uid for path in [tmp_path / "backup", *(tmp_path / "backup").rglob("*")]} == {NOBODY}
 
 
 async def test_a_backup_holds_peoples_data_and_nobody_else_may_read_it(site: Site, tmp_path: Path) -> None:
