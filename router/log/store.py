@@ -5,6 +5,7 @@ commit ──▶ which are new? (index) ──▶ active segment (one transactio
 
 from __future__ import annotations
 
+import math
 import os
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
@@ -261,7 +262,7 @@ class Store:
                 self.retire()  # it is not known what such a disk made of it
             raise
         if self._active_since_s is None:
-            self._active_since_s = rows[0].received_at_s
+            self._active_since_s = self._clock()
 
     def _check_room(self) -> None:
         if not self._reserve.fill():
@@ -282,7 +283,7 @@ class Store:
 
     def _is_old_enough(self) -> bool:
         since_s = self._active_since_s
-        return since_s is not None and self._clock() - since_s > self._options.segment_age_s
+        return since_s is not None and abs(self._clock() - since_s) > self._options.segment_age_s
 
     def _roll(self) -> None:
         if self._active is not None and self._active.file.first <= self.end:
@@ -377,10 +378,16 @@ class Store:
             if last is None or last >= needed_from or file is self.segments.active:
                 return
             is_tight = self._is_out_of_room or self.segments.size_bytes > self._options.max_bytes * COMFORT
-            if not is_tight and self.segments.newest_s(file) >= expired_s:
+            if not is_tight and self._came_by_s(file) >= expired_s:
                 return
             self._note_start(last + 1)
             self.segments.remove(file)
+
+    def _came_by_s(self, file: SegmentFile) -> float:
+        """When all of *file* had come. Where that is yet to be, the clock was ahead: what lies behind it came later."""
+        now_s = self._clock()
+        times = (self.segments.newest_s(each) for each in self.segments.files[:-1] if each.first >= file.first)
+        return next((time_s for time_s in times if time_s <= now_s), math.inf)
 
     def _note_start(self, sequence: int) -> None:
         self._start_mark.write(sequence, is_synced=True)
