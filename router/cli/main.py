@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import signal
 import sys
 
 import typer
@@ -77,9 +79,30 @@ _OF_THE_DISK = {
 """What a disk says that takes nothing, and what to do about it."""
 
 
+class _Terminated(SystemExit):
+    """By SIGTERM, as by Ctrl-C: what was begun is tidied up first."""
+
+
+def _terminate(*_: object) -> None:
+    raise _Terminated(128 + signal.SIGTERM)
+
+
 def main() -> None:
     """Entry point. What the operator can fix is printed without a traceback; everything else is a bug and keeps its own."""
     open_closed()
+    # The first process of a container, which `router` may be, would not even notice the signal.
+    before = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        _run()
+    except _Terminated:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTERM)  # whoever started us sees by what it ended
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _run() -> None:
     try:
         app()
     except OperatorError as error:

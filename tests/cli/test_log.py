@@ -7,7 +7,10 @@ import errno
 import json
 import os
 import shutil
+import signal
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -298,6 +301,32 @@ def test_where_nothing_ever_ran_it_says_so(config: Path, arguments: list[str]) -
 
     assert refused.code == 2
     assert "there is no log here" in refused.err
+
+
+def test_a_backup_that_is_told_to_stop_leaves_nothing_behind(config: Path, data: Path, tmp_path: Path) -> None:
+    """Under a hidden name, a copy of the log would stay for ever; with every one that a supervisor gave up."""
+    script = """
+import sys, time
+from router.admin import backup
+from router.cli import main
+
+def stall(*paths):
+    print("half-way", flush=True)
+    time.sleep(60)
+
+backup._copy_states = stall
+main()
+"""
+    arguments = ["log", "backup", str(tmp_path / "backup"), "--config", str(config)]
+    process = subprocess.Popen([sys.executable, "-c", script, *arguments], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"half-way\n"
+
+    process.terminate()
+
+    assert process.wait(20) == -signal.SIGTERM
+    process.stdout.close()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [config.name, "var"]
 
 
 def test_a_lost_id_is_no_backup(config: Path, data: Path, tmp_path: Path) -> None:
