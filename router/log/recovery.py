@@ -19,6 +19,10 @@ VERIFY_BYTES = 256_000_000
 """A last segment up to this size is read whole before anything is added to it; a larger one is left as it is."""
 
 
+_DRAFTS = ("segment-*.new", "segment-*.part", "segment-*.new-*", "segment-*.part-*", "log.json.part")
+"""By their whole names: where `data` is a folder such as /var, ``log`` is somebody else's."""
+
+
 def check_headers(segments: Segments, *, may_migrate: bool) -> None:
     """Look at each segment's first bytes: refuse newer ones, bring older ones up to date, mark those that are odd.
 
@@ -52,7 +56,7 @@ def check_headers(segments: Segments, *, may_migrate: bool) -> None:
 
 def remove_drafts(directory: Path) -> None:
     """Remove what was being made when the last run ended."""
-    for pattern in ("*.new", "*.part", "*.new-*", "*.part-*"):
+    for pattern in _DRAFTS:
         for draft in directory.glob(pattern):
             with suppress(OSError):
                 draft.unlink()

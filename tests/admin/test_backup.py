@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
@@ -243,6 +244,23 @@ async def test_damage_is_copied_as_it_is_and_said(site: Site, tmp_path: Path) ->
     )  # not the name under which it was looked through
     found, _, _ = await restore(tmp_path / "backup")
     assert [item for item in found if isinstance(item, Gap)] == [item for item in lost if isinstance(item, Gap)]
+
+
+async def test_a_copy_of_a_log_that_has_lost_its_end_starts_as_that_one_does(tmp_path: Path) -> None:
+    """How far the log went says the mark beside the segments; without it the positions would be past its end."""
+    site = await Site(tmp_path / "var").open()
+    await site.append(300)
+    site.settle(300)
+    killed = Site(shutil.copytree(site.data, tmp_path / "killed"))
+    await site.close()
+    last = segments_of(killed.data / "log")[-1]
+    last.with_name(last.name + "-wal").unlink()
+    (killed.data / "log" / "dedup.sqlite").unlink()
+
+    await killed.back_up(tmp_path / "backup")
+
+    _, position, _ = await restore(tmp_path / "backup")
+    assert position == 300
 
 
 async def test_a_state_that_is_damaged_is_copied_as_it_is_and_said(site: Site, tmp_path: Path) -> None:

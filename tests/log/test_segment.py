@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from router.log.pulse import Pulse
+from router.log.recovery import remove_drafts
 from router.log.row import Row
 from router.log.schema import SCHEMA_VERSION, read_header
 from router.log.segment import Segment
@@ -183,6 +184,26 @@ def test_segments_are_found_in_order_by_whichever_file_is_left(tmp_path: Path) -
 
     assert [file.first for file in found] == sorted(names.values())
     assert [file.mended for file in found] == [0, 1, 0, 0]
+
+
+def test_a_start_removes_its_own_drafts_and_nothing_of_anybody_else(tmp_path: Path) -> None:
+    """With `data: /var`, the folder of the log is /var/log."""
+    segment = "segment-00000000000000000301.sqlite"
+    drafts = [
+        f"{segment}.new",
+        f"{segment}.new-wal",
+        f"{segment}.new-journal",
+        "segment-00000000000000000301.rescued.sqlite.part",
+        "segment-00000000000000000301.rescued.sqlite.part-shm",
+        "log.json.part",
+    ]
+    others = ["mail.new", "syslog.part", "list.part-1", segment]
+    for name in [*drafts, *others]:
+        (tmp_path / name).write_bytes(b"x")
+
+    remove_drafts(tmp_path)
+
+    assert names_in(tmp_path) == sorted(others)
 
 
 def test_removing_a_segment_removes_all_of_it(segment: Segment, file: SegmentFile, tmp_path: Path) -> None:
