@@ -125,6 +125,8 @@ class Process:
     def _send(self, new: Orders) -> int:
         assert self._popen is not None
         assert self._popen.stdin is not None
+        if self._popen.stdin.is_closing():  # it has just died, and nobody has seen that yet
+            raise Down(self._explain())
         number = next(_NUMBERS)
         self._popen.stdin.write(orders.write(Envelope.seal(number, new)))
         return number

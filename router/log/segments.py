@@ -75,11 +75,20 @@ class Segments:
         self.start = noted or (self.files[0].first if self.files else 0)
 
     def remove(self, file: SegmentFile) -> None:
-        """Forget it and remove it from the disk."""
-        self.files = tuple(other for other in self.files if other is not file)
+        """Forget it and remove it from the disk.
+
+        Raises:
+            OSError: the disk does not let go of it; it is not forgotten either, and takes room as before.
+        """
+        before = self.files
+        self.files = tuple(other for other in before if other is not file)
         self.connections.drop(file.path)
         self.connections.drop(file.rescued)
-        file.unlink()
+        try:
+            file.unlink()
+        except OSError:
+            self.files = before
+            raise
 
     def refresh(self) -> None:
         """Look at the directory again, for who does not write it."""

@@ -21,8 +21,9 @@ from router.log import writer
 from router.log.dedup import FILE_NAME, read_mark
 from router.log.interface import LogFull
 from router.log.record import Appended, Entry, Record
+from router.log.segment_file import SegmentFile
 from router.log.sqlite import LogOptions, SqliteLog
-from tests.log.damage import last_of, wal_of
+from tests.log.damage import last_of, segments_of, wal_of
 from tests.log.faults import FULL, IOERR_FSYNC, IOERR_WRITE, Disk, Matches, anything, failing_disk, no_space
 from tests.log.harness import (
     DAY_S,
@@ -610,6 +611,24 @@ async def test_retention_makes_room_on_a_full_disk(log: SqliteLog, disk: Disk, c
 
     assert log.size_bytes < used / 2
     assert log.start(PARTITION) > 100
+
+
+async def test_a_segment_that_the_disk_does_not_let_go_of_is_given_up_later(
+    log: SqliteLog, clock: StillClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await Ledger(log).append_some(1)
+    clock.now_s += 100 * DAY_S
+    with monkeypatch.context() as patch:
+        patch.setattr(SegmentFile, "unlink", no_space)
+        with pytest.raises(OSError, match="No space"):
+            await log.trim({PARTITION: 101})
+    used_bytes = log.size_bytes
+
+    await log.trim({PARTITION: 101})
+
+    assert log.size_bytes < used_bytes
+    assert log.start(PARTITION) > 1
+    assert segments_of(log._segments.directory) == [file.path for file in log._segments.files]
 
 
 async def test_a_call_that_does_not_fit_leaves_room_for_one_that_does(directory: Path, clock: StillClock) -> None:
