@@ -109,6 +109,10 @@ def _run() -> None:
         sys.exit(fail(error))
     except (KeyboardInterrupt, BrokenPipeError):
         sys.exit(130)
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # typer makes a 1 of it, which says that something is damaged
+            sys.exit(130)
+        raise
     except PermissionError as error:
         if error.filename is None:
             raise

@@ -215,6 +215,20 @@ def test_an_export_by_somebody_else_says_which_file_they_may_not_read(config: Pa
     assert "log.json: permission denied" in failed.err
 
 
+def test_an_export_that_nobody_reads_to_its_end_is_not_one_that_lacks_events(config: Path, data: Path) -> None:
+    """Exit code 1 says that some are lost."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "router", "log", "export", "--config", config],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+
+    assert process.communicate(timeout=20)[1] == b""
+    assert process.returncode == 130
+
+
 def test_the_events_alone_are_what_was_stored(config: Path, data: Path) -> None:
     out = run(config, "export", "--events").out
 
