@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -38,10 +39,14 @@ def write_whole(path: Path, data: bytes) -> None:
 
 
 def hand_over(directory: Path, like: Path) -> None:
-    """Where root made files: give *directory* and all that is in it to the owner of *like*, whose router has to open them."""
+    """Where root made files: give *directory* and all that is in it to the owner of *like*, whose router has to open them.
+
+    Not every disk knows owners; what can't be given away stays root's.
+    """
     if os.geteuid() != 0:
         return
     owner = like.stat()
     for path in (directory, *directory.rglob("*")):
-        if path.is_dir() or path.lstat().st_nlink == 1:  # what has another name may be somebody else's
-            os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+        with suppress(OSError):
+            if path.is_dir() or path.lstat().st_nlink == 1:  # what has another name may be somebody else's
+                os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -76,8 +76,7 @@ def repair_log(directory: Path) -> Repair:
             f"{directory}: the repair was not finished ({error}); nothing is lost by that. Make room, then run it again."
         ) from error
     finally:
-        with suppress(OSError):
-            hand_over(directory, directory)
+        hand_over(directory, directory)
         lock.release()
 
 

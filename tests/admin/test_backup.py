@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -295,6 +296,21 @@ async def test_a_backup_that_root_takes_belongs_to_whom_the_log_belongs(site: Si
     await site.back_up(tmp_path / "backup")
 
     assert {path.stat().st_uid for path in [tmp_path / "backup", *(tmp_path / "backup").rglob("*")]} == {NOBODY}
+
+
+async def test_a_backup_onto_a_disk_that_knows_no_owners_is_made(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, *arguments: Any, **options: Any) -> None:
+        raise PermissionError(1, "Operation not permitted", str(path))
+
+    await site.append(10)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "chown", refuse)
+
+    backup = await site.back_up(tmp_path / "backup")
+
+    assert backup.log.end == 10
 
 
 async def test_a_backup_holds_peoples_data_and_nobody_else_may_read_it(site: Site, tmp_path: Path) -> None:

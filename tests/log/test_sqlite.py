@@ -665,6 +665,23 @@ async def test_what_is_derived_is_made_again(directory: Path, clock: StillClock,
     assert [each.is_duplicate for each in answers] == [True] * 51 + [False]
 
 
+@pytest.mark.parametrize("others", [0, 3_000], ids=["alone", "among many"])
+async def test_both_events_of_one_id_are_found_where_a_window_lies_between_them(
+    directory: Path, clock: StillClock, others: int
+) -> None:
+    """The index knows the newer one, and where it knows no older ones."""
+    log = await SqliteLog.open(directory, LogOptions(dedup_window_s=DAY_S, retention_s=30 * DAY_S), clock)
+    for _ in range(2):
+        await log.append([entry(number, received_at_s=clock.now_s) for number in range(1, others + 2)])
+        await log.trim({})  # comes after the index
+        clock.now_s += 5 * DAY_S
+
+    found = await log.find("m1")
+    await log.close()
+
+    assert [each.sequence for each in found] == [1, others + 2]
+
+
 async def test_an_index_of_another_log_is_not_believed(tmp_path: Path, clock: StillClock) -> None:
     """It would answer what was never stored here as duplicates."""
     for name, first in (("ours", 1), ("theirs", 101)):
