@@ -11,6 +11,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from bisect import bisect_right
 from contextlib import closing
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from router.delivery.state_file import StateFile
 from router.log.lock import Lock
 from router.log.record import Record
 from router.log.sqlite import LogOptions, SqliteLog
-from tests.log.damage import fill_with_noise, first_in, flip_an_event, middle_of
+from tests.log.damage import fill_with_noise, first_in, flip_an_event, middle_of, segments_of
 from tests.log.harness import PARTITION, StillClock, entries
 from tests.log.unreadable import unreadable, unwritable
 from tests.system.harness import Command, run_command
@@ -62,6 +63,20 @@ def damaged(data: Path) -> Path:
 
 def run(config: Path, *arguments: str | Path) -> Command:
     return run_command("log", *arguments, "--config", config)
+
+
+@pytest.mark.timeout(20)
+def test_status_says_how_destinations_are_though_what_they_wait_for_can_not_be_read(config: Path, data: Path) -> None:
+    """It hung, just when it was needed."""
+    first = [first_in(segment) for segment in segments_of(data / "log")]
+    needed = segments_of(data / "log")[bisect_right(first, 51) - 1]
+
+    with unreadable(needed):
+        status = run_command("status", "--json", "--config", config)
+
+    [crm] = [each for each in status.json["destinations"] if each["destination"] == "crm"]
+    assert crm["books"]["pending"] == EVENTS - 50
+    assert crm["oldest_pending_s"] is None
 
 
 # --- check ---
