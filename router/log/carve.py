@@ -16,7 +16,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from router.log.row import Row
-from router.log.schema import GONE, PAGE_BYTES
+from router.log.schema import NOT_NOW, PAGE_BYTES
 
 _LEAF = 0x0D
 _WAL_HEADER_BYTES = 32
@@ -85,7 +85,7 @@ class _File:
             stack.callback(os.close, self._descriptor)
             self.size = os.fstat(self._descriptor).st_size
         except OSError as error:
-            if error.errno not in GONE:
+            if error.errno in NOT_NOW:
                 raise
 
     def read(self, offset: int, length: int) -> bytes:

@@ -30,8 +30,8 @@ MIGRATIONS: Mapping[int, Sequence[str]] = {}
 COLUMNS: Final = ", ".join(Row._fields)
 INSERT: Final = f"INSERT INTO events ({COLUMNS}) VALUES ({', '.join('?' * len(Row._fields))})"
 
-GONE: Final = {errno.ENOENT, errno.EIO}
-"""What opening or reading a file says where the file, or a part of it, is lost. Whatever else it says may be over later."""
+NOT_NOW: Final = {errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+"""What opening a file says where nothing is known to be wrong with it. Whatever else it says, the file is lost or damaged."""
 
 _MAGIC = b"SQLite format 3\0"
 
@@ -72,7 +72,7 @@ def read_header(path: Path) -> Header:
             head = file.read(100)
             size = file.seek(0, os.SEEK_END)
     except OSError as error:
-        if error.errno not in GONE:
+        if error.errno in NOT_NOW:
             raise
         return Header(False, 0)
     is_sane = (

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -184,6 +187,23 @@ def test_segments_are_found_in_order_by_whichever_file_is_left(tmp_path: Path) -
 
     assert [file.first for file in found] == sorted(names.values())
     assert [file.mended for file in found] == [0, 1, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("number", "is_damage"),
+    [(errno.EACCES, False), (errno.EMFILE, False), (errno.ENOENT, True), (errno.EIO, True), (errno.EISDIR, True)],
+    ids=["no permission", "no file handles", "gone", "a bad sector", "a directory"],
+)
+def test_what_says_nothing_of_the_file_is_no_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, is_damage: bool
+) -> None:
+    def refuse(*arguments: Any) -> Any:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, "open", refuse)
+
+    with nullcontext() if is_damage else pytest.raises(OSError, match=os.strerror(number)):
+        assert not read_header(tmp_path / "segment").is_sane
 
 
 def test_a_start_removes_its_own_drafts_and_nothing_of_anybody_else(tmp_path: Path) -> None:
