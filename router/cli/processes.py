@@ -31,6 +31,7 @@ from router.clock import Clock
 from router.config import Config
 from router.errors import OperatorError
 from router.log.interface import Engine
+from router.log.segments import Unreadable
 from router.log.sqlite import SqliteLog
 from router.registry import Registry
 
@@ -357,7 +358,10 @@ class ProcessDeliveries:
     async def _mend(self, first: int, is_copy: bool) -> dict[str, Any]:
         """For the processes: see `SqliteLog.mend`."""
         if isinstance(self._log, SqliteLog):
-            await self._log.mend(first, is_copy)
+            try:
+                await self._log.mend(first, is_copy)
+            except Unreadable as error:
+                raise OperatorError(str(error)) from error
         return {}
 
     @property
