@@ -265,6 +265,7 @@ class Store:
             self._active_since_s = self._clock()
 
     def _check_room(self) -> None:
+        self._check_place()  # first: in a place that is gone there is no room either
         if not self._reserve.fill():
             raise LogFull("the disk is full, and what room there is on it is kept for settling")
         if self._is_out_of_room and is_as_good_as_full(self._directory):

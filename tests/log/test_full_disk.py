@@ -21,6 +21,7 @@ from router.log import writer
 from router.log.dedup import FILE_NAME, read_mark
 from router.log.interface import LogFull
 from router.log.record import Appended, Entry, Record
+from router.log.room import Reserve
 from router.log.segment_file import SegmentFile
 from router.log.sqlite import LogOptions, SqliteLog
 from tests.log.damage import last_of, segments_of, wal_of
@@ -517,16 +518,20 @@ async def test_promise_1_nothing_is_acknowledged_in_a_directory_that_is_no_longe
     directory: Path, clock: StillClock, remove: Callable[[Path], object]
 ) -> None:
     """SQLite goes on writing into files without a name; a process that ends takes them with it."""
-    log = await SqliteLog.open(directory, OPTIONS, clock)
+    directory = directory / "log"
+    reserve = Reserve(directory.with_name("reserve"), 1_000_000)
+    log = await SqliteLog.open(directory, OPTIONS, clock, reserve=reserve, monotonic=clock)
     ledger = Ledger(log)
     await ledger.append_some(1)
 
-    remove(directory)
+    remove(directory.parent)
     for start in (101, 201):
         await ledger.append_some(start)
 
     assert len(ledger.refused) == 200
     assert "removed or replaced while the router runs; restart the router" in log.obstacle
+    clock.now_s += 10
+    assert log.stuck
     await log.close()
 
 
