@@ -174,7 +174,7 @@ class Store:
                 plans = self._plan(calls)
         except NOT_NOW as error:
             self._report_failure(error)
-            return Committed([LogFull(f"the deduplication index can't be used: {error}") for _ in calls], [])
+            return Committed([self._refusal("the deduplication index can't be used", error) for _ in calls], [])
         rows = [row for plan in plans if plan.refused is None for row in plan.rows]
         if rows:
             try:
@@ -183,7 +183,7 @@ class Store:
                 self._report_failure(error)
                 for plan in plans:
                     if plan.is_waiting and plan.refused is None:
-                        plan.refused = LogFull(f"the log can't be written: {error}")
+                        plan.refused = self._refusal("the log can't be written", error)
                 rows = []
         if rows:
             self.end = rows[-1].sequence
@@ -329,6 +329,10 @@ class Store:
         if not self._is_failing:
             self._is_failing = True
             self._logger.error("the log can't be written, it is tried again with every append", reason=self.obstacle)
+
+    def _refusal(self, what: str, error: Exception) -> NotStored:
+        """After `_report_failure`: whoever hears that it is full looks for room, and a disk that fails needs none."""
+        return (LogFull if self._is_out_of_room else LogAway)(f"{what}: {error}")
 
     def _report_success(self) -> None:
         if self._is_failing:

@@ -19,7 +19,7 @@ from structlog.testing import capture_logs
 from router.errors import OperatorError
 from router.log import writer
 from router.log.dedup import FILE_NAME, read_mark
-from router.log.interface import LogFull
+from router.log.interface import LogAway, LogFull, NotStored
 from router.log.record import Appended, Entry, Record
 from router.log.room import Reserve
 from router.log.segment_file import SegmentFile
@@ -76,10 +76,10 @@ class Ledger:
     refused: list[Entry] = field(default_factory=list)
 
     async def append(self, batch: list[Entry]) -> None:
-        """Append, and note the answer; only `LogFull` is a refusal."""
+        """Append, and note the answer; only `NotStored` is a refusal."""
         try:
             answers = await asyncio.wait_for(self.log.append(batch), 10)
-        except LogFull:
+        except NotStored:
             self.refused += batch
             return
         assert [answer.is_duplicate for answer in answers] == [False] * len(batch)
@@ -217,7 +217,7 @@ async def test_a_commit_that_failed_after_its_rows_were_on_disk_gives_no_event_t
     """The fsync failed, so the callers were told to come back; some of the rows may be there all the same."""
     await log.append(entries(1, 5))
     disk.fail(commit_of_a_segment, IOERR_FSYNC, after=True)
-    with pytest.raises(LogFull):
+    with pytest.raises(LogAway):
         await log.append(entries(6, 9))
     disk.work()
 
@@ -238,7 +238,7 @@ async def test_a_kill_after_a_failed_commit_gives_no_event_twice(
     """The rows that are there all the same count as accepted now, and the caller who comes back hears `duplicate`."""
     await log.append(entries(1, 5))
     disk.fail(commit_of_a_segment, IOERR_FSYNC, after=True)
-    with pytest.raises(LogFull):
+    with pytest.raises(LogAway):
         await log.append(entries(6, 9))
     await log.close()
     disk.work()
@@ -292,7 +292,7 @@ async def test_what_is_stored_can_be_read_while_the_disk_is_full(log: SqliteLog,
 async def test_a_wait_outlives_a_fault(log: SqliteLog, disk: Disk) -> None:
     wait = asyncio.create_task(log.wait(PARTITION, 0))
     disk.fail(anything, IOERR_WRITE)
-    with pytest.raises(LogFull):
+    with pytest.raises(LogAway):
         await log.append([entry(1)])
     assert not wait.done()
     disk.work()
