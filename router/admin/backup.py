@@ -18,7 +18,7 @@ from router.delivery.state_file import StateFile, StateOlder
 from router.errors import OperatorError
 from router.log.checkup import LogReport, check_log
 from router.log.copy import LogCopy, copy_database
-from router.log.durable import sync_directory
+from router.log.durable import hand_over, sync_directory
 
 _TRIES = 5
 
@@ -58,6 +58,7 @@ def back_up(
         draft = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
         try:
             backup = _fill(draft, log, states, others, after_bulk)
+            hand_over(draft, log)
             draft.rename(target)
             sync_directory(target.parent)
         except BaseException:
