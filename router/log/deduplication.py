@@ -132,6 +132,7 @@ class Deduplication:
             last = found[-1]
             after = last.sequence if isinstance(last, Record) else last.last
             if len(keys) >= _KEYS_AT_ONCE or after == end:
+                index.skip(_replaced_to(keys, index))
                 index.add(keys, after, expired_s)
                 keys = []
         if index.mark < end:
@@ -150,3 +151,13 @@ class Deduplication:
                 self._index.close()
         self._index = None
         self._unindexed.clear()
+
+
+def _replaced_to(keys: Sequence[Key], index: DedupIndex) -> int:
+    """Up to where some of what is known by then gives its place to later events of its kind, once *keys* are added."""
+    newest = {key: place.sequence for key, place in index.find([each.key for each in keys]).items()}
+    replaced_to = 0
+    for each in keys:
+        replaced_to = max(replaced_to, newest.get(each.key, 0))
+        newest[each.key] = each.sequence
+    return replaced_to

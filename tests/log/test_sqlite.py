@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import subprocess
 import sys
 import threading
@@ -694,6 +695,31 @@ async def test_both_events_of_one_id_are_found_where_a_window_lies_between_them(
     await log.close()
 
     assert [each.sequence for each in found] == [1, others + 2]
+
+
+@pytest.mark.parametrize("mishap", ["the index is lost", "a crash before the index"])
+async def test_both_events_of_one_id_are_found_where_the_index_was_read_from_the_log(
+    directory: Path, clock: StillClock, mishap: str
+) -> None:
+    options = LogOptions(dedup_window_s=DAY_S, retention_s=30 * DAY_S)
+    log = await SqliteLog.open(directory, options, clock)
+    await log.append([entry(1, received_at_s=clock.now_s)])
+    await log.trim({})  # comes after the index
+    before = shutil.copytree(directory, directory.with_name("before"))
+    clock.now_s += DAY_S + 60
+    await log.append([entry(1, received_at_s=clock.now_s)])
+    await log.close()
+    for path in directory.glob("dedup*"):
+        path.unlink()
+    if mishap == "a crash before the index":
+        for path in before.glob("dedup*"):
+            shutil.copy(path, directory)
+
+    log = await SqliteLog.open(directory, options, clock)
+    found = await log.find("m1")
+    await log.close()
+
+    assert [each.sequence for each in found] == [1, 2]
 
 
 async def test_an_index_of_another_log_is_not_believed(tmp_path: Path, clock: StillClock) -> None:
