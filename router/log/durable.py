@@ -39,7 +39,7 @@ def write_whole(path: Path, data: bytes) -> None:
 
 
 def hand_over(directory: Path, like: Path) -> None:
-    """Where root made files: give *directory* and all that is in it to the owner of *like*, whose router has to open them.
+    """Where root made files: give *directory* and what is root's in it to the owner of *like*, whose router has to open them.
 
     Not every disk knows owners; what can't be given away stays root's.
     """
@@ -48,5 +48,7 @@ def hand_over(directory: Path, like: Path) -> None:
     owner = like.stat()
     for path in (directory, *directory.rglob("*")):
         with suppress(OSError):
-            if path.is_dir() or path.lstat().st_nlink == 1:  # what has another name may be somebody else's
+            found = path.lstat()
+            # Who runs the router has files of their own here; and a file with another name may be somebody else's.
+            if found.st_uid == 0 and (path.is_dir() or found.st_nlink == 1):
                 os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)

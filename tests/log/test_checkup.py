@@ -252,6 +252,20 @@ def test_what_root_repaired_belongs_to_whom_the_log_belongs(directory: Path) -> 
     assert {path.stat().st_uid for path in directory.rglob("*")} == {NOBODY}
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files for others")
+def test_a_repair_by_root_takes_no_file_from_the_user_of_the_router(directory: Path) -> None:
+    """Where the folder is root's, such as a volume in which a group may write."""
+    (directory / "damaged").mkdir()
+    for path in directory.rglob("*"):
+        os.chown(path, NOBODY, NOBODY)
+    fill_with_noise(middle_of(directory))
+    before = set(directory.rglob("*"))
+
+    repair_log(directory)
+
+    assert {path.stat().st_uid for path in before if path.exists()} == {NOBODY}
+
+
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
 async def test_a_second_repair_has_nothing_to_do(directory: Path, place: Callable[[Path], Path]) -> None:
     fill_with_noise(place(directory))
