@@ -17,6 +17,7 @@ import tenacity
 from router.clock import Clock
 from router.delivery.gate import Gate, HeldBack
 from router.delivery.send import CredentialsRefused, NoToken, Send, SendFailed, TimedOut
+from router.delivery.signal import Signal
 from router.delivery.tally import Tally
 from router.delivery.transit import Item
 from router.destination import MAX_STEPS
@@ -121,11 +122,13 @@ class Flights:
         self._tally = tally
         self._tries = tries
         self._is_closed = False
+        self._closed = Signal(clock)
 
     def close(self) -> None:
-        """Begin nothing more: of a batch that still waits for the pace nothing leaves. What was begun goes on."""
+        """Begin nothing more: what waits for the pace, or to be tried again, does not leave. What was begun goes on."""
         self._is_closed = True
         self._gate.look()
+        self._closed.notify()
 
     async def fly(self, batch: Sequence[Item]) -> Landing:
         """Deliver *batch* (1 or more items of one endpoint), trying a few times while the destination seems unwell."""
@@ -141,7 +144,7 @@ class Flights:
             stop=lambda state: state.attempt_number >= self._tries or self._pace.is_closed or self._is_closed,
             wait=self._wait_s,
             retry=tenacity.retry_if_result(_is_worth_another_try),
-            sleep=self._clock.sleep,
+            sleep=self._closed.wait,
             retry_error_callback=_last_landing,
         )
         landing: Landing = await retrying(try_once)

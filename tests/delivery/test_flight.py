@@ -468,6 +468,25 @@ async def test_what_waits_for_the_rate_when_its_worker_stops(
     assert [request.method for request, *_ in script.sent] == methods
 
 
+async def test_a_stop_does_not_wait_for_a_try_that_is_not_made() -> None:
+    class Standing(StillClock):
+        async def sleep(self, seconds: float) -> None:
+            await super().sleep(seconds)
+            await asyncio.Event().wait()
+
+    clock, script, endpoint = Standing(), Script([Response(503, headers={"retry-after": "4"})]), batch_endpoint()
+    calls, pace = PluginCalls("fake", plugin(endpoint), Settings()), Pace(Backoff(), random.Random(5))
+    flights = Flights(calls, script, Gate(pace, clock), clock, random.Random(5), Tally())
+    flight = asyncio.create_task(flights.fly(items(endpoint, 2)))
+    await until(lambda: clock.waits == [4.0])
+
+    flights.close()
+
+    async with asyncio.timeout(10):
+        assert await flight == Outage("503", 4.0, 503)
+    assert len(script.sent) == 1
+
+
 async def test_a_conversation_is_sent_what_was_answered() -> None:
     flight = await fly(Contacts().endpoint, Response(200, b"c-7"), count=1)
 
