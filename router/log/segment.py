@@ -27,7 +27,7 @@ class Segment:
         self.file = file
         self._connection = connection
         self._pulse = pulse
-        self._path = str(file.path)  # asked for after every commit
+        self._path, self._wal = str(file.path), str(file.wal)  # asked for after every commit
         self._inode = os.stat(self._path).st_ino
 
     @classmethod
@@ -93,7 +93,7 @@ class Segment:
     def _check_place(self) -> None:
         """What is written to a file that has lost its name is gone with the process, and SQLite does not mind."""
         try:
-            is_there = os.stat(self._path).st_ino == self._inode and self.file.has_wal
+            is_there = os.stat(self._path).st_ino == self._inode and os.stat(self._wal).st_size > 0
         except FileNotFoundError:
             is_there = False
         if not is_there:

@@ -173,7 +173,7 @@ class SqliteLog:
         """See `Log.append`. Whoever is cancelled while it waits does not know whether its entries are stored; they may be.
 
         Raises:
-            LogFull: nothing was stored.
+            LogFull, LogAway: no promise is made for any of them.
             ValueError: an entry that can't be stored (half a surrogate pair, a time that is no number); nothing was stored.
         """
         if self._writer is None:
