@@ -12,6 +12,7 @@ import os
 import sqlite3
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from typing import Any
 import structlog
 
 from router.errors import OperatorError
+from router.log.connections import connect_to_read
 
 KEPT = 10_000
 MAX_CALL_CHARS = 10_000
@@ -131,13 +133,12 @@ def list_rejected(
     if not path.exists():
         return []
     try:
-        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-        connection.row_factory = sqlite3.Row
-        rows = connection.execute(
-            "SELECT * FROM calls WHERE (?1 IS NULL OR source = ?1) AND (?2 IS NULL OR code = ?2) ORDER BY id DESC LIMIT ?3",
-            (source, code, limit),
-        ).fetchall()
-        connection.close()
+        with closing(connect_to_read(path)) as connection:
+            connection.row_factory = sqlite3.Row
+            rows = connection.execute(
+                "SELECT * FROM calls WHERE (?1 IS NULL OR source = ?1) AND (?2 IS NULL OR code = ?2) ORDER BY id DESC LIMIT ?3",
+                (source, code, limit),
+            ).fetchall()
     except sqlite3.Error as error:
         raise OperatorError(
             f"{path}: can't be read ({error}); it may be deleted, it holds nothing that is needed"

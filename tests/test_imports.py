@@ -44,7 +44,7 @@ ROOMS = {
 MAY_IMPORT: dict[str, set[str]] = {
     "event": set(),
     "log": {"event"},
-    "rejected": {"event"},
+    "rejected": {"log", "event"},  # how a database is read that may not be written
     "plugin": {"event"},
     "destination": {"plugin", "event"},
     "config": {"destination", "plugin", "event"},

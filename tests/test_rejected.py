@@ -12,6 +12,7 @@ import pytest
 from router import rejected
 from router.errors import OperatorError
 from router.rejected import MAX_CALL_CHARS, RejectedCall, RejectedCalls, call_text, list_rejected
+from tests.log.unreadable import unwritable
 
 
 def call(number: int, source: str = "website", code: str = "missing_event") -> RejectedCall:
@@ -138,6 +139,16 @@ def test_promise_8_of_a_big_call_the_beginning_is_shown(given: Any) -> None:
 
 def test_nothing_was_rejected_yet(tmp_path: Path) -> None:
     assert list_rejected(tmp_path / "rejected.sqlite") == []
+
+
+async def test_they_are_listed_from_a_disk_that_takes_nothing_any_more(tmp_path: Path) -> None:
+    path = tmp_path / "rejected.sqlite"
+    calls = RejectedCalls(path)
+    calls.keep([call(1)])
+    await calls.close()
+
+    with unwritable(tmp_path):
+        assert [each["message_id"] for each in list_rejected(path)] == ["m1"]
 
 
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:
