@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from router.delivery.state import StateUnusable
@@ -45,7 +45,10 @@ class StateDirectory:
         return state
 
     def look(self, name: str, *, read_only: bool = False) -> StateFile:
-        return StateFile.open(self.path(name), self._log_id, read_only=read_only)
+        if not read_only:
+            with suppress(StateUnusable):  # the disk may take nothing: then it is read all the same
+                return StateFile.open(self.path(name), self._log_id)
+        return StateFile.open(self.path(name), self._log_id, read_only=True)
 
     def forget(self, name: str) -> None:
         path = self.path(name)

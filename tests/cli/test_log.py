@@ -12,6 +12,7 @@ import sqlite3
 import subprocess
 import sys
 from bisect import bisect_right
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -87,6 +88,37 @@ def test_a_log_on_a_disk_that_takes_nothing_any_more_is_looked_at_as_ever(config
         checked = run(config, "check")
 
     assert (checked.code, checked.err) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("status",),
+        ("trace", "m60"),
+        ("dead-letters", "list"),
+        ("dead-letters", "list", "crm"),
+        ("jobs", "list"),
+        ("replay", "crm", "--dry-run", "--since", "2020-01-01"),
+        ("log", "export"),
+    ],
+    ids=" ".join,
+)
+def test_what_there_is_is_shown_from_a_disk_that_takes_nothing_any_more(
+    config: Path, data: Path, arguments: Sequence[str]
+) -> None:
+    with unwritable(data), unwritable(data / "log"), unwritable(data / "destinations"):
+        shown = run_command(*arguments, "--config", config)
+
+    assert shown.code == 0, shown.err
+
+
+def test_what_would_change_a_state_says_that_its_disk_takes_nothing(config: Path, data: Path) -> None:
+    with unwritable(data / "destinations"):
+        refused = run_command("replay", "crm", "--since", "2020-01-01", "--config", config)
+
+    assert refused.code == 2
+    assert "crm.sqlite: the state of this destination can't be opened" in refused.err
+    assert "readonly database" in refused.err
 
 
 def test_a_repair_on_a_disk_that_takes_nothing_says_so(
