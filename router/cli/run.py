@@ -54,7 +54,12 @@ def run(
     Example: `router run --config config/router.yaml`
     """
     logging.set_up(log_level.value)
-    run_daemon(config, processes, log_level.value, role)
+    # A SIGHUP waits until the daemon listens, for it would end this process; what it asks to be read again is read below.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    try:
+        run_daemon(config, processes, log_level.value, role)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def run_daemon(path: Path, processes: int | None = None, log_level: str = "info", role: Role = Role.all) -> None:
