@@ -28,9 +28,9 @@ from router.log.record import Record
 Answer = dict[str, Any]
 
 OLDEST_WITHIN_S: Final = 2.0
-"""How long a status waits for the oldest events of all destinations, which come from the log; else it tells of those parked."""
-_OLDEST_EACH_S: Final = 0.1
-"""Of each destination at least."""
+"""How long a status waits for the oldest event of a destination, which comes from the log; else it tells of those parked."""
+_LOOKED_AT: Final = 16
+"""States that are opened for a status at one time: each takes file handles and a thread."""
 
 
 class Operations:
@@ -59,6 +59,7 @@ class Operations:
         self.configure(assignments)
         self._letters = LetterOperations(self._reach)
         self._stuck = stuck
+        self._looking = asyncio.Semaphore(_LOOKED_AT)
         self._jobs = JobOperations(self._reach, self._letters)
 
     def configure(self, assignments: Sequence[Assignment]) -> None:
@@ -109,7 +110,6 @@ class Operations:
         ``unknown_names``: since the start, how many events named which destination that there is none of. Of the destinations
         *without* there is the name alone. ``unknown_sources``: whose events came by that the config does not know (any more).
         """
-        until_s = asyncio.get_running_loop().time() + OLDEST_WITHIN_S
         return {
             "log": {
                 "id": self._reach.log.id,
@@ -123,17 +123,18 @@ class Operations:
             },
             "running": self._reach.fleet is not None,
             "stuck": list(self._stuck()),
-            "destinations": [
-                {"destination": name} if name in without else await self._destination_status(name, until_s)
-                for name in self._reach.assignments
-            ],
+            "destinations": await asyncio.gather(
+                *(self._destination_status(each, without) for each in self._reach.assignments.values())
+            ),
             "removed": self._reach.removed(),
             "unknown_names": dict(self._reach.fleet.unknown_names.names) if self._reach.fleet else {},
             "unknown_sources": self._reach.fleet.unknown_sources.names if self._reach.fleet else [],
         }
 
-    async def _destination_status(self, name: str, until_s: float) -> Answer:
-        assignment = self._reach.assignments[name]
+    async def _destination_status(self, assignment: Assignment, without: Container[str]) -> Answer:
+        name = assignment.name
+        if name in without:
+            return {"destination": name}
         status: Answer = {"destination": name, "plugin": assignment.destination.plugin.slug}
         berth = self._reach.fleet.berths.get(name) if self._reach.fleet else None
         worker = berth.worker if berth else None
@@ -145,19 +146,25 @@ class Operations:
         else:
             status |= {"state": "stopped" if assignment.is_enabled else "disabled", "reason": ""}
         if berth is not None:
-            return status | await self._ledger_status(berth.ledger, until_s) | _show_tally(berth.ledger.tally)
+            return status | await self._ledger_status(berth.ledger) | _show_tally(berth.ledger.tally)
         if self._reach.fleet and name in self._reach.fleet.problems:
             return status | {"state": "unusable", "reason": self._reach.fleet.problems[name]}
         if not self._reach.states.has(name):
             return status | {"state": "new", "reason": "it begins when the router runs"}
+        async with self._looking:
+            return status | await self._kept_status(assignment)
+
+    async def _kept_status(self, assignment: Assignment) -> Answer:
+        """What the state of a destination tells that is not at work here."""
+        name, status = assignment.name, {}
         try:
             state = await asyncio.to_thread(self._reach.states.look, name, read_only=True)
         except OperatorError as error:
-            return status | {"state": "unusable", "reason": str(error)}
-        if assignment.is_enabled and self._reach.is_elsewhere():
-            status |= dict(zip(("state", "reason"), noted_state(state, self._reach.clock.now()), strict=True))
+            return {"state": "unusable", "reason": str(error)}
         try:
-            return status | await self._ledger_status(Ledger(name, state, self._reach.clock), until_s)
+            if assignment.is_enabled and self._reach.is_elsewhere():
+                status = dict(zip(("state", "reason"), noted_state(state, self._reach.clock.now()), strict=True))
+            return status | await self._ledger_status(Ledger(name, state, self._reach.clock))
         finally:
             state.close()
 
@@ -168,7 +175,7 @@ class Operations:
         wait_s = worker.pace.wait_s(self._reach.clock.monotonic())
         return round(wait_s, 1) if wait_s else None
 
-    async def _ledger_status(self, ledger: Ledger, until_s: float) -> Answer:
+    async def _ledger_status(self, ledger: Ledger) -> Answer:
         books = ledger.books(self._reach.log.end)
         skipped = {reason: count for (kind, reason), count in sorted(ledger.counts.items()) if kind == "skipped"}
         beside = dict.fromkeys(("discarded", "outages", "warnings", "odd_flags", "stuck_calls", "halts"), 0)
@@ -187,8 +194,7 @@ class Operations:
         oldest_parked_s, kept = await ledger.ask(look)
         oldest_s = oldest_parked_s
         with suppress(TimeoutError):  # a log that can't be read just now is asked again and again
-            now_s = asyncio.get_running_loop().time()
-            async with asyncio.timeout_at(max(until_s, now_s + _OLDEST_EACH_S)):
+            async with asyncio.timeout(OLDEST_WITHIN_S):
                 oldest_s = await ledger.oldest_s(self._reach.log, oldest_parked_s)
         return {
             "books": {

@@ -26,21 +26,39 @@ async def stand(tmp_path: Path) -> AsyncIterator[Stand]:
 async def test_a_status_goes_to_the_thread_of_each_state_once(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
     """Four ways there and back for each of 200 destinations took a tenth of a second of the router's CPU."""
     asked: Counter[str] = Counter()
-    ours = asyncio.current_task()
     ask = Ledger.ask
 
     async def count(ledger: Ledger, question: Any) -> Any:
-        asked[ledger.name] += asyncio.current_task() is ours  # and not what the destination itself wants to know
+        asked[ledger.name] += asyncio.current_task() not in theirs  # and not what the destination itself wants to know
         return await ask(ledger, question)
 
     await stand.add(10)
     operations = Operations(stand.log, stand.states, [DOWN, UP], stand.clock, stand.fleet)
+    theirs = asyncio.all_tasks() - {asyncio.current_task()}
     monkeypatch.setattr(Ledger, "ask", count)
 
     status = await operations.status()
 
     assert dict(asked) == {"down": 1, "up": 1}
     assert [each["destination"] for each in status["destinations"]] == ["down", "up"]
+
+
+async def test_a_log_that_answers_late_is_asked_for_all_destinations_at_one_time(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One after another, a hundred would keep an operator waiting for longer than a process may take to answer."""
+    all_ask = asyncio.Barrier(2)
+
+    async def late(ledger: Ledger, *given: Any) -> float:
+        await all_ask.wait()
+        return stand.clock.now()
+
+    operations = Operations(stand.log, stand.states, [DOWN, UP], stand.clock, stand.fleet)
+    monkeypatch.setattr(Ledger, "oldest_s", late)
+
+    status = await operations.status()
+
+    assert [each["oldest_pending_s"] is None for each in status["destinations"]] == [False, False]
 
 
 async def test_a_job_that_waits_does_so_in_the_status_as_in_the_list(tmp_path: Path) -> None:
