@@ -166,20 +166,25 @@ class Claims:
         await asyncio.gather(*map(self._claim, step.claim))
 
     async def _renew(self, partition: int) -> None:
-        held = self._held[partition]
+        held = self._held.get(partition)
+        if held is None:
+            return  # lost or given up since the beat began
         began = self._clock.monotonic()
         try:
             sequence = await self._publish(f"partition.{partition}", held.sequence)
         except ClusterAway:
             return  # it is ours for as long as it can't have vanished
-        if sequence is not None:
+        if self._held.get(partition) is not held:
+            if sequence is not None:  # lost or given up meanwhile: nobody waits for what we have just renewed
+                await self._remove(f"partition.{partition}", sequence)
+        elif sequence is not None:
             held.sequence = sequence
             held.claim.until_s = began + LEASE_S - MARGIN_S
-        elif partition in self._held:
+        else:
             sequence = await self._own(partition)
             if sequence is not None:  # an answer was lost, and what it was about was not
                 held.sequence = sequence
-            else:
+            elif self._held.get(partition) is held:
                 self._lose(partition, "another router has it")
 
     async def _own(self, partition: int) -> int | None:

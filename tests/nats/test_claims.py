@@ -135,3 +135,39 @@ async def test_a_claim_that_another_router_has_by_now_is_lost(start: Start, log_
 
     assert not held.is_good()
     assert router.claims.partitions == [0, 1, 3]
+
+
+async def test_a_partition_that_is_lost_as_a_beat_begins_ends_no_router(start: Start) -> None:
+    """A worker notices that another router has written, or what was given up is given up, at any moment."""
+    router = start("a")
+    await until(lambda: router.claims.partitions == [0, 1, 2, 3])
+    await router.die()
+
+    beat = asyncio.ensure_future(router.claims._beat())
+    asyncio.get_running_loop().call_soon(router.claims.lose, 2)
+    await beat
+
+    assert router.lost == [2]
+    assert router.claims.partitions == [0, 1, 3]
+
+
+async def test_what_is_renewed_while_it_is_given_up_is_free_at_once(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else nobody delivers the partition until the entry vanishes."""
+    router = start("a")
+    await until(lambda: router.claims.partitions == [0, 1, 2, 3])
+    await router.die()
+    publish = Claims._publish
+
+    async def slow(claims: Claims, entry: str, expected: int | None, data: bytes = b"") -> int | None:
+        sequence = await publish(claims, entry, expected, data)
+        claims.release(2)
+        await until(lambda: 2 not in claims._held and not claims._leaving)
+        return sequence
+
+    monkeypatch.setattr(Claims, "_publish", slow)
+    await router.claims._renew(2)
+    await router.claims.look()
+
+    assert router.claims.claimed == {0, 1, 3}
