@@ -6,9 +6,12 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from router.cli.cluster import ClusterDeliveries
 from router.cli.engine import open_log
@@ -20,21 +23,34 @@ from router.errors import OperatorError
 from router.log.jetstream.connection import ClusterAway
 from router.registry import Registry
 from tests.delivery.harness import until
+from tests.log.harness import entry
 from tests.nats.server import Cluster
 
 
 @pytest.fixture
 async def deliveries(shared_server: Cluster, log_name: str, tmp_path: Path) -> AsyncIterator[ClusterDeliveries]:
     """Of one partition and one destination, and at work."""
+    deliveries, stop, running = await begin(shared_server, log_name, tmp_path, {})
+    yield deliveries
+    stop.set()
+    with suppress(Exception):
+        await running
+    await deliveries.stop(0.0)
+    await deliveries._log.close()
+
+
+async def begin(
+    server: Cluster, log_name: str, folder: Path, settings: dict[str, str]
+) -> tuple[ClusterDeliveries, asyncio.Event, asyncio.Task[None]]:
     document = {
-        "data": str(tmp_path / "var"),
-        "log": shared_server.url,
+        "data": str(folder / "var"),
+        "log": server.url,
         "nats": {"name": log_name, "partitions": 1},
         "retention": {"max_disk": "20MB", "reserve": "0B"},
         "sources": {"website": {"write_key": "demo"}},
-        "destinations": {"crm": {"plugin": "mixpanel", "settings": {"project_token": "t"}}},
+        "destinations": {"crm": {"plugin": "mixpanel", "settings": {"project_token": "t", **settings}}},
     }
-    path, registry = tmp_path / "router.yaml", Registry.load()
+    path, registry = folder / "router.yaml", Registry.load()
     path.write_text(json.dumps(document))
     config, clock = load_config(path, registry), SystemClock()
     log = await open_log(config, clock)
@@ -43,12 +59,7 @@ async def deliveries(shared_server: Cluster, log_name: str, tmp_path: Path) -> A
     stop = asyncio.Event()
     running = asyncio.create_task(deliveries.run(stop))
     await until(lambda: any("crm" in fleet.berths for fleet in deliveries._fleets.all.values()))
-    yield deliveries
-    stop.set()
-    with suppress(Exception):
-        await running
-    await deliveries.stop(0.0)
-    await log.close()
+    return deliveries, stop, running
 
 
 async def test_a_full_disk_on_this_machine_ends_no_housekeeping(deliveries: ClusterDeliveries, tmp_path: Path) -> None:
@@ -147,3 +158,38 @@ async def test_what_could_not_be_noted_for_the_cluster_was_away_is_noted_once_it
     await until(lambda: not deliveries.problems)
 
     assert deliveries._states[0].has("sales")
+
+
+async def test_what_lands_as_a_partition_is_given_up_is_broken_off_when_that_is_lost(
+    shared_server: Cluster, log_name: str, tmp_path: Path
+) -> None:
+    """Another router delivers by then: what went on beside it could overtake what that one sends."""
+    came, broken_off = asyncio.Event(), asyncio.Event()
+
+    async def hang(request: web.Request) -> web.Response:
+        came.set()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            broken_off.set()
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", hang)
+    async with TestServer(app, handler_cancellation=True) as vendor:
+        address = {"base_url": str(vendor.make_url("")).rstrip("/")}
+        deliveries, stop, running = await begin(shared_server, log_name, tmp_path, address)
+        try:
+            event = {"type": "track", "event": "Bought", "userId": "u1", "messageId": "m1"}
+            await deliveries._log.append([replace(entry(1), event=json.dumps(event).encode())])
+            await asyncio.wait_for(came.wait(), 10)
+            deliveries._claims.release(0)
+            await until(lambda: not deliveries._fleets.all)
+            deliveries._claims.lose(0)
+            async with asyncio.timeout(2):  # a flight has seven seconds to land
+                await broken_off.wait()
+        finally:
+            stop.set()
+            await running
+            await deliveries.stop(0.0)
+            await deliveries._log.close()
