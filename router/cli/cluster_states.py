@@ -18,6 +18,7 @@ from router.delivery.journal.streams import JournalNames, ensure_journals
 from router.errors import OperatorError
 from router.log.interface import Log
 from router.log.jetstream.connection import ApiError, ClusterAway, Connection
+from router.log.jetstream.insist import insist
 from router.log.jetstream.log import NatsLog
 
 
@@ -33,7 +34,7 @@ async def states_of_cluster(config: Config, log: Log) -> AsyncIterator[Mapping[i
     connection = await Connection.open(config.log_urls, access=to_access(config))
     try:
         await _refuse_beside_routers(connection, config.nats.name)
-        await ensure_journals(connection, names, log.partitions, log.replicas)
+        await insist(lambda: ensure_journals(connection, names, log.partitions, log.replicas))
     finally:
         await connection.close()
     line = await asyncio.to_thread(Line.open, config.log_urls, to_access(config))

@@ -109,6 +109,7 @@ class Claims:
         """Find the stream, or make it.
 
         Raises:
+            ClusterAway: no answer.
             OperatorError: it can't be made.
         """
         config = {
@@ -123,8 +124,6 @@ class Claims:
         }
         try:
             await self._connection.call(f"STREAM.CREATE.{self._stream}", config)
-        except ClusterAway as error:
-            raise OperatorError(f"log: the cluster does not answer ({error}). Is a quorum of its nodes up?") from None
         except ApiError as error:
             if error.code != STREAM_EXISTS:
                 raise OperatorError(f"log: the cluster refuses to make the stream of claims: {error}") from None

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -20,7 +21,7 @@ from router.config import load_config
 from router.delivery.journal.entry import Draft
 from router.delivery.journal.journal import Journal
 from router.errors import OperatorError
-from router.log.jetstream.connection import ClusterAway
+from router.log.jetstream.connection import ClusterAway, Connection
 from router.registry import Registry
 from tests.delivery.harness import until
 from tests.log.harness import entry
@@ -193,3 +194,27 @@ async def test_what_lands_as_a_partition_is_given_up_is_broken_off_when_that_is_
             await running
             await deliveries.stop(0.0)
             await deliveries._log.close()
+
+
+@pytest.mark.parametrize("operation", ["CREATE.{}-state-0", "CREATE.{}-claims", "INFO.{}-state-0"])
+async def test_a_start_waits_for_a_cluster_that_has_no_leader_just_now(
+    shared_server: Cluster, log_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, operation: str
+) -> None:
+    """As it does for the streams of the log: a node may die between one and the other."""
+    call, awaited = Connection.call, f"STREAM.{operation.format(log_name)}"
+    failures = [ClusterAway("no leader just now")] * 2
+
+    async def lead_soon(connection: Connection, asked: str, *more: Any) -> dict[str, Any]:
+        if asked == awaited and failures:
+            raise failures.pop()
+        return await call(connection, asked, *more)
+
+    monkeypatch.setattr(Connection, "call", lead_soon)
+
+    deliveries, stop, running = await begin(shared_server, log_name, tmp_path, {})
+
+    assert not failures
+    stop.set()
+    await running
+    await deliveries.stop(0.0)
+    await deliveries._log.close()

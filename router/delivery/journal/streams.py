@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from router.errors import OperatorError
-from router.log.jetstream.connection import STREAM_EXISTS, ApiError, ClusterAway, Connection
+from router.log.jetstream.connection import STREAM_EXISTS, ApiError, Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +34,11 @@ async def ensure_journals(
     """Find the streams, or make them. Several routers may do this at one time.
 
     Raises:
+        ClusterAway: no answer; what is missing is made by another try.
         OperatorError: they can't be made.
     """
     try:
         await asyncio.gather(*(_make(connection, names, partition, replicas) for partition in partitions))
-    except ClusterAway as error:
-        raise OperatorError(f"log: the cluster does not answer ({error}). Is a quorum of its nodes up?") from None
     except ApiError as error:
         raise OperatorError(f"log: the cluster refuses to make the streams of the states: {error}") from None
 

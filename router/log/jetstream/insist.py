@@ -1,0 +1,36 @@
+"""Waiting at a start for a cluster that has no leader just now."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+from router.errors import OperatorError
+from router.log.jetstream.connection import ApiError, ClusterAway
+
+_T = TypeVar("_T")
+
+START_S: Final = 15.0
+"""How long a start waits for a cluster that has no leader."""
+RETRY_S: Final = 0.25
+
+
+async def insist(step: Callable[[], Awaitable[_T]]) -> _T:
+    """Try *step* until the cluster answers: it may be about to choose a leader.
+
+    Raises:
+        OperatorError: it does not for `START_S` seconds, or refuses.
+    """
+    until = asyncio.get_running_loop().time() + START_S
+    while True:
+        try:
+            return await step()
+        except ClusterAway as error:
+            if asyncio.get_running_loop().time() > until:
+                raise OperatorError(
+                    f"log: the cluster does not answer ({error}). Is JetStream on, and is a quorum of its nodes up?"
+                ) from None
+            await asyncio.sleep(RETRY_S)
+        except ApiError as error:
+            raise OperatorError(f"log: the cluster refuses: {error}. Do the credentials allow JetStream?") from None
