@@ -289,6 +289,37 @@ def test_a_commit_tried_again_counts_once_whatever_came_between(
     assert everything(fresh) == everything(state)
 
 
+@pytest.mark.parametrize("fault", ["loses", "fails"])
+def test_what_an_operator_asks_for_is_tried_again_and_counts_once(
+    open_view: OpenView, deaf: Deaf, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command that says that it failed is given again: events would be replayed twice. A change of leader takes seconds."""
+    monkeypatch.setattr(state_module, "RETRY_S", 0.01)
+    owned(open_view("a"))
+    asked = open_view("b", deaf)
+    asked.catch_up()
+    setattr(deaf, fault, 2)
+
+    job = asked.add_job("replay", {"last": 9}, 9, 1.0)
+    setattr(deaf, fault, 2)
+    is_cancelled = asked.cancel_job(job.id)
+
+    assert (job.id, is_cancelled) == (1, True)
+    assert [(each.id, each.state) for each in asked.jobs()] == [(1, "cancelled")]
+
+
+def test_what_an_operator_asks_for_is_not_tried_without_end(
+    open_view: OpenView, deaf: Deaf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state_module, "RETRY_S", 0.01)
+    monkeypatch.setattr(state_module, "ASKED_FOR_S", 0.05)
+    state = owned(open_view("a", deaf))
+    deaf.fails = 1_000_000
+
+    with pytest.raises(StateUnusable, match="nobody knows whether the change was made"):
+        state.add_job("replay", {"last": 9}, 9, 1.0)
+
+
 def test_a_commit_that_comes_late_and_is_tried_again_counts_once(
     open_view: OpenView, deaf: Deaf, journal: Journal
 ) -> None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import sqlite3
 import tempfile
+import time
 import zlib
 from collections.abc import Iterator
 from contextlib import closing
@@ -37,6 +38,12 @@ SNAPSHOT_BYTES: Final = 4_000_000
 SNAPSHOT_ENTRIES: Final = 5_000
 """So much may follow a snapshot before the next one, and so much as the last one had: then a state is written twice at most."""
 PIECE_BYTES: Final = 1_000_000
+ASKED_FOR_S: Final = 8.0
+"""How long what is written once is tried: whoever is told that it failed asks again, and it would count twice. A change of
+leader takes a few seconds."""
+RETRY_S: Final = 0.25
+_OPERATORS: Final = frozenset({"discard", "add_job", "cancel_job"})
+"""What operators ask for. What else fails is tried again as a whole."""
 _PLACE: Final = "journal"
 """In the view: the message of the journal up to which it is made."""
 
@@ -290,7 +297,23 @@ class JournaledState(StateFile):
 
     def _write(self, name: str, *arguments: Any) -> Any:
         operation = Operation(name, arguments)
-        result = self._append("operation", to_bytes(operation), operation)
+        body = to_bytes(operation)
+        patience_s = 0.0 if name == "commit" else ASKED_FOR_S  # the same commit is tried again by its ledger
+        until = time.monotonic() + patience_s
+        while True:
+            try:
+                result = self._append("operation", body, operation)
+                break
+            except ClusterAway as error:
+                if time.monotonic() < until:
+                    time.sleep(RETRY_S)
+                elif name in _OPERATORS:
+                    raise StateUnusable(
+                        f"{self.label}: nobody knows whether the change was made: the cluster does not answer ({error}). "
+                        "Have a look before you ask again."
+                    ) from error
+                else:
+                    raise
         if not self._is_ours:
             self._journal.tell()  # whoever delivers
         return result
