@@ -136,8 +136,13 @@ class Carrying:
         """Copy, or go on copying.
 
         Raises:
-            OperatorError: the target holds something else, or has no room.
+            OperatorError: the target is the source, holds something else, or has no room.
         """
+        if self._source.log.id == self._target.log.id:
+            raise OperatorError(
+                "the target is the log of the source, by another address. Copy into a log that is new: another `data`, or "
+                "another nats.name."
+            )
         await self._copy_events()
         names = sorted({name for standings in self._standings.values() for name in standings})
         for name in names:

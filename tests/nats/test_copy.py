@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from router.admin.carrying import Carrying, Copied, Side, to_entry
 from router.cli.log_copy import _copy, _side
@@ -107,6 +108,23 @@ async def test_a_log_that_holds_something_else_is_refused(engines: Engines) -> N
         with pytest.raises(OperatorError, match="the target is no copy of this source"):
             await carrying.run()
         carrying.close()
+
+
+async def test_a_log_is_not_copied_onto_itself_however_its_cluster_is_addressed(
+    engines: Engines, shared_server: Cluster
+) -> None:
+    """Where everything is pending it is a copy of itself; its states would be removed to be written anew."""
+    config = engines.config("nats", "old")
+    async with _side(config) as old:
+        await old.log.append(entries(1, 9))
+        for partition, states in old.states.items():
+            with closing(states.take("crm")) as state:
+                state.add_partition(partition, 0)
+    elsewhere = shared_server.url.replace("127.0.0.1", "localhost")
+    to = config.model_copy(update={"log": SecretStr(elsewhere), "data": engines.folder / "other"})
+
+    with pytest.raises(OperatorError, match="the target is the log of the source"):
+        await _copy(config, to)
 
 
 @pytest.mark.parametrize("target", ["sqlite", "nats"])
