@@ -111,11 +111,11 @@ async def ensure_streams(
                 changed = {**info["config"], "max_bytes": max_bytes // partitions}
                 await connection.call(f"STREAM.UPDATE.{names.stream(partition)}", changed)
     except ApiError as error:
-        if error.code == _NO_PEERS and is_patient:
+        if error.code == _NO_PEERS and is_patient and not _is_for_want_of_room(error):
             raise ClusterAway(str(error)) from None
         hint = (
             " Each node sets retention.max_disk aside for it: lower that, or raise max_file_store of the servers."
-            if error.code in FULL
+            if _is_for_want_of_room(error)
             else ""
         )
         raise OperatorError(f"log: the cluster refuses to make the streams of the log: {error}.{hint}") from None
@@ -207,7 +207,7 @@ async def _make_first(
     try:
         return await _make(connection, names, 0, replicas, max_bytes, metadata)
     except ApiError as error:
-        if error.code not in _TOO_FEW_NODES or not may_settle:
+        if error.code not in _TOO_FEW_NODES or not may_settle or _is_for_want_of_room(error):
             raise
         structlog.get_logger().warning("the cluster has fewer than three nodes: the log has one replica")
         return await _make(connection, names, 0, 1, max_bytes, metadata)
@@ -217,3 +217,8 @@ _NO_PEERS: Final = 10005
 """Nodes are away, or there never were so many."""
 _TOO_FEW_NODES: Final = frozenset({_NO_PEERS, 10074})
 """The other: replicas > 1 not supported in non-clustered mode."""
+
+
+def _is_for_want_of_room(error: ApiError) -> bool:
+    """A node without room counts as none: why there are too few is in the words alone."""
+    return error.code in FULL or (error.code == _NO_PEERS and "insufficient storage" in str(error))
