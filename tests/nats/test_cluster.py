@@ -109,6 +109,16 @@ async def test_a_cluster_of_two_nodes_has_a_log_with_one_replica(
         cluster.clear()
 
 
+async def test_a_log_is_made_while_a_node_has_just_died(cluster: Cluster) -> None:
+    """One choice of a leader comes after the other: the cluster's, then those of the streams."""
+    cluster.nodes[0].kill()
+
+    log = await NatsLog.open(cluster.url.split(","), OPTIONS, StillClock(), partitions=16)
+
+    assert log.replicas == 3
+    await log.close()
+
+
 async def test_a_node_without_room_is_told_as_that_and_costs_no_replica(tmp_path: Path) -> None:
     """The cluster says of it that it has no place for so many: a log with one replica would be a high price for that."""
     cluster = Cluster.make(tmp_path, 3)

@@ -11,8 +11,9 @@ from router.log.jetstream.connection import ApiError, ClusterAway
 
 _T = TypeVar("_T")
 
-START_S: Final = 15.0
-"""How long a start waits for a cluster that has no leader."""
+START_S: Final = 30.0
+"""How long a start waits for a cluster that has no leader. The choice of one takes up to 9 s; for a log that is made anew while
+a node is down the cluster chooses one, then the stream of the first partition, then all others."""
 RETRY_S: Final = 0.25
 
 

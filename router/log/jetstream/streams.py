@@ -9,6 +9,7 @@ The number of partitions and the id of the log are in the metadata of each.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -98,18 +99,23 @@ async def ensure_streams(
             may_settle = replicas is None and not is_patient
             found = await _make_first(connection, names, wanted, max_bytes // partitions, metadata, may_settle)
         metadata = _check_metadata(names, found, partitions)
-        number = fewest = _replicas_of(found)
-        for partition in range(partitions):
+        number = _replicas_of(found)
+        share = max_bytes // partitions
+
+        async def ensure(partition: int) -> int:
+            """Returns the replicas of that one."""
             info = found if partition == 0 else await _describe(connection, names, partition)
-            if info is not None:
-                fewest = min(fewest, _replicas_of(info))
-            if read_only:
-                continue
             if info is None:
-                await _make(connection, names, partition, number, max_bytes // partitions, metadata)
-            elif info["config"].get("max_bytes") != max_bytes // partitions:
-                changed = {**info["config"], "max_bytes": max_bytes // partitions}
+                if not read_only:
+                    await _make(connection, names, partition, number, share, metadata)
+                return number
+            if not read_only and info["config"].get("max_bytes") != share:
+                changed = {**info["config"], "max_bytes": share}
                 await connection.call(f"STREAM.UPDATE.{names.stream(partition)}", changed)
+            return _replicas_of(info)
+
+        # All at once: where a node is down, each takes seconds.
+        fewest = min(await asyncio.gather(*map(ensure, range(partitions))))
     except ApiError as error:
         if error.code == _NO_PEERS and is_patient and not _is_for_want_of_room(error):
             raise ClusterAway(str(error)) from None
