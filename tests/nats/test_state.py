@@ -367,6 +367,32 @@ def test_a_journal_is_cut_off_at_its_snapshots(
         assert everything(each) == everything(state)
 
 
+def test_what_an_operator_changes_while_a_snapshot_is_written_is_in_it(
+    open_view: OpenView, deaf: Deaf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Through another router: a snapshot that was taken before would take it back, for whoever delivers next."""
+    state, elsewhere = owned(open_view("a", deaf)), open_view("b")
+    append, others = Deaf.append, [lambda: elsewhere.add_job("replay", {"last": 9}, 9, 1.0)]
+
+    def append_behind(self: Deaf, draft: Draft, head: int) -> tuple[int, int]:
+        if draft.kind == "snapshot" and others:
+            others.pop()()
+        return append(self, draft, head)
+
+    monkeypatch.setattr(Deaf, "append", append_behind)
+    monkeypatch.setattr(state_module, "SNAPSHOT_ENTRIES", 1)
+    elsewhere.catch_up()
+
+    state.commit(settle(1))
+    state.commit(settle(2))
+
+    assert not others
+    fresh = open_view("c")
+    fresh.catch_up()
+    assert [job.id for job in fresh.jobs()] == [1]
+    assert everything(fresh) == everything(state)
+
+
 def test_a_big_state_is_not_written_anew_at_each_change(
     line: Line, log_name: str, open_view: OpenView, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -148,6 +148,9 @@ class JournaledState(StateFile):
                 first, last = self._journal.append(draft, self._assembler.head)
             except Overtaken:
                 self._read_on()
+                if kind == "snapshot":  # it would undo what has just been read; the next commit takes another
+                    self._is_unsure = False
+                    return None
             else:
                 result = self._apply(Entry(draft, first, last, self._assembler.head), operation)[1]
                 self._begin_after(last)
