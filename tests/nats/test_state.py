@@ -5,8 +5,10 @@ from __future__ import annotations
 import itertools
 import random
 import sqlite3
-from collections import Counter
+import threading
+from collections import Counter, defaultdict
 from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
@@ -52,9 +54,11 @@ def open_view(journal: Journal, tmp_path: Path) -> Iterator[OpenView]:
     """Opens the state as another router does; by another *machine*, with another view."""
     numbers = itertools.count(1)
     opened: list[JournaledState] = []
+    turns: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
 
     def open_view(machine: str = "a", through: Journal = journal) -> JournaledState:
-        state = JournaledState.open_view(tmp_path / f"{machine}.sqlite", LOG, through, f"{machine}-{next(numbers)}")
+        path, writer = tmp_path / f"{machine}.sqlite", f"{machine}-{next(numbers)}"
+        state = JournaledState.open_view(path, LOG, through, writer, turns[machine])
         opened.append(state)
         return state
 
@@ -201,6 +205,29 @@ def test_what_stands_before_a_change_is_not_waited_for_without_end(
     assert journal.last() == 0
 
 
+def test_who_asks_for_something_is_answered_although_another_question_reads_it_first(
+    open_view: OpenView, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the same view, while a status is asked for: the other one must not have the answer."""
+    owned(open_view("b"))
+    asked, other = open_view("a"), open_view("a")
+    asked.catch_up()
+    append, readers = Journal.append, ThreadPoolExecutor(1)
+
+    def append_then_read(self: Journal, draft: Draft, head: int) -> tuple[int, int]:
+        answer = append(self, draft, head)
+        wait([readers.submit(other.catch_up)], timeout=0.3)
+        return answer
+
+    monkeypatch.setattr(Journal, "append", append_then_read)
+
+    job = asked.add_job("replay", {"last": 9}, 9, 1.0)
+
+    assert job.id == 1
+    readers.shutdown()
+    assert [each.id for each in other.jobs()] == [1]
+
+
 # --- answers that are lost ---
 
 
@@ -306,6 +333,28 @@ def test_what_an_operator_asks_for_is_tried_again_and_counts_once(
 
     assert (job.id, is_cancelled) == (1, True)
     assert [(each.id, each.state) for each in asked.jobs()] == [(1, "cancelled")]
+
+
+def test_what_an_operator_asked_for_is_known_although_another_question_has_read_it(
+    open_view: OpenView, deaf: Deaf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer was lost, and by the next try the view has it, through a status."""
+    owned(open_view("a"))
+    asked, other = open_view("b", deaf), open_view("b")
+    monkeypatch.setattr("time.sleep", lambda s: other.catch_up())
+    asked.catch_up()
+    asked.add_job("replay", {"last": 8}, 8, 1.0)
+
+    deaf.loses = 1
+    job = asked.add_job("replay", {"last": 9}, 9, 2.0)
+    deaf.loses = 1
+    is_cancelled = asked.cancel_job(job.id)
+    deaf.loses = 1
+    with pytest.raises(StateUnusable, match="they are discarded"):
+        asked.discard(Choice(reason="400"))
+
+    assert (job.id, job.total, is_cancelled) == (2, 9, True)
+    assert [(each.id, each.state) for each in asked.jobs()] == [(1, "running"), (2, "cancelled")]
 
 
 def test_what_an_operator_asks_for_is_not_tried_without_end(
