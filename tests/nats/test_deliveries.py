@@ -20,6 +20,7 @@ from router.clock import SystemClock
 from router.config import load_config
 from router.delivery.journal.entry import Draft
 from router.delivery.journal.journal import Journal
+from router.delivery.ledger import Ledger
 from router.errors import OperatorError
 from router.log.jetstream.connection import ClusterAway, Connection
 from router.registry import Registry
@@ -218,3 +219,19 @@ async def test_a_start_waits_for_a_cluster_that_has_no_leader_just_now(
     await running
     await deliveries.stop(0.0)
     await deliveries._log.close()
+
+
+async def test_who_asks_as_a_partition_is_lost_is_answered_all_the_same(
+    deliveries: ClusterDeliveries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A question waits for what is not written yet; by then another router may deliver."""
+    flushed = Ledger.flushed
+
+    async def lose_meanwhile(ledger: Ledger) -> None:
+        await flushed(ledger)
+        deliveries._claims.lose(0)
+        await asyncio.wait(deliveries._fleets._tasks.values())
+
+    monkeypatch.setattr(Ledger, "flushed", lose_meanwhile)
+
+    assert await deliveries.calls()["jobs"](destination="crm") == []
