@@ -24,7 +24,7 @@ _T = TypeVar("_T")
 SILENCE_S = 5.0
 """Of a router that is asked something: most is answered within milliseconds."""
 _STANDS_STILL = "It is busy with much, or stands still: see whether GET /health answers."
-_CLUSTER_AWAY = "Perhaps nothing reaches it from here, or the majority of its nodes is away: it is tried for 30 s."
+_CLUSTER_AWAY = "Perhaps nothing reaches it from here, or the majority of its nodes is away: it is tried for 15 s."
 
 
 async def ask(config_path: Path, operation: str, **arguments: Any) -> Any:

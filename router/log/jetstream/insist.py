@@ -14,16 +14,18 @@ _T = TypeVar("_T")
 START_S: Final = 30.0
 """How long a start waits for a cluster that has no leader. The choice of one takes up to 9 s; for a log that is made anew while
 a node is down the cluster chooses one, then the stream of the first partition, then all others."""
+COMMAND_S: Final = 15.0
+"""And a command, which makes nothing."""
 RETRY_S: Final = 0.25
 
 
-async def insist(step: Callable[[], Awaitable[_T]]) -> _T:
+async def insist(step: Callable[[], Awaitable[_T]], within_s: float = START_S) -> _T:
     """Try *step* until the cluster answers: it may be about to choose a leader.
 
     Raises:
-        OperatorError: it does not for `START_S` seconds, or refuses.
+        OperatorError: it does not for *within_s* seconds, or refuses.
     """
-    until = asyncio.get_running_loop().time() + START_S
+    until = asyncio.get_running_loop().time() + within_s
     while True:
         try:
             return await step()

@@ -29,7 +29,7 @@ from router.log.jetstream.access import OPEN, Access
 from router.log.jetstream.appender import HEADER_BYTES, PATIENCE_S, Appender
 from router.log.jetstream.chunk import OVERHEAD_BYTES
 from router.log.jetstream.connection import ApiError, ClusterAway, Connection
-from router.log.jetstream.insist import insist
+from router.log.jetstream.insist import COMMAND_S, START_S, insist
 from router.log.jetstream.partition import WRITER, Extent, Span
 from router.log.jetstream.reader import Reader
 from router.log.jetstream.streams import LogStreams, StreamNames, ensure_streams
@@ -129,7 +129,8 @@ class NatsLog:
                     options.max_bytes,
                     read_only=read_only,
                     is_patient=loop.time() < settles_at,
-                )
+                ),
+                COMMAND_S if read_only else START_S,
             )
             log = cls(connection, streams, options, clock, read_only=read_only, patience_s=patience_s)
             await log._begin()
