@@ -79,6 +79,9 @@ class PartitionFleets:
             self._then(partition, fleet.abandon())
 
     async def give_up(self, partition: int) -> None:
+        fleet = self.all.get(partition)
+        if fleet is not None:
+            fleet.end()  # what is about to start there may wait for the log
         self._then(partition, self._land(partition))
         await asyncio.wait({self._tasks[partition]})
 

@@ -22,7 +22,8 @@ from router.delivery.journal.entry import Draft
 from router.delivery.journal.journal import Journal
 from router.delivery.ledger import Ledger
 from router.errors import OperatorError
-from router.log.jetstream.connection import ClusterAway, Connection
+from router.log.jetstream.connection import ClusterAway, Connection, Stored
+from router.log.tail import Tail
 from router.registry import Registry
 from tests.delivery.harness import until
 from tests.log.harness import entry
@@ -235,3 +236,29 @@ async def test_who_asks_as_a_partition_is_lost_is_answered_all_the_same(
     monkeypatch.setattr(Ledger, "flushed", lose_meanwhile)
 
     assert await deliveries.calls()["jobs"](destination="crm") == []
+
+
+@pytest.mark.full
+async def test_a_router_stops_although_it_waits_for_the_log_in_a_partition_that_it_has_gained(
+    shared_server: Cluster, log_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cluster goes away as it reads back which events were there: that may take hours, and a stop may not."""
+
+    async def fail(connection: Connection, *asked: Any) -> list[Stored]:
+        raise ClusterAway("no answer in time")
+
+    deliveries, stop, running = await begin(shared_server, log_name, tmp_path, {})
+    event = {"type": "page", "userId": "u1", "messageId": "m1", "integrations": {"All": False}}
+    await deliveries._log.append([replace(entry(1), event=json.dumps(event).encode())])
+    await until(lambda: deliveries._fleets.all[0].berths["crm"].ledger.written_positions == {0: 1})
+    deliveries._log._readers[0]._tail = Tail(0)
+    deliveries._log._readers[0]._chunks.clear()
+    monkeypatch.setattr(Connection, "get_batch", fail)
+    deliveries._claims.lose(0)
+    await until(lambda: 0 in deliveries._fleets.all)
+
+    async with asyncio.timeout(12):
+        stop.set()
+        await running
+        await deliveries.stop(0.0)
+    await deliveries._log.close()

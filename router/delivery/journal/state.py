@@ -40,11 +40,11 @@ SNAPSHOT_ENTRIES: Final = 5_000
 """So much may follow a snapshot before the next one, and so much as the last one had: then a state is written twice at most."""
 PIECE_BYTES: Final = 1_000_000
 ASKED_FOR_S: Final = 8.0
-"""How long what is written once is tried: whoever is told that it failed asks again, and it would count twice. A change of
-leader takes a few seconds."""
+"""How long what operators ask for is tried: who is told that it failed asks again, and it would count twice. A change of leader
+takes a few seconds."""
 RETRY_S: Final = 0.25
 _OPERATORS: Final = frozenset({"discard", "add_job", "cancel_job"})
-"""What operators ask for. What else fails is tried again as a whole."""
+"""What else fails is tried again by whoever wrote it: a commit as the same one, a start as a whole."""
 _PLACE: Final = "journal"
 """In the view: the message of the journal up to which it is made."""
 
@@ -312,22 +312,20 @@ class JournaledState(StateFile):
         """Returns what it did; None where that is not known: its answer was lost, and somebody else has read it by now."""
         operation = Operation(name, arguments)
         body = to_bytes(operation)
-        patience_s = 0.0 if name == "commit" else ASKED_FOR_S  # the same commit is tried again by its ledger
-        until = time.monotonic() + patience_s
+        until = time.monotonic() + ASKED_FOR_S
         while True:
             try:
                 result = self._append("operation", body, operation)
                 break
             except ClusterAway as error:
-                if time.monotonic() < until:
-                    time.sleep(RETRY_S)
-                elif name in _OPERATORS:
+                if name not in _OPERATORS:
+                    raise
+                if time.monotonic() > until:
                     raise StateUnusable(
                         f"{self.label}: nobody knows whether the change was made: the cluster does not answer ({error}). "
                         "Have a look before you ask again."
                     ) from error
-                else:
-                    raise
+                time.sleep(RETRY_S)
         if not self._is_ours:
             self._journal.tell()  # whoever delivers
         return result
