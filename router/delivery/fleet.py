@@ -309,8 +309,12 @@ class Fleet:
                 disabled_since = state.meta("disabled_since_s")
                 # Time spent disabled does not count for the retry windows; of a block all of it is left out, once that is over.
                 if assignment.is_enabled and disabled_since and not state.meta("blocked_since_s"):
-                    state.shift_tries(max(0.0, self._clock.now() - float(disabled_since)))
-                    state.commit(Changes(meta={"disabled_since_s": ""}))  # it may take several tries to start
+                    spent_s = max(0.0, self._clock.now() - float(disabled_since))
+                    tries = {
+                        place: replace(each, first_s=each.first_s + spent_s) for place, each in state.tries().items()
+                    }
+                    # At once: a start may take several tries, and the time counts once.
+                    state.commit(Changes(tries=tries, meta={"disabled_since_s": ""}))
                 notes = {name: state.meta(name) for name in (*NOTES, LEFT_OUT_BY)}
                 ledger = Ledger(assignment.name, state, self._clock, self._reserve)
         except BaseException:

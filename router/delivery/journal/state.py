@@ -290,10 +290,6 @@ class JournaledState(StateFile):
         if partition not in self.positions():
             self._write("add_partition", partition, start)
 
-    def shift_tries(self, seconds: float) -> None:
-        if self.tries():
-            self._write("shift_tries", seconds)
-
     def discard(self, choice: Choice, limit: int = 1_000) -> tuple[int, int]:
         done: tuple[int, int] | None = self._write("discard", choice, limit)
         if done is None:
