@@ -40,6 +40,9 @@ BEAT_S: Final = 1.0
 MARGIN_S: Final = 1.0
 """So much earlier its router takes it for vanished: what it sends then has left well before another one begins."""
 
+_AFTER_S: Final = 0.01
+"""A timer may come a little early."""
+
 _DELIVERING, _OTHER = "router.", "gateway."
 """What the entry of a router begins with: one that delivers, and one that only takes events."""
 _EXPECTED: Final = "Nats-Expected-Last-Subject-Sequence"
@@ -178,13 +181,20 @@ class Claims:
                 await self._remove(f"partition.{partition}", sequence)
         elif sequence is not None:
             held.sequence = sequence
-            held.claim.until_s = began + LEASE_S - MARGIN_S
+            self._extend(held.claim, began)
         else:
             sequence = await self._own(partition)
             if sequence is not None:  # an answer was lost, and what it was about was not
                 held.sequence = sequence
             elif self._held.get(partition) is held:
                 self._lose(partition, "another router has it")
+
+    def _extend(self, claim: Claim, began_s: float) -> None:
+        """It was renewed by what was sent at *began_s*. When its time is up, nothing may be under way any more, whatever a beat
+        waits for."""
+        claim.until_s = began_s + LEASE_S - MARGIN_S
+        left_s = claim.until_s - self._clock.monotonic()
+        asyncio.get_running_loop().call_later(left_s + _AFTER_S, self._drop_vanished)
 
     async def _own(self, partition: int) -> int | None:
         """The entry of the partition, if it is ours."""
@@ -212,7 +222,8 @@ class Claims:
         sequence = await self._publish(f"partition.{partition}", 0)
         if sequence is None or partition in self._held:
             return  # another router was faster
-        claim = Claim(partition, began + LEASE_S - MARGIN_S, self._clock)
+        claim = Claim(partition, began, self._clock)
+        self._extend(claim, began)
         self._held[partition] = _Held(claim, sequence)
         _LOGGER.info("this router delivers a partition", partition=partition)
         self._gained(claim)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import pytest
+from nats.aio.msg import Msg
 
 from router.clock import SystemClock
 from router.delivery import claims as claims_module
 from router.delivery.claim import Claim
 from router.delivery.claims import Claims
-from router.log.jetstream.connection import Connection
+from router.log.jetstream.connection import ClusterAway, Connection
 from tests.delivery.harness import until
 from tests.nats.server import Cluster
 
@@ -171,3 +173,22 @@ async def test_what_is_renewed_while_it_is_given_up_is_free_at_once(
     await router.claims.look()
 
     assert router.claims.claimed == {0, 1, 3}
+
+
+async def test_a_partition_is_lost_when_its_time_is_up_and_not_only_when_the_cluster_has_not_answered(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is under way there is broken off by then: a request to the cluster may take longer than another router's start."""
+    router = start("a")
+    await until(lambda: router.claims.partitions == [0, 1, 2, 3])
+    came = asyncio.Event()
+
+    async def hang(connection: Connection, *asked: Any) -> Msg:
+        came.set()
+        await asyncio.sleep(60)
+        raise ClusterAway("no answer in time")
+
+    monkeypatch.setattr(Connection, "request", hang)
+    await came.wait()
+
+    await until(lambda: sorted(router.lost) == [0, 1, 2, 3], LEASE_S)
