@@ -494,6 +494,19 @@ def test_a_view_that_is_damaged_is_made_anew(open_view: OpenView, tmp_path: Path
     assert everything(again) == before
 
 
+def test_what_somebody_changed_by_hand_is_set_back(line: Line, journal: Journal, log_name: str) -> None:
+    """A journal of which entries expire can't be read any more."""
+    names = JournalNames(log_name)
+    before = line.ask(lambda connection: connection.call(f"STREAM.INFO.{names.stream(0)}"))["config"]
+    changed = {**before, "max_age": 3_600_000_000_000, "max_msgs_per_subject": 5, "discard": "old"}
+    line.ask(lambda connection: connection.call(f"STREAM.UPDATE.{names.stream(0)}", changed))
+
+    line.ask(lambda connection: ensure_journals(connection, names, [0], 1))
+
+    after = line.ask(lambda connection: connection.call(f"STREAM.INFO.{names.stream(0)}"))["config"]
+    assert {key: after[key] for key in changed} == {key: before[key] for key in changed}
+
+
 def test_destinations_are_known_by_their_journals(line: Line, log_name: str, open_view: OpenView) -> None:
     def known() -> set[str]:
         return line.ask(lambda connection: destinations_of(connection, JournalNames(log_name), 0))

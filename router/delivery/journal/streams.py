@@ -9,6 +9,7 @@ from typing import Any
 
 from router.errors import OperatorError
 from router.log.jetstream.connection import STREAM_EXISTS, ApiError, Connection
+from router.log.jetstream.streams import KEPT, set_back
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +50,18 @@ async def _make(connection: Connection, names: JournalNames, partition: int, rep
         "subjects": [names.subject(partition, "*")],
         "retention": "limits",
         "storage": "file",
-        "discard": "new",  # nothing of a state may go but what a snapshot holds
         "num_replicas": replicas,
-        "allow_direct": True,
         "deny_delete": True,
+        **KEPT,  # nothing of a state may go but what a snapshot holds
     }
     try:
         await connection.call(f"STREAM.CREATE.{config['name']}", config)
     except ApiError as error:
-        if error.code != STREAM_EXISTS:  # with another config, such as other replicas: the operator's affair
+        if error.code != STREAM_EXISTS:
             raise
+        # With another config. Other replicas are the operator's affair.
+        found = await connection.call(f"STREAM.INFO.{config['name']}")
+        await set_back(connection, found["config"], KEPT)
 
 
 async def destinations_of(connection: Connection, names: JournalNames, partition: int) -> set[str]:

@@ -109,9 +109,8 @@ async def ensure_streams(
                 if not read_only:
                     await _make(connection, names, partition, number, share, metadata)
                 return number
-            if not read_only and info["config"].get("max_bytes") != share:
-                changed = {**info["config"], "max_bytes": share}
-                await connection.call(f"STREAM.UPDATE.{names.stream(partition)}", changed)
+            if not read_only:
+                await set_back(connection, info["config"], {**_rules(names, partition), "max_bytes": share})
             return _replicas_of(info)
 
         # All at once: where a node is down, each takes seconds.
@@ -180,14 +179,12 @@ async def _make(
         "subjects": [names.subject(partition)],
         "retention": "limits",
         "storage": "file",
-        "discard": "new",  # full is refused at the door; what is old goes when nobody needs it
         "max_bytes": max_bytes,
         "num_replicas": replicas,
         "duplicate_window": DUPLICATES_NS,
-        "allow_direct": True,
         "deny_delete": True,
-        "republish": {"src": names.subject(partition), "dest": names.told(partition), "headers_only": True},
         "metadata": dict(metadata),
+        **_rules(names, partition),
     }
     operation = f"STREAM.CREATE.{names.stream(partition)}"
     try:
@@ -199,6 +196,38 @@ async def _make(
     if found is None:  # the cluster has agreed on it, and not every node has it yet
         raise ClusterAway(f"another router is making the stream {names.stream(partition)}")
     return found
+
+
+KEPT: Final[Mapping[str, Any]] = {
+    "discard": "new",  # full is refused at the door; what is old goes when nobody needs it
+    "max_age": 0,
+    "max_msgs": -1,
+    "max_msgs_per_subject": -1,
+    "allow_direct": True,
+}
+"""Of a stream of which nothing goes by itself, and which is read from any replica."""
+
+
+def _rules(names: StreamNames, partition: int) -> dict[str, Any]:
+    """What a router relies on, whoever changes a stream."""
+    told = {"src": names.subject(partition), "dest": names.told(partition), "headers_only": True}
+    return {**KEPT, "republish": told}
+
+
+async def set_back(connection: Connection, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """Have the stream with the config *found* be as *wanted*; what somebody changed by hand is told of.
+
+    Raises:
+        ClusterAway, ApiError: it can't be done.
+    """
+    changed = sorted(name for name, value in wanted.items() if found.get(name) != value)
+    if not changed:
+        return
+    if changed != ["max_bytes"]:  # that is from the config of the routers
+        structlog.get_logger().warning(
+            "a stream was changed by hand, it is set back", stream=found["name"], changed=changed
+        )
+    await connection.call(f"STREAM.UPDATE.{found['name']}", {**found, **wanted})
 
 
 async def _make_first(
