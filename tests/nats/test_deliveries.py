@@ -23,6 +23,8 @@ from router.delivery.journal.journal import Journal
 from router.delivery.ledger import Ledger
 from router.errors import OperatorError
 from router.log.jetstream.connection import ClusterAway, Connection, Stored
+from router.log.jetstream.log import NatsLog
+from router.log.record import Record
 from router.log.tail import Tail
 from router.registry import Registry
 from tests.delivery.harness import until
@@ -262,3 +264,22 @@ async def test_a_router_stops_although_it_waits_for_the_log_in_a_partition_that_
         await running
         await deliveries.stop(0.0)
     await deliveries._log.close()
+
+
+async def test_a_cluster_that_goes_away_in_the_middle_of_a_trace_is_told_as_that(
+    deliveries: ClusterDeliveries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = NatsLog.find
+
+    async def find_none(log: NatsLog, message_id: str) -> list[Record]:
+        monkeypatch.setattr(Connection, "call", fail)
+        return await find(log, message_id)
+
+    async def fail(connection: Connection, operation: str, *more: Any) -> dict[str, Any]:
+        raise ClusterAway("no leader just now")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(NatsLog, "find", find_none)
+        with pytest.raises(OperatorError, match="no leader just now"):
+            await deliveries.calls()["trace"]("m1")
+    monkeypatch.undo()

@@ -25,6 +25,7 @@ from uuid import uuid4
 
 from nats.aio.msg import Msg
 
+from router.errors import OperatorError
 from router.log.jetstream.access import OPEN, Access
 from router.log.jetstream.appender import HEADER_BYTES, PATIENCE_S, Appender
 from router.log.jetstream.chunk import OVERHEAD_BYTES
@@ -368,12 +369,19 @@ class NatsLog:
             extent.wake()
 
     async def find(self, message_id: str) -> list[Record]:
-        """See `Log.find`. It reads the whole log."""
+        """See `Log.find`. It reads the whole log.
+
+        Raises:
+            OperatorError: the cluster does not answer.
+        """
         try:
             wanted = message_id.encode()
         except UnicodeEncodeError:  # no such thing can be stored
             return []
-        await self.look()
+        try:
+            await self.look()
+        except (ClusterAway, ApiError) as error:
+            raise OperatorError(f"the cluster that keeps the log does not answer ({error}). Ask again.") from error
         found: list[Record] = []
         for partition in self.partitions:
             found += await self._find(partition, wanted.decode())
