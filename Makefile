@@ -69,6 +69,7 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(PIP) install -q -c constraints.txt -e .
 	@touch $@
 
+# Not compiled: most of what the tools bring along is never imported.
 $(VENV)/.installed-dev: $(VENV)/bin/python pyproject.toml constraints.txt constraints-dev.txt
-	$(PIP) install -q -c constraints.txt -c constraints-dev.txt -e '.[dev]'
+	$(PIP) install -q --no-compile -c constraints.txt -c constraints-dev.txt -e '.[dev]'
 	@touch $@ $(VENV)/.installed

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Mapping
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,7 +17,7 @@ from router.cli.engine import check_extra, open_log
 from router.cli.options import check_given, read_config
 from router.cli.wiring import log_directory, states_of, to_assignments
 from router.clock import SystemClock
-from router.config import Config
+from router.config import Config, ConfigError, read_data_folder
 from router.errors import OperatorError
 
 _T = TypeVar("_T")
@@ -34,10 +35,13 @@ async def ask(config_path: Path, operation: str, **arguments: Any) -> Any:
         OperatorError: the config or an argument is not valid, nothing was ever run here, or the operation refuses.
     """
     check_given(*arguments.values())
-    config, registry = read_config(config_path)
+    try:
+        config, registry = read_config(config_path)
+    except ConfigError as error:
+        return await _ask_with_what_was_read_before(config_path, error, operation, arguments)
     async with Client(config.data) as client:
         with suppress(NotRunning):
-            return await _ask_router(client, config, operation, arguments)
+            return await _ask_router(client, config.data, operation, arguments)
     if config.log_urls:
         check_extra()
         from router.cli.cluster_question import ask_cluster
@@ -58,7 +62,37 @@ async def ask(config_path: Path, operation: str, **arguments: Any) -> Any:
         await log.close()
 
 
-async def _ask_router(client: Client, config: Config, operation: str, arguments: Mapping[str, Any]) -> Any:
+async def _ask_with_what_was_read_before(
+    config_path: Path, error: ConfigError, operation: str, arguments: Mapping[str, Any]
+) -> Any:
+    """Ask the router that runs, which goes by the config as it was. In an outage, a slip in the file must not hide it.
+
+    Raises:
+        ConfigError: *error*, where no router answers or the file does not tell over which folder one might run.
+        OperatorError: the router refuses.
+    """
+    data = read_data_folder(config_path)
+    if data is None:
+        raise error
+    async with Client(data) as client:
+        try:
+            answer = await _ask_router(client, data, operation, arguments)
+        except NotRunning:
+            raise error from None
+    _warn(config_path)
+    return answer
+
+
+@cache
+def _warn(config_path: Path) -> None:
+    """Once, also where a command asks again and again."""
+    typer.echo(
+        f"{config_path} is not right (see router check {config_path}); the router goes by what it read before.",
+        err=True,
+    )
+
+
+async def _ask_router(client: Client, data: Path, operation: str, arguments: Mapping[str, Any]) -> Any:
     """
     Raises:
         NotRunning: no router runs over the config's data directory.
@@ -67,7 +101,7 @@ async def _ask_router(client: Client, config: Config, operation: str, arguments:
     try:
         return await _wait_for(client.call(operation, **arguments), "router", _STANDS_STILL)
     except TimeoutError:
-        raise OperatorError(f"the router over {config.data} does not answer. {_STANDS_STILL}") from None
+        raise OperatorError(f"the router over {data} does not answer. {_STANDS_STILL}") from None
 
 
 async def _wait_for(answer: Coroutine[Any, Any, _T], who: str, why: str) -> _T:
@@ -90,7 +124,7 @@ async def refuse_beside_a_router(config: Config, why: str) -> None:
     """
     async with Client(config.data) as client:
         try:
-            await _ask_router(client, config, "status", {})
+            await _ask_router(client, config.data, "status", {})
         except NotRunning:
             return
     raise OperatorError(f"a router runs over {config.data}. Stop it first: {why}.")

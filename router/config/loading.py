@@ -18,10 +18,13 @@ from router.config.phrase import HIDDEN, Phrasebook
 from router.config.problem import ConfigError, KeyPath, Problem, key_text, name_text
 from router.config.quantity import FROM_FILE
 from router.config.tree import Tree, read_tree
+from router.config.value import Folder
 from router.plugin import Plugin, PluginSettings
 from router.registry import Registry
 
 _BOOLEAN = TypeAdapter(bool)
+_FOLDER: TypeAdapter[Path] = TypeAdapter(Folder)
+_DATA = Config.model_fields["data"].default
 
 
 def load_config(path: str | Path, registry: Registry, environ: Mapping[str, str] = os.environ) -> Config:
@@ -33,9 +36,28 @@ def load_config(path: str | Path, registry: Registry, environ: Mapping[str, str]
     Raises:
         ConfigError: the file can't be read, or can't be used; everything wrong with it is in ``problems``.
     """
+    return parse_config(_read_text(path), registry, path=str(path), environ=environ)
+
+
+def read_data_folder(path: str | Path, environ: Mapping[str, str] = os.environ) -> Path | None:
+    """The folder ``data`` of the config at *path*, whatever else is wrong there; None where that can't be told.
+
+    Raises:
+        ConfigError: the file can't be read.
+    """
+    tree = read_tree(_read_text(path), str(path), environ)
+    if not isinstance(tree.data, dict):
+        return None
+    try:
+        return _FOLDER.validate_python(tree.data.get("data", _DATA))
+    except ValidationError:
+        return None
+
+
+def _read_text(path: str | Path) -> str:
     name = str(path)
     try:
-        text = Path(path).read_bytes().decode("utf-8-sig")
+        return Path(path).read_bytes().decode("utf-8-sig")
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
         if isinstance(error, FileNotFoundError):
@@ -44,7 +66,6 @@ def load_config(path: str | Path, registry: Registry, environ: Mapping[str, str]
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise ConfigError(name, [Problem(name, line, "", "not UTF-8 text; save it as UTF-8")]) from None
-    return parse_config(text, registry, path=name, environ=environ)
 
 
 def parse_config(

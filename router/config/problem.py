@@ -73,6 +73,6 @@ class ConfigError(OperatorError):
         return "\n".join(
             [
                 *map(str, self.problems),
-                f"{counted(len(self.problems), 'problem')}, nothing was started. Check again with: router check {self.path}",
+                f"{counted(len(self.problems), 'problem')}: nothing was done. Check again with: router check {self.path}",
             ]
         )

@@ -120,6 +120,12 @@ class Flights:
         self._chance = chance
         self._tally = tally
         self._tries = tries
+        self._is_closed = False
+
+    def close(self) -> None:
+        """Begin nothing more: of a batch that still waits for the pace nothing leaves. What was begun goes on."""
+        self._is_closed = True
+        self._gate.look()
 
     async def fly(self, batch: Sequence[Item]) -> Landing:
         """Deliver *batch* (1 or more items of one endpoint), trying a few times while the destination seems unwell."""
@@ -132,7 +138,7 @@ class Flights:
             return tried[-1]
 
         retrying = tenacity.AsyncRetrying(
-            stop=lambda state: state.attempt_number >= self._tries or self._pace.is_closed,
+            stop=lambda state: state.attempt_number >= self._tries or self._pace.is_closed or self._is_closed,
             wait=self._wait_s,
             retry=tenacity.retry_if_result(_is_worth_another_try),
             sleep=self._clock.sleep,
@@ -223,7 +229,10 @@ class Flights:
                 return self._weigh(endpoint, response, [said])
 
     async def _send(self, attempt: _Try, request: Request, key: str) -> Response:
-        async with self._gate.passed(attempt.endpoint.name) as attempt.left_at:
+        is_begun = attempt.left_at is not None
+        async with self._gate.passed(
+            attempt.endpoint.name, lambda: self._is_closed and not is_begun
+        ) as attempt.left_at:
             return await self._sender.send(request, self._calls.credentials(attempt.endpoint), key)
 
     def _weigh(self, endpoint: Endpoint, response: Response, verdicts: Sequence[Verdict]) -> Landing:

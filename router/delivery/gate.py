@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from router.clock import Clock
@@ -24,35 +24,37 @@ class Gate:
         self._clock = clock
         self._turn = asyncio.Lock()
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._came_back = Signal(clock)
+        self._changed = Signal(clock)
 
     @asynccontextmanager
-    async def passed(self, endpoint: str) -> AsyncIterator[float]:
+    async def passed(self, endpoint: str, is_off: Callable[[], bool] = lambda: False) -> AsyncIterator[float]:
         """Wait until a request to *endpoint* may leave; the body sends it. Gives the moment (of the clock that never jumps).
 
         Raises:
-            HeldBack: nothing may leave just now.
+            HeldBack: nothing may leave just now, or *is_off* says so, which is asked before each wait and after a `look`.
         """
         async with self._turns[endpoint]:
-            wait_s = self.pace.endpoint_wait_s(endpoint, self._clock.monotonic())
-            if wait_s:
-                await self._clock.sleep(wait_s)
+            await self._wait(lambda now: self.pace.endpoint_wait_s(endpoint, now), is_off)
             async with self._turn:
-                left_at = await self._wait()
+                left_at = await self._wait(self.pace.request_wait_s, is_off)
                 self.pace.request_left(endpoint, left_at)
         try:
             yield left_at
         finally:
             self.pace.request_came_back()
-            self._came_back.notify()
+            self._changed.notify()
 
-    async def _wait(self) -> float:
+    def look(self) -> None:
+        """Have those who wait look whether they still are to."""
+        self._changed.notify()
+
+    async def _wait(self, wait_s_at: Callable[[float], float | None], is_off: Callable[[], bool]) -> float:
         """Until the pace lets a request leave; returns that moment."""
         while True:
             now = self._clock.monotonic()
-            if self.pace.is_closed:
+            if self.pace.is_closed or is_off():
                 raise HeldBack(self.pace.reason)
-            wait_s = self.pace.request_wait_s(now)
+            wait_s = wait_s_at(now)
             if wait_s == 0:
                 return now
-            await self._came_back.wait(wait_s)
+            await self._changed.wait(wait_s)

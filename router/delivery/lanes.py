@@ -160,8 +160,9 @@ class Lanes:
             self._changed.notify()
 
     def close(self) -> None:
-        """Let nothing leave any more."""
+        """Let nothing leave any more, but what is in the middle of a conversation."""
         self._is_closed = True
+        self._flights.close()
         self._changed.notify()
 
     async def landed(self, deadline_s: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import re
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Protocol
@@ -166,15 +167,22 @@ class HttpSend:
                     await _read_bounded(answer),
                     {name.lower(): value for name, value in answer.headers.items()},
                 )
-        except aiohttp.ConnectionTimeoutError:
-            raise ConnectTimedOut(f"no connection within {self._timeout.connect:g} s") from None
-        except TimeoutError:
-            raise ReadTimedOut(f"no answer within {self._timeout.total:g} s") from None
-        except aiohttp.InvalidURL:
-            raise ValueError("the URL of the request is not valid") from None
         except (aiohttp.ClientError, OSError, RuntimeError) as error:
-            detail = str(error) if isinstance(error, OSError) else ""  # other errors may quote a URL with a key in it
-            raise SendFailed(f"{type(error).__name__}: {detail}".rstrip(": ")) from None
+            _let_go(error)
+            raise self._failure(error) from None
+
+    def _failure(self, error: Exception) -> SendFailed | ValueError:
+        """What *error* of the HTTP client means."""
+        match error:
+            case aiohttp.ConnectionTimeoutError():
+                return ConnectTimedOut(f"no connection within {self._timeout.connect:g} s")
+            case TimeoutError():
+                return ReadTimedOut(f"no answer within {self._timeout.total:g} s")
+            case aiohttp.InvalidURL():
+                return ValueError("the URL of the request is not valid")
+            case _:
+                detail = str(error) if isinstance(error, OSError) else ""  # others may quote a URL with a key in it
+                return SendFailed(f"{type(error).__name__}: {detail}".rstrip(": "))
 
     async def _tokens_for(self, credentials: Sequence[Credential]) -> dict[OAuth2, str]:
         return {each: await self._token(each) for each in credentials if isinstance(each, OAuth2)}
@@ -261,6 +269,14 @@ def check_url(url: str, origins: tuple[str, ...]) -> None:
 def _origin(url: str) -> str:
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Of the body, and all else that the calls held in which *error* was raised. The errors of a refused connection hold one
+    another in a circle: the body would stay until a garbage collector comes by, at each try of a vendor that is down."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__context__
 
 
 async def _read_bounded(answer: aiohttp.ClientResponse) -> bytes:

@@ -59,7 +59,7 @@ def test_all_mistakes_are_told_at_once_each_with_its_line(bad: Path) -> None:
     assert "NOT_SET_ANYWHERE is not set" in problems[1]
     assert 'did you mean "region"?' in problems[2]
     assert "concurrency: got 0, expected 1 to 64" in problems[3]
-    assert summary.startswith("4 problems, nothing was started.")
+    assert summary.startswith("4 problems: nothing was done.")
     assert "canary" not in checked.err
     assert "Traceback" not in checked.err
 

@@ -75,10 +75,9 @@ def test_steps_are_found_wherever_a_vendor_keeps_them(items: list[Any], found: s
     assert steps_in(items) == found
 
 
+@pytest.mark.full
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize(
-    "events", [pytest.param(120, id="small"), pytest.param(1_000, id="as it is", marks=pytest.mark.full)]
-)
+@pytest.mark.parametrize("events", [120, 1_000], ids=["small", "as it is"])
 def test_the_demo_keeps_its_promise(tmp_path: Path, events: int) -> None:
     """Three parts, `$created` and `created_at` side by side, a reason a destination, and nothing unaccounted for."""
     shown = subprocess.run(

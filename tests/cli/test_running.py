@@ -329,3 +329,35 @@ def test_names_and_flags_that_mean_nothing_are_counted_and_shown(running: Stage)
     assert 'router_destination_notable_total{destination="mixpanel",kind="odd_flags",reason=""} 1.0' in text
     assert "router_log_bytes " in text
     assert "router_log_max_bytes " in text
+
+
+@pytest.mark.timeout(60)
+def test_a_slip_in_the_config_does_not_hide_the_router_that_runs(running: Stage) -> None:
+    config = running.folder / "slipped.yaml"
+    config.write_text(running.config.read_text().replace('"sandbox"', '"sandpit"'))
+
+    answered = run_command("status", "--json", "-c", config)
+
+    assert (answered.code, [each["destination"] for each in answered.json["destinations"]]) == (0, ["mixpanel"])
+    assert (
+        answered.err == f"{config} is not right (see router check {config}); the router goes by what it read before.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "slip",
+    [
+        pytest.param({"data": "elsewhere", "sauces": {}}, id="no router runs over its folder"),
+        pytest.param({"data": "${NOWHERE_TO_BE_FOUND}"}, id="its folder is not known"),
+        pytest.param({"data": [1]}, id="its folder is none"),
+        pytest.param(["data"], id="a list"),
+    ],
+)
+def test_where_no_router_is_found_the_slip_is_what_is_told(tmp_path: Path, slip: Any) -> None:
+    config = tmp_path / "slipped.yaml"
+    config.write_text(json.dumps(slip))
+
+    answered = run_command("status", "-c", config)
+
+    assert answered.code == 2
+    assert "nothing was done" in answered.err

@@ -25,8 +25,10 @@ def start(config: Path, arguments: str, closed: str, **env: str) -> subprocess.P
 @pytest.mark.parametrize(
     ("arguments", "closed", "code", "said"),
     [
-        pytest.param("explain -", "<&-", 0, b"standard input: there is no event in it\n", id="input"),
-        pytest.param("send -", "<&-", 2, b"-: expected JSON", id="input of what is sent"),
+        pytest.param(
+            "explain -", "<&-", 0, b"standard input: there is no event in it\n", id="input", marks=pytest.mark.full
+        ),
+        pytest.param("send -", "<&-", 2, b"-: expected JSON", id="input of what is sent", marks=pytest.mark.full),
         pytest.param("log export", ">&-", 2, b"standard output is closed", id="output"),
     ],
 )
@@ -41,7 +43,7 @@ def test_a_stream_that_is_closed_is_no_traceback(
     assert (command.returncode, told[: len(said)]) == (code, said)
 
 
-@pytest.mark.parametrize("closed", ["<&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("closed", [pytest.param("<&-", marks=pytest.mark.full), "<&- >&- 2>&-"])
 @pytest.mark.timeout(120)
 def test_a_router_without_standard_streams_runs_and_ends_in_order(config: Path, closed: str) -> None:
     """A socket got the number of a closed stream, at which libuv ended the process: positions were not saved."""

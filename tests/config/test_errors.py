@@ -90,7 +90,7 @@ def test_all_mistakes_are_told_in_one_run_in_the_order_of_lines(parse: Callable[
         "router.yaml:9: destinations.crm.settings.token: ACME_TOKEN is not set\n"
         'router.yaml:10: destinations.crm.settings.region: got "au", expected "us" or "eu" (default "us")\n'
         "router.yaml:12: destinations.crm.delivery.concurrency: got 0, expected 1 to 64 (default 4)\n"
-        "5 problems, nothing was started. Check again with: router check router.yaml"
+        "5 problems: nothing was done. Check again with: router check router.yaml"
     )
 
 

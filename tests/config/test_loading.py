@@ -250,7 +250,7 @@ def test_a_file_is_read_with_its_own_name_in_each_problem(registry: Registry, tm
 
     assert str(caught.value) == (
         f'{path}:3: admn: unknown key; did you mean "admin"?\n'
-        f"1 problem, nothing was started. Check again with: router check {path}"
+        f"1 problem: nothing was done. Check again with: router check {path}"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ from router.delivery.flight import (
     asked_wait_s,
 )
 from router.delivery.gate import Gate
-from router.delivery.pace import Backoff, Pace
+from router.delivery.pace import Backoff, Limits, Pace
 from router.delivery.send import ConnectTimedOut, CredentialsRefused, NoToken, ReadTimedOut, SendFailed
 from router.delivery.tally import Tally
 from router.delivery.transit import Item, Transit
@@ -51,7 +52,7 @@ from router.plugin import (
     judge_by_status,
 )
 from router.plugin_calls import PluginCalls
-from tests.delivery.harness import Answer, Settings, pack, plugin
+from tests.delivery.harness import Answer, FastClock, Settings, pack, plugin, until
 
 NOW_S = 1_700_000_000.0
 URL = "https://vendor.test/events"
@@ -151,17 +152,23 @@ async def test_while_one_flight_waits_as_it_was_asked_to_all_others_do() -> None
     assert flight.pace.is_going
 
 
-@pytest.mark.parametrize("is_blocked", [False, True], ids=["throttled", "blocked"])
-async def test_a_flight_is_not_tried_again_when_the_destination_waits_by_then(is_blocked: bool) -> None:
-    """Another flight was asked to wait for long: what this one was told counts, and it keeps quiet."""
+@pytest.mark.parametrize(
+    "end",
+    [
+        pytest.param(lambda pace, flights: pace.outage(0.0, "429", 120.0), id="throttled"),
+        pytest.param(lambda pace, flights: pace.blocked(0.0, "401"), id="blocked"),
+        pytest.param(lambda pace, flights: flights.close(), id="stopped"),
+    ],
+)
+async def test_a_flight_is_not_tried_again_when_its_destination_waits_or_stops(
+    end: Callable[[Pace, Flights], None],
+) -> None:
+    """As another flight was asked to wait for long: what this one was told counts, and it keeps quiet."""
     pace = Pace(Backoff(), random.Random(5))
-
-    def close() -> None:
-        pace.blocked(0.0, "401") if is_blocked else pace.outage(0.0, "429", 120.0)
 
     class Meanwhile(Script):
         async def send(self, request: Request, credentials: Sequence[Credential], id: str) -> Response:
-            close()
+            end(pace, flights)
             return await super().send(request, credentials, id)
 
     clock, script, endpoint = StillClock(), Meanwhile([Response(503)]), batch_endpoint()
@@ -432,6 +439,33 @@ async def test_how_a_conversation_ends(answers: list[Answer], landing: Landing, 
     assert flight.landing == landing
     assert " ".join(request.method for request, *_ in flight.sent) == methods
     assert contacts.closed == contacts.begun, "every generator is closed, also one whose answer never came"
+
+
+@pytest.mark.parametrize(
+    ("is_begun", "per_second", "landing", "methods"),
+    [
+        pytest.param(False, 1e-6, Held(), [], id="what has not begun stays"),
+        pytest.param(True, 0.02, Judged([Delivered()]), ["GET", "PUT"], id="what has begun is brought to its end"),
+    ],
+)
+async def test_what_waits_for_the_rate_when_its_worker_stops(
+    is_begun: bool, per_second: float, landing: Landing, methods: list[str]
+) -> None:
+    """A restart would have to begin a conversation anew; all else need not keep a reload waiting."""
+    clock, script, contacts = FastClock(), Script([Response(200)]), Contacts()
+    pace = Pace(Backoff(), random.Random(5), Limits(4, per_second))
+    if not is_begun:
+        pace.request_left("contacts", clock.monotonic())
+        pace.request_came_back()
+    calls = PluginCalls("fake", plugin(contacts.endpoint), Settings())
+    flights = Flights(calls, script, Gate(pace, clock), clock, random.Random(5), Tally())
+    flight = asyncio.create_task(flights.fly(items(contacts.endpoint, 1)))
+    await until(lambda: contacts.begun > 0 and len(script.sent) == is_begun)
+
+    flights.close()
+
+    assert await flight == landing
+    assert [request.method for request, *_ in script.sent] == methods
 
 
 async def test_a_conversation_is_sent_what_was_answered() -> None:

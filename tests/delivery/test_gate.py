@@ -70,6 +70,28 @@ async def test_what_waits_when_the_destination_is_closed_does_not_leave(is_block
     assert pace.under_way == 0
 
 
+async def test_what_is_called_off_while_it_waits_does_not_leave_and_keeps_nobody_waiting() -> None:
+    """For the rate of its endpoint, for a place, or behind one of these."""
+    gate, pace = make(concurrency=1, endpoints_per_second={"profiles": 0.01})
+    async with gate.passed("profiles"):
+        pass
+    off = False
+    async with gate.passed("events"):
+        calls = ("profiles", "profiles", "events", "events")
+        waiting = [asyncio.create_task(gate.passed(name, lambda: off).__aenter__()) for name in calls]
+        other = asyncio.create_task(gate.passed("events").__aenter__())
+        await asyncio.sleep(0)
+        off = True
+        gate.look()
+
+        for result in await asyncio.gather(*waiting, return_exceptions=True):
+            assert isinstance(result, HeldBack)
+        assert not other.done()
+
+    await other
+    assert pace.under_way == 1
+
+
 async def test_who_gives_up_leaves_its_place_to_the_next() -> None:
     gate, pace = make(concurrency=1)
     async with gate.passed("events"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
 import socket
 import threading
@@ -292,3 +293,29 @@ async def test_promise_2_names_that_no_server_answers_for_keep_no_other_vendor_w
 
     assert response.body == b"here"
     assert {type(end) for end in ends} == {ConnectTimedOut}
+
+
+async def test_a_vendor_that_is_down_costs_no_memory_try_by_try() -> None:
+    """No garbage collector is needed for it: an outage lasts for hours."""
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        origin = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+    sender = HttpSend((origin,), 5.0, 2, SystemClock())
+
+    async def fail() -> None:
+        with pytest.raises(SendFailed, match="ClientConnectorError"):
+            await sender.send(Request("POST", f"{origin}/", ["x" * 100_000]), (), "id")
+
+    await fail()
+    gc.collect()
+    gc.disable()
+    tracemalloc.start()
+    try:
+        for _ in range(30):
+            await fail()
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        gc.enable()
+        await sender.close()
+
+    assert kept < 1_000_000

@@ -21,7 +21,7 @@ LANES = 4
 @pytest.mark.parametrize(
     "jumps",
     [
-        pytest.param((-HOUR_S,), id="an hour back"),
+        pytest.param((-HOUR_S,), id="an hour back", marks=pytest.mark.full),
         pytest.param((HOUR_S, 0.0, -HOUR_S, 0.0), id="there and back, both ways", marks=pytest.mark.full),
     ],
 )

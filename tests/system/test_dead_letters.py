@@ -23,7 +23,13 @@ def letters_of(stage: Stage, *arguments: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.timeout(60)
-@pytest.mark.parametrize("is_cancelled", [False, True], ids=["it runs", "it is cancelled, with a letter in a request"])
+@pytest.mark.parametrize(
+    "is_cancelled",
+    [
+        pytest.param(False, id="it runs", marks=pytest.mark.full),
+        pytest.param(True, id="it is cancelled, with a letter in a request"),
+    ],
+)
 def test_a_dead_letter_that_is_under_retry_is_not_discarded(stage: Stage, is_cancelled: bool) -> None:
     """It would be delivered all the same, and counted as both. Others may be discarded meanwhile."""
     [vendor] = stage.vendors("customerio")
@@ -167,6 +173,7 @@ def with_mapping(vendor: Vendor, actions: dict[str, Any]) -> dict[str, Any]:
     return {vendor.name: vendor.destination(actions=actions, delivery={"concurrency": 8, "batch_wait": "0s"})}
 
 
+@pytest.mark.full
 @pytest.mark.timeout(120)
 def test_dead_letters_are_released_once_each_after_the_mapping_is_put_right(stage: Stage) -> None:
     """What would be sent is seen before the config is reloaded and after; a crash half-way sends none of them twice but what

@@ -66,7 +66,7 @@ def make_history(stage: Stage) -> tuple[Router, list[str]]:
 
 
 @pytest.mark.timeout(60)
-@pytest.mark.parametrize("end", ["terminate", "kill"])
+@pytest.mark.parametrize("end", [pytest.param("terminate", marks=pytest.mark.full), "kill"])
 def test_offline_the_commands_say_what_the_daemon_said(stage: Stage, end: str) -> None:
     router, labels = make_history(stage)
     online, status = ask_all(stage, labels), stage.command("status", "--json").json

@@ -97,7 +97,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 @pytest.mark.parametrize(("path", "method"), FOR_PEOPLE)
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["as described", "otherwise"])
 def test_the_router_does_as_it_says(live: Live, path: str, method: str, mode: GenerationMode) -> None:
-    live.try_out(path, method, mode, examples=10)
+    live.try_out(path, method, mode, examples=5)
 
 
 @pytest.mark.parametrize(("path", "method"), [each for each in OPERATIONS if each not in FOR_PEOPLE])

@@ -157,6 +157,7 @@ def test_what_is_told_asked_and_done_is_as_with_one_process(stage: Stage) -> Non
     assert sorted((router.folder / "var").glob("*.sock")) == []
 
 
+@pytest.mark.full
 @pytest.mark.timeout(60)
 def test_a_process_that_hangs_is_named_and_hinders_nobody(stage: Stage) -> None:
     """Its destinations are said to be down, with what their files tell of them, and `/health` is red after a while."""

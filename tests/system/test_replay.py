@@ -305,6 +305,7 @@ def test_a_long_replay_killed_and_resumed_twenty_times(stage: Stage, record_prop
         record_property(name, figure)
 
 
+@pytest.mark.full
 @pytest.mark.timeout(60)
 def test_a_command_whose_router_dies_says_that_it_goes_on(stage: Stage, tmp_path: Path) -> None:
     fill_log(stage.folder / "var", [call_of(f"user{n:03d}-00001") for n in range(60)], time.time() - 4 * DAY_S)

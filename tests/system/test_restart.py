@@ -147,7 +147,13 @@ def listening(*names: str, host: str = "127.0.0.1") -> Iterator[tuple[list[str],
 @pytest.mark.parametrize(
     ("name", "host", "message"),
     [
-        pytest.param("router.socket", "127.0.0.1", "Set FileDescriptorName= in it", id="a name nobody knows"),
+        pytest.param(
+            "router.socket",
+            "127.0.0.1",
+            "Set FileDescriptorName= in it",
+            id="a name nobody knows",
+            marks=pytest.mark.full,
+        ),
         pytest.param("server", "0.0.0.0", "everybody knows the demo key", id="the demo key, for all the world"),
     ],
 )

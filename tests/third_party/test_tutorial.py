@@ -51,6 +51,7 @@ def test_every_file_the_page_names_is_there() -> None:
     assert [name for name in named if not ((PACKAGE / name).exists() or (ROOT / name).exists())] == []
 
 
+@pytest.mark.full
 def test_a_new_plugin_passes_its_own_tests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     made = run_command("new-plugin", "acme_crm", "--name", "Acme CRM")
