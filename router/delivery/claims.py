@@ -86,6 +86,8 @@ class Claims:
         self._lost = lost
         self._give_up = give_up
         self._held: dict[int, _Held] = {}
+        self._unsure: dict[int, float] = {}
+        """Partitions that may be ours, for all that was answered, and since when."""
         self._delivers = delivers
         self._entry = f"{_DELIVERING if delivers else _OTHER}{me}"
         self._alive: set[str] = set()
@@ -161,6 +163,7 @@ class Claims:
             self._is_reachable = True
 
     async def _share(self) -> None:
+        await asyncio.gather(*map(self._find_out, list(self._unsure)))
         step = next_step(self._partitions, self._held, self.claimed, self._alive, self._me)
         going = sum(held.is_going for held in self._held.values())
         for partition in step.give_up[going:]:
@@ -218,12 +221,27 @@ class Claims:
         self._lose(partition, "another router has written")
 
     async def _claim(self, partition: int) -> None:
-        began = self._clock.monotonic()
-        sequence = await self._publish(f"partition.{partition}", 0)
-        if sequence is None or partition in self._held:
-            return  # another router was faster
-        claim = Claim(partition, began, self._clock)
-        self._extend(claim, began)
+        began_s = self._clock.monotonic()
+        try:
+            sequence = await self._publish(f"partition.{partition}", 0)
+        except ClusterAway:
+            self._unsure[partition] = began_s
+            raise
+        if sequence is not None:  # else another router was faster
+            self._gain(partition, sequence, began_s)
+
+    async def _find_out(self, partition: int) -> None:
+        """Whether the partition is ours, though the answer to that was lost: else it is nobody's until the entry vanishes."""
+        sequence = await self._own(partition)
+        began_s = self._unsure.pop(partition)
+        if sequence is not None and self._clock.monotonic() < began_s + LEASE_S - MARGIN_S:
+            self._gain(partition, sequence, began_s)
+
+    def _gain(self, partition: int, sequence: int, began_s: float) -> None:
+        if partition in self._held:
+            return
+        claim = Claim(partition, began_s, self._clock)
+        self._extend(claim, began_s)
         self._held[partition] = _Held(claim, sequence)
         _LOGGER.info("this router delivers a partition", partition=partition)
         self._gained(claim)

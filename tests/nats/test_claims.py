@@ -192,3 +192,24 @@ async def test_a_partition_is_lost_when_its_time_is_up_and_not_only_when_the_clu
     await came.wait()
 
     await until(lambda: sorted(router.lost) == [0, 1, 2, 3], LEASE_S)
+
+
+async def test_a_partition_whose_claim_was_made_although_no_answer_came_is_delivered_soon(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else nobody would until the entry vanishes, for nobody knows that it is this router's."""
+    request, lost = Connection.request, ["claims.partition.2"]
+
+    async def lose(connection: Connection, subject: str, *more: Any) -> Msg:
+        answer = await request(connection, subject, *more)
+        if lost and subject.endswith(lost[0]):
+            lost.clear()
+            raise ClusterAway("lost on the way back")
+        return answer
+
+    monkeypatch.setattr(Connection, "request", lose)
+    router = start("a")
+
+    await until(lambda: router.claims.partitions == [0, 1, 2, 3], LEASE_S * 0.7)
+
+    assert not lost
