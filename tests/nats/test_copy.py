@@ -16,6 +16,7 @@ from router.cli.log_copy import _copy, _side
 from router.delivery.order import in_line, line_of, out_of_line
 from router.delivery.state import Changes, ParkedUser, Place
 from router.errors import OperatorError
+from router.log.jetstream.connection import ClusterAway
 from router.log.record import Record
 from tests.log.harness import NOW_S, entries, entry, read_all_of
 from tests.nats.copying import WINDOW_S, Engines, books_balance, fill, pending, sides, stored
@@ -108,6 +109,35 @@ async def test_a_log_that_holds_something_else_is_refused(engines: Engines) -> N
         with pytest.raises(OperatorError, match="the target is no copy of this source"):
             await carrying.run()
         carrying.close()
+
+
+async def _away(*asked: object) -> None:
+    raise ClusterAway("no leader just now")
+
+
+def _refuse(*asked: object) -> None:
+    raise ClusterAway("no leader just now")
+
+
+@pytest.mark.parametrize(
+    ("place", "fault"),
+    [
+        ("router.delivery.journal.journal.Journal.append", _refuse),
+        ("router.delivery.journal.states.destinations_of", _away),
+    ],
+    ids=["a state is written", "a partition is looked at"],
+)
+async def test_a_cluster_that_goes_away_meanwhile_is_told_as_that(
+    engines: Engines, monkeypatch: pytest.MonkeyPatch, place: str, fault: Callable[..., object]
+) -> None:
+    """The command goes on where it was, if it is given again; a traceback does not say so."""
+    async with _side(engines.config("sqlite", "old")) as old:
+        await fill(old)
+    monkeypatch.setattr("router.cli.cluster_states.COMMAND_S", 0.1)
+    monkeypatch.setattr(place, fault)
+
+    with pytest.raises(OperatorError, match=r"no leader just now.* (again|quorum)"):
+        await _copy(engines.config("sqlite", "old"), engines.config("nats", "new"))
 
 
 async def test_a_log_is_not_copied_onto_itself_however_its_cluster_is_addressed(
