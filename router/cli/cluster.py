@@ -192,8 +192,9 @@ class ClusterDeliveries:
         while True:
             try:
                 return await self._note_begin()
-            except OperatorError:
-                if self._clock.monotonic() >= until:
+            except OperatorError as error:
+                is_away = isinstance(error.__cause__, ClusterAway | ApiError)
+                if not is_away or self._clock.monotonic() >= until:
                     raise
                 await self._clock.sleep(RETRY_S)
 

@@ -20,7 +20,9 @@ from router.clock import SystemClock
 from router.config import load_config
 from router.delivery.journal.entry import Draft
 from router.delivery.journal.journal import Journal
+from router.delivery.journal.state import JournaledState
 from router.delivery.ledger import Ledger
+from router.delivery.state import StateUnusable
 from router.errors import OperatorError
 from router.log.jetstream.connection import ClusterAway, Connection, Stored
 from router.log.jetstream.log import NatsLog
@@ -238,6 +240,21 @@ async def test_who_asks_as_a_partition_is_lost_is_answered_all_the_same(
     monkeypatch.setattr(Ledger, "flushed", lose_meanwhile)
 
     assert await deliveries.calls()["jobs"](destination="crm") == []
+
+
+async def test_a_start_waits_for_nothing_but_the_cluster(
+    shared_server: Cluster, log_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A journal that a newer program wrote does not become older."""
+
+    def fail(state: JournaledState) -> None:
+        raise StateUnusable("the journal can't be read: the operation 'new' of version 9")
+
+    monkeypatch.setattr(JournaledState, "catch_up", fail)
+
+    async with asyncio.timeout(5):
+        with pytest.raises(StateUnusable, match="version 9"):
+            await begin(shared_server, log_name, tmp_path, {})
 
 
 @pytest.mark.full
