@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 import orjson
 from pydantic import BaseModel
@@ -23,6 +22,7 @@ from router.consent import Consent
 from router.event import EVENT_TYPES, Document, Event, EventType
 from router.guard import PluginFailed
 from router.integrations import DestinationNames, Flag, read_flags
+from router.origin import origin_of
 from router.plugin import Action, BatchEndpoint, Endpoint, Payload, Plugin, PluginSettings, Skip, Table
 from router.plugin.historical import UNTOLD, Historical, Marked, why_not
 from router.plugin.table import Trace
@@ -199,13 +199,13 @@ class Destination:
     @property
     def origin(self) -> str:
         """Scheme, host and port of where requests may go: the operator's choice, never the event's. May raise PluginFailed."""
-        return _origin(self.calls.address())
+        return origin_of(self.calls.address())
 
     def origin_of(self, endpoint: Endpoint) -> str:
         """The same for one endpoint: its own where it declares one, and no ``base_url`` stands in for all."""
         if endpoint.origin is None or self.settings.base_url:
             return self.origin
-        return _origin(self.calls.address_of(endpoint))
+        return origin_of(self.calls.address_of(endpoint))
 
     @property
     def origins(self) -> tuple[str, ...]:
@@ -341,11 +341,6 @@ def _order_of(value: Any) -> object:
     if isinstance(value, Mapping):
         return tuple((key, _order_of(inner)) for key, inner in value.items())
     return tuple(map(_order_of, value)) if isinstance(value, list | tuple) else None
-
-
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _ask_triggers(

@@ -11,6 +11,7 @@ from router.destination import MAX_STEPS, Destination, Mapped, MappingFailed, Wr
 from router.event import Event
 from router.guard import PluginFailed
 from router.integrations import unknown_names
+from router.origin import check_url
 from router.plugin import (
     Action,
     Basic,
@@ -116,6 +117,8 @@ def _explain_action(
             if written.too_big:
                 continue
             requests = _requests(destination, mapped.action, written.payload)
+            for request in requests:
+                check_url(request.url, destination.origins)  # as it is before a request is sent
             entry["requests"] += [_show(request, destination, mapped.action) for request in requests]
     except CredentialsFailed as error:
         return entry | {"decision": "skip", "reason": f"{error}; the destination would be blocked", "requests": []}

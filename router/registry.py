@@ -9,12 +9,15 @@ from __future__ import annotations
 import difflib
 import importlib
 import importlib.util
+import inspect
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pluggy
 
@@ -56,6 +59,8 @@ class Registry:
         self._packages = _Packages()
         self._installed: dict[str, Registered] = {}
         self._named: dict[str, Registered] = {}
+        self._absent: tuple[str, ...] = ()
+        """What a config names and could not be loaded."""
         self.broken: tuple[Broken, ...] = ()
         _add(self._installed, [Registered(plugin, origin) for plugin in plugins])
 
@@ -111,6 +116,7 @@ class Registry:
                 problems.append((index, str(error)))
             except NoPlugins as error:
                 problems.append((index, f"{name}: {error}"))
+        other._absent = tuple(names[index] for index, _ in problems)
         return other, problems
 
     def adopt(self, other: Registry) -> None:
@@ -139,7 +145,12 @@ class Registry:
         return ""
 
     def suggest(self, slug: str) -> str:
-        """What to say after "unknown plugin": the nearest slug or all of them, and the packages that are broken."""
+        """What to say after "unknown plugin": the nearest slug or all of them, and the packages that are broken.
+
+        Where something that the config names could not be loaded, that alone: a near name would lead astray.
+        """
+        if self._absent:
+            return f"it may be in what could not be loaded: {', '.join(self._absent)}"
         slugs = self.slugs
         near = difflib.get_close_matches(slug.lower(), slugs, n=1)
         text = f'did you mean "{near[0]}"?' if near else f"installed: {', '.join(slugs) or 'none'}"
@@ -186,7 +197,7 @@ class _Packages:
         try:
             self._manager.register(package, name=f"{origin}#{id(package)}")
         except pluggy.PluginValidationError as error:
-            raise OperatorError(f"{origin}: {' '.join(str(error).split())}") from None
+            raise OperatorError(f"{origin}: {_what_it_takes(error)}") from None
         try:
             found = self._ask(package, origin)
         except BaseException:
@@ -208,7 +219,9 @@ class _Packages:
         others = [each for each in self._manager.get_plugins() if each is not package]
         try:
             answers = self._manager.subset_hook_caller("router_plugins", others)()
-            plugins = [plugin for answer in answers for plugin in answer]
+            plugins = [plugin for answer in answers for plugin in _listed(answer)]
+        except NoPlugins:
+            raise
         except Exception as error:
             raise NoPlugins(f"router_plugins failed: {_describe(error)}") from error
         for plugin in plugins:
@@ -216,6 +229,24 @@ class _Packages:
         if not plugins:
             raise NoPlugins("router_plugins names no plugin")
         return [Registered(plugin, origin) for plugin in plugins]
+
+
+def _what_it_takes(error: pluggy.PluginValidationError) -> str:
+    """pluggy's own sentence names the package by the id that it has here."""
+    found = re.search(r"definition: (\w+\(.*\))\nArgument", str(error))
+    if found is None:
+        return " ".join(str(error).split())
+    return f"{found[1]}: it is called without arguments; take them out of its definition"
+
+
+def _listed(answer: Any) -> Iterable[Any]:
+    if isinstance(answer, Iterable) and not isinstance(answer, str | bytes):
+        return answer
+    if inspect.iscoroutine(answer):
+        answer.close()  # nobody will await it
+    kind = type(answer).__name__
+    article = "an" if kind[0] in "aeiou" else "a"
+    raise NoPlugins(f"router_plugins returned {article} {kind}, expected a list of Plugin objects")
 
 
 def _check(plugin: object, origin: str) -> None:
@@ -297,6 +328,11 @@ def _import_path(path: Path) -> ModuleType:
     if loaded is not None and _file(getattr(loaded, "__file__", None)) == file:
         return loaded
     if loaded is not None or not _is_free(name, file):
+        for entry in entry_points(group=ENTRY_POINTS):
+            if entry.module.partition(".")[0] == name:
+                raise OperatorError(
+                    f'"{name}" is installed already ({_origin(entry)}); take this out, or uninstall that to use {path}'
+                )
         raise OperatorError(f'another Python module is called "{name}"; rename {path}')
     spec = importlib.util.spec_from_file_location(
         name, file, submodule_search_locations=[str(path)] if path.is_dir() else None

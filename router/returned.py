@@ -212,7 +212,7 @@ def _warnings(value: Any) -> tuple[str, ...]:
 def credentials(value: Any) -> tuple[Credential, ...]:
     """Of an endpoint's ``credentials``. What is wrong is never quoted: it may be a secret."""
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
-        raise BadReturn(f"returned {_kind(value)}, expected credentials")
+        raise BadReturn(f"returned {_kind(value)}, expected a list of credentials")
     found = tuple(islice(value, MAX_CREDENTIALS + 1))
     if len(found) > MAX_CREDENTIALS:
         raise BadReturn(f"returned more than {MAX_CREDENTIALS} credentials")
@@ -220,8 +220,12 @@ def credentials(value: Any) -> tuple[Credential, ...]:
         if not isinstance(each, get_args(Credential)):
             raise BadReturn(f"returned {_kind(each)} among its credentials")
         for part in fields(each):
-            if not _is_good(part.type, getattr(each, part.name)):
-                raise BadReturn(f"returned {_kind(each)} whose {part.name} is not as the plugin API has it")
+            value = getattr(each, part.name)
+            if _is_good(part.type, value):
+                continue
+            if isinstance(value, SecretStr):
+                raise BadReturn(f"returned {_kind(each)} whose {part.name} holds no text that UTF-8 can write")
+            raise BadReturn(f"returned {_kind(each)} whose {part.name} is {_kind(value)}, expected {part.type}")
         if isinstance(each, HeaderKey) and not _is_header(each.name):
             raise BadReturn("returned HeaderKey whose name can't be a header's")
     return found

@@ -27,7 +27,8 @@ ROOMS = {
     "rejected": ("rejected",),
     "plugin": ("plugin",),
     "destination": (
-        "actions", "consent", "destination", "explain", "guard", "place", "plugin_calls", "privacy", "registry", "returned",
+        "actions", "consent", "destination", "explain", "guard", "origin", "place", "plugin_calls", "privacy", "registry",
+        "returned",
     ),
     "config": ("config",),
     "gateway": ("gateway",),

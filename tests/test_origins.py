@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -117,3 +118,27 @@ def test_explain_tells_that_a_form_can_not_be_one() -> None:
 
     assert entries[1]["requests"] == []
     assert "values of a form are texts, got int for 'count'" in entries[1]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        pytest.param("https://else.test/people", f"may only go to {HERE} or {THERE}", id="another host"),
+        pytest.param("/people", f"may only go to {HERE} or {THERE}", id="no host"),
+        pytest.param(f"{HERE}/a b", "holds a blank or a control character", id="a blank"),
+    ],
+)
+def test_explain_tells_that_a_request_may_not_go_there(url: str, told: str) -> None:
+    """As delivery does, which makes a dead letter of it."""
+
+    def pack_astray(payloads: Sequence[Payload], settings: Settings) -> Request:
+        return Request("POST", url, payloads[0].body)
+
+    astray = BatchEndpoint(name="people", pack=pack_astray, judge=judge_by_status)
+    elsewhere = replace(ACME, endpoints=(astray, ACME.endpoint("events")))
+
+    entry, _ = explain(TRACK, [Destination("acme", elsewhere, Settings())])["destinations"]
+
+    assert (entry["decision"], entry["requests"]) == ("skip", [])
+    assert told in entry["reason"]
+    assert entry["reason"].endswith("; the event would become a dead letter")

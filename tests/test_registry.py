@@ -118,8 +118,12 @@ def test_an_unknown_hook_stops_the_start_and_names_its_package(install: Install)
 def test_a_hook_that_wants_more_than_it_is_given_stops_the_start(install: Install) -> None:
     install("made-up-one", "1.2", source_of("made_up").replace("router_plugins()", "router_plugins(config)"))
 
-    with pytest.raises(OperatorError, match=r"^made-up-one 1\.2: "):
+    with pytest.raises(OperatorError) as caught:
         Registry.load()
+
+    assert str(caught.value) == (
+        "made-up-one 1.2: router_plugins(config): it is called without arguments; take them out of its definition"
+    )
 
 
 def test_a_plugin_for_another_plugin_api_stops_the_start(install: Install) -> None:
@@ -154,13 +158,19 @@ def test_a_slug_that_could_not_be_a_folder_stops_the_start(install: Install, slu
         ("", "no hook router_plugins; is it marked with @hookimpl?"),
         (source_of("made_up", answer="[]"), "router_plugins names no plugin"),
         (source_of("made_up", answer="['x']"), "router_plugins returned a str, expected Plugin objects"),
-        (source_of("made_up", answer="3"), "router_plugins failed: TypeError: 'int' object is not iterable"),
+        (source_of("made_up", answer="3"), "router_plugins returned an int, expected a list of Plugin objects"),
+        (source_of("made_up", answer="PLUGIN"), "router_plugins returned a Plugin, expected a list of Plugin objects"),
+        (source_of("made_up", answer="'made_up'"), "router_plugins returned a str, expected a list of Plugin objects"),
+        (
+            source_of("made_up").replace("def router", "async def router"),
+            "router_plugins returned a coroutine, expected a list of Plugin objects",
+        ),
         (
             source_of("made_up", answer="1 / 0"),
             "router_plugins failed: ZeroDivisionError: division by zero, at site/made_up_one.py:8 in router_plugins",
         ),
     ],
-    ids=["import", "exit", "syntax", "no hook", "no plugin", "no Plugin", "no list", "raise"],
+    ids=["import", "exit", "syntax", "no hook", "no plugin", "no Plugin", "no list", "one Plugin", "a slug", "async", "raise"],
 )  # fmt: skip
 def test_a_broken_package_that_nobody_needs_is_a_warning(install: Install, source: str, reason: str) -> None:
     install("made-up-one", "1.2", source)
@@ -308,6 +318,24 @@ def test_a_name_that_leads_nowhere_is_left_out_and_told(folder: Path) -> None:
     assert registry.slugs == ["made_up_folder"]
 
 
+def test_a_destination_is_not_told_that_its_plugin_is_unknown_where_one_could_not_be_loaded(folder: Path) -> None:
+    """Nobody knows which plugins would have come of it; the nearest name of those that are there would lead astray."""
+    (folder.parent / "made_up_broken.py").write_text("1 / 0")
+
+    with pytest.raises(ConfigError) as caught:
+        parse_config(
+            "plugins: [./own/made_up_broken.py]\nsources: {a: {write_key: a}}\n"
+            "destinations: {webhok: {}, crm: {plugin: webhok}}",
+            Registry.load(),
+        )
+
+    hint = "it may be in what could not be loaded: ./own/made_up_broken.py"
+    assert [problem.message for problem in caught.value.problems][1:] == [
+        f'no plugin is called "webhok"; say which one with the key plugin; {hint}',
+        f'unknown plugin "webhok"; {hint}',
+    ]
+
+
 def test_a_file_that_failed_is_tried_again_once_it_is_put_right(folder: Path) -> None:
     registry = Registry()
     good = (folder / "__init__.py").read_text()
@@ -329,6 +357,22 @@ def test_a_named_plugin_cannot_take_the_slug_of_an_installed_one(folder: Path, i
             0,
             f'plugin "made_up_folder" comes from both made-up-one 1.2 and path {folder}; uninstall or rename one of them',
         )
+    ]
+
+
+def test_a_folder_whose_package_is_installed_from_elsewhere_is_told_to_be_one_too_many(
+    install: Install, tmp_path: Path
+) -> None:
+    """As with `pip install .` of a plugin whose config still names the folder it was made in."""
+    install("made-up-one", "1.2", source_of("made_up"))
+    folder = tmp_path / "made_up_one"
+    folder.mkdir()
+    (folder / "__init__.py").write_text(source_of("made_up"))
+
+    _, problems = Registry.load().with_named([str(folder)])
+
+    assert problems == [
+        (0, f'"made_up_one" is installed already (made-up-one 1.2); take this out, or uninstall that to use {folder}')
     ]
 
 

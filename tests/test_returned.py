@@ -297,6 +297,23 @@ def test_credentials_that_are_none_are_refused_and_never_quoted(value: Any) -> N
 
 
 @pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        pytest.param(Bearer(SECRET), "Bearer, expected a list of credentials", id="one that is in no list"),
+        pytest.param([Bearer("a-secret")], "Bearer whose token is str, expected SecretStr", id="bare"),  # type: ignore[arg-type]
+        pytest.param([Bearer(SECRET, None)], "Bearer whose scheme is None, expected str", id="no scheme"),  # type: ignore[arg-type]
+        pytest.param(
+            [Bearer(SecretStr("a-secret\ud800"))],
+            "Bearer whose token holds no text that UTF-8 can write",
+            id="half a character",
+        ),
+    ],
+)
+def test_a_credential_that_is_none_is_told_with_what_was_expected(value: Any, told: str) -> None:
+    assert refused(returned.credentials, value) == f"returned {told}"
+
+
+@pytest.mark.parametrize(
     "value", [None, ["X"], {"X": 1}, {1: "a-secret"}, {"X Y": "a-secret"}, {"Host": "a-secret"}], ids=repr
 )
 def test_what_signs_gives_headers(value: Any) -> None:

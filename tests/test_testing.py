@@ -84,7 +84,7 @@ def pack(payloads: Sequence[Payload], settings: Settings) -> Request:
 
 def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -> Any:
     if response.status != 200:
-        return judge_by_status(response, payloads)
+        return judge_by_status(response.unless_page(), payloads)
     body = response.json()
     refused = body.get("refused") if isinstance(body, dict) else None
     if not isinstance(refused, list):
@@ -101,7 +101,7 @@ def converse(payload: Payload, settings: Settings) -> Conversation:
         return Blocked("no")
     method = "POST" if response.status == 404 else "PUT"
     response = yield Step(Request(method, url, payload.body), Response(200, b"{}"))
-    judgement = judge_by_status(response, [payload])
+    judgement = judge_by_status(response.unless_page(), [payload])
     return _alone(judgement)
 
 
@@ -416,6 +416,7 @@ BROKEN = [
     ),
     ("one verdict for many", with_judge(lambda r, p: [Delivered()]), "documented_answers_are_read_rightly", (), {}),
     ("trips over a body", with_judge(lambda r, p: r.json()["refused"]), "undocumented_answers_break_nothing", (), {}),
+    ("takes any success", with_judge(judge_by_status), "a_page_is_no_delivery", (), {}),
     ("no verdicts at all", with_judge(lambda r, p: None), "undocumented_answers_break_nothing", (), {}),
     ("a mute verdict", with_judge(lambda r, p: Blocked("")), "undocumented_answers_break_nothing", (), {}),
     ("assumes its failure", ends_with(Dead("no")), "conversations_end_well_where_all_is_as_assumed", (IDENTIFY,), {}),
@@ -426,6 +427,7 @@ BROKEN = [
         (IDENTIFY,),
         {},
     ),
+    ("takes any page", ends_with(Delivered()), "conversations_take_no_page_for_a_delivery", (IDENTIFY,), {}),
     ("does not look", ends_with(Delivered()), "conversations_stop_where_the_vendor_is_out", (IDENTIFY,), {}),
     ("ends with nothing", ends_with(None), "conversations_survive_any_answer", (IDENTIFY,), {}),
     (
@@ -494,8 +496,9 @@ def test_a_new_golden_request_is_written_first_and_passes_then(tmp_path: Path, m
 
     check = Requests().test_a_call_becomes_exactly_these_requests
 
-    with pytest.raises(AssertionError, match=r"alias\.json is stale, or new\? Write it with GOLDEN=write"):
+    with pytest.raises(AssertionError, match=r"alias\.json is stale, or new\? Write it with GOLDEN=write") as stale:
         check(golden)
+    assert "\nassert {'requests'" in str(stale.value), "pytest shows what is sent"
     monkeypatch.setenv("GOLDEN", "write")
     with pytest.raises(AssertionError, match=r"alias\.json is written: read what changed, then run the tests without"):
         check(golden)

@@ -113,12 +113,12 @@ def judge_contacts(response: Response, payloads: Sequence[Payload], settings: Se
     """200 and 207 answer for each contact. A 400 answers for none: halve until it is found whose it is.
 
     Raises:
-        UnreadableAnswer: a 200 or 207 that is no upsert's answer.
+        UnreadableAnswer: a 200 or 207 that is no upsert's answer; another success with a page, such as a proxy's.
     """
     if response.status in (400, 409):
         return _narrow(words(response), payloads)
     if response.status not in (200, 201, 207):
-        return judge(response, payloads, settings)
+        return judge(response.unless_page(), payloads, settings)
     results, errors = read_upsert(response)
     contacts = places_of(payloads)
     refused: dict[str, str] = {}

@@ -18,7 +18,7 @@ from router.delivery.state_file import StateFile, StateOlder
 from router.errors import OperatorError
 from router.log.checkup import LogReport, check_log
 from router.log.copy import LogCopy, copy_database
-from router.log.durable import sync_directory
+from router.log.durable import hand_over, sync_directory
 
 _TRIES = 5
 
@@ -58,6 +58,7 @@ def back_up(
         draft = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
         try:
             backup = _fill(draft, log, states, others, after_bulk)
+            hand_over(draft, log)
             draft.rename(target)
             sync_directory(target.parent)
         except BaseException:
@@ -99,7 +100,10 @@ def _fill(draft: Path, log: Path, states: Path, others: tuple[Path, ...], after_
             f"{log}: retention gives segments up faster than they can be copied. Raise `retention.max_disk`, or stop the "
             "router for the time of a backup."
         )
-    problems += [problem for path in others if path.exists() if (problem := copy_database(path, draft / path.name))]
+    for path in filter(Path.exists, others):
+        problems += [problem] if (problem := copy_database(path, draft / path.name)) else []
+        for copied in draft.glob(f"{path.name}*"):
+            copied.chmod(0o600)  # these have no directory of their own that keeps others out
     report = check_log(draft / log.name)
     positions = {}
     for path in sorted((draft / states.name).glob("*.sqlite")):

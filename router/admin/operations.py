@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
-from typing import Any
+from contextlib import suppress
+from typing import Any, Final
 
 import orjson
 
@@ -25,6 +26,11 @@ from router.log.interface import Log
 from router.log.record import Record
 
 Answer = dict[str, Any]
+
+OLDEST_WITHIN_S: Final = 2.0
+"""How long a status waits for the oldest events of all destinations, which come from the log; else it tells of those parked."""
+_OLDEST_EACH_S: Final = 0.1
+"""Of each destination at least."""
 
 
 class Operations:
@@ -103,6 +109,7 @@ class Operations:
         ``unknown_names``: since the start, how many events named which destination that there is none of. Of the destinations
         *without* there is the name alone. ``unknown_sources``: whose events came by that the config does not know (any more).
         """
+        until_s = asyncio.get_running_loop().time() + OLDEST_WITHIN_S
         return {
             "log": {
                 "id": self._reach.log.id,
@@ -117,7 +124,7 @@ class Operations:
             "running": self._reach.fleet is not None,
             "stuck": list(self._stuck()),
             "destinations": [
-                {"destination": name} if name in without else await self._destination_status(name)
+                {"destination": name} if name in without else await self._destination_status(name, until_s)
                 for name in self._reach.assignments
             ],
             "removed": self._reach.removed(),
@@ -125,7 +132,7 @@ class Operations:
             "unknown_sources": self._reach.fleet.unknown_sources.names if self._reach.fleet else [],
         }
 
-    async def _destination_status(self, name: str) -> Answer:
+    async def _destination_status(self, name: str, until_s: float) -> Answer:
         assignment = self._reach.assignments[name]
         status: Answer = {"destination": name, "plugin": assignment.destination.plugin.slug}
         berth = self._reach.fleet.berths.get(name) if self._reach.fleet else None
@@ -138,7 +145,7 @@ class Operations:
         else:
             status |= {"state": "stopped" if assignment.is_enabled else "disabled", "reason": ""}
         if berth is not None:
-            return status | await self._ledger_status(berth.ledger) | _show_tally(berth.ledger.tally)
+            return status | await self._ledger_status(berth.ledger, until_s) | _show_tally(berth.ledger.tally)
         if self._reach.fleet and name in self._reach.fleet.problems:
             return status | {"state": "unusable", "reason": self._reach.fleet.problems[name]}
         if not self._reach.states.has(name):
@@ -150,7 +157,7 @@ class Operations:
         if assignment.is_enabled and self._reach.is_elsewhere():
             status |= dict(zip(("state", "reason"), noted_state(state, self._reach.clock.now()), strict=True))
         try:
-            return status | await self._ledger_status(Ledger(name, state, self._reach.clock))
+            return status | await self._ledger_status(Ledger(name, state, self._reach.clock), until_s)
         finally:
             state.close()
 
@@ -161,7 +168,7 @@ class Operations:
         wait_s = worker.pace.wait_s(self._reach.clock.monotonic())
         return round(wait_s, 1) if wait_s else None
 
-    async def _ledger_status(self, ledger: Ledger) -> Answer:
+    async def _ledger_status(self, ledger: Ledger, until_s: float) -> Answer:
         books = ledger.books(self._reach.log.end)
         skipped = {reason: count for (kind, reason), count in sorted(ledger.counts.items()) if kind == "skipped"}
         beside = dict.fromkeys(("discarded", "outages", "warnings", "odd_flags", "stuck_calls", "halts"), 0)
@@ -178,7 +185,11 @@ class Operations:
             }
 
         oldest_parked_s, kept = await ledger.ask(look)
-        oldest_s = await ledger.oldest_s(self._reach.log, oldest_parked_s)
+        oldest_s = oldest_parked_s
+        with suppress(TimeoutError):  # a log that can't be read just now is asked again and again
+            now_s = asyncio.get_running_loop().time()
+            async with asyncio.timeout_at(max(until_s, now_s + _OLDEST_EACH_S)):
+                oldest_s = await ledger.oldest_s(self._reach.log, oldest_parked_s)
         return {
             "books": {
                 "accepted": books.accepted,

@@ -18,8 +18,13 @@ from router.cli.sandboxes import make_sandbox
 from router.cli.wiring import to_access, to_assignments, to_destination
 from router.clock import SystemClock
 from router.config import Config, ConfigError, Problem
+from router.destination import Destination
 from router.errors import OperatorError
+from router.guard import PluginFailed
 from router.registry import Registry
+
+_SOMEWHERE = "http://127.0.0.1"
+"""Of a stand-in: its plugin is not asked for the vendor's address."""
 
 
 def check(
@@ -45,7 +50,9 @@ def check(
         if as_json:
             print_json({"ok": False, "problems": [_show(problem) for problem in error.problems]})
         raise
-    to_assignments(settings, registry)  # where a plugin has no table for its settings, it shows here
+    # Where a plugin has no table for its settings, it shows here; and where it has no address or no limits.
+    stand_ins = {name: _SOMEWHERE for name, each in settings.destinations.items() if each.sandbox}
+    _look_at(each.destination for each in to_assignments(settings, registry, stand_ins) if each.is_enabled)
     _make_sandboxes(settings, registry)  # and here where it has no stand-in
     tried = _try(settings, registry) if live else []
     promise = (
@@ -87,6 +94,15 @@ def _print(config: Path, settings: Config, registry: Registry) -> None:
         console.print(f"Delivered to built-in sandboxes, not to the vendors: {_names(sandboxed)}.")
     for warning in registry.warnings:
         console.print(f"warning: {warning}")
+
+
+def _look_at(destinations: Iterable[Destination]) -> None:
+    """Ask the plugins what is asked of them when a destination starts: one that fails then is unusable."""
+    for destination in destinations:
+        try:
+            _ = destination.endpoints, destination.origins
+        except PluginFailed as error:
+            raise OperatorError(f"destinations.{destination.name}: {error}") from error
 
 
 def _make_sandboxes(settings: Config, registry: Registry) -> None:

@@ -113,15 +113,30 @@ class Daemon:
         self._deliveries = await self._make_deliveries(reserve)
         self._metrics = CollectorRegistry()
         try:
-            await self._start()
             self._listen_to_signals()
-            on_ready(self)
-            self._supervisor.ready(f"takes events at {self.url}" if self.url else "delivers events")
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._deliveries.run(self._stop))
-                tasks.create_task(self._tell_alive())
+            if await self._has_started():
+                on_ready(self)
+                self._supervisor.ready(f"takes events at {self.url}" if self.url else "delivers events")
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(self._deliveries.run(self._stop))
+                    tasks.create_task(self._tell_alive())
         finally:
             await self._shut_down()
+
+    async def _has_started(self) -> bool:
+        """Start; False if it is told to stop before that is done. A reload that is asked for meanwhile comes afterwards."""
+        async with self._reloading:
+            start = asyncio.create_task(self._start())
+            stop = asyncio.create_task(self._stop.wait())
+            try:
+                await asyncio.wait({start, stop}, return_when=asyncio.FIRST_COMPLETED)
+                if start.done():
+                    start.result()
+                return start.done()
+            finally:
+                for task in (start, stop):
+                    task.cancel()
+                await asyncio.gather(start, stop, return_exceptions=True)
 
     async def _start(self) -> None:
         config = self._config

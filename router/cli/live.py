@@ -32,7 +32,9 @@ async def _try(destination: Destination, timeout_s: float) -> Tried:
     plugin, name = destination.plugin, destination.name
     check = plugin.credential_check
     if check is None:
-        return Tried(name, "not tried", f"{plugin.name} has no call that changes nothing; the first delivery will tell")
+        return Tried(
+            name, "not tried", "its plugin knows of no call that changes nothing; the first delivery will tell"
+        )
     endpoint = plugin.endpoint(check.endpoint)
     try:
         if not destination.calls.can_check(check):

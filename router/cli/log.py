@@ -6,7 +6,7 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
@@ -176,11 +176,14 @@ def _open_out(path: Path | None) -> Iterator[BinaryIO]:
         return
     draft = path.parent / f"{path.name}.part"
     try:
-        with open(draft, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        with open(str(draft), "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
             yield file
         draft.replace(path)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
+    except BaseException as error:
+        with suppress(OSError):
+            draft.unlink()
+        if not isinstance(error, OSError) or error.filename not in (None, str(draft)):
+            raise  # of what is read, or of whoever breaks it off
         raise OperatorError(
             f"{path}: can't be written ({error.strerror}). Make room, or choose another place."
         ) from error

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import signal
 import sys
 
 import typer
@@ -69,21 +71,56 @@ app.command("new-plugin")(new_plugin.new_plugin)
 app.command()(demo.demo)
 
 
+_OF_THE_DISK = {
+    errno.ENOSPC: "Make room",
+    errno.EDQUOT: "Make room",
+    errno.EROFS: "Mend the disk, or have it mounted so that it can be written",
+}
+"""What a disk says that takes nothing, and what to do about it."""
+
+
+class _Terminated(SystemExit):
+    """By SIGTERM, as by Ctrl-C: what was begun is tidied up first."""
+
+
+def _terminate(*_: object) -> None:
+    raise _Terminated(128 + signal.SIGTERM)
+
+
 def main() -> None:
     """Entry point. What the operator can fix is printed without a traceback; everything else is a bug and keeps its own."""
     open_closed()
+    # The first process of a container, which `router` may be, would not even notice the signal.
+    before = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        _run()
+    except _Terminated:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTERM)  # whoever started us sees by what it ended
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _run() -> None:
     try:
         app()
     except OperatorError as error:
         sys.exit(fail(error))
     except (KeyboardInterrupt, BrokenPipeError):
         sys.exit(130)
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # typer makes a 1 of it, which says that something is damaged
+            sys.exit(130)
+        raise
     except PermissionError as error:
         if error.filename is None:
             raise
         sys.exit(fail(OperatorError(f"{error.filename}: permission denied. Run it as the user of the router.")))
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in _OF_THE_DISK:
             raise
         place = error.filename or "standard output"
-        sys.exit(fail(OperatorError(f"{place}: {error.strerror}. Make room, or choose another place.")))
+        sys.exit(
+            fail(OperatorError(f"{place}: {error.strerror}. {_OF_THE_DISK[error.errno]}, or choose another place."))
+        )

@@ -137,9 +137,11 @@ class DeliveringProcess:
 
     def _ask_writer(self, first: int, is_copy: bool) -> None:
         """In a reader's thread; see `SqliteLog.mend_through`."""
+        asking = asyncio.run_coroutine_threadsafe(self._have_mended(first, is_copy), self._loop)
         try:
-            asyncio.run_coroutine_threadsafe(self._have_mended(first, is_copy), self._loop).result(MEND_S)
+            asking.result(MEND_S)
         except (NotRunning, OperatorError, TimeoutError) as error:
+            asking.cancel()
             raise Unreadable(f"the segment from {first} on seems damaged, and can't be mended now: {error}") from error
 
     async def _have_mended(self, first: int, is_copy: bool) -> None:

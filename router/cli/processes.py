@@ -31,6 +31,7 @@ from router.clock import Clock
 from router.config import Config
 from router.errors import OperatorError
 from router.log.interface import Engine
+from router.log.segments import Unreadable
 from router.log.sqlite import SqliteLog
 from router.registry import Registry
 
@@ -125,6 +126,8 @@ class Process:
     def _send(self, new: Orders) -> int:
         assert self._popen is not None
         assert self._popen.stdin is not None
+        if self._popen.stdin.is_closing():  # it has just died, and nobody has seen that yet
+            raise Down(self._explain())
         number = next(_NUMBERS)
         self._popen.stdin.write(orders.write(Envelope.seal(number, new)))
         return number
@@ -355,7 +358,10 @@ class ProcessDeliveries:
     async def _mend(self, first: int, is_copy: bool) -> dict[str, Any]:
         """For the processes: see `SqliteLog.mend`."""
         if isinstance(self._log, SqliteLog):
-            await self._log.mend(first, is_copy)
+            try:
+                await self._log.mend(first, is_copy)
+            except Unreadable as error:
+                raise OperatorError(str(error)) from error
         return {}
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from enum import StrEnum
 from pathlib import Path
 
@@ -91,8 +92,16 @@ def run_daemon(path: Path, processes: int | None = None, log_level: str = "info"
         to_assignments(config, registry)  # what no plugin can make a destination of is refused with the rest
         return config
 
+    signal.signal(signal.SIGTERM, _leave)  # until it listens by itself
     daemon = Daemon(settings, registry, read_again, supervisor, sockets, processes, log_level, role)
     loops.run(daemon.run(announce))
+
+
+def _leave(*_: object) -> None:
+    """End at once: a log that is being opened may take its time, and there is nothing to tidy up yet."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGTERM)
+    os._exit(128 + signal.SIGTERM)  # the first process of a container is still here
 
 
 def _check_role(config: Config, processes: int | None, role: Role) -> None:

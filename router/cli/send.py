@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import codecs
 from base64 import b64encode
+from pathlib import Path
 from typing import Annotated, Any
 
 import aiohttp
@@ -45,7 +46,7 @@ def send(
     key = settings.sources[name].keys[0]
     host = "127.0.0.1" if settings.server.host in ("0.0.0.0", "::") else settings.server.host
     url = f"http://{f'[{host}]' if ':' in host else host}:{settings.server.port}/v1/{path}"
-    receipt, is_accepted = asyncio.run(_post(url, body, key))
+    receipt, is_accepted = asyncio.run(_post(url, body, key, config))
     if as_json:
         print_json(receipt)
     else:
@@ -114,7 +115,7 @@ def _read_receipt(url: str, status: int, body: bytes) -> dict[str, Any]:
     return receipt
 
 
-async def _post(url: str, body: bytes, key: str) -> tuple[dict[str, Any], bool]:
+async def _post(url: str, body: bytes, key: str, config: Path) -> tuple[dict[str, Any], bool]:
     try:
         async with (
             aiohttp.ClientSession(headers=key_header(key), timeout=aiohttp.ClientTimeout(TIMEOUT_S)) as session,
@@ -127,4 +128,6 @@ async def _post(url: str, body: bytes, key: str) -> tuple[dict[str, Any], bool]:
             "The event may have been taken; sent again with the same messageId it is a duplicate."
         ) from error
     except aiohttp.ClientError as error:
-        raise OperatorError(f"no router answers at {url} ({error}). Start it with: router run") from error
+        raise OperatorError(
+            f"no router answers at {url} ({error}). Start it with: router run --config {config}"
+        ) from error

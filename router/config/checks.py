@@ -61,7 +61,7 @@ def _check_names(tree: Tree, section: str) -> None:
     for name in tree.mapping(section):
         key = (section, name)
         if not _NAME.fullmatch(name):
-            tree.report(key, f"not a name; {_NAME_RULE}")
+            tree.report(key, f"not a name; {'a blank is missing behind the colon' if ':' in name else _NAME_RULE}")
         elif section == "destinations" and name.lower() == "all":
             tree.report(key, 'not a name for a destination: "All" in an event\'s integrations speaks for every one')
         elif name.lower() in seen:

@@ -62,6 +62,10 @@ def _read_text(path: str | Path) -> str:
         reason = (error.strerror or type(error).__name__).lower()
         if isinstance(error, FileNotFoundError):
             reason += "; say which config with --config PATH or the variable ROUTER_CONFIG"
+        elif isinstance(error, IsADirectoryError):
+            reason += (
+                f"; name the file in it{''.join(f', such as {file}' for file in sorted(Path(path).glob('*.yaml'))[:1])}"
+            )
         raise ConfigError(name, [Problem(name, None, "", f"cannot be read: {reason}")]) from None
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1

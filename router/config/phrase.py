@@ -83,7 +83,8 @@ class Phrasebook:
         if kind == "missing":
             about = f" ({known.description.rstrip('.')})" if known and known.description else ""
             given = path in self.tree.lines
-            return f"{'empty, but it' if given else 'missing; it'} is required{about}"
+            unset = "".join(f"; {name} is not set" for name in self.tree.unset.get(path, ()))
+            return f"{'empty, but it' if given else 'missing; it'} is required{about}{unset}"
         text = self._expected(error, path, known)
         if not text.startswith("expected"):
             return text
@@ -142,7 +143,8 @@ class Phrasebook:
             # A default that is validated is refused: it stands for one of several that is required.
             keys = [name for name, field in fields if field.is_required() or field.validate_default]
             keys = [name for name in keys if not (model and (model.model_fields[name].alias or "").startswith("("))]
-            return "expected a mapping" + (f" with {', '.join(keys)}" if keys else "")
+            shape = ' ("key: value")' if isinstance(self.tree.get(path), list) else ""
+            return "expected a mapping" + (f" with {', '.join(keys)}" if keys else shape)
         if kind in ("list_type", "tuple_type", "set_type", "frozen_set_type", "iterable_type"):
             return "expected a list"
         return self._foreign(error["msg"], path)

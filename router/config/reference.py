@@ -23,6 +23,8 @@ class Resolved:
     text: str
     has_references: bool = False
     files: list[Path] = field(default_factory=list)
+    unset: list[str] = field(default_factory=list)
+    """Variables that are not set, or empty, and whose default is empty."""
     problems: list[str] = field(default_factory=list)
     """What could not be resolved; the text is worthless then."""
 
@@ -46,6 +48,8 @@ def resolve(text: str, environ: Mapping[str, str]) -> Resolved:
             return ""
         value = environ.get(variable["name"])
         if variable["default"] is not None:
+            if not value and not variable["default"]:
+                resolved.unset.append(variable["name"])
             return value or variable["default"]
         if value is None:
             resolved.problems.append(f"{variable['name']} is not set")

@@ -27,6 +27,7 @@ _MAX_DEPTH = 40
 _MAX_VALUES = 100_000
 """A few nested aliases can stand for billions of values."""
 
+_IN_BRACKETS = ("while parsing a flow mapping", "while parsing a flow sequence")
 _QUOTED = re.compile(r"""'([^']*)'|"([^"]*)\"""")
 
 
@@ -44,6 +45,8 @@ class Tree:
     """Values that came out of references, which are never shown."""
     unresolved: set[KeyPath] = field(default_factory=set)
     """Values whose reference failed: they are null in the data, and nothing more is said of them."""
+    unset: dict[KeyPath, list[str]] = field(default_factory=dict)
+    """Of values that are empty: the variables that would fill them."""
     files: dict[KeyPath, tuple[Path, ...]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     _reported: set[KeyPath] = field(default_factory=set)
@@ -119,6 +122,7 @@ def read_tree(text: str, path: str, environ: Mapping[str, str]) -> Tree:
 _ADVICE = {
     "found character '\\t'": "indent with blanks, not with tabs",
     "expected <block end>": "begin the line below the one that it belongs with, not further left or right",
+    "'<stream end>'": "a { or [ is not closed",
     "mapping values are not allowed": "put a value that has a colon in quotes; keys of one mapping begin in one column",
 }
 """What to do, by what the reader says."""
@@ -135,9 +139,19 @@ def _report_syntax(tree: Tree, error: MarkedYAMLError, text: str) -> None:
         message += "; put the value in quotes"
     elif error.context_mark is not None and what.startswith("while scanning a quoted scalar"):
         message += f"; the quote of line {error.context_mark.line + 1} is not closed"
+    elif _is_open_above(error):
+        message += f"; the {{ or [ of line {error.context_mark.line + 1} is not closed"
     else:
         message += next((f"; {advice}" for said, advice in _ADVICE.items() if said in what), "")
     tree.problems.append(Problem(tree.path, line, "", message))
+
+
+def _is_open_above(error: MarkedYAMLError) -> bool:
+    """Whether the reader is within brackets that an earlier line opened."""
+    opened, stopped = error.context_mark, error.problem_mark
+    if opened is None or stopped is None or error.context not in _IN_BRACKETS:
+        return False
+    return bool(opened.line < stopped.line)
 
 
 def _shorten(quoted: re.Match[str]) -> str:
@@ -194,14 +208,16 @@ class _Reader:
         own: dict[str, Node] = {}
         for key, value in node.value:
             if not isinstance(key, ScalarNode):
-                self._tree.report(path, "a mapping or list as a key; expected text", self._line(key))
+                is_flow = key.flow_style and isinstance(key, MappingNode)  # {{ name }}
+                advice = ". Put a value that begins with { in quotes" if is_flow else ""
+                self._tree.report(path, f"a mapping or list as a key; expected text{advice}", self._line(key))
             elif str(key.tag) != _MERGE:
                 child = (*path, str(key.value))
                 if str(key.value) in own:
-                    first = self._tree.lines[child]
-                    self._tree.report(
-                        child, f"given twice, first in line {first}", self._line(key), hides_name=_is_null(value)
-                    )
+                    twice = f"given twice, first in line {self._tree.lines[child]}"
+                    if path == ("destinations",):
+                        twice += "; give one another name, and say with plugin whose it is"
+                    self._tree.report(child, twice, self._line(key), hides_name=_is_null(value))
                     continue
                 own[str(key.value)] = value
                 self._tree.lines[child] = self._line(key)
@@ -246,6 +262,8 @@ class _Reader:
         resolved = resolve(value, self._environ)
         if resolved.files:
             self._tree.files[path] = tuple(resolved.files)
+        if resolved.unset and not resolved.text:
+            self._tree.unset[path] = resolved.unset
         if resolved.problems:
             self._tree.report(path, "; ".join(dict.fromkeys(resolved.problems)))
             self._tree.unresolved.add(path)

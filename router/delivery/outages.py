@@ -62,7 +62,6 @@ class Outages:
 
     def fail(self, reason: str, after_s: float | None) -> None:
         """A flight failed for a reason that concerns the destination as a whole: it waits."""
-        was_going = self._pace.is_going
         wait_s = self._pace.outage(self._clock.monotonic(), reason, after_s)
         if not self._pace.is_blocked:
             self._is_noted = True
@@ -70,7 +69,8 @@ class Outages:
             self._ledger.note("wait_s", str(wait_s))
             self._ledger.note("reason", reason)
         self._ledger.count("outages")
-        if was_going:
+        if self._pace.told == "going":
+            self._pace.told = "throttled"
             self._logger.warning("destination is failing, it waits", reason=reason, wait_s=round(wait_s, 1))
 
     def block(self, reason: str) -> None:
@@ -81,6 +81,8 @@ class Outages:
             self._is_noted = True
             self._ledger.note("blocked_since_s", str(self._blocked_since_s))
             self._ledger.note("reason", reason)
+        if self._pace.told != "blocked":
+            self._pace.told = "blocked"
             self._logger.error(
                 "destination is blocked: nothing is lost, correct its settings and reload (SIGHUP)", reason=reason
             )

@@ -81,6 +81,8 @@ class Pace:
         self.reason = ""
         self.failures = 0
         self.until = 0.0
+        self.told: State = "going"
+        """What the log of this run has said last: an earlier run's log is not at hand to whoever restarted the router."""
         self.under_way = 0
         """Requests on the wire."""
         self._backoff = backoff
@@ -146,7 +148,7 @@ class Pace:
         """A vendor's answer shows that it is well (a refusal of one payload shows that too)."""
         self.failures = 0
         self.reason = ""
-        self.state = "going"
+        self.state = self.told = "going"
 
     def outage(self, now: float, reason: str, after_s: float | None) -> float:
         """A flight failed for a reason that concerns the destination as a whole. Returns the seconds to wait."""

@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Protocol
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import aiohttp
 import orjson
@@ -19,6 +19,7 @@ from router.clock import Clock
 from router.delivery.mask import mask
 from router.delivery.resolver import Resolver
 from router.guard import PluginFailed
+from router.origin import check_url, origin_of
 from router.plugin import (
     Basic,
     Bearer,
@@ -143,7 +144,7 @@ class HttpSend:
         self, request: Request, credentials: Sequence[Credential], tokens: dict[OAuth2, str], id: str
     ) -> Response:
         for named in (self._named[each] for each in tokens if each in self._named):
-            if _origin(request.url) == self._origin:
+            if origin_of(request.url) == self._origin:
                 request = replace(request, url=named + request.url.removeprefix(self._origin))
         url, headers, body = add_credentials(request, credentials, tokens, id, int(self._clock.now()))
         response = await self._exchange(request.method, url, headers, body)
@@ -250,25 +251,6 @@ def named_origin(address: Any, credential: OAuth2, origin: str) -> str:
         allowed = " or ".join(credential.host_suffixes)
         raise CredentialsRefused(f"{credential.host_field} of the token answer: {found}, expected a host of {allowed}")
     return f"https://{named[1].lower()}"
-
-
-def check_url(url: str, origins: tuple[str, ...]) -> None:
-    """Refuse what would go elsewhere than to one of *origins* or break out of its line.
-
-    Raises:
-        ValueError: it would.
-    """
-    if any(char <= " " or char == "\x7f" for char in url):
-        raise ValueError("the URL of the request holds a blank or a control character")
-    origin = _origin(url)
-    target = URL(url, encoded=True)  # how the client reads it
-    if origin not in origins or target.origin() != URL(origin, encoded=True).origin():
-        raise ValueError(f"a request may only go to {' or '.join(origins)}, the plugin made one for {origin}")
-
-
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _let_go(error: BaseException | None) -> None:

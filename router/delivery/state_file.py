@@ -32,6 +32,7 @@ from router.delivery.state import (
     Tries,
 )
 from router.errors import OperatorError
+from router.log.connections import connect_to_read
 from router.log.lock import Lock
 from router.log.record import Record
 from router.log.room import is_no_room
@@ -500,8 +501,7 @@ def unusable(path: Path, error: Exception) -> StateUnusable:
 
 def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
     if read_only:
-        uri = f"{path.absolute().as_uri()}?mode=ro"
-        return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+        return connect_to_read(path)
     path.parent.mkdir(0o700, parents=True, exist_ok=True)
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:

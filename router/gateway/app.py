@@ -78,6 +78,7 @@ class Gateway:
         self._intake = Intake(log, clock, new_id, self._metrics, keep_rejected)
         self._has_warned_of_host = False
         self._is_draining = False
+        self._takers = self._make_takers()
         self.configure(sources, limits, surroundings)
         self._crowd = Crowd(lambda: self._setup.limits, room_for_connections(), self._metrics.count_lost_connection)
         self._metrics.watch_connections(self._crowd.__len__)
@@ -98,27 +99,23 @@ class Gateway:
         app.router.add_get("/health", self._health)
         app.router.add_get("/ready", self._ready)
         app.router.add_get(routes.OPENAPI, self._openapi)
-        for path, kind in routes.SINGLES.items():
-            self._add(app, "POST", path, partial(self._take_single, kind=kind))
-        for path in routes.BATCHES:
-            self._add(app, "POST", path, self._take_batch)
-        for path in routes.TELEMETRY:
-            self._add(app, "POST", path, self._forget)
+        for path, taker in self._takers.items():
+            app.router.add_post(path, taker)
         for path, handler in (
             (routes.PROJECT_SETTINGS, self._project_settings),
             (routes.SOURCE_CONFIG, self._source_config),
         ):
-            self._add(app, "GET", path, handler)
-            self._add(app, "HEAD", path, handler)
+            for each in _with_and_without_slash(path):
+                app.router.add_get(each, handler)  # and HEAD
         return app
 
-    def _add(self, app: web.Application, method: str, path: str, handler: Handler) -> None:
-        """With and without a slash at its end, never by a redirect: SDKs follow one without the body.
-
-        Source: facts/ingest-protocol.md section 1, point 3.
-        """
-        app.router.add_route(method, path, handler)
-        app.router.add_route(method, path + "/", handler)
+    def _make_takers(self) -> Mapping[str, Handler]:
+        """By path, who takes what is posted there."""
+        takers: dict[str, Handler] = {
+            path: partial(self._take_single, kind=kind) for path, kind in routes.SINGLES.items()
+        }
+        takers |= dict.fromkeys(routes.BATCHES, self._take_batch) | dict.fromkeys(routes.TELEMETRY, self._forget)
+        return {each: taker for path, taker in takers.items() for each in _with_and_without_slash(path)}
 
     def runner(self, shutdown_timeout_s: float = 10.0) -> web.AppRunner:
         """A server for `app`; see `make_runner`. Clean it up after `close`."""
@@ -143,8 +140,11 @@ class Gateway:
             # On any path: a browser shows its page the 404 that comes next only if this is a success. It carries no key.
             asked_for = request.headers.get("Access-Control-Request-Headers")
             return web.Response(status=204, headers=preflight_headers(asked_for))
+        # To have the application find one of these takes as long as to read the event. It knows them in any spelling.
+        path = request.rel_url.raw_path
+        taker = self._takers.get(path) if request.method == "POST" and "Expect" not in request.headers else None
         try:
-            response = await handler(request)
+            response = await (taker or handler)(request)
         except Refused as refused:
             response = self._refuse(refused)
         except web.HTTPException as error:
@@ -154,9 +154,7 @@ class Gateway:
             if "Allow" in error.headers:
                 response.headers["Allow"] = error.headers["Allow"]
         except Exception:
-            # The route and not the path: an address can have a write key in it.
-            resource = request.match_info.route.resource
-            route = resource.canonical if resource else ""
+            route = path if taker else _route_of(request)
             # As text: some renderers show the local variables of each frame, and the request's headers are among them.
             self._logger.error("A request failed by a fault of the router.", route=route, traceback=format_exc())
             message = "a fault of the router, which has a record of it; try again later"
@@ -231,3 +229,17 @@ class Gateway:
             self._has_warned_of_host = True
             self._logger.warning("Pages are told to send to the host they asked; server.public_url says it for sure.")
         return address
+
+
+def _with_and_without_slash(path: str) -> tuple[str, str]:
+    """At its end; never by a redirect: SDKs follow one without the body.
+
+    Source: facts/ingest-protocol.md section 1, point 3.
+    """
+    return path, path + "/"
+
+
+def _route_of(request: web.Request) -> str:
+    """And not its path: an address can have a write key in it."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource else ""

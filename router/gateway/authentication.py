@@ -20,6 +20,9 @@ from router.gateway.source import Source
 
 _NO_QUERY: Final[Mapping[str, str]] = {}
 
+MAX_REMEMBERED: Final = 1_000
+"""Ways in which requests have presented a key. Each program has one, unless it makes up passwords."""
+
 
 @dataclass(slots=True)
 class Presented:
@@ -118,6 +121,8 @@ class Keyring:
         """Raises ValueError, naming the sources, when two have a key in common."""
         self._secret = secrets.token_bytes(32)
         self._names: dict[bytes, str] = {}
+        self._remembered: dict[bytes, str] = {}
+        """By the digest of all that was presented."""
         self._disabled = frozenset(name for name, source in sources.items() if not source.is_enabled)
         for name, source in sources.items():
             for key in source.write_keys:
@@ -127,6 +132,29 @@ class Keyring:
 
     def _digest(self, key: str) -> bytes:
         return hashlib.blake2b(key.encode("utf-8", "replace"), key=self._secret, digest_size=32).digest()
+
+    def find_presented(self, presented: Presented) -> str | None:
+        """The name of the source that a request names before its body; None where it names none there.
+
+        It is remembered, for a program presents its key alike in all of its requests.
+
+        Raises:
+            Refused: as `find`.
+        """
+        headers = presented.headers
+        # No header has a line feed in it: what stands in which of the three can't be mistaken.
+        places = (headers.get("Authorization", ""), headers.get("X-Write-Key", ""), presented.query.get("writeKey", ""))
+        told = self._digest("\n".join(places))
+        name = self._remembered.get(told)
+        if name is None:
+            keys = keys_in_head(presented)
+            if not keys:
+                return None
+            name = self.find(keys)
+            if len(self._remembered) >= MAX_REMEMBERED:
+                self._remembered.clear()
+            self._remembered[told] = name
+        return name
 
     def find(self, keys: Sequence[str], unknown_status: int = 401, is_disabled_found: bool = False) -> str:
         """The name of the source that one of *keys* belongs to; of a disabled one only if *is_disabled_found*.

@@ -109,7 +109,9 @@ async def _read(request: web.Request, encoding: str, limits: Limits, lease: Leas
     inflation = Inflation(encoding, limits) if encoding else None
     sent_bytes = 0
     body: bytes | bytearray = b""
-    while sent := await request.content.readany():
+    content = request.content
+    while not content.at_eof():
+        sent = await content.readany()
         sent_bytes += len(sent)
         if sent_bytes > limits.max_body_bytes:  # ``Content-Length`` may be missing, and is not believed
             raise _too_big(limits)

@@ -75,11 +75,12 @@ class Connection(web.RequestHandler):
 
     def _follow_head(self, data: bytes) -> None:
         """Only what comes while nothing else is under way is looked at."""
-        if not self._head.received:
-            self._crowd.progress(self)
+        is_first = not self._head.received
         if self._head.take(data):
             self._head.forget_body()
             self._is_head = False
+        elif is_first:
+            self._crowd.progress(self)
 
     def begin(self, body: StreamReader) -> None:
         """A head is complete; the server makes a request of it."""

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from router.event import Document
 from router.gateway.admission import Admitted, admit
-from router.gateway.authentication import keys_in_body, keys_in_head, presented
+from router.gateway.authentication import keys_in_body, presented
 from router.gateway.body import HeldBytes, Lease, read_body
 from router.gateway.calls import Calls
 from router.gateway.document import Reading, read_document
@@ -118,9 +118,9 @@ class Intake:
 
     async def _admit(self, request: web.Request, setup: Setup, read: Read, lease: Lease) -> tuple[str, float, Admitted]:
         """The source of a request, when it came (Unix seconds), and what is to be stored of it."""
-        keys = keys_in_head(presented(request))
-        # Before the body where that can be: what is refused costs little then.
-        source = self._let_in(request, setup, keys) if keys else None
+        source = setup.keyring.find_presented(presented(request))
+        if source is not None:  # before the body where that can be: what is refused costs little then
+            self._let_in(request, setup, source)
         received_at_s = self._clock()  # before the body, whose way takes time: it is compared with sentAt
         headers = request.headers
         caller = setup.surroundings.caller(request.remote, headers.getall("X-Forwarded-For", ()))
@@ -134,7 +134,8 @@ class Intake:
             document, is_plain = await _parse(body, self._reader) if is_large else read_document(body)
             del body
             if source is None:
-                source = self._let_in(request, setup, keys_in_body(document))
+                source = setup.keyring.find(keys_in_body(document))
+                self._let_in(request, setup, source)
             calls = read(document, is_plain)
             del document
             admitted = await admit(calls, size, source, received_at_s, self._new_id, setup.limits, visitor)
@@ -143,20 +144,14 @@ class Intake:
                 self._large_body.release()
         return source, received_at_s, admitted
 
-    def _let_in(self, request: web.Request, setup: Setup, keys: Sequence[str]) -> str:
-        """The name of the source that may send this.
-
-        Raises:
-            Refused: 401 no such key, 403 from another page, 429 too many.
-        """
-        name = setup.keyring.find(keys)
-        setup.check_origin(request, name)
+    def _let_in(self, request: web.Request, setup: Setup, source: str) -> None:
+        """Raises Refused if *source* may not send this: 403 from another page, 429 too many."""
+        setup.check_origin(request, source)
         try:
-            self._throttle.take(name, self._clock())
+            self._throttle.take(source, self._clock())
         except Refused:
-            self._metrics.count_throttled(name)
+            self._metrics.count_throttled(source)
             raise
-        return name
 
     async def _append(self, entries: Sequence[Entry]) -> Sequence[Appended]:
         if not entries:

@@ -75,11 +75,14 @@ class GatewayMetrics:
         self, source: str, appended: Sequence[Appended], rejections: Sequence[Rejection], mended: int
     ) -> None:
         """Count a request when its events are on disk: what is refused as a whole will come again."""
+        of_accepted, of_duplicate, of_mended = self._of_receipt(source)
         duplicates = sum([answer.is_duplicate for answer in appended])
-        numbers = (len(appended) - duplicates, duplicates, mended)
-        for counter, number in zip(self._of_receipt(source), numbers, strict=True):
-            if number:
-                counter.inc(number)
+        if len(appended) > duplicates:
+            of_accepted.inc(len(appended) - duplicates)
+        if duplicates:
+            of_duplicate.inc(duplicates)
+        if mended:
+            of_mended.inc(mended)
         for rejection in rejections:
             self._rejected.labels(source, str(rejection.code)).inc(rejection.count)
 

@@ -62,7 +62,7 @@ class RefusalCode(Reason):
     LOG_FULL = "log_full", "There is no room on disk. Try again after `Retry-After` seconds.", 503
     LOG_AWAY = (
         "log_away",
-        "The cluster that keeps the log does not answer. Try again after `Retry-After` seconds.",
+        "The disk fails, or the cluster that keeps the log does not answer. Try again after `Retry-After` seconds.",
         503,
     )
     BUSY = "busy", "Too many bodies are under way (`server.max_held`). Try again after `Retry-After` seconds.", 503

@@ -19,18 +19,16 @@ class _Bucket:
     """Fills at *per_s*; each request takes one out."""
 
     per_s: float
+    size: float
     level: float
     at_s: float
 
-    @property
-    def size(self) -> float:
-        return max(self.per_s, BURST)
-
     def take(self, now_s: float) -> float:
         """0.0 if there was one to take, else the seconds until there is."""
-        passed_s = max(0.0, now_s - self.at_s)  # a clock may be set back
-        self.at_s = now_s
-        self.level = min(self.size, self.level + passed_s * self.per_s)
+        passed_s, self.at_s = now_s - self.at_s, now_s
+        if passed_s > 0.0:  # a clock may be set back
+            level = self.level + passed_s * self.per_s
+            self.level = level if level < self.size else self.size
         if self.level < 1.0:
             return (1.0 - self.level) / self.per_s
         self.level -= 1.0
@@ -52,7 +50,8 @@ class Throttle:
                 continue
             before = self._buckets.get(name)
             is_same = before is not None and before.per_s == per_s
-            buckets[name] = before if before and is_same else _Bucket(per_s, max(per_s, BURST), now_s)
+            size = max(per_s, BURST)
+            buckets[name] = before if before and is_same else _Bucket(per_s, size, size, now_s)
         self._buckets = buckets
 
     def take(self, source: str, now_s: float) -> None:

@@ -32,9 +32,10 @@ class Visitor:
     @classmethod
     def of_headers(cls, headers: Mapping[str, str], ip: str | None) -> Visitor:
         """*headers*: names in any case. *ip*: whoever made the request."""
+        user_agent = headers.get("User-Agent")
         return cls(
             ip=_by_policy(ip, headers.get("X-IP-Policy")),
-            user_agent=_readable(headers.get("User-Agent", ""))[:_MAX_USER_AGENT] or None,
+            user_agent=_readable(user_agent)[:_MAX_USER_AGENT] if user_agent else None,
             anonymous_id=_decoded(headers.get("AnonymousId")),
             has_page="Origin" in headers,
         )

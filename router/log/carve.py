@@ -16,7 +16,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from router.log.row import Row
-from router.log.schema import PAGE_BYTES
+from router.log.schema import NOT_NOW, PAGE_BYTES
 
 _LEAF = 0x0D
 _WAL_HEADER_BYTES = 32
@@ -33,6 +33,9 @@ def carve(database: Path, wal: Path) -> Iterator[Row]:
     """Every sound row in the two files (either may be missing), with repeats, those of the database first.
 
     Where two rows have one sequence, the first counts: what follows it was rolled back.
+
+    Raises:
+        OSError: one of them can't be opened just now (no permission, no file handles).
     """
     with ExitStack() as stack:
         log = _File(stack, wal)
@@ -44,6 +47,9 @@ def wal_reach(wal: Path) -> int:
 
     The transaction that was written last does not count: a power cut may have kept its end and not its beginning, and then
     nobody was told that it is on disk. Each transaction before it was synced before the next one began.
+
+    Raises:
+        OSError: it can't be opened just now.
     """
     with ExitStack() as stack:
         file = _File(stack, wal)
@@ -78,8 +84,9 @@ class _File:
             self._descriptor = os.open(path, os.O_RDONLY)
             stack.callback(os.close, self._descriptor)
             self.size = os.fstat(self._descriptor).st_size
-        except OSError:
-            pass
+        except OSError as error:
+            if error.errno in NOT_NOW:
+                raise
 
     def read(self, offset: int, length: int) -> bytes:
         """Filled up with zeros where the file has an end or a bad sector."""

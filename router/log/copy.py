@@ -21,6 +21,7 @@ from router.log.dedup import FILE_NAME as INDEX_NAME
 from router.log.durable import sync_directory, sync_file
 from router.log.identity import FILE_NAME as ID_NAME
 from router.log.identity import read_id
+from router.log.mark import FILE_NAME as MARK_NAME
 from router.log.mark import START_NAME, Mark, read_mark
 from router.log.segment_file import SegmentFile, beside, find_segments, remove_database
 
@@ -35,6 +36,8 @@ class LogCopy:
     problems: list[str] = field(default_factory=list)
     """What could not be copied as it is."""
     _start: int = 0
+    _end: int = 0
+    """As the marks of the log have them: where it begins, and how far it went at least."""
     _seen: set[int] = field(default_factory=set)
     _copied: set[int] = field(default_factory=set)
     """Of segments, by their first sequences: those that were there at any time, and those that are copied for good."""
@@ -63,6 +66,7 @@ class LogCopy:
             if file.first not in self._copied and not file.has_wal and self._copy_files(file):
                 self._copied.add(file.first)
         self._start = read_mark(self.source, self.log_id, START_NAME)
+        self._end = read_mark(self.source, self.log_id)  # before the last segment: it must not be ahead of it
         if (self.source / INDEX_NAME).exists():  # before the last segment: it must not know of more than there is
             remove_database(self.target / INDEX_NAME)
             problem = copy_database(self.source / INDEX_NAME, self.target / INDEX_NAME)
@@ -81,9 +85,11 @@ class LogCopy:
             following = [other for other in copied if other > file.first]
             if following and min(following) <= self._start:  # given up while it was copied
                 file.unlink()
-        mark = Mark.open(self.target, self.log_id, START_NAME)
-        mark.write(self._start, is_synced=True)
-        mark.close()
+        for name, number in ((START_NAME, self._start), (MARK_NAME, self._end)):
+            if number:
+                mark = Mark.open(self.target, self.log_id, name)
+                mark.write(number, is_synced=True)
+                mark.close()
         for path in self.target.iterdir():
             sync_file(path)
         sync_directory(self.target)

@@ -37,6 +37,8 @@ class Deduplication:
         """Committed, and not in the index yet."""
         self._known_to = 0
         """Up to here everything is in the index or in ``_unindexed``."""
+        self._replaced_to = 0
+        """Up to here some events have given their place in the index to later ones of their kind."""
 
     def is_within_window(self, entry: Entry, first_s: float) -> bool:
         """True if *entry* repeats what was received at *first_s*."""
@@ -57,6 +59,7 @@ class Deduplication:
         An answer from the index is checked with the log: what was lost may be sent again.
         """
         if not self.is_within_window(entry, place.received_at_s):
+            self._replaced_to = max(self._replaced_to, place.sequence)
             return None
         sequence = place.sequence
         if sequence < self._segments.start:
@@ -108,6 +111,7 @@ class Deduplication:
             raise Broken("its mark is past the end of the log")
         expired_s = self._clock() - self._options.dedup_window_s - _PRUNING_MARGIN_S
         if self._unindexed and self._known_to == end:
+            self._index.skip(self._replaced_to)
             self._index.add(list(self._unindexed.values()), end, expired_s)
         elif self._index.mark < end:
             self._read_in(self._index, end, expired_s)

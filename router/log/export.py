@@ -51,7 +51,7 @@ async def select(log: Log, selection: Selection) -> AsyncIterator[Record | Gap]:
     What retention gave up before is no gap. Whether a lost event would have fitted is not known, so every gap is told.
     """
     for partition in log.partitions:
-        after, end = log.start(partition) - 1, log.end(partition)
+        after, end = 0, log.end(partition)  # not from its start: what lies before that may be lost
         while after < end:
             for item in await log.read(partition, after, min(500, end - after)):
                 if isinstance(item, Record):

@@ -19,16 +19,28 @@ VERIFY_BYTES = 256_000_000
 """A last segment up to this size is read whole before anything is added to it; a larger one is left as it is."""
 
 
+_DRAFTS = ("segment-*.new", "segment-*.part", "segment-*.new-*", "segment-*.part-*", "log.json.part")
+"""By their whole names: where `data` is a folder such as /var, ``log`` is somebody else's."""
+
+
 def check_headers(segments: Segments, *, may_migrate: bool) -> None:
     """Look at each segment's first bytes: refuse newer ones, bring older ones up to date, mark those that are odd.
 
+    One that can't be read just now (no permission, no file handles) is taken to be sound: who reads it waits until it can be.
+
     Raises:
         OperatorError: a newer program wrote one of them.
+        OSError: the last one can't be read, and *may_migrate*: where the log ends is not known.
     """
     for file in segments.files:
         if file.mended:
             continue
-        header = schema.read_header(file.path)
+        try:
+            header = schema.read_header(file.path)
+        except OSError:
+            if may_migrate and file is segments.files[-1]:
+                raise
+            continue
         file.is_suspect = not header.is_sane
         if file.is_suspect or header.version == schema.SCHEMA_VERSION:
             continue
@@ -44,7 +56,7 @@ def check_headers(segments: Segments, *, may_migrate: bool) -> None:
 
 def remove_drafts(directory: Path) -> None:
     """Remove what was being made when the last run ended."""
-    for pattern in ("*.new", "*.part", "*.new-*", "*.part-*"):
+    for pattern in _DRAFTS:
         for draft in directory.glob(pattern):
             with suppress(OSError):
                 draft.unlink()
@@ -104,9 +116,10 @@ def _mend(segments: Segments, file: SegmentFile) -> None:
 def remembered_id(segments: Segments) -> str | None:
     """The log's id as the newest segment that can be read has it."""
     for file in reversed(segments.files):
-        if schema.read_header(file.path).is_sane:
-            with suppress(sqlite3.Error), closing(connect_to_read(file.path)) as connection:
-                log_id = schema.read_meta(connection, "log_id")
-                if log_id:
-                    return log_id
+        with suppress(sqlite3.Error, OSError):
+            if schema.read_header(file.path).is_sane:
+                with closing(connect_to_read(file.path)) as connection:
+                    log_id = schema.read_meta(connection, "log_id")
+                    if log_id:
+                        return log_id
     return None

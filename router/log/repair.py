@@ -23,7 +23,7 @@ from router.errors import OperatorError
 from router.log import schema
 from router.log.checkup import LOST_KEY, LogReport, SegmentReport, check_log
 from router.log.dedup import FILE_NAME as INDEX_NAME
-from router.log.durable import sync_directory, sync_file
+from router.log.durable import hand_over, sync_directory, sync_file
 from router.log.identity import ensure_id
 from router.log.lock import Lock
 from router.log.mark import FILE_NAME as MARK_NAME
@@ -76,6 +76,7 @@ def repair_log(directory: Path) -> Repair:
             f"{directory}: the repair was not finished ({error}); nothing is lost by that. Make room, then run it again."
         ) from error
     finally:
+        hand_over(directory, directory)
         lock.release()
 
 

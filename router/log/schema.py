@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from collections.abc import Mapping, Sequence
@@ -28,6 +29,9 @@ MIGRATIONS: Mapping[int, Sequence[str]] = {}
 
 COLUMNS: Final = ", ".join(Row._fields)
 INSERT: Final = f"INSERT INTO events ({COLUMNS}) VALUES ({', '.join('?' * len(Row._fields))})"
+
+NOT_NOW: Final = {errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+"""What opening a file says where nothing is known to be wrong with it. Whatever else it says, the file is lost or damaged."""
 
 _MAGIC = b"SQLite format 3\0"
 
@@ -59,12 +63,17 @@ def read_header(path: Path) -> Header:
     """Look without SQLite, which deletes the write-ahead log of a database that was emptied.
 
     Call it only where this process has no connection to the file: to close a file drops SQLite's locks on it.
+
+    Raises:
+        OSError: it can't be read just now (no permission, no file handles), so that nothing is known of it.
     """
     try:
         with path.open("rb") as file:
             head = file.read(100)
             size = file.seek(0, os.SEEK_END)
-    except OSError:
+    except OSError as error:
+        if error.errno in NOT_NOW:
+            raise
         return Header(False, 0)
     is_sane = (
         len(head) == 100

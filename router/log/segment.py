@@ -6,6 +6,7 @@ durable transaction; `seal` folds the write-ahead log in and leaves one plain fi
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -26,6 +27,8 @@ class Segment:
         self.file = file
         self._connection = connection
         self._pulse = pulse
+        self._path = str(file.path)  # asked for after every commit
+        self._inode = os.stat(self._path).st_ino
 
     @classmethod
     def create(cls, file: SegmentFile, log_id: str, segment_bytes: int, pulse: Pulse) -> Segment:
@@ -69,17 +72,32 @@ class Segment:
             connection.close()
             raise
         file.measure()
-        return cls(file, connection, pulse)
+        try:
+            return cls(file, connection, pulse)
+        except OSError:
+            connection.close()
+            raise
 
     def append(self, rows: Sequence[Row]) -> None:
-        """Store *rows*: on return they are on disk, after an error none of them is.
+        """Store *rows*: on return they are on disk, after an error none of them is promised to be.
 
         Raises:
             sqlite3.Error: no room, or a failing disk.
+            OSError: the files were removed, or others put in their place.
         """
         with self._transaction():
             self._connection.executemany(schema.INSERT, map(tuple, rows))  # of plain tuples it takes a fifth less
         self.file.measure()
+        self._check_place()
+
+    def _check_place(self) -> None:
+        """What is written to a file that has lost its name is gone with the process, and SQLite does not mind."""
+        try:
+            is_there = os.stat(self._path).st_ino == self._inode and self.file.has_wal
+        except FileNotFoundError:
+            is_there = False
+        if not is_there:
+            raise OSError(f"{self._path}: was removed or replaced while the router runs")
 
     def touch(self) -> None:
         """Write something that means nothing, durably: whether that works, and how long it takes, is what is asked.

@@ -75,11 +75,20 @@ class Segments:
         self.start = noted or (self.files[0].first if self.files else 0)
 
     def remove(self, file: SegmentFile) -> None:
-        """Forget it and remove it from the disk."""
-        self.files = tuple(other for other in self.files if other is not file)
+        """Forget it and remove it from the disk.
+
+        Raises:
+            OSError: the disk does not let go of it; it is not forgotten either, and takes room as before.
+        """
+        before = self.files
+        self.files = tuple(other for other in before if other is not file)
         self.connections.drop(file.path)
         self.connections.drop(file.rescued)
-        file.unlink()
+        try:
+            file.unlink()
+        except OSError:
+            self.files = before
+            raise
 
     def refresh(self) -> None:
         """Look at the directory again, for who does not write it."""
@@ -236,7 +245,7 @@ class Segments:
         """Save what can be saved of a damaged segment. *seen*: `SegmentFile.mended` when the damage was seen.
 
         Raises:
-            Unreadable: there is no room for it.
+            Unreadable: there is no room for it, or what there is can't be read just now.
         """
         if self.ask_writer is not None:
             self._have_mended(file, self.ask_writer)
@@ -252,7 +261,7 @@ class Segments:
             try:
                 saved = rescue(file, self.log_id, last)
             except (sqlite3.Error, OSError) as error:
-                raise Unreadable(f"{file.path}: damaged, and there is no room for a copy of what is sound") from error
+                raise Unreadable(f"{file.path}: damaged, and no copy of what is sound can be made ({error})") from error
             self.connections.drop(file.rescued)  # before anybody is told: they lead to what was replaced
             file.mended += 1
             file.newest_s = None

@@ -271,8 +271,12 @@ class SqliteLog:
         self._segments.ask_writer = ask_writer
 
     async def mend(self, first: int, is_copy: bool) -> None:
-        """For the writer: mend the segment that begins with *first*, unless it was before; with *is_copy* even then."""
-        await self._patiently(lambda: self._mend(first, is_copy))
+        """For the writer: mend the segment that begins with *first*, unless it was before; with *is_copy* even then.
+
+        Raises:
+            Unreadable: not now; whoever asks tries again.
+        """
+        await self._in_thread(lambda: self._mend(first, is_copy))
 
     def _mend(self, first: int, is_copy: bool) -> None:
         for file in self._segments.files:

@@ -5,6 +5,8 @@ commit ──▶ which are new? (index) ──▶ active segment (one transactio
 
 from __future__ import annotations
 
+import math
+import os
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -78,6 +80,7 @@ class Store:
         self.end = 0
         """The last sequence given out."""
         self._directory = directory
+        self._place = os.stat(directory)
         self._options = options
         self._clock = clock
         self._lock = lock
@@ -126,7 +129,7 @@ class Store:
         except (sqlite3.Error, OSError, Unreadable) as error:
             lock.release()
             raise OperatorError(
-                f"{directory}: the log can't be opened ({error}). Make room or mend the disk."
+                f"{directory}: the log can't be opened ({error}). Make room, mend the disk, or correct the permissions."
             ) from error
         except BaseException:
             lock.release()
@@ -171,7 +174,7 @@ class Store:
                 plans = self._plan(calls)
         except NOT_NOW as error:
             self._report_failure(error)
-            return Committed([LogFull(f"the deduplication index can't be used: {error}") for _ in calls], [])
+            return Committed([self._refusal("the deduplication index can't be used", error) for _ in calls], [])
         rows = [row for plan in plans if plan.refused is None for row in plan.rows]
         if rows:
             try:
@@ -180,7 +183,7 @@ class Store:
                 self._report_failure(error)
                 for plan in plans:
                     if plan.is_waiting and plan.refused is None:
-                        plan.refused = LogFull(f"the log can't be written: {error}")
+                        plan.refused = self._refusal("the log can't be written", error)
                 rows = []
         if rows:
             self.end = rows[-1].sequence
@@ -259,9 +262,10 @@ class Store:
                 self.retire()  # it is not known what such a disk made of it
             raise
         if self._active_since_s is None:
-            self._active_since_s = rows[0].received_at_s
+            self._active_since_s = self._clock()
 
     def _check_room(self) -> None:
+        self._check_place()  # first: in a place that is gone there is no room either
         if not self._reserve.fill():
             raise LogFull("the disk is full, and what room there is on it is kept for settling")
         if self._is_out_of_room and is_as_good_as_full(self._directory):
@@ -280,7 +284,7 @@ class Store:
 
     def _is_old_enough(self) -> bool:
         since_s = self._active_since_s
-        return since_s is not None and self._clock() - since_s > self._options.segment_age_s
+        return since_s is not None and abs(self._clock() - since_s) > self._options.segment_age_s
 
     def _roll(self) -> None:
         if self._active is not None and self._active.file.first <= self.end:
@@ -291,6 +295,7 @@ class Store:
 
     def _begin(self) -> None:
         """Start a segment after all that was ever given out."""
+        self._check_place()
         first = self.end + 1
         for file in self.segments.files:
             if file.first == first:
@@ -299,6 +304,13 @@ class Store:
         segment = Segment.create(file, self.segments.log_id, self._options.roll_bytes, self.pulse)
         self.segments.add(file)
         self.segments.active, self._active, self._active_since_s = file, segment, None
+
+    def _check_place(self) -> None:
+        """Another directory under this name holds another log, or none: nobody has locked that."""
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.stat(self._directory), self._place):
+                return
+        raise OSError(f"{self._directory}: was removed or replaced while the router runs; restart the router")
 
     def retire(self) -> None:
         """Write no more to the active segment; the next commit begins a new one."""
@@ -317,6 +329,10 @@ class Store:
         if not self._is_failing:
             self._is_failing = True
             self._logger.error("the log can't be written, it is tried again with every append", reason=self.obstacle)
+
+    def _refusal(self, what: str, error: Exception) -> NotStored:
+        """After `_report_failure`: whoever hears that it is full looks for room, and a disk that fails needs none."""
+        return (LogFull if self._is_out_of_room else LogAway)(f"{what}: {error}")
 
     def _report_success(self) -> None:
         if self._is_failing:
@@ -367,10 +383,16 @@ class Store:
             if last is None or last >= needed_from or file is self.segments.active:
                 return
             is_tight = self._is_out_of_room or self.segments.size_bytes > self._options.max_bytes * COMFORT
-            if not is_tight and self.segments.newest_s(file) >= expired_s:
+            if not is_tight and self._came_by_s(file) >= expired_s:
                 return
             self._note_start(last + 1)
             self.segments.remove(file)
+
+    def _came_by_s(self, file: SegmentFile) -> float:
+        """When all of *file* had come. Where that is yet to be, the clock was ahead: what lies behind it came later."""
+        now_s = self._clock()
+        times = (self.segments.newest_s(each) for each in self.segments.files[:-1] if each.first >= file.first)
+        return next((time_s for time_s in times if time_s <= now_s), math.inf)
 
     def _note_start(self, sequence: int) -> None:
         self._start_mark.write(sequence, is_synced=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
-from threading import Condition, Thread, current_thread
+from threading import Condition, Lock, Thread, current_thread
 from typing import Any
 
 import structlog
@@ -55,7 +55,10 @@ class Writer:
         self._loop = asyncio.get_running_loop()
         self._queue: deque[_Call | _Task] = deque()
         self._waiting_bytes = 0
-        self._changed = Condition()
+        self._lock = Lock()
+        self._changed = Condition(self._lock)
+        self._is_waking = False
+        """The thread is told in a moment."""
         self._is_stopping = False
         self._thread = Thread(target=self._run, name="log writer", daemon=True)
 
@@ -77,15 +80,22 @@ class Writer:
         """
         waiter: asyncio.Future[list[Appended]] = self._loop.create_future()
         call = _Call(entries, sum([len(entry.event) for entry in entries]), waiter)
-        with self._changed:
+        with self._lock:
             if self._is_stopping:
                 raise RuntimeError("the log is closed")
             if self._queue and self._waiting_bytes + call.bytes > self._options.max_waiting_bytes:
                 raise LogFull("the disk does not keep up: too many events wait to be written")
             self._queue.append(call)
             self._waiting_bytes += call.bytes
-            self._changed.notify()
+        if not self._is_waking:
+            self._is_waking = True
+            self._loop.call_soon(self._wake)  # once for all that the loop has ready now: they go into one commit
         return waiter
+
+    def _wake(self) -> None:
+        self._is_waking = False
+        with self._lock:
+            self._changed.notify()
 
     def run(self, task: Callable[[], None]) -> Future[None]:
         """Run *task* between two commits, with all of them indexed. In the writer's own thread that is at once."""

@@ -12,6 +12,7 @@ from router.plugin.endpoint import Endpoint
 from router.plugin.historical import UNTOLD, Historical
 from router.plugin.request import Payload, Request, Response
 from router.plugin.settings import PluginSettings
+from router.plugin.signature import check_calls, check_tuple
 from router.plugin.skip import Skip
 from router.plugin.table import Table
 
@@ -95,6 +96,7 @@ class Plugin:
         return declared(settings) if callable(declared) else declared
 
     def __post_init__(self) -> None:
+        self._check_kinds()
         names = {endpoint.name for endpoint in self.endpoints}
         if len(names) < len(self.endpoints):
             raise ValueError(f"plugin {self.slug}: two endpoints have one name")
@@ -110,3 +112,25 @@ class Plugin:
                 raise ValueError(f'plugin {self.slug}: action "{action.name}" names no endpoint of {sorted(names)}')
         if self.credential_check is not None and self.credential_check.endpoint not in names:
             raise ValueError(f"plugin {self.slug}: credential_check names no endpoint of {sorted(names)}")
+        self._check_functions()
+
+    def _check_kinds(self) -> None:
+        settings: Any = self.settings
+        if not (isinstance(settings, type) and issubclass(settings, PluginSettings)):
+            raise ValueError(f"plugin {self.slug}: settings={settings!r}, expected a subclass of PluginSettings")
+        for name in ("aliases", "endpoints", "actions"):
+            check_tuple(getattr(self, name), f"plugin {self.slug}: {name}")
+        if self.sandbox and ":" not in self.sandbox:
+            raise ValueError(f"plugin {self.slug}: sandbox={self.sandbox!r}, expected package.module:Class")
+
+    def _check_functions(self) -> None:
+        for endpoint in self.endpoints:
+            check_calls(endpoint, f'plugin {self.slug}: endpoint "{endpoint.name}"')
+        for action in self.actions:
+            check_calls(action, f'plugin {self.slug}: action "{action.name}"')
+            table: Any = action.table
+            if not callable(table) and not isinstance(table, Table):
+                kind = type(table).__name__
+                raise ValueError(f'plugin {self.slug}: action "{action.name}": table is a {kind}, expected a Table')
+        if self.credential_check is not None:
+            check_calls(self.credential_check, f"plugin {self.slug}: credential_check")

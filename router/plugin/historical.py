@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from router.counted import counted
 from router.plugin.request import Payload
 from router.plugin.skip import Skip
 
@@ -49,11 +50,15 @@ def why_not(historical: Historical, age_s: float) -> str | None:
         case Skip(reason):
             return reason
         case Harmless(after_s) if age_s < after_s:
-            return f"younger than {after_s / 3600:g} hours, so that the vendor may still start something because of it"
+            return f"younger than {_hours(after_s)}, so that the vendor may still start something because of it"
         case Harmless(_, until_s) if until_s is not None and age_s > until_s:
-            return f"older than {until_s / 3600:g} hours, which is more than the vendor takes"
+            return f"older than {_hours(until_s)}, which is more than the vendor takes"
         case _:
             return None
+
+
+def _hours(seconds: float) -> str:
+    return counted(seconds / 3600, "hour", form="g")
 
 
 def describe_historical(historical: Historical) -> str:
@@ -63,7 +68,7 @@ def describe_historical(historical: Historical) -> str:
             return f"skips it: {reason}"
         case Harmless(after_s, until_s):
             told = "sends it as ever"
-            told += f" once it is {after_s / 3600:g} hours old, skips it before" if after_s else ""
-            return told + (f" until it is {until_s / 3600:g} hours old, skips it then" if until_s is not None else "")
+            told += f" once it is {_hours(after_s)} old, skips it before" if after_s else ""
+            return told + (f" until it is {_hours(until_s)} old, skips it then" if until_s is not None else "")
         case Marked(word, _):
             return f"sends it marked `{word}`"

@@ -32,7 +32,7 @@ class PluginSettings(BaseModel):
 
     def vendor_url(self) -> str:
         """The vendor's own host for these settings (region, product), without a trailing slash."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no vendor_url, which returns the vendor's address")
 
     @property
     def api_url(self) -> str:

@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 from router.event import Document, Event
 from router.plugin.convert import Converter
 from router.plugin.mapper import Mapper, write_mapper
+from router.plugin.signature import check_tuple
 from router.plugin.trace import Lineage, Trace
 from router.plugin.values import Values
 from router.traits import GROUP_TRAITS, USER_TRAITS
@@ -37,6 +38,15 @@ class Field:
     to: str = ""
     convert: Converter | None = None
     note: str = ""
+
+    def __post_init__(self) -> None:
+        convert: Any = self.convert
+        to: Any = self.to
+        source = " or ".join(self.sources)
+        if convert is not None and not callable(convert):
+            raise ValueError(f"{source}: convert={convert!r}, expected a function such as convert.to_text")
+        if not isinstance(to, str):
+            raise ValueError(f"{source}: to={to!r}, expected a text")
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -68,6 +78,10 @@ class Custom:
     forbidden: frozenset[str] = frozenset()
     convert: Converter | None = None
 
+    def __post_init__(self) -> None:
+        if self.source not in ("traits", "properties"):
+            raise ValueError(f"Custom({self.source!r}), expected traits or properties")
+
 
 @dataclass(frozen=True)
 class Table:
@@ -79,6 +93,10 @@ class Table:
     fields: tuple[Field, ...]
     custom: tuple[Custom, ...] = ()
     values: Values = Values()
+
+    def __post_init__(self) -> None:
+        check_tuple(self.fields, "fields")
+        check_tuple(self.custom, "custom")
 
     def __add__(self, rows: Sequence[Field]) -> Table:
         return Table((*self.fields, *rows), self.custom, self.values)

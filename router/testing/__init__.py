@@ -16,6 +16,11 @@
 needs pytest and none of its plugins. The sample events are in `router.testing.samples`.
 """
 
+import pytest
+
+# Of whatever fails in the kit's own tests pytest shows the values, as in those of an author.
+pytest.register_assert_rewrite("router.testing.contract", "router.testing.golden")
+
 from router.testing.answers import Answer, Answers
 from router.testing.contract import PluginContract
 from router.testing.golden import GoldenRequests

@@ -65,6 +65,19 @@ ODD_BODIES: Mapping[str, bytes] = {
 }
 
 
+SUCCESSES = (200, 201, 202, 203, 207)
+
+
+def why_delivered(endpoint: BatchEndpoint, response: Response, payloads: Sequence[Payload], settings: Any) -> str:
+    """Whether any of *payloads* counts as delivered after that answer; "" if none does."""
+    try:
+        judgement = endpoint.judge(response, payloads, settings)
+    except UnreadableAnswer:
+        return ""
+    is_any = isinstance(judgement, Sequence) and any(isinstance(verdict, Delivered) for verdict in judgement)
+    return "counts as delivered" if is_any else ""
+
+
 def as_answers(answers: Word | Answer | Sequence[Answer]) -> Sequence[Answer]:
     if isinstance(answers, type):
         return [Answer(answers)]

@@ -30,6 +30,7 @@ from router.plugin import (
     Plugin,
     PluginSettings,
     Response,
+    UnreadableAnswer,
     is_outage,
 )
 from router.plugin.request import encode_form
@@ -37,6 +38,7 @@ from router.plugin.sandbox import Sandbox
 from router.testing.answers import (
     ODD_BODIES,
     ODD_STATUSES,
+    SUCCESSES,
     Answer,
     Answers,
     Word,
@@ -44,10 +46,12 @@ from router.testing.answers import (
     distortions,
     why_bad_end,
     why_broken,
+    why_delivered,
     why_no_judgement,
     why_unlike,
 )
 from router.testing.rehearsal import (
+    MAX_STEPS,
     Rehearsal,
     Sent,
     at_base_url,
@@ -293,6 +297,14 @@ class PluginContract:
                 wrong = why_broken(endpoint, response, payloads, settings)
                 assert not wrong, f"{endpoint.name}: what was read in {what} {wrong}"
 
+    def test_a_page_is_no_delivery(self) -> None:
+        """What a proxy, a firewall or a login answers in the vendor's place, with whatever success: the vendor has nothing."""
+        for endpoint in self.rehearsal.batch_endpoints:
+            payloads = self._batch(endpoint, 3)
+            for status in SUCCESSES:
+                read = why_delivered(endpoint, Response(status, ODD_BODIES["a page"]), payloads, self.settings)
+                assert not read, f"{endpoint.name}: a page with a {status} {read}; judge response.unless_page()"
+
     @_every_sample
     def test_conversations_end_well_where_all_is_as_assumed(self, event: Event) -> None:
         for action, endpoint, payload in self._conversations(event):
@@ -308,6 +320,19 @@ class PluginContract:
                 for status, word, response in self._outages(endpoint, payload):
                     end = rehearsal.talk(endpoint, payload, {place: response}).end
                     assert isinstance(end, word), f"{action}: a {status} at step {place} ends with {end!r}"
+
+    @_every_call
+    def test_conversations_take_no_page_for_a_delivery(self, event: Event) -> None:
+        """Where each step is answered by a proxy."""
+        rehearsal = self.rehearsal
+        for action, endpoint, payload in self._conversations(event):
+            for status in SUCCESSES:
+                pages = dict.fromkeys(range(MAX_STEPS), Response(status, ODD_BODIES["a page"]))
+                try:
+                    end = rehearsal.talk(endpoint, payload, pages).end
+                except UnreadableAnswer:
+                    continue
+                assert not isinstance(end, Delivered), f"{action}: pages with a {status} end with {end!r}"
 
     @_every_call
     def test_conversations_survive_any_answer(self, event: Event) -> None:

@@ -7,10 +7,12 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,6 +27,7 @@ from router.log.sqlite import LogOptions, SqliteLog
 from tests.log.damage import fill_with_noise, flip_an_event, middle_of, segments_of
 from tests.log.harness import DAY_S, PARTITION, StillClock, entries, read_all
 
+NOBODY = 65_534
 OPTIONS = LogOptions(segment_bytes=16_384, tail_bytes=0)
 
 
@@ -107,6 +110,19 @@ async def test_a_backup_beside_a_router_restores_to_what_was_there(site: Site, t
     assert backup.positions == {"crm": 120}
     assert (backup.log.start, backup.log.end, backup.problems) == (1, 300, ())
     assert all(answer.is_duplicate for answer in again), "what was seen is known to the copy as well"
+
+
+@pytest.mark.parametrize("content", [b"", b"noise" * 999], ids=["sound", "damaged"])
+async def test_what_was_rejected_may_be_read_by_its_user_alone_wherever_the_copy_is_moved(
+    site: Site, tmp_path: Path, content: bytes
+) -> None:
+    """It has no directory of its own, as the log and the states have, that would keep others out."""
+    rejected = tmp_path / "var" / "rejected.sqlite"
+    rejected.write_bytes(content)
+
+    back_up(site.data / "log", site.data / "destinations", tmp_path / "backup", (rejected,))
+
+    assert (tmp_path / "backup" / "rejected.sqlite").stat().st_mode & 0o777 == 0o600
 
 
 async def test_a_backup_without_a_router_is_the_same(tmp_path: Path) -> None:
@@ -244,6 +260,23 @@ async def test_damage_is_copied_as_it_is_and_said(site: Site, tmp_path: Path) ->
     assert [item for item in found if isinstance(item, Gap)] == [item for item in lost if isinstance(item, Gap)]
 
 
+async def test_a_copy_of_a_log_that_has_lost_its_end_starts_as_that_one_does(tmp_path: Path) -> None:
+    """How far the log went says the mark beside the segments; without it the positions would be past its end."""
+    site = await Site(tmp_path / "var").open()
+    await site.append(300)
+    site.settle(300)
+    killed = Site(shutil.copytree(site.data, tmp_path / "killed"))
+    await site.close()
+    last = segments_of(killed.data / "log")[-1]
+    last.with_name(last.name + "-wal").unlink()
+    (killed.data / "log" / "dedup.sqlite").unlink()
+
+    await killed.back_up(tmp_path / "backup")
+
+    _, position, _ = await restore(tmp_path / "backup")
+    assert position == 300
+
+
 async def test_a_state_that_is_damaged_is_copied_as_it_is_and_said(site: Site, tmp_path: Path) -> None:
     await site.append(20)
     broken = site.data / "destinations" / "old.sqlite"
@@ -265,6 +298,32 @@ async def test_a_state_that_an_older_program_wrote_is_no_damage(site: Site, tmp_
 
     assert (done.problems, done.positions) == ((), {})
     assert (tmp_path / "backup" / "destinations" / "crm.sqlite").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files for others")
+async def test_a_backup_that_root_takes_belongs_to_whom_the_log_belongs(site: Site, tmp_path: Path) -> None:
+    """So it can be moved into place."""
+    await site.append(10)
+    os.chown(site.data / "log", NOBODY, NOBODY)
+
+    await site.back_up(tmp_path / "backup")
+
+    assert {path.stat().st_uid for path in [tmp_path / "backup", *(tmp_path / "backup").rglob("*")]} == {NOBODY}
+
+
+async def test_a_backup_onto_a_disk_that_knows_no_owners_is_made(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, *arguments: Any, **options: Any) -> None:
+        raise PermissionError(1, "Operation not permitted", str(path))
+
+    await site.append(10)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "chown", refuse)
+
+    backup = await site.back_up(tmp_path / "backup")
+
+    assert backup.log.end == 10
 
 
 async def test_a_backup_holds_peoples_data_and_nobody_else_may_read_it(site: Site, tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ def config_of(folder: Path, slug: str, change: str, destination: str) -> Path:
     (folder / slug / "__init__.py").write_text(
         "from tests.destinations import ECHO\n"
         "from dataclasses import replace\n"
-        "from router.plugin import hookimpl\n"
+        "from router.plugin import PluginSettings, hookimpl\n"
         f"PLUGIN = replace(ECHO, slug='{slug}', {change})\n"
         "@hookimpl\n"
         "def router_plugins(): return [PLUGIN]\n"
@@ -134,6 +134,32 @@ def test_a_plugin_that_has_no_table_for_its_settings_is_named(tmp_path: Path) ->
         "destinations.crm: plugin tableless: action \"know person\" raised KeyError: 'region', "
         "at tableless/__init__.py:4 in <lambda>"
     )
+
+
+@pytest.mark.parametrize(
+    ("slug", "change", "told"),
+    [
+        (
+            "without_limits",
+            "endpoints=(replace(ECHO.endpoints[0], max_events=0), *ECHO.endpoints[1:])",
+            "made max_events 0, expected a whole number of at least 1",
+        ),
+        (
+            "without_address",
+            "settings=type('Homeless', (PluginSettings,), {})",
+            "vendor_url raised NotImplementedError: Homeless has no vendor_url, which returns the vendor's address",
+        ),
+    ],
+)
+def test_a_destination_that_would_be_unusable_is_named(tmp_path: Path, slug: str, change: str, told: str) -> None:
+    """A router starts all others; who checks the config wants to know before."""
+    config = config_of(tmp_path, slug, change, f"{{plugin: {slug}}}")
+
+    checked = run_command("check", config)
+
+    assert checked.code == 2
+    assert checked.err.startswith(f"destinations.crm: plugin {slug}: ")
+    assert told in checked.err
 
 
 def test_a_sandbox_that_can_not_be_made_is_told_before_a_router_is_started(tmp_path: Path) -> None:

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import os
 import shutil
+import signal
 import sqlite3
+import subprocess
+import sys
+from bisect import bisect_right
 from contextlib import closing
 from pathlib import Path
 
@@ -13,9 +19,12 @@ import pytest
 
 from router.delivery.state import Changes
 from router.delivery.state_file import StateFile
+from router.log.lock import Lock
+from router.log.record import Record
 from router.log.sqlite import LogOptions, SqliteLog
-from tests.log.damage import fill_with_noise, first_in, flip_an_event, middle_of
+from tests.log.damage import fill_with_noise, first_in, flip_an_event, middle_of, segments_of
 from tests.log.harness import PARTITION, StillClock, entries
+from tests.log.unreadable import unreadable, unwritable
 from tests.system.harness import Command, run_command
 
 EVENTS = 200
@@ -56,7 +65,42 @@ def run(config: Path, *arguments: str | Path) -> Command:
     return run_command("log", *arguments, "--config", config)
 
 
+@pytest.mark.timeout(20)
+def test_status_says_how_destinations_are_though_what_they_wait_for_can_not_be_read(config: Path, data: Path) -> None:
+    """It hung, just when it was needed."""
+    first = [first_in(segment) for segment in segments_of(data / "log")]
+    needed = segments_of(data / "log")[bisect_right(first, 51) - 1]
+
+    with unreadable(needed):
+        status = run_command("status", "--json", "--config", config)
+
+    [crm] = [each for each in status.json["destinations"] if each["destination"] == "crm"]
+    assert crm["books"]["pending"] == EVENTS - 50
+    assert crm["oldest_pending_s"] is None
+
+
 # --- check ---
+
+
+def test_a_log_on_a_disk_that_takes_nothing_any_more_is_looked_at_as_ever(config: Path, data: Path) -> None:
+    with unwritable(data / "destinations"):
+        checked = run(config, "check")
+
+    assert (checked.code, checked.err) == (0, "")
+
+
+def test_a_repair_on_a_disk_that_takes_nothing_says_so(
+    config: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_only(path: Path) -> Lock:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+    monkeypatch.setattr(Lock, "take_file", read_only)
+
+    failed = run(config, "repair")
+
+    assert failed.code == 2
+    assert "log.lock: Read-only file system. Mend the disk" in failed.err
 
 
 def test_a_sound_log_is_said_to_be_sound(config: Path, data: Path) -> None:
@@ -157,6 +201,49 @@ def test_events_are_exported_to_standard_output_and_to_a_file(config: Path, data
     assert (tmp_path / "u1.ndjson").stat().st_mode & 0o777 == 0o600
 
 
+def test_an_export_that_fails_leaves_nothing_behind(config: Path, tmp_path: Path) -> None:
+    assert run(config, "export", "--out", tmp_path / "events.ndjson").code == 2
+
+    assert [path.name for path in tmp_path.iterdir()] == [config.name]
+
+
+def test_an_export_that_is_broken_off_leaves_nothing_behind(
+    config: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What there was of it is people's data."""
+
+    def broken_off(record: Record) -> bytes:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("router.cli.log.to_line", broken_off)
+
+    assert run(config, "export", "--out", tmp_path / "events.ndjson").code == 130
+
+    assert not list(tmp_path.glob("events*"))
+
+
+def test_an_export_by_somebody_else_says_which_file_they_may_not_read(config: Path, data: Path, tmp_path: Path) -> None:
+    with unreadable(data / "log" / "log.json"):
+        failed = run(config, "export", "--out", data / "log" / "events.ndjson")
+
+    assert failed.code == 2
+    assert "log.json: permission denied" in failed.err
+
+
+def test_an_export_that_nobody_reads_to_its_end_is_not_one_that_lacks_events(config: Path, data: Path) -> None:
+    """Exit code 1 says that some are lost."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "router", "log", "export", "--config", config],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+
+    assert process.communicate(timeout=20)[1] == b""
+    assert process.returncode == 130
+
+
 def test_the_events_alone_are_what_was_stored(config: Path, data: Path) -> None:
     out = run(config, "export", "--events").out
 
@@ -243,6 +330,32 @@ def test_where_nothing_ever_ran_it_says_so(config: Path, arguments: list[str]) -
 
     assert refused.code == 2
     assert "there is no log here" in refused.err
+
+
+def test_a_backup_that_is_told_to_stop_leaves_nothing_behind(config: Path, data: Path, tmp_path: Path) -> None:
+    """Under a hidden name, a copy of the log would stay for ever; with every one that a supervisor gave up."""
+    script = """
+import sys, time
+from router.admin import backup
+from router.cli import main
+
+def stall(*paths):
+    print("half-way", flush=True)
+    time.sleep(60)
+
+backup._copy_states = stall
+main()
+"""
+    arguments = ["log", "backup", str(tmp_path / "backup"), "--config", str(config)]
+    process = subprocess.Popen([sys.executable, "-c", script, *arguments], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"half-way\n"
+
+    process.terminate()
+
+    assert process.wait(20) == -signal.SIGTERM
+    process.stdout.close()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [config.name, "var"]
 
 
 def test_a_lost_id_is_no_backup(config: Path, data: Path, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -102,3 +103,25 @@ async def test_an_answer_that_is_cut_off_is_that_of_a_daemon_that_ended(tmp_path
         with pytest.raises(NotRunning):
             await client.call("pulse")
     server.close()
+
+
+class Broken:
+    """The standard input of a process that died a moment ago, as uvloop has it."""
+
+    def is_closing(self) -> bool:
+        return True
+
+    def write(self, data: bytes) -> None:
+        raise RuntimeError("the handler is closed")
+
+
+async def test_orders_for_a_process_that_has_just_died_are_kept_for_its_next_start(tmp_path: Path) -> None:
+    async with process(tmp_path, fail) as dying:
+        dying._popen = SimpleNamespace(stdin=Broken())  # type: ignore[assignment]
+        dying._supervisor = asyncio.create_task(asyncio.sleep(0))
+        orders = Orders(Config(), {}, frozenset({"crm"}))
+
+        with pytest.raises(OperatorError, match="it is started again by itself"):
+            await dying.take(orders)
+
+        assert dying.names == {"crm"}

@@ -223,7 +223,7 @@ def test_nobody_answers_where_no_router_runs(config: Path) -> None:
     refused = run_command("send", event, "--config", config)
 
     assert (refused.code, refused.out) == (2, "")
-    assert "Start it with: router run" in refused.err
+    assert f"Start it with: router run --config {config}" in refused.err
 
 
 @pytest.mark.timeout(60)

@@ -262,7 +262,11 @@ def test_a_file_that_cannot_be_read_is_an_operators_error(registry: Registry, tm
         == "absent.yaml: cannot be read: no such file or directory; say which config with --config PATH or the variable "
         "ROUTER_CONFIG"
     )
-    assert _first_problem(tmp_path, registry).endswith(": cannot be read: is a directory")
+    folder = tmp_path / "config"
+    folder.mkdir()
+    assert _first_problem(folder, registry) == "config: cannot be read: is a directory; name the file in it"
+    (folder / "router.yaml").touch()
+    assert _first_problem(folder, registry).endswith(f"; name the file in it, such as {folder}/router.yaml")
     assert _first_problem(tmp_path / "latin.yaml", registry) == "latin.yaml:2: not UTF-8 text; save it as UTF-8"
 
 

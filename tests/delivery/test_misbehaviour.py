@@ -307,7 +307,7 @@ async def test_what_a_plugin_makes_of_the_backlog_is_not_all_in_memory(harness: 
 @pytest.mark.parametrize(
     ("credentials", "reason"),
     [
-        pytest.param(lambda settings: None, "credentials returned None, expected credentials", id="nothing"),
+        pytest.param(lambda settings: None, "credentials returned None, expected a list of credentials", id="nothing"),
         pytest.param(lambda settings: ["a-secret"], "credentials returned str among its credentials", id="bare"),
         pytest.param(lambda settings: _raise(KeyError("a-secret")), "credentials raised KeyError", id="raises"),
         pytest.param(lambda settings: _raise(SystemExit("a-secret")), "credentials raised SystemExit", id="exits"),

@@ -269,6 +269,28 @@ async def test_blocked_waits_and_goes_on_where_it_was(harness: Harness) -> None:
     assert harness.vendor.ids() == [f"m{number + 1}" for number in range(10)]
 
 
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [(Response(401), "destination is blocked: "), (Response(503), "destination is failing, ")],
+    ids=["blocked", "throttled"],
+)
+async def test_each_run_tells_once_that_its_destination_waits(harness: Harness, answer: Response, told: str) -> None:
+    """Whoever restarts a router because of a wrong key looks for the word of it in the new log."""
+    harness.vendor.script = lambda request: answer
+    harness.log.add("u1")
+
+    async def run() -> list[bool]:
+        with capture_logs() as logs:
+            await harness.open()
+            before = len(harness.vendor.requests)
+            await harness.until(lambda: len(harness.vendor.requests) > before + 5)
+        return [line["event"].startswith(told) for line in logs if line["event"].startswith("destination")]
+
+    assert await run() == [True]
+    await harness.close()
+    assert await run() == [True]
+
+
 async def test_what_is_in_a_request_when_the_backlog_is_shed_is_left_to_it(harness: Harness) -> None:
     """It may be delivered already; what waits behind it dies."""
     harness.options = replace(harness.options, concurrency=1)

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from router.gateway import authentication
 from router.gateway.authentication import Keyring, Presented, keys_in_body, keys_in_head
 from router.gateway.limits import Limits
 from router.gateway.refusal import Refused
@@ -40,6 +41,42 @@ def test_any_key_of_a_source_finds_it() -> None:
 
     assert [keyring.find([key]) for key in ("new", "old", "id:secret")] == ["website", "website", "app"]
     assert keyring.find(["unknown", "old"]) == "website"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        pytest.param(
+            Presented({"Authorization": basic("one:")}), Presented({"Authorization": basic("other:")}), id="basic"
+        ),
+        pytest.param(
+            Presented({"Authorization": "Digest d", "X-Write-Key": "one"}),
+            Presented({"Authorization": "Digest d", "X-Write-Key": "other"}),
+            id="what stands before it says nothing",
+        ),
+        pytest.param(Presented({}, {"writeKey": "one"}), Presented({}, {"writeKey": "other"}), id="query"),
+        pytest.param(Presented({"X-Write-Key": "one"}), Presented({}, {"writeKey": "other"}), id="another place"),
+        pytest.param(
+            Presented({}, {"writeKey": "one"}), Presented({"X-Write-Key": "other"}), id="and the other way round"
+        ),
+    ],
+)
+def test_what_was_found_once_is_found_for_the_same_only(one: Presented, other: Presented) -> None:
+    keyring = Keyring({"website": Source(["one"]), "app": Source(["other"])})
+
+    assert [keyring.find_presented(each) for each in (one, other, one, other)] == ["website", "app", "website", "app"]
+    assert keyring.find_presented(Presented({"Authorization": "Digest d"})) is None
+
+
+def test_what_is_remembered_has_a_bound_and_no_key_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(authentication, "MAX_REMEMBERED", 3)
+    keyring = Keyring({"website": Source(["k-secret"])})
+
+    for number in range(10):
+        keyring.find_presented(Presented({"Authorization": basic(f"k-secret:{number}")}))
+
+    assert 1 <= len(keyring._remembered) <= 3
+    assert "k-secret" not in repr(vars(keyring))
 
 
 @pytest.mark.parametrize("key", ["", "KEY", "ke", "key ", "kéy", "\ud800"])

@@ -143,7 +143,7 @@ async def test_a_fault_outside_the_routes_is_seen_as_well(harness: Harness, monk
         raise RuntimeError("a bug")
 
     monkeypatch.setattr("aiohttp.web_urldispatcher.UrlDispatcher.resolve", raises)
-    answer = await harness.ask("POST", "/v1/t", headers={"Origin": PAGE})
+    answer = await harness.ask("GET", "/ready", headers={"Origin": PAGE})
 
     assert (answer.status, answer.json["code"]) == (500, "internal")
     assert_that_the_page_sees(answer)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 import pytest
 
 from router.gateway import routes
@@ -36,6 +37,22 @@ async def test_the_path_says_what_a_single_event_is(harness: Harness, slash: str
 
         assert (answer.status, answer.json["success"]) == (200, True), path
     assert [event["type"] for event in harness.log.events] == list(routes.SINGLES.values())
+
+
+@pytest.mark.parametrize("path", ["/v1/%74rack", "/v1/track?sdk=1"], ids=["a letter spelled otherwise", "a query"])
+async def test_a_path_is_known_however_it_is_written(harness: Harness, path: str) -> None:
+    body = orjson.dumps(CALL)
+    answer = await harness.send_raw([f"POST {path} HTTP/1.1", f"Content-Length: {len(body)}"], body)
+
+    assert answer is not None
+    assert (answer.status, answer.json["success"]) == (200, True)
+    assert [event["type"] for event in harness.log.events] == ["track"]
+
+
+async def test_who_waits_for_leave_to_send_a_body_gets_it(harness: Harness) -> None:
+    answer = await harness.post("/v1/track", CALL, headers={"Expect": "100-continue"})
+
+    assert (answer.status, answer.json["success"]) == (200, True)
 
 
 @pytest.mark.parametrize("slash", ["", "/"], ids=["", "with a slash"])

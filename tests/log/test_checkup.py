@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 from collections.abc import Callable
@@ -37,6 +38,8 @@ from tests.log.damage import (
     zero_the_first_page,
 )
 from tests.log.harness import PARTITION, StillClock, assert_only_lost, entries, entry, lost_of, read_all, record
+
+NOBODY = 65_534
 
 
 @pytest.fixture(scope="module")
@@ -235,6 +238,18 @@ def test_the_damaged_files_are_kept_apart(directory: Path) -> None:
     number = first_in(middle) + 3
     assert repaired.lost == ((number, number),)
     assert repaired.findings == (f"event {number}: lost, as a repair has noted",)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files for others")
+def test_what_root_repaired_belongs_to_whom_the_log_belongs(directory: Path) -> None:
+    """Else the router's user could not open it."""
+    os.chown(directory, NOBODY, NOBODY)
+    fill_with_noise(middle_of(directory))
+
+    repair_log(directory)
+
+    assert list(directory.glob("damaged/*"))
+    assert {path.stat().st_uid for path in directory.rglob("*")} == {NOBODY}
 
 
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)

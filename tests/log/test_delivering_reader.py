@@ -14,7 +14,8 @@ import pytest
 from router.log.record import Record
 from router.log.segments import Unreadable
 from router.log.sqlite import LogOptions, SqliteLog
-from tests.log.damage import delete, fill_with_noise, flip_an_event, last_of, middle_of, range_of, wal_of
+from tests.log.damage import delete, fill_with_noise, first_in, flip_an_event, last_of, middle_of, range_of, wal_of
+from tests.log.faults import no_space
 from tests.log.harness import PARTITION, StillClock, entries, read_all
 
 OPTIONS = LogOptions(segment_bytes=16_384, tail_bytes=0)
@@ -118,6 +119,22 @@ async def test_while_the_writer_can_not_be_asked_nothing_is_given_up(pair: Pair,
     pair.is_away = False
 
     assert await reading == await read_all(pair.writer)
+
+
+async def test_a_writer_that_can_not_mend_just_now_says_so(
+    pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Were it to try on, each time that a reader asks anew one more would be trying."""
+    damaged = middle_of(tmp_path)
+    fill_with_noise(damaged)
+    with monkeypatch.context() as patch:
+        patch.setattr("router.log.segments.rescue", no_space)
+        with pytest.raises(Unreadable, match="No space left"):
+            await asyncio.wait_for(pair.writer.mend(first_in(damaged), False), 5)
+
+    await pair.writer.mend(first_in(damaged), False)
+
+    assert list(tmp_path.glob("*rescued*"))
 
 
 async def test_a_reader_that_is_woken_does_not_wait_for_its_next_look(

@@ -13,7 +13,7 @@ from router.log.export import Selection, select, to_line
 from router.log.record import Entry, Gap, Record
 from router.log.sqlite import LogOptions, SqliteLog
 from tests.events import event
-from tests.log.damage import fill_with_noise, segments_of
+from tests.log.damage import fill_with_noise, first_in, segments_of
 from tests.log.harness import DAY_S, NOW_S, PARTITION, StillClock, entries
 
 OPTIONS = LogOptions(segment_bytes=16_384, tail_bytes=0)
@@ -93,6 +93,21 @@ async def test_what_comes_meanwhile_is_left_for_the_next_time(log: SqliteLog) ->
         found.append(item)
 
     assert len(found) == len(CALLS)
+
+
+async def test_what_is_lost_at_the_beginning_is_told_too(tmp_path: Path) -> None:
+    log = await SqliteLog.open(tmp_path / "log", OPTIONS, StillClock())
+    for start in range(1, 301, 10):
+        await log.append(entries(start, start + 9))
+    await log.close()
+    first, second = segments_of(tmp_path / "log")[:2]
+    first.unlink()
+    log = await SqliteLog.open(tmp_path / "log", OPTIONS, StillClock(), read_only=True)
+
+    found = [item async for item in select(log, Selection())]
+    await log.close()
+
+    assert [item for item in found if isinstance(item, Gap)] == [Gap(PARTITION, 1, first_in(second) - 1, "damaged")]
 
 
 async def test_what_is_lost_is_told_and_what_was_given_up_is_not(tmp_path: Path) -> None:

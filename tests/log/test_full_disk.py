@@ -8,7 +8,7 @@ import resource
 import shutil
 import signal
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,9 +19,12 @@ from structlog.testing import capture_logs
 from router.errors import OperatorError
 from router.log import writer
 from router.log.dedup import FILE_NAME, read_mark
-from router.log.interface import LogFull
+from router.log.interface import LogAway, LogFull, NotStored
 from router.log.record import Appended, Entry, Record
+from router.log.room import Reserve
+from router.log.segment_file import SegmentFile
 from router.log.sqlite import LogOptions, SqliteLog
+from tests.log.damage import last_of, segments_of, wal_of
 from tests.log.faults import FULL, IOERR_FSYNC, IOERR_WRITE, Disk, Matches, anything, failing_disk, no_space
 from tests.log.harness import (
     DAY_S,
@@ -73,10 +76,10 @@ class Ledger:
     refused: list[Entry] = field(default_factory=list)
 
     async def append(self, batch: list[Entry]) -> None:
-        """Append, and note the answer; only `LogFull` is a refusal."""
+        """Append, and note the answer; only `NotStored` is a refusal."""
         try:
             answers = await asyncio.wait_for(self.log.append(batch), 10)
-        except LogFull:
+        except NotStored:
             self.refused += batch
             return
         assert [answer.is_duplicate for answer in answers] == [False] * len(batch)
@@ -214,7 +217,7 @@ async def test_a_commit_that_failed_after_its_rows_were_on_disk_gives_no_event_t
     """The fsync failed, so the callers were told to come back; some of the rows may be there all the same."""
     await log.append(entries(1, 5))
     disk.fail(commit_of_a_segment, IOERR_FSYNC, after=True)
-    with pytest.raises(LogFull):
+    with pytest.raises(LogAway):
         await log.append(entries(6, 9))
     disk.work()
 
@@ -235,7 +238,7 @@ async def test_a_kill_after_a_failed_commit_gives_no_event_twice(
     """The rows that are there all the same count as accepted now, and the caller who comes back hears `duplicate`."""
     await log.append(entries(1, 5))
     disk.fail(commit_of_a_segment, IOERR_FSYNC, after=True)
-    with pytest.raises(LogFull):
+    with pytest.raises(LogAway):
         await log.append(entries(6, 9))
     await log.close()
     disk.work()
@@ -289,7 +292,7 @@ async def test_what_is_stored_can_be_read_while_the_disk_is_full(log: SqliteLog,
 async def test_a_wait_outlives_a_fault(log: SqliteLog, disk: Disk) -> None:
     wait = asyncio.create_task(log.wait(PARTITION, 0))
     disk.fail(anything, IOERR_WRITE)
-    with pytest.raises(LogFull):
+    with pytest.raises(LogAway):
         await log.append([entry(1)])
     assert not wait.done()
     disk.work()
@@ -497,6 +500,63 @@ async def test_a_directory_that_is_not_synced_is_not_written_to(
     assert not assert_only_lost(found, ledger.stored)
 
 
+def replace_by_a_copy(directory: Path) -> None:
+    copy = shutil.copytree(directory, directory.with_name("copy"))
+    directory.rename(directory.with_name("old"))
+    copy.rename(directory)
+
+
+@pytest.mark.parametrize(
+    "remove",
+    [
+        pytest.param(shutil.rmtree, id="the directory is removed"),
+        pytest.param(lambda directory: directory.rename(directory.with_name("old")), id="the directory is renamed"),
+        pytest.param(replace_by_a_copy, id="the directory is replaced, as by a backup"),
+    ],
+)
+async def test_promise_1_nothing_is_acknowledged_in_a_directory_that_is_no_longer_there(
+    directory: Path, clock: StillClock, remove: Callable[[Path], object]
+) -> None:
+    """SQLite goes on writing into files without a name; a process that ends takes them with it."""
+    directory = directory / "log"
+    reserve = Reserve(directory.with_name("reserve"), 1_000_000)
+    log = await SqliteLog.open(directory, OPTIONS, clock, reserve=reserve, monotonic=clock)
+    ledger = Ledger(log)
+    await ledger.append_some(1)
+
+    remove(directory.parent)
+    for start in (101, 201):
+        await ledger.append_some(start)
+
+    assert len(ledger.refused) == 200
+    assert "removed or replaced while the router runs; restart the router" in log.obstacle
+    clock.now_s += 10
+    assert log.stuck
+    await log.close()
+
+
+@pytest.mark.parametrize("place", [last_of, wal_of], ids=["the segment", "its write-ahead log"])
+async def test_promise_1_nothing_is_acknowledged_in_a_file_that_is_no_longer_there(
+    directory: Path, clock: StillClock, place: Callable[[Path], Path]
+) -> None:
+    log = await SqliteLog.open(directory, LogOptions(tail_bytes=0), clock)
+    ledger = Ledger(log)
+    await ledger.append(entries(1, 10))
+    place(directory).unlink()
+    await ledger.append(entries(11, 20))
+    assert len(ledger.refused) == 10
+
+    await ledger.append(ledger.refused.copy())
+
+    assert len(ledger.stored) == 20
+    image = shutil.copytree(directory, directory.with_name("image"))  # as a kill leaves it
+    await log.close()
+    again = await SqliteLog.open(image, OPTIONS, clock)
+    found = await read_all(again)
+    await again.close()
+    assert assert_only_lost(found, ledger.stored) <= set(range(1, 11))
+
+
 # --- the budget ---
 
 
@@ -556,6 +616,24 @@ async def test_retention_makes_room_on_a_full_disk(log: SqliteLog, disk: Disk, c
 
     assert log.size_bytes < used / 2
     assert log.start(PARTITION) > 100
+
+
+async def test_a_segment_that_the_disk_does_not_let_go_of_is_given_up_later(
+    log: SqliteLog, clock: StillClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await Ledger(log).append_some(1)
+    clock.now_s += 100 * DAY_S
+    with monkeypatch.context() as patch:
+        patch.setattr(SegmentFile, "unlink", no_space)
+        with pytest.raises(OSError, match="No space"):
+            await log.trim({PARTITION: 101})
+    used_bytes = log.size_bytes
+
+    await log.trim({PARTITION: 101})
+
+    assert log.size_bytes < used_bytes
+    assert log.start(PARTITION) > 1
+    assert segments_of(log._segments.directory) == [file.path for file in log._segments.files]
 
 
 async def test_a_call_that_does_not_fit_leaves_room_for_one_that_does(directory: Path, clock: StillClock) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from router.log import room
-from router.log.interface import LogFull
+from router.log.interface import LogAway, LogFull
 from router.log.record import Appended
 from router.log.room import NO_RESERVE, Reserve, is_no_room
 from router.log.sqlite import LogOptions, SqliteLog
@@ -175,7 +175,7 @@ async def test_row_22_an_error_of_the_disk_is_stuck_within_5_s_and_over_by_itsel
     monotonic = StillClock()
     log = await SqliteLog.open(tmp_path / "log", OPTIONS, StillClock(), monotonic=monotonic)
     disk.fail(anything, IOERR_FSYNC)
-    with pytest.raises(LogFull):
+    with pytest.raises(LogAway):
         await log.append([entry(1)])
     at_once = log.stuck
     monotonic.now_s += 4
@@ -224,7 +224,7 @@ async def test_probing_a_sick_disk_changes_nothing_that_is_read(
     log = await SqliteLog.open(tmp_path / "log", OPTIONS, StillClock())
     await log.append(entries(1, 30))
     disk.fail(lambda name, statement: statement == "COMMIT" and name.startswith("segment"), sqlite3.SQLITE_IOERR)
-    with pytest.raises(LogFull):
+    with pytest.raises(LogAway):
         await log.append([entry(31)])
     await until(lambda: sum(statement == "COMMIT" for _, statement in disk.statements) >= 10)
     disk.work()

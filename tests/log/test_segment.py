@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from router.log.pulse import Pulse
+from router.log.recovery import remove_drafts
 from router.log.row import Row
 from router.log.schema import SCHEMA_VERSION, read_header
 from router.log.segment import Segment
@@ -183,6 +187,43 @@ def test_segments_are_found_in_order_by_whichever_file_is_left(tmp_path: Path) -
 
     assert [file.first for file in found] == sorted(names.values())
     assert [file.mended for file in found] == [0, 1, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("number", "is_damage"),
+    [(errno.EACCES, False), (errno.EMFILE, False), (errno.ENOENT, True), (errno.EIO, True), (errno.EISDIR, True)],
+    ids=["no permission", "no file handles", "gone", "a bad sector", "a directory"],
+)
+def test_what_says_nothing_of_the_file_is_no_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, is_damage: bool
+) -> None:
+    def refuse(*arguments: Any) -> Any:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, "open", refuse)
+
+    with nullcontext() if is_damage else pytest.raises(OSError, match=os.strerror(number)):
+        assert not read_header(tmp_path / "segment").is_sane
+
+
+def test_a_start_removes_its_own_drafts_and_nothing_of_anybody_else(tmp_path: Path) -> None:
+    """With `data: /var`, the folder of the log is /var/log."""
+    segment = "segment-00000000000000000301.sqlite"
+    drafts = [
+        f"{segment}.new",
+        f"{segment}.new-wal",
+        f"{segment}.new-journal",
+        "segment-00000000000000000301.rescued.sqlite.part",
+        "segment-00000000000000000301.rescued.sqlite.part-shm",
+        "log.json.part",
+    ]
+    others = ["mail.new", "syslog.part", "list.part-1", segment]
+    for name in [*drafts, *others]:
+        (tmp_path / name).write_bytes(b"x")
+
+    remove_drafts(tmp_path)
+
+    assert names_in(tmp_path) == sorted(others)
 
 
 def test_removing_a_segment_removes_all_of_it(segment: Segment, file: SegmentFile, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from router.log.segments import Segments, Unreadable
 from router.log.sqlite import LogOptions, SqliteLog
 from router.log.store import Store
 from tests.log.contract import RETENTION_S, WINDOW_S, LogContract, is_waiting
+from tests.log.damage import segments_of
 from tests.log.harness import (
     DAY_S,
     PARTITION,
@@ -100,6 +102,19 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
     monkeypatch.setattr(Segment, "commit", commit_slowly)
     yield gate
     gate.opened.set()
+
+
+async def test_all_whom_the_event_loop_has_ready_share_a_commit(log: SqliteLog, gate: Gate) -> None:
+    """However quick the disk is, and though the writer has nothing else to do."""
+
+    async def call(number: int) -> list[Appended]:
+        time.sleep(0.005)  # noqa: ASYNC251  # on purpose: the writer would have its turn
+        return await log.append([entry(number)])
+
+    answers = await asyncio.gather(*map(call, range(1, 9)))
+
+    assert answers == [[Appended(PARTITION, n)] for n in range(1, 9)]
+    assert gate.commits == 1
 
 
 async def test_a_hundred_callers_share_three_commits_at_most(log: SqliteLog, gate: Gate) -> None:
@@ -536,6 +551,61 @@ async def test_retention_gives_up_the_old_where_few_events_come(log: SqliteLog, 
     assert log.start(PARTITION) > 25
 
 
+@pytest.mark.parametrize("is_stopped", [False, True], ids=["that runs on", "that is stopped meanwhile"])
+async def test_events_from_when_a_clock_was_a_year_ahead_keep_no_others_from_being_given_up(
+    directory: Path, clock: StillClock, is_stopped: bool
+) -> None:
+    log = await SqliteLog.open(directory, OPTIONS, clock)
+    clock.now_s += 365 * DAY_S
+    await log.append([entry(number, received_at_s=clock.now_s) for number in range(1, 101)])
+    clock.now_s -= 365 * DAY_S
+    if is_stopped:
+        await log.close()
+        log = await SqliteLog.open(directory, OPTIONS, clock)
+
+    for day in range(101, 141):
+        await log.append([entry(day, received_at_s=clock.now_s)])
+        clock.now_s += DAY_S
+        await log.trim({PARTITION: day + 1})
+    start = log.start(PARTITION)
+    await log.close()
+
+    assert start > 125
+
+
+@pytest.mark.parametrize("days", [-365, -1, 365])
+async def test_a_clock_that_is_wrong_for_a_day_makes_no_segment_for_each_event(
+    directory: Path, clock: StillClock, days: int
+) -> None:
+    log = await SqliteLog.open(directory, LogOptions(), clock)
+    await log.append([entry(1, received_at_s=clock.now_s)])
+    for jump_s in (days * DAY_S, -days * DAY_S):
+        clock.now_s += jump_s
+        for number in range(100):
+            clock.now_s += 60
+            await log.append([entry(number, source=str(jump_s), received_at_s=clock.now_s)])
+    await log.close()
+
+    assert len(segments_of(directory)) <= 4
+
+
+async def test_what_came_before_a_clock_was_set_back_is_kept_for_its_time(directory: Path, clock: StillClock) -> None:
+    """A machine that starts in 1970 and asks for the time afterwards takes nothing that is new for old."""
+    log = await SqliteLog.open(directory, OPTIONS, clock)
+    await log.append([entry(number, received_at_s=clock.now_s) for number in range(1, 201)])
+    now_s, clock.now_s = clock.now_s, 100.0
+    await log.append([entry(number, received_at_s=clock.now_s) for number in range(201, 401)])
+    await log.trim({PARTITION: 401})
+    assert log.start(PARTITION) == 1
+
+    clock.now_s = now_s
+    await log.append([entry(401, received_at_s=clock.now_s)])
+    await log.trim({PARTITION: 402})
+
+    assert log.start(PARTITION) == 1
+    await log.close()
+
+
 async def test_a_partition_that_nobody_speaks_for_is_needed_whole(log: SqliteLog, clock: StillClock) -> None:
     await log.append(entries(1, 200))
     clock.now_s += 100 * DAY_S
@@ -607,6 +677,23 @@ async def test_what_is_derived_is_made_again(directory: Path, clock: StillClock,
     assert log.id == log_id
     assert [each.sequence for each in answers] == list(range(150, 202))
     assert [each.is_duplicate for each in answers] == [True] * 51 + [False]
+
+
+@pytest.mark.parametrize("others", [0, 3_000], ids=["alone", "among many"])
+async def test_both_events_of_one_id_are_found_where_a_window_lies_between_them(
+    directory: Path, clock: StillClock, others: int
+) -> None:
+    """The index knows the newer one, and where it knows no older ones."""
+    log = await SqliteLog.open(directory, LogOptions(dedup_window_s=DAY_S, retention_s=30 * DAY_S), clock)
+    for _ in range(2):
+        await log.append([entry(number, received_at_s=clock.now_s) for number in range(1, others + 2)])
+        await log.trim({})  # comes after the index
+        clock.now_s += 5 * DAY_S
+
+    found = await log.find("m1")
+    await log.close()
+
+    assert [each.sequence for each in found] == [1, others + 2]
 
 
 async def test_an_index_of_another_log_is_not_believed(tmp_path: Path, clock: StillClock) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import wraps
 from typing import Any
 
 import orjson
@@ -13,6 +16,7 @@ from router.plugin import (
     BatchEndpoint,
     Conversation,
     ConversationEndpoint,
+    CredentialCheck,
     Delivered,
     Document,
     Event,
@@ -49,6 +53,14 @@ def build(event: Event, fields: Document, settings: Settings) -> Payload:
     return Payload(fields)
 
 
+def untyped(function: Any) -> Any:
+    """What mypy would refuse: not every author asks it."""
+    return function
+
+
+ACTION = Action(name="do", on=("track",), endpoint="a", table=Table(()), build=build)
+
+
 def make_plugin(
     *, endpoints: Sequence[str] = ("a",), actions: Sequence[tuple[str, str]] = (("do", "a"),), on: Any = ("track",)
 ) -> Plugin:
@@ -81,6 +93,80 @@ def test_endpoints_are_found_by_name() -> None:
 def test_a_contradiction_is_refused_and_names_the_plugin(given: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=f"^plugin acme: {message}"):
         make_plugin(**given)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"settings": object}, "settings=<class 'object'>, expected a subclass of PluginSettings"),
+        ({"settings": Settings()}, "settings=Settings(base_url='', size=5), expected a subclass of PluginSettings"),
+        (
+            {"endpoints": BatchEndpoint(name="a", pack=pack, judge=judge)},
+            "endpoints=BatchEndpoint(…), expected a tuple: (BatchEndpoint(…),)",
+        ),
+        ({"actions": ACTION}, "actions=Action(…), expected a tuple: (Action(…),)"),
+        ({"aliases": "Acme CRM"}, "aliases=str(…), expected a tuple: (str(…),)"),
+        ({"sandbox": "acme"}, "sandbox='acme', expected package.module:Class"),
+        ({"actions": (replace(ACTION, table=untyped([])),)}, 'action "do": table is a list, expected a Table'),
+        (
+            {"actions": (replace(ACTION, build=untyped(lambda event: Payload({}))),)},
+            'action "do": build takes (event), expected (event, fields, settings)',
+        ),
+        (
+            {"actions": (replace(ACTION, table=untyped(lambda: Table(()))),)},
+            'action "do": table takes (), expected (settings)',
+        ),
+        ({"actions": (replace(ACTION, build=untyped(None)),)}, 'action "do": build is a NoneType, expected a function'),
+        (
+            {"endpoints": (BatchEndpoint(name="a", pack=untyped(lambda payloads: None), judge=judge),)},
+            'endpoint "a": pack takes (payloads), expected (payloads, settings)',
+        ),
+        (
+            {"endpoints": (BatchEndpoint(name="a", pack=pack, judge=untyped(lambda response, settings: [])),)},
+            'endpoint "a": judge takes (response, settings), expected (response, payloads, settings)',
+        ),
+        (
+            {"endpoints": (ConversationEndpoint(name="a", converse=untyped(lambda payload: None)),)},
+            'endpoint "a": converse takes (payload), expected (payload, settings)',
+        ),
+        (
+            {"endpoints": (BatchEndpoint(name="a", pack=pack, judge=judge, credentials=untyped(lambda: ())),)},
+            'endpoint "a": credentials takes (), expected (settings)',
+        ),
+        (
+            {"credential_check": CredentialCheck(request=untyped(pack), endpoint="a")},
+            "credential_check: request takes (payloads, settings), expected (settings)",
+        ),
+    ],
+    ids=[
+        "settings of another kind", "settings that are made", "one endpoint without its comma", "one action without its comma",
+        "one alias without its comma", "a sandbox without its class", "rows without their table",
+        "build", "table", "no build", "pack", "judge", "converse", "credentials", "credential check",
+    ],
+)  # fmt: skip
+def test_what_could_not_be_called_is_refused_at_import(given: dict[str, Any], message: str) -> None:
+    """Not when the first event comes, of which it would make a dead letter."""
+    declared: dict[str, Any] = {
+        "settings": Settings,
+        "endpoints": (BatchEndpoint(name="a", pack=pack, judge=judge),),
+        "actions": (ACTION,),
+    }
+
+    with pytest.raises(ValueError, match=f"^{re.escape(f'plugin acme: {message}')}$"):
+        Plugin(slug="acme", name="Acme", **{**declared, **given})
+
+
+def test_a_function_may_have_names_and_defaults_of_its_own() -> None:
+    @wraps(pack)
+    def build_wrapped(*arguments: Any, more: int = 1) -> Payload:
+        return Payload({})
+
+    action = replace(ACTION, build=build_wrapped)
+    endpoint = BatchEndpoint(
+        name="a", pack=lambda *both: pack(*both), judge=judge, credentials=untyped(lambda _=None: ())
+    )
+
+    assert Plugin(slug="acme", name="Acme", settings=Settings, endpoints=(endpoint,), actions=(action,)).slug == "acme"
 
 
 def test_a_table_may_depend_on_the_settings() -> None:

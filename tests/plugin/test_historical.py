@@ -36,7 +36,7 @@ BACKFILL = Marked("backfill", lambda payload, settings: replace(payload, body={*
         pytest.param(
             Harmless(until_s=HOUR_S),
             HOUR_S + 1,
-            "older than 1 hours, which is more than the vendor takes",
+            "older than 1 hour, which is more than the vendor takes",
             id="too old",
         ),
         pytest.param(BACKFILL, 0.0, None, id="marked at any age"),
@@ -56,7 +56,7 @@ def test_what_a_replay_does_is_told_in_a_few_words() -> None:
         "skips it: something would start",
         "sends it as ever",
         "sends it as ever once it is 72 hours old, skips it before",
-        "sends it as ever until it is 1 hours old, skips it then",
+        "sends it as ever until it is 1 hour old, skips it then",
         "sends it marked `backfill`",
     ]
 

@@ -27,6 +27,16 @@ def test_without_a_base_url_requests_go_to_the_vendor() -> None:
     assert Acme().api_url == "https://api.acme.example.test"
 
 
+def test_settings_that_know_no_host_say_which_method_is_missing() -> None:
+    """It is what an author reads in the dead letter of the first event."""
+
+    class Homeless(PluginSettings):
+        pass
+
+    with pytest.raises(NotImplementedError, match=r"^Homeless has no vendor_url, which returns the vendor's address$"):
+        _ = Homeless().api_url
+
+
 @pytest.mark.parametrize(
     ("given", "expected"),
     [

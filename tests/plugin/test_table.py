@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -44,6 +46,11 @@ def trace_of(table: Table, event: Event) -> Trace:
 
 
 # --- rows ---
+
+
+def untyped(value: Any) -> Any:
+    """What mypy would refuse."""
+    return value
 
 
 def test_a_row_names_where_a_trait_goes_and_how_it_is_written() -> None:
@@ -132,6 +139,32 @@ def test_a_value_that_can_not_be_converted_is_left_out_and_told() -> None:
 
     assert table.apply(event) == {"name": "Ada"}
     assert trace_of(table, event).warnings == ["traits.age: expected a number; left out"]
+
+
+def test_a_converter_that_is_no_function_is_refused_when_the_row_is_made() -> None:
+    converter: Any = "to_text"
+
+    with pytest.raises(
+        ValueError, match=r"^traits\.email: convert='to_text', expected a function such as convert\.to_text$"
+    ):
+        Trait("email", "mail", converter)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Table(untyped(Trait("email", "mail"))), "fields=Field(…), expected a tuple: (Field(…),)"),
+        (lambda: Table((), untyped(Custom("traits"))), "custom=Custom(…), expected a tuple: (Custom(…),)"),
+        (lambda: Custom(untyped("trait")), "Custom('trait'), expected traits or properties"),
+        (lambda: Trait("email", untyped(None)), "traits.email: to=None, expected a text"),
+    ],
+    ids=["one row without its comma", "one custom without its comma", "an object that is never there", "no target"],
+)
+def test_what_no_event_could_be_mapped_with_is_refused_when_it_is_made(
+    make: Callable[[], object], message: str
+) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        make()
 
 
 def test_a_null_is_not_given_to_a_converter() -> None:

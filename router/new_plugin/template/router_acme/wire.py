@@ -41,7 +41,7 @@ def pack_events(payloads: Sequence[Payload], settings: Settings) -> Request:
 def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
     """A 200 lists what was refused, by its place in the request; any other status speaks for all of it."""
     if response.status != 200:
-        return judge_by_status(response, payloads)
+        return judge_by_status(response.unless_page(), payloads)
     answer = response.json()
     refused = answer.get("refused") if isinstance(answer, dict) else None
     if not isinstance(refused, list):

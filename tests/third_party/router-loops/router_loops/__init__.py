@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from router.plugin import Action, BatchEndpoint, CredentialCheck, Plugin, Skip, hookimpl, judge_by_status
+from router.plugin import Action, BatchEndpoint, CredentialCheck, Plugin, Skip, hookimpl
 
 from router_loops import mapping, wire
 from router_loops.settings import Settings
@@ -20,7 +20,7 @@ PLUGIN = Plugin(
         BatchEndpoint(
             name="contacts",
             pack=wire.pack_contact,
-            judge=judge_by_status,
+            judge=wire.judge,
             credentials=wire.credentials,
             rate_limit_per_s=wire.RATE_LIMIT_PER_S,
         ),

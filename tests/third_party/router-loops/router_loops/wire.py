@@ -50,8 +50,13 @@ def idempotency_key(key: str) -> str:
     return hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
 
 
+def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
+    """By the status alone. What a proxy answers in the vendor's place is no delivery, whatever its status."""
+    return judge_by_status(response.unless_page(), payloads)
+
+
 def judge_event(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
     """A 409 says that Loops has had this very event within 24 hours."""
     if response.status == 409:
         return [Delivered()]
-    return judge_by_status(response, payloads)
+    return judge(response, payloads, settings)
