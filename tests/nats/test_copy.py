@@ -204,6 +204,7 @@ async def test_what_is_parked_in_a_line_of_its_own_keeps_its_turn_and_its_user(e
             changes = Changes(positions={0: 9}, park=[(in_line(parked, line), "404")], parked_users={line: turn})
             state.commit(changes)
         if is_gone:
+            old.log._store._active_since_s = 0.0  # type: ignore[attr-defined]
             await old.log.trim({0: 10})
             assert old.log.start(0) > 7
         carrying = Carrying(old, new, WINDOW_S)
