@@ -20,7 +20,7 @@ from router.counted import counted
 from router.delivery.fleet import LEFT_OUT_BY
 from router.delivery.letters import DeadLetter
 from router.delivery.order import in_line, line_of, out_of_line
-from router.delivery.state import Changes, Outcome, Place, State
+from router.delivery.state import Changes, Outcome, Place, State, StateUnusable, telling_trouble
 from router.delivery.states import States
 from router.errors import OperatorError
 from router.event import Event
@@ -136,12 +136,20 @@ class Carrying:
         """Copy, or go on copying.
 
         Raises:
-            OperatorError: the target holds something else, or has no room.
+            OperatorError: the target is the source, holds something else, has no room, or can't be written just now.
         """
+        if self._source.log.id == self._target.log.id:
+            raise OperatorError(
+                "the target is the log of the source, by another address. Copy into a log that is new: another `data`, or "
+                "another nats.name."
+            )
         await self._copy_events()
         names = sorted({name for standings in self._standings.values() for name in standings})
         for name in names:
-            await self._copy_state(name)
+            try:
+                await self._copy_state(name)
+            except StateUnusable as error:
+                raise OperatorError(f"{error}. Run the command again: it goes on where it was.") from error
             self.copied.destinations.append(name)
         return self.copied
 
@@ -271,7 +279,8 @@ class Carrying:
         if states.has(name):
             states.forget(name)
         state = states.take(name)
-        state.add_partition(partition, 0)
+        with telling_trouble(state):
+            state.add_partition(partition, 0)
         notes: dict[str, str] = {}
         for standings in self._standings.values():
             if name in standings:
@@ -343,7 +352,8 @@ class _Draft:
 
     def write(self) -> None:
         if self._changes:
-            self.state.commit(self._changes)
+            with telling_trouble(self.state):
+                self.state.commit(self._changes)
         self._changes = Changes()
         self.size = 0
 

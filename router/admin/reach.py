@@ -10,7 +10,7 @@ from functools import partial
 from typing import TypeVar
 
 from router.clock import Clock
-from router.delivery.fleet import Assignment, Fleet
+from router.delivery.fleet import Assignment, Berth, Fleet
 from router.delivery.state import State, telling_trouble
 from router.delivery.states import States
 from router.delivery.worker import Worker
@@ -54,9 +54,12 @@ class Reach:
         """Those that have run."""
         return [name for name in self.known() if self.states.has(name)]
 
+    def _berth(self, name: str) -> Berth | None:
+        return self.fleet.berths.get(name) if self.fleet else None
+
     def worker(self, name: str) -> Worker | None:
         """The destination at work, if it is."""
-        berth = self.fleet.berths.get(name) if self.fleet else None
+        berth = self._berth(name)
         return berth.worker if berth else None
 
     def is_at_work(self, name: str) -> bool:
@@ -96,11 +99,11 @@ class Reach:
         """
         if name not in self.known():
             raise self._unknown(name)
-        if self.fleet and name in self.fleet.berths:
-            ledger = self.fleet.berths[name].ledger
+        while (berth := self._berth(name)) is not None:
             with suppress(TimeoutError):
-                await asyncio.wait_for(ledger.flushed(), FLUSH_S)
-            return await ledger.ask(partial(_answer, question))
+                await asyncio.wait_for(berth.ledger.flushed(), FLUSH_S)
+            if self._berth(name) is berth:  # else it was replaced meanwhile, or another router delivers by now
+                return await berth.ledger.ask(partial(_answer, question))
         if not self.states.has(name):
             raise OperatorError(f"{name} has no state yet: it has never run")
 

@@ -142,13 +142,32 @@ class Spread:
         return [plan for plan in plans if plan["total"]] or plans[:1]
 
     async def _add(self, operation: str, destination: str, **chosen: Any) -> list[Answer]:
-        plans = await self._plan(operation, destination=destination, **chosen)
-        return [
-            self._show_job(
-                plan["spec"]["partition"], await self._parts[plan["spec"]["partition"]].add(destination, plan)
-            )
-            for plan in plans
+        """In all partitions or in none: who is refused asks again, for all of them.
+
+        Raises:
+            OperatorError: it could not be added in one; says what became of the others.
+        """
+        jobs: list[Answer] = []
+        for plan in await self._plan(operation, destination=destination, **chosen):
+            partition = plan["spec"]["partition"]
+            try:
+                jobs.append(self._show_job(partition, await self._parts[partition].add(destination, plan)))
+            except OperatorError as error:
+                raise OperatorError(f"{error}{await self._take_back(destination, jobs)}") from error
+        return jobs
+
+    async def _take_back(self, destination: str, jobs: Sequence[Answer]) -> str:
+        """Cancel *jobs*; returns what to tell of that."""
+        answers = await asyncio.gather(*(self.cancel(destination, job["job"]) for job in jobs), return_exceptions=True)
+        running = [
+            str(job["job"]) for job, answer in zip(jobs, answers, strict=True) if isinstance(answer, BaseException)
         ]
+        if running:
+            return (
+                f" In other partitions these jobs run, or have run: {', '.join(running)}. Cancel them before you ask for all "
+                f"again: router jobs cancel {destination} {running[0]}"
+            )
+        return " What was added in other partitions is cancelled. Ask again." if jobs else ""
 
     def _show_job(self, partition: int, job: Answer) -> Answer:
         return job | {"job": self._number(job["job"], partition)}

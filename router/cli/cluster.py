@@ -42,6 +42,7 @@ from router.delivery.watchdog import Glance, Watchdog
 from router.errors import OperatorError
 from router.log.interface import Log
 from router.log.jetstream.connection import ApiError, ClusterAway, Connection
+from router.log.jetstream.insist import START_S, insist
 from router.log.jetstream.log import NatsLog
 from router.log.lock import Held, Lock
 from router.registry import Registry
@@ -74,6 +75,7 @@ class ClusterDeliveries:
         self._lock = lock
         self._config = config
         self._registry = registry
+        self._clock = clock
         self._sandbox_urls: Mapping[str, str] = {}
         self._watchdog = Watchdog(clock.monotonic)
         self._alarm = Alarm(self._note_hang)
@@ -117,6 +119,8 @@ class ClusterDeliveries:
         )
         self._delivers = delivers
         self._is_closing = False
+        self._has_begun = False
+        """A config was applied: what could not be noted by then is noted later."""
         self._unbegun = ""
         """Why it is not noted everywhere where new destinations begin; it is tried again."""
         self._differing: list[Answer] = []
@@ -141,12 +145,12 @@ class ClusterDeliveries:
         lock = _lock(config.data)
         connection = await Connection.open(config.log_urls, access=to_access(config))
         try:
-            await ensure_journals(connection, JournalNames(config.nats.name), log.partitions, log.replicas)
+            names = JournalNames(config.nats.name)
+            await insist(lambda: ensure_journals(connection, names, log.partitions, log.replicas))
             line = await asyncio.to_thread(Line.open, config.log_urls, to_access(config))
             deliveries = cls(log, connection, line, lock, config, registry, clock, stuck, delivers)
-            await deliveries._claims.ensure(log.replicas)
-            news = JournalNames(config.nats.name).news("*", "*")
-            await connection.client.subscribe(news, cb=deliveries._hear)
+            await insist(lambda: deliveries._claims.ensure(log.replicas))
+            await connection.client.subscribe(names.news("*", "*"), cb=deliveries._hear)
         except BaseException:
             lock.release()
             await connection.close()
@@ -165,7 +169,8 @@ class ClusterDeliveries:
         for problem in problems:
             if not isinstance(problem, OperatorError):
                 raise problem
-        await self._begin_new()
+        await self._begin_new(0.0 if self._has_begun else START_S)
+        self._has_begun = True
         if problems:
             raise OperatorError("\n".join(dict.fromkeys(map(str, problems))))
 
@@ -176,13 +181,24 @@ class ClusterDeliveries:
         for operations in self._operations.values():
             operations.configure(self._assignments())
 
-    async def _begin_new(self) -> None:
+    async def _begin_new(self, patience_s: float = 0.0) -> None:
         """Note where destinations begin that are new, also in partitions that are not this router's, or not yet: what is taken
         before somebody delivers there is for them as well.
 
         Raises:
-            OperatorError: the cluster does not answer.
+            OperatorError: the cluster has not answered for *patience_s* seconds.
         """
+        until = self._clock.monotonic() + patience_s
+        while True:
+            try:
+                return await self._note_begin()
+            except OperatorError as error:
+                is_away = isinstance(error.__cause__, ClusterAway | ApiError)
+                if not is_away or self._clock.monotonic() >= until:
+                    raise
+                await self._clock.sleep(RETRY_S)
+
+    async def _note_begin(self) -> None:
         try:
             await self._refresh_states()
             await asyncio.gather(

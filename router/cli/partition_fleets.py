@@ -63,23 +63,37 @@ class PartitionFleets:
         self.housekeepers: dict[int, Housekeeping] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         """What is done about a partition: one thing at a time."""
+        self._landing: dict[int, Fleet] = {}
+        """What is given up, until it has landed."""
 
     def gained(self, claim: Claim) -> None:
         self._then(claim.partition, self._start(claim))
 
     def lost(self, partition: int) -> None:
+        landing = self._landing.get(partition)
+        if landing is not None:
+            landing.cut()
         fleet = self._take_out(partition)
         if fleet is not None:
             fleet.cut()
             self._then(partition, fleet.abandon())
 
     async def give_up(self, partition: int) -> None:
-        earlier = self._tasks.get(partition)
-        if earlier is not None:
-            await asyncio.wait({earlier})
-        fleet = self._take_out(partition)
+        fleet = self.all.get(partition)
         if fleet is not None:
+            fleet.end()  # what is about to start there may wait for the log
+        self._then(partition, self._land(partition))
+        await asyncio.wait({self._tasks[partition]})
+
+    async def _land(self, partition: int) -> None:
+        fleet = self._take_out(partition)
+        if fleet is None:
+            return
+        self._landing[partition] = fleet
+        try:
             await fleet.stop(DRAIN_S)
+        finally:
+            del self._landing[partition]
 
     async def stop(self) -> None:
         """Leave what is still held."""

@@ -11,7 +11,10 @@ from pydantic_core import PydanticCustomError
 EMBEDDED = "sqlite"
 
 _SCHEMES = ("nats", "tls")
-_EXPECTED = 'expected "sqlite", or nats://host:4222 (tls:// too; of a cluster several, with commas between)'
+_EXPECTED = (
+    'expected "sqlite", or nats://host:4222 (tls:// too; of a cluster several, with commas between; %2F, %40, %2C for /, @ and '
+    ", of a password)"
+)
 
 
 def read_log_address(value: Any) -> SecretStr:

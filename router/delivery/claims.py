@@ -40,6 +40,9 @@ BEAT_S: Final = 1.0
 MARGIN_S: Final = 1.0
 """So much earlier its router takes it for vanished: what it sends then has left well before another one begins."""
 
+_AFTER_S: Final = 0.01
+"""A timer may come a little early."""
+
 _DELIVERING, _OTHER = "router.", "gateway."
 """What the entry of a router begins with: one that delivers, and one that only takes events."""
 _EXPECTED: Final = "Nats-Expected-Last-Subject-Sequence"
@@ -83,6 +86,8 @@ class Claims:
         self._lost = lost
         self._give_up = give_up
         self._held: dict[int, _Held] = {}
+        self._unsure: dict[int, float] = {}
+        """Partitions that may be ours, for all that was answered, and since when."""
         self._delivers = delivers
         self._entry = f"{_DELIVERING if delivers else _OTHER}{me}"
         self._alive: set[str] = set()
@@ -109,6 +114,7 @@ class Claims:
         """Find the stream, or make it.
 
         Raises:
+            ClusterAway: no answer.
             OperatorError: it can't be made.
         """
         config = {
@@ -123,8 +129,6 @@ class Claims:
         }
         try:
             await self._connection.call(f"STREAM.CREATE.{self._stream}", config)
-        except ClusterAway as error:
-            raise OperatorError(f"log: the cluster does not answer ({error}). Is a quorum of its nodes up?") from None
         except ApiError as error:
             if error.code != STREAM_EXISTS:
                 raise OperatorError(f"log: the cluster refuses to make the stream of claims: {error}") from None
@@ -159,6 +163,7 @@ class Claims:
             self._is_reachable = True
 
     async def _share(self) -> None:
+        await asyncio.gather(*map(self._find_out, list(self._unsure)))
         step = next_step(self._partitions, self._held, self.claimed, self._alive, self._me)
         going = sum(held.is_going for held in self._held.values())
         for partition in step.give_up[going:]:
@@ -166,21 +171,33 @@ class Claims:
         await asyncio.gather(*map(self._claim, step.claim))
 
     async def _renew(self, partition: int) -> None:
-        held = self._held[partition]
+        held = self._held.get(partition)
+        if held is None:
+            return  # lost or given up since the beat began
         began = self._clock.monotonic()
         try:
             sequence = await self._publish(f"partition.{partition}", held.sequence)
         except ClusterAway:
             return  # it is ours for as long as it can't have vanished
-        if sequence is not None:
+        if self._held.get(partition) is not held:
+            if sequence is not None:  # lost or given up meanwhile: nobody waits for what we have just renewed
+                await self._remove(f"partition.{partition}", sequence)
+        elif sequence is not None:
             held.sequence = sequence
-            held.claim.until_s = began + LEASE_S - MARGIN_S
-        elif partition in self._held:
+            self._extend(held.claim, began)
+        else:
             sequence = await self._own(partition)
             if sequence is not None:  # an answer was lost, and what it was about was not
                 held.sequence = sequence
-            else:
+            elif self._held.get(partition) is held:
                 self._lose(partition, "another router has it")
+
+    def _extend(self, claim: Claim, began_s: float) -> None:
+        """It was renewed by what was sent at *began_s*. When its time is up, nothing may be under way any more, whatever a beat
+        waits for."""
+        claim.until_s = began_s + LEASE_S - MARGIN_S
+        left_s = claim.until_s - self._clock.monotonic()
+        asyncio.get_running_loop().call_later(left_s + _AFTER_S, self._drop_vanished)
 
     async def _own(self, partition: int) -> int | None:
         """The entry of the partition, if it is ours."""
@@ -204,11 +221,27 @@ class Claims:
         self._lose(partition, "another router has written")
 
     async def _claim(self, partition: int) -> None:
-        began = self._clock.monotonic()
-        sequence = await self._publish(f"partition.{partition}", 0)
-        if sequence is None or partition in self._held:
-            return  # another router was faster
-        claim = Claim(partition, began + LEASE_S - MARGIN_S, self._clock)
+        began_s = self._clock.monotonic()
+        try:
+            sequence = await self._publish(f"partition.{partition}", 0)
+        except ClusterAway:
+            self._unsure[partition] = began_s
+            raise
+        if sequence is not None:  # else another router was faster
+            self._gain(partition, sequence, began_s)
+
+    async def _find_out(self, partition: int) -> None:
+        """Whether the partition is ours, though the answer to that was lost: else it is nobody's until the entry vanishes."""
+        sequence = await self._own(partition)
+        began_s = self._unsure.pop(partition)
+        if sequence is not None and self._clock.monotonic() < began_s + LEASE_S - MARGIN_S:
+            self._gain(partition, sequence, began_s)
+
+    def _gain(self, partition: int, sequence: int, began_s: float) -> None:
+        if partition in self._held:
+            return
+        claim = Claim(partition, began_s, self._clock)
+        self._extend(claim, began_s)
         self._held[partition] = _Held(claim, sequence)
         _LOGGER.info("this router delivers a partition", partition=partition)
         self._gained(claim)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -119,7 +119,7 @@ class Fleet:
         self._applying = asyncio.Lock()
         self._landing: dict[asyncio.Task[None], Berth] = {}
         """What leaves, whoever waits for it."""
-        self._is_over = False
+        self._over = asyncio.Event()
         self.unknown_names = UnknownNames(log.end)
         self.unknown_sources = UnknownSources()
 
@@ -153,7 +153,7 @@ class Fleet:
                     berth.worker.halt.end()
 
     async def _apply(self) -> None:
-        if self._is_over:
+        if self._over.is_set():
             return
         self._follow_clock()
         wanted = {assignment.name: assignment for assignment in self._assignments}
@@ -166,7 +166,7 @@ class Fleet:
         before, self.problems = self.problems, {}
         unfit: list[str] = []
         for name, assignment in wanted.items():
-            if name in self.berths or self._is_over:
+            if name in self.berths or self._over.is_set():
                 continue
             try:
                 await self._enter(assignment, wanted)
@@ -195,21 +195,26 @@ class Fleet:
 
         An `apply` under way starts nothing more; what it has begun to stop is waited for.
         """
-        self._is_over = True
+        self.end()
         earlier = map(asyncio.shield, self._landing)
         await asyncio.gather(*earlier, *(self._leave(name, deadline_s) for name in list(self.berths)))
         async with self._applying:
             pass
 
+    def end(self) -> None:
+        """Start nothing any more. `stop` or `abandon` does the rest."""
+        self._over.set()
+
     def cut(self) -> None:
         """Break off all that is under way, now: another router delivers, or is about to. `abandon` does the rest."""
+        self.end()
         for berth in (*self.berths.values(), *self._landing.values()):
             if berth.worker is not None:
                 berth.worker.cut()
 
     async def abandon(self) -> None:
         """Stop all for good, and write nothing more."""
-        self._is_over = True
+        self.end()
         async with self._applying:  # what was about to start, as well
             self.cut()
             berths, self.berths = list(self.berths.values()), {}
@@ -241,11 +246,11 @@ class Fleet:
         try:
             if self._repeats is not None:
                 for partition, position in ledger.written_positions.items():
-                    await self._repeats.read_back(self._log, partition, position)
+                    await self._unless_over(self._repeats.read_back(self._log, partition, position))
         except BaseException:
             ledger.abandon()
             raise
-        if self._is_over:
+        if self._over.is_set():
             ledger.abandon()
             return
         destination, options = self._with_memory(assignment.destination, ledger, notes), assignment.options
@@ -283,6 +288,17 @@ class Fleet:
             raise PluginUnusable(str(error)) from error
         berth.worker.start()
 
+    async def _unless_over(self, step: Coroutine[Any, Any, None]) -> None:
+        """Wait for *step*, which may be for a cluster to come back, or for the end of the fleet."""
+        tasks = {asyncio.create_task(step), asyncio.create_task(self._over.wait())}
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+        for task in done:
+            task.result()
+
     def _open(self, assignment: Assignment, wanted: Collection[str]) -> tuple[Ledger, dict[str, str | None]]:
         """The ledger over the destination's state, its place in the log found; the notes of an earlier run."""
         state = self._states.take(assignment.name, assignment.formerly, wanted)
@@ -293,8 +309,12 @@ class Fleet:
                 disabled_since = state.meta("disabled_since_s")
                 # Time spent disabled does not count for the retry windows; of a block all of it is left out, once that is over.
                 if assignment.is_enabled and disabled_since and not state.meta("blocked_since_s"):
-                    state.shift_tries(max(0.0, self._clock.now() - float(disabled_since)))
-                    state.commit(Changes(meta={"disabled_since_s": ""}))  # it may take several tries to start
+                    spent_s = max(0.0, self._clock.now() - float(disabled_since))
+                    tries = {
+                        place: replace(each, first_s=each.first_s + spent_s) for place, each in state.tries().items()
+                    }
+                    # At once: a start may take several tries, and the time counts once.
+                    state.commit(Changes(tries=tries, meta={"disabled_since_s": ""}))
                 notes = {name: state.meta(name) for name in (*NOTES, LEFT_OUT_BY)}
                 ledger = Ledger(assignment.name, state, self._clock, self._reserve)
         except BaseException:
@@ -332,7 +352,7 @@ class Fleet:
         while a destination is changing, or could not start: its place is on disk alone, and all may be needed. Nor is anything
         said of what another router delivers by now.
         """
-        if self._is_over or any(assignment.name not in self.berths for assignment in self._assignments):
+        if self._over.is_set() or any(assignment.name not in self.berths for assignment in self._assignments):
             return {}
         self._follow_clock()
         needed = {partition: self._log.end(partition) + 1 for partition in self._log.partitions}

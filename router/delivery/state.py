@@ -180,9 +180,6 @@ class State(Protocol):
     def add_partition(self, partition: int, start: int) -> None:
         """Count from *start* on: the first event of this destination is the one after it. Known partitions stay as they are."""
 
-    def shift_tries(self, seconds: float) -> None:
-        """Move the retry windows forward: time spent blocked does not count."""
-
     def forget_outcomes(self, partition: int, before: int) -> None:
         """Drop outcomes of events that are no longer in the log and lie below the position, if not yet all at once."""
 

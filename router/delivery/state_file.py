@@ -311,7 +311,7 @@ class StateFile:
         return unusable(self.path, error) if isinstance(error, sqlite3.Error) else None
 
     def shift_tries(self, seconds: float) -> None:
-        """Move the retry windows forward: time spent blocked does not count."""
+        """Move the retry windows forward: an operation in journals that an older program wrote."""
         self._connection.execute("UPDATE tries SET first_s = first_s + ?", (seconds,))
 
     def forget_outcomes(self, partition: int, before: int) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from router.admin import summed
 from router.admin.numbers import NoSuchNumber
-from router.admin.spread import add_group, add_up
+from router.admin.operations import Operations
+from router.admin.spread import Spread, add_group, add_up
+from router.delivery.state import StateUnusable
+from router.errors import OperatorError
+from router.log.interface import Engine
 
 
 def part(state: str = "going", **figures: Any) -> dict[str, Any]:
@@ -138,3 +142,57 @@ def test_a_number_that_there_is_none_of_is_told_as_it_was_given() -> None:
     error = NoSuchNumber(1, lambda number: f"crm: no dead letter {number}")
 
     assert (str(error), str(error.known_as(10))) == ("crm: no dead letter 1", "crm: no dead letter 10")
+
+
+class Part:
+    """The operations of one partition."""
+
+    def __init__(self, partition: int, trouble: str = "") -> None:
+        """*trouble*: what fails, "add" or "cancel"."""
+        self.partition = partition
+        self.trouble = trouble
+        self.jobs: list[int] = []
+
+    def calls(self) -> dict[str, Any]:
+        return {"plan-replay": self.plan, "cancel": self.cancel}
+
+    async def plan(self, destination: str) -> list[dict[str, Any]]:
+        return [{"kind": "replay", "spec": {"partition": self.partition}, "total": 5}]
+
+    async def add(self, destination: str, plan: dict[str, Any]) -> dict[str, Any]:
+        if self.trouble == "add":
+            raise StateUnusable("crm: the cluster does not give the state")
+        self.jobs.append(1)
+        return {"destination": destination, "job": 1}
+
+    async def cancel(self, destination: str, job: int) -> dict[str, Any]:
+        if self.trouble == "cancel":
+            raise NoSuchNumber(job, lambda job: f"no job {job} is running")
+        self.jobs.remove(job)
+        return {"destination": destination, "job": job, "cancelled": True}
+
+
+@pytest.mark.parametrize(
+    ("troubles", "left", "told"),
+    [
+        pytest.param(["add", ""], [], "does not give the state$", id="the first one"),
+        pytest.param(["", "", "add"], [], "is cancelled. Ask again.$", id="a later one"),
+        pytest.param(
+            ["", "cancel", "add"], [1], "these jobs run, or have run: 4. Cancel", id="and one has run already"
+        ),
+    ],
+)
+async def test_a_replay_that_one_partition_refuses_is_in_no_other(
+    troubles: list[str], left: list[int], told: str
+) -> None:
+    """Who is refused asks again: events would be sent twice where the first one had begun."""
+
+    async def refresh() -> None: ...
+
+    parts = {number: Part(number, trouble) for number, trouble in enumerate(troubles)}
+    spread = Spread(cast(Engine, None), cast(dict[int, Operations], parts), refresh, tuple)
+
+    with pytest.raises(OperatorError, match=told):
+        await spread.calls()["replay"]("crm")
+
+    assert [job for part in parts.values() for job in part.jobs] == left

@@ -318,10 +318,3 @@ class StateContract:
         state.commit(Changes(jobs={job.id: replace(job, cursor=5)}))
 
         assert state.jobs() == [replace(job, cursor=5, state="cancelled")]
-
-    def test_shifting_the_tries_moves_every_retry_window(self, state: State) -> None:
-        state.commit(Changes(tries={Place(0, 1): Tries(10.0, 2), Place(0, 2): Tries(20.0, 1)}))
-
-        state.shift_tries(5.5)
-
-        assert state.tries() == {Place(0, 1): Tries(15.5, 2), Place(0, 2): Tries(25.5, 1)}

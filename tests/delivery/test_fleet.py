@@ -18,6 +18,7 @@ from router.admin.operations import Operations
 from router.delivery.fleet import Assignment, Fleet
 from router.delivery.ledger import Books, Ledger
 from router.delivery.send import HttpSend
+from router.delivery.state import Changes, Place, StateUnusable, Tries
 from router.delivery.state_file import StateFile
 from router.delivery.way import Ways
 from router.delivery.worker import Worker
@@ -523,6 +524,41 @@ async def test_promise_2_a_state_that_says_what_nobody_wrote_stops_none_of_the_o
         connection.execute("DELETE FROM meta WHERE key = 'disabled_since_s'")
     await stand.fleet.retry()
     assert (stand.fleet.problems, sorted(stand.fleet.berths)) == ({}, ["bad", "up"])
+
+
+@pytest.mark.parametrize("is_written", [True, False], ids=["written, and the answer lost", "not written"])
+async def test_time_spent_disabled_counts_once_however_many_tries_a_start_takes(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch, is_written: bool
+) -> None:
+    await stand.open()
+    await stand.add(1)
+    await stand.fleet.stop()
+    now = stand.clock.now()
+    with closing(stand.states.take("down")) as state:
+        state.commit(
+            Changes(tries={Place(0, 1): Tries(now - 90.0, 2)}, meta={"disabled_since_s": str(now - 60.0)}),
+        )
+    commit, failures = StateFile.commit, [1]
+
+    def fail(state: StateFile, changes: Changes) -> None:
+        if not failures:
+            return commit(state, changes)
+        failures.pop()
+        if is_written:
+            commit(state, changes)
+        raise StateUnusable("the cluster does not answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(StateFile, "commit", fail)
+        patch.setattr(stand.clock, "now", lambda: now)
+        fleet = Fleet(stand.log, stand.states, stand.clock, random.Random(7))
+        await fleet.apply([DOWN])
+        assert list(fleet.problems) == ["down"]
+        await fleet.retry()
+        firsts = [tries.first_s for tries in fleet.berths["down"].ledger.tries.values()]
+        await fleet.stop()
+
+    assert firsts == [now - 30.0]
 
 
 # --- one process at a time ---

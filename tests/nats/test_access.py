@@ -98,3 +98,23 @@ async def test_what_does_not_open_it_is_told_by_its_setting(
     seed = (folder / "user.creds").read_text().splitlines()[5]
     assert seed.startswith("SU")
     assert seed not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("authorization", "user"),
+    [
+        pytest.param('user: router, password: "p/w@d,#%"', "router:p%2Fw%40d%2C%23%25", id="password"),
+        pytest.param('token: "t/k@n"', "t%2Fk%40n", id="token"),
+    ],
+)
+async def test_what_has_a_meaning_in_an_address_is_written_as_there(
+    tmp_path: Path, authorization: str, user: str
+) -> None:
+    """A password that somebody's generator made may have any character."""
+    cluster = Cluster.make(tmp_path, extra=f"authorization {{ {authorization} }}")
+    try:
+        cluster.start()
+        connection = await Connection.open([cluster.url.replace("//", f"//{user}@")])
+        await connection.close()
+    finally:
+        cluster.clear()

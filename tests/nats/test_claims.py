@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import pytest
+from nats.aio.msg import Msg
 
 from router.clock import SystemClock
 from router.delivery import claims as claims_module
 from router.delivery.claim import Claim
 from router.delivery.claims import Claims
-from router.log.jetstream.connection import Connection
+from router.log.jetstream.connection import ClusterAway, Connection
 from tests.delivery.harness import until
 from tests.nats.server import Cluster
 
@@ -135,3 +137,79 @@ async def test_a_claim_that_another_router_has_by_now_is_lost(start: Start, log_
 
     assert not held.is_good()
     assert router.claims.partitions == [0, 1, 3]
+
+
+async def test_a_partition_that_is_lost_as_a_beat_begins_ends_no_router(start: Start) -> None:
+    """A worker notices that another router has written, or what was given up is given up, at any moment."""
+    router = start("a")
+    await until(lambda: router.claims.partitions == [0, 1, 2, 3])
+    await router.die()
+
+    beat = asyncio.ensure_future(router.claims._beat())
+    asyncio.get_running_loop().call_soon(router.claims.lose, 2)
+    await beat
+
+    assert router.lost == [2]
+    assert router.claims.partitions == [0, 1, 3]
+
+
+async def test_what_is_renewed_while_it_is_given_up_is_free_at_once(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else nobody delivers the partition until the entry vanishes."""
+    router = start("a")
+    await until(lambda: router.claims.partitions == [0, 1, 2, 3])
+    await router.die()
+    publish = Claims._publish
+
+    async def slow(claims: Claims, entry: str, expected: int | None, data: bytes = b"") -> int | None:
+        sequence = await publish(claims, entry, expected, data)
+        claims.release(2)
+        await until(lambda: 2 not in claims._held and not claims._leaving)
+        return sequence
+
+    monkeypatch.setattr(Claims, "_publish", slow)
+    await router.claims._renew(2)
+    await router.claims.look()
+
+    assert router.claims.claimed == {0, 1, 3}
+
+
+async def test_a_partition_is_lost_when_its_time_is_up_and_not_only_when_the_cluster_has_not_answered(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is under way there is broken off by then: a request to the cluster may take longer than another router's start."""
+    router = start("a")
+    await until(lambda: router.claims.partitions == [0, 1, 2, 3])
+    came = asyncio.Event()
+
+    async def hang(connection: Connection, *asked: Any) -> Msg:
+        came.set()
+        await asyncio.sleep(60)
+        raise ClusterAway("no answer in time")
+
+    monkeypatch.setattr(Connection, "request", hang)
+    await came.wait()
+
+    await until(lambda: sorted(router.lost) == [0, 1, 2, 3], LEASE_S)
+
+
+async def test_a_partition_whose_claim_was_made_although_no_answer_came_is_delivered_soon(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else nobody would until the entry vanishes, for nobody knows that it is this router's."""
+    request, lost = Connection.request, ["claims.partition.2"]
+
+    async def lose(connection: Connection, subject: str, *more: Any) -> Msg:
+        answer = await request(connection, subject, *more)
+        if lost and subject.endswith(lost[0]):
+            lost.clear()
+            raise ClusterAway("lost on the way back")
+        return answer
+
+    monkeypatch.setattr(Connection, "request", lose)
+    router = start("a")
+
+    await until(lambda: router.claims.partitions == [0, 1, 2, 3], LEASE_S * 0.7)
+
+    assert not lost

@@ -13,6 +13,7 @@ from router.delivery.journal.entry import Draft
 from router.delivery.journal.journal import Journal, Overtaken
 from router.delivery.journal.line import Line
 from router.delivery.journal.streams import JournalNames, ensure_journals
+from router.errors import OperatorError
 from router.log.interface import LogAway
 from router.log.jetstream.log import NatsLog
 from router.log.options import LogOptions
@@ -104,6 +105,29 @@ async def test_a_cluster_of_two_nodes_has_a_log_with_one_replica(
         log = await open_log(cluster)
         assert log.replicas == 1
         await log.close()
+    finally:
+        cluster.clear()
+
+
+async def test_a_log_is_made_while_a_node_has_just_died(cluster: Cluster) -> None:
+    """One choice of a leader comes after the other: the cluster's, then those of the streams."""
+    cluster.nodes[0].kill()
+
+    log = await NatsLog.open(cluster.url.split(","), OPTIONS, StillClock(), partitions=16)
+
+    assert log.replicas == 3
+    await log.close()
+
+
+async def test_a_node_without_room_is_told_as_that_and_costs_no_replica(tmp_path: Path) -> None:
+    """The cluster says of it that it has no place for so many: a log with one replica would be a high price for that."""
+    cluster = Cluster.make(tmp_path, 3)
+    config = cluster.nodes[2].folder / "server.conf"
+    config.write_text(config.read_text().replace("100GB", "10MB"))
+    try:
+        cluster.start()
+        with pytest.raises(OperatorError, match=r"insufficient storage .* lower that, or raise max_file_store"):
+            await open_log(cluster)
     finally:
         cluster.clear()
 

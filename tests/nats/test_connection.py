@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +13,8 @@ from nats.aio.client import Client
 
 from router.errors import OperatorError
 from router.log.jetstream import connection as connection_module
-from router.log.jetstream.connection import Connection
+from router.log.jetstream.connection import ClusterAway, Connection
+from tests.nats.server import Cluster
 
 
 async def test_a_library_that_lets_a_cancellation_slip_is_told_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,3 +32,25 @@ async def test_a_library_that_lets_a_cancellation_slip_is_told_again(monkeypatch
     async with asyncio.timeout(5.0):
         with pytest.raises(OperatorError, match="can't connect to nats://nobody:4222 \\(no answer in time\\)"):
             await Connection.open(["nats://nobody:4222"])
+
+
+@pytest.mark.parametrize(
+    ("denied", "told"),
+    [
+        ('publish: { deny: "$JS.API.STREAM.INFO.>" }', 'for publish to "$js.api.stream.info.x"'),
+        ('subscribe: { deny: "_INBOX.>" }', 'for subscription to "_inbox.>"'),
+    ],
+    ids=["a request", "answers"],
+)
+async def test_what_the_user_may_not_do_is_told_as_that(tmp_path: Path, denied: str, told: str) -> None:
+    """A server says so beside the request, and leaves that without an answer: it looks like a cluster without a leader."""
+    user = f"{{ user: router, password: p, permissions: {{ {denied} }} }}"
+    cluster = Cluster.make(tmp_path, extra=f"authorization {{ users: [ {user} ] }}")
+    try:
+        cluster.start()
+        connection = await Connection.open([cluster.url.replace("//", "//router:p@")])
+        with pytest.raises(ClusterAway, match=re.escape(f"permissions violation {told}")):
+            await connection.call("STREAM.INFO.x")
+        await connection.close()
+    finally:
+        cluster.clear()

@@ -9,12 +9,14 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from router.admin.carrying import Carrying, Copied, Side, to_entry
 from router.cli.log_copy import _copy, _side
 from router.delivery.order import in_line, line_of, out_of_line
 from router.delivery.state import Changes, ParkedUser, Place
 from router.errors import OperatorError
+from router.log.jetstream.connection import ClusterAway
 from router.log.record import Record
 from tests.log.harness import NOW_S, entries, entry, read_all_of
 from tests.nats.copying import WINDOW_S, Engines, books_balance, fill, pending, sides, stored
@@ -109,6 +111,52 @@ async def test_a_log_that_holds_something_else_is_refused(engines: Engines) -> N
         carrying.close()
 
 
+async def _away(*asked: object) -> None:
+    raise ClusterAway("no leader just now")
+
+
+def _refuse(*asked: object) -> None:
+    raise ClusterAway("no leader just now")
+
+
+@pytest.mark.parametrize(
+    ("place", "fault"),
+    [
+        ("router.delivery.journal.journal.Journal.append", _refuse),
+        ("router.delivery.journal.states.destinations_of", _away),
+    ],
+    ids=["a state is written", "a partition is looked at"],
+)
+async def test_a_cluster_that_goes_away_meanwhile_is_told_as_that(
+    engines: Engines, monkeypatch: pytest.MonkeyPatch, place: str, fault: Callable[..., object]
+) -> None:
+    """The command goes on where it was, if it is given again; a traceback does not say so."""
+    async with _side(engines.config("sqlite", "old")) as old:
+        await fill(old)
+    monkeypatch.setattr("router.cli.cluster_states.COMMAND_S", 0.1)
+    monkeypatch.setattr(place, fault)
+
+    with pytest.raises(OperatorError, match=r"no leader just now.* (again|quorum)"):
+        await _copy(engines.config("sqlite", "old"), engines.config("nats", "new"))
+
+
+async def test_a_log_is_not_copied_onto_itself_however_its_cluster_is_addressed(
+    engines: Engines, shared_server: Cluster
+) -> None:
+    """Where everything is pending it is a copy of itself; its states would be removed to be written anew."""
+    config = engines.config("nats", "old")
+    async with _side(config) as old:
+        await old.log.append(entries(1, 9))
+        for partition, states in old.states.items():
+            with closing(states.take("crm")) as state:
+                state.add_partition(partition, 0)
+    elsewhere = shared_server.url.replace("127.0.0.1", "localhost")
+    to = config.model_copy(update={"log": SecretStr(elsewhere), "data": engines.folder / "other"})
+
+    with pytest.raises(OperatorError, match="the target is the log of the source"):
+        await _copy(config, to)
+
+
 @pytest.mark.parametrize("target", ["sqlite", "nats"])
 async def test_a_message_id_that_two_users_share_does_not_stop_a_copy(engines: Engines, target: str) -> None:
     """A cluster looks for repeats within a partition; the users of two may share one in the target."""
@@ -156,6 +204,7 @@ async def test_what_is_parked_in_a_line_of_its_own_keeps_its_turn_and_its_user(e
             changes = Changes(positions={0: 9}, park=[(in_line(parked, line), "404")], parked_users={line: turn})
             state.commit(changes)
         if is_gone:
+            old.log._store._active_since_s = 0.0  # type: ignore[attr-defined]
             await old.log.trim({0: 10})
             assert old.log.start(0) > 7
         carrying = Carrying(old, new, WINDOW_S)

@@ -6,9 +6,13 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from router.cli.cluster import ClusterDeliveries
 from router.cli.engine import open_log
@@ -16,25 +20,44 @@ from router.clock import SystemClock
 from router.config import load_config
 from router.delivery.journal.entry import Draft
 from router.delivery.journal.journal import Journal
+from router.delivery.journal.state import JournaledState
+from router.delivery.ledger import Ledger
+from router.delivery.state import StateUnusable
 from router.errors import OperatorError
-from router.log.jetstream.connection import ClusterAway
+from router.log.jetstream.connection import ClusterAway, Connection, Stored
+from router.log.jetstream.log import NatsLog
+from router.log.record import Record
+from router.log.tail import Tail
 from router.registry import Registry
 from tests.delivery.harness import until
+from tests.log.harness import entry
 from tests.nats.server import Cluster
 
 
 @pytest.fixture
 async def deliveries(shared_server: Cluster, log_name: str, tmp_path: Path) -> AsyncIterator[ClusterDeliveries]:
     """Of one partition and one destination, and at work."""
+    deliveries, stop, running = await begin(shared_server, log_name, tmp_path, {})
+    yield deliveries
+    stop.set()
+    with suppress(Exception):
+        await running
+    await deliveries.stop(0.0)
+    await deliveries._log.close()
+
+
+async def begin(
+    server: Cluster, log_name: str, folder: Path, settings: dict[str, str]
+) -> tuple[ClusterDeliveries, asyncio.Event, asyncio.Task[None]]:
     document = {
-        "data": str(tmp_path / "var"),
-        "log": shared_server.url,
+        "data": str(folder / "var"),
+        "log": server.url,
         "nats": {"name": log_name, "partitions": 1},
         "retention": {"max_disk": "20MB", "reserve": "0B"},
         "sources": {"website": {"write_key": "demo"}},
-        "destinations": {"crm": {"plugin": "mixpanel", "settings": {"project_token": "t"}}},
+        "destinations": {"crm": {"plugin": "mixpanel", "settings": {"project_token": "t", **settings}}},
     }
-    path, registry = tmp_path / "router.yaml", Registry.load()
+    path, registry = folder / "router.yaml", Registry.load()
     path.write_text(json.dumps(document))
     config, clock = load_config(path, registry), SystemClock()
     log = await open_log(config, clock)
@@ -43,12 +66,7 @@ async def deliveries(shared_server: Cluster, log_name: str, tmp_path: Path) -> A
     stop = asyncio.Event()
     running = asyncio.create_task(deliveries.run(stop))
     await until(lambda: any("crm" in fleet.berths for fleet in deliveries._fleets.all.values()))
-    yield deliveries
-    stop.set()
-    with suppress(Exception):
-        await running
-    await deliveries.stop(0.0)
-    await log.close()
+    return deliveries, stop, running
 
 
 async def test_a_full_disk_on_this_machine_ends_no_housekeeping(deliveries: ClusterDeliveries, tmp_path: Path) -> None:
@@ -147,3 +165,138 @@ async def test_what_could_not_be_noted_for_the_cluster_was_away_is_noted_once_it
     await until(lambda: not deliveries.problems)
 
     assert deliveries._states[0].has("sales")
+
+
+async def test_what_lands_as_a_partition_is_given_up_is_broken_off_when_that_is_lost(
+    shared_server: Cluster, log_name: str, tmp_path: Path
+) -> None:
+    """Another router delivers by then: what went on beside it could overtake what that one sends."""
+    came, broken_off = asyncio.Event(), asyncio.Event()
+
+    async def hang(request: web.Request) -> web.Response:
+        came.set()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            broken_off.set()
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", hang)
+    async with TestServer(app, handler_cancellation=True) as vendor:
+        address = {"base_url": str(vendor.make_url("")).rstrip("/")}
+        deliveries, stop, running = await begin(shared_server, log_name, tmp_path, address)
+        try:
+            event = {"type": "track", "event": "Bought", "userId": "u1", "messageId": "m1"}
+            await deliveries._log.append([replace(entry(1), event=json.dumps(event).encode())])
+            await asyncio.wait_for(came.wait(), 10)
+            deliveries._claims.release(0)
+            await until(lambda: not deliveries._fleets.all)
+            deliveries._claims.lose(0)
+            async with asyncio.timeout(2):  # a flight has seven seconds to land
+                await broken_off.wait()
+        finally:
+            stop.set()
+            await running
+            await deliveries.stop(0.0)
+            await deliveries._log.close()
+
+
+@pytest.mark.parametrize("operation", ["CREATE.{}-state-0", "CREATE.{}-claims", "INFO.{}-state-0"])
+async def test_a_start_waits_for_a_cluster_that_has_no_leader_just_now(
+    shared_server: Cluster, log_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, operation: str
+) -> None:
+    """As it does for the streams of the log: a node may die between one and the other."""
+    call, awaited = Connection.call, f"STREAM.{operation.format(log_name)}"
+    failures = [ClusterAway("no leader just now")] * 2
+
+    async def lead_soon(connection: Connection, asked: str, *more: Any) -> dict[str, Any]:
+        if asked == awaited and failures:
+            raise failures.pop()
+        return await call(connection, asked, *more)
+
+    monkeypatch.setattr(Connection, "call", lead_soon)
+
+    deliveries, stop, running = await begin(shared_server, log_name, tmp_path, {})
+
+    assert not failures
+    stop.set()
+    await running
+    await deliveries.stop(0.0)
+    await deliveries._log.close()
+
+
+async def test_who_asks_as_a_partition_is_lost_is_answered_all_the_same(
+    deliveries: ClusterDeliveries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A question waits for what is not written yet; by then another router may deliver."""
+    flushed = Ledger.flushed
+
+    async def lose_meanwhile(ledger: Ledger) -> None:
+        await flushed(ledger)
+        deliveries._claims.lose(0)
+        await asyncio.wait(deliveries._fleets._tasks.values())
+
+    monkeypatch.setattr(Ledger, "flushed", lose_meanwhile)
+
+    assert await deliveries.calls()["jobs"](destination="crm") == []
+
+
+async def test_a_start_waits_for_nothing_but_the_cluster(
+    shared_server: Cluster, log_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A journal that a newer program wrote does not become older."""
+
+    def fail(state: JournaledState) -> None:
+        raise StateUnusable("the journal can't be read: the operation 'new' of version 9")
+
+    monkeypatch.setattr(JournaledState, "catch_up", fail)
+
+    async with asyncio.timeout(5):
+        with pytest.raises(StateUnusable, match="version 9"):
+            await begin(shared_server, log_name, tmp_path, {})
+
+
+@pytest.mark.full
+async def test_a_router_stops_although_it_waits_for_the_log_in_a_partition_that_it_has_gained(
+    shared_server: Cluster, log_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cluster goes away as it reads back which events were there: that may take hours, and a stop may not."""
+
+    async def fail(connection: Connection, *asked: Any) -> list[Stored]:
+        raise ClusterAway("no answer in time")
+
+    deliveries, stop, running = await begin(shared_server, log_name, tmp_path, {})
+    event = {"type": "page", "userId": "u1", "messageId": "m1", "integrations": {"All": False}}
+    await deliveries._log.append([replace(entry(1), event=json.dumps(event).encode())])
+    await until(lambda: deliveries._fleets.all[0].berths["crm"].ledger.written_positions == {0: 1})
+    deliveries._log._readers[0]._tail = Tail(0)
+    deliveries._log._readers[0]._chunks.clear()
+    monkeypatch.setattr(Connection, "get_batch", fail)
+    deliveries._claims.lose(0)
+    await until(lambda: 0 in deliveries._fleets.all)
+
+    async with asyncio.timeout(12):
+        stop.set()
+        await running
+        await deliveries.stop(0.0)
+    await deliveries._log.close()
+
+
+async def test_a_cluster_that_goes_away_in_the_middle_of_a_trace_is_told_as_that(
+    deliveries: ClusterDeliveries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = NatsLog.find
+
+    async def find_none(log: NatsLog, message_id: str) -> list[Record]:
+        monkeypatch.setattr(Connection, "call", fail)
+        return await find(log, message_id)
+
+    async def fail(connection: Connection, operation: str, *more: Any) -> dict[str, Any]:
+        raise ClusterAway("no leader just now")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(NatsLog, "find", find_none)
+        with pytest.raises(OperatorError, match="no leader just now"):
+            await deliveries.calls()["trace"]("m1")
+    monkeypatch.undo()

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from nats.aio.msg import Msg
+from structlog.testing import capture_logs
 
 from router.log.interface import LogAway, LogFull
 from router.log.jetstream.appender import Appender
@@ -415,6 +416,27 @@ async def test_messages_that_no_router_wrote_disturb_nobody(open_log: OpenLog, l
     assert await sequences(fresh) == [1, 2, 3]
     assert await fresh.append([entry(4)]) == [Appended(PARTITION, 4)]
     assert await log.append([entry(5)]) == [Appended(PARTITION, 5)]
+
+
+async def test_what_somebody_changed_by_hand_is_set_back_at_a_start(open_log: OpenLog, log_name: str) -> None:
+    """Events would expire before they are delivered, could not be read, or nobody would hear of them."""
+    with capture_logs() as told:
+        log = await open_log()
+        await (await open_log()).append([entry(1)])
+    assert not told
+    stream = f"STREAM.{{}}.{log_name}-log-0"
+    before = (await log._connection.call(stream.format("INFO")))["config"]
+    changed = {**before, "max_age": 3_600_000_000_000, "allow_direct": False, "discard": "old", "republish": None}
+    await log._connection.call(stream.format("UPDATE"), changed)
+
+    with capture_logs() as told:
+        again = await open_log(replace(OPTIONS, tail_bytes=0))
+
+    assert await message_ids(again) == ["m1"]
+    after = (await log._connection.call(stream.format("INFO")))["config"]
+    assert {key: after.get(key) for key in changed} == {key: before.get(key) for key in changed}
+    [warning] = [each for each in told if each["log_level"] == "warning"]
+    assert warning["changed"] == ["allow_direct", "discard", "max_age", "republish"]
 
 
 # --- what only a restart can help ---

@@ -5,8 +5,10 @@ from __future__ import annotations
 import itertools
 import random
 import sqlite3
-from collections import Counter
+import threading
+from collections import Counter, defaultdict
 from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,7 +24,7 @@ from router.delivery.journal.state import JournaledState
 from router.delivery.journal.states import JournaledStates
 from router.delivery.journal.streams import JournalNames, destinations_of, ensure_journals
 from router.delivery.letters import Choice
-from router.delivery.state import Changes, Outcome, Place, State, StateTaken, StateUnusable
+from router.delivery.state import Changes, Outcome, Place, State, StateTaken, StateUnusable, Tries
 from router.delivery.state_file import _connect
 from router.errors import OperatorError
 from router.log.jetstream.connection import ApiError, ClusterAway, Connection
@@ -52,9 +54,11 @@ def open_view(journal: Journal, tmp_path: Path) -> Iterator[OpenView]:
     """Opens the state as another router does; by another *machine*, with another view."""
     numbers = itertools.count(1)
     opened: list[JournaledState] = []
+    turns: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
 
     def open_view(machine: str = "a", through: Journal = journal) -> JournaledState:
-        state = JournaledState.open_view(tmp_path / f"{machine}.sqlite", LOG, through, f"{machine}-{next(numbers)}")
+        path, writer = tmp_path / f"{machine}.sqlite", f"{machine}-{next(numbers)}"
+        state = JournaledState.open_view(path, LOG, through, writer, turns[machine])
         opened.append(state)
         return state
 
@@ -201,6 +205,42 @@ def test_what_stands_before_a_change_is_not_waited_for_without_end(
     assert journal.last() == 0
 
 
+def test_who_asks_for_something_is_answered_although_another_question_reads_it_first(
+    open_view: OpenView, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the same view, while a status is asked for: the other one must not have the answer."""
+    owned(open_view("b"))
+    asked, other = open_view("a"), open_view("a")
+    asked.catch_up()
+    append, readers = Journal.append, ThreadPoolExecutor(1)
+
+    def append_then_read(self: Journal, draft: Draft, head: int) -> tuple[int, int]:
+        answer = append(self, draft, head)
+        wait([readers.submit(other.catch_up)], timeout=0.3)
+        return answer
+
+    monkeypatch.setattr(Journal, "append", append_then_read)
+
+    job = asked.add_job("replay", {"last": 9}, 9, 1.0)
+
+    assert job.id == 1
+    readers.shutdown()
+    assert [each.id for each in other.jobs()] == [1]
+
+
+def test_what_an_older_program_wrote_is_read(open_view: OpenView, journal: Journal) -> None:
+    """It moved retry windows by an operation of their own."""
+    state = owned(open_view("a"))
+    state.commit(Changes(tries={Place(0, 1): Tries(10.0, 2), Place(0, 2): Tries(20.0, 1)}))
+    state.close()
+    journal.append(Draft("operation", "older", 1, b'{"v":2,"do":"shift_tries","with":[5.5]}'), journal.last())
+
+    fresh = open_view("b")
+    fresh.catch_up()
+
+    assert fresh.tries() == {Place(0, 1): Tries(15.5, 2), Place(0, 2): Tries(25.5, 1)}
+
+
 # --- answers that are lost ---
 
 
@@ -289,6 +329,59 @@ def test_a_commit_tried_again_counts_once_whatever_came_between(
     assert everything(fresh) == everything(state)
 
 
+@pytest.mark.parametrize("fault", ["loses", "fails"])
+def test_what_an_operator_asks_for_is_tried_again_and_counts_once(
+    open_view: OpenView, deaf: Deaf, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command that says that it failed is given again: events would be replayed twice. A change of leader takes seconds."""
+    monkeypatch.setattr(state_module, "RETRY_S", 0.01)
+    owned(open_view("a"))
+    asked = open_view("b", deaf)
+    asked.catch_up()
+    setattr(deaf, fault, 2)
+
+    job = asked.add_job("replay", {"last": 9}, 9, 1.0)
+    setattr(deaf, fault, 2)
+    is_cancelled = asked.cancel_job(job.id)
+
+    assert (job.id, is_cancelled) == (1, True)
+    assert [(each.id, each.state) for each in asked.jobs()] == [(1, "cancelled")]
+
+
+def test_what_an_operator_asked_for_is_known_although_another_question_has_read_it(
+    open_view: OpenView, deaf: Deaf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer was lost, and by the next try the view has it, through a status."""
+    owned(open_view("a"))
+    asked, other = open_view("b", deaf), open_view("b")
+    monkeypatch.setattr("time.sleep", lambda s: other.catch_up())
+    asked.catch_up()
+    asked.add_job("replay", {"last": 8}, 8, 1.0)
+
+    deaf.loses = 1
+    job = asked.add_job("replay", {"last": 9}, 9, 2.0)
+    deaf.loses = 1
+    is_cancelled = asked.cancel_job(job.id)
+    deaf.loses = 1
+    with pytest.raises(StateUnusable, match="they are discarded"):
+        asked.discard(Choice(reason="400"))
+
+    assert (job.id, job.total, is_cancelled) == (2, 9, True)
+    assert [(each.id, each.state) for each in asked.jobs()] == [(1, "running"), (2, "cancelled")]
+
+
+def test_what_an_operator_asks_for_is_not_tried_without_end(
+    open_view: OpenView, deaf: Deaf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state_module, "RETRY_S", 0.01)
+    monkeypatch.setattr(state_module, "ASKED_FOR_S", 0.05)
+    state = owned(open_view("a", deaf))
+    deaf.fails = 1_000_000
+
+    with pytest.raises(StateUnusable, match="nobody knows whether the change was made"):
+        state.add_job("replay", {"last": 9}, 9, 1.0)
+
+
 def test_a_commit_that_comes_late_and_is_tried_again_counts_once(
     open_view: OpenView, deaf: Deaf, journal: Journal
 ) -> None:
@@ -336,6 +429,32 @@ def test_a_journal_is_cut_off_at_its_snapshots(
         assert everything(each) == everything(state)
 
 
+def test_what_an_operator_changes_while_a_snapshot_is_written_is_in_it(
+    open_view: OpenView, deaf: Deaf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Through another router: a snapshot that was taken before would take it back, for whoever delivers next."""
+    state, elsewhere = owned(open_view("a", deaf)), open_view("b")
+    append, others = Deaf.append, [lambda: elsewhere.add_job("replay", {"last": 9}, 9, 1.0)]
+
+    def append_behind(self: Deaf, draft: Draft, head: int) -> tuple[int, int]:
+        if draft.kind == "snapshot" and others:
+            others.pop()()
+        return append(self, draft, head)
+
+    monkeypatch.setattr(Deaf, "append", append_behind)
+    monkeypatch.setattr(state_module, "SNAPSHOT_ENTRIES", 1)
+    elsewhere.catch_up()
+
+    state.commit(settle(1))
+    state.commit(settle(2))
+
+    assert not others
+    fresh = open_view("c")
+    fresh.catch_up()
+    assert [job.id for job in fresh.jobs()] == [1]
+    assert everything(fresh) == everything(state)
+
+
 def test_a_big_state_is_not_written_anew_at_each_change(
     line: Line, log_name: str, open_view: OpenView, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -373,6 +492,19 @@ def test_a_view_that_is_damaged_is_made_anew(open_view: OpenView, tmp_path: Path
     again.claim()
 
     assert everything(again) == before
+
+
+def test_what_somebody_changed_by_hand_is_set_back(line: Line, journal: Journal, log_name: str) -> None:
+    """A journal of which entries expire can't be read any more."""
+    names = JournalNames(log_name)
+    before = line.ask(lambda connection: connection.call(f"STREAM.INFO.{names.stream(0)}"))["config"]
+    changed = {**before, "max_age": 3_600_000_000_000, "max_msgs_per_subject": 5, "discard": "old"}
+    line.ask(lambda connection: connection.call(f"STREAM.UPDATE.{names.stream(0)}", changed))
+
+    line.ask(lambda connection: ensure_journals(connection, names, [0], 1))
+
+    after = line.ask(lambda connection: connection.call(f"STREAM.INFO.{names.stream(0)}"))["config"]
+    assert {key: after[key] for key in changed} == {key: before[key] for key in changed}
 
 
 def test_destinations_are_known_by_their_journals(line: Line, log_name: str, open_view: OpenView) -> None:

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from router.log.jetstream.connection import NO_STREAM, STREAM_EXISTS, ApiError, ClusterAway, Connection
-from router.log.jetstream.streams import StreamNames, ensure_streams
+from router.log.jetstream.streams import StreamNames, _rules, ensure_streams
 
 
 class Cluster:
@@ -21,7 +21,8 @@ class Cluster:
         assert operation.startswith("STREAM.INFO.router-log-"), f"it is looked at, and not changed: {operation}"
         told = {"router-log-id": "log-1", "router-layout": "1", "router-partitions": str(len(self._replicas))}
         number = int(operation.rpartition("-")[2])
-        return {"config": {"num_replicas": self._replicas[number], "max_bytes": 100, "metadata": told}}
+        rules = _rules(StreamNames("router"), number)
+        return {"config": {"num_replicas": self._replicas[number], "max_bytes": 100, "metadata": told, **rules}}
 
 
 @pytest.mark.parametrize("read_only", [True, False], ids=["a command", "a router"])

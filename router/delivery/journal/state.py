@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import sqlite3
 import tempfile
+import threading
+import time
 import zlib
 from collections.abc import Iterator
 from contextlib import closing
@@ -37,6 +39,12 @@ SNAPSHOT_BYTES: Final = 4_000_000
 SNAPSHOT_ENTRIES: Final = 5_000
 """So much may follow a snapshot before the next one, and so much as the last one had: then a state is written twice at most."""
 PIECE_BYTES: Final = 1_000_000
+ASKED_FOR_S: Final = 8.0
+"""How long what operators ask for is tried: who is told that it failed asks again, and it would count twice. A change of leader
+takes a few seconds."""
+RETRY_S: Final = 0.25
+_OPERATORS: Final = frozenset({"discard", "add_job", "cancel_job"})
+"""What else fails is tried again by whoever wrote it: a commit as the same one, a start as a whole."""
 _PLACE: Final = "journal"
 """In the view: the message of the journal up to which it is made."""
 
@@ -56,6 +64,8 @@ class JournaledState(StateFile):
         connection.execute("PRAGMA synchronous = NORMAL")
         self._journal: Journal
         self._writer = ""
+        self._turn: threading.RLock
+        """To change the view: whoever has written an entry is the one to apply it, and learns what that does."""
         self._number = 0
         self._is_ours = self._is_taken = False
         self._is_unsure = False
@@ -71,8 +81,9 @@ class JournaledState(StateFile):
         self._hear: Hear = lambda *told: None
 
     @classmethod
-    def open_view(cls, path: Path, log_id: str, journal: Journal, writer: str) -> Self:
-        """Open the view at *path*, or make it. *writer* is a name that nobody else has, and never will.
+    def open_view(cls, path: Path, log_id: str, journal: Journal, writer: str, turn: threading.RLock) -> Self:
+        """Open the view at *path*, or make it. *writer* is a name that nobody else has, and never will; *turn* is one for all
+        who have this view.
 
         Raises:
             StateUnusable: the disk refuses.
@@ -86,6 +97,7 @@ class JournaledState(StateFile):
         state.label = journal.subject
         state._journal = journal
         state._writer = writer
+        state._turn = turn
         state._begin_after(state._place)
         return state
 
@@ -138,11 +150,15 @@ class JournaledState(StateFile):
             draft = Draft(kind, self._writer, self._number, body)
             self._is_unsure = True
             try:
-                first, last = self._journal.append(draft, self._assembler.head)
+                with self._turn:
+                    first, last = self._journal.append(draft, self._assembler.head)
+                    result = self._apply(Entry(draft, first, last, self._assembler.head), operation)[1]
             except Overtaken:
                 self._read_on()
+                if kind == "snapshot":  # it would undo what has just been read; the next commit takes another
+                    self._is_unsure = False
+                    return None
             else:
-                result = self._apply(Entry(draft, first, last, self._assembler.head), operation)[1]
                 self._begin_after(last)
                 self._is_unsure = False
                 if kind == "snapshot":
@@ -164,10 +180,11 @@ class JournaledState(StateFile):
             read_up_to = entries[-1].last if entries else self._read_up_to
             snapshots = [number for number, entry in enumerate(entries) if entry.draft.kind == "snapshot"]
             for number in snapshots[-1:]:  # what is before it is in it
-                self._become(entries[number])
+                with self._turn:
+                    self._become(entries[number])
                 landed |= {_key(entry): None for entry in entries[:number] if self._is_lost(entry)}
                 entries = entries[number + 1 :]
-            with self._transaction():
+            with self._turn, self._transaction():
                 for entry in entries:
                     operation, outcome = self._apply(entry)
                     if self._is_lost(entry):
@@ -273,24 +290,38 @@ class JournaledState(StateFile):
         if partition not in self.positions():
             self._write("add_partition", partition, start)
 
-    def shift_tries(self, seconds: float) -> None:
-        if self.tries():
-            self._write("shift_tries", seconds)
-
     def discard(self, choice: Choice, limit: int = 1_000) -> tuple[int, int]:
-        letters, events = self._write("discard", choice, limit)
-        return letters, events
+        done: tuple[int, int] | None = self._write("discard", choice, limit)
+        if done is None:
+            raise StateUnusable(f"{self.label}: they are discarded, but how many is not known: an answer was lost")
+        return done
 
     def add_job(self, kind: Literal["replay", "retry"], spec: dict[str, Any], total: int, made_s: float) -> Job:
-        job: Job = self._write("add_job", kind, spec, total, made_s)
-        return job
+        job: Job | None = self._write("add_job", kind, spec, total, made_s)
+        return job or next(each for each in reversed(self.jobs()) if (each.kind, each.made_s) == (kind, made_s))
 
     def cancel_job(self, id: int) -> bool:
-        return bool(self._write("cancel_job", id))
+        done: bool | None = self._write("cancel_job", id)
+        return bool(self.jobs("cancelled", id)) if done is None else done
 
     def _write(self, name: str, *arguments: Any) -> Any:
+        """Returns what it did; None where that is not known: its answer was lost, and somebody else has read it by now."""
         operation = Operation(name, arguments)
-        result = self._append("operation", to_bytes(operation), operation)
+        body = to_bytes(operation)
+        until = time.monotonic() + ASKED_FOR_S
+        while True:
+            try:
+                result = self._append("operation", body, operation)
+                break
+            except ClusterAway as error:
+                if name not in _OPERATORS:
+                    raise
+                if time.monotonic() > until:
+                    raise StateUnusable(
+                        f"{self.label}: nobody knows whether the change was made: the cluster does not answer ({error}). "
+                        "Have a look before you ask again."
+                    ) from error
+                time.sleep(RETRY_S)
         if not self._is_ours:
             self._journal.tell()  # whoever delivers
         return result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import defaultdict
 from collections.abc import Collection
 from contextlib import closing
 from pathlib import Path
@@ -32,6 +33,8 @@ class JournaledStates:
         self._router = router
         self._known: set[str] = set()
         self._opening = threading.Lock()
+        self._turns: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
+        """To change the view of each destination."""
 
     def refresh(self) -> None:
         """See which states there are by now; `names` and `has` say what was seen. Call it from a thread.
@@ -91,7 +94,8 @@ class JournaledStates:
 
     def _open_view(self, name: str, is_claimed: bool) -> JournaledState:
         journal = self._journal(name)
-        state = JournaledState.open_view(self._view(name), self._log_id, journal, f"{self._router}-{uuid4().hex[:8]}")
+        writer = f"{self._router}-{uuid4().hex[:8]}"
+        state = JournaledState.open_view(self._view(name), self._log_id, journal, writer, self._turns[name])
         take = state.claim if is_claimed else state.catch_up
         try:
             with telling_trouble(state):

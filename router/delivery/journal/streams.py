@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from router.errors import OperatorError
-from router.log.jetstream.connection import STREAM_EXISTS, ApiError, ClusterAway, Connection
+from router.log.jetstream.connection import STREAM_EXISTS, ApiError, Connection
+from router.log.jetstream.streams import KEPT, set_back
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +35,11 @@ async def ensure_journals(
     """Find the streams, or make them. Several routers may do this at one time.
 
     Raises:
+        ClusterAway: no answer; what is missing is made by another try.
         OperatorError: they can't be made.
     """
     try:
         await asyncio.gather(*(_make(connection, names, partition, replicas) for partition in partitions))
-    except ClusterAway as error:
-        raise OperatorError(f"log: the cluster does not answer ({error}). Is a quorum of its nodes up?") from None
     except ApiError as error:
         raise OperatorError(f"log: the cluster refuses to make the streams of the states: {error}") from None
 
@@ -50,16 +50,18 @@ async def _make(connection: Connection, names: JournalNames, partition: int, rep
         "subjects": [names.subject(partition, "*")],
         "retention": "limits",
         "storage": "file",
-        "discard": "new",  # nothing of a state may go but what a snapshot holds
         "num_replicas": replicas,
-        "allow_direct": True,
         "deny_delete": True,
+        **KEPT,  # nothing of a state may go but what a snapshot holds
     }
     try:
         await connection.call(f"STREAM.CREATE.{config['name']}", config)
     except ApiError as error:
-        if error.code != STREAM_EXISTS:  # with another config, such as other replicas: the operator's affair
+        if error.code != STREAM_EXISTS:
             raise
+        # With another config. Other replicas are the operator's affair.
+        found = await connection.call(f"STREAM.INFO.{config['name']}")
+        await set_back(connection, found["config"], KEPT)
 
 
 async def destinations_of(connection: Connection, names: JournalNames, partition: int) -> set[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from router.errors import OperatorError
 
@@ -29,7 +29,7 @@ class Access:
         Raises:
             OperatorError: files are missing, or are not what they should be; a line for each.
         """
-        options: dict[str, Any] = {}
+        options = _options_of_user(urls)
         problems: list[str] = []
         if self.credentials is not None:
             options["user_credentials"] = str(self.credentials)
@@ -59,6 +59,18 @@ class Access:
         if self.certificate is not None:
             load = partial(context.load_cert_chain, keyfile=self.key, password=_no_password)
             yield from _try("certificate", self.certificate, _open if unreadable else load)
+
+
+def _options_of_user(urls: Sequence[str]) -> dict[str, Any]:
+    """The name and the password, or the token, that all *urls* hold. The library takes them as they are written there, where
+    ``/`` or ``@`` of a password can only be ``%2F`` or ``%40``; where each has its own, that has to do."""
+    users = {(parts.username, parts.password) for parts in map(urlsplit, urls)}
+    name, password = users.pop()
+    if users or name is None:
+        return {}
+    if password is None:
+        return {"token": unquote(name)}
+    return {"user": unquote(name), "password": unquote(password)}
 
 
 OPEN = Access()

@@ -7,6 +7,7 @@ The API is JSON over request and reply; its subjects and fields: https://docs.na
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from binascii import a2b_base64
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -52,6 +53,9 @@ STREAM_EXISTS = 10058
 FULL = frozenset({10077, 10047, 10023, 10028, 10002})
 """What a server answers where there is no room: maximum bytes, insufficient storage or resources, an account's limits."""
 
+_INBOX = re.compile(r'"_inbox\.[^"]*"', re.IGNORECASE)
+"""Where answers go: it has another name each time."""
+
 
 class ClusterAway(Exception):
     """No answer: the cluster can't be reached, has no leader just now, or takes too long. What was asked may have been done."""
@@ -83,6 +87,8 @@ class Connection:
         """Called when the connection is there again: what was told meanwhile was not heard."""
         self._silent_since: float | None = None
         """When the first request was made in vain since the last one that was not."""
+        self._denials: list[str] = []
+        """What this user may not do, in the server's words: that it was asked for is not answered otherwise."""
 
     @classmethod
     async def open(cls, urls: Sequence[str], name: str = "trait-router", access: Access = OPEN) -> Self:
@@ -98,6 +104,7 @@ class Connection:
         refused = asyncio.Event()
 
         async def note(error: Exception) -> None:
+            connection._note_denial(str(error))
             if refused.is_set():  # why the connection was closed has been said
                 return
             last[:] = [error]
@@ -180,12 +187,24 @@ class Connection:
             )
         except (TimeoutError, OSError, nats.errors.Error) as error:
             await self._note_silence()
-            raise ClusterAway(_describe(error)) from None
+            raise ClusterAway(self._explain(error, subject)) from None
         if _UNAVAILABLE_ANSWER in answer.data[:200]:
             await self._note_silence()
         else:
             self._silent_since = None
         return answer
+
+    def _note_denial(self, said: str) -> None:
+        denial = _INBOX.sub('"_inbox.>"', said.removeprefix("nats: "))
+        if "permissions violation" in denial.lower() and denial not in self._denials:
+            self._denials.append(denial)
+            structlog.get_logger().error("the cluster denies its user what the router needs", reason=denial)
+
+    def _explain(self, error: BaseException, subject: str) -> str:
+        """Why there is no answer from *subject*: of what a user may not do there comes no answer, but a word to the user."""
+        named = f'"{subject.lower()}"', '"_inbox.'
+        said = (each for each in reversed(self._denials) if any(name in each.lower() for name in named))
+        return (next(said, "") if isinstance(error, TimeoutError) else "") or _describe(error)
 
     async def _note_silence(self) -> None:
         """A node that is cut off from the others still takes connections. Whoever stays with it is cut off too."""
@@ -261,7 +280,7 @@ class Connection:
                 with suppress(Exception):
                     await subscription.unsubscribe()
         except (TimeoutError, OSError, nats.errors.Error) as error:
-            raise ClusterAway(_describe(error)) from None
+            raise ClusterAway(self._explain(error, f"$JS.API.DIRECT.GET.{stream}")) from None
 
     async def close(self) -> None:
         with suppress(Exception):

@@ -17,10 +17,10 @@ What a start, a loss of the cluster and a damaged message mean:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from math import ceil
-from typing import Final, Self, TypeVar
+from typing import Final, Self
 from uuid import uuid4
 
 from nats.aio.msg import Msg
@@ -30,6 +30,7 @@ from router.log.jetstream.access import OPEN, Access
 from router.log.jetstream.appender import HEADER_BYTES, PATIENCE_S, Appender
 from router.log.jetstream.chunk import OVERHEAD_BYTES
 from router.log.jetstream.connection import ApiError, ClusterAway, Connection
+from router.log.jetstream.insist import COMMAND_S, START_S, insist
 from router.log.jetstream.partition import WRITER, Extent, Span
 from router.log.jetstream.reader import Reader
 from router.log.jetstream.streams import LogStreams, StreamNames, ensure_streams
@@ -38,43 +39,18 @@ from router.log.partition import partition_of
 from router.log.record import Appended, Entry, Gap, Record, last_of
 from router.log.seen import Seen, dedup_key
 
-_T = TypeVar("_T")
-
 COMFORT: Final = 0.75
 """Of the room of a partition: beyond it, what nobody needs goes whatever its age."""
 KEYS_BYTES: Final = 4_000
 """Room for the source, the messageId and the user's key."""
 LOOK_S: Final = 5.0
 """How often the end of a partition is asked for while somebody waits there: the server's word of news may have been lost."""
-START_S: Final = 15.0
-"""How long a start waits for a cluster that has no leader."""
 NODES_S: Final = 10.0
-"""How long of that it waits for three nodes, before it makes a log with one replica."""
-RETRY_S: Final = 0.25
+"""How long of a start it waits for three nodes, before it makes a log with one replica."""
 SEEN_KEYS: Final = 500_000
 """Kept in memory for receipts, over all partitions."""
 READ_BACK: Final = 2_000
 """Events of each partition that a start reads back for that: whoever repeats itself does so soon."""
-
-
-async def _insist(step: Callable[[], Awaitable[_T]]) -> _T:
-    """Try *step* until the cluster answers: it may be about to choose a leader.
-
-    Raises:
-        OperatorError: it does not for `START_S` seconds, or refuses.
-    """
-    until = asyncio.get_running_loop().time() + START_S
-    while True:
-        try:
-            return await step()
-        except ClusterAway as error:
-            if asyncio.get_running_loop().time() > until:
-                raise OperatorError(
-                    f"log: the cluster does not answer ({error}). Is JetStream on, and is a quorum of its nodes up?"
-                ) from None
-            await asyncio.sleep(RETRY_S)
-        except ApiError as error:
-            raise OperatorError(f"log: the cluster refuses: {error}. Do the credentials allow JetStream?") from None
 
 
 class NatsLog:
@@ -145,7 +121,7 @@ class NatsLog:
             names = StreamNames(name)
             loop = asyncio.get_running_loop()
             settles_at = loop.time() + NODES_S
-            streams = await _insist(
+            streams = await insist(
                 lambda: ensure_streams(
                     connection,
                     names,
@@ -154,7 +130,8 @@ class NatsLog:
                     options.max_bytes,
                     read_only=read_only,
                     is_patient=loop.time() < settles_at,
-                )
+                ),
+                COMMAND_S if read_only else START_S,
             )
             log = cls(connection, streams, options, clock, read_only=read_only, patience_s=patience_s)
             await log._begin()
@@ -167,7 +144,7 @@ class NatsLog:
         names = self._streams.names
         await self._connection.client.subscribe(names.told("*"), cb=self._hear, pending_msgs_limit=-1)
         self._connection.on_reconnected = self._hear_again
-        await _insist(self.look)
+        await insist(self.look)
         if not self._is_read_only:
             max_waiting = self._options.max_waiting_bytes // len(self.partitions)
             seen = [Seen(self._options.dedup_window_s, SEEN_KEYS // len(self.partitions)) for _ in self.partitions]
@@ -392,12 +369,19 @@ class NatsLog:
             extent.wake()
 
     async def find(self, message_id: str) -> list[Record]:
-        """See `Log.find`. It reads the whole log."""
+        """See `Log.find`. It reads the whole log.
+
+        Raises:
+            OperatorError: the cluster does not answer.
+        """
         try:
             wanted = message_id.encode()
         except UnicodeEncodeError:  # no such thing can be stored
             return []
-        await self.look()
+        try:
+            await self.look()
+        except (ClusterAway, ApiError) as error:
+            raise OperatorError(f"the cluster that keeps the log does not answer ({error}). Ask again.") from error
         found: list[Record] = []
         for partition in self.partitions:
             found += await self._find(partition, wanted.decode())

@@ -9,6 +9,7 @@ The number of partitions and the id of the log are in the metadata of each.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -98,24 +99,28 @@ async def ensure_streams(
             may_settle = replicas is None and not is_patient
             found = await _make_first(connection, names, wanted, max_bytes // partitions, metadata, may_settle)
         metadata = _check_metadata(names, found, partitions)
-        number = fewest = _replicas_of(found)
-        for partition in range(partitions):
+        number = _replicas_of(found)
+        share = max_bytes // partitions
+
+        async def ensure(partition: int) -> int:
+            """Returns the replicas of that one."""
             info = found if partition == 0 else await _describe(connection, names, partition)
-            if info is not None:
-                fewest = min(fewest, _replicas_of(info))
-            if read_only:
-                continue
             if info is None:
-                await _make(connection, names, partition, number, max_bytes // partitions, metadata)
-            elif info["config"].get("max_bytes") != max_bytes // partitions:
-                changed = {**info["config"], "max_bytes": max_bytes // partitions}
-                await connection.call(f"STREAM.UPDATE.{names.stream(partition)}", changed)
+                if not read_only:
+                    await _make(connection, names, partition, number, share, metadata)
+                return number
+            if not read_only:
+                await set_back(connection, info["config"], {**_rules(names, partition), "max_bytes": share})
+            return _replicas_of(info)
+
+        # All at once: where a node is down, each takes seconds.
+        fewest = min(await asyncio.gather(*map(ensure, range(partitions))))
     except ApiError as error:
-        if error.code == _NO_PEERS and is_patient:
+        if error.code == _NO_PEERS and is_patient and not _is_for_want_of_room(error):
             raise ClusterAway(str(error)) from None
         hint = (
             " Each node sets retention.max_disk aside for it: lower that, or raise max_file_store of the servers."
-            if error.code in FULL
+            if _is_for_want_of_room(error)
             else ""
         )
         raise OperatorError(f"log: the cluster refuses to make the streams of the log: {error}.{hint}") from None
@@ -174,14 +179,12 @@ async def _make(
         "subjects": [names.subject(partition)],
         "retention": "limits",
         "storage": "file",
-        "discard": "new",  # full is refused at the door; what is old goes when nobody needs it
         "max_bytes": max_bytes,
         "num_replicas": replicas,
         "duplicate_window": DUPLICATES_NS,
-        "allow_direct": True,
         "deny_delete": True,
-        "republish": {"src": names.subject(partition), "dest": names.told(partition), "headers_only": True},
         "metadata": dict(metadata),
+        **_rules(names, partition),
     }
     operation = f"STREAM.CREATE.{names.stream(partition)}"
     try:
@@ -193,6 +196,38 @@ async def _make(
     if found is None:  # the cluster has agreed on it, and not every node has it yet
         raise ClusterAway(f"another router is making the stream {names.stream(partition)}")
     return found
+
+
+KEPT: Final[Mapping[str, Any]] = {
+    "discard": "new",  # full is refused at the door; what is old goes when nobody needs it
+    "max_age": 0,
+    "max_msgs": -1,
+    "max_msgs_per_subject": -1,
+    "allow_direct": True,
+}
+"""Of a stream of which nothing goes by itself, and which is read from any replica."""
+
+
+def _rules(names: StreamNames, partition: int) -> dict[str, Any]:
+    """What a router relies on, whoever changes a stream."""
+    told = {"src": names.subject(partition), "dest": names.told(partition), "headers_only": True}
+    return {**KEPT, "republish": told}
+
+
+async def set_back(connection: Connection, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """Have the stream with the config *found* be as *wanted*; what somebody changed by hand is told of.
+
+    Raises:
+        ClusterAway, ApiError: it can't be done.
+    """
+    changed = sorted(name for name, value in wanted.items() if found.get(name) != value)
+    if not changed:
+        return
+    if changed != ["max_bytes"]:  # that is from the config of the routers
+        structlog.get_logger().warning(
+            "a stream was changed by hand, it is set back", stream=found["name"], changed=changed
+        )
+    await connection.call(f"STREAM.UPDATE.{found['name']}", {**found, **wanted})
 
 
 async def _make_first(
@@ -207,7 +242,7 @@ async def _make_first(
     try:
         return await _make(connection, names, 0, replicas, max_bytes, metadata)
     except ApiError as error:
-        if error.code not in _TOO_FEW_NODES or not may_settle:
+        if error.code not in _TOO_FEW_NODES or not may_settle or _is_for_want_of_room(error):
             raise
         structlog.get_logger().warning("the cluster has fewer than three nodes: the log has one replica")
         return await _make(connection, names, 0, 1, max_bytes, metadata)
@@ -217,3 +252,8 @@ _NO_PEERS: Final = 10005
 """Nodes are away, or there never were so many."""
 _TOO_FEW_NODES: Final = frozenset({_NO_PEERS, 10074})
 """The other: replicas > 1 not supported in non-clustered mode."""
+
+
+def _is_for_want_of_room(error: ApiError) -> bool:
+    """A node without room counts as none: why there are too few is in the words alone."""
+    return error.code in FULL or (error.code == _NO_PEERS and "insufficient storage" in str(error))

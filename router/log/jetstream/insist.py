@@ -1,0 +1,39 @@
+"""Waiting at a start for a cluster that has no leader just now."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+from router.errors import OperatorError
+from router.log.jetstream.connection import ApiError, ClusterAway
+
+_T = TypeVar("_T")
+
+START_S: Final = 30.0
+"""How long a start waits for a cluster that has no leader. The choice of one takes up to 9 s; for a log that is made anew while
+a node is down the cluster chooses one, then the stream of the first partition, then all others."""
+COMMAND_S: Final = 15.0
+"""And a command, which makes nothing."""
+RETRY_S: Final = 0.25
+
+
+async def insist(step: Callable[[], Awaitable[_T]], within_s: float = START_S) -> _T:
+    """Try *step* until the cluster answers: it may be about to choose a leader.
+
+    Raises:
+        OperatorError: it does not for *within_s* seconds, or refuses.
+    """
+    until = asyncio.get_running_loop().time() + within_s
+    while True:
+        try:
+            return await step()
+        except ClusterAway as error:
+            if asyncio.get_running_loop().time() > until:
+                raise OperatorError(
+                    f"log: the cluster does not answer ({error}). Is JetStream on, and is a quorum of its nodes up?"
+                ) from None
+            await asyncio.sleep(RETRY_S)
+        except ApiError as error:
+            raise OperatorError(f"log: the cluster refuses: {error}. Do the credentials allow JetStream?") from None
