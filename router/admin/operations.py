@@ -29,8 +29,8 @@ Answer = dict[str, Any]
 
 OLDEST_WITHIN_S: Final = 2.0
 """How long a status waits for the oldest event of a destination, which comes from the log; else it tells of those parked."""
-_LOOKED_AT: Final = 16
-"""States that are opened for a status at one time: each takes file handles and a thread."""
+_LOOKED_AT: Final = 4
+"""States that are opened for a status at one time: each takes file handles, and one of the few threads that all share."""
 
 
 class Operations:
