@@ -122,6 +122,8 @@ def test_row_56_a_worker_that_is_frozen_turns_health_red_within_a_minute(stage: 
     until(vendors[0].kept, "the first events")
 
     router.suffer(frozen=True)
+    until(lambda: router.books("mixpanel")["pending"] > 50, "there is work to do")
+    acked = generator.stop()
     until(lambda: call("GET", f"{router.url}/health")[0] == 503, "health is red", STUCK_WITHIN_S)
 
     stuck = call("GET", f"{router.url}/health")[1]["stuck"]
@@ -132,6 +134,5 @@ def test_row_56_a_worker_that_is_frozen_turns_health_red_within_a_minute(stage: 
     router.suffer()
     router.terminate()
     router.start()
-    acked = generator.stop()
     router.until_settled()
     check_delivered(acked, *vendors)
