@@ -127,6 +127,22 @@ def test_who_has_lost_a_state_without_knowing_it_writes_no_more(open_view: OpenV
     assert latter.counts()["delivered", ""] == 2
 
 
+@pytest.mark.parametrize("entries", [5_000, 1], ids=["by a claim", "by a snapshot"])
+def test_who_has_lost_a_state_learns_of_it_although_another_question_reads_it_first(
+    open_view: OpenView, monkeypatch: pytest.MonkeyPatch, entries: int
+) -> None:
+    """Of the same view, for a status: what the former one writes after that would count beside what the latter does."""
+    former, other = owned(open_view("a")), open_view("a")
+    latter = open_view("b")
+    latter.claim()
+    monkeypatch.setattr(state_module, "SNAPSHOT_ENTRIES", entries)
+    latter.commit(settle(1))
+    other.catch_up()
+
+    with pytest.raises(StateTaken):
+        former.commit(settle(1))
+
+
 def test_a_claim_that_a_snapshot_swept_away_still_counts(open_view: OpenView, monkeypatch: pytest.MonkeyPatch) -> None:
     former = owned(open_view("a"))
     latter = open_view("b")

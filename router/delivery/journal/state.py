@@ -212,10 +212,10 @@ class JournaledState(StateFile):
     def _apply(self, entry: Entry, operation: Operation | None = None) -> tuple[Operation | None, Any]:
         """Make the view what it is after the entry. Returns the operation, and what it did."""
         result = None
+        self._look_whose(entry)
         with self._transaction():
             if entry.last <= self._place:
                 return None, None  # another one who looks at the same view was here
-            self._look_whose(entry)
             if entry.draft.kind == "operation":
                 operation = operation or from_bytes(entry.draft.body)
                 result = operation.apply(self)
