@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import pytest
 
 from router.delivery.journal import state as state_module
-from router.delivery.journal.entry import Draft
+from router.delivery.journal.entry import Assembler, Draft, Entry
 from router.delivery.journal.journal import LAG_S, Journal
 from router.delivery.journal.line import ANSWER_S, Line
 from router.delivery.journal.operation import Operation, to_bytes
@@ -469,6 +469,31 @@ def test_what_an_operator_changes_while_a_snapshot_is_written_is_in_it(
     fresh.catch_up()
     assert [job.id for job in fresh.jobs()] == [1]
     assert everything(fresh) == everything(state)
+
+
+def test_a_snapshot_that_is_read_late_takes_nothing_back(
+    open_view: OpenView, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the same view: a status was asked for, and whoever delivers has gone on before it was looked at."""
+    owner, other = owned(open_view("a")), open_view("a")
+    with monkeypatch.context() as patch:
+        patch.setattr(state_module, "SNAPSHOT_ENTRIES", 1)
+        owner.commit(settle(1))
+    read = Journal.read
+
+    def read_slowly(self: Journal, assembler: Assembler, end: int) -> Iterator[Entry]:
+        yield from read(self, assembler, end)
+        owner.commit(settle(2))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "read", read_slowly)
+        other.catch_up()
+    owner.commit(settle(3))
+
+    assert owner.counts()["delivered", ""] == 3
+    fresh = open_view("b")
+    fresh.catch_up()
+    assert everything(fresh) == everything(owner)
 
 
 def test_a_big_state_is_not_written_anew_at_each_change(

@@ -256,8 +256,10 @@ class JournaledState(StateFile):
                 return b"".join([*map(packer.compress, iter(lambda: file.read(PIECE_BYTES), b"")), packer.flush()])
 
     def _become(self, entry: Entry) -> None:
-        """Make the view what the snapshot says."""
+        """Make the view what the snapshot says, if it is not past that: others look at it too."""
         self._look_whose(entry)
+        if entry.last <= self._place:
+            return
         with tempfile.TemporaryDirectory(dir=self.path.parent) as folder:
             copy = Path(folder) / "snapshot"
             with copy.open("wb") as file:
