@@ -496,6 +496,18 @@ def test_a_snapshot_that_is_read_late_takes_nothing_back(
     assert everything(fresh) == everything(owner)
 
 
+def test_what_a_newer_program_wrote_is_not_passed_over(open_view: OpenView, journal: Journal) -> None:
+    """A view without it would be another one than that of whoever knows it."""
+    state = owned(open_view("a"))
+    journal.append(Draft("operation", "newer", 1, b'{"v":99,"do":"new","with":[]}'), journal.last())
+
+    for _ in range(2):
+        with pytest.raises(StateUnusable, match="the operation 'new' of version 99"):
+            state.catch_up()
+    with pytest.raises(StateUnusable, match="the operation 'new' of version 99"):
+        state.commit(settle(1))
+
+
 def test_a_big_state_is_not_written_anew_at_each_change(
     line: Line, log_name: str, open_view: OpenView, monkeypatch: pytest.MonkeyPatch
 ) -> None:

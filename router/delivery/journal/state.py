@@ -198,6 +198,7 @@ class JournaledState(StateFile):
                 raise StateTaken(self.label) from error
             raise Forgotten(f"{self.label}: its state was forgotten meanwhile. Ask again.") from error
         except (Hole, UnknownOperation) as error:
+            self._begin_after(self._read_up_to)
             raise StateUnusable(f"{self.label}: the journal can't be read: {error}") from error
         except BaseException:
             self._begin_after(self._read_up_to)  # the view is as it was
