@@ -233,7 +233,9 @@ class Claims:
     async def _find_out(self, partition: int) -> None:
         """Whether the partition is ours, though the answer to that was lost: else it is nobody's until the entry vanishes."""
         sequence = await self._own(partition)
-        began_s = self._unsure.pop(partition)
+        began_s = self._unsure.pop(partition, None)
+        if began_s is None:
+            return  # found out by the beat before, which went on when another answer had ended it
         if sequence is not None and self._clock.monotonic() < began_s + LEASE_S - MARGIN_S:
             self._gain(partition, sequence, began_s)
 

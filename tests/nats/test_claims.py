@@ -213,3 +213,31 @@ async def test_a_partition_whose_claim_was_made_although_no_answer_came_is_deliv
     await until(lambda: router.claims.partitions == [0, 1, 2, 3], LEASE_S * 0.7)
 
     assert not lost
+
+
+async def test_an_answer_that_comes_after_its_beat_was_given_up_ends_no_router(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A beat that one answer ends does not wait for the others; the next one asks the same."""
+    router = start("a")
+    claims = router.claims
+    await until(lambda: claims.partitions == [0, 1, 2, 3])
+    await router.die()
+    own, comes = Claims._own, asyncio.Event()
+
+    async def own_later(claims: Claims, partition: int) -> int | None:
+        if partition == 0:
+            raise ClusterAway("no leader just now")
+        await comes.wait()
+        return await own(claims, partition)
+
+    monkeypatch.setattr(Claims, "_own", own_later)
+    claims._unsure |= {0: 0.0, 1: 0.0}
+    with pytest.raises(ClusterAway):
+        await claims._share()
+    claims._unsure.pop(0)
+
+    comes.set()
+    await claims._share()
+
+    assert not claims._unsure
