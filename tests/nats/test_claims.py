@@ -241,3 +241,17 @@ async def test_an_answer_that_comes_after_its_beat_was_given_up_ends_no_router(
     await claims._share()
 
     assert not claims._unsure
+
+
+async def test_how_long_a_claim_lasts_is_set_back_where_somebody_changed_it(start: Start, log_name: str) -> None:
+    """Where entries vanish early, two routers deliver one partition; where they stay, nobody takes over from who died."""
+    claims, stream = start("a").claims, f"{log_name}-claims"
+    info = f"STREAM.INFO.{stream}"
+    before = (await claims._connection.call(info))["config"]
+    changed = {**before, "max_age": 500_000_000, "duplicate_window": 100_000_000, "max_msgs": 2}
+    await claims._connection.call(f"STREAM.UPDATE.{stream}", changed)
+
+    await claims.ensure(1)
+
+    after = (await claims._connection.call(info))["config"]
+    assert (after["max_age"], after["max_msgs"]) == (before["max_age"], before["max_msgs"])
