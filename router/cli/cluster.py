@@ -41,8 +41,8 @@ from router.delivery.state import telling_trouble
 from router.delivery.watchdog import Glance, Watchdog
 from router.errors import OperatorError
 from router.log.interface import Log
+from router.log.jetstream.answered import START_S, until_answered
 from router.log.jetstream.connection import ApiError, ClusterAway, Connection
-from router.log.jetstream.insist import START_S, insist
 from router.log.jetstream.log import NatsLog
 from router.log.lock import Held, Lock
 from router.registry import Registry
@@ -146,10 +146,10 @@ class ClusterDeliveries:
         connection = await Connection.open(config.log_urls, access=to_access(config))
         try:
             names = JournalNames(config.nats.name)
-            await insist(lambda: ensure_journals(connection, names, log.partitions, log.replicas))
+            await until_answered(lambda: ensure_journals(connection, names, log.partitions, log.replicas))
             line = await asyncio.to_thread(Line.open, config.log_urls, to_access(config))
             deliveries = cls(log, connection, line, lock, config, registry, clock, stuck, delivers)
-            await insist(lambda: deliveries._claims.ensure(log.replicas))
+            await until_answered(lambda: deliveries._claims.ensure(log.replicas))
             await connection.client.subscribe(names.news("*", "*"), cb=deliveries._hear)
         except BaseException:
             lock.release()

@@ -27,10 +27,10 @@ from nats.aio.msg import Msg
 
 from router.errors import OperatorError
 from router.log.jetstream.access import OPEN, Access
+from router.log.jetstream.answered import COMMAND_S, START_S, until_answered
 from router.log.jetstream.appender import HEADER_BYTES, PATIENCE_S, Appender
 from router.log.jetstream.chunk import OVERHEAD_BYTES
 from router.log.jetstream.connection import ApiError, ClusterAway, Connection
-from router.log.jetstream.insist import COMMAND_S, START_S, insist
 from router.log.jetstream.partition import WRITER, Extent, Span
 from router.log.jetstream.reader import Reader
 from router.log.jetstream.streams import LogStreams, StreamNames, ensure_streams
@@ -121,7 +121,7 @@ class NatsLog:
             names = StreamNames(name)
             loop = asyncio.get_running_loop()
             settles_at = loop.time() + NODES_S
-            streams = await insist(
+            streams = await until_answered(
                 lambda: ensure_streams(
                     connection,
                     names,
@@ -144,7 +144,7 @@ class NatsLog:
         names = self._streams.names
         await self._connection.client.subscribe(names.told("*"), cb=self._hear, pending_msgs_limit=-1)
         self._connection.on_reconnected = self._hear_again
-        await insist(self.look)
+        await until_answered(self.look)
         if not self._is_read_only:
             max_waiting = self._options.max_waiting_bytes // len(self.partitions)
             seen = [Seen(self._options.dedup_window_s, SEEN_KEYS // len(self.partitions)) for _ in self.partitions]

@@ -19,7 +19,7 @@ COMMAND_S: Final = 15.0
 RETRY_S: Final = 0.25
 
 
-async def insist(step: Callable[[], Awaitable[_T]], within_s: float = START_S) -> _T:
+async def until_answered(step: Callable[[], Awaitable[_T]], within_s: float = START_S) -> _T:
     """Try *step* until the cluster answers: it may be about to choose a leader.
 
     Raises:
