@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 from router.errors import OperatorError
-from router.log.jetstream.connection import ApiError, ClusterAway
+from router.log.jetstream.connection import ApiError, ClusterAway, Denied
 
 _T = TypeVar("_T")
 
@@ -29,11 +29,11 @@ async def until_answered(step: Callable[[], Awaitable[_T]], within_s: float = ST
     while True:
         try:
             return await step()
+        except (Denied, ApiError) as error:
+            raise OperatorError(f"log: the cluster refuses: {error}. Do the credentials allow JetStream?") from None
         except ClusterAway as error:
             if asyncio.get_running_loop().time() > until:
                 raise OperatorError(
                     f"log: the cluster does not answer ({error}). Is JetStream on, and is a quorum of its nodes up?"
                 ) from None
             await asyncio.sleep(RETRY_S)
-        except ApiError as error:
-            raise OperatorError(f"log: the cluster refuses: {error}. Do the credentials allow JetStream?") from None
