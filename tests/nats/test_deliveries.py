@@ -215,6 +215,7 @@ async def test_a_start_waits_for_a_cluster_that_has_no_leader_just_now(
             raise failures.pop()
         return await call(connection, asked, *more)
 
+    monkeypatch.setattr("router.cli.cluster.RETRY_S", 0.05)
     monkeypatch.setattr(Connection, "call", lead_soon)
 
     deliveries, stop, running = await begin(shared_server, log_name, tmp_path, {})
