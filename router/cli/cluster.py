@@ -8,7 +8,7 @@ import re
 import socket
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import AsyncExitStack, closing, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -142,19 +142,19 @@ class ClusterDeliveries:
             OperatorError: the cluster does not answer, or refuses.
         """
         assert isinstance(log, NatsLog)
-        lock = _lock(config.data)
-        connection = await Connection.open(config.log_urls, access=to_access(config))
-        try:
+        async with AsyncExitStack() as opened:
+            lock = _lock(config.data)
+            opened.callback(lock.release)
+            connection = await Connection.open(config.log_urls, access=to_access(config))
+            opened.push_async_callback(connection.close)
             names = JournalNames(config.nats.name)
             await until_answered(lambda: ensure_journals(connection, names, log.partitions, log.replicas))
             line = await asyncio.to_thread(Line.open, config.log_urls, to_access(config))
+            opened.push_async_callback(asyncio.to_thread, line.close)
             deliveries = cls(log, connection, line, lock, config, registry, clock, stuck, delivers)
             await until_answered(lambda: deliveries._claims.ensure(log.replicas))
             await connection.client.subscribe(names.news("*", "*"), cb=deliveries._hear)
-        except BaseException:
-            lock.release()
-            await connection.close()
-            raise
+            opened.pop_all()  # they are the router's from here on
         return deliveries
 
     # --- the config ---

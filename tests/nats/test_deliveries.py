@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import replace
@@ -26,6 +27,7 @@ from router.delivery.state import StateUnusable
 from router.errors import OperatorError
 from router.log.jetstream.connection import ClusterAway, Connection, Stored
 from router.log.jetstream.log import NatsLog
+from router.log.lock import Lock
 from router.log.record import Record
 from router.log.tail import Tail
 from router.registry import Registry
@@ -256,6 +258,23 @@ async def test_a_start_waits_for_nothing_but_the_cluster(
     async with asyncio.timeout(5):
         with pytest.raises(StateUnusable, match="version 9"):
             await begin(shared_server, log_name, tmp_path, {})
+
+
+@pytest.mark.parametrize("place", ["router.cli.cluster.Line.open", "router.cli.cluster.Claims.ensure"])
+async def test_a_start_that_fails_leaves_nothing_open(
+    shared_server: Cluster, log_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    def fail(*asked: Any) -> None:
+        raise OperatorError("refused")
+
+    threads = set(threading.enumerate())
+    monkeypatch.setattr(place, fail)
+
+    with pytest.raises(OperatorError, match="refused"):
+        await begin(shared_server, log_name, tmp_path, {})
+
+    assert not [each for each in set(threading.enumerate()) - threads if each.name == "line to the cluster"]
+    Lock.take_file(tmp_path / "var" / "router.lock").release()
 
 
 @pytest.mark.full
