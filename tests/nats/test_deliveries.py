@@ -195,7 +195,7 @@ async def test_what_lands_as_a_partition_is_given_up_is_broken_off_when_that_is_
             deliveries._claims.release(0)
             await until(lambda: not deliveries._fleets.all)
             deliveries._claims.lose(0)
-            async with asyncio.timeout(2):  # a flight has seven seconds to land
+            async with asyncio.timeout(5):  # a flight has seven seconds to land
                 await broken_off.wait()
         finally:
             stop.set()
@@ -255,7 +255,7 @@ async def test_a_start_waits_for_nothing_but_the_cluster(
 
     monkeypatch.setattr(JournaledState, "catch_up", fail)
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(15):  # for the cluster it would wait for 30 seconds
         with pytest.raises(StateUnusable, match="version 9"):
             await begin(shared_server, log_name, tmp_path, {})
 

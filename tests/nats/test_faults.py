@@ -452,7 +452,7 @@ async def test_a_command_waits_less_for_a_cluster_than_a_start(
     monkeypatch.setattr(NatsLog, "look", fail)
     monkeypatch.setattr("router.log.jetstream.log.COMMAND_S", 0.1)
 
-    async with asyncio.timeout(5.0):
+    async with asyncio.timeout(10.0):  # a start has 30 seconds
         with pytest.raises(OperatorError, match="no leader just now"):
             await open_log(read_only=True)
 
