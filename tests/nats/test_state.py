@@ -244,6 +244,21 @@ def test_who_asks_for_something_is_answered_although_another_question_reads_it_f
     assert [each.id for each in other.jobs()] == [1]
 
 
+def test_what_is_cancelled_elsewhere_is_heard_although_another_question_reads_it_first(open_view: OpenView) -> None:
+    """Of the same view, for a status: whoever runs the job would go on."""
+    owner, other, elsewhere = owned(open_view("a")), open_view("a"), open_view("b")
+    job = owner.add_job("replay", {"last": 9}, 9, 1.0)
+    heard: list[tuple[str, tuple[Any, ...], Any]] = []
+    owner.listen(lambda *told: heard.append(told))
+    elsewhere.catch_up()
+    elsewhere.cancel_job(job.id)
+
+    other.catch_up()
+    owner.catch_up()
+
+    assert heard == [("cancel_job", (job.id,), None)]
+
+
 def test_what_an_older_program_wrote_is_read(open_view: OpenView, journal: Journal) -> None:
     """It moved retry windows by an operation of their own."""
     state = owned(open_view("a"))

@@ -211,14 +211,16 @@ class JournaledState(StateFile):
         return entry.draft.writer == self._writer and entry.draft.kind != "snapshot"
 
     def _apply(self, entry: Entry, operation: Operation | None = None) -> tuple[Operation | None, Any]:
-        """Make the view what it is after the entry. Returns the operation, and what it did."""
+        """Make the view what it is after the entry. Returns the operation, and what it did: None, where another one who looks
+        at the same view was here before."""
         result = None
         self._look_whose(entry)
+        if entry.draft.kind == "operation":
+            operation = operation or from_bytes(entry.draft.body)
         with self._transaction():
             if entry.last <= self._place:
-                return None, None  # another one who looks at the same view was here
-            if entry.draft.kind == "operation":
-                operation = operation or from_bytes(entry.draft.body)
+                return operation, None
+            if operation is not None:
                 result = operation.apply(self)
             super().commit(Changes(meta={_PLACE: str(entry.last)}))
         size = len(entry.draft.body)
