@@ -42,7 +42,7 @@ from router.delivery.watchdog import Glance, Watchdog
 from router.errors import OperatorError
 from router.log.interface import Log
 from router.log.jetstream.answered import START_S, until_answered
-from router.log.jetstream.connection import ApiError, ClusterAway, Connection
+from router.log.jetstream.connection import ApiError, ClusterAway, Connection, Denied
 from router.log.jetstream.log import NatsLog
 from router.log.lock import Held, Lock
 from router.registry import Registry
@@ -193,8 +193,9 @@ class ClusterDeliveries:
             try:
                 return await self._note_begin()
             except OperatorError as error:
-                is_away = isinstance(error.__cause__, ClusterAway | ApiError)
-                if not is_away or self._clock.monotonic() >= until:
+                why = error.__cause__
+                may_pass = isinstance(why, ClusterAway | ApiError) and not isinstance(why, Denied)
+                if not may_pass or self._clock.monotonic() >= until:
                     raise
                 await self._clock.sleep(RETRY_S)
 

@@ -25,7 +25,8 @@ from router.delivery.journal.state import JournaledState
 from router.delivery.ledger import Ledger
 from router.delivery.state import StateUnusable
 from router.errors import OperatorError
-from router.log.jetstream.connection import ClusterAway, Connection, Stored
+from router.log.jetstream.answered import START_S
+from router.log.jetstream.connection import ClusterAway, Connection, Denied, Stored
 from router.log.jetstream.log import NatsLog
 from router.log.lock import Lock
 from router.log.record import Record
@@ -258,6 +259,19 @@ async def test_a_start_waits_for_nothing_but_the_cluster(
     async with asyncio.timeout(15):  # for the cluster it would wait for 30 seconds
         with pytest.raises(StateUnusable, match="version 9"):
             await begin(shared_server, log_name, tmp_path, {})
+
+
+async def test_a_start_does_not_wait_for_what_its_user_may_not_do(
+    deliveries: ClusterDeliveries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(connection: Connection, operation: str, *more: Any) -> dict[str, Any]:
+        raise Denied("permissions violation for publish")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Connection, "call", fail)
+        async with asyncio.timeout(15):
+            with pytest.raises(OperatorError, match="permissions violation"):
+                await deliveries._begin_new(START_S)
 
 
 @pytest.mark.parametrize("place", ["router.cli.cluster.Line.open", "router.cli.cluster.Claims.ensure"])
