@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
+import structlog
+
 from router.errors import OperatorError
 from router.log.jetstream.connection import ApiError, ClusterAway, Denied
 
@@ -25,7 +27,7 @@ async def until_answered(step: Callable[[], Awaitable[_T]], within_s: float = ST
     Raises:
         OperatorError: it does not for *within_s* seconds, or refuses.
     """
-    until = asyncio.get_running_loop().time() + within_s
+    until, is_told = asyncio.get_running_loop().time() + within_s, False
     while True:
         try:
             return await step()
@@ -36,4 +38,7 @@ async def until_answered(step: Callable[[], Awaitable[_T]], within_s: float = ST
                 raise OperatorError(
                     f"log: the cluster does not answer ({error}). Is JetStream on, and is a quorum of its nodes up?"
                 ) from None
+            if not is_told:
+                structlog.get_logger().warning("the cluster does not answer yet, it is waited for", reason=str(error))
+                is_told = True
             await asyncio.sleep(RETRY_S)
