@@ -29,6 +29,7 @@ from router.log.jetstream.access import OPEN, Access
 REQUEST_S = 2.0
 CONNECT_S = 5.0
 CANCEL_S = 1.0
+CLOSE_S = 2.0
 RECONNECT_S = 0.2
 PING_S = 2
 """A server that stands still is left after two of these without an answer."""
@@ -290,8 +291,11 @@ class Connection:
             raise self._explain(error, f"$JS.API.DIRECT.GET.{stream}") from None
 
     async def close(self) -> None:
-        with suppress(Exception):
-            await self.client.close()
+        """Within about `CLOSE_S`: what a server does not take is lost."""
+        closing = asyncio.ensure_future(self.client.close())
+        await asyncio.wait({closing}, timeout=CLOSE_S)
+        if not closing.cancel():
+            closing.exception()
 
 
 def read_answer(data: bytes) -> dict[str, Any]:
