@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, cast
+from typing import cast
+
+import pytest
 
 from router.cli import partition_fleets
 from router.cli.partition_fleets import PartitionFleets
@@ -26,7 +28,9 @@ class LeaderlessLog:
         raise ClusterAway("no leader just now")
 
 
-async def test_a_partition_is_given_up_although_it_waits_for_a_leader_of_its_stream(monkeypatch: Any) -> None:
+async def test_a_partition_is_given_up_although_it_waits_for_a_leader_of_its_stream(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Its node may be away for hours, and the claims be renewed: a router that is stopped must not wait for it."""
     monkeypatch.setattr(partition_fleets, "RETRY_S", 0.01)
     log, clock = LeaderlessLog(), SystemClock()
