@@ -167,7 +167,7 @@ class Spread:
                 f" In other partitions these jobs run, or have run: {', '.join(running)}. Cancel them before you ask for all "
                 f"again: router jobs cancel {destination} {running[0]}"
             )
-        return " What was added in other partitions is cancelled. Ask again." if jobs else ""
+        return " What was added in other partitions is cancelled." if jobs else ""
 
     def _show_job(self, partition: int, job: Answer) -> Answer:
         return job | {"job": self._number(job["job"], partition)}

@@ -8,7 +8,7 @@ import re
 import socket
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import AsyncExitStack, closing, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -41,8 +41,8 @@ from router.delivery.state import telling_trouble
 from router.delivery.watchdog import Glance, Watchdog
 from router.errors import OperatorError
 from router.log.interface import Log
-from router.log.jetstream.connection import ApiError, ClusterAway, Connection
-from router.log.jetstream.insist import START_S, insist
+from router.log.jetstream.answered import START_S, until_answered
+from router.log.jetstream.connection import ApiError, ClusterAway, Connection, Denied
 from router.log.jetstream.log import NatsLog
 from router.log.lock import Held, Lock
 from router.registry import Registry
@@ -142,19 +142,19 @@ class ClusterDeliveries:
             OperatorError: the cluster does not answer, or refuses.
         """
         assert isinstance(log, NatsLog)
-        lock = _lock(config.data)
-        connection = await Connection.open(config.log_urls, access=to_access(config))
-        try:
+        async with AsyncExitStack() as opened:
+            lock = _lock(config.data)
+            opened.callback(lock.release)
+            connection = await Connection.open(config.log_urls, access=to_access(config))
+            opened.push_async_callback(connection.close)
             names = JournalNames(config.nats.name)
-            await insist(lambda: ensure_journals(connection, names, log.partitions, log.replicas))
+            await until_answered(lambda: ensure_journals(connection, names, log.partitions, log.replicas))
             line = await asyncio.to_thread(Line.open, config.log_urls, to_access(config))
+            opened.push_async_callback(asyncio.to_thread, line.close)
             deliveries = cls(log, connection, line, lock, config, registry, clock, stuck, delivers)
-            await insist(lambda: deliveries._claims.ensure(log.replicas))
+            await until_answered(lambda: deliveries._claims.ensure(log.replicas))
             await connection.client.subscribe(names.news("*", "*"), cb=deliveries._hear)
-        except BaseException:
-            lock.release()
-            await connection.close()
-            raise
+            opened.pop_all()  # they are the router's from here on
         return deliveries
 
     # --- the config ---
@@ -193,8 +193,9 @@ class ClusterDeliveries:
             try:
                 return await self._note_begin()
             except OperatorError as error:
-                is_away = isinstance(error.__cause__, ClusterAway | ApiError)
-                if not is_away or self._clock.monotonic() >= until:
+                why = error.__cause__
+                may_pass = isinstance(why, ClusterAway | ApiError) and not isinstance(why, Denied)
+                if not may_pass or self._clock.monotonic() >= until:
                     raise
                 await self._clock.sleep(RETRY_S)
 

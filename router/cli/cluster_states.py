@@ -18,8 +18,8 @@ from router.delivery.journal.states import JournaledStates
 from router.delivery.journal.streams import JournalNames, ensure_journals
 from router.errors import OperatorError
 from router.log.interface import Log
+from router.log.jetstream.answered import COMMAND_S, until_answered
 from router.log.jetstream.connection import ApiError, ClusterAway, Connection
-from router.log.jetstream.insist import COMMAND_S, insist
 from router.log.jetstream.log import NatsLog
 
 
@@ -35,7 +35,7 @@ async def states_of_cluster(config: Config, log: Log) -> AsyncIterator[Mapping[i
     connection = await Connection.open(config.log_urls, access=to_access(config))
     try:
         await _refuse_beside_routers(connection, config.nats.name)
-        await insist(lambda: ensure_journals(connection, names, log.partitions, log.replicas))
+        await until_answered(lambda: ensure_journals(connection, names, log.partitions, log.replicas))
     finally:
         await connection.close()
     line = await asyncio.to_thread(Line.open, config.log_urls, to_access(config))
@@ -43,7 +43,7 @@ async def states_of_cluster(config: Config, log: Log) -> AsyncIterator[Mapping[i
         with tempfile.TemporaryDirectory(prefix="router-") as views:
             states = {n: JournaledStates(line, names, n, Path(views), log.id, me) for n in log.partitions}
             for each in states.values():
-                await insist(partial(asyncio.to_thread, each.refresh), COMMAND_S)
+                await until_answered(partial(asyncio.to_thread, each.refresh), COMMAND_S)
             yield states
     finally:
         await asyncio.to_thread(line.close)

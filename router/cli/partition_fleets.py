@@ -63,8 +63,10 @@ class PartitionFleets:
         self.housekeepers: dict[int, Housekeeping] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         """What is done about a partition: one thing at a time."""
+        self._leaving: set[int] = set()
+        """What is given up: nothing starts there any more."""
         self._landing: dict[int, Fleet] = {}
-        """What is given up, until it has landed."""
+        """What of that lands."""
 
     def gained(self, claim: Claim) -> None:
         self._then(claim.partition, self._start(claim))
@@ -79,6 +81,7 @@ class PartitionFleets:
             self._then(partition, fleet.abandon())
 
     async def give_up(self, partition: int) -> None:
+        self._leaving.add(partition)
         fleet = self.all.get(partition)
         if fleet is not None:
             fleet.end()  # what is about to start there may wait for the log
@@ -86,6 +89,7 @@ class PartitionFleets:
         await asyncio.wait({self._tasks[partition]})
 
     async def _land(self, partition: int) -> None:
+        self._leaving.discard(partition)
         fleet = self._take_out(partition)
         if fleet is None:
             return
@@ -132,13 +136,13 @@ class PartitionFleets:
     async def _start(self, claim: Claim) -> None:
         partition = claim.partition
         portion = Portion(self._log, partition)
-        while claim.is_good():
+        while claim.is_good() and partition not in self._leaving:
             try:
                 await self._log.look(partition)  # positions are of events that others have stored
                 break
             except (ClusterAway, ApiError):
                 await self._clock.sleep(RETRY_S)
-        if not claim.is_good():
+        if not claim.is_good() or partition in self._leaving:
             return
         fleet = Fleet(
             portion,

@@ -25,13 +25,13 @@ from router.delivery.sharing import next_step
 from router.errors import OperatorError
 from router.log.jetstream.connection import (
     NO_STREAM,
-    STREAM_EXISTS,
     WRONG_LAST_SEQUENCE,
     ApiError,
     ClusterAway,
     Connection,
     read_answer,
 )
+from router.log.jetstream.streams import make_or_find, set_back
 
 LEASE_S: Final = 6.0
 """After so long without a word from its router an entry vanishes. With a beat and the opening of states, a partition whose
@@ -117,21 +117,22 @@ class Claims:
             ClusterAway: no answer.
             OperatorError: it can't be made.
         """
+        # An entry that vanishes early would have two routers deliver, one that stays nobody.
+        lease = {"max_age": int(LEASE_S * 1e9), "max_msgs": -1, "max_bytes": -1, "max_msgs_per_subject": 1}
         config = {
             "name": self._stream,
             "subjects": [f"{self._prefix}>"],
             "retention": "limits",
             "storage": "file",
-            "max_age": int(LEASE_S * 1e9),
-            "max_msgs_per_subject": 1,
             "num_replicas": replicas,
             "duplicate_window": int(1e9),
+            **lease,
         }
         try:
-            await self._connection.call(f"STREAM.CREATE.{self._stream}", config)
+            found = await make_or_find(self._connection, config)
+            await set_back(self._connection, found["config"], lease)
         except ApiError as error:
-            if error.code != STREAM_EXISTS:
-                raise OperatorError(f"log: the cluster refuses to make the stream of claims: {error}") from None
+            raise OperatorError(f"log: the cluster refuses to make the stream of claims: {error}") from None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Beat until *stop* is set; what is held then is still held."""
@@ -233,7 +234,9 @@ class Claims:
     async def _find_out(self, partition: int) -> None:
         """Whether the partition is ours, though the answer to that was lost: else it is nobody's until the entry vanishes."""
         sequence = await self._own(partition)
-        began_s = self._unsure.pop(partition)
+        began_s = self._unsure.pop(partition, None)
+        if began_s is None:
+            return  # found out by the beat before, which went on when another answer had ended it
         if sequence is not None and self._clock.monotonic() < began_s + LEASE_S - MARGIN_S:
             self._gain(partition, sequence, began_s)
 

@@ -377,7 +377,7 @@ class Ledger:
 
     def _hear(self, method: str, arguments: tuple[Any, ...], result: Any) -> None:
         """Somebody else has changed the state: an operator, through another router."""
-        if method == "discard":
+        if method == "discard" and result is not None:
             self.counts["discarded", ""] += result[1]
         self.on_foreign(method, arguments)
 

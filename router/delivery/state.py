@@ -133,7 +133,7 @@ class Changes:
 
 
 Hear = Callable[[str, tuple[Any, ...], Any], None]
-"""Told of a change: the method of `State`, its arguments, and what it returned."""
+"""Told of a change: the method of `State`, its arguments, and what it returned; None, where that is not known."""
 
 
 class State(Protocol):

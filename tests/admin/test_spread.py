@@ -161,7 +161,7 @@ class Part:
 
     async def add(self, destination: str, plan: dict[str, Any]) -> dict[str, Any]:
         if self.trouble == "add":
-            raise StateUnusable("crm: the cluster does not give the state")
+            raise StateUnusable("crm: nobody knows whether the change was made. Have a look before you ask again.")
         self.jobs.append(1)
         return {"destination": destination, "job": 1}
 
@@ -175,8 +175,13 @@ class Part:
 @pytest.mark.parametrize(
     ("troubles", "left", "told"),
     [
-        pytest.param(["add", ""], [], "does not give the state$", id="the first one"),
-        pytest.param(["", "", "add"], [], "is cancelled. Ask again.$", id="a later one"),
+        pytest.param(["add", ""], [], "before you ask again.$", id="the first one"),
+        pytest.param(
+            ["", "", "add"],
+            [],
+            "before you ask again. What was added in other partitions is cancelled.$",
+            id="a later one",
+        ),
         pytest.param(
             ["", "cancel", "add"], [1], "these jobs run, or have run: 4. Cancel", id="and one has run already"
         ),

@@ -6,6 +6,7 @@ import random
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -290,8 +291,11 @@ def test_a_renamed_state_is_whole_although_somebody_has_it_open(path: Path, stat
     assert after == before
 
 
-def test_a_state_is_not_renamed_while_somebody_reads_it(path: Path, state: StateFile) -> None:
+def test_a_state_is_not_renamed_while_somebody_reads_it(
+    path: Path, state: StateFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It is tried again: there is no telling what the reader would keep from being folded in."""
+    monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, timeout=0.1))  # else five seconds
     states = StateDirectory(path.parent, LOG)
     with closing(sqlite3.connect(path, isolation_level=None)) as shell:
         shell.execute("BEGIN")

@@ -81,7 +81,7 @@ def machines(line: Line, log_name: str) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("machines")
-@pytest.mark.parametrize("examples", [5, pytest.param(100, marks=[pytest.mark.full, pytest.mark.timeout(900)])])
+@pytest.mark.parametrize("examples", [2, pytest.param(100, marks=[pytest.mark.full, pytest.mark.timeout(900)])])
 def test_the_scheduler_does_as_the_model_says_in_a_cluster(examples: int) -> None:
     chosen = settings(max_examples=examples, stateful_step_count=25, suppress_health_check=list(HealthCheck))
     run_state_machine_as_test(ClusterScheduler, settings=chosen)

@@ -100,7 +100,10 @@ def test_promise_7_credentials_in_the_address_never_show(tmp_path: Path, guarded
     assert ("Authorization Violation" in checked.err) is user.endswith("wrong")
 
 
-def test_a_cluster_that_does_not_answer_is_named_without_credentials(tmp_path: Path) -> None:
+def test_a_cluster_that_does_not_answer_is_named_without_credentials(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("router.log.jetstream.connection.CONNECT_S", 0.5)
     config = write_config(tmp_path, f"nats://router:{PASSWORD}@127.0.0.1:9")
 
     checked = run_command("check", config, "--live")

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 from nats.aio.client import Client
 
+from router.delivery.journal.line import Line
 from router.errors import OperatorError
 from router.log.jetstream import connection as connection_module
+from router.log.jetstream.answered import until_answered
 from router.log.jetstream.connection import ClusterAway, Connection
 from tests.nats.server import Cluster
 
@@ -43,14 +45,43 @@ async def test_a_library_that_lets_a_cancellation_slip_is_told_again(monkeypatch
     ids=["a request", "answers"],
 )
 async def test_what_the_user_may_not_do_is_told_as_that(tmp_path: Path, denied: str, told: str) -> None:
-    """A server says so beside the request, and leaves that without an answer: it looks like a cluster without a leader."""
+    """And not waited for: a server says so beside the request, and leaves that without an answer, as one without a leader."""
     user = f"{{ user: router, password: p, permissions: {{ {denied} }} }}"
     cluster = Cluster.make(tmp_path, extra=f"authorization {{ users: [ {user} ] }}")
     try:
         cluster.start()
         connection = await Connection.open([cluster.url.replace("//", "//router:p@")])
-        with pytest.raises(ClusterAway, match=re.escape(f"permissions violation {told}")):
-            await connection.call("STREAM.INFO.x")
+        async with asyncio.timeout(10.0):  # a start has 30 seconds for a cluster without a leader
+            with pytest.raises(OperatorError, match=re.escape(f"refuses: permissions violation {told}")):
+                await until_answered(lambda: connection.request("$JS.API.STREAM.INFO.x", timeout_s=0.3))
         await connection.close()
     finally:
         cluster.clear()
+
+
+async def test_a_server_that_stands_still_keeps_nobody_from_closing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the library has not sent by then it would wait for; a router that is stopped hung, or ended in a traceback."""
+    monkeypatch.setattr(connection_module, "CLOSE_S", 0.2)
+    cluster = Cluster.make(tmp_path)
+    try:
+        cluster.start()
+        connection = await Connection.open([cluster.url])
+        line = await asyncio.to_thread(Line.open, [cluster.url])
+        cluster.nodes[0].freeze()
+        for _ in range(3):
+            with pytest.raises(ClusterAway):
+                await connection.request("x", b"x" * 4_000_000, timeout_s=0.1)
+            with pytest.raises(ClusterAway):
+                await asyncio.to_thread(line.ask, _send_much)
+
+        async with asyncio.timeout(8.0):
+            await connection.close()
+            await asyncio.to_thread(line.close)
+    finally:
+        cluster.clear()
+
+
+async def _send_much(connection: Connection) -> None:
+    await connection.request("x", b"x" * 4_000_000, timeout_s=0.1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import replace
@@ -24,8 +25,10 @@ from router.delivery.journal.state import JournaledState
 from router.delivery.ledger import Ledger
 from router.delivery.state import StateUnusable
 from router.errors import OperatorError
-from router.log.jetstream.connection import ClusterAway, Connection, Stored
+from router.log.jetstream.answered import START_S
+from router.log.jetstream.connection import ClusterAway, Connection, Denied, Stored
 from router.log.jetstream.log import NatsLog
+from router.log.lock import Lock
 from router.log.record import Record
 from router.log.tail import Tail
 from router.registry import Registry
@@ -193,7 +196,7 @@ async def test_what_lands_as_a_partition_is_given_up_is_broken_off_when_that_is_
             deliveries._claims.release(0)
             await until(lambda: not deliveries._fleets.all)
             deliveries._claims.lose(0)
-            async with asyncio.timeout(2):  # a flight has seven seconds to land
+            async with asyncio.timeout(5):  # a flight has seven seconds to land
                 await broken_off.wait()
         finally:
             stop.set()
@@ -215,6 +218,7 @@ async def test_a_start_waits_for_a_cluster_that_has_no_leader_just_now(
             raise failures.pop()
         return await call(connection, asked, *more)
 
+    monkeypatch.setattr("router.cli.cluster.RETRY_S", 0.05)
     monkeypatch.setattr(Connection, "call", lead_soon)
 
     deliveries, stop, running = await begin(shared_server, log_name, tmp_path, {})
@@ -252,9 +256,39 @@ async def test_a_start_waits_for_nothing_but_the_cluster(
 
     monkeypatch.setattr(JournaledState, "catch_up", fail)
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(15):  # for the cluster it would wait for 30 seconds
         with pytest.raises(StateUnusable, match="version 9"):
             await begin(shared_server, log_name, tmp_path, {})
+
+
+async def test_a_start_does_not_wait_for_what_its_user_may_not_do(
+    deliveries: ClusterDeliveries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(connection: Connection, operation: str, *more: Any) -> dict[str, Any]:
+        raise Denied("permissions violation for publish")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Connection, "call", fail)
+        async with asyncio.timeout(15):
+            with pytest.raises(OperatorError, match="permissions violation"):
+                await deliveries._begin_new(START_S)
+
+
+@pytest.mark.parametrize("place", ["router.cli.cluster.Line.open", "router.cli.cluster.Claims.ensure"])
+async def test_a_start_that_fails_leaves_nothing_open(
+    shared_server: Cluster, log_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    def fail(*asked: Any) -> None:
+        raise OperatorError("refused")
+
+    threads = set(threading.enumerate())
+    monkeypatch.setattr(place, fail)
+
+    with pytest.raises(OperatorError, match="refused"):
+        await begin(shared_server, log_name, tmp_path, {})
+
+    assert not [each for each in set(threading.enumerate()) - threads if each.name == "line to the cluster"]
+    Lock.take_file(tmp_path / "var" / "router.lock").release()
 
 
 @pytest.mark.full

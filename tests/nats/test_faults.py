@@ -11,6 +11,7 @@ import pytest
 from nats.aio.msg import Msg
 from structlog.testing import capture_logs
 
+from router.errors import OperatorError
 from router.log.interface import LogAway, LogFull
 from router.log.jetstream.appender import Appender
 from router.log.jetstream.connection import ClusterAway, Connection
@@ -437,6 +438,23 @@ async def test_what_somebody_changed_by_hand_is_set_back_at_a_start(open_log: Op
     assert {key: after.get(key) for key in changed} == {key: before.get(key) for key in changed}
     [warning] = [each for each in told if each["log_level"] == "warning"]
     assert warning["changed"] == ["allow_direct", "discard", "max_age", "republish"]
+
+
+async def test_a_command_waits_less_for_a_cluster_than_a_start(
+    open_log: OpenLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor does it, where the streams are found and their leaders go then: somebody sits there."""
+
+    async def fail(log: NatsLog, partition: int | None = None) -> None:
+        raise ClusterAway("no leader just now")
+
+    await open_log()
+    monkeypatch.setattr(NatsLog, "look", fail)
+    monkeypatch.setattr("router.log.jetstream.log.COMMAND_S", 0.1)
+
+    async with asyncio.timeout(10.0):  # a start has 30 seconds
+        with pytest.raises(OperatorError, match="no leader just now"):
+            await open_log(read_only=True)
 
 
 # --- what only a restart can help ---

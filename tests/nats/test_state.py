@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import pytest
 
 from router.delivery.journal import state as state_module
-from router.delivery.journal.entry import Draft
+from router.delivery.journal.entry import Assembler, Draft, Entry
 from router.delivery.journal.journal import LAG_S, Journal
 from router.delivery.journal.line import ANSWER_S, Line
 from router.delivery.journal.operation import Operation, to_bytes
@@ -127,6 +127,22 @@ def test_who_has_lost_a_state_without_knowing_it_writes_no_more(open_view: OpenV
     assert latter.counts()["delivered", ""] == 2
 
 
+@pytest.mark.parametrize("entries", [5_000, 1], ids=["by a claim", "by a snapshot"])
+def test_who_has_lost_a_state_learns_of_it_although_another_question_reads_it_first(
+    open_view: OpenView, monkeypatch: pytest.MonkeyPatch, entries: int
+) -> None:
+    """Of the same view, for a status: what the former one writes after that would count beside what the latter does."""
+    former, other = owned(open_view("a")), open_view("a")
+    latter = open_view("b")
+    latter.claim()
+    monkeypatch.setattr(state_module, "SNAPSHOT_ENTRIES", entries)
+    latter.commit(settle(1))
+    other.catch_up()
+
+    with pytest.raises(StateTaken):
+        former.commit(settle(1))
+
+
 def test_a_claim_that_a_snapshot_swept_away_still_counts(open_view: OpenView, monkeypatch: pytest.MonkeyPatch) -> None:
     former = owned(open_view("a"))
     latter = open_view("b")
@@ -226,6 +242,21 @@ def test_who_asks_for_something_is_answered_although_another_question_reads_it_f
     assert job.id == 1
     readers.shutdown()
     assert [each.id for each in other.jobs()] == [1]
+
+
+def test_what_is_cancelled_elsewhere_is_heard_although_another_question_reads_it_first(open_view: OpenView) -> None:
+    """Of the same view, for a status: whoever runs the job would go on."""
+    owner, other, elsewhere = owned(open_view("a")), open_view("a"), open_view("b")
+    job = owner.add_job("replay", {"last": 9}, 9, 1.0)
+    heard: list[tuple[str, tuple[Any, ...], Any]] = []
+    owner.listen(lambda *told: heard.append(told))
+    elsewhere.catch_up()
+    elsewhere.cancel_job(job.id)
+
+    other.catch_up()
+    owner.catch_up()
+
+    assert heard == [("cancel_job", (job.id,), None)]
 
 
 def test_what_an_older_program_wrote_is_read(open_view: OpenView, journal: Journal) -> None:
@@ -453,6 +484,43 @@ def test_what_an_operator_changes_while_a_snapshot_is_written_is_in_it(
     fresh.catch_up()
     assert [job.id for job in fresh.jobs()] == [1]
     assert everything(fresh) == everything(state)
+
+
+def test_a_snapshot_that_is_read_late_takes_nothing_back(
+    open_view: OpenView, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the same view: a status was asked for, and whoever delivers has gone on before it was looked at."""
+    owner, other = owned(open_view("a")), open_view("a")
+    with monkeypatch.context() as patch:
+        patch.setattr(state_module, "SNAPSHOT_ENTRIES", 1)
+        owner.commit(settle(1))
+    read = Journal.read
+
+    def read_slowly(self: Journal, assembler: Assembler, end: int) -> Iterator[Entry]:
+        yield from read(self, assembler, end)
+        owner.commit(settle(2))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "read", read_slowly)
+        other.catch_up()
+    owner.commit(settle(3))
+
+    assert owner.counts()["delivered", ""] == 3
+    fresh = open_view("b")
+    fresh.catch_up()
+    assert everything(fresh) == everything(owner)
+
+
+def test_what_a_newer_program_wrote_is_not_passed_over(open_view: OpenView, journal: Journal) -> None:
+    """A view without it would be another one than that of whoever knows it."""
+    state = owned(open_view("a"))
+    journal.append(Draft("operation", "newer", 1, b'{"v":99,"do":"new","with":[]}'), journal.last())
+
+    for _ in range(2):
+        with pytest.raises(StateUnusable, match="the operation 'new' of version 99"):
+            state.catch_up()
+    with pytest.raises(StateUnusable, match="the operation 'new' of version 99"):
+        state.commit(settle(1))
 
 
 def test_a_big_state_is_not_written_anew_at_each_change(

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 
+from router.delivery.journal.streams import JournalNames, ensure_journals
 from router.log.jetstream.connection import NO_STREAM, STREAM_EXISTS, ApiError, ClusterAway, Connection
 from router.log.jetstream.streams import StreamNames, _rules, ensure_streams
 
@@ -54,3 +55,5 @@ class HalfMade:
 async def test_a_stream_that_another_router_is_making_is_waited_for() -> None:
     with pytest.raises(ClusterAway, match="another router is making the stream router-log-0"):
         await ensure_streams(cast("Connection", HalfMade()), StreamNames("router"), 3, None, 300)
+    with pytest.raises(ClusterAway, match="another router is making the stream router-state-0"):
+        await ensure_journals(cast("Connection", HalfMade()), JournalNames("router"), [0], 3)

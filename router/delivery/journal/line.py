@@ -10,7 +10,7 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Any, Final, TypeVar
 
 from router.log.jetstream.access import OPEN, Access
-from router.log.jetstream.connection import ClusterAway, Connection
+from router.log.jetstream.connection import CANCEL_S, ClusterAway, Connection
 
 _T = TypeVar("_T")
 
@@ -24,8 +24,16 @@ class Line:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="line to the cluster", daemon=True)
+        self._thread = threading.Thread(target=self._serve, name="line to the cluster", daemon=True)
         self._connection: Connection | None = None
+
+    def _serve(self) -> None:
+        self._loop.run_forever()
+        left = asyncio.all_tasks(self._loop)  # of a server that stands still
+        for task in left:
+            task.cancel()
+        if left:
+            self._loop.run_until_complete(asyncio.wait(left, timeout=CANCEL_S))
 
     @classmethod
     def open(cls, urls: Sequence[str], access: Access = OPEN) -> Line:

@@ -198,6 +198,7 @@ class JournaledState(StateFile):
                 raise StateTaken(self.label) from error
             raise Forgotten(f"{self.label}: its state was forgotten meanwhile. Ask again.") from error
         except (Hole, UnknownOperation) as error:
+            self._begin_after(self._read_up_to)
             raise StateUnusable(f"{self.label}: the journal can't be read: {error}") from error
         except BaseException:
             self._begin_after(self._read_up_to)  # the view is as it was
@@ -210,14 +211,16 @@ class JournaledState(StateFile):
         return entry.draft.writer == self._writer and entry.draft.kind != "snapshot"
 
     def _apply(self, entry: Entry, operation: Operation | None = None) -> tuple[Operation | None, Any]:
-        """Make the view what it is after the entry. Returns the operation, and what it did."""
+        """Make the view what it is after the entry. Returns the operation, and what it did: None, where another one who looks
+        at the same view was here before."""
         result = None
+        self._look_whose(entry)
+        if entry.draft.kind == "operation":
+            operation = operation or from_bytes(entry.draft.body)
         with self._transaction():
             if entry.last <= self._place:
-                return None, None  # another one who looks at the same view was here
-            self._look_whose(entry)
-            if entry.draft.kind == "operation":
-                operation = operation or from_bytes(entry.draft.body)
+                return operation, None
+            if operation is not None:
                 result = operation.apply(self)
             super().commit(Changes(meta={_PLACE: str(entry.last)}))
         size = len(entry.draft.body)
@@ -256,8 +259,10 @@ class JournaledState(StateFile):
                 return b"".join([*map(packer.compress, iter(lambda: file.read(PIECE_BYTES), b"")), packer.flush()])
 
     def _become(self, entry: Entry) -> None:
-        """Make the view what the snapshot says."""
+        """Make the view what the snapshot says, if it is not past that: others look at it too."""
         self._look_whose(entry)
+        if entry.last <= self._place:
+            return
         with tempfile.TemporaryDirectory(dir=self.path.parent) as folder:
             copy = Path(folder) / "snapshot"
             with copy.open("wb") as file:

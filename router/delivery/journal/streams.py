@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from router.errors import OperatorError
-from router.log.jetstream.connection import STREAM_EXISTS, ApiError, Connection
-from router.log.jetstream.streams import KEPT, set_back
+from router.log.jetstream.connection import ApiError, Connection
+from router.log.jetstream.streams import KEPT, make_or_find, set_back
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +54,8 @@ async def _make(connection: Connection, names: JournalNames, partition: int, rep
         "deny_delete": True,
         **KEPT,  # nothing of a state may go but what a snapshot holds
     }
-    try:
-        await connection.call(f"STREAM.CREATE.{config['name']}", config)
-    except ApiError as error:
-        if error.code != STREAM_EXISTS:
-            raise
-        # With another config. Other replicas are the operator's affair.
-        found = await connection.call(f"STREAM.INFO.{config['name']}")
-        await set_back(connection, found["config"], KEPT)
+    found = await make_or_find(connection, config)
+    await set_back(connection, found["config"], KEPT)  # other replicas are the operator's affair
 
 
 async def destinations_of(connection: Connection, names: JournalNames, partition: int) -> set[str]:

@@ -29,6 +29,7 @@ from router.log.jetstream.access import OPEN, Access
 REQUEST_S = 2.0
 CONNECT_S = 5.0
 CANCEL_S = 1.0
+CLOSE_S = 2.0
 RECONNECT_S = 0.2
 PING_S = 2
 """A server that stands still is left after two of these without an answer."""
@@ -59,6 +60,10 @@ _INBOX = re.compile(r'"_inbox\.[^"]*"', re.IGNORECASE)
 
 class ClusterAway(Exception):
     """No answer: the cluster can't be reached, has no leader just now, or takes too long. What was asked may have been done."""
+
+
+class Denied(ClusterAway):
+    """No answer, for the user of this connection may not ask, or may not hear."""
 
 
 class ApiError(Exception):
@@ -177,7 +182,7 @@ class Connection:
         """Ask, and wait for the one answer.
 
         Raises:
-            ClusterAway: there is none.
+            ClusterAway: there is none; `Denied`, where there can be none.
         """
         if not self.client.is_connected:
             raise ClusterAway("not connected")
@@ -187,7 +192,7 @@ class Connection:
             )
         except (TimeoutError, OSError, nats.errors.Error) as error:
             await self._note_silence()
-            raise ClusterAway(self._explain(error, subject)) from None
+            raise self._explain(error, subject) from None
         if _UNAVAILABLE_ANSWER in answer.data[:200]:
             await self._note_silence()
         else:
@@ -200,11 +205,14 @@ class Connection:
             self._denials.append(denial)
             structlog.get_logger().error("the cluster denies its user what the router needs", reason=denial)
 
-    def _explain(self, error: BaseException, subject: str) -> str:
+    def _explain(self, error: BaseException, subject: str) -> ClusterAway:
         """Why there is no answer from *subject*: of what a user may not do there comes no answer, but a word to the user."""
-        named = f'"{subject.lower()}"', '"_inbox.'
-        said = (each for each in reversed(self._denials) if any(name in each.lower() for name in named))
-        return (next(said, "") if isinstance(error, TimeoutError) else "") or _describe(error)
+        if isinstance(error, TimeoutError):
+            named = f'"{subject.lower()}"', '"_inbox.'
+            for denial in reversed(self._denials):
+                if any(name in denial.lower() for name in named):
+                    return Denied(denial)
+        return ClusterAway(_describe(error))
 
     async def _note_silence(self) -> None:
         """A node that is cut off from the others still takes connections. Whoever stays with it is cut off too."""
@@ -280,11 +288,14 @@ class Connection:
                 with suppress(Exception):
                     await subscription.unsubscribe()
         except (TimeoutError, OSError, nats.errors.Error) as error:
-            raise ClusterAway(self._explain(error, f"$JS.API.DIRECT.GET.{stream}")) from None
+            raise self._explain(error, f"$JS.API.DIRECT.GET.{stream}") from None
 
     async def close(self) -> None:
-        with suppress(Exception):
-            await self.client.close()
+        """Within about `CLOSE_S`: what a server does not take is lost."""
+        closing = asyncio.ensure_future(self.client.close())
+        await asyncio.wait({closing}, timeout=CLOSE_S)
+        if not closing.cancel():
+            closing.exception()
 
 
 def read_answer(data: bytes) -> dict[str, Any]:

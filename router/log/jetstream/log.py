@@ -27,10 +27,10 @@ from nats.aio.msg import Msg
 
 from router.errors import OperatorError
 from router.log.jetstream.access import OPEN, Access
+from router.log.jetstream.answered import COMMAND_S, START_S, until_answered
 from router.log.jetstream.appender import HEADER_BYTES, PATIENCE_S, Appender
 from router.log.jetstream.chunk import OVERHEAD_BYTES
 from router.log.jetstream.connection import ApiError, ClusterAway, Connection
-from router.log.jetstream.insist import COMMAND_S, START_S, insist
 from router.log.jetstream.partition import WRITER, Extent, Span
 from router.log.jetstream.reader import Reader
 from router.log.jetstream.streams import LogStreams, StreamNames, ensure_streams
@@ -118,10 +118,10 @@ class NatsLog:
         """
         connection = await Connection.open(urls, access=access)
         try:
-            names = StreamNames(name)
+            names, within_s = StreamNames(name), COMMAND_S if read_only else START_S
             loop = asyncio.get_running_loop()
             settles_at = loop.time() + NODES_S
-            streams = await insist(
+            streams = await until_answered(
                 lambda: ensure_streams(
                     connection,
                     names,
@@ -131,20 +131,20 @@ class NatsLog:
                     read_only=read_only,
                     is_patient=loop.time() < settles_at,
                 ),
-                COMMAND_S if read_only else START_S,
+                within_s,
             )
             log = cls(connection, streams, options, clock, read_only=read_only, patience_s=patience_s)
-            await log._begin()
+            await log._begin(within_s)
         except BaseException:
             await connection.close()
             raise
         return log
 
-    async def _begin(self) -> None:
+    async def _begin(self, within_s: float) -> None:
         names = self._streams.names
         await self._connection.client.subscribe(names.told("*"), cb=self._hear, pending_msgs_limit=-1)
         self._connection.on_reconnected = self._hear_again
-        await insist(self.look)
+        await until_answered(self.look, within_s)
         if not self._is_read_only:
             max_waiting = self._options.max_waiting_bytes // len(self.partitions)
             seen = [Seen(self._options.dedup_window_s, SEEN_KEYS // len(self.partitions)) for _ in self.partitions]

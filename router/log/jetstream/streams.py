@@ -90,7 +90,7 @@ async def ensure_streams(
         OperatorError: the log has another number of partitions, a newer program made it, or it can't be made.
     """
     try:
-        found = await _describe(connection, names, 0)
+        found = await _describe(connection, names.stream(0))
         if found is None:
             if read_only:
                 raise NoLog(f"log: the cluster has no log {names.name}. Start the router first, or correct nats.name.")
@@ -104,7 +104,7 @@ async def ensure_streams(
 
         async def ensure(partition: int) -> int:
             """Returns the replicas of that one."""
-            info = found if partition == 0 else await _describe(connection, names, partition)
+            info = found if partition == 0 else await _describe(connection, names.stream(partition))
             if info is None:
                 if not read_only:
                     await _make(connection, names, partition, number, share, metadata)
@@ -151,9 +151,9 @@ def _check_metadata(names: StreamNames, found: Mapping[str, Any], partitions: in
     return metadata
 
 
-async def _describe(connection: Connection, names: StreamNames, partition: int) -> dict[str, Any] | None:
+async def _describe(connection: Connection, stream: str) -> dict[str, Any] | None:
     try:
-        return await connection.call(f"STREAM.INFO.{names.stream(partition)}")
+        return await connection.call(f"STREAM.INFO.{stream}")
     except ApiError as error:
         if error.code == NO_STREAM:
             return None
@@ -186,15 +186,25 @@ async def _make(
         "metadata": dict(metadata),
         **_rules(names, partition),
     }
-    operation = f"STREAM.CREATE.{names.stream(partition)}"
+    return await make_or_find(connection, config)
+
+
+async def make_or_find(connection: Connection, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Make the stream of that *config*, or find the one of its name, whatever else it is. Returns what the cluster says of it.
+
+    Raises:
+        ClusterAway: no answer, or another router is just making it.
+        ApiError: it can't be made.
+    """
+    name = config["name"]
     try:
-        return await connection.call(operation, config)
+        return await connection.call(f"STREAM.CREATE.{name}", config)
     except ApiError as error:
         if error.code != STREAM_EXISTS:
             raise
-    found = await _describe(connection, names, partition)  # another router was faster
+    found = await _describe(connection, name)
     if found is None:  # the cluster has agreed on it, and not every node has it yet
-        raise ClusterAway(f"another router is making the stream {names.stream(partition)}")
+        raise ClusterAway(f"another router is making the stream {name}")
     return found
 
 

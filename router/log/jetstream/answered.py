@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
+import structlog
+
 from router.errors import OperatorError
-from router.log.jetstream.connection import ApiError, ClusterAway
+from router.log.jetstream.connection import ApiError, ClusterAway, Denied
 
 _T = TypeVar("_T")
 
@@ -19,21 +21,24 @@ COMMAND_S: Final = 15.0
 RETRY_S: Final = 0.25
 
 
-async def insist(step: Callable[[], Awaitable[_T]], within_s: float = START_S) -> _T:
+async def until_answered(step: Callable[[], Awaitable[_T]], within_s: float = START_S) -> _T:
     """Try *step* until the cluster answers: it may be about to choose a leader.
 
     Raises:
         OperatorError: it does not for *within_s* seconds, or refuses.
     """
-    until = asyncio.get_running_loop().time() + within_s
+    until, is_told = asyncio.get_running_loop().time() + within_s, False
     while True:
         try:
             return await step()
+        except (Denied, ApiError) as error:
+            raise OperatorError(f"log: the cluster refuses: {error}. Do the credentials allow JetStream?") from None
         except ClusterAway as error:
             if asyncio.get_running_loop().time() > until:
                 raise OperatorError(
                     f"log: the cluster does not answer ({error}). Is JetStream on, and is a quorum of its nodes up?"
                 ) from None
+            if not is_told:
+                structlog.get_logger().warning("the cluster does not answer yet, it is waited for", reason=str(error))
+                is_told = True
             await asyncio.sleep(RETRY_S)
-        except ApiError as error:
-            raise OperatorError(f"log: the cluster refuses: {error}. Do the credentials allow JetStream?") from None
