@@ -3,8 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check
-# Of the tests: one more than the two cores they are meant for, since there is always one that waits.
-WORKERS := 3
+# Of the tests: more than the two cores they are meant for, since there is always one that waits. Many of the long ones are about
+# load, and have less company.
+WORKERS := 4
+WORKERS_FULL := 3
 
 # The tests start hundreds of routers: compile each module once, whatever the environment says.
 unexport PYTHONDONTWRITEBYTECODE
@@ -25,7 +27,7 @@ test: lint types compiled ## Lint, types and the tests, in less than five minute
 	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal -m "not full"
 
 test-full: $(VENV)/.installed-dev ## The long faults besides, and the property tests with many more examples
-	HYPOTHESIS_PROFILE=many $(BIN)/pytest -q -n $(WORKERS) --dist worksteal -m "(full or hypothesis) and not alone"
+	HYPOTHESIS_PROFILE=many $(BIN)/pytest -q -n $(WORKERS_FULL) --dist worksteal -m "(full or hypothesis) and not alone"
 	$(BIN)/pytest -q -m "full and alone"
 
 bench: $(VENV)/.installed-dev ## What an event costs, side by side with the least it could cost; by hand, on a machine with nothing else to do
