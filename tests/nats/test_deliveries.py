@@ -130,18 +130,24 @@ async def test_what_can_not_be_tried_again_for_a_bug_ends_no_router(
     assert stop.is_set()
 
 
+def add_sales(deliveries: ClusterDeliveries) -> None:
+    """To the config, as a reload does."""
+    config = deliveries._config
+    added = {**config.destinations, "sales": config.destinations["crm"].model_copy(update={"name": "sales"})}
+    deliveries.configure(config.model_copy(update={"destinations": added}), {})
+
+
+def go_away(journal: Journal, draft: Draft, head: int) -> tuple[int, int]:
+    raise ClusterAway("no answer in time")
+
+
 async def test_a_cluster_that_goes_away_as_a_config_is_applied_is_told_as_that(
     deliveries: ClusterDeliveries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the new destination begins in the partitions of others can't be noted: no bug, and no reason to end."""
 
-    def fail(journal: Journal, draft: Draft, head: int) -> tuple[int, int]:
-        raise ClusterAway("no answer in time")
-
-    config = deliveries._config
-    added = {**config.destinations, "sales": config.destinations["crm"].model_copy(update={"name": "sales"})}
-    deliveries.configure(config.model_copy(update={"destinations": added}), {})
-    monkeypatch.setattr(Journal, "append", fail)
+    add_sales(deliveries)
+    monkeypatch.setattr(Journal, "append", go_away)
 
     with pytest.raises(OperatorError, match="the cluster does not take"):
         await asyncio.to_thread(deliveries._begin_in, 0)
@@ -152,15 +158,10 @@ async def test_what_could_not_be_noted_for_the_cluster_was_away_is_noted_once_it
 ) -> None:
     """A reload suppresses it: events that come meanwhile are for the new destination too, whoever delivers them later."""
 
-    def fail(journal: Journal, draft: Draft, head: int) -> tuple[int, int]:
-        raise ClusterAway("no answer in time")
-
-    config = deliveries._config
-    added = {**config.destinations, "sales": config.destinations["crm"].model_copy(update={"name": "sales"})}
-    deliveries.configure(config.model_copy(update={"destinations": added}), {})
+    add_sales(deliveries)
     monkeypatch.setattr(deliveries._fleets, "all", {})  # another router's
     with monkeypatch.context() as patch:
-        patch.setattr(Journal, "append", fail)
+        patch.setattr(Journal, "append", go_away)
         with pytest.raises(OperatorError):
             await deliveries._begin_new()
     assert ["the cluster does not take" in problem for problem in deliveries.problems] == [True]
