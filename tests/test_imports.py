@@ -21,7 +21,7 @@ PLUGIN_FILES = sorted(path for path in (ROOT / "plugins").rglob("*.py") if path.
 ROOMS = {
     "event": (
         "channel", "clock", "counted", "dates", "errors", "event", "event_times", "integrations", "normalise", "odd_json",
-        "reason", "rejection", "reserved", "source_choice", "traits",
+        "reason", "rejection", "reserved", "source_choice", "traits", "unless",
     ),
     "log": ("log",),
     "rejected": ("rejected",),

@@ -42,6 +42,7 @@ from router.gateway.open_files import raise_limit
 from router.log.room import Reserve
 from router.registry import Registry
 from router.rejected import RejectedCalls
+from router.unless import unless
 
 KEPT_ALIVE_S = 1.0
 """How long a stop waits for connections that are kept alive to bring one more request, whose answer ends them."""
@@ -126,17 +127,7 @@ class Daemon:
     async def _has_started(self) -> bool:
         """Start; False if it is told to stop before that is done. A reload that is asked for meanwhile comes afterwards."""
         async with self._reloading:
-            start = asyncio.create_task(self._start())
-            stop = asyncio.create_task(self._stop.wait())
-            try:
-                await asyncio.wait({start, stop}, return_when=asyncio.FIRST_COMPLETED)
-                if start.done():
-                    start.result()
-                return start.done()
-            finally:
-                for task in (start, stop):
-                    task.cancel()
-                await asyncio.gather(start, stop, return_exceptions=True)
+            return await unless(self._stop, self._start())
 
     async def _start(self) -> None:
         config = self._config

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,6 +30,7 @@ from router.guard import PluginFailed
 from router.integrations import DestinationNames
 from router.log.interface import Log
 from router.log.room import NO_RESERVE, Reserve
+from router.unless import unless
 
 _LOGGER = structlog.get_logger()
 LEFT_OUT_BY = "left_out_by"
@@ -246,7 +247,8 @@ class Fleet:
         try:
             if self._repeats is not None:
                 for partition, position in ledger.written_positions.items():
-                    await self._unless_over(self._repeats.read_back(self._log, partition, position))
+                    # It may wait for a cluster to come back.
+                    await unless(self._over, self._repeats.read_back(self._log, partition, position))
         except BaseException:
             ledger.abandon()
             raise
@@ -287,17 +289,6 @@ class Fleet:
             await self._leave(assignment.name)
             raise PluginUnusable(str(error)) from error
         berth.worker.start()
-
-    async def _unless_over(self, step: Coroutine[Any, Any, None]) -> None:
-        """Wait for *step*, which may be for a cluster to come back, or for the end of the fleet."""
-        tasks = {asyncio.create_task(step), asyncio.create_task(self._over.wait())}
-        try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in tasks:
-                task.cancel()
-        for task in done:
-            task.result()
 
     def _open(self, assignment: Assignment, wanted: Collection[str]) -> tuple[Ledger, dict[str, str | None]]:
         """The ledger over the destination's state, its place in the log found; the notes of an earlier run."""

@@ -1,0 +1,24 @@
+"""Waiting for something that may not be worth it any more."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+
+async def unless(over: asyncio.Event, step: Coroutine[Any, Any, None]) -> bool:
+    """Wait for *step*, or until *over* is set, which breaks it off.
+
+    Returns whether *step* came to its end, and raises what it raises. Nothing of it goes on afterwards.
+    """
+    work, end = asyncio.create_task(step), asyncio.create_task(over.wait())
+    try:
+        await asyncio.wait({work, end}, return_when=asyncio.FIRST_COMPLETED)
+        if work.done():
+            work.result()
+        return work.done()
+    finally:
+        for task in (work, end):
+            task.cancel()
+        await asyncio.gather(work, end, return_exceptions=True)
