@@ -101,7 +101,8 @@ def _fill(draft: Path, log: Path, states: Path, others: tuple[Path, ...], after_
             "router for the time of a backup."
         )
     for path in filter(Path.exists, others):
-        problems += [problem] if (problem := copy_database(path, draft / path.name)) else []
+        if problem := copy_database(path, draft / path.name):
+            problems.append(problem)
         for copied in draft.glob(f"{path.name}*"):
             copied.chmod(0o600)  # these have no directory of their own that keeps others out
     report = check_log(draft / log.name)

@@ -181,7 +181,7 @@ class ClusterDeliveries:
         for operations in self._operations.values():
             operations.configure(self._assignments())
 
-    async def _begin_new(self, patience_s: float = 0.0) -> None:
+    async def _begin_new(self, patience_s: float) -> None:
         """Note where destinations begin that are new, also in partitions that are not this router's, or not yet: what is taken
         before somebody delivers there is for them as well.
 
@@ -348,7 +348,7 @@ class ClusterDeliveries:
         while not stop.is_set():
             if self._unbegun:
                 with suppress(OperatorError):
-                    await self._begin_new()
+                    await self._note_begin()
             for fleet in list(self._fleets.all.values()):
                 if fleet.problems:
                     with suppress(Exception):  # it has been told, or housekeeping tells: it tries the same
