@@ -72,6 +72,13 @@ async def begin(
     return deliveries, stop, running
 
 
+async def end(deliveries: ClusterDeliveries, stop: asyncio.Event, running: asyncio.Task[None]) -> None:
+    stop.set()
+    await running
+    await deliveries.stop(0.0)
+    await deliveries._log.close()
+
+
 async def test_a_full_disk_on_this_machine_ends_no_housekeeping(deliveries: ClusterDeliveries, tmp_path: Path) -> None:
     """What another router wrote does not fit into the view; the next write tells of it again."""
     berth = deliveries._fleets.all[0].berths["crm"]
@@ -163,7 +170,7 @@ async def test_what_could_not_be_noted_for_the_cluster_was_away_is_noted_once_it
     with monkeypatch.context() as patch:
         patch.setattr(Journal, "append", go_away)
         with pytest.raises(OperatorError):
-            await deliveries._begin_new()
+            await deliveries._begin_new(0.0)
     assert ["the cluster does not take" in problem for problem in deliveries.problems] == [True]
 
     await until(lambda: not deliveries.problems)
@@ -200,10 +207,7 @@ async def test_what_lands_as_a_partition_is_given_up_is_broken_off_when_that_is_
             async with asyncio.timeout(5):  # a flight has seven seconds to land
                 await broken_off.wait()
         finally:
-            stop.set()
-            await running
-            await deliveries.stop(0.0)
-            await deliveries._log.close()
+            await end(deliveries, stop, running)
 
 
 @pytest.mark.parametrize("operation", ["CREATE.{}-state-0", "CREATE.{}-claims", "INFO.{}-state-0"])
@@ -225,10 +229,7 @@ async def test_a_start_waits_for_a_cluster_that_has_no_leader_just_now(
     deliveries, stop, running = await begin(shared_server, log_name, tmp_path, {})
 
     assert not failures
-    stop.set()
-    await running
-    await deliveries.stop(0.0)
-    await deliveries._log.close()
+    await end(deliveries, stop, running)
 
 
 async def test_who_asks_as_a_partition_is_lost_is_answered_all_the_same(
@@ -312,10 +313,7 @@ async def test_a_router_stops_although_it_waits_for_the_log_in_a_partition_that_
     await until(lambda: 0 in deliveries._fleets.all)
 
     async with asyncio.timeout(12):
-        stop.set()
-        await running
-        await deliveries.stop(0.0)
-    await deliveries._log.close()
+        await end(deliveries, stop, running)
 
 
 async def test_a_cluster_that_goes_away_in_the_middle_of_a_trace_is_told_as_that(
