@@ -143,9 +143,9 @@ def test_a_call_that_can_not_be_broken_off_is_told_of_while_it_lasts(guard: Guar
 
 
 def _compute_for_seconds() -> None:
-    rounds, spent_s = 5_000, 0.0  # so few that even a busy machine is not held up by the first ones
+    rounds, spent_s = 1_000, 0.0  # so few that even a busy machine is not held up by the first ones
     while spent_s < 2 * HANG_S:
-        rounds = int(rounds * max(2.0, 2.5 * HANG_S / spent_s)) if spent_s else rounds
+        rounds = int(rounds * max(2.0, 4.0 * HANG_S / spent_s)) if spent_s else rounds
         began = time.thread_time()  # what others take of the core meanwhile would make the next ones too few
         hashlib.pbkdf2_hmac("sha256", b"", b"", rounds)
         spent_s = time.thread_time() - began
