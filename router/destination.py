@@ -143,29 +143,44 @@ class Destination:
     is_ordered: bool = True
     """Whether the events of one user wait for each other; see `router.delivery.order`."""
     _order: object = field(init=False, repr=False, hash=False)
-    """That of the keys in the settings, which decides where several write one field: two in another order are not equal."""
+    """The order of the keys in the settings. It decides which of several wins where they write one field, so destinations
+    whose settings differ only in it are not equal."""
+    calls: PluginCalls = field(init=False, repr=False, compare=False)
+    """All calls into the plugin."""
+    names: DestinationNames = field(init=False, repr=False, compare=False)
+    planned: Sequence[PlannedAction] = field(init=False, repr=False, compare=False)
+    """Each action with its table for these settings and with its rule, in the plugin's order."""
+    _by_type: Mapping[EventType, tuple[PlannedAction, ...]] = field(init=False, repr=False, compare=False)
+    """The planned actions that an event of each type may trigger, or that the plugin has for it."""
+    _flag_of_unnamed: Flag = field(init=False, repr=False, compare=False)
+    """For an event without integrations flags."""
+    _plain: Mapping[EventType, Decision] = field(init=False, repr=False, compare=False)
+    """The decision for each type of event, where it is the same for every event that the flags and the consent let through."""
 
     def __post_init__(self) -> None:
         """Raises PluginFailed where the plugin has no table for these settings."""
-        object.__setattr__(self, "_order", _order_of(dict(self.settings)))
-        object.__setattr__(self, "_calls", PluginCalls(self.name, self.plugin, self.settings))
-        object.__setattr__(self, "_run", self.calls.guard.run)
-        planned = [self._plan(action) for action in self.plugin.actions]
+        self._derive("_order", _order_of(dict(self.settings)))
+        self._derive("calls", PluginCalls(self.name, self.plugin, self.settings))
+        names = DestinationNames(
+            destination=self.name, display=self.plugin.name, slug=self.plugin.slug, aliases=self.plugin.aliases
+        )
+        self._derive("names", names)
+        planned = tuple(self._plan(action) for action in self.plugin.actions)
+        self._derive("planned", planned)
         by_type = {
             kind: tuple(each for each in planned if kind in each.types or kind in each.action.on)
             for kind in EVENT_TYPES
         }
-        names = DestinationNames(
-            destination=self.name, display=self.plugin.name, slug=self.plugin.slug, aliases=self.plugin.aliases
-        )
-        object.__setattr__(self, "_names", names)
-        object.__setattr__(self, "_planned", tuple(planned))
-        object.__setattr__(self, "_by_type", by_type)
-        is_plain = self.filter is None and all(each.rule.is_plain for each in planned)
+        self._derive("_by_type", by_type)
         flag = read_flags({}, names, opt_in=self.is_opt_in)
-        object.__setattr__(self, "_unnamed", flag)
+        self._derive("_flag_of_unnamed", flag)
+        is_plain = self.filter is None and all(each.rule.is_plain for each in planned)
         plain = {kind: Decision(True, flag.reason, flag, each) for kind, each in by_type.items() if is_plain and each}
-        object.__setattr__(self, "_plain", plain)
+        self._derive("_plain", plain)
+
+    def _derive(self, name: str, value: object) -> None:
+        """Set a field that follows from the others: once, before anybody sees the destination."""
+        object.__setattr__(self, name, value)
 
     def _plan(self, action: Action) -> PlannedAction:
         table = self.calls.table(action)
@@ -173,23 +188,6 @@ class Destination:
         changes = [each.for_table(table) if isinstance(each, DropCustom) else each for each in rule.changes]
         historical = self.calls.historical(action)
         return PlannedAction(action, table, replace(rule, changes=tuple(changes)), historical)
-
-    @property
-    def planned(self) -> Sequence[PlannedAction]:
-        """Each action with its table for these settings and with its rule, in the plugin's order."""
-        planned: Sequence[PlannedAction] = self._planned  # type: ignore[attr-defined]
-        return planned
-
-    @property
-    def calls(self) -> PluginCalls:
-        """All calls into the plugin."""
-        calls: PluginCalls = self._calls  # type: ignore[attr-defined]
-        return calls
-
-    @property
-    def names(self) -> DestinationNames:
-        names: DestinationNames = self._names  # type: ignore[attr-defined]
-        return names
 
     @cached_property
     def endpoints(self) -> Mapping[str, Endpoint]:
@@ -228,7 +226,7 @@ class Destination:
             return Decision(
                 False, f"source: {source} is left out, by its own `destinations` or by `sources` of {self.name}"
             )
-        flag = self._unnamed  # type: ignore[attr-defined]
+        flag = self._flag_of_unnamed
         if event.integrations:
             flag = read_flags(event.integrations, self.names, opt_in=self.is_opt_in)
         if not flag.is_on:
@@ -237,10 +235,10 @@ class Destination:
             refused = self.consent.why_not(event)
             if refused:
                 return Decision(False, f"consent: {refused}", flag)
-        plain: Decision | None = self._plain.get(event.type)  # type: ignore[attr-defined]
+        plain = self._plain.get(event.type)
         if plain is not None and historical_age_s is None:
             return plain if plain.flag is flag else plain._replace(reason=flag.reason, flag=flag)
-        planned: tuple[PlannedAction, ...] = self._by_type[event.type]  # type: ignore[attr-defined]
+        planned = self._by_type[event.type]
         context = EventContext(event)
         if self.filter is not None:
             refusal = self.filter.why_not(event, context)
@@ -267,9 +265,9 @@ class Destination:
         if decision is not None:
             triggered = decision.actions
         else:
-            triggered, _ = _ask_triggers(self._by_type[event.type], event, EventContext(event))  # type: ignore[attr-defined]
+            triggered, _ = _ask_triggers(self._by_type[event.type], event, EventContext(event))
         is_historical = decision is not None and decision.is_historical
-        run = self._run  # type: ignore[attr-defined]
+        run = self.calls.guard.run
         mapped: list[Mapped] = []
         try:
             for each in triggered:  # a comprehension would be one call more
