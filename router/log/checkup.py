@@ -21,8 +21,8 @@ from router.errors import OperatorError
 from router.log import schema
 from router.log.carve import carve, wal_reach
 from router.log.connections import connect_to_read
-from router.log.dedup import FILE_NAME as INDEX_NAME
-from router.log.dedup import read_mark as read_index_mark
+from router.log.dedup_index import FILE_NAME as INDEX_NAME
+from router.log.dedup_index import read_mark as read_index_mark
 from router.log.identity import FILE_NAME as ID_NAME
 from router.log.identity import read_id
 from router.log.mark import FILE_NAME as MARK_NAME

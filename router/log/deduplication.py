@@ -9,7 +9,7 @@ from typing import Final
 
 import structlog
 
-from router.log.dedup import FILE_NAME, Broken, DedupIndex, Key, Place
+from router.log.dedup_index import FILE_NAME, Broken, DedupIndex, Key, Place
 from router.log.options import LogOptions
 from router.log.record import Entry, Record
 from router.log.row import dedup_key

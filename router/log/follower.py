@@ -7,8 +7,8 @@ import tempfile
 from pathlib import Path
 
 from router.errors import OperatorError
-from router.log.dedup import FILE_NAME as INDEX_NAME
-from router.log.dedup import read_mark
+from router.log.dedup_index import FILE_NAME as INDEX_NAME
+from router.log.dedup_index import read_mark
 from router.log.identity import read_id
 from router.log.mark import read_mark as read_log_mark
 from router.log.recovery import check_headers, remembered_id

@@ -17,8 +17,8 @@ from typing import Final
 import structlog
 
 from router.errors import OperatorError
-from router.log.dedup import FILE_NAME as INDEX_NAME
-from router.log.dedup import Broken, Key, Place, read_mark
+from router.log.dedup_index import FILE_NAME as INDEX_NAME
+from router.log.dedup_index import Broken, Key, Place, read_mark
 from router.log.deduplication import NOT_NOW, Deduplication
 from router.log.identity import ensure_id
 from router.log.interface import LogAway, LogFull, NotStored
