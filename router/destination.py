@@ -25,7 +25,7 @@ from router.integrations import DestinationNames, Flag, read_flags
 from router.origin import origin_of
 from router.plugin import Action, BatchEndpoint, Endpoint, Payload, Plugin, PluginSettings, Skip, Table
 from router.plugin.historical import UNTOLD, Historical, Marked, why_not
-from router.plugin.table import Trace
+from router.plugin.trace import Trace
 from router.plugin_calls import PluginCalls
 from router.privacy import Privacy
 from router.source_choice import ANY_SOURCE, SourceChoice

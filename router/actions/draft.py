@@ -13,7 +13,7 @@ from typing import Any
 from router.actions.path import ABSENT, TEXTS, Path, Place, dotted, find, place_of, put
 from router.event import Document, Event
 from router.plugin import convert
-from router.plugin.table import Lineage, Trace
+from router.plugin.trace import Lineage, Trace
 
 
 @dataclass(frozen=True, slots=True)

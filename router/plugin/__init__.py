@@ -26,7 +26,8 @@ from router.plugin.hooks import hookimpl
 from router.plugin.request import Payload, Request, Response, UnreadableAnswer, build_url, left_out
 from router.plugin.settings import PluginSettings
 from router.plugin.skip import Skip
-from router.plugin.table import Custom, Field, Table, Trait, Values, same_name
+from router.plugin.table import Custom, Field, Table, Trait, same_name
+from router.plugin.values import Values
 from router.plugin.verdict import (
     MISPLACED,
     OF_THE_SET_UP,

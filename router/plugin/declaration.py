@@ -8,11 +8,11 @@ from operator import attrgetter
 from typing import Any
 
 from router.event import EVENT_TYPES, Document, Event, EventType
+from router.plugin.declaration_check import check_calls, check_tuple
 from router.plugin.endpoint import Endpoint
 from router.plugin.historical import UNTOLD, Historical
 from router.plugin.request import Payload, Request, Response
 from router.plugin.settings import PluginSettings
-from router.plugin.signature import check_calls, check_tuple
 from router.plugin.skip import Skip
 from router.plugin.table import Table
 

@@ -12,13 +12,11 @@ from typing import Any, Final, Literal
 
 from router.event import Document, Event
 from router.plugin.convert import Converter
+from router.plugin.declaration_check import check_tuple
 from router.plugin.mapper import Mapper, write_mapper
-from router.plugin.signature import check_tuple
-from router.plugin.trace import Lineage, Trace
+from router.plugin.trace import Trace
 from router.plugin.values import Values
 from router.traits import GROUP_TRAITS, USER_TRAITS
-
-__all__ = ["Custom", "Field", "Lineage", "Table", "Trace", "Trait", "Values", "same_name"]
 
 _NONE: Final[frozenset[str]] = frozenset()
 _RESERVED: Mapping[str, frozenset[str]] = {"identify": frozenset(USER_TRAITS), "group": frozenset(GROUP_TRAITS)}

@@ -1,4 +1,4 @@
-"""What is refused of a declaration at import: a function that can't take what the core gives it, one thing for a tuple."""
+"""Checks of a declaration at import: each function can take what the core gives it, and a tuple is a tuple."""
 
 from __future__ import annotations
 
