@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from router.reason import Reason
 
+_EXCERPT = 40
+"""Characters of a value that a message shows."""
+
 
 class RejectionCode(Reason):
     """Why a call is no event, whatever it came by; the codes of a receipt."""
@@ -65,9 +68,9 @@ def kind_of(value: object) -> str:
     return "something that is no JSON"
 
 
-def excerpt(value: object, length: int = 40) -> str:
+def excerpt(value: object) -> str:
     """*value* for a message, where showing it helps and harms nobody (a type, a time): quoted, printable ASCII, cut."""
     if not isinstance(value, str):
         return kind_of(value)
-    text = ascii(value[: length + 1])[1:-1]
-    return f'"{text[:length]}{"…" if len(text) > length else ""}"'
+    text = ascii(value[: _EXCERPT + 1])[1:-1]
+    return f'"{text[:_EXCERPT]}{"…" if len(text) > _EXCERPT else ""}"'

@@ -181,26 +181,23 @@ class Sandbox:
 
     async def _get_accepted(self, request: web.Request) -> web.Response:
         kind = request.query.get("kind")
-        return _json([entry for entry in self.accepted if kind in (None, entry["kind"])])
+        return json_response([entry for entry in self.accepted if kind in (None, entry["kind"])])
 
     async def _get_requests(self, request: web.Request) -> web.Response:
-        return _json(list(self.requests))
+        return json_response(list(self.requests))
 
     async def _post_fault(self, request: web.Request) -> web.Response:
         self.fail(Fault.model_validate_json(await request.read()))
-        return _json({"faults": len(self.faults)})
+        return json_response({"faults": len(self.faults)})
 
     async def _delete_faults(self, request: web.Request) -> web.Response:
         self.heal()
-        return _json({"faults": 0})
+        return json_response({"faults": 0})
 
     async def _put_settings(self, request: web.Request) -> web.Response:
         self.settings.update(orjson.loads(await request.read()))
-        return _json({"settings": sorted(self.settings)})
+        return json_response({"settings": sorted(self.settings)})
 
 
-def _json(value: Any, status: int = 200) -> web.Response:
+def json_response(value: Any, status: int = 200) -> web.Response:
     return web.Response(body=orjson.dumps(value), status=status, content_type="application/json")
-
-
-json_response = _json

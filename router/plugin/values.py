@@ -19,8 +19,8 @@ class Values:
     string. ``null`` is sent on (``clear``) only where the vendor reads it as "clear this".
     """
 
-    objects: Literal["keep", "flatten", "json", "drop"] = "keep"
-    lists: Literal["keep", "flatten", "json", "drop"] = "keep"
+    objects: Rule = "keep"
+    lists: Rule = "keep"
     null: Literal["clear", "drop"] = "drop"
     separator: str = "_"
 
