@@ -1,4 +1,4 @@
-"""Why a call is no event: the one error that `router.normalise` raises, precise enough to be shown to the caller."""
+"""A rejection: why a call is not an event. `router.normalise` raises it, precise enough to be shown to the caller."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class Rejected(Exception):
 
     Attributes:
         code: what is wrong, for programs.
-        field: where, in the spec's camelCase (``context.traits``); "" where the call as a whole is meant.
+        field: where, in the spec's camelCase (``context.traits``); "" means the call as a whole.
         expected: what would have been accepted, as a phrase.
-        found: what came instead, as a phrase; short, and always encodable as UTF-8. The values of ids and traits are
-            never in it.
+        found: what came instead, as a short phrase that can always be encoded as UTF-8. Never holds the values of ids and
+            traits.
     """
 
     def __init__(self, code: RejectionCode, field: str, expected: str, found: str) -> None:
@@ -69,7 +69,7 @@ def kind_of(value: object) -> str:
 
 
 def excerpt(value: object) -> str:
-    """*value* for a message, where showing it helps and harms nobody (a type, a time): quoted, printable ASCII, cut."""
+    """*value* for a message: quoted, in printable ASCII, cut. Only for values that do no harm when shown (a type, a time)."""
     if not isinstance(value, str):
         return kind_of(value)
     text = ascii(value[: _EXCERPT + 1])[1:-1]
