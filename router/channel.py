@@ -16,9 +16,9 @@ _SERVER_LIBRARY_WORDS = ("python", "node")
 
 
 def read_channel(given: Any, context: Document, warnings: list[str]) -> str | None:
-    """What the event says (*given*), else its *context*, else what its library tells; None where nothing does.
+    """The channel according to the event (*given*), else its *context*, else its library; None if none of them tells.
 
-    ``web`` is ``browser``; a word that is none of ours is kept as it came.
+    ``web`` becomes ``browser``. An unknown word is kept as it came.
     """
     if given is not None and not isinstance(given, str):
         warnings.append(f"channel: expected text, found {kind_of(given)}; ignored")

@@ -1,4 +1,4 @@
-"""Time and chance as arguments, so that tests decide both."""
+"""Clocks: time and chance are passed in as arguments, so that tests decide both."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ import time
 from typing import Protocol
 
 JUMP_S = 60.0
-"""A clock that goes ahead or back by so much at once was set, well or badly. Set bit by bit, it comes to so much in days."""
+"""A wall clock that moves by this much at once was set, rightly or wrongly. One that is corrected gradually takes days for
+it."""
 PATIENCE_S = 3_600.0
 
 
 class Clock(Protocol):
     def now(self) -> float:
-        """Unix seconds: what is written to disk and compared over restarts."""
+        """Unix seconds, for times that are written to disk and compared over restarts."""
 
     def monotonic(self) -> float:
-        """Seconds that never jump: what waits are measured with."""
+        """Seconds that never jump, for measuring waits."""
 
     async def sleep(self, seconds: float) -> None: ...
 
@@ -33,12 +34,13 @@ class SystemClock:
 
 
 def ahead_s(clock: Clock) -> float:
-    """By how much the time of day is ahead of the time that has passed. It stays, but for a clock that is set."""
+    """By how much the wall clock is ahead of the clock that never jumps. This changes only when the wall clock is set."""
     return clock.now() - clock.monotonic()
 
 
 class PatientClock:
-    """For what expires. A clock that is set ahead is believed after an hour: until then it may be put right."""
+    """A clock for things that expire. If the wall clock is set ahead, it is believed only after an hour: it may be put
+    right."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

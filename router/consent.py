@@ -1,7 +1,7 @@
-"""Consent: what a person agreed to, as the event tells it in ``context.consent.categoryPreferences``. Pure.
+"""Consent: what a person agreed to, according to ``context.consent.categoryPreferences``. Pure.
 
-Read strictly, since it is the person's own word: a category counts when it is ``true``, and the boolean. Names of categories
-are compared as they are written.
+It is read strictly, since it is the person's own word: a category counts only if it is the boolean ``true``. Names of
+categories are compared exactly.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from router.event import Event
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """What a destination needs: all of *categories*, at least one."""
+    """What a destination needs consent for: all of *categories*, of which there is at least one."""
 
     categories: tuple[str, ...]
     is_sent_when_absent: bool = False
-    """Whether an event that says nothing of consent is sent. One that says something malformed never is."""
+    """Whether an event that says nothing about consent is sent. An event with malformed consent never is."""
 
     def why_not(self, event: Event) -> str:
-        """Why *event* may not be sent; "" when it may."""
+        """Why *event* may not be sent; "" if it may."""
         consent = event.context.get("consent")
         preferences: Any = consent.get("categoryPreferences") if isinstance(consent, dict) else consent
         if preferences is None:

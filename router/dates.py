@@ -1,4 +1,4 @@
-"""Points in time: every form that callers send, read one way and written one way."""
+"""Dates: reads every form in which callers send a point in time, and writes each in one form."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
 Moment = datetime | date
-"""A datetime is always aware and in UTC; a plain date has no time of day and stays one."""
+"""A datetime is always aware and in UTC. A plain date has no time of day and stays a date."""
 
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _FIRST_MILLISECOND_VALUE = 1e11  # as seconds this is the year 5138, as milliseconds 1973
 _FIRST_MICROSECOND_VALUE = 1e14
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LONGEST_TEXT = 64
-"""Characters; no date is longer."""
+"""Characters. No date is longer."""
 _MILLISECONDS = tuple(f".{number:03d}Z" for number in range(1000))
 
 
 def parse(value: object) -> Moment | None:
-    """Read a moment, or return None where *value* is none. Never raises.
+    """Read a moment, or return None if *value* is not one. Never raises.
 
-    Understood: ISO 8601 date or date-time in either letter case (no zone means UTC; what is finer than a microsecond is cut
-    off), Unix seconds, Unix milliseconds; numbers may also be digits in a string. Numbers of 1e11 and more are
-    milliseconds. Eight digits in a string are an ISO basic date (``20240824``), fewer than eight are no date at all.
+    Understands ISO 8601 dates and date-times in either letter case (no zone means UTC; digits finer than a microsecond are cut
+    off), Unix seconds and Unix milliseconds. Numbers may also be digits in a string. Numbers from 1e11 on are milliseconds.
+    Eight digits in a string are an ISO basic date (``20240824``); fewer are no date.
     """
     if isinstance(value, str):
         text = value.strip()
@@ -44,7 +44,7 @@ def _in_utc(moment: datetime) -> datetime | None:
         return moment
     try:
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except OverflowError:  # the first or the last day there is, in another zone
+    except OverflowError:  # the very first or last day, in another zone
         return None
 
 
@@ -62,7 +62,7 @@ def _from_number(number: float) -> datetime | None:
 
 @lru_cache(maxsize=256)
 def _from_text(text: str) -> Moment | None:
-    """Of the last texts it keeps what they are: an event's time is read by every destination, and by most more than once."""
+    """Cached for the last texts: every destination reads an event's time, most of them more than once."""
     text = text.upper()  # "t" and "z" are allowed by RFC 3339
     if text[4:5] != "-" and _NUMBER.fullmatch(text):
         digits = len(text.lstrip("+-").split(".")[0])
@@ -79,7 +79,7 @@ def _from_text(text: str) -> Moment | None:
 
 
 def to_datetime(moment: Moment) -> datetime:
-    """The moment itself, or midnight UTC where it is a plain date."""
+    """The moment itself, or midnight UTC of a plain date."""
     if isinstance(moment, datetime):
         return moment
     return datetime(moment.year, moment.month, moment.day, tzinfo=UTC)
@@ -93,14 +93,14 @@ def to_iso(moment: Moment) -> str:
 
 
 def to_iso_milliseconds(moment: datetime) -> str:
-    """``2024-08-24T14:15:22.000Z``: always with milliseconds, so that texts sort as the moments they stand for."""
+    """``2024-08-24T14:15:22.000Z``: always with milliseconds, so that the texts sort like the moments."""
     since = moment - _EPOCH
     return _to_the_second(since.days, since.seconds) + _MILLISECONDS[since.microseconds // 1000]
 
 
 @lru_cache(maxsize=256)
 def _to_the_second(days: int, seconds: int) -> str:
-    """``2024-08-24T14:15:22``, that long after 1970. Kept, for most events happen within the same few seconds."""
+    """``2024-08-24T14:15:22``, so long after 1970. Cached, since most events happen within the same few seconds."""
     return (_EPOCH + timedelta(days, seconds)).isoformat()[:19]
 
 

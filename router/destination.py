@@ -1,4 +1,4 @@
-"""A destination: one configured use of a plugin, as mapping, delivery and explain know it. Pure: no I/O in here.
+"""A destination: one configured use of a plugin. It decides on events and maps them, for delivery and explain. Pure: no I/O.
 
 source ──▶ flags ──▶ consent ──▶ filter ──▶ each action's trigger ──▶ privacy, changes ──▶ the plugin's table and build
                                                       │                                                    │
@@ -25,64 +25,64 @@ from router.integrations import DestinationNames, Flag, read_flags
 from router.origin import origin_of
 from router.plugin import Action, BatchEndpoint, Endpoint, Payload, Plugin, PluginSettings, Skip, Table
 from router.plugin.historical import UNTOLD, Historical, Marked, why_not
-from router.plugin.table import Trace
+from router.plugin.trace import Trace
 from router.plugin_calls import PluginCalls
 from router.privacy import Privacy
 from router.source_choice import ANY_SOURCE, SourceChoice
 
 MAX_STEPS = 100
-"""Requests of one conversation; a plugin that wants more would go on for ever."""
+"""Requests in one conversation. A plugin that wants more is taken to be in an endless loop."""
 MAX_PAYLOAD_BYTES = 10_000_000
-"""Of what an action makes of one event, as JSON. No vendor takes nearly as much of one; what waits is kept in memory."""
+"""All that one action makes of one event, as JSON. Waiting payloads are kept in memory, and no vendor takes nearly as much."""
 
 
 class Decision(NamedTuple):
-    """Whether a destination gets an event, and why (not)."""
+    """Whether a destination gets an event, and why or why not."""
 
     is_delivered: bool
     reason: str
-    """A reason code with its detail after a colon: ``flags: All is false``."""
+    """A reason code, a colon and the detail: ``flags: All is false``."""
     flag: Flag | None = None
     actions: tuple[PlannedAction, ...] = ()
-    """Those that the event triggers, at least one when it is delivered; for `Destination.map`."""
+    """The actions that the event triggers: at least one if it is delivered. `Destination.map` takes them from here."""
     passed_over: tuple[PassedOver, ...] = ()
-    """Actions for events of this type that it does not trigger."""
+    """Actions for this type of event that the event does not trigger."""
     is_historical: bool = False
-    """Sent long after it happened, so that the vendor must start nothing because of it."""
+    """The event is sent long after it happened, so it must not start anything at the vendor."""
 
 
 @dataclass(slots=True)
 class Mapped:
-    """What one action made of one event. Nobody changes one."""
+    """What one action made of one event. Treat it as immutable."""
 
     action: Action
     payloads: tuple[Payload, ...] = ()
     skipped: str = ""
-    """Why there are no payloads; empty where there are."""
+    """Why there are no payloads; "" if there are some."""
     trace: Trace | None = None
     changes: tuple[str, ...] = ()
-    """What the operator's privacy and mapping did to the event before, each with its code in front: ``hash: traits.email``."""
+    """What the operator's privacy settings and changes did to the event first, each after its code: ``hash: traits.email``."""
     mark: str = ""
-    """The vendor's word for old events that the payloads carry."""
+    """The vendor's word for old events, if the payloads carry it."""
 
 
 @dataclass(slots=True)
 class Written:
-    """A payload as it waits to be sent. Nobody changes one."""
+    """A payload that is ready to be sent. Treat it as immutable."""
 
     key: str
-    """Names it within its event: the action and a number."""
+    """Identifies it within its event: the action's name and a number."""
     payload: Payload
-    """Its body is JSON written already, where the endpoint's bodies are opaque."""
+    """Its body is already written as JSON if the endpoint's bodies are opaque."""
     size: int
     """Bytes as JSON."""
     too_big: str
-    """Why it can't be sent for its size; "" where it can."""
+    """Why it is too big to be sent; "" if it is not."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedAction:
-    """An action of one destination: with its table, and with what the operator says of it."""
+    """An action of one destination, with its mapping table and the operator's rule for it."""
 
     action: Action
     table: Table
@@ -91,25 +91,25 @@ class PlannedAction:
 
     @property
     def types(self) -> tuple[EventType, ...]:
-        """Types of events it is for."""
+        """The types of events that it is for."""
         return self.rule.trigger.on if self.rule.trigger.on is not None else self.action.on
 
 
 @dataclass(frozen=True, slots=True)
 class PassedOver:
-    """An action that an event does not trigger, and why; *reason* begins with its code, and names the action."""
+    """An action that an event does not trigger. *reason* begins with its code and names the action."""
 
     action: Action
     reason: str
 
 
 class MappingFailed(Exception):
-    """A table or a build function raised, or made what can't be sent: the event becomes a dead letter of this destination
-    alone. The text names the plugin."""
+    """A table or a build function raised, or made something that can't be sent. The event becomes a dead letter of this
+    destination alone. The text names the plugin."""
 
 
 def _write(key: str, payload: Payload, endpoint: Endpoint) -> Written:
-    """May raise TypeError: JSON can't hold the payload."""
+    """Raises TypeError for a payload that JSON can't hold."""
     body = orjson.dumps(payload.body)
     size, too_big = len(body), ""
     if isinstance(endpoint, BatchEndpoint):
@@ -117,7 +117,7 @@ def _write(key: str, payload: Payload, endpoint: Endpoint) -> Written:
         if size > limit:
             too_big = f"{size} bytes, the vendor takes {limit}"
         if endpoint.are_bodies_opaque:
-            kept = bytes(memoryview(body))  # a copy: the codec's own bytes keep all that they were written into
+            kept = bytes(memoryview(body))  # a copy: the codec's own bytes hold on to the buffer they were written into
             payload = Payload(orjson.Fragment(kept), payload.key, payload.group, payload.notes)
     if size > MAX_PAYLOAD_BYTES and not too_big:
         too_big = f"{size} bytes, the router takes {MAX_PAYLOAD_BYTES}"
@@ -126,7 +126,7 @@ def _write(key: str, payload: Payload, endpoint: Endpoint) -> Written:
 
 @dataclass(frozen=True)
 class Destination:
-    """One destination."""
+    """One configured use of a plugin."""
 
     name: str
     plugin: Plugin
@@ -136,36 +136,51 @@ class Destination:
     is_enabled: bool = True
     consent: Consent | None = None
     filter: Trigger | None = None
-    """Which events are for it at all; None for any."""
+    """Which events it takes at all; None for all."""
     rules: Mapping[str, ActionRule] = field(default_factory=dict, hash=False)
-    """What the operator says of actions, by their names."""
+    """The operator's rules for actions, by the actions' names."""
     privacy: Privacy | None = None
     is_ordered: bool = True
     """Whether the events of one user wait for each other; see `router.delivery.order`."""
     _order: object = field(init=False, repr=False, hash=False)
-    """That of the keys in the settings, which decides where several write one field: two in another order are not equal."""
+    """The order of the keys in the settings. It decides which of several wins where they write one field, so destinations
+    whose settings differ only in it are not equal."""
+    calls: PluginCalls = field(init=False, repr=False, compare=False)
+    """All calls into the plugin."""
+    names: DestinationNames = field(init=False, repr=False, compare=False)
+    planned: Sequence[PlannedAction] = field(init=False, repr=False, compare=False)
+    """Each action with its table for these settings and with its rule, in the plugin's order."""
+    _by_type: Mapping[EventType, tuple[PlannedAction, ...]] = field(init=False, repr=False, compare=False)
+    """The planned actions that an event of each type may trigger, or that the plugin has for it."""
+    _flag_of_unnamed: Flag = field(init=False, repr=False, compare=False)
+    """For an event without integrations flags."""
+    _plain: Mapping[EventType, Decision] = field(init=False, repr=False, compare=False)
+    """The decision for each type of event, where it is the same for every event that the flags and the consent let through."""
 
     def __post_init__(self) -> None:
-        """Raises PluginFailed where the plugin has no table for these settings."""
-        object.__setattr__(self, "_order", _order_of(dict(self.settings)))
-        object.__setattr__(self, "_calls", PluginCalls(self.name, self.plugin, self.settings))
-        object.__setattr__(self, "_run", self.calls.guard.run)
-        planned = [self._plan(action) for action in self.plugin.actions]
+        """Raises PluginFailed if the plugin has no table for these settings."""
+        self._derive("_order", _order_of(dict(self.settings)))
+        self._derive("calls", PluginCalls(self.name, self.plugin, self.settings))
+        names = DestinationNames(
+            destination=self.name, display=self.plugin.name, slug=self.plugin.slug, aliases=self.plugin.aliases
+        )
+        self._derive("names", names)
+        planned = tuple(self._plan(action) for action in self.plugin.actions)
+        self._derive("planned", planned)
         by_type = {
             kind: tuple(each for each in planned if kind in each.types or kind in each.action.on)
             for kind in EVENT_TYPES
         }
-        names = DestinationNames(
-            destination=self.name, display=self.plugin.name, slug=self.plugin.slug, aliases=self.plugin.aliases
-        )
-        object.__setattr__(self, "_names", names)
-        object.__setattr__(self, "_planned", tuple(planned))
-        object.__setattr__(self, "_by_type", by_type)
-        is_plain = self.filter is None and all(each.rule.is_plain for each in planned)
+        self._derive("_by_type", by_type)
         flag = read_flags({}, names, opt_in=self.is_opt_in)
-        object.__setattr__(self, "_unnamed", flag)
+        self._derive("_flag_of_unnamed", flag)
+        is_plain = self.filter is None and all(each.rule.is_plain for each in planned)
         plain = {kind: Decision(True, flag.reason, flag, each) for kind, each in by_type.items() if is_plain and each}
-        object.__setattr__(self, "_plain", plain)
+        self._derive("_plain", plain)
+
+    def _derive(self, name: str, value: object) -> None:
+        """Set a field that follows from the others: once, before anybody sees the destination."""
+        object.__setattr__(self, name, value)
 
     def _plan(self, action: Action) -> PlannedAction:
         table = self.calls.table(action)
@@ -174,23 +189,6 @@ class Destination:
         historical = self.calls.historical(action)
         return PlannedAction(action, table, replace(rule, changes=tuple(changes)), historical)
 
-    @property
-    def planned(self) -> Sequence[PlannedAction]:
-        """Each action with its table for these settings and with its rule, in the plugin's order."""
-        planned: Sequence[PlannedAction] = self._planned  # type: ignore[attr-defined]
-        return planned
-
-    @property
-    def calls(self) -> PluginCalls:
-        """All calls into the plugin."""
-        calls: PluginCalls = self._calls  # type: ignore[attr-defined]
-        return calls
-
-    @property
-    def names(self) -> DestinationNames:
-        names: DestinationNames = self._names  # type: ignore[attr-defined]
-        return names
-
     @cached_property
     def endpoints(self) -> Mapping[str, Endpoint]:
         """The plugin's endpoints by name, with their limits for these settings. May raise PluginFailed."""
@@ -198,29 +196,31 @@ class Destination:
 
     @property
     def origin(self) -> str:
-        """Scheme, host and port of where requests may go: the operator's choice, never the event's. May raise PluginFailed."""
+        """The scheme, host and port that requests may go to: the operator's choice, never the event's. May raise
+        PluginFailed."""
         return origin_of(self.calls.address())
 
     def origin_of(self, endpoint: Endpoint) -> str:
-        """The same for one endpoint: its own where it declares one, and no ``base_url`` stands in for all."""
+        """The same for one endpoint, which may declare an origin of its own. A ``base_url`` replaces them all."""
         if endpoint.origin is None or self.settings.base_url:
             return self.origin
         return origin_of(self.calls.address_of(endpoint))
 
     @property
     def origins(self) -> tuple[str, ...]:
-        """`origin`, then those that endpoints declare."""
+        """`origin`, then the ones that endpoints declare."""
         return tuple(dict.fromkeys((self.origin, *map(self.origin_of, self.plugin.endpoints))))
 
     def decide(self, event: Event, source: str | None, historical_age_s: float | None = None) -> Decision:
-        """Whether *event* from *source* is for this destination, and for which actions.
+        """Whether this destination gets *event*, and with which actions.
 
-        In this order: the source, the caller's flags, the person's consent, the operator's filter, then each action's trigger
-        (facts/event-spec.md section 6.9). All of them look at the event as it arrived. One that is disabled decides nothing.
+        Asked in this order: the source, the caller's flags, the person's consent, the operator's filter, then each action's
+        trigger (facts/event-spec.md section 6.9). All of them see the event as it arrived. A disabled destination asks none.
 
-        *source* None stands for a source that may reach every destination (explain without ``--source``).
-        *historical_age_s* is how long ago an event of a replay happened, in seconds: then each action must be harmless, too.
-        None for an event that counts as new.
+        Args:
+            source: the event's source. None stands for one that may reach every destination (explain without ``--source``).
+            historical_age_s: in a replay, how many seconds ago the event happened. Each action must then be harmless too.
+                None for an event that counts as new.
         """
         if not self.is_enabled:
             return Decision(False, "disabled: its events wait in the log, as long as the config's `hold` says")
@@ -228,7 +228,7 @@ class Destination:
             return Decision(
                 False, f"source: {source} is left out, by its own `destinations` or by `sources` of {self.name}"
             )
-        flag = self._unnamed  # type: ignore[attr-defined]
+        flag = self._flag_of_unnamed
         if event.integrations:
             flag = read_flags(event.integrations, self.names, opt_in=self.is_opt_in)
         if not flag.is_on:
@@ -237,10 +237,10 @@ class Destination:
             refused = self.consent.why_not(event)
             if refused:
                 return Decision(False, f"consent: {refused}", flag)
-        plain: Decision | None = self._plain.get(event.type)  # type: ignore[attr-defined]
+        plain = self._plain.get(event.type)
         if plain is not None and historical_age_s is None:
             return plain if plain.flag is flag else plain._replace(reason=flag.reason, flag=flag)
-        planned: tuple[PlannedAction, ...] = self._by_type[event.type]  # type: ignore[attr-defined]
+        planned = self._by_type[event.type]
         context = EventContext(event)
         if self.filter is not None:
             refusal = self.filter.why_not(event, context)
@@ -257,22 +257,22 @@ class Destination:
         return Decision(bool(triggered), reason, flag, triggered, passed_over, historical_age_s is not None)
 
     def map(self, event: Event, decision: Decision | None = None, with_trace: bool = False) -> list[Mapped]:
-        """What each action that *event* triggers makes of it, in the plugin's order.
+        """What each triggered action makes of *event*, in the plugin's order.
 
-        *decision* is what `decide` has said of it; without one, the actions' triggers are asked here.
+        *decision* is the answer of `decide`; without one, the actions' triggers are asked here.
 
         Raises:
-            MappingFailed: the plugin raised, or made what it must not.
+            MappingFailed: the plugin raised, or returned something that it must not.
         """
         if decision is not None:
             triggered = decision.actions
         else:
-            triggered, _ = _ask_triggers(self._by_type[event.type], event, EventContext(event))  # type: ignore[attr-defined]
+            triggered, _ = _ask_triggers(self._by_type[event.type], event, EventContext(event))
         is_historical = decision is not None and decision.is_historical
-        run = self._run  # type: ignore[attr-defined]
+        run = self.calls.guard.run
         mapped: list[Mapped] = []
         try:
-            for each in triggered:  # a comprehension would be one call more
+            for each in triggered:  # not a comprehension, which costs a call more
                 mapped.append(run(each.action, self._map_action, each, event, with_trace, is_historical))
         except PluginFailed as error:
             raise MappingFailed(str(error)) from error
@@ -300,10 +300,10 @@ class Destination:
         return Mapped(action, built, "", trace, changes, mark.word if mark is not None else "")
 
     def write(self, mapped: Mapped) -> list[Written]:
-        """The payloads as they wait to be sent, in their order.
+        """The payloads, ready to be sent, in their order.
 
         Raises:
-            MappingFailed: JSON can't hold one, or they are too much for the router.
+            MappingFailed: JSON can't hold one of them, or together they are more than `MAX_PAYLOAD_BYTES`.
         """
         endpoint, name = self.endpoints[mapped.action.endpoint], mapped.action.name
         written: list[Written] = []
@@ -322,8 +322,8 @@ class Destination:
         return written
 
     def _change(self, planned: PlannedAction, event: Event, with_notes: bool) -> Draft:
-        """Privacy comes first, so that no change of the action's can carry a value elsewhere, and last, so that none brings
-        back a name."""
+        """Apply the operator's privacy settings and changes. Privacy comes first, so that no change can carry a value
+        elsewhere, and again last, so that no change can bring a blocked name back."""
         draft = Draft(event, [] if with_notes else None)
         if self.privacy is not None:
             self.privacy.apply(draft)
@@ -335,7 +335,7 @@ class Destination:
 
 
 def _order_of(value: Any) -> object:
-    """The keys of all mappings in *value*, in their order."""
+    """The keys of all mappings within *value*, in their order."""
     if isinstance(value, BaseModel):
         value = dict(value)
     if isinstance(value, Mapping):
@@ -364,7 +364,7 @@ def _ask_triggers(
 def _ask_history(
     planned: Iterable[PlannedAction], age_s: float
 ) -> tuple[tuple[PlannedAction, ...], tuple[PassedOver, ...]]:
-    """Which of the actions may be taken of an event that is so old."""
+    """Which of the actions are harmless for an event of this age, and why the others are not."""
     harmless: list[PlannedAction] = []
     harmful: list[PassedOver] = []
     for each in planned:
@@ -380,7 +380,7 @@ _URGENT = ("expression", "historical", "trigger", "no action")
 
 
 def _reason(passed_over: Sequence[PassedOver]) -> str:
-    """One reason for them all. The code in front is the one that most wants to be seen: it is what is counted."""
+    """One reason for all of them. The most urgent comes first, since the code in front is the one that is counted."""
     return "; ".join(
         sorted((each.reason for each in passed_over), key=lambda reason: _URGENT.index(reason.split(":")[0]))
     )

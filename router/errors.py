@@ -4,10 +4,10 @@ from __future__ import annotations
 
 
 class OperatorError(Exception):
-    """Printed without a traceback; the command exits with `exit_code`.
+    """Something that the operator can fix. It is printed without a traceback, and the command exits with `exit_code`.
 
-    The message says where, what was found, what is allowed and what to do. Everything else that reaches the top is a bug
-    and keeps its traceback.
+    The message says where it is, what was found, what is allowed and what to do. Any other exception that reaches the top is a
+    bug and keeps its traceback.
     """
 
     exit_code = 2

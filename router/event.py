@@ -1,4 +1,4 @@
-"""What an event is: one call of the Segment spec, validated and normalised."""
+"""An event: one call of the Segment spec, validated and normalised."""
 
 from __future__ import annotations
 
@@ -49,7 +49,8 @@ FIELDS: Final = tuple(str(field.alias) for field in _Shape.model_fields.values()
 
 
 class _Field(Generic[_T]):
-    """Reads one key of the event's document, and keeps what it found; *absent* makes what stands for a missing one."""
+    """One key of the event's document as an attribute. The first read keeps the value; *absent* makes it where the key is
+    missing or null."""
 
     def __init__(self, key: str, absent: Callable[[], Any] = lambda: None) -> None:
         self._key = key
@@ -68,20 +69,24 @@ class _Field(Generic[_T]):
         value = event.document.get(self._key)
         if value is None:
             value = self._absent()
-        event.__dict__[self._name] = value  # where Python looks first, the next time
+        event.__dict__[self._name] = value  # the next read finds it here and does not come to this method
         return value
 
 
 class Event:
-    """One accepted event, as it lies in the log: a view of its JSON object, which nobody changes.
+    """One accepted event as the log stores it: a read-only view of its JSON object.
 
-    It is what `router.normalise` makes of a call: ids are non-empty strings or absent, reserved traits have their
-    canonical camelCase names, dates among them are ISO 8601 in UTC (``2024-08-24T14:15:22Z``; a date stays a date). The four
-    times of the event itself always have milliseconds (``2024-08-24T14:15:22.000Z``); ``timestamp`` is corrected for clock
-    skew. Fields that the spec does not know are kept.
+    `router.normalise` makes it from a call, so:
 
-    ``traits`` are the person's on identify and the group's on group; on other calls what is known of the person may
-    ride along in ``context["traits"]``.
+    * ids are non-empty strings or absent;
+    * reserved traits have their canonical camelCase names, and the dates among them are ISO 8601 in UTC
+      (``2024-08-24T14:15:22Z``; a plain date stays one);
+    * the event's own four times always have milliseconds (``2024-08-24T14:15:22.000Z``), and ``timestamp`` is corrected for
+      clock skew;
+    * fields that the spec does not know are kept.
+
+    ``traits`` describe the person on identify and the group on group. On other calls ``context["traits"]`` may describe the
+    person.
     """
 
     document: Document
@@ -108,27 +113,27 @@ class Event:
     version: Final = _Field[int | str | None]("version")
 
     def __init__(self, **fields: Any) -> None:
-        """An event of *fields*, by their names here or in JSON.
+        """Make an event from *fields*, named as here or as in JSON.
 
         Raises:
-            ValueError: they make no event.
+            ValueError: the fields are not an event.
         """
         shape = _Shape.model_validate(fields)
         self.__dict__["document"] = shape.model_dump(by_alias=True, exclude_none=True, exclude_unset=True)
 
     @classmethod
     def of_document(cls, document: Document) -> Self:
-        """The event whose JSON object is *document*, which it keeps: the caller changes nothing in it from then on.
+        """The event whose JSON object is *document*. It keeps *document*, so the caller must not change it afterwards.
 
         Raises:
-            ValueError: *document* is no event.
+            ValueError: *document* is not an event.
         """
         _Shape.model_validate(document)
         return cls.of_normalised(document)
 
     @classmethod
     def of_normalised(cls, document: Document) -> Self:
-        """The same for what is known to be an event, because `router.normalise` made it. Nothing is checked."""
+        """Like `of_document`, without a check: `router.normalise` made *document*, so it is known to be an event."""
         event = cls.__new__(cls)
         event.__dict__["document"] = document  # past `__setattr__`
         return event
@@ -138,19 +143,19 @@ class Event:
         """Read what `to_json` wrote.
 
         Raises:
-            ValueError: the bytes are no event.
+            ValueError: the bytes are not an event.
         """
         return cls.of_document(orjson.loads(data))
 
     @classmethod
     def from_log(cls, data: bytes) -> Self:
-        """The same for bytes that our own log has kept: it is known that they are an event."""
+        """Like `from_json`, without a check: the bytes come from our own log."""
         return cls.of_normalised(orjson.loads(data))
 
     def to_json(self) -> bytes:
-        """The event as one line of JSON, absent fields left out.
+        """The event as one line of JSON, without absent fields.
 
-        A copy, because the codec's own bytes keep the 8 kB that they were written into, and an event's bytes are kept long.
+        The bytes are copied: the codec's own hold on to the 8 kB buffer they were written into, and an event's bytes live long.
         """
         return bytes(memoryview(orjson.dumps(self.document)))
 
@@ -171,7 +176,7 @@ class Event:
 
     @property
     def person(self) -> Document:
-        """What the event says of the person: ``traits`` of an identify, else ``context.traits``."""
+        """The person's traits: ``traits`` on identify, else ``context.traits``."""
         document = self.document
         if document["type"] == "identify":
             return document.get("traits") or {}
@@ -194,12 +199,13 @@ class Event:
 
     @property
     def user_key(self) -> str:
-        """Whose order is kept: ``userId``, else ``anonymousId``, else email, else ``groupId``, else ``messageId``."""
+        """The key of the user whose order is kept (promise 3): ``userId``, else ``anonymousId``, email, ``groupId`` or
+        ``messageId``."""
         return self.user_id or self.anonymous_id or self.email or self.group_id or self.message_id
 
 
 def looks_like_email(text: str) -> bool:
-    """True for ``local@domain.tld`` without blanks; a check of shape, not of existence."""
+    """Whether *text* has the shape ``local@domain.tld`` without blanks. The address need not exist."""
     if "@" not in text:  # most ids have none
         return False
     local, at, domain = text.partition("@")

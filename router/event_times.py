@@ -1,4 +1,4 @@
-"""When an event happened: the four times of an event, and the correction for clocks that are wrong.
+"""The four times of an event, and the correction for clocks that are wrong.
 
 Source: facts/event-spec.md section 1, "Clock-skew correction"; facts/ingest-protocol.md section 7, "Time of the event".
 """
@@ -15,12 +15,12 @@ from router.rejection import excerpt
 
 
 class EventTimes(NamedTuple):
-    """The times as they are stored: ISO 8601 in UTC with milliseconds."""
+    """The times as stored: ISO 8601 in UTC with milliseconds."""
 
     timestamp: str
     """When it happened, by the router's clock."""
     original_timestamp: str
-    """When it happened, by the clock of whoever sent it; the time of receipt where they gave none."""
+    """When it happened, by the sender's clock; the time of receipt if the sender gave none."""
     sent_at: str | None
     received_at: str
 
@@ -28,11 +28,11 @@ class EventTimes(NamedTuple):
 def read_times(document: Document, received_at: datetime, sent_at: Any, warnings: list[str]) -> EventTimes:
     """Read the times of *document*, a call as it came.
 
-    *received_at* is aware; *sent_at* is that of the batch or of the request's header, for events that have none.
+    *received_at* is aware. *sent_at* comes from the batch or a request header, for events without their own.
 
-    The time of the event is ``timestamp``, else ``originalTimestamp``, else *received_at*. With a time of sending it is
-    corrected to ``receivedAt - (sentAt - time)``. An event that has ``timestamp``, ``originalTimestamp`` and ``receivedAt`` was
-    corrected by another router before, and is not corrected again. A time after *received_at* is held there.
+    The event's time is ``timestamp``, else ``originalTimestamp``, else *received_at*. If the time of sending is known, it is
+    corrected to ``receivedAt - (sentAt - time)``. An event with ``timestamp``, ``originalTimestamp`` and ``receivedAt`` was
+    corrected by another router and is not corrected again. A time after *received_at* becomes *received_at*.
     """
     get = document.get
     timestamp = _read(get("timestamp"), "timestamp", warnings)
@@ -63,7 +63,7 @@ def read_times(document: Document, received_at: datetime, sent_at: Any, warnings
 
 @lru_cache(maxsize=16)
 def _written_once(moment: datetime) -> str:
-    """For the time of receipt, which all events of a request share."""
+    """*moment* as text. Cached for the time of receipt, which all events of a request share."""
     return dates.to_iso_milliseconds(moment)
 
 
@@ -76,7 +76,7 @@ def age_s(event: Event, now_s: float) -> float:
 class _Time(NamedTuple):
     moment: datetime
     written: str
-    """As it is stored."""
+    """The text that is stored."""
 
 
 def _read(value: Any, field: str, warnings: list[str]) -> _Time | None:
@@ -99,5 +99,5 @@ def _time_of(value: Any) -> _Time | None:
 
 @lru_cache(maxsize=256)
 def _time_of_text(text: str) -> _Time | None:
-    """Kept, for most events say one time twice (happened and sent), or have one with others of their request in common."""
+    """Cached: most events name one time twice (happened and sent), or share one with other events of their request."""
     return _time_of(text)

@@ -1,4 +1,4 @@
-"""Explain: for one event and every destination, what is sent, what is not, and why. It runs the code that delivery runs."""
+"""Explain: for one event and each destination, what is sent, what is not, and why. It runs the same code as delivery."""
 
 from __future__ import annotations
 
@@ -45,9 +45,11 @@ def explain(
 ) -> dict[str, Any]:
     """One line of ``router explain --json``, in the shape that design.md fixes under "Contracts".
 
-    *warnings* are those of normalising the event; those of reading its flags are added. *source* None leaves the sources out
-    of the decision. *historical_age_s*: as a replay would send the event so many seconds after it happened; what carries the
-    vendor's word for old events then has it under ``historical``.
+    Args:
+        source: the event's source. None leaves the sources out of the decision.
+        warnings: what normalising the event has said. Warnings about its flags are added.
+        historical_age_s: explain a replay of the event, so many seconds after it happened. An entry whose request carries the
+            vendor's word for old events shows that word under ``historical``.
     """
     entries: list[dict[str, Any]] = []
     notes = list(warnings)
@@ -66,7 +68,8 @@ def explain_at(
     historical_age_s: float | None = None,
     delivered: Collection[str] = (),
 ) -> list[dict[str, Any]]:
-    """The entries of one destination. *notes* takes the warnings; *delivered* are keys of payloads that are not sent again."""
+    """The entries of one destination. Warnings are added to *notes*. *delivered*: keys of payloads that the vendor already
+    has, so that they are not sent again."""
     decision = destination.decide(event, source, historical_age_s)
     if decision.flag is not None:
         notes += decision.flag.warnings
@@ -75,7 +78,7 @@ def explain_at(
         return passed_over or [_entry(destination, "skip", decision.reason)]
     try:
         mapped = destination.map(event, decision, with_trace=True)
-        written = [destination.write(action) for action in mapped]  # if one fails, nothing of the event is sent
+        written = [destination.write(action) for action in mapped]  # before any entry: if one fails, nothing is sent
     except MappingFailed as error:
         return [_entry(destination, "skip", "") | _dead(f"mapping: {error}")]
     except PluginFailed as error:
@@ -84,7 +87,7 @@ def explain_at(
         _explain_action(destination, *each, decision.reason, delivered) for each in zip(mapped, written, strict=True)
     ] + passed_over
     mapped_somewhere = {line["from"] for entry in entries for line in entry["lineage"]}
-    for entry in entries:  # what another action of the destination sends is not missing
+    for entry in entries:  # a field that another action of this destination sends is not missing
         entry["unmapped"] = [source for source in entry["unmapped"] if source not in mapped_somewhere]
     return entries
 
@@ -118,7 +121,7 @@ def _explain_action(
                 continue
             requests = _requests(destination, mapped.action, written.payload)
             for request in requests:
-                check_url(request.url, destination.origins)  # as it is before a request is sent
+                check_url(request.url, destination.origins)  # as delivery does before it sends
             entry["requests"] += [_show(request, destination, mapped.action) for request in requests]
     except CredentialsFailed as error:
         return entry | {"decision": "skip", "reason": f"{error}; the destination would be blocked", "requests": []}
@@ -128,7 +131,7 @@ def _explain_action(
         label = destination.calls.guard.label("its request")
         return entry | _dead(f"request: {label} can't be sent: {type(error).__name__}: {error}")
     too_big = next((written.too_big for written in missing if written.too_big), "")
-    if too_big:  # what else the action makes is sent all the same
+    if too_big:  # the action's other payloads are sent all the same
         sent = entry["requests"]
         return entry | _dead(f"size: {too_big}") | {"decision": "deliver" if sent else "skip", "requests": sent}
     return entry
@@ -152,7 +155,7 @@ def _entry(destination: Destination, decision: str, reason: str, action: Action 
 
 
 def _requests(destination: Destination, action: Action, payload: Payload) -> list[Request]:
-    """What would be sent for one payload, were it alone; a conversation goes on as its steps assume."""
+    """The requests for one payload if it travelled alone. A conversation receives the answers that its steps assume."""
     endpoint = destination.endpoints[action.endpoint]
     calls = destination.calls
     if isinstance(endpoint, BatchEndpoint):
@@ -174,7 +177,7 @@ def _requests(destination: Destination, action: Action, payload: Payload) -> lis
 
 
 def _show(request: Request, destination: Destination, action: Action) -> dict[str, Any]:
-    """The request with stars where the core will put credentials."""
+    """The request, with stars in place of the credentials that the core will add."""
     headers, url, body = dict(request.headers), request.url, request.json
     if body is not None:
         headers.setdefault("Content-Type", FORM if request.form else "application/json")
@@ -190,7 +193,7 @@ def _show(request: Request, destination: Destination, action: Action) -> dict[st
         if isinstance(credential, BodyField):
             body = with_field(body, credential.path.split("."), HIDDEN)
     if request.form and body is not None:
-        encode_form(body)  # what could not be sent is not shown as if it were
+        encode_form(body)  # raises for a body that could not be sent either
     return {"method": request.method, "url": url, "headers": headers, "body": body}
 
 

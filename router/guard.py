@@ -1,11 +1,11 @@
-"""The guard: every call into a plugin goes through one, so that what goes wrong in it is named, and so that it can be timed.
+"""The guard: every call into a plugin goes through one, so that errors name the plugin and calls can be timed.
 
     Guard.run ──▶ sets the mark ──▶ the plugin ──▶ clears the mark
                        ▲
-    the alarm looks at the mark, from another thread and on a timer of the system, and breaks off what takes too long
+    the alarm looks at the mark, from another thread and on a system timer, and breaks off calls that take too long
 
-Plugins run in the one event loop of the process, and a mark costs a fraction of a microsecond. Where no alarm has been set
-(explain, tests) nothing is marked.
+Plugins run in the process's event loop. A mark costs a fraction of a microsecond. Without an alarm (explain, tests) nothing is
+marked.
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ from router.place import at_place
 _T = TypeVar("_T")
 
 MAX_TEXT = 2_000
-"""Characters that are kept of what a plugin says: a reason, an exception's text."""
+"""Characters that are kept of a plugin's words: a reason, an exception's text."""
 
 
 class PluginFailed(Exception):
-    """A plugin raised, returned what it must not, or did not come back in time. The text names the plugin and the call."""
+    """A plugin raised, returned something that it must not, or took too long. The text names the plugin and the call."""
 
 
 class PluginStuck(PluginFailed):
-    """The call was broken off, because it took too long."""
+    """The call took too long and was broken off."""
 
 
 class BadReturn(Exception):
-    """What a plugin returned is not what the plugin API promises. The text goes on after the name of the call."""
+    """A plugin returned something other than the plugin API promises. The text continues after the name of the call."""
 
 
 class BreakOff(BaseException):
-    """Raised by the alarm in the middle of a call; the text says where. It is no `Exception`, so that no plugin catches it by
-    accident."""
+    """Raised by the alarm in the middle of a call; the text says where. It is not an `Exception`, so that no plugin catches it
+    by accident."""
 
 
 class Mark:
-    """Which call into a plugin the main thread is in just now, and for how long. There is one a process: `MARK`."""
+    """Which call into a plugin the main thread is in, and for how long. There is one per process: `MARK`."""
 
     __slots__ = ("broken_off", "guard", "limit_s", "pulse", "since", "thread", "tick_s", "ticks", "what")
 
@@ -49,26 +49,26 @@ class Mark:
         """The thread whose calls are marked; 0 while there is no alarm."""
         self.limit_s = self.tick_s = 0.0
         self.pulse = 0
-        """Counts up once in each tick, in the alarm's thread."""
+        """Counts up once a tick, in the alarm's thread."""
         self.clear()
 
     def clear(self) -> None:
         self.guard: Guard | None = None
-        """Whose call it is; None outside of calls. The fields below are those of this call."""
+        """The guard whose call it is; None outside of calls. The fields below are about this call."""
         self.what: Any = ""
         self.since = self.pulse
         self.ticks = 0
-        """How often the timer came through to the thread that is in the call."""
+        """How often the timer has interrupted the thread that is in the call."""
         self.broken_off = 0
-        """How often the call has been broken off: a plugin may catch even that."""
+        """How often the call has been broken off. A plugin may catch even that."""
 
     @property
     def age(self) -> int:
         """How long the call has lasted, in ticks, rounded up.
 
-        Either count alone falls short: the pulse stands still while a call keeps Python from changing threads (a regular
-        expression), the timer does not come through while a call waits in C. Neither counts while the process is stopped, so
-        that no call is blamed for that.
+        Neither count is enough by itself: the pulse stands still while a call keeps Python from changing threads (a regular
+        expression), and the timer can't interrupt a call that waits in C. Neither counts while the process is stopped, so no
+        call is blamed for that.
         """
         return max(self.pulse - self.since, self.ticks)
 
@@ -78,7 +78,7 @@ MARK = Mark()
 
 class HeldUp(Protocol):
     def __call__(self, what: Any, seconds: float, is_broken_off: bool) -> None:
-        """The call *what* has held up the whole process for so many seconds."""
+        """The call *what* has held up the whole process for *seconds*."""
 
 
 def _nobody_asks(what: Any, seconds: float, is_broken_off: bool) -> None: ...
@@ -91,15 +91,15 @@ class Guard:
         self.destination = destination
         self.slug = slug
         self.on_held_up: HeldUp = _nobody_asks
-        """Told, after the call, of each that took long enough to be noticed."""
+        """Called after each call that took long enough to be noticed."""
 
     def run(self, what: Any, function: Callable[..., _T], *arguments: Any) -> _T:
-        """``function(*arguments)``, which calls the plugin. It must not wait for anything, nor come here again.
+        """``function(*arguments)``, which calls the plugin. It must neither wait for anything nor call `run` again.
 
-        *what* names the call: a text, or something that has a ``name``.
+        *what* names the call: a text, or something with a ``name``.
 
         Raises:
-            PluginFailed: whatever it raised. Even an exit: a plugin can't end the router.
+            PluginFailed: whatever the function raised, even an exit: a plugin can't end the router.
         """
         mark = MARK
         if get_ident() != mark.thread:
@@ -113,7 +113,7 @@ class Guard:
         except BaseException as error:
             raise self._translate(what, error) from error
         finally:
-            mark.guard = None  # before anything that could take a signal
+            mark.guard = None  # before anything that a signal could interrupt
             if mark.pulse - mark.since > 1 or mark.ticks > 1:
                 self.on_held_up(what, (mark.age - 1) * mark.tick_s, mark.broken_off > 0)
 
@@ -143,14 +143,14 @@ def name_of(what: Any) -> str:
 
 
 def describe(error: BaseException) -> str:
-    """The kind of an exception and its text."""
+    """The type of an exception and its text."""
     text = text_of(error)
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def text_of(error: BaseException) -> str:
-    """What an exception says; to say it may be the plugin's own code."""
+    """The text of an exception. Making it may run the plugin's own code."""
     try:
         return str(error)[:MAX_TEXT]
-    except BaseException:  # an alarm as well
+    except BaseException:  # including the alarm's
         return ""

@@ -1,8 +1,8 @@
 """Integrations flags: which destinations a caller wants an event to reach. Pure; the rules are design.md's.
 
-A destination is named by its own name, its plugin's display name, the plugin's slug or an alias, in any case. The most
-specific of these that the event names decides; ``All`` speaks for those it does not name. What is malformed is read as off:
-the flags are how a caller keeps data from going somewhere.
+An event names a destination by its own name, its plugin's display name, the plugin's slug or an alias, in any case. The most
+specific name in the event decides; ``All`` speaks for destinations that it does not name. A malformed flag means off: with
+flags, callers keep data from going somewhere.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from typing import Any, Final
 from router.rejection import excerpt, kind_of
 
 NOT_DESTINATIONS: Final = frozenset({"all", "segment.io"})
-"""Names, folded, that match no destination and are no mistake: ``All``, and how browser SDKs name the router itself, of their
-own accord (facts/event-spec.md section 6.6)."""
+"""Folded names that match no destination and are no mistake: ``All``, and the name that browser SDKs add for the router itself
+(facts/event-spec.md section 6.6)."""
 
 _RANKS = ("destination name", "display name", "slug", "alias", "All")
 _ALL = len(_RANKS) - 1
 
 
 def fold(name: str) -> str:
-    """*name* as it is compared: case and surrounding blanks do not count."""
+    """*name* as it is compared: without case and surrounding blanks."""
     return name.strip().casefold()
 
 
 @dataclass(frozen=True, slots=True)
 class DestinationNames:
-    """Every name of one destination; made once, when the config is loaded."""
+    """All names of one destination. Made once, when the config is loaded."""
 
     destination: str
     """Its own name, from the config."""
@@ -44,7 +44,7 @@ class DestinationNames:
             list(enumerate(((self.destination,), (self.display,), (self.slug,), self.aliases)))
         ):
             ranks |= {fold(name): rank for name in names}
-        ranks["all"] = _ALL  # whoever calls a destination "all"
+        ranks["all"] = _ALL  # even if a destination is called "all"
         object.__setattr__(self, "_ranks", ranks)
 
     @property
@@ -53,28 +53,28 @@ class DestinationNames:
         return frozenset(map(fold, (self.destination, self.display, self.slug, *self.aliases)))
 
     def rank(self, name: str) -> int | None:
-        """How specific *name* is for this destination, 0 the most; None for another's name."""
+        """How specific *name* is for this destination; 0 is the most specific, None another destination's name."""
         return self._ranks.get(fold(name))
 
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """What an event's ``integrations`` say about one destination."""
+    """What an event's ``integrations`` say about a destination."""
 
     is_on: bool
     reason: str
-    """For explain and trace. It quotes the caller, so it is no label for a metric."""
+    """For explain and trace. It quotes the caller, so it must not become a metric's label."""
     options: Mapping[str, Any] = field(default_factory=dict)
-    """From an object in place of ``true``; empty where there is none, and when off."""
+    """The object given in place of ``true``; empty if there is none, or if the flag is off."""
     warnings: tuple[str, ...] = ()
 
 
 def read_flags(integrations: Mapping[str, Any], names: DestinationNames, *, opt_in: bool = False) -> Flag:
     """Read what *integrations* say about the destination with these *names*.
 
-    The most specific name that has a value decides. Names equally specific (two spellings of one name, two aliases) that
-    disagree mean off; where several have options, the later ones add to the earlier. With *opt_in* the destination is off
-    unless named itself: ``All`` can't switch it on.
+    The most specific name that has a value decides. If equally specific names (two spellings of one name, two aliases)
+    disagree, that means off; if several have options, later ones add to earlier ones. With *opt_in* the destination is off
+    unless it is named itself: ``All`` can't switch it on.
     """
     if not integrations:
         return _UNNAMED_OPT_IN if opt_in else _UNNAMED
@@ -120,7 +120,7 @@ def folded_names(destinations: Iterable[DestinationNames]) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Value:
-    """One flag as it is read: under which name, on or off, and how it is told."""
+    """One flag as read: the name, on or off, and the words for it."""
 
     name: str
     is_on: bool
@@ -129,7 +129,7 @@ class _Value:
 
 
 def _read(name: str, value: Any, warnings: list[str]) -> _Value | None:
-    """Read one value; None where it is as if absent."""
+    """Read one value; None if it counts as absent."""
     name = _shown(name)
     if isinstance(value, bool):
         return _Value(name, value, "true" if value else "false")

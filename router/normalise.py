@@ -1,7 +1,7 @@
-"""From a call, as an SDK sent it, to an event: validated, every name canonical, every time by one clock. Pure.
+"""Normalising: make an event from a call as an SDK sent it, with canonical names and with times by one clock. Pure.
 
-What becomes of what is odd but readable is a warning; what can't be read is `Rejected`. No other exception leaves here,
-whatever JSON comes in. An event that is normalised again comes out the same.
+Anything odd but readable is put right, with a warning. Anything unreadable raises `Rejected`; no JSON raises anything else.
+Normalising an event a second time changes nothing.
 
 Sources: facts/event-spec.md sections 1, 4 and 5; facts/ingest-protocol.md section 7; design.md, "Null, empty, absent".
 """
@@ -22,7 +22,7 @@ from router.reserved import GROUP_SPELLINGS, USER_SPELLINGS, canonical_traits, f
 MAX_MESSAGE_ID_LENGTH: Final = 100
 """Characters (facts/event-spec.md section 2)."""
 API_VERSION: Final = 2
-"""The version of the tracking API that an event without ``version`` gets."""
+"""The ``version`` (of the tracking API) given to an event that has none."""
 
 _IDS = ("userId", "anonymousId", "groupId", "previousId", "messageId")
 _TEXTS = ("event", "name", "category")
@@ -31,7 +31,7 @@ _OBJECTS = ("context", "traits", "properties", "integrations")
 _NUMBERS_KEPT = (*_IDS, *_TEXTS, *_TIMES, "version")
 _FIRST_INEXACT_FLOAT = 2.0**53
 _NOTHING: Final[Document] = {}
-"""For looking into what is absent; nobody writes there."""
+"""Stands in for an absent object. Never written to."""
 
 
 def _snake_spellings(names: Iterable[str]) -> dict[str, str]:
@@ -42,13 +42,13 @@ _SNAKE_FIELDS = _snake_spellings((*_IDS, *_TIMES))
 _SNAKE_CONTEXT = _snake_spellings(("userAgent", "userAgentData", "groupId", "externalIds"))
 _WRITE_KEYS = frozenset({"writeKey", "write_key"})
 LEFT_OUT: Final = _WRITE_KEYS | {"receivedAt"}
-"""Of what a call says there its event has nothing, and no warning tells of it."""
+"""Fields of a call that its event leaves out without a warning."""
 _TYPES: Final[Mapping[str, EventType]] = {kind: kind for kind in EVENT_TYPES}
 _RARE_FIELDS = _WRITE_KEYS | _SNAKE_FIELDS.keys()
 
 
 class Normalised(NamedTuple):
-    """An accepted event, and one sentence for everything odd that was put right on the way, fit to be shown to the caller."""
+    """An accepted event, with one sentence for each oddity that was put right. The caller may see the sentences."""
 
     event: Event
     warnings: tuple[str, ...] = ()
@@ -65,29 +65,28 @@ def normalise(
     integrations: Mapping[str, Any] | None = None,
     is_known_plain: bool = False,
 ) -> Normalised:
-    """Make an event of one call. Changes nothing in its input, and may share parts of it with the event.
+    """Make an event from one call. The input stays unchanged; the event may share parts of it.
 
     Args:
         raw: the call: a JSON object as `orjson.loads` or `json.loads` reads it.
-        received_at: when it came, with a zone. Replaces whatever the call says.
+        received_at: when the call arrived, with a time zone. Replaces what the call says.
         new_id: makes a ``messageId`` for a call that has none.
-        type: what the path it came by says; the call's own type wins.
-        sent_at: of the batch or of the request's header; the call's own wins.
-        context: of the batch. Merged key by key, the call winning; where both sides have an object (``page``, ``traits``)
-            the keys of the two are merged the same way, and no deeper.
-        integrations: of the batch. Merged key by key, the call winning, names compared in any case; a null in the call is as
-            if absent.
-        is_known_plain: it is known that nothing in *raw* and of the batch is odd, but for its depth, which is the caller's
-            to judge then.
+        type: the type according to the request's path. The call's own type wins.
+        sent_at: from the batch or a request header. The call's own wins.
+        context: from the batch. Merged key by key, the call winning. Where both sides have an object (``page``, ``traits``),
+            its keys are merged in the same way, and no deeper.
+        integrations: from the batch. Merged key by key, the call winning. Names match in any case, and a null in the call
+            counts as absent.
+        is_known_plain: the caller has checked that *raw* and the batch hold nothing odd. It then judges the depth too.
 
-    Of the call, ``writeKey`` is left out (it is a secret), and null, ``""`` (for ids and times) and ``[]`` (what PHP makes of
-    an empty object) are as if absent. On identify, ``context.traits`` are merged into ``traits``, which win key by key.
+    ``writeKey`` is left out: it is a secret. Null counts as absent, and so do ``""`` for ids and times and ``[]`` for objects
+    (PHP writes an empty object so). On identify, ``context.traits`` are merged into ``traits``, which win key by key.
 
     Raises:
-        Rejected: the call is no event; the caller is told why.
+        Rejected: the call is not an event. The caller is told why.
     """
     warnings: list[str] = []
-    if not isinstance(raw, dict | Mapping):  # asked in this order: the second takes long to say yes
+    if not isinstance(raw, dict | Mapping):  # in this order: to recognise a dict as a Mapping is slow
         raise Rejected(RejectionCode.NOT_AN_OBJECT, "", "a JSON object", kind_of(raw))
     if not is_known_plain and not is_plain(raw):
         raw = Mending(warnings).mend(raw, _NUMBERS_KEPT)
@@ -119,7 +118,7 @@ def normalise(
 
 
 def _rename(document: Document, spellings: Mapping[str, str], where: str, warnings: list[str]) -> None:
-    """Give the keys of *document* that are in *spellings* their canonical name; the canonical one wins where both are there."""
+    """Rename the keys of *document* that *spellings* lists. Where both names are there, the canonical one wins."""
     for snake, camel in spellings.items():
         if snake not in document:
             continue
@@ -229,7 +228,7 @@ def _read_ids(document: Document, new_id: Callable[[], str]) -> None:
 
 
 def _number_as_text(value: Any) -> str | None:
-    """A number as JSON writes it, whole ones without a fraction; None for what is no number."""
+    """A number as JSON writes it, whole numbers without a fraction; None if *value* is not a number."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
@@ -239,7 +238,7 @@ def _number_as_text(value: Any) -> str | None:
 
 
 def _canonical_context(context: Document, warnings: list[str]) -> Document:
-    """A copy of *context* with canonical names, those of its traits included; ``groupId`` is text."""
+    """A copy of *context* with canonical names, including those of its traits, and ``groupId`` as text."""
     result = dict(context)
     if not _SNAKE_CONTEXT.keys().isdisjoint(result):
         _rename(result, _SNAKE_CONTEXT, "context.", warnings)
@@ -255,7 +254,7 @@ def _canonical_context(context: Document, warnings: list[str]) -> Document:
 
 
 def _read_traits(document: Document, kind: EventType, warnings: list[str]) -> None:
-    """Canonical traits. On identify those of the context are merged in, and ``name`` is filled in last, from the whole."""
+    """Give the traits canonical names. On identify, merge in those of the context first and fill in ``name`` last."""
     riding = document.get("context", _NOTHING).get("traits")
     if kind != "identify" and riding:
         fill_name(riding)

@@ -1,14 +1,14 @@
-"""Odd JSON: values that JSON texts from Python can hold and no strict reader takes.
+"""Odd JSON: values that JSON texts written by Python can hold and strict readers refuse.
 
-What is done (facts/ingest-protocol.md sections 1.14 and 7, "keep the batch, mend the value"):
+How each is mended (facts/ingest-protocol.md sections 1.14 and 7, "keep the batch, mend the value"):
 
     lone surrogate or NUL in a text or a key  U+FFFD in its place
     integer beyond 64 bits                    the nearest float, as strict readers make of it
     NaN, Infinity, an integer beyond floats   left out of an object, null in a list (which keeps its length)
     a key that stands twice in one object     the last one, as all readers have it
 
-Left out rather than null: a null trait means "clear this", and NaN is how Python programs say "unknown".
-NUL is no value of many vendors' databases: it would make of an event a dead letter, or cut a text short.
+NaN is left out rather than made null: a null trait means "clear this", but Python programs write NaN for "unknown". NUL is
+replaced because many vendors' databases can't hold it: the event would become a dead letter, or its text be cut short.
 """
 
 from __future__ import annotations
@@ -22,37 +22,38 @@ import orjson
 from router.rejection import Rejected, RejectionCode
 
 MAX_DEPTH = 100
-"""Levels of objects and lists in one call, itself included. The JSON codec takes 254; plugins put some around an event."""
+"""Levels of objects and lists in one call, including the call. The JSON codec takes 254, and plugins add some around an
+event."""
 
 _FIRST_TOO_BIG = 1 << 64
 _LAST_TOO_SMALL = -(1 << 63) - 1
 _LEFT_OUT: Any = object()
 TWICE = "stands there twice; the last one counts"
 _LONGEST_PATH = 200
-"""Characters of a path that a warning shows: a key can be as long as an event."""
+"""Characters of a path that a warning shows. A key can be as long as an event."""
 
 
 class Doubled(dict[str, Any]):
-    """An object in whose text a key stood more than once; or one that has such an object somewhere within."""
+    """An object whose text had a key more than once, or that holds such an object somewhere within."""
 
     __slots__ = ("names",)
 
     def __init__(self, document: Mapping[str, Any], names: tuple[str, ...]) -> None:
-        """*names* are the keys that stood more than once right here."""
+        """*names* are the keys that stood more than once in this object itself."""
         super().__init__(document)
         self.names = names
 
 
 class DoubledHook:
-    """Notices keys that stand twice, as the ``object_pairs_hook`` of a JSON reader: one for each text."""
+    """Notices doubled keys, as the ``object_pairs_hook`` of a JSON reader. Use one per text."""
 
     MOST = 1_000
-    """Objects that are marked, with what is around them. A text of 10 MB has room for a million."""
+    """The most objects that are marked, including those around them. A text of 10 MB has room for a million."""
 
     def __init__(self) -> None:
         self._left = self.MOST
         self._last: list[tuple[str, Any]] = []
-        """Of the object that ended last: in the end, the outermost."""
+        """The pairs of the object that ended last: finally, of the outermost."""
 
     def __call__(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         self._last = pairs
@@ -64,7 +65,8 @@ class DoubledHook:
         return Doubled(document, _repeated(name for name, _ in pairs) if is_doubled else ())
 
     def outermost(self, value: Any) -> Any:
-        """*value*, which the reader made of the text, marked if it is an object with a key twice, whatever was before it."""
+        """*value*, which the reader made of the whole text; marked if it is an object with a doubled key, however many objects
+        were marked before."""
         if not isinstance(value, dict) or len(value) == len(self._last):
             return value
         return Doubled(value, _repeated(name for name, _ in self._last))
@@ -81,17 +83,17 @@ def _repeated(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def _has_doubled(value: Any, levels: int = MAX_DEPTH) -> bool:
-    """Whether *value* is such an object, or a list with one somewhere within. Looks no deeper than an event may be."""
+    """Whether *value* is a `Doubled` object, or a list with one somewhere within. Looks no deeper than an event may be."""
     if type(value) is not list:
         return type(value) is Doubled
-    kinds = set(map(type, value))  # most lists have only plain values, however many
+    kinds = set(map(type, value))  # most lists hold only plain values, even long ones
     if Doubled in kinds or list not in kinds or not levels:
         return Doubled in kinds
     return any(_has_doubled(item, levels - 1) for item in value if type(item) is list)
 
 
 def is_plain(value: Any) -> bool:
-    """True when nothing in *value* is odd and it has at most `MAX_DEPTH` levels. Under 1 µs for most events."""
+    """Whether nothing in *value* is odd and it has at most `MAX_DEPTH` levels. Under 1 µs for most events."""
     return plain_json(value) is not None
 
 
@@ -103,7 +105,7 @@ def plain_json(value: Any) -> bytes | None:
         text = orjson.dumps(value)
     except (TypeError, ValueError, RecursionError):
         return None
-    # The codec writes NaN as null, without a word; so only where there are nulls is it worth looking for one.
+    # The codec silently writes NaN as null, so NaN need only be looked for if there are nulls.
     if rb"\u0000" in text and _has_nul(value, 1):
         return None
     if (b"null" in text or text.count(b"{") + text.count(b"[") > MAX_DEPTH) and _is_odd(value, 1):
@@ -121,7 +123,7 @@ def _is_odd(value: Any, level: int) -> bool:
 
 
 def _has_nul(value: Any, level: int) -> bool:
-    """Or is too deep to be looked through."""
+    """Whether *value* holds a NUL, or is too deep to be searched."""
     if isinstance(value, str):
         return "\0" in value
     if isinstance(value, dict | list | tuple):
@@ -131,14 +133,15 @@ def _has_nul(value: Any, level: int) -> bool:
 
 
 class Mending:
-    """Makes plain copies of values, and notes in *warnings* what was mended: the first of each kind, however many."""
+    """Makes plain copies of values. Notes in *warnings* what was mended: the first of each kind, however many there are."""
 
     def __init__(self, warnings: list[str]) -> None:
         self._warnings = warnings
         self._noted: set[str] = set()
 
     def mend(self, call: Mapping[str, Any], numbers_kept: Collection[str] = ()) -> dict[str, Any]:
-        """A plain copy of *call*. Numbers right under a name in *numbers_kept* stay as they are: ids that are text to be.
+        """A plain copy of *call*. Numbers directly under a name in *numbers_kept* stay as they are: ids, which will become
+        text.
 
         Raises:
             Rejected: there are more than `MAX_DEPTH` levels.
@@ -149,7 +152,7 @@ class Mending:
         return mended | kept
 
     def _mend(self, value: Any, path: str, level: int) -> Any:
-        """*value*, which stands at *path* and is at *level* if it is an object or a list; or `_LEFT_OUT`."""
+        """A plain copy of *value*, which stands at *path*, at *level* if it is an object or a list; or `_LEFT_OUT`."""
         if value is None or isinstance(value, bool):
             return value
         if isinstance(value, str):

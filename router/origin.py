@@ -1,4 +1,5 @@
-"""Where requests may go (promise 10): to the schemes, hosts and ports of a destination's settings and of nothing else. Pure."""
+"""Origins: the schemes, hosts and ports that requests may go to. Only a destination's settings decide them (promise 10).
+Pure."""
 
 from __future__ import annotations
 
@@ -13,10 +14,10 @@ def origin_of(url: str) -> str:
 
 
 def check_url(url: str, origins: tuple[str, ...]) -> None:
-    """Refuse what would go elsewhere than to one of *origins* or break out of its line.
+    """Refuse a URL that leads elsewhere than to one of *origins*, or that would break out of its line.
 
     Raises:
-        ValueError: it would.
+        ValueError: *url* is such a URL.
     """
     if any(char <= " " or char == "\x7f" for char in url):
         raise ValueError("the URL of the request holds a blank or a control character")

@@ -1,4 +1,4 @@
-"""Where in a plugin's own code something happened: the file, the line and the function that its author looks for."""
+"""The place in a plugin's own code where something happened: the file, line and function that its author looks for."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from types import CodeType, TracebackType
 _OURS = os.path.join(os.path.dirname(__file__), "")
 _STANDARD = os.path.join(sysconfig.get_path("stdlib"), "")
 _INSTALLED = ("site-packages", "dist-packages")
-"""Folders that may lie in that of the standard library, and are none of it."""
+"""Folders that may lie inside the standard library's folder but do not belong to it."""
 
 
 def place_of(code: CodeType, line: int) -> str:
@@ -19,7 +19,7 @@ def place_of(code: CodeType, line: int) -> str:
 
 
 def raised_at(error: BaseException) -> str:
-    """The innermost place of its traceback that is neither the router's own code nor Python's, "" if there is none."""
+    """The innermost place in the traceback that is in neither the router's nor Python's own code; "" if there is none."""
     place = ""
     step: TracebackType | None = error.__traceback__
     while step is not None:
@@ -30,7 +30,7 @@ def raised_at(error: BaseException) -> str:
 
 
 def at_place(error: BaseException) -> str:
-    """``, at acme/mapping.py:7 in build``, for the end of what is said of *error*; "" where `raised_at` finds no place."""
+    """``, at acme/mapping.py:7 in build``, for the end of a message about *error*; "" if `raised_at` finds no place."""
     place = raised_at(error)
     return f", at {place}" if place else ""
 

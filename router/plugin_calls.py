@@ -1,8 +1,8 @@
-"""All calls into the plugin of one destination: guarded, and what they return checked. Delivery and explain share them.
+"""All calls into the plugin of one destination, guarded and with their results checked. Delivery and explain share them.
 
     the core ──▶ PluginCalls ──▶ Guard.run ──▶ the plugin ──▶ returned.… ──▶ the core
 
-Whatever goes wrong on the way is a `PluginFailed` with the plugin's name in it.
+Anything that goes wrong on the way is a `PluginFailed` that names the plugin.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _LOGGER = structlog.get_logger()
 
 
 class CredentialsFailed(PluginFailed):
-    """Nothing can be sent, and no event is to blame."""
+    """The credentials can't be had: nothing can be sent, and no event is to blame."""
 
 
 class PluginCalls:
@@ -54,7 +54,7 @@ class PluginCalls:
     def __init__(self, destination: str, plugin: Plugin, settings: PluginSettings) -> None:
         self.guard = Guard(destination, plugin.slug)
         self.is_unclosable = False
-        """A conversation was seen that can't be closed."""
+        """A conversation could not be closed before."""
         self._plugin = plugin
         self._settings = settings
 
@@ -96,7 +96,7 @@ class PluginCalls:
     def judge(
         self, endpoint: BatchEndpoint, response: Response, payloads: Sequence[Payload]
     ) -> list[Verdict] | Split | Blocked:
-        """Raises UnreadableAnswer as well: that is the plugin's right."""
+        """Raises UnreadableAnswer too, which a plugin may raise."""
         found = self.guard.run("judge", _judge, endpoint, response, payloads, self._settings)
         if isinstance(found, UnreadableAnswer):
             raise found
@@ -106,10 +106,10 @@ class PluginCalls:
         return Talk(self, endpoint, payload, self._settings)
 
     def credentials(self, endpoint: Endpoint) -> Sequence[Credential]:
-        """Credentials whose signatures are guarded, too. What went wrong with them is not quoted: it may be a secret.
+        """The credentials, with guarded signatures. Errors do not quote what is wrong with them, since it may be a secret.
 
         Raises:
-            CredentialsFailed: whatever is wrong.
+            CredentialsFailed: something is wrong with them.
         """
         found = self._privately("credentials", lambda: returned.credentials(endpoint.credentials(self._settings)))
         return [self._guarded(each) if isinstance(each, Signature) else each for each in found]
@@ -136,7 +136,7 @@ class PluginCalls:
 
 
 class Talk:
-    """One conversation. `next` it, answer each step with `next`, and `close` it whatever happens."""
+    """One conversation. Call `next` to begin and with the answer to each step, and `close` whatever happens."""
 
     def __init__(
         self, calls: PluginCalls, endpoint: ConversationEndpoint, payload: Payload, settings: PluginSettings
@@ -145,9 +145,9 @@ class Talk:
         self._conversation = calls.guard.run("converse", _begin, endpoint, payload, settings)
 
     def next(self, response: Response | None = None) -> Step | Verdict | Blocked:
-        """The next step, or the last word. *response* is the answer to the step before, None to begin with.
+        """The next step, or the final verdict. *response* is the answer to the last step; None to begin with.
 
-        Raises UnreadableAnswer as well: that is the plugin's right.
+        Raises UnreadableAnswer too, which a plugin may raise.
         """
         found = self._calls.guard.run("converse", _go_on, self._conversation, response)
         if isinstance(found, UnreadableAnswer):
@@ -155,7 +155,8 @@ class Talk:
         return found
 
     def close(self) -> None:
-        """End it. One that will not have it is not worth an event, nor must it hide why it was ended: it is left alone."""
+        """End the conversation. If it refuses to end, it is left alone: that costs no event, and must not hide why it was
+        ended."""
         guard = self._calls.guard
         try:
             guard.run("converse", self._conversation.close)

@@ -1,7 +1,7 @@
-"""Privacy: what a whole destination never gets of an event (block), and of what it gets only the hash. Pure.
+"""Privacy: which fields a destination never gets (block), and of which it gets only the hash. Pure.
 
-Names are read loosely, by their letters and digits in any case (``first_name``, ``firstName`` and ``FirstName`` are one): to
-read them strictly would send what an operator asked not to send. A person's trait is looked for wherever the spec has a place
+Names are compared loosely, by their letters and digits in any case (``first_name``, ``firstName`` and ``FirstName`` are one):
+strict reading would send what an operator asked not to send. A person's trait is looked for in every place that the spec has
 for it: ``traits``, ``context.traits``, ``context.externalIds``, and the email in an id.
 """
 
@@ -19,20 +19,20 @@ from router.event import Document
 from router.reserved import fill_name
 
 _EMAIL: Final = re.compile(r"[^\s@]@[^\s@.]+\.[^\s@]")
-"""An email anywhere in a text: ``mailto:ann@example.com`` gives one away as well."""
+"""An email anywhere in a text: ``mailto:ann@example.com`` gives one away too."""
 _NOT_NAMED: Final[Tree] = {}
 _PARTS_OF_NAME: Final = frozenset({"firstname", "lastname"})
 _IDS: Final = ("userId", "anonymousId", "previousId", "groupId")
 
 
 def fold(name: str) -> str:
-    """*name* as it is compared: its letters and digits, in lower case."""
+    """*name* as it is compared: its letters and digits in lower case."""
     return "".join(filter(str.isalnum, name)).casefold()
 
 
 @dataclass(frozen=True)
 class Names:
-    """Names of fields in each object of an event; dotted where they are deeper (``address.street``)."""
+    """Names of fields in the objects of an event; dotted if they lie deeper (``address.street``)."""
 
     traits: tuple[Path, ...] = ()
     properties: tuple[Path, ...] = ()
@@ -49,7 +49,7 @@ class Names:
         object.__setattr__(self, "_trees", tuple(trees))
 
     def places(self, document: Document) -> Iterator[Place]:
-        """Every field of the event that is named."""
+        """The places of all named fields of the event."""
         for at, tree in self._trees:
             yield from _named(find(document, at), tree, at)
         if self.traits:
@@ -57,7 +57,7 @@ class Names:
             yield from self._filled_names(document)
 
     def _ids(self, document: Document) -> Iterator[Place]:
-        """The ids that are one of the traits."""
+        """The ids that hold one of the named traits."""
         traits = {fold(dotted(name)) for name in self.traits}
         for place in places(document, ("context", "externalIds", "id")):
             kind = place.holder.get("type")
@@ -68,7 +68,7 @@ class Names:
                 yield Place(document, name, (name,))
 
     def _filled_names(self, document: Document) -> Iterator[Place]:
-        """A full name that is nothing but the first and the last one, of which one is named: the router itself filled it in."""
+        """A full name that is just first and last name, if one of these is named: the router itself has filled it in."""
         named = {fold(dotted(name)) for name in self.traits}
         for at in PERSON if not _PARTS_OF_NAME.isdisjoint(named) and "name" not in named else ():
             traits = find(document, at)
@@ -98,13 +98,13 @@ def _holds_text(value: Any) -> bool:
 
 @dataclass(frozen=True)
 class Privacy:
-    """What a destination never gets, and of what it gets only the hash."""
+    """The fields that a destination never gets, and those of which it gets only the hash."""
 
     block: Names = Names()
     hash: Names = Names()
 
     def apply(self, draft: Draft) -> None:
-        """Change the draft; doing it twice is doing it once."""
+        """Change the draft. Applying it twice is the same as once."""
         for place in draft.places(self.block.places):
             draft.drop(place)
             draft.note(f"block: {dotted(place.path)}{', which holds an email' if len(place.path) == 1 else ''}")

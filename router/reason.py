@@ -1,4 +1,4 @@
-"""A reason: a word for programs with its meaning for people. Together they are the published lists of docs/rejections.md."""
+"""A reason: a word for programs with a meaning for people. docs/rejections.md publishes the lists of them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Self
 
 
 class Reason(StrEnum):
-    """Written ``NAME = "word", "What it means."``. A contract: new ones may come, old ones keep their word and meaning."""
+    """Write ``NAME = "word", "What it means."``. A contract: new reasons may come, old ones keep their word and meaning."""
 
     meaning: str
-    """A sentence or two, in the operator's words; Markdown."""
+    """A sentence or two for operators, in Markdown."""
 
     def __new__(cls, word: str, meaning: str = "", *further: object) -> Self:
         reason = str.__new__(cls, word)

@@ -1,7 +1,7 @@
-"""The registry: which plugins there are, and where each came from.
+"""The registry: all plugins, and where each came from.
 
-Packages are found through the entry-point group ``router.plugins``; the built-in ones come in through the same door.
-A config may name more, by module or by path (`Registry.with_named`). pluggy holds the hooks; nothing here knows a vendor.
+Packages are found through the entry-point group ``router.plugins``, the built-in ones included. A config may name more, by
+module or by path (`Registry.with_named`). pluggy holds the hooks; nothing here knows a vendor.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _SLUG_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """One plugin and its origin: "acme-router 1.2", "module acme_router" or "path ./acme"."""
+    """A plugin and its origin: "acme-router 1.2", "module acme_router" or "path ./acme"."""
 
     plugin: Plugin
     origin: str
@@ -40,10 +40,10 @@ class Registered:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A package that could not be loaded. It stops nothing until a destination needs a plugin that isn't there."""
+    """A package that could not be loaded. It does no harm until a destination needs its plugin."""
 
     name: str
-    """Of its entry point: by custom the slug of its plugin."""
+    """The name of its entry point: by custom the slug of its plugin."""
     origin: str
     reason: str
 
@@ -52,25 +52,27 @@ class Broken:
 
 
 class Registry:
-    """The plugins by slug. Made once per process, by `Registry.load`; iterating gives `Registered` in order of slugs."""
+    """The plugins by slug. `Registry.load` makes one per process. Iterating gives `Registered` in order of slugs."""
 
     def __init__(self, plugins: Iterable[Plugin] = (), origin: str = "given") -> None:
-        """*plugins* are taken as they are, with no package behind them: for tests."""
+        """*plugins* have no package behind them: for tests."""
         self._packages = _Packages()
         self._installed: dict[str, Registered] = {}
         self._named: dict[str, Registered] = {}
         self._absent: tuple[str, ...] = ()
-        """What a config names and could not be loaded."""
+        """Names in the config that could not be loaded."""
         self.broken: tuple[Broken, ...] = ()
         _add(self._installed, [Registered(plugin, origin) for plugin in plugins])
 
     @classmethod
     def load(cls) -> Registry:
-        """Load every installed package of the group.
+        """Load every installed package of the entry-point group.
+
+        A package that fails to import does not raise: it is listed in `broken` and `warnings`.
 
         Raises:
-            OperatorError: two packages claim one slug, a package implements a hook that doesn't exist, or was written
-                for another plugin API. A package that fails to import is in `broken` and `warnings` instead.
+            OperatorError: two packages claim one slug, or a package implements an unknown hook or was written for another
+                version of the plugin API.
         """
         registry = cls()
         broken = []
@@ -92,18 +94,20 @@ class Registry:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """One sentence for each package that could not be loaded and that nobody needed so far."""
+        """One sentence for each package that could not be loaded."""
         return tuple(f"{broken.origin} could not be loaded: {broken.reason}" for broken in self.broken)
 
     def with_named(self, names: Sequence[str]) -> tuple[Registry, list[tuple[int, str]]]:
-        """A registry with the installed plugins and those that a config names, and what is wrong with those names.
+        """A new registry with the installed plugins and those that a config names, and what is wrong with those names.
 
-        A name with a slash, or that ends in ``.py``, is a path (a folder with an ``__init__.py``, or a file), counted from
-        the working directory; any other is a module. This registry stays as it is until it is told to `adopt` the new
-        one, so that a config can be refused whole. A module is loaded once a process: a changed file needs a restart.
+        A name that holds a slash or ends in ``.py`` is a path, relative to the working directory: a folder with an
+        ``__init__.py``, or a file. Any other name is a module. A module is loaded once per process, so a changed file needs a
+        restart.
+
+        This registry does not change until it is told to `adopt` the new one, so that a config can be refused whole.
 
         Returns:
-            The registry, and (index in *names*, message) for each that was left out.
+            The registry, and (index in *names*, message) for each name that was left out.
         """
         other = Registry()
         other._packages, other._installed, other.broken = self._packages, self._installed, self.broken
@@ -120,7 +124,7 @@ class Registry:
         return other, problems
 
     def adopt(self, other: Registry) -> None:
-        """Take over the named plugins of *other*, which `with_named` has made."""
+        """Take over the named plugins of *other*, a registry made by `with_named`."""
         self._named = other._named
 
     def find(self, slug: str) -> Registered | None:
@@ -130,7 +134,7 @@ class Registry:
         """The plugin of that slug.
 
         Raises:
-            OperatorError: there is none; the message suggests one, and names the packages that could not be loaded.
+            OperatorError: there is none. The message suggests one and names the packages that could not be loaded.
         """
         found = self.find(slug)
         if found is None:
@@ -138,16 +142,16 @@ class Registry:
         return found.plugin
 
     def why_broken(self, slug: str) -> str:
-        """What to say where the package that calls itself *slug* could not be loaded; "" where there is none."""
+        """A message if the package whose entry point is called *slug* could not be loaded, else ""."""
         for broken in self.broken:
             if broken.name == slug:
                 return f'plugin "{slug}" of {broken.origin} could not be loaded: {broken.reason}'
         return ""
 
     def suggest(self, slug: str) -> str:
-        """What to say after "unknown plugin": the nearest slug or all of them, and the packages that are broken.
+        """The rest of a message that begins "unknown plugin": the nearest slug or all of them, and the broken packages.
 
-        Where something that the config names could not be loaded, that alone: a near name would lead astray.
+        If something that the config names could not be loaded, only that is mentioned: a near slug would mislead.
         """
         if self._absent:
             return f"it may be in what could not be loaded: {', '.join(self._absent)}"
@@ -174,11 +178,11 @@ class Registry:
 
 
 class NoPlugins(Exception):
-    """The package was imported but tells of no plugin."""
+    """The package was imported but names no plugin."""
 
 
 class _Packages:
-    """pluggy's manager, and what each package answered: a hook is called once a process, however often a config is read."""
+    """pluggy's manager and each package's answer. A hook is called once per process, however often a config is read."""
 
     def __init__(self) -> None:
         self._manager = pluggy.PluginManager(hooks.PROJECT)
@@ -186,13 +190,13 @@ class _Packages:
         self._answers: dict[int, list[Registered]] = {}
 
     def plugins_of(self, package: object, origin: str) -> list[Registered]:
-        """Register *package* and ask it.
+        """Register *package* and call its hook.
 
         Raises:
-            NoPlugins: it has no hook, its hook raised, or what came back are no plugins.
-            OperatorError: it is for another plugin API, or has a hook that doesn't exist.
+            NoPlugins: it has no hook, its hook raised, or the hook returned something other than plugins.
+            OperatorError: it was written for another version of the plugin API, or implements an unknown hook.
         """
-        if id(package) in self._answers:  # pluggy keeps the package alive, so the id stays its own
+        if id(package) in self._answers:  # pluggy keeps the package alive, so nothing else gets its id
             return self._answers[id(package)]
         try:
             self._manager.register(package, name=f"{origin}#{id(package)}")
@@ -232,7 +236,7 @@ class _Packages:
 
 
 def _what_it_takes(error: pluggy.PluginValidationError) -> str:
-    """pluggy's own sentence names the package by the id that it has here."""
+    """The message for a hook with parameters. pluggy's own would show our internal name of the package."""
     found = re.search(r"definition: (\w+\(.*\))\nArgument", str(error))
     if found is None:
         return " ".join(str(error).split())
@@ -268,7 +272,7 @@ def _hook_names() -> list[str]:
 
 
 def _add(plugins: dict[str, Registered], found: Iterable[Registered], *others: dict[str, Registered]) -> None:
-    """Add all of *found*, or none and raise OperatorError where a slug is taken, here or in *others*."""
+    """Add all of *found* to *plugins*; if a slug is taken, here or in *others*, add none and raise OperatorError."""
     new: dict[str, Registered] = {}
     for each in found:
         slug = each.plugin.slug
@@ -282,7 +286,7 @@ def _add(plugins: dict[str, Registered], found: Iterable[Registered], *others: d
 
 
 def _without(found: Iterable[Registered], installed: dict[str, Registered]) -> list[Registered]:
-    """Naming in a config what an installed package brings anyway is no clash."""
+    """*found* without the plugins that an installed package brings anyway: to name them in a config too is no clash."""
     return [
         each for each in found if (known := installed.get(each.plugin.slug)) is None or known.plugin is not each.plugin
     ]
@@ -316,7 +320,7 @@ def _import_named(name: str) -> tuple[ModuleType, str]:
 
 
 def _import_path(path: Path) -> ModuleType:
-    """Import a folder or a file under its own name, so that ``from acme.mapping import …`` within it finds itself."""
+    """Import a folder or a file under its own name, so that ``from acme.mapping import …`` works inside it."""
     path = path.resolve()
     file = path / "__init__.py" if path.is_dir() else path
     if not file.is_file():
@@ -351,7 +355,7 @@ def _import_path(path: Path) -> ModuleType:
 
 
 def _is_free(name: str, file: Path) -> bool:
-    """True unless another module would be found under that name."""
+    """Whether no other module would be found under that name."""
     try:
         spec = importlib.util.find_spec(name)
     except ValueError:

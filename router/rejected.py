@@ -1,7 +1,7 @@
-"""Rejected calls, kept where an operator can see them: what came that is no event, from whom, and why.
+"""Rejected calls, kept for an operator to see: what came that is not an event, from whom, and why.
 
-A file of its own (`rejected.sqlite`), bounded: the newest `KEPT` calls, each cut at `MAX_CALL_CHARS`. It is for looking, so it
-is written behind the receipt and without fsync; the receipt and the counters are what promise 6 rests on.
+They have a bounded file of their own (`rejected.sqlite`): the newest `KEPT` calls, each cut at `MAX_CALL_CHARS`. It is only for
+looking, so it is written after the receipt and without fsync. Promise 6 rests on the receipt and the counters.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ KEPT = 10_000
 MAX_CALL_CHARS = 10_000
 SCHEMA_VERSION = 1
 _MAX_WAITING = 1_000
-"""Calls on their way to the disk; beyond it the newest are not kept (and still are in the receipt and the counters)."""
+"""The most calls on their way to the disk. Beyond it the newest are not kept, but they are in the receipt and the counters."""
 
 _WRITE_KEYS = ("writeKey", "write_key")
 _ENCODER = json.JSONEncoder(ensure_ascii=False, check_circular=False)  # its checks would hold on to a call that is cut
@@ -40,7 +40,8 @@ CREATE TABLE calls (
 
 @dataclass(frozen=True, slots=True)
 class RejectedCall:
-    """One call that is no event. ``call`` is its JSON without write keys, cut; ``code`` is one of the published reasons."""
+    """One call that is not an event. ``call`` is its JSON, cut and without write keys; ``code`` is one of the published
+    reasons."""
 
     received_at_s: float
     source: str
@@ -53,14 +54,14 @@ class RejectedCall:
 
 
 def call_text(call: Any) -> str:
-    """*call* as JSON without its write key, cut: whatever JSON it is, and at a cost that doesn't grow with its size."""
+    """*call* as JSON without its write key, cut. Works for any JSON, at a cost that doesn't grow with its size."""
     call = _without_key(call)
-    if isinstance(call, dict) and isinstance(call.get("batch"), list):  # by the path of a single event
+    if isinstance(call, dict) and isinstance(call.get("batch"), list):  # sent to the path of a single event
         call = {**call, "batch": [_without_key(each) for each in call["batch"][:MAX_CALL_CHARS]]}
     parts: list[str] = []
     room = MAX_CALL_CHARS
     try:
-        for part in _ENCODER.iterencode(call):  # bit by bit: the rest of a big one is never made
+        for part in _ENCODER.iterencode(call):  # bit by bit, so that the rest of a big call is never written
             parts.append(part[:room])
             room -= len(part)
             if room < 0:
@@ -78,7 +79,7 @@ def _without_key(call: Any) -> Any:
 
 
 class RejectedCalls:
-    """The file. One writer: the daemon."""
+    """The file of rejected calls. The daemon is its one writer."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -88,7 +89,7 @@ class RejectedCalls:
         self._logger = structlog.get_logger()
 
     def keep(self, calls: Sequence[RejectedCall]) -> None:
-        """Note *calls*; returns at once. Never raises: a disk that is full must not cost anybody a receipt."""
+        """Note *calls* and return at once. Never raises: a full disk must not cost anybody a receipt."""
         if calls and self._waiting + len(calls) <= _MAX_WAITING:
             self._waiting += len(calls)
             written = asyncio.get_running_loop().run_in_executor(self._thread, self._write, calls)
@@ -148,7 +149,7 @@ def list_rejected(
 
 def _open(path: Path) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # there are people's data in it
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # it holds personal data
     connection = sqlite3.connect(path, check_same_thread=False)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")

@@ -1,8 +1,11 @@
-"""Why a call is no event: the one error that `router.normalise` raises, precise enough to be shown to the caller."""
+"""A rejection: why a call is not an event. `router.normalise` raises it, precise enough to be shown to the caller."""
 
 from __future__ import annotations
 
 from router.reason import Reason
+
+_EXCERPT = 40
+"""Characters of a value that a message shows."""
 
 
 class RejectionCode(Reason):
@@ -31,10 +34,10 @@ class Rejected(Exception):
 
     Attributes:
         code: what is wrong, for programs.
-        field: where, in the spec's camelCase (``context.traits``); "" where the call as a whole is meant.
+        field: where, in the spec's camelCase (``context.traits``); "" means the call as a whole.
         expected: what would have been accepted, as a phrase.
-        found: what came instead, as a phrase; short, and always encodable as UTF-8. The values of ids and traits are
-            never in it.
+        found: what came instead, as a short phrase that can always be encoded as UTF-8. Never holds the values of ids and
+            traits.
     """
 
     def __init__(self, code: RejectionCode, field: str, expected: str, found: str) -> None:
@@ -65,9 +68,9 @@ def kind_of(value: object) -> str:
     return "something that is no JSON"
 
 
-def excerpt(value: object, length: int = 40) -> str:
-    """*value* for a message, where showing it helps and harms nobody (a type, a time): quoted, printable ASCII, cut."""
+def excerpt(value: object) -> str:
+    """*value* for a message: quoted, in printable ASCII, cut. Only for values that do no harm when shown (a type, a time)."""
     if not isinstance(value, str):
         return kind_of(value)
-    text = ascii(value[: length + 1])[1:-1]
-    return f'"{text[:length]}{"…" if len(text) > length else ""}"'
+    text = ascii(value[: _EXCERPT + 1])[1:-1]
+    return f'"{text[:_EXCERPT]}{"…" if len(text) > _EXCERPT else ""}"'

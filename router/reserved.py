@@ -1,6 +1,6 @@
-"""Reserved traits put right: one canonical name for each, dates written one way, nothing empty.
+"""Puts reserved traits right: canonical names, dates in one form, nothing empty.
 
-Custom traits pass as they are. Sources: facts/event-spec.md section 4; design.md, "Words" and "Null, empty, absent".
+Custom traits pass unchanged. Sources: facts/event-spec.md section 4; design.md, "Words" and "Null, empty, absent".
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ Spellings = Mapping[str, str]
 
 
 _Reader = Callable[[Any, str, list[str]], Any]
-"""(value, where it stands, warnings) → the value put right."""
+"""(value, path for warnings, warnings) → the value put right."""
 
 
 def spellings_of(names: Iterable[str]) -> dict[str, str]:
-    """Both spellings of each of *names*, which are canonical."""
+    """Both spellings of each of the canonical *names*."""
     return {spelling: name for name in names for spelling in (snake_case(name), camel_case(name), name)}
 
 
@@ -31,16 +31,16 @@ NESTED_SPELLINGS: Final = {name: spellings_of(keys) for name, keys in NESTED_TRA
 
 
 def canonical_traits(traits: Mapping[str, Any], spellings: Spellings, where: str, warnings: list[str]) -> Document:
-    """A copy of *traits* with every reserved trait under its canonical name and its value put right.
+    """A copy of *traits* with every reserved trait under its canonical name and its value put right. Idempotent.
 
-    Where both spellings are given the camelCase one wins. Empty values (blank text, ``{}``, ``[]``) of reserved traits are
-    left out, before a spelling can win; null is a value. Idempotent. *where* is the path shown in *warnings*: ``traits``.
+    If both spellings are given, the camelCase one wins. Empty values (blank text, ``{}``, ``[]``) of reserved traits are left
+    out first, so they never win; null is a value. *where* is the path shown in *warnings*: ``traits``.
     """
     return _canonical(traits, spellings, where, warnings, _READERS)
 
 
 def fill_name(traits: Document) -> None:
-    """Set ``name`` from ``firstName`` and ``lastName`` where it is absent and both are there (a null name stays null)."""
+    """Set ``name`` from ``firstName`` and ``lastName`` if it is absent and both are there. A null name stays null."""
     if "name" in traits:
         return
     first, last = traits.get("firstName"), traits.get("lastName")
@@ -72,7 +72,7 @@ def _canonical(
 
 
 def _is_empty(value: Any) -> bool:
-    """Blank text, ``{}`` and ``[]``; null is a value."""
+    """Whether *value* is blank text, ``{}`` or ``[]``. Null is a value."""
     if isinstance(value, str):
         return not value or value.isspace()
     return isinstance(value, dict | list) and not value

@@ -1,7 +1,7 @@
-"""What plugins return, held against what the plugin API promises. Pure.
+"""Checks what plugins return against what the plugin API promises. Pure.
 
-Each function takes anything and gives what was promised, bounded, or raises `BadReturn` saying what came instead. They run
-inside the guard, for even looking at a value may run code of the plugin.
+Each function takes anything and returns what was promised, within bounds, or raises `BadReturn` saying what came instead. They
+run inside the guard, since even looking at a value may run the plugin's code.
 """
 
 from __future__ import annotations
@@ -41,30 +41,29 @@ from router.plugin import (
 from router.plugin.historical import Harmless, Historical, Marked
 
 MAX_PAYLOADS = 10_000
-"""Of one action for one event."""
+"""The most payloads of one action for one event."""
 MAX_KEY = 10_000
 """Characters of a payload's key and group together."""
 MAX_WARNINGS = 20
-"""Of one verdict or payload; so many are logged."""
+"""The most warnings of one verdict or payload that are logged."""
 MAX_CREDENTIALS = 20
 NO_REASON = "the plugin gave no reason"
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-"""RFC 9110 section 5.6.2: what a method and the name of a header are made of."""
+"""What methods and header names are made of (RFC 9110 section 5.6.2)."""
 _FRAMING = frozenset({"connection", "content-length", "host", "transfer-encoding"})
-"""Headers by which the HTTP client says where a request ends and whom it is for; a wrong one would garble the connection."""
+"""Headers by which the HTTP client says where a request ends and whom it is for. A wrong one would garble the connection."""
 _BREAKS = re.compile(r"[\r\n\0]")
 
 
 def table(value: Any) -> Table:
-    """Of an action's table, where that is a function."""
+    """The result of an action's ``table``, if that is a function."""
     found: Table = _expect(value, Table)
     return found
 
 
 def endpoint(value: Any) -> Endpoint:
-    """An endpoint with the limits it has for one destination: whole numbers of at least 1, and a rate that lets something
-    through."""
+    """An endpoint with its limits for one destination: whole numbers of at least 1, and a rate that lets something through."""
     found: Endpoint = _expect(value, BatchEndpoint | ConversationEndpoint)
     if isinstance(found, BatchEndpoint):
         _expect_count("max_events", found.max_events)
@@ -81,7 +80,7 @@ def endpoint(value: Any) -> Endpoint:
 
 
 def historical(value: Any) -> Historical:
-    """Of a plugin's or an action's ``historical``, where that is a function."""
+    """The result of a plugin's or an action's ``historical``, if that is a function."""
     found: Historical = _expect(value, Skip | Harmless | Marked)
     if isinstance(found, Skip):
         return found if _is_reason(found.reason) else replace(found, reason=_reason(found))
@@ -95,14 +94,14 @@ def historical(value: Any) -> Historical:
 
 
 def address(value: Any) -> str:
-    """Where requests go."""
+    """The address that requests go to."""
     if not isinstance(value, str) or not re.match(r"https?://[^/?#\s]", value):
         raise BadReturn(f"gave {_show(value)}, expected an http or https address")
     return value
 
 
 def built(value: Any) -> Skip | tuple[Payload, ...]:
-    """Of an action's ``build``: payloads, however they came, or a `Skip` with a reason."""
+    """The result of an action's ``build``: payloads, in whatever collection, or a `Skip` with a reason."""
     if isinstance(value, Payload):
         return (_payload(value),)
     if isinstance(value, Skip):
@@ -129,8 +128,8 @@ def _payload(value: Any) -> Payload:
 
 
 def request(value: Any) -> Request:
-    """Of ``pack``, and of each step of a conversation. That it goes to the right host, and that JSON can hold it, shows when
-    it is sent."""
+    """The result of ``pack``, or the request of a conversation's step. Whether it goes to the right host and JSON can hold it
+    is checked when it is sent."""
     made: Request = _expect(value, Request)
     if not isinstance(made.method, str) or not _TOKEN.fullmatch(made.method):
         raise BadReturn(f"made a request with the method {_show(made.method)}")
@@ -147,7 +146,7 @@ def request(value: Any) -> Request:
 
 
 def conversation(value: Any) -> Conversation:
-    """Of ``converse``."""
+    """The result of ``converse``."""
     found: Conversation = _expect(value, Generator)
     return found
 
@@ -161,7 +160,7 @@ def step(value: Any) -> Step:
 
 
 def judgement(value: Any, expected: int) -> list[Verdict] | Split | Blocked:
-    """Of ``judge``, over *expected* payloads."""
+    """The result of ``judge`` for *expected* payloads."""
     if isinstance(value, Split | Blocked):
         return value if _is_reason(value.reason) else replace(value, reason=_reason(value))
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
@@ -203,14 +202,14 @@ def _verdict(value: Any) -> Verdict:
 
 
 def _warnings(value: Any) -> tuple[str, ...]:
-    """Nothing is lost because something is wrong with the words about it."""
+    """The warnings, mended if need be: no event may be lost because its warnings are wrong."""
     if not isinstance(value, tuple | list):
         return (f"the plugin gave {_show(value)} for its warnings",)
     return tuple(text[:MAX_TEXT] if isinstance(text, str) else _show(text) for text in value[:MAX_WARNINGS])
 
 
 def credentials(value: Any) -> tuple[Credential, ...]:
-    """Of an endpoint's ``credentials``. What is wrong is never quoted: it may be a secret."""
+    """The result of an endpoint's ``credentials``. Errors never quote a wrong value, since it may be a secret."""
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
         raise BadReturn(f"returned {_kind(value)}, expected a list of credentials")
     found = tuple(islice(value, MAX_CREDENTIALS + 1))
@@ -232,7 +231,7 @@ def credentials(value: Any) -> tuple[Credential, ...]:
 
 
 def _is_good(declared: Any, value: Any) -> bool:
-    """Whether a part of a credential is of the type that is written beside it."""
+    """Whether a credential's field has the declared type."""
     match str(declared):
         case "str":
             return isinstance(value, str)
@@ -254,7 +253,7 @@ def _is_sendable(secret: Any) -> bool:
 
 
 def signed(value: Any) -> dict[str, str]:
-    """Of a `Signature`: headers. Never quoted either."""
+    """The headers of a `Signature`. Never quoted either."""
     if not isinstance(value, Mapping):
         raise BadReturn(f"returned {_kind(value)}, expected headers")
     headers = dict(value)
@@ -272,7 +271,7 @@ def _is_reason(value: Any) -> bool:
 
 
 def _reason(value: Any) -> str:
-    """A reason that can be kept: never empty, for an empty one would pass for none."""
+    """A reason that can be stored. Never empty, since an empty one would mean none."""
     reason = value.reason
     if not isinstance(reason, str):
         raise BadReturn(f"returned {_kind(value)} whose reason is {_show(reason)}, expected a text")
@@ -307,7 +306,7 @@ def _kind(value: Any) -> str:
 
 
 def _show(value: Any) -> str:
-    """What it is; plain values in short, others by their kind, for their looks are the plugin's code."""
+    """*value* for a message: plain values briefly, others by their type, since showing them could run the plugin's code."""
     if isinstance(value, str | bytes):
         return repr(value[:80])
     if isinstance(value, bool | float) or (isinstance(value, int) and value.bit_length() <= 64):

@@ -53,19 +53,19 @@ DATE_TRAITS: Final = frozenset({"createdAt", "birthday"})
 
 
 def snake_case(name: str) -> str:
-    """``createdAt`` becomes ``created_at``; a name that is snake_case already stays as it is."""
+    """``createdAt`` becomes ``created_at``. A snake_case name stays as it is."""
     return "".join("_" + char.lower() if char.isupper() else char for char in name)
 
 
 def camel_case(name: str) -> str:
-    """``created_at`` becomes ``createdAt``; a name that is camelCase already stays as it is."""
+    """``created_at`` becomes ``createdAt``. A camelCase name stays as it is."""
     first, *rest = name.split("_")
     return first + "".join(word[:1].upper() + word[1:] for word in rest)
 
 
 def canonical_trait(path: str, reserved: Collection[str]) -> str:
-    """A trait, or a part of one, as an operator names it, under its canonical name: ``address.postal_code`` becomes
-    ``address.postalCode``. What is none of *reserved* stays as it is."""
+    """The canonical name of a trait, or of a part of one, that an operator names: ``address.postal_code`` becomes
+    ``address.postalCode``. A path that is not in *reserved* stays as it is."""
     name, dot, part = path.partition(".")
     trait = camel_case(name)
     if trait not in reserved:

@@ -1,4 +1,4 @@
-"""Waiting for something that may not be worth it any more."""
+"""Unless: wait for something, unless it becomes pointless."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 
 async def unless(over: asyncio.Event, step: Coroutine[Any, Any, None]) -> bool:
-    """Wait for *step*, or until *over* is set, which breaks it off.
+    """Wait for *step*, or until *over* is set, which breaks *step* off.
 
-    Returns whether *step* came to its end, and raises what it raises. Nothing of it goes on afterwards.
+    Returns whether *step* came to its end, and raises what it raises. It does not go on in the background.
     """
     work, end = asyncio.create_task(step), asyncio.create_task(over.wait())
     try:

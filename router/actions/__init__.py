@@ -1,4 +1,4 @@
-"""What an operator changes of a destination's actions: when each is triggered, and what it sees of the event. Pure."""
+"""What an operator changes about a destination's actions: what triggers each, and what it sees of the event. Pure."""
 
 from router.actions.change import Allow, Change, Constant, Drop, DropCustom, Fill, Hash, Rename
 from router.actions.expression import EventContext, Expression, ExpressionError

@@ -1,4 +1,4 @@
-"""Changes: what a mapping in the config does to the event before the plugin's table sees it. None of them raises."""
+"""Changes: what a mapping in the config does to the event before the plugin's table reads it. None of them raises."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ PERSON: Final = (("traits",), ("context", "traits"))
 
 
 class Change(Protocol):
-    """One change; a mapping applies its changes from top to bottom.
+    """One change. A mapping applies its changes from top to bottom.
 
-    Two are equal when they do the same, which is how a reload finds what has changed.
+    Two changes are equal if they do the same. By that a reload finds what has changed.
     """
 
     def apply(self, draft: Draft) -> None: ...
 
 
 class _AsWritten:
-    """Compared by how it is written: of mappings, as Python has it, ``true`` is 1, and the order of what may overwrite each
-    other does not count."""
+    """Compared by how it is written. Python's comparison of mappings would not do: there ``true`` equals 1, and the order of
+    fields that may overwrite each other does not count."""
 
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and repr(other) == repr(self)
@@ -41,7 +41,7 @@ class _AsWritten:
 
 @dataclass(frozen=True, eq=False)
 class Rename(_AsWritten):
-    """Fields under other names, all at once, so that two may change places. A field that is absent changes nothing."""
+    """Renames fields, all at once, so that two may swap their names. An absent field changes nothing."""
 
     names: Mapping[Path, Path]
 
@@ -58,7 +58,7 @@ class Rename(_AsWritten):
 
 @dataclass(frozen=True)
 class Drop:
-    """Fields that are left out."""
+    """Leaves fields out."""
 
     paths: tuple[Path, ...]
 
@@ -71,7 +71,7 @@ class Drop:
 
 @dataclass(frozen=True)
 class Hash:
-    """Fields of which only the hash is sent."""
+    """Replaces fields by their hashes."""
 
     paths: tuple[Path, ...]
 
@@ -82,7 +82,7 @@ class Hash:
 
 
 def hash_place(draft: Draft, place: Place) -> None:
-    """Put the hash there; what has none is left out, never sent as it is."""
+    """Replace the value at *place* by its hash. A value without one is left out, never sent as it is."""
     try:
         hashed = hash_value(place.key, place.holder[place.key])
     except ValueError:
@@ -95,7 +95,7 @@ def hash_place(draft: Draft, place: Place) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Constant(_AsWritten):
-    """Fields that the operator sets, whatever the event says."""
+    """Sets fields to the operator's values, whatever the event says."""
 
     values: Mapping[Path, Any]
 
@@ -109,7 +109,7 @@ class Constant(_AsWritten):
 
 @dataclass(frozen=True, eq=False)
 class Fill(_AsWritten):
-    """Fields written from templates; one that lacks a field it needs is left as it is."""
+    """Fills fields from templates. If a template lacks a field that it needs, its target stays as it is."""
 
     templates: Mapping[Path, Template]
 
@@ -131,7 +131,7 @@ class Fill(_AsWritten):
 
 @dataclass(frozen=True)
 class Allow:
-    """The only fields that are kept of these objects; one that is None is kept whole. Traits mean those of the context, too."""
+    """Keeps only the named fields of these objects. None keeps the whole object. ``traits`` includes those of the context."""
 
     traits: tuple[Path, ...] | None = None
     properties: tuple[Path, ...] | None = None
@@ -157,7 +157,7 @@ class Allow:
 
 
 def _left_out(value: Any, tree: Tree, at: Path) -> Iterator[Place]:
-    """What *tree* does not name, each as a whole."""
+    """The places that *tree* does not name, each as a whole."""
     if isinstance(value, list):
         for item in value:
             yield from _left_out(item, tree, at)
@@ -171,13 +171,13 @@ def _left_out(value: Any, tree: Tree, at: Path) -> Iterator[Place]:
 
 
 def _holds_fields(value: Any) -> bool:
-    """True for objects, and for lists of nothing else."""
+    """True for objects, and for lists of objects alone."""
     return isinstance(value, dict) or (isinstance(value, list) and all(map(_holds_fields, value)))
 
 
 @dataclass(frozen=True)
 class DropCustom:
-    """Custom traits are left out: those that are neither reserved nor named by the action's table."""
+    """Leaves custom traits out: those that are neither reserved nor named by the action's table."""
 
     named: frozenset[str] = frozenset()
 

@@ -1,6 +1,6 @@
-"""A draft: an event while it is changed for one destination, and where what stands in it came from.
+"""A draft: an event while it is changed for one destination, with the origins of its values.
 
-The event itself is shared and stays as it is; it is copied when the first change meets something to change.
+The event itself is shared and does not change. It is copied when the first change finds something to change.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from router.actions.path import ABSENT, TEXTS, Path, Place, dotted, find, place_of, put
 from router.event import Document, Event
 from router.plugin import convert
-from router.plugin.table import Lineage, Trace
+from router.plugin.trace import Lineage, Trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +26,19 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A value on its way to another field, and the origins of it (by ``()``) and of what is in it."""
+    """A value on its way to another field, with its own origin (under ``()``) and the origins of its parts."""
 
     value: Any
     origins: Mapping[Path, Origin]
 
 
 class Draft:
-    """One event for one destination. `notes` says what was changed, for explain; None where nobody asks."""
+    """One event for one destination. `notes` says what was changed, for explain; None if nobody asks."""
 
     def __init__(self, event: Event, notes: list[str] | None = None) -> None:
         self.event = event
         self.document: Document = event.document
-        """As it is by now. Only this class changes it."""
+        """The event with the changes so far. Only this class changes it."""
         self.notes = notes
         self._is_copied = False
         self._origins: dict[Path, Origin] = {}
@@ -50,7 +50,7 @@ class Draft:
     # --- changes ---
 
     def places(self, search: Callable[[Document], Iterable[Place]]) -> Sequence[Place]:
-        """What *search* finds in the document, to be changed: the event is copied if there is anything."""
+        """The places that *search* finds in the document, to be changed. If there are any, the event is copied first."""
         if not self._is_copied:
             if next(iter(search(self.document)), None) is None:
                 return ()
@@ -58,14 +58,14 @@ class Draft:
         return list(search(self.document))
 
     def drop(self, place: Place) -> None:
-        """Remove what stands at *place*, one of `places`."""
+        """Remove the value at *place*, which `places` has returned."""
         place.holder.pop(place.key, None)
         self._forget(place.path)
 
     def take(self, path: Path) -> Taken | None:
-        """Remove the value at *path*, which is not looked for in lists; None where there is none.
+        """Remove the value at *path* and return it; None if there is none. Lists are not searched.
 
-        Where it stands there twice, nested and under a key with a dot, the nested one is taken, as by a table; the other stays.
+        If it stands there twice, nested and under a key with a dot, the nested one is taken, as a table does; the other stays.
         """
         if find(self.document, path) is ABSENT:
             return None
@@ -79,7 +79,7 @@ class Draft:
         return taken
 
     def put(self, path: Path, taken: Taken) -> bool:
-        """Write a copy of a value. False, and nothing written, where the field takes only text and the value is none."""
+        """Write a copy of a value. False, with nothing written, if the field takes only text and the value is not text."""
         value = taken.value
         if path[0] in TEXTS:
             with suppress(ValueError):
@@ -93,14 +93,14 @@ class Draft:
         return True
 
     def convert(self, place: Place, value: Any, converter: str) -> None:
-        """Write the converted value in the place of the one it was made of."""
+        """Replace the value at *place* by its converted one."""
         place.holder[place.key] = value
         origin = self.origin(place.path)
-        if converter not in origin.converters:  # each item of a list comes by here
+        if converter not in origin.converters:  # each item of a list passes here
             self._origins[place.path] = replace(origin, converters=(*origin.converters, converter))
 
     def copy(self) -> None:
-        """Whoever changes `document` or what is in it does this first."""
+        """Copy the document before anything in it is changed."""
         if not self._is_copied:
             self.document = _copy(self.document)
             self._is_copied = True
@@ -112,7 +112,7 @@ class Draft:
     # --- what comes of it ---
 
     def finish(self) -> Event:
-        """The event with its changes; the very same one where nothing was changed."""
+        """The event with its changes; the very same one if nothing was changed."""
         return Event.of_document(self.document) if self._is_copied else self.event
 
     def origin(self, path: Path) -> Origin:
@@ -124,7 +124,7 @@ class Draft:
         return Origin((path,))
 
     def retrace(self, trace: Trace) -> None:
-        """Make *trace*, which a table has told of the changed event, speak of the event as it arrived."""
+        """Make *trace*, which a table has filled from the changed event, speak of the event as it arrived."""
         if not self._origins:
             return
         trace.lineage[:] = [line for told in trace.lineage for line in self._lines(told)]
@@ -133,7 +133,7 @@ class Draft:
     def _lines(self, told: Lineage) -> Iterator[Lineage]:
         path = tuple(told.source.split("."))
         yield from _retold(self.origin(path), told.to, told.converter)
-        for inner, origin in self._origins.items():  # of a whole object, the changed parts have lines of their own
+        for inner, origin in self._origins.items():  # the changed parts of a whole object get lines of their own
             if len(inner) > len(path) and inner[: len(path)] == path:
                 yield from _retold(origin, ".".join((told.to, *inner[len(path) :])), told.converter)
 
@@ -142,7 +142,7 @@ class Draft:
 
 
 CONSTANT = "(constant)"
-"""What lineage says a value came from that the operator has set."""
+"""The source that lineage gives for a value set by the operator."""
 
 
 def _retold(origin: Origin, to: str, converter: str) -> Iterator[Lineage]:

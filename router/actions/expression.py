@@ -1,9 +1,9 @@
 """CEL expressions over one event, compiled when the config is read.
 
-The binding is `common-expression-language` (Rust inside): wheels for every platform and Python the router runs on, exceptions
-that tell a missing key from a fault, and a context that is made once and asked by many expressions. Making it, which means to
-convert the event, is what costs (some 100 µs for 1 KB); an expression then takes a few. It is imported with the first
-expression: it brings a command line of its own, which takes half a second and 15 MB.
+The binding is `common-expression-language` (Rust inside). It has wheels for every platform and Python that the router runs on,
+its exceptions tell a missing key from a fault, and many expressions can share one context. To make a context is to convert the
+event, which costs some 100 µs for 1 KB; an expression then takes a few µs. The binding is imported with the first expression,
+because it brings its own command line, which takes half a second and 15 MB.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ FUNCTIONS: Final = frozenset(
         "size", "startsWith", "string", "timestamp", "type", "uint",
     }
 )  # fmt: skip
-"""What the binding has; an unknown one would only be found when an event meets it."""
+"""The binding's functions. It would notice an unknown one only when an expression runs."""
 MACROS: Final = frozenset({"all", "exists", "exists_one", "filter", "has", "map"})
 TYPES: Final = frozenset({"bool", "bytes", "double", "int", "list", "map", "null_type", "string", "type", "uint"})
 
@@ -45,7 +45,7 @@ _PART = re.compile(rf"\.\s*(\w+)|\[\s*({_TEXT})\s*\]")
 
 
 class ExpressionError(ValueError):
-    """The text is no expression that can be used; the message says why, and `line` where in it (from 1)."""
+    """The text is not a usable expression. The message says why, and `line` where (from 1)."""
 
     def __init__(self, message: str, line: int = 1) -> None:
         super().__init__(message)
@@ -54,22 +54,22 @@ class ExpressionError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What an expression says of one event."""
+    """What an expression says about one event."""
 
     kind: Literal["true", "false", "failed"]
     detail: str = ""
-    """Why it is false or has failed. It shows no values of the event's."""
+    """Why it is false or has failed. It shows none of the event's values."""
 
 
 class EventContext:
-    """One event as expressions see it, converted at the first question and then kept."""
+    """One event as expressions see it. Converted at the first question and then kept."""
 
     def __init__(self, event: Event) -> None:
         self._event = event
 
     @cached_property
     def document(self) -> Document:
-        """The event; its objects are there even when the caller left them out, so that only their keys can be missing."""
+        """The event, with its objects even if the caller left them out, so that only their keys can be missing."""
         return {"traits": {}, "properties": {}, "context": {}, "integrations": {}, **self._event.document}
 
     @cached_property
@@ -83,7 +83,7 @@ class EventContext:
 class Expression:
     """A question about ``event``, answered with true or false: ``event.properties.total > 100.0``.
 
-    Raises `ExpressionError` when it is made from a text that is none.
+    Raises `ExpressionError` if it is made from a text that is not an expression.
     """
 
     text: str
@@ -102,12 +102,12 @@ class Expression:
         object.__setattr__(self, "_program", program)
 
     def ask(self, context: EventContext) -> Answer:
-        """Never raises. A missing key makes the whole false, unless the rest decides without it (``a || b``)."""
+        """Never raises. A missing key makes the expression false, unless the rest decides without it (``a || b``)."""
         try:
             result = self._program.execute(context.converted)
         except (KeyboardInterrupt, SystemExit):
             raise
-        except BaseException as error:  # a panic of the binding's is no Exception, and is one event's affair as well
+        except BaseException as error:  # a panic in the binding is no Exception, and concerns one event alone too
             return self._explain(error, context.document)
         if isinstance(result, bool):
             return Answer("true") if result else Answer("false", "is false")
@@ -120,18 +120,18 @@ class Expression:
                 return Answer("false", f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} absent")
         if isinstance(error, LookupError):
             key = str(error.args[0]) if error.args else ""
-            is_ours = re.search(rf"""[.'"]\s*{re.escape(key)}(?!\w)""", self.text)  # else it is a value of the event's
+            is_ours = re.search(rf"""[.'"]\s*{re.escape(key)}(?!\w)""", self.text)  # else one of the event's values
             return Answer("false", f"{key if key and is_ours else 'a key'} is absent")
         return Answer("failed", f"failed: {_first_sentence(error)}{self._kinds(document)}")
 
     def _kinds(self, document: Document) -> str:
-        """What the fields are that it names: mostly one is text where a number is expected."""
+        """The types of the fields that it names: usually one is text where a number is expected."""
         kinds = [f"{dotted(path)} is {_kind(find(document, path))}" for path in self._fields[:_MOST_SHOWN]]
         return f" ({', '.join(kinds)})" if kinds else ""
 
     @cached_property
     def _fields(self) -> list[tuple[str, ...]]:
-        """The fields of the event that it needs, each once: not those of ``has``, and without the calls behind them."""
+        """The fields of the event that it needs, each once: not those in ``has``, and without method calls on them."""
         found = [match["path"] for match in _FIELDS.finditer(self.text) if match["path"]]
         paths = [tuple(name or text[1:-1] for name, text in _PART.findall(path)) for path in found]
         return list(dict.fromkeys(paths))
@@ -144,7 +144,7 @@ _SLIPS = (
     (re.compile("input 'and'"), "write && for and"),
     (re.compile("input 'or'"), "write || for or"),
 )
-"""What people write out of habit, by what the parser says of it."""
+"""What people write out of habit, with the parser's complaint about it."""
 
 
 def _syntax_error(message: str) -> ExpressionError:
@@ -186,7 +186,7 @@ def _kind(value: Any) -> str:
 
 
 def _first_sentence(error: BaseException) -> str:
-    """The binding's own words as far as they hold no value: it explains itself at length after the first full stop."""
+    """The binding's own words up to the first full stop. After it come long explanations, which may hold values."""
     if isinstance(error, OverflowError):
         return "a number is too large"
     if isinstance(error, TypeError):

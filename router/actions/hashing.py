@@ -8,17 +8,17 @@ from typing import Any
 from router.plugin import convert
 
 CONVERTER = "to_sha256"
-"""What explain calls it."""
+"""The name that explain shows."""
 
 
 def hash_value(name: str, value: Any) -> Any:
-    """The hash of *value*, of each item where it is a list. Null stays null: it says nothing.
+    """The hash of *value*; of each item if it is a list. Null stays null, since it says nothing.
 
-    Trimmed and in lower case; a field whose *name* ends in ``phone`` is brought into E.164 form first, if it has its country.
-    What is hashed already (64 hex digits) stays.
+    The text is trimmed and lower-cased first. A field whose *name* ends in ``phone`` is brought into E.164 form, if it has its
+    country. A value that is already a hash (64 hex digits) stays.
 
     Raises:
-        ValueError: an object or blank text, which has no hash that means anything.
+        ValueError: an object or blank text, whose hash would mean nothing.
     """
     if value is None:
         return None

@@ -16,20 +16,20 @@ _LARGEST_INTEGER: Final = 2**64
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """What must be true of a field; of several conditions, all.
+    """What must be true of a field. All conditions must hold.
 
-    Text may hold ``*``, which stands for any run of characters (``\\*`` is an asterisk); case counts. Numbers and booleans
-    match themselves, also written as text. A field that holds a list matches when one of its items does.
+    Text may hold ``*``, which stands for any run of characters (``\\*`` is an asterisk). Case counts. Numbers and booleans
+    match themselves, also written as text. A field with a list matches if one of its items does.
     """
 
     any_of: tuple[Scalar, ...] | None = None
     """One of these values or globs."""
     none_of: tuple[Scalar, ...] | None = None
-    """None of these; true of a missing field, too."""
+    """None of these. Also true of a missing field."""
     present: bool | None = None
-    """There and not null, or the opposite."""
+    """True: the field is there and not null. False: it is not."""
     _any: _Values | None = field(init=False, repr=False)
-    """Compared as well: 1 and ``true`` are equal above, and match otherwise."""
+    """Part of the comparison: 1 and ``true`` are equal in *any_of* but match differently."""
     _none: _Values | None = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -37,7 +37,7 @@ class Match:
         object.__setattr__(self, "_none", _Values.of(self.none_of) if self.none_of is not None else None)
 
     def why_not(self, value: Any) -> str:
-        """What is wrong with *value* (`ABSENT` for none), as the end of a sentence; "" if nothing is. It shows no value."""
+        """What is wrong with *value* (`ABSENT` for none), as the end of a sentence; "" if nothing. Does not show the value."""
         is_there = value is not ABSENT and value is not None
         if self.present is not None and is_there != self.present:
             return "is absent" if self.present else "is present"
@@ -50,12 +50,12 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class _Values:
-    """Values and globs, read once."""
+    """Values and globs, parsed once."""
 
     texts: frozenset[str]
     numbers: frozenset[float]
     globs: tuple[tuple[str, ...], ...]
-    """Each as the texts between its asterisks, two or more."""
+    """Each glob as the texts between its asterisks: two or more."""
     shown: tuple[str, ...]
 
     @classmethod
@@ -86,7 +86,7 @@ def _text(value: Scalar) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int) and abs(value) > _LARGEST_INTEGER:
-        return ""  # Python writes no number of thousands of digits
+        return ""  # Python does not write numbers of thousands of digits
     return str(value)
 
 
@@ -95,7 +95,7 @@ def _split(glob: str) -> tuple[str, ...]:
 
 
 def _fits_glob(text: str, parts: tuple[str, ...]) -> bool:
-    """Each part is looked for from the left, once: no text and no glob makes it long."""
+    """Whether *text* fits the glob. Each part is searched once, from the left, so that no text or glob makes this slow."""
     first, *middle, last = parts
     at, end = len(first), len(text) - len(last)
     if end < at or not text.startswith(first) or not text.endswith(last):

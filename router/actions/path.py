@@ -1,6 +1,6 @@
-"""Fields of an event by their dotted path, as operators write them: ``traits.plan``, ``context.page.url``, ``userId``.
+"""Paths: how operators name fields of an event: ``traits.plan``, ``context.page.url``, ``userId``.
 
-A key that has a dot of its own is found under it as well. Reserved traits may be written in either case, as callers may.
+A key that itself holds a dot is found too. Reserved traits may be written in either case, as in events.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ Path = tuple[str, ...]
 """The parts of a dotted path, at least one."""
 
 ABSENT: Final[Any] = object()
-"""What is found where nothing is; null is something."""
+"""What `find` returns if there is nothing. Null is something."""
 
 OBJECTS: Final = frozenset({"traits", "properties", "context", "integrations"})
 TEXTS: Final = frozenset({"userId", "anonymousId", "groupId", "previousId", "event", "name", "category"})
 CHANGEABLE: Final = TEXTS | (OBJECTS - {"integrations"})
-"""The others say what the event is, when it was and where it may go: the router's own business."""
+"""The fields that a mapping may change. The others say what the event is, when it was and where it may go, which is the
+router's own business."""
 
 _TRAIT_SPELLINGS: Final = USER_SPELLINGS | GROUP_SPELLINGS
 
@@ -35,7 +36,7 @@ def read_path(text: str) -> Path:
     """The path that *text* stands for, reserved traits in their canonical spelling.
 
     Raises:
-        ValueError: no event has such a field; the message says what to write instead.
+        ValueError: no event has such a field. The message says what to write instead.
     """
     parts = tuple(text.split("."))
     root, *below = parts
@@ -51,7 +52,7 @@ def read_path(text: str) -> Path:
 
 
 def read_changeable(text: str, *, is_whole_allowed: bool = False) -> Path:
-    """As `read_path`, for a field that a mapping may change. *is_whole_allowed*: ``traits`` itself will do, too.
+    """Like `read_path`, for a field that a mapping may change. *is_whole_allowed*: ``traits`` itself is allowed too.
 
     Raises:
         ValueError: there is no such field, or it is not for an operator to change.
@@ -65,7 +66,7 @@ def read_changeable(text: str, *, is_whole_allowed: bool = False) -> Path:
 
 
 def find(value: Any, path: Path) -> Any:
-    """What stands at *path*, `ABSENT` where nothing does. It does not look into lists."""
+    """The value at *path*; `ABSENT` if there is none. Lists are not searched."""
     for length in range(1, len(path) + 1):
         if not isinstance(value, dict):
             return ABSENT
@@ -79,16 +80,16 @@ def find(value: Any, path: Path) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a value stands: the object that holds it and its key there."""
+    """The place of a value: the object that holds it, and its key there."""
 
     holder: Document
     key: str
     path: Path
-    """From the top of the event; a list on the way has no part of its own."""
+    """The path from the top of the event. A list on the way has no part of its own."""
 
 
 def place_of(document: Document, path: Path, at: Path = ()) -> Place | None:
-    """Where that stands which `find` finds. *at* is where *document* itself stands."""
+    """The place of the value that `find` returns. *at* is the path of *document* itself."""
     for length in range(1, len(path) + 1):
         key, below = ".".join(path[:length]), path[length:]
         if key not in document:
@@ -103,7 +104,7 @@ def place_of(document: Document, path: Path, at: Path = ()) -> Place | None:
 
 
 def places(value: Any, path: Path, at: Path = ()) -> Iterator[Place]:
-    """Every place at *path*; a list on the way stands for each of its items. *at* is where *value* itself stands."""
+    """Every place at *path*. A list on the way stands for each of its items. *at* is the path of *value* itself."""
     if isinstance(value, list):
         for item in value:
             yield from places(item, path, at)
@@ -117,11 +118,11 @@ def places(value: Any, path: Path, at: Path = ()) -> Iterator[Place]:
 
 
 Tree = Mapping[str, "Tree | None"]
-"""Names as they are met key by key: None where a name ends, else what may follow. Made by `tree_of`."""
+"""Names as a tree of keys: None where a name ends, else the keys that may follow. Made by `tree_of`."""
 
 
 def tree_of(names: Iterable[Path], separator: str = ".") -> Tree:
-    """*separator* joins the parts of a name that a single key stands for."""
+    """The tree of *names*. *separator* joins the parts of a name that a single key stands for."""
     following: dict[str, list[Path]] = {}
     for name in names:
         for length in range(1, len(name) + 1):
@@ -130,7 +131,7 @@ def tree_of(names: Iterable[Path], separator: str = ".") -> Tree:
 
 
 def put(document: Document, path: Path, value: Any) -> None:
-    """Write *value*; what is no object on the way becomes one."""
+    """Write *value* at *path*. Anything on the way that is not an object becomes one."""
     for key in path[:-1]:
         inner = document.get(key)
         if not isinstance(inner, dict):
@@ -140,7 +141,7 @@ def put(document: Document, path: Path, value: Any) -> None:
 
 
 def canonical(path: Path) -> Path:
-    """*path* with reserved traits and their parts in the spelling that events have."""
+    """*path* with reserved traits and their parts in canonical spelling."""
     start = 1 if path[0] == "traits" else 2 if path[:2] == ("context", "traits") else 0
     if not start or len(path) == start:
         return path

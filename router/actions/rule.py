@@ -1,4 +1,4 @@
-"""What an operator says of one action."""
+"""The rule for one action: what an operator says about it."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from router.actions.trigger import Trigger
 
 @dataclass(frozen=True)
 class ActionRule:
-    """One action of one destination as the config has it; the default leaves it as the plugin declares it."""
+    """What the config says about one action of a destination. The default leaves the action as the plugin declares it."""
 
     is_enabled: bool = True
     trigger: Trigger = Trigger()
-    """Besides the types of events that the plugin declares; or instead of them, where it names types itself."""
+    """Adds to the types of events that the plugin declares, or replaces them if it names types itself."""
     changes: tuple[Change, ...] = ()
     """Applied in this order, before the plugin's table."""
 
     @property
     def is_plain(self) -> bool:
-        """True where it says nothing."""
+        """Whether it says nothing."""
         return self == ActionRule()

@@ -15,15 +15,15 @@ _PIECE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
 
 class Unfilled(Exception):
-    """A field that the template needs is absent, or is no single value; the message says which."""
+    """A field that the template needs is absent or is not a single value. The message says which."""
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """``{path}`` stands for a field, ``{path:-text}`` also says what to write without it; ``{{`` and ``}}`` are braces.
+    """``{path}`` stands for a field, and ``{path:-text}`` also says what to write without it. ``{{`` and ``}}`` are braces.
 
-    A template that is nothing but one field gives the field's value as it is, also a number or an object. Raises ValueError
-    when it is made from a text that can't be read.
+    A template of just one field gives the field's value as it is, even a number or an object. Raises ValueError if the text
+    can't be read.
     """
 
     text: str
@@ -41,7 +41,7 @@ class Template:
         """The value for *document*.
 
         Raises:
-            Unfilled: a field without a default is absent, null or blank, or is an object or a list within text.
+            Unfilled: a field without a default is absent, null or blank, or it is an object or a list inside text.
         """
         if len(self._pieces) == 1 and isinstance(self._pieces[0], _Slot):
             return self._pieces[0].value(document)

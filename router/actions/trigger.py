@@ -1,4 +1,4 @@
-"""Triggers: which events something is for, and which part of the trigger says that an event is not."""
+"""Triggers: which events something is for, and which part of the trigger rejects an event."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from router.event import Event, EventType
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a trigger does not fire. An expression that fails is told apart from one that is false: somebody has to mend it."""
+    """Why a trigger does not fire. A failing expression is distinguished from a false one, since somebody has to mend it."""
 
     code: Literal["trigger", "expression"]
     detail: str
@@ -22,7 +22,7 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Trigger:
-    """Conditions, all of which must hold; what costs least is asked first."""
+    """Conditions, all of which must hold. The cheapest is asked first."""
 
     on: tuple[EventType, ...] | None = None
     """Types of events; None for any."""
@@ -30,7 +30,7 @@ class Trigger:
     when: Expression | None = None
 
     def why_not(self, event: Event, context: EventContext) -> Refusal | None:
-        """None when it fires. *context* is that of *event*: all triggers of a destination share it."""
+        """None if it fires. *context* is the event's, which all triggers of a destination share."""
         if self.on is not None and event.type not in self.on:
             return Refusal("trigger", f"on is {', '.join(self.on)}, this is {event.type}")
         for path, match in self.where:

@@ -1,8 +1,8 @@
-"""A backup of a data directory, taken from outside: it makes no difference whether a router runs over it.
+"""A backup of a data directory, taken from outside, whether or not a router runs over the directory.
 
-    log, the bulk ──▶ states of the destinations ──▶ log, the rest ──▶ looked through ──▶ its name
+    log, the bulk ──▶ states of the destinations ──▶ log, the rest ──▶ checked ──▶ given its name
 
-So a position in it is never ahead of the log, and every event that was acknowledged before it began is in it.
+In this order no position in the backup is ahead of the log, and every event acknowledged before the backup began is in it.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ class Backup:
     target: Path
     log: LogReport
     positions: dict[str, int]
-    """Per destination: how far it has come in the copied log; not of one whose state an older program wrote."""
+    """How far each destination has come in the copied log. Lacks those whose state an older program wrote."""
     problems: tuple[str, ...]
-    """What is damaged in it, as it is in what it was copied from."""
+    """What is damaged in the backup, because it is damaged in the original."""
 
 
 def back_up(
@@ -40,7 +40,7 @@ def back_up(
 ) -> Backup:
     """Copy the log in *log*, the states in *states* and the databases *others* into *target*, laid out as a data directory.
 
-    *target* has its name only once the backup is whole. *after_bulk* is for tests: what happens while a backup is taken.
+    *target* gets its name only when the backup is complete. *after_bulk* is for tests: what happens while a backup is taken.
 
     Raises:
         OperatorError: there is nothing to copy, *target* has something in it, or it can't be written.
@@ -54,7 +54,7 @@ def back_up(
         raise OperatorError(f"{target}: lies within what is to be copied. Choose a place outside of it.")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        # Mode 0700: it holds people's data.
+        # Mode 0700: it holds personal data.
         draft = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
         try:
             backup = _fill(draft, log, states, others, after_bulk)
@@ -64,7 +64,7 @@ def back_up(
         except BaseException:
             shutil.rmtree(draft, ignore_errors=True)
             raise
-    except PermissionError:  # it names the file, which may be one of those that are copied
+    except PermissionError:  # the error names the file, which may be one of those that are copied
         raise
     except (OSError, sqlite3.Error) as error:
         raise OperatorError(f"{target}: can't be written ({error}). Make room, or choose another place.") from error
@@ -72,7 +72,7 @@ def back_up(
 
 
 def _called(target: Path, backup: Backup) -> Backup:
-    """*backup* by the name that it has at the end: nobody finds the one under which it was looked through."""
+    """*backup* with the problems' paths under its final name, since the name under which it was checked is gone."""
 
     def renamed(texts: Iterable[str]) -> tuple[str, ...]:
         return tuple(text.replace(str(backup.target), str(target)) for text in texts)
@@ -104,7 +104,7 @@ def _fill(draft: Path, log: Path, states: Path, others: tuple[Path, ...], after_
         if problem := copy_database(path, draft / path.name):
             problems.append(problem)
         for copied in draft.glob(f"{path.name}*"):
-            copied.chmod(0o600)  # these have no directory of their own that keeps others out
+            copied.chmod(0o600)  # no directory of their own keeps others out
     report = check_log(draft / log.name)
     positions = {}
     for path in sorted((draft / states.name).glob("*.sqlite")):
@@ -133,7 +133,7 @@ def _position(path: Path, log_id: str, end: int) -> int:
     """How far a copied state has come.
 
     Raises:
-        OperatorError: it can't be read, or is of another log, or further than the log.
+        OperatorError: it can't be read, belongs to another log, or is ahead of the log.
     """
     state = StateFile.open(path, log_id, read_only=True)
     try:

@@ -1,13 +1,13 @@
-"""From one log to another: what is still to be delivered, with where each destination stands.
+"""Carrying events from one log to another: what is still to be delivered, and how far each destination has come.
 
     source: log, states ──▶ carried: what is pending, parked or a dead letter anywhere, in order ──▶ target: log, then states
 
-Carried are events that some destination has not settled, and those that are parked or dead letters, which may have left the log
-long ago. In the target they get new sequences; order per user stays, for a user's events lie in one partition on either side. A
-destination that has settled one of them keeps its outcome; so its books balance, counted from the first carried event on.
+It carries events that some destination has not settled, and parked events and dead letters, which may have left the log long
+ago. In the target they get new sequences. Order per user is kept, since a user's events lie in one partition on either side. A
+destination that has settled one of them keeps its outcome, so its books balance, counted from the first carried event on.
 
-The order of what is carried is a fact of the source alone, so an interrupted copy needs no notes: of each partition of the
-target, as many events are there as were carried into it. States come last, and those that were begun are begun anew.
+The source alone determines the order of what is carried, so an interrupted copy needs no notes: the number of events in each
+partition of the target tells how many were carried. States come last, and an unfinished one is begun anew.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from router.log.record import Entry, Gap, Record, last_of
 from router.log.seen import Seen, dedup_key
 
 BATCH: Final = 500
-"""Events of one append, and changes of one commit, about."""
+"""Roughly the events in one append, and the changes in one commit."""
 _PAGE: Final = 500
 _ALL_KEYS: Final = 10_000_000
 _UNKNOWN: Final = "settled before the log was copied"
@@ -39,7 +39,7 @@ _KEPT_NOTES: Final = ("disabled_since_s", LEFT_OUT_BY)
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """A log, and per partition of it the states of its destinations."""
+    """A log, with the states of its destinations by partition."""
 
     log: Log
     states: Mapping[int, States]
@@ -47,8 +47,8 @@ class Side:
 
 @dataclass(slots=True)
 class Copied:
-    """What was carried, and what was not: *repeats* are events with the messageId of another one that is carried, *lost* those
-    that the source can't give any more, *empty* dead letters that stand for such."""
+    """What was carried, and what was not: *repeats* have the messageId of another carried event, *lost* events can no longer be
+    read from the source, and *empty* dead letters stand for lost events."""
 
     events: int = 0
     there_before: int = 0
@@ -61,7 +61,7 @@ class Copied:
 
 
 class Standing:
-    """Where one destination stands in one partition of the source."""
+    """How far one destination has come in one partition of the source."""
 
     def __init__(self, state: State, partition: int) -> None:
         self.state = state
@@ -72,7 +72,7 @@ class Standing:
         self.above = state.settled_above_position().get(partition, set())
         self.parked: dict[int, Record] = {}
         self.lines: dict[int, str] = {}
-        """Of what is parked: the line that it waits in."""
+        """The line in which each parked event waits."""
         for line in state.parked_places():
             for record in state.parked(line, _ALL_KEYS):
                 if record.partition == partition:
@@ -105,10 +105,11 @@ def _letters_of(state: State) -> Iterator[DeadLetter]:
 
 
 class Carrying:
-    """Copies from *source*, where nothing changes meanwhile, to *target*, which holds nothing but what this brought there."""
+    """Copies from *source*, which does not change meanwhile, to *target*, which holds nothing but what an earlier run
+    copied."""
 
     def __init__(self, source: Side, target: Side, window_s: float) -> None:
-        """*window_s*: within it a repeat of an event is no event."""
+        """Within *window_s*, a repeat of an event is left out."""
         self._source = source
         self._target = target
         self._window_s = window_s
@@ -133,10 +134,10 @@ class Carrying:
         self._open.clear()
 
     async def run(self) -> Copied:
-        """Copy, or go on copying.
+        """Copy, or continue an interrupted copy.
 
         Raises:
-            OperatorError: the target is the source, holds something else, has no room, or can't be written just now.
+            OperatorError: the target is the source, holds something else, has no room, or can't be written now.
         """
         if self._source.log.id == self._target.log.id:
             raise OperatorError(
@@ -156,10 +157,10 @@ class Carrying:
     # --- what is carried ---
 
     async def _carried(self) -> AsyncIterator[tuple[Record, Place]]:
-        """Each event that is carried, and its place in the target."""
+        """Each carried event, and its place in the target."""
         count = len(self._target.log.partitions)
         ends = dict.fromkeys(range(count), 0)
-        # A partition of the target takes nothing twice; what two of the source hold may come together there.
+        # A partition of the target takes no event twice, but two partitions of the source may hold the same one.
         seen = [Seen(self._window_s, _ALL_KEYS) for _ in range(count)]
         self.copied.repeats = 0
         for partition in self._source.log.partitions:
@@ -174,7 +175,7 @@ class Carrying:
                 yield record, Place(to, ends[to])
 
     async def _needed(self, partition: int) -> AsyncIterator[Record]:
-        """What some destination has not settled or keeps, in order."""
+        """The events that some destination has not settled, or keeps, in order."""
         log, standings = self._source.log, list(self._standings[partition].values())
         kept: dict[int, Record] = {}
         for each in standings:
@@ -245,7 +246,7 @@ class Carrying:
                 )
 
     async def _check(self, before: Mapping[int, int], last: Mapping[int, Record]) -> None:
-        """What the target ends with is what an earlier run carried there."""
+        """Check that the target ends with what an earlier run carried there."""
         for partition, record in last.items():
             end = before[partition]
             for found in await self._target.log.read(partition, end - 1, 1):
@@ -290,7 +291,7 @@ class Carrying:
 
 
 class _Draft:
-    """The state of one destination in one partition of the target, as it comes to be."""
+    """The state of one destination in one partition of the target, while it is put together."""
 
     def __init__(self, state: State, partition: int, changes: Changes) -> None:
         self.state = state
@@ -301,7 +302,8 @@ class _Draft:
         self._is_unbroken = True
 
     def take(self, record: Record, place: Place, standing: Standing | None) -> None:
-        """The event *record*, which lies at *place* in the target. *standing* None: the destination knew nothing of it."""
+        """Take over what is known of the event *record*, which lies at *place* in the target. *standing* None: the destination
+        knew nothing of it."""
         was = Place(record.partition, record.sequence)
         record = record._replace(partition=place.partition, sequence=place.sequence)
         is_pending = False
@@ -344,7 +346,7 @@ class _Draft:
         self.parked += 1
 
     def _note(self, place: Place, was: Place, standing: Standing) -> None:
-        """What is known of an event that is still under way."""
+        """Note what is known of an event that is still under way."""
         if was in standing.tries:
             self._changes.tries[place] = standing.tries[was]
         for key, refused in standing.settled_payloads.get(was, {}).items():
@@ -359,11 +361,11 @@ class _Draft:
 
 
 def to_entry(record: Record) -> Entry:
-    """*record* on its way into another log."""
+    """*record* as an entry for another log."""
     try:
         event = Event.from_log(record.event)
         user_id, anonymous_id, email = event.user_id, event.anonymous_id, event.email
-    except (ValueError, TypeError, AttributeError, KeyError):  # not an event of ours: it has no such keys
+    except (ValueError, TypeError, AttributeError, KeyError):  # not an event of ours, so it lacks these keys
         user_id = anonymous_id = email = None
     return Entry(
         source=record.source,

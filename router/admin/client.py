@@ -1,4 +1,4 @@
-"""The other end of the admin socket: how the ``router`` command speaks to a running daemon."""
+"""The client of the admin socket, through which the ``router`` command speaks to a running daemon."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ class Client:
         """Run an operation of the daemon.
 
         Raises:
-            NotRunning: there is no daemon, or it ended before it had answered.
-            OperatorError: the daemon refuses the call, with its reason; or it failed at it.
+            NotRunning: there is no daemon, or it ended before it answered.
+            OperatorError: the daemon refuses the call, with its reason, or failed to carry it out.
             PermissionError: its socket belongs to another user.
         """
-        if self._session.closed:  # since the call was made: whoever has closed it knows that the daemon is gone
+        if self._session.closed:  # closed during the call, by a caller that knows that the daemon is gone
             raise NotRunning
         try:
             async with self._session.post(f"/{operation}", data=orjson.dumps(arguments)) as response:
                 body = await response.read()
-                if response.status == 500:  # of the server's, and no JSON
+                if response.status == 500:  # the server's own answer, which is not JSON
                     raise OperatorError(f"the router failed at {operation!r}: a bug in the router, its log says more")
                 answer = orjson.loads(body)
                 if response.status == 200:

@@ -1,6 +1,7 @@
-"""The operations of a router that delivers from several processes: asked of the one that has the destination, or of all.
+"""Gathering: the operations of a router that delivers from several processes. It asks the process that has the destination, or
+all of them.
 
-Whoever asks notices nothing, but for the destinations of a process that is down: they are said to be, with the reason.
+The caller notices nothing of this, except that the destinations of a process that is down are shown as down, with the reason.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from router.errors import OperatorError
 
 
 class Down(OperatorError):
-    """The process of a destination is down, or does not answer; it is started again by itself."""
+    """The process of a destination is down or does not answer. It is started again automatically."""
 
 
 class Crew(Protocol):
@@ -45,16 +46,16 @@ class Crew(Protocol):
         """Run an operation there.
 
         Raises:
-            Down: it is not up, with the reason; or it went down meanwhile.
-            OperatorError: it refuses.
+            Down: the process is not up, with the reason, or it went down meanwhile.
+            OperatorError: the process refuses.
         """
 
 
 class Gathering:
-    """The calls of `Operations`, over several crews."""
+    """The calls of `Operations`, across several crews."""
 
     def __init__(self, operations: Operations, crews: Sequence[Crew], stuck: Callable[[], Sequence[str]]) -> None:
-        """*operations* know all destinations and have no fleet; *stuck* tells of the whole router."""
+        """*operations* knows all destinations and has no fleet. *stuck* speaks for the whole router."""
         self._operations = operations
         self._crews = crews
         self._stuck = stuck
@@ -70,7 +71,8 @@ class Gathering:
         return gathered | {"status": self.status, "trace": self.trace}
 
     async def _route(self, operation: str, call: Callable[..., Awaitable[Any]], **arguments: Any) -> Any:
-        """What is not of a destination at work, such as one that left the config, is answered here."""
+        """Pass the call to the destination's crew. Calls about others, such as a destination that left the config, are answered
+        here."""
         crew = self._crew_of(arguments.get("destination"))
         return await (call(**arguments) if crew is None else crew.call(operation, **arguments))
 
@@ -78,7 +80,7 @@ class Gathering:
         return next((crew for crew in self._crews if destination in crew.names), None)
 
     async def _ask_all(self, operation: str, **arguments: Any) -> list[tuple[Crew, Any]]:
-        """Each crew that has destinations, with its answer or the `Down` that was raised instead."""
+        """Each crew that has destinations, with its answer or with the `Down` that it raised."""
         crews = [crew for crew in self._crews if crew.names]
         answers = await asyncio.gather(*(crew.call(operation, **arguments) for crew in crews), return_exceptions=True)
         for answer in answers:
@@ -87,7 +89,7 @@ class Gathering:
         return list(zip(crews, answers, strict=True))
 
     async def status(self) -> Answer:
-        """As `Operations.status`. What is known of a destination whose process is down comes from its file."""
+        """As `Operations.status`. For a destination whose process is down, the answer comes from its file."""
         answers = await self._ask_all("status")
         found: dict[str, Answer] = {}
         unknown: dict[str, int] = {}
@@ -140,8 +142,8 @@ class Gathering:
         destination: str | None = None,
         **arguments: Any,
     ) -> list[Answer]:
-        """What `Operations` list of one destination, or of all: only if all processes are up, for a list with a hole would
-        mislead. In the order of the config, then those that left it."""
+        """A list of `Operations` for one destination or for all, first those in the config, in its order, then those that left
+        it. All processes must be up, since a list with a hole would mislead."""
         if destination is not None:
             found: list[Answer] = await self._route(operation, call, destination=destination, **arguments)
             return found
@@ -167,7 +169,7 @@ class GatheredMetrics(Collector):
         self._down: list[str] = []
 
     async def refresh(self) -> None:
-        """Ask each crew for its own."""
+        """Ask each crew for its metrics."""
         crews = [crew for crew in self._crews if crew.names]
         answers = await asyncio.gather(*(crew.call("metrics") for crew in crews), return_exceptions=True)
         self._texts = [answer["text"] for answer in answers if not isinstance(answer, BaseException)]
@@ -193,8 +195,8 @@ class GatheredMetrics(Collector):
 
 
 def merge(families: Iterable[Metric]) -> list[Metric]:
-    """One family a name. Of samples that differ in nothing but their value the largest stays: all processes read the same
-    events, so that what is not of one destination is counted by each of them."""
+    """One family per name. Of samples that differ only in their value the largest stays: all processes read the same events, so
+    each of them counts what does not belong to one destination."""
     merged: dict[str, Metric] = {}
     for family in families:
         into = merged.setdefault(family.name, Metric(family.name, family.documentation, family.type))

@@ -1,4 +1,4 @@
-"""Operations that send events again: retries of dead letters, replays of the log, and what they would come to."""
+"""Operations that send events again: retries of dead letters, replays of the log, and rehearsals of both."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from router.log.record import Gap, Record
 Answer = dict[str, Any]
 
 STRETCH = 500
-"""Events of one call of a rehearsal: it runs in the daemon, beside everything else."""
+"""Events in one call of a rehearsal, which runs in the daemon beside everything else."""
 
 
 class JobOperations:
@@ -60,7 +60,7 @@ class JobOperations:
         rate_per_s: float | None = None,
         is_historical: bool = False,
     ) -> list[Answer]:
-        """What a retry is to do, a plan a partition: for `rehearse`."""
+        """What a retry would do: one plan per partition, for `rehearse`."""
         self._reach.configured(destination)
         choice = await self._letters.choose(destination, ids, reason, cause)
         spec = RetrySpec(
@@ -82,7 +82,7 @@ class JobOperations:
     # --- the log again ---
 
     async def plan_replay(self, destination: str, **chosen: Any) -> list[Answer]:
-        """What a replay is to do, a plan a partition: for `rehearse`. *chosen* are fields of `ReplaySpec`."""
+        """What a replay would do: one plan per partition, for `rehearse`. *chosen* are fields of `ReplaySpec`."""
         self._reach.configured(destination)
         plans = []
         for partition in self._reach.log.partitions:
@@ -93,7 +93,7 @@ class JobOperations:
         return plans
 
     async def replay(self, destination: str, **chosen: Any) -> list[Answer]:
-        """Send events of the log again, one job a partition. The events' own flags and consent decide as they did."""
+        """Send events of the log again, with one job per partition. The events' own flags and consent decide as before."""
         return [await self.add(destination, plan) for plan in await self.plan_replay(destination, **chosen)]
 
     async def add(self, destination: str, plan: Answer) -> Answer:
@@ -113,7 +113,8 @@ class JobOperations:
     async def rehearse(
         self, destination: str, kind: Literal["retry", "replay"], spec: Answer, after: int | None = None
     ) -> Answer:
-        """What would become of a stretch of what a plan is about: counts, and where the next stretch begins (None: nowhere)."""
+        """What would become of one stretch of a plan's events: counts, and where the next stretch begins (None: there is
+        none)."""
         target = self._reach.destination(destination)
         if kind == "retry":
             return await self._rehearse_retry(target, RetrySpec.model_validate(spec), after or 0)
@@ -173,7 +174,7 @@ def _last_of(record: Record | Gap) -> int:
 
 
 def show_job(destination: str, job: Job) -> Answer:
-    """A job as JSON. ``done`` of ``total`` is how far it has come: events looked at, or dead letters."""
+    """A job as JSON. ``done`` of ``total`` (events looked at, or dead letters) is how far it has come."""
     done = sum(job.counts.values()) if job.kind == "retry" else max(0, job.cursor - job.spec.get("first", 1) + 1)
     return {
         "destination": destination,

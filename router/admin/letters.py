@@ -1,4 +1,4 @@
-"""Operations on dead letters: by cause, one with what would be sent of it today, thrown away."""
+"""Operations on dead letters: listing them by cause, showing one with what would be sent today, and discarding."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from router.explain import explain_at
 Answer = dict[str, Any]
 
 DISCARDED_AT_ONCE = 1_000
-"""Letters of one transaction: events wait for it."""
+"""Letters discarded in one transaction. Events wait for it."""
 
 
 class LetterOperations:
@@ -29,7 +29,7 @@ class LetterOperations:
         self._reach = reach
 
     async def causes(self, destination: str | None = None, reason: str | None = None) -> list[Answer]:
-        """Dead letters of one destination, or of all, by their cause; the most first."""
+        """Dead letters of one destination or of all, by cause; the most frequent first."""
         found: list[Answer] = []
         for name in self._names(destination):
             groups = await self._reach.ask(name, lambda state: state.letters.groups(Choice(reason=reason)))
@@ -44,7 +44,7 @@ class LetterOperations:
         cause: str | None = None,
         limit: int = 100,
     ) -> list[Answer]:
-        """Dead letters, oldest first; one of them with its event, and with what would be sent of it today, where *id* is given.
+        """Dead letters, oldest first. With *id*, that one alone, with its event and with what would be sent today.
 
         *cause* is the code of a cause.
         """
@@ -70,7 +70,8 @@ class LetterOperations:
         reason: str | None = None,
         cause: str | None = None,
     ) -> list[Answer]:
-        """How many letters `discard` would throw away, and up to which; a plan a partition. Also of a destination that left."""
+        """How many letters `discard` would throw away, and up to which id: one plan per partition. Works for a destination that
+        left the config too."""
         choice = await self.choose(destination, ids, reason, cause)
         total = await self._reach.ask(destination, lambda state: state.letters.count(choice))
         return [{"spec": {"partition": self._reach.log.partitions[0], "up_to": choice.up_to}, "total": total}]
@@ -83,11 +84,11 @@ class LetterOperations:
         cause: str | None = None,
         up_to: Mapping[str, int] | None = None,
     ) -> Answer:
-        """Throw dead letters away for good: those for which all that is given holds, up to the ids in *up_to*, by partition.
-        They stay counted as dead.
+        """Throw dead letters away for good: those that meet all conditions, up to the ids in *up_to*, by partition. They stay
+        counted as dead.
 
         Raises:
-            OperatorError: a retry has some of them under way. Others may be gone by then.
+            OperatorError: a retry has some of them under way. Others may have been discarded already.
         """
         last = None if up_to is None else up_to.get(str(self._reach.log.partitions[0]), 0)
         choice = await self.choose(destination, ids, reason, cause, last)
@@ -103,7 +104,7 @@ class LetterOperations:
                 return {"destination": destination, "discarded": discarded}
 
     def _throw_away(self, destination: str, state: State, choice: Choice) -> tuple[int, int]:
-        """In the state's thread, so that no retry begins between the look and the act."""
+        """Discard some. Runs in the state's thread, so that no retry begins between the check and the act."""
         worker = self._reach.worker(destination)
         under_way = [Choice(ids=worker.jobs.letters_under_way())] if worker is not None else []
         for job in state.jobs("running"):
@@ -124,7 +125,7 @@ class LetterOperations:
         cause: str | None = None,
         up_to: int | None = None,
     ) -> Choice:
-        """Which letters are meant, up to the newest there is now, so that none is meant that nobody has seen.
+        """Which letters are meant: up to the newest there is now, so that none is included that nobody has seen.
 
         Raises:
             OperatorError: no dead letter has that *cause*.
@@ -154,7 +155,7 @@ class LetterOperations:
         return shown
 
     def _explain(self, name: str, letter: DeadLetter) -> Answer:
-        """What would be sent of it now, as ``router explain`` says it."""
+        """What would be sent of it now, as in ``router explain``."""
         destination = self._reach.assignments[name].destination
         notes: list[str] = []
         event = Event.from_json(letter.record.event)

@@ -1,4 +1,4 @@
-"""What Prometheus scrapes of the log and of delivery: read at the moment of the scrape."""
+"""The metrics of the log and of delivery that Prometheus scrapes. They are read at the moment of the scrape."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from router.log.interface import Log
 
 STATES = ("going", "throttled", "probing", "blocked", "broken", "disabled", "unusable", "down")
 DIED = {("dead", ""): "", ("replayed", "dead"): "replayed"}
-"""What falls in the books when a dead letter is delivered after all, and what that is counted as. A counter that fell would be
-taken for one that began anew: all that ever died would seem to have died now."""
+"""Columns of the books that fall when a dead letter is delivered after all, and what that is counted as. Prometheus takes a
+counter that falls for one that began anew, and everything that ever died would seem to have died now."""
 AGES_WITHIN_S = 0.1
-"""How long a scrape waits for the ages of the oldest events, which come from the disk; else it shows those of before."""
+"""How long a scrape waits for the ages of the oldest events, which come from the disk. After that it shows the last ones."""
 
 
 class LogCollector(Collector):
@@ -45,7 +45,8 @@ class LogCollector(Collector):
 
 
 class BooksCollector(Collector):
-    """Per destination: ``router_destination_events_total`` by outcome, the pending, the parked, the state of its pace."""
+    """For each destination: ``router_destination_events_total`` by outcome, pending and parked events, the state of its
+    pace."""
 
     def __init__(self, fleet: Fleet, log: Log, clock: Clock) -> None:
         self._fleet = fleet
@@ -54,7 +55,7 @@ class BooksCollector(Collector):
         self._oldest_s: dict[str, float | None] = {}
 
     async def refresh(self) -> None:
-        """Look up what has to come from the disk, as far as that is quick."""
+        """Look up what has to come from the disk, if that is quick."""
         looks = {
             name: asyncio.ensure_future(berth.ledger.oldest_pending_s(self._log))
             for name, berth in self._fleet.berths.items()
@@ -168,7 +169,7 @@ class BooksCollector(Collector):
 
 
 def states() -> GaugeMetricFamily:
-    """The family of destinations' states, empty; see `add_state`."""
+    """The family of destinations' states, still empty; see `add_state`."""
     return GaugeMetricFamily("router_destination_state", "1 for the state it is in.", labels=["destination", "state"])
 
 
@@ -178,7 +179,7 @@ def add_state(pace: GaugeMetricFamily, name: str, current: str) -> None:
 
 
 def _buckets(histogram: Histogram) -> list[tuple[str, float]]:
-    """As Prometheus has them: each counts all that is below its bound."""
+    """The buckets as Prometheus wants them: each counts everything below its bound."""
     below = 0
     buckets = []
     for bound, count in zip((*map(str, histogram.bounds), "+Inf"), histogram.counts, strict=True):

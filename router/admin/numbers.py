@@ -1,4 +1,4 @@
-"""The number of a dead letter or of a job that there is none of."""
+"""The error for a number that no dead letter or job has."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from router.errors import OperatorError
 
 
 class NoSuchNumber(OperatorError):
-    """Says so with the number that the operator gave, which in a log of many partitions is not that of the partition."""
+    """Names the number that the operator gave. In a log of many partitions it differs from the number within the partition."""
 
     def __init__(self, number: int, say: Callable[[int], str]) -> None:
         super().__init__(say(number))
         self._say = say
 
     def known_as(self, number: int) -> Self:
-        """The same, of the number that the operator knows."""
+        """The same error, with the number that the operator knows."""
         return type(self)(number, self._say)

@@ -1,4 +1,4 @@
-"""What operators ask of a router: the same answers from a running daemon and from the files alone."""
+"""The operations that operators ask of a router. A running daemon and the files alone give the same answers."""
 
 from __future__ import annotations
 
@@ -28,15 +28,16 @@ from router.log.record import Record
 Answer = dict[str, Any]
 
 OLDEST_WITHIN_S: Final = 2.0
-"""How long a status waits for the oldest event of a destination, which comes from the log; else it tells of those parked."""
+"""How long a status waits for a destination's oldest event, which comes from the log. After that it looks only at parked
+ones."""
 _LOOKED_AT: Final = 4
-"""States that are opened for a status at one time: each takes file handles, and one of the few threads that all share."""
+"""How many states are opened at a time for a status. Each takes file handles and one of the few shared threads."""
 
 
 class Operations:
-    """Every method takes and returns JSON, so that the admin socket can pass calls through as they are.
+    """Every method takes and returns JSON, so that the admin socket can pass calls through unchanged.
 
-    All may raise `OperatorError` (a name or an id that does not exist, a state that can't be read).
+    Each may raise `OperatorError`: a name or an id does not exist, a state can't be read.
     """
 
     def __init__(
@@ -50,9 +51,9 @@ class Operations:
         knows_all: bool = True,
         is_elsewhere: Callable[[], bool] = lambda: False,
     ) -> None:
-        """*fleet* is there while a daemon runs, and *stuck* names what in it is stuck.
+        """A daemon that runs gives its *fleet*, and *stuck* names what is stuck in it.
 
-        Unless it *knows_all*, there are states of which another process speaks. *is_elsewhere* says whether another router
+        Unless it *knows_all*, another process answers for some of the states. *is_elsewhere* says whether another router
         delivers what this one does not.
         """
         self._reach = Reach(log, states, {}, clock, fleet, knows_all, is_elsewhere)
@@ -63,15 +64,15 @@ class Operations:
         self._jobs = JobOperations(self._reach, self._letters)
 
     def configure(self, assignments: Sequence[Assignment]) -> None:
-        """These are the destinations from now on."""
+        """From now on these are the destinations."""
         self._reach.assignments = {assignment.name: assignment for assignment in assignments}
 
     async def add(self, destination: str, plan: Answer) -> Answer:
-        """Note a job that does what a plan of `plan-retry` or `plan-replay` says."""
+        """Note a job that carries out a plan of `plan-retry` or `plan-replay`."""
         return await self._jobs.add(destination, plan)
 
     def set_fleet(self, fleet: Fleet | None) -> None:
-        """These destinations are at work from now on."""
+        """From now on the destinations of *fleet* are at work."""
         self._reach.fleet = fleet
 
     @property
@@ -80,7 +81,7 @@ class Operations:
         return list(self._reach.assignments)
 
     def removed(self) -> list[str]:
-        """Destinations that left the config and whose state is still kept."""
+        """Destinations that left the config but whose state is still kept."""
         return self._reach.removed()
 
     def calls(self) -> Mapping[str, Callable[..., Awaitable[Any]]]:
@@ -105,10 +106,11 @@ class Operations:
     # --- seeing ---
 
     async def status(self, without: Container[str] = ()) -> Answer:
-        """The log, and per destination its state, its books and its oldest pending event.
+        """The log, and for each destination its state, its books and its oldest pending event. Destinations in *without* have
+        only their name.
 
-        ``unknown_names``: since the start, how many events named which destination that there is none of. Of the destinations
-        *without* there is the name alone. ``unknown_sources``: whose events came by that the config does not know (any more).
+        ``unknown_names``: how many events since the start named a destination that does not exist, by name.
+        ``unknown_sources``: sources of events that the config does not know (any more).
         """
         return {
             "log": {
@@ -155,7 +157,7 @@ class Operations:
             return status | await self._kept_status(assignment)
 
     async def _kept_status(self, assignment: Assignment) -> Answer:
-        """What the state of a destination tells that is not at work here."""
+        """The status of a destination that is not at work here, from its state."""
         name, status = assignment.name, {}
         try:
             state = await asyncio.to_thread(self._reach.states.look, name, read_only=True)
@@ -169,7 +171,7 @@ class Operations:
             state.close()
 
     def _next_try_in_s(self, worker: Worker) -> float | None:
-        """Seconds until a destination that waits sends again; None for one that doesn't, or has a request under way."""
+        """Seconds until a waiting destination sends again; None if it does not wait or has a request under way."""
         if worker.halt.is_on:
             return round(worker.halt.wait_s, 1)
         wait_s = worker.pace.wait_s(self._reach.clock.monotonic())
@@ -184,7 +186,7 @@ class Operations:
         is_at_work = self._reach.is_at_work(ledger.name)
 
         def look(state: State) -> tuple[float | None, Answer]:
-            """All that lies in the state alone, at once: it has a thread of its own, and each way there and back costs."""
+            """Everything that only the state knows, in one question, since each trip to the state's thread costs time."""
             return state.oldest_parked_s(), {
                 "parked_example": _parked_example(state, parked),
                 "dead_letters": state.letters.count(),
@@ -193,7 +195,7 @@ class Operations:
 
         oldest_parked_s, kept = await ledger.ask(look)
         oldest_s = oldest_parked_s
-        with suppress(TimeoutError):  # a log that can't be read just now is asked again and again
+        with suppress(TimeoutError):  # a log that can't be read now keeps trying
             async with asyncio.timeout(OLDEST_WITHIN_S):
                 oldest_s = await ledger.oldest_s(self._reach.log, oldest_parked_s)
         return {
@@ -216,7 +218,7 @@ class Operations:
         }
 
     async def trace(self, message_id: str) -> Answer:
-        """The stored events with this messageId (one a source), and what became of each at every destination."""
+        """The stored events with this messageId (one per source), and what became of each at every destination."""
         records = await self._reach.log.find(message_id)
         if not records:
             raise never_accepted(message_id)
@@ -268,11 +270,11 @@ class Operations:
 
         try:
             return answer | await self._reach.ask(name, look)
-        except OperatorError as error:  # what came of the event elsewhere can be told all the same
+        except OperatorError as error:  # what became of the event elsewhere can still be told
             return answer | {"outcome": "unusable", "reason": str(error)}
 
     def _why_it_waits(self, name: str) -> str:
-        """Why nothing leaves for the destination just now; "" where it goes, or nobody here knows."""
+        """Why nothing leaves for the destination now; "" if it delivers, or if nobody here knows."""
         if not self._reach.assignments[name].is_enabled:
             return "the destination is disabled"
         worker = self._reach.worker(name)
@@ -306,12 +308,12 @@ def never_accepted(message_id: str) -> OperatorError:
 
 
 def _waits(state: tuple[str, str]) -> str:
-    """The state of a destination and its reason, as the reason why an event waits; "" where it goes."""
+    """A destination's state and reason, worded as the reason why an event waits; "" if the destination delivers."""
     return "" if state[0] == "going" else f"the destination is {': '.join(part for part in state if part)}"
 
 
 def _parked_example(state: State, parked: Mapping[str, ParkedUser]) -> Answer | None:
-    """The first parked event of the user that was tried most often, and why it waits; None where nothing is *parked*."""
+    """The first parked event of the user that was tried most often, and why it waits; None if nothing is *parked*."""
     if not parked:
         return None
     line, user = max(parked.items(), key=lambda item: item[1].attempts)
@@ -324,7 +326,7 @@ def _parked_example(state: State, parked: Mapping[str, ParkedUser]) -> Answer | 
 
 
 def noted_state(state: State, now_s: float) -> tuple[str, str]:
-    """What whoever delivers has noted of the destination: its state, in a word of the operator's, and why."""
+    """What the delivering process has noted about the destination: its state, in a word for operators, and why."""
     reason = state.meta("reason") or ""
     if state.meta("blocked_since_s"):
         return "blocked", reason
@@ -334,7 +336,7 @@ def noted_state(state: State, now_s: float) -> tuple[str, str]:
 
 
 def _show_tally(tally: Tally) -> Answer:
-    """Since the start of the destination; what the files alone do not know."""
+    """The tally since the destination started, which the files alone do not know."""
     latencies, sizes = tally.latencies_s, tally.batch_sizes
     p95 = sizes.quantile(0.95)
     return {

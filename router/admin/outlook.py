@@ -1,4 +1,4 @@
-"""What would become of many events if they were sent now, in numbers."""
+"""An outlook: what would become of many events if they were sent now, in numbers."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from router.delivery.cause import cause_of
 from router.delivery.forecast import Forecast
 
 MAX_REASONS = 50
-"""Different ones that are told apart; flags and vendors' words may be of any number."""
+"""How many different reasons are told apart. Flags and vendors may use any number of them."""
 OTHER = "other reasons"
 
 
 @dataclass
 class Outlook:
-    """Counts of events. It is made for a stretch of them at a time; `add_up` adds the stretches together."""
+    """Counts of events. One is made for each stretch of events; `add_up` adds the stretches together."""
 
     send: Counter[str] = field(default_factory=Counter)
-    """Would be sent: by what became of them before ("none": nothing)."""
+    """Events that would be sent, by what became of them before ("none": nothing)."""
     marked: Counter[str] = field(default_factory=Counter)
-    """Of these, with a vendor's word for old events: by the word."""
+    """Those of them that would carry a vendor's word for old events, by the word."""
     skip: Counter[str] = field(default_factory=Counter)
-    """Would be skipped: by the reason."""
+    """Events that would be skipped, by reason."""
     die: Counter[str] = field(default_factory=Counter)
-    """Would become dead letters (again), without being sent: by the cause."""
+    """Events that would become dead letters (again) without being sent, by cause."""
     left: Counter[str] = field(default_factory=Counter)
-    """Are not for a replay, or lost: by why."""
+    """Events that a replay leaves out, and lost ones, by reason."""
 
     def note(self, forecast: Forecast, earlier: str) -> None:
         match forecast.kind:

@@ -1,4 +1,4 @@
-"""How operations reach the log and the states: through the daemon's own hands while one runs, else through what they left."""
+"""How operations reach the log and the states: through the daemon's own objects while one runs, else through the files."""
 
 from __future__ import annotations
 
@@ -21,15 +21,12 @@ from router.log.interface import Log
 _T = TypeVar("_T")
 
 FLUSH_S = 3.0
-"""How long a question waits for what is not on disk yet. A disk that takes nothing for so long is asked for what it has."""
+"""How long a question waits for changes that are not on disk yet. After that the answer is what the disk has."""
 
 
 @dataclass
 class Reach:
-    """*fleet* is there while a daemon runs.
-
-    Unless it *knows_all*, there are states of which another process speaks.
-    """
+    """A daemon that runs gives its *fleet*. Unless it *knows_all*, another process answers for some of the states."""
 
     log: Log
     states: States
@@ -41,29 +38,29 @@ class Reach:
     """Whether another router delivers what this one does not."""
 
     def known(self) -> list[str]:
-        """Destinations of the config, then those of which a state is kept."""
+        """Destinations of the config, then others whose state is kept."""
         return [*self.assignments, *self.removed()]
 
     def removed(self) -> list[str]:
-        """Destinations that left the config and whose state is still kept."""
+        """Destinations that left the config but whose state is still kept."""
         if not self.knows_all:
             return []
         return [name for name in self.states.names() if name not in self.assignments]
 
     def with_state(self) -> list[str]:
-        """Those that have run."""
+        """Destinations that have run."""
         return [name for name in self.known() if self.states.has(name)]
 
     def _berth(self, name: str) -> Berth | None:
         return self.fleet.berths.get(name) if self.fleet else None
 
     def worker(self, name: str) -> Worker | None:
-        """The destination at work, if it is."""
+        """The destination's worker, if it is at work here."""
         berth = self._berth(name)
         return berth.worker if berth else None
 
     def is_at_work(self, name: str) -> bool:
-        """Whether it is delivered to, here or by another router."""
+        """Whether anybody delivers to it: this router or another one."""
         return self.worker(name) is not None or (
             self.is_elsewhere() and name in self.assignments and self.assignments[name].is_enabled
         )
@@ -83,10 +80,10 @@ class Reach:
         raise self._unknown(name)
 
     def destination(self, name: str) -> Destination:
-        """It as events would go through it now: what is at work remembers more of sources than the config says.
+        """The destination as events would go through it now. One at work remembers more about sources than the config says.
 
         Raises:
-            OperatorError: as `configured`.
+            OperatorError: as `configured` does.
         """
         configured, worker = self.configured(name).destination, self.worker(name)
         return configured if worker is None else worker.destination
@@ -95,14 +92,14 @@ class Reach:
         """Ask the state of a destination.
 
         Raises:
-            OperatorError: there is none of that name, or it has never run, or its file can't be used.
+            OperatorError: no destination has that name, it has never run, or its file can't be used.
         """
         if name not in self.known():
             raise self._unknown(name)
         while (berth := self._berth(name)) is not None:
             with suppress(TimeoutError):
                 await asyncio.wait_for(berth.ledger.flushed(), FLUSH_S)
-            if self._berth(name) is berth:  # else it was replaced meanwhile, or another router delivers by now
+            if self._berth(name) is berth:  # otherwise it was replaced, or another router delivers now
                 return await berth.ledger.ask(partial(_answer, question))
         if not self.states.has(name):
             raise OperatorError(f"{name} has no state yet: it has never run")

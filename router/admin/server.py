@@ -1,4 +1,4 @@
-"""The admin port (metrics and status, for machines) and the admin socket (operations, for the ``router`` command)."""
+"""The admin server: a port with metrics and status, for machines, and a socket with operations, for the ``router`` command."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SOCKET_NAME = "admin.sock"
 LONGEST_PATH = 107 if sys.platform == "linux" else 103
 """Bytes. Source: unix(7), sun_path."""
 CONNECTIONS_S = 1.0
-"""How long a stop waits for connections to close; requests have had their time by then."""
+"""How long a stop waits for connections to close, after requests have had their time."""
 
 _LOGGER = structlog.get_logger()
 
@@ -27,7 +27,7 @@ _LOGGER = structlog.get_logger()
 def port_app(
     status: Callable[[], Awaitable[Any]], metrics: CollectorRegistry, refresh: Callable[[], Awaitable[None]]
 ) -> web.Application:
-    """``GET /metrics``, before which *refresh* is awaited, and ``GET /status``; nothing here changes anything."""
+    """``GET /metrics``, before which *refresh* is awaited, and ``GET /status``. Neither changes anything."""
 
     async def get_metrics(request: web.Request) -> web.Response:
         await refresh()
@@ -36,7 +36,7 @@ def port_app(
     async def get_status(request: web.Request) -> web.Response:
         try:
             return _json(await status())
-        except OperatorError as error:  # the cluster that knows is away
+        except OperatorError as error:  # the cluster, which would know, is away
             return _json({"message": str(error)}, 503)
 
     app = web.Application()
@@ -66,9 +66,10 @@ def socket_app(calls: Mapping[str, Callable[..., Awaitable[Any]]]) -> web.Applic
 
 
 def check_socket_path(path: Path) -> None:
-    """
+    """Check that a socket can have this path.
+
     Raises:
-        OperatorError: no socket can have this path.
+        OperatorError: it can't.
     """
     size = len(os.fsencode(path))
     if size > LONGEST_PATH:

@@ -1,6 +1,6 @@
-"""The operations of a router whose log has many partitions: asked of each, and the answers put together.
+"""Spread: the operations of a router whose log has many partitions. It asks each partition and puts the answers together.
 
-The states lie in the cluster, so that every router gives the same answer, whoever delivers.
+The states lie in the cluster, so every router gives the same answer, no matter which one delivers.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ WORST_FIRST = ("broken", "unusable", "blocked", "throttled", "probing", "going",
 
 
 class Spread:
-    """The calls of `Operations`, over all partitions."""
+    """The calls of `Operations`, across all partitions."""
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class Spread:
         refresh: Callable[[], Awaitable[None]],
         stuck: Callable[[], Sequence[str]],
     ) -> None:
-        """*parts* are the operations of each partition; *refresh* has their states look at what there is."""
+        """*parts* are the operations of each partition. *refresh* brings their states up to date."""
         self._log = log
         self._parts = parts
         self._refresh = refresh
@@ -58,19 +58,19 @@ class Spread:
     # --- numbers: each partition counts its letters and jobs from 1 on ---
 
     def _number(self, own: int, partition: int) -> int:
-        """What an operator knows number *own* of the partition by."""
+        """The number by which an operator knows number *own* of the partition."""
         return own * len(self._parts) + partition
 
     def _own(self, number: int) -> tuple[int, int]:
-        """The partition, and the number there."""
+        """The partition, and the number within it."""
         own, partition = divmod(number, len(self._parts))
         return partition, own
 
     async def _ask_all(self, operation: str, arguments_of: Callable[[int], Mapping[str, Any]]) -> dict[int, Any]:
-        """The answers by partition. Where some have nothing of the kind, the others count; where all have not, it is an error.
+        """The answers by partition. Partitions that have nothing of the kind are left out, unless that is all of them.
 
         Raises:
-            OperatorError: all refuse; or the state of one can't be had, for an answer with a hole would mislead.
+            OperatorError: all refuse, or one state can't be read, since an answer with a hole would mislead.
         """
         await self._refresh()
         answers = await asyncio.gather(
@@ -90,7 +90,7 @@ class Spread:
         }
 
     def _chosen(self, chosen: Mapping[str, Any]) -> Callable[[int], Mapping[str, Any]]:
-        """*chosen* for each partition: of its ``ids``, those that are its own."""
+        """*chosen* for each partition, with only the partition's own ``ids``."""
         ids = chosen.get("ids")
         if ids is None:
             return lambda partition: chosen
@@ -111,7 +111,7 @@ class Spread:
         return sorted(groups.values(), key=lambda group: -group["letters"])
 
     async def dead_letters(self, id: int | None = None, **chosen: Any) -> list[Answer]:
-        """As `LetterOperations.dead_letters`; those that died first, first."""
+        """As `LetterOperations.dead_letters`, in the order in which they died."""
         if id is not None:
             await self._refresh()
             partition, own = self._own(id)
@@ -136,16 +136,16 @@ class Spread:
     # --- jobs ---
 
     async def _plan(self, operation: str, **chosen: Any) -> list[Answer]:
-        """A plan for each partition in which there is anything to do; one that does nothing, where there is none."""
+        """A plan for each partition that has anything to do; if none has, one plan that does nothing."""
         answers = await self._ask_all(operation, self._chosen(chosen))
         plans = [plan for answer in answers.values() for plan in answer]
         return [plan for plan in plans if plan["total"]] or plans[:1]
 
     async def _add(self, operation: str, destination: str, **chosen: Any) -> list[Answer]:
-        """In all partitions or in none: who is refused asks again, for all of them.
+        """Add a job in all partitions or in none, since an operator who is refused asks again for all of them.
 
         Raises:
-            OperatorError: it could not be added in one; says what became of the others.
+            OperatorError: it could not be added in one partition. The message says what became of the others.
         """
         jobs: list[Answer] = []
         for plan in await self._plan(operation, destination=destination, **chosen):
@@ -157,7 +157,7 @@ class Spread:
         return jobs
 
     async def _take_back(self, destination: str, jobs: Sequence[Answer]) -> str:
-        """Cancel *jobs*; returns what to tell of that."""
+        """Cancel *jobs*. Returns what to say about it."""
         answers = await asyncio.gather(*(self.cancel(destination, job["job"]) for job in jobs), return_exceptions=True)
         running = [
             str(job["job"]) for job, answer in zip(jobs, answers, strict=True) if isinstance(answer, BaseException)
@@ -246,16 +246,16 @@ class Spread:
 
 
 def add_up(parts: Sequence[Answer]) -> Answer:
-    """The status of one destination, from what it is in each partition: the worst state, the sum of all books. Pure.
+    """The status of one destination, from its status in each partition: the worst state, and the sum of all books. Pure.
 
-    ``partitions``: of how many the books are ``unknown``, where there are any.
+    ``partitions`` says for how many partitions the books are ``unknown``, if for any.
     """
     worst = min(parts, key=lambda part: WORST_FIRST.index(part["state"]) if part["state"] in WORST_FIRST else 0)
     added: Answer = {name: worst[name] for name in ("destination", "plugin", "order", "state", "reason")}
     if "next_try_in_s" in worst:
         added["next_try_in_s"] = worst["next_try_in_s"]
     paces = [part["concurrency"] for part in parts if "concurrency" in part]
-    if paces:  # one for all partitions that a router delivers
+    if paces:  # a router has one pace for all its partitions
         added["concurrency"] = min(paces, key=lambda pace: pace["now"])
     booked = [part for part in parts if "books" in part]
     unknown = sum(part["state"] == "unusable" and "books" not in part for part in parts)
@@ -277,7 +277,7 @@ def add_up(parts: Sequence[Answer]) -> Answer:
     tallied = [part for part in booked if "attempts" in part]
     if tallied:
         added["attempts"] = _sum(part["attempts"] for part in tallied)
-        for name in ("batch_size", "latency_s"):  # of histograms only their own figures are known: the highest of each
+        for name in ("batch_size", "latency_s"):  # only figures of the histograms are known: take the highest
             added[name] = {
                 figure: max((part[name][figure] for part in tallied if part[name][figure] is not None), default=None)
                 for figure in tallied[0][name]

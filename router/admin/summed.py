@@ -1,4 +1,4 @@
-"""The metrics of several fleets that deliver to the same destinations, each from its own partition: added up."""
+"""The summed metrics of several fleets that deliver to the same destinations, each from its own partition."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ from router.admin.metrics import BooksCollector
 HIGHEST = frozenset(
     {"router_destination_state", "router_destination_oldest_pending_seconds", "router_destination_concurrency"}
 )
-"""Of these the highest counts, not the sum: a destination has one pace, whichever partitions it sends from."""
+"""For these the highest value counts, not the sum: a destination has one pace for all partitions that it sends from."""
 
 
 class SummedBooks(Collector):
-    """What this router delivers; each other one shows what is its own, so that a sum over all routers is the whole."""
+    """The metrics of what this router delivers. Each router shows its own part, so that the sum over all routers is the
+    whole."""
 
     def __init__(self, parts: Callable[[], Mapping[int, BooksCollector]]) -> None:
-        """*parts*: the books of each partition that is delivered here."""
+        """*parts* gives the books of each partition that is delivered here."""
         self._parts = parts
         self._seen: Mapping[int, BooksCollector] = {}
 
     async def refresh(self) -> None:
-        """Look up what does not lie in memory."""
+        """Look up what is not in memory."""
         self._seen = self._parts()
         await asyncio.gather(*(part.refresh() for part in self._seen.values()))
 
@@ -38,7 +39,7 @@ class SummedBooks(Collector):
 
 
 def add_up(families: Iterable[Metric]) -> list[Metric]:
-    """One family a name, one sample a set of labels. Pure."""
+    """One family per name, and one sample per set of labels. Pure."""
     added: dict[str, Metric] = {}
     values: dict[str, dict[tuple[str, tuple[tuple[str, str], ...]], float]] = {}
     for family in families:

@@ -1,4 +1,4 @@
-"""Whether the routers that share a log have the same config: each tells the others its destinations. Pure."""
+"""Agreement: whether the routers that share a log have the same config. Each tells the others its destinations. Pure."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import orjson
 from router.config import Config
 
 Told = Mapping[str, str]
-"""The destinations of a config: a short hash of each one's section, by its name. Secrets are no part of it."""
+"""The destinations of a config: a short hash of each one's section, by its name. The hash covers no secrets."""
 
 
 def tell(config: Config) -> Told:
-    """What a router tells of its config."""
+    """What a router tells about its config."""
     return {
         name: hashlib.sha256(each.model_dump_json(exclude_defaults=True).encode()).hexdigest()[:12]
         for name, each in config.destinations.items()
@@ -23,12 +23,12 @@ def tell(config: Config) -> Told:
 
 
 def to_word(told: Told) -> bytes:
-    """As it lies in the cluster, beside the router's name."""
+    """The bytes that lie in the cluster, beside the router's name."""
     return orjson.dumps({"destinations": dict(told)})
 
 
 def read_word(word: bytes) -> Told | None:
-    """What `to_word` made; None for what a router of an earlier version wrote."""
+    """Read what `to_word` made; None for the word of a router of an earlier version."""
     try:
         read = orjson.loads(word)
     except orjson.JSONDecodeError:
@@ -37,7 +37,7 @@ def read_word(word: bytes) -> Told | None:
 
 
 def differing(mine: Told, others: Mapping[str, Told]) -> list[dict[str, Any]]:
-    """Each of the *others*, by their names, that has another config: what it ``lacks``, what it ``has`` besides, and what is
+    """Those of the *others* (by name) whose config differs: what each ``lacks``, what it ``has`` in addition, and what is
     ``changed``."""
     found = []
     for router, told in sorted(others.items()):
@@ -49,7 +49,7 @@ def differing(mine: Told, others: Mapping[str, Told]) -> list[dict[str, Any]]:
 
 
 def describe(difference: Mapping[str, Any]) -> str:
-    """One of `differing`, in a sentence."""
+    """One result of `differing` as a sentence."""
     parts = [
         f"{what} {', '.join(difference[key])}"
         for key, what in (("lacks", "it lacks"), ("has", "it has besides"), ("changed", "it has another section for"))

@@ -1,4 +1,4 @@
-"""Where a command gets its answers: from the running daemon, or from the files when there is none."""
+"""The backend of a command: it gets its answers from the running daemon, or from the files if there is none."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from router.errors import OperatorError
 _T = TypeVar("_T")
 
 SILENCE_S = 5.0
-"""Of a router that is asked something: most is answered within milliseconds."""
+"""How long a router may be silent before the user is told so. It answers most questions within milliseconds."""
 _STANDS_STILL = "It is busy with much, or stands still: see whether GET /health answers."
 _CLUSTER_AWAY = "Perhaps nothing reaches it from here, or the majority of its nodes is away: it is tried for 15 s."
 
@@ -65,10 +65,10 @@ async def ask(config_path: Path, operation: str, **arguments: Any) -> Any:
 async def _ask_with_what_was_read_before(
     config_path: Path, error: ConfigError, operation: str, arguments: Mapping[str, Any]
 ) -> Any:
-    """Ask the router that runs, which goes by the config as it was. In an outage, a slip in the file must not hide it.
+    """Ask the running router, which still uses the config as it was. In an outage, a mistake in the file must not hide it.
 
     Raises:
-        ConfigError: *error*, where no router answers or the file does not tell over which folder one might run.
+        ConfigError: *error*, if no router answers or the file does not tell over which folder one might run.
         OperatorError: the router refuses.
     """
     data = read_data_folder(config_path)
@@ -85,7 +85,7 @@ async def _ask_with_what_was_read_before(
 
 @cache
 def _warn(config_path: Path) -> None:
-    """Once, also where a command asks again and again."""
+    """Warn, but only once if a command asks again and again."""
     typer.echo(
         f"{config_path} is not right (see router check {config_path}); the router goes by what it read before.",
         err=True,
@@ -93,7 +93,8 @@ def _warn(config_path: Path) -> None:
 
 
 async def _ask_router(client: Client, data: Path, operation: str, arguments: Mapping[str, Any]) -> Any:
-    """
+    """Ask the running router.
+
     Raises:
         NotRunning: no router runs over the config's data directory.
         OperatorError: it does not answer, or refuses.
@@ -105,7 +106,7 @@ async def _ask_router(client: Client, data: Path, operation: str, arguments: Map
 
 
 async def _wait_for(answer: Coroutine[Any, Any, _T], who: str, why: str) -> _T:
-    """Say after a while that nothing has come yet: who waits must not wonder whether the command works."""
+    """Wait for *answer*. After a while say that nothing has come yet, so that nobody wonders whether the command works."""
     task = asyncio.create_task(answer)
     try:
         done, _ = await asyncio.wait({task}, timeout=SILENCE_S)
@@ -117,10 +118,10 @@ async def _wait_for(answer: Coroutine[Any, Any, _T], who: str, why: str) -> _T:
 
 
 async def refuse_beside_a_router(config: Config, why: str) -> None:
-    """Let nothing go on while a router runs over the config's data directory.
+    """Refuse to go on while a router runs over the config's data directory.
 
     Raises:
-        OperatorError: one does.
+        OperatorError: a router runs.
     """
     async with Client(config.data) as client:
         try:

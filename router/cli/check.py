@@ -24,7 +24,7 @@ from router.guard import PluginFailed
 from router.registry import Registry
 
 _SOMEWHERE = "http://127.0.0.1"
-"""Of a stand-in: its plugin is not asked for the vendor's address."""
+"""The address of a stand-in, so that the plugin is not asked for the vendor's."""
 
 
 def check(
@@ -50,17 +50,17 @@ def check(
         if as_json:
             print_json({"ok": False, "problems": [_show(problem) for problem in error.problems]})
         raise
-    # Where a plugin has no table for its settings, it shows here; and where it has no address or no limits.
+    # Fails if a plugin has no table, no address or no limits for its settings.
     stand_ins = {name: _SOMEWHERE for name, each in settings.destinations.items() if each.sandbox}
     _look_at(each.destination for each in to_assignments(settings, registry, stand_ins) if each.is_enabled)
-    _make_sandboxes(settings, registry)  # and here where it has no stand-in
+    _make_sandboxes(settings, registry)  # fails if a plugin has no stand-in
     tried = _try(settings, registry) if live else []
     promise = (
         asyncio.run(durability_of(settings, SystemClock()))
         if live and settings.log_urls
         else planned_durability(settings)
     )
-    # Warnings only: the config may be right, and for another machine.
+    # Warnings only: the config may be right, but for another machine.
     warnings = list(_oddities(settings)) if settings.log_urls else []
     if as_json:
         answer = {"ok": True, "destinations": list(settings.destinations), "sources": list(settings.sources)}
@@ -97,7 +97,7 @@ def _print(config: Path, settings: Config, registry: Registry) -> None:
 
 
 def _look_at(destinations: Iterable[Destination]) -> None:
-    """Ask the plugins what is asked of them when a destination starts: one that fails then is unusable."""
+    """Ask the plugins everything that they are asked when a destination starts. One that fails then is unusable."""
     for destination in destinations:
         try:
             _ = destination.endpoints, destination.origins
@@ -111,14 +111,14 @@ def _make_sandboxes(settings: Config, registry: Registry) -> None:
 
 
 def _oddities(settings: Config) -> Iterator[str]:
-    """What would keep a router that runs here out of the cluster."""
+    """What would keep a router on this machine out of the cluster."""
     if not has_extra():
         yield WITHOUT_EXTRA
     yield from to_access(settings).oddities(settings.log_urls)
 
 
 def _try(settings: Config, registry: Registry) -> list[Tried]:
-    """Those of every enabled destination; a stand-in takes what it is given."""
+    """Try the credentials of every enabled destination; not those of a stand-in, which takes what it is given."""
     enabled = [each for each in settings.destinations.values() if each.enabled]
     real = [(to_destination(each, registry), each.delivery.timeout_s) for each in enabled if not each.sandbox]
     standing_in = [Tried(each.name, "not tried", "it delivers to its sandbox") for each in enabled if each.sandbox]

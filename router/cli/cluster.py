@@ -1,4 +1,4 @@
-"""Deliveries of a router that shares its log: claims say which partitions are its own, and each has a fleet meanwhile."""
+"""Deliveries of a router that shares its log with others. Claims say which partitions are its own; each of them has a fleet."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ from router.registry import Registry
 
 MIN_EVENTS: Final = 100
 MIN_BYTES: Final = 1_000_000
-"""Less than this of each partition's own would keep batches from filling."""
+"""With less than this per partition, batches would not fill."""
 
 _LOGGER = structlog.get_logger()
 
@@ -120,9 +120,9 @@ class ClusterDeliveries:
         self._delivers = delivers
         self._is_closing = False
         self._has_begun = False
-        """A config was applied: what could not be noted by then is noted later."""
+        """A config was applied. What could not be noted then is noted later."""
         self._unbegun = ""
-        """Why it is not noted everywhere where new destinations begin; it is tried again."""
+        """Why the places where new destinations begin are not noted everywhere yet. It is tried again."""
         self._differing: list[Answer] = []
 
     @classmethod
@@ -135,8 +135,8 @@ class ClusterDeliveries:
         stuck: Callable[[], Sequence[str]],
         delivers: bool,
     ) -> Self:
-        """Find or make the streams of states and claims beside the *log*, which is in the same cluster. Who does not deliver
-        looks at them all the same.
+        """Find or make the streams of states and claims, which are in the same cluster as the *log*. A router that does not
+        deliver looks at them too.
 
         Raises:
             OperatorError: the cluster does not answer, or refuses.
@@ -154,7 +154,7 @@ class ClusterDeliveries:
             deliveries = cls(log, connection, line, lock, config, registry, clock, stuck, delivers)
             await until_answered(lambda: deliveries._claims.ensure(log.replicas))
             await connection.client.subscribe(names.news("*", "*"), cb=deliveries._hear)
-            opened.pop_all()  # they are the router's from here on
+            opened.pop_all()  # from here on they belong to the router
         return deliveries
 
     # --- the config ---
@@ -175,15 +175,15 @@ class ClusterDeliveries:
             raise OperatorError("\n".join(dict.fromkeys(map(str, problems))))
 
     def configure(self, config: Config, sandbox_urls: Mapping[str, str]) -> None:
-        """These are the destinations that operations speak of."""
+        """From now on these are the destinations that operations know."""
         self._config, self._sandbox_urls = config, sandbox_urls
         self._claims.word = to_word(tell(config))
         for operations in self._operations.values():
             operations.configure(self._assignments())
 
     async def _begin_new(self, patience_s: float) -> None:
-        """Note where destinations begin that are new, also in partitions that are not this router's, or not yet: what is taken
-        before somebody delivers there is for them as well.
+        """Note where new destinations begin, also in partitions that are not (or not yet) this router's: events that are taken
+        before somebody delivers there are for them too.
 
         Raises:
             OperatorError: the cluster has not answered for *patience_s* seconds.
@@ -225,7 +225,7 @@ class ClusterDeliveries:
                 state.add_partition(partition, start)
 
     def _assignments(self) -> list[Assignment]:
-        """Made anew for each fleet: what a plugin does in one partition must not halt it in another."""
+        """The assignments, made anew for each fleet: what a plugin does in one partition must not halt it in another."""
         assignments = to_assignments(self._config, self._registry, self._sandbox_urls)
         return [replace(each, options=options_of_one(each.options, len(self._log.partitions))) for each in assignments]
 
@@ -238,8 +238,7 @@ class ClusterDeliveries:
 
     @property
     def stuck(self) -> Sequence[str]:
-        """With what is wrong with the log inside this router. Nothing of it is the cluster's being away: a restart would not
-        help."""
+        """What is stuck here, including in the log. A cluster that is away does not count, since a restart would not help."""
         ended = [
             f"the connection to the cluster for {what} has ended for good"
             for what, connection in (("claims", self._connection), ("states", self._line))
@@ -252,7 +251,7 @@ class ClusterDeliveries:
         return {**self._spread.calls(), "status": self._status, "forget": self._forget}
 
     async def _status(self) -> Answer:
-        """As `Spread.status`, with who shares."""
+        """As `Spread.status`, with the routers that share the log."""
         status = await self._spread.status()
         return status | {
             "running": True,
@@ -267,7 +266,7 @@ class ClusterDeliveries:
         }
 
     async def _told(self, is_of_all: bool = False) -> dict[str, Told]:
-        """What the other routers that deliver, or all, tell of their configs.
+        """What the other routers that deliver, or all others, tell about their configs.
 
         Raises:
             OperatorError: the cluster does not answer.
@@ -279,10 +278,10 @@ class ClusterDeliveries:
         return {router: told for router, told in read.items() if told is not None}
 
     async def _forget(self, destination: str) -> Answer:
-        """As `Spread.forget`; what another router has in its config is not forgotten.
+        """As `Spread.forget`, unless another router still has the destination in its config.
 
         Raises:
-            OperatorError: one has the destination in its config; or as `Spread.forget`.
+            OperatorError: another router has it in its config; or as `Spread.forget`.
         """
         await self._refresh_states()
         having = [router for router, told in (await self._told(is_of_all=True)).items() if destination in told]
@@ -319,7 +318,7 @@ class ClusterDeliveries:
             await self._catch_up(fleet.berths[name])
 
     async def _catch_up(self, berth: Berth) -> None:
-        # Also where this machine's disk refuses: it holds nothing but a view. The next write tells of it again.
+        # Whatever it raises, even this machine's disk: it holds only a view, and the next write reports it again.
         with suppress(ClusterAway, ApiError, OperatorError, RuntimeError, sqlite3.Error, OSError):
             await berth.ledger.ask(lambda state: state.catch_up())
 
@@ -344,14 +343,14 @@ class ClusterDeliveries:
         }
 
     async def _retry(self, stop: asyncio.Event) -> None:
-        """What could not start for want of the cluster starts as soon as that is back."""
+        """For ever: as soon as the cluster is back, start what could not start without it."""
         while not stop.is_set():
             if self._unbegun:
                 with suppress(OperatorError):
                     await self._note_begin()
             for fleet in list(self._fleets.all.values()):
                 if fleet.problems:
-                    with suppress(Exception):  # it has been told, or housekeeping tells: it tries the same
+                    with suppress(Exception):  # logged already, or by housekeeping, which tries the same
                         await fleet.retry()
             await pause(stop, RETRY_S)
 
@@ -366,7 +365,7 @@ class ClusterDeliveries:
                 await self._catch_up_all(partition)
 
     async def _compare_configs(self) -> None:
-        """Warn where another router has another config, once for each difference."""
+        """Warn if another router has another config, once for each difference."""
         if not self._delivers:
             return
         with suppress(OperatorError):
@@ -377,9 +376,9 @@ class ClusterDeliveries:
             self._differing = found
 
     async def _catch_up_all(self, partition: int) -> None:
-        """Of the partition's destinations: whoever changed one elsewhere may not have been heard."""
+        """Read on in the journals of the partition's destinations, since an announcement of a change may have been missed."""
         fleet = self._fleets.all.get(partition)
-        if fleet is None:  # it was lost while its house was tidied
+        if fleet is None:  # it was lost during housekeeping
             return
         for berth in list(fleet.berths.values()):
             await self._catch_up(berth)
@@ -404,7 +403,7 @@ def _away(error: Exception) -> OperatorError:
 
 
 def options_of_one(options: DeliveryOptions, partitions: int) -> DeliveryOptions:
-    """What is a destination's for each of so many partitions: one router may have all of them, and no more memory for that."""
+    """A destination's options for each of so many partitions. One router may have all of them, with no more memory for that."""
     return replace(
         options,
         lanes=max(1, options.concurrency // partitions),
@@ -415,7 +414,7 @@ def options_of_one(options: DeliveryOptions, partitions: int) -> DeliveryOptions
 
 
 def _lock(data: Path) -> Lock:
-    """Views of states have one router at a time."""
+    """Lock the folder: only one router at a time may use its views of states."""
     data.mkdir(0o700, parents=True, exist_ok=True)
     try:
         return Lock.take_file(data / "router.lock")

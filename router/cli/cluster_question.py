@@ -1,4 +1,4 @@
-"""An admin operation where no router runs on this machine: asked of what lies in the cluster."""
+"""An admin operation without a router on this machine: the answer comes from what lies in the cluster."""
 
 from __future__ import annotations
 

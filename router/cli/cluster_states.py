@@ -1,4 +1,4 @@
-"""The states of a cluster for a command that changes or reads all of them, while no router runs."""
+"""The states in a cluster, for a command that reads or changes all of them while no router runs."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from router.log.jetstream.log import NatsLog
 
 @asynccontextmanager
 async def states_of_cluster(config: Config, log: Log) -> AsyncIterator[Mapping[int, JournaledStates]]:
-    """Per partition of *log*. The views of them are made anew, and thrown away at the end.
+    """The states by partition of *log*. Their views are made anew and thrown away at the end.
 
     Raises:
-        OperatorError: a router uses the log, on whatever machine; or the cluster does not answer, or refuses.
+        OperatorError: a router uses the log, on whatever machine, or the cluster does not answer, or refuses.
     """
     assert isinstance(log, NatsLog)
     names, me = JournalNames(config.nats.name), f"command-{uuid4().hex[:6]}"

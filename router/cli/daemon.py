@@ -1,4 +1,4 @@
-"""The daemon: where the parts are wired together, started in order, reloaded, and stopped in order."""
+"""The daemon: wires the parts together, starts them in order, reloads them, and stops them in order."""
 
 from __future__ import annotations
 
@@ -45,18 +45,18 @@ from router.rejected import RejectedCalls
 from router.unless import unless
 
 KEPT_ALIVE_S = 1.0
-"""How long a stop waits for connections that are kept alive to bring one more request, whose answer ends them."""
+"""How long a stop waits for kept-alive connections to bring one more request, whose answer then ends them."""
 CALLERS_S = 2.0
-"""How long a stop waits for callers whose requests are under way: one that stalls half-way must not hold it up."""
+"""How long a stop waits for callers whose requests are under way. One that stalls half-way must not hold it up."""
 RELOAD_S = 2.0
-"""How long a stop waits for a reload under way: what that started afterwards would not be stopped in order. With the above,
-`DRAIN_S` and the closing of files an exit takes 15 s at most."""
+"""How long a stop waits for a reload under way, since what a reload started afterwards would not be stopped in order. With the
+times above, `DRAIN_S` and the closing of files, an exit takes at most 15 s."""
 BACKLOG = 1_024
-"""Connections that wait to be taken: every open page may make one for each of a burst of calls."""
+"""Connections that may wait to be accepted. Every open page may make one for each of a burst of calls."""
 INHERITED_BACKLOG = 4_096
-"""And those of a supervisor's socket, which wait over a restart."""
+"""The same for a supervisor's socket, where connections wait during a restart."""
 SOCKETS = ("server", "admin")
-"""What a supervisor's sockets are called: by the sections of the config whose ports they stand for."""
+"""The names of a supervisor's sockets: the sections of the config whose ports they replace."""
 
 _LOGGER = structlog.get_logger()
 
@@ -75,11 +75,12 @@ class Daemon:
         log_level: str = "info",
         role: Role = Role.all,
     ) -> None:
-        """*read_config* reads the file again, for a reload; it raises `OperatorError` for a file that is not valid.
-
-        *sockets* are used in the place of the ports of the config, those of `SOCKETS` that are there. *processes*: how many
-        deliver, beside this one, each logging from *log_level* on; None: this one does it all. *role*: what this router does of
-        what the routers of a cluster share.
+        """
+        Args:
+            read_config: reads the file again, for a reload. It raises `OperatorError` for an invalid file.
+            sockets: listening sockets that replace ports of the config, by a name of `SOCKETS`.
+            processes: how many processes deliver beside this one, logging from *log_level* on. None: this one does it all.
+            role: this router's part of the work that the routers of a cluster share.
         """
         self._config = config
         self._registry = registry
@@ -125,7 +126,7 @@ class Daemon:
             await self._shut_down()
 
     async def _has_started(self) -> bool:
-        """Start; False if it is told to stop before that is done. A reload that is asked for meanwhile comes afterwards."""
+        """Start. False if it is told to stop before that is done. A reload requested meanwhile happens afterwards."""
         async with self._reloading:
             return await unless(self._stop, self._start())
 
@@ -165,7 +166,7 @@ class Daemon:
         self.url = await self._listen(self._gateway_runner, config.server.host, config.server.port, "server")
 
     def _stuck(self) -> list[str]:
-        """What inside is stuck, for ``/health``; no vendor is ever in it."""
+        """What is stuck inside, for ``/health``. Never names a vendor."""
         return list(dict.fromkeys([*self._log.stuck, *self._deliveries.stuck]))
 
     async def _make_deliveries(self, reserve: Reserve) -> Deliveries:
@@ -220,7 +221,7 @@ class Daemon:
 
     def _begin_reload(self) -> None:
         task = asyncio.create_task(self._reload_on_signal())
-        self._reloads.add(task)  # nobody else holds it
+        self._reloads.add(task)  # nobody else holds a reference to it
         task.add_done_callback(self._reloads.discard)
 
     async def _reload_on_signal(self) -> None:
@@ -234,12 +235,12 @@ class Daemon:
             _LOGGER.error("reload failed: a bug in the router", exc_info=error)
 
     async def reload(self) -> dict[str, Any]:
-        """Read the config again and make the router what it says; a file with any problem is refused whole.
+        """Read the config again and make the router what it says. A file with any problem is refused whole.
 
-        A destination that can't start is told of and stays out for the time being; it hinders none of the others.
+        A destination that can't start is reported and stays out for the time being. It does not hinder the others.
 
         Raises:
-            OperatorError: the file is not valid; nothing has changed.
+            OperatorError: the file is not valid. Nothing has changed.
         """
         async with self._reloading:
             if self._stop.is_set():
@@ -266,22 +267,23 @@ class Daemon:
             return {"reloaded": True, "restart_needed_for": fixed, "problems": problems}
 
     def _configure_gateway(self, config: Config, sources: Mapping[str, Source]) -> None:
-        """Raises ValueError when two sources have the same write key."""
+        """Raises ValueError if two sources have the same write key."""
         if self._role is not Role.delivery:
             self._gateway.configure(sources, to_limits(config), to_surroundings(config))
 
     async def _tell_alive(self) -> None:
-        """Tell the supervisor, unless something is stuck: then a restart may help. For a disk that fails it would not."""
+        """Tell the supervisor that the router is alive, unless something is stuck: then a restart may help. A failing disk does
+        not count, since a restart would not help."""
         while not self._stop.is_set():
             if not self._deliveries.stuck:
                 self._supervisor.alive()
             await pause(self._stop, min(LOOK_S, self._supervisor.alive_every_s or LOOK_S))
 
     async def _shut_down(self) -> None:
-        """The order is the contract: flights land and positions are saved; then no new events; then everything else closes.
+        """The order is the contract: flights land and positions are saved; then no more events are taken; then all else closes.
 
-        Events are taken until all else is done, so that callers are refused for as short a time as can be. What comes after
-        the last flight is delivered by the next start.
+        Events are taken for as long as possible, so that callers are refused for as short a time as possible. What comes after
+        the last flight is delivered after the next start.
         """
         self._stop.set()
         self._supervisor.stopping()
@@ -302,7 +304,7 @@ class Daemon:
 
     async def _close_gateway(self, runner: web.AppRunner) -> None:
         for site in list(runner.sites):
-            await site.stop()  # who comes now waits in the backlog of a supervisor's socket, or is refused
+            await site.stop()  # new connections wait in a supervisor's backlog, or are refused
         await self._gateway.drain(KEPT_ALIVE_S)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._gateway.close(), CALLERS_S)
@@ -310,9 +312,9 @@ class Daemon:
 
 
 def _with_fixed_parts(config: Config, running: Config) -> tuple[Config, list[str]]:
-    """*config* with what a reload can't change as it is *running*, and the names of the parts that are otherwise in *config*.
+    """*config* with the parts that a reload can't change as they are in *running*, and the names of those that differ.
 
-    So whoever reads the config later (a process that is started again, a stop) finds the folder that this router has.
+    So a later reader of the config (a process that is started again, a stop) finds the folder that this router uses.
     """
     server = config.server.model_copy(update={"host": running.server.host, "port": running.server.port})
     fixed = {
@@ -323,7 +325,7 @@ def _with_fixed_parts(config: Config, running: Config) -> tuple[Config, list[str
 
 
 def _plain(settings: dict[str, Any]) -> dict[str, Any]:
-    """Settings for a stand-in in the same process: secrets in the clear, what is empty left to its defaults."""
+    """Settings for a stand-in in the same process: secrets in plain text, and without empty ones, so that its defaults hold."""
     shown = {
         key: value.get_secret_value() if isinstance(value, SecretStr) else value for key, value in settings.items()
     }

@@ -1,4 +1,5 @@
-"""All deliveries of a router, as the daemon sees them: in this process, or in others (`router.cli.processes`)."""
+"""Deliveries: everything that delivers in a router, as the daemon sees it. In this process, or in others
+(`router.cli.processes`)."""
 
 from __future__ import annotations
 
@@ -33,13 +34,13 @@ _LOGGER = structlog.get_logger()
 
 
 class Deliveries(Protocol):
-    """`apply` a config first, then `run`; `stop` in any case."""
+    """First `apply` a config, then `run`. Call `stop` in any case."""
 
     async def apply(self, config: Config, sandbox_urls: Mapping[str, str]) -> None:
-        """Deliver as *config* says, from now on.
+        """From now on deliver as *config* says.
 
         Raises:
-            OperatorError: states that fit neither this log nor this program. All other destinations are at work.
+            OperatorError: a state does not fit this log or this program. All other destinations are at work.
         """
 
     @property
@@ -48,7 +49,7 @@ class Deliveries(Protocol):
 
     @property
     def stuck(self) -> Sequence[str]:
-        """What is stuck; no vendor is ever in it."""
+        """What is stuck. Never names a vendor."""
 
     def calls(self) -> Calls:
         """The admin operations."""
@@ -60,14 +61,14 @@ class Deliveries(Protocol):
     async def refresh(self) -> None: ...
 
     async def run(self, stop: asyncio.Event) -> None:
-        """What is done every few seconds, until *stop* is set."""
+        """Do what has to be done every few seconds, until *stop* is set."""
 
     async def stop(self, deadline_s: float) -> None:
-        """Land what is under way, for about so long, and close."""
+        """Land what is under way, for about *deadline_s* seconds, and close."""
 
 
 class OwnDeliveries:
-    """In this process."""
+    """Deliveries in this process."""
 
     def __init__(
         self,
@@ -79,8 +80,8 @@ class OwnDeliveries:
         stuck: Callable[[], Sequence[str]],
         is_writer: bool = True,
     ) -> None:
-        """*stuck* tells of the whole process. Who is not *is_writer* leaves the trimming of the log to another process, and
-        knows of no destination but its own."""
+        """*stuck* speaks for the whole process. Unless it *is_writer*, another process trims the log, and this one knows only
+        its own destinations."""
         self._registry = registry
         self._watchdog = Watchdog(clock.monotonic)
         states = states_of(config, log.id)
@@ -93,7 +94,7 @@ class OwnDeliveries:
     async def apply(
         self, config: Config, sandbox_urls: Mapping[str, str], names: Collection[str] | None = None
     ) -> None:
-        """As `Deliveries.apply`, for the destinations with these *names*; None: for all."""
+        """As `Deliveries.apply`, for the destinations with these *names*. None: for all."""
         self._alarm.set()
         everywhere = to_assignments(config, self._registry, sandbox_urls)
         ours = {each.name: each for each in everywhere if names is None or each.name in names}
@@ -130,7 +131,7 @@ class OwnDeliveries:
 
 
 async def watch(watchdog: Watchdog, glances: Callable[[], Mapping[str, Glance]], stop: asyncio.Event) -> None:
-    """Have *watchdog* look at *glances* again and again, until it is time to *stop*."""
+    """Let *watchdog* look at *glances* again and again until *stop* is set."""
     while not stop.is_set():
         try:
             watchdog.look(glances())
@@ -140,6 +141,6 @@ async def watch(watchdog: Watchdog, glances: Callable[[], Mapping[str, Glance]],
 
 
 async def pause(stop: asyncio.Event, seconds: float) -> None:
-    """Wait so long, or until it is time to *stop*."""
+    """Wait for *seconds*, or until *stop* is set."""
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(stop.wait(), seconds)

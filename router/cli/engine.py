@@ -1,4 +1,4 @@
-"""Which engine keeps the log: chosen by its address in the config."""
+"""The engine that keeps the log, chosen by the log's address in the config."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ WITHOUT_EXTRA = "log: a NATS cluster needs the extra: pip install 'trait-router[
 
 
 def has_extra() -> bool:
-    """Whether what speaks to a cluster is installed."""
+    """Whether the packages that speak to a cluster are installed."""
     return find_spec("nats") is not None
 
 
 def check_extra() -> None:
-    """Call it before anything is imported that speaks to a cluster.
+    """Call it before importing anything that speaks to a cluster.
 
     Raises:
-        OperatorError: it is not installed.
+        OperatorError: the packages for that are not installed.
     """
     if not has_extra():
         raise OperatorError(WITHOUT_EXTRA)
@@ -41,7 +41,7 @@ async def open_log(config: Config, clock: Clock, *, read_only: bool = False, res
     Raises:
         OperatorError: it can't be opened or made; with *read_only*, there is none.
     """
-    patient = PatientClock(clock)  # what a wrong clock takes for old is gone for good
+    patient = PatientClock(clock)  # what is given up because of a wrong clock is gone for good
     if config.log_urls:
         check_extra()
         from router.log.jetstream.log import NatsLog
@@ -69,7 +69,7 @@ async def open_log(config: Config, clock: Clock, *, read_only: bool = False, res
 
 
 def tell_promise(config: Config, log: Engine) -> None:
-    """Log what a 2xx means, for whoever starts a router over a cluster."""
+    """Log what a 2xx means, when a router over a cluster starts."""
     if not config.log_urls:
         return
     found = durability(getattr(log, "replicas", 1), config.nats.synced)
@@ -79,10 +79,10 @@ def tell_promise(config: Config, log: Engine) -> None:
 
 
 async def durability_of(config: Config, clock: Clock) -> Durability:
-    """What a 2xx means, for which the cluster is asked that keeps the log, if one does.
+    """What a 2xx means. If a cluster keeps the log, it is asked.
 
     Raises:
-        OperatorError: it does not answer, or refuses.
+        OperatorError: the cluster does not answer, or refuses.
     """
     if not config.log_urls:
         return EMBEDDED
@@ -100,7 +100,7 @@ async def durability_of(config: Config, clock: Clock) -> Durability:
 
 
 def planned_durability(config: Config) -> Durability:
-    """What a 2xx will mean, as far as the config alone says it."""
+    """What a 2xx will mean, as far as the config alone tells."""
     if not config.log_urls:
         return EMBEDDED
     planned = durability(config.nats.replicas or 3, config.nats.synced)

@@ -1,7 +1,7 @@
-"""Housekeeping: what a daemon does every few seconds beside its work. Nothing here is needed for correctness.
+"""Housekeeping: what a daemon does every few seconds beside its work. Correctness does not depend on it.
 
-So nothing that goes wrong here may end the daemon (a disk that refuses, a destination that a reload takes away meanwhile): it
-is told when it begins, and tried again the next time.
+So no failure here may end the daemon (a disk that refuses, a destination that a reload removes meanwhile). It is logged when it
+begins, and the step is tried again the next time.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from router.log.interface import Engine
 
 INTERVAL_S = 10.0
 DISK_WARNING = 0.8
-"""Of the disk the log may use."""
+"""Share of the disk space that the log may use."""
 
 _LOGGER = structlog.get_logger()
 
 
 class Housekeeping:
-    """Another try for destinations that could not start; ``max_backlog``; retention; the warning before the disk is full; free
-    memory."""
+    """Tries destinations again that could not start, enforces ``max_backlog`` and retention, warns before the disk is full, and
+    gives free memory back."""
 
     def __init__(self, log: Engine, fleet: Fleet | None, needed_from: Callable[[], Mapping[int, int]] | None) -> None:
-        """*fleet*: the destinations of this process, if there are any. *needed_from* tells what of the log all destinations
-        still need (`Fleet.needed_from`), where this process writes the log."""
+        """*fleet*: the destinations of this process, if it has any. *needed_from*, in the process that writes the log, tells
+        what all destinations still need of it (`Fleet.needed_from`)."""
         self._log = log
         self._fleet = fleet
         self._needed_from = needed_from
@@ -39,7 +39,7 @@ class Housekeeping:
         self._shedding: set[str] = set()
         self._is_tight = False
         self.is_over = False
-        """Its destinations are another router's by now: what fails for that is no news."""
+        """Another router has its destinations now, so failures because of that are not logged."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Tidy every `INTERVAL_S` until *stop* is set."""
@@ -75,7 +75,7 @@ class Housekeeping:
             self._failing.discard(what)
 
     async def _shed(self, berth: Berth) -> None:
-        """A backlog that outgrew the destination's ``max_backlog`` gives up its oldest events."""
+        """Give up the oldest events of a backlog that has outgrown the destination's ``max_backlog``."""
         if berth.worker is None:
             return
         name, is_over = berth.assignment.name, False
@@ -92,7 +92,7 @@ class Housekeeping:
         await self._log.trim(needed_from())
 
     async def _forget_outcomes(self, berth: Berth) -> None:
-        """Of events that are no longer in the log."""
+        """Forget outcomes of events that are no longer in the log."""
         for partition in self._log.partitions:
             start = self._log.start(partition)
             await berth.ledger.ask(methodcaller("forget_outcomes", partition, start))

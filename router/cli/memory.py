@@ -1,6 +1,6 @@
-"""The memory of the process: what is free goes back to the system, and doesn't stay for the next time that much is needed.
+"""The memory of the process: free memory goes back to the system instead of being kept for the next peak.
 
-The functions on the allocator are for glibc. Other C libraries give memory back by themselves, or not at all.
+The functions about the allocator are for glibc. Other C libraries give memory back by themselves or not at all.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ BIG_BYTES = 1_000_000
 
 
 def give_big_blocks_back() -> None:
-    """Have blocks of `BIG_BYTES` and more, such as large bodies, mapped by themselves and unmapped when they are free.
+    """Let blocks of `BIG_BYTES` and more, such as large bodies, be mapped separately and unmapped when they are freed.
 
-    glibc raises its own threshold to the biggest block it has seen free, and trims its heaps only beyond twice of that: after
-    one body of 10 MB the process would keep up to a hundred.
+    glibc raises its own threshold to the biggest block that it has seen freed, and trims its heaps only beyond twice that:
+    after one body of 10 MB the process would keep up to a hundred.
 
     Source: mallopt(3), M_MMAP_THRESHOLD and its notes on the dynamic threshold.
     """
@@ -27,7 +27,7 @@ def give_big_blocks_back() -> None:
 
 
 def give_free_pages_back() -> None:
-    """Give back whole pages that are free now, between those in use: thousands of connections leave many. Some milliseconds.
+    """Give back whole free pages between those in use, of which thousands of connections leave many. Takes some milliseconds.
 
     Source: malloc_trim(3).
     """
@@ -37,9 +37,9 @@ def give_free_pages_back() -> None:
 
 
 def spare_the_collector() -> None:
-    """Let the garbage collector look less often, and not at all at what is there by now: it took a fifth of the CPU.
+    """Let the garbage collector run less often, and never look at what exists by now: it took a fifth of the CPU.
 
-    An event on its way leaves no cycles behind. What does (a failed request, say) is little, and waits a little longer.
+    An event on its way leaves no cycles behind. The few things that do (a failed request, say) wait a little longer.
     """
     gc.collect()
     gc.freeze()

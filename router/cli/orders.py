@@ -1,8 +1,8 @@
-"""What the main process tells a process that delivers, down the pipe that is its standard input.
+"""Orders: what the main process tells a delivering process through the pipe that is its standard input.
 
-The pipe is the leash as well: when the main process is gone, however it went, it ends, and whoever reads it ends with it. What
-goes through it are pickles, as between the processes of `multiprocessing`: the settings of a destination are a plugin's own
-models, with secrets that no file should hold.
+The pipe is a leash too: when the main process is gone, for whatever reason, the pipe ends, and its reader ends with it. It
+carries pickles, as between the processes of `multiprocessing`: a destination's settings are a plugin's own models, with secrets
+that no file should hold.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from router.registry import Registry
 NEWS: Final[Literal["news"]] = "news"
 """There is something new in the log."""
 READY: Final = b"ready\n"
-"""What a process that delivers prints once it can be spoken to."""
+"""What a delivering process prints once it can be spoken to."""
 
 
 def socket_name(number: int) -> str:
-    """Of the admin socket of a process that delivers, in the data directory."""
+    """The name of a delivering process's admin socket in the data directory."""
     return f"admin-{number}.sock"
 
 
 @dataclass(frozen=True)
 class Orders:
-    """What the config is from now on, and which of its destinations are the reader's."""
+    """The config from now on, and which of its destinations the reader delivers to."""
 
     config: Config
     sandbox_urls: Mapping[str, str]
@@ -37,7 +37,7 @@ class Orders:
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """Orders on the way. The plugins that the config names are loaded before it is opened: their models are in it."""
+    """Orders on their way. They hold models of plugins that the config names, so those are loaded before it is opened."""
 
     number: int
     """Counts up."""
@@ -49,10 +49,10 @@ class Envelope:
         return cls(number, orders.config.plugins, pickle.dumps(orders))
 
     def open(self, registry: Registry) -> Orders:
-        """The orders; *registry* has the plugins of their config from now on.
+        """The orders. From now on *registry* has the plugins of their config.
 
         Raises:
-            Exception: whatever goes wrong with a plugin that could be loaded in the main process.
+            Exception: anything may go wrong with a plugin, although the main process could load it.
         """
         candidate, problems = registry.with_named(self.plugins)
         if problems:

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from router.errors import OperatorError
 
-# Controls but line break and tab, what turns the direction of text, and bytes of a file's name that are no text.
+# Control characters except line break and tab, marks that turn the direction of text, and bytes of file names that are no text.
 _CONTROLS = dict.fromkeys(
     [
         *range(9),
@@ -30,12 +30,13 @@ _CONTROLS = dict.fromkeys(
 
 
 def plain(text: str) -> str:
-    """*text* without what a terminal would obey: it may come from anybody who can send an event, or from a vendor."""
+    """*text* without characters that a terminal would obey. It may come from a vendor, or from anybody who can send an
+    event."""
     return text.translate(_CONTROLS)
 
 
 class _Console(Console):
-    """Shows every text as it is; ``[b]`` in a vendor's words is no markup."""
+    """Shows every text as it is: ``[b]`` in a vendor's words is not markup."""
 
     def render_str(self, text: str, **options: Any) -> Text:
         return super().render_str(plain(text), **options | {"markup": False})
@@ -49,13 +50,13 @@ NO_DESTINATIONS = (
 
 
 def fail(error: OperatorError) -> int:
-    """Print the error as it is; returns the exit code."""
+    """Print the error as it is. Returns the exit code."""
     typer.echo(plain(str(error)), err=True)
     return error.exit_code
 
 
 def print_line(text: str, **options: Any) -> None:
-    """A line of what events and vendors say among others: a line break within it can't pass for the start of another."""
+    """Print a line that holds words of events and vendors. A line break in them can't pass for the start of another line."""
     console.print(" ".join(text.splitlines()), **options)
 
 
@@ -63,7 +64,7 @@ def print_json(value: Any) -> None:
     """One line of JSON."""
     try:
         line = orjson.dumps(value).decode()
-    except orjson.JSONEncodeError:  # the name of a file that is no text
+    except orjson.JSONEncodeError:  # a file name that is not text
         line = json.dumps(value)
     typer.echo(line)
 
@@ -71,7 +72,8 @@ def print_json(value: Any) -> None:
 def print_table(
     title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], has_lines: bool = True, if_empty: str = ""
 ) -> None:
-    """Without lines, many narrow columns fit into a terminal of 80 characters. *if_empty* is said where there are no rows."""
+    """Print a table without lines, so that many narrow columns fit into 80 characters. *if_empty* is printed if it has no
+    rows."""
     if not rows and if_empty:
         console.print(if_empty, soft_wrap=True)
         return

@@ -1,9 +1,9 @@
-"""The partitions that this router delivers: a fleet for each, from the moment it is gained until it is lost or given up.
+"""The fleets of the partitions that this router delivers: one for each, from when it is gained until it is lost or given up.
 
 gained ──▶ fleet of the partition, over its states in the cluster ──lost──▶ stopped at once
                                                                  └─given up─▶ lands, then is somebody else's
 
-Connections, pace and limits are one way to each vendor, whatever the number of partitions.
+All partitions share one way to each vendor: the connections, the pace and the limits.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from router.log.jetstream.connection import ApiError, ClusterAway
 from router.log.jetstream.log import NatsLog
 
 RETRY_S: Final = 1.0
-"""Between tries of what the cluster's being away keeps from starting in a partition that was gained."""
+"""Seconds between tries to start what could not start in a gained partition because the cluster is away."""
 
 _LOGGER = structlog.get_logger()
 
 
 class PartitionFleets:
-    """`gained`, `lost` and `give_up` are what claims tell."""
+    """Claims call `gained`, `lost` and `give_up`."""
 
     def __init__(
         self,
@@ -47,8 +47,8 @@ class PartitionFleets:
         changed: Callable[[int, Fleet | None], None],
         taken: Callable[[int], None],
     ) -> None:
-        """*assignments* makes them anew for each fleet. *changed* is told what fleet a partition has from now on; *taken*, that
-        another router has written in one, which it should not have if it were ours."""
+        """*assignments* makes assignments anew for each fleet. *changed* is called with the fleet that a partition has from now
+        on; *taken* is called if another router has written in a partition, which must not happen if it is ours."""
         self._log = log
         self._states = states
         self._clock = clock
@@ -62,11 +62,11 @@ class PartitionFleets:
         """By partition."""
         self.housekeepers: dict[int, Housekeeping] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
-        """What is done about a partition: one thing at a time."""
+        """What is being done about each partition: one thing at a time."""
         self._leaving: set[int] = set()
-        """What is given up: nothing starts there any more."""
+        """Partitions that are being given up: nothing starts there any more."""
         self._landing: dict[int, Fleet] = {}
-        """What of that lands."""
+        """Those of their fleets that are landing."""
 
     def gained(self, claim: Claim) -> None:
         self._then(claim.partition, self._start(claim))
@@ -84,7 +84,7 @@ class PartitionFleets:
         self._leaving.add(partition)
         fleet = self.all.get(partition)
         if fleet is not None:
-            fleet.end()  # what is about to start there may wait for the log
+            fleet.end()  # a start under way there may be waiting for the log
         self._then(partition, self._land(partition))
         await asyncio.wait({self._tasks[partition]})
 
@@ -100,7 +100,7 @@ class PartitionFleets:
             del self._landing[partition]
 
     async def stop(self) -> None:
-        """Leave what is still held."""
+        """Leave the partitions that are still held."""
         for partition in list(self.all):
             fleet = self._take_out(partition)
             if fleet is not None:
@@ -118,7 +118,7 @@ class PartitionFleets:
         return fleet
 
     def _then(self, partition: int, step: Coroutine[Any, Any, None]) -> None:
-        """Do *step* once what is under way for the partition is done."""
+        """Do *step* after what is under way for the partition."""
         earlier = self._tasks.get(partition)
 
         async def run() -> None:
@@ -138,7 +138,7 @@ class PartitionFleets:
         portion = Portion(self._log, partition)
         while claim.is_good() and partition not in self._leaving:
             try:
-                await self._log.look(partition)  # positions are of events that others have stored
+                await self._log.look(partition)  # positions may speak of events that others have stored
                 break
             except (ClusterAway, ApiError):
                 await self._clock.sleep(RETRY_S)
@@ -164,5 +164,6 @@ class PartitionFleets:
             _LOGGER.error("not all destinations of a partition could start", partition=partition, reason=str(error))
 
     def _set_share(self) -> None:
-        """Of a vendor's rate: as much as the share of the partitions that are ours, so that all routers together keep to it."""
+        """Use as large a share of each vendor's rate as our share of the partitions, so that all routers together keep to the
+        rate."""
         self._ways.share(max(1, len(self.all)) / len(self._log.partitions))

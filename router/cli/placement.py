@@ -1,4 +1,4 @@
-"""Which process delivers to which destination. Pure."""
+"""The placement: which process delivers to which destination. Pure."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ def place(
 ) -> dict[str, int]:
     """The process, from 0 on, of each of *names*.
 
-    Who was somewhere *before* stays there, also under a new name (*formerly*: new name to old): a destination that moves would
-    have to land its flights in one process before it starts in another. The others, in the order of their names, go each where
-    there are the fewest, the first of those; so that a start deals them out in turn.
+    A destination that was placed *before* stays there, also under a new name (*formerly*: new name to old): to move, it would
+    have to land its flights in one process before starting in another. The others, in the order of their names, each go to the
+    process with the fewest (the first of those), so that a start deals them out in turn.
     """
     placed: dict[str, int] = {}
     for name in names:

@@ -1,4 +1,4 @@
-"""A process that delivers to a group of destinations: what `router.cli.processes` starts.
+"""A delivering process: delivers to a group of destinations. `router.cli.processes` starts it.
 
 main process ──orders, news of the log──▶ standard input       the pipe is the leash: it ends, so does this process
              ──operations──▶ admin-N.sock (mode 0600)          answers like a daemon's
@@ -45,10 +45,10 @@ MEND_S = 60.0
 
 
 class DeliveringProcess:
-    """Read-only on the log; with the states of its destinations to itself."""
+    """Reads the log, and has the states of its destinations to itself."""
 
     def __init__(self, number: int, registry: Registry, pipe: BinaryIO, answer: int) -> None:
-        """*pipe* is where orders come from, the descriptor *answer* where it is told that they can be taken."""
+        """Orders come from *pipe*. That they can be taken is announced on the descriptor *answer*."""
         self._number = number
         self._pipe = pipe
         self._answer = answer
@@ -59,7 +59,7 @@ class DeliveringProcess:
         self._loop = asyncio.get_running_loop()
 
     async def run(self, config: Config) -> None:
-        """Run until SIGTERM. *config* is that of the first orders, which are still to be applied."""
+        """Run until SIGTERM. *config* is the one of the first orders, which are still to be applied."""
         give_big_blocks_back()
         raise_limit()
         self._data = config.data
@@ -92,11 +92,12 @@ class DeliveringProcess:
     # --- from the main process ---
 
     def _listen(self) -> None:
-        """In a thread of its own, which ends this process at once with the main one, whatever the others are at."""
+        """Read orders, in a thread of its own. When the main process ends, it ends this one at once, whatever other threads
+        do."""
         while True:
             try:
                 message = orders.read(self._pipe)
-            except Exception:  # the end, or a message that was cut off by it
+            except Exception:  # the end of the pipe, or a message cut off by it
                 os._exit(1)
             with contextlib.suppress(RuntimeError):  # the loop is closed: this process is ending anyway
                 self._loop.call_soon_threadsafe(self._log.wake if message == NEWS else partial(self._take, message))
@@ -105,22 +106,22 @@ class DeliveringProcess:
         self._envelopes.put_nowait(envelope)
 
     async def _look_first(self, call: Callable[..., Awaitable[Any]], **arguments: Any) -> Any:
-        """Whoever asks may know of events that were stored a moment ago."""
+        """Look at the log before the call: the caller may know of events that were stored a moment ago."""
         await self._log.look()
         return await call(**arguments)
 
     async def _apply(self, number: int) -> dict[str, Any]:
-        """Apply the orders that came down the pipe with this *number*."""
+        """Apply the orders that came through the pipe with this *number*."""
         while (envelope := await self._envelopes.get()).number != number:
-            pass  # of a call that was given up
+            pass  # orders of a call that was given up
         new = await asyncio.to_thread(envelope.open, self._registry)
         await self._log.look()
         await self._deliveries.apply(new.config, new.sandbox_urls, new.names)
         return {"problems": list(self._deliveries.problems)}
 
     async def _pulse(self) -> dict[str, Any]:
-        """What the main process wants to know every few seconds."""
-        await self._log.look()  # where no destination reads on, nobody else does
+        """What the main process asks every few seconds."""
+        await self._log.look()  # if no destination reads on, nobody else looks
         needed = self._deliveries.fleet.needed_from()
         return {
             "needed_from": [[partition, sequence] for partition, sequence in needed.items()],

@@ -1,4 +1,4 @@
-"""Deliveries from several processes, as the main process has them: started, watched, started again, told of what is new.
+"""Deliveries from several processes, seen from the main process: it starts and watches them, and tells them what is new.
 
 down ──start──▶ up ──ends, or is killed──▶ down ──after a growing wait──▶ start …
   what its destinations need of the log is kept; the other processes go on
@@ -38,25 +38,25 @@ from router.registry import Registry
 PULSE_S: Final = 2.0
 """How often each process is asked how it is."""
 ANSWER_S: Final = 5.0
-"""How long it may take to answer what is asked of all."""
+"""How long a process may take to answer a question that all are asked."""
 APPLY_S: Final = 60.0
-"""How long it may take to apply a config: lanes land first."""
+"""How long a process may take to apply a config, since lanes land first."""
 READY_S: Final = 30.0
 DOWN_S: Final = 10.0
 """A process that is down or silent for longer than this is stuck."""
 FIRST_WAIT_S: Final = 0.5
 LAST_WAIT_S: Final = 30.0
 STEADY_S: Final = 60.0
-"""Who was up for so long starts anew without a wait that grew."""
+"""A process that was up for this long is started again without a grown wait."""
 CLOSING_S: Final = 2.0
-"""Beyond the landing of flights, for the rest of an end."""
+"""Time for the rest of an ending, after flights have landed."""
 
 _LOGGER = structlog.get_logger()
 _NUMBERS = count(1)
 
 
 class Process:
-    """One process that delivers, up or down. A `router.admin.gathering.Crew`."""
+    """One delivering process, up or down. A `router.admin.gathering.Crew`."""
 
     def __init__(self, number: int, data: Path, log_level: str, clock: Clock) -> None:
         self.number = number
@@ -70,12 +70,12 @@ class Process:
         self._reason = "it was not started yet"
         """Why it is down; "" while it is up."""
         self._heard_s = clock.monotonic()
-        """When it last was up and answered."""
+        """When it was last up and answering."""
         self._stop = asyncio.Event()
         self._changing = asyncio.Lock()
         self._supervisor: asyncio.Task[None] | None = None
         self.pulse: dict[str, Any] = {}
-        """What it said last, and is still true; empty while it is down or changing."""
+        """Its last answer, as long as that is still true; empty while it is down or changing."""
         self._era = 0
         """Counts changes: a pulse from before one is no longer true."""
 
@@ -105,10 +105,10 @@ class Process:
     # --- orders ---
 
     async def take(self, new: Orders) -> None:
-        """Deliver as *new* says from now on; while the process is down, from its next start on.
+        """Deliver as *new* says from now on or, if the process is down, from its next start on.
 
         Raises:
-            OperatorError: states that fit neither the log nor this program; or it can't be started at all.
+            OperatorError: a state does not fit the log or this program, or the process can't be started at all.
         """
         async with self._changing:
             if self._orders is None and not new.names:
@@ -126,7 +126,7 @@ class Process:
     def _send(self, new: Orders) -> int:
         assert self._popen is not None
         assert self._popen.stdin is not None
-        if self._popen.stdin.is_closing():  # it has just died, and nobody has seen that yet
+        if self._popen.stdin.is_closing():  # it has just died, and nobody has noticed yet
             raise Down(self._explain())
         number = next(_NUMBERS)
         self._popen.stdin.write(orders.write(Envelope.seal(number, new)))
@@ -137,7 +137,7 @@ class Process:
             await self.call("apply", within_s=APPLY_S, number=number)
         except Down:
             raise
-        except OperatorError:  # of one destination; the others are at work
+        except OperatorError:  # it concerns one destination; the others are at work
             self.pulse = await self.call("pulse")
             raise
         self.pulse = await self.call("pulse")
@@ -160,19 +160,19 @@ class Process:
         return f"process {self.number} is down: {self._reason or 'it is ending'}; it is started again by itself"
 
     def tell_news(self) -> None:
-        """There is something new in the log. A process that can't keep up with the telling sees it by itself."""
+        """Announce something new in the log. A process that can't keep up with the announcements sees it by itself."""
         stdin = self._popen.stdin if self._popen else None
         if stdin is not None and not stdin.is_closing() and not stdin.transport.get_write_buffer_size():
             stdin.write(orders.write(NEWS))
 
     async def feel_pulse(self) -> None:
-        """Ask it how it is. While it changes, that it answers is all that counts: it may not know yet what is wanted."""
+        """Ask it how it is. While it is changing, only that it answers counts, since it may not know yet what is wanted."""
         if not self.is_up:
             return
         era = None if self._changing.locked() else self._era
         try:
             pulse = await self.call("pulse")
-        except OperatorError:  # it is down, or fails at it: so it has not answered
+        except OperatorError:  # it is down or has failed: it has not answered
             return
         self._heard_s = self._clock.monotonic()
         if era == self._era:
@@ -188,7 +188,7 @@ class Process:
         """Start it, and have it apply its orders.
 
         Raises:
-            OperatorError: it did not come up, or what its destinations can't start with.
+            OperatorError: it did not come up, or a destination can't start.
         """
         assert self._orders is not None
         self.starts += 1
@@ -223,7 +223,7 @@ class Process:
         self._heard_s = self._clock.monotonic()
 
     async def _supervise(self) -> None:
-        """See that it is up, until `stop`."""
+        """Keep it up until `stop`."""
         wait_s = FIRST_WAIT_S
         while not self._stop.is_set():
             up_since_s = self._clock.monotonic()
@@ -252,7 +252,7 @@ class Process:
                     await self._start()
             except Down as error:
                 self._reason = str(error)
-            except OperatorError as error:  # of some destination; it tells by itself, and is at work with the others
+            except OperatorError as error:  # it concerns a destination; the process logs it and delivers to the others
                 _LOGGER.error("not all destinations of a process could start", process=self.number, reason=str(error))
             if self.is_up:
                 _LOGGER.info(
@@ -260,7 +260,7 @@ class Process:
                 )
 
     async def _end(self) -> None:
-        """Be sure that it is gone."""
+        """Make sure that it is gone."""
         self._forget_pulse()
         client, self._client = self._client, None
         if client is not None:
@@ -275,11 +275,11 @@ class Process:
             popen.stdin.close()
 
     def retire(self) -> None:
-        """Don't start it again: all are about to be told to end, perhaps by a supervisor already."""
+        """Don't start it again: all processes are about to be told to end, or a supervisor has told them already."""
         self._stop.set()
 
     async def stop(self, deadline_s: float) -> None:
-        """Have it land what is under way and end; kill it after *deadline_s*."""
+        """Let it land what is under way and end. Kill it after *deadline_s*."""
         self.retire()
         popen = self._popen
         if popen is not None and popen.returncode is None:
@@ -311,7 +311,7 @@ class ProcessDeliveries:
         clock: Clock,
         stuck: Callable[[], Sequence[str]],
     ) -> None:
-        """*stuck* tells of the whole router."""
+        """*stuck* speaks for the whole router."""
         self._log = log
         self._registry = registry
         self._processes = [Process(number, config.data, log_level, clock) for number in range(1, count + 1)]
@@ -372,9 +372,9 @@ class ProcessDeliveries:
         await self._metrics.refresh()
 
     def needed_from(self) -> dict[int, int]:
-        """As `Fleet.needed_from`, as of the last pulse of each process; what is needed from only ever moves on.
+        """As `Fleet.needed_from`, according to the last pulse of each process. (What is needed only ever moves forward.)
 
-        Nothing is said of any partition while one of them is down or changing: all may be needed.
+        Empty while one of them is down or changing, since everything may be needed.
         """
         needed = {partition: self._log.end(partition) + 1 for partition in self._log.partitions}
         for process in self._processes:

@@ -1,4 +1,4 @@
-"""Following replays and retries to their end, and looking through what they would come to."""
+"""Progress: follows replays and retries to their end, and rehearses what they would do."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ from router.cli.output import console, print_json
 
 LOOK_S = 0.3
 STILL_S = 10.0
-"""Nothing has moved for so long: time to say why."""
+"""If nothing has moved for this long, it is time to say why."""
 
 
 # --- jobs ---
 
 
 def follow(config: Path, jobs: list[dict[str, Any]], as_json: bool, is_followed: bool = True) -> None:
-    """Show how far *jobs* have come until they are done. Without a daemon, or if not *is_followed*, they are only noted."""
+    """Show the progress of *jobs* until they are done. Without a daemon, or unless *is_followed*, only say that they are
+    noted."""
     if not all(job["running"] for job in jobs) or not is_followed:
         if as_json:
             print_json(jobs)
@@ -45,7 +46,7 @@ def follow(config: Path, jobs: list[dict[str, Any]], as_json: bool, is_followed:
 
 
 def print_end(job: dict[str, Any]) -> None:
-    """How a job ended, in a line, and why what was not delivered was not."""
+    """Print how a job ended, in a line, and why some events were not delivered."""
     name = f"{job['destination']}: {job['kind']} {job['job']}"
     if job["state"] == "running":
         console.print(f"{name}: the router has stopped; it goes on when one runs ({_counts(job)} so far)")
@@ -60,7 +61,7 @@ def print_end(job: dict[str, Any]) -> None:
 
 
 def as_new(kind: str) -> str:
-    """How to send what was left out only because it is old: of a replay, or of a retry."""
+    """How to send events that a replay or a retry left out only because they are old."""
     how = "Add --live" if kind == "replay" else "Leave out --historical"
     return f"{how} to send old events as new: the vendor may start mails because of them. Look first with --dry-run."
 
@@ -98,7 +99,7 @@ async def _follow(config: Path, jobs: list[dict[str, Any]], is_quiet: bool) -> l
 
 
 def why_it_waits(status: Mapping[str, Any], names: Collection[str]) -> Iterator[str]:
-    """A line for each destination of *names* that is not going, by what the router says of itself."""
+    """A line for each destination of *names* that does not deliver, according to the router's status."""
     for each in status["destinations"]:
         if each["destination"] in names and each["state"] != "going":
             why = f": {each['reason']}" if each["reason"] else ""
@@ -114,7 +115,7 @@ async def _jobs_of(config: Path, destination: str) -> list[dict[str, Any]]:
 
 
 def rehearse(config: Path, plans: list[tuple[str, dict[str, Any]]], as_json: bool) -> None:
-    """Look through the *plans* (each with its destination) and say what they would come to. Nothing is sent."""
+    """Rehearse the *plans* (each with its destination) and print what they would do. Nothing is sent."""
     outlooks = asyncio.run(_rehearse(config, plans, as_json))
     kinds = {name: plan["kind"] for name, plan in plans}
     if as_json:
@@ -152,7 +153,7 @@ BEFORE = {
 
 
 def print_outlook(name: str, kind: str, outlook: dict[str, dict[str, int]]) -> None:
-    """Would be sent, would be refused now, is left out; each with why."""
+    """Print what would be sent, what would be refused and what is left out, each with the reasons."""
     console.print(f"{name}, if it were sent now:", style="bold")
     for title, key in (
         ("would be sent", "send"),

@@ -1,4 +1,4 @@
-"""What a router does of what the routers of a cluster share."""
+"""The role of a router: its part of the work that the routers of a cluster share."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ from enum import StrEnum
 class Role(StrEnum):
     all = "all"
     gateway = "gateway"
-    """Takes events; the admin operations work here too."""
+    """Takes events. The admin operations work here too."""
     delivery = "delivery"
     """Delivers events, and listens on the admin port alone."""

@@ -1,4 +1,4 @@
-"""From what the config says of a destination's actions, consent and privacy to the rules that carry it out. Pure."""
+"""Makes rules from what the config says about a destination's actions, consent and privacy. Pure."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _to_match(config: MatchConfig) -> Match:
 
 
 def to_change(config: ChangeConfig) -> Change | None:
-    """None for ``custom: true``, which is how it is anyway."""
+    """A change; None for ``custom: true``, which is the default anyway."""
     if config.rename is not None:
         return Rename({read_path(source): read_path(to) for source, to in config.rename.items()})
     if config.drop is not None:

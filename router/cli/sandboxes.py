@@ -21,10 +21,10 @@ HOST = "127.0.0.1"
 
 
 def make_sandbox(plugin: Plugin, settings: dict[str, Any] | None = None, record: Path | None = None) -> Sandbox:
-    """The plugin's stand-in, which takes *settings* (the plugin's ``sandbox_settings``) for the right credentials.
+    """The plugin's stand-in. *settings* (default: the plugin's ``sandbox_settings``) hold the credentials that it accepts.
 
     Raises:
-        OperatorError: the plugin has none, or it can't be made.
+        OperatorError: the plugin has no stand-in, or it can't be made.
     """
     if not plugin.sandbox:
         raise OperatorError(f"{plugin.name} has no sandbox")
@@ -41,7 +41,7 @@ def make_sandbox(plugin: Plugin, settings: dict[str, Any] | None = None, record:
 
 
 async def serve_sandbox(sandbox: Sandbox, port: int = 0) -> tuple[web.AppRunner, str]:
-    """Serve a stand-in on loopback; returns what to clean up and its address."""
+    """Serve a stand-in on loopback. Returns the runner, to be cleaned up, and the address."""
     runner = web.AppRunner(sandbox.app(), access_log=None, shutdown_timeout=0.5)
     await runner.setup()
     await web.TCPSite(runner, HOST, port).start()
@@ -50,14 +50,14 @@ async def serve_sandbox(sandbox: Sandbox, port: int = 0) -> tuple[web.AppRunner,
 
 
 def tell_of_sandboxes(config: Config) -> None:
-    """Log which destinations the vendors hear nothing of."""
+    """Log which destinations deliver to a stand-in, so that their vendors receive nothing."""
     names = [name for name, each in config.destinations.items() if each.sandbox and each.enabled]
     if names:
         structlog.get_logger().info("these deliver to built-in sandboxes, not to the vendors", destinations=names)
 
 
 class Sandboxes:
-    """The stand-ins of one daemon, by destination. They live as long as the daemon: a reload keeps what they hold."""
+    """The stand-ins of one daemon, by destination. They live as long as the daemon, so a reload keeps what they hold."""
 
     def __init__(self) -> None:
         self.sandboxes: dict[str, Sandbox] = {}
@@ -66,18 +66,18 @@ class Sandboxes:
         self._runners: list[web.AppRunner] = []
 
     async def apply(self, wanted: Mapping[str, tuple[Plugin, dict[str, Any]]]) -> None:
-        """Start those that are *wanted*, by destination: each with its plugin and the operator's own settings.
+        """Start the *wanted* stand-ins, by destination: each with its plugin and the operator's own settings.
 
         Raises:
-            OperatorError: one can't be made. Those that run take for right what they did before.
+            OperatorError: one can't be made. Those that run accept what they accepted before.
         """
         new = [name for name, (plugin, _) in wanted.items() if self._plugins.get(name) is not plugin]
         for name in dict.fromkeys((*new, *wanted)):
             await self._start(name, *wanted[name])
 
     async def _start(self, destination: str, plugin: Plugin, settings: dict[str, Any]) -> None:
-        """Start the stand-in of a destination. One that runs takes *settings* for right from now on, so that a credential
-        changed by a reload is not refused. One of another plugin is left, and a new one started."""
+        """Start the stand-in of a destination. One that runs already accepts *settings* from now on, so that a credential
+        changed by a reload is not refused. One of another plugin is left alone, and a new one is started."""
         if self._plugins.get(destination) is plugin:
             self.sandboxes[destination].settings = {**plugin.sandbox_settings, **settings}
             return
@@ -88,7 +88,7 @@ class Sandboxes:
         self._runners.append(runner)
 
     async def accepted(self, destination: str, limit: int = 20) -> dict[str, Any]:
-        """What a stand-in holds, newest last: the admin operation behind ``router sandbox show``."""
+        """What a stand-in has accepted, newest last. The admin operation behind ``router sandbox show``."""
         sandbox = self.sandboxes.get(destination)
         if sandbox is None:
             raise OperatorError(

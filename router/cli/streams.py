@@ -1,4 +1,4 @@
-"""Standard input, output and errors, where whoever started us has closed them (``<&-``), and what a command reads."""
+"""The standard streams, which the caller may have closed (``<&-``), and what a command reads."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _STANDARD = 2
 
 
 def open_closed() -> None:
-    """Put the null device where one of them is closed, before anything else is opened.
+    """Open the null device in place of each closed one, before anything else is opened.
 
-    Files and sockets would get their numbers: what is printed went into them, and libuv ends a process that closes one.
-    ``sys.stdout`` stays None where it was closed, so that a command whose output nobody gets can say so.
+    Otherwise files and sockets would get their numbers: what is printed would go into them, and libuv ends a process that
+    closes one. A closed ``sys.stdout`` stays None, so that a command can say that nobody gets its output.
     """
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= _STANDARD:
         os.set_inheritable(descriptor, True)
@@ -28,7 +28,7 @@ def open_closed() -> None:
 
 
 def read_input(file: str) -> bytes:
-    """All that is in *file*; ``-`` is standard input.
+    """The content of *file*; ``-`` is standard input.
 
     Raises:
         OperatorError: it can't be read.

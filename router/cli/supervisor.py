@@ -1,6 +1,6 @@
-"""What a supervisor such as systemd gives a service and hears from it: listening sockets, and how it is.
+"""A supervisor such as systemd: it gives the service listening sockets, and hears from it how it is.
 
-A socket that the supervisor holds goes on listening while one router ends and the next one starts: connections wait in its
+A socket held by the supervisor goes on listening while one router ends and the next one starts. Connections wait in its
 backlog, and nobody is refused.
 
 Source: sd_listen_fds(3) and sd_notify(3); the protocol is a few environment variables and a datagram.
@@ -19,13 +19,13 @@ from router.errors import OperatorError
 FIRST_DESCRIPTOR: Final = 3
 
 Sockets = dict[str, list[socket.socket]]
-"""By name; several of one name are several addresses of one port."""
+"""Sockets by name. Several with one name are several addresses of one port."""
 
 
 def inherited_sockets(environ: MutableMapping[str, str], pid: int, known: Collection[str]) -> Sockets:
-    """The sockets that were handed to process *pid*, by their names; none where none were.
+    """The sockets that were handed to process *pid*, by their names; empty if there are none.
 
-    What speaks of them is taken out of *environ*, so that no process of ours takes it for its own.
+    The variables about them are removed from *environ*, so that no process of ours takes them for its own.
 
     Raises:
         OperatorError: one has a name that is not *known*, or does not listen.
@@ -61,7 +61,7 @@ def _listening(descriptor: int, name: str) -> socket.socket:
 
 
 def is_public(sockets: Collection[socket.socket]) -> bool:
-    """True if others than this machine can reach one of them."""
+    """Whether another machine can reach one of them."""
     return any(
         found.family in (socket.AF_INET, socket.AF_INET6) and not _is_loopback(found.getsockname()[0])
         for found in sockets
@@ -73,22 +73,23 @@ def _is_loopback(address: str) -> bool:
 
 
 class Supervisor:
-    """Tells the supervisor how the service is; nobody, where there is none."""
+    """Tells the supervisor how the service is. Does nothing if there is none."""
 
     def __init__(self, environ: MutableMapping[str, str]) -> None:
-        """Takes what it needs out of *environ*."""
+        """Removes the variables that it needs from *environ*."""
         self._address = environ.pop("NOTIFY_SOCKET", "")
         limit_us = environ.pop("WATCHDOG_USEC", "")
         environ.pop("WATCHDOG_PID", None)
         self.alive_every_s: float | None = int(limit_us) / 2e6 if limit_us.isdigit() and int(limit_us) else None
-        """How often it wants to hear that the service is alive; None if it does not ask."""
+        """How often the supervisor wants to hear that the service is alive; None if it does not ask."""
 
     def ready(self, status: str) -> None:
-        """The service does its work."""
+        """Tell it that the service has started."""
         self._tell(f"READY=1\nSTATUS={status}")
 
     def alive(self) -> None:
-        """And has not stopped doing it. Without this it is killed and started again, if the supervisor asks for it."""
+        """Tell it that the service is still alive. A supervisor that asks for this kills and restarts a service that is
+        silent."""
         self._tell("WATCHDOG=1")
 
     def stopping(self) -> None:
@@ -99,5 +100,5 @@ class Supervisor:
             return
         address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
         with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as connection:
-            connection.setblocking(False)  # a supervisor that does not listen keeps nobody waiting
+            connection.setblocking(False)  # don't wait for a supervisor that does not listen
             connection.sendto(message.encode(), address)

@@ -1,4 +1,4 @@
-"""From the config to the parts it describes. Pure: nothing is opened or started here."""
+"""Wiring: makes the parts that the config describes. Pure: nothing is opened or started here."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from router.source_choice import ANY_SOURCE, SourceChoice
 
 
 def to_destination(config: DestinationConfig, registry: Registry, sources: SourceChoice = ANY_SOURCE) -> Destination:
-    """The destination as mapping and explain know it. *sources*: whose events it takes (`Config.sources_of`).
+    """The destination as delivery and explain know it. *sources*: whose events it takes (`Config.sources_of`).
 
     Raises:
         OperatorError: the plugin has no table for these settings.
@@ -48,16 +48,16 @@ def to_destination(config: DestinationConfig, registry: Registry, sources: Sourc
 
 
 def to_access(config: Config) -> Access:
-    """How the cluster is reached that keeps the log."""
+    """How to reach the cluster that keeps the log."""
     return Access(config.nats.credentials, config.nats.ca, config.nats.certificate, config.nats.key)
 
 
 def to_assignments(
     config: Config, registry: Registry, sandbox_urls: Mapping[str, str] | None = None
 ) -> list[Assignment]:
-    """Every destination of the config; *sandbox_urls* says, by destination, where its stand-in listens.
+    """Every destination of the config. *sandbox_urls* says, by destination, where its stand-in listens.
 
-    One that has a stand-in still, and no longer asks for it, goes to the vendor.
+    A destination that no longer asks for its stand-in goes to the vendor, even if the stand-in still runs.
     """
     assignments = []
     for destination in config.destinations.values():
@@ -110,12 +110,12 @@ def to_limits(config: Config) -> Limits:
 
 
 def to_surroundings(config: Config) -> Surroundings:
-    """What stands before the gateway."""
+    """The surroundings of the gateway."""
     return Surroundings(config.server.public_url, config.server.trusted_proxies)
 
 
 def log_options(config: Config) -> LogOptions:
-    """What retention says of the log."""
+    """The log's options, from ``retention``."""
     retention = config.retention
     return LogOptions(
         segment_bytes=retention.segment_bytes,
@@ -138,12 +138,12 @@ def states_of(config: Config, log_id: str) -> StateDirectory:
 
 
 def reserve_of(config: Config) -> Reserve:
-    """Room on the disk of the log and the states."""
+    """The reserve of room on the disk of the log and the states."""
     return Reserve(reserve_path(config), config.retention.reserve_bytes)
 
 
 def reserve_path(config: Config) -> Path:
-    """On the same disk as the log and the states."""
+    """Its path, on the same disk as the log and the states."""
     return config.data / "reserve"
 
 

@@ -39,13 +39,13 @@ def load_config(path: str | Path, registry: Registry, environ: Mapping[str, str]
     return parse_config(_read_text(path), registry, path=str(path), environ=environ)
 
 
-def read_data_folder(path: str | Path, environ: Mapping[str, str] = os.environ) -> Path | None:
+def read_data_folder(path: str | Path) -> Path | None:
     """The folder ``data`` of the config at *path*, whatever else is wrong there; None where that can't be told.
 
     Raises:
         ConfigError: the file can't be read.
     """
-    tree = read_tree(_read_text(path), str(path), environ)
+    tree = read_tree(_read_text(path), str(path), os.environ)
     if not isinstance(tree.data, dict):
         return None
     try:

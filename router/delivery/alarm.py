@@ -1,9 +1,9 @@
-"""The alarm: breaks off calls into plugins that take too long, and tells of those that can't be broken off.
+"""The alarm: breaks off calls into plugins that take too long, and reports those that can't be broken off.
 
-A timer of the system interrupts the main thread, and its handler looks at the mark (`router.guard`). So a loop, a sleep and a
-runaway regular expression end in an exception, while Python's own signals do not reach a thread that never gives up the
-interpreter. A thread beside it keeps the time, and speaks up when the main thread can't: a call that waits in C and hears no
-signal holds up everything, the gateway and ``/health`` included.
+A system timer interrupts the main thread, and its handler looks at the mark (`router.guard`). It ends a loop, a sleep or a
+runaway regular expression with an exception. Another thread could not: none gets to run while a call never gives up the
+interpreter. A thread beside the timer keeps the time and reports what the main thread can't: a call that waits in C and hears
+no signal holds up everything, including the gateway and ``/health``.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from router.guard import MARK, BreakOff, Guard, name_of
 from router.place import place_of
 
 LIMIT_S: Final = 2.0
-"""How long one call into a plugin may take. They are pure functions over one event or one batch: milliseconds are many."""
+"""How long one call into a plugin may take. For a pure function over one event or one batch even milliseconds are long."""
 TICK_S: Final = 0.25
 HANG_S: Final = 5.0
-"""A call that lasts so long could not be broken off."""
+"""A call that lasts this long could not be broken off."""
 _FRAMES: Final = 8
 
 _LOGGER = structlog.get_logger()
 
 
 class Alarm:
-    """Set it in the main thread, once a process; `clear` it before the process goes on to other things."""
+    """Set it in the main thread, once per process. `clear` it before the process goes on to other things."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class Alarm:
         tick_s: float = TICK_S,
         hang_s: float = HANG_S,
     ) -> None:
-        """*on_hang* is told, in the alarm's own thread, the destination and the call that can't be broken off."""
+        """*on_hang* is called, in the alarm's own thread, with the destination and the call that can't be broken off."""
         self._on_hang = on_hang
         self._limit_s = limit_s
         self._tick_s = tick_s
@@ -50,8 +50,8 @@ class Alarm:
         self._thread: Thread | None = None
 
     def set(self) -> bool:
-        """Begin, if it has not begun already. False: this is not the main thread, or somebody else has the signal; nothing
-        is timed then."""
+        """Begin, unless it has begun already. False, and nothing is timed, if this is not the main thread or somebody else uses
+        the signal."""
         if self._thread is not None:
             return True
         if current_thread() is not main_thread() or signal.getsignal(signal.SIGALRM) is not signal.SIG_DFL:
@@ -76,7 +76,7 @@ class Alarm:
         MARK.thread = 0
 
     def _ring(self, number: int, frame: FrameType | None) -> None:
-        """The handler: runs in the main thread, between any two steps of whatever is going on there."""
+        """The signal handler: runs in the main thread, between any two steps of whatever is going on there."""
         if MARK.guard is None:
             return
         MARK.ticks += 1
@@ -108,7 +108,7 @@ class Alarm:
 
 
 def _places(frame: FrameType | None, number: int) -> list[str]:
-    """Where a call is: its innermost frames, so many at most, from the outer to the inner one."""
+    """Where a call is: at most *number* of its innermost frames, from the outer to the inner."""
     places: list[str] = []
     while frame is not None and frame.f_code is not Guard.run.__code__ and len(places) < number:
         places.append(place_of(frame.f_code, frame.f_lineno))

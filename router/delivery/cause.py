@@ -1,4 +1,4 @@
-"""The cause of a dead letter: a vendor's words without what differs from event to event, so that like is counted with like.
+"""The cause of a dead letter: the vendor's words without what differs from event to event, so that like is counted with like.
 
 400 user "9f1c-03" has no email at items[17]  ┐
 400 user "03be-77" has no email at items[4]   ┴──▶  400 user "…" has no email at items[#]
@@ -13,29 +13,29 @@ from hashlib import blake2b
 from router.log.record import Record
 
 MAX_CAUSE = 300
-"""Characters; what differs only behind them is of one cause."""
+"""Characters. Reasons that differ only after them have the same cause."""
 MIN_ID = 4
-"""A shorter id of an event might be a word of the vendor's."""
+"""Characters. A shorter id of an event might be a word of the vendor's."""
 
 _ID, _NUMBER = "…", "#"
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w.-]{1,255}")
 _TIME = re.compile(r"(?<!\d)\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?)?(?!\d)")
 _QUOTED = re.compile(r"(?<!\w)'[^']{1,200}'(?!\w)|\\\"[^\"\\]{1,200}\\\"|`[^`]{1,200}`")
-"""What a vendor quotes within a sentence: values as a rule. The quotes of JSON itself are not among them."""
+"""What a vendor quotes within a sentence, usually a value. The quotes of JSON itself are left out."""
 _WORD = re.compile(r"[A-Za-z0-9_-]+(?:[.,][A-Za-z0-9_-]+)*")
 _LIST = re.compile(rf"[{_ID}{_NUMBER}](?:[\s,;|]*[{_ID}{_NUMBER}])+")
 _STATUS = re.compile(r"[1-5]\d\d")
 _BEFORE_A_STATUS = re.compile(r"(?:^|(?<!\")[:;] )$")
-"""Where a status stands in a reason: it is one of a few, and tells more than any word."""
+"""The text before a status in a reason. A status stays: there are few of them, and each tells more than any word."""
 
 
 def cause_of(reason: str, ids: Iterable[str] = ()) -> str:
-    """The cause that *reason* tells of, at most `MAX_CAUSE` characters; *ids* are those of the event, which a vendor may quote.
+    """The cause behind *reason*, at most `MAX_CAUSE` characters. *ids* are the event's, which a vendor may quote. Pure.
 
-    Pure. It is kept beside the letter: letters of an older program may be counted apart from those of a newer one.
+    The cause is stored with the letter, so letters of an older program may be counted apart from those of a newer one.
     """
     text = " ".join(reason.split())
-    quoted = [id for id in ids if len(id) >= MIN_ID and id in text]  # a pattern of its own for each event is dear
+    quoted = [id for id in ids if len(id) >= MIN_ID and id in text]  # a pattern per event would be slow
     for id in sorted(quoted, key=len, reverse=True):
         text = re.sub(rf"(?<!\w){re.escape(id)}(?!\w)", _ID, text)
     text = _EMAIL.sub(_ID, text)
@@ -51,7 +51,7 @@ def cause_at(record: Record, reason: str) -> str:
 
 
 def code_of(cause: str) -> str:
-    """What an operator types for it: 6 hexadecimal digits."""
+    """The code that an operator types for the cause: 6 hexadecimal digits."""
     return blake2b(cause.encode("utf-8", "replace"), digest_size=3).hexdigest()
 
 
@@ -60,7 +60,7 @@ def _quote(quoted: str) -> str:
 
 
 def _replace_word(found: re.Match[str]) -> str:
-    """A number, or a word with digits in it, is no word of the vendor's; a status is."""
+    """Numbers and words with digits are not the vendor's own words, so they are replaced. A status stays."""
     word = found[0]
     if not any(map(str.isdigit, word)):
         return word
@@ -72,7 +72,7 @@ def _replace_word(found: re.Match[str]) -> str:
 
 
 def _replace_part(part: str) -> str:
-    """Of ``items.17.name`` the number alone."""
+    """Replace only the number in ``items.17.name``."""
     if not any(map(str.isdigit, part)):
         return part
     return _ID if any(map(str.isalpha, part)) else _NUMBER

@@ -1,4 +1,4 @@
-"""A claim: for how long this router may send what is in a partition of the log."""
+"""A claim: how long this router may send the events of a partition of the log."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from router.plugin import Credential, Request, Response
 
 
 class Claim:
-    """Of one partition. Good until a moment of a clock that never jumps, which whoever renews it moves on."""
+    """A claim on one partition. It is good until a moment by the clock that never jumps; each renewal moves that moment on."""
 
     def __init__(self, partition: int, until_s: float, clock: Clock) -> None:
         self.partition = partition
@@ -19,12 +19,12 @@ class Claim:
         self._clock = clock
 
     def is_good(self) -> bool:
-        """Asked right before anything leaves: whoever was stopped for a while must find out before others do."""
+        """Asked right before anything leaves: a process that was stopped for a while must notice before it sends anything."""
         return self._clock.monotonic() < self.until_s
 
 
 class Claimed:
-    """Sends while the claim is good. What comes later waits for the end, which is near: the worker is being stopped."""
+    """A `Send` that sends while the claim is good. A later request waits for ever: its worker is about to be stopped."""
 
     def __init__(self, send: Send, claim: Claim) -> None:
         self._send = send

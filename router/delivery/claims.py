@@ -1,12 +1,13 @@
-"""Which partitions this router delivers: entries in a stream of the cluster that vanish unless they are renewed.
+"""The claims of this router: which partitions it delivers. A claim is an entry in a stream of the cluster; it vanishes unless
+it is renewed.
 
     free ──"if there is none" ──▶ ours ──"if it is still mine", every second ──▶ ours …
       ▲                            │  no answer for so long that it may have vanished, or somebody else's: lost, at once
       └── vanished after LEASE_S ──┴── given up: removed, once its workers have landed
 
-Each router has an entry for itself too, so that all know how many share; one that does not deliver has one as well, so that all
-know that it runs. There is no talk between routers: the cluster orders the writes, each of which names the one it follows
-(``Nats-Expected-Last-Subject-Sequence``), and lets old ones vanish.
+Each router also has an entry for itself, so that all know how many share; a router that does not deliver has one too, so that
+all know that it runs. Routers do not talk to each other: the cluster orders the writes, each of which names the one it follows
+(``Nats-Expected-Last-Subject-Sequence``), and lets old entries vanish.
 """
 
 from __future__ import annotations
@@ -34,17 +35,18 @@ from router.log.jetstream.connection import (
 from router.log.jetstream.streams import make_or_find, set_back
 
 LEASE_S: Final = 6.0
-"""After so long without a word from its router an entry vanishes. With a beat and the opening of states, a partition whose
-router died is delivered again within 10 s."""
+"""An entry vanishes after this long without a renewal. With a beat and the opening of states, a partition whose router died is
+delivered again within 10 s."""
 BEAT_S: Final = 1.0
 MARGIN_S: Final = 1.0
-"""So much earlier its router takes it for vanished: what it sends then has left well before another one begins."""
+"""A router considers its entry vanished this much earlier, so that its last request leaves well before another router
+begins."""
 
 _AFTER_S: Final = 0.01
-"""A timer may come a little early."""
+"""Added to timers, which may fire a little early."""
 
 _DELIVERING, _OTHER = "router.", "gateway."
-"""What the entry of a router begins with: one that delivers, and one that only takes events."""
+"""Prefixes of a router's own entry: one that delivers, and one that only takes events."""
 _EXPECTED: Final = "Nats-Expected-Last-Subject-Sequence"
 _LOGGER = structlog.get_logger()
 
@@ -58,7 +60,7 @@ class _Held:
 
 
 class Claims:
-    """Gains and loses claims for as long as `run` runs."""
+    """Gains and loses claims while `run` runs."""
 
     def __init__(
         self,
@@ -72,9 +74,9 @@ class Claims:
         give_up: Callable[[int], Awaitable[None]],
         delivers: bool = True,
     ) -> None:
-        """*name* is that of the log, *me* that of this router: no other has it. One that does not deliver claims nothing.
+        """*name* is the log's name; *me* is this router's, which no other has. A router that does not deliver claims nothing.
 
-        *gained* and *lost* are told at once; *give_up* returns when nothing of the partition is under way any more.
+        *gained* and *lost* are called at once. *give_up* returns when nothing of the partition is under way any more.
         """
         self._connection = connection
         self._stream = f"{name}-claims"
@@ -87,27 +89,27 @@ class Claims:
         self._give_up = give_up
         self._held: dict[int, _Held] = {}
         self._unsure: dict[int, float] = {}
-        """Partitions that may be ours, for all that was answered, and since when."""
+        """Partitions that may be ours although no answer said so, and since when."""
         self._delivers = delivers
         self._entry = f"{_DELIVERING if delivers else _OTHER}{me}"
         self._alive: set[str] = set()
         self._others: set[str] = set()
-        """The entries of routers, without ours."""
+        """The entries of other routers."""
         self.claimed: set[int] = set()
-        """The partitions that any router has a claim on, as of the last look."""
+        """The partitions that some router had a claim on at the last look."""
         self.word = me.encode()
-        """What the others may know of this router: they ask for it with `words`."""
+        """What this router tells the others. They read it with `words`."""
         self._leaving: set[asyncio.Task[None]] = set()
         self._is_reachable = True
 
     @property
     def partitions(self) -> list[int]:
-        """Those that are ours."""
+        """The partitions that are ours."""
         return sorted(self._held)
 
     @property
     def alive(self) -> set[str]:
-        """The routers that deliver, as of the last look."""
+        """The routers that delivered at the last look."""
         return self._alive
 
     async def ensure(self, replicas: int) -> None:
@@ -117,7 +119,7 @@ class Claims:
             ClusterAway: no answer.
             OperatorError: it can't be made.
         """
-        # An entry that vanishes early would have two routers deliver, one that stays nobody.
+        # If entries vanished too early, two routers would deliver; if they stayed, none would.
         lease = {"max_age": int(LEASE_S * 1e9), "max_msgs": -1, "max_bytes": -1, "max_msgs_per_subject": 1}
         config = {
             "name": self._stream,
@@ -135,12 +137,12 @@ class Claims:
             raise OperatorError(f"log: the cluster refuses to make the stream of claims: {error}") from None
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Beat until *stop* is set; what is held then is still held."""
+        """Beat until *stop* is set. Claims held then are still held afterwards."""
         while not stop.is_set():
             began = self._clock.monotonic()
             await self._beat()
             rest_s = max(0.05, BEAT_S - (self._clock.monotonic() - began))
-            # Not wait_for: that of Python 3.11 goes on where it is cancelled as its time is up.
+            # Not `wait_for`: in Python 3.11 it swallows a cancellation that comes as its time is up.
             with suppress(TimeoutError):
                 async with asyncio.timeout(rest_s):
                     await stop.wait()
@@ -194,8 +196,8 @@ class Claims:
                 self._lose(partition, "another router has it")
 
     def _extend(self, claim: Claim, began_s: float) -> None:
-        """It was renewed by what was sent at *began_s*. When its time is up, nothing may be under way any more, whatever a beat
-        waits for."""
+        """A write sent at *began_s* has renewed the claim. When its time is up, nothing may be under way any more, whatever a
+        beat may be waiting for."""
         claim.until_s = began_s + LEASE_S - MARGIN_S
         left_s = claim.until_s - self._clock.monotonic()
         asyncio.get_running_loop().call_later(left_s + _AFTER_S, self._drop_vanished)
@@ -218,7 +220,7 @@ class Claims:
         self._lost(partition)
 
     def lose(self, partition: int) -> None:
-        """Somebody noticed that another router delivers the partition by now."""
+        """Somebody noticed that another router delivers the partition now."""
         self._lose(partition, "another router has written")
 
     async def _claim(self, partition: int) -> None:
@@ -232,7 +234,8 @@ class Claims:
             self._gain(partition, sequence, began_s)
 
     async def _find_out(self, partition: int) -> None:
-        """Whether the partition is ours, though the answer to that was lost: else it is nobody's until the entry vanishes."""
+        """Find out whether the partition is ours after the answer was lost. Otherwise nobody would deliver it until the entry
+        vanishes."""
         sequence = await self._own(partition)
         began_s = self._unsure.pop(partition, None)
         if began_s is None:
@@ -250,7 +253,7 @@ class Claims:
         self._gained(claim)
 
     def release(self, partition: int) -> None:
-        """Begin to give the partition up, in an orderly way."""
+        """Begin to give the partition up in an orderly way."""
         held = self._held[partition]
         if not held.is_going:
             held.is_going = True
@@ -270,13 +273,13 @@ class Claims:
         _LOGGER.info("this router has given a partition up", partition=partition)
 
     async def _remove(self, entry: str, sequence: int) -> None:
-        """Remove our entry; one of another router came after it."""
+        """Remove our entry, unless an entry of another router has replaced it."""
         which = {"filter": f"{self._prefix}{entry}", "seq": sequence + 1}
         with suppress(ClusterAway, ApiError):  # it vanishes by itself
             await self._connection.call(f"STREAM.PURGE.{self._stream}", which)
 
     async def close(self) -> None:
-        """Give everything up, in an orderly way. The beat goes on until it is done, so that nothing vanishes meanwhile."""
+        """Give everything up in an orderly way. The beat goes on until that is done, so that no entry vanishes meanwhile."""
         for partition in list(self._held):
             self.release(partition)
         while self._leaving:
@@ -292,7 +295,8 @@ class Claims:
     # --- the stream ---
 
     async def _publish(self, entry: str, expected: int | None, data: bytes = b"") -> int | None:
-        """Write *data*, or our name, into an entry; None: it is not the one that was *expected* (0: none)."""
+        """Write *data*, or our name, into an entry. Returns its sequence; None if the entry was not the *expected* one (0: no
+        entry)."""
         headers = None if expected is None else {_EXPECTED: str(expected)}
         answer = await self._connection.request(f"{self._prefix}{entry}", data or self._me.encode(), headers)
         try:

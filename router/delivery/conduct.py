@@ -1,4 +1,4 @@
-"""How the plugin of one destination behaves, and whether it may go on: one state machine. Pure: time comes in.
+"""The conduct of a destination's plugin, and whether it may go on: a state machine. Pure: time comes in.
 
               three calls broken off within ten minutes,
               or a hundred events in a row dead of it
@@ -9,8 +9,8 @@
                                     │  time is up, a reload  │
                                     └────────────────────────┘
 
-So a bug in a plugin does not turn a whole stream into dead letters, nor hold up everybody again and again; and one event that
-it can't stand stops nothing.
+A bug in a plugin therefore neither turns a whole stream into dead letters nor holds up everybody again and again. A single
+event that it can't take stops nothing.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from collections import Counter, deque
 from typing import Final, Literal
 
 Part = Literal["mapping", "sending"]
-"""What works of a plugin, and what does not: the one may be in order and the other not."""
+"""The part of a plugin that works or fails. One may be in order while the other is not."""
 
 DEAD_IN_A_ROW: Final = 100
 HELD_UP_S: Final = 6.0
-"""Three calls of the longest that a call may take. Slow calls count as well: they hold up as much."""
+"""As long as three calls that take the longest allowed. Slower-than-usual calls count too: they hold up others just as much."""
 WITHIN_S: Final = 600.0
 ON_TRIAL_S: Final = 1.0
 """The same for the part that is on trial."""
 FIRST_WAIT_S: Final = 300.0
 MAX_WAIT_S: Final = 3_600.0
 FORGIVEN_S: Final = 3_600.0
-"""A plugin that went well for so long after a stop begins with the first wait again."""
+"""A plugin that has behaved for this long after a stop starts with the first wait again."""
 
 
 def next_wait_s(last_wait_s: float, since_s: float) -> float:
-    """How long to stop for: twice the *last_wait_s* (0: none yet), if that was over only *since_s* seconds ago."""
+    """Seconds to stop for: twice *last_wait_s* (0: no stop yet) if that wait ended only recently, *since_s* seconds ago."""
     if not last_wait_s or since_s > FORGIVEN_S:
         return FIRST_WAIT_S
     return min(MAX_WAIT_S, 2 * last_wait_s)
@@ -47,7 +47,7 @@ class Conduct:
         self.is_stopped = False
         self.reason = ""
         self.until = 0.0
-        """When it goes on, while it is stopped; and when it did, after that."""
+        """While it is stopped: when it will go on. Afterwards: when it did."""
         self.stopped_at = 0.0
         self._wait_s = 0.0
         self._on_trial: Part | None = None
@@ -55,7 +55,7 @@ class Conduct:
         self._held_up: deque[tuple[float, Part, float]] = deque()
 
     def failed(self, part: Part, reason: str, now: float) -> bool:
-        """An event died of the plugin. Returns whether it is stopped for that."""
+        """An event died because of the plugin. Returns whether the plugin is stopped for it."""
         self._dead[part] += 1
         if self._on_trial == part:
             self._stop(part, f"it fails again: {reason}", now)
@@ -66,8 +66,8 @@ class Conduct:
         return self.is_stopped
 
     def worked(self, part: Part) -> bool:
-        """An event got through that part of the plugin. Returns whether a trial has ended with it."""
-        if self.is_stopped:  # it was under way before the stop
+        """An event got through that part of the plugin. Returns whether this ended a trial."""
+        if self.is_stopped:  # the event was under way before the stop
             return False
         if self._dead:
             del self._dead[part]
@@ -77,7 +77,7 @@ class Conduct:
         return True
 
     def held_up(self, part: Part, seconds: float, reason: str, now: float) -> bool:
-        """A call has held up the whole process. Returns whether it is stopped for that."""
+        """A call has held up the whole process. Returns whether the plugin is stopped for it."""
         self._held_up.append((now, part, seconds))
         while self._held_up[0][0] < now - WITHIN_S:
             self._held_up.popleft()
@@ -89,19 +89,19 @@ class Conduct:
         return self.is_stopped
 
     def stop(self, part: Part, reason: str, wait_s: float, left_s: float, now: float) -> None:
-        """As an earlier run has found it: for *wait_s*, of which *left_s* are left."""
+        """Stop it as an earlier run did: for *wait_s*, of which *left_s* are left."""
         self._wait_s = wait_s
         self._enter(part, reason, now)
         self.until = now + left_s
 
     def go_on(self, now: float) -> None:
-        """Try again."""
+        """Let the plugin try again."""
         self.is_stopped = False
         self.until = now
         self._held_up.clear()
 
     def _stop(self, part: Part, reason: str, now: float) -> None:
-        if not self.is_stopped:  # what was under way may fail after the stop: one stop, not two
+        if not self.is_stopped:  # events under way may fail after the stop: that is still one stop
             self._wait_s = next_wait_s(self._wait_s, now - self.until)
             self._enter(part, reason, now)
 

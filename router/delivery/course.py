@@ -1,10 +1,10 @@
-"""How far a job has come: what is under way, what is done, and when the next event may leave. Pure: time comes in.
+"""The course of a job: how far it has come, what is under way, and when the next event may leave. Pure: time comes in.
 
     cursor ── everything up to it is done      read ── how far the job has looked
        │  done · under way · not begun            │
     ───┴──────────────────────────────────────────┴──▶ sequences of the log, or ids of dead letters
 
-What is done beyond the cursor is on disk event by event: a restart looks from the cursor on, and passes over that.
+Beyond the cursor, what is done is on disk event by event: a restart looks from the cursor on and passes over it.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from router.delivery.transit import Transit
 
 MAX_UNDER_WAY = 1_000
 MAX_UNDER_WAY_BYTES = 16_000_000
-"""Of the events as they lie in the log."""
+"""Bytes of the events under way, as stored in the log."""
 MAX_REASONS = 50
-"""Different ones that a job counts; a vendor's words may be of any number."""
+"""Different reasons that a job counts. A vendor may use any number of them."""
 OTHER = "other reasons"
 BURST_S = 0.02
-"""What a rate may be ahead of itself: shorter waits cost more than they even out."""
+"""How far events may run ahead of the rate: shorter waits cost more than they smooth."""
 CATCH_UP_S = 0.1
-"""What it may make up for when others of the process took their time."""
+"""How much of a delay may be made up for, after other tasks of the process took their time."""
 
 
 class Course:
-    """See the drawing above. Numbers are sequences, or ids of dead letters."""
+    """See the drawing above. A number is a sequence of the log or the id of a dead letter."""
 
     def __init__(self, job: Job, start: int, rate_per_s: float | None = None) -> None:
-        """*start*: nothing up to there is for the job."""
+        """Nothing up to *start* is for the job."""
         self.read = max(job.cursor, start)
         self.under_way: dict[int, Transit] = {}
         self.is_cancelled = False
@@ -42,7 +42,7 @@ class Course:
         self._counts = Counter(job.counts)
         self._reasons = Counter(job.reasons)
         self._open: deque[int] = deque()
-        """What is to be sent and not done, in order; or done, behind what is not."""
+        """The numbers that are not done, in order, and done ones that still stand behind one that is not."""
         self._done: set[int] = set()
         self._passed: deque[tuple[int, str, int]] = deque()
         self._bytes = 0
@@ -55,7 +55,7 @@ class Course:
 
     @property
     def job(self) -> Job:
-        """The job as it is to be written down now. One that is cancelled stays so, though some of it is still in a request."""
+        """The job as it should be written down now. A cancelled job stays cancelled, even with events still in a request."""
         state = "cancelled" if self.is_cancelled else self._job.state
         return replace(
             self._job, cursor=self.cursor, counts=dict(self._counts), reasons=dict(self._reasons), state=state
@@ -65,7 +65,7 @@ class Course:
         return self.job if self.is_cancelled else replace(self.job, state="done")
 
     def look(self, last: int, numbers: Iterable[int], passed: Iterable[tuple[int, str, int]] = ()) -> None:
-        """The job has looked as far as *last*: *numbers*, in order, are to be sent; *passed* says what of the rest to tell."""
+        """The job has looked as far as *last*. *numbers*, in order, are to be sent. *passed* is what to report of the rest."""
         self.read = last
         self._open.extend(numbers)
         self._passed.extend(passed)
@@ -85,7 +85,7 @@ class Course:
         self._tell_passed()
 
     def drop(self, number: int) -> None:
-        """Nothing was sent of the event: it is as if it had not begun."""
+        """Nothing of the event was sent: treat it as not begun."""
         self._bytes -= len(self.under_way.pop(number).record.event)
 
     def _count(self, kind: Kind, reason: str) -> None:
@@ -96,7 +96,7 @@ class Course:
             self._reasons[OTHER if is_one_too_many else told] += 1
 
     def _tell_passed(self) -> None:
-        """Once the cursor is past it: what lies beyond that, a crash looks at again."""
+        """Report what was passed over once the cursor is past it: after a crash, the job looks again at what lies beyond."""
         while self._passed and self._passed[0][0] <= self.cursor:
             _, why, events = self._passed.popleft()
             self._counts["lost" if why == LOST else "left"] += events
@@ -114,5 +114,5 @@ class Course:
         return wait_s if wait_s > BURST_S else 0.0
 
     def leave(self, now: float) -> None:
-        """An event leaves, and counts for the rate."""
+        """An event leaves. It counts for the rate."""
         self._due = max(self._due, now - CATCH_UP_S) + self._interval_s

@@ -1,4 +1,4 @@
-"""The events of the log, decoded once for all destinations that come to them at about the same time."""
+"""The decoder: decodes an event once for all destinations that read it at about the same time."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from router.event import Event
 from router.log.record import Record
 
 MAX_BYTES = 2_000_000
-"""Of events, as JSON, that are kept decoded; in that form they take about six times as much."""
+"""How many bytes of events, as JSON, are kept decoded. Decoded they take about six times as much."""
 
 
 class Decoder:
-    """One for all destinations: who reads along with the others finds most events here, who is far behind finds none."""
+    """One for all destinations. A destination that keeps up finds most events here; one that is far behind finds none."""
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self._room = max_bytes
         self._events: dict[tuple[int, int], tuple[Event, int]] = {}
-        """By partition and sequence, in the order in which they came: the first is the first to go."""
+        """Events with their sizes, by partition and sequence, oldest first. The oldest goes first."""
 
     def event(self, record: Record) -> Event:
-        """The event of *record*; shared, so nobody changes it.
+        """The event of *record*. It is shared: do not change it.
 
         Raises:
-            ValueError: the bytes are no JSON.
+            ValueError: the bytes are not JSON.
         """
         place = record[:2]
         found = self._events.get(place)

@@ -1,4 +1,5 @@
-"""All destinations at work: started, replaced and stopped as the config says; and what of the log they still need."""
+"""The fleet: all destinations of a log, started, replaced and stopped as the config says. It knows what they need of the
+log."""
 
 from __future__ import annotations
 
@@ -34,12 +35,12 @@ from router.unless import unless
 
 _LOGGER = structlog.get_logger()
 LEFT_OUT_BY = "left_out_by"
-"""The note of the sources that leave a destination out: their names, with blanks between them."""
+"""The note that lists the sources that leave a destination out: their names, separated by blanks."""
 
 
 @dataclass(frozen=True)
 class Assignment:
-    """One destination as the config wants it. Two that are equal need no restart."""
+    """One destination as the config wants it. If the new assignment equals the old one, the destination needs no restart."""
 
     destination: Destination
     options: DeliveryOptions = DeliveryOptions()
@@ -63,14 +64,15 @@ class Berth:
     assignment: Assignment
     ledger: Ledger
     destination: Destination
-    """The assignment's, which also leaves out the sources that it remembers."""
+    """The assignment's destination, which also leaves out the sources that it remembers (see `LEFT_OUT_BY`)."""
     is_noted_blocked: bool
-    """It was blocked when it stopped last; that goes on while it is disabled."""
+    """It was blocked when it last stopped, and stays so while it is disabled."""
     way: Way | None = None
     worker: Worker | None = None
 
     def is_as(self, wanted: Assignment | None) -> bool:
-        """Whether it is what is wanted already: nor has a source come back into the config that it goes by its memory of."""
+        """Whether it already is as *wanted*. A source that it leaves out from memory must not have come back into the
+        config."""
         if wanted is None or wanted != self.assignment:
             return False
         remembered = self.destination.sources.never - wanted.destination.sources.never
@@ -78,11 +80,11 @@ class Berth:
 
 
 class PluginUnusable(OperatorError):
-    """The plugin has no address or no limits for these settings: the trouble of one destination, and of no other."""
+    """The plugin has no address or no limits for these settings. Concerns one destination alone."""
 
 
 class Fleet:
-    """Starts and stops workers. `apply` may be called again and again with what the config says by then."""
+    """Starts and stops workers. Call `apply` whenever the config changes."""
 
     def __init__(
         self,
@@ -96,10 +98,11 @@ class Fleet:
         repeats: Repeats | None = None,
         on_taken: Callable[[], None] = lambda: None,
     ) -> None:
-        """*reserve* is spent where there is no room for a change of a state.
+        """*reserve* is spent if the disk has no room for a change of a state.
 
-        Where other routers deliver from the log too, nothing is sent without a good *claim*, *on_taken* is called when another
-        one turns out to have it, *ways* are those of all fleets of this process, and *repeats* are told from first events.
+        The other arguments are for a log that several routers share. Nothing is sent without a good *claim*. *on_taken* is
+        called when another router turns out to have it. All fleets of this process share *ways*. *repeats* recognises an event
+        that another router stored first.
         """
         self._log = log
         self._states = states
@@ -114,12 +117,12 @@ class Fleet:
         self._decoder = Decoder()
         self.berths: dict[str, Berth] = {}
         self.problems: dict[str, str] = {}
-        """Destinations that could not start, and why; `retry` tries them again."""
+        """Destinations that could not start, and why. `retry` tries them again."""
         self._assignments: Sequence[Assignment] = ()
         self._elsewhere: Sequence[DestinationNames] = ()
         self._applying = asyncio.Lock()
         self._landing: dict[asyncio.Task[None], Berth] = {}
-        """What leaves, whoever waits for it."""
+        """The berths that are landing, by the task that lands them. A landing goes on even if nobody waits for it."""
         self._over = asyncio.Event()
         self.unknown_names = UnknownNames(log.end)
         self.unknown_sources = UnknownSources()
@@ -127,11 +130,12 @@ class Fleet:
     async def apply(self, assignments: Sequence[Assignment], elsewhere: Sequence[DestinationNames] = ()) -> None:
         """Make the fleet what *assignments* say: changed destinations land their flights, then start anew.
 
-        *elsewhere* are the names of destinations that another process delivers to. One whose state or plugin is unusable is
-        left out, in ``problems``; all others are at work. One that was stopped because of its plugin is tried again.
+        A destination whose state or plugin is unusable is left out and noted in ``problems``; all others work. One that was
+        stopped because of its plugin is tried again. *elsewhere* are the names of destinations that another process delivers
+        to.
 
         Raises:
-            OperatorError: states that fit neither this log nor this program. All others are at work here too.
+            OperatorError: a state does not fit this log or this program. All other destinations work all the same.
         """
         async with self._applying:
             self._assignments = tuple(assignments)
@@ -140,13 +144,13 @@ class Fleet:
             await self._apply()
 
     async def retry(self) -> None:
-        """Start those that could not start, if they can by now. Raises as `apply` does."""
+        """Try again to start the destinations that could not start. Raises as `apply` does."""
         async with self._applying:
             if self.problems:
                 await self._apply()
 
     def _forgive(self) -> None:
-        """Let every plugin that was stopped try again; where the destination starts anew, its next worker does."""
+        """Let every plugin that was stopped try again: now, or in the next worker if the destination starts anew."""
         for berth in self.berths.values():
             if berth.worker is not None:
                 berth.worker.halt.forget_hang()
@@ -175,7 +179,7 @@ class Fleet:
                 if not isinstance(error, StateUnusable | PluginUnusable):
                     unfit.append(str(error))
                 self._note_problem(name, str(error), before, reason=str(error))
-            except Exception as error:  # whatever it is: it is this one's, and tried again
+            except Exception as error:  # whatever it is, it concerns this destination alone and is tried again
                 if name in self.berths:
                     await self._leave(name)
                 self._note_problem(name, f"{type(error).__name__}: {error}", before, exc_info=error)
@@ -186,15 +190,15 @@ class Fleet:
             raise OperatorError("\n".join(unfit))
 
     def _note_problem(self, name: str, problem: str, before: Mapping[str, str], **facts: Any) -> None:
-        """It is told of once, and not at each try."""
+        """Log a problem once, not at every try."""
         self.problems[name] = problem
         if before.get(name) != problem:
             _LOGGER.error("destination can't start; the log keeps its events", destination=name, **facts)
 
     async def stop(self, deadline_s: float = 10.0) -> None:
-        """Stop all for good, side by side, within about *deadline_s* seconds.
+        """Stop all destinations for good, side by side, within about *deadline_s* seconds.
 
-        An `apply` under way starts nothing more; what it has begun to stop is waited for.
+        An `apply` under way starts nothing more. What it has begun to stop is waited for.
         """
         self.end()
         earlier = map(asyncio.shield, self._landing)
@@ -203,20 +207,20 @@ class Fleet:
             pass
 
     def end(self) -> None:
-        """Start nothing any more. `stop` or `abandon` does the rest."""
+        """Start nothing from now on. `stop` or `abandon` does the rest."""
         self._over.set()
 
     def cut(self) -> None:
-        """Break off all that is under way, now: another router delivers, or is about to. `abandon` does the rest."""
+        """Break off everything under way at once: another router delivers, or is about to. `abandon` does the rest."""
         self.end()
         for berth in (*self.berths.values(), *self._landing.values()):
             if berth.worker is not None:
                 berth.worker.cut()
 
     async def abandon(self) -> None:
-        """Stop all for good, and write nothing more."""
+        """Stop all destinations for good, and write nothing more."""
         self.end()
-        async with self._applying:  # what was about to start, as well
+        async with self._applying:  # so that what was about to start is stopped too
             self.cut()
             berths, self.berths = list(self.berths.values()), {}
             self._assignments = ()
@@ -228,7 +232,7 @@ class Fleet:
                     await self._ways.give_back(berth.way)
 
     def _leave(self, name: str, deadline_s: float = 10.0) -> asyncio.Future[None]:
-        """Take the destination out of ``berths`` at once, so that nobody else does; done when it has landed."""
+        """Take the destination out of ``berths`` at once, so that nobody else does. The future is done when it has landed."""
         berth = self.berths.pop(name)
         landing = asyncio.create_task(self._land(berth, deadline_s), name=f"landing of {name}")
         self._landing[landing] = berth
@@ -266,7 +270,7 @@ class Fleet:
             return
         ledger.note("disabled_since_s", "")
         try:
-            # That of the assignment: whatever is remembered in this partition, all have one way.
+            # The assignment's destination, without what this partition remembers: all partitions share one way.
             berth.way = self._ways.take(
                 assignment.destination, options, assignment.timeout_s, assignment.connect_timeout_s
             )
@@ -291,14 +295,15 @@ class Fleet:
         berth.worker.start()
 
     def _open(self, assignment: Assignment, wanted: Collection[str]) -> tuple[Ledger, dict[str, str | None]]:
-        """The ledger over the destination's state, its place in the log found; the notes of an earlier run."""
+        """Open the destination's state and find its place in the log. Returns its ledger and the notes of the last run."""
         state = self._states.take(assignment.name, assignment.formerly, wanted)
         try:
             with telling_trouble(state):
                 for partition in self._log.partitions:
                     self._find_place(state, partition, assignment.starts_at_beginning)
                 disabled_since = state.meta("disabled_since_s")
-                # Time spent disabled does not count for the retry windows; of a block all of it is left out, once that is over.
+                # Time spent disabled does not count for the retry windows. In a block it need not be taken out here: the whole
+                # block is, once it is over.
                 if assignment.is_enabled and disabled_since and not state.meta("blocked_since_s"):
                     spent_s = max(0.0, self._clock.now() - float(disabled_since))
                     tries = {
@@ -315,7 +320,8 @@ class Fleet:
         return ledger, notes
 
     def _with_memory(self, destination: Destination, ledger: Ledger, notes: Mapping[str, str | None]) -> Destination:
-        """Have the sources that left it out and are gone from the config go on doing so: the log may have events of theirs."""
+        """*destination*, still left out by sources that left it out before they went from the config: the log may hold their
+        events."""
         noted = notes[LEFT_OUT_BY] or ""
         sources = destination.sources.recall(frozenset(noted.split()))
         names = " ".join(sorted(sources.never))
@@ -337,11 +343,11 @@ class Fleet:
     # --- what is still needed of the log ---
 
     def needed_from(self) -> dict[int, int]:
-        """Per partition: the first sequence that an enabled destination, or one within its hold, still needs.
+        """Per partition: the first sequence that is still needed by an enabled destination, or by one within its hold.
 
-        What is settled but not yet on disk is still needed: a crash would ask for it again. Nothing is said of any partition
-        while a destination is changing, or could not start: its place is on disk alone, and all may be needed. Nor is anything
-        said of what another router delivers by now.
+        An event that is settled but not yet written down is still needed: after a crash it is read again. The answer is empty
+        while a destination is changing or could not start, since only the disk knows its place, and once another router
+        delivers.
         """
         if self._over.is_set() or any(assignment.name not in self.berths for assignment in self._assignments):
             return {}
@@ -355,7 +361,8 @@ class Fleet:
         return needed
 
     def _follow_clock(self) -> None:
-        """A clock that was set ends no hold, nor the retry windows of who is disabled; in a block these need no help."""
+        """When the wall clock was set, move the starts of holds and the retry windows of disabled destinations along with it.
+        A block needs no help: none of its time counts."""
         jump_s = self._jumps.take()
         if not jump_s:
             return
@@ -372,13 +379,13 @@ class Fleet:
         return since is None or self._clock.now() - since < berth.assignment.hold_s
 
     def note_hang(self, name: str, call: str) -> None:
-        """A call into the plugin of that destination can't be broken off. Called in another thread; see `Halt.note_hang`."""
+        """A call into the destination's plugin can't be broken off. Called from another thread; see `Halt.note_hang`."""
         berth = self.berths.get(name)
         if berth is not None and berth.worker is not None:
             berth.worker.halt.note_hang(call)
 
     def glances(self) -> dict[str, Glance]:
-        """For the watchdog: what is seen of each destination at work."""
+        """For the watchdog: how each destination at work is doing."""
         return {
             name: berth.worker.glance(berth.assignment.timeout_s)
             for name, berth in self.berths.items()
@@ -387,5 +394,5 @@ class Fleet:
 
     @property
     def broken(self) -> list[str]:
-        """Tasks that should run and don't."""
+        """Tasks that should run but do not."""
         return [task for berth in self.berths.values() if berth.worker for task in berth.worker.broken]

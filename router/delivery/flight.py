@@ -1,6 +1,7 @@
-"""One flight: a batch (or one conversation) is packed, sent, judged, and tried a few times at once if need be.
+"""A flight: a batch (or one conversation) is packed, sent and judged, and if need be tried again a few times at once.
 
-What answers say of the vendor's load is told to the pace after each try, since a plugin's word decides what an answer means.
+After each try the pace is told what the answer says about the vendor's load. It can't be earlier: the plugin decides what an
+answer means.
 """
 
 from __future__ import annotations
@@ -41,25 +42,25 @@ from router.plugin import (
 from router.plugin_calls import CredentialsFailed, PluginCalls
 
 TRIES = 3
-"""Sends within one flight; what fails longer than that waits on disk between flights."""
+"""Tries within one flight. If all of them fail, the batch waits for another flight, and the next try is noted on disk."""
 
 MAX_WAIT_S = 5.0
-"""The longest wait within a flight; a vendor that asks for more ends it."""
+"""The longest wait within a flight. A vendor that asks for more ends the flight."""
 
 MAX_ASKED_S = 86_400.0
-"""The longest that a vendor can make us wait: a header that says "in 2106" must not strand a destination."""
+"""The longest that a vendor can make us wait: a header with a date in 2106 must not strand a destination."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """The vendor answered: one verdict per payload, in order."""
+    """The vendor answered. One verdict per payload, in order."""
 
     verdicts: Sequence[Verdict]
 
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """The destination as a whole could not take the request. ``status`` is None where no answer came."""
+    """The destination as a whole could not take the request. ``status`` is None if no answer came."""
 
     reason: str
     after_s: float | None = None
@@ -68,22 +69,23 @@ class Outage:
 
     @property
     def is_pushed_back(self) -> bool:
-        """The vendor asks for less, or does not keep up. A plain 500 is a mistake, and a refused connection an absence."""
+        """Whether the vendor asks for less or does not keep up. A plain 500 is a bug of the vendor's, and a refused connection
+        means that it is not there: neither counts."""
         return self.has_timed_out or self.status not in (None, 500)
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Nothing was sent: the destination was throttled or blocked while the flight waited for its turn."""
+    """Nothing was sent: the destination became throttled or blocked while the flight waited for its turn."""
 
 
 @dataclass(frozen=True, slots=True)
 class Raised:
-    """The plugin failed: it raised, returned what it must not, or made a request that can't be sent."""
+    """The plugin failed: it raised, returned something that it must not, or made a request that can't be sent."""
 
     reason: str
     is_stuck: bool = False
-    """A call was broken off because it took too long: such a batch must not be tried many times."""
+    """A call took too long and was broken off. Such a batch must not be tried many times."""
 
 
 Landing = Judged | Outage | Held | Raised | Split | Blocked
@@ -125,7 +127,7 @@ class Flights:
         self._closed = Signal(clock)
 
     def close(self) -> None:
-        """Begin nothing more: what waits for the pace, or to be tried again, does not leave. What was begun goes on."""
+        """Begin nothing more. What waits for the pace or for another try does not leave; what has begun goes on."""
         self._is_closed = True
         self._gate.look()
         self._closed.notify()
@@ -136,7 +138,7 @@ class Flights:
 
         async def try_once() -> Landing:
             landing = await self._try_once(batch)
-            if not (isinstance(landing, Held) and tried):  # what held it back says less than why it was tried again
+            if not (isinstance(landing, Held) and tried):  # the last failure says more than what held this one back
                 tried.append(landing)
             return tried[-1]
 
@@ -266,10 +268,11 @@ def _last_landing(state: tenacity.RetryCallState) -> Any:
 
 
 def asked_wait_s(response: Response, reset_header: str, now_s: float) -> float | None:
-    """The seconds a vendor asks to wait: Retry-After (seconds or HTTP date), else the plugin's reset header. None: not said.
+    """The seconds that a vendor asks us to wait, from Retry-After (seconds or an HTTP date), else from the plugin's reset
+    header; None if neither says so.
 
-    A reset header holds Unix seconds, or, where its number is too small to be a date of this century, seconds to wait. Moments
-    are by the vendor's clock, as its Date header has it: ours (*now_s*) may be wrong.
+    A reset header holds Unix seconds or, if the number is too small for a date of this century, seconds to wait. Dates are
+    compared with the vendor's clock, as its Date header gives it, since ours (*now_s*) may be wrong.
     """
     now_s = _unix_s(response.headers.get("date", "")) or now_s
     text = response.headers.get("retry-after", "").strip()
@@ -287,7 +290,7 @@ def asked_wait_s(response: Response, reset_header: str, now_s: float) -> float |
 
 
 def _unix_s(date: str) -> float | None:
-    """The Unix seconds of an HTTP date; None for what is none."""
+    """The Unix seconds of an HTTP date; None if *date* is not one."""
     try:
         moment = parsedate_to_datetime(date)
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

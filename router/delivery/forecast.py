@@ -1,4 +1,4 @@
-"""What would become of an event if it were sent now: the decisions and the mapping of delivery, and nothing sent. Pure."""
+"""A forecast: what would become of an event if it were sent now. Decides and maps as delivery does, but sends nothing. Pure."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from router.log.record import Record
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """``send``: the vendor would get it. ``skip``: today's flags, consent, filter, triggers or the plugin keep it back.
-    ``die``: it can't be mapped, or all of it, or a part, is too big."""
+    """``send``: the vendor would get it. ``skip``: today's flags, consent, filter, triggers or the plugin hold it back.
+    ``die``: it can't be mapped, or some or all of it is too big."""
 
     kind: Literal["send", "skip", "die"]
     reason: str = ""
     marks: tuple[str, ...] = ()
-    """The vendor's words for old events that it would carry."""
+    """The vendor's words for old events that the payloads would carry."""
 
 
 def forecast(
@@ -30,7 +30,7 @@ def forecast(
     is_historical: bool = False,
     delivered: Collection[str] = (),
 ) -> Forecast:
-    """What `Preparation.take_up` would come to. *delivered*: keys of payloads that are not sent again."""
+    """What `Preparation.take_up` would do with the event. *delivered*: keys of payloads that are not sent again."""
     try:
         event = Event.from_json(record.event)
         decision = destination.decide(event, record.source, age_s(event, now_s) if is_historical else None)

@@ -1,4 +1,4 @@
-"""The gate: where requests wait for the pace. Who waits for a rate holds nobody else's place."""
+"""The gate: where requests wait for the pace. A request that waits for its endpoint's rate takes no place from others."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from router.delivery.signal import Signal
 
 
 class HeldBack(Exception):
-    """The destination is throttled or blocked by now: the request has not left."""
+    """The destination has become throttled or blocked, and the request has not left."""
 
 
 class Gate:
-    """One for each destination. Requests of one endpoint pass in the order they came."""
+    """One per destination. Requests of one endpoint pass in the order they came."""
 
     def __init__(self, pace: Pace, clock: Clock) -> None:
         self.pace = pace
@@ -28,10 +28,10 @@ class Gate:
 
     @asynccontextmanager
     async def passed(self, endpoint: str, is_off: Callable[[], bool] = lambda: False) -> AsyncIterator[float]:
-        """Wait until a request to *endpoint* may leave; the body sends it. Gives the moment (of the clock that never jumps).
+        """Wait until a request to *endpoint* may leave; the body sends it. Yields that moment, by the clock that never jumps.
 
         Raises:
-            HeldBack: nothing may leave just now, or *is_off* says so, which is asked before each wait and after a `look`.
+            HeldBack: nothing may leave now, or *is_off* says so. It is asked before each wait and after each `look`.
         """
         async with self._turns[endpoint]:
             await self._wait(lambda now: self.pace.endpoint_wait_s(endpoint, now), is_off)
@@ -45,11 +45,11 @@ class Gate:
             self._changed.notify()
 
     def look(self) -> None:
-        """Have those who wait look whether they still are to."""
+        """Make all who wait ask again whether they still should."""
         self._changed.notify()
 
     async def _wait(self, wait_s_at: Callable[[float], float | None], is_off: Callable[[], bool]) -> float:
-        """Until the pace lets a request leave; returns that moment."""
+        """Wait until the pace lets a request leave. Returns that moment."""
         while True:
             now = self._clock.monotonic()
             if self.pace.is_closed or is_off():

@@ -1,7 +1,7 @@
-"""The halt: keeps a worker from a plugin that misbehaves, and brings the two together again.
+"""The halt: keeps a worker away from a plugin that misbehaves, and later lets it try again.
 
-What the halt stops waits where it is: events in the log, payloads in the lanes, parked events and replays where they are. It
-is told of a hang from another thread, when everything else stands still.
+What the halt stops waits where it is: in the log, in the lanes, among the parked events or in a replay. Another thread reports
+a hang, since everything else stands still then.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from router.guard import Guard
 from router.plugin import Action
 
 HANG_NOTES = ("hang_until_s", "hang_wait_s", "hang_reason")
-"""What is kept of a hang over restarts: whoever restarts a router that hangs must not come upon the same call at once."""
+"""What is noted of a hang over restarts: a router restarted because of one must not run into the same call at once."""
 
 
 class Halt:
-    """One for each worker. While `is_on`, nothing may call the plugin; answers under way are still judged."""
+    """One per worker. While it `is_on`, nothing may call the plugin, except to judge answers under way."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class Halt:
         notes: Mapping[str, str | None],
         go_on: Callable[[float], None],
     ) -> None:
-        """*go_on* is called when a halt is over, with the seconds that it took."""
+        """*go_on* is called with the seconds a halt took when it is over."""
         self._guard = guard
         self._ledger = ledger
         self._clock = clock
@@ -55,11 +55,11 @@ class Halt:
 
     @property
     def wait_s(self) -> float:
-        """Until it is over, while it is on."""
+        """Seconds until it is over. Only while it is on."""
         return max(0.0, self._conduct.until - self._clock.monotonic())
 
     async def run(self) -> None:
-        """End every halt when its time is up, for ever."""
+        """For ever: end each halt when its time is up."""
         while True:
             if not self.is_on:
                 await self._changed.wait()
@@ -69,7 +69,7 @@ class Halt:
                 self.end()
 
     def end(self) -> None:
-        """Let the plugin try again, if it may not: its time is up, or the operator says so."""
+        """End a halt, if it is on, and let the plugin try again: its time is up, or the operator says so."""
         if not self.is_on:
             return
         now = self._clock.monotonic()
@@ -113,7 +113,7 @@ class Halt:
     # --- a hang ---
 
     def note_hang(self, call: str) -> None:
-        """A call can't be broken off. Called in another thread: write it down for the next run, past all that waits."""
+        """A call can't be broken off. Called from another thread. Written down for the next run, ahead of all that waits."""
         now = self._clock.now()
         last_until, last_wait = (float(self._notes[name] or 0) for name in HANG_NOTES[:2])
         wait_s = next_wait_s(last_wait, now - last_until)
@@ -122,7 +122,7 @@ class Halt:
         self._ledger.note_now(self._notes)
 
     def forget_hang(self) -> None:
-        """The operator wants another try: let the next run begin as if nothing had been."""
+        """The operator wants another try: let the next run begin as if nothing had happened."""
         if self._notes["hang_until_s"]:
             self._notes = dict.fromkeys(HANG_NOTES, "")
             for name in HANG_NOTES:

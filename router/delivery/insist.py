@@ -1,4 +1,4 @@
-"""Reading from a disk that stumbles: nobody's task ends over it."""
+"""Reading from a disk that fails now and then, without ending the task that reads."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LOGGER = structlog.get_logger()
 
 
 async def insist(read: Callable[[], Awaitable[_T]], clock: Clock, **facts: Any) -> _T:
-    """What *read* returns, once it does: whatever it raises is logged with *facts*, and it is asked again."""
+    """Call *read* until it returns, and return its result. Whatever it raises is logged with *facts*."""
     while True:
         try:
             return await read()

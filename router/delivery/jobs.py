@@ -1,11 +1,11 @@
-"""Jobs: replays and retries of dead letters, run beside live traffic, resumed where a stop or a crash left them.
+"""Jobs: replays and retries of dead letters. They run beside live traffic and resume where a stop or a crash left them.
 
     job ──▶ look for events ──▶ wait: room, what live traffic leaves, the rate ──▶ on its way ──▶ done, with its outcome
                 ▲                                                                                      │
                 └────────────────────── the cursor, the counts and the outcome, in one transaction ◀───┘
 
-So a crash repeats only what was in a request at that moment, with the same idempotency keys. Replays and retries stand outside
-the order per user, and have books of their own.
+A crash therefore repeats only what was in a request at that moment, with the same idempotency keys. Jobs stand outside the
+order per user and have books of their own.
 """
 
 from __future__ import annotations
@@ -34,27 +34,27 @@ _T = TypeVar("_T")
 
 CHUNK = 200
 AT_A_STRETCH = 50
-"""Events decided and mapped before others of the process have their turn."""
+"""Events decided and mapped before other tasks of the process get a turn."""
 LOOK_S = 1.0
 """How often a running daemon looks for jobs that a command wrote into the state."""
 
 
 @dataclass(frozen=True, slots=True)
 class Road:
-    """What a job needs of the worker it runs beside."""
+    """What a job needs from its worker."""
 
     take_up: Callable[[Transit], None]
-    """Puts a transit on its way; `Jobs.settled` or `Jobs.skipped` is called when it has come to its end."""
+    """Puts a transit on its way. `Jobs.settled` or `Jobs.skipped` is called at its end."""
     take_back: Callable[[], Sequence[Transit]]
-    """Stops what waits in lanes; returns those of which nothing was sent."""
+    """Takes back what waits in lanes. Returns the transits of which nothing was sent."""
     is_live_served: Callable[[], bool]
-    """Whether live traffic has all it wants."""
+    """Whether live traffic has all that it wants."""
     changed: Signal
-    """Something of the above may have changed, or an event has come to its end."""
+    """Notified when one of the above may have changed, or an event has come to its end."""
 
 
 class Jobs:
-    """Runs the jobs of one destination, one after the other."""
+    """Runs the jobs of one destination, one after another."""
 
     def __init__(self, ledger: Ledger, log: Log, road: Road, clock: Clock) -> None:
         self._ledger = ledger
@@ -66,7 +66,7 @@ class Jobs:
         self._logger = structlog.get_logger().bind(destination=ledger.name)
 
     async def run(self) -> None:
-        """Work off running jobs, for ever."""
+        """For ever: work off the jobs that are to run."""
         while True:
             jobs = await self._ask(lambda state: state.jobs("running"))
             for job in jobs:
@@ -99,12 +99,12 @@ class Jobs:
         return self._course is None
 
     def letters_under_way(self) -> tuple[int, ...]:
-        """The dead letters that a retry has on their way, even if it is cancelled by now. May be called in any thread."""
+        """The dead letters that a retry has on their way, even if it was cancelled. May be called from any thread."""
         course = self._course
         return tuple(course.under_way) if course is not None and course.job.kind == "retry" else ()
 
     def cancel(self, id: int) -> bool:
-        """Stop the job if it is the one that runs: what is in a request lands, what waits is not sent."""
+        """Stop the job if it is running: what is in a request lands, what waits is not sent."""
         course = self._course
         if course is None or course.job.id != id:
             return False
@@ -128,7 +128,7 @@ class Jobs:
         else:
             spec = ReplaySpec.model_validate(job.spec)
             course, last = Course(job, spec.first - 1, spec.rate_per_s), spec.last
-        self._course = course  # from here on it is cancelled here, and up to here it was in the state
+        self._course = course  # from here on `cancel` finds it here; before, a cancellation went into the state
         if not await self._ask(lambda state: state.jobs("running", job.id)):
             self._course = None
             return  # it was cancelled while another one ran
@@ -142,7 +142,7 @@ class Jobs:
         while course.under_way:
             await self._road.changed.wait()
             if course.is_cancelled:
-                self._take_back(course)  # what was in a request, and is to be sent again
+                self._take_back(course)  # includes what was in a request and waits to be sent again
         self._ledger.note_job(course.ended())
         self._course = None
 
@@ -218,7 +218,8 @@ class Jobs:
         self._end(transit, "skipped", reason)
 
     def _end(self, transit: Transit, kind: Kind, reason: str) -> None:
-        """Book it, and how far the job has come with it: nothing is awaited in between, so that both are one transaction."""
+        """Book the event together with the job's progress. Nothing is awaited in between, so that one transaction holds
+        both."""
         assert self._course is not None
         job = self._course.job.id
         if transit.letter is None:
@@ -233,7 +234,7 @@ class Jobs:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What a job found as far as ``last``; the rest as `Course.look` wants it."""
+    """What a job found up to ``last``, as `Course.look` wants it."""
 
     last: int
     transits: list[Transit]
@@ -241,5 +242,5 @@ class _Found:
 
 
 def _number(transit: Transit) -> int:
-    """What a job's course knows it by."""
+    """The number by which a job's course knows the event."""
     return transit.letter.id if transit.letter is not None else transit.record.sequence

@@ -1,4 +1,4 @@
-"""Jumps of the wall clock, told from time that has passed."""
+"""Jumps of the wall clock: when somebody set it, as opposed to time that passed."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from router.clock import JUMP_S, Clock, ahead_s
 
 
 class Jumps:
-    """By how much the wall clock was set. What was noted by it is right again when that is added."""
+    """Tells by how much the wall clock was set. Add that to times noted before, and they are right again."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._ahead_s = ahead_s(clock)
 
     def take(self) -> float:
-        """Seconds by which it was set since this was last asked, less than 0 for back; 0.0 where it was not."""
+        """Seconds by which it was set since the last call, negative for back; 0.0 if it was not."""
         ahead = ahead_s(self._clock)
         jump_s = ahead - self._ahead_s
         if abs(jump_s) < JUMP_S:

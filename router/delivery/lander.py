@@ -1,4 +1,4 @@
-"""The lander: what becomes of a batch, a lane and a destination by the way a flight has ended."""
+"""The lander: given how a flight ended, what becomes of its batch, its lane and the destination."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from router.plugin import Again, Blocked, Dead, Delivered, Later, Split, Verdict
 
 
 class Lander:
-    """One for each worker. Each item of a batch is settled, parked, or back in its lane when `land` returns."""
+    """One per worker. When `land` returns, each item of the batch is settled, parked, or back in its lane."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Lander:
         self._logger = structlog.get_logger().bind(destination=ledger.name)
 
     def land(self, lane: Lane, batch: list[Item], landing: Landing) -> None:
-        """*landing* is how the flight of *batch* (1 or more items of *lane*) has ended."""
+        """The flight of *batch* (1 or more items of *lane*) has ended with *landing*."""
         match landing:
             case Judged(verdicts):
                 self._halt.worked("sending")
@@ -99,7 +99,7 @@ class Lander:
         for postponed in later.values():
             first, verdict = postponed[0]
             self._postpone(lane, first, verdict, behind=[item for item, _ in postponed[1:]])
-        lane.put_back(again)  # last, or those of a parked line would be parked behind what they stand before
+        lane.put_back(again)  # last: `_postpone` would park an item behind the later one of its line that it precedes
 
     def _report_warnings(self, item: Item, verdict: Delivered) -> None:
         for warning in item.payload.notes + tuple(verdict.warnings):
@@ -107,7 +107,7 @@ class Lander:
             self._ledger.count("warnings")
 
     def _narrow(self, lane: Lane, batch: list[Item], reason: str) -> None:
-        """Halve a batch that fails as a whole; a single payload that fails is dead."""
+        """Halve a batch that fails as a whole. A single payload that fails is dead."""
         if len(batch) == 1:
             self._settlement.settle_item(batch[0], reason)
             lane.widen()
@@ -116,7 +116,8 @@ class Lander:
         lane.put_back(batch)
 
     def _wait_out(self, lane: Lane, batch: list[Item], outage: Outage) -> None:
-        """The destination waits; unless it is one event that the vendor can't stand, be it with a 500, silence or nonsense."""
+        """Let the destination wait, unless one event is to blame: one that the vendor always answers with a 500, silence or
+        nonsense."""
         is_suspect = outage.status is None or outage.status >= 500
         others_got_through = self._outages.has_delivered_since_it_failed(batch[0].transit)
         for transit in dict.fromkeys(item.transit for item in batch):
@@ -133,7 +134,7 @@ class Lander:
         if is_suspect and len(batch) > 1:
             lane.batch_limit = max(1, len(batch) // 2)
         if is_suspect and len(left) == 1:
-            lane.put_behind(left[0])  # let somebody else be the probe: that tells whose fault it is
+            lane.put_behind(left[0])  # let another line's item be the probe: that shows whose fault it is
         else:
             lane.put_back(left)
         self._outages.fail(outage.reason, outage.after_s)
@@ -141,7 +142,7 @@ class Lander:
     def _postpone(
         self, lane: Lane, item: Item, later: Later, behind: Sequence[Item] = (), is_counted: bool = False
     ) -> None:
-        """Park the event and, behind it, what its line has in this lane (*behind* came in the same batch)."""
+        """Park the event and, behind it, the line's other items in this lane. *behind* were in the same batch."""
         if item.transit.is_replay:
             for refused in (item, *behind):
                 self._settlement.settle_item(refused, f"not now: {later.reason}")

@@ -1,4 +1,4 @@
-"""A lane: a slice of the lines of a destination, delivered in order. One request in flight; a batch spans its lines.
+"""A lane: a slice of a destination's lines, each delivered in order. One request in flight; a batch holds items of many lines.
 
 A line is a user, unless the destination keeps no order: see `router.delivery.order`.
 """
@@ -22,22 +22,22 @@ class Lane:
            │                └──put_behind──▶ queued (with all of its line's items behind everybody else's)
            └──withdraw──▶ parked (with all the line's later items)
 
-    The rule of order: an item is taken only when nothing of the same line stands before it that is not taken with it.
+    The rule of order: an item is taken only if every earlier item of its line is taken with it.
     """
 
     def __init__(self, name: str, is_replay: bool = False) -> None:
         self.name = name
         self.is_replay = is_replay
-        """It takes what the others leave."""
+        """A replay's lane only takes what the others leave."""
         self.queue: deque[Item] = deque()
         self.waited = 0
-        """Events that could have been taken but for an earlier one of their line, since somebody looked."""
+        """Events held back only by an earlier one of their line, counted since `Lanes` last looked."""
         self._bytes = 0
-        """Of what is queued."""
+        """Size of what is queued."""
         self.batch_limit: int | None = None
-        """Lowered while a batch is being narrowed down to the item that fails it; None is the endpoint's own limit."""
+        """Lowered while a failing batch is narrowed down to the item at fault. None: the endpoint's own limit."""
         self._alone = 0
-        """How many of the next items still travel each for itself."""
+        """How many of the next items still travel alone."""
 
     def __len__(self) -> int:
         return len(self.queue)
@@ -61,7 +61,7 @@ class Lane:
         batch: list[Item] = []
         passed: list[Item] = []
         held: dict[str, Transit] = {}
-        """Per line that is passed over: the first event of it that is."""
+        """For each line that is passed over, its first event that was."""
         size = _BATCH_OVERHEAD_BYTES
         while self.queue and len(batch) < max_events and len(passed) < _SCAN_LIMIT:
             item = self.queue.popleft()
@@ -82,7 +82,7 @@ class Lane:
         return batch
 
     def is_full(self) -> bool:
-        """Whether a full batch waits, so that there is no reason to wait for more."""
+        """Whether a full batch waits, so that waiting for more makes no sense."""
         if not self.queue:
             return False
         endpoint = self.queue[0].endpoint
@@ -94,12 +94,12 @@ class Lane:
         return self._bytes >= endpoint.max_bytes
 
     def single_out(self, number: int) -> None:
-        """Let the next *number* items travel each for itself: to find the bad one by halves would cost too much."""
+        """Let each of the next *number* items travel alone: to find the bad one by halving would cost too many tries."""
         self.batch_limit = 1
         self._alone = number
 
     def widen(self) -> None:
-        """A batch got through: let the next one be twice as large, up to the endpoint's own limit."""
+        """A batch got through: let the next one be twice as big, up to the endpoint's own limit."""
         self._alone = max(0, self._alone - 1)
         if self._alone:
             return
@@ -107,7 +107,7 @@ class Lane:
             self.batch_limit = self.batch_limit * 2 if self.batch_limit < 1_000 else None
 
     def put_back(self, batch: Iterable[Item]) -> None:
-        """Return a batch that was not settled to the front, in its order."""
+        """Put a batch that was not settled back at the front, in its order."""
         items = list(batch)
         for item in items:
             item.state = "queued"
@@ -115,7 +115,7 @@ class Lane:
         self.queue.extendleft(reversed(items))
 
     def put_behind(self, item: Item) -> None:
-        """Return one item that was not settled, and let the other lines of the lane go first."""
+        """Put an item that was not settled back, and let the lane's other lines go first."""
         self.put_back([item])
         mine = self.withdraw(lambda other: other.line == item.line)
         for each in mine:

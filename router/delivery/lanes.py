@@ -1,4 +1,4 @@
-"""The lanes of a destination at work: payloads are put in, and each lane sends what it holds, one request at a time."""
+"""The lanes of a destination at work: payloads are put in, and each lane sends them, one request at a time."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from router.delivery.under_way import UnderWay
 from router.log.interface import Log
 
 Spawn = Callable[[Coroutine[None, None, None], str], None]
-"""Begins a task of that name, which never ends by itself."""
+"""Starts a task with that name that never ends by itself."""
 
 
 class Lanes:
-    """One for each worker.
+    """One per worker. The way of a payload:
 
     put ──▶ lane ──▶ linger, until a batch is full ──▶ wait for the pace ──▶ fly ──▶ land ──▶ on disk
                                                             │
-                              a replay: and for what live traffic leaves
+                                     a replay: also until live traffic leaves room
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Lanes:
         spawn: Spawn,
     ) -> None:
         self.flying = 0
-        """Batches on their way."""
+        """Batches on their way to the vendor."""
         self._log = log
         self._ledger = ledger
         self._under_way = under_way
@@ -59,20 +59,20 @@ class Lanes:
         self._clock = clock
         self._spawn = spawn
         self._lanes: dict[tuple[str, int, bool], tuple[Lane, Signal]] = {}
-        """Each with the signal that it has something to send."""
+        """Each lane with the signal that it has something to send."""
         self._number = options.lanes or options.concurrency
-        """Of lanes that share out the lines among them."""
+        """How many lanes the lines are divided among."""
         self._is_closed = False
 
     @property
     def waiting(self) -> int:
-        """Payloads that are in a lane and not on their way."""
+        """Payloads that are in a lane and not on their way to the vendor."""
         return sum(len(lane) for lane, _ in self._lanes.values())
 
     # --- into the lanes, and out of them again ---
 
     def put(self, transit: Transit) -> None:
-        """Put what is not settled of the event into the lanes."""
+        """Put the event's unsettled payloads into the lanes."""
         if not transit.is_replay:
             self._under_way.add(transit)
         for item in transit.items:
@@ -83,7 +83,7 @@ class Lanes:
                     filled.notify()
 
     def withdraw(self, is_withdrawn: Callable[[Item], bool], are_replays: bool) -> list[Item]:
-        """Take out and return what waits, of replays or of all others, and *is_withdrawn*."""
+        """Take out and return the waiting items for which *is_withdrawn* holds: those of replays, or all others."""
         lanes = [lane for lane, _ in self._lanes.values() if lane.is_replay == are_replays]
         return [item for lane in lanes for item in lane.withdraw(is_withdrawn)]
 
@@ -140,7 +140,7 @@ class Lanes:
     def _take_from(self, lane: Lane) -> list[Item]:
         batch = lane.take()
         waited, lane.waited = lane.waited, 0
-        if waited and not lane.is_replay:  # an event counts once, however often it is sent again
+        if waited and not lane.is_replay:  # a replay would count the event a second time
             self._ledger.count(WAITED, IN_LANE, waited)
         return batch
 
@@ -160,13 +160,13 @@ class Lanes:
             self._changed.notify()
 
     def close(self) -> None:
-        """Let nothing leave any more, but what is in the middle of a conversation."""
+        """Let nothing leave any more, except the rest of conversations that have begun."""
         self._is_closed = True
         self._flights.close()
         self._changed.notify()
 
     async def landed(self, deadline_s: float) -> None:
-        """Return when nothing is on its way, or after *deadline_s* seconds."""
+        """Return when nothing is on its way any more, or after *deadline_s* seconds."""
         waited_until = self._clock.monotonic() + deadline_s
         while self.flying and self._clock.monotonic() < waited_until:
             await self._changed.wait(max(0.0, waited_until - self._clock.monotonic()))
@@ -174,7 +174,7 @@ class Lanes:
     # --- replays take what live traffic leaves ---
 
     def is_live_served(self) -> bool:
-        """Whether live traffic leaves anything: it is read to the end of the log, and no full batch of it waits."""
+        """Whether live traffic leaves room: it is read to the end of the log, and none of its full batches waits."""
         windows = self._ledger.windows.items()
         return all(window.read >= self._log.end(partition) for partition, window in windows) and not any(
             lane.is_full() for lane, _ in self._lanes.values() if not lane.is_replay
@@ -182,7 +182,7 @@ class Lanes:
 
     @property
     def _most_replays(self) -> int:
-        """How many requests of replays may be on their way: half of all, so that live traffic never waits for a slot."""
+        """How many requests of replays may be on their way: half of all, so that live traffic always finds a slot."""
         return max(1, self._options.concurrency // 2)
 
     def _may_replay(self) -> bool:

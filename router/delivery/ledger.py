@@ -1,8 +1,8 @@
-"""The ledger of a destination: every settlement goes through here, into the books and onto disk.
+"""The ledger of a destination: every settlement goes through it, into the books and onto disk.
 
-Changes gather in memory and are written together (one fsync for all that came in while the last one ran). Who must know
-that something is on disk awaits `flushed`. While the disk takes nothing they wait in memory, so whoever makes many of them
-looks at `unwritten` first.
+Changes gather in memory and are written together: one fsync for all that came in while the last one ran. `flushed` returns
+when they are on disk. While the disk takes nothing, changes wait in memory; a caller that makes many of them looks at
+`unwritten` first.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ _T = TypeVar("_T")
 RETRY_COMMIT_S = 1.0
 GATHER_S = 0.05
 STUCK_S = 3.0
-"""A disk that has refused writes for so long is told by `Ledger.broken`."""
+"""After refusing writes for this long, a disk is reported by `Ledger.broken`."""
 HANG_S = 5.0
-"""And so is one that has been at a single write for so long."""
+"""So is a disk that has been busy with a single write for this long."""
 MAX_REASON = 2_000
-"""Characters of a reason that are kept: they are a vendor's words, and nobody bounds those."""
+"""Characters of a reason that are kept. A vendor's words may be of any length."""
 
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """What became of the events of one destination, in numbers. Replays are booked apart.
+    """How many of a destination's events ended how. Replays are booked apart.
 
-    ``accepted`` is counted by the log, the others by the destination: that they agree is promise 5.
+    The log counts ``accepted``, the destination everything else. That they agree is promise 5.
     """
 
     accepted: int
@@ -55,35 +55,35 @@ class Books:
 
     @property
     def unaccounted(self) -> int:
-        """Accepted and in no other column: 0, or there is a bug."""
+        """Events accepted but in no other column. Anything but 0 is a bug."""
         return self.accepted - self.delivered - self.skipped - self.dead - self.pending
 
 
 class Ledger:
-    """See the module's docstring. One for each destination; its methods are called from the event loop."""
+    """See the module's docstring. One per destination. Call its methods from the event loop."""
 
     def __init__(
         self, name: str, state: State, clock: Clock, reserve: Reserve = NO_RESERVE, hang_s: float = HANG_S
     ) -> None:
-        """*reserve* is spent where the disk has no room for a change. A write that takes longer than *hang_s* hangs."""
+        """*reserve* is spent if the disk has no room for a change. A write that takes longer than *hang_s* counts as hung."""
         self.name = name
         self._state = state
         self._clock = clock
         self._reserve = reserve
         self._hang_s = hang_s
-        # A thread of its own: no question ever meets another, and no destination waits for one whose disk or resolver hangs.
+        # A thread of its own: questions to the state never meet, and no destination waits for another whose disk hangs.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"state of {name}")
         self.tally = Tally()
         self._changes = Changes()
         self.made = 0
-        """Changes, since the start."""
+        """Changes made since the start."""
         self._written = 0
         self._is_waited_for = False
         self._is_closing = self._is_taken = False
         self.on_taken: Callable[[], None] = lambda: None
-        """Called when another router delivers by now: nothing more can be written."""
+        """Called when another router delivers now, so that nothing more can be written."""
         self.on_foreign: Callable[[str, tuple[Any, ...]], None] = lambda method, arguments: None
-        """Told of what somebody else did to the state: the method of `State`, and its arguments."""
+        """Called when somebody else changed the state: with the name of the method of `State` and its arguments."""
         self._writer: asyncio.Task[None] | None = None
         self._writing_since: float | None = None
         self._failing_since: float | None = None
@@ -97,7 +97,7 @@ class Ledger:
         positions = state.positions()
         self.starts = {partition: start for partition, (start, _) in positions.items()}
         self.written_positions = {partition: position for partition, (_, position) in positions.items()}
-        """The positions that are on disk: what lies above these is still needed from the log, whatever ``windows`` say."""
+        """The positions on disk. What lies above them is still needed from the log, whatever ``windows`` say."""
         self.windows = {
             partition: Window(position, above.get(partition, ())) for partition, (_, position) in positions.items()
         }
@@ -105,18 +105,18 @@ class Ledger:
         self.tries: dict[Place, Tries] = state.tries()
         self.settled_payloads: dict[Place, dict[str, str]] = state.settled_payloads()
         self.parked = state.parked_places()
-        """Per line (a user, where order is kept) that is parked: which events wait."""
+        """For each parked line (a user, if order is kept): which events wait."""
         self.parked_events = sum(map(len, self.parked.values()))
         self.parked_users = state.parked_users()
 
     # --- what happens to events ---
 
     def skip(self, transit: Transit, reason: str) -> None:
-        """Nothing of the event is for this destination. *reason* is a code with a detail after a colon."""
+        """Nothing of the event is for this destination. *reason* is a code, a colon and a detail."""
         self._settle_place(transit.record, "skipped", reason, transit)
 
     def settle(self, transit: Transit) -> None:
-        """All payloads of *transit* are settled: book its outcome. Not for replays."""
+        """All payloads of *transit* are settled: book the outcome. Not for replays."""
         if transit.refused:
             reason = "; ".join(dict.fromkeys(transit.refused))
             self.kill(transit.record, reason, transit)
@@ -132,7 +132,7 @@ class Ledger:
         self._changes.outcomes += [Outcome(transit.place, "delivered", "", now) for transit in transits]
         self.tally.latencies_s.observe(*[max(0.0, now - transit.record.received_at_s) for transit in transits])
         passed: dict[int, list[int]] = {}
-        """By partition: what held the position."""
+        """By partition: sequences that held the position back."""
         for transit in transits:
             place = transit.place
             if not self._forget(place, transit):
@@ -146,14 +146,14 @@ class Ledger:
         """The event (or *events* sequences from it on) becomes a dead letter."""
         place = Place.of(record)
         attempts = self.tries[place].attempts if place in self.tries else 1 if transit else 0
-        noted = self.settled_payloads.get(place, {})  # an earlier run may have come to know of them
+        noted = self.settled_payloads.get(place, {})  # an earlier run may have noted them
         settled = {key for key, refused in noted.items() if not refused} | (transit.settled if transit else set())
         letter = DeadLetter(record, storable(reason), attempts, self._clock.now(), tuple(sorted(settled)), events)
         self._changes.dead_letters.append(letter)
         self._settle_place(record, "dead", reason, transit, events)
 
     def lose(self, gap: Gap) -> None:
-        """Events that the log can't give any more become one dead letter without content."""
+        """Events that the log can no longer give become one dead letter without content."""
         record = Record(gap.partition, gap.first, "", "", "", "", self._clock.now(), b"")
         self.kill(record, f"log {gap.reason}: events {gap.first} to {gap.last}", events=gap.last - gap.first + 1)
 
@@ -168,12 +168,13 @@ class Ledger:
         self._changed()
 
     def _close(self, place: Place, transit: Transit | None, events: int = 1) -> None:
-        """Nothing of the event (or of *events* sequences from it on) is under way any more."""
+        """The event (or *events* sequences from it on) is no longer under way."""
         if not self._forget(place, transit):
             self._move(place.partition, place.sequence, place.sequence + events - 1)
 
     def _forget(self, place: Place, transit: Transit | None) -> bool:
-        """Drop what is noted of an event while it is under way. Returns whether it was parked: the position is past it then."""
+        """Drop what is noted of an event only while it is under way. Returns whether it was parked: the position is past it
+        then."""
         if self.tries:
             self.tries.pop(place, None)
         if self.settled_payloads:
@@ -192,14 +193,15 @@ class Ledger:
         self._changes.positions[partition] = self.windows[partition].position
 
     def settle_payload(self, transit: Transit, key: str, refused: str = "") -> None:
-        """The vendor has (or has *refused*) this payload of an event that has others under way: it is not sent again."""
+        """The vendor has taken this payload (or *refused* it, for that reason) while others of its event are under way: it is
+        not sent again."""
         refused = storable(refused)
         self.settled_payloads.setdefault(transit.place, {})[key] = refused
         self._changes.settled_payloads.append((transit.place, key, refused))
         self._changed()
 
     def tried(self, place: Place) -> Tries:
-        """One more try of *place* has failed."""
+        """One more try of the event at *place* has failed."""
         before = self.tries.get(place)
         now = self._clock.now()
         tries = Tries(before.first_s, before.attempts + 1) if before else Tries(now, 1)
@@ -208,7 +210,7 @@ class Ledger:
         return tries
 
     def move_tries(self, move: Callable[[float], float]) -> None:
-        """Let retry windows begin where *move* says instead, in Unix seconds: not all time counts for them."""
+        """Move the start of each retry window (Unix seconds) to where *move* says: not all time counts."""
         for place, tries in self.tries.items():
             first_s = move(tries.first_s)
             if first_s != tries.first_s:
@@ -218,7 +220,7 @@ class Ledger:
     # --- parking ---
 
     def park(self, record: Record, reason: str, line: str | None = None) -> None:
-        """The event waits in its *line* (None: its user's), copied whole; the position moves on without it."""
+        """The event waits in its *line* (None: its user's). It is copied whole, and the position moves on without it."""
         line = record.user_key if line is None else line
         self._changes.park.append((in_line(record, line), storable(reason)))
         self.parked.setdefault(line, set()).add(Place.of(record))
@@ -227,7 +229,7 @@ class Ledger:
         self._changed()
 
     def schedule(self, line: str, user: ParkedUser) -> None:
-        """When a parked line's turn comes."""
+        """Note when a parked line's turn comes."""
         self.parked_users[line] = self._changes.parked_users[line] = user
         self._changed()
 
@@ -242,7 +244,8 @@ class Ledger:
     # --- dead letters tried again, replays, notes ---
 
     def revive(self, letter: DeadLetter, job: int, reason: str = "") -> None:
-        """A dead letter was delivered after all (with *reason*: is skipped today). It changes columns and counts as retried."""
+        """A dead letter was delivered after all or, with a *reason*, is skipped today. It moves to that column of the books and
+        counts as retried."""
         kind: Kind = "skipped" if reason else "delivered"
         self._changes.revived.append(letter.id)
         place, now = Place.of(letter.record), self._clock.now()
@@ -259,13 +262,13 @@ class Ledger:
         self._changed()
 
     def refuse_again(self, letter: DeadLetter, job: int, reason: str, settled: set[str]) -> None:
-        """A dead letter was tried again in vain; *settled* are the payloads of it that are delivered by now."""
+        """A dead letter was tried again in vain. *settled* are its payloads that are delivered by now."""
         tried = replace(letter, reason=storable(reason), settled=tuple(sorted(settled)), job=job)
         self._changes.refused_again.append(tried)
         self._changed()
 
     def replayed(self, transit: Transit, job: int, kind: Kind, reason: str = "") -> None:
-        """Book what became of an event that a replay has sent, apart from the rest. What was refused is a dead letter."""
+        """Book, apart from the rest, what became of an event in a replay. A refused one is a dead letter."""
         reason, now = storable(reason), self._clock.now()
         self._count("replayed", kind, 1)
         self._changes.replayed.append(Replayed(transit.place, job, kind, reason, now))
@@ -281,19 +284,20 @@ class Ledger:
         self._changed()
 
     def note(self, key: str, value: str, limit: int = MAX_REASON) -> None:
-        """Keep a fact of the destination over restarts: *limit* characters of it."""
+        """Keep a fact about the destination over restarts, cut at *limit* characters."""
         if key == "disabled_since_s":
             self.disabled_since_s = float(value or 0) or None
         self._changes.meta[key] = storable(value, limit)
         self._changed()
 
     def note_now(self, notes: Mapping[str, str]) -> None:
-        """Keep facts past all that waits to be written. May be called in any thread, while the event loop stands still."""
+        """Keep facts ahead of all that waits to be written. May be called from any thread, while the event loop stands
+        still."""
         kept = {key: storable(value) for key, value in notes.items()}
         self._thread.submit(self._state.commit, Changes(meta=kept))
 
     def count(self, name: str, reason: str = "", number: int = 1) -> None:
-        """Count something beside the books (replays, warnings)."""
+        """Count something that is not in the books (replays, warnings)."""
         self._count(name, reason, number)
         self._changed()
 
@@ -304,7 +308,7 @@ class Ledger:
         self._changes.counts[name, reason] += number
 
     def books(self, end: Callable[[int], int]) -> Books:
-        """The books; *end* tells the last sequence of a partition of the log."""
+        """The books. *end* gives the last sequence of a partition of the log."""
         accepted = pending = 0
         for partition, window in self.windows.items():
             last = max(end(partition), window.position)
@@ -319,12 +323,12 @@ class Ledger:
         )
 
     async def oldest_pending_s(self, log: Log) -> float | None:
-        """When the oldest event was received that is not settled, in Unix seconds; None when nothing is pending."""
+        """When the oldest unsettled event was received, in Unix seconds; None if nothing is pending."""
         parked_s = await self.ask(lambda state: state.oldest_parked_s()) if self.parked else None
         return await self.oldest_s(log, parked_s)
 
     async def oldest_s(self, log: Log, parked_s: float | None) -> float | None:
-        """As `oldest_pending_s`, for who knows already when the oldest parked event was received."""
+        """Like `oldest_pending_s`, for a caller that knows when the oldest parked event was received."""
         found = [parked_s]
         for partition, window in self.windows.items():
             records = await log.read(partition, window.position, 1) if window.position < log.end(partition) else []
@@ -347,7 +351,7 @@ class Ledger:
 
     @property
     def broken(self) -> list[str]:
-        """What is stuck, if anything: the writer ended, or the disk has taken nothing for a while."""
+        """What is stuck, if anything: the writer has ended, or the disk has taken nothing for a while."""
         if self._writer is not None and self._writer.done() and not (self._is_closing or self._is_taken):
             return [self._writer.get_name()]
         now, failing, writing = self._clock.monotonic(), self._failing_since, self._writing_since
@@ -366,7 +370,7 @@ class Ledger:
             await self._done.wait()
 
     def start(self) -> None:
-        """Begin to write what gathers, and to hear what others change."""
+        """Begin to write what gathers and to hear what others change."""
         loop = asyncio.get_running_loop()
 
         def hear(method: str, arguments: tuple[Any, ...], result: Any) -> None:
@@ -399,11 +403,13 @@ class Ledger:
             self._done.notify()
 
     async def _commit(self, changes: Changes) -> bool:
-        """Write, trying until the disk takes it: nothing is sent on the strength of what isn't written.
+        """Write *changes*, trying until the disk takes them: nothing may be sent on the strength of what isn't written.
 
-        False: the ledger is closing and the disk still takes nothing. What is not written comes from the log again.
+        Returns:
+            False if another router delivers now, or if the ledger is closing and the disk still takes nothing. What is not
+            written is read from the log again.
         """
-        told = ""  # a disk that is full says the same again and again
+        told = ""  # the last error logged: a full disk repeats the same one
         while True:
             try:
                 await self.ask(lambda state: self._write_now(state, changes))
@@ -429,7 +435,7 @@ class Ledger:
                 return True
 
     def _write_now(self, state: State, changes: Changes) -> None:
-        """In the state's thread; so what a question takes before it is no fault of the disk."""
+        """Runs in the state's thread, so that time spent on an earlier question does not count as a slow write."""
         self._writing_since = self._clock.monotonic()
         try:
             state.commit(changes)
@@ -442,13 +448,13 @@ class Ledger:
             self._writing_since = None
 
     async def ask(self, question: Callable[[State], _T]) -> _T:
-        """Run *question* against the state in its thread, after those asked before."""
+        """Run *question* against the state, in the state's thread, after all earlier questions."""
         loop = asyncio.get_running_loop()
-        # What was begun is finished, even if nobody waits for the answer any more.
+        # Once begun it is finished, even if nobody waits for the answer any more.
         return await asyncio.shield(loop.run_in_executor(self._thread, question, self._state))
 
     def abandon(self) -> None:
-        """Write nothing more, and let go of the state once a write under way has ended; don't wait for that."""
+        """Write nothing more, and close the state after a write under way, without waiting for that."""
         self._is_closing = True
         if self._writer is not None:
             self._writer.cancel()
@@ -467,5 +473,5 @@ class Ledger:
 
 
 def storable(text: str, limit: int = MAX_REASON) -> str:
-    """Text that a database takes whatever it came from: a lone surrogate would be refused with everything beside it."""
+    """*text*, cut and made fit for a database, which would refuse a lone surrogate and everything written with it."""
     return text[:limit].encode("utf-8", "replace").decode() if text else ""

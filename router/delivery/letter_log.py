@@ -1,4 +1,4 @@
-"""What the router's own log has of dead letters: a vendor that refuses a million events does not make a million lines of it."""
+"""Lines about dead letters in the router's own log. A vendor that refuses a million events must not cause a million lines."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from router.delivery.cause import cause_at
 from router.log.record import Record
 
 QUIET_S: Final = 60.0
-"""After a line, how long others of the same cause are only counted."""
+"""How long after a line further letters of the same cause are only counted."""
 _MOST_CAUSES = 100
 
 
 class LetterLog:
-    """One for each destination. Says the first of each cause at once, and of those that follow the first after `QUIET_S`."""
+    """One per destination. Logs the first letter of each cause at once, and then the first one after each `QUIET_S`."""
 
     def __init__(self, destination: str, clock: Callable[[], float]) -> None:
-        """*clock* gives seconds that never jump."""
+        """*clock* returns seconds that never jump."""
         self._logger = structlog.get_logger().bind(destination=destination)
         self._clock = clock
         self._said: dict[str, tuple[float, int]] = {}
-        """By cause, when a line was, and how many letters there have been since."""
+        """By cause: when the last line was logged, and how many letters came since."""
 
     def note(self, record: Record, reason: str) -> None:
         """The event became a dead letter."""

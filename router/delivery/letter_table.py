@@ -1,4 +1,4 @@
-"""The dead letters in the file of a state: one table."""
+"""The table of dead letters in a state's file."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from router.delivery.letters import EVERY, Choice, DeadLetter, Group
 from router.log.record import Record
 
 _AMONG = "{} IN (SELECT value FROM json_each(?))"
-"""Takes a JSON list: however many values there are, it is one parameter."""
+"""The list is one parameter, as JSON, however many values it holds."""
 
 
 class LetterTable:
-    """`Letters` in the file of a state."""
+    """`Letters` in a state's file."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -53,14 +53,14 @@ class LetterTable:
         return int(count)
 
     def has_any(self, one: Choice, other: Choice) -> bool:
-        """Whether there is one that is in both."""
+        """Whether some letter is in both choices."""
         condition, values = _where_of(one)
         also, more = _where_of(other)
         query = f"SELECT 1 FROM dead_letters WHERE ({condition}) AND ({also}) LIMIT 1"
         return self._connection.execute(query, [*values, *more]).fetchone() is not None
 
     def last(self) -> int:
-        """The id of the newest; 0 when there is none."""
+        """The id of the newest; 0 if there is none."""
         (last,) = self._connection.execute("SELECT coalesce(max(id), 0) FROM dead_letters").fetchone()
         return int(last)
 
@@ -90,7 +90,7 @@ class LetterTable:
         return {sequence for (sequence,) in rows}
 
     def delete(self, choice: Choice, limit: int) -> tuple[int, int]:
-        """Delete up to *limit*, oldest first. Returns how many letters that were, and how many events of the line."""
+        """Delete up to *limit*, oldest first. Returns how many letters that were, and how many events outside of replays."""
         condition, values = _where_of(choice)
         rows = self._connection.execute(
             f"SELECT id, CASE replayed WHEN 0 THEN events ELSE 0 END FROM dead_letters WHERE {condition} ORDER BY id LIMIT ?",
@@ -132,7 +132,7 @@ class LetterTable:
         self._connection.executemany("DELETE FROM dead_letters WHERE id = ?", [(id,) for id in ids])
 
     def update(self, letters: Iterable[DeadLetter]) -> None:
-        """What was tried again in vain: the reason, what is delivered by now, the job."""
+        """Update letters that were tried again in vain: the reason, what is delivered by now, the job."""
         self._connection.executemany(
             "UPDATE dead_letters SET reason = ?, cause = ?, settled = ?, job = ?, attempts = attempts + 1 WHERE id = ?",
             [(d.reason, cause_at(d.record, d.reason), orjson.dumps(d.settled).decode(), d.job, d.id) for d in letters],
@@ -140,7 +140,7 @@ class LetterTable:
 
 
 def where(*terms: tuple[str, Any]) -> tuple[str, list[Any]]:
-    """The terms whose value is given, joined by AND; and those values."""
+    """The terms whose value is not None, joined by AND, and those values."""
     given = [(term, value) for term, value in terms if value is not None]
     return " AND ".join(["1", *(term for term, _ in given)]), [value for _, value in given]
 

@@ -1,4 +1,4 @@
-"""The dead letters of one destination: found, counted by cause, and thrown away. Part of its state."""
+"""The dead letters of one destination, part of its state: what they hold, and how they are found and counted by cause."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from router.log.record import Record
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """An event refused for good. ``events`` is 1, or the number of sequences from here on that the log lost.
+    """An event refused for good. ``events`` is 1, or the number of sequences that the log lost, this one first.
 
-    ``settled`` are the payloads of the event that were delivered all the same: a retry does not send those again.
+    ``settled`` are keys of payloads that were delivered all the same: a retry does not send them again.
     """
 
     record: Record
@@ -25,9 +25,9 @@ class DeadLetter:
     events: int = 1
     id: int = 0
     job: int = 0
-    """The replay or retry that was the last to try it; 0 for none."""
+    """The replay or retry that tried it last; 0 for none."""
     is_replayed: bool = False
-    """A replay was refused what the destination had settled before: the books of replays count it."""
+    """It was refused in a replay, after the destination had settled the event before. The books of replays count it."""
 
     @property
     def is_empty(self) -> bool:
@@ -37,15 +37,15 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which dead letters; those for which all that is given holds."""
+    """A choice of dead letters: those that meet all the conditions given."""
 
     ids: Sequence[int] | None = None
     reason: str | None = None
-    """A text that the reason contains."""
+    """The reason contains this text."""
     cause: str | None = None
     up_to: int | None = None
     not_tried_by: int | None = None
-    """A job: without those that it has tried already."""
+    """The job with this number has not tried it."""
 
 
 EVERY = Choice()
@@ -53,7 +53,7 @@ EVERY = Choice()
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Dead letters of one cause. ``first_s`` and ``last_s`` are when the first and the last of them died, in Unix seconds."""
+    """Dead letters of one cause. ``first_s`` and ``last_s``: when the first and the last of them died, in Unix seconds."""
 
     cause: str
     letters: int
@@ -61,9 +61,9 @@ class Group:
     first_s: float
     last_s: float
     example: int
-    """The id of the oldest of them."""
+    """The id of the oldest one."""
     reason: str
-    """Of the example: the vendor's own words."""
+    """The reason of the example, in the vendor's own words."""
 
     @property
     def code(self) -> str:
@@ -71,7 +71,7 @@ class Group:
 
 
 class Letters(Protocol):
-    """Reached through `State.letters`; what is said there of threads holds here."""
+    """Reached through `State.letters`. What `State` says about threads holds here too."""
 
     def find(
         self, choice: Choice = EVERY, *, after: int = 0, limit: int = 100, message_id: str | None = None
@@ -81,10 +81,10 @@ class Letters(Protocol):
     def count(self, choice: Choice = EVERY) -> int: ...
 
     def has_any(self, one: Choice, other: Choice) -> bool:
-        """Whether there is one that is in both."""
+        """Whether some letter is in both choices."""
 
     def last(self) -> int:
-        """The id of the newest; 0 when there is none."""
+        """The id of the newest; 0 if there is none."""
 
     def groups(self, choice: Choice = EVERY) -> list[Group]:
         """By cause, the most letters first."""

@@ -1,4 +1,4 @@
-"""A vendor that echoes a secret must not carry it into dead letters, logs and traces. Pure."""
+"""Masking: secrets that a vendor echoes in its answer must not reach dead letters, logs and traces. Pure."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _SHORTEST = 8
 _MASK = b"********"
 _ESCAPED = re.compile("%[0-9A-F]{2}")
 _SIGNS_IN_JSON = ("<>&", "<>&='", "<>&'+`")
-"""What writers of JSON escape besides, so that a page can hold it: Go's, Gson's, that of .NET."""
+"""Characters that some JSON writers escape as well, so that a page can hold the text: Go's, Gson's, .NET's."""
 
 
 def mask(answer: bytes, credentials: Sequence[Credential], tokens: Mapping[OAuth2, str]) -> bytes:
-    """*answer* without the secrets that were sent, as they were sent or in another spelling.
+    """*answer* without the secrets that were sent, in any spelling.
 
-    Short ones and plain numbers are left: as secrets they are worth little, and an answer holds such by chance.
+    Short secrets and plain numbers stay: they are worth little as secrets, and an answer may hold them by chance.
     """
     for secret in _secrets(credentials, tokens):
         if len(secret) >= _SHORTEST and not secret.isdigit():
@@ -36,11 +36,11 @@ def _secrets(credentials: Sequence[Credential], tokens: Mapping[OAuth2, str]) ->
         match credential:
             case Basic(user, password):
                 yield basic_token(user.get_secret_value(), password.get_secret_value())
-                yield from (password.get_secret_value(), user.get_secret_value())  # a key may stand in the user's place
+                yield from (password.get_secret_value(), user.get_secret_value())  # some vendors take a key as the user
             case OAuth2():
                 yield tokens[credential]
             case PathKey(path):
-                yield encode_path(credential)  # as an address is echoed
+                yield encode_path(credential)  # as it stands in an echoed address
                 yield from path.get_secret_value().split("/")
             case Bearer(secret) | HeaderKey(_, secret) | QueryKey(_, secret) | BodyField(_, secret):
                 yield secret.get_secret_value()
@@ -48,13 +48,13 @@ def _secrets(credentials: Sequence[Credential], tokens: Mapping[OAuth2, str]) ->
 
 @lru_cache(maxsize=256)
 def _spellings(secret: str) -> frozenset[bytes]:
-    """*secret* as it is, as JSON writes it (PHP's with each slash escaped, others' with more), and as addresses and forms do,
-    in either case.
+    """*secret* as it is, as JSON writers spell it (PHP's escapes each slash, others more), and as addresses and forms spell it,
+    in upper and lower case.
 
-    Kept, for every answer is looked through, and a destination has the same few secrets for all of them.
+    Cached: every answer is searched, and a destination has the same few secrets for all of them.
     """
     if secret.isalnum() and secret.isascii():
-        return frozenset({secret.encode()})  # everybody writes it so
+        return frozenset({secret.encode()})  # all spellings are the same
     bodies = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
     for body, signs, digits in product(tuple(bodies), _SIGNS_IN_JSON, ("04x", "04X")):
         bodies.add(body.translate({ord(sign): f"\\u{ord(sign):{digits}}" for sign in signs}))

@@ -15,10 +15,11 @@ class DeliveryOptions:
     rate_limit_per_s: float | None = None
     retry_for_s: float = 3 * 86_400.0
     lanes: int | None = None
-    """Of each worker; as many as requests at a time, if None. More of them, over all workers, would only make batches small."""
+    """The lanes of each worker. None: as many as requests at a time; more, over all workers, would only make batches
+    smaller."""
     batch_wait_s: float = 0.1
     max_parked: int = 10_000
     max_in_flight: int = 5_000
     max_in_flight_bytes: int = 64_000_000
-    """Of the events as they lie in the log, and of what the plugin made of them."""
+    """Bytes of the events as stored in the log, and of what the plugin made of them."""
     backoff: Backoff = Backoff()

@@ -1,8 +1,8 @@
-"""The outages and blocks of a destination: the pace is told of them, the operator too, and they are kept over restarts.
+"""The outages and blocks of a destination: it tells the pace and the operator of them, and keeps them over restarts.
 
-And what follows for events: how long each has been tried, and whether that is to end. Time spent blocked does not count, nor
-does what the clock was set by. What a start finds has an hour left at least: the clock may have been set meanwhile, and the
-network of a machine that starts may not be there yet.
+It also knows how long each event has been tried, and whether its retry window is over. Time spent blocked does not count, nor
+does a jump of the clock. After a start, an event that failed before has at least an hour left: the clock may have been set
+meanwhile, and a machine that starts may have no network yet.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from router.delivery.transit import Transit
 
 PACE_NOTES = ("blocked_since_s", "next_try_s", "wait_s", "reason")
 LEFT_AT_START_S = 3_600.0
-"""Of a retry window, or all of a shorter one."""
+"""What is left of a retry window at least after a start; all of it, if the window is shorter."""
 
 
 class Outages:
-    """One for each worker."""
+    """The outages and blocks of one worker."""
 
     def __init__(
         self, pace: Pace, ledger: Ledger, clock: Clock, retry_for_s: float, notes: Mapping[str, str | None]
     ) -> None:
-        """*notes* are what an earlier run kept."""
+        """*notes* are those of the last run."""
         self._delivered: float | None = None
-        """When the vendor was last seen to be well, by the clock that never jumps."""
+        """When the vendor was last seen well, by the clock that never jumps."""
         self._pace = pace
         self._ledger = ledger
         self._clock = clock
@@ -38,9 +38,10 @@ class Outages:
         self._retry_for_s = retry_for_s
         self._blocked_since_s: float | None = None
         self._blocked_for_s = 0.0
-        """Time spent blocked, which does not count for the retry windows of replays; those of others are in the ledger."""
+        """Time spent blocked, which does not count for the retry windows of replays. The ledger adjusts those of other
+        events."""
         self._is_noted = bool(notes.get("blocked_since_s") or notes.get("next_try_s"))
-        """What is kept over restarts says that it waits; the pace may be shared with workers who know better."""
+        """The notes on disk say that the destination waits. Other workers may share the pace and know better."""
         self._logger = structlog.get_logger().bind(destination=ledger.name)
         self._restore(notes)
 
@@ -54,14 +55,14 @@ class Outages:
         elif next_try and float(next_try) > wall:
             wait_s = min(float(next_try) - wall, float(notes.get("wait_s") or 0))  # the clock may have been set back
             self._pace.outage(now, notes.get("reason") or "", wait_s)
-        if not blocked_since:  # else nothing ends before the block does
+        if not blocked_since:  # in a block no window ends
             oldest_s = wall - max(0.0, self._retry_for_s - LEFT_AT_START_S)
             self._ledger.move_tries(lambda first_s: min(max(first_s, oldest_s), wall))
 
     # --- what flights tell ---
 
     def fail(self, reason: str, after_s: float | None) -> None:
-        """A flight failed for a reason that concerns the destination as a whole: it waits."""
+        """A flight failed for a reason that concerns the whole destination, so it waits."""
         wait_s = self._pace.outage(self._clock.monotonic(), reason, after_s)
         if not self._pace.is_blocked:
             self._is_noted = True
@@ -104,7 +105,8 @@ class Outages:
         self._pace.delivered()
 
     def has_delivered_since_it_failed(self, transit: Transit) -> bool:
-        """Whether the vendor was well after the event was first tried in vain: the clock may have been set since."""
+        """Whether the vendor was well at some time after the event's first failure. Told by the clock that never jumps, since
+        the wall clock may have been set."""
         if self._delivered is None:
             return False
         delivered_s = self._clock.now() - (self._clock.monotonic() - self._delivered)
@@ -116,14 +118,14 @@ class Outages:
         """One more try of the event has failed."""
         self._follow_clock()
         if transit.is_replay:
-            # In a block it begins with that: none of it will count.
+            # In a block the window begins with the block, whose whole time is taken out later.
             began_s = self._blocked_since_s or self._clock.now()
             transit.failed_s = transit.failed_s or began_s - self._blocked_for_s
         else:
             self._ledger.tried(transit.place)
 
     def first_failure(self, transit: Transit) -> float:
-        """When the event was first tried in vain, in Unix seconds without time spent blocked; now, if it was not."""
+        """When the event first failed, in Unix seconds moved forward by time spent blocked; now, if it has not."""
         self._follow_clock()
         if transit.is_replay:
             return transit.failed_s + self._blocked_for_s if transit.failed_s else self._clock.now()
@@ -131,12 +133,12 @@ class Outages:
         return tries.first_s if tries else self._clock.now()
 
     def is_expired(self, transit: Transit) -> bool:
-        """Whether the retry window is over; it stands still from a block until the vendor is well again."""
+        """Whether the event's retry window is over. It stands still from a block until the vendor is well again."""
         tried_for_s = self._clock.now() - self.first_failure(transit)
         return self._blocked_since_s is None and tried_for_s > self._retry_for_s
 
     def halted(self, seconds: float) -> None:
-        """The plugin was stopped for so long; that does not count either."""
+        """The plugin was stopped for *seconds*, which do not count either."""
         if self._blocked_since_s is None:
             self._pass_over(seconds)
 
@@ -146,7 +148,7 @@ class Outages:
         self._blocked_for_s += seconds
 
     def _follow_clock(self) -> None:
-        """Move what was noted along with a clock that was set. In a block that is part of the time that won't count anyway."""
+        """When the clock was set, move the noted times along with it. In a block they stay: none of that time counts anyway."""
         jump_s = self._jumps.take()
         if jump_s and self._blocked_since_s is None:
             self._pass_over(jump_s)

@@ -1,4 +1,4 @@
-"""Outcomes that are alike, together: of an event nothing is left to keep but where it lies. Pure."""
+"""Groups of outcomes that are alike, so that of each event only its place needs to be stored. Pure."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Final, NamedTuple
 from router.delivery.state import Kind, Outcome, Place
 
 MAX_SPAN: Final = 4_096
-"""Sequences from the first to the last of a group: who looks for one event needs to look no further."""
+"""The most sequences from the first to the last of a group. A search for one event need look no further."""
 
 
 class OutcomeGroup(NamedTuple):
-    """What became of these *sequences*, which rise, of one partition within one second, to the last of which *at_s* belongs."""
+    """What became of these *sequences* (ascending) of one partition within one second. *at_s* belongs to the last of them."""
 
     partition: int
     kind: Kind
@@ -26,7 +26,8 @@ class OutcomeGroup(NamedTuple):
 
 
 def group(outcomes: Iterable[Outcome]) -> list[OutcomeGroup]:
-    """All *outcomes*, but of several of one event only the last. To group what comes of groups changes nothing."""
+    """All *outcomes* in groups; of several outcomes of one event only the last. To group the outcomes of groups again changes
+    nothing."""
     latest = {outcome.place: outcome for outcome in outcomes}
     alike: dict[tuple[int, Kind, str, int], list[Outcome]] = {}
     for outcome in latest.values():
@@ -40,7 +41,7 @@ def group(outcomes: Iterable[Outcome]) -> list[OutcomeGroup]:
 
 
 def _parts(sequences: list[int]) -> Iterator[list[int]]:
-    """Cut where it becomes too long."""
+    """Cut *sequences* into parts of at most `MAX_SPAN`."""
     start = 0
     for end, sequence in enumerate(sequences):
         if sequence - sequences[start] >= MAX_SPAN:

@@ -1,6 +1,6 @@
-"""The outcomes in the file of a state: one table, a row for each group of them.
+"""The table of outcomes in a state's file: one row per group of outcomes.
 
-A row of its own for each event would take thirty bytes for what is said in two, and be most of the file.
+A row per event would take thirty bytes for what two bytes can say, and make up most of the file.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ CREATE TABLE outcomes (
     kind TEXT NOT NULL, reason TEXT NOT NULL, at_s REAL NOT NULL);
 CREATE INDEX outcomes_by_last ON outcomes (partition, last, first);
 """
-"""``offsets`` are those of the events from ``first`` on, two bytes each; nothing where it is all of them up to ``last``."""
+"""``offsets`` are the events' distances from ``first``, two bytes each; empty if the group is all events up to ``last``."""
 
 
 class OutcomeTable:
-    """Of an event that is in several rows the newest one holds."""
+    """Outcomes in a state's file. If an event is in several rows, the newest one holds."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -59,7 +59,7 @@ class OutcomeTable:
         return {sequence for packed in rows for sequence in unpack(*packed) if sequence > position}
 
     def furthest(self, partition: int) -> int:
-        """The last sequence that has an outcome; 0 where there is none."""
+        """The last sequence that has an outcome; 0 if none has."""
         (last,) = self._connection.execute(
             "SELECT max(last) FROM outcomes WHERE partition = ?", (partition,)
         ).fetchone()
@@ -71,7 +71,7 @@ class OutcomeTable:
 
 
 def pack(sequences: Sequence[int]) -> bytes:
-    """What tells them, given the first and the last: two bytes each, or nothing where none is left out between."""
+    """*sequences* as offsets from the first, two bytes each; empty if they are consecutive."""
     first, last = sequences[0], sequences[-1]
     if last - first == len(sequences) - 1:
         return b""
@@ -79,7 +79,7 @@ def pack(sequences: Sequence[int]) -> bytes:
 
 
 def unpack(first: int, last: int, offsets: bytes) -> Sequence[int]:
-    """What `pack` was given."""
+    """The sequences that `pack` was given."""
     if not offsets:
         return range(first, last + 1)
     return [first + offset for (offset,) in struct.iter_unpack("<H", offsets)]

@@ -1,4 +1,7 @@
-"""The way to a vendor: what all workers of one destination in this process have in common."""
+"""An outlet: the pace and the gate that all workers of one destination in this process share.
+
+`router.delivery.way` keeps it, together with the connections to the vendor.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from router.plugin import Endpoint
 
 
 class Outlet:
-    """One pace for all of them, and the gate where their requests wait for it."""
+    """One pace for all workers, and the gate where their requests wait for it."""
 
     def __init__(
         self,
@@ -29,6 +32,6 @@ class Outlet:
         self.pace = Pace(backoff, chance, limits)
         self.gate = Gate(self.pace, clock)
         self.changed = Signal(clock)
-        """The pace, or what a worker waits for besides."""
+        """Notified when the pace changes, or anything else that a worker waits for."""
         self.flights = self.replays = 0
-        """Under way for any of them; and those of replays among them."""
+        """Flights under way for all workers, and those of replays among them."""

@@ -1,5 +1,5 @@
-"""The pace of a destination: one state machine that says when the next flight and the next request may leave. Pure: time
-comes in.
+"""The pace of a destination: a state machine that says when the next flight and the next request may leave. Pure: time comes
+in.
 
                  outage                    time is up
       ┌────────────────────────▶ throttled ──────────┐
@@ -9,11 +9,11 @@ comes in.
       └────────────────────────▶  blocked ───────────┘
                  blocked                   time is up, or a reload
 
-While throttled or blocked nothing leaves. When the time is up one flight leaves as a probe; what becomes of it decides.
-Flights that left earlier come back at any time: *delivered* leads to going from everywhere, *blocked* to blocked, while an
-outage does not end a block, nor add to the failures of the outage that is being waited out.
+While throttled or blocked nothing leaves. When the time is up, one flight leaves as a probe, and its end decides. Flights that
+left earlier may end at any time: *delivered* always leads to going and *blocked* to blocked. An outage neither ends a block nor
+adds a failure to the outage that is being waited out.
 
-Inside of that, each request passes three valves:
+Within these states, each request passes three valves:
 
     rate         so many a second, evenly spaced: the endpoint's own, then the destination's
     pause        while the vendor asks for a moment of quiet, between two tries of a flight
@@ -23,8 +23,8 @@ Inside of that, each request passes three valves:
         1 ──▶ a quarter more a round of answers, as long as all is well ──▶ the most that the config allows
                  as latencies rise beyond twice their baseline: less, in proportion ──▶ half of the most
 
-What was under way when the concurrency was lowered does not lower it once more. Latency alone never takes more than half: a
-vendor that has become slow for good, and says nothing, is not to be starved. See `router.delivery.strain`.
+Requests that were under way when the concurrency was lowered do not lower it again. Latency alone never takes more than half,
+so as not to starve a vendor that has become slow for good without a word. See `router.delivery.strain`.
 """
 
 from __future__ import annotations
@@ -37,19 +37,19 @@ from typing import Final, Literal
 from router.delivery.strain import Strain
 
 GROWTH: Final = 0.25
-"""Of the concurrency, a round of answers; at least one request."""
+"""The share by which the concurrency grows in a round of answers, at least by one request."""
 AT_EASE: Final = 1.5
 STRAINED: Final = 2.0
-"""Strains up to which the concurrency grows, and from which it shrinks."""
+"""The concurrency grows up to a strain of `AT_EASE` and shrinks above one of `STRAINED`."""
 SHARE_KEPT: Final = 0.5
-"""Of the most that the config allows, whatever the latencies."""
+"""The share of the configured concurrency that stays, whatever the latencies."""
 
 State = Literal["going", "throttled", "blocked", "probing"]
 
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Seconds between flights to a destination that fails: exponential with full jitter, from half of *first_s* to *max_s*."""
+    """Seconds between flights to a failing destination: exponential with full jitter, from half of *first_s* to *max_s*."""
 
     first_s: float = 1.0
     max_s: float = 300.0
@@ -57,20 +57,20 @@ class Backoff:
     """Between probes of a blocked destination."""
 
     def wait_s(self, failures: int, chance: random.Random) -> float:
-        """Before the next try, after *failures* (1 or more) in a row."""
+        """Seconds before the next try, after *failures* (1 or more) in a row."""
         ceiling = min(self.max_s, self.first_s * 2.0 ** min(failures, 30))
         return chance.uniform(min(self.first_s / 2, ceiling), ceiling)
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a destination may be asked to take at most."""
+    """The most that a destination may be asked to take."""
 
     concurrency: int = 4
     per_second: float | None = None
-    """Requests, to all endpoints together."""
+    """Requests a second, to all endpoints together."""
     endpoints_per_second: Mapping[str, float] | None = None
-    """Requests, to single endpoints."""
+    """Requests a second, by endpoint."""
 
 
 class Pace:
@@ -82,13 +82,14 @@ class Pace:
         self.failures = 0
         self.until = 0.0
         self.told: State = "going"
-        """What the log of this run has said last: an earlier run's log is not at hand to whoever restarted the router."""
+        """The last state that this run has logged. An earlier run's log does not count: the operator may not have it at
+        hand."""
         self.under_way = 0
         """Requests on the wire."""
         self._backoff = backoff
         self._chance = chance
         self._was_blocked = False
-        """When the probe left."""
+        """Whether it was blocked when the probe left."""
         self._most = limits.concurrency
         self._concurrency = float(limits.concurrency)
         self._cut_at = float("-inf")
@@ -106,7 +107,7 @@ class Pace:
 
     @property
     def is_closed(self) -> bool:
-        """Nothing may leave, whoever asks."""
+        """Throttled or blocked: nothing may leave."""
         return self.state in ("throttled", "blocked")
 
     @property
@@ -116,22 +117,22 @@ class Pace:
 
     @property
     def concurrency(self) -> int:
-        """Requests that may be under way at a time, just now."""
+        """How many requests may be under way at a time, at present."""
         return int(self._concurrency)
 
     @property
     def spacing_s(self) -> float:
-        """The longest that the rates keep two requests apart."""
+        """The most seconds by which the rates keep two requests apart."""
         return max(self._interval_s, *self._intervals_s.values(), 0.0) / self._share
 
     def share(self, share: float) -> None:
-        """Others send to the vendor too: only this part of each rate (above 0, up to 1) is ours."""
+        """Use only this share (above 0, up to 1) of each rate: others send to the vendor too."""
         self._share = share
 
     # --- flights ---
 
     def wait_s(self, now: float) -> float | None:
-        """Seconds until a flight may leave; 0 is now; None is "not before the probe under way is back"."""
+        """Seconds until a flight may leave. 0: now. None: not before the probe is back."""
         if self.state == "going":
             return 0.0
         if self.state == "probing":
@@ -145,16 +146,16 @@ class Pace:
             self.state = "probing"
 
     def delivered(self) -> None:
-        """A vendor's answer shows that it is well (a refusal of one payload shows that too)."""
+        """The vendor's answer shows that it is well. A refusal of one payload shows that too."""
         self.failures = 0
         self.reason = ""
         self.state = self.told = "going"
 
     def outage(self, now: float, reason: str, after_s: float | None) -> float:
-        """A flight failed for a reason that concerns the destination as a whole. Returns the seconds to wait."""
-        if self.state == "blocked":  # a flight that left before the block: it says nothing about that
+        """A flight failed for a reason that concerns the whole destination. Returns the seconds to wait."""
+        if self.state == "blocked":  # the flight left before the block and says nothing about it
             return max(self.until - now, 0.0)
-        if self.state == "throttled":  # a flight that left before another one failed: one failure, not two
+        if self.state == "throttled":  # the flight left before another one failed: one failure, not two
             wait = max(self.until - now, after_s or 0.0)
         else:
             self.failures += 1
@@ -182,30 +183,30 @@ class Pace:
     # --- requests ---
 
     def endpoint_wait_s(self, endpoint: str, now: float) -> float:
-        """Seconds until the endpoint's own rate lets its next request leave."""
+        """Seconds until the endpoint's own rate lets the next request leave."""
         return max(0.0, self._next_at.get(endpoint, 0.0) - now)
 
     def request_wait_s(self, now: float) -> float | None:
-        """Seconds until a request may leave, to whatever endpoint; None is "not before one under way is back"."""
+        """Seconds until a request may leave, to any endpoint. None: not before one under way is back."""
         if self.under_way >= self.concurrency:
             return None
         return max(0.0, self._next - now, self._paused_until - now)
 
     def request_left(self, endpoint: str, now: float) -> None:
-        """Call it only when both waits are 0, and `request_came_back` once for each."""
+        """A request leaves. Call it only when both waits are 0, and call `request_came_back` once for each."""
         self.under_way += 1
         self._next = now + self._interval_s / self._share
         if endpoint in self._intervals_s:
             self._next_at[endpoint] = now + self._intervals_s[endpoint] / self._share
 
     def request_came_back(self) -> None:
-        """With or without an answer."""
+        """A request ended, with or without an answer."""
         self.under_way -= 1
 
     # --- what answers tell ---
 
     def went_well(self, kind: Hashable, left_at: float, now: float) -> None:
-        """The vendor took what left at *left_at*; it is compared with other requests of its *kind*."""
+        """The vendor took the request that left at *left_at*. Its latency is compared with others of its *kind*."""
         strain = self._strain.observe(kind, now - left_at, now)
         floor = max(1.0, self._most * SHARE_KEPT)
         if strain > STRAINED and left_at >= self._cut_at and self._concurrency > floor:
@@ -215,12 +216,12 @@ class Pace:
             self._concurrency = min(float(self._most), grown)
 
     def pushed_back(self, left_at: float, now: float) -> None:
-        """The vendor asks for less than what left at *left_at*, or does not keep up with it."""
+        """The vendor refused a request that left at *left_at* because it wants fewer, or does not keep up."""
         if left_at >= self._cut_at:
             self._cut(max(1.0, self._concurrency / 2), now)
 
     def pause(self, now: float, after_s: float) -> None:
-        """The vendor asks for *after_s* seconds of quiet, too few to be an outage."""
+        """The vendor asks for *after_s* seconds of quiet, which are too few to be an outage."""
         self._paused_until = max(self._paused_until, now + after_s)
 
     def _cut(self, concurrency: float, now: float) -> None:
@@ -228,6 +229,6 @@ class Pace:
         self._cut_at = now
 
     def _begin_anew(self, now: float) -> None:
-        """After an outage nobody knows what the vendor can take."""
+        """Start again with one request at a time: after an outage nobody knows what the vendor can take."""
         self._cut(1.0, now)
         self._strain.relax()

@@ -1,6 +1,6 @@
-"""Parked lines: whose events wait for another try, with everything of theirs behind it.
+"""Parking: lines in which an event waits for another try, with the line's later events behind it.
 
-A line is a user, where order is kept: see `router.delivery.order`.
+A line is a user if order is kept: see `router.delivery.order`.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from router.delivery.transit import Transit
 from router.log.record import Record
 
 RELEASED_AT_ONCE = 100
-"""Events of one line that go back into its lane together, once the first of them got through."""
+"""How many events of a line go back into its lane together once the first one got through."""
 
 
 class Parking:
-    """Which lines are parked and when their turn comes; the events themselves lie on disk.
+    """Which lines are parked, and when their turns come. The events themselves are on disk.
 
     line in its lane ──Later──▶ parked ──turn──▶ released: the first event alone in the lane
           ▲                       ▲                   │ Later          │ settled
           │                       └───────────────────┘                ▼
           └──── no event left ◀──────────────────────── released: the next events, in order
 
-    Every parked line either has a turn that will come or is released. Turns are kept by a clock that never jumps.
+    Every parked line is either released or has a turn that will come. Turns go by a clock that never jumps.
     """
 
     def __init__(self, ledger: Ledger, backoff: Backoff, clock: Clock, chance: random.Random) -> None:
@@ -40,11 +40,11 @@ class Parking:
         self._clock = clock
         self._chance = chance
         self._released: dict[str, set[Place]] = {}
-        """Lines whose events are in the lanes, and which of their events."""
+        """Released lines, each with those of its events that are in the lanes."""
         self._turns: dict[str, float] = {}
-        """Parked lines that are not released, and when their turn comes."""
+        """When the turn comes of each parked line that is not released."""
         self._order: list[tuple[float, str]] = []
-        """A heap of turns; those that ``_turns`` does not confirm are out of date."""
+        """A heap of turns. An entry that differs from ``_turns`` is out of date."""
         now = clock.now()
         for line in ledger.parked:
             wait_s = ledger.parked_users.get(line, ParkedUser(0, 0)).next_s - now
@@ -57,7 +57,7 @@ class Parking:
             self._ledger.park(transit.record, reason, transit.line)
 
     def postpone(self, line: str, after_s: float | None) -> None:
-        """The line's turn comes after *after_s* seconds, or after the back-off for so many attempts."""
+        """Set the line's next turn: after *after_s* seconds or, if None, after the back-off for its number of attempts."""
         before = self._ledger.parked_users.get(line)
         attempts = (before.attempts if before else 0) + 1
         self._schedule(line, attempts, after_s or self._backoff.wait_s(attempts, self._chance))
@@ -73,7 +73,7 @@ class Parking:
         heapq.heappush(self._order, (turn, line))
 
     def next_line(self) -> tuple[str | None, float]:
-        """The line whose turn comes first, and the seconds until then."""
+        """The line whose turn comes first (None if there is none), and the seconds until then."""
         while self._order:
             turn, line = self._order[0]
             if self._turns.get(line) == turn:
@@ -90,10 +90,11 @@ class Parking:
         return None if line is None else wait_s
 
     async def release(self, line: str) -> list[Record]:
-        """The events whose turn it is, in order: the first alone if it failed before, else the next ones.
+        """Release the line. Returns the events whose turn it is, in order: the first alone if it failed before, else the next
+        ones.
 
-        It may return none, and then nothing has changed: what an independent lane still had of the line came to its end
-        meanwhile, so that what was read from disk is out of date.
+        If an event of the line came to its end in an independent lane meanwhile, what was read from disk is out of date. Then
+        nothing is released and the answer is empty.
         """
         user = self._ledger.parked_users.get(line)
         limit = 1 if user is not None and user.attempts > 0 else RELEASED_AT_ONCE
@@ -109,14 +110,14 @@ class Parking:
         return [out_of_line(record) for record in found]
 
     def is_released(self, line: str, place: Place) -> bool:
-        """Whether it is still the event's turn."""
+        """Whether it is still this event's turn."""
         return place in self._released.get(line, ())
 
     def settled(self, line: str, place: Place) -> None:
-        """A parked event is settled; with the last one of those released, the turn of the next ones comes at once."""
+        """A parked event is settled. If it was the last one released, the turn of the line's next events comes at once."""
         released = self._released.get(line)
         if released is None:
-            return  # it was in an independent lane while its line was parked: the turn stays as it is
+            return  # it was in an independent lane while its line was parked: the turn does not change
         released.discard(place)
         if released:
             return

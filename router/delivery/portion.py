@@ -1,4 +1,4 @@
-"""One partition of a log, as if it were all there is: what one fleet delivers."""
+"""A portion: one partition of a log, seen as a whole log. One fleet delivers it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from router.log.record import Appended, Entry, Gap, Record
 
 
 class Portion:
-    """An `Engine` to read from."""
+    """An `Engine` that can only be read."""
 
     def __init__(self, log: Engine, partition: int) -> None:
         self._log = log
@@ -66,7 +66,7 @@ class Portion:
         return self._log.obstacle
 
     def sequence_at_backlog(self, partition: int, max_bytes: int) -> int:
-        """*max_bytes* are those of all partitions: an equal part of it is for this one."""
+        """*max_bytes* is for all partitions; this one has an equal part of it."""
         return self._log.sequence_at_backlog(partition, max_bytes // len(self._log.partitions))
 
     async def close(self) -> None:

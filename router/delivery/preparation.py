@@ -1,4 +1,4 @@
-"""Preparation: an event is decided on and mapped, and its payloads go into the lanes."""
+"""Preparation: decides on an event, maps it, and puts its payloads into the lanes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from router.event_times import age_s
 
 
 class Preparation:
-    """One for each worker. Replays wait in here while nothing may call the plugin; whoever brings others waits himself."""
+    """One per worker. While nothing may call the plugin, replays wait in here; the reader and the parking hold live events back
+    themselves."""
 
     def __init__(
         self,
@@ -34,7 +35,7 @@ class Preparation:
         unknown_sources: UnknownSources,
     ) -> None:
         self.held: list[Transit] = []
-        """Replays that wait for the plugin."""
+        """Replays that wait until the plugin may be called again."""
         self._destination = destination
         self._endpoints = destination.endpoints
         self._ledger = ledger
@@ -48,19 +49,19 @@ class Preparation:
         self._logger = structlog.get_logger().bind(destination=destination.name)
 
     def take_up(self, transit: Transit) -> None:
-        """Decide, map, and put the payloads into the lanes; or settle the event at once."""
+        """Decide, map, and put the payloads into the lanes, or settle the event at once."""
         if transit.is_replay and self._halt.is_on:
             self.held.append(transit)
         elif self._prepare(transit):
             self._lanes.put(transit)
 
     def take_back(self) -> list[Transit]:
-        """The replays that wait for the plugin: they don't any more."""
+        """Give the waiting replays back to the caller."""
         held, self.held = self.held, []
         return held
 
     def _prepare(self, transit: Transit) -> bool:
-        """Decide and map. False: it is settled already (skipped, or dead because it can't be mapped)."""
+        """Decide and map. False if the event is settled already: skipped, or dead because it can't be mapped."""
         record = transit.record
         try:
             event = self._decoder.event(record)
@@ -93,7 +94,7 @@ class Preparation:
         return True
 
     def _add_items(self, transit: Transit, event: Event, decision: Decision) -> list[str]:
-        """Fill in the payloads; returns why actions made none."""
+        """Add the payloads to *transit*. Returns the reasons of actions that made none."""
         noted = self._ledger.settled_payloads
         earlier = noted.get(transit.place, {}) if noted and not transit.is_replay else {}
         if earlier:

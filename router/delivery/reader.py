@@ -1,4 +1,4 @@
-"""The reader of a destination: it goes through the log, as far ahead of what is settled as there is room for."""
+"""The reader: goes through the log for one destination, as far ahead of what is settled as there is room."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from router.log.record import Gap, Record
 
 READ_LIMIT = 500
 READ_AT_A_STRETCH = 50
-"""Events decided and mapped before others of the process have their turn."""
+"""Events decided and mapped before other tasks of the process get a turn."""
 PROBE_AHEAD = 100
-"""Events read ahead while the destination fails: enough to see whether it fails with everybody or with one of them."""
+"""Events read ahead while the destination fails: enough to see whether all of them fail or only one."""
 MAX_SPAN = 100_000
-"""How far the reader may be ahead of the position; what is settled in between is kept in memory."""
+"""How many sequences the reader may be ahead of the position. What is settled in between is kept in memory."""
 MAX_UNWRITTEN = 10_000
 """Changes that may wait for the disk before the reader waits too."""
 SHED = "max_backlog: the backlog grew past what is configured"
@@ -34,7 +34,7 @@ REPEAT = "duplicate: its messageId came before, through another router"
 
 
 class Reader:
-    """Hands each event over that is not settled, unless it is settled by what it is.
+    """Hands on each unsettled event, or settles or parks it here.
 
     log ──▶ taken up
      ├────▶ skipped: it came before, through another router
@@ -55,7 +55,7 @@ class Reader:
         is_repeat: Callable[[Record], bool] | None,
         take_up: Callable[[Transit], None],
     ) -> None:
-        """*is_repeat* says of a record whether the log holds its like before it."""
+        """*is_repeat* says whether a record repeats an earlier one of the log."""
         self._log = log
         self._ledger = ledger
         self._under_way = under_way
@@ -73,11 +73,11 @@ class Reader:
 
     @property
     def is_rereading(self) -> bool:
-        """Whether an earlier run had been further in the log."""
+        """Whether the reader is still in a part of the log that an earlier run has read."""
         return any(window.is_rereading for window in self._ledger.windows.values())
 
     async def run(self, partition: int) -> None:
-        """Read one partition, for ever."""
+        """For ever: read one partition."""
         window = self._ledger.windows[partition]
         while True:
             while not self._room and not self._is_shedding(partition):
@@ -93,7 +93,7 @@ class Reader:
                     continue
                 sequence = record.sequence
                 window.open(sequence)
-                # Asked of what is settled too: what repeats it must find it there.
+                # Asked for settled events too, so that a later repeat finds the first one known.
                 is_repeat = self._is_repeat is not None and self._is_repeat(record)
                 if window.is_settled(sequence):
                     continue
@@ -108,14 +108,14 @@ class Reader:
             self._changed.notify()
 
     async def _read_on(self, partition: int) -> list[Record | Gap]:
-        """What comes next in the log, as soon as there is something."""
+        """The next records of the log, as soon as there are some."""
         read = self._ledger.windows[partition].read
         await self._log.wait(partition, read)
         limit = READ_LIMIT if self._is_shedding(partition) else min(READ_LIMIT, max(1, self._room))
         return await self._log.read(partition, read, limit)
 
     def shed(self, partition: int, last: int) -> None:
-        """What it comes to up to the sequence *last* becomes dead letters."""
+        """Make dead letters of the events still to be read up to the sequence *last*."""
         self._shed_up_to[partition] = last
 
     def _is_shed(self, partition: int, sequence: int) -> bool:
@@ -126,7 +126,7 @@ class Reader:
 
     @property
     def _room(self) -> int:
-        """How many more events may be read; none before there is room for a good number of them."""
+        """How many more events may be read. 0 until there is room for a good number of them."""
         windows = self._ledger.windows.values()
         most = self._options.max_in_flight
         limit = most if self._pace.is_going else min(PROBE_AHEAD, most)
@@ -143,14 +143,14 @@ class Reader:
 
     @property
     def _must_wait(self) -> bool:
-        """Before the next event is mapped: for the plugin, or for room for what it makes of events."""
+        """Whether the next event must not be mapped yet: the plugin is halted, or there is no room for more payloads."""
         return self._under_way.bytes >= self._most_bytes or self._halt.is_on
 
     async def _pass_gap(self, gap: Gap) -> None:
-        """Book what the log lost, but for what was settled or parked before it was lost."""
+        """Book the events that the log lost, except those that were settled or parked before."""
         window = self._ledger.windows[gap.partition]
         start = max(gap.first, window.read + 1)
-        while window.position < start - 1:  # a gap has no rows of its own: the position must pass it in one step
+        while window.position < start - 1:  # a gap has no records of its own: the position must pass it in one step
             await self._changed.wait()
         window.open(gap.last)
         for first, last in window.unsettled(start, gap.last):

@@ -1,7 +1,7 @@
-"""Which events of a partition repeat one that came before: the same messageId from the same source, through another router.
+"""Repeats: events of a partition with the messageId and the source of an earlier one, which came through another router.
 
-Each router knows its own duplicates before it stores them. Of two that take the same event at once, both store it: the first
-in the order of the log wins, and whoever delivers the partition is the one to say so.
+Each router recognises its own duplicates before it stores them. If two routers take the same event at once, both store it. The
+first in the order of the log wins, and the router that delivers the partition finds the second.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from router.log.seen import Seen, dedup_key
 
 MAX_KEYS = 100_000
 READ_BACK = 2_000
-"""Events that are looked at before the first one is delivered: whoever sends an event twice does so soon."""
+"""How many earlier events are read before the first one is delivered. A caller that sends an event twice does so soon."""
 
 
 class Repeats:
-    """One for each partition, for all destinations: they may be at different places in it."""
+    """One per partition, for all destinations, which may be at different places in it."""
 
     def __init__(self, window_s: float) -> None:
         self._seen = Seen(window_s, MAX_KEYS)
 
     async def read_back(self, log: Log, partition: int, position: int) -> None:
-        """Learn what lies before *position*."""
+        """Learn the events before *position*."""
         after = max(log.start(partition) - 1, position - READ_BACK)
         while after < position:
             for record in await log.read(partition, after, min(500, position - after)):
@@ -31,7 +31,7 @@ class Repeats:
                 after = last_of(record)
 
     def is_repeat(self, record: Record) -> bool:
-        """Whether its like lies before it in the log."""
+        """Whether *record* repeats an earlier one of the log."""
         key = dedup_key(record.source, record.message_id)
         first = self._seen.first(key, record.received_at_s)
         self._seen.add(key, record.sequence, record.received_at_s)

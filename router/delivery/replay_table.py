@@ -1,4 +1,4 @@
-"""What became of events in replays, in the file of a state: a row for each group of them, as for outcomes."""
+"""The table of what became of events in replays, in a state's file: one row per group, as for outcomes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CREATE INDEX replays_by_last ON replays (partition, last, first);
 
 
 class ReplayTable:
-    """Of an event that is in several rows the newest one holds."""
+    """Outcomes of replays in a state's file. If an event is in several rows, the newest one holds."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection

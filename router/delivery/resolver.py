@@ -1,4 +1,4 @@
-"""Looking up the names of vendors: a name that no server answers for keeps nobody waiting but who asked for it."""
+"""The resolver: looks up vendors' host names, so that a name without an answer delays only the destination that asks for it."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ _NUMERIC = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
 
 
 class Resolver(AbstractResolver):
-    """Each look-up has a thread of its own, which a stop does not wait for.
+    """Each look-up has a thread of its own, for which a stop does not wait.
 
-    An event loop has few threads for look-ups (uvloop two at a time, for the whole process), and each stays with a dead name
-    for half a minute, whatever time-out its request has. There are never many here: who uses this asks for a name once at a
-    time, and keeps the answer for a while.
+    An event loop has few threads for look-ups (uvloop two, for the whole process), and a dead name occupies one for half a
+    minute, whatever time-out the request has. There are never many threads here: the client asks for a name only once at a time
+    and caches the answer for a while.
     """
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """The addresses of *host*, of that *family*.
+        """The addresses of *host* of that *family*.
 
         Raises:
-            OSError: there are none, or nobody says.
+            OSError: there are none, or no server answers.
         """
         found: Future[list[Any]] = Future()
         found.set_running_or_notify_cancel()
@@ -35,7 +35,7 @@ class Resolver(AbstractResolver):
         def look_up() -> None:
             try:
                 found.set_result(socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG))
-            except UnicodeError:  # "api..example.com": a slip in the config, for which no event is to blame
+            except UnicodeError:  # "api..example.com": a typo in the config, and no event's fault
                 found.set_exception(socket.gaierror(socket.EAI_NONAME, "this can be no name of a host"))
             except Exception as error:
                 found.set_exception(error)

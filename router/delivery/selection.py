@@ -1,4 +1,4 @@
-"""Which events of a stretch of the log a replay sends: the same for the replay and for its dry run. Pure."""
+"""The selection: which events of a stretch of the log a replay sends. The replay and its dry run share it. Pure."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ LEFT_OUT: Mapping[Earlier, str] = {
     "pending": "still pending, delivered anyway",
     "dead letter": "dead letters, for dead-letters retry",
 }
-"""What a replay leaves to others, so that nothing is sent twice; and what it says of it."""
+"""Events that a replay leaves alone because something else will send them, and the reason it gives."""
 
 
 @dataclass(slots=True)
 class Stretch:
-    """What a replay makes of the events up to ``last``."""
+    """What a replay does with the events up to ``last``."""
 
     last: int
     chosen: list[tuple[Record, Earlier | None]] = field(default_factory=list)
-    """The events to send, with what became of each before."""
+    """The events to send, each with what became of it before."""
     passed: list[tuple[int, str, int]] = field(default_factory=list)
-    """What fits and can't or need not be sent: up to which sequence, why, and how many events."""
+    """Events that meet the conditions but can't or need not be sent: up to which sequence, why, and how many events."""
 
 
 def select(
@@ -35,9 +35,9 @@ def select(
     after: int,
     done: Collection[int] = (),
 ) -> Stretch:
-    """What to do with *records*, which the log gave for what comes *after* that sequence.
+    """What to do with *records*, which the log gave for the sequences *after* that one.
 
-    *earlier* says what became of each sequence before; *done* are those that the same replay has sent already.
+    *earlier* says what became of each sequence before. *done* are sequences that this replay has already sent.
     """
     stretch = Stretch(after if records else spec.last)
     for record in records:

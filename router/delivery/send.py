@@ -1,4 +1,5 @@
-"""Sending one request over HTTP: credentials added last, answers bounded, redirects not followed, secrets taken out."""
+"""Sending one request over HTTP. Credentials are added last, answers are bounded and cleared of secrets, redirects are not
+followed."""
 
 from __future__ import annotations
 
@@ -38,46 +39,47 @@ from router.plugin.credential import basic_token, encode_path, with_field, with_
 from router.plugin.request import FORM, encode_form
 
 MAX_ANSWER_BYTES = 1_000_000
-"""A vendor's answer is cut here; none of the documented ones is near it."""
+"""A vendor's answer is cut here. No documented answer comes near it."""
 
 MOST_EXCHANGES = 4
-"""Of one `HttpSend.send`, each with a time-out of its own: a token, the request, and both again where the token is refused."""
+"""The most exchanges in one `HttpSend.send`, each with its own time-out: a token, the request, and both again if the token is
+refused."""
 
 _USER_AGENT = "trait-router/1"
 _HTTPS_HOST = re.compile(r"https://((?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]+)/?", re.ASCII)
-"""No port, no user, no path, no address of digits."""
+"""An https address without a port, a user or a path, and with a name instead of an IP address."""
 
 
 class SendFailed(Exception):
     """No answer came: network, DNS, TLS, a time-out. Always worth another try."""
 
     kind: ClassVar[str] = "no answer"
-    """For the counts of attempts."""
+    """How the counts of attempts call it."""
 
 
 class TimedOut(SendFailed):
-    """It took too long: the vendor may be overloaded."""
+    """The answer took too long. The vendor may be overloaded."""
 
 
 class ConnectTimedOut(TimedOut):
-    """No connection in time: name resolution, TCP or TLS. The vendor has not seen the request."""
+    """No connection in time (name resolution, TCP or TLS). The vendor has not seen the request."""
 
     kind = "connect timeout"
 
 
 class ReadTimedOut(TimedOut):
-    """There was a connection, and no whole answer in time. The vendor may have taken the request."""
+    """A connection, but no complete answer in time. The vendor may have taken the request."""
 
     kind = "read timeout"
 
 
 class CredentialsRefused(SendFailed):
-    """The credentials themselves are at fault (a token address refuses them, a key holds a line break): until the operator
-    acts nothing can be sent, and no event is to blame."""
+    """The credentials themselves are at fault: the token address refuses them, or a key holds a line break. Nothing can be sent
+    until the operator acts, and no event is to blame."""
 
 
 class NoToken(SendFailed):
-    """The token address has given none, and does not refuse the credentials. How long to wait, its answer may say."""
+    """The token address gave no token but does not refuse the credentials. Its answer may say how long to wait."""
 
     def __init__(self, answer: Response) -> None:
         super().__init__(f"the token address answered {answer.status} and no access token")
@@ -85,14 +87,14 @@ class NoToken(SendFailed):
 
 
 class Send(Protocol):
-    """What sends one request; what limits or retries it has the same shape."""
+    """What sends one request. Wrappers that limit or count requests have the same method."""
 
     async def send(self, request: Request, credentials: Sequence[Credential], id: str) -> Response:
-        """Send *request* with *credentials*; *id* is stable over attempts, for signatures.
+        """Send *request* with *credentials*. *id*, for signatures, is the same for all attempts.
 
         Raises:
-            SendFailed: no answer came (`CredentialsRefused`: nor will one).
-            ValueError: this request can never be sent: its URL or a header holds what HTTP doesn't take.
+            SendFailed: no answer came (`CredentialsRefused`: none will come).
+            ValueError: this request can never be sent: HTTP does not allow its URL or one of its headers.
         """
 
 
@@ -107,10 +109,10 @@ class HttpSend:
         clock: Clock,
         connect_timeout_s: float = 5.0,
     ) -> None:
-        """*origins* are the only schemes, hosts and ports that requests may go to; the first is the destination's own.
+        """*origins* are the only schemes, hosts and ports that requests may go to. The first is the destination's own.
 
-        *timeout_s* is for a request in all, *connect_timeout_s* for the connection that it may need, which gets no more
-        than half of that: so it shows what took too long.
+        *timeout_s* is for the whole request, *connect_timeout_s* for the connection that it may need. The connection gets at
+        most half of *timeout_s*, so that it is clear which of the two took too long.
         """
         self._origins = origins
         self._origin = origins[0]
@@ -121,7 +123,7 @@ class HttpSend:
         self._session: aiohttp.ClientSession | None = None
         self._tokens: dict[OAuth2, tuple[str, float]] = {}
         self._named: dict[OAuth2, str] = {}
-        """Where requests go, by their token's answer."""
+        """Where requests go according to the token's answer, by credential."""
         self._fetching = asyncio.Lock()
 
     async def close(self) -> None:
@@ -173,7 +175,7 @@ class HttpSend:
             raise self._failure(error) from None
 
     def _failure(self, error: Exception) -> SendFailed | ValueError:
-        """What *error* of the HTTP client means."""
+        """What *error*, raised by the HTTP client, means."""
         match error:
             case aiohttp.ConnectionTimeoutError():
                 return ConnectTimedOut(f"no connection within {self._timeout.connect:g} s")
@@ -189,15 +191,15 @@ class HttpSend:
         return {each: await self._token(each) for each in credentials if isinstance(each, OAuth2)}
 
     async def _token(self, credential: OAuth2) -> str:
-        """A token that is still good, fetched when there is none."""
-        async with self._fetching:  # all lanes find it stale at the same moment; one fetches
+        """A token that is still good; fetched if there is none."""
+        async with self._fetching:  # all lanes find the token stale at once, and only one fetches a new one
             held = self._tokens.get(credential)
             if held is not None and held[1] > self._clock.monotonic():
                 return held[0]
             return await self._fetch_token(credential)
 
     async def _fetch_token(self, credential: OAuth2) -> str:
-        """Fetch a token and keep it, and where its answer says that requests go.
+        """Fetch a token. Keep it, and the address for requests if the answer names one.
 
         Source: RFC 6749 section 5.2 (errors: 400 or 401).
         """
@@ -237,25 +239,26 @@ def token_request(credential: OAuth2) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def named_origin(address: Any, credential: OAuth2, origin: str) -> str:
-    """Where requests go by a token answer: *origin* itself, or https with a host of a suffix that the plugin declares.
+    """Where requests go according to a token answer: *origin* itself, or https with a host that has a declared suffix.
 
     Raises:
-        CredentialsRefused: it is any other, or none at all. Promise 10: neither the token nor an event goes there.
+        CredentialsRefused: the answer names any other address, or none. Neither the token nor an event goes there (promise 10).
     """
     text = address if isinstance(address, str) else ""
     if text.rstrip("/") == origin:
         return origin
     named = _HTTPS_HOST.fullmatch(text)
     if named is None or not named[1].lower().endswith(credential.host_suffixes):
-        found = named[1] if named else "no https address"  # never as it came: it may hold what is secret
+        found = named[1] if named else "no https address"  # never the answer's own text, which may hold a secret
         allowed = " or ".join(credential.host_suffixes)
         raise CredentialsRefused(f"{credential.host_field} of the token answer: {found}, expected a host of {allowed}")
     return f"https://{named[1].lower()}"
 
 
 def _let_go(error: BaseException | None) -> None:
-    """Of the body, and all else that the calls held in which *error* was raised. The errors of a refused connection hold one
-    another in a circle: the body would stay until a garbage collector comes by, at each try of a vendor that is down."""
+    """Let go of the body and everything else that the frames of *error* hold. The errors of a refused connection refer to each
+    other in a cycle, so at each try of a vendor that is down the body would stay in memory until the next garbage
+    collection."""
     while error is not None:
         traceback.clear_frames(error.__traceback__)
         error = error.__context__
@@ -278,11 +281,11 @@ def add_credentials(
 ) -> tuple[str, dict[str, str], bytes | None]:
     """The URL, headers and body bytes that go over the wire. Pure.
 
-    The body is serialised once; a signature covers those very bytes.
+    The body is serialised once, and a signature covers exactly those bytes.
 
     Raises:
-        ValueError: a header of the request holds a line break or NUL, or its form anything but texts.
-        CredentialsRefused: a header of the credentials does, or a signature can't be made.
+        ValueError: a header of the request holds a line break or NUL, or its form holds anything but texts.
+        CredentialsRefused: a header of the credentials holds one, or a signature can't be made.
     """
     url, headers, json = request.url, dict(request.headers), request.json
     for name in _broken(headers):
@@ -316,7 +319,7 @@ def add_credentials(
     for sign in signatures:
         try:
             headers |= sign(Signing(body or b"", id, now_s))
-        except Exception as error:  # without its text, which may quote the secret; what the guard says quotes none
+        except Exception as error:  # its text is left out, since it may quote the secret; the guard's message does not
             what = str(error) if isinstance(error, PluginFailed) else type(error).__name__
             raise CredentialsRefused(f"the request can't be signed ({what}): check the secret") from None
     for name in _broken(headers):
@@ -325,5 +328,5 @@ def add_credentials(
 
 
 def _broken(headers: Mapping[str, str]) -> Iterator[str]:
-    """The names of headers that would break out of their line."""
+    """The names of headers whose values would break out of their line."""
     return (name for name, value in headers.items() if any(char in name + value for char in "\r\n\0"))

@@ -1,4 +1,4 @@
-"""Settlement: how an event and its payloads come to their end, in the books of the log or in those of a replay."""
+"""Settlement: how an event and its payloads come to their end, in the books of live events or in those of a replay."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from router.delivery.under_way import UnderWay
 
 
 class Settlement:
-    """One for each worker. A payload is delivered or refused; an event settles with the last of its payloads."""
+    """One per worker. A payload is delivered or refused. An event settles with the last of its payloads."""
 
     def __init__(
         self,
@@ -43,12 +43,12 @@ class Settlement:
         self._end((transit,))
 
     def refuse(self, transit: Transit, reason: str) -> None:
-        """All that was left of the event is dead."""
+        """Everything that was left of the event is dead, for *reason*."""
         transit.refused.append(reason)
         self.settle(transit)
 
     def shed(self, transit: Transit, reason: str) -> None:
-        """The event, of the log, is dead whatever became of its payloads."""
+        """The event, read from the log, is dead whatever became of its payloads."""
         self._ledger.kill(transit.record, reason, transit)
         self._end((transit,))
 
@@ -68,15 +68,15 @@ class Settlement:
                 self._under_way.remove(transit)
             if transit.origin == "parked":
                 self._parking.settled(transit.line, transit.place)
-            transit.items.clear()  # they hold the transit: without this only the garbage collector could free it
+            transit.items.clear()  # break the reference cycle: else only the garbage collector could free the transit
         self._changed.notify()
 
     # --- payloads ---
 
     def deliver(self, items: Sequence[Item]) -> None:
-        """The vendor has them."""
+        """The vendor has all of *items*."""
         done: list[Transit] = []
-        """Events of which all is delivered by now: booked together."""
+        """Events that are now delivered completely: booked together."""
         for item in items:
             transit = item.transit
             if transit.is_replay or transit.refused or len(transit.items) > 1:
@@ -88,7 +88,7 @@ class Settlement:
         self._end(done)
 
     def settle_item(self, item: Item, refused: str = "") -> None:
-        """The vendor has it; or it is dead, for the reason *refused*."""
+        """The vendor has the payload or, with a reason *refused*, the payload is dead."""
         transit = item.transit
         item.state = "settled"
         if refused:

@@ -1,4 +1,4 @@
-"""Where in the log a time lies, without reading all that comes before."""
+"""The span of sequences in the log that belongs to a span of time, found without reading all that comes before."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from router.log.interface import Log
 from router.log.record import Gap
 
 MARGIN_S = 86_400.0
-"""How far the clock of the gateway may have jumped: by so much more is looked at on either side."""
+"""The span is widened by this much on either side, since the gateway's clock may have jumped."""
 
 
 async def span_of(log: Log, partition: int, since_s: float | None, until_s: float | None) -> tuple[int, int]:
-    """The first and the last sequence of what may have been received from *since_s* on and before *until_s* (Unix seconds; None
-    is no limit). An empty span ends before it begins."""
+    """The first and the last sequence that may have been received at or after *since_s* and before *until_s* (Unix seconds;
+    None: no limit). An empty span ends before it begins."""
     first, last = log.start(partition), log.end(partition)
     if since_s is not None:
         first = await _first_from(log, partition, since_s - MARGIN_S)
@@ -21,7 +21,7 @@ async def span_of(log: Log, partition: int, since_s: float | None, until_s: floa
 
 
 async def _first_from(log: Log, partition: int, moment_s: float) -> int:
-    """The first sequence that was received at *moment_s* or later; one past the end where there is none. By bisection."""
+    """The first sequence received at *moment_s* or later; one past the end if there is none. By bisection."""
     low, high = log.start(partition), log.end(partition) + 1
     while low < high:
         middle = (low + high) // 2
@@ -34,7 +34,7 @@ async def _first_from(log: Log, partition: int, moment_s: float) -> int:
 
 
 async def _look(log: Log, partition: int, sequence: int) -> tuple[int, float | None]:
-    """The first event at *sequence* or behind it that can be read, and when it was received; None past the end."""
+    """The first readable event at or after *sequence*: its sequence, and when it was received (None past the end)."""
     while True:
         found = await log.read(partition, sequence - 1, 1)
         if not found:

@@ -1,4 +1,4 @@
-"""What an operator asks of a job: which dead letters, or which events of the log, and how they are to be sent."""
+"""The specification of a job: which dead letters or which events of the log to send, and how."""
 
 from __future__ import annotations
 
@@ -13,37 +13,37 @@ from router.delivery.state import Earlier
 from router.log.record import Record
 
 OUTCOMES = ("delivered", "skipped", "dead", "none")
-"""What an event may have come to before; dead is one whose dead letter was discarded, none is one that never was for it."""
+"""What may have become of an event before. "dead": its dead letter was discarded. "none": it was never for the destination."""
 
 
 class JobSpec(BaseModel):
-    """What holds for both."""
+    """What retries and replays have in common."""
 
     model_config = ConfigDict(extra="forbid")
 
     rate_per_s: float | None = None
-    """Events a second at most; None: as fast as live traffic leaves room."""
+    """The most events a second. None: as fast as live traffic leaves room."""
 
 
 class RetrySpec(JobSpec):
-    """Which dead letters to try again: up to the id ``up_to``, and of them those for which all else holds."""
+    """Which dead letters to try again: those up to the id ``up_to`` that meet all the other conditions."""
 
     partition: int = 0
-    """Whose dead letters: each partition counts its own."""
+    """The partition whose dead letters they are: each partition numbers its own."""
     up_to: int
     ids: list[int] | None = None
     reason: str | None = None
     cause: str | None = None
     is_historical: bool = False
-    """A dead letter was never delivered, so that by default it is sent as new."""
+    """Send them as old events. A dead letter was never delivered, so by default it is sent as new."""
 
     def choice(self, job: int | None = None) -> Choice:
-        """*job*: without what that job has tried already."""
+        """The choice of dead letters, without those that *job* has already tried."""
         return Choice(ids=self.ids, reason=self.reason, cause=self.cause, up_to=self.up_to, not_tried_by=job)
 
 
 def _as_list(value: Any) -> Any:
-    """Jobs of an older program have one text where several may stand."""
+    """Jobs of an older program hold a single text here instead of a list."""
     return [value] if isinstance(value, str) else value
 
 
@@ -51,7 +51,7 @@ Texts = Annotated[list[str] | None, BeforeValidator(_as_list)]
 
 
 class ReplaySpec(JobSpec):
-    """Which events of one partition of the log to send again. Times are Unix seconds of receipt; None is no limit."""
+    """Which events of one partition of the log to send again. Times are Unix seconds of receipt; None means no limit."""
 
     partition: int = 0
     first: int = 1
@@ -64,9 +64,9 @@ class ReplaySpec(JobSpec):
     """Names of track calls."""
     user: Texts = None
     outcome: list[Literal["delivered", "skipped", "dead", "none"]] | None = None
-    """What became of it here before."""
+    """What became of the event here before."""
     is_historical: bool = True
-    """The vendor must start nothing because of it."""
+    """Send them as old events, so that they start nothing at the vendor."""
 
     def fits(self, record: Record) -> bool:
         return (
@@ -93,7 +93,7 @@ def parse_time(text: str) -> float:
     """A time as an operator writes it, in Unix seconds.
 
     Raises:
-        ValueError: it is none.
+        ValueError: *text* is not a time.
     """
     moment = dates.parse(text)
     if moment is None:

@@ -1,4 +1,4 @@
-"""The state of one destination as a file: `var/destinations/NAME.sqlite`, one writer, every change one transaction."""
+"""The state of one destination as a file, `var/destinations/NAME.sqlite`: one writer, and one transaction per change."""
 
 from __future__ import annotations
 
@@ -97,15 +97,15 @@ INSERT INTO replays (partition, first, last, offsets, job, kind, reason, at_s)
 DROP TABLE single_replays;
 """,
 }
-"""What makes a file of that schema version out of one of the version before."""
+"""The scripts that bring a file to each schema version from the one before."""
 
 
 class StateOlder(OperatorError):
-    """An older program wrote it, and who only reads does not bring it up to date. There is nothing wrong with it."""
+    """An older program wrote the file, and a reader does not bring it up to date. There is nothing wrong with it."""
 
 
 class StateFile:
-    """A `State`, opened with `StateFile.open`."""
+    """A `State` in a file. Open it with `StateFile.open`."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._connection = connection
@@ -119,11 +119,12 @@ class StateFile:
 
     @classmethod
     def open(cls, path: Path, log_id: str, *, read_only: bool = False) -> StateFile:
-        """Open or make the state file of a destination.
+        """Open the state file of a destination, or make it.
 
         Raises:
-            OperatorError: a newer program wrote it, or it belongs to another log (`StateUnusable`: it is damaged, or the disk
-                refuses; `StateOlder`, with *read_only*: an older program wrote it).
+            OperatorError: a newer program wrote it, or it belongs to another log.
+            StateUnusable: it is damaged, or the disk refuses.
+            StateOlder: an older program wrote it, and *read_only*.
         """
         connection = None
         try:
@@ -159,7 +160,7 @@ class StateFile:
             )
 
     def _upgrade(self, version: int, log_id: str) -> None:
-        """Make a new file, or bring an older one up to date: all of it, or nothing."""
+        """Make a new file, or bring an older one up to date: all or nothing."""
         self._connection.create_function("cause_of", 3, lambda reason, *ids: cause_of(reason, ids), deterministic=True)
         with self._transaction():
             if version == 0:
@@ -174,12 +175,12 @@ class StateFile:
             self._connection.execute(statement)
 
     def _is_within(self) -> bool:
-        """Whether a transaction has begun."""
+        """Whether a transaction is open."""
         return self._connection.in_transaction
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        """One within another is part of it."""
+        """A transaction. One inside another is part of it."""
         if self._is_within():
             yield
             return
@@ -193,10 +194,10 @@ class StateFile:
             raise
 
     def fold(self) -> None:
-        """Have all there is in the file itself: its last connection does that, unless somebody else has it open.
+        """Move everything from the write-ahead log into the file itself, as closing its last connection would.
 
         Raises:
-            StateUnusable: somebody else reads it just now, or there is no room.
+            StateUnusable: another program has the file open, or there is no room.
         """
         try:
             (is_busy, *_) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
@@ -212,7 +213,7 @@ class StateFile:
             self.lock.release()
 
     def listen(self, hear: Hear) -> None:
-        """There is nothing to hear: whoever writes into the file while a router runs does so through the router."""
+        """There is nothing to hear: while a router runs, everybody else changes the file through the router."""
 
     def catch_up(self) -> None:
         """The file is all there is."""
@@ -248,7 +249,7 @@ class StateFile:
                 [(name, reason, count) for (name, reason), count in changes.counts.items()],
             )
             run(
-                # Whoever runs a job may not know yet that it is cancelled.
+                # The worker may not know yet that its job is cancelled.
                 "UPDATE jobs SET cursor = ?, total = ?, counts = ?, reasons = ?,"
                 " state = CASE state WHEN 'cancelled' THEN state ELSE ? END WHERE id = ?",
                 [
@@ -266,7 +267,7 @@ class StateFile:
             run("INSERT OR REPLACE INTO meta VALUES (?, ?)", list(changes.meta.items()))
 
     def _forget_notes(self, outcomes: Sequence[Outcome]) -> None:
-        """Drop what was noted of events while they were under way: of most there is nothing."""
+        """Drop the notes on events that were under way. Most events have none."""
         for table in ("settled_payloads", "tries"):
             if self._connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone():
                 self._connection.executemany(
@@ -295,7 +296,7 @@ class StateFile:
                 )
 
     def add_partition(self, partition: int, start: int) -> None:
-        """Count from *start* on: the first event of this destination is the one after it. Known partitions stay as they are."""
+        """See `State.add_partition`."""
         self._connection.execute("INSERT OR IGNORE INTO positions VALUES (?, ?, ?)", (partition, start, start))
 
     def has_no_room(self, error: Exception) -> bool:
@@ -303,7 +304,7 @@ class StateFile:
         return is_no_room(error, self.path.parent)
 
     def is_away(self, error: Exception) -> bool:
-        """A disk is part of this machine."""
+        """Never: the disk is part of this machine."""
         return False
 
     def trouble(self, error: BaseException) -> StateUnusable | None:
@@ -311,11 +312,11 @@ class StateFile:
         return unusable(self.path, error) if isinstance(error, sqlite3.Error) else None
 
     def shift_tries(self, seconds: float) -> None:
-        """Move the retry windows forward: an operation in journals that an older program wrote."""
+        """Move the retry windows forward. Only journals written by an older program contain this operation."""
         self._connection.execute("UPDATE tries SET first_s = first_s + ?", (seconds,))
 
     def forget_outcomes(self, partition: int, before: int) -> None:
-        """Drop outcomes of events that are no longer in the log and lie below the position, if not yet all at once."""
+        """See `State.forget_outcomes`."""
         _, position = self.positions().get(partition, (0, 0))
         before = min(before, position + 1)
         with self._transaction():
@@ -323,10 +324,7 @@ class StateFile:
             self._replays.forget(partition, before)
 
     def discard(self, choice: Choice, limit: int = 1_000) -> tuple[int, int]:
-        """Throw up to *limit* dead letters away; they stay counted as dead, and as discarded.
-
-        Returns how many letters that were, and how many events of the line.
-        """
+        """See `State.discard`."""
         with self._transaction():
             letters, events = self.letters.delete(choice, limit)
             self._connection.execute(
@@ -336,7 +334,7 @@ class StateFile:
         return letters, events
 
     def add_job(self, kind: Literal["replay", "retry"], spec: dict[str, Any], total: int, made_s: float) -> Job:
-        """Note a replay or a retry to be run; the destination's worker takes it up."""
+        """See `State.add_job`."""
         cursor = self._connection.execute(
             "INSERT INTO jobs (kind, spec, cursor, total, counts, state, made_s) VALUES (?, ?, 0, ?, '{}', 'running', ?)",
             (kind, orjson.dumps(spec).decode(), total, made_s),
@@ -346,7 +344,7 @@ class StateFile:
     # --- reading ---
 
     def damage(self) -> list[str]:
-        """What SQLite finds wrong with the file; slow."""
+        """What SQLite finds wrong with the file. Slow."""
         try:
             lines = [line for (line,) in self._connection.execute("PRAGMA quick_check(10)")]
         except sqlite3.Error as error:
@@ -354,7 +352,7 @@ class StateFile:
         return [f"{self.path}: {' '.join(line.split())}" for line in lines if line != "ok"]
 
     def reach(self) -> int:
-        """The last sequence, of any partition, that this state knows anything of."""
+        """The last sequence, in any partition, that this state knows of."""
         return max((self.furthest(partition) for partition in self.positions()), default=0)
 
     def meta(self, key: str) -> str | None:
@@ -362,12 +360,12 @@ class StateFile:
         return str(row[0]) if row else None
 
     def positions(self) -> dict[int, tuple[int, int]]:
-        """Per partition: where counting started, and the position."""
+        """See `State.positions`."""
         rows = self._connection.execute("SELECT partition, start, position FROM positions")
         return {partition: (start, position) for partition, start, position in rows}
 
     def settled_above_position(self) -> dict[int, set[int]]:
-        """Per partition: the events above the position that are settled or parked."""
+        """See `State.settled_above_position`."""
         above = {}
         for partition, (_, position) in self.positions().items():
             rows = self._connection.execute(
@@ -377,7 +375,7 @@ class StateFile:
         return above
 
     def furthest(self, partition: int) -> int:
-        """The last sequence this state knows anything of: the position, or what is settled or parked above it."""
+        """See `State.furthest`."""
         (last,) = self._connection.execute(
             "SELECT max(coalesce((SELECT position FROM positions WHERE partition = ?1), 0),"
             " coalesce((SELECT max(sequence) FROM parked WHERE partition = ?1), 0))",
@@ -386,7 +384,7 @@ class StateFile:
         return max(int(last), self._outcomes.furthest(partition))
 
     def settled_payloads(self) -> dict[Place, dict[str, str]]:
-        """Per event that has payloads under way: the keys of those that have not, and why they were refused ("" if not)."""
+        """See `State.settled_payloads`."""
         settled: dict[Place, dict[str, str]] = {}
         for partition, sequence, key, refused in self._connection.execute("SELECT * FROM settled_payloads"):
             settled.setdefault(Place(partition, sequence), {})[key] = refused
@@ -397,12 +395,12 @@ class StateFile:
         return {Place(partition, sequence): Tries(first, attempts) for partition, sequence, first, attempts in rows}
 
     def parked_users(self) -> dict[str, ParkedUser]:
-        """When the turn of each parked user comes."""
+        """See `State.parked_users`."""
         rows = self._connection.execute("SELECT user_key, next_s, attempts FROM parked_users")
         return {user_key: ParkedUser(next_s, attempts) for user_key, next_s, attempts in rows}
 
     def parked_places(self) -> dict[str, set[Place]]:
-        """Per parked user: which events wait."""
+        """See `State.parked_places`."""
         places: dict[str, set[Place]] = {}
         rows = self._connection.execute("SELECT user_key, partition, sequence FROM parked")
         for user_key, partition, sequence in rows:
@@ -410,7 +408,7 @@ class StateFile:
         return places
 
     def parked(self, user_key: str, limit: int) -> list[Record]:
-        """A user's first parked events, in order."""
+        """See `State.parked`."""
         rows = self._connection.execute(
             "SELECT partition, sequence, source, message_id, user_key, type, received_at_s, event FROM parked "
             "WHERE user_key = ? ORDER BY partition, sequence LIMIT ?",
@@ -419,7 +417,7 @@ class StateFile:
         return [Record(*row) for row in rows]
 
     def oldest_parked_s(self) -> float | None:
-        """When the oldest parked event was received, in Unix seconds."""
+        """See `State.oldest_parked_s`."""
         (oldest,) = self._connection.execute("SELECT min(received_at_s) FROM parked").fetchone()
         return None if oldest is None else float(oldest)
 
@@ -432,7 +430,7 @@ class StateFile:
         return self._outcomes.among(place.partition, place.sequence, place.sequence).get(place.sequence)
 
     def parked_reason(self, place: Place) -> tuple[str, ParkedUser] | None:
-        """Why an event is parked and when its user's turn comes; None for one that is not parked."""
+        """See `State.parked_reason`."""
         row = self._connection.execute(
             "SELECT reason, coalesce(u.next_s, 0), coalesce(u.attempts, 0) FROM parked LEFT JOIN parked_users u "
             "USING (user_key) WHERE partition = ? AND sequence = ?",
@@ -441,11 +439,7 @@ class StateFile:
         return (row[0], ParkedUser(row[1], row[2])) if row else None
 
     def earlier(self, partition: int, first: int, last: int) -> dict[int, Earlier]:
-        """What became of the events *first* to *last* (both included) before.
-
-        Nothing is said of those that were accepted before the destination was added, or longer ago than outcomes are kept. Of
-        what was delivered at some time, be it by a replay, it says delivered.
-        """
+        """See `State.earlier`."""
         span = (partition, first, last)
         found: dict[int, Earlier] = {sequence: each.kind for sequence, each in self._outcomes.among(*span).items()}
         replays = self._replays.among(*span)

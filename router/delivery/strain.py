@@ -1,13 +1,13 @@
-"""Whether a vendor answers more slowly than it is used to. Pure: time comes in.
+"""The strain on a vendor: how much more slowly than usual it answers. Pure: time comes in.
 
     latency ──▶ ÷ baseline of its kind ──▶ at most 4 ──▶ moving average = strain          1: as ever · 2: twice as long
                     ▲
                     └── follows the latencies of its kind, within about a minute
 
-What counts is the rise, never the height: a vendor that takes 8 s for each request is as much at ease as one that takes 80 ms.
-After a lasting change the baseline comes after it, and what was slow is how that vendor is.
+Only the rise counts, never the height: a vendor that always takes 8 s is as much at ease as one that always takes 80 ms. After
+a lasting change the baseline follows, and the new latency becomes the usual one.
 
-Requests of a kind are alike: same endpoint, and about as many payloads. So a full batch is not compared with a single event.
+Requests of one kind have the same endpoint and about as many payloads, so a full batch is not compared with a single event.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from math import exp
 from typing import Final
 
 FOLLOWS_WITHIN_S: Final = 60.0
-"""After so long a baseline has come two thirds of the way to where latencies are."""
+"""After this long a baseline has come two thirds of the way to the present latencies."""
 MAX_STEP: Final = 0.1
-"""Of that way, by one answer: where they are rare, one alone proves little."""
+"""The most of that way that one answer moves it: if answers are rare, a single one proves little."""
 LEARNS_FROM: Final = 10
-"""Answers of a kind that make its first baseline, each with the same weight."""
+"""How many answers make the first baseline of a kind, all with the same weight."""
 QUICK_S: Final = 0.2
-"""Baselines count as no less than this: below it the network and this process's own work make the difference."""
+"""A baseline counts as at least this: below it, the network and this process's own work make the difference."""
 MAX_RATIO: Final = 4.0
-"""What one answer counts for at most, so that no straggler alone makes a strain."""
+"""The most that one answer counts for, so that a single straggler makes no strain."""
 WEIGHT: Final = 0.2
-"""Of the latest answer in the strain."""
+"""The weight of the latest answer in the strain."""
 
 
 @dataclass(slots=True)
@@ -46,7 +46,7 @@ class Strain:
         self._baselines: dict[Hashable, _Baseline] = {}
 
     def observe(self, kind: Hashable, latency_s: float, now: float) -> float:
-        """An answer came after *latency_s*. Returns the strain by now."""
+        """An answer came after *latency_s*. Returns the present strain."""
         baseline = self._baselines.get(kind)
         if baseline is None:
             baseline = self._baselines[kind] = _Baseline(latency_s, 0, now)
@@ -62,5 +62,5 @@ class Strain:
         return self.value
 
     def relax(self) -> None:
-        """What was measured until now was of another time; the baselines stay."""
+        """Forget the strain measured so far; the baselines stay."""
         self.value = 1.0

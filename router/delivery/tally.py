@@ -1,6 +1,6 @@
-"""What the requests of a destination are like, since it was started: for metrics and for whoever wonders where the time goes.
+"""The tally: what a destination's requests have been like since it started, for metrics and for finding out where time goes.
 
-The books say what became of events, and are kept for ever; the tally is for looking, and begins anew with each start.
+The books, which are kept for ever, say what became of events. The tally is for looking, and starts anew with the destination.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ BATCH_SIZES: Final = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1_00
 
 
 class Histogram:
-    """Numbers counted in buckets. The last one, beyond all bounds, has no end."""
+    """Numbers counted in buckets. The last bucket has no upper bound."""
 
     def __init__(self, bounds: Sequence[float]) -> None:
         self.bounds = bounds
@@ -40,7 +40,7 @@ class Histogram:
         return self.sum / self.count if self.count else None
 
     def quantile(self, share: float) -> float | None:
-        """About the value that *share* of all do not exceed, by the bucket it lies in; None where there are none."""
+        """Roughly the value that *share* (0 to 1) of the numbers do not exceed, judged by its bucket; None without numbers."""
         rank = share * self.count
         if not rank:
             return None
@@ -53,21 +53,22 @@ class Histogram:
 
 
 class Tally:
-    """One for each destination."""
+    """The tally of one destination."""
 
     def __init__(self) -> None:
         self.attempts: Counter[str] = Counter()
-        """Requests by how they ended: ``2xx``, ``3xx``, ``4xx``, ``429``, ``5xx``; and where no answer came
-        ``connect timeout``, ``read timeout`` or ``no answer``."""
+        """Requests by how they ended: ``2xx``, ``3xx``, ``4xx``, ``429``, ``5xx``; without an answer ``connect timeout``,
+        ``read timeout`` or ``no answer``."""
         self.batch_sizes = Histogram(BATCH_SIZES)
         self.latencies_s = Histogram(LATENCIES_S)
-        """From the acceptance of an event to the vendor's yes; what was parked or waited for an outage included."""
+        """From the acceptance of an event to the vendor's yes, including time spent parked or in an outage."""
         self.under_way = 0
         """Requests on the wire."""
 
 
 class Tallied:
-    """Counts how requests end. Goes right around what sends them, inside of all limits: what waits is not under way."""
+    """A `Send` that counts how requests end. It wraps the real sender directly, inside all limits, so that a request that still
+    waits does not count as under way."""
 
     def __init__(self, send: Send, tally: Tally) -> None:
         self._send = send
@@ -87,5 +88,5 @@ class Tallied:
 
 
 def status_class(status: int) -> str:
-    """``2xx`` to ``5xx``, and ``429`` for itself: being asked to slow down is not being refused."""
+    """``2xx`` to ``5xx``, and ``429`` on its own: to be asked to slow down is not to be refused."""
     return "429" if status == 429 else f"{status // 100}xx"

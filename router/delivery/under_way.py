@@ -1,4 +1,4 @@
-"""The live events of a worker that are in its lanes or in a request, and how heavy they are together."""
+"""Under way: a worker's live events that are in its lanes or in a request, and how much memory they take."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from router.delivery.transit import Transit
 
 
 class UnderWay:
-    """Those of the log and those that were parked, each by its place. Replays aren't here: their jobs bound them."""
+    """Events read from the log and events that were parked, by their places. Replays are left out: their jobs bound them."""
 
     def __init__(self) -> None:
         self.bytes = 0
@@ -23,13 +23,13 @@ class UnderWay:
         return self._transits.get(place)
 
     def add(self, transit: Transit) -> None:
-        """It may be here already."""
+        """Add an event, which may be here already."""
         if transit.place not in self._transits:
             self._transits[transit.place] = transit
             transit.weigh()
             self.bytes += transit.weight
 
     def remove(self, transit: Transit) -> None:
-        """It may be gone already."""
+        """Remove an event, which may be gone already."""
         if self._transits.pop(transit.place, None) is not None:
             self.bytes -= transit.weight

@@ -1,4 +1,5 @@
-"""Names in events' ``integrations`` that match no destination: counted, since the caller meant something by them."""
+"""Unknown names: names in events' ``integrations`` that match no destination. They are counted, since a caller meant something
+by them."""
 
 from __future__ import annotations
 
@@ -9,30 +10,31 @@ from router.event import Event
 from router.integrations import DestinationNames, folded_names, unknown_names
 
 MAX_NAMES = 20
-"""Names that are kept; they are the callers', and nobody bounds those."""
+"""How many names are kept. Callers may use any number of them."""
 
 
 class UnknownNames:
-    """Counts since the start. All destinations read the same events: each event is counted by the first that comes to it."""
+    """Counts since the start. All destinations read the same events, so each is counted for the first destination that reads
+    it."""
 
     def __init__(self, end: Callable[[int], int]) -> None:
-        """*end* tells the last sequence of a partition of the log; what lies before it was counted by an earlier run."""
+        """*end* gives the last sequence of a partition of the log. An earlier run has counted what lies before it."""
         self.events = 0
         """Events with at least one such name."""
         self.names: Counter[str] = Counter()
-        """How many events had which name."""
+        """How many events had each name."""
         self._end = end
         self._seen: dict[int, int] = {}
         self._known: frozenset[str] = frozenset()
 
     def configure(self, partitions: Iterable[int], destinations: Iterable[DestinationNames]) -> None:
-        """Take the names of *destinations* for known from now on."""
+        """From now on the names of *destinations* are the known ones."""
         self._known = folded_names(destinations)
         for partition in partitions:
             self._seen.setdefault(partition, self._end(partition))
 
     def look(self, event: Event, partition: int, sequence: int) -> None:
-        """Count the unknown names of the event that lies there, if no destination came to it before."""
+        """Count the unknown names of the event at that place, unless another destination has read it before."""
         if sequence <= self._seen.get(partition, 0):
             return
         self._seen[partition] = sequence

@@ -1,24 +1,25 @@
-"""Sources of stored events that are not in the config any more: told of, since nothing there says where their events go."""
+"""Unknown sources: sources of stored events that are no longer in the config. They are reported, since the config does not say
+where their events should go."""
 
 from __future__ import annotations
 
 import structlog
 
 MAX_NAMES = 20
-"""Names that are kept; the log may have been filled by any number of configs."""
+"""How many names are kept. Any number of configs may have filled the log."""
 
 _LOGGER = structlog.get_logger()
 
 
 class UnknownSources:
-    """Those that any destination has come to since the start."""
+    """The unknown sources that some destination has come across since the start."""
 
     def __init__(self) -> None:
         self._known: frozenset[str] | None = None
         self._found: set[str] = set()
 
     def configure(self, known: frozenset[str] | None) -> None:
-        """Take *known* for all there are from now on; None: nobody knows."""
+        """From now on *known* are all the sources there are. None: that is not known."""
         self._known = known
         self._found -= known or frozenset()
 

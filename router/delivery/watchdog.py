@@ -1,7 +1,7 @@
-"""The watchdog: a destination with work to do, of which nothing moves, and no state that explains why, is stuck.
+"""The watchdog: a destination is stuck if it has work to do, nothing moves, and no state explains why.
 
-A vendor that fails, throttles or blocks is such a state: it has a moment at which something will be tried again. So is a
-request under way, until its time-out; and so are parked events, until the turn of the first of them.
+A failing, throttling or blocking vendor explains it: there is a time at which the next try is due. So does a request under way,
+until its time-out, and so do parked events, until the turn of the first of them.
 """
 
 from __future__ import annotations
@@ -15,32 +15,32 @@ import structlog
 from router.counted import counted
 
 STALL_S: Final = 30.0
-"""How long nothing may move. Far longer than all waits that go without saying, and half of what the battery allows."""
+"""How long nothing may move. Far longer than any ordinary wait."""
 LOOK_S: Final = 5.0
-"""How often it looks, about."""
+"""Roughly how often it looks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """What is seen of a destination at one moment."""
+    """How a destination looks at one moment."""
 
     pending: int
-    """Events that are not settled, the parked ones included."""
+    """Events that are not settled, including parked ones."""
     parked: int
     moved: tuple[int, ...]
-    """Numbers, of which at least one changes when anything moves."""
+    """Numbers; at least one of them changes when anything moves."""
     pace_s: float | None
-    """Seconds until a request may leave; 0 is now, None while a probe is under way."""
+    """Seconds until a request may leave. 0: now. None: a probe is under way."""
     turn_s: float | None
     """Seconds until the first parked user's turn; None if nobody waits for one."""
     is_reading: bool
-    """There is room for more events to be read; at the bound of parked ones there is none."""
+    """Whether there is room to read more events. At the bound of parked events there is none."""
     allowance_s: float
-    """How long one step may take that says nothing of itself: a request, a rate limit's pause, a batch that fills."""
+    """How long a single step may take without any sign: a request, a rate limit's pause, a batch that fills."""
 
     @property
     def explanation(self) -> str:
-        """Why nothing has to move just now; "" where it has to."""
+        """Why nothing need move now; "" if something should."""
         if not self.pending:
             return "nothing to do"
         if self.pace_s:
@@ -51,15 +51,15 @@ class Glance:
 
 
 class Watchdog:
-    """Asked to `look` every few seconds; `stuck` names what is."""
+    """Call `look` every few seconds; `stuck` then names the stuck destinations."""
 
     def __init__(self, clock: Callable[[], float], stall_s: float = STALL_S) -> None:
-        """*clock* gives seconds that never jump."""
+        """*clock* returns seconds that never jump."""
         self._clock = clock
         self._stall_s = stall_s
         self._looked_at_s: float | None = None
         self._moved: dict[str, tuple[tuple[int, ...], float]] = {}
-        """Per destination: what it was when it last moved, or had no need to, and when that was."""
+        """By destination: its numbers when it last moved or had no need to, and when that was."""
         self._stuck: dict[str, str] = {}
         self._logger = structlog.get_logger()
 

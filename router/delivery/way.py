@@ -1,4 +1,4 @@
-"""Ways to vendors: one for each destination, however many workers it has in this process."""
+"""Ways to vendors: the connections and the outlet of each destination, shared by all its workers in this process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from router.destination import Destination
 
 @dataclass(slots=True)
 class Way:
-    """Connections to a vendor, with the pace and the limits that hold for all who use them."""
+    """The connections to a vendor, with the pace and the limits that hold for all who use them."""
 
     wanted: tuple[Destination, DeliveryOptions, float, float]
     """What it was opened for: the destination, its options and its time-outs."""
@@ -24,7 +24,7 @@ class Way:
 
 
 class Ways:
-    """Opens a way for the first worker of a destination, and closes it with the last one."""
+    """Opens a way for the first worker of a destination and closes it after the last one."""
 
     def __init__(self, clock: Clock, chance: random.Random) -> None:
         self._clock = clock
@@ -35,7 +35,7 @@ class Ways:
     def take(
         self, destination: Destination, options: DeliveryOptions, timeout_s: float, connect_timeout_s: float
     ) -> Way:
-        """The way for a worker of *destination* with these options; `give_back` it.
+        """The way for a worker of *destination* with these options. Return it with `give_back`.
 
         Raises:
             PluginFailed: the plugin's endpoints can't be used.
@@ -70,7 +70,7 @@ class Ways:
             await way.send.close()
 
     def share(self, share: float) -> None:
-        """This part of each rate (above 0, up to 1) is for this process; others have the rest."""
+        """Use only this share (above 0, up to 1) of each rate: other processes have the rest."""
         self._share = share
         for way in self._ways:
             way.outlet.pace.share(share)

@@ -1,4 +1,4 @@
-"""The position of a destination in one partition, and what is settled above it. Pure."""
+"""The window: a destination's position in one partition, and what is settled above it. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 
 class Window:
-    """Everything up to ``position`` is settled or parked; ``above`` holds what is settled or parked beyond it.
+    """Everything up to ``position`` is settled or parked. ``above`` holds the sequences settled or parked beyond it.
 
     1 2 3 4 5 6 7 8 9 …
         ▲   ▲   ▲   ▲─ read: how far the reader has come
@@ -17,11 +17,11 @@ class Window:
     """
 
     def __init__(self, position: int, above: Iterable[int] = ()) -> None:
-        """*above* is what an earlier run left settled: the reader comes past it again."""
+        """*above* are sequences that an earlier run left settled or parked. The reader passes them again."""
         self.position = position
         self.above = {sequence for sequence in above if sequence > position}
         self._ahead = len(self.above)
-        """How many of ``above`` the reader has not come past."""
+        """How many of ``above`` the reader has not passed yet."""
         self.read = position
         """The last sequence read from the log."""
         self._read_before = max(self.above, default=position)
@@ -34,16 +34,16 @@ class Window:
 
     @property
     def span(self) -> int:
-        """How far the reader is ahead of the position: what of it is not in flight lies in ``above``."""
+        """How far the reader is ahead of the position. All of that is either in flight or in ``above``."""
         return self.read - self.position
 
     @property
     def is_rereading(self) -> bool:
-        """Whether an earlier run had been further than the reader is."""
+        """Whether an earlier run was further ahead than the reader is now."""
         return self.read < self._read_before
 
     def open(self, last: int) -> None:
-        """The reader has come past everything up to *last*."""
+        """The reader has passed everything up to *last*."""
         if last <= self.read:
             return
         if last == self.read + 1:
@@ -56,7 +56,7 @@ class Window:
         return sequence <= self.position or sequence in self.above
 
     def unsettled(self, first: int, last: int) -> list[tuple[int, int]]:
-        """What of *first* to *last* (both included) is neither settled nor parked: runs of it, in order."""
+        """The runs of sequences within *first* to *last* (both included) that are neither settled nor parked, in order."""
         runs: list[tuple[int, int]] = []
         start = max(first, self.position + 1)
         for closed in sorted(sequence for sequence in self.above if start <= sequence <= last):
@@ -68,7 +68,7 @@ class Window:
         return runs
 
     def settle(self, first: int, last: int | None = None) -> None:
-        """*first* (to *last*, both included) is settled or parked: the position moves if the line before it is closed."""
+        """*first* (to *last*, both included) is settled or parked. The position moves if nothing before it is open."""
         last = first if last is None else last
         if first > self.position + 1:
             for sequence in range(first, last + 1):
@@ -76,7 +76,7 @@ class Window:
                     self.above.add(sequence)
                     self._ahead += sequence > self.read
             return
-        if last > self.position + 1 and self.above:  # a run of many: what it covers is no longer above
+        if last > self.position + 1 and self.above:  # a run of several: what it covers must leave ``above``
             covered = {sequence for sequence in self.above if sequence <= last}
             self._ahead -= sum(1 for sequence in covered if sequence > self.read)
             self.above -= covered
@@ -84,7 +84,7 @@ class Window:
         self._close_up()
 
     def settle_each(self, sequences: Sequence[int]) -> None:
-        """Each of these is settled or parked: as `settle` one by one, with one look at the position."""
+        """Like `settle` for each of *sequences*, but the position is looked at only once."""
         opened = {sequence for sequence in sequences if sequence > self.position} - self.above
         self.above |= opened
         if opened and max(opened) > self.read:

@@ -1,4 +1,4 @@
-"""One destination at work: what it consists of, how it starts and stops, and how it is doing.
+"""A worker: one destination at work. Its parts, how it starts and stops, and how it is doing.
 
 log ──reader──▶ preparation: decide, map ──▶ lanes ──flight──▶ lander ──▶ settlement ──▶ ledger
                      │         ▲              ▲                  │
@@ -45,11 +45,11 @@ from router.log.record import Record
 
 CANCEL_S = 1.0
 NOTES = (*PACE_NOTES, *HANG_NOTES)
-"""What a worker keeps over restarts, of its pace and of its plugin."""
+"""The notes that a worker keeps over restarts, about its pace and its plugin."""
 
 
 class Worker:
-    """Delivers to one destination. `start`, then `stop`; it survives everything the vendor and the plugin do."""
+    """Delivers to one destination, from `start` to `stop`. It survives whatever the vendor and the plugin do."""
 
     def __init__(
         self,
@@ -67,8 +67,8 @@ class Worker:
         outlet: Outlet | None = None,
         is_repeat: Callable[[Record], bool] | None = None,
     ) -> None:
-        """*notes* are what an earlier run kept (`Ledger.note`); *decoder* is shared with other destinations, and *outlet* with
-        other workers of this one. *is_repeat* says of a record whether the log holds its like before it.
+        """*notes* are those of the last run (`Ledger.note`). Other destinations share *decoder*, and other workers of this one
+        share *outlet*. *is_repeat* says whether a record repeats an earlier one of the log.
 
         Raises:
             PluginFailed: the plugin's endpoints can't be used.
@@ -84,7 +84,7 @@ class Worker:
         )
         self.pace = outlet.pace
         self._changed = outlet.changed
-        """Room in the window, a change of pace, an empty lane: whoever waits for such looks again."""
+        """Notified when there may be room in the window, a change of pace or an empty lane."""
         self._tasks: list[asyncio.Task[None]] = []
         self._is_stopping = False
         calls, tally = destination.calls, ledger.tally
@@ -137,21 +137,21 @@ class Worker:
         self._spawn(self.halt.run(), "plugin")
 
     async def stop(self, deadline_s: float = 10.0) -> None:
-        """Read no more, let flights under way land (for *deadline_s* seconds at most), write everything down.
+        """Stop reading, and let flights under way land, for at most *deadline_s* seconds.
 
-        What waits in lanes stays in the log; the next start takes it up.
+        What waits in lanes is in the log; the next start reads it again.
         """
         self._is_stopping = True
         self._lanes.close()
         await self._lanes.landed(deadline_s)
         pending = {task for task in self._tasks if not task.done()}
-        while pending:  # again and again: `asyncio.wait_for` of Python 3.11 may swallow one
+        while pending:  # again and again: `asyncio.wait_for` of Python 3.11 may swallow a cancellation
             for task in pending:
                 task.cancel()
             _, pending = await asyncio.wait(pending, timeout=CANCEL_S)
 
     def cut(self) -> None:
-        """Break off whatever is under way: another router delivers by now."""
+        """Break off everything under way: another router delivers now."""
         self._is_stopping = True
         self._lanes.close()
         for task in self._tasks:
@@ -170,16 +170,16 @@ class Worker:
 
     @property
     def broken(self) -> list[str]:
-        """Tasks that ended although they never should: something inside is stuck."""
+        """Tasks that have ended although they should run for ever, and what is stuck in the ledger."""
         return [task.get_name() for task in self._tasks if task.done() and not self._is_stopping] + self.ledger.broken
 
     @property
     def state(self) -> tuple[str, str]:
-        """What it is doing, in a word of the operator's, and why if that is not delivering."""
+        """Its state in a word for the operator, and the reason if it is not delivering."""
         return ("broken", self.halt.reason) if self.halt.is_on else (self.pace.state, self.pace.reason)
 
     def glance(self, timeout_s: float) -> Glance:
-        """What the watchdog has to know. *timeout_s* is that of one request."""
+        """What the watchdog needs to know. *timeout_s* is the time-out of one request."""
         now = self._clock.monotonic()
         ledger, tally = self.ledger, self.ledger.tally
         read = sum(window.read for window in ledger.windows.values())
@@ -200,10 +200,10 @@ class Worker:
     # --- what concerns several of its parts ---
 
     def shed(self, partition: int, last: int) -> None:
-        """Events up to the sequence *last* become dead letters: the backlog is too long.
+        """Make dead letters of the events up to the sequence *last*: the backlog is too long.
 
-        Those that wait in lanes as well, for they hold the position and with it the log. What is in a request just now, or
-        parked, is left alone; call again for what comes back.
+        This includes events that wait in lanes, since they hold back the position and with it the log. Events in a request or
+        parked are left alone; call again for those that come back.
         """
         self._reader.shed(partition, last)
         shed = {
@@ -221,17 +221,16 @@ class Worker:
         self._changed.notify()
 
     def _go_on(self, halted_s: float) -> None:
-        """A halt of the plugin is over; the time it took does not count for the retry windows."""
+        """A halt of the plugin is over. The time it took does not count for the retry windows."""
         self._outages.halted(halted_s)
         for transit in self._preparation.take_back():
             self._preparation.take_up(transit)
         self._changed.notify()
 
     async def _release_parked(self) -> None:
-        """Bring each parked line back into its lane when its turn comes and there is room, for ever."""
-        while (
-            self._reader.is_rereading
-        ):  # before a parked event there may be one of its user that was in a lane at the end
+        """For ever: bring each parked line back into its lane when its turn comes and there is room."""
+        # The last run may have ended with an event in a lane whose user has a later one parked: that is read again first.
+        while self._reader.is_rereading:
             await self._changed.wait()
         while True:
             line, wait_s = self._parking.next_line()
@@ -243,7 +242,7 @@ class Worker:
                 while self.halt.is_on or self._under_way.bytes >= self.options.max_in_flight_bytes:
                     await self._changed.wait()
                 place = Place.of(record)
-                if not self._parking.is_released(line, place):  # the line came to be parked again meanwhile
+                if not self._parking.is_released(line, place):  # the line was parked again meanwhile
                     continue
                 waiting = self._under_way.find(place)
                 if waiting is not None:
@@ -260,7 +259,8 @@ class Worker:
         return self._lanes.is_live_served()
 
     def _take_back(self) -> list[Transit]:
-        """Empty the lanes of replays. Returns what nothing was sent of; what was sent in part is refused for the rest."""
+        """Empty the lanes of replays. Returns the events of which nothing was sent. For an event that was sent in part, the
+        rest is refused."""
         items = self._lanes.withdraw(lambda item: True, are_replays=True)
         whole = dict.fromkeys(item.transit for item in items if item.transit.is_untouched)
         for item in items:

@@ -1,4 +1,4 @@
-"""The gateway: takes calls over HTTP, and answers 2xx only when the log has them on disk. It knows no destination."""
+"""The gateway: takes calls over HTTP and answers 2xx only once the log has them on disk. It knows no destination."""
 
 from router.gateway.app import Gateway
 from router.gateway.limits import Limits

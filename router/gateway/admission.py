@@ -1,4 +1,4 @@
-"""Admission: which calls of a request become events, and why the others do not. Nothing is stored in here."""
+"""Admission: which calls of a request become events, and why the others do not. It stores nothing."""
 
 from __future__ import annotations
 
@@ -24,15 +24,16 @@ from router.rejection import Rejected, RejectionCode
 NOBODY: Final = Visitor()
 
 MAX_LISTED: Final = 10_000
-"""Rejections that a receipt names one by one. Beyond `Limits.max_events` all have the same reason: the rest is one range."""
+"""The most rejections that a receipt names one by one. Beyond `Limits.max_events` all have the same reason and share a
+range."""
 
 _LEAST_BYTES_OF_KEY = 4
-"""An empty name in quotes, a colon, a digit."""
+"""An empty name in quotes, a colon and a digit."""
 _LEFT_OUT_SILENTLY = 100
-"""Keys of a call that may be missing in its event without a warning, at most: those of the spec that are null or empty."""
+"""The most keys of a call that its event may lack without a warning: keys of the spec that are null or empty."""
 
 _TURN_BYTES = 20_000
-"""Of calls that are read before others get their turn: a few milliseconds."""
+"""Bytes of calls that are read before other tasks get a turn: a few milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +63,9 @@ async def admit(
     limits: Limits,
     visitor: Visitor = NOBODY,
 ) -> Admitted:
-    """Judge each call alone. *body_bytes* is the size of the body they came in, *visitor* whom the request came from.
+    """Judge each call by itself. *body_bytes* is the size of the request's body; *visitor* is whom the request came from.
 
-    Waits for nothing; it only lets others have their turn now and then.
+    It waits for nothing, and only gives other tasks a turn now and then.
     """
     admitted = Admitted()
     count = min(len(calls.calls), limits.max_events)
@@ -77,7 +78,7 @@ async def admit(
     room = limits.max_stored_bytes
     received_at = datetime.fromtimestamp(received_at_s, UTC)
     of_batch = Shape(0, 0)
-    if defaults_bytes:  # in the list they are as deep as in an event
+    if defaults_bytes:  # measured in a list, where they are as deep as in an event
         of_batch = measure([calls.context, calls.integrations], limits.max_keys, limits.max_depth)
     small_bytes = _LEAST_BYTES_OF_KEY * (limits.max_keys - of_batch.keys - _LEFT_OUT_SILENTLY)
     is_plain = calls.is_plain
@@ -88,11 +89,11 @@ async def admit(
             if room <= 0:
                 raise _Beyond(LimitCode.BATCH_TOO_BIG, f"at most {limits.max_stored_bytes} bytes in one batch", "more")
             if body_bytes + defaults_bytes > limits.max_event_bytes:
-                # Before the work and not after it: a call can be as big as a body.
+                # Before the work, since a call can be as big as a body.
                 _check_size(max(_size(call), defaults_bytes), limits)
             signed = visitor.sign(call)
             if not is_plain:
-                # Before the work: to mend a call takes long.
+                # Before the work, since mending a call is slow.
                 _check_shape(signed, limits, of_batch)
             normalised = normalise(
                 signed,
@@ -113,15 +114,15 @@ async def admit(
                 or stored.count(b"{") + (stored.count(b"[") if stored.find(b"[") >= 0 else 0) > limits.max_depth
                 or not LEFT_OUT.isdisjoint(signed)
             ):
-                # Else the event has all that its call has; and it has no more keys than bytes for them, and no more levels
-                # than brackets.
+                # Otherwise the event has all that its call has, and a call has no more keys than it has bytes for them, and
+                # no more levels than brackets.
                 _check_shape(signed, limits, of_batch)
             _check_size(size, limits)
         except (Rejected, _Beyond) as reason:
             beyond = _beyond_shape(signed, limits, of_batch) if isinstance(reason, Rejected) else None
             room -= defaults_bytes  # the work was done
             kept = call_text(call) if len(admitted.rejections) < MAX_KEPT else ""
-            # No name here outlives the clause with what was raised: that knows this frame, and the frame a whole body.
+            # No name may keep the exception after this clause: it refers to this frame, which holds a whole body.
             admitted.rejections.append(_rejection(index, call, beyond or reason, kept))
             continue
         room -= size if size > defaults_bytes else defaults_bytes
@@ -135,7 +136,7 @@ async def admit(
 
 
 class _Beyond(Exception):
-    """A call is beyond a limit of the gateway; has what `Rejected` has."""
+    """A call exceeds a limit of the gateway. Has the attributes of `Rejected`."""
 
     field = ""
 
@@ -160,11 +161,11 @@ def _check_shape(call: Any, limits: Limits, of_batch: Shape) -> None:
         try:
             raise beyond
         finally:
-            del beyond  # it knows this frame from now on, and would wait for the garbage collector
+            del beyond  # it now refers to this frame: a cycle, which only the garbage collector would free
 
 
 def _beyond_shape(call: Any, limits: Limits, of_batch: Shape) -> Rejected | _Beyond | None:
-    """Why *call*, with what its batch says of all its calls, is too deep, or has too many keys; None if it is neither."""
+    """Why *call*, together with what its batch says for all calls, is too deep or has too many keys; None if it is neither."""
     shape = measure(call, limits.max_keys, limits.max_depth)
     if max(shape.depth, of_batch.depth) > limits.max_depth:
         expected = f"at most {limits.max_depth} levels of objects and lists in one event"
@@ -175,7 +176,8 @@ def _beyond_shape(call: Any, limits: Limits, of_batch: Shape) -> Rejected | _Bey
 
 
 def _surplus(calls: Sequence[Any], first: int, kept: int) -> list[Rejection]:
-    """The rejections of all calls from index *first* on, which is the most that one batch may have. *kept* may be seen."""
+    """The rejections of all calls from index *first* on: one batch may have no more. *kept* of them are kept for an
+    operator."""
     expected = f"at most {first} events in one batch"
     found = f"{len(calls)} events"
     listed = min(len(calls), first + MAX_LISTED)
@@ -198,7 +200,7 @@ def _surplus(calls: Sequence[Any], first: int, kept: int) -> list[Rejection]:
 
 
 def _size(value: Any) -> int:
-    """Of *value* as JSON, in bytes; where it is odd, in characters; 0 where it is too deep, which is found out later."""
+    """The size of *value* as JSON, in bytes; in characters if it is odd; 0 if it is too deep, which is found out later."""
     try:
         return len(orjson.dumps(value))
     except orjson.JSONEncodeError:
@@ -209,7 +211,7 @@ def _size(value: Any) -> int:
 
 
 def _message_id(call: Any) -> str | None:
-    """The ``messageId`` of a call that is no event, so that its sender finds it; cut, and fit to be sent back."""
+    """The ``messageId`` of a rejected call, so that its sender finds it: cut, and fit to be sent back."""
     value = (call.get("messageId") or call.get("message_id")) if isinstance(call, dict) else None
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)

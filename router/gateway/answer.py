@@ -1,4 +1,4 @@
-"""An answer, as a model: from it come the bytes on the wire and what `openapi` says of them."""
+"""Answers as models: the bytes on the wire and their description in `openapi` come from them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Answer(BaseModel):
 
 
 def optional(description: str) -> Any:
-    """A field that is left out where it is None."""
+    """A field that is left out if it is None."""
     return Field(default=None, exclude_if=lambda value: value is None, description=description)
 
 
@@ -25,6 +25,6 @@ def json_of(answer: Answer) -> bytes:
 
 
 def json_response(answer: Answer | bytes, status: int = 200) -> web.Response:
-    """*answer* as it is sent; bytes are what `json_of` makes of one."""
+    """*answer* as a response. Bytes are the result of `json_of`."""
     body = answer if isinstance(answer, bytes) else json_of(answer)
     return web.Response(body=body, status=status, content_type="application/json")

@@ -41,7 +41,7 @@ _BARE: Final = Surroundings()
 
 
 class Gateway:
-    """The public port: takes calls into *log*. It owns neither the log nor the port."""
+    """The public port: takes calls into the log. It owns neither the log nor the port."""
 
     def __init__(
         self,
@@ -60,13 +60,13 @@ class Gateway:
         """
         Args:
             sources: by name.
-            clock: gives Unix seconds.
-            new_id: makes a ``messageId``, at most 100 characters.
-            metrics: where the counters live; one gateway a registry.
-            surroundings: the proxies before it, and the address that browsers know it by.
-            keep_rejected: is given the calls that are no events, for an operator to see. It neither waits nor raises.
-            stuck: names what inside the router is stuck, for ``/health``. Cheap; called at each request.
-            obstacles: names what, besides this gateway and its log, keeps events from being taken, for ``/ready``.
+            clock: returns Unix seconds.
+            new_id: makes a ``messageId`` of at most 100 characters.
+            metrics: the registry for the counters. One gateway per registry.
+            surroundings: the proxies in front, and the address under which browsers know the gateway.
+            keep_rejected: receives the calls that are not events, for an operator to see. It neither waits nor raises.
+            stuck: names what is stuck inside the router, for ``/health``. Cheap; called for each request.
+            obstacles: names what keeps events from being taken, besides this gateway and its log, for ``/ready``.
 
         Raises:
             ValueError: two sources have the same write key.
@@ -84,17 +84,17 @@ class Gateway:
         self._metrics.watch_connections(self._crowd.__len__)
 
     def configure(self, sources: Mapping[str, Source], limits: Limits, surroundings: Surroundings = _BARE) -> None:
-        """Use these from the next request on; those under way keep what they began with.
+        """Use these from the next request on. Requests under way keep what they began with.
 
         Raises:
-            ValueError: two sources have the same write key; nothing was changed.
+            ValueError: two sources have the same write key. Nothing was changed.
         """
         self._setup = Setup(dict(sources), limits, surroundings)
         self._intake.configure(sources)
         self._metrics.show_sources(sources)
 
     def app(self) -> web.Application:
-        """The routes. Serve them with `runner`: they read compressed bodies themselves, and what they raise it answers."""
+        """The routes. Serve them with `runner`: they read compressed bodies themselves, and it answers what they raise."""
         app = web.Application()
         app.router.add_get("/health", self._health)
         app.router.add_get("/ready", self._ready)
@@ -110,7 +110,7 @@ class Gateway:
         return app
 
     def _make_takers(self) -> Mapping[str, Handler]:
-        """By path, who takes what is posted there."""
+        """By path: the handler of what is posted there."""
         takers: dict[str, Handler] = {
             path: partial(self._take_single, kind=kind) for path, kind in routes.SINGLES.items()
         }
@@ -122,25 +122,25 @@ class Gateway:
         return make_runner(self.app(), self._answer, self._crowd, shutdown_timeout_s)
 
     async def drain(self, seconds: float) -> None:
-        """End each connection with its next answer; return when there is none left, or after *seconds*.
+        """End each connection with its next answer. Return when there is none left, or after *seconds*.
 
-        Once nobody listens any more, this is how callers learn that they need a new connection, and none of them is refused.
+        Once nobody listens any more, callers learn in this way that they need a new connection, and none of them is refused.
         """
         self._is_draining = True
         with suppress(TimeoutError):
             await asyncio.wait_for(self._crowd.empty(), seconds)
 
     async def close(self) -> None:
-        """Refuse new requests, and return when those under way have their answer. The log can be closed then."""
+        """Refuse new requests, and return when those under way have their answers. Then the log can be closed."""
         await self._intake.close()
 
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Give every request an answer of ours, errors included. The server adds the CORS headers to each."""
+        """Answer every request ourselves, errors included. The server adds the CORS headers to each answer."""
         if request.method == "OPTIONS":
-            # On any path: a browser shows its page the 404 that comes next only if this is a success. It carries no key.
+            # On any path: a page gets to see the 404 that follows only if this is a success. A preflight carries no key.
             asked_for = request.headers.get("Access-Control-Request-Headers")
             return web.Response(status=204, headers=preflight_headers(asked_for))
-        # To have the application find one of these takes as long as to read the event. It knows them in any spelling.
+        # Finding one of these through the application takes as long as reading the event. It knows any spelling of them.
         path = request.rel_url.raw_path
         taker = self._takers.get(path) if request.method == "POST" and "Expect" not in request.headers else None
         try:
@@ -155,7 +155,7 @@ class Gateway:
                 response.headers["Allow"] = error.headers["Allow"]
         except Exception:
             route = path if taker else _route_of(request)
-            # As text: some renderers show the local variables of each frame, and the request's headers are among them.
+            # As text: some renderers show the local variables of each frame, among them the request's headers.
             self._logger.error("A request failed by a fault of the router.", route=route, traceback=format_exc())
             message = "a fault of the router, which has a record of it; try again later"
             response = self._refuse(Refused(500, RefusalCode.INTERNAL, message, is_last=True))
@@ -211,17 +211,17 @@ class Gateway:
         if request.method == "HEAD" and not keys:
             return web.Response(
                 content_type="application/json"
-            )  # it only looks whether something in the browser blocks the address
+            )  # it only tests whether something in the browser blocks the address
         setup = self._setup
         name = setup.keyring.find(keys, unknown_status=404, is_disabled_found=True)
         setup.check_origin(request, name)
         return json_response(source_config(name, setup.sources[name].is_enabled))
 
     def _public_address(self, request: web.Request, setup: Setup) -> PublicAddress:
-        """Where pages are told to send.
+        """The address that pages are told to send to.
 
         Raises:
-            Refused: 400, there is no telling.
+            Refused: 400, it can't be told.
         """
         protocols = request.headers.getall("X-Forwarded-Proto", [""])
         address = setup.surroundings.address(request.remote, request.headers.get("Host", ""), protocols[-1])
@@ -232,7 +232,7 @@ class Gateway:
 
 
 def _with_and_without_slash(path: str) -> tuple[str, str]:
-    """At its end; never by a redirect: SDKs follow one without the body.
+    """*path* without and with a slash at its end. A redirect would not do: SDKs follow it without the body.
 
     Source: facts/ingest-protocol.md section 1, point 3.
     """
@@ -240,6 +240,6 @@ def _with_and_without_slash(path: str) -> tuple[str, str]:
 
 
 def _route_of(request: web.Request) -> str:
-    """And not its path: an address can have a write key in it."""
+    """The route of a request, for the log. Its path would not do: an address can hold a write key."""
     resource = request.match_info.route.resource
     return resource.canonical if resource else ""

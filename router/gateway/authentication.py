@@ -1,7 +1,7 @@
 """Authentication: from a request to the name of its source, by write key.
 
-A key can come in several forms. Each form is a function in `HEAD_FORMS` or `BODY_FORMS`, in the order in which they are
-looked for; the first one that has a key counts, even if the key is wrong. (facts/ingest-protocol.md section 4)
+A key can come in several forms. Each form is a function in `HEAD_FORMS` or `BODY_FORMS`, listed in the order in which they are
+tried. The first form that finds a key counts, even if the key is wrong. Source: facts/ingest-protocol.md section 4.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from router.gateway.source import Source
 _NO_QUERY: Final[Mapping[str, str]] = {}
 
 MAX_REMEMBERED: Final = 1_000
-"""Ways in which requests have presented a key. Each program has one, unless it makes up passwords."""
+"""How many ways of presenting a key are remembered. Each program has one, unless it makes up passwords."""
 
 
 @dataclass(slots=True)
 class Presented:
-    """Where a write key can be before the body."""
+    """The parts of a request before its body that may hold a write key."""
 
     headers: Mapping[str, str] = field(repr=False)
     """Names in any case."""
@@ -38,10 +38,10 @@ def presented(request: web.Request) -> Presented:
 
 
 def basic(presented: Presented) -> Iterable[str]:
-    """``Authorization: Basic``, the key as user name. SDKs put one colon after it and no password.
+    """``Authorization: Basic`` with the key as user name. SDKs put a colon after it and no password.
 
-    What stands before the last colon is tried first: some keys have a colon. Then what stands before the first one, for
-    callers that send some password.
+    The text before the last colon is tried first, since some keys hold a colon. The text before the first colon is tried next,
+    for callers that send a password.
     """
     credentials = _authorization(presented, "basic")
     try:
@@ -52,19 +52,19 @@ def basic(presented: Presented) -> Iterable[str]:
 
 
 def bearer(presented: Presented) -> Iterable[str]:
-    """``Authorization: Bearer``: one SDK sends keys that name a region so."""
+    """``Authorization: Bearer``. One SDK sends keys that name a region in this way."""
     return (_authorization(presented, "bearer"),)
 
 
 def key_header(presented: Presented) -> Iterable[str]:
-    """``X-Write-Key``. Its SDK takes only keys of the form ``id:secret``: the key may be the whole, or stand on either side."""
+    """``X-Write-Key``. Its SDK takes only keys of the form ``id:secret``, so the key may be all of it or either side."""
     text = presented.headers.get("X-Write-Key", "").strip()
     before, _, after = text.partition(":")
     return (text, after, text.rpartition(":")[2], text.rpartition(":")[0], before)
 
 
 def query(presented: Presented) -> Iterable[str]:
-    """``?writeKey=``: a beacon has no headers of its own."""
+    """``?writeKey=``, for beacons, which can't set headers."""
     return (presented.query.get("writeKey", ""),)
 
 
@@ -74,7 +74,7 @@ def top_of_body(document: Mapping[str, Any]) -> Iterable[str]:
 
 
 def events_of_body(document: Mapping[str, Any]) -> Iterable[str]:
-    """``writeKey`` of the first event in the batch that has one: all events of a request are of one source."""
+    """``writeKey`` of the first event in the batch that has one. All events of a request belong to one source."""
     calls = document.get("batch")
     keys = (_text(call.get("writeKey")) for call in calls if isinstance(call, dict)) if isinstance(calls, list) else ()
     return (next((key for key in keys if key), ""),)
@@ -82,11 +82,12 @@ def events_of_body(document: Mapping[str, Any]) -> Iterable[str]:
 
 HEAD_FORMS: tuple[Callable[[Presented], Iterable[str]], ...] = (basic, bearer, key_header, query)
 BODY_FORMS: tuple[Callable[[Mapping[str, Any]], Iterable[str]], ...] = (top_of_body, events_of_body)
-"""Each gives the keys that the form may mean, the likeliest first; none, or empty ones, where the request doesn't use it."""
+"""Each returns the keys that the form may mean, the likeliest first; none or empty ones if the request does not use the
+form."""
 
 
 def keys_in_head(presented: Presented) -> Sequence[str]:
-    """The keys that a request may mean, the likeliest first; empty when it has none before its body."""
+    """The keys that a request may mean, the likeliest first; empty if it has none before its body."""
     for form in HEAD_FORMS:
         keys = _distinct(form(presented))
         if keys:
@@ -95,7 +96,7 @@ def keys_in_head(presented: Presented) -> Sequence[str]:
 
 
 def keys_in_body(document: Mapping[str, Any]) -> Sequence[str]:
-    """The same for the body of a request that has none before it."""
+    """The same for the body, if a request has no key before it."""
     return next((keys for form in BODY_FORMS if (keys := _distinct(form(document)))), ())
 
 
@@ -104,7 +105,7 @@ def _distinct(keys: Iterable[str]) -> tuple[str, ...]:
 
 
 def _authorization(presented: Presented, scheme: str) -> str:
-    """The credentials after *scheme*, which is understood in any case; "" where there are none."""
+    """The credentials after *scheme* (in any case); "" if there are none."""
     given, _, credentials = presented.headers.get("Authorization", "").strip().partition(" ")
     return credentials.strip() if given.lower() == scheme else ""
 
@@ -114,15 +115,15 @@ def _text(value: object) -> str:
 
 
 class Keyring:
-    """All write keys, as digests under a secret of this process: a look-up takes as long for a near miss as for any other
-    key, and a memory dump has no key in it."""
+    """All write keys, as digests under a secret of this process. A look-up takes as long for a near miss as for any other key,
+    and a memory dump holds no key."""
 
     def __init__(self, sources: Mapping[str, Source]) -> None:
-        """Raises ValueError, naming the sources, when two have a key in common."""
+        """Raises ValueError, naming the sources, if two have a key in common."""
         self._secret = secrets.token_bytes(32)
         self._names: dict[bytes, str] = {}
         self._remembered: dict[bytes, str] = {}
-        """By the digest of all that was presented."""
+        """The name of the source, by the digest of everything that was presented."""
         self._disabled = frozenset(name for name, source in sources.items() if not source.is_enabled)
         for name, source in sources.items():
             for key in source.write_keys:
@@ -134,15 +135,15 @@ class Keyring:
         return hashlib.blake2b(key.encode("utf-8", "replace"), key=self._secret, digest_size=32).digest()
 
     def find_presented(self, presented: Presented) -> str | None:
-        """The name of the source that a request names before its body; None where it names none there.
+        """The name of the source that a request names before its body; None if it names none there.
 
-        It is remembered, for a program presents its key alike in all of its requests.
+        The answer is remembered, since a program presents its key in the same way in all of its requests.
 
         Raises:
             Refused: as `find`.
         """
         headers = presented.headers
-        # No header has a line feed in it: what stands in which of the three can't be mistaken.
+        # Headers hold no line feed, so it is clear what stands in which of the three.
         places = (headers.get("Authorization", ""), headers.get("X-Write-Key", ""), presented.query.get("writeKey", ""))
         told = self._digest("\n".join(places))
         name = self._remembered.get(told)
@@ -160,14 +161,15 @@ class Keyring:
         """The name of the source that one of *keys* belongs to; of a disabled one only if *is_disabled_found*.
 
         Raises:
-            Refused: 401, or *unknown_status* for a key that no enabled source has. It comes without ``WWW-Authenticate``, for
-                which browsers would ask the visitor of a page.
+            Refused: 401, or *unknown_status* for a key that no enabled source has. It comes without ``WWW-Authenticate``,
+            because
+                of which a browser would ask the page's visitor for a password.
         """
         if not keys:
             message = "no write key; send it as the user name of HTTP Basic, with an empty password"
             raise Refused(401, RefusalCode.MISSING_WRITE_KEY, message, is_last=True)
         name = None
-        for key in reversed(keys):  # all of them, so that the time it takes does not say which one it was
+        for key in reversed(keys):  # all of them, so that the time taken does not tell which one it was
             name = self._names.get(self._digest(key), name)
         if name is None:
             raise Refused(unknown_status, RefusalCode.UNKNOWN_WRITE_KEY, "no source has this write key", is_last=True)

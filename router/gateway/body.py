@@ -1,4 +1,4 @@
-"""The body of a request: its bytes, decompressed, within limits that hold while reading and not only afterwards."""
+"""The body of a request: its bytes, decompressed. The limits hold while it is read, not only afterwards."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ _BUSY_RETRY_AFTER_S = 1
 
 
 class HeldBytes:
-    """The bytes of all bodies under way, so that many big ones at a time are refused and not taken into memory."""
+    """Counts the bytes of all bodies under way, so that too many big ones at a time are refused instead of filling the
+    memory."""
 
     def __init__(self) -> None:
         self._held = 0
@@ -30,7 +31,7 @@ class HeldBytes:
         return self._held
 
     def lease(self, limit: int) -> Lease:
-        """What is taken under it is given back at its end. *limit* is for all leases together."""
+        """A lease, which gives back at its end what was taken under it. *limit* is for all leases together."""
         return Lease(self, limit)
 
     def take(self, count: int, limit: int) -> None:
@@ -44,7 +45,7 @@ class HeldBytes:
 
 
 class Lease:
-    """What one request holds, until it leaves the context."""
+    """The bytes that one request holds until it leaves the context."""
 
     __slots__ = ("_held", "_limit", "taken")
 
@@ -54,7 +55,7 @@ class Lease:
         self.taken = 0
 
     def take(self, count: int) -> None:
-        """Raises Refused (503) when all requests together hold too much."""
+        """Count *count* more bytes. Raises Refused (503) if all requests together hold too much."""
         self._held.take(count, self._limit)
         self.taken += count
 
@@ -78,7 +79,7 @@ class _Inflater(Protocol):
 async def read_body(request: web.Request, limits: Limits, lease: Lease) -> bytes | bytearray:
     """The body of *request*, decompressed if ``Content-Encoding`` says so, whatever the Content-Type. Never empty.
 
-    Needs a server that does not decompress by itself; see `Gateway.runner`.
+    The server must not decompress by itself; see `Gateway.runner`.
 
     Raises:
         Refused: 400 unreadable or empty, 408 too slow, 413 too big, 503 too many at a time.
@@ -96,7 +97,7 @@ async def read_body(request: web.Request, limits: Limits, lease: Lease) -> bytes
         message = f"the body did not arrive within {limits.body_timeout_s:g} seconds"
         raise Refused(408, RefusalCode.BODY_TIMEOUT, message, is_last=True) from None
     except (web.RequestPayloadError, ConnectionError) as error:
-        # The request keeps it, and its traceback the request: many at a time would wait for the garbage collector.
+        # The request keeps the error, whose traceback keeps the request: many such cycles would await the garbage collector.
         error.__traceback__ = None
         message = "the body ended before it should have"
         raise bad_request(RefusalCode.BODY_INCOMPLETE, message, is_last=True) from None
@@ -113,12 +114,12 @@ async def _read(request: web.Request, encoding: str, limits: Limits, lease: Leas
     while not content.at_eof():
         sent = await content.readany()
         sent_bytes += len(sent)
-        if sent_bytes > limits.max_body_bytes:  # ``Content-Length`` may be missing, and is not believed
+        if sent_bytes > limits.max_body_bytes:  # ``Content-Length`` may be missing or wrong
             raise _too_big(limits)
         for part in inflation.take(sent) if inflation else (sent,):
             lease.take(len(part))
             if not body:
-                body = part  # most come in one piece
+                body = part  # most bodies come in one piece
                 continue
             if isinstance(body, bytes):
                 body = bytearray(body)
@@ -146,18 +147,18 @@ def _encoding(request: web.Request) -> str:
 
 
 class Inflation:
-    """A body being decompressed. Never makes more than a piece beyond the limit, however well the body was packed."""
+    """A body being decompressed. It never exceeds the limit by more than a piece, however well the body is compressed."""
 
     def __init__(self, encoding: str, limits: Limits) -> None:
         self._encoding = encoding
         self._limits = limits
         self._room = limits.max_body_bytes
         self._head = b""
-        """Too short to tell how it is packed."""
+        """The first bytes, while they are too few to tell how the body is compressed."""
         self._inflater: _Inflater | None = None
 
     def take(self, sent: bytes) -> Iterator[bytes]:
-        """What *sent*, the next part of the body as it was sent, adds to it."""
+        """What *sent*, the next compressed part of the body, adds to it."""
         chunk = self._head + sent
         if self._inflater is None:
             if len(chunk) < 2:
@@ -173,13 +174,13 @@ class Inflation:
             raise _unreadable(f"something follows the end of the {self._encoding} data")
 
     def end(self) -> None:
-        """Nothing more was sent."""
+        """The compressed body has ended."""
         if self._head or (self._inflater is not None and not self._inflater.eof):
             raise _unreadable(f"the {self._encoding} data end too early")
 
 
 def _pieces(inflater: _Inflater, chunk: bytes, encoding: str) -> Iterator[bytes]:
-    """What *chunk* holds, a piece at a time: it may be a thousand times as much."""
+    """The decompressed *chunk*, a piece at a time: it may be a thousand times as big."""
     is_more = True
     while is_more:
         try:
@@ -192,7 +193,7 @@ def _pieces(inflater: _Inflater, chunk: bytes, encoding: str) -> Iterator[bytes]
 
 
 def _inflater(encoding: str, start: bytes) -> _Inflater:
-    """Deflate comes with and without a zlib header; the first two bytes of *start* tell which (RFC 1950, section 2.2)."""
+    """A decompressor. Deflate comes with and without a zlib header, which the first two bytes tell (RFC 1950, section 2.2)."""
     if encoding == "gzip":
         return zlib.decompressobj(_GZIP)
     has_header = start[0] & 0x0F == zlib.DEFLATED and int.from_bytes(start[:2], "big") % 31 == 0

@@ -1,7 +1,7 @@
-"""A call, as it may come: what is promised to be taken, as models, for the description of the API and its tests.
+"""Models of the calls that the gateway promises to take, for the description of the API and its tests.
 
-`router.normalise`, which judges, takes more: snake_case names, odd values, ids in places of their own. These models are what a
-program should send that is written today.
+`router.normalise`, which judges calls, takes more: snake_case names, odd values, ids in other places. A program written today
+should send what these models describe.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from router.normalise import MAX_MESSAGE_ID_LENGTH
 from router.traits import GROUP_TRAITS, USER_TRAITS
 
 _INK: Final = r"[^\s\x1c-\x1f\x85]"
-"""A character that is no blank. What `str.strip` takes off is a little more than ``\\s`` of JSON Schema's expressions."""
+"""A character that is not a blank. `str.strip` removes a little more than ``\\s`` of JSON Schema's expressions matches."""
 
 Filled = Annotated[str, Field(pattern=_INK)]
 Id = Filled | int
@@ -28,7 +28,7 @@ _AN_ID: Final[JsonDict] = {"anyOf": [{"type": "string", "pattern": _INK}, {"type
 
 
 def _one_of(*names: str) -> ConfigDict:
-    """At least one of these ids is there, and is no null."""
+    """At least one of these ids is there and not null."""
     forms: list[JsonValue] = [{"required": [name], "properties": {name: _AN_ID}} for name in names]
     return ConfigDict(json_schema_extra={"anyOf": forms})
 

@@ -1,4 +1,4 @@
-"""The calls of a request, as they came. Pure."""
+"""The calls of a request, as they came, and what the request says for all of them. Pure."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _OF_BATCH = frozenset({"context", "integrations", "sentAt"})
 
 @dataclass(slots=True)
 class Calls:
-    """The calls of one request, as they came, with what is said for all of them."""
+    """The calls of one request, as they came, and what the request says for all of them."""
 
     calls: Sequence[Any]
     type: EventType | None = None
-    """What the path says."""
+    """The type according to the path."""
     sent_at: Any = None
     context: Any = None
     integrations: Any = None
     warnings: tuple[str, ...] = ()
-    """Of each of them."""
+    """Warnings that concern each call."""
     is_plain: bool = False
-    """It is known that nothing in them is odd but for their depth."""
+    """Nothing in them is known to be odd, apart from their depth."""
 
 
 def read_single(
@@ -41,7 +41,7 @@ def read_batch(document: Mapping[str, Any], sent_at_header: str | None, is_plain
     """The calls in ``{"batch": […], "sentAt"?, "context"?, "integrations"?}``.
 
     Raises:
-        Refused: 400, ``batch`` is no list, or stands there twice: the events of the first one would be lost without a word.
+        Refused: 400. ``batch`` is not a list, or stands there twice: the events of the first one would be lost in silence.
     """
     twice = document.names if isinstance(document, Doubled) else ()
     if "batch" in twice:

@@ -1,12 +1,12 @@
-"""Connections: how long one may keep the gateway waiting.
+"""Connections, and how long one may keep the gateway waiting.
 
-What a connection is doing, and what ends it when nothing comes::
+What a connection does, and which time-out ends it if nothing comes::
 
     idle ──first byte──▶ head ──complete──▶ body ──complete──▶ handled ──answer taken──▶ idle
     idle_timeout_s       head_timeout_s     body_timeout_s     (our turn)                 │
                          max_head_bytes                        body_timeout_s ◀───────────┘
 
-Until its first head is complete it is a `doorstep`.
+Until its first head is complete, a connection is a `doorstep`.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from router.gateway.refusal import RefusalCode, Refused
 
 
 class Connection(web.RequestHandler):
-    """aiohttp's connection, with time-outs for what comes in, and CORS headers on all that goes out."""
+    """aiohttp's connection, with time-outs for what comes in and CORS headers on every answer."""
 
     def __init__(self, server: web.Server, crowd: Crowd, **options: Any) -> None:
         super().__init__(server, **options)
         self._crowd = crowd
         self._is_head = True
-        """Idle, or in the midst of a head."""
+        """Whether it is idle or in the middle of a head."""
         self._head = Head(crowd, self._end)
-        """Of the request that is coming or under way."""
+        """The head of the request that is coming or under way."""
         self._body: StreamReader | None = None
-        """Of the request under way, or of one that was answered before it was read."""
+        """The body of the request under way, or of one that was answered before its body was read."""
         self._is_answered = False
         self._late: asyncio.TimerHandle | None = None
-        """Runs while there is no room for more of an answer."""
+        """A timer that runs while there is no room for more of an answer."""
 
     @property
     def keeps_us_waiting(self) -> bool:
@@ -48,7 +48,7 @@ class Connection(web.RequestHandler):
         self._crowd.leave(self)
         self._head.stop_clock()
         self._stop_late()
-        self._body = None  # it knows us: without this we would wait for the garbage collector
+        self._body = None  # it refers to us: a cycle, which only the garbage collector would free
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
@@ -68,13 +68,13 @@ class Connection(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         if self._is_answered and self._body is not None:
-            self._await_head()  # if the rest of a body that nobody wanted is through
+            self._await_head()  # once the rest of a body that nobody read is through
         if self._is_head and data and self.connected:
             self._follow_head(data)
         super().data_received(data)
 
     def _follow_head(self, data: bytes) -> None:
-        """Only what comes while nothing else is under way is looked at."""
+        """Look at *data* only while nothing else is under way."""
         is_first = not self._head.received
         if self._head.take(data):
             self._head.forget_body()
@@ -83,7 +83,7 @@ class Connection(web.RequestHandler):
             self._crowd.progress(self)
 
     def begin(self, body: StreamReader) -> None:
-        """A head is complete; the server makes a request of it."""
+        """A head is complete, and the server makes a request from it."""
         self._head.stop_clock()
         self._is_head = self._is_answered = False
         self._body = body
@@ -92,8 +92,8 @@ class Connection(web.RequestHandler):
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
-        """Every answer passes here: the gateway's, and what the server itself has to say."""
-        # Of a head that the server could not read, the request has no header at all.
+        """Every answer passes here, the gateway's and the server's own."""
+        # If the server could not read the head, the request has no headers.
         origin = request.headers.get("Origin") if request.headers else self._head.origin
         resp.headers.update(cors_headers(origin))
         result = await super().finish_response(request, resp, start_time)
@@ -108,8 +108,8 @@ class Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """What is no HTTP, and what went wrong outside the gateway's routes, in the form of all other refusals."""
-        super().handle_error(request, status, exc, message)  # it takes notes
+        """Answer bytes that are not HTTP, and errors outside the gateway's routes, in the form of all other refusals."""
+        super().handle_error(request, status, exc, message)  # it logs the error
         if isinstance(exc, HttpProcessingError):
             return Refused(
                 status, RefusalCode.BAD_HTTP, "the request is no HTTP that can be read", is_last=True
@@ -118,7 +118,8 @@ class Connection(web.RequestHandler):
         return Refused(status, RefusalCode.INTERNAL, message, is_last=True).response()
 
     def _await_head(self) -> None:
-        """Unless there is more to come of the body, or the next head came along with its end: then `begin` is next."""
+        """Wait for the next head, unless more of the body is to come or the next head came along with its end: then `begin` is
+        called next."""
         if self._messages or (self._body is not None and not self._body.is_eof()):
             return
         self._is_head, self._is_answered = True, False
@@ -127,13 +128,13 @@ class Connection(web.RequestHandler):
         self._crowd.progress(self)
 
     def _end_late_answer(self) -> None:
-        """Whoever does not take an answer loses the connection; what waits to be written to it returns."""
+        """End a connection whose caller does not take the answer. A write that waits for it returns."""
         self._crowd.on_loss("answer_timeout")
         if self.transport is not None:
             self.transport.abort()
 
     def _end(self, last_words: bytes) -> None:
-        """Answer a head that never came to its end, and close."""
+        """Answer a head that was never completed, and close."""
         if self.transport is not None:
             self.transport.write(last_words)
         self.force_close()

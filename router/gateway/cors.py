@@ -1,6 +1,6 @@
-"""CORS: what lets a page's script send here and see the answer, errors included. Pure.
+"""CORS: the headers that let a page's script send here and see the answer, errors included. Pure.
 
-A page sees an answer without these headers as a network fault and sends its events again, stored or not.
+Without them a page sees a network fault and sends its events again, whether they were stored or not.
 
 Source: facts/ingest-protocol.md section 5, and section 1, point 7.
 """
@@ -12,11 +12,11 @@ from typing import Final
 
 _NO_PAGE: Final[Mapping[str, str]] = {"Vary": "Origin"}
 _PREFLIGHT_AGE_S = 7_200
-"""The longest that browsers of the Chromium family keep what a preflight said."""
+"""The longest that browsers of the Chromium family remember a preflight's answer."""
 
 
 def cors_headers(origin: str | None) -> Mapping[str, str]:
-    """For any answer to a request from *origin*. Not ``*``: a page may send its cookies along."""
+    """The headers of any answer to a request from *origin*. Not ``*``, since a page may send its cookies along."""
     if not origin or not _is_sendable(origin):
         return _NO_PAGE
     return {
@@ -28,9 +28,9 @@ def cors_headers(origin: str | None) -> Mapping[str, str]:
 
 
 def preflight_headers(asked_for: str | None) -> Mapping[str, str]:
-    """What the answer to OPTIONS has besides. *asked_for* is ``Access-Control-Request-Headers``.
+    """Further headers of the answer to OPTIONS. *asked_for* is ``Access-Control-Request-Headers``.
 
-    Whatever is asked for is allowed: a page may add headers of its own, and a wildcard would not cover ``Authorization``.
+    Every header asked for is allowed: a page may add its own, and a wildcard would not cover ``Authorization``.
     """
     headers = {
         "Access-Control-Allow-Methods": "GET, HEAD, POST, OPTIONS",
@@ -42,5 +42,5 @@ def preflight_headers(asked_for: str | None) -> Mapping[str, str]:
 
 
 def _is_sendable(value: str) -> bool:
-    """False for bytes that are no text: they can't be sent back, and no browser sends them."""
+    """False for bytes that are not text. They can't be sent back, and no browser sends them."""
     return value.isascii() and value.isprintable()

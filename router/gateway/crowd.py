@@ -1,8 +1,8 @@
 """The crowd: all connections, and how many there may be.
 
-Where there are as many as may be, a new one takes the place of the one that has kept the gateway waiting longest: a client
-that sends as fast as it can never is that one. If it is all ours to do, the new one is refused, which every SDK but one sees
-as a network fault and tries again (facts/ingest-protocol.md section 2).
+At the limit, a new connection takes the place of the one that has kept the gateway waiting longest. A client that sends as fast
+as it can is never that one. If every connection waits for the gateway, the new one is refused; every SDK but one sees that as a
+network fault and tries again (facts/ingest-protocol.md section 2).
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ class Member(Protocol):
 
 
 class Crowd:
-    """The one that has made no progress for longest comes first."""
+    """All connections; the one that has made no progress for the longest time comes first."""
 
     def __init__(self, limits: Callable[[], Limits], room: int, on_loss: Callable[[str], None]) -> None:
         """
         Args:
-            limits: gives those of the moment.
-            room: how many the process can have at most, whatever the limits say.
-            on_loss: is told why, in a word, each time a connection is ended from our side before its time.
+            limits: returns the present limits.
+            room: how many connections the process can have at most, whatever the limits say.
+            on_loss: called with the reason, one word, each time we end a connection early.
         """
         self.limits = limits
         self.on_loss = on_loss
@@ -43,7 +43,7 @@ class Crowd:
         return len(self._members)
 
     def enter(self, member: Member) -> bool:
-        """False: there is no room, and none of the others keeps us waiting."""
+        """Let *member* in. False: there is no room, and none of the others keeps us waiting."""
         if len(self._members) >= min(self.limits().max_connections, self._room):
             slowest = next((each for each in self._members if each.keeps_us_waiting), None)
             if slowest is None:
@@ -56,12 +56,12 @@ class Crowd:
         return True
 
     def progress(self, member: Member) -> None:
-        """It got a step further on its way (see `connections`). Bytes that trickle in are none."""
+        """*member* got a step further (see `connections`). Bytes that trickle in do not count as a step."""
         if member in self._members:
             self._members.move_to_end(member)
 
     def replace(self, member: Member, successor: Member) -> None:
-        """*successor* is the same connection, a step further."""
+        """*successor* is the same connection as *member*, one step further."""
         if member in self._members:
             del self._members[member]
             self._members[successor] = None
@@ -71,13 +71,13 @@ class Crowd:
         self._left.set()
 
     async def empty(self) -> None:
-        """Return when there is none left."""
+        """Return when no connection is left."""
         while self._members:
             self._left.clear()
             await self._left.wait()
 
     def send_away(self, kind: type[Member]) -> None:
-        """End all that are of *kind*."""
+        """End all connections of that *kind*."""
         for member in [each for each in self._members if isinstance(each, kind)]:
             self.leave(member)
             member.force_close()

@@ -1,8 +1,8 @@
-"""The document in a body: one JSON object, read as leniently as its meaning stays clear. Pure.
+"""The document in a body: one JSON object, read as leniently as its meaning allows. Pure.
 
-Well-formed JSON is read by the fast codec. What Python programs write besides — NaN, Infinity, half a surrogate pair,
-numbers that no float holds — is read by the standard library, and so is what is only damaged in its texts (bytes that are
-no UTF-8, bare control characters): a batch is not lost for it. `router.normalise` mends the values.
+The fast codec reads well-formed JSON. The standard library reads what Python programs also write (NaN, Infinity, half a
+surrogate pair, numbers that no float holds), and JSON that is damaged only in its texts (bytes that are not UTF-8, bare control
+characters), so that no batch is lost for such a thing. `router.normalise` mends the values.
 
 Source: facts/ingest-protocol.md section 1, point 14, and section 7, "Odd JSON".
 """
@@ -23,22 +23,22 @@ _UNREAD: Any = object()
 _NUL = rb"\u0000"
 _DIGITS_AS_ZEROS = bytes(ord("0") if byte in b"0123456789" else byte for byte in range(256))
 _LONG = 20
-"""Digits, the sign included, of the shortest integer beyond 64 bits."""
+"""Digits (with the sign) of the shortest integer beyond 64 bits."""
 _LONGEST_INTEGER = 400
-"""Digits. Beyond it no float is as big; and reading takes quadratic time, for which Python draws its own line at 4,300."""
+"""Digits. No float is as big as a longer integer, and reading one takes quadratic time (Python itself stops at 4,300)."""
 
 
 class Reading(NamedTuple):
-    """What was read, and whether it is known that nothing in it is odd but for its depth; see `router.odd_json`."""
+    """What was read, and whether nothing in it is known to be odd apart from its depth; see `router.odd_json`."""
 
     document: dict[str, Any]
     is_plain: bool
 
 
 def read_document(body: bytes | bytearray) -> Reading:
-    """The JSON object in *body*. Of two keys alike the last one counts, and the objects around it are `Doubled`.
+    """The JSON object in *body*. Of two equal keys the last one counts, and the objects around it are `Doubled`.
 
-    Integers are exact, however big (up to 400 digits): an id may be one. Floats may be NaN or infinite, texts may hold lone
+    Integers of up to 400 digits are exact, since an id may be one. Floats may be NaN or infinite, and texts may hold lone
     surrogates.
 
     Raises:
@@ -51,12 +51,12 @@ def read_document(body: bytes | bytearray) -> Reading:
 
 
 def parse_json(body: bytes | bytearray) -> Any:
-    """Any value, in the same way."""
+    """Any JSON value, read in the same way."""
     return _parse(body)[0]
 
 
 def _parse(body: bytes | bytearray) -> tuple[Any, bool]:
-    """The value, and whether the fast codec could read it and lost nothing of it."""
+    """The value, and whether the fast codec read it without losing anything."""
     value = _parse_fast(body)
     return (_parse_odd(body), False) if value is _UNREAD else (value, True)
 
@@ -75,8 +75,8 @@ def _parse_odd(body: bytes | bytearray) -> Any:
 
 
 def _longest_number(body: bytes | bytearray) -> int:
-    """Digits, roughly: 0 where all numbers fit into 64 bits, `_LONG` where one may not, more where one is longer than
-    `_LONGEST_INTEGER`. Digits in texts count as well. Looking for zeros is quicker than a regular expression."""
+    """Roughly the digits of the longest number: 0 if all numbers fit into 64 bits, `_LONG` if one may not, more if one is
+    longer than `_LONGEST_INTEGER`. Digits in texts count too. Looking for zeros is quicker than a regular expression."""
     digits = body.translate(_DIGITS_AS_ZEROS)
     if b"0" * _LONG not in digits and b"-" + b"0" * (_LONG - 1) not in digits:
         return 0
@@ -84,10 +84,10 @@ def _longest_number(body: bytes | bytearray) -> int:
 
 
 def _parse_fast(body: bytes | bytearray) -> Any:
-    """What the fast codec makes of *body*; `_UNREAD` where it can't, or would lose a part, without a word: of two keys alike
-    the first, and of an integer beyond 64 bits the last digits."""
+    """What the fast codec makes of *body*. `_UNREAD` if it can't read it or would silently lose a part: the first of two equal
+    keys, or the last digits of an integer beyond 64 bits."""
     is_collecting = gc.isenabled()
-    gc.disable()  # there is nothing to collect yet, and looking for it again and again takes four times as long as reading
+    gc.disable()  # there is nothing to collect yet, and looking for it takes four times as long as the reading
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -99,18 +99,18 @@ def _parse_fast(body: bytes | bytearray) -> Any:
 
 
 def _may_have_lost(body: bytes | bytearray, value: Any) -> bool:
-    """Whether some of what stands in *body* may not be in *value*.
+    """Whether *value* may lack something that stands in *body*.
 
-    The codec writes some 1 GB/s, so that this costs a fraction of the reading. Most programs write JSON as it does, and what
-    comes out as it came in has lost nothing.
+    The codec writes some 1 GB/s, so this costs a fraction of the reading. Most programs write JSON just as it does, and if the
+    output equals the input, nothing was lost.
     """
     try:
         written = orjson.dumps(value)
-    except orjson.JSONEncodeError:  # deeper than it writes
+    except orjson.JSONEncodeError:  # too deep for the codec to write
         return True
     if written == body:
         return False
-    # A key that stood twice took its quotes along. There is one other way to write a quote.
+    # The first of two equal keys is lost with its quotes, so count quotes, also in their other spelling.
     is_doubled = body.count(b'"') != written.count(b'"') or (b"\\" in body and rb"\u0022" in body)
     return is_doubled or _longest_number(body) >= _LONG
 
@@ -120,5 +120,5 @@ def _integer(digits: str) -> int | float:
 
 
 def _lenient(hook: DoubledHook, has_long_integers: bool) -> json.JSONDecoder:
-    parse_int = _integer if has_long_integers else None  # Python's own is much faster
+    parse_int = _integer if has_long_integers else None  # Python's own conversion is much faster
     return json.JSONDecoder(parse_int=parse_int, object_pairs_hook=hook, strict=False)

@@ -1,7 +1,7 @@
-"""The doorstep: where a connection waits until the head of its first request is whole.
+"""The doorstep: where a connection waits until the head of its first request is complete.
 
-A connection proper has a parser and a task, some 7 kB together, and what thousands of them leave behind when they are gone is
-full of holes. Those that say nothing, or a byte now and then, get no further than here, where they cost 2 kB.
+A full connection has a parser and a task, some 7 kB together, and thousands of them leave fragmented memory behind. Connections
+that say nothing, or a byte now and then, get no further than the doorstep, where each costs 2 kB.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from router.gateway.crowd import Crowd
 from router.gateway.head import Head
 
 _METHOD = range(ord("A"), ord("Z") + 1)
-"""The first byte of a request. What begins otherwise, such as TLS, is no HTTP, and is told so at once."""
+"""The first byte of a request. Anything else, such as TLS, is not HTTP and is told so at once."""
 
 
 class Doorstep(asyncio.Protocol):
@@ -24,7 +24,7 @@ class Doorstep(asyncio.Protocol):
     __slots__ = ("_crowd", "_head", "_idle", "_make", "_transport")
 
     def __init__(self, crowd: Crowd, make: Callable[[], Connection]) -> None:
-        """*make* makes the connection proper."""
+        """*make* makes the full connection."""
         self._crowd = crowd
         self._make = make
         self._head = Head(crowd, self._end)
@@ -81,7 +81,7 @@ class Doorstep(asyncio.Protocol):
             self._idle = None
 
     def _leave(self) -> None:
-        """Hold on to nothing: some of it knows us, and we would wait for the garbage collector."""
+        """Let go of everything: some of it refers to us, and only the garbage collector would free that cycle."""
         self._stop_waiting()
         self._head.clear()
         self._transport = None

@@ -1,4 +1,4 @@
-"""The head of a request, request line and headers: it may neither grow nor trickle in for ever."""
+"""The head of a request: its request line and headers, bounded in size and in time."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _ORIGIN = re.compile(rb"^origin:[ \t]*([!-~]+)[ \t]*\r?$", re.IGNORECASE | re.MU
 
 
 class Head:
-    """What has come of a head, with all that came along with its end."""
+    """What has arrived of a head, with whatever came along with its end."""
 
     __slots__ = ("_crowd", "_end", "_late", "received")
 
     def __init__(self, crowd: Crowd, end: Callable[[bytes], None]) -> None:
-        """*end* is given the last words for a head that will not be whole: it sends them and ends the connection."""
+        """*end* is called for a head that will not be completed. It sends the bytes it is given and ends the connection."""
         self._crowd = crowd
         self._end = end
         self._late: asyncio.TimerHandle | None = None
@@ -29,12 +29,12 @@ class Head:
 
     @property
     def origin(self) -> str | None:
-        """For a request that the server could not read; best effort."""
+        """The ``Origin`` of a request that the server could not read; best effort."""
         found = _ORIGIN.search(self.received)
         return found[1].decode("ascii") if found else None
 
     def take(self, data: bytes) -> bool:
-        """Add *data*; True if the head is whole. Line ends may stand before it, and mean nothing."""
+        """Add *data*. True if the head is complete. Line ends before it are ignored."""
         limits = self._crowd.limits()
         self.received += data if self.received else data.lstrip(b"\r\n")
         end = self.received.find(_END)
@@ -75,7 +75,7 @@ class Head:
 
 
 def _on_the_wire(refused: Refused, origin: str | None) -> bytes:
-    """The answer as bytes, where there is no request that the server could answer."""
+    """The answer as bytes, for when there is no request that the server could answer."""
     response = refused.response()
     body = response.body
     assert isinstance(body, bytes)

@@ -1,4 +1,4 @@
-"""Health: what a supervisor (alive?) and a load balancer (ready?) are told. Pure."""
+"""Health: the answers to a supervisor (alive?) and a load balancer (ready?). Pure."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ class Health(Answer):
 
 
 def health_response(stuck: Sequence[str]) -> web.Response:
-    """Of ``GET /health``: 200, or 503 naming what inside is stuck, for which a restart may help. No vendor is in *stuck*."""
+    """The answer to ``GET /health``: 200, or 503 naming what is stuck inside, so that a restart may help. *stuck* names no
+    vendor."""
     if stuck:
         return Refused(503, RefusalCode.STUCK, f"stuck: {', '.join(stuck)}", stuck=list(stuck)).response()
     return json_response(Health(status="alive"))
 
 
 def ready_response(obstacles: Sequence[str]) -> web.Response:
-    """Of ``GET /ready``: 200, or 503 naming what keeps events from being taken."""
+    """The answer to ``GET /ready``: 200, or 503 naming what keeps events from being taken."""
     if obstacles:
         message = f"not ready: {', '.join(obstacles)}"
         return Refused(503, RefusalCode.NOT_READY, message, obstacles=list(obstacles)).response()

@@ -1,4 +1,4 @@
-"""The intake: the order in which a request is taken into the log. Key, body, calls, log."""
+"""The intake: takes a request into the log, in this order: key, body, calls, log."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ from router.log.record import Appended, Entry
 from router.rejected import RejectedCall
 
 LOG_FULL_RETRY_AFTER_S = 10
-"""Room comes when a segment is given up; SDKs that honour the header wait up to 300 s."""
+"""There is room again when a segment is given up. SDKs that honour the header wait up to 300 s."""
 LOG_AWAY_RETRY_AFTER_S = 5
-"""About what it takes a cluster to find another leader."""
+"""About as long as a cluster takes to elect another leader."""
 STOPPING_RETRY_AFTER_S = 2
-"""About what a restart takes."""
+"""About as long as a restart takes."""
 
 _LARGE_BODY_BYTES = 256_000
 
 Read = Callable[[Document, bool], Calls]
-"""Finds the calls in a document; the second says whether the document `is_plain`."""
+"""Finds the calls in a document. The second argument says whether the document `is_plain`."""
 
 
 class Intake:
@@ -59,13 +59,13 @@ class Intake:
         self._throttle = Throttle()
         self._held = HeldBytes()
         self._large_body = asyncio.Lock()
-        # Its own: the threads that all share may all be at states whose disk, or whose cluster, does not answer.
+        # Its own thread: the shared ones may all be busy with states whose disk or cluster does not answer.
         self._reader = ThreadPoolExecutor(1, "large bodies")
         self._under_way = 0
         self._is_idle = asyncio.Event()
-        """Who closes waits for it."""
+        """`close` waits for it."""
         self._refused_at_s: float | None = None
-        """When the log last took nothing, unless it has taken something since."""
+        """When the log last refused something, unless it has taken something since."""
         self._is_full = False
         self.is_closing = False
 
@@ -85,14 +85,14 @@ class Intake:
     def obstacles(self) -> Sequence[str]:
         """What keeps events from being taken."""
         obstacles = ["stopping"] if self.is_closing else []
-        # Not for ever: if nothing were sent here any more, nobody would find out that there is room again.
-        # Nor for as long as the clock was set back.
+        # Not for ever: if nobody sends here because of it, nobody would find out that there is room again.
+        # Nor for longer because the clock was set back.
         if self._refused_at_s is not None and 0 <= self._clock() - self._refused_at_s < LOG_FULL_RETRY_AFTER_S:
             obstacles.append("the log is full" if self._is_full else "the log takes no events just now")
         return obstacles
 
     async def take(self, request: web.Request, setup: Setup, read: Read) -> tuple[Admitted, Sequence[Appended]]:
-        """Take a request into the log; it is durable when this returns. *read* finds the calls in its body.
+        """Take a request into the log. It is durable when this returns. *read* finds the calls in its body.
 
         Raises:
             Refused: nothing was taken.
@@ -117,18 +117,18 @@ class Intake:
         return admitted, appended
 
     async def _admit(self, request: web.Request, setup: Setup, read: Read, lease: Lease) -> tuple[str, float, Admitted]:
-        """The source of a request, when it came (Unix seconds), and what is to be stored of it."""
+        """The source of a request, when it came (Unix seconds), and what to store of it."""
         source = setup.keyring.find_presented(presented(request))
-        if source is not None:  # before the body where that can be: what is refused costs little then
+        if source is not None:  # before the body if possible, so that a refusal costs little
             self._let_in(request, setup, source)
-        received_at_s = self._clock()  # before the body, whose way takes time: it is compared with sentAt
+        received_at_s = self._clock()  # before the body, which takes time to arrive: it is compared with sentAt
         headers = request.headers
         caller = setup.surroundings.caller(request.remote, headers.getall("X-Forwarded-For", ()))
         visitor = Visitor.of_headers(headers, caller)
         body = await read_body(request, setup.limits, lease)
         size = len(body)
         is_large = size > _LARGE_BODY_BYTES
-        if is_large:  # Read, a body takes many times its size: of the large ones only one at a time is.
+        if is_large:  # A parsed body takes many times its size, so only one large one is parsed at a time.
             await self._large_body.acquire()
         try:
             document, is_plain = await _parse(body, self._reader) if is_large else read_document(body)
@@ -160,7 +160,7 @@ class Intake:
             appended = await self._log.append(entries)
         except NotStored as error:
             raise self._refuse(isinstance(error, LogFull)) from None
-        # One partition may be full while another takes events: as long as there is an obstacle, nothing has ended.
+        # One partition may be full while another takes events: the refusal lasts as long as the log has an obstacle.
         if self._refused_at_s is not None and not getattr(self._log, "obstacle", ""):
             self._refused_at_s = None
             self._logger.info("The log takes events again.")
@@ -179,12 +179,12 @@ class Intake:
 
 
 async def _parse(body: bytes | bytearray, thread: Executor) -> Reading:
-    """In a *thread*: an odd one that is large takes seconds, in which others must have their turn.
+    """Read a document in a *thread*: a large odd one takes seconds, in which other requests must have their turn.
 
     Raises:
         Refused: as `read_document`.
     """
-    # What a future returns or raises is kept by it until the garbage collector comes, so this one does neither.
+    # A future holds its result or error until the garbage collector comes, so this one has neither.
     parsed: list[Reading] = []
     refusals: list[Refused] = []
 
@@ -192,7 +192,7 @@ async def _parse(body: bytes | bytearray, thread: Executor) -> Reading:
         try:
             parsed.append(read_document(body))
         except Refused as refused:
-            refused.__context__ = None  # it has the whole text
+            refused.__context__ = None  # the original error holds the whole text
             refusals.append(refused.with_traceback(None))
 
     await asyncio.get_running_loop().run_in_executor(thread, parse)

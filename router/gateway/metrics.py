@@ -1,4 +1,4 @@
-"""Metrics of the gateway. Labels come from the config and from lists in the code, never from a request."""
+"""The metrics of the gateway. Labels come from the config and from lists in the code, never from a request."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from router.log.record import Appended
 
 
 class GatewayMetrics:
-    """Counters in *registry*. Made once a registry; it outlives reloads."""
+    """Counters in *registry*. Make it once per registry; it outlives reloads."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._accepted = Counter(
@@ -52,14 +52,14 @@ class GatewayMetrics:
         )
         self._connections = Gauge("router_gateway_connections", "Connections at this moment.", registry=registry)
         self._of_receipts: dict[str, tuple[Counter, Counter, Counter]] = {}
-        """Per source: accepted, duplicate, mended. To find one by its label takes longer than to count."""
+        """By source: accepted, duplicate, mended. Kept because finding a counter by its label takes longer than counting."""
 
     def watch_connections(self, count: Callable[[], int]) -> None:
-        """Let *count* say how many connections there are."""
+        """Use *count* to tell how many connections there are."""
         self._connections.set_function(count)
 
     def show_sources(self, names: Iterable[str]) -> None:
-        """Let the counts of *names* be seen from zero on, so that the first event is an increase."""
+        """Show the counts of *names* from zero on, so that the first event is an increase."""
         for name in names:
             self._of_receipt(name)
             self._throttled.labels(name)
@@ -74,7 +74,7 @@ class GatewayMetrics:
     def count_receipt(
         self, source: str, appended: Sequence[Appended], rejections: Sequence[Rejection], mended: int
     ) -> None:
-        """Count a request when its events are on disk: what is refused as a whole will come again."""
+        """Count a request once its events are on disk. A request refused as a whole will come again."""
         of_accepted, of_duplicate, of_mended = self._of_receipt(source)
         duplicates = sum([answer.is_duplicate for answer in appended])
         if len(appended) > duplicates:

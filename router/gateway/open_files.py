@@ -1,4 +1,4 @@
-"""How many files, sockets among them, the process may have open."""
+"""Open files: how many the process may have, sockets included."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _NO_LIMIT = 1_000_000
 
 
 def raise_limit() -> None:
-    """Allow this process as many as the system lets it: the usual 1,024 are for programs that use ``select``."""
+    """Allow this process as many as the system permits. The usual 1,024 are for programs that use ``select``."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(ValueError, OSError):  # some systems allow fewer than they say
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

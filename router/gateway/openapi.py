@@ -1,6 +1,6 @@
 """The description of the HTTP API (OpenAPI 3.1): generated from the models, the table of paths and the lists of reasons. Pure.
 
-It is served at `routes.OPENAPI` and lies in docs/openapi.json.
+It is served at `routes.OPENAPI` and stored in docs/openapi.json.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ _KEY_IN_PATH: Final[Document] = {"name": "write_key", "in": "path", "required": 
 _ANY: Final = frozenset(
     {RefusalCode.BAD_HTTP, RefusalCode.HEAD_TIMEOUT, RefusalCode.HEAD_TOO_BIG, RefusalCode.INTERNAL}
 )
-"""Why any request may be refused."""
+"""The reasons for which any request may be refused."""
 _KEYED: Final = _ANY | {RefusalCode.UNKNOWN_WRITE_KEY, RefusalCode.SOURCE_DISABLED, RefusalCode.ORIGIN_NOT_ALLOWED}
 _NOT_TAKING: Final = frozenset(
     {
@@ -71,12 +71,12 @@ _TAKING: Final = frozenset(RefusalCode) - _NOT_TAKING
 
 
 class _Refusals(NamedTuple):
-    """Why requests of one kind may be refused: the entries of ``components.responses`` whose names begin with *name*."""
+    """Why requests of one kind may be refused: entries of ``components.responses``, whose names begin with *name*."""
 
     name: str
     reasons: frozenset[RefusalCode]
     with_status: int | None = None
-    """The status of the reasons that may come with several."""
+    """The status to use for reasons that may come with several."""
 
     def by_status(self) -> Mapping[int, Sequence[RefusalCode]]:
         found: dict[int, list[RefusalCode]] = {}
@@ -114,12 +114,12 @@ _OTHER: Final = _Refusals("other", _ANY)
 
 @cache
 def description_json() -> bytes:
-    """`description`, as it is served and stored."""
+    """The `description` as it is served and stored."""
     return orjson.dumps(description(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
 def description() -> Document:
-    """The whole description. The same at every call."""
+    """The whole description, the same at every call."""
     responses: Document = {}
     for refusals in (_SINGLE, _BATCH, _SETTINGS, _CONFIG, _HEALTH, _READY, _OTHER):
         responses |= refusals.responses()
@@ -137,7 +137,7 @@ def description() -> Document:
 
 
 def _paths() -> Document:
-    """Those for people first."""
+    """The paths, those for people first."""
     singles = {path: {"post": _single(path, kind)} for path, kind in routes.SINGLES.items()}
     batches = {path: {"post": _batch(path)} for path in routes.BATCHES}
     for_people = [*(f"/v1/{kind}" for kind in EVENT_TYPES), "/v1/batch"]
@@ -202,7 +202,7 @@ def _listed(reasons: Iterable[Reason]) -> str:
 
 
 class _Schema(GenerateJsonSchema):
-    """Without what says nothing: a title that repeats the name, and ``null`` as what a missing field is."""
+    """A schema without noise: no titles that repeat the name, and no ``null`` as the default of an absent field."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False

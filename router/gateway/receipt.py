@@ -1,4 +1,4 @@
-"""The receipt: what the caller is told of a request that could be read. Pure. See design.md, "The answer to a POST"."""
+"""The receipt: what the caller is told about a request that could be read. Pure. See design.md, "The answer to a POST"."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from router.log.record import Appended
 from router.rejection import RejectionCode
 
 MAX_MENDED_LISTED = 100
-"""Events whose warnings a receipt has. A program that sends odd values does so in all of them."""
+"""The most events whose warnings a receipt lists. A program that sends odd values usually does so in all of them."""
 
 
 class Receipt(Answer):
@@ -85,7 +85,7 @@ def accepted_receipt(message_id: str, appended: Appended, warnings: Sequence[str
 
 
 def accepted_json(message_id: str, appended: Appended, warnings: Sequence[str] = ()) -> bytes:
-    """`accepted_receipt` as it is sent. The usual one is prepared, but for its id: there is one for every single event."""
+    """`accepted_receipt` as it is sent. The usual one is prepared except for its id, since every single event needs one."""
     if warnings or appended.is_duplicate:
         return json_of(accepted_receipt(message_id, appended, warnings))
     return _BEFORE_ID + orjson.dumps(message_id) + _BEHIND_ID
@@ -108,7 +108,7 @@ def rejected_receipt(rejection: Rejection) -> RejectedEvent:
 
 
 def batch_receipt(appended: Sequence[Appended], admitted: Admitted) -> BatchReceipt:
-    """*appended* is what the log says of the entries of *admitted*."""
+    """The receipt of a batch. *appended* is the log's answer for the entries of *admitted*."""
     duplicates = sum(answer.is_duplicate for answer in appended)
     return BatchReceipt(
         accepted=len(appended) - duplicates,

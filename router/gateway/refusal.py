@@ -16,7 +16,7 @@ class RefusalCode(Reason):
     """Why nothing of a request was taken. Written ``NAME = "word", "What it means.", status, …``."""
 
     statuses: tuple[int, ...]
-    """Those that it may come with."""
+    """The statuses that it may come with."""
 
     def __init__(self, word: str, meaning: str = "", *statuses: int) -> None:
         self.statuses = statuses
@@ -93,10 +93,10 @@ class Refusal(Answer):
 
 
 class Refused(Exception):
-    """Answer the request with this; nothing of it was taken.
+    """Answer the request with this: nothing of it was taken.
 
-    *details* are further fields of `Refusal`. *retry_after_s* is whole seconds. *is_last* closes the connection after the
-    answer: its body was not read to the end.
+    *details* are further fields of `Refusal`. *retry_after_s* is in whole seconds. *is_last* closes the connection after the
+    answer, because the body was not read to its end.
     """
 
     def __init__(
@@ -127,5 +127,5 @@ class Refused(Exception):
 
 
 def bad_request(code: RefusalCode, message: str, **details: Any) -> Refused:
-    """400: the one status that no SDK sends again (facts/ingest-protocol.md section 8)."""
+    """A refusal with 400, the one status after which no SDK sends again (facts/ingest-protocol.md section 8)."""
     return Refused(400, code, message, **details)

@@ -9,7 +9,7 @@ from router.reason import Reason
 from router.rejection import RejectionCode
 
 MAX_KEPT: Final = 100
-"""Rejected calls of one request that an operator can see, so that one bad batch doesn't push out all others."""
+"""The most rejected calls of one request that are kept for an operator, so that one bad batch doesn't push out all others."""
 
 
 class LimitCode(Reason):
@@ -29,7 +29,7 @@ class LimitCode(Reason):
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """Why the call at *index* is no event; or, if *through* is set, why those from *index* to *through* are none."""
+    """Why the call at *index* is not an event or, if *through* is set, why the calls from *index* to *through* are not."""
 
     index: int
     message_id: str | None
@@ -39,7 +39,7 @@ class Rejection:
     found: str
     through: int | None = None
     call: str = ""
-    """The call as `router.rejected.call_text` shows it, for an operator, if it is among the first `MAX_KEPT` rejected ones."""
+    """For an operator: the call as `router.rejected.call_text` shows it, if it is among the first `MAX_KEPT` rejected ones."""
 
     @property
     def count(self) -> int:

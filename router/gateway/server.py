@@ -20,17 +20,17 @@ from router.gateway.crowd import Crowd
 from router.gateway.doorstep import Doorstep
 
 _LONGEST_HEADER_BYTES = 16_000
-"""Of one header; the whole head has a limit of its own."""
+"""One header. The whole head has a limit of its own."""
 
 
 class Answering(Protocol):
-    """Makes an answer of whatever *handler* returns or raises."""
+    """Makes an answer from whatever *handler* returns or raises."""
 
     def __call__(self, request: web.Request, handler: Handler) -> Awaitable[web.StreamResponse]: ...
 
 
 class _Server(web.Server):
-    """aiohttp's server, making connections of ours."""
+    """aiohttp's server, which makes connections of our kind."""
 
     def __init__(self, inner: web.Server, answer: Answering, crowd: Crowd, **options: Any) -> None:
         super().__init__(partial(answer, handler=inner.request_handler), request_factory=self._begin)
@@ -38,7 +38,7 @@ class _Server(web.Server):
         self._crowd = crowd
         self._options = options
 
-    def __call__(self) -> Doorstep:  # type: ignore[override]  # which becomes what is promised here, with time
+    def __call__(self) -> Doorstep:  # type: ignore[override]  # it becomes the promised type in time
         return Doorstep(self._crowd, self._connection)
 
     def _connection(self) -> Connection:
@@ -81,20 +81,20 @@ class _Runner(web.AppRunner):
 
 
 def make_runner(app: web.Application, answer: Answering, crowd: Crowd, shutdown_timeout_s: float) -> web.AppRunner:
-    """A server for *app*, not started yet: the caller adds a site, and cleans up.
+    """A server for *app*, not started yet: the caller adds a site and cleans up.
 
-    *answer* stands around all of *app*, finding the route included. A middleware would do the same with twice as many calls.
+    *answer* wraps all of *app*, including the search for the route. A middleware would do the same with twice as many calls.
 
-    Decompression is left to us: aiohttp's limits hold for a piece and not for a body. An access log there is none, because an
-    address can have a write key in it. A client that hangs up does not cancel an append.
+    aiohttp does not decompress, since its limits hold for a piece and not for a body. There is no access log, since an address
+    can hold a write key. A client that hangs up does not cancel an append.
     """
     return _Runner(app, answer, crowd, shutdown_timeout_s)
 
 
 class _WithoutBadHttp(logging.Filter):
-    """Drops what the server has to say of bytes that are no HTTP. It quotes them, and a write key may be among them.
+    """Drops the server's messages about bytes that are not HTTP. They quote the bytes, which may hold a write key.
 
-    They are answered with 400. Anyone can send them to a public port, at any rate.
+    The bytes are answered with 400. Anyone can send them to a public port, as fast as they like.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:

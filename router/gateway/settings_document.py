@@ -1,6 +1,6 @@
 """Settings documents: what SDKs in browsers ask for before they send anything. Pure.
 
-Source: facts/ingest-protocol.md section 6: which parts there must be, and what goes wrong without each.
+Source: facts/ingest-protocol.md section 6, which says what parts are needed and what goes wrong without each.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from router.gateway.source import Sdk
 from router.gateway.surroundings import PublicAddress
 
 _ENTRIES: Final[Mapping[str, str]] = {"segment": "Segment.io", "customerio": "Customer.io Data Pipelines"}
-"""The entry that an SDK looks for, by family. Without its own it sends to its vendor's host."""
+"""The entry that an SDK looks for, by its family. Without it the SDK sends to its vendor's host."""
 
 
 class SettingsEntry(Answer):
@@ -56,18 +56,18 @@ class SourceConfig(Answer):
 
 
 def project_settings(write_key: str, sdk: Sdk, address: PublicAddress) -> ProjectSettings:
-    """The request doesn't tell the two families apart, and one that finds a second entry may not start: so there is one
-    entry if *sdk* says which, and both if it does not."""
+    """The settings for a page. The request doesn't tell the two families of SDKs apart, and an SDK that finds a second entry
+    may not start. So there is one entry if *sdk* says which, and both if it does not."""
     entry = SettingsEntry(api_key=write_key, api_host=f"{address.place}/v1", protocol=address.protocol)
     names = [_ENTRIES[sdk]] if sdk in _ENTRIES else list(_ENTRIES.values())
     return ProjectSettings(integrations=dict.fromkeys(names, entry))
 
 
 def source_config(source: str, is_enabled: bool) -> SourceConfig:
-    """Where to send is the page's own option."""
+    """The settings for a page whose own options say where to send."""
     return SourceConfig(source=SourceDocument(id=source, enabled=None if is_enabled else False))
 
 
 def cache_control(address: PublicAddress) -> str:
-    """A document that was built from what one caller said must not be kept for another."""
+    """The value of ``Cache-Control``. A document built from what one caller said must not be kept for another."""
     return "max-age=60" if address.is_configured else "no-store"

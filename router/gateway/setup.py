@@ -16,7 +16,7 @@ from router.gateway.surroundings import Surroundings
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """Raises ValueError when two sources have the same write key."""
+    """Sources, limits and surroundings. Raises ValueError if two sources have the same write key."""
 
     sources: Mapping[str, Source]
     """By name."""
@@ -28,8 +28,8 @@ class Setup:
         object.__setattr__(self, "keyring", Keyring(self.sources))
 
     def check_origin(self, request: web.Request, source: str) -> None:
-        """Raises Refused (403) for a page that is not among those of *source*. The page sees it: CORS headers are on every
-        answer."""
+        """Raises Refused (403) if the request comes from a page that *source* does not list. The page can read the answer,
+        since every answer has CORS headers."""
         if not self.sources[source].takes_from(request.headers.get("Origin")):
             message = "events from pages of this origin are not taken; the source's origins say which are"
             raise Refused(403, RefusalCode.ORIGIN_NOT_ALLOWED, message)

@@ -6,20 +6,20 @@ from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
 _CONTAINERS: Final = (dict, list)
-"""A tuple and not a union, which Python would make anew each time."""
+"""A tuple, not a union, which Python would make anew each time."""
 
 
 class Shape(NamedTuple):
-    """Both counts stop soon after the limit they were measured against."""
+    """Both counts stop soon after the limit that they are measured against."""
 
     keys: int
-    """In all its objects together."""
+    """Keys in all its objects together."""
     depth: int
-    """Levels of objects and lists, itself included; 0 for a plain value."""
+    """Levels of objects and lists, including itself; 0 for a plain value."""
 
 
 def measure(value: Any, max_keys: int, max_depth: int) -> Shape:
-    """The shape of *value*, level by level, so that no depth is too much for it. Some 3 µs for a usual event."""
+    """The shape of *value*. It is measured level by level, so no depth is too much. Some 3 µs for a usual event."""
     level = [value] if isinstance(value, _CONTAINERS) else []
     keys = depth = 0
     while level and keys <= max_keys and depth <= max_depth:

@@ -1,4 +1,4 @@
-"""A source, as the gateway knows it."""
+"""A source as the gateway knows it."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ Sdk = Literal["segment", "customerio", "rudderstack", "jitsu", "any"]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """How a source is known, and what it may do."""
+    """A source's keys, and what it may do."""
 
     write_keys: Sequence[str] = field(repr=False)
-    """Any of them will do, so that a key can be changed without a gap. All of them ASCII."""
+    """Each of them is valid, so that a key can be changed without a gap. All are ASCII."""
     is_enabled: bool = True
     origins: frozenset[str] | None = None
-    """The pages that may send: ``https://shop.example.com``, as browsers write it. None: any."""
+    """The pages that may send, as browsers write them: ``https://shop.example.com``. None: any."""
     sdk: Sdk = "any"
     max_requests_per_s: float | None = None
 
     def takes_from(self, origin: str | None) -> bool:
-        """Whether a request from *origin* may come. None is no page: whoever isn't a browser can say what it likes."""
+        """Whether a request from *origin* is allowed. None means no page; a program that is no browser could claim any
+        origin."""
         return self.origins is None or origin is None or origin.lower() in self.origins

@@ -1,4 +1,4 @@
-"""The surroundings: what stands between the gateway and its callers, such as proxies, and the address they know it by. Pure."""
+"""The surroundings: the proxies between the gateway and its callers, and the address that callers know. Pure."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ class PublicAddress(NamedTuple):
 
     protocol: Literal["http", "https"]
     place: str
-    """Host, port if need be, and path prefix if there is one: ``example.com/collect``. No slash at the end."""
+    """The host, a port if need be, and a path prefix if there is one: ``example.com/collect``. No slash at the end."""
     is_configured: bool
-    """False where it is only what this caller says."""
+    """False if it is only what this caller says."""
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What the operator says of them."""
+    """What the operator says about the surroundings."""
 
     public_url: str | None = None
-    """``https://router.example.com``, with a path prefix if the proxy takes one off."""
+    """``https://router.example.com``, with a path prefix if the proxy removes one."""
     trusted_proxies: Sequence[Network] = ()
-    """Those whose ``X-Forwarded-For`` and ``X-Forwarded-Proto`` are believed."""
+    """The proxies whose ``X-Forwarded-For`` and ``X-Forwarded-Proto`` are believed."""
 
     def caller(self, peer: str | None, forwarded_for: Sequence[str]) -> str | None:
-        """The address of whoever made the request, in its shortest form; None where there is none.
+        """The caller's IP address in its shortest form; None if there is none.
 
         Args:
-            peer: what the connection comes from.
-            forwarded_for: each ``X-Forwarded-For`` header, in order. A proxy adds at the end what *it* was called from, so
-                they are read from the end, past the proxies that are trusted; what stands further left is hearsay.
+            peer: the address that the connection comes from. forwarded_for: each ``X-Forwarded-For`` header, in order. A proxy
+            appends the address that called *it*, so they are read
+                from the end, past the trusted proxies. What stands further left is hearsay.
         """
         if not self.trusted_proxies:
             return _shortest(peer or "")
@@ -57,12 +57,14 @@ class Surroundings:
         return None if caller is None else str(caller)
 
     def address(self, peer: str | None, host: str, forwarded_proto: str) -> PublicAddress:
-        """Where a browser reaches the router: what is configured; else what this request says, which holds for its caller only.
+        """Where a browser reaches the router: the configured address, else what this request says, which holds only for its
+        caller.
 
-        *forwarded_proto* is believed from a trusted proxy. TLS is never ours, so it is plain http otherwise.
+        *forwarded_proto* is believed if it comes from a trusted proxy. Otherwise it is plain http, since the router itself
+        never speaks TLS.
 
         Raises:
-            Refused: 400, *host* is no host.
+            Refused: 400, *host* is not a host.
         """
         if self.public_url is not None:
             parts = urlsplit(self.public_url)
@@ -90,7 +92,7 @@ def _shortest(text: str) -> str | None:
 
 @lru_cache(maxsize=1024)
 def _address(text: str) -> IPv4Address | IPv6Address | None:
-    """An address as servers and proxies write it: with a port, in brackets, with a zone, IPv4 in the clothes of IPv6."""
+    """An IP address as servers and proxies write it: with a port, in brackets, with a zone, or IPv4 mapped into IPv6."""
     text = text.strip()
     with_port = _WITH_PORT.fullmatch(text)
     if with_port is not None:

@@ -10,13 +10,13 @@ from router.gateway.refusal import RefusalCode, Refused
 from router.gateway.source import Source
 
 BURST = 100
-"""Requests that may come at once, however low the rate is: the SDK in one page makes so many of a burst of calls, and some
+"""Requests that may come at once, however low the rate: the SDK in one page makes that many of a burst of calls, and some
 families take a 429 for success (facts/ingest-protocol.md sections 7 and 8)."""
 
 
 @dataclass(slots=True)
 class _Bucket:
-    """Fills at *per_s*; each request takes one out."""
+    """A token bucket. It fills at *per_s*, and each request takes one out."""
 
     per_s: float
     size: float
@@ -24,9 +24,9 @@ class _Bucket:
     at_s: float
 
     def take(self, now_s: float) -> float:
-        """0.0 if there was one to take, else the seconds until there is."""
+        """Take one if there is one and return 0.0; otherwise return the seconds until there is."""
         passed_s, self.at_s = now_s - self.at_s, now_s
-        if passed_s > 0.0:  # a clock may be set back
+        if passed_s > 0.0:  # the clock may have been set back
             level = self.level + passed_s * self.per_s
             self.level = level if level < self.size else self.size
         if self.level < 1.0:
@@ -42,7 +42,7 @@ class Throttle:
         self._buckets: dict[str, _Bucket] = {}
 
     def configure(self, sources: Mapping[str, Source], now_s: float) -> None:
-        """Take over the limits of *sources*. One that keeps its limit keeps what it has used of it."""
+        """Take over the limits of *sources*. A source whose limit stays the same keeps what it has used of it."""
         buckets = {}
         for name, source in sources.items():
             per_s = source.max_requests_per_s
@@ -58,7 +58,7 @@ class Throttle:
         """Count a request of *source* at *now_s*, in Unix seconds.
 
         Raises:
-            Refused: 429, the source made too many; ``Retry-After`` says when there is room for one.
+            Refused: 429, the source makes too many. ``Retry-After`` says when there is room for one.
         """
         bucket = self._buckets.get(source)
         wait_s = bucket.take(now_s) if bucket else 0.0

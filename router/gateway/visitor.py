@@ -1,4 +1,4 @@
-"""The visitor of a page: what a request says of them that the event itself does not. Pure.
+"""The visitor of a page: what a request says about them that the event itself does not. Pure.
 
 Source: facts/ingest-protocol.md section 7, "context.ip", and section 2, rud-web and jitsu, "Headers".
 """
@@ -15,23 +15,23 @@ from typing import Any, Final
 from router.event import Document, Event
 
 _MAX_USER_AGENT: Final = 1_000
-"""Characters; those of real browsers have some 100 to 300."""
+"""Characters. Real browsers send some 100 to 300."""
 _MAX_ANONYMOUS_ID: Final = 1_000
 
 
 @dataclass(slots=True)
 class Visitor:
-    """None where the request doesn't say, or where it asks not to keep it. Nobody changes one."""
+    """The visitor of one request. A field is None if the request doesn't say, or asks not to keep it. Treat it as immutable."""
 
     ip: str | None = None
     user_agent: str | None = None
     anonymous_id: str | None = None
     has_page: bool = False
-    """The request comes from a page: only browsers send ``Origin``."""
+    """Whether the request comes from a page: only browsers send ``Origin``."""
 
     @classmethod
     def of_headers(cls, headers: Mapping[str, str], ip: str | None) -> Visitor:
-        """*headers*: names in any case. *ip*: whoever made the request."""
+        """*headers*: names in any case. *ip*: the caller's address."""
         user_agent = headers.get("User-Agent")
         return cls(
             ip=_by_policy(ip, headers.get("X-IP-Policy")),
@@ -41,20 +41,20 @@ class Visitor:
         )
 
     def sign(self, call: Any) -> Any:
-        """*call*, with the anonymous id that the request has if it has none of its own. Not changed in place."""
+        """*call* or, if it has no anonymous id of its own, a copy with the request's."""
         if self.anonymous_id is None or not isinstance(call, dict):
             return call
         if any(call.get(name) not in (None, "") for name in ("anonymousId", "anonymous_id")):
             return call
-        signed = copy(call)  # what it tells of its keys included
+        signed = copy(call)  # including what it knows about doubled keys
         signed["anonymousId"] = self.anonymous_id
         return signed
 
     def complete(self, event: Event) -> Event:
         """*event*, if it comes from a browser, with the address and the user agent that its context lacks.
 
-        A server's events are left alone: the address would be the server's. So is an ``ip`` in the context, be it null: it
-        is how a page says that it wants none kept.
+        A server's events are left alone, since the address would be the server's. So is an ``ip`` in the context, even null:
+        with null a page says that it wants none kept.
         """
         document = event.document
         channel = document.get("channel")
@@ -72,7 +72,7 @@ class Visitor:
 
 
 def _by_policy(ip: str | None, policy: str | None) -> str | None:
-    """What may be kept of *ip*. One SDK lets a page ask for less than all; what it asks in other words is read as none."""
+    """What may be kept of *ip*. In one SDK a page can ask to keep only a part or none; any other wish is read as none."""
     if ip is None or policy is None or policy.strip().lower() == "keep":
         return ip
     if policy.strip().lower() != "striplastoctet":
@@ -93,5 +93,5 @@ def _decoded(header: str | None) -> str | None:
 
 
 def _readable(text: str) -> str:
-    """Bytes of a header that are no UTF-8 come as lone surrogates, which no log takes."""
+    """*text* without lone surrogates, which stand for header bytes that are not UTF-8 and which no log takes."""
     return text.encode("utf-8", "replace").decode()

@@ -1,8 +1,8 @@
-"""Reading the rows of a damaged segment without SQLite, page by page.
+"""The carver: reads the rows of a damaged segment page by page, without SQLite.
 
-SQLite gives up a whole file for one bad page, and all that follows one bad frame of a write-ahead log without a word. Rows
-never change once they are written and each has a checksum; so every page is looked at for itself, in whatever order, and
-what is sound is good. A damaged page costs the rows on it, and no more.
+SQLite gives up a whole file for one bad page, and silently drops everything after one bad frame of a write-ahead log. But rows
+never change once they are written, and each has a checksum, so every page can be read by itself, in any order, and every sound
+row is good. A damaged page costs only the rows on it.
 
 Source: https://sqlite.org/fileformat2.html, sections 1.5 (cells of a table leaf, overflow), 2.1 (records) and 4 (the WAL).
 """
@@ -32,10 +32,10 @@ _Pages = Callable[[int], bytes | None]
 def carve(database: Path, wal: Path) -> Iterator[Row]:
     """Every sound row in the two files (either may be missing), with repeats, those of the database first.
 
-    Where two rows have one sequence, the first counts: what follows it was rolled back.
+    Of two rows with one sequence the first counts: the other was rolled back.
 
     Raises:
-        OSError: one of them can't be opened just now (no permission, no file handles).
+        OSError: one of them can't be opened now (no permission, no file handles).
     """
     with ExitStack() as stack:
         log = _File(stack, wal)
@@ -43,13 +43,13 @@ def carve(database: Path, wal: Path) -> Iterator[Row]:
 
 
 def wal_reach(wal: Path) -> int:
-    """The highest sequence that a write-ahead log was synced with, whatever became of its frames since; 0 for none.
+    """The highest sequence that was synced into a write-ahead log, whatever became of its frames since; 0 for none.
 
-    The transaction that was written last does not count: a power cut may have kept its end and not its beginning, and then
-    nobody was told that it is on disk. Each transaction before it was synced before the next one began.
+    The last transaction does not count: a power cut may have kept its end but not its beginning, and in that case nobody was
+    told that it is on disk. Each earlier transaction was synced before the next one began.
 
     Raises:
-        OSError: it can't be opened just now.
+        OSError: it can't be opened now.
     """
     with ExitStack() as stack:
         file = _File(stack, wal)
@@ -59,7 +59,7 @@ def wal_reach(wal: Path) -> int:
 
 
 def _transactions(frames: list[_Frame]) -> Iterator[list[_Frame]]:
-    """The frames up to each that ends a transaction, and those behind the last of these."""
+    """The frames of each transaction, and at the end those after the last complete one."""
     begin = 0
     for end, frame in enumerate(frames, 1):
         if frame.is_commit:
@@ -73,7 +73,7 @@ def _sequences(database: _File, wal: _File, frames: list[_Frame]) -> Iterator[in
 
 
 class _File:
-    """A file of which any part may be unreadable or missing."""
+    """A file that may be missing or unreadable in part."""
 
     def __init__(self, stack: ExitStack, path: Path | None) -> None:
         self._descriptor = -1
@@ -89,7 +89,7 @@ class _File:
                 raise
 
     def read(self, offset: int, length: int) -> bytes:
-        """Filled up with zeros where the file has an end or a bad sector."""
+        """The bytes there, with zeros beyond the end of the file and in place of bad sectors."""
         data = b""
         if 0 <= offset < self.size:
             with suppress(OSError):
@@ -98,7 +98,7 @@ class _File:
 
 
 class _Frame:
-    """Where a version of a page lies in a write-ahead log."""
+    """The place of one version of a page in a write-ahead log."""
 
     __slots__ = ("is_commit", "offset", "page")
 
@@ -146,7 +146,7 @@ def _carve(database: _File, wal: _File, frames: list[_Frame]) -> Iterator[Row]:
 
 
 def _cells(page: bytes, start: int) -> Iterator[int]:
-    """Where the cells of a leaf of a table begin; nothing for other pages."""
+    """Where the cells begin in a leaf page of a table; nothing for other pages."""
     if page[start] != _LEAF:
         return
     (count,) = struct.unpack_from(">H", page, start + 3)
@@ -157,7 +157,7 @@ def _cells(page: bytes, start: int) -> Iterator[int]:
 
 
 def _row(page: bytes, cell: int, page_of: _Pages, limit: int) -> Row | None:
-    """The row in the cell, or None where it is no sound one. *limit*: no payload is longer than the files."""
+    """The row in the cell; None if it is not sound. *limit*: the size of the files, which no payload exceeds."""
     try:
         length, place = _varint(page, cell)
         sequence, place = _varint(page, place)
@@ -194,9 +194,9 @@ def _record(sequence: int, payload: bytes) -> Row:
         kind, place = _varint(payload, place)
         value, body = _value(payload, body, kind)
         values.append(value)
-    values[0] = sequence  # a key of the table is not kept in the record
+    values[0] = sequence  # SQLite keeps the table's key outside of the record
     received_at_s = values[8]
-    if isinstance(received_at_s, int):  # SQLite keeps a whole number as one
+    if isinstance(received_at_s, int):  # SQLite stores a whole float as an integer
         values[8] = float(received_at_s)
     return Row(*values)  # type: ignore[arg-type]  # a TypeError where columns are missing; is_sound looks at the types
 

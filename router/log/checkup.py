@@ -1,8 +1,8 @@
-"""Looking through a whole log for damage, and saying exactly what it is. Changes nothing; also beside a running router.
+"""The check-up: looks through a whole log for damage and says exactly what it is. Changes nothing, and may run beside a router.
 
-sound      everything in it is what was written
-repaired   events are lost, and `router.log.repair` has taken note of them: nothing is left to do
-damaged    anything else; what can be saved of it is delivered, the rest is named as lost
+sound      everything in the segment is what was written
+repaired   events are lost, and `router.log.repair` has noted them: nothing is left to do
+damaged    anything else. What can be saved is delivered; the rest is named as lost
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from router.errors import OperatorError
 from router.log import schema
 from router.log.carve import carve, wal_reach
 from router.log.connections import connect_to_read
-from router.log.dedup import FILE_NAME as INDEX_NAME
-from router.log.dedup import read_mark as read_index_mark
+from router.log.dedup_index import FILE_NAME as INDEX_NAME
+from router.log.dedup_index import read_mark as read_index_mark
 from router.log.identity import FILE_NAME as ID_NAME
 from router.log.identity import read_id
 from router.log.mark import FILE_NAME as MARK_NAME
@@ -36,28 +36,28 @@ from router.log.segments import Segments
 State = Literal["sound", "repaired", "damaged"]
 
 LOST_KEY = "lost"
-"""In the table ``meta`` of a repaired segment: the sequences that are lost, as a JSON list of pairs."""
+"""The key in a repaired segment's table ``meta``: the lost sequences, as a JSON list of pairs."""
 
 _SELECT = f"SELECT {schema.COLUMNS} FROM events ORDER BY sequence"
 _LISTED = 10
-"""Of one kind of finding; the counts are always whole."""
+"""The most findings of one kind that are listed. Counts are always complete."""
 _LOOKS = 3
 AGAIN_S = 1.0
-"""Between looks at the last segment, which a running router may be writing to just then."""
+"""Seconds between looks at the last segment, which a running router may be writing to."""
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentReport:
-    """One segment, from the sequence *first* to *last*, where the next one begins."""
+    """The report on one segment. It goes from the sequence *first* to *last*, after which the next segment begins."""
 
     path: Path
     first: int
     last: int
     state: State
     events: int
-    """That can be read, if need be from a rescued copy."""
+    """Events that can be read, if need be from a rescued copy."""
     lost: tuple[tuple[int, int], ...] = ()
-    """Sequences that nothing gives back, as pairs of first and last."""
+    """Sequences that are lost for good, as pairs of first and last."""
     findings: tuple[str, ...] = ()
 
     @property
@@ -67,7 +67,7 @@ class SegmentReport:
 
 @dataclass(frozen=True, slots=True)
 class LogReport:
-    """A log as a whole. ``problems`` are those of the files beside the segments; they cost no event."""
+    """The report on a whole log. ``problems`` concern the files beside the segments and cost no event."""
 
     log_id: str | None
     start: int
@@ -82,17 +82,17 @@ class LogReport:
 
 @dataclass(slots=True)
 class _Scan:
-    """What SQLite gives of a database, and what is wrong with it."""
+    """What SQLite can read of a database, and what is wrong with it."""
 
     sequences: list[int] = field(default_factory=list)
     unsound: list[int] = field(default_factory=list)
     findings: list[str] = field(default_factory=list)
     noted: tuple[tuple[int, int], ...] | None = None
-    """What a repair has noted as lost; None where it has not been here."""
+    """What a repair has noted as lost; None if the segment was never repaired."""
 
 
 def check_log(directory: Path, on_segment: Callable[[SegmentReport], None] = lambda report: None) -> LogReport:
-    """Read all of the log in *directory*; *on_segment* hears of each segment as soon as it is read.
+    """Read all of the log in *directory*. *on_segment* is called with each segment's report as soon as it is read.
 
     Raises:
         OperatorError: there is no log, or a newer program wrote it.
@@ -104,9 +104,9 @@ def check_log(directory: Path, on_segment: Callable[[SegmentReport], None] = lam
     if log_id is None:
         log_id = remembered_id(Segments(directory, directory, ""))
         problems.append(f"{ID_NAME}: missing or damaged; the log's id stands in each segment as well")
-    known = known_end(directory, log_id) if log_id else 0  # before the segments: a router may be adding to them
+    known = known_end(directory, log_id) if log_id else 0  # before the segments: a router may add to them
     files = find_segments(directory, directory)
-    start = read_mark(directory, log_id, START_NAME) if log_id else 0  # after them: it may be giving them up
+    start = read_mark(directory, log_id, START_NAME) if log_id else 0  # after the segments: it may give some up
     if log_id is not None:
         problems += _check_derived(directory, log_id)
     reports: list[SegmentReport] = []
@@ -127,7 +127,7 @@ def check_log(directory: Path, on_segment: Callable[[SegmentReport], None] = lam
 
 
 def known_end(directory: Path, log_id: str) -> int:
-    """The last sequence that was given out, as the files beside the segments know it. It may lag, and never runs ahead."""
+    """The last sequence given out, according to the files beside the segments. It may lag but never runs ahead."""
     return max(read_mark(directory, log_id), read_index_mark(directory / INDEX_NAME, log_id))
 
 
@@ -151,7 +151,7 @@ def _is_sound_database(path: Path) -> bool:
 
 
 def _check_patiently(file: SegmentFile, following: int | None, known: int) -> SegmentReport | None:
-    """None: it was given up meanwhile."""
+    """Like `check_segment`, for a segment that a router may be writing to. None: it was given up meanwhile."""
     for look in range(_LOOKS):
         if look:
             time.sleep(AGAIN_S)
@@ -166,12 +166,12 @@ def _check_patiently(file: SegmentFile, following: int | None, known: int) -> Se
 
 
 def check_segment(file: SegmentFile, following: int | None, known: int) -> SegmentReport:
-    """Read one segment. *following*: where the next one begins, None for the last; *known*: see `known_end`.
+    """Read one segment. *following*: where the next one begins, None for the last. *known*: see `known_end`.
 
     Raises:
         OperatorError: a newer program wrote it.
     """
-    reach = wal_reach(file.wal) if file.has_wal else 0  # before the rows: a router may be adding to both
+    reach = wal_reach(file.wal) if file.has_wal else 0  # before the rows: a router may add to both
     scan = _Scan()
     if file.mended:
         _scan(file.rescued, scan)
@@ -214,7 +214,7 @@ def _scan(path: Path, scan: _Scan) -> None:
 
 
 def _describe_rescued(file: SegmentFile, scan: _Scan, missing: Sequence[tuple[int, int]]) -> None:
-    """Say what is left to do about a segment that was rescued before."""
+    """Say what is left to do about a segment that has a rescued copy."""
     if file.path.exists() or file.has_wal or scan.noted is None:
         scan.findings.append("it was found damaged, and is read from a rescued copy")
     elif list(scan.noted) != list(missing):
@@ -222,7 +222,7 @@ def _describe_rescued(file: SegmentFile, scan: _Scan, missing: Sequence[tuple[in
 
 
 def _describe(scan: _Scan, missing: Sequence[tuple[int, int]], last: int) -> None:
-    """Say of which events something is wrong."""
+    """Say which events something is wrong with."""
     unsound = [(run.start, run.stop - 1) for run in runs(scan.unsound)]
     absent = [(run.start, run.stop - 1) for pair in missing for run in runs(_without(pair, set(scan.unsound)))]
     if unsound:
@@ -239,7 +239,7 @@ def _without(pair: tuple[int, int], others: set[int]) -> Iterable[int]:
 
 
 def _savable(file: SegmentFile, last: int) -> set[int]:
-    """The sequences of all sound rows that are left anywhere in its files."""
+    """The sequences of all sound rows left anywhere in the segment's files."""
     found = {row.sequence for row in carve(file.path, file.wal)}
     if file.mended:
         found |= {row.sequence for row in carve(file.rescued, beside(file.rescued, "-wal"))}

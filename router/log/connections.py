@@ -1,4 +1,4 @@
-"""Connections that only read, kept for the next reader."""
+"""Read-only connections to databases, kept open for the next reader."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _BAD_SECTORS = {sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ, sqli
 
 
 def is_passing(error: sqlite3.Error) -> bool:
-    """True for what a later try may get over; False for damage."""
+    """Whether a later try may succeed. False means damage."""
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:
-        return False  # raised by Python itself: a text that is no UTF-8
+        return False  # raised by Python itself, for a text that is not UTF-8
     primary = code & 0xFF
     return primary in _PASSING or (primary == sqlite3.SQLITE_IOERR and code not in _BAD_SECTORS)
 
@@ -49,10 +49,10 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
 
 @contextmanager
 def speakable() -> Iterator[None]:
-    """Around looks at a database: SQLite quotes the part of its schema that is damaged, in bytes that may be no text.
+    """Wrap looks at a database. SQLite quotes a damaged part of the schema, whose bytes Python may be unable to decode.
 
     Raises:
-        sqlite3.DatabaseError: in the place of the error that Python makes of those.
+        sqlite3.DatabaseError: instead of Python's decoding error.
     """
     try:
         yield
@@ -74,7 +74,7 @@ def _connect(path: Path, how: str) -> sqlite3.Connection:
 
 
 class Connections:
-    """A few idle connections; from any thread. A borrowed one is its borrower's alone."""
+    """A few idle connections, for any thread. A borrowed connection belongs to its borrower alone."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -83,7 +83,7 @@ class Connections:
 
     @contextmanager
     def borrow(self, path: Path) -> Iterator[sqlite3.Connection]:
-        """A connection to *path*; close its cursors before the end.
+        """A connection to *path*. Close its cursors before the block ends.
 
         Raises:
             sqlite3.Error: the file is missing or can't be opened.
@@ -98,7 +98,7 @@ class Connections:
             raise
         with self._lock:
             self._idle.append((path, connection))
-            # The newest where any were dropped meanwhile: perhaps this one's file was replaced. Else the oldest.
+            # Close the newest if any were dropped meanwhile, since its file may have been replaced; else the oldest.
             index = -1 if drops != self._drops else 0
             surplus = self._idle.pop(index)[1] if index or len(self._idle) > MAX_IDLE else None
         if surplus is not None:
@@ -112,7 +112,7 @@ class Connections:
         return None
 
     def drop(self, path: Path | None = None) -> None:
-        """Close the connections to *path*, or all; those that are borrowed, when they come back."""
+        """Close the connections to *path*, or all of them; borrowed ones when they come back."""
         with self._lock:
             self._drops += 1
             dropped = [each for each in self._idle if path in (None, each[0])]

@@ -1,10 +1,10 @@
-"""Copying a log that may be written meanwhile, in two steps between which somebody else copies the positions.
+"""Copying a log that may be written meanwhile, in two steps. Between them the caller copies the positions.
 
     begin    which sequences were given up, the index, and the bulk: segments that are never written again
     finish   the segments that came since, and the last one
 
-Positions that were copied in between are never ahead of the copied log, and lack nothing of it: what retention gives up after
-`begin` has read how far it went, and before `finish` has copied it, makes `finish` say so.
+Positions copied in between are never ahead of the copied log, and the copy holds everything they still need: if retention gives
+up anything between the two steps that is not copied yet, `finish` says so.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from router.errors import OperatorError
 from router.log.connections import connect_to_read
-from router.log.dedup import FILE_NAME as INDEX_NAME
+from router.log.dedup_index import FILE_NAME as INDEX_NAME
 from router.log.durable import sync_directory, sync_file
 from router.log.identity import FILE_NAME as ID_NAME
 from router.log.identity import read_id
@@ -28,19 +28,19 @@ from router.log.segment_file import SegmentFile, beside, find_segments, remove_d
 
 @dataclass(slots=True)
 class LogCopy:
-    """From *source*, the directory of a log, to *target*, a directory that exists and is empty."""
+    """A copy of the log in the directory *source* to *target*, an existing empty directory."""
 
     source: Path
     target: Path
     log_id: str = field(init=False)
     problems: list[str] = field(default_factory=list)
-    """What could not be copied as it is."""
+    """What could not be copied properly."""
     _start: int = 0
     _end: int = 0
-    """As the marks of the log have them: where it begins, and how far it went at least."""
+    """According to the log's marks: where it begins, and how far it went at least."""
     _seen: set[int] = field(default_factory=set)
     _copied: set[int] = field(default_factory=set)
-    """Of segments, by their first sequences: those that were there at any time, and those that are copied for good."""
+    """Segments, by their first sequences: those seen at any time, and those that are copied for good."""
 
     def __post_init__(self) -> None:
         log_id = read_id(self.source)
@@ -52,7 +52,7 @@ class LogCopy:
         self.log_id = log_id
 
     def begin(self) -> None:
-        """Copy the bulk, or what was added to it since the last time.
+        """Copy the bulk, or what was added to it since the last call.
 
         Raises:
             OSError, sqlite3.Error: the target can't be written.
@@ -75,7 +75,7 @@ class LogCopy:
 
     def finish(self) -> bool:
         """Copy the rest. False: retention was faster; begin again, and copy the positions again."""
-        files = self._look()  # first: a segment that is made while another is copied is of no concern
+        files = self._look()  # first: a segment made while another is copied does not matter
         copied = self._copied | {
             file.first for file in files if file.first not in self._copied and self._copy_rest(file)
         }
@@ -101,7 +101,7 @@ class LogCopy:
         return files
 
     def _copy_rest(self, file: SegmentFile) -> bool:
-        """Copy a segment that may be written, sealed or given up just then. False: it is gone."""
+        """Copy a segment that may be written, sealed or given up at the same time. False: it is gone."""
         if file.mended or not file.path.exists():
             return self._copy_files(file)
         problem = copy_database(file.path, self.target / file.path.name)
@@ -110,7 +110,7 @@ class LogCopy:
         return not problem or file.path.exists()
 
     def _copy_files(self, file: SegmentFile) -> bool:
-        """Copy a segment's files as they are; nobody writes them, but they may be given up. False: it is gone."""
+        """Copy a segment's files as they are. Nobody writes them, but they may be given up. False: the segment is gone."""
         paths = [path for path in (file.path, file.wal, file.rescued) if path.exists()]
         for path in paths:
             try:
@@ -126,10 +126,11 @@ class LogCopy:
 
 
 def copy_database(source: Path, target: Path) -> str:
-    """Copy an SQLite database as it is at one moment, also while another process writes it.
+    """Copy an SQLite database as of one moment, also while another process writes it.
 
     Returns:
-        What is wrong with it, "" for nothing; then its files were copied as they are, so that what is left can be rescued.
+        What is wrong with the database; its files are then copied as they are, so that what is left can be rescued. "" if
+        nothing is wrong.
 
     Raises:
         OSError: the target can't be written.

@@ -1,4 +1,4 @@
-"""What was seen before: the deduplication index, kept in step with the log it is derived from."""
+"""Deduplication: keeps the deduplication index in step with the log that it is derived from, and asks it."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from typing import Final
 
 import structlog
 
-from router.log.dedup import FILE_NAME, Broken, DedupIndex, Key, Place
+from router.log.dedup_index import FILE_NAME, Broken, DedupIndex, Key, Place
 from router.log.options import LogOptions
 from router.log.record import Entry, Record
 from router.log.row import dedup_key
 from router.log.segments import Segments, Unreadable
 
 _PRUNING_MARGIN_S: Final = 3600.0
-"""Keys are kept this much longer than the window, so that a clock that jumps and comes back costs none."""
+"""Keys are kept this many seconds longer than the window, so that a clock that jumps and comes back costs none."""
 _RECORDS_AT_ONCE = 2_000
 _KEYS_AT_ONCE = 50_000
 
 NOT_NOW: Final = (sqlite3.Error, OSError, Unreadable, Broken)
-"""What the methods raise where there is no room, or no index can be made: try again later."""
+"""What the methods raise if there is no room or no index can be made: try again later."""
 
 
 class Deduplication:
-    """Used by one thread at a time."""
+    """For one thread at a time."""
 
     def __init__(self, segments: Segments, options: LogOptions, clock: Callable[[], float]) -> None:
         self._segments = segments
@@ -34,18 +34,18 @@ class Deduplication:
         self._path = segments.directory / FILE_NAME
         self._index: DedupIndex | None = None
         self._unindexed: dict[bytes, Key] = {}
-        """Committed, and not in the index yet."""
+        """Keys of committed events that are not in the index yet."""
         self._known_to = 0
         """Up to here everything is in the index or in ``_unindexed``."""
         self._replaced_to = 0
-        """Up to here some events have given their place in the index to later ones of their kind."""
+        """Up to here, some events may have been replaced in the index by later ones with the same key."""
 
     def is_within_window(self, entry: Entry, first_s: float) -> bool:
-        """True if *entry* repeats what was received at *first_s*."""
+        """Whether *entry* is still a repeat of an event with its key that was received at *first_s*."""
         return entry.received_at_s - first_s <= self._options.dedup_window_s
 
     def find(self, keys: Sequence[bytes]) -> dict[bytes, Place]:
-        """Of those of *keys* that were seen before: where the newest lies. Call it after `catch_up`; then ask `first_of`."""
+        """Where the newest event of each key lies that was seen before. Call it after `catch_up`, and then ask `first_of`."""
         assert self._index is not None
         found = self._index.find(keys)
         for key in self._unindexed.keys() & keys:
@@ -54,29 +54,29 @@ class Deduplication:
         return found
 
     def first_of(self, place: Place, entry: Entry) -> int | None:
-        """Where the first of the kind of *entry* lies; None if it was before the window, or was lost to damage.
+        """Where the first event with the key of *entry* lies; None if it came before the window or was lost to damage.
 
-        An answer from the index is checked with the log: what was lost may be sent again.
+        The log confirms the index's answer, since an event that was lost may be sent again.
         """
         if not self.is_within_window(entry, place.received_at_s):
             self._replaced_to = max(self._replaced_to, place.sequence)
             return None
         sequence = place.sequence
         if sequence < self._segments.start:
-            return sequence  # given up since, which says that it was delivered
+            return sequence  # given up since, so it was delivered
         for first in self._segments.read(sequence - 1, 1, sequence, 1):
             if isinstance(first, Record) and (first.source, first.message_id) == (entry.source, entry.message_id):
                 return sequence
         return None
 
     def note(self, keys: Iterable[Mapping[bytes, Key]], end: int) -> None:
-        """Remember what was committed: all that came after what is known already, up to *end*."""
+        """Remember the keys of what was committed: everything after what is known already, up to *end*."""
         for some in keys:
             self._unindexed |= some
         self._known_to = end
 
     def is_behind(self, end: int) -> bool:
-        """Whether there is something up to *end* that `find` does not know of."""
+        """Whether `find` does not know everything up to *end*."""
         return self._index is None or self._known_to < end
 
     @property
@@ -85,7 +85,7 @@ class Deduplication:
         return len(self._unindexed)
 
     def catch_up(self, end: int) -> None:
-        """Bring the index up to *end*, the end of the log; make it anew if it is of no use.
+        """Bring the index up to *end*, the end of the log. Make it anew if it is unusable.
 
         Raises:
             one of `NOT_NOW`.
@@ -99,7 +99,7 @@ class Deduplication:
         self._known_to = end
 
     def recreate(self) -> None:
-        """Throw the index away; the next `catch_up` reads the log."""
+        """Throw the index away. The next `catch_up` reads the log."""
         self.close()
         self._index = DedupIndex.recreate(self._path, self._segments.log_id)
 
@@ -139,7 +139,7 @@ class Deduplication:
             index.add([], end, expired_s)
 
     def _first_within(self, since_s: float, end: int) -> int:
-        """Where the first segment begins that has anything received since then."""
+        """Where the first segment begins that holds anything received since then."""
         for file in self._segments.files:
             if file is self._segments.active or self._segments.newest_s(file) >= since_s:
                 return file.first
@@ -154,7 +154,7 @@ class Deduplication:
 
 
 def _replaced_to(keys: Sequence[Key], index: DedupIndex) -> int:
-    """Up to where some of what is known by then gives its place to later events of its kind, once *keys* are added."""
+    """The last sequence in *index* that is replaced by a later event with the same key once *keys* are added."""
     newest = {key: place.sequence for key, place in index.find([each.key for each in keys]).items()}
     replaced_to = 0
     for each in keys:

@@ -1,4 +1,4 @@
-"""What a 2xx promises of an event, in an operator's words. Pure."""
+"""Durability: what a 2xx promises about an event, in an operator's words. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _DECLARE = (
 
 @dataclass(frozen=True, slots=True)
 class Durability:
-    """*promise* is what a 2xx means; *warnings* say where that is less than it could be, and what to do about it."""
+    """*promise* is what a 2xx means. *warnings* say where that is less than it could be, and what to do about it."""
 
     promise: str
     warnings: tuple[str, ...] = ()
@@ -25,8 +25,8 @@ EMBEDDED = Durability("A 2xx means: the event is on this machine's disk (fsync).
 
 
 def durability(replicas: int, synced: Synced | None) -> Durability:
-    """Of a log in a cluster that keeps each event *replicas* times. *synced*: whether every server syncs each write before it
-    says yes, as far as the operator has said: servers do not tell.
+    """The durability of a log in a cluster that keeps each event *replicas* times. *synced*: whether every server syncs each
+    write before it says yes, according to the operator: the servers do not say.
 
     Source: by default a server syncs every two minutes (https://docs.nats.io/running-a-nats-service/configuration, jetstream
     block, sync_interval; read 2026-11-26); what a power cut costs then: facts on reliability, Jepsen on NATS 2.12.1.

@@ -1,4 +1,4 @@
-"""Files that are still there after a power cut, and that their owner can open."""
+"""Durable files: still there after a power cut, and owned by the user who has to open them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def sync_directory(directory: Path) -> None:
-    """Make the names in *directory* durable: after a file was made, renamed or removed there."""
+    """Make the names in *directory* durable. Call it after a file was made, renamed or removed there."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -26,7 +26,7 @@ def sync_file(path: Path) -> None:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Make *path* hold *data*: after a crash at any moment it is the old content or the new one.
+    """Make *path* hold *data*. After a crash at any moment it holds either the old content or the new.
 
     Raises:
         OSError: no space, no permission; the old content stays.
@@ -39,9 +39,10 @@ def write_whole(path: Path, data: bytes) -> None:
 
 
 def hand_over(directory: Path, like: Path) -> None:
-    """Where root made files: give *directory* and what is root's in it to the owner of *like*, whose router has to open them.
+    """If root made the files: give *directory*, and what root owns in it, to the owner of *like*, whose router has to open
+    them.
 
-    Not every disk knows owners; what can't be given away stays root's.
+    Not every disk knows owners. What can't be given away stays root's.
     """
     if os.geteuid() != 0:
         return
@@ -49,6 +50,6 @@ def hand_over(directory: Path, like: Path) -> None:
     for path in (directory, *directory.rglob("*")):
         with suppress(OSError):
             found = path.lstat()
-            # Who runs the router has files of their own here; and a file with another name may be somebody else's.
+            # Leave the user's own files alone, and a file with a second link: that may be somebody else's.
             if found.st_uid == 0 and (path.is_dir() or found.st_nlink == 1):
                 os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)

@@ -1,4 +1,4 @@
-"""Taking events out of the log, for other programs and for whoever asks what is stored of them."""
+"""Export: events out of the log, for other programs and for people who ask what is stored about them."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from router.log.record import Gap, Record
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which events; what is None is not asked for. Times are Unix seconds of receipt."""
+    """Which events to export. None means any. Times are Unix seconds of receipt."""
 
     since_s: float | None = None
     until_s: float | None = None
     source: str | None = None
     type: str | None = None
     user: str | None = None
-    """A userId, an anonymousId or an email: whichever of them an event has, it is that person's."""
+    """A userId, an anonymousId or an email. An event with any of them is that person's."""
 
     def fits(self, record: Record) -> bool:
         return (
@@ -37,21 +37,21 @@ def _is_of(user: str, record: Record) -> bool:
     if user == record.user_key:
         return True
     try:
-        if orjson.dumps(user)[1:-1] not in record.event:  # as JSON has it; to read each event would take far longer
+        if orjson.dumps(user)[1:-1] not in record.event:  # as JSON spells it; to parse each event would be far slower
             return False
-    except orjson.JSONEncodeError:  # half a surrogate pair: no such thing is stored
+    except orjson.JSONEncodeError:  # half a surrogate pair, which is never stored
         return False
     event = Event.from_json(record.event)
     return user in (event.user_id, event.anonymous_id, event.email)
 
 
 async def select(log: Log, selection: Selection) -> AsyncIterator[Record | Gap]:
-    """The events that fit, partition by partition and in order, up to where the log ends now; and what of it is lost.
+    """The selected events, partition by partition and in order, up to the present end of the log; and its gaps.
 
-    What retention gave up before is no gap. Whether a lost event would have fitted is not known, so every gap is told.
+    What retention has given up is not a gap. Nobody knows whether a lost event would have been selected, so every gap is named.
     """
     for partition in log.partitions:
-        after, end = 0, log.end(partition)  # not from its start: what lies before that may be lost
+        after, end = 0, log.end(partition)  # from 0, not from the log's start: events before that may be lost
         while after < end:
             for item in await log.read(partition, after, min(500, end - after)):
                 if isinstance(item, Record):
@@ -65,6 +65,6 @@ async def select(log: Log, selection: Selection) -> AsyncIterator[Record | Gap]:
 
 
 def to_line(record: Record) -> bytes:
-    """One line of JSON: the event, and beside it what the log knows of it."""
+    """One line of JSON: the event, and beside it what the log knows about it."""
     about = {"partition": record.partition, "sequence": record.sequence, "source": record.source}
     return orjson.dumps({**about, "event": orjson.Fragment(record.event)}) + b"\n"

@@ -1,4 +1,4 @@
-"""Reading a log that somebody else may be writing, and leaving it as it is."""
+"""The follower: reads a log that another process may be writing, and changes nothing in it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import tempfile
 from pathlib import Path
 
 from router.errors import OperatorError
-from router.log.dedup import FILE_NAME as INDEX_NAME
-from router.log.dedup import read_mark
+from router.log.dedup_index import FILE_NAME as INDEX_NAME
+from router.log.dedup_index import read_mark
 from router.log.identity import read_id
 from router.log.mark import read_mark as read_log_mark
 from router.log.recovery import check_headers, remembered_id
@@ -18,7 +18,7 @@ _NO_LOG = "there is no log here. Start the router first, or correct `data` in th
 
 
 class Follower:
-    """Copies that rescue damaged segments go into a temporary directory, which `close` removes."""
+    """Rescued copies of damaged segments go into a temporary directory, which `close` removes."""
 
     def __init__(self, segments: Segments, scratch: Path) -> None:
         self.segments = segments
@@ -51,9 +51,9 @@ class Follower:
             raise
 
     def look(self) -> int:
-        """See what was written since; returns the last sequence there is."""
+        """See what was written since. Returns the last sequence there is."""
         directory, log_id = self.segments.directory, self.segments.log_id
-        # The marks first: the writer moves them after its commit, so the rows they tell of are there by now.
+        # The marks first: the writer moves them after its commit, so the rows they speak of are already there.
         known = max(self.end, read_log_mark(directory, log_id), read_mark(directory / INDEX_NAME, log_id))
         self.segments.refresh()
         files = self.segments.files

@@ -1,4 +1,4 @@
-"""`log.json`: which log this is. Made once; positions are kept beside the id, and are of no use with another log."""
+"""The identity of a log, `log.json`. Made once. Positions are kept together with the id and are useless with another log."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from router.log.durable import write_whole
 
 FILE_NAME = "log.json"
 LAYOUT_VERSION = 1
-"""Of the directory as a whole; a segment has a schema version of its own."""
+"""The version of the directory as a whole. A segment has a schema version of its own."""
 
 
 def read_id(directory: Path) -> str | None:
-    """The id in ``log.json``, or None where the file is missing or damaged.
+    """The id in ``log.json``; None if the file is missing or damaged.
 
     Raises:
         OperatorError: a newer program wrote it.
@@ -32,7 +32,7 @@ def read_id(directory: Path) -> str | None:
     except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
         return None
     is_newer = isinstance(version, int) and version > LAYOUT_VERSION
-    if is_newer and (is_whole or (version ^ LAYOUT_VERSION).bit_count() != 1):  # one bit that flipped is damage
+    if is_newer and (is_whole or (version ^ LAYOUT_VERSION).bit_count() != 1):  # a single flipped bit is damage
         raise OperatorError(
             f"{path}: has schema version {version}, this program knows {LAYOUT_VERSION}. Run the newer program, "
             "or restore the log from a backup that this one wrote."
@@ -41,8 +41,8 @@ def read_id(directory: Path) -> str | None:
 
 
 def ensure_id(directory: Path, remember: Callable[[], str | None]) -> str:
-    """The id of the log in *directory*. Where ``log.json`` is lost it is written again: with the id that *remember* finds
-    elsewhere, else with a new one.
+    """The id of the log in *directory*. A lost ``log.json`` is written again: with the id that *remember* finds elsewhere, else
+    with a new one.
 
     Raises:
         OperatorError: a newer program wrote it, or it can't be written.

@@ -1,4 +1,4 @@
-"""A lock on what may have one writer at a time: the log's directory, a destination's state."""
+"""A lock on something that may have only one writer at a time: the log's directory, or a destination's state."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ FILE_NAME = "log.lock"
 
 
 class Held(Exception):
-    """Somebody else has it."""
+    """Somebody else holds the lock."""
 
     def __init__(self, holder: str) -> None:
-        """*holder* is the number of its process, as far as that is known."""
+        """*holder* is the holder's process id, if known."""
         super().__init__(holder)
         self.holder = holder
 
 
 class Lock:
-    """Held from `take` to `release`, or until the process is gone, however it went."""
+    """Held from `take` to `release`, or until the process ends, however it ends."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor: int | None = descriptor
@@ -44,7 +44,7 @@ class Lock:
 
     @classmethod
     def take_file(cls, path: Path) -> Self:
-        """Take the lock that the file at *path* stands for, which is made where it is missing; without waiting.
+        """Take the lock of the file at *path* without waiting. The file is made if it is missing.
 
         Raises:
             Held: another process, or another part of this one, holds it.
@@ -61,11 +61,11 @@ class Lock:
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, str(os.getpid()).encode(), 0)
         except OSError:
-            pass  # a full disk: the name is for the message above, the lock holds without it
+            pass  # a full disk: the process id is only for the message above, and the lock holds without it
         return cls(descriptor)
 
     def release(self) -> None:
-        """Let the next one in. The file stays: to remove it would let two in."""
+        """Let the next one in. The file stays, since removing it could let in two."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None

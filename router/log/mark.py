@@ -1,10 +1,10 @@
-"""Two numbers beside the segments, for when those are damaged or gone.
+"""Marks: two numbers kept beside the segments, for when those are damaged or gone.
 
-`log.mark` is the last sequence given out, so that none is given twice. Written after each commit and not synced: it may lag
-after a power cut, but then the segments do not. It never runs ahead.
+`log.mark` is the last sequence given out, so that none is given out twice. It is written after each commit and not synced: it
+may lag after a power cut, but then the segments do not. It never runs ahead.
 
-`log.start` is the first sequence that was not given up, so that what retention took can be told from what was lost. Synced
-before a segment is removed. It is written in place, so that a full disk does not keep retention from making room.
+`log.start` is the first sequence that was not given up. It tells what retention took from what was lost. It is synced before a
+segment is removed, and written in place, so that a full disk can't keep retention from making room.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Mark:
         return cls(os.open(directory / name, os.O_RDWR | os.O_CREAT, 0o644), log_id)
 
     def write(self, sequence: int, *, is_synced: bool = False) -> None:
-        """Note *sequence*. Where that fails there is one safeguard less until the next time; the events are on disk."""
+        """Note *sequence*. If that fails, there is one safeguard less until the next time; the events are on disk."""
         with suppress(OSError):
             os.pwrite(self._descriptor, _sealed(sequence, self._log_id), 0)
             if is_synced:
@@ -46,9 +46,9 @@ class Mark:
 
 
 def read_mark(directory: Path, log_id: str, name: str = FILE_NAME) -> int:
-    """The last sequence that was noted; 0 where the file is missing, damaged, or of another log."""
+    """The last sequence noted; 0 if the file is missing, damaged, or of another log."""
     try:
-        data = (directory / name).read_bytes()[:_LENGTH]  # what damage put behind it is not overwritten
+        data = (directory / name).read_bytes()[:_LENGTH]  # bytes that damage has added are never overwritten
         (sequence,) = _SEQUENCE.unpack_from(data)
     except (OSError, struct.error):
         return 0

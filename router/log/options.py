@@ -7,24 +7,24 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class LogOptions:
-    """Sizes in bytes, times in seconds; the config's ``retention`` has the first four."""
+    """Sizes in bytes, times in seconds. The config's ``retention`` sets the first four."""
 
     segment_bytes: int = 64_000_000
-    """Where a new segment begins; less where ``max_bytes`` has no room for eight of them."""
+    """The size at which a new segment begins; smaller if ``max_bytes`` has no room for eight of them."""
     max_bytes: int = 20_000_000_000
-    """Of all segments. Appends are refused where they would pass it."""
+    """The size of all segments. Appends that would exceed it are refused."""
     retention_s: float = 7 * 86_400.0
     dedup_window_s: float = 7 * 86_400.0
     segment_age_s: float = 86_400.0
-    """A segment spans no more than this, so that retention has something to give up where events are few."""
+    """The longest time that a segment spans, so that retention can give up something even if events are few."""
     tail_bytes: int = 16_000_000
-    """Of the latest records in memory, about."""
+    """Roughly the size of the latest records, which are kept in memory."""
     read_bytes: int = 4_000_000
-    """Of events that one `read` returns, about, so that its memory does not depend on their size."""
+    """Roughly the bytes of events that one `read` returns, so that its memory does not depend on the events' sizes."""
     max_waiting_bytes: int = 256_000_000
-    """Of events that wait for the writer; more are refused, for then the disk does not keep up."""
+    """The bytes of events that may wait for the writer. More are refused: the disk does not keep up."""
     group_bytes: int = 32_000_000
-    """Of events in one commit, about."""
+    """Roughly the bytes of events in one commit."""
 
     @property
     def roll_bytes(self) -> int:

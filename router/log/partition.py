@@ -1,4 +1,4 @@
-"""Which partition of the log a user's events go to."""
+"""The partition of the log that a user's events go to."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from hashlib import blake2b
 
 
 def partition_of(user_key: str, partitions: int) -> int:
-    """A number from 0 to *partitions* - 1; the same on every machine, for as long as *partitions* is the same.
+    """A number from 0 to *partitions* - 1, the same on every machine as long as *partitions* is the same.
 
-    Another function than the one that chooses a lane: were it the same, all users of a partition would share one lane.
+    A different function chooses the lane: with the same one, all users of a partition would share a lane.
 
     Raises:
-        ValueError: a text with half a surrogate pair.
+        ValueError: *user_key* holds half a surrogate pair.
     """
     if partitions == 1:
         user_key.encode()

@@ -1,4 +1,4 @@
-"""How the disk takes what the log writes: whether it fails or is too slow, and since when.
+"""The pulse of the log's disk: whether writes fail or are too slow, and since when.
 
 sound ──a write fails, or takes long──▶ ailing ──for STUCK_S──▶ stuck: it complains
   ▲                                        │
@@ -12,16 +12,16 @@ from contextlib import contextmanager
 from typing import Final
 
 SLOW_S: Final = 1.0
-"""A write that takes longer is slow. One now and then is no news: callers wait a little, that is all."""
+"""A write that takes longer is slow. A slow one now and then does no harm: callers wait a little."""
 STUCK_S: Final = 3.0
-"""How long it may be ailing before it complains."""
+"""How long the disk may be ailing before the pulse complains."""
 
 
 class Pulse:
-    """Felt by the thread that writes; any other may ask."""
+    """The writing thread reports to it; any thread may ask it."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
-        """*clock* gives seconds that never jump."""
+        """*clock* returns seconds that never jump."""
         self._clock = clock
         self._busy_since_s: float | None = None
         self._ailing_since_s: float | None = None
@@ -29,7 +29,7 @@ class Pulse:
 
     @contextmanager
     def write(self) -> Iterator[None]:
-        """Around a write. If it raises, whoever knows what that means says so with `fail` or `excuse`."""
+        """Wrap a write. If it raises, the caller, who knows what the error means, calls `fail` or `excuse`."""
         begun_s = self._busy_since_s = self._clock()
         try:
             yield
@@ -42,24 +42,24 @@ class Pulse:
             self._ailing_since_s = begun_s
 
     def fail(self, reason: str) -> None:
-        """Something could not be written, and that is the disk's fault."""
+        """Something could not be written, through the disk's fault."""
         self._failure = reason
         if self._ailing_since_s is None:
             self._ailing_since_s = self._clock()
 
     def excuse(self) -> None:
-        """Something could not be written for want of room: that is no illness, and callers are told."""
+        """Something could not be written for lack of room. That is no illness, and callers are told."""
         self._failure = ""
         self._ailing_since_s = None
 
     @property
     def is_ailing(self) -> bool:
-        """The last write failed or was slow: try another, even if nobody has anything to write."""
+        """Whether the last write failed or was slow. Then try another, even if nobody has anything to write."""
         return self._ailing_since_s is not None
 
     @property
     def complaint(self) -> str:
-        """What has been wrong for `STUCK_S` and still is; "" where nothing is."""
+        """What has been wrong for `STUCK_S` and still is; "" if nothing is."""
         now_s = self._clock()
         since_s, busy_since_s = self._ailing_since_s, self._busy_since_s
         if since_s is None:

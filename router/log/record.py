@@ -1,4 +1,4 @@
-"""What goes into the log and what comes out of it."""
+"""Entries, which go into the log, and records and gaps, which come out of it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from router.event import Event
 
 @dataclass(slots=True)
 class Entry:
-    """One event on its way into the log. The keys stand beside the event, so that a person can be found and erased.
+    """One event on its way into the log. The person's keys stand beside the event, so that a person can be found and erased.
 
-    Nobody changes one. It isn't frozen because that would make it three times as dear, and there is one for every event.
+    Treat it as immutable. It isn't frozen, because a frozen one takes three times as long to make, and every event needs one.
     """
 
     source: str
@@ -29,8 +29,8 @@ class Entry:
 
     @classmethod
     def of(cls, event: Event, source: str, received_at_s: float, stored: bytes) -> Self:
-        """*stored*: the event's JSON, which whoever looked at its size has."""
-        document = event.document  # not the event's fields, which remember what was asked: here each is asked once
+        """*stored*: the event's JSON, which the caller has already made to check its size."""
+        document = event.document  # not the event's attributes, which would cache values that are read only once here
         message_id = document["messageId"]
         user_id, anonymous_id, email = document.get("userId"), document.get("anonymousId"), event.email
         user_key = user_id or anonymous_id or email or document.get("groupId") or message_id
@@ -38,7 +38,7 @@ class Entry:
 
 
 class Appended(NamedTuple):
-    """The answer for one entry. ``sequence`` is where the event lies: its own place, or that of the first of its kind."""
+    """The answer for one entry. ``sequence`` is where the event lies or, for a duplicate, where the first one lies."""
 
     partition: int
     sequence: int
@@ -46,7 +46,7 @@ class Appended(NamedTuple):
 
 
 class Record(NamedTuple):
-    """One event in the log. Sequences start at 1 in each partition, follow one another, and never repeat."""
+    """One event in the log. In each partition sequences start at 1, are consecutive, and never repeat."""
 
     partition: int
     sequence: int
@@ -70,5 +70,5 @@ class Gap:
 
 
 def last_of(item: Record | Gap) -> int:
-    """Where an item that was read ends: what to read on after."""
+    """The last sequence of an item that was read: read on after it."""
     return item.last if isinstance(item, Gap) else item.sequence

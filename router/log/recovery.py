@@ -1,4 +1,4 @@
-"""What a start makes of the segments that the last run left."""
+"""Recovery: what a start does with the segments that the last run left."""
 
 from __future__ import annotations
 
@@ -16,21 +16,22 @@ from router.log.segment_file import SegmentFile
 from router.log.segments import Segments, Unreadable
 
 VERIFY_BYTES = 256_000_000
-"""A last segment up to this size is read whole before anything is added to it; a larger one is left as it is."""
+"""A last segment of up to this size is verified whole before anything is added to it. Nothing is added to a larger one."""
 
 
 _DRAFTS = ("segment-*.new", "segment-*.part", "segment-*.new-*", "segment-*.part-*", "log.json.part")
-"""By their whole names: where `data` is a folder such as /var, ``log`` is somebody else's."""
+"""Complete names: if `data` is a folder such as /var, files of other programs lie in ``log``."""
 
 
 def check_headers(segments: Segments, *, may_migrate: bool) -> None:
-    """Look at each segment's first bytes: refuse newer ones, bring older ones up to date, mark those that are odd.
+    """Look at each segment's first bytes: refuse newer ones, bring older ones up to date, mark odd ones as suspect.
 
-    One that can't be read just now (no permission, no file handles) is taken to be sound: who reads it waits until it can be.
+    A segment that can't be read now (no permission, no file handles) is taken to be sound; its reader will wait until it can
+    be.
 
     Raises:
         OperatorError: a newer program wrote one of them.
-        OSError: the last one can't be read, and *may_migrate*: where the log ends is not known.
+        OSError: the last segment can't be read, so that the end of the log is not known. Only with *may_migrate*.
     """
     for file in segments.files:
         if file.mended:
@@ -55,7 +56,7 @@ def check_headers(segments: Segments, *, may_migrate: bool) -> None:
 
 
 def remove_drafts(directory: Path) -> None:
-    """Remove what was being made when the last run ended."""
+    """Remove files that were still being made when the last run ended."""
     for pattern in _DRAFTS:
         for draft in directory.glob(pattern):
             with suppress(OSError):
@@ -63,10 +64,10 @@ def remove_drafts(directory: Path) -> None:
 
 
 def recover(segments: Segments, known: int) -> tuple[int, SegmentFile | None]:
-    """Finish or mend what was being written. *known*: the last sequence that is noted anywhere else.
+    """Finish or mend what was being written. *known*: the last sequence noted anywhere else.
 
     Returns:
-        The last sequence that was ever given out, and the segment to go on with, None for a new one.
+        The last sequence that was ever given out, and the segment to go on with; None for a new one.
 
     Raises:
         OperatorError: a newer program wrote the last one.
@@ -82,7 +83,7 @@ def recover(segments: Segments, known: int) -> tuple[int, SegmentFile | None]:
     if readable is None or readable < known:
         if not last.mended:
             _mend(segments, last)
-        # One number at least is taken to be lost: the next segment can't have the name of this one.
+        # At least one sequence counts as lost: the next segment can't have the same name as this one.
         return max(known, segments.last_readable(last), last.first), None
     return readable, last if last.bytes <= VERIFY_BYTES and not last.mended else None
 
@@ -97,7 +98,7 @@ def _examine_last(last: SegmentFile) -> int | None:
 
 
 def _finish(segments: Segments, file: SegmentFile) -> None:
-    """A kill came between the start of the next segment and the end of this one: fold its write-ahead log in."""
+    """Fold in the write-ahead log: the process was killed after the next segment was begun and before this one was sealed."""
     last = segments.last_of(file)
     if file.is_suspect or last is None or segments.last_readable(file) < last:
         _mend(segments, file)
@@ -109,12 +110,12 @@ def _finish(segments: Segments, file: SegmentFile) -> None:
 
 
 def _mend(segments: Segments, file: SegmentFile) -> None:
-    with suppress(Unreadable):  # no room for a copy: who reads it will try again
+    with suppress(Unreadable):  # no room for a copy: its reader will try again
         segments.mend(file)
 
 
 def remembered_id(segments: Segments) -> str | None:
-    """The log's id as the newest segment that can be read has it."""
+    """The log's id according to the newest readable segment."""
     for file in reversed(segments.files):
         with suppress(sqlite3.Error, OSError):
             if schema.read_header(file.path).is_sane:

@@ -1,11 +1,12 @@
-"""Settling the damage in a log for good: what is sound stays readable, what is lost is noted, the damaged files are put aside.
+"""Repair: settles the damage in a log for good. What is sound stays readable, what is lost is noted, damaged files are put
+aside.
 
     segment-A.sqlite, damaged   ──rescue──▶ segment-A.rescued.sqlite   with the lost sequences in its table ``meta``
                                 └─────────▶ damaged/segment-A.sqlite   kept, read by nobody
     events without a file                 ▶ segment-B.rescued.sqlite   empty, so that the loss has a place
 
-A reader does the first step too when it comes across damage. Only the second is a decision, so an operator makes it. A kill at
-any moment leaves a log that reads the same; run it again.
+A reader that comes across damage takes the first step too. The second is a decision, so an operator takes it. A kill at any
+moment leaves a log that reads the same; run the repair again.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import orjson
 from router.errors import OperatorError
 from router.log import schema
 from router.log.checkup import LOST_KEY, LogReport, SegmentReport, check_log
-from router.log.dedup import FILE_NAME as INDEX_NAME
+from router.log.dedup_index import FILE_NAME as INDEX_NAME
 from router.log.durable import hand_over, sync_directory, sync_file
 from router.log.identity import ensure_id
 from router.log.lock import Lock
@@ -38,7 +39,7 @@ DAMAGED_NAME: Final = "damaged"
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """What was found, and what there is now."""
+    """What the repair found, and what there is now."""
 
     before: LogReport
     after: LogReport
@@ -46,12 +47,12 @@ class Repair:
 
     @property
     def lost_events(self) -> int:
-        """Lost by the damage that was repaired; what earlier repairs noted is not counted again."""
+        """Events lost through the damage repaired now. What earlier repairs noted is not counted again."""
         return sum(report.lost_events for report in self.before.segments if report.state == "damaged")
 
 
 def repair_log(directory: Path) -> Repair:
-    """Repair the log in *directory*, which no router may have open meanwhile.
+    """Repair the log in *directory*. No router may have it open.
 
     Raises:
         OperatorError: a router has it open, there is none, a newer program wrote it, or there is no room.
@@ -86,7 +87,7 @@ def _repair_segment(directory: Path, segments: Segments, log_id: str, report: Se
         _note_place(SegmentFile(directory, report.first, directory), log_id, report.lost)
         return []
     saved = rescue(file, log_id, report.last)
-    if not file.rescued.exists():  # the file itself is sound, only shorter than it should be
+    if not file.rescued.exists():  # the file itself is sound, but shorter than it should be
         end = saved[-1].stop if saved else file.first
         if end == file.first:
             _note_place(file, log_id, report.lost)
@@ -98,7 +99,7 @@ def _repair_segment(directory: Path, segments: Segments, log_id: str, report: Se
 
 
 def _note_place(file: SegmentFile, log_id: str, lost: Sequence[tuple[int, int]]) -> None:
-    """Make an empty segment where no file is left, so that the loss is noted."""
+    """Make an empty segment in place of one that has no file left, to note the loss in."""
     draft = beside(file.rescued, ".part")
     remove_database(draft)
     schema.create(draft, file.first, log_id).close()
@@ -114,7 +115,7 @@ def _note(file: SegmentFile, lost: Sequence[tuple[int, int]]) -> None:
 
 
 def _put_aside(directory: Path, file: SegmentFile) -> list[Path]:
-    """Move the damaged files out of the reader's sight; they are evidence, and nobody needs them."""
+    """Move the damaged files out of the readers' sight. They are kept as evidence."""
     aside = directory / DAMAGED_NAME
     moved = []
     for path in (file.wal, beside(file.path, "-shm"), beside(file.path, "-journal"), file.path):
@@ -128,7 +129,7 @@ def _put_aside(directory: Path, file: SegmentFile) -> list[Path]:
 
 
 def _free_name(path: Path) -> Path:
-    """A name beside *path* that nothing has: a segment's number can come again after damage."""
+    """A free name beside *path*: after damage a segment's number may come again."""
     number, free = 1, path
     while free.exists():
         number += 1
@@ -137,7 +138,7 @@ def _free_name(path: Path) -> Path:
 
 
 def _write_derived(directory: Path, log_id: str, before: LogReport) -> None:
-    """Write the files beside the segments again, those that are damaged."""
+    """Write damaged files beside the segments again."""
     damaged = {problem.partition(":")[0] for problem in before.problems}
     for name, number in ((MARK_NAME, before.end), (START_NAME, before.start)):
         if name in damaged:

@@ -1,4 +1,4 @@
-"""Looking whether a segment is sound, and saving what can be saved of one that is not."""
+"""Rescue: tells whether a segment is sound, and saves what can be saved of a damaged one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _RESCUE = schema.INSERT.replace("INSERT", "INSERT OR IGNORE", 1)
 
 
 def examine(path: Path, first: int) -> int | None:
-    """Read a whole segment: its last sequence (*first* − 1 if it is empty), or None unless everything in it is sound.
+    """Read a whole segment. Returns its last sequence (*first* − 1 if it is empty), or None if anything in it is not sound.
 
     Raises:
         OperatorError: a newer program wrote it.
@@ -45,7 +45,7 @@ def examine(path: Path, first: int) -> int | None:
 
 
 def last_row(path: Path) -> Row | None:
-    """The last row of a segment, None where there is none or it can't be read."""
+    """The last row of a segment; None if there is none or it can't be read."""
     try:
         with closing(connect_to_read(path)) as connection:
             query = f"SELECT {schema.COLUMNS} FROM events ORDER BY sequence DESC LIMIT 1"
@@ -57,9 +57,9 @@ def last_row(path: Path) -> Row | None:
 
 
 def rescue(file: SegmentFile, log_id: str, last: int | None) -> list[range]:
-    """Copy every sound row of *file* up to the sequence *last* into `SegmentFile.rescued`; returns runs of what was saved.
+    """Copy every sound row of *file* up to the sequence *last* into `SegmentFile.rescued`. Returns the runs of saved sequences.
 
-    The damaged files stay as they are. The copy is left out where it would hold nothing that can't be read as it is.
+    The damaged files stay as they are. No copy is made if it would hold nothing that can't be read from the file itself.
 
     Raises:
         sqlite3.Error, OSError: there is no room for the copy; nothing has changed.
@@ -70,7 +70,7 @@ def rescue(file: SegmentFile, log_id: str, last: int | None) -> list[range]:
         with closing(schema.create(draft, file.first, log_id)) as connection:
             connection.execute("PRAGMA synchronous = OFF")
             connection.execute("BEGIN")
-            # First what an earlier rescue saved: it may be all there is by now.
+            # First what an earlier rescue saved: it may be all that is left.
             copies = [carve(copy, beside(copy, "-wal")) for copy in file.copies]
             rows = chain(*copies, carve(file.path, file.wal))
             wanted = (row for row in rows if row.sequence >= file.first and (last is None or row.sequence <= last))
@@ -88,10 +88,10 @@ def rescue(file: SegmentFile, log_id: str, last: int | None) -> list[range]:
 
 
 def _is_as_good(file: SegmentFile, saved: list[range]) -> bool:
-    """True if the file itself is sound, only shorter than it was."""
+    """Whether the file itself is sound, only shorter than it was."""
     try:
         readable = examine(file.path, file.first)
-    except OperatorError:  # it was current when the log was opened: the version is what is damaged
+    except OperatorError:  # the version was current when the log was opened, so it is the version that is damaged
         return False
     if readable is None:
         return False
@@ -99,7 +99,7 @@ def _is_as_good(file: SegmentFile, saved: list[range]) -> bool:
 
 
 def runs(sequences: Iterable[int]) -> Iterator[range]:
-    """What follows one another in *sequences*, which are in order."""
+    """The runs of consecutive numbers in *sequences*, which are in order."""
     start = end = None
     for sequence in sequences:
         if start is None or end is None:
@@ -113,7 +113,7 @@ def runs(sequences: Iterable[int]) -> Iterator[range]:
 
 
 def holes(saved: list[range], first: int, last: int) -> list[tuple[int, int]]:
-    """What is missing between *first* and *last*, both included, as such pairs."""
+    """What *saved* lacks of *first* to *last* (both included), as pairs of first and last."""
     missing = []
     for run in saved:
         if run.start > first:

@@ -1,10 +1,10 @@
-"""Room on the disk: whether an error says that there is none, and a reserve for when there is none.
+"""Room on the disk: whether an error means that there is none, and a reserve for that case.
 
     whole ──a state has no room──▶ spent ──room is back──▶ whole
     events are taken               events are refused; what was accepted is settled all the same
 
-Were the log allowed to fill the disk to its end, no destination could write down how far it has come, so nothing in the log
-would ever be given up, and the disk would stay full.
+If the log could fill the disk completely, no destination could write down how far it has come, nothing in the log could be
+given up, and the disk would stay full.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from typing import Final
 
 _NO_ROOM: Final = {errno.ENOSPC, errno.EDQUOT}
 _AS_GOOD_AS_FULL_BYTES: Final = 1_000_000
-"""With less than this, SQLite fails in ways that do not say so: it can't make the files it works with."""
+"""With less room than this, SQLite can't make its working files and fails with errors that do not say so."""
 _CHUNK: Final = bytes(1 << 20)
 
 
 def is_no_room(error: BaseException, directory: Path) -> bool:
-    """True if *error*, of something that was written in *directory*, means that the disk is full."""
+    """Whether *error*, from writing something in *directory*, means that the disk is full."""
     if isinstance(error, OSError) and error.errno in _NO_ROOM:
         return True
     if not isinstance(error, sqlite3.Error):
@@ -33,7 +33,7 @@ def is_no_room(error: BaseException, directory: Path) -> bool:
 
 
 def is_as_good_as_full(directory: Path) -> bool:
-    """True if what room there is takes a small event now and then, at best."""
+    """Whether there is room for a small event now and then at best."""
     return _free_bytes(directory) < _AS_GOOD_AS_FULL_BYTES
 
 
@@ -45,23 +45,23 @@ def _free_bytes(directory: Path) -> int:
 
 
 class Reserve:
-    """A file that holds room. Whoever settles may spend it, from any thread or process; who writes the log fills it again."""
+    """A file that holds room. Those who settle events may spend it, from any thread or process; the log's writer refills it."""
 
     def __init__(self, path: Path, size_bytes: int) -> None:
-        """*size_bytes* 0: there is none, and nothing is ever refused for it."""
+        """*size_bytes* 0: there is no reserve, and nothing is refused for lack of one."""
         self._path = path
         self._size_bytes = size_bytes
 
     @property
     def is_whole(self) -> bool:
-        """False: what room there is must be left to those who settle."""
+        """Whether the reserve is whole. If not, the remaining room must be left to those who settle."""
         try:
             return not self._size_bytes or os.stat(self._path).st_size >= self._size_bytes
         except OSError:
             return False
 
     def spend(self) -> bool:
-        """Let the room go. False: there was none."""
+        """Release the room. False: there was none."""
         try:
             self._path.unlink()
         except OSError:
@@ -69,7 +69,8 @@ class Reserve:
         return bool(self._size_bytes)
 
     def fill(self) -> bool:
-        """Be whole again, if there is half as much room again as that takes: else it would be spent at once."""
+        """Fill the reserve if there is one and a half times that much room; with less it would be spent again at once. Returns
+        whether it is whole."""
         if self.is_whole:
             return True
         if _free_bytes(self._path.parent) < self._size_bytes * 3 // 2:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from router.log.record import Entry, Record
 
 MAX_ROW_BYTES = 500_000_000
-"""Well below what SQLite takes (a billion)."""
+"""Well below SQLite's own limit of a billion."""
 
 _HEAD = struct.Struct("<qd7iq")
 
@@ -35,7 +35,7 @@ class Row(NamedTuple):
         """*entry* as it is stored under *sequence*.
 
         Raises:
-            ValueError: a text with half a surrogate pair, a time that is no number, more than `MAX_ROW_BYTES`.
+            ValueError: half a surrogate pair in a text, a time that is not a number, or more than `MAX_ROW_BYTES`.
         """
         received_at_s = float(entry.received_at_s) + 0.0  # SQLite has no -0.0
         if not math.isfinite(received_at_s):
@@ -56,7 +56,7 @@ class Row(NamedTuple):
         return cls._make((sequence, *texts, received_at_s, event, _checksum(content)))
 
     def is_sound(self) -> bool:
-        """True if every column is what was written. A damaged file may hold anything at all, of any type."""
+        """Whether every column is what was written. In a damaged file a column may hold anything, of any type."""
         try:
             return self.checksum == _checksum(_content(*self[:-1]))
         except (TypeError, AttributeError, ValueError, struct.error):
@@ -79,11 +79,11 @@ def _content(
     received_at_s: float,
     event: bytes,
 ) -> bytes:
-    """All that the checksum is of. One expression for all columns and no loop: each row that is written passes here."""
+    """The bytes that the checksum covers. A single expression without a loop, since every row written passes through here."""
     head = _HEAD.pack(
         sequence,
         received_at_s,
-        len(source),  # the lengths say where in the whole each text ends
+        len(source),  # the lengths say where each text ends in the whole
         len(message_id),
         len(user_key),
         -1 if user_id is None else len(user_id),
@@ -105,6 +105,6 @@ def dedup_key(source: str, message_id: str) -> bytes:
     """16 bytes that stand for a messageId of a source.
 
     Raises:
-        ValueError: a text with half a surrogate pair.
+        ValueError: half a surrogate pair in a text.
     """
     return blake2b(f"{len(source)}:{source}{message_id}".encode(), digest_size=16).digest()

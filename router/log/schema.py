@@ -1,4 +1,4 @@
-"""The tables of a segment, their versions, and how an older file becomes a current one."""
+"""The schema of a segment: its tables, their versions, and how an older file becomes a current one."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ TABLES = (
     "user_key TEXT NOT NULL, user_id TEXT, anonymous_id TEXT, email TEXT, type TEXT NOT NULL, "
     "received_at_s REAL NOT NULL, event BLOB NOT NULL, checksum BLOB NOT NULL)",
 )
-"""The carver (`router.log.carve`) reads the columns by their order: new ones come behind these."""
+"""The carver (`router.log.carve`) reads the columns by their order, so add new ones at the end."""
 
 MIGRATIONS: Mapping[int, Sequence[str]] = {}
-"""By version: the statements that make the next version of it. They run in one transaction a file."""
+"""By version: the statements that turn it into the next one. They run in one transaction per file."""
 
 COLUMNS: Final = ", ".join(Row._fields)
 INSERT: Final = f"INSERT INTO events ({COLUMNS}) VALUES ({', '.join('?' * len(Row._fields))})"
 
 NOT_NOW: Final = {errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
-"""What opening a file says where nothing is known to be wrong with it. Whatever else it says, the file is lost or damaged."""
+"""Errors on opening a file that say nothing about the file itself. After any other error it is lost or damaged."""
 
 _MAGIC = b"SQLite format 3\0"
 
 
 def create(path: Path, first: int, log_id: str) -> sqlite3.Connection:
-    """A new segment file, without a write-ahead log so that it can be renamed; its caller closes the connection."""
+    """Make a new segment file, without a write-ahead log so that it can be renamed. The caller closes the connection."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
     connection.execute("PRAGMA synchronous = FULL")
@@ -60,12 +60,12 @@ class Header:
 
 
 def read_header(path: Path) -> Header:
-    """Look without SQLite, which deletes the write-ahead log of a database that was emptied.
+    """Read the header without SQLite, which would delete the write-ahead log of a database that was emptied.
 
-    Call it only where this process has no connection to the file: to close a file drops SQLite's locks on it.
+    Call it only while this process has no connection to the file: closing a file drops SQLite's locks on it.
 
     Raises:
-        OSError: it can't be read just now (no permission, no file handles), so that nothing is known of it.
+        OSError: it can't be read now (no permission, no file handles), so nothing is known about it.
     """
     try:
         with path.open("rb") as file:
@@ -86,7 +86,7 @@ def read_header(path: Path) -> Header:
 
 
 def check_version(path: Path, version: int, connection: sqlite3.Connection) -> bool:
-    """True for the current version, False where the number itself must be damaged.
+    """True for the current version; False if the number itself must be damaged.
 
     Raises:
         OperatorError: a newer program wrote the file.
@@ -102,14 +102,14 @@ def check_version(path: Path, version: int, connection: sqlite3.Connection) -> b
 
 
 def _is_bit_flip(connection: sqlite3.Connection, version: int) -> bool:
-    """True if one bit makes the difference and the file's own table says that it is of this version."""
+    """Whether only one bit is wrong and the file's own table says that it is of the current version."""
     if (version ^ SCHEMA_VERSION).bit_count() != 1:
         return False
     return read_meta(connection, "schema") == str(SCHEMA_VERSION)
 
 
 def read_meta(connection: sqlite3.Connection, key: str) -> str | None:
-    """A value of the table ``meta``; None where it is missing or can't be read."""
+    """A value from the table ``meta``; None if it is missing or can't be read."""
     try:
         row = connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
     except sqlite3.Error:
@@ -118,7 +118,7 @@ def read_meta(connection: sqlite3.Connection, key: str) -> str | None:
 
 
 def migrate(path: Path) -> None:
-    """Bring an older segment to the current version; a kill on the way leaves the old one.
+    """Bring an older segment to the current version. A kill on the way leaves the old one.
 
     Raises:
         sqlite3.Error: the file is damaged, or there is no room.

@@ -1,7 +1,7 @@
-"""Which messageId of which source was seen where, in bounded memory. Pure: no I/O, no clock.
+"""Seen: which messageId of which source lies where, in bounded memory. Pure: no I/O, no clock.
 
-What the embedded log keeps in a file, a log that many routers write can't: it keeps the latest keys of a partition in memory.
-The first in the order of the log wins, in whatever order they are learned of.
+The embedded log keeps this in a file. A log that many routers write can't, and keeps the latest keys of a partition in memory.
+The first event in the order of the log wins, in whatever order the events become known.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from __future__ import annotations
 from router.log.row import dedup_key
 
 KEY_BYTES = 220
-"""What a key takes in memory, about."""
+"""Roughly what a key takes in memory."""
 
 
 class Seen:
-    """The keys of one partition: the latest, at least half of *max_keys* and at most all of them."""
+    """The latest keys of one partition: at least half of *max_keys*, at most *max_keys*."""
 
     def __init__(self, window_s: float, max_keys: int) -> None:
         self._window_s = window_s
@@ -22,7 +22,7 @@ class Seen:
         self._old: dict[bytes, tuple[int, float]] = {}
 
     def first(self, key: bytes, received_at_s: float) -> int | None:
-        """Where the first of this kind lies that an event received then would repeat; None if it repeats none."""
+        """Where the first event with this key lies that an event received then would repeat; None if it repeats none."""
         place = self._young.get(key) or self._old.get(key)
         if place is None or received_at_s - place[1] > self._window_s:
             return None

@@ -1,7 +1,7 @@
 """The segment that is being written: the only file of the log that changes.
 
-`create` makes the file under another name and renames it, so that a segment is whole from its first moment; `append` is one
-durable transaction; `seal` folds the write-ahead log in and leaves one plain file that never changes again.
+`create` makes the file under another name and renames it, so that a segment is complete from its first moment. `append` is one
+durable transaction. `seal` folds the write-ahead log in and leaves one plain file that never changes again.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ _MAX_CHECKPOINT_PAGES = 1000
 
 
 class Segment:
-    """Used by one thread at a time."""
+    """For one thread at a time."""
 
     def __init__(self, file: SegmentFile, connection: sqlite3.Connection, pulse: Pulse) -> None:
         self.file = file
         self._connection = connection
         self._pulse = pulse
-        self._path, self._wal = str(file.path), str(file.wal)  # asked for after every commit
+        self._path, self._wal = str(file.path), str(file.wal)  # made once: they are needed after every commit
         self._inode = os.stat(self._path).st_ino
 
     @classmethod
@@ -35,13 +35,13 @@ class Segment:
         """Make the file and open it.
 
         Raises:
-            sqlite3.Error, OSError: no room, or a failing disk; nothing stands under the segment's name.
+            sqlite3.Error, OSError: no room, or a failing disk. No file has the segment's name.
         """
         draft = beside(file.path, ".new")
         remove_database(draft)
         try:
             schema.create(draft, file.first, log_id).close()
-            remove_database(file.path)  # left by a try that failed: nothing in it was ever answered
+            remove_database(file.path)  # left by a failed try: no event in it was ever acknowledged
             draft.rename(file.path)
             sync_directory(file.directory)
         except BaseException:
@@ -62,7 +62,7 @@ class Segment:
             for setting in (
                 "journal_mode = WAL",
                 "synchronous = FULL",
-                "fullfsync = ON",  # macOS: an fsync that reaches the disk; no change elsewhere
+                "fullfsync = ON",  # macOS: makes an fsync reach the disk; no effect elsewhere
                 "cache_spill = OFF",  # no frame of a transaction is written before its commit
                 f"wal_autocheckpoint = {pages}",
                 f"journal_size_limit = {pages * schema.PAGE_BYTES * 2}",
@@ -79,19 +79,20 @@ class Segment:
             raise
 
     def append(self, rows: Sequence[Row]) -> None:
-        """Store *rows*: on return they are on disk, after an error none of them is promised to be.
+        """Store *rows*. On return they are on disk; after an error none of them is promised to be.
 
         Raises:
             sqlite3.Error: no room, or a failing disk.
             OSError: the files were removed, or others put in their place.
         """
         with self._transaction():
-            self._connection.executemany(schema.INSERT, map(tuple, rows))  # of plain tuples it takes a fifth less
+            self._connection.executemany(schema.INSERT, map(tuple, rows))  # a fifth faster with plain tuples
         self.file.measure()
         self._check_place()
 
     def _check_place(self) -> None:
-        """What is written to a file that has lost its name is gone with the process, and SQLite does not mind."""
+        """Raise OSError if the files were removed or replaced. SQLite would go on writing to a file without a name, and all of
+        it would be gone with the process."""
         try:
             is_there = os.stat(self._path).st_ino == self._inode and os.stat(self._wal).st_size > 0
         except FileNotFoundError:
@@ -100,7 +101,7 @@ class Segment:
             raise OSError(f"{self._path}: was removed or replaced while the router runs")
 
     def touch(self) -> None:
-        """Write something that means nothing, durably: whether that works, and how long it takes, is what is asked.
+        """Write something meaningless durably, to see whether that works and how long it takes.
 
         Raises:
             sqlite3.Error: no room, or a failing disk.
@@ -122,12 +123,12 @@ class Segment:
             raise
 
     def commit(self) -> None:
-        """The fsync; apart, so that tests can count it, slow it and break it."""
+        """The commit, which does the fsync. A method of its own so that tests can count, slow and break it."""
         self._connection.execute("COMMIT")
 
     def seal(self) -> None:
         """Close the segment for good."""
-        with suppress(sqlite3.Error):  # somebody reads it just now: then the next start does this
+        with suppress(sqlite3.Error):  # if somebody is reading it, the next start does this
             self._connection.execute("PRAGMA busy_timeout = 0").fetchall()
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             self._connection.execute("PRAGMA journal_mode = DELETE").fetchall()

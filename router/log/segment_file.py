@@ -1,4 +1,4 @@
-"""One segment as files on disk, whether or not anybody has it open."""
+"""The files of one segment on disk, whether or not anybody has it open."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ _NAME = re.compile(r"segment-(\d{20})(?:\.rescued)?\.sqlite(?:-wal)?")
 
 @dataclass(eq=False, slots=True)
 class SegmentFile:
-    """``segment-FIRST.sqlite`` and what belongs to it. Two with one name are two: a file can be made anew."""
+    """``segment-FIRST.sqlite`` and its companions. Compared by identity, not by name, since a file can be made anew."""
 
     directory: Path
     first: int
-    """Its first sequence; it ends where the next one begins."""
+    """Its first sequence. It ends where the next segment begins."""
     rescue_directory: Path
-    """Where a rescued copy lies, or comes to lie: beside it, or elsewhere where nothing may be written here."""
+    """Where its rescued copy lies or will lie: beside it, or elsewhere if nothing may be written here."""
     bytes: int = 0
-    """On disk, when last measured."""
+    """Its size on disk when last measured."""
     is_suspect: bool = False
-    """Its header is not what it should be: SQLite must not open it."""
+    """Its header is wrong, so SQLite must not open it."""
     mended: int = 0
-    """How often it was. From the first time on, what it can't give is lost."""
+    """How often it was mended. From the first time on, what it can't give is lost."""
     newest_s: float | None = None
-    """When the last event in it was received; only known of one that nothing is added to."""
+    """When its last event was received. Known only if nothing more is added to it."""
     _names: tuple[str, ...] | None = None
 
     @classmethod
@@ -47,12 +47,12 @@ class SegmentFile:
 
     @property
     def rescued(self) -> Path:
-        """What could be saved of it once it was found damaged; then nobody reads `path` any more."""
+        """The copy that holds what could be saved once it was found damaged. From then on nobody reads `path`."""
         return self.rescue_directory / f"segment-{self.first:020}.rescued.sqlite"
 
     @property
     def copies(self) -> tuple[Path, ...]:
-        """The rescued copies there are, the one to read first: our own, then what the log's owner has rescued."""
+        """The existing rescued copies, the one to read first: our own, then the one of the log's owner."""
         paths = dict.fromkeys((self.rescued, self.directory / self.rescued.name))
         return tuple(path for path in paths if path.exists())
 
@@ -64,23 +64,23 @@ class SegmentFile:
 
     @property
     def has_wal(self) -> bool:
-        """True if there is anything in its write-ahead log."""
+        """Whether its write-ahead log holds anything."""
         return _size(self.wal) > 0
 
     def measure(self) -> None:
-        """Look how large its files are. Asked after every commit, so their names are not put together each time."""
+        """Measure its files. Called after every commit, so their names are made only once."""
         if self._names is None:
             self._names = tuple(map(str, (self.path, self.wal, self.rescued)))
         self.bytes = sum(map(_size, self._names))
 
     def unlink(self) -> None:
-        """Remove its files; a kill on the way leaves a segment that can be read, or nothing."""
+        """Remove its files. A kill on the way leaves a readable segment or nothing."""
         self.rescued.unlink(missing_ok=True)
         remove_database(self.path)
 
 
 def find_segments(directory: Path, rescue_directory: Path) -> tuple[SegmentFile, ...]:
-    """The segments there, by whichever of their files is left, in order."""
+    """The segments there, in order, found by whichever of their files are left."""
     matches = (_NAME.fullmatch(path.name) for path in directory.iterdir())
     firsts = {int(match[1]) for match in matches if match}
     return tuple(SegmentFile.find(directory, first, rescue_directory) for first in sorted(firsts))

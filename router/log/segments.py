@@ -1,7 +1,7 @@
-"""All segments, in order, and reading across them: what is there as records, what is missing as gaps.
+"""All segments in order, and reading across them: events as records, missing ones as gaps.
 
-A segment is read through SQLite while that works. When it does not, or a row is missing or wrong, the segment is mended: what
-is sound in it is carved out into a copy, and the copy is read from then on. What the copy lacks is lost, and named.
+A segment is read through SQLite as long as that works. If it does not, or if a row is missing or wrong, the segment is mended:
+its sound rows are carved out into a copy, which is read from then on. What the copy lacks is lost, and is named as a gap.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ _SELECT = f"SELECT {schema.COLUMNS} FROM events WHERE sequence BETWEEN ? AND ? O
 
 
 class Unreadable(Exception):
-    """The files can't be read just now (no room, no file handles, no permission); nothing is known to be lost. Try again."""
+    """The files can't be read now (no room, no file handles, no permission). Nothing is known to be lost; try again."""
 
 
 class _Moved(Exception):
-    """The segment is not one of ours any more: look again."""
+    """The segment is no longer one of ours: look again."""
 
 
 class Segments:
-    """Reading is safe from any thread; `add` and `remove` are for one thread at a time."""
+    """Any thread may read; `add` and `remove` are for one thread at a time."""
 
     def __init__(self, directory: Path, rescue_directory: Path, log_id: str) -> None:
         self.directory = directory
@@ -47,16 +47,16 @@ class Segments:
         self.log_id = log_id
         self.files: tuple[SegmentFile, ...] = find_segments(directory, rescue_directory)
         self.start = 0
-        """The first sequence that retention has not given up, where that is known: what is missing from there on is lost."""
+        """The first sequence that retention has not given up, if known. What is missing from there on is lost."""
         self.active: SegmentFile | None = None
-        """The one that is written to."""
+        """The segment that is written to."""
         self.retire: Callable[[], None] = lambda: None
-        """Called when the active one is damaged: nothing may be written to it any more when this returns."""
+        """Called when the active segment is damaged. When it returns, nothing is written to that segment any more."""
         self.is_follower = False
-        """Another process may write this log: what is missing may have been given up, and not lost."""
+        """Another process may write this log, so what is missing may have been given up rather than lost."""
         self.ask_writer: Callable[[int, bool], None] | None = None
-        """Has the writer mend the segment with this first sequence; True: the copy of it is damaged too. Without it, who
-        follows makes copies of its own: they hold what was there at that moment, which is good for looking, and not for
+        """Asks the writer to mend the segment with this first sequence; True means that its copy is damaged too. Without it, a
+        follower makes copies of its own. They hold what was there at that moment, which is good enough for looking but not for
         delivering what comes later."""
         self.connections = Connections()
         self._mending = threading.Lock()
@@ -70,15 +70,15 @@ class Segments:
         self.files = (*self.files, file)
 
     def read_start(self) -> None:
-        """Look up `start`; where it is not noted, what is missing before the first segment counts as given up."""
+        """Look up `start`. If it is not noted, what is missing before the first segment counts as given up."""
         noted = read_mark(self.directory, self.log_id, START_NAME)
         self.start = noted or (self.files[0].first if self.files else 0)
 
     def remove(self, file: SegmentFile) -> None:
-        """Forget it and remove it from the disk.
+        """Forget *file* and remove it from the disk.
 
         Raises:
-            OSError: the disk does not let go of it; it is not forgotten either, and takes room as before.
+            OSError: the disk does not let go of it. It is not forgotten either, and still takes room.
         """
         before = self.files
         self.files = tuple(other for other in before if other is not file)
@@ -91,7 +91,7 @@ class Segments:
             raise
 
     def refresh(self) -> None:
-        """Look at the directory again, for who does not write it."""
+        """Look at the directory again. For processes that do not write it."""
         known = {file.first: file for file in self.files}
         found = find_segments(self.directory, self.rescue_directory)
         for file in found:
@@ -99,25 +99,25 @@ class Segments:
                 known[file.first].bytes = file.bytes
         self.files = tuple(known.get(file.first, file) for file in found)
         for file in known.values():
-            if file not in self.files:  # an open file takes room on the disk, also without a name
+            if file not in self.files:  # an open file takes room on the disk even without a name
                 self.connections.drop(file.path)
                 self.connections.drop(file.rescued)
-        self.read_start()  # after the directory: it is noted before a file is removed
+        self.read_start()  # after the directory: the writer notes it before it removes a file
 
     def last_of(self, file: SegmentFile) -> int | None:
-        """Where *file* ends, by where the next one begins; None for the last."""
+        """The last sequence of *file*, known from where the next one begins; None for the last file."""
         following = [other.first for other in self.files if other.first > file.first]
         return min(following) - 1 if following else None
 
     def last_readable(self, file: SegmentFile) -> int:
-        """The last sequence that *file* can give; the one before its first if there is none."""
+        """The last sequence that *file* can give; the one before its first if it can give none."""
         if file.is_suspect and not file.mended:
             return file.first - 1
         row = last_row(file.current)
         return max(row.sequence, file.first - 1) if row else file.first - 1
 
     def newest_s(self, file: SegmentFile) -> float:
-        """When the last event of a segment that nothing is added to was received; the time of the file if it can't say."""
+        """When the last event of *file*, to which nothing is added, was received; the file's own time if it can't say."""
         if file.newest_s is None:
             row = None if file.is_suspect and not file.mended else last_row(file.current)
             try:
@@ -127,7 +127,8 @@ class Segments:
         return file.newest_s
 
     def read(self, after: int, limit: int, end: int, max_bytes: int) -> list[Record | Gap]:
-        """Up to *limit* records above *after* and up to *end*, one at least and then *max_bytes* of events; gaps named.
+        """Up to *limit* records above *after* and up to *end*, with the gaps between them: at least one record, and then no
+        more than *max_bytes* of events.
 
         Raises:
             Unreadable: not now.
@@ -159,10 +160,10 @@ class Segments:
         return found
 
     def _rows(self, file: SegmentFile, first: int, last: int, limit: int, max_bytes: int) -> tuple[list[Row], int]:
-        """The sound rows from *first* on, and up to where they are all there are."""
+        """The sound rows from *first* on, and the sequence up to which no others exist."""
         for _ in range(_TRIES):
             mended = -1
-            while mended != file.mended:  # once more, where another reader has mended it meanwhile
+            while mended != file.mended:  # once more if another reader has mended it meanwhile
                 mended = file.mended
                 if not file.is_suspect or mended:
                     try:
@@ -183,7 +184,7 @@ class Segments:
             raise _Moved
 
     def _check_passing(self, file: SegmentFile, error: sqlite3.Error) -> None:
-        """Return if *error* says that *file* is damaged."""
+        """Return if *error* means that *file* is damaged; otherwise raise."""
         self._check_still_ours(file)
         if is_passing(error) and file.current.exists():
             raise Unreadable(f"{file.current}: {error}") from error
@@ -191,7 +192,7 @@ class Segments:
     def _select(
         self, file: SegmentFile, first: int, last: int, limit: int, max_bytes: int
     ) -> tuple[list[Row], int, bool]:
-        """The sound rows, up to where they are all there are, and whether that is all there should be."""
+        """The sound rows, the sequence up to which no others exist, and whether that is all there should be."""
         rows: list[Row] = []
         reached, seen, is_whole = first - 1, 0, True
         with self.connections.borrow(file.current) as connection:
@@ -214,7 +215,7 @@ class Segments:
         return rows, max(reached, first), is_whole
 
     def search(self, message_id: str, first: int, last: int) -> list[int]:
-        """Sequences from *first* to *last* of what may be events with this messageId, from every row there: slow.
+        """Sequences from *first* to *last* of events that may have this messageId. Reads every row there: slow.
 
         Raises:
             Unreadable: not now.
@@ -242,10 +243,10 @@ class Segments:
         return []
 
     def mend(self, file: SegmentFile, seen: int | None = None) -> None:
-        """Save what can be saved of a damaged segment. *seen*: `SegmentFile.mended` when the damage was seen.
+        """Save what can be saved of a damaged segment. *seen*: the value of `SegmentFile.mended` when the damage was seen.
 
         Raises:
-            Unreadable: there is no room for it, or what there is can't be read just now.
+            Unreadable: there is no room for a copy, or the files can't be read now.
         """
         if self.ask_writer is not None:
             self._have_mended(file, self.ask_writer)
@@ -262,7 +263,7 @@ class Segments:
                 saved = rescue(file, self.log_id, last)
             except (sqlite3.Error, OSError) as error:
                 raise Unreadable(f"{file.path}: damaged, and no copy of what is sound can be made ({error})") from error
-            self.connections.drop(file.rescued)  # before anybody is told: they lead to what was replaced
+            self.connections.drop(file.rescued)  # before others learn of it: these lead to the replaced copy
             file.mended += 1
             file.newest_s = None
             file.measure()
@@ -276,10 +277,10 @@ class Segments:
             )
 
     def _have_mended(self, file: SegmentFile, ask_writer: Callable[[int, bool], None]) -> None:
-        """What is lost is for the writer to say, after whom there is nothing more to come in that segment. Where it has made no
-        copy, the file itself is sound and all that is left."""
+        """Have the writer mend it: only the writer can say what is lost, since it adds nothing more to that segment afterwards.
+        If it made no copy, the file itself is sound and holds all that is left."""
         ask_writer(file.first, bool(file.mended))
-        self.refresh()  # where the segment ends by now
+        self.refresh()  # to know where the segment ends now
         for path in (file.path, *file.copies):
             self.connections.drop(path)
         file.mended += 1
@@ -289,7 +290,7 @@ class Segments:
 
 
 def _add_missing(found: list[Record | Gap], first: int, last: int, start: int) -> int:
-    """Name what lies before the first segment: given up as far as *start*, lost from there on. Returns what follows it."""
+    """Add the gaps before the first segment: given up before *start*, lost from there on. Returns the sequence that follows."""
     if first < start or not start:
         expired = min(last, start - 1) if start else last
         _add_gap(found, first, expired, "expired")

@@ -34,8 +34,8 @@ from typing import TypeVar
 
 import structlog
 
-from router.log.dedup import FILE_NAME as INDEX_NAME
-from router.log.dedup import look_up
+from router.log.dedup_index import FILE_NAME as INDEX_NAME
+from router.log.dedup_index import look_up
 from router.log.follower import Follower
 from router.log.options import LogOptions
 from router.log.pulse import Pulse
@@ -51,11 +51,11 @@ __all__ = ["LogOptions", "SqliteLog"]
 _T = TypeVar("_T")
 
 READERS = 4
-"""Threads that read for destinations which are behind."""
+"""Threads that read for destinations that are behind."""
 RETRY_S = 1.0
-"""Between tries to read what can't be read just now."""
+"""Seconds between tries to read what can't be read now."""
 LOOK_S = 0.2
-"""How often who only reads looks for what another process wrote."""
+"""Seconds between a read-only log's looks for what another process wrote."""
 
 
 class SqliteLog:
@@ -88,15 +88,15 @@ class SqliteLog:
         reserve: Reserve = NO_RESERVE,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> SqliteLog:
-        """Open the log in *directory*, or make one there. *clock* returns Unix seconds, *monotonic* those that never jump.
+        """Open the log in *directory*, or make one. *clock* returns Unix seconds, *monotonic* seconds that never jump.
 
         While *reserve* is not whole, appends are refused.
 
-        With *read_only* nothing is locked and nothing written there, also beside a running writer; it can't append or trim.
+        With *read_only* nothing there is locked or written, so that it may be open beside a writer. It can't append or trim.
 
         Raises:
-            OperatorError: another writer has it open, a newer program wrote it, it can't be made,
-                or, with *read_only*, there is none.
+            OperatorError: another writer has it open, a newer program wrote it, it can't be made or, with *read_only*, there is
+                none.
         """
         if read_only:
             follower = await asyncio.to_thread(Follower.open, directory)
@@ -115,7 +115,7 @@ class SqliteLog:
             self.wake()
 
     def wake(self) -> None:
-        """Have all who wait look again: for who only reads, where the writer tells of something new."""
+        """Make all who wait look again. For a read-only log, when the writer has announced something new."""
         self._grown.set()
         self._grown = asyncio.Event()
 
@@ -127,23 +127,23 @@ class SqliteLog:
 
     @property
     def size_bytes(self) -> int:
-        """Of all segments on disk; beyond 80 % of `max_bytes` an operator should know."""
+        """The size of all segments on disk. Above 80 % of `max_bytes` an operator should know."""
         return self._segments.size_bytes
 
     @property
     def max_bytes(self) -> int:
-        """What `size_bytes` may come to before appends are refused."""
+        """The size at which appends are refused."""
         return self._options.max_bytes
 
     @property
     def stuck(self) -> Sequence[str]:
-        """What is wrong with the writing and has been for some seconds; not that there is no room, which callers are told."""
+        """What has been wrong with the writing for some seconds. A lack of room is not listed: callers are told of that."""
         complaint = self._writer.complaint if self._writer else ""
         return [complaint] if complaint else []
 
     @property
     def obstacle(self) -> str:
-        """Why nothing could be stored the last time; "" if it could."""
+        """Why nothing could be stored the last time; "" if something could."""
         return self._store.obstacle if self._store else ""
 
     def end(self, partition: int) -> int:
@@ -156,7 +156,7 @@ class SqliteLog:
         return min(files[0].first, self._end + 1) if files else self._end + 1
 
     def sequence_at_backlog(self, partition: int, max_bytes: int) -> int:
-        """The last sequence to give up so that what follows takes at most about *max_bytes* on disk; 0 for none."""
+        """See `Engine.sequence_at_backlog`."""
         _check(partition)
         last = self._end
         for file in reversed(self._segments.files):
@@ -170,11 +170,11 @@ class SqliteLog:
     # --- appending ---
 
     async def append(self, entries: Sequence[Entry]) -> list[Appended]:
-        """See `Log.append`. Whoever is cancelled while it waits does not know whether its entries are stored; they may be.
+        """See `Log.append`.
 
         Raises:
-            LogFull, LogAway: no promise is made for any of them.
-            ValueError: an entry that can't be stored (half a surrogate pair, a time that is no number); nothing was stored.
+            LogFull, LogAway: none of the entries is promised to be stored.
+            ValueError: an entry can't be stored (half a surrogate pair, a time that is not a number). Nothing was stored.
         """
         if self._writer is None:
             raise RuntimeError("the log is open for reading only")
@@ -183,7 +183,7 @@ class SqliteLog:
         return await self._writer.append(tuple(entries))
 
     async def trim(self, needed_from: Mapping[int, int]) -> None:
-        """See `Log.trim`. A partition that is not in *needed_from* is needed whole."""
+        """See `Log.trim`."""
         writer, store = self._writer, self._store
         if writer is None or store is None:
             raise RuntimeError("the log is open for reading only")
@@ -199,7 +199,7 @@ class SqliteLog:
         end = self._end
         if after >= end or limit <= 0:
             return []
-        if after + 1 >= self.start(partition):  # what was given up is gone for all, even while it is in memory
+        if after + 1 >= self.start(partition):  # what was given up is gone, even while it is still in memory
             recent = self._tail.read(after, limit, self._options.read_bytes)
             if recent is not None:
                 return [*recent]
@@ -210,16 +210,16 @@ class SqliteLog:
         while self._end <= after:
             if self._is_closed:
                 raise RuntimeError("the log is closed")
-            grown = self._grown  # before the look: what is told of meanwhile asks for another
+            grown = self._grown  # before the look: a change announced meanwhile calls for another look
             await self.look(after)
             if self._end <= after:
-                # Not wait_for: that of Python 3.11 goes on where it is woken and cancelled at one time.
+                # Not `wait_for`: in Python 3.11 it goes on if it is woken and cancelled at the same time.
                 with suppress(TimeoutError):
                     async with asyncio.timeout(LOOK_S if self._follower else None):
                         await grown.wait()
 
     async def look(self, after: int | None = None) -> None:
-        """For who only reads: see what was written since, unless it is known already that there is something above *after*."""
+        """For a read-only log: see what was written since, unless something above *after* is already known."""
         if self._follower is None:
             return
         async with self._looking:
@@ -227,7 +227,7 @@ class SqliteLog:
                 self._end = await self._in_thread(self._follower.look)
 
     async def find(self, message_id: str) -> list[Record]:
-        """See `Log.find`. Fast for what came in within the deduplication window; older events are searched one by one."""
+        """See `Log.find`. Fast within the deduplication window; older events are searched one by one."""
         try:
             message_id.encode()
         except UnicodeEncodeError:  # no such thing can be stored
@@ -249,7 +249,7 @@ class SqliteLog:
         return found
 
     async def _patiently(self, read: Callable[[], _T]) -> _T:
-        """Try until it works: what can't be read just now is not lost, and nobody is served by giving up on it."""
+        """Try until it works: what can't be read now is not lost, and giving up helps nobody."""
         is_reported = False
         while True:
             try:
@@ -266,15 +266,15 @@ class SqliteLog:
     # --- mending, where one process writes and others deliver ---
 
     def mend_through(self, ask_writer: Callable[[int, bool], None]) -> None:
-        """For who only reads, and delivers: *ask_writer* is called from a reader's thread with what the writer's `mend` takes,
-        and returns when that has, or raises `Unreadable`."""
+        """For a read-only log that is delivered from. *ask_writer* is called from a reader's thread with the arguments of the
+        writer's `mend`. It returns when that has returned, or raises `Unreadable`."""
         self._segments.ask_writer = ask_writer
 
     async def mend(self, first: int, is_copy: bool) -> None:
-        """For the writer: mend the segment that begins with *first*, unless it was before; with *is_copy* even then.
+        """For the writer: mend the segment that begins with *first*, unless it was mended before; with *is_copy* even then.
 
         Raises:
-            Unreadable: not now; whoever asks tries again.
+            Unreadable: not now. The caller tries again.
         """
         await self._in_thread(lambda: self._mend(first, is_copy))
 
@@ -284,7 +284,7 @@ class SqliteLog:
                 self._segments.mend(file, file.mended if is_copy else 0)
 
     async def close(self) -> None:
-        """Store what waits, then close; a second time does nothing."""
+        """See `Log.close`."""
         if self._is_closed:
             return
         self._is_closed = True

@@ -1,4 +1,4 @@
-"""The log on disk, as its one writer has it: everything here is synchronous, and for one thread at a time.
+"""The store: the log on disk as its one writer sees it. Everything is synchronous, and for one thread at a time.
 
 commit ──▶ which are new? (index) ──▶ active segment (one transaction, fsync) ──▶ mark ──▶ answer ──▶ index, when there is time
 """
@@ -17,8 +17,8 @@ from typing import Final
 import structlog
 
 from router.errors import OperatorError
-from router.log.dedup import FILE_NAME as INDEX_NAME
-from router.log.dedup import Broken, Key, Place, read_mark
+from router.log.dedup_index import FILE_NAME as INDEX_NAME
+from router.log.dedup_index import Broken, Key, Place, read_mark
 from router.log.deduplication import NOT_NOW, Deduplication
 from router.log.identity import ensure_id
 from router.log.interface import LogAway, LogFull, NotStored
@@ -36,7 +36,8 @@ from router.log.segment_file import SegmentFile
 from router.log.segments import PARTITION, Segments, Unreadable
 
 COMFORT: Final = 0.75
-"""Of ``max_bytes``: above this, segments that nobody needs are given up before their time, so that there is always room."""
+"""Above this share of ``max_bytes``, segments that nobody needs are given up before their time, so that there is always
+room."""
 
 _ROW_BYTES = 100
 
@@ -45,7 +46,7 @@ Answer = list[Appended] | NotStored | ValueError
 
 @dataclass(slots=True)
 class Committed:
-    """*answers* for the calls of one commit, in order, and the *records* that are new."""
+    """The *answers* to the calls of one commit, in order, and its new *records*."""
 
     answers: list[Answer]
     records: list[Record]
@@ -53,18 +54,18 @@ class Committed:
 
 @dataclass(slots=True)
 class _Plan:
-    """What is to become of one call."""
+    """What the next commit does with one call."""
 
     answers: list[Appended] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
     keys: dict[bytes, Key] = field(default_factory=dict)
     refused: NotStored | ValueError | None = None
     is_waiting: bool = False
-    """It tells of an event that is on disk only after this commit."""
+    """One of its answers is about an event that is on disk only after this commit."""
 
 
 class Store:
-    """Open with `Store.open`; `close` it."""
+    """Open it with `Store.open`, and `close` it."""
 
     def __init__(
         self,
@@ -90,11 +91,11 @@ class Store:
         self._active_since_s: float | None = None
         self._seen = Deduplication(segments, options, clock)
         self._is_index_due = False
-        """It was tried in vain to write it."""
+        """Writing the index has failed and is due again."""
         self._reserve = reserve
         self.pulse = pulse
         self.obstacle = ""
-        """Why nothing could be stored the last time; "" if it could."""
+        """Why nothing could be stored the last time; "" if something could."""
         self._is_failing = False
         self._is_out_of_room = False
         self._logger = structlog.get_logger()
@@ -109,7 +110,7 @@ class Store:
             OperatorError: another router has it open, a newer program wrote it, or the disk does not let us.
         """
         try:
-            directory.mkdir(0o700, parents=True, exist_ok=True)  # what people did is nobody else's business
+            directory.mkdir(0o700, parents=True, exist_ok=True)  # private: it holds what people did
             lock = Lock.take(directory)
         except OSError as error:
             raise OperatorError(
@@ -152,7 +153,7 @@ class Store:
             self._prepare()
             self._seen.catch_up(self.end)
         except NOT_NOW as error:
-            self._report_failure(error)  # no room: what is there can be delivered, appends try again
+            self._report_failure(error)  # no room: what is stored can be delivered, and appends will try again
 
     def _first_received_s(self, file: SegmentFile) -> float | None:
         first = self.segments.read(file.first - 1, 1, self.end, 1)
@@ -161,7 +162,7 @@ class Store:
     # --- appending ---
 
     def commit(self, calls: Sequence[Sequence[Entry]]) -> Committed:
-        """Store the entries of *calls* with one fsync for all; each call gets its own answer."""
+        """Store the entries of *calls* with one fsync for all of them. Each call gets its own answer."""
         try:
             if self._is_index_due or self._seen.is_behind(self.end):
                 self._seen.catch_up(self.end)
@@ -211,7 +212,7 @@ class Store:
             except (ValueError, TypeError, AttributeError) as error:
                 plans.append(_Plan(refused=_no_entry(error)))
                 continue
-            except Unreadable as error:  # whether it repeats anything can't be told; the others can be stored
+            except Unreadable as error:  # nobody can tell whether this call repeats anything; others can be stored
                 plans.append(_Plan(refused=LogAway(f"what an event may repeat can't be read: {error}")))
                 continue
             needed = sum([len(row.event) for row in plan.rows]) + _ROW_BYTES * len(plan.rows)
@@ -259,21 +260,21 @@ class Store:
             active.append(rows)
         except (sqlite3.Error, OSError) as error:
             if getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_FULL:
-                self.retire()  # it is not known what such a disk made of it
+                self.retire()  # nobody knows what the failing disk did to it
             raise
         if self._active_since_s is None:
             self._active_since_s = self._clock()
 
     def _check_room(self) -> None:
-        self._check_place()  # first: in a place that is gone there is no room either
+        self._check_place()  # first: a place that is gone has no room either
         if not self._reserve.fill():
             raise LogFull("the disk is full, and what room there is on it is kept for settling")
         if self._is_out_of_room and is_as_good_as_full(self._directory):
-            # A small event might still fit: callers would be told yes and no in turns.
+            # A small event might still fit, and callers would get yes and no in turns.
             raise LogFull("the disk is full")
 
     def _prepare(self) -> Segment:
-        """The segment to write to: a new one where there is none, or where the last is full."""
+        """The segment to write to: a new one if there is none or the last one is full."""
         active = self._active
         if active is not None and (active.file.bytes >= self._options.roll_bytes or self._is_old_enough()):
             self._roll()
@@ -294,26 +295,27 @@ class Store:
             sealed.seal()
 
     def _begin(self) -> None:
-        """Start a segment after all that was ever given out."""
+        """Start a segment after the last sequence ever given out."""
         self._check_place()
         first = self.end + 1
         for file in self.segments.files:
             if file.first == first:
-                self.segments.remove(file)  # a failing disk: it never came to hold anything
+                self.segments.remove(file)  # left by a failing disk: it never held anything
         file = SegmentFile(self._directory, first, self._directory)
         segment = Segment.create(file, self.segments.log_id, self._options.roll_bytes, self.pulse)
         self.segments.add(file)
         self.segments.active, self._active, self._active_since_s = file, segment, None
 
     def _check_place(self) -> None:
-        """Another directory under this name holds another log, or none: nobody has locked that."""
+        """Raise OSError if the directory was replaced: another one under its name holds another log or none, and is not
+        locked."""
         with suppress(FileNotFoundError):
             if os.path.samestat(os.stat(self._directory), self._place):
                 return
         raise OSError(f"{self._directory}: was removed or replaced while the router runs; restart the router")
 
     def retire(self) -> None:
-        """Write no more to the active segment; the next commit begins a new one."""
+        """Write no more to the active segment. The next commit begins a new one."""
         if self._active is not None:
             self.segments.active = None
             self._active.close()
@@ -331,7 +333,8 @@ class Store:
             self._logger.error("the log can't be written, it is tried again with every append", reason=self.obstacle)
 
     def _refusal(self, what: str, error: Exception) -> NotStored:
-        """After `_report_failure`: whoever hears that it is full looks for room, and a disk that fails needs none."""
+        """The refusal to answer after `_report_failure`. `LogFull` sends an operator to look for room, so it is not for a
+        failing disk."""
         return (LogFull if self._is_out_of_room else LogAway)(f"{what}: {error}")
 
     def _report_success(self) -> None:
@@ -340,7 +343,7 @@ class Store:
         self.obstacle, self._is_failing, self._is_out_of_room = "", False, False
 
     def probe(self) -> None:
-        """Try whether the disk takes anything; `pulse` and `obstacle` know it then."""
+        """Try whether the disk takes anything. `pulse` and `obstacle` then show the result."""
         try:
             self._seen.catch_up(self.end)
             self._check_room()
@@ -356,7 +359,7 @@ class Store:
             self._report_success()
 
     def index(self) -> None:
-        """Note what was committed in the index; what fails now is done before the next commit."""
+        """Write what was committed into the index. If that fails, it is done before the next commit."""
         self._is_index_due = True
         with suppress(*NOT_NOW):
             self._seen.catch_up(self.end)
@@ -370,7 +373,7 @@ class Store:
     # --- retention ---
 
     def trim(self, needed_from: int) -> None:
-        """Give up segments with nothing from *needed_from* on in them: the old ones, or any where room is short."""
+        """Give up segments that hold nothing from *needed_from* on: the old ones, or any of them if room is short."""
         self._reserve.fill()
         if self._active is not None and self._is_old_enough():
             try:
@@ -389,7 +392,8 @@ class Store:
             self.segments.remove(file)
 
     def _came_by_s(self, file: SegmentFile) -> float:
-        """When all of *file* had come. Where that is yet to be, the clock was ahead: what lies behind it came later."""
+        """When all events of *file* had been received. If that lies in the future, the clock was ahead then, and a later
+        segment says more."""
         now_s = self._clock()
         times = (self.segments.newest_s(each) for each in self.segments.files[:-1] if each.first >= file.first)
         return next((time_s for time_s in times if time_s <= now_s), math.inf)
@@ -414,7 +418,7 @@ class Store:
 
 
 def _keys_of(call: Sequence[Entry]) -> list[bytes] | ValueError:
-    """The key of each of the entries, or why there is none."""
+    """The key of each entry, or why one has none."""
     try:
         return [dedup_key(entry.source, entry.message_id) for entry in call]
     except (ValueError, TypeError, AttributeError) as error:

@@ -1,4 +1,4 @@
-"""Reading a whole log through its interface, to say what of it is lost: for engines whose files are not ours to look at."""
+"""A survey: reads a whole log through its interface to say what is lost. For engines whose files we can't look at."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """One partition: from *start* to *end*, *events* of it can be read; *lost* are ranges that can't, both ends included."""
+    """One partition, from *start* to *end*: *events* can be read; *lost* are the ranges that can't, both ends included."""
 
     partition: int
     start: int
@@ -26,7 +26,7 @@ class Survey:
 
 
 async def survey(log: Log, partition: int) -> Survey:
-    """Read all of *partition*, up to where it ends now."""
+    """Read all of *partition*, up to its present end."""
     start, end = log.start(partition), log.end(partition)
     after, events = start - 1, 0
     lost: list[tuple[int, int]] = []

@@ -1,4 +1,4 @@
-"""The latest records in memory: destinations that keep up read these, and the disk is left to those behind."""
+"""The tail: the latest records in memory. Destinations that keep up read these; only those behind read the disk."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from collections.abc import Iterable
 from router.log.record import Record
 
 RECORD_BYTES = 600
-"""What a record takes in memory besides its event, about."""
+"""Roughly what a record takes in memory besides its event."""
 
 
 class Tail:
-    """A run of records without a gap, the oldest given up when it holds more than *max_bytes*."""
+    """A run of records without a gap. The oldest are dropped when it holds more than *max_bytes*."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._bytes = 0
         self._records: list[Record] = []
         self._dropped = 0
-        """Records at the front of the list that are gone already; cut off now and then."""
+        """Records at the front of the list that no longer count; they are cut off now and then."""
 
     def extend(self, records: Iterable[Record]) -> None:
-        """Add what was committed; the first follows the last that is here."""
+        """Add what was committed. The first record follows the last one here."""
         added = list(records)
         self._records += added
         self._bytes += sum([RECORD_BYTES + len(record.event) for record in added])
@@ -33,7 +33,8 @@ class Tail:
             self._dropped = 0
 
     def read(self, after: int, limit: int, max_bytes: int) -> list[Record] | None:
-        """Up to *limit* records above *after*, one at least and then up to *max_bytes* of events; None if not all are here."""
+        """Up to *limit* records above *after*: at least one, and then no more than *max_bytes* of events. None if some are not
+        here any more."""
         if self._dropped >= len(self._records):
             return None
         start = after + 1 - self._records[0].sequence

@@ -1,4 +1,4 @@
-"""The writer thread: the only one that changes the log. What queued up while a commit ran shares the next one."""
+"""The writer: the only thread that changes the log. Calls that queue up during a commit share the next one."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from router.log.store import Answer, Store
 
 PROBE_S = 1.0
 INDEXED_TOGETHER = 25_000
-"""A commit of the index writes a page for almost every key, so it takes many keys together; after a crash the next start reads
-as many events of the log again, in less than a second."""
+"""How many keys the index takes in one commit: a commit writes a page for almost every key, so many at once are cheaper. After
+a crash the next start reads as many events of the log again, in less than a second."""
 INDEX_S = 1.0
-"""When fewer are indexed: when nothing has come for so long."""
+"""After this many seconds without a call, fewer keys are indexed too."""
 
 
 @dataclass(slots=True)
@@ -40,7 +40,7 @@ class _Task:
 
 
 class Writer:
-    """Runs from `start` to `stop`. Its other methods may be called from any thread, `append` from the event loop's."""
+    """Runs from `start` to `stop`. Call `append` from the event loop's thread, other methods from any thread."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Writer:
         options: LogOptions,
         on_commit: Callable[[Sequence[Record], int], None],
     ) -> None:
-        """*on_commit* runs on the event loop, before the callers go on, with the new records and the end of the log."""
+        """*on_commit* is called on the event loop with the new records and the end of the log, before the callers go on."""
         self._store = store
         self._options = options
         self._on_commit = on_commit
@@ -58,7 +58,7 @@ class Writer:
         self._lock = Lock()
         self._changed = Condition(self._lock)
         self._is_waking = False
-        """The thread is told in a moment."""
+        """The thread is about to be woken."""
         self._is_stopping = False
         self._thread = Thread(target=self._run, name="log writer", daemon=True)
 
@@ -67,16 +67,16 @@ class Writer:
 
     @property
     def complaint(self) -> str:
-        """What is wrong with the writing, if it has been for some seconds; "" where nothing is."""
+        """What has been wrong with the writing for some seconds; "" if nothing has."""
         if not self._thread.is_alive() and not self._is_stopping:
             return "the log's writer has ended: a bug in the router"
         return self._store.pulse.complaint
 
     def append(self, entries: Sequence[Entry]) -> asyncio.Future[list[Appended]]:
-        """Queue a call. Whoever stops waiting for the answer leaves the call in the queue: it is stored all the same.
+        """Queue a call. If its caller stops waiting for the answer, the call is stored all the same.
 
         Raises:
-            LogFull: too much waits already.
+            LogFull: too much is waiting already.
         """
         waiter: asyncio.Future[list[Appended]] = self._loop.create_future()
         call = _Call(entries, sum([len(entry.event) for entry in entries]), waiter)
@@ -89,7 +89,7 @@ class Writer:
             self._waiting_bytes += call.bytes
         if not self._is_waking:
             self._is_waking = True
-            self._loop.call_soon(self._wake)  # once for all that the loop has ready now: they go into one commit
+            self._loop.call_soon(self._wake)  # once for all calls that the loop has ready now: they share a commit
         return waiter
 
     def _wake(self) -> None:
@@ -98,7 +98,7 @@ class Writer:
             self._changed.notify()
 
     def run(self, task: Callable[[], None]) -> Future[None]:
-        """Run *task* between two commits, with all of them indexed. In the writer's own thread that is at once."""
+        """Run *task* between two commits, when everything is indexed. Called in the writer's own thread, it runs at once."""
         done: Future[None] = Future()
         if current_thread() is self._thread:
             _finish(task, done)
@@ -124,7 +124,7 @@ class Writer:
                 while not (self._queue or self._is_stopping):
                     if not self._changed.wait(self._patience_s):
                         break
-                # Not by what the wait says: something may come between the end of its time and its return.
+                # Look again instead of trusting the wait's result: something may have come since its time was up.
                 if self._is_stopping and not self._queue:
                     return
                 task, calls = self._take()
@@ -138,24 +138,24 @@ class Writer:
 
     @property
     def _patience_s(self) -> float | None:
-        """How long to wait for something to write, where there is something else to do then."""
+        """Seconds to wait for something to write before doing something else; None if there is nothing else to do."""
         if self._store.pulse.is_ailing:
             return PROBE_S
         return INDEX_S if self._store.unindexed else None
 
     def _use_the_pause(self) -> None:
-        """Try a disk that ails: nobody may dare to send any more. Index what isn't yet."""
+        """Probe an ailing disk, since callers may have stopped sending; else index what isn't indexed yet."""
         self._attempt(self._store.probe if self._store.pulse.is_ailing else self._store.index)
 
     def _attempt(self, step: Callable[[], None]) -> None:
-        """Whatever comes of it: a thread that has ended would answer nobody any more."""
+        """Run *step* and log whatever it raises: if this thread ended, nobody would get an answer any more."""
         try:
             step()
         except Exception as error:
             structlog.get_logger().error(f"{step.__name__} of the log failed: a bug in the router", exc_info=error)
 
     def _take(self) -> tuple[_Task | None, list[_Call]]:
-        """The next task, or the calls before it that go into one commit."""
+        """The next task, or the calls before it that share a commit."""
         calls: list[_Call] = []
         size = 0
         while self._queue and size < self._options.group_bytes:
@@ -203,7 +203,7 @@ class Writer:
 
 def _finish(run: Callable[[], None], done: Future[None]) -> None:
     if not done.set_running_or_notify_cancel():
-        return  # whoever asked for it has gone, and from here on can't take it back
+        return  # the caller has cancelled it; from here on that is no longer possible
     try:
         run()
     except BaseException as error:

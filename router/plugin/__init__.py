@@ -1,7 +1,7 @@
-"""The plugin API: all that a plugin may import (its sandbox besides: `router.plugin.sandbox`).
+"""The plugin API: everything that a plugin may import. Its sandbox may import `router.plugin.sandbox` as well.
 
-A plugin declares one `Plugin`: settings, endpoints, actions. It does no I/O: it maps events to payloads, packs payloads
-into a request, and judges the response. Waiting, retrying, limiting, batching, ordering and counting are the core's.
+A plugin declares one `Plugin`: its settings, endpoints and actions. It maps events to payloads, packs payloads into a
+request and judges the response, all without I/O. The core waits, retries, limits, batches, orders and counts.
 """
 
 from router.event import EVENT_TYPES, Document, Event, EventType, looks_like_email
@@ -26,7 +26,8 @@ from router.plugin.hooks import hookimpl
 from router.plugin.request import Payload, Request, Response, UnreadableAnswer, build_url, left_out
 from router.plugin.settings import PluginSettings
 from router.plugin.skip import Skip
-from router.plugin.table import Custom, Field, Table, Trait, Values, same_name
+from router.plugin.table import Custom, Field, Table, Trait, same_name
+from router.plugin.values import Values
 from router.plugin.verdict import (
     MISPLACED,
     OF_THE_SET_UP,

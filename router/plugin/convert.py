@@ -1,7 +1,7 @@
-"""Converters: one value in, one value out. They raise ValueError where a value can't be what the vendor needs.
+"""Converters: one value in, one value out. A converter raises ValueError for a value that can't become what the vendor needs.
 
-A field whose converter raises is left out and reported in explain; it never costs the event. Names are what explain and
-the READMEs show.
+The field is then left out and explain says so; the event is sent all the same. Explain and the READMEs show the converters'
+names.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _CURRENCY = re.compile("[A-Z]{3}")
 _COUNTRY = re.compile("[A-Z]{2}")
 _LOCALE = re.compile("([A-Za-z]{2})([-_].*)?", re.DOTALL)
 _LARGEST_INTEGER = 2**63 - 1
-"""What every reader of JSON can hold; a larger one would cost the whole request."""
+"""Every JSON reader can hold this. A larger number could cost the whole request."""
 
 
 def _moment(value: Any) -> dates.Moment:
@@ -45,8 +45,8 @@ def _moment(value: Any) -> dates.Moment:
 
 
 def _kept(converter: Callable[[Any], _T]) -> Callable[[Any], _T]:
-    """*converter*, which keeps the last texts that it could read: an event's time is read by every destination, and by most of
-    them more than once; and pages have few hosts."""
+    """*converter* with a cache of the last texts it could read. Every destination reads an event's time, most of them more than
+    once, and pages have few hosts."""
     kept = lru_cache(maxsize=256)(converter)
 
     @wraps(converter)
@@ -57,7 +57,7 @@ def _kept(converter: Callable[[Any], _T]) -> Callable[[Any], _T]:
 
 
 _LONGEST_KEPT = 2_000
-"""Characters: that of an address is up to the event, which may have a megabyte."""
+"""Characters. An event decides how long its addresses are, up to a megabyte."""
 
 
 @_kept
@@ -103,7 +103,7 @@ def to_lower(value: Any) -> str:
 
 
 def not_blank(value: Any) -> str:
-    """Text without surrounding blanks, and not without anything else."""
+    """Text without surrounding blanks. Text of nothing but blanks is refused."""
     text = to_text(value).strip()
     if not text:
         raise ValueError("expected text that is not blank")
@@ -131,13 +131,13 @@ def _to_json(value: Any) -> str:
 
 
 TEXT_AS_IT_IS: Final[frozenset[Converter]] = frozenset({to_text, to_json_text})
-"""Converters that give a text back as it is; a mapper need not call them for one."""
+"""Converters that return text unchanged, so a mapper need not call them for text."""
 
 
 def to_number(value: Any) -> int | float:
     """A number of at most 64 bits; digits in a string become one.
 
-    Commas may group thousands (``1,234.50``) and nothing else: ``19,99`` is refused, for it could be either.
+    Commas may only group thousands (``1,234.50``). ``19,99`` is refused: its comma could mean either.
     """
     number = _from_digits(value.strip()) if isinstance(value, str) else value
     if isinstance(number, int) and not isinstance(number, bool) and abs(number) <= _LARGEST_INTEGER:
@@ -152,7 +152,7 @@ def _from_digits(text: str) -> int | float:
         if not _GROUPED.fullmatch(text):
             raise ValueError("expected a number with a point before its decimals")
         text = text.replace(",", "")
-    if "_" in text:  # which Python reads over: the number of an order is no amount
+    if "_" in text:  # Python would ignore it, but an order number such as 12_34 is not an amount
         raise ValueError("expected a number")
     try:
         return int(text) if text.lstrip("+-").isdecimal() else float(text)
@@ -166,12 +166,12 @@ def to_integer(value: Any) -> int:
 
 
 def to_amount(value: Any) -> int | float:
-    """Money in major units, as it is: ``$19.99`` becomes 19.99. A currency sign before the number is allowed."""
+    """An amount of money in major units: ``$19.99`` becomes 19.99. A currency sign may precede the number."""
     return to_number(value.strip().lstrip(_CURRENCY_SIGNS) if isinstance(value, str) else value)
 
 
 def to_cents(value: Any) -> int:
-    """Major units to hundredths, rounded: 19.99 becomes 1999. A currency sign before the number is allowed."""
+    """Major units to hundredths, rounded: 19.99 becomes 1999. A currency sign may precede the number."""
     return _whole(_decimal(to_amount(value)) * 100)
 
 
@@ -228,7 +228,7 @@ def to_host(value: Any) -> str:
 
 
 def _host_of(text: str) -> str | None:
-    """Of the start of an address, where its host is: Python keeps the last texts that it has split, whole."""
+    """The host of an address. Only its start is looked at: Python caches the texts that it splits, whole."""
     return urlsplit(text[:_LONGEST_KEPT]).hostname
 
 
@@ -266,30 +266,30 @@ def to_language(value: Any) -> str:
 
 
 def to_sha256(value: Any) -> str:
-    """SHA-256 of the trimmed, lower-cased text, in lower-case hex. What is hashed already (64 hex digits) stays."""
+    """SHA-256 of the trimmed, lower-cased text, in lower-case hex. Text that is already a hash (64 hex digits) stays."""
     text = to_lower(value)
     if not text:
-        raise ValueError("expected text that is not blank")  # its hash would be the same for everybody
+        raise ValueError("expected text that is not blank")  # everybody's would have the same hash
     return text if _SHA256.fullmatch(text) else hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
 def text_only(value: Any) -> str:
-    """Text passes, an object or a list is left out: for traits that arrive as either."""
+    """Text as it is; anything else is left out. For traits that arrive as text or as an object."""
     if isinstance(value, str):
         return value
     raise ValueError("expected text")
 
 
 def to_first_name(value: Any) -> str:
-    """Of a full name what stands before the first blank. The row for ``firstName`` goes behind it, and wins.
+    """The part of a full name before its first blank. Put the row for ``firstName`` after this one, so that it wins.
 
-    Source: facts/event-spec.md section 4, derived values; so is the last name.
+    Source: facts/event-spec.md section 4, derived values (the last name too).
     """
     return _name_parts(value)[0]
 
 
 def to_last_name(value: Any) -> str:
-    """Of a full name what stands behind the first blank: ``Lee Ray`` of ``Ann Lee Ray``. A single word has none."""
+    """The part of a full name after its first blank: ``Lee Ray`` of ``Ann Lee Ray``. A single word is refused."""
     _, last = _name_parts(value)
     if not last:
         raise ValueError("expected a name of more than one word")
@@ -315,8 +315,8 @@ def cut(limit: int) -> Converter:
 
 
 def at_most(limit: int, converter: Converter = to_text) -> Converter:
-    """What *converter* makes, refused where it is longer than *limit*: cut, two ids could become one, and half an address leads
-    nowhere."""
+    """What *converter* makes, refused if longer than *limit*. For values that must not be cut: two ids could become one, and
+    half an address leads nowhere."""
 
     def at_most(value: Any) -> str:
         text: str = converter(value)

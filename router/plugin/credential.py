@@ -1,4 +1,4 @@
-"""Credentials a plugin declares. The core adds them to a request last, so nothing before the send holds a secret."""
+"""Credentials that a plugin declares. The core adds them last, so a request holds no secret until it is sent."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from router.plugin.request import build_url
 
 @dataclass(frozen=True, slots=True)
 class Basic:
-    """``Authorization: Basic`` of user and password; the password may be empty."""
+    """``Authorization: Basic`` with user and password; the password may be empty."""
 
     user: SecretStr
     password: SecretStr = SecretStr("")
@@ -39,7 +39,7 @@ class HeaderKey:
 
 @dataclass(frozen=True, slots=True)
 class QueryKey:
-    """A query parameter. For vendors that take the key nowhere else."""
+    """A query parameter, for vendors that take the key nowhere else."""
 
     name: str
     value: SecretStr
@@ -47,10 +47,9 @@ class QueryKey:
 
 @dataclass(frozen=True, slots=True)
 class PathKey:
-    """What stands behind the path of a request's URL: for vendors whose address is itself the secret.
+    """An addition to the path of a request's URL, for vendors whose address is itself the secret.
 
-    *value* is one segment or several with slashes between them, without one at either end; what is special in a path is
-    percent-encoded.
+    *value* is one or more segments with slashes between them and none at either end. Special characters are percent-encoded.
     """
 
     value: SecretStr
@@ -58,9 +57,9 @@ class PathKey:
 
 @dataclass(frozen=True, slots=True)
 class BodyField:
-    """A field of the body, JSON or form; where the body is a list, of each object in it.
+    """A field of the body, JSON or form; if the body is a list, a field of each object in it.
 
-    *path* has dots for nesting: ``properties.token``.
+    *path* is dotted for nesting: ``properties.token``.
     """
 
     path: str
@@ -69,9 +68,9 @@ class BodyField:
 
 @dataclass(frozen=True, slots=True)
 class OAuth2:
-    """A token is fetched from *token_url*, kept until it expires or is refused, sent as a bearer.
+    """A token fetched from *token_url*, kept until it expires or is refused, and sent as a bearer token.
 
-    It is asked for with the client's credentials, or with a *refresh_token* where there is one.
+    It is requested with the *refresh_token* if there is one, else with the client's credentials.
     """
 
     token_url: str
@@ -79,20 +78,21 @@ class OAuth2:
     client_secret: SecretStr
     scope: str = ""
     refresh_token: SecretStr = SecretStr("")
-    """One that stays good: a new one that comes with a token is not kept, for settings are the operator's."""
+    """It must stay valid: settings are the operator's, so a new one that comes with a token is not kept."""
     client_in_body: bool = False
-    """Id and secret stand in the form and not in an ``Authorization`` header; for vendors that want it so."""
+    """Send the client's id and secret in the form instead of an ``Authorization`` header, for vendors that want it so."""
     host_field: str = ""
-    """The field of the token answer that names where requests go (``instance_url``): their scheme and host are replaced by it.
-    Without it they go where the plugin sends them."""
+    """The field of the token answer (``instance_url``) that replaces the scheme and host of requests. If the answer lacks it,
+    requests go where the plugin sends them."""
     host_suffixes: tuple[str, ...] = ()
-    """What such a host must end with, each with its dot in front (``.example.com``). Any other blocks the destination, and gets
-    neither the token nor an event; only the destination's own address needs no suffix."""
+    """Such a host must end with one of these, each with a dot in front (``.example.com``). Any other host blocks the
+    destination and receives neither the token nor an event. The destination's own address needs no suffix."""
 
 
 @dataclass(frozen=True, slots=True)
 class Signing:
-    """What a signature is made from: the bytes that are sent, an id that all attempts share, Unix seconds of this attempt."""
+    """What a signature is computed from: the bytes sent, an id that all attempts share, and the Unix seconds of this
+    attempt."""
 
     body: bytes
     id: str
@@ -101,18 +101,18 @@ class Signing:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """Headers computed from the body at each attempt. *sign* is pure; *id* is stable over attempts (see `Request`).
+    """Headers computed from the body at each attempt. *sign* is pure.
 
-    The id of a request is the ``key`` of its first payload.
+    ``Signing.id`` is the ``key`` of the request's first payload, so all attempts share it.
     """
 
     sign: Callable[[Signing], Mapping[str, str]]
 
 
 def with_field(json: Any, path: Sequence[str], value: str) -> Any:
-    """A copy of *json* with *value* at *path*, in each object where it is a list: what a `BodyField` asks for.
+    """A copy of *json* with *value* at *path*, in each object if it is a list: what a `BodyField` asks for.
 
-    What of it is written already is read again.
+    Parts that are already written as JSON (``orjson.Fragment``) are parsed again.
     """
     if isinstance(json, orjson.Fragment):
         json = orjson.loads(orjson.dumps(json))
@@ -125,18 +125,18 @@ def with_field(json: Any, path: Sequence[str], value: str) -> Any:
 
 
 def with_path(url: str, path: str) -> str:
-    """*url* with *path*, which is encoded already, behind its own and before its query: what a `PathKey` asks for."""
+    """*url* with the encoded *path* added to its own path, before its query: what a `PathKey` asks for."""
     before, mark, query = url.partition("?")
     return f"{before.rstrip('/')}/{path}{mark}{query}"
 
 
 def basic_token(user: str, password: str) -> str:
-    """What follows ``Basic`` in the header ``Authorization``."""
+    """What follows ``Basic`` in an ``Authorization`` header."""
     return b64encode(f"{user}:{password}".encode()).decode()
 
 
 def encode_path(key: PathKey) -> str:
-    """The *value* of *key* as it stands in a URL. Its segments can't climb, nor begin a query."""
+    """The value of *key*, encoded for a URL. Its segments can neither climb (``..``) nor begin a query."""
     return build_url("", *key.value.get_secret_value().split("/")).removeprefix("/")
 
 

@@ -1,4 +1,4 @@
-"""What a plugin declares: itself and its actions."""
+"""What a plugin declares: the plugin itself, its actions and its credential check."""
 
 from __future__ import annotations
 
@@ -8,36 +8,36 @@ from operator import attrgetter
 from typing import Any
 
 from router.event import EVENT_TYPES, Document, Event, EventType
+from router.plugin.declaration_check import check_calls, check_tuple
 from router.plugin.endpoint import Endpoint
 from router.plugin.historical import UNTOLD, Historical
 from router.plugin.request import Payload, Request, Response
 from router.plugin.settings import PluginSettings
-from router.plugin.signature import check_calls, check_tuple
 from router.plugin.skip import Skip
 from router.plugin.table import Table
 
 API_VERSION = 1
-"""The version of the plugin API; a plugin says which it was written for (`Plugin.api_version`)."""
+"""The version of the plugin API. A plugin says which one it was written for (`Plugin.api_version`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """One thing a destination does. Triggered by an event of a type in *on*.
+    """One thing that a destination does. An event of a type in *on* triggers it.
 
-    The core applies *table* to the event, then calls *build* with what came out. Both are pure.
+    The core applies *table* to the event and passes the result to *build*. Both are pure.
 
-    ``build(event, fields, settings)`` returns the payload or payloads, or `Skip` with a reason. *fields* is its own to change.
+    ``build(event, fields, settings)`` returns one or more payloads, or `Skip` with a reason. It may change *fields*.
     """
 
     name: str
-    """As an operator says it: "identify user", "track event". Unique within the plugin."""
+    """In an operator's words: "identify user", "track event". Unique within the plugin."""
     on: tuple[EventType, ...]
     endpoint: str
     table: Table | Callable[[Any], Table]
-    """Or a function of the settings, called once when the config is loaded."""
+    """A table, or a function of the settings that returns one. It is called once, when the config is loaded."""
     build: Callable[[Event, Document, Any], Payload | Sequence[Payload] | Skip]
     historical: Historical | Callable[[Any], Historical] | None = None
-    """What a replay does with old events; or a function of the settings. None: as the plugin says."""
+    """What a replay does with old events, or a function of the settings that says so. None: what the plugin says."""
 
     def table_for(self, settings: PluginSettings) -> Table:
         return self.table if isinstance(self.table, Table) else self.table(settings)
@@ -49,26 +49,26 @@ def _always(settings: Any) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CredentialCheck:
-    """One request that changes nothing and is refused where the credentials are wrong: ``router check --live`` sends it."""
+    """A request that changes nothing and is refused if the credentials are wrong. ``router check --live`` sends it."""
 
     request: Callable[[Any], Request]
-    """From the settings; the core adds the credentials."""
+    """Makes the request from the settings. The core adds the credentials."""
     endpoint: str
-    """Whose credentials."""
+    """The endpoint whose credentials are tried."""
     is_good: Callable[[Response], bool] = attrgetter("is_success")
-    """Whether the answer says that they are right; for vendors that refuse with a 200."""
+    """Whether the answer means that the credentials are right. For vendors that refuse with a 200."""
     is_possible: Callable[[Any], bool] = _always
-    """From the settings: whether there is such a call, for vendors that have none for one kind of their credentials."""
+    """Whether these settings can be tried at all. For vendors that have no such call for one kind of credentials."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plugin:
-    """One vendor. Made once at import, never changed."""
+    """One vendor. Made once, at import, and never changed."""
 
     slug: str
-    """Lower case, letters, digits and underscores; the folder's name and the default name of a destination."""
+    """Lower-case letters, digits and underscores. The name of the folder, and the default name of a destination."""
     name: str
-    """The vendor's own spelling, as callers write it in ``integrations``: "Customer.io"."""
+    """The vendor's own spelling, which callers write in ``integrations``: "Customer.io"."""
     aliases: tuple[str, ...] = ()
     """Further names that callers use in ``integrations``: "Mixpanel (Actions)"."""
     version: str = "1"
@@ -77,15 +77,16 @@ class Plugin:
     endpoints: tuple[Endpoint, ...]
     actions: tuple[Action, ...]
     sandbox: str = ""
-    """``package.module:Class`` of the stand-in (a `router.plugin.sandbox.Sandbox`), imported only when one is started."""
+    """``package.module:Class`` of the stand-in, a `router.plugin.sandbox.Sandbox`. Imported only when one is started."""
     sandbox_settings: Mapping[str, Any] = field(default_factory=dict)
-    """Settings that the stand-in accepts; they fill what an operator left empty in a destination with ``sandbox: true``,
-    unless what was given is right by itself and wrong with them: then it is another way to the vendor."""
+    """Settings that the stand-in accepts. In a destination with ``sandbox: true`` they fill what the operator left empty,
+    unless the operator's settings are valid alone and invalid together with these: then they describe another way to the
+    vendor."""
     website: str = ""
     credential_check: CredentialCheck | None = None
-    """None where the vendor has no call that changes nothing."""
+    """None if the vendor has no call that changes nothing."""
     historical: Historical | Callable[[Any], Historical] = UNTOLD
-    """What a replay does with old events, so that nothing starts because of them; actions may differ."""
+    """What a replay does with old events, so that they start nothing at the vendor. Actions may differ."""
 
     def endpoint(self, name: str) -> Endpoint:
         return next(endpoint for endpoint in self.endpoints if endpoint.name == name)
@@ -100,10 +101,10 @@ class Plugin:
         names = {endpoint.name for endpoint in self.endpoints}
         if len(names) < len(self.endpoints):
             raise ValueError(f"plugin {self.slug}: two endpoints have one name")
-        if len({action.name for action in self.actions}) < len(self.actions):  # what is settled is noted by its action
+        if len({action.name for action in self.actions}) < len(self.actions):  # settled payloads are noted by action
             raise ValueError(f"plugin {self.slug}: two actions have one name")
         for action in self.actions:
-            if not set(action.on) <= set(EVENT_TYPES):  # a text instead of a tuple is caught here as well
+            if not set(action.on) <= set(EVENT_TYPES):  # this also catches a text instead of a tuple
                 types = ", ".join(EVENT_TYPES)
                 raise ValueError(
                     f'plugin {self.slug}: action "{action.name}": on={action.on!r}, expected a tuple of {types}'

@@ -1,4 +1,4 @@
-"""Endpoints: where payloads go, under which limits, and how an answer is read."""
+"""Endpoints: where payloads go, which limits hold there, and how the answer is read."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def _no_credentials(settings: Any) -> Sequence[Credential]:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One request of a conversation, and the answer that explain assumes for it (the core sends nothing in explain)."""
+    """One request of a conversation, and the answer that explain assumes, since explain sends nothing."""
 
     request: Request
     assumed: Response
 
 
 Conversation = Generator[Step, Response, Verdict | Blocked]
-"""Yields steps one by one, is sent each response, returns the verdict on its payload."""
+"""Yields steps one by one, receives each response, and returns the verdict on its payload."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,51 +34,50 @@ class Endpoint:
     name: str
     """Unique within the plugin; actions name it."""
     credentials: Callable[[Any], Sequence[Credential]] = _no_credentials
-    """From the settings: what the core adds to each request, in this order."""
+    """From the settings: the credentials that the core adds to each request, in this order."""
     origin: Callable[[Any], str] | None = None
-    """From the settings: the vendor's scheme and host for requests here, where it is not that of the settings' ``api_url``.
-    With a ``base_url`` they go there all the same: ``build_url(settings.base_url or HOST, …)``."""
+    """From the settings: the vendor's scheme and host for this endpoint, if they differ from those of the settings'
+    ``api_url``. A ``base_url`` still replaces them: ``build_url(settings.base_url or HOST, …)``."""
     rate_limit_per_s: float | None = None
-    """Requests per second that the vendor allows; the operator can lower it."""
+    """Requests per second that the vendor allows. The operator can lower it."""
     rate_limit: Callable[[Any], float] | None = None
-    """From the settings: the same, where it depends on the plan the operator pays for or on how they send. Wins over
-    *rate_limit_per_s*."""
+    """From the settings: the same, if it depends on the operator's plan or way of sending. Wins over *rate_limit_per_s*."""
     reset_header: str = ""
-    """A header (lower case) that says when a 429 ends, as Unix seconds or seconds to wait; Retry-After is always read."""
+    """A header (lower case) that says when a 429 ends, in Unix seconds or seconds to wait. Retry-After is always read."""
     is_independent: bool = False
-    """True when the vendor does not care how requests here interleave with those of other endpoints: order is then kept
-    within this endpoint only."""
+    """True if the vendor does not mind how requests here interleave with those to other endpoints. Order is then kept within
+    this endpoint only."""
 
     def for_settings(self, settings: Any) -> Self:
-        """This endpoint with its limits for one destination; the core calls it once, when the destination starts."""
+        """This endpoint with its limits for one destination. The core calls it once, when the destination starts."""
         return self if self.rate_limit is None else replace(self, rate_limit_per_s=self.rate_limit(settings))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchEndpoint(Endpoint):
-    """Payloads travel together: *pack* makes one request of 1 to *max_events*, *judge* reads the answer. Both pure.
+    """Payloads travel together: *pack* makes one request of 1 to *max_events* of them, *judge* reads the answer. Both are pure.
 
-    ``pack(payloads, settings) -> Request``: payloads of one group, in order, within the limits.
+    ``pack(payloads, settings) -> Request``: the payloads are of one group, in order, and within the limits.
 
-    ``judge(response, payloads, settings) -> Judgement``: one verdict per payload in request order, or one word for the
-    whole request. It may raise `UnreadableAnswer`: the core keeps the batch and tries again.
+    ``judge(response, payloads, settings) -> Judgement``: one verdict per payload in request order, or one verdict for the
+    whole request. It may raise `UnreadableAnswer`; the core then keeps the batch and tries again.
     """
 
     pack: Callable[[Sequence[Payload], Any], Request]
     judge: Callable[[Response, Sequence[Payload], Any], Judgement]
     max_events: int = 1
     max_bytes: int = 1_000_000
-    """Of the request's body as JSON, before compression."""
+    """Size of the request's body as JSON, before compression."""
     max_payload_bytes: int | None = None
-    """Of one payload's JSON; a larger one is dead without being sent. None: *max_bytes*."""
+    """Size of one payload's JSON. A larger payload is dead without being sent. None: *max_bytes*."""
     batch_size: Callable[[Any], int] | None = None
-    """From the settings: how many payloads an operator wants in a request, where that is theirs to say. Never more than
-    *max_events*."""
+    """From the settings: how many payloads the operator wants in a request, if they may choose. *max_events* still holds."""
     byte_limits: Callable[[Any], tuple[int, int]] | None = None
-    """From the settings: *max_bytes* and *max_payload_bytes*, where they depend on which of several products is in use."""
+    """From the settings: *max_bytes* and *max_payload_bytes*, if they depend on which of several products is in use."""
     are_bodies_opaque: bool | Callable[[Any], bool] = False
-    """True, or a function of the settings, where *pack* puts each body into the request's JSON as it is, and neither it nor
-    *judge* looks into one. They then get bodies as JSON that is written already (``orjson.Fragment``), which costs less."""
+    """True, or a function of the settings, if *pack* puts each body into the request's JSON unchanged and neither *pack* nor
+    *judge* looks into a body. They then receive bodies that are already written as JSON (``orjson.Fragment``), which is
+    cheaper."""
 
     def for_settings(self, settings: Any) -> Self:
         limited = Endpoint.for_settings(self, settings)
@@ -94,10 +93,10 @@ class BatchEndpoint(Endpoint):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConversationEndpoint(Endpoint):
-    """One payload takes several requests: *converse* is a generator without I/O; a retry starts it over.
+    """One payload takes several requests: *converse* is a generator without I/O. A retry starts it over.
 
-    ``converse(payload, settings) -> Conversation``: each step must be safe to repeat. It judges each response itself;
-    `judge_by_status` reads the usual ones.
+    ``converse(payload, settings) -> Conversation``: each step must be safe to repeat. The generator judges each response
+    itself; `judge_by_status` reads the usual ones.
     """
 
     converse: Callable[[Payload, Any], Conversation]

@@ -1,6 +1,6 @@
 """Historical events: what an action does with an event that a replay sends long after it happened.
 
-A replay must not start what the event should have started back then: a welcome mail, a message in a channel, a phone call.
+A replay must not start what the event would have started at its time: a welcome mail, a message in a channel, a phone call.
 """
 
 from __future__ import annotations
@@ -16,36 +16,36 @@ from router.plugin.skip import Skip
 
 @dataclass(frozen=True, slots=True)
 class Harmless:
-    """Sent as ever: the vendor files an event under its own time, and starts nothing because of an old one."""
+    """Sent as usual: the vendor files an event under its own time and starts nothing because of an old one."""
 
     after_s: float = 0.0
-    """Seconds after which the vendor takes an event for old; a younger one is skipped."""
+    """Seconds after which the vendor considers an event old. A younger one is skipped."""
     until_s: float | None = None
-    """Seconds up to which the vendor takes an event at its own time; an older one is skipped. None: at any age."""
+    """Seconds up to which the vendor files an event under its own time. An older one is skipped. None: no limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Marked:
-    """Sent with the vendor's own word for old events, which start nothing."""
+    """Sent with the vendor's own word for old events, so that the vendor starts nothing."""
 
     word: str
-    """As the vendor's documentation has it: ``backfill``. For explain, dry runs and the README."""
+    """As in the vendor's documentation: ``backfill``. Shown by explain, dry runs and the README."""
     mark: Callable[[Payload, Any], Payload]
-    """``mark(payload, settings)`` returns the payload with the word in it. Pure, and the payload's ``key`` stays.
+    """``mark(payload, settings)`` returns the payload with the word in it. Pure; the payload's ``key`` must not change.
 
-    Where the word belongs to the request, set ``group``: payloads of different groups never share one.
+    If the word belongs to the request, set ``group``: payloads of different groups never share a request.
     """
 
 
 Historical = Skip | Harmless | Marked
-"""`Skip` where the vendor has no such word, and something may start."""
+"""`Skip` if the vendor has no such word and might start something."""
 
 UNTOLD = Skip("the plugin does not say what the vendor starts because of an old event")
-"""What holds for a plugin that says nothing."""
+"""The default, for a plugin that says nothing."""
 
 
 def why_not(historical: Historical, age_s: float) -> str | None:
-    """Why an event of that age is not sent by a replay; None where it is."""
+    """Why a replay does not send an event of that age; None if it does."""
     match historical:
         case Skip(reason):
             return reason
@@ -62,7 +62,7 @@ def _hours(seconds: float) -> str:
 
 
 def describe_historical(historical: Historical) -> str:
-    """One cell of a table: what a replay does."""
+    """What a replay does with an old event, for a cell of a table."""
     match historical:
         case Skip(reason):
             return f"skips it: {reason}"

@@ -1,4 +1,4 @@
-"""The hooks a package implements to be found."""
+"""The hooks that a package implements so that its plugins are found."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 @hookspec
 def router_plugins() -> Sequence[Plugin]:  # type: ignore[empty-body]
-    """Name the vendors this package can deliver to.
+    """Return the plugins of this package, one for each vendor it can deliver to.
 
-    Called once per process, before the config file is read. Do no I/O and keep no state. Slugs are unique; a clash stops
+    Called once per process, before the config file is read. Do no I/O and keep no state. Slugs are unique: a clash stops the
     start-up and names both packages. Packages are found through the entry-point group ``router.plugins``.
     """

@@ -1,8 +1,8 @@
-"""The mapper of a table: one Python function, written from the rows before the table is first used.
+"""The mapper of a table: one Python function, generated from the rows when the table is first used.
 
-What a loop over rows looks up anew for every event is known by then: which objects are read, where each value goes, what can
-happen to it on the way. So each row becomes a few lines. ``Trait("email", to="$email", convert=to_text)``, for a vendor that
-takes no null, becomes
+A loop over the rows would look up the same things for every event: which objects to read, where each value goes, what can
+happen to it on the way. The generated function has them built in; each row becomes a few lines. For a vendor that takes no
+null, ``Trait("email", to="$email", convert=to_text)`` becomes
 
     read_1 = document.get('traits')
     if not isinstance(read_1, dict):
@@ -21,7 +21,7 @@ takes no null, becomes
                 else:
                     result['$email'] = value
 
-For a trace the same lines are written, and between them those that tell what happens.
+For a trace, a second function is generated: the same lines, with others between them that record what happens.
 """
 
 from __future__ import annotations
@@ -46,19 +46,20 @@ Path = tuple[str, ...]
 _ABSENT: Final[Any] = object()
 _NONE: Final[frozenset[str]] = frozenset()
 _CONVERTED: Final = "value is not None"
-"""Whether ``value`` is converted. The second: by a converter that gives a text back as it is."""
+"""The condition for calling the converter on ``value``."""
 _CONVERTED_BUT_TEXT: Final = "type(value) is not str and value is not None"
+"""The same for a converter that returns text unchanged."""
 
 
 class Mapper(Protocol):
     def __call__(
         self, document: Document, result: Document, reserved: frozenset[str], trace: Trace | None = None
     ) -> None:
-        """Write into *result* what the table makes of *document*. *reserved* are the traits that are no custom ones."""
+        """Write into *result* what the table makes of *document*. *reserved*: traits that never count as custom."""
 
 
 def write_mapper(fields: Sequence[Field], custom: Sequence[Custom], values: Values, *, is_traced: bool) -> Mapper:
-    """The function for a table of these. *is_traced*: it is given a trace, and fills it in."""
+    """The function for a table of these. With *is_traced*, it takes a trace and fills it in."""
     source = _Source(fields, custom, values, is_traced)
     for each in custom:
         source.write_custom(each)
@@ -72,23 +73,23 @@ def _paths(field: Field) -> list[Path]:
 
 
 def _target(custom: Custom) -> Path:
-    """The path of the object that custom keys are put in."""
+    """The path of the object that the custom keys are put in."""
     return tuple(custom.at.split(".")) if custom.at else ()
 
 
 def _object_read(field: Field) -> Path | None:
-    """The path of the object that holds the row's source; None for a row that has several."""
+    """The path of the object that holds the row's source; None for a row with several sources."""
     paths = _paths(field)
     return paths[0][:-1] if len(paths) == 1 else None
 
 
 class _Source:
-    """The source text of a mapper, line by line, and the values that its names stand for."""
+    """The source code of a mapper, line by line, and the values that its names stand for."""
 
     def __init__(self, fields: Sequence[Field], custom: Sequence[Custom], values: Values, is_traced: bool) -> None:
         self._paths = [path for field in fields for path in _paths(field)]
         self._filled = {*(tuple(field.to.split(".")[:-1]) for field in fields), *(_target(each) for each in custom)}
-        """The objects of the result that something is written into, by their paths."""
+        """The paths of all objects in the result that something is written into."""
         self._is_traced = is_traced
         self._ruled = values.ruled
         self._names: dict[str, Any] = {
@@ -104,9 +105,9 @@ class _Source:
         self._lines: list[str] = []
         self._level = 0
         self._reads: dict[Path, str] = {(): "document"}
-        """By path: the variable that holds an object of the event, empty where there is none."""
+        """By path: the variable that holds an object of the event, or an empty dict if there is none."""
         self._targets: dict[Path, str] = {(): "result"}
-        """By path: the variable that holds an object of the result, None while it isn't known to be there."""
+        """By path: the variable that holds an object of the result, or None while it isn't known to exist."""
 
     def compile(self) -> Mapper:
         unset = [f"{target} = None" for path, target in self._targets.items() if path]
@@ -134,7 +135,7 @@ class _Source:
             self._line(text)
 
     def _named(self, kind: str, value: Any) -> str:
-        """A name that stands for *value*."""
+        """A new name that stands for *value*."""
         name = f"{kind}_{len(self._names)}"
         self._names[name] = value
         return name
@@ -142,7 +143,7 @@ class _Source:
     # --- rows ---
 
     def write_run(self, parents: Path | None, rows: Sequence[Field]) -> None:
-        """Rows that follow one another and read from one object; *parents* None: from several each."""
+        """Write consecutive rows that read from the object at *parents*. None: each row has several sources."""
         if parents is None:
             for row in rows:
                 self._write_choice(row)
@@ -156,7 +157,7 @@ class _Source:
                 self._write_row(row)
 
     def _write_choice(self, row: Field) -> None:
-        """A row with several sources: the first that is present counts, and null only where no source has more than that."""
+        """Write a row with several sources. The first one present counts; null counts only if no source has anything else."""
         left_over = self._left_over(row)
         reads = [(self._read(path[:-1]), path) for path in _paths(row)]
         self._line("value = ABSENT")
@@ -169,7 +170,7 @@ class _Source:
         self._write_row(row)
 
     def _left_over(self, row: Field) -> str:
-        """Keys of the row's object that other rows take: a name for them, "" where there are none."""
+        """A name for the set of keys of the row's object that other rows take; "" if there are none."""
         taken = {
             other[len(path)]
             for path in _paths(row)
@@ -186,7 +187,7 @@ class _Source:
                 self._line(f"{variable} = {left} or ABSENT")
 
     def _read(self, path: Path) -> str:
-        """The variable that holds the object at *path* of the event. Called where no block is open: it is used further down."""
+        """The variable that holds the object at *path* of the event. Call it while no block is open: later lines use it too."""
         if path not in self._reads:
             inside = self._read(path[:-1])
             read = self._reads[path] = f"read_{len(self._reads)}"
@@ -196,7 +197,7 @@ class _Source:
         return self._reads[path]
 
     def _write_row(self, row: Field) -> None:
-        """Convert and write ``value``, which is the row's, or ABSENT."""
+        """Convert ``value`` (the row's, or ABSENT) and write it to the result."""
         *inside, name = row.to.split(".")
         converter = row.convert.__name__ if row.convert else ""
         with self._block("if value is not ABSENT:"):
@@ -274,7 +275,7 @@ class _Source:
     # --- the result ---
 
     def _write(self, inside: Path, name: str, forbidden: str = "NONE") -> None:
-        """Write ``value`` under *name*, which is Python, into the object *inside* of the result."""
+        """Write ``value`` into the object *inside* of the result, under *name*, a Python expression."""
         if not self._ruled:
             self._write_as_it_is(inside, name)
             return
@@ -292,7 +293,7 @@ class _Source:
         }
         if filled and name in ("name", *map(repr, filled)):
             with self._block(f"if isinstance(value, dict) and {name} in {self._named('filled', frozenset(filled))}:"):
-                self._line("value = deepcopy(value)")  # it is the event's, and something is written into it
+                self._line("value = deepcopy(value)")  # the object is the event's, and later rows write into it
         target = self._targets.setdefault(inside, f"target_{len(self._targets)}")
         if inside:
             with self._block(f"if {target} is None:"):
@@ -301,14 +302,14 @@ class _Source:
         self._forget_targets(inside)
 
     def _forget_targets(self, inside: Path) -> None:
-        """Something was written into the object *inside*: what is further in may not be there any more."""
+        """Forget the objects further inside *inside*: the last write may have replaced them."""
         for path, target in self._targets.items():
             if len(path) > len(inside) and path[: len(inside)] == inside:
                 self._line(f"{target} = None")
 
 
 def _object_in(result: Document, path: Path) -> Document:
-    """The object at *path* of *result*, which is made if need be."""
+    """The object at *path* of *result*, created if need be."""
     for key in path:
         inner = result.get(key)
         if not isinstance(inner, dict):
@@ -327,7 +328,7 @@ def _write_by_rule(
     trace: Trace | None = None,
     line: Lineage | None = None,
 ) -> None:
-    """Write a value for which the vendor has a rule. *line* is for *trace*: both or neither."""
+    """Write a value for which the vendor has a rule. Give both *trace* and *line* or neither."""
     if trace is not None and line is not None:
         if values.rule(value) == "drop":
             kind = "an object" if isinstance(value, dict) else "a list" if isinstance(value, list) else "null"

@@ -1,4 +1,4 @@
-"""Payloads, the requests they travel in, and the vendor's responses. Plain values: nothing here does I/O."""
+"""Payloads, the requests that carry them, and the vendor's responses. Plain values without I/O."""
 
 from __future__ import annotations
 
@@ -14,20 +14,22 @@ FORM = "application/x-www-form-urlencoded"
 
 
 class UnreadableAnswer(Exception):
-    """A response has none of the documented shapes; the core keeps what was sent and tries again."""
+    """A response has none of the documented shapes. The core keeps the payloads and tries again."""
 
 
 @dataclass(slots=True)
 class Payload:
     """What one action makes of one event: one item of a batch, or the subject of one conversation.
 
-    Nobody changes one (`dataclasses.replace` makes another). It isn't frozen because that would make it five times as dear, and
-    there is one for every event at every destination.
+    Treat it as immutable (`dataclasses.replace` makes another). It isn't frozen, because a frozen one takes five times as long
+    to make, and every event needs one at every destination.
 
-    ``body`` is JSON as the vendor wants it, without credentials. ``key`` is the idempotency key where the vendor has
-    one (derived from ``messageId``, so every attempt has the same). Payloads of different ``group`` never share a request.
-    ``notes`` say what a build had to leave out or change, each in one sentence: explain shows them as warnings, and delivery
-    logs and counts them with the vendor's own.
+    Attributes:
+        body: JSON as the vendor wants it, without credentials.
+        key: the idempotency key, if the vendor has one. Derived from ``messageId``, so that all attempts share it.
+        group: payloads of different groups never share a request.
+        notes: what the build had to leave out or change, one sentence each. Explain shows them as warnings; delivery logs and
+            counts them with the vendor's own.
     """
 
     body: Any
@@ -37,18 +39,18 @@ class Payload:
 
 
 def left_out(names: Iterable[str], because: str) -> tuple[str, ...]:
-    """The note of a payload that lacks *names*, such as "beyond the 25 that the vendor takes; left out: a, b"; none where none
-    are. Cut at 300 characters."""
+    """The notes of a payload that lacks *names*: one, such as "beyond the 25 that the vendor takes; left out: a, b", cut at 300
+    characters; none if *names* is empty."""
     listed = ", ".join(names)
     return (f"{because}; left out: {listed}"[:300],) if listed else ()
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request as a plugin makes it. The core adds credentials, the content type and the compression.
+    """One HTTP request as a plugin makes it. The core adds credentials, the content type and compression.
 
-    ``url`` is absolute; make it with `build_url`. ``json`` is the body, None for no body. With ``form`` it is an object of
-    texts, and goes out as a form.
+    ``url`` is absolute; make it with `build_url`. ``json`` is the body; None for no body. With ``form``, the body is an object
+    of texts and is sent as a form.
     """
 
     method: str
@@ -61,7 +63,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A vendor's answer. Header names are lower case. ``body`` is cut at the core's limit and may be anything."""
+    """A vendor's answer. Header names are lower case. ``body`` is cut at the core's limit and may hold anything."""
 
     status: int
     body: bytes = b""
@@ -74,14 +76,14 @@ class Response:
 
     @property
     def is_page(self) -> bool:
-        """A body that begins as HTML does: of a proxy, a firewall or a login."""
+        """Whether the body begins like HTML: the page of a proxy, a firewall or a login."""
         return self.body.lstrip()[:1] == b"<"
 
     def unless_page(self) -> Response:
-        """This response, for the success of which the vendor has no words that could be told from a page.
+        """This response. For vendors whose success has no fixed body by which to tell it from a proxy's page.
 
         Raises:
-            UnreadableAnswer: a success with a page.
+            UnreadableAnswer: a 2xx with a page.
         """
         if self.is_success and self.is_page:
             raise UnreadableAnswer(f"status {self.status}, expected none of a proxy's pages, got {_start(self)!r}")
@@ -95,7 +97,7 @@ class Response:
         """The body as JSON.
 
         Raises:
-            UnreadableAnswer: it is none (an HTML page of a proxy, a cut body, nothing).
+            UnreadableAnswer: it is not JSON (a proxy's HTML page, a cut body, nothing).
         """
         try:
             return orjson.loads(self.body)
@@ -103,7 +105,7 @@ class Response:
             raise UnreadableAnswer(f"status {self.status}, expected JSON, got {_start(self)!r}") from None
 
     def json_object(self) -> dict[str, Any]:
-        """The body as a JSON object, and an empty one where it is none: for refusals, which a proxy may word as it likes."""
+        """The body as a JSON object, or an empty one if it is not. For refusals, which a proxy may word as it likes."""
         try:
             body = self.json()
         except UnreadableAnswer:
@@ -118,8 +120,8 @@ def _start(response: Response) -> str:
 def build_url(base: str, *segments: str, query: Mapping[str, str] | None = None) -> str:
     """Join path segments to *base*, each percent-encoded whole, so that an id can never change the path.
 
-    A segment that is ``.`` or ``..`` has its dots encoded too. *segments* that come from the code may hold no slash
-    either: write ``build_url(base, "v1", "import")``.
+    The dots of a segment ``.`` or ``..`` are encoded too. Fixed segments must hold no slash either: write
+    ``build_url(base, "v1", "import")``.
     """
     path = "".join("/" + _encode(segment) for segment in segments)
     return base.rstrip("/") + path + (f"?{urlencode(query, quote_via=quote, errors='replace')}" if query else "")
@@ -129,8 +131,8 @@ def encode_form(fields: Any) -> bytes:
     """The body of a form, in the order of *fields*.
 
     Raises:
-        ValueError: *fields* is no object, or a value is no text: how a vendor wants numbers, lists and null is for its plugin
-            to say.
+        ValueError: *fields* is not an object, or a value is not text. The plugin decides how its vendor wants numbers, lists
+            and null.
 
     Source: https://url.spec.whatwg.org/#urlencoded-serializing.
     """

@@ -1,7 +1,7 @@
 """The kit for sandboxes: stand-ins for vendors on loopback that enforce the vendor's rules and remember what they took.
 
-A plugin's ``sandbox.py`` subclasses `Sandbox`, lists its routes, checks what the vendor checks and calls `accept` for what
-the vendor would keep. Faults, recording and the control paths under ``/_sandbox/`` are the same for all and live here:
+A plugin's ``sandbox.py`` subclasses `Sandbox`, lists its routes, checks what the vendor checks and calls `accept` for each
+item that the vendor would keep. All sandboxes share faults, recording and the control paths under ``/_sandbox/``:
 
     GET    /_sandbox/accepted?kind=contact   what was taken, oldest first
     GET    /_sandbox/requests                the last requests as they came in, with the status each got
@@ -31,10 +31,10 @@ _KEPT_ITEMS = 200_000
 
 
 class Fault(BaseModel):
-    """One thing that goes wrong before (or, with *after*, behind the back of) the vendor's own logic.
+    """One thing that goes wrong before the vendor's own logic runs or, with *after*, once it has run.
 
-    Exactly one of *status*, *hang_s*, *reset* says what happens. Faults are tried in the order they came; the first that fits
-    a request is applied.
+    Exactly one of *status*, *hang_s* and *reset* says what happens. Faults are tried in the order they were added; the first
+    that fits a request is applied.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -44,17 +44,17 @@ class Fault(BaseModel):
     body: str = ""
     headers: dict[str, str] = {}
     hang_s: float | None = None
-    """Wait this long, then go on as if nothing had been."""
+    """Wait this long, then go on as if nothing had happened."""
     reset: bool = False
     """Close the connection without an answer."""
     after: bool = False
-    """Let the vendor's logic run first: what was sent is taken, and then the fault hits the answer."""
+    """Let the vendor's logic run first: the request is accepted, and the fault hits the answer."""
     path: str = ""
     """Only requests whose path contains this text."""
     contains: str = ""
     """Only requests whose body contains this text."""
     times: int | None = None
-    """How often; None for ever."""
+    """How often it is applied; None: always."""
     probability: float = 1.0
     seed: int = 0
 
@@ -65,7 +65,7 @@ class Fault(BaseModel):
 
 
 class RateWindow:
-    """How much there was in the last *length_s* seconds; a sandbox keeps one for each limit of the vendor's."""
+    """Counts how much came in the last *length_s* seconds. A sandbox keeps one for each of the vendor's limits."""
 
     def __init__(self, length_s: float) -> None:
         self._length_s = length_s
@@ -77,25 +77,25 @@ class RateWindow:
         return len(self._passed)
 
     def has_room(self, now_s: float, most: float) -> bool:
-        """Whether there is room for one more beside at most *most*; if so it is counted."""
+        """Whether one more fits into at most *most*. If so, it is counted."""
         if self.used(now_s) >= most:
             return False
         self._passed.append(now_s)
         return True
 
     def wait_s(self, now_s: float) -> float:
-        """Seconds until the oldest no longer counts; the whole window where there is none."""
+        """Seconds until the oldest no longer counts; the whole window if there is none."""
         return self._passed[0] + self._length_s - now_s if self._passed else self._length_s
 
 
 class Sandbox:
-    """Base of every stand-in. One instance is one vendor account; it holds everything in memory, bounded."""
+    """The base of every stand-in. One instance is one vendor account. It keeps everything in memory, within bounds."""
 
     max_body_bytes: ClassVar[int] = 20_000_000
 
     def __init__(self, settings: Mapping[str, Any], record: Path | None = None) -> None:
-        """*settings* are the ones that are right (the plugin's ``sandbox_settings``); with *record*, each accepted item is
-        also appended to that file as one line of JSON, flushed before the answer."""
+        """*settings* are the correct ones (the plugin's ``sandbox_settings``). With *record*, each accepted item is also
+        appended to that file as one line of JSON, flushed before the answer."""
         self.settings = dict(settings)
         self.accepted: deque[dict[str, Any]] = deque(maxlen=_KEPT_ITEMS)
         self.requests: deque[dict[str, Any]] = deque(maxlen=_KEPT_REQUESTS)
@@ -107,7 +107,7 @@ class Sandbox:
         raise NotImplementedError
 
     def accept(self, kind: str, item: Any, **facts: Any) -> None:
-        """Remember *item* as taken: *kind* is the vendor's word ("contact", "event"), *facts* what a test wants beside it."""
+        """Remember *item* as accepted. *kind* is the vendor's word for it ("contact", "event"); *facts* are for tests."""
         entry = {"kind": kind, "item": item, **facts}
         self.accepted.append(entry)
         if self._record is not None:
@@ -181,26 +181,23 @@ class Sandbox:
 
     async def _get_accepted(self, request: web.Request) -> web.Response:
         kind = request.query.get("kind")
-        return _json([entry for entry in self.accepted if kind in (None, entry["kind"])])
+        return json_response([entry for entry in self.accepted if kind in (None, entry["kind"])])
 
     async def _get_requests(self, request: web.Request) -> web.Response:
-        return _json(list(self.requests))
+        return json_response(list(self.requests))
 
     async def _post_fault(self, request: web.Request) -> web.Response:
         self.fail(Fault.model_validate_json(await request.read()))
-        return _json({"faults": len(self.faults)})
+        return json_response({"faults": len(self.faults)})
 
     async def _delete_faults(self, request: web.Request) -> web.Response:
         self.heal()
-        return _json({"faults": 0})
+        return json_response({"faults": 0})
 
     async def _put_settings(self, request: web.Request) -> web.Response:
         self.settings.update(orjson.loads(await request.read()))
-        return _json({"settings": sorted(self.settings)})
+        return json_response({"settings": sorted(self.settings)})
 
 
-def _json(value: Any, status: int = 200) -> web.Response:
+def json_response(value: Any, status: int = 200) -> web.Response:
     return web.Response(body=orjson.dumps(value), status=status, content_type="application/json")
-
-
-json_response = _json

@@ -8,11 +8,11 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 _PLAIN_URL = re.compile(r"[!-\"$->@-~]+")
-"""ASCII without blanks, and without a query or a fragment, even an empty one: paths are added behind."""
+"""ASCII without blanks, and without a query or a fragment, not even an empty one: paths are appended."""
 
 
 class PluginSettings(BaseModel):
-    """Base of every plugin's settings. Secrets are `SecretStr`, every field has a description, unknown keys are refused."""
+    """The base of every plugin's settings. Secrets are `SecretStr`, every field has a description, unknown keys are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -36,7 +36,7 @@ class PluginSettings(BaseModel):
 
     @property
     def api_url(self) -> str:
-        """Where requests go: ``base_url`` if given, else the vendor's host."""
+        """Where requests go: ``base_url`` if it is set, else the vendor's host."""
         return self.base_url or self.vendor_url()
 
 

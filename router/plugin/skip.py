@@ -1,4 +1,4 @@
-"""Why something is not sent."""
+"""Skip: an action makes nothing of an event, and says why."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """This action makes nothing of this event; *reason* is shown by explain, trace and the skipped counter."""
+    """The action makes nothing of this event. Explain, trace and the skipped counter show the *reason*."""
 
     reason: str

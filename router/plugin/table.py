@@ -1,4 +1,4 @@
-"""The mapping table: which field of the event becomes which field of the vendor, and through which converter.
+"""The mapping table: which field of the event becomes which of the vendor's fields, and through which converter.
 
 A table is data. The running mapper, explain's lineage, the plugin's README and the tests all read the same rows.
 """
@@ -12,26 +12,26 @@ from typing import Any, Final, Literal
 
 from router.event import Document, Event
 from router.plugin.convert import Converter
+from router.plugin.declaration_check import check_tuple
 from router.plugin.mapper import Mapper, write_mapper
-from router.plugin.signature import check_tuple
-from router.plugin.trace import Lineage, Trace
+from router.plugin.trace import Trace
 from router.plugin.values import Values
 from router.traits import GROUP_TRAITS, USER_TRAITS
 
-__all__ = ["Custom", "Field", "Lineage", "Table", "Trace", "Trait", "Values", "same_name"]
-
 _NONE: Final[frozenset[str]] = frozenset()
 _RESERVED: Mapping[str, frozenset[str]] = {"identify": frozenset(USER_TRAITS), "group": frozenset(GROUP_TRAITS)}
-"""By call: a person's ``plan`` is a custom trait, a group's is reserved."""
+"""The reserved traits by call: ``plan`` is a custom trait of a person but a reserved one of a group."""
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One row: *source* is a dotted path into the event (``context.page.url``, ``userId``), or several of which the first
-    that is present counts; *to* is a dotted path into the result, and "" where the value is not sent from here (*note* says
-    why, for the README).
+    """One row of a table.
 
-    A row for a whole object (``traits.address``) gets what the rows for its parts (``traits.address.city``) have left.
+    *source* is a dotted path into the event (``context.page.url``, ``userId``), or several, of which the first present one
+    counts. *to* is a dotted path into the result; "" means that the value is not sent from here, and *note* says why, for the
+    README.
+
+    A row for a whole object (``traits.address``) gets what the rows for its parts (``traits.address.city``) leave over.
     """
 
     source: str | tuple[str, ...]
@@ -59,17 +59,17 @@ def Trait(name: str, to: str = "", convert: Converter | None = None, note: str =
 
 
 def same_name(*traits: str, at: str = "") -> tuple[Field, ...]:
-    """Rows for traits that keep their name, inside the object *at* if given."""
+    """Rows for traits that keep their name, inside the object *at* if it is given."""
     return tuple(Trait(name, to=f"{at}.{name}" if at else name) for name in traits)
 
 
 @dataclass(frozen=True, slots=True)
 class Custom:
-    """Where the keys of one object (``traits`` or ``properties``) go that no row names. Reserved traits never go this way.
+    """Where those keys of ``traits`` or ``properties`` go that no row names. Reserved traits never go this way.
 
-    *at* is the dotted path of the object they are put in, "" for the top. *rename* returns the vendor's form of a key;
-    what has none is left out and reported: None says that the vendor takes no such name, a ValueError says why in
-    its own words. *forbidden* are names the vendor reserves: those are left out and reported too.
+    *at* is the dotted path of the object they are put in; "" is the top. *rename* returns the vendor's form of a key. It
+    returns None if the vendor takes no such name, or raises a ValueError that says why; the key is then left out and reported.
+    So is a key in *forbidden*, the names that the vendor reserves.
     """
 
     source: Literal["traits", "properties"]
@@ -85,9 +85,9 @@ class Custom:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows, what is done with everything else, and how values that are no scalars are written.
+    """The rows, where all other keys go, and how objects, lists and null are written.
 
-    Custom keys are written first, so that a mapped value always wins over a custom one of the same name.
+    Custom keys are written first, so that a mapped value wins over a custom one of the same name.
     """
 
     fields: tuple[Field, ...]
@@ -102,7 +102,7 @@ class Table:
         return Table((*self.fields, *rows), self.custom, self.values)
 
     def apply(self, event: Event, trace: Trace | None = None) -> Document:
-        """Map *event*: the vendor's fields as a nested object. With a *trace*, also tell how each came about."""
+        """Map *event* to the vendor's fields, as a nested object. A *trace* is filled with how each field came about."""
         result: Document = {}
         reserved = _RESERVED.get(event.type, _NONE)
         if trace is None:
@@ -122,7 +122,7 @@ class Table:
 
     @cached_property
     def _paths(self) -> tuple[tuple[str, ...], ...]:
-        """Of every source of a row."""
+        """The paths of all sources of all rows."""
         return tuple(tuple(source.split(".")) for row in self.fields for source in row.sources)
 
     def _list_unmapped(self, document: Document, reserved: frozenset[str], trace: Trace) -> None:
@@ -139,7 +139,8 @@ class Table:
                     trace.unmapped.append(f"{root}.{key}")
 
     def _leftovers(self, root: str, key: str, value: Any) -> list[str]:
-        """The keys of an object of which only parts are mapped, and a text where an object is mapped."""
+        """What remains unmapped of a key that rows name: the other keys of an object whose parts are mapped, or a value that is
+        no object where parts of one are mapped."""
         rows = [path for path in self._paths if path[:2] == (root, key)]
         if any(len(path) == 2 for path in rows):
             return []

@@ -1,4 +1,4 @@
-"""What explain wants to know of a mapping."""
+"""The trace of a mapping, for explain: how each field came about, and what was left out."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Lineage:
-    """Where one field of the result came from."""
+    """Where one field of the result came from. *source* and *to* are dotted paths."""
 
     source: str
     to: str
@@ -16,7 +16,7 @@ class Lineage:
 
 @dataclass(slots=True)
 class Trace:
-    """What explain wants to know of one mapping."""
+    """The trace of one mapping. *unmapped* are dotted paths into the event; *warnings* are sentences."""
 
     lineage: list[Lineage] = field(default_factory=list)
     unmapped: list[str] = field(default_factory=list)

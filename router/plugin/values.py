@@ -1,4 +1,4 @@
-"""What a vendor does with values that are no scalars."""
+"""How a vendor wants objects, lists and null."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ Rule = Literal["keep", "flatten", "json", "drop"]
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """What the vendor does with values that are no scalars; applied to every value that a table writes.
+    """How the vendor wants objects, lists and null. Applied to every value that a table writes.
 
-    ``flatten`` turns ``{"a": {"b": 1}}`` into ``a_b: 1`` (a list's index is the name of its items); ``json`` writes JSON in a
-    string. ``null`` is sent on (``clear``) only where the vendor reads it as "clear this".
+    ``flatten`` turns ``{"a": {"b": 1}}`` into ``a_b: 1``; in a list, an item's index is its name. ``json`` writes JSON in a
+    string. ``null="clear"`` sends null on: only for a vendor that reads it as "clear this".
     """
 
-    objects: Literal["keep", "flatten", "json", "drop"] = "keep"
-    lists: Literal["keep", "flatten", "json", "drop"] = "keep"
+    objects: Rule = "keep"
+    lists: Rule = "keep"
     null: Literal["clear", "drop"] = "drop"
     separator: str = "_"
 
     @property
     def ruled(self) -> tuple[type, ...]:
-        """The types of which a value may be written otherwise than as it is."""
+        """The types whose values are not always written unchanged."""
         values: tuple[Any, ...] = ({}, [], None)
         return tuple(type(value) for value in values if self.rule(value) != "keep")
 
     def rule(self, value: Any) -> Rule:
-        """What is done with *value*."""
+        """What to do with *value*."""
         if isinstance(value, dict):
             return self.objects
         if isinstance(value, list):
@@ -39,7 +39,7 @@ class Values:
         return "drop" if value is None and self.null == "drop" else "keep"
 
     def written(self, name: str, value: Any) -> Iterator[tuple[str, Any]]:
-        """Under which names, and how, *value* is written that is called *name*; nothing where it is dropped."""
+        """The (name, value) pairs to write for *value*, which is called *name*; none if it is dropped."""
         rule = self.rule(value)
         if rule == "keep":
             yield name, value

@@ -1,4 +1,4 @@
-"""Verdicts: what a plugin reads in a vendor's answer, and what a sensible default reading is."""
+"""Verdicts: what a plugin reads in a vendor's answer, and a sensible default reading by status."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ class Delivered:
     """The vendor has the payload."""
 
     warnings: tuple[str, ...] = ()
-    """What had to be left out or changed for it, for the log and a counter."""
+    """What the vendor had to leave out or change. Logged and counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Later:
     """Not now: try again.
 
-    On an answer that speaks for the whole vendor (408, 425, 429, 5xx, or what *is_outage* says) the destination as a whole
-    waits, if it says so of all that was sent. On any other answer only the event waits, with its user's later events behind
-    it (it is *parked*).
+    If the answer speaks for the whole vendor (408, 425, 429, 5xx, or whatever *is_outage* says) and every payload of the
+    request gets this verdict, the destination as a whole waits. Otherwise only the event waits, with its user's later events
+    behind it: it is *parked*.
     """
 
     reason: str
     after_s: float | None = None
-    """Seconds the vendor asked to wait; None leaves the wait to the core (which reads Retry-After by itself)."""
+    """Seconds that the vendor asked to wait. None leaves the wait to the core, which reads Retry-After itself."""
     max_attempts: int | None = None
-    """After so many tries of a parked event it becomes a dead letter; None waits as long as the destination's retry window.
+    """A parked event becomes a dead letter after this many tries. None: after the destination's retry window.
 
-    Set it where waiting may be in vain: behind a parked event its user's later events wait too.
+    Set it if waiting may be in vain: the user's later events wait behind a parked one.
     """
     is_outage: bool | None = None
-    """Whether the answer speaks for the whole vendor, where its status does not tell: True for a limit that comes with a 200
-    or a 400, False for a 429 that is about one user. None: by the status."""
+    """Whether the answer speaks for the whole vendor, if its status does not tell: True for a limit that comes with a 200 or a
+    400, False for a 429 that is about one user. None: by the status."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +48,13 @@ class Dead:
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """Nothing is wrong with this payload: its request was refused, and nothing of it kept, because of others. It is sent again
-    at once, without those: at least one of the request has to get another verdict."""
+    """Nothing is wrong with this payload: its whole request was refused because of others. It is sent again at once without
+    them, so at least one payload of the request must get another verdict."""
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """The whole request was refused because of its size, or of one item and it doesn't say which: halve it. A single payload
+    """The whole request was refused for its size, or for one item that the answer does not name: halve it. A single payload
     becomes dead."""
 
     reason: str
@@ -69,20 +69,21 @@ class Blocked:
 
 Verdict = Delivered | Later | Dead | Again
 Judgement = Sequence[Verdict] | Split | Blocked
-"""One verdict per payload in request order, or one word for the whole request."""
+"""One verdict per payload in request order, or one for the whole request."""
 
 OF_THE_SET_UP = (301, 302, 303, 307, 308, 402)
-"""Redirects, which are not followed (promise 10), and payment: of the address or the account, and never of an event."""
+"""Redirects, which are not followed (promise 10), and "payment required". They are about the address or the account, never
+about an event."""
 MISPLACED = (*OF_THE_SET_UP, 401, 403, 404, 405)
-"""Where paths are fixed, or made of settings alone, these speak of the set-up (credentials, plan, base_url) and never of an
-event: for *blocked* of `judge_by_status`."""
+"""For the *blocked* of `judge_by_status`, if paths are fixed or made from settings alone: these are then about the set-up
+(credentials, plan, base_url), never about an event."""
 _OF_ONE_OF_THEM = frozenset({400, 409, 422})
-"""Statuses of a refusal that is about what was sent."""
+"""Statuses of a refusal that is about what was sent: of several payloads, perhaps one."""
 OUTAGE_STATUSES = frozenset({408, 425, 429})
 
 
 def is_outage(status: int) -> bool:
-    """True for answers that speak for the whole vendor: 408, 425, 429 and every 5xx but 501."""
+    """Whether an answer with this status speaks for the whole vendor: 408, 425, 429 and every 5xx but 501."""
     return status in OUTAGE_STATUSES or (500 <= status <= 599 and status != 501)
 
 
@@ -95,12 +96,12 @@ def judge_by_status(
     split: Collection[int] = (413,),
     later: Collection[int] = (),
 ) -> Judgement:
-    """Read nothing but the status, alike for every payload: an endpoint's ``judge`` as it is, or what one with special cases
-    ends with. *settings* is not looked at.
+    """Judge by the status alone, alike for every payload. Serves as an endpoint's ``judge``, or as the end of one that has
+    special cases. *settings* is ignored.
 
-    2xx is `Delivered`; 408, 425, 429, 5xx (but 501) and *later* are `Later`; *blocked* and *split* are what they say; a
-    redirect and a 402 (payment required) are `Blocked`, too. A 400, 409 or 422 to several payloads is `Split`: one of them may
-    be the reason, and the others are no worse for it. All else is `Dead`, with the status and the start of the body.
+    2xx is `Delivered`. 408, 425, 429, 5xx (but 501) and *later* are `Later`. *blocked*, a redirect and a 402 (payment required)
+    are `Blocked`. *split* is `Split`, and so is a 400, 409 or 422 to several payloads: one of them may be the reason, and the
+    others need not suffer for it. Everything else is `Dead`, with the status and the start of the body.
     """
     status = response.status
     if status in blocked or status in OF_THE_SET_UP:
@@ -117,14 +118,16 @@ def judge_by_status(
 
 
 def judge_named(errors: Iterable[tuple[int | None, str]], keys: Sequence[Hashable], reason: str) -> Judgement:
-    """Of a request that was refused as a whole for some of its items, which the vendor names: those are dead, and the others go
-    again at once.
+    """Judge a request that was refused as a whole because of items that the vendor names: those are dead, and the others are
+    sent again at once.
+
+    It is a `Split` instead if there is no error, or if an error names no item or an item of several payloads, of which only one
+    may be at fault.
 
     Args:
-        errors: what the vendor says: the index of an item, None where it names none, and its words.
-        keys: one for each payload, in request order. Payloads of one key are one item, at the place of the first.
-        reason: of the `Split` that it is instead where an error names no item, or one of several payloads, of which one alone
-            may be at fault; or where there is no error.
+        errors: for each error, the index of the item (None if the vendor names none) and the vendor's words.
+        keys: one for each payload, in request order. Payloads with the same key are one item, at the place of the first.
+        reason: the reason of a `Split`.
     """
     places: dict[Hashable, list[int]] = {}
     for place, key in enumerate(keys):

@@ -1,4 +1,4 @@
-"""The event name of a page or screen call, for vendors that know events only."""
+"""The event name of a page or screen call, for vendors that know only events."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from router.event import Event
 
 
 def view_name(event: Event) -> str:
-    """``Viewed {category} {name} Page``, without the category where there is none; ``Loaded a Page`` where there is no name.
+    """``Viewed {category} {name} Page``, without the category if there is none; ``Loaded a Page`` if there is no name.
 
-    A screen call has ``Screen`` for ``Page``. Source: facts/event-spec.md section 4, page and screen (the classic rule).
+    For a screen call, ``Screen`` replaces ``Page``. Source: facts/event-spec.md section 4, page and screen (the classic rule).
     """
     kind = "Screen" if event.type == "screen" else "Page"
     name = _words(event.name)

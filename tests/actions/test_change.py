@@ -13,7 +13,7 @@ from router.actions import Allow, Change, Constant, Drop, DropCustom, Fill, Hash
 from router.actions.draft import Draft
 from router.event import Document, Event
 from router.plugin import Custom, Field, Table, Trait, convert
-from router.plugin.table import Trace
+from router.plugin.trace import Trace
 from tests.events import event
 
 

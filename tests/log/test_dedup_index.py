@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from router.log import dedup
-from router.log.dedup import Broken, DedupIndex, Key, look_up, read_mark
+from router.log import dedup_index
+from router.log.dedup_index import Broken, DedupIndex, Key, look_up, read_mark
 from router.log.row import dedup_key
 from tests.log.harness import DAY_S, NOW_S
 
@@ -263,14 +263,14 @@ def test_what_is_looked_up_is_of_one_moment(path: Path, index: DedupIndex, monke
     """A key that is swept meanwhile must not be missed: it lies below ``first``, or it is found."""
     index.add([key(1, "old"), key(2, "new", received_at_s=NOW_S + 8 * DAY_S)], 2, 0.0)
     index.add([], 2, 0.0)
-    read_mark_of = dedup._read_mark
+    read_mark_of = dedup_index._read_mark
 
     def sweep_meanwhile(connection: sqlite3.Connection, log_id: str) -> tuple[int, int, int]:
         mark = read_mark_of(connection, log_id)
         index.add([], 2, NOW_S + DAY_S)
         return mark
 
-    monkeypatch.setattr(dedup, "_read_mark", sweep_meanwhile)
+    monkeypatch.setattr(dedup_index, "_read_mark", sweep_meanwhile)
     assert look_up(path, LOG_ID, "old") == ([1], 1, 2)
     monkeypatch.undo()
     assert look_up(path, LOG_ID, "old") == ([], 2, 2)

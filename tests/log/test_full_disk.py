@@ -18,7 +18,7 @@ from structlog.testing import capture_logs
 
 from router.errors import OperatorError
 from router.log import writer
-from router.log.dedup import FILE_NAME, read_mark
+from router.log.dedup_index import FILE_NAME, read_mark
 from router.log.interface import LogAway, LogFull, NotStored
 from router.log.record import Appended, Entry, Record
 from router.log.room import Reserve

@@ -17,7 +17,7 @@ import pytest
 
 from router.errors import OperatorError
 from router.log import writer
-from router.log.dedup import read_mark
+from router.log.dedup_index import read_mark
 from router.log.interface import LogAway, LogFull
 from router.log.record import Appended, Gap, Record
 from router.log.segment import Segment

@@ -24,7 +24,7 @@ from router.plugin import (
     convert,
     same_name,
 )
-from router.plugin.table import Lineage, Trace
+from router.plugin.trace import Lineage, Trace
 
 KEEP_ALL = Values()
 

@@ -1,1 +1,1 @@
-"""The state of a destination in a cluster: a journal of what changed in it. `router.delivery.journal.state` comes first."""
+"""The state of a destination in a cluster: a journal of its changes. Begin reading at `router.delivery.journal.state`."""

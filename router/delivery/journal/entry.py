@@ -1,10 +1,10 @@
-"""What a journal consists of: entries, in one message each or, where they are too big for that, in several. Pure.
+"""The entries of a journal. An entry is one message or, if it is too big for one, several. Pure.
 
-    claim      from here on the writer delivers; whoever did before has lost it
+    claim      from here on the writer delivers; the router that did so before has lost the destination
     operation  one change of the state
-    snapshot   the whole state as of here: what is before it is no longer needed
+    snapshot   the whole state at this point: earlier entries are no longer needed
 
-A writer that dies half-way leaves parts of an entry behind that never was: they count for nothing.
+A writer that dies half-way leaves parts of an incomplete entry behind. They count for nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _PART: Final = "Router-Part"
 _PARTS: Final = "Router-Parts"
 _PREVIOUS: Final = "Router-Previous"
 HEADER_BYTES: Final = 512
-"""Room for the headers, which count as payload."""
+"""Room for the headers, which count towards a message's size limit."""
 
 
 class Hole(Exception):
@@ -30,12 +30,12 @@ class Hole(Exception):
 
 
 class BegunAnew(Exception):
-    """The journal was removed: what was read of it counts for nothing."""
+    """The journal was removed and begun anew: what was read of it counts for nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An entry before it is written. *writer* and *number* together are of no other: a retry keeps them."""
+    """An entry before it is written. *writer* and *number* together are unique; a retry keeps them."""
 
     kind: Kind
     writer: str
@@ -43,11 +43,12 @@ class Draft:
     body: bytes
 
     def parts(self, room: int) -> list[bytes]:
-        """The body, in parts of up to *room* bytes; one at least."""
+        """The body in parts of up to *room* bytes; at least one part."""
         return [self.body[start : start + room] for start in range(0, len(self.body), room)] or [b""]
 
     def headers(self, part: int, parts: int, previous: int) -> dict[str, str]:
-        """Of the message with that *part*, from 0 on, of so many; *previous* is the message of the journal before it, or 0."""
+        """The headers of the message with that *part* (from 0 on) of *parts*. *previous* is the journal's message before it, or
+        0."""
         return {
             _KIND: self.kind,
             _WRITER: self.writer,
@@ -60,7 +61,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An entry as it was read. ``first`` and ``last`` are the sequences of its messages, ``previous`` is that of the message
+    """An entry as read. ``first`` and ``last`` are the sequences of its messages; ``previous`` is that of the message
     before."""
 
     draft: Draft
@@ -70,22 +71,22 @@ class Entry:
 
 
 class Assembler:
-    """Makes entries of messages, given in order."""
+    """Assembles entries from messages, which are given in order."""
 
     def __init__(self, after: int) -> None:
-        """*after* is the message before the first that will come, or 0."""
+        """*after* is the message before the first one that will be given, or 0."""
         self.head = after
-        """The last message that came."""
+        """The last message that was given."""
         self._draft: Draft | None = None
         self._parts: list[bytes] = []
         self._first = self._previous = 0
 
     def add(self, sequence: int, headers: Mapping[str, str], data: bytes) -> Entry | None:
-        """The entry that this message completes, if it does.
+        """The entry that this message completes, if any.
 
         Raises:
-            Hole: messages before it are missing. A snapshot needs none of them.
-            BegunAnew: it is the first of a journal, and others came before it.
+            Hole: messages before it are missing. (A snapshot needs no earlier ones.)
+            BegunAnew: it is the first message of a journal, although others came before it.
         """
         kind, writer, number = headers[_KIND], headers[_WRITER], int(headers[_NUMBER])
         part, parts, previous = (int(headers[name]) for name in (_PART, _PARTS, _PREVIOUS))

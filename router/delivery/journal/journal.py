@@ -2,7 +2,8 @@
 
     … 7 ─ 9 ─ 12 ◀── "12, if 9 is still the last of this subject" (``Nats-Expected-Last-Subject-Sequence``)
 
-So two who write never both succeed: whoever has lost a destination without knowing it learns of it at the next write.
+Of two routers that write at once only one succeeds. A router that has lost a destination without knowing learns of it at its
+next write.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ _STREAM: Final = "Nats-Expected-Stream"
 READ_BYTES: Final = 4_000_000
 READ_MESSAGES: Final = 1_000
 LAG_S: Final = 0.02
-"""Before a replica is asked again that is behind, or a leader that waits for its replicas."""
+"""Seconds before the next question to a replica that is behind, or to a leader that waits for its replicas."""
 LAG_MOST_S: Final = 5.0
 
 
@@ -43,7 +44,7 @@ class Overtaken(Exception):
 class Journal:
     """Every method waits for the cluster: call it from a thread.
 
-    All may raise `ClusterAway` (no answer: what was asked may have been done) and `ApiError` (refused).
+    Each may raise `ClusterAway` (no answer: the request may have been carried out) and `ApiError` (refused).
     """
 
     def __init__(
@@ -61,10 +62,10 @@ class Journal:
         self._pause = pause
 
     def append(self, draft: Draft, head: int) -> tuple[int, int]:
-        """Write the entry behind message *head*, the last of the journal. Returns its first and its last message.
+        """Write an entry after message *head*, the last of the journal. Returns the entry's first and last message.
 
         Raises:
-            Overtaken: *head* is not the last one. Nothing was written, or parts that count for nothing.
+            Overtaken: *head* is not the last message. Nothing was written, or only parts that count for nothing.
         """
         parts = draft.parts(self._line.max_payload - HEADER_BYTES)
         first = 0
@@ -83,7 +84,7 @@ class Journal:
             try:
                 return int(read_answer(self._line.ask(publish))["seq"])
             except ApiError as error:
-                if error.code == UNDER_WAY:  # it may come to nothing
+                if error.code == UNDER_WAY:  # the other write may still fail
                     if time.monotonic() > end:
                         raise ClusterAway(
                             f"another change of {self.subject} is not stored, and stands before this"
@@ -95,12 +96,12 @@ class Journal:
                     raise
 
     def last(self) -> int:
-        """The last message; 0 where there is none. The leader says so: nothing that was acknowledged is missing."""
+        """The last message; 0 if there is none. The leader answers, so no acknowledged message is missing."""
         found = self._line.ask(lambda connection: connection.get_last(self._stream, self.subject))
         return found.sequence if found else 0
 
     def read(self, assembler: Assembler, end: int) -> Iterator[Entry]:
-        """The entries that the messages up to *end* (as `last` had it) complete.
+        """The entries completed by the messages up to *end* (an answer of `last`).
 
         Raises:
             Hole: messages are missing.
@@ -110,7 +111,7 @@ class Journal:
             found = self._fetch(assembler.head + 1)
             if found:
                 behind_since = None
-            else:  # of a replica that is behind, or of messages that a snapshot has made superfluous
+            else:  # the replica is behind, or a snapshot has made the messages superfluous
                 now = time.monotonic()
                 behind_since = behind_since or now
                 if now - behind_since > LAG_MOST_S:
@@ -128,12 +129,13 @@ class Journal:
         return self._line.ask(fetch)
 
     def tell(self) -> None:
-        """Have whoever delivers read on. A word that is lost is made up for: every few seconds it does so by itself."""
+        """Ask the router that delivers to read on. It does not matter if that is lost: every few seconds it does so by
+        itself."""
         with suppress(ClusterAway, nats.errors.Error, OSError):
             self._line.ask(lambda connection: connection.client.publish(self._news, b""))
 
     def forget(self, before: int | None = None) -> None:
-        """Remove the messages before that one; all of them, where none is named."""
+        """Remove the messages before that one; all of them if it is None."""
         which: dict[str, Any] = {"filter": self.subject}
         if before is not None:
             which["seq"] = before

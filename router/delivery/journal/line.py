@@ -1,5 +1,5 @@
-"""A connection to the cluster for those who wait in threads. It has a thread of its own, which goes on when the event loop of
-the process stands still."""
+"""A line: a connection to the cluster for callers that wait in threads. It runs in a thread of its own, which goes on when the
+process's event loop stands still."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _T = TypeVar("_T")
 
 OPEN_S: Final = 15.0
 ANSWER_S: Final = 10.0
-"""More than any single request takes to fail."""
+"""Longer than any single request takes to fail."""
 
 
 class Line:
-    """Open it with `open`; any thread but its own may ask."""
+    """Open it with `open`. Any thread except its own may ask."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
@@ -29,7 +29,7 @@ class Line:
 
     def _serve(self) -> None:
         self._loop.run_forever()
-        left = asyncio.all_tasks(self._loop)  # of a server that stands still
+        left = asyncio.all_tasks(self._loop)  # tasks that wait for a server that stands still
         for task in left:
             task.cancel()
         if left:
@@ -37,7 +37,7 @@ class Line:
 
     @classmethod
     def open(cls, urls: Sequence[str], access: Access = OPEN) -> Line:
-        """Connect to one of *urls*; waits for it.
+        """Connect to one of *urls*, and wait until it is done.
 
         Raises:
             OperatorError: none of them answers.
@@ -58,14 +58,14 @@ class Line:
 
     @property
     def is_closed(self) -> bool:
-        """It has ended, and does not come back."""
+        """Whether it has ended for good."""
         return self._connection is not None and self._connection.is_closed
 
     def ask(self, question: Callable[[Connection], Coroutine[Any, Any, _T]], within_s: float = ANSWER_S) -> _T:
         """Run *question* over the connection, and wait for its answer.
 
         Raises:
-            ClusterAway: it did not come.
+            ClusterAway: the answer did not come.
         """
         assert self._connection is not None
         return self._run(question(self._connection), within_s)

@@ -1,6 +1,6 @@
-"""What changes a state, as it is written into a journal. Pure.
+"""An operation: one change of a state, as it is written into a journal. Pure.
 
-Whoever applies the same operations in the same order to an empty state comes to the same state, ids and all.
+The same operations in the same order turn an empty state into the same state everywhere, ids included.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from router.delivery.state_file import StateFile
 from router.log.record import Record
 
 VERSION: Final = 2
-"""What this program writes. One of version 1 has each outcome by itself."""
+"""The version that this program writes. In version 1 each outcome stands by itself."""
 
 _UnpackOutcomes = Callable[[list[Any]], Iterator[Outcome]]
 
@@ -30,13 +30,14 @@ class UnknownOperation(Exception):
 
 
 class Operation(NamedTuple):
-    """A call of one of the methods of `State` that write."""
+    """A call of one of the writing methods of `State`."""
 
     name: str
     arguments: tuple[Any, ...]
 
     def apply(self, state: StateFile) -> Any:
-        """Do it to the file, whatever a subclass makes of the method; returns what that does."""
+        """Carry it out on *state*, with the method of `StateFile` itself even if a subclass overrides it. Returns its
+        result."""
         return _CALLS[self.name](state, *self.arguments)
 
 
@@ -54,7 +55,7 @@ _CALLS: Final[Mapping[str, Callable[..., Any]]] = {
 
 
 def to_bytes(operation: Operation) -> bytes:
-    """JSON."""
+    """The operation as JSON."""
     arguments: Any = operation.arguments
     if operation.name == "commit":
         arguments = [_pack_changes(*operation.arguments)]
@@ -68,10 +69,10 @@ def to_bytes(operation: Operation) -> bytes:
 
 
 def from_bytes(data: bytes) -> Operation:
-    """The operation.
+    """Read what `to_bytes` wrote.
 
     Raises:
-        UnknownOperation: none that this program knows.
+        UnknownOperation: this program does not know such an operation.
     """
     document = orjson.loads(data)
     name, arguments = document["do"], document["with"]

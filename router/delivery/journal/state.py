@@ -1,4 +1,4 @@
-"""A state whose truth is a journal in the cluster, with a view of it on this machine.
+"""A state that is kept as a journal in the cluster, with a view of it on this machine.
 
     commit ──▶ journal: "if nothing came in between" ──▶ view (a `StateFile`, in one transaction with how far it has come)
                  │                                        ▲
@@ -6,9 +6,9 @@
                         │                                 │
                         └── a claim of another router: this one has lost the destination, and writes no more
 
-The view is made of the journal alone, so it may be lost: whoever has none begins with the last snapshot. Questions are answered
-by the view. Whoever delivers is the only one to change what is delivered; a job or a discarding may come from anybody, and the
-one who delivers learns of it when it reads on.
+The view is made from the journal alone, so it may be lost: a router without one begins with the last snapshot. The view answers
+all questions. Only the router that delivers writes outcomes. Any router may add a job or discard dead letters; the one that
+delivers learns of it when it reads on.
 """
 
 from __future__ import annotations
@@ -37,22 +37,24 @@ from router.log.jetstream.connection import ApiError, ClusterAway
 
 SNAPSHOT_BYTES: Final = 4_000_000
 SNAPSHOT_ENTRIES: Final = 5_000
-"""So much may follow a snapshot before the next one, and so much as the last one had: then a state is written twice at most."""
+"""This many entries, and as many bytes as the last snapshot had, may follow it before the next. So a state is written at most
+twice."""
 PIECE_BYTES: Final = 1_000_000
 ASKED_FOR_S: Final = 8.0
-"""How long what operators ask for is tried: who is told that it failed asks again, and it would count twice. A change of leader
-takes a few seconds."""
+"""How long an operator's request is tried. An operator who is told that it failed asks again, and it could count twice. A
+change of leader takes a few seconds."""
 RETRY_S: Final = 0.25
 _OPERATORS: Final = frozenset({"discard", "add_job", "cancel_job"})
-"""What else fails is tried again by whoever wrote it: a commit as the same one, a start as a whole."""
+"""Operators' requests. Other writers try again themselves after a failure: a commit with the same changes, a start as a
+whole."""
 _PLACE: Final = "journal"
-"""In the view: the message of the journal up to which it is made."""
+"""The note in the view of the journal's message up to which it is made."""
 
 _LOGGER = structlog.get_logger()
 
 
 class Forgotten(OperatorError):
-    """The journal was removed after the view was made of it, and may have begun anew: the view is of nothing."""
+    """The journal was removed after the view was made from it, and may have begun anew: the view is worthless."""
 
 
 class JournaledState(StateFile):
@@ -60,37 +62,38 @@ class JournaledState(StateFile):
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         super().__init__(connection, path)
-        # A view may lose its last moments in a power cut: they come from the journal again.
+        # A power cut may cost the view its last changes: they are read from the journal again.
         connection.execute("PRAGMA synchronous = NORMAL")
         self._journal: Journal
         self._writer = ""
         self._turn: threading.RLock
-        """To change the view: whoever has written an entry is the one to apply it, and learns what that does."""
+        """A lock on changes of the view: the caller that wrote an entry applies it, and so learns its result."""
         self._number = 0
         self._is_ours = self._is_taken = False
         self._is_unsure = False
         """Nobody knows whether the last entry was written."""
         self._landed: dict[tuple[EntryKind, bytes], Any] = {}
-        """What was written although no answer came, by kind and body, and what it did: whoever tries it again is told."""
+        """Entries that were written although no answer came, by kind and body, with their results: for a caller that tries
+        again."""
         self._assembler = Assembler(0)
         self._read_up_to = 0
-        """The message with which the last entry ended that this one has read. Others may have brought the view further."""
+        """The last message of the last entry read here. Others may have brought the view further."""
         self._since_snapshot = [0, 0]
-        """Entries, and bytes."""
+        """The number of entries, and of their bytes."""
         self._snapshot_bytes = 0
         self._hear: Hear = lambda *told: None
 
     @classmethod
     def open_view(cls, path: Path, log_id: str, journal: Journal, writer: str, turn: threading.RLock) -> Self:
-        """Open the view at *path*, or make it. *writer* is a name that nobody else has, and never will; *turn* is one for all
-        who have this view.
+        """Open the view at *path*, or make it. *writer* is a name that nobody else has or will ever have. All who have this
+        view share *turn*.
 
         Raises:
             StateUnusable: the disk refuses.
         """
         try:
             state = cls.open(path, log_id)
-        except OperatorError:  # of another log, or damaged: the journal knows better
+        except OperatorError:  # the view is of another log, or damaged: make it anew from the journal
             remove_view(path)
             state = cls.open(path, log_id)
         assert isinstance(state, cls)
@@ -123,28 +126,28 @@ class JournaledState(StateFile):
     # --- the journal ---
 
     def claim(self) -> None:
-        """Deliver from here on: whoever did before has lost it.
+        """Deliver from here on. The router that did so before has lost the destination.
 
         Raises:
-            ClusterAway, ApiError: it can't be had just now.
+            ClusterAway, ApiError: it can't be claimed now.
             StateUnusable: a newer program wrote the journal, or it is damaged.
             Forgotten: make another view.
         """
         self._append("claim", b"")
 
     def catch_up(self) -> None:
-        """Make the view what the journal says by now. Raises as `claim`, and `StateTaken` where another router delivers."""
+        """Bring the view up to the present journal. Raises as `claim` does, and `StateTaken` if another router delivers."""
         self._read_on()
 
     def listen(self, hear: Hear) -> None:
         self._hear = hear
 
     def _append(self, kind: EntryKind, body: bytes, operation: Operation | None = None) -> Any:
-        """Write an entry, and apply it to the view. Returns what the operation does."""
+        """Write an entry and apply it to the view. Returns the operation's result."""
         if self._is_taken:
             raise StateTaken(self.label)
         if self._is_unsure:
-            self._read_on()  # what came of the last one?
+            self._read_on()  # to learn what became of the last entry
         while (kind, body) not in self._landed:
             self._number += 1
             draft = Draft(kind, self._writer, self._number, body)
@@ -155,7 +158,7 @@ class JournaledState(StateFile):
                     result = self._apply(Entry(draft, first, last, self._assembler.head), operation)[1]
             except Overtaken:
                 self._read_on()
-                if kind == "snapshot":  # it would undo what has just been read; the next commit takes another
+                if kind == "snapshot":  # it would undo what has just been read; the next commit will take another
                     self._is_unsure = False
                     return None
             else:
@@ -174,12 +177,12 @@ class JournaledState(StateFile):
             end = self._journal.last()
             if not end and self._assembler.head:
                 raise BegunAnew
-            if end < self._assembler.head:  # numbers only grow: a leader that has not caught up says so
+            if end < self._assembler.head:  # numbers only grow, so this answer is from a leader that has not caught up
                 raise ClusterAway(f"the journal ends before message {self._assembler.head}, which is known here")
             entries = list(self._journal.read(self._assembler, end))
             read_up_to = entries[-1].last if entries else self._read_up_to
             snapshots = [number for number, entry in enumerate(entries) if entry.draft.kind == "snapshot"]
-            for number in snapshots[-1:]:  # what is before it is in it
+            for number in snapshots[-1:]:  # it contains everything before it
                 with self._turn:
                     self._become(entries[number])
                 landed |= {_key(entry): None for entry in entries[:number] if self._is_lost(entry)}
@@ -201,18 +204,18 @@ class JournaledState(StateFile):
             self._begin_after(self._read_up_to)
             raise StateUnusable(f"{self.label}: the journal can't be read: {error}") from error
         except BaseException:
-            self._begin_after(self._read_up_to)  # the view is as it was
+            self._begin_after(self._read_up_to)  # the view has not changed
             raise
         self._read_up_to = read_up_to
         self._landed |= landed
 
     def _is_lost(self, entry: Entry) -> bool:
-        """Whether it is one of ours, which is read only where its answer was lost."""
+        """Whether it is one of our own entries, which we read only if the answer to writing it was lost."""
         return entry.draft.writer == self._writer and entry.draft.kind != "snapshot"
 
     def _apply(self, entry: Entry, operation: Operation | None = None) -> tuple[Operation | None, Any]:
-        """Make the view what it is after the entry. Returns the operation, and what it did: None, where another one who looks
-        at the same view was here before."""
+        """Apply the entry to the view. Returns the operation and its result; None if another user of the same view was
+        faster."""
         result = None
         self._look_whose(entry)
         if entry.draft.kind == "operation":
@@ -255,11 +258,11 @@ class JournaledState(StateFile):
             copy = Path(folder) / "snapshot"
             self._connection.execute("VACUUM INTO ?", (str(copy),))
             packer = zlib.compressobj(1)
-            with copy.open("rb") as file:  # in pieces: a state may be larger than what memory there is for it
+            with copy.open("rb") as file:  # in pieces, since a state may be larger than the memory
                 return b"".join([*map(packer.compress, iter(lambda: file.read(PIECE_BYTES), b"")), packer.flush()])
 
     def _become(self, entry: Entry) -> None:
-        """Make the view what the snapshot says, if it is not past that: others look at it too."""
+        """Make the view equal to the snapshot, unless another user of it has brought it further."""
         self._look_whose(entry)
         if entry.last <= self._place:
             return
@@ -273,7 +276,7 @@ class JournaledState(StateFile):
         self._apply(entry)
 
     def adopt(self, other: JournaledState) -> None:
-        """Be what the *other* one is, from here on. Raises as `claim`, or `Overtaken`: try it all again."""
+        """Become what *other* is. Raises as `claim` does, or `Overtaken`: then try all of it again."""
         self._number += 1
         draft, head = Draft("snapshot", self._writer, self._number, other._snapshot()), self._assembler.head
         first, last = self._journal.append(draft, head)
@@ -310,7 +313,7 @@ class JournaledState(StateFile):
         return bool(self.jobs("cancelled", id)) if done is None else done
 
     def _write(self, name: str, *arguments: Any) -> Any:
-        """Returns what it did; None where that is not known: its answer was lost, and somebody else has read it by now."""
+        """Returns the result; None if it is not known, because the answer was lost and somebody else has read the entry."""
         operation = Operation(name, arguments)
         body = to_bytes(operation)
         until = time.monotonic() + ASKED_FOR_S
@@ -337,7 +340,7 @@ def _key(entry: Entry) -> tuple[EntryKind, bytes]:
 
 
 def _unpacked(packed: bytes) -> Iterator[bytes]:
-    """In pieces."""
+    """The unpacked bytes, in pieces."""
     unpacker = zlib.decompressobj()
     while not unpacker.eof:
         piece = unpacker.decompress(packed, PIECE_BYTES)
@@ -348,6 +351,6 @@ def _unpacked(packed: bytes) -> Iterator[bytes]:
 
 
 def remove_view(path: Path) -> None:
-    """The files of a view; the journal stays."""
+    """Remove the files of a view. The journal stays."""
     for suffix in ("", "-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)

@@ -24,7 +24,7 @@ class JournaledStates:
     def __init__(
         self, line: Line, names: JournalNames, partition: int, directory: Path, log_id: str, router: str
     ) -> None:
-        """Views lie in *directory*; *router* is the name of this one."""
+        """Views lie in *directory*. *router* is this router's name."""
         self._line = line
         self._names = names
         self._partition = partition
@@ -34,10 +34,10 @@ class JournaledStates:
         self._known: set[str] = set()
         self._opening = threading.Lock()
         self._turns: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
-        """To change the view of each destination."""
+        """By destination: the lock on changes of its view."""
 
     def refresh(self) -> None:
-        """See which states there are by now; `names` and `has` say what was seen. Call it from a thread.
+        """See which states there are. `names` and `has` then say what was seen. Call it from a thread.
 
         Raises:
             ClusterAway, ApiError: it can't be told.
@@ -61,8 +61,8 @@ class JournaledStates:
         return state
 
     def _take_over(self, state: JournaledState, formerly: str, wanted: Collection[str]) -> None:
-        """What a destination had under its former name, where it has nothing under its own. The old journal goes last: a crash
-        in between begins anew."""
+        """Take over what a destination had under its former name, if it has nothing under its own. The old journal is removed
+        last, so that after a crash in between it is simply done again."""
         if state.positions():
             return
         try:
@@ -86,7 +86,7 @@ class JournaledStates:
         with self._opening:
             try:
                 state = self._open_view(name, is_claimed)
-            except Forgotten:  # through another router, while the view lay here
+            except Forgotten:  # another router removed the journal while the view lay here
                 remove_view(self._view(name))
                 state = self._open_view(name, is_claimed)
         self._known.add(name)

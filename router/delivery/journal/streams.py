@@ -1,4 +1,4 @@
-"""The streams that journals are in: one for each partition of the log, with a subject for each destination."""
+"""The streams that hold the journals: one per partition of the log, with a subject per destination."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from router.log.jetstream.streams import KEPT, make_or_find, set_back
 
 @dataclass(frozen=True, slots=True)
 class JournalNames:
-    """How the streams and subjects of the journals beside the log *name* are called."""
+    """The names of the streams and subjects of the journals that belong to the log *name*."""
 
     name: str
 
@@ -25,7 +25,7 @@ class JournalNames:
         return f"{self.name}.state.{partition}.{destination}"
 
     def news(self, partition: int | str, destination: str) -> str:
-        """Where it is told that somebody has changed the state who does not deliver."""
+        """The subject on which a router that does not deliver announces that it has changed the state."""
         return f"{self.name}.news.{partition}.{destination}"
 
 
@@ -35,7 +35,7 @@ async def ensure_journals(
     """Find the streams, or make them. Several routers may do this at one time.
 
     Raises:
-        ClusterAway: no answer; what is missing is made by another try.
+        ClusterAway: no answer. Another try makes what is missing.
         OperatorError: they can't be made.
     """
     try:
@@ -55,7 +55,7 @@ async def _make(connection: Connection, names: JournalNames, partition: int, rep
         **KEPT,  # nothing of a state may go but what a snapshot holds
     }
     found = await make_or_find(connection, config)
-    await set_back(connection, found["config"], KEPT)  # other replicas are the operator's affair
+    await set_back(connection, found["config"], KEPT)  # a different number of replicas is the operator's choice
 
 
 async def destinations_of(connection: Connection, names: JournalNames, partition: int) -> set[str]:

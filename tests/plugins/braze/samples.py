@@ -8,7 +8,7 @@ from plugins.braze import PLUGIN
 from plugins.braze.settings import Settings
 from router.destination import Destination
 from router.plugin import Event
-from router.plugin.table import Trace
+from router.plugin.trace import Trace
 from router.testing.samples import TIMESTAMP
 
 TIME = TIMESTAMP

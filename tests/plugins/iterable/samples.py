@@ -8,7 +8,7 @@ from plugins.iterable import PLUGIN
 from plugins.iterable.settings import Settings
 from router.destination import Destination
 from router.plugin import Event
-from router.plugin.table import Trace
+from router.plugin.trace import Trace
 
 SECONDS = 1772619630
 """The time of the sample events."""

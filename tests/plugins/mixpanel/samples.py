@@ -11,7 +11,7 @@ from router.destination import Destination
 from router.event import Event
 from router.normalise import normalise
 from router.plugin import Payload
-from router.plugin.table import Trace
+from router.plugin.trace import Trace
 
 RECEIVED_AT = datetime(2026, 1, 2, tzinfo=UTC)
 TIMESTAMP = "2026-01-01T00:00:00.123Z"

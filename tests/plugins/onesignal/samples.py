@@ -8,7 +8,7 @@ from plugins.onesignal import PLUGIN
 from plugins.onesignal.settings import Settings
 from router.destination import Destination
 from router.plugin import Event, Payload
-from router.plugin.table import Trace
+from router.plugin.trace import Trace
 
 APP_ID = "00000000-0000-4000-8000-000000000001"
 ADA = {"userId": "u-17"}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from plugins.webhook.mapping import TABLE
 from router.event import Event
 from router.plugin import GROUP_TRAITS, USER_TRAITS, EventType, snake_case
-from router.plugin.table import Trace
+from router.plugin.trace import Trace
 from router.testing.samples import COMPANY, PERSON, SAMPLES, WELL_MADE, make_event
 from router.traits import NESTED_TRAITS, camel_case
 from tests.plugins.webhook.samples import payload_of

@@ -2,12 +2,12 @@
 
     log commit (fsync) ──▶ answer ──▶ keys and mark, one transaction, not synced
 
-The mark is the last sequence that is in the index. What a crash cost it is read from the log again, from the mark on; a file
-that can't be used is thrown away and made from the whole log. So a key is never here before its event is in the log.
+The mark is the last sequence in the index. After a crash, the log is read again from the mark on; an unusable file is thrown
+away and made anew from the whole log. So a key is never here before its event is in the log.
 
-There is one tree, in the order of the keys, which are digests: to ask and to write touch one page of it for each key. It has no
-order in time. So each addition looks through some more keys than it adds for those that have expired, from where the one before
-it ended, round and round.
+The index is one tree in the order of its keys, which are digests: to look up or write a key touches one page. The tree has no
+order in time. So each addition also checks some more keys than it adds for expired ones, starting where the last addition
+ended, round and round.
 """
 
 from __future__ import annotations
@@ -37,19 +37,19 @@ _TABLES = (
     "swept INTEGER NOT NULL, checksum BLOB NOT NULL)",
 )
 _PARTS: Final = struct.Struct(">qi4x")
-"""The start of a key is its row's number, with which SQLite is fastest; the rest is compared. Of two keys with one start only
-the newer is kept, and a repeat of the other would pass: with a hundred million keys that is one new event in 10^11."""
+"""The start of a key serves as its row's number, which is SQLite's fastest key; the rest is compared. Of two keys with the same
+start only the newer is kept, so a repeat of the other would pass: with a hundred million keys, one new event in 10^11."""
 _BEFORE_ALL: Final = -(2**63)
 _SWEPT_AT_LEAST = 1_000
 _SWEPT_FOR_EACH = 4
-"""Keys looked at for each that is added: what has expired is never more than a third of what has not."""
+"""Keys checked for each one added, so that there is never more than one expired key for three others."""
 _FIND = "SELECT start, rest, sequence, received_at_s FROM keys WHERE start IN"
 _ASKED_TOGETHER = 500
-"""Keys in one statement; older versions of SQLite take 999."""
+"""Keys in one statement. Older versions of SQLite take 999."""
 
 
 class Broken(Exception):
-    """The index is of no use: `DedupIndex.recreate` and read the log again."""
+    """The index is unusable: call `DedupIndex.recreate` and read the log again."""
 
 
 class Key(NamedTuple):
@@ -69,20 +69,20 @@ class Place(NamedTuple):
 
 
 class DedupIndex:
-    """Used by one thread at a time. Every method may raise `Broken`, and sqlite3.Error where a later try may do better."""
+    """For one thread at a time. Every method may raise `Broken`, and sqlite3.Error if a later try may succeed."""
 
     def __init__(self, path: Path, log_id: str) -> None:
         self._log_id = log_id
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self.mark = 0
         self._first = 1
-        """All that lies from here to the mark is in the index."""
+        """Everything from this sequence to the mark is in the index."""
         self._swept = _BEFORE_ALL
         self._sources: set[str] = set()
 
     @classmethod
     def open(cls, path: Path, log_id: str) -> DedupIndex:
-        """Open or make the index; one that can't be used is made anew and has the mark 0."""
+        """Open the index, or make it. An unusable one is made anew and has the mark 0."""
         index = cls(path, log_id)
         try:
             index._open()
@@ -132,7 +132,7 @@ class DedupIndex:
             self._judge(error)
 
     def find(self, keys: Sequence[bytes]) -> dict[bytes, Place]:
-        """Of those of *keys* that are known: where the newest event lies."""
+        """Where the newest event of each known key lies."""
         found: dict[bytes, Place] = {}
         for start in range(0, len(keys), _ASKED_TOGETHER):
             part = keys[start : start + _ASKED_TOGETHER]
@@ -143,7 +143,7 @@ class DedupIndex:
             except sqlite3.Error as error:
                 self._judge(error)
             if not rows:
-                continue  # as usual
+                continue  # the usual case
             places = {(start, rest): Place(sequence, received_at_s) for start, rest, sequence, received_at_s in rows}
             for key in part:
                 place = places.get(_PARTS.unpack(key))
@@ -155,14 +155,14 @@ class DedupIndex:
         return found
 
     def skip(self, to: int) -> None:
-        """Nothing up to *to* need be known: the next addition begins behind it."""
+        """Nothing up to *to* need be known: the next addition begins after it."""
         self._first = max(self._first, to + 1)
 
     def add(self, keys: Sequence[Key], mark: int, expired_before_s: float) -> None:
-        """Take *keys* in, which are all up to *mark*, and drop a few keys that are expired; all or nothing."""
+        """Add *keys*, which are everything up to *mark*, and drop a few expired keys; all or nothing."""
         run = self._connection.execute
         rows = [(*_PARTS.unpack(key.key), key.sequence, key.received_at_s) for key in keys]
-        rows.sort()  # in the order of the tree, and of two of a kind the newer one last
+        rows.sort()  # in the order of the tree; of two with the same key the newer one last
         try:
             run("BEGIN IMMEDIATE")
             self._connection.executemany("INSERT OR REPLACE INTO keys VALUES (?, ?, ?, ?)", rows)
@@ -184,7 +184,8 @@ class DedupIndex:
         self._sources |= sources
 
     def _sweep(self, mark: int, expired_before_s: float, limit: int) -> tuple[int, int]:
-        """Drop what is expired of the next *limit* keys. Returns where what is known completely begins, and where it ended."""
+        """Drop the expired ones of the next *limit* keys. Returns from which sequence on the index is complete, and the last
+        key checked."""
         last, newest = self._connection.execute(
             "SELECT max(start), max(CASE WHEN received_at_s < ? THEN sequence END) "
             "FROM (SELECT start, sequence, received_at_s FROM keys WHERE start > ? ORDER BY start LIMIT ?)",
@@ -217,7 +218,7 @@ class DedupIndex:
 
 
 class Places(NamedTuple):
-    """What an index says of a messageId. Events from ``first`` to ``last`` were looked up; others it does not know."""
+    """What an index knows of a messageId. It covers the events from ``first`` to ``last`` and no others."""
 
     sequences: list[int]
     first: int
@@ -225,10 +226,10 @@ class Places(NamedTuple):
 
 
 def look_up(path: Path, log_id: str, message_id: str) -> Places:
-    """The newest event of each source with *message_id*; from any thread, beside the index's owner."""
+    """The newest event with *message_id* of each source. From any thread, beside the index's owner."""
     try:
         with closing(connect_to_read(path)) as connection:
-            connection.execute("BEGIN")  # one view of it all: its owner adds and prunes meanwhile
+            connection.execute("BEGIN")  # one consistent view: the owner adds and prunes meanwhile
             mark, first, _ = _read_mark(connection, log_id)
             sources = [source for (source,) in connection.execute("SELECT source FROM sources")]
             keys = [_PARTS.unpack(dedup_key(source, message_id)) for source in sources]
@@ -240,7 +241,7 @@ def look_up(path: Path, log_id: str, message_id: str) -> Places:
 
 
 def read_mark(path: Path, log_id: str) -> int:
-    """The mark of the index at *path*, 0 where there is none to be had."""
+    """The mark of the index at *path*; 0 if it can't be read."""
     try:
         with closing(connect_to_read(path)) as connection:
             return _read_mark(connection, log_id)[0]
@@ -249,7 +250,7 @@ def read_mark(path: Path, log_id: str) -> int:
 
 
 def _read_mark(connection: sqlite3.Connection, log_id: str) -> tuple[int, int, int]:
-    """The mark, where what is known completely begins, and up to which key was swept."""
+    """The mark, the sequence from which on the index is complete, and the key up to which it was swept."""
     row = connection.execute("SELECT sequence, first, swept, checksum FROM mark").fetchone()
     if row is None or not all(isinstance(number, int) for number in row[:3]):
         raise Broken("there is no mark")

@@ -1,4 +1,4 @@
-"""What is refused of a declaration at import: a function that can't take what the core gives it, one thing for a tuple."""
+"""Checks of a declaration at import: each function can take what the core gives it, and a tuple is a tuple."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ _CALLS: Final[Mapping[str, tuple[str, ...]]] = {
     "table": ("settings",),
     "historical": ("settings",),
 }
-"""By the field that holds the function: what it is given, in this order."""
+"""For each field that holds a function: the arguments that the core passes, in order."""
 
 _MAY_BE_NONE: Final = frozenset(
     {"origin", "rate_limit", "batch_size", "byte_limits", "are_bodies_opaque", "table", "historical"}
 )
-"""Or be what the function would return."""
+"""Fields that may also be None, or hold what the function would return."""
 
 
 def check_calls(thing: object, where: str) -> None:
-    """Look at all functions of *thing*, which is an endpoint, an action or the like.
+    """Check all functions of *thing*: an endpoint, an action or a credential check.
 
     Raises:
-        ValueError: one can't be called with what the core gives; the message begins with *where*.
+        ValueError: one can't be called with the arguments that the core passes. The message begins with *where*.
     """
     for name, given in _CALLS.items():
         if not hasattr(thing, name):
@@ -49,9 +49,10 @@ def check_calls(thing: object, where: str) -> None:
 
 
 def check_tuple(value: Any, name: str) -> None:
-    """
+    """Check that *value* is a tuple or a list.
+
     Raises:
-        ValueError: it is a single thing, such as one in brackets without a comma; the message begins with *name*.
+        ValueError: it is a single thing, such as one in brackets without a comma. The message begins with *name*.
     """
     if not isinstance(value, tuple | list):
         kind = type(value).__name__
@@ -59,10 +60,10 @@ def check_tuple(value: Any, name: str) -> None:
 
 
 def _parameters_unlike(function: Callable[..., Any], count: int) -> str | None:
-    """The names of its parameters, if it can't be called with *count* arguments."""
+    """The names of the function's parameters if it can't be called with *count* arguments, else None."""
     try:
-        signature = inspect.signature(function, follow_wrapped=False)  # a wrapper is called as itself
-    except ValueError:  # written in C, and it doesn't tell
+        signature = inspect.signature(function, follow_wrapped=False)  # of a wrapper itself: it is what gets called
+    except ValueError:  # a function in C that has no signature
         return None
     try:
         signature.bind(*range(count))
