@@ -159,16 +159,13 @@ def build_attributes(event: Event, fields: Document, settings: Settings) -> Payl
     identifier = who(event, settings)
     if identifier is None:
         return why_nobody(event)
-    of_context = [name for name in _OF_CONTEXT if name not in event.traits]
-    for name in of_context:  # a null in the context clears nothing
-        if name in fields and fields[name] is None:
-            del fields[name]
-    if len(fields.get("current_location", ())) < 2 or None in fields["current_location"].values():
+    if len(fields.get("current_location", ())) < 2:
         fields.pop("current_location", None)
     _place_country(fields)
     for trait, names in _PARTS.items():
         if trait in fields and fields[trait] is None:
             fields = dict.fromkeys(names) | fields
+    of_context = [name for name in _OF_CONTEXT if name not in event.traits]
     says = any(value is not None for name, value in fields.items() if name not in of_context)
     if not says:
         return Skip("anonymous and without traits: Braze would get an empty profile")

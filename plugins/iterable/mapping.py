@@ -105,11 +105,7 @@ DEVICE: Final = Table((Field("context.device.token", "token", convert.text_only)
 
 def build_user(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
     """What an identify says of the person."""
-    data: Document = fields.get(_AT, {})
-    for name in _OF_CONTEXT:  # a null in the context clears nothing
-        if name in data and data[name] is None:
-            del data[name]
-    return _update(event, data, settings)
+    return _update(event, fields.get(_AT, {}), settings)
 
 
 def build_group(event: Event, fields: Document, settings: Settings) -> Payload | Skip:

@@ -16,7 +16,8 @@ class Values:
     """What the vendor does with values that are no scalars; applied to every value that a table writes.
 
     ``flatten`` turns ``{"a": {"b": 1}}`` into ``a_b: 1`` (a list's index is the name of its items); ``json`` writes JSON in a
-    string. ``null`` is sent on (``clear``) only where the vendor reads it as "clear this".
+    string. ``null`` is sent on (``clear``) only where the vendor reads it as "clear this"; in the event's context it is as if
+    absent.
     """
 
     objects: Literal["keep", "flatten", "json", "drop"] = "keep"
