@@ -248,10 +248,13 @@ def _event(event: Event, name: str, fields: Document, metadata: Document, settin
         return Skip("anonymous: Intercom takes events of known people only")
     body: Document = {"event_name": name, "created_at": fields["created_at"]}
     body |= {"user_id": who["external_id"]} if "external_id" in who else {"email": who["email"]}
-    shown = dict(list(_metadata(metadata))[:MAX_METADATA_KEYS])
-    if shown:
-        body["metadata"] = shown
-    return Payload(body, key=event.message_id)
+    flat = dict(_metadata(metadata))
+    if flat:
+        body["metadata"] = dict(list(flat.items())[:MAX_METADATA_KEYS])
+    surplus = left_out(
+        list(flat)[MAX_METADATA_KEYS:], f"beyond the {MAX_METADATA_KEYS} metadata keys that Intercom reads"
+    )
+    return Payload(body, key=event.message_id, notes=surplus)
 
 
 def _who(event: Event, settings: Settings) -> Document:

@@ -50,6 +50,8 @@ requests that one conversation may have (100)."""
 _EXISTING_ID = re.compile(r"\bid=([\w-]+)")
 _UNKNOWN_ATTRIBUTE = re.compile(r"[Cc]ustom attribute ['\"]([^'\"]+)['\"]")
 _BLOCKED = (*OF_THE_SET_UP, 401, 403)
+_KEPT: Final = frozenset({"company_id", "custom_attributes", "external_id", "role"})
+"""What no write is without: who it is about, and what is left out one by one."""
 _DATES: Final = frozenset({"birthday"})
 """Custom attributes in Unix seconds; the type of one can't be changed once it is declared."""
 
@@ -258,7 +260,19 @@ def _leave_out(body: Document, attribute: str | None, response: Response) -> tup
         rest = {name: value for name, value in body.items() if name != "created_at"}
         rest.setdefault("signed_up_at", body["created_at"])
         return rest, "created_at was refused; sent as signed_up_at alone (setting created_at_field)"
+    field = _refused_field(response)
+    if field in body and field not in _KEPT and (field != "email" or "external_id" in body):
+        return {
+            name: value for name, value in body.items() if name != field
+        }, f"{field} was left out: {_describe(response)}"
     return None
+
+
+def _refused_field(response: Response) -> str:
+    """The field that the first error is about: its ``field``, else the first word of its message; "" for none."""
+    error = _first_error(response)
+    named = error.get("field") or str(error.get("message", "")).partition(" ")[0]
+    return named if isinstance(named, str) else ""
 
 
 def _declare(
@@ -288,12 +302,17 @@ def _judge(response: Response) -> Verdict | Blocked:
 
 def _describe(response: Response) -> str:
     """The vendor's own words: code and message of the first error."""
-    try:
-        answer = response.json()
-        first = answer["errors"][0]
-        return f"{response.status} {first.get('code', '')}: {first.get('message', '')}"[:300]
-    except (UnreadableAnswer, KeyError, IndexError, TypeError, AttributeError):
-        return describe(response)
+    first = _first_error(response)
+    return (
+        f"{response.status} {first.get('code', '')}: {first.get('message', '')}"[:300] if first else describe(response)
+    )
+
+
+def _first_error(response: Response) -> Document:
+    """Empty where the answer has none."""
+    errors = response.json_object().get("errors")
+    first = errors[0] if isinstance(errors, list) and errors else None
+    return first if isinstance(first, dict) else {}
 
 
 def _id_of(response: Response) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
+import orjson
 import pytest
 
 from plugins.intercom import PLUGIN, wire
@@ -225,6 +226,47 @@ async def test_a_workspace_that_refuses_created_at_gets_signed_up_at_alone(vendo
     assert "signed_up_at" in verdict.warnings[0]
     [contact] = vendor.sandbox.contacts.values()
     assert contact["signed_up_at"] == 1724508922
+
+
+async def test_an_owner_who_is_no_teammate_costs_the_person_nothing_else(vendor: StandIn) -> None:
+    """`owner_id` is a name that applications have for ids of their own."""
+    verdict = await Talk(vendor).deliver(identify(email="a@b.test", owner_id=7))
+
+    assert verdict == Delivered(("owner_id was left out: 400 parameter_invalid: owner_id is no teammate",))
+    [contact] = vendor.sandbox.contacts.values()
+    assert contact["email"] == "a@b.test"
+    assert "owner_id" not in contact
+
+
+@pytest.mark.parametrize(
+    ("error", "sent", "kind"),
+    [
+        pytest.param({"field": "email", "message": "Invalid"}, {"external_id", "phone"}, Delivered, id="by its field"),
+        pytest.param({"message": "phone is invalid"}, {"external_id", "email"}, Delivered, id="by the message"),
+        pytest.param({"message": "external_id is too long"}, {"external_id", "email", "phone"}, Dead, id="who it is"),
+        pytest.param(
+            {"message": "The name is taken"}, {"external_id", "email", "phone"}, Dead, id="none of what is sent"
+        ),
+    ],
+)
+def test_what_intercom_names_of_a_refused_contact_is_left_out(error: Any, sent: set[str], kind: type) -> None:
+    body = {"external_id": "u1", "email": "a@b", "phone": "1", "role": "user"}
+    talk = wire.converse_contact(Payload({"contact": body}), Settings(access_token="t"))
+    next(talk)
+    talk.send(Response(404))
+    step = talk.send(Response(200, b'{"data": []}'))
+    refusal = Response(400, orjson.dumps({"errors": [{"code": "parameter_invalid", **error}]}))
+
+    requests, end = [step.request], None
+    for answer in (refusal, Response(200, b'{"id": "c1"}')):
+        try:
+            requests.append(talk.send(answer).request)
+        except StopIteration as stop:
+            end = stop.value
+            break
+
+    assert requests[-1].json.keys() == sent | {"role"}
+    assert isinstance(end, kind)
 
 
 async def test_a_company_is_written_and_attached(vendor: StandIn) -> None:
