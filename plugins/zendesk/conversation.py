@@ -69,12 +69,19 @@ def _ending(
 
 @_ending
 def converse_user(body: Any, settings: Settings, warnings: list[str]) -> Said[None]:
-    """The organization, if the person's company is to become one; then the user; then the primary email."""
+    """The organization, if the person's company is to become one; then the user, whom a refused organization does not cost;
+    then the primary email."""
     user, company = dict(body["user"]), body.get("company", {})
     if company and settings.create_organizations:
-        name_if_new = company.get("external_id", "")
-        organization = yield from _write("organization", company, name_if_new, settings, warnings)
-        user["organization_id"] = _id_of(organization)
+        try:
+            organization = yield from _write(
+                "organization", company, company.get("external_id", ""), settings, warnings
+            )
+            user["organization_id"] = _id_of(organization)
+        except Ended as ended:
+            if not isinstance(ended.verdict, Dead):
+                raise
+            warnings.append(f"the user's organization was not written: {ended.verdict.reason}")
     elif "name" in company:
         user["organization"] = {"name": company["name"]}
     written = yield from _write("user", user, body["name_if_new"], settings, warnings)

@@ -280,6 +280,19 @@ async def test_a_name_that_another_organization_has_is_a_dead_letter(vendor: Sta
     assert verdict == Dead("422 name: Name: Acme has already been taken")
 
 
+async def test_a_company_that_zendesk_refuses_does_not_cost_the_person() -> None:
+    async with open_stand_in(PLUGIN, create_organizations=True) as vendor:
+        await send(vendor, make_event("group", userId="u-16", groupId="c8", traits={"name": "Acme"}))
+        await send(vendor, group(name="Engines"))
+
+        verdict = await send(vendor, identify(email="ada@example.test", company={"id": "c9", "name": "Acme"}))
+
+        assert verdict == Delivered(
+            ("the user's organization was not written: 422 name: Name: Acme has already been taken",)
+        )
+        assert [user["external_id"] for user in vendor.sandbox.users.values()] == ["u-17"]
+
+
 async def test_a_group_of_somebody_unknown_has_no_such_member(vendor: StandIn) -> None:
     verdict = await send(vendor, group(name="Acme"))
 
