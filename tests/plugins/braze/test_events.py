@@ -156,7 +156,7 @@ WHOLE = {"product_id": "Completed Order", "quantity": 1, "currency": "USD"}
         pytest.param({"revenue": 19.99}, {**WHOLE, "price": 19.99}, id="revenue"),
         pytest.param({"revenue": "$19.99"}, {**WHOLE, "price": 19.99}, id="revenue as text"),
         pytest.param({"total": 12.5}, {**WHOLE, "price": 12.5}, id="total"),
-        pytest.param({"revenue": 1, "currency": "euros"}, {**WHOLE, "price": 1}, id="no currency code"),
+        pytest.param({"revenue": 1, "currency": " "}, {**WHOLE, "price": 1}, id="an empty currency"),
         pytest.param(
             {"revenue": 9, "products": [{"product_id": "a", "price": 4}, {"product_id": "b"}]},
             {**WHOLE, "price": 9},
@@ -202,6 +202,8 @@ def test_an_order_is_purchases_and_no_event_besides(name: str) -> None:
     [
         pytest.param(order(), {}, id="no money in it"),
         pytest.param(order(revenue=1e300), {}, id="money of no sensible size"),
+        pytest.param(order(revenue=1, currency="euros"), {}, id="money that would be booked in dollars"),
+        pytest.param(order(currency=978, products=[{"id": "a", "price": 1}]), {}, id="products of such money"),
         pytest.param(order("Order Refunded", revenue=1), {}, id="another event"),
         pytest.param(order(revenue=1), {"purchases": "off"}, id="off"),
         pytest.param(order(revenue=1), {"purchases": "recommended"}, id="no products for the recommended form"),
@@ -318,6 +320,7 @@ def test_a_shop_event_takes_the_recommended_form(event: Any, expected: dict[str,
     [
         pytest.param(order(revenue=1, products=[{"product_id": "a"}]), id="a product without a price"),
         pytest.param(order(products=[CUP]), id="no total"),
+        pytest.param(order(products=[CUP], total=42.5, currency="euros"), id="a total that would be in dollars"),
         pytest.param(order("Checkout Started", products=[CUP], value=1), id="no cart"),
         pytest.param(order("Order Refunded"), id="no products"),
         pytest.param(order("Product Viewed", **CUP), id="no schema is known"),
