@@ -100,7 +100,7 @@ def converse_contact(payload: Payload, settings: Settings) -> Conversation:
     found = yield from _find_contact(contact, settings, is_known=False)
     if not isinstance(found, str) and found is not None:
         return found
-    written = yield from _write_contact(found, contact, settings)
+    written = yield from _write_contact(found, contact, payload.body.get("name_if_new", ""), settings)
     if not isinstance(written, tuple):
         return written
     contact_id, warnings = written
@@ -172,9 +172,10 @@ def _pick(response: Response, external_id: str | None) -> str | None:
     return str(fitting[0]["id"]) if len(fitting) == 1 else None
 
 
-def _write_contact(found: str | None, contact: Document, settings: Settings) -> Said:
+def _write_contact(found: str | None, contact: Document, name_if_new: str, settings: Settings) -> Said:
     if found is None:
-        created = yield from _write(("contacts",), "POST", contact, "contact", settings)
+        named = {**contact, "name": name_if_new} if name_if_new else contact
+        created = yield from _write(("contacts",), "POST", named, "contact", settings)
         if not isinstance(created, Response):
             return created
         match = _EXISTING_ID.search(created.text)  # 409: it exists after all, the index had not caught up

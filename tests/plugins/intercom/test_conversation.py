@@ -75,6 +75,19 @@ async def test_somebody_known_is_updated_and_a_repeat_changes_nothing(vendor: St
     assert len(vendor.sandbox.contacts) == 1
 
 
+@pytest.mark.parametrize("half", [{"firstName": "Ada"}, {"last_name": "Ada"}], ids=["first", "last"])
+async def test_half_a_name_is_that_of_somebody_new_and_replaces_no_whole_one(vendor: StandIn, half: Any) -> None:
+    talk = Talk(vendor)
+    await talk.deliver(identify(**half))
+    [contact] = vendor.sandbox.contacts.values()
+    assert contact["name"] == "Ada"
+
+    await talk.deliver(identify(name="Ada Lovelace"))
+    await talk.deliver(identify(**half))
+
+    assert contact["name"] == "Ada Lovelace"
+
+
 async def test_a_contact_known_by_email_alone_gets_its_user_id(vendor: StandIn) -> None:
     talk = Talk(vendor)
     await talk.deliver(event(type="identify", traits={"email": "ada@example.test"}))
