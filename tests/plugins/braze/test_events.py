@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from plugins.braze import PLUGIN
 from plugins.braze.events import build_event
+from router.destination import Destination
 from router.plugin import Skip
 from router.testing import make_event
 from tests.plugins.braze.samples import ADA, ALIAS, ANON, TIME, bodies_of, item_of, make_settings, map_event, trace_of
@@ -52,6 +54,24 @@ def test_properties_are_as_braze_takes_them(properties: dict[str, Any], expected
     assert (
         item_of(make_event("track", **ADA, event="E", properties=properties), "track event")["properties"] == expected
     )
+
+
+@pytest.mark.parametrize(
+    ("properties", "left"),
+    [
+        pytest.param({"n": 1, "lines": [{"id": n, "name": "x" * 100} for n in range(500)]}, "lines", id="a list"),
+        pytest.param({"n": 1, "a" * 255: ["x" * 255] * 100, "b": ["x" * 255] * 150}, "b", id="the larger of two"),
+        pytest.param({"n": 1, **{f"p{n}": "x" * 255 for n in range(250)}}, "", id="50 KB of plain ones"),
+    ],
+)
+def test_what_an_event_has_no_room_for_is_left_out_and_told(properties: dict[str, Any], left: str) -> None:
+    """Braze refuses an event of more than 50 KB with lists or objects, an order of many products as a whole."""
+    event = make_event("track", **ADA, event="E", properties=properties)
+    mapped = Destination("braze", PLUGIN, make_settings()).map(event)
+    [[payload]] = [part.payloads for part in mapped if part.payloads]
+
+    assert payload.body["events"]["properties"].keys() == properties.keys() - {left}
+    assert [note.partition("left out: ")[2] for note in payload.notes] == ([left] if left else [])
 
 
 def test_names_that_braze_does_not_take_are_reported() -> None:
