@@ -72,6 +72,7 @@ def user_table(settings: Settings) -> Table:
                 for part in ("name", "id", "industry", "plan")
             ),
             Trait("company.employee_count", f"{_AT}.company.employee_count", convert.to_number),
+            Trait("company.createdAt", f"{_AT}.company.createdAt", to_time, note="as of a group call"),
         ),
         (Custom("traits", at=_AT, rename=field_name, forbidden=_forbidden(settings), convert=to_value),),
         Values(null="clear"),
