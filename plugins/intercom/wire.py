@@ -279,8 +279,11 @@ def _refused_field(response: Response) -> str:
 def _declare(
     name: str, value: Any, model: str, settings: Settings
 ) -> Generator[Step, Response, Verdict | Blocked | None]:
-    """Declare a custom attribute. A refusal is no reason to fail: the attribute is left out then."""
-    kind = "boolean" if isinstance(value, bool) else "integer" if isinstance(value, int) else "float"
+    """Declare a custom attribute, for good. A refusal is no reason to fail: the attribute is left out then.
+
+    Every number is a float: one that is whole the first time need not stay so.
+    """
+    kind = "boolean" if isinstance(value, bool) else "float"
     if isinstance(value, str):
         kind = "string"
     elif name in _DATES:

@@ -183,12 +183,34 @@ async def test_a_custom_attribute_is_declared_where_the_operator_wants(vendor: S
     assert verdict == Delivered()
     assert vendor.sandbox.attributes["contact"] == {
         "tier": "string",
-        "seats": "integer",
+        "seats": "float",
         "vip": "boolean",
         "rate": "float",
     }
     [contact] = vendor.sandbox.contacts.values()
     assert contact["custom_attributes"] == {"tier": "gold", "seats": 4, "vip": True, "rate": 0.5}
+
+
+async def test_a_number_that_was_whole_at_first_need_not_stay_so(vendor: StandIn) -> None:
+    talk = Talk(vendor, create_data_attributes=True)
+
+    verdicts = [await talk.deliver(identify(balance=balance)) for balance in (10, 10.5)]
+
+    assert verdicts == [Delivered(), Delivered()]
+    [contact] = vendor.sandbox.contacts.values()
+    assert contact["custom_attributes"] == {"balance": 10.5}
+
+
+async def test_a_value_of_another_type_than_its_attribute_has_is_left_out(vendor: StandIn) -> None:
+    vendor.sandbox.attributes["contact"] = {"seats": "integer", "tier": "string"}
+
+    verdict = await Talk(vendor, create_data_attributes=True).deliver(
+        identify(email="a@b.test", seats="many", tier="gold")
+    )
+
+    assert isinstance(verdict, Delivered)
+    [contact] = vendor.sandbox.contacts.values()
+    assert contact["custom_attributes"] == {"tier": "gold"}
 
 
 async def test_a_birthday_is_declared_as_a_date(vendor: StandIn) -> None:
