@@ -35,6 +35,7 @@ from router.plugin import (
 
 RATE_LIMIT_PER_S: Final = 160.0
 """10,000 requests a minute and app, with room for the other users of the app."""
+APP: Final = "app"
 RESET_HEADER: Final = "x-ratelimit-reset"
 DECLARED_MORE_S: Final = 1.0
 NOT_INDEXED_YET_S: Final = 5.0

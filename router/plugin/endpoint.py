@@ -43,11 +43,18 @@ class Endpoint:
     rate_limit: Callable[[Any], float] | None = None
     """From the settings: the same, where it depends on the plan the operator pays for or on how they send. Wins over
     *rate_limit_per_s*."""
+    shared_rate: str = ""
+    """A name, where the limit is not of this endpoint alone: it is kept over all endpoints that give the same one."""
     reset_header: str = ""
     """A header (lower case) that says when a 429 ends, as Unix seconds or seconds to wait; Retry-After is always read."""
     is_independent: bool = False
     """True when the vendor does not care how requests here interleave with those of other endpoints: order is then kept
     within this endpoint only."""
+
+    @property
+    def rate_name(self) -> str:
+        """What its rate is kept by: its own name, unless it shares it."""
+        return self.shared_rate or self.name
 
     def for_settings(self, settings: Any) -> Self:
         """This endpoint with its limits for one destination; the core calls it once, when the destination starts."""
