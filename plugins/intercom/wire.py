@@ -274,7 +274,7 @@ def _refused_field(response: Response) -> str:
     """The field that the first error is about: its ``field``, else the first word of its message; "" for none."""
     error = _first_error(response)
     named = error.get("field") or str(error.get("message", "")).partition(" ")[0]
-    return named if isinstance(named, str) else ""
+    return named.lower() if isinstance(named, str) else ""
 
 
 def _declare(

@@ -277,7 +277,7 @@ async def test_an_owner_who_is_no_teammate_costs_the_person_nothing_else(vendor:
     ("error", "sent", "kind"),
     [
         pytest.param({"field": "email", "message": "Invalid"}, {"external_id", "phone"}, Delivered, id="by its field"),
-        pytest.param({"message": "phone is invalid"}, {"external_id", "email"}, Delivered, id="by the message"),
+        pytest.param({"message": "Phone is invalid"}, {"external_id", "email"}, Delivered, id="by the message"),
         pytest.param({"message": "external_id is too long"}, {"external_id", "email", "phone"}, Dead, id="who it is"),
         pytest.param(
             {"message": "The name is taken"}, {"external_id", "email", "phone"}, Dead, id="none of what is sent"
