@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
+import orjson
 import pytest
 
 from plugins.zendesk import PLUGIN
@@ -408,6 +409,32 @@ def test_a_field_that_somebody_else_has_just_defined_is_written() -> None:
         {"plan": "gold"},
         None,
         {"plan": "gold"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("details", "kept"),
+    [
+        pytest.param({"plan": [{"description": "Plan: is not an option"}]}, {"seats": 4}, id="by its key"),
+        pytest.param({"base": [{"description": "Plan is invalid"}]}, None, id="by no name that was sent"),
+    ],
+)
+def test_a_value_that_a_user_field_does_not_take_does_not_cost_the_person(details: Any, kept: Any) -> None:
+    """A dropdown of the account has none but its options."""
+    rehearsal = rehearse()
+    [(_, endpoint, payload)] = rehearsal.payloads(identify(name="Ada", plan="platinum", seats=4))
+    answers = {
+        0: Response(422, orjson.dumps({"details": details})),
+        1: Response(200, b'{"user":{"id":1,"user_fields":{"seats":4}}}'),
+    }
+
+    talk = rehearsal.talk(endpoint, payload, answers)
+
+    assert isinstance(talk.end, Delivered)
+    assert "was refused, and left out" in talk.end.warnings[0]
+    assert [request.json["user"].get("user_fields") for request in talk.requests] == [
+        {"plan": "platinum", "seats": 4},
+        kept,
     ]
 
 
