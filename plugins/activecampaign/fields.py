@@ -38,14 +38,11 @@ def to_moment(value: Any) -> str:
 
 
 def to_tags(value: Any) -> list[str]:
-    """A list of at most ten texts; one text is a list of one."""
+    """A list of texts, each once; one text is a list of one."""
     tags = [value] if isinstance(value, str) else value
     if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
         raise ValueError("expected a list of texts")
-    named = list(dict.fromkeys(tag.strip() for tag in tags if tag.strip()))
-    if len(named) > MAX_TAGS:
-        raise ValueError(f"expected at most {MAX_TAGS} tags")
-    return named
+    return list(dict.fromkeys(tag.strip() for tag in tags if tag.strip()))
 
 
 _CONVERTERS: Final[dict[str, Converter]] = {

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from plugins.activecampaign.fields import custom_field, field_name, to_field_text, to_tags
+from plugins.activecampaign.fields import MAX_TAGS, custom_field, field_name, to_field_text, to_tags
 from plugins.activecampaign.settings import Settings
 from router.plugin import (
     GROUP_TRAITS,
@@ -23,6 +23,7 @@ from router.plugin import (
     Trait,
     canonical_trait,
     convert,
+    left_out,
     looks_like_email,
 )
 
@@ -90,7 +91,10 @@ def build_contact(event: Event, fields: Document, settings: Settings) -> Payload
     if settings.lists and (is_on_lists is not None or not settings.subscribe_trait):
         body["lists"] = {"ids": settings.lists, "is_on": is_on_lists}
     body |= {name: fields[name] for name in ("fields", "tags", "account") if fields.get(name)}
-    return Payload(body, key=event.message_id)
+    beyond = body.get("tags", [])[MAX_TAGS:]
+    if beyond:
+        body["tags"] = body["tags"][:MAX_TAGS]
+    return Payload(body, key=event.message_id, notes=left_out(beyond, f"beyond the {MAX_TAGS} tags of one call"))
 
 
 def build_contact_of_bulk(event: Event, fields: Document, settings: Settings) -> Payload | Skip:

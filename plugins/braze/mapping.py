@@ -22,9 +22,13 @@ from router.plugin import (
     Trait,
     Values,
     convert,
+    left_out,
+    make_room,
     snake_case,
 )
 
+MAX_BYTES: Final = 99_000
+"""Of a user's attributes; Braze takes 100 KB, with what names the user."""
 GENDERS: Final[Mapping[str, str]] = {
     "m": "M",
     "male": "M",
@@ -159,20 +163,17 @@ def build_attributes(event: Event, fields: Document, settings: Settings) -> Payl
     identifier = who(event, settings)
     if identifier is None:
         return why_nobody(event)
-    of_context = [name for name in _OF_CONTEXT if name not in event.traits]
-    for name in of_context:  # a null in the context clears nothing
-        if name in fields and fields[name] is None:
-            del fields[name]
-    if len(fields.get("current_location", ())) < 2 or None in fields["current_location"].values():
+    if len(fields.get("current_location", ())) < 2:
         fields.pop("current_location", None)
     _place_country(fields)
     for trait, names in _PARTS.items():
         if trait in fields and fields[trait] is None:
             fields = dict.fromkeys(names) | fields
+    of_context = [name for name in _OF_CONTEXT if name not in event.traits]
     says = any(value is not None for name, value in fields.items() if name not in of_context)
     if not says:
         return Skip("anonymous and without traits: Braze would get an empty profile")
-    return Payload({"attributes": fields | identifier})
+    return _attributes(fields, identifier)
 
 
 def build_group(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
@@ -184,7 +185,15 @@ def build_group(event: Event, fields: Document, settings: Settings) -> Payload |
         return Skip("the call names no group")
     if settings.group_flag_prefix:
         fields[f"{settings.group_flag_prefix}{event.group_id}"[:MAX_TEXT]] = True
-    return Payload({"attributes": fields | identifier})
+    return _attributes(fields, identifier)
+
+
+def _attributes(fields: Document, identifier: Document) -> Payload:
+    """The object, less its largest attributes where Braze would refuse it for its size."""
+    body: Document = {"attributes": fields}
+    beyond = make_room(body, "attributes", MAX_BYTES)
+    notes = left_out(beyond, f"beyond the {MAX_BYTES} bytes that an object may have")
+    return Payload({"attributes": body["attributes"] | identifier}, notes=notes)
 
 
 def _forbidden(settings: Settings) -> frozenset[str]:

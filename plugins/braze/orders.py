@@ -139,14 +139,21 @@ def letters(name: str | None) -> str:
     return _NO_LETTERS.sub("", (name or "").lower())
 
 
+def _has_odd_currency(event: Event, fields: Document) -> bool:
+    """Whether the currency that is told can't be read: its amounts are no dollars. An empty one is none, as SDKs send it."""
+    told = event.properties.get("currency")
+    return "currency" not in fields and told is not None and bool(str(told).strip())
+
+
 # --- purchases ---
 
 
 def purchases_of(event: Event, settings: Settings) -> list[Document]:
-    """What an order becomes in `legacy`; nothing where it is no order, or says of no money."""
+    """What an order becomes in `legacy`; nothing where it is no order, or says of no money that could be booked."""
     if settings.purchases != "legacy" or letters(event.event) not in _PURCHASES:
         return []
-    return _purchases(PURCHASE.apply(event))
+    fields = PURCHASE.apply(event)
+    return [] if _has_odd_currency(event, fields) else _purchases(fields)
 
 
 def build_purchases(event: Event, fields: Document, settings: Settings) -> list[Payload] | Skip:
@@ -188,10 +195,11 @@ def _purchase(product: Product, head: Document, properties: Document) -> Documen
 
 def ecommerce_event(event: Event, settings: Settings) -> Document | None:
     """The recommended event in place of a shop event in `recommended`; None where there is none, or its schema would not have
-    it (a total, products with prices, an order's or a cart's id)."""
+    it (a total, products with prices, an order's or a cart's id), or its currency can't be read."""
     if settings.purchases != "recommended" or letters(event.event) not in RECOMMENDED:
         return None
-    return _ecommerce(event, ECOMMERCE.apply(event))
+    fields = ECOMMERCE.apply(event)
+    return None if _has_odd_currency(event, fields.get("properties", {})) else _ecommerce(event, fields)
 
 
 def build_ecommerce(event: Event, fields: Document, settings: Settings) -> Payload | Skip:

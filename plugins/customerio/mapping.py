@@ -13,7 +13,8 @@ from plugins.customerio.device import DEVICE_EVENTS, UNINSTALLED, device_platfor
 from plugins.customerio.identity import actor_identifiers, identifiers_of_id, person_identifiers, why_anonymous
 from plugins.customerio.settings import Settings
 from plugins.customerio.ulid import to_ulid
-from router.plugin import Document, Event, Payload, Skip, convert, left_out
+from plugins.customerio.wire import MAX_PAYLOAD_BYTES
+from router.plugin import Document, Event, Payload, Skip, convert, left_out, make_room
 
 _NO_DEVICE_CHANGE = Skip(f"no device change: not one of {', '.join(DEVICE_EVENTS)}")
 
@@ -25,15 +26,15 @@ def build_person(event: Event, fields: Document, settings: Settings) -> Payload 
         return Skip(why_anonymous(settings))
     notes = _drop_what_is_too_much(fields)
     if settings.api == "pipelines":
-        return _noted(pipelines.build_call(event, fields, settings), notes)
+        return _sized(pipelines.build_call(event, fields, settings), "traits", notes)
     fields.setdefault("attributes", {})
     person = {"type": "person", "action": "identify", "identifiers": identifiers, **fields}
-    return _noted(_payload(event, person), notes)
+    return _sized(_payload(event, person), "attributes", notes)
 
 
 def build_event(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
     if settings.api == "pipelines":
-        return pipelines.build_call(event, fields, settings)
+        return _sized(pipelines.build_call(event, fields, settings), "properties")
     if "name" not in fields:
         return Skip("the event's name is blank")
     return _occurrence(event, fields, settings, action="event")
@@ -41,13 +42,13 @@ def build_event(event: Event, fields: Document, settings: Settings) -> Payload |
 
 def build_page(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
     if settings.api == "pipelines":
-        return pipelines.build_call(event, fields, settings)
+        return _sized(pipelines.build_call(event, fields, settings), "properties")
     return _occurrence(event, {"name": _view_name(event, "Page"), **fields}, settings, action="page")
 
 
 def build_screen(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
     if settings.api == "pipelines":
-        return pipelines.build_call(event, fields, settings)
+        return _sized(pipelines.build_call(event, fields, settings), "properties")
     return _occurrence(event, {"name": _view_name(event, "Screen"), **fields}, settings, action="screen")
 
 
@@ -57,7 +58,7 @@ def build_object(event: Event, fields: Document, settings: Settings) -> Payload 
         return Skip("the call names no group")
     notes = _drop_what_is_too_much(fields)
     if settings.api == "pipelines":
-        return _noted(pipelines.build_call(event, fields, settings), notes)
+        return _sized(pipelines.build_call(event, fields, settings), "traits", notes)
     body: Document = {
         "type": "object",
         "action": "identify",
@@ -75,7 +76,7 @@ def build_object(event: Event, fields: Document, settings: Settings) -> Payload 
         body["cio_relationships"] = [relation]
         if "anonymous_id" in member:
             body["action"] = "identify_anonymous"
-    return _noted(_payload(event, body), notes)
+    return _sized(_payload(event, body), "attributes", notes)
 
 
 def build_merge(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
@@ -133,7 +134,7 @@ def _occurrence(event: Event, fields: Document, settings: Settings, *, action: s
     ulid = to_ulid(event.message_id, convert.to_unix_millis(event.timestamp))
     fields.setdefault("attributes", {})
     body = {"type": "person", "action": action, "identifiers": identifiers, "id": ulid, **fields}
-    return Payload(body, key=ulid)
+    return _sized(Payload(body, key=ulid), "attributes")
 
 
 def _drop_what_is_too_much(fields: Document) -> tuple[str, ...]:
@@ -150,8 +151,14 @@ def _drop_what_is_too_much(fields: Document) -> tuple[str, ...]:
     return notes + left_out(surplus, f"beyond the {MAX_ATTRIBUTES} attributes that one call may have")
 
 
-def _noted(made: Payload | Skip, notes: tuple[str, ...]) -> Payload | Skip:
-    return replace(made, notes=notes) if isinstance(made, Payload) and notes else made
+def _sized(made: Payload | Skip, part: str, notes: tuple[str, ...] = ()) -> Payload | Skip:
+    """*made* with *notes*, and without the largest values of its object *part* where it is more than Customer.io takes: whole,
+    it would be refused as a whole."""
+    if isinstance(made, Skip):
+        return made
+    beyond = make_room(made.body, part, MAX_PAYLOAD_BYTES)
+    notes += left_out(beyond, f"beyond the {MAX_PAYLOAD_BYTES} bytes that one call may have")
+    return replace(made, notes=notes) if notes else made
 
 
 def _payload(event: Event, body: Document) -> Payload:

@@ -152,7 +152,11 @@ def complete(name: str, event: Event, fields: Document, settings: Settings) -> N
     if name in _PRODUCT_EVENTS and "value" not in data:
         with suppress(ValueError):
             data["value"] = convert.to_amount(event.properties.get("price"))
-    if "value" in data:
-        data.setdefault("currency", settings.currency)
+    if "value" in data and "currency" not in data:
+        told = event.properties.get("currency")
+        if told is None or not str(told).strip():
+            data["currency"] = settings.currency
+        else:
+            del data["value"]  # in a currency that can't be read; it would be booked in another
     if data:
         fields[_AT] = data

@@ -23,6 +23,7 @@ PLUGIN = Plugin(
             converse=conversations.converse_contact,
             credentials=wire.credentials,
             rate_limit=wire.requests_per_s,
+            shared_rate=wire.ACCOUNT,
         ),
         BatchEndpoint(
             name="contact batches",
@@ -30,6 +31,7 @@ PLUGIN = Plugin(
             judge=wire.judge_contacts,
             credentials=wire.credentials,
             rate_limit=wire.requests_per_s,
+            shared_rate=wire.ACCOUNT,
             max_events=wire.MAX_CONTACTS,
         ),
         ConversationEndpoint(
@@ -37,12 +39,14 @@ PLUGIN = Plugin(
             converse=conversations.converse_company,
             credentials=wire.credentials,
             rate_limit=wire.requests_per_s,
+            shared_rate=wire.ACCOUNT,
         ),
         ConversationEndpoint(
             name="merges",
             converse=conversations.converse_merge,
             credentials=wire.credentials,
             rate_limit=wire.requests_per_s,
+            shared_rate=wire.ACCOUNT,
         ),
         BatchEndpoint(
             name="events",
@@ -57,6 +61,7 @@ PLUGIN = Plugin(
             converse=conversations.converse_event,
             credentials=wire.credentials,
             rate_limit=wire.requests_per_s,
+            shared_rate=wire.ACCOUNT,
         ),
     ),
     actions=(

@@ -27,6 +27,7 @@ from router.plugin import (
     Step,
     UnreadableAnswer,
     Verdict,
+    convert,
 )
 
 UNKNOWN_CONTACT_S: Final = 5.0
@@ -37,6 +38,7 @@ MAX_MENDINGS: Final = 10
 _EXISTING_ID: Final = re.compile(r"[Ee]xisting ID:\s*(\d+)")
 _GROUPS: Final = {"contacts": "contactinformation", "companies": "companyinformation"}
 _MISSING: Final = "PROPERTY_DOESNT_EXIST"
+_NO_DATE: Final = "INVALID_DATE"
 _DATETIMES: Final = frozenset({"signed_up_at"})
 
 Said = Generator[Step, Response, "str | Verdict | Blocked"]
@@ -255,12 +257,25 @@ def _mend(
             if response.status != 403 and not response.is_success and not isinstance(judge_one(response), Dead):
                 return response, False
             is_mended = True
+        elif code == _NO_DATE and name not in draft.keys and (day := _day_of(draft.properties[name])) is not None:
+            draft.properties[name] = day
+            draft.warnings.append(f"property {name!r} takes a date alone: its time of day was left out")
+            is_mended = True
         elif name not in draft.keys:
             draft.leave_out(name, code or "refused")
             is_mended = True
         else:
             return None, False
     return None, is_mended
+
+
+def _day_of(value: Any) -> str | None:
+    """The date of a moment, which is all that a property of the type ``date`` takes; None where it is one, or no moment."""
+    try:
+        day = convert.to_date(value)
+    except ValueError:
+        return None
+    return day if day != value else None
 
 
 def _definition(name: str, draft: _Draft) -> Document:

@@ -32,6 +32,8 @@ from router.plugin import (
 MAX_CONTACTS: Final = 100
 MAX_EVENTS: Final = 500
 EVENTS_PER_S: Final = 1_250.0
+ACCOUNT: Final = "account"
+"""All requests but those with custom events count against the app's limit together."""
 LOST_ATTEMPTS: Final = 5
 """A contact of which an answer says nothing at all is tried so often."""
 

@@ -23,6 +23,7 @@ PLUGIN = Plugin(
             converse=wire.converse_contact,
             credentials=wire.credentials,
             rate_limit_per_s=wire.RATE_LIMIT_PER_S,
+            shared_rate=wire.APP,
             reset_header=wire.RESET_HEADER,
         ),
         ConversationEndpoint(
@@ -30,6 +31,7 @@ PLUGIN = Plugin(
             converse=wire.converse_company,
             credentials=wire.credentials,
             rate_limit_per_s=wire.RATE_LIMIT_PER_S,
+            shared_rate=wire.APP,
             reset_header=wire.RESET_HEADER,
         ),
         BatchEndpoint(
@@ -38,6 +40,7 @@ PLUGIN = Plugin(
             judge=wire.judge_event,
             credentials=wire.credentials,
             rate_limit_per_s=wire.RATE_LIMIT_PER_S,
+            shared_rate=wire.APP,
             reset_header=wire.RESET_HEADER,
             max_events=1,
         ),

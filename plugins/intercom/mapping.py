@@ -86,8 +86,12 @@ def contact_table(settings: Settings) -> Table:
             Trait("email", "contact.email", convert.to_text),
             Trait("phone", "contact.phone", convert.to_text),
             Trait("name", "contact.name", convert.to_text),
-            Trait("firstName", note="in `name`: Intercom has no field for it"),
-            Trait("lastName", note="in `name`: Intercom has no field for it"),
+            Trait(
+                "firstName", note="in `name`: Intercom has no field for it; without a lastName only of a new contact"
+            ),
+            Trait(
+                "lastName", note="in `name`: Intercom has no field for it; without a firstName only of a new contact"
+            ),
             Trait("avatar", "contact.avatar", convert.to_url),
             *(Trait("createdAt", f"contact.{name}", convert.to_unix_seconds) for name in created),
             Field(("traits.lastSeenAt", "traits.last_seen_at"), "contact.last_seen_at", convert.to_unix_seconds),
@@ -175,7 +179,8 @@ VIEW: Final = Table(
 
 
 def build_contact(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
-    """The contact, and beside it the company. Nobody without a name to be found by becomes a contact."""
+    """The contact, beside it the company, and the name of somebody new of whom only half of it is told: of somebody known it
+    would take the place of the whole. Nobody without a name to be found by becomes a contact."""
     contact: Document = dict(fields.get("contact", {}))
     if "external_id" not in contact:
         if contact.get("email"):
@@ -192,9 +197,14 @@ def build_contact(event: Event, fields: Document, settings: Settings) -> Payload
     if attributes:
         contact["custom_attributes"] = attributes
     body: Document = {"contact": contact}
+    name = next((part for part in map(event.traits.get, ("firstName", "lastName")) if isinstance(part, str)), "")
+    if "name" not in contact and name:
+        body["name_if_new"] = name
     company = _company(fields.get("company", {}))
     if company is not None:
         body["company"] = company
+    elif event.traits.get("company") is not None:
+        notes += left_out(["traits.company"], "it has neither an id nor a name")
     return Payload(body, key=event.message_id, notes=notes)
 
 
@@ -248,10 +258,13 @@ def _event(event: Event, name: str, fields: Document, metadata: Document, settin
         return Skip("anonymous: Intercom takes events of known people only")
     body: Document = {"event_name": name, "created_at": fields["created_at"]}
     body |= {"user_id": who["external_id"]} if "external_id" in who else {"email": who["email"]}
-    shown = dict(list(_metadata(metadata))[:MAX_METADATA_KEYS])
-    if shown:
-        body["metadata"] = shown
-    return Payload(body, key=event.message_id)
+    flat = dict(_metadata(metadata))
+    if flat:
+        body["metadata"] = dict(list(flat.items())[:MAX_METADATA_KEYS])
+    surplus = left_out(
+        list(flat)[MAX_METADATA_KEYS:], f"beyond the {MAX_METADATA_KEYS} metadata keys that Intercom reads"
+    )
+    return Payload(body, key=event.message_id, notes=surplus)
 
 
 def _who(event: Event, settings: Settings) -> Document:

@@ -57,6 +57,15 @@ _MAX_TEXT = 255
 _TYPES = frozenset({"string", "integer", "float", "boolean", "datetime", "date", "options"})
 
 
+def _is_of_type(value: Any, kind: str) -> bool:
+    """Whether an attribute that was declared as *kind* takes *value*; null clears any."""
+    if value is None or kind == "options":
+        return True
+    if isinstance(value, bool) or kind == "boolean":
+        return isinstance(value, bool) and kind == "boolean"
+    return isinstance(value, {"string": str, "float": int | float}.get(kind, int))
+
+
 class _Refusal(Exception):
     def __init__(self, status: int, code: str, message: str) -> None:
         self.status, self.code, self.message = status, code, message
@@ -237,6 +246,9 @@ class IntercomSandbox(Sandbox):
                 )
             if name not in self.attributes[model]:
                 raise _Refusal(400, "parameter_invalid", f"Custom attribute '{name}' does not exist")
+            kind = self.attributes[model][name]
+            if not _is_of_type(value, kind):
+                raise _Refusal(400, "parameter_invalid", f"Custom attribute '{name}' is of the type {kind}")
 
     def _by_external_id(self, external_id: Any) -> dict[str, Any] | None:
         if not external_id:

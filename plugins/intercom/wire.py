@@ -35,6 +35,7 @@ from router.plugin import (
 
 RATE_LIMIT_PER_S: Final = 160.0
 """10,000 requests a minute and app, with room for the other users of the app."""
+APP: Final = "app"
 RESET_HEADER: Final = "x-ratelimit-reset"
 DECLARED_MORE_S: Final = 1.0
 NOT_INDEXED_YET_S: Final = 5.0
@@ -50,6 +51,8 @@ requests that one conversation may have (100)."""
 _EXISTING_ID = re.compile(r"\bid=([\w-]+)")
 _UNKNOWN_ATTRIBUTE = re.compile(r"[Cc]ustom attribute ['\"]([^'\"]+)['\"]")
 _BLOCKED = (*OF_THE_SET_UP, 401, 403)
+_KEPT: Final = frozenset({"company_id", "custom_attributes", "external_id", "role"})
+"""What no write is without: who it is about, and what is left out one by one."""
 _DATES: Final = frozenset({"birthday"})
 """Custom attributes in Unix seconds; the type of one can't be changed once it is declared."""
 
@@ -98,7 +101,7 @@ def converse_contact(payload: Payload, settings: Settings) -> Conversation:
     found = yield from _find_contact(contact, settings, is_known=False)
     if not isinstance(found, str) and found is not None:
         return found
-    written = yield from _write_contact(found, contact, settings)
+    written = yield from _write_contact(found, contact, payload.body.get("name_if_new", ""), settings)
     if not isinstance(written, tuple):
         return written
     contact_id, warnings = written
@@ -170,9 +173,10 @@ def _pick(response: Response, external_id: str | None) -> str | None:
     return str(fitting[0]["id"]) if len(fitting) == 1 else None
 
 
-def _write_contact(found: str | None, contact: Document, settings: Settings) -> Said:
+def _write_contact(found: str | None, contact: Document, name_if_new: str, settings: Settings) -> Said:
     if found is None:
-        created = yield from _write(("contacts",), "POST", contact, "contact", settings)
+        named = {**contact, "name": name_if_new} if name_if_new else contact
+        created = yield from _write(("contacts",), "POST", named, "contact", settings)
         if not isinstance(created, Response):
             return created
         match = _EXISTING_ID.search(created.text)  # 409: it exists after all, the index had not caught up
@@ -258,14 +262,29 @@ def _leave_out(body: Document, attribute: str | None, response: Response) -> tup
         rest = {name: value for name, value in body.items() if name != "created_at"}
         rest.setdefault("signed_up_at", body["created_at"])
         return rest, "created_at was refused; sent as signed_up_at alone (setting created_at_field)"
+    field = _refused_field(response)
+    if field in body and field not in _KEPT and (field != "email" or "external_id" in body):
+        return {
+            name: value for name, value in body.items() if name != field
+        }, f"{field} was left out: {_describe(response)}"
     return None
+
+
+def _refused_field(response: Response) -> str:
+    """The field that the first error is about: its ``field``, else the first word of its message; "" for none."""
+    error = _first_error(response)
+    named = error.get("field") or str(error.get("message", "")).partition(" ")[0]
+    return named.lower() if isinstance(named, str) else ""
 
 
 def _declare(
     name: str, value: Any, model: str, settings: Settings
 ) -> Generator[Step, Response, Verdict | Blocked | None]:
-    """Declare a custom attribute. A refusal is no reason to fail: the attribute is left out then."""
-    kind = "boolean" if isinstance(value, bool) else "integer" if isinstance(value, int) else "float"
+    """Declare a custom attribute, for good. A refusal is no reason to fail: the attribute is left out then.
+
+    Every number is a float: one that is whole the first time need not stay so.
+    """
+    kind = "boolean" if isinstance(value, bool) else "float"
     if isinstance(value, str):
         kind = "string"
     elif name in _DATES:
@@ -288,12 +307,17 @@ def _judge(response: Response) -> Verdict | Blocked:
 
 def _describe(response: Response) -> str:
     """The vendor's own words: code and message of the first error."""
-    try:
-        answer = response.json()
-        first = answer["errors"][0]
-        return f"{response.status} {first.get('code', '')}: {first.get('message', '')}"[:300]
-    except (UnreadableAnswer, KeyError, IndexError, TypeError, AttributeError):
-        return describe(response)
+    first = _first_error(response)
+    return (
+        f"{response.status} {first.get('code', '')}: {first.get('message', '')}"[:300] if first else describe(response)
+    )
+
+
+def _first_error(response: Response) -> Document:
+    """Empty where the answer has none."""
+    errors = response.json_object().get("errors")
+    first = errors[0] if isinstance(errors, list) and errors else None
+    return first if isinstance(first, dict) else {}
 
 
 def _id_of(response: Response) -> str:

@@ -72,6 +72,7 @@ def user_table(settings: Settings) -> Table:
                 for part in ("name", "id", "industry", "plan")
             ),
             Trait("company.employee_count", f"{_AT}.company.employee_count", convert.to_number),
+            Trait("company.createdAt", f"{_AT}.company.createdAt", to_time, note="as of a group call"),
         ),
         (Custom("traits", at=_AT, rename=field_name, forbidden=_forbidden(settings), convert=to_value),),
         Values(null="clear"),
@@ -105,11 +106,7 @@ DEVICE: Final = Table((Field("context.device.token", "token", convert.text_only)
 
 def build_user(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
     """What an identify says of the person."""
-    data: Document = fields.get(_AT, {})
-    for name in _OF_CONTEXT:  # a null in the context clears nothing
-        if name in data and data[name] is None:
-            del data[name]
-    return _update(event, data, settings)
+    return _update(event, fields.get(_AT, {}), settings)
 
 
 def build_group(event: Event, fields: Document, settings: Settings) -> Payload | Skip:

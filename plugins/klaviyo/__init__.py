@@ -23,12 +23,14 @@ PLUGIN = Plugin(
             converse=conversation.converse_profile,
             credentials=wire.credentials,
             rate_limit_per_s=wire.PROFILES_PER_S,
+            shared_rate=wire.PROFILE_IMPORT,
         ),
         ConversationEndpoint(
             name="members",
             converse=conversation.converse_member,
             credentials=wire.credentials,
             rate_limit_per_s=wire.PROFILES_PER_S,
+            shared_rate=wire.PROFILE_IMPORT,
         ),
         BatchEndpoint(
             name="profile jobs",

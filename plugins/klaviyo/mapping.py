@@ -5,6 +5,8 @@ Source: facts/vendors/klaviyo.md sections 3 to 5.
 
 from __future__ import annotations
 
+from typing import Final
+
 from plugins.klaviyo.attributes import (
     attribute_name,
     complete_ids,
@@ -15,9 +17,25 @@ from plugins.klaviyo.attributes import (
     to_timezone,
 )
 from plugins.klaviyo.settings import Settings
-from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, Trait, Values, convert, snake_case
+from router.plugin import (
+    Custom,
+    Document,
+    Event,
+    Field,
+    Payload,
+    Skip,
+    Table,
+    Trait,
+    Values,
+    convert,
+    left_out,
+    make_room,
+    snake_case,
+)
 
 _PROPERTIES = "properties"
+MAX_BYTES: Final = 99_000
+"""Of a profile: 100 KB, with room for what stands around it."""
 
 
 def profile_table(settings: Settings) -> Table:
@@ -109,10 +127,16 @@ def _profile(event: Event, fields: Document) -> Payload | Skip:
     phone = event.traits.get("phone")
     if phone is not None and "phone_number" not in fields:  # one that is no E.164 would cost the whole profile
         fields.setdefault(_PROPERTIES, {})["phone_raw"] = phone
-    return Payload(fields, key=event.message_id)
+    return _sized(event, fields)
 
 
 def build_member(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
     if not complete_ids(event, fields):
         return Skip("nobody to tell from others: no userId, email or phone number")
-    return Payload(fields, key=event.message_id)
+    return _sized(event, fields)
+
+
+def _sized(event: Event, profile: Document) -> Payload:
+    """The profile, less its largest properties where Klaviyo would refuse it for its size."""
+    beyond = make_room(profile, _PROPERTIES, MAX_BYTES)
+    return Payload(profile, key=event.message_id, notes=left_out(beyond, f"beyond the {MAX_BYTES} bytes of a profile"))

@@ -37,6 +37,8 @@ EVENTS_PER_S: Final = 58.0
 """3500 a minute; the burst of 350 a second is not used up, for it is the minute that a backlog meets."""
 PROFILES_PER_S: Final = 12.5
 """750 a minute."""
+PROFILE_IMPORT: Final = "profile import"
+"""Whose limit that is: of an identify and of a group call together."""
 JOBS_PER_S: Final = 2.5
 """150 a minute."""
 

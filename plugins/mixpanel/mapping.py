@@ -107,9 +107,6 @@ def build_profile(event: Event, fields: Document, settings: Settings) -> list[Pa
     if "$distinct_id" not in fields:
         return Skip(_no_user(event))
     head = _head(event, fields.pop("$distinct_id"))
-    for name in ("$ip", "$timezone"):  # a null in the context clears nothing
-        if name in fields and fields[name] is None:
-            del fields[name]
     if "$ip" in fields:
         head["$ip"] = fields.pop("$ip")
     _place_country(fields)

@@ -14,7 +14,19 @@ from plugins.onesignal.mapping import upsert
 from plugins.onesignal.settings import Settings
 from plugins.onesignal.tag import tag_name, to_tags
 from plugins.onesignal.wire import MAX_EVENT_BYTES
-from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, convert, left_out, view_name
+from router.plugin import (
+    Custom,
+    Document,
+    Event,
+    Field,
+    Payload,
+    Skip,
+    Table,
+    convert,
+    left_out,
+    make_room,
+    view_name,
+)
 
 MAX_NAME: Final = 128
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
@@ -80,28 +92,7 @@ def _event(event: Event, fields: Document, settings: Settings) -> Payload | Skip
     identity = who(event, settings)
     if identity is None or "external_id" not in identity:
         return why_nobody()
-    body, beyond = _within_limit(identity | fields)
+    body = identity | fields
+    beyond = make_room(body, "properties", MAX_EVENT_BYTES)
     notes = left_out(beyond, f"beyond the {MAX_EVENT_BYTES} bytes that an event may have")
     return Payload(body, key=fields.get("idempotency_key", ""), notes=notes)
-
-
-def _within_limit(body: Document) -> tuple[Document, list[str]]:
-    """*body* without its largest properties, as many as it takes, and their names: an order without its products still tells of
-    the order, and OneSignal takes none with them."""
-    excess = _size(body) - MAX_EVENT_BYTES
-    if excess <= 0:
-        return body, []
-    properties: Document = body.get("properties", {})
-    beyond: list[str] = []
-    for name in sorted(properties, key=lambda name: _size({name: properties[name]}), reverse=True):
-        if excess <= 0:
-            break
-        excess -= _size({name: properties[name]}) - len("{}")
-        beyond.append(name)
-    kept = {name: value for name, value in properties.items() if name not in beyond}
-    return body | {"properties": kept}, beyond
-
-
-def _size(value: Document) -> int:
-    """Bytes as JSON."""
-    return len(convert.to_json_text(value).encode())

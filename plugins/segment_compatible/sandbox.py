@@ -63,7 +63,8 @@ class SegmentCompatibleSandbox(Sandbox):
         if limited is not None:
             return limited
         has_key = _basic_user(request) == self.settings.get("write_key")
-        if not has_key and self.flavour != "segment":
+        is_strict = request.headers.get("X-Strict-Mode") == "1"
+        if not has_key and self.flavour != "segment" and (self.flavour != "customerio" or is_strict):
             return _refuse(401, "invalid write key")
         if self.is_disabled:
             return _refuse(404, "source is disabled")
@@ -80,6 +81,10 @@ class SegmentCompatibleSandbox(Sandbox):
             return _refuse(400, "empty batch payload")
         if self.flavour == "rudderstack" and not all(map(_is_event, batch)):
             return _refuse(400, "an item is no event, or has no id")
+        if self.flavour == "customerio" and is_strict:
+            reason = next(filter(None, (self._fault(index, item) for index, item in enumerate(batch))), "")
+            if reason:
+                return _refuse(400, reason)
         return self._take(batch, body.get("sentAt"), "" if has_key else "unknown write key")
 
     def _limit(self) -> web.Response | None:

@@ -34,6 +34,9 @@ RATE_LIMIT_PER_S: Final = 1_000.0
 """Segment's advice for a workspace; no other names a number."""
 RESET_HEADER: Final = "x-ratelimit-reset"
 
+_STRICT: Final = {"X-Strict-Mode": "1"}
+"""Without it Customer.io answers 200 to everything, wrong keys and events that are too large included. Source:
+facts/vendors/customerio.md section 7."""
 _OF_THE_BATCH: Final = frozenset({"too_many_events", "batch_too_big"})
 """Codes of another router for events beyond what it takes at once (its ``server.max_events`` may be smaller than ours)."""
 _NAMED = re.compile(r"\s*Message ID: (\S+?):\s*(.*)", re.DOTALL)
@@ -54,7 +57,8 @@ def byte_limits(settings: Settings) -> tuple[int, int]:
 def pack(payloads: Sequence[Payload], settings: Settings) -> Request:
     """Without ``sentAt``: the times are right already, and a receiver corrects by it."""
     url = build_url(settings.api_url, "v1", "batch")
-    return Request("POST", url, {"batch": [payload.body for payload in payloads]}, gzip=settings.gzip)
+    headers = _STRICT if settings.flavour == "customerio" else {}
+    return Request("POST", url, {"batch": [payload.body for payload in payloads]}, headers, gzip=settings.gzip)
 
 
 def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:

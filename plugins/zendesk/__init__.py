@@ -22,6 +22,7 @@ PLUGIN = Plugin(
             converse=conversation.converse_user,
             credentials=wire.credentials,
             rate_limit=wire.requests_per_s,
+            shared_rate=wire.ACCOUNT,
             reset_header=wire.RESET_HEADER,
         ),
         ConversationEndpoint(
@@ -29,6 +30,7 @@ PLUGIN = Plugin(
             converse=conversation.converse_organization,
             credentials=wire.credentials,
             rate_limit=wire.requests_per_s,
+            shared_rate=wire.ACCOUNT,
             reset_header=wire.RESET_HEADER,
         ),
         ConversationEndpoint(
@@ -36,6 +38,7 @@ PLUGIN = Plugin(
             converse=conversation.converse_merge,
             credentials=wire.credentials,
             rate_limit=wire.requests_per_s,
+            shared_rate=wire.ACCOUNT,
             reset_header=wire.RESET_HEADER,
         ),
         BatchEndpoint(

@@ -69,12 +69,19 @@ def _ending(
 
 @_ending
 def converse_user(body: Any, settings: Settings, warnings: list[str]) -> Said[None]:
-    """The organization, if the person's company is to become one; then the user; then the primary email."""
+    """The organization, if the person's company is to become one; then the user, whom a refused organization does not cost;
+    then the primary email."""
     user, company = dict(body["user"]), body.get("company", {})
     if company and settings.create_organizations:
-        name_if_new = company.get("external_id", "")
-        organization = yield from _write("organization", company, name_if_new, settings, warnings)
-        user["organization_id"] = _id_of(organization)
+        try:
+            organization = yield from _write(
+                "organization", company, company.get("external_id", ""), settings, warnings
+            )
+            user["organization_id"] = _id_of(organization)
+        except Ended as ended:
+            if not isinstance(ended.verdict, Dead):
+                raise
+            warnings.append(f"the user's organization was not written: {ended.verdict.reason}")
     elif "name" in company:
         user["organization"] = {"name": company["name"]}
     written = yield from _write("user", user, body["name_if_new"], settings, warnings)
@@ -168,12 +175,31 @@ def _upsert(
         if "name" in details and "name" not in fields and name_if_new:
             fields["name"] = name_if_new
             continue
-        name = next((name for name in details if name in fields and name not in _NEVER_LEFT_OUT), None)
-        if name is None:
+        name = _leave_out(model, fields, details)
+        if not name:
             raise Ended(_refused(response))
-        del fields[name]
         warnings.append(f"{name} was refused, and left out: {_words(response)}")
     raise Ended(Dead("422 too many fields that Zendesk does not take"))
+
+
+def _leave_out(model: Model, fields: Document, details: Document) -> str:
+    """Take out of *fields* what *details* name, and end with its name; "" where nothing may go.
+
+    A field of the account's own may be named by its key; where nothing is named that was sent, it is one of those: a dropdown
+    takes none but its options, and all of them go.
+    """
+    if not details or set(details) & set(_NEVER_LEFT_OUT) & fields.keys():
+        return ""
+    of_account = f"{model}_fields"
+    own: Document = fields.get(of_account, {})
+    named = next((name for name in details if name in fields), None)
+    key = next((name for name in details if name in own), None)
+    if named is None and key is not None and len(own) > 1:
+        fields[of_account] = {name: value for name, value in own.items() if name != key}
+        return key
+    name = named or (of_account if own else "")
+    fields.pop(name, None)
+    return name
 
 
 def _unknown_fields(model: Model, fields: Document, written: Document) -> list[str]:

@@ -28,6 +28,8 @@ from router.plugin import (
 )
 
 RESET_HEADER: Final = "ratelimit-reset"
+ACCOUNT: Final = "account"
+"""Requests to the API at large are limited together, those with events on their own."""
 BLOCKED: Final = (*OF_THE_SET_UP, 401, 403, 405)
 """Credentials, scopes, plan, or another subdomain: never an event."""
 CONFLICT_ATTEMPTS: Final = 10

@@ -236,7 +236,7 @@ class Flights:
     async def _send(self, attempt: _Try, request: Request, key: str) -> Response:
         is_begun = attempt.left_at is not None
         async with self._gate.passed(
-            attempt.endpoint.name, lambda: self._is_closed and not is_begun
+            attempt.endpoint.rate_name, lambda: self._is_closed and not is_begun
         ) as attempt.left_at:
             return await self._sender.send(request, self._calls.credentials(attempt.endpoint), key)
 

@@ -17,7 +17,7 @@ class HeldBack(Exception):
 
 
 class Gate:
-    """One per destination. Requests of one endpoint pass in the order they came."""
+    """One per destination. Requests of one rate, an endpoint's own or one that several share, pass in the order they came."""
 
     def __init__(self, pace: Pace, clock: Clock) -> None:
         self.pace = pace
@@ -27,17 +27,17 @@ class Gate:
         self._changed = Signal(clock)
 
     @asynccontextmanager
-    async def passed(self, endpoint: str, is_off: Callable[[], bool] = lambda: False) -> AsyncIterator[float]:
-        """Wait until a request to *endpoint* may leave; the body sends it. Yields that moment, by the clock that never jumps.
+    async def passed(self, rate: str, is_off: Callable[[], bool] = lambda: False) -> AsyncIterator[float]:
+        """Wait until a request of this *rate* may leave; the body sends it. Yields that moment, by the clock that never jumps.
 
         Raises:
             HeldBack: nothing may leave now, or *is_off* says so. It is asked before each wait and after each `look`.
         """
-        async with self._turns[endpoint]:
-            await self._wait(lambda now: self.pace.endpoint_wait_s(endpoint, now), is_off)
+        async with self._turns[rate]:
+            await self._wait(lambda now: self.pace.rate_wait_s(rate, now), is_off)
             async with self._turn:
                 left_at = await self._wait(self.pace.request_wait_s, is_off)
-                self.pace.request_left(endpoint, left_at)
+                self.pace.request_left(rate, left_at)
         try:
             yield left_at
         finally:

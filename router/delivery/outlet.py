@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from router.clock import Clock
 from router.delivery.gate import Gate
@@ -27,11 +27,19 @@ class Outlet:
         clock: Clock,
         chance: random.Random,
     ) -> None:
-        rates = {name: endpoint.rate_limit_per_s for name, endpoint in endpoints.items()}
-        limits = Limits(concurrency, rate_limit_per_s, {name: rate for name, rate in rates.items() if rate is not None})
-        self.pace = Pace(backoff, chance, limits)
+        self.pace = Pace(backoff, chance, Limits(concurrency, rate_limit_per_s, _rates(endpoints.values())))
         self.gate = Gate(self.pace, clock)
         self.changed = Signal(clock)
         """Notified when the pace changes, or anything else that a worker waits for."""
         self.flights = self.replays = 0
         """Flights under way for all workers, and those of replays among them."""
+
+
+def _rates(endpoints: Iterable[Endpoint]) -> dict[str, float]:
+    """Requests a second by the name of the rate; of endpoints that share one, the lowest that any of them gives."""
+    rates: dict[str, float] = {}
+    for endpoint in endpoints:
+        if endpoint.rate_limit_per_s is not None:
+            name = endpoint.rate_name
+            rates[name] = min(endpoint.rate_limit_per_s, rates.get(name, endpoint.rate_limit_per_s))
+    return rates

@@ -15,7 +15,7 @@ adds a failure to the outage that is being waited out.
 
 Within these states, each request passes three valves:
 
-    rate         so many a second, evenly spaced: the endpoint's own, then the destination's
+    rate         so many a second, evenly spaced: the endpoint's own or the one it shares, then the destination's
     pause        while the vendor asks for a moment of quiet, between two tries of a flight
     concurrency  so many at a time:
 
@@ -69,8 +69,8 @@ class Limits:
     concurrency: int = 4
     per_second: float | None = None
     """Requests a second, to all endpoints together."""
-    endpoints_per_second: Mapping[str, float] | None = None
-    """Requests a second, by endpoint."""
+    rates_per_second: Mapping[str, float] | None = None
+    """Requests a second, by the name of the rate: an endpoint's own, or one that several endpoints share."""
 
 
 class Pace:
@@ -96,7 +96,7 @@ class Pace:
         self._strain = Strain()
         self._paused_until = 0.0
         self._interval_s = 1.0 / limits.per_second if limits.per_second else 0.0
-        self._intervals_s = {name: 1.0 / rate for name, rate in (limits.endpoints_per_second or {}).items()}
+        self._intervals_s = {name: 1.0 / rate for name, rate in (limits.rates_per_second or {}).items()}
         self._share = 1.0
         self._next = 0.0
         self._next_at: dict[str, float] = {}
@@ -182,22 +182,22 @@ class Pace:
 
     # --- requests ---
 
-    def endpoint_wait_s(self, endpoint: str, now: float) -> float:
-        """Seconds until the endpoint's own rate lets the next request leave."""
-        return max(0.0, self._next_at.get(endpoint, 0.0) - now)
+    def rate_wait_s(self, rate: str, now: float) -> float:
+        """Seconds until the rate of that name lets the next request leave."""
+        return max(0.0, self._next_at.get(rate, 0.0) - now)
 
     def request_wait_s(self, now: float) -> float | None:
-        """Seconds until a request may leave, to any endpoint. None: not before one under way is back."""
+        """Seconds until a request may leave, of any rate. None: not before one under way is back."""
         if self.under_way >= self.concurrency:
             return None
         return max(0.0, self._next - now, self._paused_until - now)
 
-    def request_left(self, endpoint: str, now: float) -> None:
+    def request_left(self, rate: str, now: float) -> None:
         """A request leaves. Call it only when both waits are 0, and call `request_came_back` once for each."""
         self.under_way += 1
         self._next = now + self._interval_s / self._share
-        if endpoint in self._intervals_s:
-            self._next_at[endpoint] = now + self._intervals_s[endpoint] / self._share
+        if rate in self._intervals_s:
+            self._next_at[rate] = now + self._intervals_s[rate] / self._share
 
     def request_came_back(self) -> None:
         """A request ended, with or without an answer."""

@@ -43,8 +43,9 @@ Every plugin that comes with the router, as its declaration says. This page is g
 
 An event reaches a destination by the calls below; what the vendor has no place for is skipped with a reason, which
 `router explain` shows. *Traits* counts the reserved traits of a person (of {user}) and of a group (of {group}) that arrive
-somewhere. A replay sends old events so that nothing starts because of them
-([operating.md](operating.md#dead-letters-and-replay)); how, or that it skips them, stands beside each action.
+somewhere. Requests a second that are *shared* are those of all endpoints that share them. A replay sends old events so
+that nothing starts because of them ([operating.md](operating.md#dead-letters-and-replay)); how, or that it skips them,
+stands beside each action.
 """
 
 
@@ -137,7 +138,8 @@ def _batch(endpoint: Endpoint) -> int:
 
 
 def _limits(endpoint: Endpoint) -> tuple[str, str, str, str, str]:
-    rate = f"{endpoint.rate_limit_per_s:.4g}" if endpoint.rate_limit_per_s else "–"
+    shared = ", shared" if endpoint.shared_rate else ""
+    rate = f"{endpoint.rate_limit_per_s:.4g}{shared}" if endpoint.rate_limit_per_s else "–"
     order = "on its own" if endpoint.is_independent else "with the others"
     if isinstance(endpoint, BatchEndpoint):
         return endpoint.name, f"{endpoint.max_events:,}", f"{endpoint.max_bytes:,}", rate, order

@@ -23,7 +23,7 @@ from router.plugin.declaration import API_VERSION, Action, CredentialCheck, Plug
 from router.plugin.endpoint import BatchEndpoint, Conversation, ConversationEndpoint, Endpoint, Step
 from router.plugin.historical import Harmless, Historical, Marked
 from router.plugin.hooks import hookimpl
-from router.plugin.request import Payload, Request, Response, UnreadableAnswer, build_url, left_out
+from router.plugin.request import Payload, Request, Response, UnreadableAnswer, build_url, left_out, make_room
 from router.plugin.settings import PluginSettings
 from router.plugin.skip import Skip
 from router.plugin.table import Custom, Field, Table, Trait, same_name
@@ -109,6 +109,7 @@ __all__ = [
     "judge_named",
     "left_out",
     "looks_like_email",
+    "make_room",
     "same_name",
     "snake_case",
     "view_name",

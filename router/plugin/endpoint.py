@@ -42,11 +42,18 @@ class Endpoint:
     """Requests per second that the vendor allows. The operator can lower it."""
     rate_limit: Callable[[Any], float] | None = None
     """From the settings: the same, if it depends on the operator's plan or way of sending. Wins over *rate_limit_per_s*."""
+    shared_rate: str = ""
+    """A name, if the limit is not this endpoint's alone: all endpoints that give the same name share the limit."""
     reset_header: str = ""
     """A header (lower case) that says when a 429 ends, in Unix seconds or seconds to wait. Retry-After is always read."""
     is_independent: bool = False
     """True if the vendor does not mind how requests here interleave with those to other endpoints. Order is then kept within
     this endpoint only."""
+
+    @property
+    def rate_name(self) -> str:
+        """What its rate is kept by: its own name, unless it shares it."""
+        return self.shared_rate or self.name
 
     def for_settings(self, settings: Any) -> Self:
         """This endpoint with its limits for one destination. The core calls it once, when the destination starts."""

@@ -45,6 +45,27 @@ def left_out(names: Iterable[str], because: str) -> tuple[str, ...]:
     return (f"{because}; left out: {listed}"[:300],) if listed else ()
 
 
+def make_room(body: dict[str, Any], part: str, most_bytes: int) -> list[str]:
+    """Take the largest values out of the object *part* of *body*, as many as it takes for *body* to be at most *most_bytes* of
+    JSON; ends with their names, for `left_out`. *body* gets another *part*, and what it had stays as it is.
+
+    For a vendor that refuses what is larger as a whole: an order without its products still tells of the order.
+    """
+    excess = len(orjson.dumps(body)) - most_bytes
+    if excess <= 0:
+        return []
+    values: dict[str, Any] = body.get(part, {})
+    sizes = {name: len(orjson.dumps({name: value})) - len("{}") + len(",") for name, value in values.items()}
+    beyond: list[str] = []
+    for name in sorted(sizes, key=lambda name: sizes[name], reverse=True):
+        if excess <= 0:
+            break
+        excess -= sizes[name]
+        beyond.append(name)
+    body[part] = {name: value for name, value in values.items() if name not in beyond}
+    return beyond
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """One HTTP request as a plugin makes it. The core adds credentials, the content type and compression.

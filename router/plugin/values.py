@@ -16,7 +16,8 @@ class Values:
     """How the vendor wants objects, lists and null. Applied to every value that a table writes.
 
     ``flatten`` turns ``{"a": {"b": 1}}`` into ``a_b: 1``; in a list, an item's index is its name. ``json`` writes JSON in a
-    string. ``null="clear"`` sends null on: only for a vendor that reads it as "clear this".
+    string. ``null="clear"`` sends null on: only for a vendor that reads it as "clear this". A null in the event's context
+    is always as if absent.
     """
 
     objects: Rule = "keep"

@@ -39,7 +39,7 @@ async def test_who_comes_first_passes_first_and_no_more_than_there_are_places() 
 
 
 async def test_who_waits_for_the_rate_of_an_endpoint_keeps_no_other_endpoint_waiting() -> None:
-    gate, pace = make(endpoints_per_second={"profiles": 0.01})
+    gate, pace = make(rates_per_second={"profiles": 0.01})
     async with gate.passed("profiles"):
         pass
     slow = asyncio.create_task(gate.passed("profiles").__aenter__())
@@ -72,7 +72,7 @@ async def test_what_waits_when_the_destination_is_closed_does_not_leave(is_block
 
 async def test_what_is_called_off_while_it_waits_does_not_leave_and_keeps_nobody_waiting() -> None:
     """For the rate of its endpoint, for a place, or behind one of these."""
-    gate, pace = make(concurrency=1, endpoints_per_second={"profiles": 0.01})
+    gate, pace = make(concurrency=1, rates_per_second={"profiles": 0.01})
     async with gate.passed("profiles"):
         pass
     off = False

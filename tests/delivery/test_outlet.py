@@ -52,8 +52,25 @@ def test_each_router_keeps_to_its_part_of_the_rates() -> None:
 
     pace.request_left("events", 0.0)
 
-    assert (pace.request_wait_s(0.0), pace.endpoint_wait_s("events", 0.0)) == (0.4, 0.8)
+    assert (pace.request_wait_s(0.0), pace.rate_wait_s("events", 0.0)) == (0.4, 0.8)
     assert pace.spacing_s == 0.8
+
+
+async def test_endpoints_of_one_limit_keep_to_it_together() -> None:
+    """A vendor that takes ten requests a second of an app counts contacts and companies alike."""
+    endpoints = {
+        name: batches(name, rate_limit_per_s=rate, shared_rate=shared)
+        for name, rate, shared in (("contacts", 10.0, "app"), ("companies", 5.0, "app"), ("events", 100.0, ""))
+    }
+    clock = StepClock()
+    outlet = Outlet(endpoints, 8, None, Backoff(), clock, random.Random(7))
+    left_at = []
+
+    for name in ("contacts", "companies", "contacts", "events"):
+        async with outlet.gate.passed(endpoints[name].rate_name) as at:
+            left_at.append(at)
+
+    assert left_at == [0.0, 0.2, 0.4, 0.4]
 
 
 class Recorder:

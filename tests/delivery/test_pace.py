@@ -187,7 +187,7 @@ def going(concurrency: int = 8, **limits: Any) -> Pace:
 
 def send(pace: Pace, now: float, endpoint: str = "events") -> float | None:
     """Let a request leave if it may; returns how long it would have to wait."""
-    waits = [pace.endpoint_wait_s(endpoint, now), pace.request_wait_s(now)]
+    waits = [pace.rate_wait_s(endpoint, now), pace.request_wait_s(now)]
     if waits == [0.0, 0.0]:
         pace.request_left(endpoint, now)
     return None if None in waits else max(wait for wait in waits if wait is not None)
@@ -225,7 +225,7 @@ def test_a_vendor_limit_of_10_a_second_is_not_exceeded_in_any_second() -> None:
 
 
 def test_an_endpoint_has_a_rate_of_its_own_within_that_of_the_destination() -> None:
-    pace = going(per_second=10.0, endpoints_per_second={"profiles": 1.0})
+    pace = going(per_second=10.0, rates_per_second={"profiles": 1.0})
 
     assert send(pace, 0.0, "profiles") == 0
     assert send(pace, 0.0, "events") == pytest.approx(0.1)

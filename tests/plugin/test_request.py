@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
-from router.plugin import Response, UnreadableAnswer, build_url, left_out
+from router.plugin import Response, UnreadableAnswer, build_url, left_out, make_room
 from router.plugin.request import encode_form
 from router.testing.samples import HOSTILE_IDS
 
@@ -78,6 +78,25 @@ def test_any_body_has_a_text_and_is_json_or_unreadable(body: bytes) -> None:
         assert orjson.dumps(response.json())
 
     assert len(response.text) <= len(body)
+
+
+@pytest.mark.parametrize(
+    ("most_bytes", "beyond", "kept"),
+    [
+        (64, [], {"a": "x" * 20, "b": [1, 2, 3], "é": "é" * 5}),
+        (63, ["a"], {"b": [1, 2, 3], "é": "é" * 5}),
+        (20, ["a", "é"], {"b": [1, 2, 3]}),
+        (1, ["a", "é", "b"], {}),
+    ],
+)
+def test_the_largest_values_make_room_and_no_more_than_need_be(most_bytes: int, beyond: list[str], kept: Any) -> None:
+    values = {"a": "x" * 20, "b": [1, 2, 3], "é": "é" * 5}
+    body: dict[str, Any] = {"p": values}
+
+    assert len(orjson.dumps(body)) == 64
+    assert make_room(body, "p", most_bytes) == beyond
+    assert body == {"p": kept}
+    assert len(values) == 3
 
 
 def test_a_note_tells_what_was_left_out_and_why_and_is_short() -> None:

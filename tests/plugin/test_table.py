@@ -380,6 +380,23 @@ def test_nulls_inside_flattened_objects_follow_the_rule(null: Any, expected: Any
     assert inside == ({"a_b": None} if null == "clear" else {})
 
 
+@pytest.mark.parametrize(
+    ("traits", "expected"),
+    [({}, {}), ({"timezone": None}, {"zone": None}), ({"timezone": "UTC"}, {"zone": "UTC"})],
+    ids=["of the context alone", "of a trait", "beside a trait"],
+)
+def test_a_null_in_the_context_clears_nothing(traits: Any, expected: Any) -> None:
+    """A library that does not know the time zone sends null: what the vendor has of the person is left alone."""
+    event = event_of(traits=traits, context={"timezone": None, "ip": None, "traits": {"phone": None}})
+    rows = (
+        Field("context.ip", "ip", convert.to_ip),
+        Field("context.traits.phone", "phone"),
+        Field(("traits.timezone", "context.timezone"), "zone"),
+    )
+
+    assert Table(rows, values=Values(null="clear")).apply(event) == expected
+
+
 def test_the_rules_hold_for_mapped_values_too() -> None:
     row = Trait("company", to="org")
 

@@ -184,11 +184,19 @@ def test_every_custom_trait_looks_for_its_field_where_the_operator_wants() -> No
         ("vip", ["vip"]),
         ([], None),
         ([1], None),
-        ([f"t{number}" for number in range(11)], None),
     ],
 )
 def test_a_list_of_texts_becomes_tags(value: Any, tags: Any) -> None:
     assert body_of(identify(tags=value)).get("tags") == tags
+
+
+def test_of_more_tags_than_there_is_time_for_the_first_are_put_on_and_the_others_told() -> None:
+    event = identify(tags=[f"t{number}" for number in range(12)])
+    [[payload]] = [mapped.payloads for mapped in map_event(event) if mapped.payloads]
+
+    assert payload.body["tags"] == [f"t{number}" for number in range(10)]
+    assert payload.notes == ("beyond the 10 tags of one call; left out: t10, t11",)
+    assert len(body_of(event, bulk=True)["tags"]) == 12
 
 
 @pytest.mark.parametrize(

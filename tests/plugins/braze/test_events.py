@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from plugins.braze import PLUGIN
 from plugins.braze.events import build_event
+from router.destination import Destination
 from router.plugin import Skip
 from router.testing import make_event
 from tests.plugins.braze.samples import ADA, ALIAS, ANON, TIME, bodies_of, item_of, make_settings, map_event, trace_of
@@ -52,6 +54,24 @@ def test_properties_are_as_braze_takes_them(properties: dict[str, Any], expected
     assert (
         item_of(make_event("track", **ADA, event="E", properties=properties), "track event")["properties"] == expected
     )
+
+
+@pytest.mark.parametrize(
+    ("properties", "left"),
+    [
+        pytest.param({"n": 1, "lines": [{"id": n, "name": "x" * 100} for n in range(500)]}, "lines", id="a list"),
+        pytest.param({"n": 1, "a" * 255: ["x" * 255] * 100, "b": ["x" * 255] * 150}, "b", id="the larger of two"),
+        pytest.param({"n": 1, **{f"p{n}": "x" * 255 for n in range(250)}}, "", id="50 KB of plain ones"),
+    ],
+)
+def test_what_an_event_has_no_room_for_is_left_out_and_told(properties: dict[str, Any], left: str) -> None:
+    """Braze refuses an event of more than 50 KB with lists or objects, an order of many products as a whole."""
+    event = make_event("track", **ADA, event="E", properties=properties)
+    mapped = Destination("braze", PLUGIN, make_settings()).map(event)
+    [[payload]] = [part.payloads for part in mapped if part.payloads]
+
+    assert payload.body["events"]["properties"].keys() == properties.keys() - {left}
+    assert [note.partition("left out: ")[2] for note in payload.notes] == ([left] if left else [])
 
 
 def test_names_that_braze_does_not_take_are_reported() -> None:
@@ -156,7 +176,7 @@ WHOLE = {"product_id": "Completed Order", "quantity": 1, "currency": "USD"}
         pytest.param({"revenue": 19.99}, {**WHOLE, "price": 19.99}, id="revenue"),
         pytest.param({"revenue": "$19.99"}, {**WHOLE, "price": 19.99}, id="revenue as text"),
         pytest.param({"total": 12.5}, {**WHOLE, "price": 12.5}, id="total"),
-        pytest.param({"revenue": 1, "currency": "euros"}, {**WHOLE, "price": 1}, id="no currency code"),
+        pytest.param({"revenue": 1, "currency": " "}, {**WHOLE, "price": 1}, id="an empty currency"),
         pytest.param(
             {"revenue": 9, "products": [{"product_id": "a", "price": 4}, {"product_id": "b"}]},
             {**WHOLE, "price": 9},
@@ -202,6 +222,8 @@ def test_an_order_is_purchases_and_no_event_besides(name: str) -> None:
     [
         pytest.param(order(), {}, id="no money in it"),
         pytest.param(order(revenue=1e300), {}, id="money of no sensible size"),
+        pytest.param(order(revenue=1, currency="euros"), {}, id="money that would be booked in dollars"),
+        pytest.param(order(currency=978, products=[{"id": "a", "price": 1}]), {}, id="products of such money"),
         pytest.param(order("Order Refunded", revenue=1), {}, id="another event"),
         pytest.param(order(revenue=1), {"purchases": "off"}, id="off"),
         pytest.param(order(revenue=1), {"purchases": "recommended"}, id="no products for the recommended form"),
@@ -318,6 +340,7 @@ def test_a_shop_event_takes_the_recommended_form(event: Any, expected: dict[str,
     [
         pytest.param(order(revenue=1, products=[{"product_id": "a"}]), id="a product without a price"),
         pytest.param(order(products=[CUP]), id="no total"),
+        pytest.param(order(products=[CUP], total=42.5, currency="euros"), id="a total that would be in dollars"),
         pytest.param(order("Checkout Started", products=[CUP], value=1), id="no cart"),
         pytest.param(order("Order Refunded"), id="no products"),
         pytest.param(order("Product Viewed", **CUP), id="no schema is known"),

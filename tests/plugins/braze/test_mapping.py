@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from router.plugin import GROUP_TRAITS, USER_TRAITS, snake_case
-from router.testing import make_event
+from plugins.braze import PLUGIN
+from router.plugin import GROUP_TRAITS, USER_TRAITS, Delivered, snake_case
+from router.testing import make_event, open_stand_in
 from tests.plugins.braze.samples import ADA, ALIAS, ANON, bodies_of, item_of, map_event, trace_of
 
 USER_CASES: dict[str, tuple[Any, dict[str, Any]]] = {
@@ -370,3 +371,17 @@ def test_a_group_call_of_nobody_is_skipped() -> None:
 
 def test_an_identify_by_what_is_no_email_is_skipped() -> None:
     assert "names nobody" in map_event(make_event("identify", traits={"email": "ada"}))["update user"]
+
+
+@pytest.mark.parametrize("call", ["identify", "group"])
+async def test_what_an_object_has_no_room_for_is_left_out_and_the_rest_arrives(call: str) -> None:
+    traits = {"plan": "gold", "log": [{"n": number, "text": "x" * 200} for number in range(500)]}
+    event = make_event(call, **ADA, traits=traits, **({"groupId": "g"} if call == "group" else {}))
+
+    async with open_stand_in(PLUGIN) as vendor:
+        delivered = await vendor.deliver(event)
+        [attributes] = vendor.accepted("attributes")
+
+    assert [judgement for judgements in delivered.values() for judgement in judgements] == [[Delivered()]]
+    assert attributes["external_id"] == "u-17"
+    assert [name.removeprefix("group_") for name in attributes if name.endswith(("plan", "log"))] == ["plan"]

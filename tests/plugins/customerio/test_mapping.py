@@ -9,8 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from plugins.customerio import PLUGIN
 from router.event import Event
+from router.plugin import Delivered
 from router.rejection import Rejected
+from router.testing import open_stand_in
 from tests.plugins.customerio.samples import (
     TIMESTAMP,
     ULID,
@@ -411,3 +414,37 @@ def test_any_event_maps_and_the_same_event_makes_the_same_payload(
 
     assert first == again
     assert event.document == before
+
+
+LINES = [{"id": number, "name": "x" * 300} for number in range(120)]
+FIFTY = {f"t{number:02}": "x" * (900 - number) for number in range(50)}
+
+
+@pytest.mark.parametrize("api", ["track_v2", "pipelines"])
+@pytest.mark.parametrize(
+    ("call", "left"),
+    [
+        pytest.param(
+            make_event("track", userId="u", event="Order", properties={"order_id": 1, "products": LINES}),
+            ["products"],
+            id="an order of many products",
+        ),
+        pytest.param(make_event("page", userId="u", properties={"html": "x" * 40_000}), ["html"], id="a page"),
+        pytest.param(
+            make_event("identify", userId="u", traits={**FIFTY, "plan": "pro"}), list(FIFTY)[:10], id="a person"
+        ),
+        pytest.param(
+            make_event("group", userId="u", groupId="g", traits={**FIFTY, "n": 1}), list(FIFTY)[:10], id="a group"
+        ),
+    ],
+)
+async def test_what_customerio_has_no_room_for_is_left_out_and_the_rest_arrives(
+    api: Any, call: Any, left: list[str]
+) -> None:
+    """An order of a hundred products was refused as a whole."""
+    async with open_stand_in(PLUGIN, api=api) as vendor:
+        [judgements] = (await vendor.deliver(call)).values()
+    payload = the_payload(call, make_settings(api=api))
+
+    assert judgements == [[Delivered()]]
+    assert [note.partition("left out: ")[2].split(", ")[: len(left)] for note in payload.notes] == [left]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plugins.customerio.wire import judge, pack
+from plugins.customerio.wire import MAX_BATCH_BYTES, judge, pack
 from router.plugin import (
     Blocked,
     Dead,
@@ -40,6 +40,16 @@ def test_a_batch_of_track_keeps_the_order_and_holds_no_secret() -> None:
     assert pack(THREE, TRACK) == Request(
         "POST", "https://track.example.test/api/v2/batch", {"batch": [{"n": 0}, {"n": 1}, {"n": 2}]}
     )
+
+
+@pytest.mark.parametrize("settings", [TRACK, PIPELINES], ids=["track", "pipelines"])
+def test_a_full_batch_is_within_500_kilobytes(settings: Any) -> None:
+    """The payloads are counted with a comma each, and something stands around them."""
+    rest = len(',{"type":"track","x":""}')
+    payloads = [Payload({"type": "track", "x": "x" * (MAX_BATCH_BYTES // 100 - rest)})] * 100
+
+    assert sum(len(orjson.dumps(each.body)) + 1 for each in payloads) == MAX_BATCH_BYTES
+    assert len(orjson.dumps(pack(payloads, settings).json)) <= 500_000
 
 
 def test_a_batch_of_pipelines_is_strict_and_has_one_context() -> None:

@@ -214,6 +214,10 @@ def test_limited_data_use_marks_every_event() -> None:
         ),
         pytest.param({"total": 12.5}, {"value": 12.5, "currency": "USD"}, id="a total"),
         pytest.param({"revenue": {"a": 1}, "currency": 7}, {}, id="odd money"),
+        pytest.param({"revenue": 20, "currency": "euro"}, {}, id="money that would be booked in dollars"),
+        pytest.param(
+            {"revenue": 20, "currency": " "}, {"value": 20, "currency": "USD"}, id="an empty currency is none"
+        ),
         pytest.param({"revenue": None, "coupon": None}, {}, id="null"),
         pytest.param({"query": "cogs"}, {"search_string": "cogs"}, id="a search"),
         pytest.param(
@@ -300,6 +304,8 @@ def test_products_that_are_none_are_left_out(products: Any) -> None:
 
 def test_a_purchase_without_a_value_is_not_sent() -> None:
     assert "needs properties.revenue" in skipped(track("Order Completed"), "track event")
+    odd = track("Order Completed", properties={"revenue": 20, "currency": "euro"})
+    assert "a currency that can be read" in skipped(odd, "track event")
 
 
 @pytest.mark.parametrize("spell", [camel_case, snake_case], ids=["camelCase", "snake_case"])

@@ -100,6 +100,27 @@ async def test_what_the_account_does_not_take_is_left_out_and_reported() -> None
         assert contacts(account)["51"]["firstname"] == "Ada"
 
 
+@pytest.mark.parametrize(
+    ("value", "day"),
+    [
+        ("2024-03-01T23:30:00-02:00", "2024-03-02"),
+        (1709285400, "2024-03-01"),
+        (1709285400000, "2024-03-01"),
+        ("2024-03-01", "2024-03-01"),
+    ],
+)
+async def test_a_moment_where_the_account_has_a_date_loses_its_time_alone(value: Any, day: str) -> None:
+    """HubSpot takes midnight UTC there, and refused any other moment each time it was sent."""
+    async with open_account() as account:
+        account.sandbox.schemas["contacts"]["born"] = Property("date")
+
+        verdict = await deliver(account, identify(firstName="Ada", born=value))
+
+        told = () if value == day else ("property 'born' takes a date alone: its time of day was left out",)
+        assert verdict == Delivered(told)
+        assert contacts(account)["51"]["born"] == day
+
+
 async def test_all_reserved_traits_arrive_where_properties_may_be_created() -> None:
     async with open_account(create_properties=True) as account:
         event = make_event("identify", userId="u-17", traits={**PERSON, "logins": 3, "vip": True})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
+import orjson
 import pytest
 
 from plugins.intercom import PLUGIN, wire
@@ -72,6 +73,19 @@ async def test_somebody_known_is_updated_and_a_repeat_changes_nothing(vendor: St
 
     assert talk.said == ["GET /contacts/find_by_external_id/u1 200", "PUT /contacts/c000001 200"]
     assert len(vendor.sandbox.contacts) == 1
+
+
+@pytest.mark.parametrize("half", [{"firstName": "Ada"}, {"last_name": "Ada"}], ids=["first", "last"])
+async def test_half_a_name_is_that_of_somebody_new_and_replaces_no_whole_one(vendor: StandIn, half: Any) -> None:
+    talk = Talk(vendor)
+    await talk.deliver(identify(**half))
+    [contact] = vendor.sandbox.contacts.values()
+    assert contact["name"] == "Ada"
+
+    await talk.deliver(identify(name="Ada Lovelace"))
+    await talk.deliver(identify(**half))
+
+    assert contact["name"] == "Ada Lovelace"
 
 
 async def test_a_contact_known_by_email_alone_gets_its_user_id(vendor: StandIn) -> None:
@@ -169,12 +183,34 @@ async def test_a_custom_attribute_is_declared_where_the_operator_wants(vendor: S
     assert verdict == Delivered()
     assert vendor.sandbox.attributes["contact"] == {
         "tier": "string",
-        "seats": "integer",
+        "seats": "float",
         "vip": "boolean",
         "rate": "float",
     }
     [contact] = vendor.sandbox.contacts.values()
     assert contact["custom_attributes"] == {"tier": "gold", "seats": 4, "vip": True, "rate": 0.5}
+
+
+async def test_a_number_that_was_whole_at_first_need_not_stay_so(vendor: StandIn) -> None:
+    talk = Talk(vendor, create_data_attributes=True)
+
+    verdicts = [await talk.deliver(identify(balance=balance)) for balance in (10, 10.5)]
+
+    assert verdicts == [Delivered(), Delivered()]
+    [contact] = vendor.sandbox.contacts.values()
+    assert contact["custom_attributes"] == {"balance": 10.5}
+
+
+async def test_a_value_of_another_type_than_its_attribute_has_is_left_out(vendor: StandIn) -> None:
+    vendor.sandbox.attributes["contact"] = {"seats": "integer", "tier": "string"}
+
+    verdict = await Talk(vendor, create_data_attributes=True).deliver(
+        identify(email="a@b.test", seats="many", tier="gold")
+    )
+
+    assert isinstance(verdict, Delivered)
+    [contact] = vendor.sandbox.contacts.values()
+    assert contact["custom_attributes"] == {"tier": "gold"}
 
 
 async def test_a_birthday_is_declared_as_a_date(vendor: StandIn) -> None:
@@ -225,6 +261,47 @@ async def test_a_workspace_that_refuses_created_at_gets_signed_up_at_alone(vendo
     assert "signed_up_at" in verdict.warnings[0]
     [contact] = vendor.sandbox.contacts.values()
     assert contact["signed_up_at"] == 1724508922
+
+
+async def test_an_owner_who_is_no_teammate_costs_the_person_nothing_else(vendor: StandIn) -> None:
+    """`owner_id` is a name that applications have for ids of their own."""
+    verdict = await Talk(vendor).deliver(identify(email="a@b.test", owner_id=7))
+
+    assert verdict == Delivered(("owner_id was left out: 400 parameter_invalid: owner_id is no teammate",))
+    [contact] = vendor.sandbox.contacts.values()
+    assert contact["email"] == "a@b.test"
+    assert "owner_id" not in contact
+
+
+@pytest.mark.parametrize(
+    ("error", "sent", "kind"),
+    [
+        pytest.param({"field": "email", "message": "Invalid"}, {"external_id", "phone"}, Delivered, id="by its field"),
+        pytest.param({"message": "Phone is invalid"}, {"external_id", "email"}, Delivered, id="by the message"),
+        pytest.param({"message": "external_id is too long"}, {"external_id", "email", "phone"}, Dead, id="who it is"),
+        pytest.param(
+            {"message": "The name is taken"}, {"external_id", "email", "phone"}, Dead, id="none of what is sent"
+        ),
+    ],
+)
+def test_what_intercom_names_of_a_refused_contact_is_left_out(error: Any, sent: set[str], kind: type) -> None:
+    body = {"external_id": "u1", "email": "a@b", "phone": "1", "role": "user"}
+    talk = wire.converse_contact(Payload({"contact": body}), Settings(access_token="t"))
+    next(talk)
+    talk.send(Response(404))
+    step = talk.send(Response(200, b'{"data": []}'))
+    refusal = Response(400, orjson.dumps({"errors": [{"code": "parameter_invalid", **error}]}))
+
+    requests, end = [step.request], None
+    for answer in (refusal, Response(200, b'{"id": "c1"}')):
+        try:
+            requests.append(talk.send(answer).request)
+        except StopIteration as stop:
+            end = stop.value
+            break
+
+    assert requests[-1].json.keys() == sent | {"role"}
+    assert isinstance(end, kind)
 
 
 async def test_a_company_is_written_and_attached(vendor: StandIn) -> None:

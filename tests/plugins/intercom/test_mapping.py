@@ -229,10 +229,22 @@ def test_only_the_objects_that_intercom_knows_stay_whole(value: Document, expect
     assert body(call)["metadata"] == expected
 
 
-def test_no_more_metadata_than_intercom_reads() -> None:
-    call = event(type="track", userId="u1", event="E", properties={f"p{n:02}": n for n in range(20)}, **TIME)
+def test_a_company_that_nothing_names_is_told_to_be_left_out() -> None:
+    [mapped] = run(identify(email="a@b.test", company={"industry": "Toys", "plan": "pro"}))
+    [payload] = mapped.payloads
 
-    assert list(body(call)["metadata"]) == [f"p{n:02}" for n in range(10)]
+    assert "company" not in payload.body
+    assert payload.notes == ("it has neither an id nor a name; left out: traits.company",)
+
+
+def test_no_more_metadata_than_intercom_reads_and_what_is_beyond_is_told() -> None:
+    call = event(type="track", userId="u1", event="E", properties={f"p{n:02}": n for n in range(13)}, **TIME)
+
+    [mapped] = run(call)
+    [payload] = mapped.payloads
+
+    assert list(payload.body["metadata"]) == [f"p{n:02}" for n in range(10)]
+    assert payload.notes == ("beyond the 10 metadata keys that Intercom reads; left out: p10, p11, p12",)
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,11 @@ def test_an_identify_is_a_user_of_the_project() -> None:
             id="snake_case",
         ),
         pytest.param({"company": "Acme"}, {"company": {"name": "Acme"}}, id="company as text"),
+        pytest.param(
+            {"company": {"id": 1, "createdAt": 1724508922}},
+            {"company": {"id": "1", "createdAt": "2024-08-24 14:15:22 +00:00"}},
+            id="the date of a company, as that of a group",
+        ),
         pytest.param({"address": ["x"], "company": ["Acme"], "tier": 1}, {"tier": 1}, id="lists where objects belong"),
         pytest.param({"address": 7, "company": 7, "tier": 1}, {"tier": 1}, id="numbers where objects belong"),
         pytest.param({"address": "12 Main St"}, {"address": {"street": "12 Main St"}}, id="address as text"),

@@ -10,7 +10,7 @@ from plugins.klaviyo import attributes
 from plugins.klaviyo.settings import Settings
 from router.plugin import GROUP_TRAITS, USER_TRAITS, Converter, camel_case, snake_case
 from router.testing import make_event
-from tests.plugins.klaviyo.samples import EMAIL, MINIMAL, body_of, group, identify, map_event
+from tests.plugins.klaviyo.samples import EMAIL, MINIMAL, body_of, group, identify, map_event, payloads_of
 
 PEOPLE: dict[str, tuple[Any, dict[str, Any]]] = {
     "address": (
@@ -253,3 +253,12 @@ def test_what_is_nested_too_deep_becomes_text() -> None:
         found = found["a"]
 
     assert found == '{"a":{"a":1}}'
+
+
+@pytest.mark.parametrize("call", [identify, group])
+def test_what_a_profile_has_no_room_for_is_left_out_and_told(call: Any) -> None:
+    """Klaviyo refuses a profile of more than 100 KB."""
+    [payload] = payloads_of(call(plan="gold", log=["x" * 200] * 600))
+
+    assert {name.removeprefix("group_") for name in payload.body["properties"]} <= {"plan", "id"}
+    assert ["left out:" in note and note.endswith("log") for note in payload.notes] == [True]

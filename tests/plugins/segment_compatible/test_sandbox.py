@@ -88,11 +88,23 @@ async def test_a_batch_may_be_compressed(vendor: StandIn) -> None:
 
 
 @pytest.mark.parametrize("key", ["another:", ""])
-async def test_a_wrong_key_is_401_and_at_segment_200(vendor: StandIn, key: str) -> None:
+async def test_a_wrong_key_is_401_and_at_segment_and_customerio_200(vendor: StandIn, key: str) -> None:
     response = await post(vendor, {"batch": [item()]}, key)
 
-    assert response.status == (200 if vendor.sandbox.flavour == "segment" else 401)
+    assert response.status == (200 if vendor.sandbox.flavour in ("segment", "customerio") else 401)
     assert vendor.accepted("event") == []
+
+
+async def test_customerio_says_what_is_wrong_in_strict_mode_alone() -> None:
+    async with serve("customerio") as vendor:
+        vendor.sandbox.max_event_bytes = 1_000
+        large = make_event("track", userId="u-17", event="x" * 1_000)
+        refused = await vendor.deliver(large)
+        vendor.sandbox.settings["write_key"] = "another"
+        [blocked] = (await vendor.deliver(make_event("track", userId="u-17", event="Done")))["forward track"]
+
+    assert "the event is too large" in str(refused["forward track"])
+    assert isinstance(blocked, Blocked)
 
 
 async def test_what_is_no_json_is_400(vendor: StandIn) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
+import orjson
 import pytest
 
 from plugins.zendesk import PLUGIN
@@ -280,6 +281,19 @@ async def test_a_name_that_another_organization_has_is_a_dead_letter(vendor: Sta
     assert verdict == Dead("422 name: Name: Acme has already been taken")
 
 
+async def test_a_company_that_zendesk_refuses_does_not_cost_the_person() -> None:
+    async with open_stand_in(PLUGIN, create_organizations=True) as vendor:
+        await send(vendor, make_event("group", userId="u-16", groupId="c8", traits={"name": "Acme"}))
+        await send(vendor, group(name="Engines"))
+
+        verdict = await send(vendor, identify(email="ada@example.test", company={"id": "c9", "name": "Acme"}))
+
+        assert verdict == Delivered(
+            ("the user's organization was not written: 422 name: Name: Acme has already been taken",)
+        )
+        assert [user["external_id"] for user in vendor.sandbox.users.values()] == ["u-17"]
+
+
 async def test_a_group_of_somebody_unknown_has_no_such_member(vendor: StandIn) -> None:
     verdict = await send(vendor, group(name="Acme"))
 
@@ -395,6 +409,32 @@ def test_a_field_that_somebody_else_has_just_defined_is_written() -> None:
         {"plan": "gold"},
         None,
         {"plan": "gold"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("details", "kept"),
+    [
+        pytest.param({"plan": [{"description": "Plan: is not an option"}]}, {"seats": 4}, id="by its key"),
+        pytest.param({"base": [{"description": "Plan is invalid"}]}, None, id="by no name that was sent"),
+    ],
+)
+def test_a_value_that_a_user_field_does_not_take_does_not_cost_the_person(details: Any, kept: Any) -> None:
+    """A dropdown of the account has none but its options."""
+    rehearsal = rehearse()
+    [(_, endpoint, payload)] = rehearsal.payloads(identify(name="Ada", plan="platinum", seats=4))
+    answers = {
+        0: Response(422, orjson.dumps({"details": details})),
+        1: Response(200, b'{"user":{"id":1,"user_fields":{"seats":4}}}'),
+    }
+
+    talk = rehearsal.talk(endpoint, payload, answers)
+
+    assert isinstance(talk.end, Delivered)
+    assert "was refused, and left out" in talk.end.warnings[0]
+    assert [request.json["user"].get("user_fields") for request in talk.requests] == [
+        {"plan": "platinum", "seats": 4},
+        kept,
     ]
 
 
