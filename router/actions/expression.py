@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import cel
 
 MAX_LENGTH: Final = 4_000
+MAX_STEPS: Final = 1_000_000
+"""Of one question: a quarter of a second, in which nothing else goes on. The binding can't be broken off."""
 _MOST_SHOWN: Final = 3
 
 FUNCTIONS: Final = frozenset(
@@ -41,6 +43,10 @@ _TEXT = r'"(?:\\.|[^"\\])*"|' + r"'(?:\\.|[^'\\])*'"
 _FIELDS = re.compile(
     rf"{_TEXT}|\bhas\s*\([^)]*\)|\bevent(?P<path>(?:\s*\.\s*\w+(?!\w|\s*\()|\s*\[\s*(?:{_TEXT})\s*\])+)"
 )
+_NESTING = re.compile(
+    rf"{_TEXT}|\.\s*(?P<macro>all|exists|exists_one|existsOne|filter|map)\s*\(|(?P<open>\()|(?P<close>\))"
+)
+_COPYING: Final = frozenset({"filter", "map"})
 _PART = re.compile(rf"\.\s*(\w+)|\[\s*({_TEXT})\s*\]")
 
 
@@ -73,6 +79,11 @@ class EventContext:
         return {"traits": {}, "properties": {}, "context": {}, "integrations": {}, **self._event.document}
 
     @cached_property
+    def longest(self) -> int:
+        """Items of the longest list or object in the event."""
+        return _longest(self.document)
+
+    @cached_property
     def converted(self) -> cel.Context:
         import cel
 
@@ -88,6 +99,8 @@ class Expression:
 
     text: str
     _program: cel.Program = field(init=False, repr=False, compare=False)
+    _power: int = field(init=False, repr=False, compare=False)
+    """Of the length of a list: so many steps the question may take."""
 
     def __post_init__(self) -> None:
         if len(self.text) > MAX_LENGTH:
@@ -100,9 +113,12 @@ class Expression:
             raise _syntax_error(str(error)) from None
         _check_names(program, self.text)
         object.__setattr__(self, "_program", program)
+        object.__setattr__(self, "_power", _power(self.text))
 
     def ask(self, context: EventContext) -> Answer:
         """Never raises. A missing key makes the whole false, unless the rest decides without it (``a || b``)."""
+        if self._power > 1 and context.longest**self._power > MAX_STEPS:
+            return Answer("failed", f"failed: {context.longest} items in one list are too many to go through so often")
         try:
             result = self._program.execute(context.converted)
         except (KeyboardInterrupt, SystemExit):
@@ -135,6 +151,29 @@ class Expression:
         found = [match["path"] for match in _FIELDS.finditer(self.text) if match["path"]]
         paths = [tuple(name or text[1:-1] for name, text in _PART.findall(path)) for path in found]
         return list(dict.fromkeys(paths))
+
+
+def _power(text: str) -> int:
+    """How deep macros stand within each other. ``filter`` and ``map`` count twice: for each item the binding copies the list
+    that they have made so far."""
+    weights: list[int] = []
+    power = 0
+    for match in _NESTING.finditer(text):
+        if match["macro"]:
+            weights.append(1 + (match["macro"] in _COPYING))
+            power = max(power, sum(weights))
+        elif match["open"]:
+            weights.append(0)
+        elif match["close"] and weights:
+            weights.pop()
+    return power
+
+
+def _longest(value: Any) -> int:
+    if not isinstance(value, dict | list):
+        return 0
+    items = value.values() if isinstance(value, dict) else value
+    return max(len(items), max(map(_longest, items), default=0))
 
 
 _SLIPS = (
