@@ -39,7 +39,7 @@ def read_document(body: bytes | bytearray) -> Reading:
     """The JSON object in *body*. Of two keys alike the last one counts, and the objects around it are `Doubled`.
 
     Integers are exact, however big (up to 400 digits): an id may be one. Floats may be NaN or infinite, texts may hold lone
-    surrogates.
+    surrogates, which bytes that are no UTF-8 become as well.
 
     Raises:
         Refused: 400.
@@ -63,7 +63,7 @@ def _parse(body: bytes | bytearray) -> tuple[Any, bool]:
 
 def _parse_odd(body: bytes | bytearray) -> Any:
     digits = _longest_number(body)
-    text = body.removeprefix(codecs.BOM_UTF8).decode("utf-8", "replace")
+    text = body.removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogateescape")  # so that it is told of
     try:
         hook = DoubledHook()
         return hook.outermost(_lenient(hook, digits > _LONGEST_INTEGER).decode(text))
