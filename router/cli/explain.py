@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from uuid import uuid4
 
 import typer
@@ -26,6 +26,7 @@ from router.gateway.calls import Calls, read_batch
 from router.gateway.document import parse_json
 from router.gateway.refusal import Refused
 from router.gateway.rejection import Rejection
+from router.gateway.visitor import Visitor
 
 
 def explain(
@@ -102,8 +103,20 @@ async def explain_calls(
         elif (entry := next(entries, None)) is not None:
             event = Event.from_json(entry.event)
             age = age_s(event, now_s) if is_historical else None
-            answers.append(explain_event(event, destinations, source, warnings.get(index, ()), age))
+            told = (*warnings.get(index, ()), *_what_a_visitor_adds(event))
+            answers.append(explain_event(event, destinations, source, told, age))
     return answers
+
+
+_SOMEBODY: Final = Visitor(ip="(an address)", user_agent="(a browser)")
+
+
+def _what_a_visitor_adds(event: Event) -> Iterator[str]:
+    """A warning where the gateway would take from the request of a page what its event lacks. Here there is no request."""
+    completed = _SOMEBODY.complete(event).context
+    names = [f"context.{name}" for name, value in completed.items() if event.context.get(name) != value]
+    if names:
+        yield f"{' and '.join(names)}: not shown here; the router adds what the page's own request says"
 
 
 def _show_rejection(rejection: Rejection) -> dict[str, Any]:
