@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from router.actions.path import ABSENT, dotted, find
+from router.actions.path import ABSENT, Path, canonical, dotted, find
 from router.event import FIELDS, Document, Event
 
 if TYPE_CHECKING:
@@ -40,9 +40,9 @@ _MESSAGE = re.compile(r"<input>:(\d+):(\d+): ([^\n]*)")
 _NAME = re.compile(r"\w+")
 _BOUND = re.compile(r"\.\s*(?:all|exists|exists_one|existsOne|map|filter)\s*\(\s*(\w+)\s*,")
 _TEXT = r'"(?:\\.|[^"\\])*"|' + r"'(?:\\.|[^'\\])*'"
-_FIELDS = re.compile(
-    rf"{_TEXT}|\bhas\s*\([^)]*\)|\bevent(?P<path>(?:\s*\.\s*\w+(?!\w|\s*\()|\s*\[\s*(?:{_TEXT})\s*\])+)"
-)
+_MENTIONED = rf"\bevent(?P<path>(?:\s*\.\s*\w+(?!\w|\s*\()|\s*\[\s*(?:{_TEXT})\s*\])+)"
+_FIELDS = re.compile(rf"{_TEXT}|\bhas\s*\([^)]*\)|{_MENTIONED}")
+_FIELDS_AND_TEXTS = re.compile(rf"{_TEXT}|{_MENTIONED}")
 _NESTING = re.compile(
     rf"{_TEXT}|\.\s*(?P<macro>all|exists|exists_one|existsOne|filter|map)\s*\(|(?P<open>\()|(?P<close>\))"
 )
@@ -98,6 +98,8 @@ class Expression:
     """
 
     text: str
+    _asked: str = field(init=False, repr=False, compare=False)
+    """The text with reserved traits in the spelling that events have."""
     _program: cel.Program = field(init=False, repr=False, compare=False)
     _power: int = field(init=False, repr=False, compare=False)
     """Of the length of a list: so many steps the question may take."""
@@ -112,7 +114,9 @@ class Expression:
         except ValueError as error:
             raise _syntax_error(str(error)) from None
         _check_names(program, self.text)
-        object.__setattr__(self, "_program", program)
+        asked = _FIELDS_AND_TEXTS.sub(_canonical, self.text)
+        object.__setattr__(self, "_asked", asked)
+        object.__setattr__(self, "_program", program if asked == self.text else cel.compile(asked))
         object.__setattr__(self, "_power", _power(self.text))
 
     def ask(self, context: EventContext) -> Answer:
@@ -136,7 +140,8 @@ class Expression:
                 return Answer("false", f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} absent")
         if isinstance(error, LookupError):
             key = str(error.args[0]) if error.args else ""
-            is_ours = re.search(rf"""[.'"]\s*{re.escape(key)}(?!\w)""", self.text)  # else it is a value of the event's
+            # else it is a value of the event's
+            is_ours = re.search(rf"""[.'"]\s*{re.escape(key)}(?!\w)""", self._asked)
             return Answer("false", f"{key if key and is_ours else 'a key'} is absent")
         return Answer("failed", f"failed: {_first_sentence(error)}{self._kinds(document)}")
 
@@ -148,9 +153,21 @@ class Expression:
     @cached_property
     def _fields(self) -> list[tuple[str, ...]]:
         """The fields of the event that it needs, each once: not those of ``has``, and without the calls behind them."""
-        found = [match["path"] for match in _FIELDS.finditer(self.text) if match["path"]]
-        paths = [tuple(name or text[1:-1] for name, text in _PART.findall(path)) for path in found]
-        return list(dict.fromkeys(paths))
+        found = [match["path"] for match in _FIELDS.finditer(self._asked) if match["path"]]
+        return list(dict.fromkeys(map(_path, found)))
+
+
+def _path(written: str) -> Path:
+    return tuple(name or text[1:-1] for name, text in _PART.findall(written))
+
+
+def _canonical(mention: re.Match[str]) -> str:
+    """A field in an expression, reserved traits in their canonical spelling; a text as it is."""
+    written = mention["path"]
+    if not written:
+        return mention[0]
+    parts = iter(zip(_path(written), canonical(_path(written)), strict=True))
+    return "event" + _PART.sub(lambda part: part[0] if (pair := next(parts))[0] == pair[1] else f".{pair[1]}", written)
 
 
 def _power(text: str) -> int:

@@ -250,6 +250,34 @@ def test_lists_as_orders_have_them_may_be_gone_through_within_each_other() -> No
     assert ask("event.properties.products.exists(p, p.tags.filter(t, t == 'b').size() == 1)", order) == Answer("true")
 
 
+PERSON: dict[str, Any] = {
+    "type": "identify",
+    "userId": "42",
+    "traits": {"first_name": "Ada", "address": {"postalCode": "N1"}, "own_name": 1, "company": {"employeeCount": 4}},
+    "context": {"traits": {"created_at": "2026-01-01"}},
+    "properties": {"first_name": "not a trait"},
+}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "event.traits.first_name == 'Ada' && event.traits.firstName == 'Ada'",
+        "has(event.traits.first_name) && has ( event.traits.last_name ) == false",
+        'event.traits["first_name"] == "Ada"',
+        "event.traits.address.postal_code.startsWith('N')",
+        "event.traits.company.employeeCount == 4",
+        "event . context.traits . created_at == '2026-01-01'",
+        "event.properties.first_name == 'not a trait'",
+        "event.traits.own_name == 1",
+        "event.traits.firstName + 'event.traits.first_name' == 'Adaevent.traits.first_name'",
+    ],
+)
+def test_reserved_traits_may_be_written_in_either_case(text: str) -> None:
+    """As in a match. Events have the canonical one: the other was absent for ever, and not having it always true."""
+    assert ask(text, PERSON) == Answer("true")
+
+
 def test_two_of_one_text_are_equal() -> None:
     """A reload starts anew only what has changed."""
     assert Expression("event.type == 'a'") == Expression("event.type == 'a'")
