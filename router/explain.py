@@ -42,16 +42,18 @@ def explain(
     source: str | None = None,
     warnings: Iterable[str] = (),
     historical_age_s: float | None = None,
+    only: str | None = None,
 ) -> dict[str, Any]:
     """One line of ``router explain --json``, in the shape that design.md fixes under "Contracts".
 
     *warnings* are those of normalising the event; those of reading its flags are added. *source* None leaves the sources out
     of the decision. *historical_age_s*: as a replay would send the event so many seconds after it happened; what carries the
-    vendor's word for old events then has it under ``historical``.
+    vendor's word for old events then has it under ``historical``. *only* one of the *destinations*, by its name, has
+    entries then; the others count as known.
     """
     entries: list[dict[str, Any]] = []
     notes = list(warnings)
-    for destination in destinations:
+    for destination in destinations if only is None else [each for each in destinations if each.name == only]:
         entries += explain_at(event, destination, source, notes, historical_age_s)
     known = {name for destination in destinations for name in destination.names.folded}
     notes += [f"integrations.{name}: names no destination" for name in unknown_names(event.integrations, known)]

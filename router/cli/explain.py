@@ -54,19 +54,17 @@ def explain(
     if source is not None and source not in settings.sources:
         raise OperatorError(f"no source {source!r} in {config}; there are: {', '.join(settings.sources)}")
     destinations = [each.destination for each in to_assignments(settings, registry)]
-    if destination is not None:
-        destinations = [each for each in destinations if each.name == destination]
-        if not destinations:
-            raise OperatorError(
-                f"no destination {destination!r} in {config}; there are: {', '.join(settings.destinations)}"
-            )
+    if destination is not None and destination not in settings.destinations:
+        raise OperatorError(
+            f"no destination {destination!r} in {config}; there are: {', '.join(settings.destinations)}"
+        )
     data, limits = read_input(file), to_limits(settings)
 
     async def explain_all() -> tuple[int, int]:
         """How many there were, and how many of them would be refused."""
         seen = refused = 0
         for calls in _read_calls(file, data):
-            for answer in await explain_calls(calls, len(data), destinations, source, limits, historical):
+            for answer in await explain_calls(calls, len(data), destinations, source, limits, historical, destination):
                 seen += 1
                 refused += "rejected" in answer
                 if as_json:
@@ -88,9 +86,10 @@ async def explain_calls(
     source: str | None,
     limits: Limits,
     is_historical: bool = False,
+    only: str | None = None,
 ) -> list[dict[str, Any]]:
     """Admit the *calls* of one request as the gateway does, and explain each; of one that it would refuse there is no event and
-    no destination. *body_bytes* is the size of what they came in."""
+    no destination. *body_bytes* is the size of what they came in, *only* the destination that alone is asked for."""
     now_s = time.time()
     admitted = await admit(calls, body_bytes, source or "", now_s, lambda: str(uuid4()), limits)
     rejections = {each.index: each for each in admitted.rejections}
@@ -104,7 +103,7 @@ async def explain_calls(
             event = Event.from_json(entry.event)
             age = age_s(event, now_s) if is_historical else None
             told = (*warnings.get(index, ()), *_what_a_visitor_adds(event))
-            answers.append(explain_event(event, destinations, source, told, age))
+            answers.append(explain_event(event, destinations, source, told, age, only))
     return answers
 
 

@@ -145,6 +145,15 @@ def test_names_that_match_nothing_are_warnings(config: Path) -> None:
     assert line["warnings"] == ["integrations.Mixpannel: names no destination"]
 
 
+def test_a_destination_that_was_not_asked_for_is_known_all_the_same(config: Path) -> None:
+    flagged = {**TRACK, "integrations": {"crm": False, "Mixpanel": True, "Mixpannel": True}}
+
+    [line] = lines(explain(config, json.dumps(flagged), "--destination", "paused"))
+
+    assert line["warnings"] == ["integrations.Mixpannel: names no destination"]
+    assert {entry["destination"] for entry in line["destinations"]} == {"paused"}
+
+
 def test_source_and_destination_narrow_it_down(config: Path) -> None:
     by_source = {
         e["destination"]: e["decision"] for e in entries(explain(config, json.dumps(TRACK), "--source", "app"))
