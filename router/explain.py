@@ -42,6 +42,7 @@ def explain(
     source: str | None = None,
     warnings: Iterable[str] = (),
     historical_age_s: float | None = None,
+    only: str | None = None,
 ) -> dict[str, Any]:
     """One line of ``router explain --json``, in the shape that design.md fixes under "Contracts".
 
@@ -50,10 +51,11 @@ def explain(
         warnings: what normalising the event has said. Warnings about its flags are added.
         historical_age_s: explain a replay of the event, so many seconds after it happened. An entry whose request carries the
             vendor's word for old events shows that word under ``historical``.
+        only: the name of the one of *destinations* that gets entries; the others only count as known. None: all of them.
     """
     entries: list[dict[str, Any]] = []
     notes = list(warnings)
-    for destination in destinations:
+    for destination in destinations if only is None else [each for each in destinations if each.name == only]:
         entries += explain_at(event, destination, source, notes, historical_age_s)
     known = {name for destination in destinations for name in destination.names.folded}
     notes += [f"integrations.{name}: names no destination" for name in unknown_names(event.integrations, known)]

@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from router.rejection import excerpt, kind_of
 
-NOT_DESTINATIONS: Final = frozenset({"all", "segment.io"})
-"""Folded names that match no destination and are no mistake: ``All``, and the name that browser SDKs add for the router itself
-(facts/event-spec.md section 6.6)."""
+NOT_DESTINATIONS: Final = frozenset({"all", "segment.io", "customer.io data pipelines"})
+"""Folded names that match no destination and are no mistake: ``All``, and the names that browser SDKs add for the router itself
+(facts/event-spec.md section 6.6; facts/ingest-protocol.md section 1, point 15)."""
 
 _RANKS = ("destination name", "display name", "slug", "alias", "All")
 _ALL = len(_RANKS) - 1
@@ -106,8 +106,8 @@ def read_flags(integrations: Mapping[str, Any], names: DestinationNames, *, opt_
 def unknown_names(integrations: Mapping[str, Any], known: Collection[str]) -> tuple[str, ...]:
     """The names that match no destination, as the caller wrote them, cut for showing.
 
-    *known* are the names of all destinations as `fold` makes them (`DestinationNames.folded`, `folded_names`). ``All`` and
-    ``Segment.io`` are never unknown (`NOT_DESTINATIONS`).
+    *known* are the names of all destinations as `fold` makes them (`DestinationNames.folded`, `folded_names`). Those of
+    `NOT_DESTINATIONS` are never unknown.
     """
     folded = ((name, fold(name)) for name in integrations)
     return tuple(_shown(name) for name, key in folded if key not in known and key not in NOT_DESTINATIONS)

@@ -2,7 +2,7 @@
 
 How each is mended (facts/ingest-protocol.md sections 1.14 and 7, "keep the batch, mend the value"):
 
-    lone surrogate or NUL in a text or a key  U+FFFD in its place
+    lone surrogate or NUL in a text or a key  U+FFFD in its place (bytes that are no UTF-8 are read as lone surrogates)
     integer beyond 64 bits                    the nearest float, as strict readers make of it
     NaN, Infinity, an integer beyond floats   left out of an object, null in a list (which keeps its length)
     a key that stands twice in one object     the last one, as all readers have it
@@ -186,7 +186,7 @@ class Mending:
         try:
             text.encode()
         except UnicodeEncodeError:
-            self._note(path, "half a character (a lone surrogate) in a text or a name; replaced")
+            self._note(path, "half a character (a lone surrogate) or bytes that are no UTF-8; replaced")
             text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
         if "\0" in text:
             self._note(path, "NUL in a text or a name; replaced")

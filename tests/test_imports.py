@@ -77,9 +77,10 @@ SDK_DIALECTS = {
     "config/source.py": {'"customerio"'},
     "gateway/source.py": {'"customerio"'},
     "gateway/settings_document.py": {'"customerio"', '"Customer.io Data Pipelines"'},
+    "integrations.py": {'"customer.io data pipelines"'},
 }
-"""What the core may say of a vendor, and where: the SDK that a *source* uses, and the key its settings document has on the
-wire (facts/ingest-protocol.md section 6). No destination is meant."""
+"""What the core may say of a vendor, and where: the SDK that a *source* uses, and how it names the router, in its settings
+document and in events (facts/ingest-protocol.md section 6, and section 1, point 15). No destination is meant."""
 
 
 def imports_of(source: str) -> Iterator[tuple[int, str]]:

@@ -172,6 +172,7 @@ def test_names_that_match_nothing_are_told_as_they_were_written() -> None:
         "inter com": {},
         "Intercom Cloud Mode (Actions)": True,
         "Segment.io": True,
+        "Customer.io Data Pipelines": {},
         "Warehouses": {"all": False},
         "Amplitud": None,
         "x" * 100: True,

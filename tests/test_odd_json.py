@@ -89,7 +89,7 @@ def test_a_thousand_odd_values_are_one_warning_a_kind() -> None:
 
     assert warnings == [
         "properties.a: a number that is not finite; left out",
-        "properties.b: half a character (a lone surrogate) in a text or a name; replaced",
+        "properties.b: half a character (a lone surrogate) or bytes that are no UTF-8; replaced",
     ]
 
 

@@ -14,13 +14,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from router.actions.path import ABSENT, dotted, find
+from router.actions.path import ABSENT, Path, canonical, dotted, find
 from router.event import FIELDS, Document, Event
 
 if TYPE_CHECKING:
     import cel
 
 MAX_LENGTH: Final = 4_000
+MAX_STEPS: Final = 1_000_000
+"""Of one question: a quarter of a second, in which nothing else goes on. The binding can't be broken off."""
 _MOST_SHOWN: Final = 3
 
 FUNCTIONS: Final = frozenset(
@@ -38,9 +40,13 @@ _MESSAGE = re.compile(r"<input>:(\d+):(\d+): ([^\n]*)")
 _NAME = re.compile(r"\w+")
 _BOUND = re.compile(r"\.\s*(?:all|exists|exists_one|existsOne|map|filter)\s*\(\s*(\w+)\s*,")
 _TEXT = r'"(?:\\.|[^"\\])*"|' + r"'(?:\\.|[^'\\])*'"
-_FIELDS = re.compile(
-    rf"{_TEXT}|\bhas\s*\([^)]*\)|\bevent(?P<path>(?:\s*\.\s*\w+(?!\w|\s*\()|\s*\[\s*(?:{_TEXT})\s*\])+)"
+_MENTIONED = rf"\bevent(?P<path>(?:\s*\.\s*\w+(?!\w|\s*\()|\s*\[\s*(?:{_TEXT})\s*\])+)"
+_FIELDS = re.compile(rf"{_TEXT}|\bhas\s*\([^)]*\)|{_MENTIONED}")
+_FIELDS_AND_TEXTS = re.compile(rf"{_TEXT}|{_MENTIONED}")
+_NESTING = re.compile(
+    rf"{_TEXT}|\.\s*(?P<macro>all|exists|exists_one|existsOne|filter|map)\s*\(|(?P<open>\()|(?P<close>\))"
 )
+_COPYING: Final = frozenset({"filter", "map"})
 _PART = re.compile(rf"\.\s*(\w+)|\[\s*({_TEXT})\s*\]")
 
 
@@ -73,6 +79,11 @@ class EventContext:
         return {"traits": {}, "properties": {}, "context": {}, "integrations": {}, **self._event.document}
 
     @cached_property
+    def longest(self) -> int:
+        """Items of the longest list or object in the event."""
+        return _longest(self.document)
+
+    @cached_property
     def converted(self) -> cel.Context:
         import cel
 
@@ -87,7 +98,11 @@ class Expression:
     """
 
     text: str
+    _asked: str = field(init=False, repr=False, compare=False)
+    """The text with reserved traits in the spelling that events have."""
     _program: cel.Program = field(init=False, repr=False, compare=False)
+    _power: int = field(init=False, repr=False, compare=False)
+    """Of the length of a list: so many steps the question may take."""
 
     def __post_init__(self) -> None:
         if len(self.text) > MAX_LENGTH:
@@ -99,10 +114,15 @@ class Expression:
         except ValueError as error:
             raise _syntax_error(str(error)) from None
         _check_names(program, self.text)
-        object.__setattr__(self, "_program", program)
+        asked = _FIELDS_AND_TEXTS.sub(_canonical, self.text)
+        object.__setattr__(self, "_asked", asked)
+        object.__setattr__(self, "_program", program if asked == self.text else cel.compile(asked))
+        object.__setattr__(self, "_power", _power(self.text))
 
     def ask(self, context: EventContext) -> Answer:
         """Never raises. A missing key makes the expression false, unless the rest decides without it (``a || b``)."""
+        if self._power > 1 and context.longest**self._power > MAX_STEPS:
+            return Answer("failed", f"failed: {context.longest} items in one list are too many to go through so often")
         try:
             result = self._program.execute(context.converted)
         except (KeyboardInterrupt, SystemExit):
@@ -120,7 +140,8 @@ class Expression:
                 return Answer("false", f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} absent")
         if isinstance(error, LookupError):
             key = str(error.args[0]) if error.args else ""
-            is_ours = re.search(rf"""[.'"]\s*{re.escape(key)}(?!\w)""", self.text)  # else one of the event's values
+            # else one of the event's values
+            is_ours = re.search(rf"""[.'"]\s*{re.escape(key)}(?!\w)""", self._asked)
             return Answer("false", f"{key if key and is_ours else 'a key'} is absent")
         return Answer("failed", f"failed: {_first_sentence(error)}{self._kinds(document)}")
 
@@ -132,9 +153,44 @@ class Expression:
     @cached_property
     def _fields(self) -> list[tuple[str, ...]]:
         """The fields of the event that it needs, each once: not those in ``has``, and without method calls on them."""
-        found = [match["path"] for match in _FIELDS.finditer(self.text) if match["path"]]
-        paths = [tuple(name or text[1:-1] for name, text in _PART.findall(path)) for path in found]
-        return list(dict.fromkeys(paths))
+        found = [match["path"] for match in _FIELDS.finditer(self._asked) if match["path"]]
+        return list(dict.fromkeys(map(_path, found)))
+
+
+def _path(written: str) -> Path:
+    return tuple(name or text[1:-1] for name, text in _PART.findall(written))
+
+
+def _canonical(mention: re.Match[str]) -> str:
+    """A field in an expression, reserved traits in their canonical spelling; a text as it is."""
+    written = mention["path"]
+    if not written:
+        return mention[0]
+    parts = iter(zip(_path(written), canonical(_path(written)), strict=True))
+    return "event" + _PART.sub(lambda part: part[0] if (pair := next(parts))[0] == pair[1] else f".{pair[1]}", written)
+
+
+def _power(text: str) -> int:
+    """How deep macros stand within each other. ``filter`` and ``map`` count twice: for each item the binding copies the list
+    that they have made so far."""
+    weights: list[int] = []
+    power = 0
+    for match in _NESTING.finditer(text):
+        if match["macro"]:
+            weights.append(1 + (match["macro"] in _COPYING))
+            power = max(power, sum(weights))
+        elif match["open"]:
+            weights.append(0)
+        elif match["close"] and weights:
+            weights.pop()
+    return power
+
+
+def _longest(value: Any) -> int:
+    if not isinstance(value, dict | list):
+        return 0
+    items = value.values() if isinstance(value, dict) else value
+    return max(len(items), max(map(_longest, items), default=0))
 
 
 _SLIPS = (

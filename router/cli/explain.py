@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from uuid import uuid4
 
 import typer
@@ -26,6 +26,7 @@ from router.gateway.calls import Calls, read_batch
 from router.gateway.document import parse_json
 from router.gateway.refusal import Refused
 from router.gateway.rejection import Rejection
+from router.gateway.visitor import Visitor
 
 
 def explain(
@@ -53,19 +54,17 @@ def explain(
     if source is not None and source not in settings.sources:
         raise OperatorError(f"no source {source!r} in {config}; there are: {', '.join(settings.sources)}")
     destinations = [each.destination for each in to_assignments(settings, registry)]
-    if destination is not None:
-        destinations = [each for each in destinations if each.name == destination]
-        if not destinations:
-            raise OperatorError(
-                f"no destination {destination!r} in {config}; there are: {', '.join(settings.destinations)}"
-            )
+    if destination is not None and destination not in settings.destinations:
+        raise OperatorError(
+            f"no destination {destination!r} in {config}; there are: {', '.join(settings.destinations)}"
+        )
     data, limits = read_input(file), to_limits(settings)
 
     async def explain_all() -> tuple[int, int]:
         """How many there were, and how many of them would be refused."""
         seen = refused = 0
         for calls in _read_calls(file, data):
-            for answer in await explain_calls(calls, len(data), destinations, source, limits, historical):
+            for answer in await explain_calls(calls, len(data), destinations, source, limits, historical, destination):
                 seen += 1
                 refused += "rejected" in answer
                 if as_json:
@@ -87,9 +86,10 @@ async def explain_calls(
     source: str | None,
     limits: Limits,
     is_historical: bool = False,
+    only: str | None = None,
 ) -> list[dict[str, Any]]:
     """Admit the *calls* of one request as the gateway does, and explain each; of one that it would refuse there is no event and
-    no destination. *body_bytes* is the size of what they came in."""
+    no destination. *body_bytes* is the size of what they came in, *only* the destination that alone is asked for."""
     now_s = time.time()
     admitted = await admit(calls, body_bytes, source or "", now_s, lambda: str(uuid4()), limits)
     rejections = {each.index: each for each in admitted.rejections}
@@ -102,8 +102,20 @@ async def explain_calls(
         elif (entry := next(entries, None)) is not None:
             event = Event.from_json(entry.event)
             age = age_s(event, now_s) if is_historical else None
-            answers.append(explain_event(event, destinations, source, warnings.get(index, ()), age))
+            told = (*warnings.get(index, ()), *_what_a_visitor_adds(event))
+            answers.append(explain_event(event, destinations, source, told, age, only))
     return answers
+
+
+_SOMEBODY: Final = Visitor(ip="(an address)", user_agent="(a browser)")
+
+
+def _what_a_visitor_adds(event: Event) -> Iterator[str]:
+    """A warning where the gateway would take from the request of a page what its event lacks. Here there is no request."""
+    completed = _SOMEBODY.complete(event).context
+    names = [f"context.{name}" for name, value in completed.items() if event.context.get(name) != value]
+    if names:
+        yield f"{' and '.join(names)}: not shown here; the router adds what the page's own request says"
 
 
 def _show_rejection(rejection: Rejection) -> dict[str, Any]:

@@ -42,7 +42,7 @@ class _Console(Console):
         return super().render_str(plain(text), **options | {"markup": False})
 
 
-console = _Console(highlight=False)
+console = _Console(highlight=False, emoji=False)
 
 NO_DESTINATIONS = (
     "No destinations: the config has none under `destinations`. Events are taken and kept, and go nowhere."

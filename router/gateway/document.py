@@ -39,7 +39,7 @@ def read_document(body: bytes | bytearray) -> Reading:
     """The JSON object in *body*. Of two equal keys the last one counts, and the objects around it are `Doubled`.
 
     Integers of up to 400 digits are exact, since an id may be one. Floats may be NaN or infinite, and texts may hold lone
-    surrogates.
+    surrogates, which also stand for bytes that are no UTF-8.
 
     Raises:
         Refused: 400.
@@ -63,7 +63,7 @@ def _parse(body: bytes | bytearray) -> tuple[Any, bool]:
 
 def _parse_odd(body: bytes | bytearray) -> Any:
     digits = _longest_number(body)
-    text = body.removeprefix(codecs.BOM_UTF8).decode("utf-8", "replace")
+    text = body.removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogateescape")  # so that it is told of
     try:
         hook = DoubledHook()
         return hook.outermost(_lenient(hook, digits > _LONGEST_INTEGER).decode(text))

@@ -21,7 +21,12 @@ class RefusalCode(Reason):
     def __init__(self, word: str, meaning: str = "", *statuses: int) -> None:
         self.statuses = statuses
 
-    BAD_HTTP = "bad_http", "The bytes are no HTTP that can be read.", 400
+    BAD_HTTP = (
+        "bad_http",
+        "The bytes are no HTTP that can be read. 417: `Expect` asks for something other than `100-continue`.",
+        400,
+        417,
+    )
     HEAD_TIMEOUT = "head_timeout", "The request line and headers did not arrive within `server.head_timeout`.", 408
     HEAD_TOO_BIG = "head_too_big", "The request line and headers are longer than `server.max_head`.", 431
     NOT_FOUND = "not_found", "There is nothing at this path.", 404

@@ -19,9 +19,6 @@ from router.gateway.connections import Connection
 from router.gateway.crowd import Crowd
 from router.gateway.doorstep import Doorstep
 
-_LONGEST_HEADER_BYTES = 16_000
-"""One header. The whole head has a limit of its own."""
-
 
 class Answering(Protocol):
     """Makes an answer from whatever *handler* returns or raises."""
@@ -42,9 +39,17 @@ class _Server(web.Server):
         return Doorstep(self._crowd, self._connection)
 
     def _connection(self) -> Connection:
-        idle_timeout_s = self._crowd.limits().idle_timeout_s
-        loop = asyncio.get_running_loop()
-        return Connection(self, self._crowd, loop=loop, keepalive_timeout=idle_timeout_s, **self._options)
+        limits = self._crowd.limits()
+        return Connection(
+            self,
+            self._crowd,
+            loop=asyncio.get_running_loop(),
+            keepalive_timeout=limits.idle_timeout_s,
+            # All of a head may be one line: a page's cookies are one header.
+            max_line_size=limits.max_head_bytes,
+            max_field_size=limits.max_head_bytes,
+            **self._options,
+        )
 
     def pre_shutdown(self) -> None:
         super().pre_shutdown()
@@ -75,7 +80,6 @@ class _Runner(web.AppRunner):
             self._crowd,
             auto_decompress=False,
             access_log=None,
-            max_field_size=_LONGEST_HEADER_BYTES,
             logger=_LOGGER,
         )
 

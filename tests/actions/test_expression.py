@@ -51,6 +51,7 @@ def ask(text: str, call: dict[str, Any] = ORDER) -> Answer:
         "event.properties.plan == 'pro' || event.properties.missing == 1",
         "timestamp(event.timestamp).getFullYear() == 2026",
         "size(event.properties.products) == 2",
+        "size('ü' + event.event) == 17",  # bytes, as docs/actions.md says
         "event.properties.total in [1, 150]",
         "event.\n  properties . total > 100",
     ],
@@ -207,6 +208,74 @@ def test_a_panic_of_the_binding_is_one_events_affair(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(cel, "Context", panic)
 
     assert ask("event.properties.total > 1").kind == "failed"
+
+
+MANY = {**ORDER, "properties": {"numbers": [1] * 30_000}}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "event.properties.numbers.filter(x, x > 0).size() > 0",
+        "event.properties.numbers.map(x, x + 1).exists(x, x > 5)",
+        "event.properties.numbers.exists(x, event.properties.numbers.exists(y, x + y > 5))",
+        "event.properties.numbers . all ( x, ')' != '(' && (event.properties.numbers.all(y, x == y)))",
+    ],
+)
+def test_promise_2_a_long_list_does_not_hold_up_the_process(text: str) -> None:
+    """Each of these would take the binding a minute and more, in which nothing else goes on, for an event of 60 kB."""
+    answer = ask(text, MANY)
+
+    assert answer.kind == "failed"
+    assert "30000 items" in answer.detail
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "event.properties.numbers.all(x, x == 1)",
+        "event.properties.numbers.exists(x, x == 1) && event.properties.numbers.exists_one(x, x == 2) == false",
+        "size(event.properties.numbers) == 30000",
+        "event.event == 'a.filter(' || event.properties.numbers.all(x, x == 1)",
+    ],
+)
+def test_a_long_list_may_be_gone_through_once(text: str) -> None:
+    assert ask(text, MANY) == Answer("true")
+
+
+def test_lists_as_orders_have_them_may_be_gone_through_within_each_other() -> None:
+    items = [{"tags": ["a", "b"], "price": price} for price in range(90)]
+    order = {**ORDER, "properties": {"products": items}}
+
+    assert ask("event.properties.products.exists(p, p.tags.filter(t, t == 'b').size() == 1)", order) == Answer("true")
+
+
+PERSON: dict[str, Any] = {
+    "type": "identify",
+    "userId": "42",
+    "traits": {"first_name": "Ada", "address": {"postalCode": "N1"}, "own_name": 1, "company": {"employeeCount": 4}},
+    "context": {"traits": {"created_at": "2026-01-01"}},
+    "properties": {"first_name": "not a trait"},
+}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "event.traits.first_name == 'Ada' && event.traits.firstName == 'Ada'",
+        "has(event.traits.first_name) && has ( event.traits.last_name ) == false",
+        'event.traits["first_name"] == "Ada"',
+        "event.traits.address.postal_code.startsWith('N')",
+        "event.traits.company.employeeCount == 4",
+        "event . context.traits . created_at == '2026-01-01'",
+        "event.properties.first_name == 'not a trait'",
+        "event.traits.own_name == 1",
+        "event.traits.firstName + 'event.traits.first_name' == 'Adaevent.traits.first_name'",
+    ],
+)
+def test_reserved_traits_may_be_written_in_either_case(text: str) -> None:
+    """As in a match. Events have the canonical one: the other was absent for ever, and not having it always true."""
+    assert ask(text, PERSON) == Answer("true")
 
 
 def test_two_of_one_text_are_equal() -> None:

@@ -46,6 +46,26 @@ def entries(command: Command) -> list[dict[str, Any]]:
     return found
 
 
+@pytest.mark.parametrize(
+    ("call", "names"),
+    [
+        pytest.param({"channel": "web"}, "context.ip and context.userAgent", id="of a page"),
+        pytest.param({"context": {"library": {"name": "analytics.js"}}}, "context.ip and", id="by its library"),
+        pytest.param({"channel": "web", "context": {"ip": "192.0.2.1"}}, "context.userAgent", id="with its address"),
+        pytest.param({"channel": "web", "context": {"ip": None, "userAgent": "UA"}}, "", id="with all, or a wish"),
+        pytest.param({"channel": "server"}, "", id="of a server"),
+        pytest.param({}, "", id="of whatever"),
+    ],
+)
+def test_what_the_request_of_a_page_will_add_is_told(config: Path, call: dict[str, Any], names: str) -> None:
+    """Destinations are sent more than is shown, and some take an event only because of it."""
+    [line] = lines(explain(config, json.dumps({**TRACK, **call})))
+    told = [warning for warning in line["warnings"] if "page's own request" in warning]
+
+    assert len(told) == bool(names)
+    assert all(warning.startswith(names) for warning in told)
+
+
 def test_a_line_has_the_keys_of_the_contract(config: Path) -> None:
     """Exactly these: programs rely on them."""
     explained = explain(config, json.dumps(IDENTIFY))
@@ -123,6 +143,15 @@ def test_names_that_match_nothing_are_warnings(config: Path) -> None:
     [line] = lines(explain(config, json.dumps({**TRACK, "integrations": {"Mixpannel": False}})))
 
     assert line["warnings"] == ["integrations.Mixpannel: names no destination"]
+
+
+def test_a_destination_that_was_not_asked_for_is_known_all_the_same(config: Path) -> None:
+    flagged = {**TRACK, "integrations": {"crm": False, "Mixpanel": True, "Mixpannel": True}}
+
+    [line] = lines(explain(config, json.dumps(flagged), "--destination", "paused"))
+
+    assert line["warnings"] == ["integrations.Mixpannel: names no destination"]
+    assert {entry["destination"] for entry in line["destinations"]} == {"paused"}
 
 
 def test_source_and_destination_narrow_it_down(config: Path) -> None:

@@ -8,8 +8,12 @@ from router.cli.output import console, fail, plain, print_line, print_table
 from router.errors import OperatorError
 
 
-@pytest.mark.parametrize("text", ["400 [invalid email]", "[/b] closes nothing", "[bold]", "a\\[b"])
-def test_words_in_brackets_are_no_markup(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    "text", ["400 [invalid email]", "[/b] closes nothing", "[bold]", "a\\[b", "order:100:b", ":x:"]
+)
+def test_words_in_brackets_are_no_markup_and_those_in_colons_no_pictures(
+    text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Anybody with a write key could end a command with a traceback, and vendors' words were left out."""
     console.print(text)
     console.print(text, style="bold")

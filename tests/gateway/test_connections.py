@@ -213,6 +213,27 @@ async def test_promise_8_a_head_is_cut_at_its_limit(piece: int) -> None:
         assert lost(harness, "head_too_big") == 1
 
 
+@pytest.mark.parametrize(
+    ("length", "status"),
+    [(7_000, 200), (30_000, 200), (59_000, 200), (61_000, 431)],
+    ids=["short", "beyond the default of the server", "just within", "beyond"],
+)
+@pytest.mark.parametrize("place", ["a header", "the address"])
+async def test_one_line_may_be_all_of_a_head(place: str, length: int, status: int) -> None:
+    """A page's cookies come in one header, however many they are."""
+    added = "x" * length
+    head = (
+        HEAD.replace("Host:", f"Cookie: c={added}\r\nHost:")
+        if place == "a header"
+        else HEAD.replace("/identify", f"/identify?c={added}")
+    )
+    async with Harness(Limits(max_head_bytes=60_000)) as harness, connected(harness) as [(reader, writer)]:
+        writer.write(head.encode() + BODY)
+        answer = await read_answer(reader)
+
+    assert answer.status == status
+
+
 async def test_a_body_is_not_taken_for_a_head() -> None:
     """Also not the rest of one that was answered before it was read."""
     head = HEAD.replace(f"Content-Length: {len(BODY)}", "Content-Length: 20000")

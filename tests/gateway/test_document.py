@@ -39,7 +39,7 @@ JSON = st.recursive(
         pytest.param(b'{"v": "\\ud83d\\ude00"}', "\U0001f600", id="a pair of them"),
         pytest.param(b'{"v": "a\\u0000b"}', "a\0b", id="NUL"),
         pytest.param(b'{"v": "a\nb"}', "a\nb", id="a bare line break"),
-        pytest.param(b'{"v": "M\xfcller"}', "M\ufffdller", id="a byte that is no UTF-8"),
+        pytest.param(b'{"v": "M\xfcller"}', "M\udcfcller", id="a byte that is no UTF-8"),
         pytest.param(b'\xef\xbb\xbf{"v": 1}', 1, id="a byte order mark"),
         pytest.param(b'{"v": 1, "v": 2}', 2, id="a key twice: the last one"),
     ],

@@ -15,7 +15,7 @@ LEFT_OUT = object()
 
 
 def as_batch(*calls: str) -> bytes:
-    return ('{"batch":[' + ",".join(calls) + "]}").encode()
+    return ('{"batch":[' + ",".join(calls) + "]}").encode("utf-8", "surrogateescape")
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,8 @@ def as_batch(*calls: str) -> bytes:
         pytest.param("1" + "0" * 20, 1e20, "an integer beyond 64 bits", id="beyond 64 bits"),
         pytest.param("-9223372036854775809", -(2.0**63), "an integer beyond 64 bits", id="beyond 64 bits, negative"),
         pytest.param('"\\ud83d"', "\ufffd", "half a character", id="a lone surrogate"),
+        pytest.param('"M\udcfcller"', "M\ufffdller", "bytes that are no UTF-8", id="Latin-1"),
+        pytest.param('{"M\udcfcller":1}', {"M\ufffdller": 1}, "bytes that are no UTF-8", id="Latin-1 in a name"),
         pytest.param('"a\\u0000b"', "a\ufffdb", "NUL", id="NUL"),
         pytest.param('{"b\\u0000":1}', {"b\ufffd": 1}, "NUL", id="NUL in a name"),
         pytest.param('1,"a":2', 2, "properties.a: stands there twice", id="a key twice"),
