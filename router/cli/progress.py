@@ -48,7 +48,8 @@ def print_end(job: dict[str, Any]) -> None:
     """How a job ended, in a line, and why what was not delivered was not."""
     name = f"{job['destination']}: {job['kind']} {job['job']}"
     if job["state"] == "running":
-        console.print(f"{name}: the router has stopped; it goes on when one runs ({_counts(job)} so far)")
+        told = "no router runs with it enabled any more; it goes on when one does"
+        console.print(f"{name}: {told} ({_counts(job)} so far)", soft_wrap=True)
     else:
         console.print(f"{name} is {job['state']}: {_counts(job)}")
     for reason, count in sorted(job["reasons"].items(), key=lambda pair: -pair[1]):

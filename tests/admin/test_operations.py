@@ -12,6 +12,8 @@ import pytest
 
 from router.admin.operations import Operations
 from router.delivery.ledger import Ledger
+from router.delivery.worker import Worker
+from tests.delivery.harness import until
 from tests.delivery.stand import DOWN, UP, Stand, assignment
 
 
@@ -72,6 +74,33 @@ async def test_a_job_that_waits_does_so_in_the_status_as_in_the_list(tmp_path: P
 
     assert told["jobs"] == await operations.calls()["jobs"]()
     assert [job["running"] for job in told["jobs"]] == [False]
+    await stand.close()
+
+
+async def test_a_job_is_under_way_while_a_reload_replaces_its_destination(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who followed it was told that the router has stopped."""
+    stand, landed = Stand(tmp_path), asyncio.Event()
+    await stand.open(UP)
+    operations = Operations(stand.log, stand.states, [UP], stand.clock, stand.fleet)
+    await operations.calls()["replay"](destination="up")
+
+    stop = Worker.stop
+
+    async def land(worker: Worker, deadline_s: float) -> None:
+        await landed.wait()
+        await stop(worker, deadline_s)
+
+    monkeypatch.setattr(Worker, "stop", land)
+    reload = asyncio.create_task(stand.fleet.apply([assignment("up", is_opt_in=True, timeout_s=2.0)]))
+    await until(lambda: "up" not in stand.fleet.berths)
+
+    [job] = await operations.calls()["jobs"]()
+
+    landed.set()
+    await reload
+    assert job["running"]
     await stand.close()
 
 
