@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.parser import text_string_to_metric_families
@@ -17,6 +17,10 @@ from prometheus_client.registry import Collector
 from router.admin.metrics import add_state, states
 from router.admin.operations import Answer, Operations
 from router.errors import OperatorError
+
+ANSWER_S: Final = 5.0
+"""How long a process may take to answer what is asked of all: the others' answers wait. What is asked of it alone takes as long
+as it takes, as with one process; who gave that up would not know whether it was done."""
 
 
 class Down(OperatorError):
@@ -41,11 +45,11 @@ class Crew(Protocol):
     def starts(self) -> int:
         """How often it was started."""
 
-    async def call(self, operation: str, **arguments: Any) -> Any:
+    async def call(self, operation: str, *, within_s: float | None = None, **arguments: Any) -> Any:
         """Run an operation there.
 
         Raises:
-            Down: it is not up, with the reason; or it went down meanwhile.
+            Down: it is not up, with the reason; or it went down meanwhile, or has not answered *within_s*.
             OperatorError: it refuses.
         """
 
@@ -80,7 +84,9 @@ class Gathering:
     async def _ask_all(self, operation: str, **arguments: Any) -> list[tuple[Crew, Any]]:
         """Each crew that has destinations, with its answer or the `Down` that was raised instead."""
         crews = [crew for crew in self._crews if crew.names]
-        answers = await asyncio.gather(*(crew.call(operation, **arguments) for crew in crews), return_exceptions=True)
+        answers = await asyncio.gather(
+            *(crew.call(operation, within_s=ANSWER_S, **arguments) for crew in crews), return_exceptions=True
+        )
         for answer in answers:
             if isinstance(answer, BaseException) and not isinstance(answer, Down):
                 raise answer
@@ -169,7 +175,9 @@ class GatheredMetrics(Collector):
     async def refresh(self) -> None:
         """Ask each crew for its own."""
         crews = [crew for crew in self._crews if crew.names]
-        answers = await asyncio.gather(*(crew.call("metrics") for crew in crews), return_exceptions=True)
+        answers = await asyncio.gather(
+            *(crew.call("metrics", within_s=ANSWER_S) for crew in crews), return_exceptions=True
+        )
         self._texts = [answer["text"] for answer in answers if not isinstance(answer, BaseException)]
         self._down = [
             name

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from router.admin.gathering import Crew, Down, GatheredMetrics, Gathering
+from router.admin.gathering import ANSWER_S, Crew, Down, GatheredMetrics, Gathering
 from router.admin.operations import Operations
 from router.errors import OperatorError
 from tests.delivery.stand import Stand, assignment
@@ -34,12 +34,15 @@ class Mate:
     is_up: bool = True
     starts: int = 1
     asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    patience_s: float | None = 0.0
+    """How long it had for the last answer."""
 
     @property
     def names(self) -> list[str]:
         return [self.name]
 
-    async def call(self, operation: str, **arguments: Any) -> Any:
+    async def call(self, operation: str, *, within_s: float | None = None, **arguments: Any) -> Any:
+        self.patience_s = within_s
         if not self.is_up:
             raise Down(f"process {self.number} is down")
         self.asked.append((operation, arguments))
@@ -103,6 +106,25 @@ async def test_a_call_for_a_destination_goes_where_it_is(operations: Operations)
 async def test_a_call_for_a_destination_that_is_down_says_so(operations: Operations) -> None:
     with pytest.raises(OperatorError, match="process 2 is down"):
         await Gathering(operations, crews(one=True), list).calls()["retry"](destination="one")
+
+
+@pytest.mark.parametrize(
+    ("operation", "arguments", "patience_s"),
+    [
+        pytest.param("status", {}, ANSWER_S, id="of all"),
+        pytest.param("dead-letters", {}, ANSWER_S, id="of all, for a list"),
+        pytest.param("retry", {"destination": "one"}, None, id="of one"),
+    ],
+)
+async def test_what_is_asked_of_one_process_takes_as_long_as_it_takes(
+    operations: Operations, operation: str, arguments: dict[str, str], patience_s: float | None
+) -> None:
+    """Who discards a hundred thousand letters, or asks a slow disk for a replay, was told to ask again, though it was done."""
+    mates = crews()
+
+    await Gathering(operations, mates, list).calls()[operation](**arguments)
+
+    assert mates[1].patience_s == patience_s
 
 
 @pytest.mark.parametrize(
