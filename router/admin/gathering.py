@@ -69,9 +69,9 @@ class Gathering:
         gathered: dict[str, Callable[..., Awaitable[Any]]] = {
             name: partial(self._route, name, call) for name, call in calls.items()
         }
-        for name in ("dead-letters", "causes", "jobs"):
+        for name in ("dead-letters", "jobs"):
             gathered[name] = partial(self._list, name, calls[name])
-        return gathered | {"status": self.status, "trace": self.trace}
+        return gathered | {"causes": self.causes, "status": self.status, "trace": self.trace}
 
     async def _route(self, operation: str, call: Callable[..., Awaitable[Any]], **arguments: Any) -> Any:
         """What is not of a destination at work, such as one that left the config, is answered here."""
@@ -138,6 +138,11 @@ class Gathering:
                 for name in self._operations.names
             ]
         return gathered
+
+    async def causes(self, **chosen: Any) -> list[Answer]:
+        """As `LetterOperations.causes`: the most first, whichever process has them."""
+        groups = await self._list("causes", self._operations.calls()["causes"], **chosen)
+        return sorted(groups, key=lambda group: -group["letters"])
 
     async def _list(
         self,

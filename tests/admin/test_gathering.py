@@ -54,6 +54,7 @@ class Mate:
             },
             "metrics": {"text": METRICS.format(name=self.name, unknown=float(self.unknown))},
             "dead-letters": [{"destination": self.name, "id": number} for number in (1, 2)],
+            "causes": [{"destination": self.name, "letters": self.unknown}],
             "retry": {"job": 1},
         }
         return answers[operation]
@@ -140,6 +141,13 @@ async def test_dead_letters_are_listed_in_the_order_of_the_config(
     letters = await Gathering(operations, crews(), list).calls()["dead-letters"](limit=limit)
 
     assert [(letter["destination"], letter["id"]) for letter in letters] == listed
+
+
+async def test_the_causes_of_most_dead_letters_come_first(operations: Operations) -> None:
+    """Whichever process has them: the command tells what to do with the first."""
+    causes = await Gathering(operations, crews(), list).calls()["causes"]()
+
+    assert [(group["destination"], group["letters"]) for group in causes] == [("two", 5), ("one", 4)]
 
 
 async def test_a_list_of_dead_letters_with_a_hole_is_refused(operations: Operations) -> None:
