@@ -292,7 +292,15 @@ class Fleet:
 
     def _open(self, assignment: Assignment, wanted: Collection[str]) -> tuple[Ledger, dict[str, str | None]]:
         """The ledger over the destination's state, its place in the log found; the notes of an earlier run."""
-        state = self._states.take(assignment.name, assignment.formerly, wanted)
+        former = assignment.formerly
+        if former and former not in wanted and self._states.has(former) and self._states.has(assignment.name):
+            _LOGGER.warning(
+                "what is kept under the former name is not taken over: there is something under the new name already. Take the "
+                "destination out of the config, reload, forget what is in the way (router destinations forget), and put it back",
+                destination=assignment.name,
+                formerly=former,
+            )
+        state = self._states.take(assignment.name, former, wanted)
         try:
             with telling_trouble(state):
                 for partition in self._log.partitions:
