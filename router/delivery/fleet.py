@@ -295,8 +295,8 @@ class Fleet:
         former = assignment.formerly
         if former and former not in wanted and self._states.has(former) and self._states.has(assignment.name):
             _LOGGER.warning(
-                "what is kept under the former name is not taken over: there is something under the new name already. Take the "
-                "destination out of the config, reload, forget what is in the way (router destinations forget), and put it back",
+                "what is kept under the former name is not taken over: something is kept under the new one already. To take it "
+                "over, remove the destination from the config and reload, run router destinations forget, and put it back",
                 destination=assignment.name,
                 formerly=former,
             )
