@@ -105,14 +105,15 @@ def show(
         print_json(letter)
         return
     print_line(f"{destination} {number}: {letter['reason']}", style="bold")
+    if letter["event"] is None:  # nor is it known whose they were
+        lost = counted(letter["events"], "event")
+        console.print(f"the log lost {lost} here, found {ago(letter['died_s'])}; there is nothing to send again")
+        return
     tries = f"{counted(letter['attempts'], 'try', 'tries')}, died {ago(letter['died_s'])}"
     told = f"{letter['type']} {letter['message_id']} of {letter['user']} from {letter['source']}, {tries}"
     print_line(told + (", in a replay" if letter["of_replay"] else ""))
     if letter["delivered_payloads"]:
         print_line(f"delivered all the same: {', '.join(letter['delivered_payloads'])}")
-    if letter["event"] is None:
-        console.print(f"the log lost {counted(letter['events'], 'event')} here; there is nothing to send again")
-        return
     console.print(Pretty(letter["event"], expand_all=True))
     if "today" in letter:
         console.print("\nA retry would send today:", style="bold")
