@@ -15,7 +15,7 @@ from router.cli import logging
 from router.cli.daemon import SOCKETS, Daemon
 from router.cli.memory import spare_the_collector
 from router.cli.options import DEFAULT_CONFIG, ConfigPath, read_config
-from router.cli.orders import socket_name
+from router.cli.orders import check_portable, socket_name
 from router.cli.role import Role
 from router.cli.sandboxes import tell_of_sandboxes
 from router.cli.supervisor import Sockets, Supervisor, inherited_sockets, is_public
@@ -71,6 +71,8 @@ def run_daemon(path: Path, processes: int | None = None, log_level: str = "info"
     supervisor = Supervisor(os.environ)
     sockets = inherited_sockets(os.environ, os.getpid(), SOCKETS)
     settings, registry = read_config(path)
+    if processes is not None:
+        check_portable(settings)
     _check_demo_key(settings, sockets)
     _check_role(settings, processes, role)
     for name in (SOCKET_NAME, *map(socket_name, range(1, (processes or 0) + 1))):
@@ -95,6 +97,8 @@ def run_daemon(path: Path, processes: int | None = None, log_level: str = "info"
     def read_again() -> Config:
         config = load_config(path, registry)
         to_assignments(config, registry)  # what no plugin can make a destination of is refused with the rest
+        if processes is not None:
+            check_portable(config)
         return config
 
     signal.signal(signal.SIGTERM, _leave)  # until it listens by itself

@@ -13,11 +13,13 @@ import pytest
 
 from router.admin.client import Client, NotRunning
 from router.admin.server import listen_on_socket, socket_app
-from router.cli.orders import Orders, socket_name
+from router.cli.orders import Orders, check_portable, socket_name
 from router.cli.processes import PULSE_S, Process
 from router.clock import SystemClock
-from router.config import Config
+from router.config import Config, parse_config
 from router.errors import OperatorError
+from router.plugin import Plugin, PluginSettings
+from router.registry import Registry
 
 
 async def fail() -> Any:
@@ -125,3 +127,16 @@ async def test_orders_for_a_process_that_has_just_died_are_kept_for_its_next_sta
             await dying.take(orders)
 
         assert dying.names == {"crm"}
+
+
+def test_settings_that_no_other_process_could_have_are_refused_before_anything_starts() -> None:
+    """A class that only its function knows. The router ended with a traceback, and a reload was a bug."""
+
+    class Local(PluginSettings):
+        pass
+
+    plugin = Plugin(slug="own", name="Own", settings=Local, endpoints=(), actions=())
+    config = parse_config("sources: {a: {write_key: a}}\ndestinations: {own: {}}", Registry([plugin]))
+
+    with pytest.raises(OperatorError, match=r"destinations.own: the settings of plugin own can't be handed to another"):
+        check_portable(config)
