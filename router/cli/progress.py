@@ -99,11 +99,13 @@ async def _follow(config: Path, jobs: list[dict[str, Any]], is_quiet: bool) -> l
 
 
 def why_it_waits(status: Mapping[str, Any], names: Collection[str]) -> Iterator[str]:
-    """A line for each destination of *names* that is not going, by what the router says of itself."""
+    """A line for each destination of *names* that is not going, or is gone, by what the router says of itself."""
     for each in status["destinations"]:
         if each["destination"] in names and each["state"] != "going":
             why = f": {each['reason']}" if each["reason"] else ""
             yield f"{each['destination']} is {each['state']}{why}. It goes on when that ends."
+    for name in sorted(set(names) - {each["destination"] for each in status["destinations"]}):
+        yield f"{name} is no longer in the config. It goes on when it is put back (and the config reloaded)."
 
 
 async def _jobs_of(config: Path, destination: str) -> list[dict[str, Any]]:
