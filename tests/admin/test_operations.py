@@ -80,7 +80,7 @@ async def test_a_job_that_waits_does_so_in_the_status_as_in_the_list(tmp_path: P
 async def test_a_job_is_under_way_while_a_reload_replaces_its_destination(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who followed it was told that the router has stopped."""
+    """Who followed it was told that the router has stopped, and so was who looked at the destination."""
     stand, landed = Stand(tmp_path), asyncio.Event()
     await stand.open(UP)
     operations = Operations(stand.log, stand.states, [UP], stand.clock, stand.fleet)
@@ -97,10 +97,12 @@ async def test_a_job_is_under_way_while_a_reload_replaces_its_destination(
     await until(lambda: "up" not in stand.fleet.berths)
 
     [job] = await operations.calls()["jobs"]()
+    [told] = (await operations.status())["destinations"]
 
     landed.set()
     await reload
     assert job["running"]
+    assert (told["state"], told["reason"].partition(":")[0]) == ("stopped", "a start or a reload is under way")
     await stand.close()
 
 
