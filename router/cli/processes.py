@@ -119,7 +119,16 @@ class Process:
                 finally:
                     self._supervisor = asyncio.create_task(self._supervise())
             elif self.is_up:
-                await self._apply(self._send(new))
+                try:
+                    await self._apply(self._send(new))
+                except Down as error:
+                    _LOGGER.error(
+                        "a process that delivers has not taken the new config: it does once it answers, or with its next start",
+                        process=self.number,
+                        destinations=sorted(self.names),
+                        reason=str(error),
+                    )
+                    raise
 
     def _send(self, new: Orders) -> int:
         assert self._popen is not None
