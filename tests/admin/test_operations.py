@@ -13,6 +13,8 @@ import pytest
 from router.admin.operations import Operations
 from router.delivery.ledger import Ledger
 from router.delivery.worker import Worker
+from router.errors import OperatorError
+from router.log.record import Record
 from tests.delivery.harness import until
 from tests.delivery.stand import DOWN, UP, Stand, assignment
 
@@ -104,6 +106,22 @@ async def test_a_job_is_under_way_while_a_reload_replaces_its_destination(
     assert job["running"]
     assert (told["state"], told["reason"].partition(":")[0]) == ("stopped", "a start or a reload is under way")
     await stand.close()
+
+
+async def test_dead_letters_of_a_cause_are_found_without_the_name_of_the_destination(stand: Stand) -> None:
+    """The first destination that had none of the cause was the whole answer, and an error."""
+    operations = Operations(stand.log, stand.states, [DOWN, UP], stand.clock, stand.fleet)
+    record = Record(0, 1, "website", "m1", "u1", "track", 0.0, b"{}")
+    stand.fleet.berths["up"].ledger.kill(record, "400 not this")
+    [group] = await operations.calls()["causes"]()
+    listed = operations.calls()["dead-letters"]
+
+    found = await listed(cause=group["code"])
+
+    assert [(letter["destination"], letter["reason"]) for letter in found] == [("up", "400 not this")]
+    assert await listed(cause="nobody") == []
+    with pytest.raises(OperatorError, match="down: no dead letter has the cause"):
+        await listed("down", cause=group["code"])
 
 
 async def test_a_state_that_is_damaged_hides_no_other_destination_from_a_trace(tmp_path: Path) -> None:

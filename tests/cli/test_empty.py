@@ -48,6 +48,9 @@ def empty(config: Path) -> Path:
             "No dead letter has a reason with 'gone' in it.",
             id="letters of a reason",
         ),
+        pytest.param(
+            "dead-letters list --cause 3f9a01", "No dead letter has the cause '3f9a01'. See", id="letters of a cause"
+        ),
         pytest.param("jobs list", "No replay and no retry is under way. Those that are over", id="jobs"),
         pytest.param(
             "jobs list crm --all", "No replays and no retries at crm: none was asked for with", id="past jobs"
