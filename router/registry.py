@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 
 import pluggy
 
@@ -319,6 +319,10 @@ def _import_named(name: str) -> tuple[ModuleType, str]:
         ) from error
 
 
+_BY_PATH: Final[dict[str, Path]] = {}
+"""The modules that configs have named by a path, each with its path: they are there for as long as the process is."""
+
+
 def _import_path(path: Path) -> ModuleType:
     """Import a folder or a file under its own name, so that ``from acme.mapping import …`` works inside it."""
     path = path.resolve()
@@ -337,6 +341,10 @@ def _import_path(path: Path) -> ModuleType:
                 raise OperatorError(
                     f'"{name}" is installed already ({_origin(entry)}); take this out, or uninstall that to use {path}'
                 )
+        if loaded is not None and name in _BY_PATH:
+            raise OperatorError(
+                f'"{name}" was loaded from {_BY_PATH[name]} and stays so until a restart; restart, or rename {path}'
+            )
         raise OperatorError(f'another Python module is called "{name}"; rename {path}')
     spec = importlib.util.spec_from_file_location(
         name, file, submodule_search_locations=[str(path)] if path.is_dir() else None
@@ -351,6 +359,7 @@ def _import_path(path: Path) -> ModuleType:
         for loaded_name in [each for each in sys.modules if each == name or each.startswith(name + ".")]:
             del sys.modules[loaded_name]
         raise
+    _BY_PATH[name] = path
     return module
 
 

@@ -318,6 +318,19 @@ def test_a_name_that_leads_nowhere_is_left_out_and_told(folder: Path) -> None:
     assert registry.slugs == ["made_up_folder"]
 
 
+def test_a_plugin_that_moves_to_another_folder_needs_a_restart(folder: Path) -> None:
+    """As with a folder for each release. It was told to take another name."""
+    registry, _ = Registry().with_named(["own/made_up_folder"])
+    folder.parent.rename(folder.parent.with_name("next"))
+
+    _, problems = registry.with_named(["next/made_up_folder"])
+
+    now = folder.parent.with_name("next") / "made_up_folder"
+    assert problems == [
+        (0, f'"made_up_folder" was loaded from {folder} and stays so until a restart; restart, or rename {now}')
+    ]
+
+
 def test_a_destination_is_not_told_that_its_plugin_is_unknown_where_one_could_not_be_loaded(folder: Path) -> None:
     """Nobody knows which plugins would have come of it; the nearest name of those that are there would lead astray."""
     (folder.parent / "made_up_broken.py").write_text("1 / 0")

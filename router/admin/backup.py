@@ -10,7 +10,8 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,8 +20,13 @@ from router.errors import OperatorError
 from router.log.checkup import LogReport, check_log
 from router.log.copy import LogCopy, copy_database
 from router.log.durable import hand_over, sync_directory
+from router.log.lock import Held, Lock
 
 _TRIES = 5
+_DRAFT = ".router-backup-"
+"""What the name of a backup begins with that is not whole yet."""
+_UNDER_WAY = "under-way.lock"
+"""The file in it that is locked for as long as somebody is at it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,21 +60,41 @@ def back_up(
         raise OperatorError(f"{target}: lies within what is to be copied. Choose a place outside of it.")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        # Mode 0700: it holds personal data.
-        draft = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-        try:
+        _remove_drafts(target.parent)
+        with _draft_in(target.parent) as draft:
             backup = _fill(draft, log, states, others, after_bulk)
             hand_over(draft, log)
+            (draft / _UNDER_WAY).unlink()
             draft.rename(target)
             sync_directory(target.parent)
-        except BaseException:
-            shutil.rmtree(draft, ignore_errors=True)
-            raise
     except PermissionError:  # the error names the file, which may be one of those that are copied
         raise
     except (OSError, sqlite3.Error) as error:
         raise OperatorError(f"{target}: can't be written ({error}). Make room, or choose another place.") from error
     return _called(target, backup)
+
+
+@contextmanager
+def _draft_in(directory: Path) -> Iterator[Path]:
+    """A directory for a backup, with mode 0700 because it holds personal data. It is removed if the backup fails."""
+    draft = Path(tempfile.mkdtemp(prefix=_DRAFT, dir=directory))
+    lock = Lock.take_file(draft / _UNDER_WAY)
+    try:
+        yield draft
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+    finally:
+        lock.release()
+
+
+def _remove_drafts(directory: Path) -> None:
+    """Remove the drafts of backups that were killed: nobody would ever look at them, and they hold personal data."""
+    for file in directory.glob(f"{_DRAFT}*/{_UNDER_WAY}"):
+        with suppress(Held, OSError):
+            lock = Lock.take_file(file)
+            shutil.rmtree(file.parent, ignore_errors=True)
+            lock.release()
 
 
 def _called(target: Path, backup: Backup) -> Backup:

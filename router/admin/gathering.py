@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.parser import text_string_to_metric_families
@@ -18,6 +18,10 @@ from prometheus_client.registry import Collector
 from router.admin.metrics import add_state, states
 from router.admin.operations import Answer, Operations
 from router.errors import OperatorError
+
+ANSWER_S: Final = 5.0
+"""How long a process may take to answer what is asked of all: the others' answers wait. What is asked of it alone takes as long
+as it takes, as with one process; who gave that up would not know whether it was done."""
 
 
 class Down(OperatorError):
@@ -42,11 +46,11 @@ class Crew(Protocol):
     def starts(self) -> int:
         """How often it was started."""
 
-    async def call(self, operation: str, **arguments: Any) -> Any:
+    async def call(self, operation: str, *, within_s: float | None = None, **arguments: Any) -> Any:
         """Run an operation there.
 
         Raises:
-            Down: the process is not up, with the reason, or it went down meanwhile.
+            Down: the process is not up, with the reason; or it went down meanwhile, or has not answered *within_s*.
             OperatorError: the process refuses.
         """
 
@@ -66,9 +70,9 @@ class Gathering:
         gathered: dict[str, Callable[..., Awaitable[Any]]] = {
             name: partial(self._route, name, call) for name, call in calls.items()
         }
-        for name in ("dead-letters", "causes", "jobs"):
+        for name in ("dead-letters", "jobs"):
             gathered[name] = partial(self._list, name, calls[name])
-        return gathered | {"status": self.status, "trace": self.trace}
+        return gathered | {"causes": self.causes, "status": self.status, "trace": self.trace}
 
     async def _route(self, operation: str, call: Callable[..., Awaitable[Any]], **arguments: Any) -> Any:
         """Pass the call to the destination's crew. Calls about others, such as a destination that left the config, are answered
@@ -82,7 +86,9 @@ class Gathering:
     async def _ask_all(self, operation: str, **arguments: Any) -> list[tuple[Crew, Any]]:
         """Each crew that has destinations, with its answer or with the `Down` that it raised."""
         crews = [crew for crew in self._crews if crew.names]
-        answers = await asyncio.gather(*(crew.call(operation, **arguments) for crew in crews), return_exceptions=True)
+        answers = await asyncio.gather(
+            *(crew.call(operation, within_s=ANSWER_S, **arguments) for crew in crews), return_exceptions=True
+        )
         for answer in answers:
             if isinstance(answer, BaseException) and not isinstance(answer, Down):
                 raise answer
@@ -135,6 +141,11 @@ class Gathering:
             ]
         return gathered
 
+    async def causes(self, **chosen: Any) -> list[Answer]:
+        """As `LetterOperations.causes`: the most first, whichever process has them."""
+        groups = await self._list("causes", self._operations.calls()["causes"], **chosen)
+        return sorted(groups, key=lambda group: -group["letters"])
+
     async def _list(
         self,
         operation: str,
@@ -171,7 +182,9 @@ class GatheredMetrics(Collector):
     async def refresh(self) -> None:
         """Ask each crew for its metrics."""
         crews = [crew for crew in self._crews if crew.names]
-        answers = await asyncio.gather(*(crew.call("metrics") for crew in crews), return_exceptions=True)
+        answers = await asyncio.gather(
+            *(crew.call("metrics", within_s=ANSWER_S) for crew in crews), return_exceptions=True
+        )
         self._texts = [answer["text"] for answer in answers if not isinstance(answer, BaseException)]
         self._down = [
             name

@@ -22,6 +22,10 @@ DISCARDED_AT_ONCE = 1_000
 """Letters discarded in one transaction. Events wait for it."""
 
 
+class NoSuchCause(OperatorError):
+    """No dead letter of a destination has that cause."""
+
+
 class LetterOperations:
     """Every method takes and returns JSON; see `Operations`."""
 
@@ -46,11 +50,16 @@ class LetterOperations:
     ) -> list[Answer]:
         """Dead letters, oldest first. With *id*, that one alone, with its event and with what would be sent today.
 
-        *cause* is the code of a cause.
+        *cause* is the code of a cause; of all destinations, those that have none of it have nothing in the list.
         """
         found: list[Answer] = []
         for name in self._names(destination):
-            choice = await self.choose(name, None if id is None else [id], reason, cause)
+            try:
+                choice = await self.choose(name, None if id is None else [id], reason, cause)
+            except NoSuchCause:
+                if destination is None:
+                    continue
+                raise
             letters = await self._reach.ask(
                 name,
                 lambda state, choice=choice: state.letters.find(choice, limit=limit),  # type: ignore[misc]
@@ -128,7 +137,7 @@ class LetterOperations:
         """Which letters are meant: up to the newest there is now, so that none is included that nobody has seen.
 
         Raises:
-            OperatorError: no dead letter has that *cause*.
+            NoSuchCause: no dead letter has that *cause*.
         """
 
         def look(state: Any) -> tuple[int, list[str]]:
@@ -136,7 +145,7 @@ class LetterOperations:
 
         last, causes = await self._reach.ask(destination, look)
         if cause is not None and not causes:
-            raise OperatorError(
+            raise NoSuchCause(
                 f"{destination}: no dead letter has the cause {cause!r}; see them with: router dead-letters list {destination}"
             )
         return Choice(ids, reason, causes[0] if causes else None, last if up_to is None else min(up_to, last))

@@ -153,6 +153,8 @@ class Operations:
             return status | {"state": "unusable", "reason": self._reach.fleet.problems[name]}
         if not self._reach.states.has(name):
             return status | {"state": "new", "reason": "it begins when the router runs"}
+        if self._reach.fleet and assignment.is_enabled:
+            status["reason"] = "a start or a reload is under way: what it has sent lands first, then it goes on"
         async with self._looking:
             return status | await self._kept_status(assignment)
 

@@ -60,10 +60,9 @@ class Reach:
         return berth.worker if berth else None
 
     def is_at_work(self, name: str) -> bool:
-        """Whether anybody delivers to it: this router or another one."""
-        return self.worker(name) is not None or (
-            self.is_elsewhere() and name in self.assignments and self.assignments[name].is_enabled
-        )
+        """Whether a router delivers to it, here or elsewhere; also while a reload replaces it, or it can't start just now."""
+        assignment = self.assignments.get(name)
+        return assignment is not None and assignment.is_enabled and (self.fleet is not None or self.is_elsewhere())
 
     def configured(self, name: str) -> Assignment:
         """The destination as the config has it.

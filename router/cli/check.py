@@ -13,7 +13,7 @@ import typer
 from router.cli.engine import WITHOUT_EXTRA, durability_of, has_extra, planned_durability
 from router.cli.live import Tried, try_credentials
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, read_config
-from router.cli.output import console, print_json, print_table
+from router.cli.output import NO_DESTINATIONS, console, print_json, print_table
 from router.cli.sandboxes import make_sandbox
 from router.cli.wiring import to_access, to_assignments, to_destination
 from router.clock import SystemClock
@@ -60,22 +60,23 @@ def check(
         if live and settings.log_urls
         else planned_durability(settings)
     )
-    # Warnings only: the config may be right, but for another machine.
-    warnings = list(_oddities(settings)) if settings.log_urls else []
+    # Warnings only: the config may be right, but for another machine, or for destinations that are still to come.
+    warnings = list(_oddities(settings, registry))
     if as_json:
         answer = {"ok": True, "destinations": list(settings.destinations), "sources": list(settings.sources)}
+        answer["warnings"] = warnings
         if settings.log_urls:
             answer["log"] = asdict(promise)
-            answer["warnings"] = warnings
         if live:
             answer = {**answer, "ok": not _refused(tried), "credentials": [asdict(each) for each in tried]}
         print_json(answer)
     else:
-        _print(config, settings, registry)
+        _print(config, settings)
         if settings.log_urls:
             console.print(promise.promise, soft_wrap=True)
-            for warning in (*promise.warnings, *warnings):
-                console.print(f"warning: {warning}", soft_wrap=True)
+            warnings = [*promise.warnings, *warnings]
+        for warning in warnings:
+            console.print(f"warning: {warning}", soft_wrap=True)
         if live:
             rows = [(each.destination, each.result, each.detail) for each in tried]
             if_empty = "No credentials to try: no destination is enabled."
@@ -86,14 +87,12 @@ def check(
         )
 
 
-def _print(config: Path, settings: Config, registry: Registry) -> None:
+def _print(config: Path, settings: Config) -> None:
     enabled = [name for name, each in settings.destinations.items() if each.enabled]
     sandboxed = [name for name in enabled if settings.destinations[name].sandbox]
     console.print(f"{config}: right. Sources: {_names(settings.sources)}. Destinations: {_names(enabled)}.")
     if sandboxed:
         console.print(f"Delivered to built-in sandboxes, not to the vendors: {_names(sandboxed)}.")
-    for warning in registry.warnings:
-        console.print(f"warning: {warning}")
 
 
 def _look_at(destinations: Iterable[Destination]) -> None:
@@ -110,8 +109,13 @@ def _make_sandboxes(settings: Config, registry: Registry) -> None:
         make_sandbox(registry.get(plugin))
 
 
-def _oddities(settings: Config) -> Iterator[str]:
-    """What would keep a router on this machine out of the cluster."""
+def _oddities(settings: Config, registry: Registry) -> Iterator[str]:
+    """What may not be meant, and what would keep a router on this machine out of the cluster."""
+    yield from registry.warnings
+    if not settings.destinations:
+        yield NO_DESTINATIONS
+    if not settings.log_urls:
+        return
     if not has_extra():
         yield WITHOUT_EXTRA
     yield from to_access(settings).oddities(settings.log_urls)

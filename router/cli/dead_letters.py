@@ -43,15 +43,17 @@ def list_letters(
     if each or cause is not None:
         chosen = {"destination": destination, "reason": reason, "cause": cause, "limit": limit}
         letters = asyncio.run(ask(config, "dead-letters", **chosen))
-        print_json(letters) if as_json else _print_letters(letters, limit, _none(destination, reason))
+        print_json(letters) if as_json else _print_letters(letters, limit, _none(destination, reason, cause))
         return
     groups = asyncio.run(ask(config, "causes", destination=destination, reason=reason))
     print_json(groups) if as_json else _print_groups(groups, _none(destination, reason))
 
 
-def _none(destination: str | None, reason: str | None) -> str:
+def _none(destination: str | None, reason: str | None, cause: str | None = None) -> str:
     """What is said when the list is empty."""
     place = f" at {destination}" if destination else ""
+    if cause is not None and reason is None:
+        return f"No dead letter{place} has the cause {cause!r}. See them all with: router dead-letters list"
     if reason is not None:
         return f"No dead letter{place} has a reason with {reason!r} in it."
     why = "An event becomes one when the vendor refuses it for good, or when `delivery.retry_for` is over."
@@ -105,14 +107,15 @@ def show(
         print_json(letter)
         return
     print_line(f"{destination} {number}: {letter['reason']}", style="bold")
+    if letter["event"] is None:  # nor is it known whose they were
+        lost = counted(letter["events"], "event")
+        console.print(f"the log lost {lost} here, found {ago(letter['died_s'])}; there is nothing to send again")
+        return
     tries = f"{counted(letter['attempts'], 'try', 'tries')}, died {ago(letter['died_s'])}"
     told = f"{letter['type']} {letter['message_id']} of {letter['user']} from {letter['source']}, {tries}"
     print_line(told + (", in a replay" if letter["of_replay"] else ""))
     if letter["delivered_payloads"]:
         print_line(f"delivered all the same: {', '.join(letter['delivered_payloads'])}")
-    if letter["event"] is None:
-        console.print(f"the log lost {counted(letter['events'], 'event')} here; there is nothing to send again")
-        return
     console.print(Pretty(letter["event"], expand_all=True))
     if "today" in letter:
         console.print("\nA retry would send today:", style="bold")

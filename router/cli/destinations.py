@@ -146,7 +146,8 @@ def show(
     if as_json:
         print_json({"destination": destination, "plugin": chosen.plugin.slug, "actions": actions})
         return
-    console.print(f"{destination} ({chosen.plugin.name}) sends to {' and '.join(chosen.origins)}", style="bold")
+    does = "delivers to a built-in sandbox, not" if settings.destinations[destination].sandbox else "sends"
+    console.print(f"{destination} ({chosen.plugin.name}) {does} to {' and '.join(chosen.origins)}", style="bold")
     by_table: dict[str, list[dict[str, Any]]] = {}
     for action in actions:
         by_table.setdefault(repr(action["fields"]), []).append(action)

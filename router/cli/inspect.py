@@ -100,7 +100,7 @@ def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
         if each["reason"]:
             print_line(f"{each['destination']}: {each['state']}: {each['reason']}{_what_next(each)}")
         for job in each.get("jobs", ()):
-            how = "is under way" if job["running"] else "waits for the router"
+            how = "is under way" if job["running"] else "waits"
             told = f"{job['kind']} {job['job']} {how}: {job['done']} of {job['total']}"
             print_line(f"{each['destination']}: {told}; see it with: router jobs list")
         if each.get("dead_letters"):

@@ -40,8 +40,13 @@ def list_jobs(
 async def _look(config: Path, destination: str | None, every: bool) -> tuple[list[dict[str, Any]], list[str]]:
     """The jobs to list, and why those that are under way stand still, if they do."""
     jobs = [job for job in await ask(config, "jobs", destination=destination) if every or job["state"] == "running"]
-    names = {job["destination"] for job in jobs if job["state"] == "running" and job["running"]}
-    return jobs, list(why_it_waits(await ask(config, "status"), names)) if names else []
+    under_way = [job for job in jobs if job["state"] == "running"]
+    if not under_way:
+        return jobs, []
+    status = await ask(config, "status")
+    if not status["running"] and not any(job["running"] for job in under_way):
+        return jobs, ["No router is running: what waits goes on when one does (router run)."]
+    return jobs, list(why_it_waits(status, {job["destination"] for job in under_way}))
 
 
 def _none(destination: str | None, every: bool) -> str:
@@ -53,7 +58,7 @@ def _none(destination: str | None, every: bool) -> str:
 
 
 def _row(job: dict[str, Any]) -> list[Any]:
-    state = job["state"] if job["running"] or job["state"] != "running" else "waits for the router"
+    state = job["state"] if job["running"] or job["state"] != "running" else "waits"
     counts = [job["counts"].get(kind, 0) for kind in ("delivered", "skipped", "dead")]
     return [
         job["destination"], job["job"], job["kind"], state, job["done"], job["total"], *counts, ago(job["made_s"])

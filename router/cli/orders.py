@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, Final, Literal
 
 from router.config import Config
+from router.errors import OperatorError
 from router.registry import Registry
 
 NEWS: Final[Literal["news"]] = "news"
@@ -60,6 +61,22 @@ class Envelope:
         registry.adopt(candidate)
         orders: Orders = pickle.loads(self.pickled)
         return orders
+
+
+def check_portable(config: Config) -> None:
+    """
+    Raises:
+        OperatorError: the settings of a destination can't go to another process.
+    """
+    for name, each in config.destinations.items():
+        try:
+            pickle.dumps(each.settings)
+        except Exception as error:  # whatever the plugin keeps in them
+            raise OperatorError(
+                f"destinations.{name}: the settings of plugin {each.plugin} can't be handed to another process ({error}). "
+                "Leave --processes out; or define their class at the top of the plugin's module, with values that can be "
+                "pickled"
+            ) from error
 
 
 def write(message: Envelope | Literal["news"]) -> bytes:

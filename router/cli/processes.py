@@ -19,7 +19,7 @@ import structlog
 from prometheus_client.registry import Collector
 
 from router.admin.client import Client, NotRunning
-from router.admin.gathering import Down, GatheredMetrics, Gathering
+from router.admin.gathering import ANSWER_S, Down, GatheredMetrics, Gathering
 from router.admin.operations import Operations
 from router.cli import orders
 from router.cli.deliveries import DRAIN_S, Calls, pause
@@ -37,8 +37,6 @@ from router.registry import Registry
 
 PULSE_S: Final = 2.0
 """How often each process is asked how it is."""
-ANSWER_S: Final = 5.0
-"""How long a process may take to answer a question that all are asked."""
 APPLY_S: Final = 60.0
 """How long a process may take to apply a config, since lanes land first."""
 READY_S: Final = 30.0
@@ -121,7 +119,16 @@ class Process:
                 finally:
                     self._supervisor = asyncio.create_task(self._supervise())
             elif self.is_up:
-                await self._apply(self._send(new))
+                try:
+                    await self._apply(self._send(new))
+                except Down as error:
+                    _LOGGER.error(
+                        "a process that delivers has not taken the new config: it does once it answers, or with its next start",
+                        process=self.number,
+                        destinations=sorted(self.names),
+                        reason=str(error),
+                    )
+                    raise
 
     def _send(self, new: Orders) -> int:
         assert self._popen is not None
@@ -138,11 +145,15 @@ class Process:
         except Down:
             raise
         except OperatorError:  # it concerns one destination; the others are at work
-            self.pulse = await self.call("pulse")
+            self.pulse = await self._ask_pulse()
             raise
-        self.pulse = await self.call("pulse")
+        self.pulse = await self._ask_pulse()
 
-    async def call(self, operation: str, *, within_s: float = ANSWER_S, **arguments: Any) -> Any:
+    async def _ask_pulse(self) -> dict[str, Any]:
+        pulse: dict[str, Any] = await self.call("pulse", within_s=ANSWER_S)
+        return pulse
+
+    async def call(self, operation: str, *, within_s: float | None = None, **arguments: Any) -> Any:
         """See `Crew.call`."""
         if self._client is None:
             raise Down(self._explain())
@@ -150,8 +161,8 @@ class Process:
             return await asyncio.wait_for(self._client.call(operation, **arguments), within_s)
         except TimeoutError as error:
             raise Down(
-                f"process {self.number} does not answer within {within_s:g} s. Nothing is lost: what is for its destinations "
-                "waits. It is busy, or held up by a plugin: ask again, and if GET /health stays red, restart the router"
+                f"process {self.number} does not answer in time. Nothing is lost: what is for its destinations waits. It is "
+                "busy, or held up by a plugin: ask again, and if GET /health stays red, restart the router"
             ) from error
         except NotRunning as error:
             raise Down(self._explain()) from error
@@ -171,7 +182,7 @@ class Process:
             return
         era = None if self._changing.locked() else self._era
         try:
-            pulse = await self.call("pulse")
+            pulse = await self._ask_pulse()
         except OperatorError:  # it is down or has failed: it has not answered
             return
         self._heard_s = self._clock.monotonic()

@@ -49,7 +49,8 @@ def print_end(job: dict[str, Any]) -> None:
     """Print how a job ended, in a line, and why some events were not delivered."""
     name = f"{job['destination']}: {job['kind']} {job['job']}"
     if job["state"] == "running":
-        console.print(f"{name}: the router has stopped; it goes on when one runs ({_counts(job)} so far)")
+        told = "no router runs with it enabled any more; it goes on when one does"
+        console.print(f"{name}: {told} ({_counts(job)} so far)", soft_wrap=True)
     else:
         console.print(f"{name} is {job['state']}: {_counts(job)}")
     for reason, count in sorted(job["reasons"].items(), key=lambda pair: -pair[1]):
@@ -99,11 +100,13 @@ async def _follow(config: Path, jobs: list[dict[str, Any]], is_quiet: bool) -> l
 
 
 def why_it_waits(status: Mapping[str, Any], names: Collection[str]) -> Iterator[str]:
-    """A line for each destination of *names* that does not deliver, according to the router's status."""
+    """A line for each destination of *names* that does not deliver or is gone, according to the router's status."""
     for each in status["destinations"]:
         if each["destination"] in names and each["state"] != "going":
             why = f": {each['reason']}" if each["reason"] else ""
             yield f"{each['destination']} is {each['state']}{why}. It goes on when that ends."
+    for name in sorted(set(names) - {each["destination"] for each in status["destinations"]}):
+        yield f"{name} is no longer in the config. It goes on when it is put back (and the config reloaded)."
 
 
 async def _jobs_of(config: Path, destination: str) -> list[dict[str, Any]]:

@@ -15,13 +15,13 @@ from router.cli import logging
 from router.cli.daemon import SOCKETS, Daemon
 from router.cli.memory import spare_the_collector
 from router.cli.options import DEFAULT_CONFIG, ConfigPath, read_config
-from router.cli.orders import socket_name
+from router.cli.orders import check_portable, socket_name
 from router.cli.role import Role
 from router.cli.sandboxes import tell_of_sandboxes
-from router.cli.supervisor import Sockets, Supervisor, inherited_sockets, is_public
+from router.cli.supervisor import Supervisor, inherited_sockets, is_public
 from router.cli.wiring import to_assignments
 from router.config import Config, load_config
-from router.config.checks import DEMO_KEY
+from router.config.checks import DEMO_KEY, is_loopback
 from router.errors import OperatorError
 
 MAX_PROCESSES = 64
@@ -71,7 +71,11 @@ def run_daemon(path: Path, processes: int | None = None, log_level: str = "info"
     supervisor = Supervisor(os.environ)
     sockets = inherited_sockets(os.environ, os.getpid(), SOCKETS)
     settings, registry = read_config(path)
-    _check_demo_key(settings, sockets)
+    if processes is not None:
+        check_portable(settings)
+    handed = sockets.get("server", ())
+    is_reachable = is_public(handed) if handed else not is_loopback(settings.server.host)
+    _check_demo_key(settings, is_reachable)
     _check_role(settings, processes, role)
     for name in (SOCKET_NAME, *map(socket_name, range(1, (processes or 0) + 1))):
         check_socket_path(settings.data / name)
@@ -95,6 +99,9 @@ def run_daemon(path: Path, processes: int | None = None, log_level: str = "info"
     def read_again() -> Config:
         config = load_config(path, registry)
         to_assignments(config, registry)  # what no plugin can make a destination of is refused with the rest
+        _check_demo_key(config, is_reachable)  # it goes on listening where it does
+        if processes is not None:
+            check_portable(config)
         return config
 
     signal.signal(signal.SIGTERM, _leave)  # until it listens by itself
@@ -119,13 +126,14 @@ def _check_role(config: Config, processes: int | None, role: Role) -> None:
         )
 
 
-def _check_demo_key(config: Config, sockets: Sockets) -> None:
-    """As the config is checked for its own host: a supervisor's socket may listen anywhere."""
-    if not is_public(sockets.get("server", ())):
+def _check_demo_key(config: Config, is_reachable: bool) -> None:
+    """As the config is checked for its own host, for where the router really listens; *is_reachable* says whether others than
+    this machine reach it there."""
+    if not is_reachable:
         return
     for name, source in config.sources.items():
         if DEMO_KEY in source.keys:
             raise OperatorError(
-                f"sources.{name}: everybody knows the demo key, so it is refused where the socket that was handed to the "
-                "router isn't loopback; choose another"
+                f"sources.{name}: everybody knows the demo key, so it is refused where the router listens on an address that "
+                "isn't loopback; choose another"
             )

@@ -136,6 +136,7 @@ def _check_agreement(tree: Tree) -> None:
 
 
 def _check_former_names(tree: Tree, section: str, kind: str, why_one: str) -> None:
+    """Upper and lower case are one, but for a name that was only spelled otherwise: what is kept is kept under the former."""
     present = {name.lower(): name for name in tree.mapping(section)}
     claimed: dict[str, str] = {}
     for name in tree.mapping(section):
@@ -145,8 +146,7 @@ def _check_former_names(tree: Tree, section: str, kind: str, why_one: str) -> No
             continue
         if not _NAME.fullmatch(former):
             tree.report(path, f"got {HIDDEN if tree.has_reference(path) else show(former)}, {_NAME_RULE}")
-        elif former.lower() in present:
-            other = present[former.lower()]
+        elif (other := present.get(former.lower(), "")) and (other != name or former == name):
             tree.report(path, f'"{other}" is a {kind} of its own (line {tree.line((section, other))}); take one out')
         elif former.lower() in claimed:
             other = claimed[former.lower()]

@@ -296,7 +296,15 @@ class Fleet:
 
     def _open(self, assignment: Assignment, wanted: Collection[str]) -> tuple[Ledger, dict[str, str | None]]:
         """Open the destination's state and find its place in the log. Returns its ledger and the notes of the last run."""
-        state = self._states.take(assignment.name, assignment.formerly, wanted)
+        former = assignment.formerly
+        if former and former not in wanted and self._states.has(former) and self._states.has(assignment.name):
+            _LOGGER.warning(
+                "what is kept under the former name is not taken over: something is kept under the new one already. To take it "
+                "over, remove the destination from the config and reload, run router destinations forget, and put it back",
+                destination=assignment.name,
+                formerly=former,
+            )
+        state = self._states.take(assignment.name, former, wanted)
         try:
             with telling_trouble(state):
                 for partition in self._log.partitions:

@@ -8,7 +8,10 @@ import asyncio
 import os
 import random
 import shutil
+import signal
 import sqlite3
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -347,6 +350,37 @@ async def test_a_backup_that_fails_leaves_nothing_behind(
         await site.back_up(tmp_path / "new" / "backup", fail)
 
     assert os.listdir(tmp_path / "new") == []
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from router.admin.backup import back_up
+
+data, target = map(Path, sys.argv[1:])
+back_up(data / "log", data / "destinations", target, after_bulk=lambda: os.kill(os.getpid(), signal.SIGKILL))
+"""
+
+
+async def test_what_a_backup_that_was_killed_leaves_behind_the_next_one_removes(site: Site, tmp_path: Path) -> None:
+    """It holds people's data, and nobody sees it. One that is under way is let be."""
+    await site.append(20)
+    backups = tmp_path / "backups"
+    arguments = [sys.executable, "-c", KILLED, str(site.data), str(backups / "first")]
+    killed = await asyncio.to_thread(subprocess.run, arguments, check=False)
+    [left] = backups.iterdir()
+    beside: list[bool] = []
+
+    def make_another() -> None:
+        beside.append(left.exists())
+        back_up(site.data / "log", site.data / "destinations", backups / "third")
+
+    await site.back_up(backups / "second", make_another)
+
+    assert killed.returncode == -signal.SIGKILL
+    assert beside == [False]
+    assert sorted(os.listdir(backups)) == ["second", "third"]
+    assert sorted(os.listdir(backups / "second")) == ["destinations", "log"]
 
 
 @pytest.mark.parametrize(

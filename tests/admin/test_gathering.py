@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from router.admin.gathering import Crew, Down, GatheredMetrics, Gathering
+from router.admin.gathering import ANSWER_S, Crew, Down, GatheredMetrics, Gathering
 from router.admin.operations import Operations
 from router.errors import OperatorError
 from tests.delivery.stand import Stand, assignment
@@ -34,12 +34,15 @@ class Mate:
     is_up: bool = True
     starts: int = 1
     asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    patience_s: float | None = 0.0
+    """How long it had for the last answer."""
 
     @property
     def names(self) -> list[str]:
         return [self.name]
 
-    async def call(self, operation: str, **arguments: Any) -> Any:
+    async def call(self, operation: str, *, within_s: float | None = None, **arguments: Any) -> Any:
+        self.patience_s = within_s
         if not self.is_up:
             raise Down(f"process {self.number} is down")
         self.asked.append((operation, arguments))
@@ -51,6 +54,7 @@ class Mate:
             },
             "metrics": {"text": METRICS.format(name=self.name, unknown=float(self.unknown))},
             "dead-letters": [{"destination": self.name, "id": number} for number in (1, 2)],
+            "causes": [{"destination": self.name, "letters": self.unknown}],
             "retry": {"job": 1},
         }
         return answers[operation]
@@ -106,6 +110,25 @@ async def test_a_call_for_a_destination_that_is_down_says_so(operations: Operati
 
 
 @pytest.mark.parametrize(
+    ("operation", "arguments", "patience_s"),
+    [
+        pytest.param("status", {}, ANSWER_S, id="of all"),
+        pytest.param("dead-letters", {}, ANSWER_S, id="of all, for a list"),
+        pytest.param("retry", {"destination": "one"}, None, id="of one"),
+    ],
+)
+async def test_what_is_asked_of_one_process_takes_as_long_as_it_takes(
+    operations: Operations, operation: str, arguments: dict[str, str], patience_s: float | None
+) -> None:
+    """Who discards a hundred thousand letters, or asks a slow disk for a replay, was told to ask again, though it was done."""
+    mates = crews()
+
+    await Gathering(operations, mates, list).calls()[operation](**arguments)
+
+    assert mates[1].patience_s == patience_s
+
+
+@pytest.mark.parametrize(
     ("limit", "listed"),
     [
         pytest.param(10, [("one", 1), ("one", 2), ("two", 1), ("two", 2)], id="all"),
@@ -118,6 +141,13 @@ async def test_dead_letters_are_listed_in_the_order_of_the_config(
     letters = await Gathering(operations, crews(), list).calls()["dead-letters"](limit=limit)
 
     assert [(letter["destination"], letter["id"]) for letter in letters] == listed
+
+
+async def test_the_causes_of_most_dead_letters_come_first(operations: Operations) -> None:
+    """Whichever process has them: the command tells what to do with the first."""
+    causes = await Gathering(operations, crews(), list).calls()["causes"]()
+
+    assert [(group["destination"], group["letters"]) for group in causes] == [("two", 5), ("one", 4)]
 
 
 async def test_a_list_of_dead_letters_with_a_hole_is_refused(operations: Operations) -> None:

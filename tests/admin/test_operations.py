@@ -12,6 +12,10 @@ import pytest
 
 from router.admin.operations import Operations
 from router.delivery.ledger import Ledger
+from router.delivery.worker import Worker
+from router.errors import OperatorError
+from router.log.record import Record
+from tests.delivery.harness import until
 from tests.delivery.stand import DOWN, UP, Stand, assignment
 
 
@@ -73,6 +77,51 @@ async def test_a_job_that_waits_does_so_in_the_status_as_in_the_list(tmp_path: P
     assert told["jobs"] == await operations.calls()["jobs"]()
     assert [job["running"] for job in told["jobs"]] == [False]
     await stand.close()
+
+
+async def test_a_job_is_under_way_while_a_reload_replaces_its_destination(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who followed it was told that the router has stopped, and so was who looked at the destination."""
+    stand, landed = Stand(tmp_path), asyncio.Event()
+    await stand.open(UP)
+    operations = Operations(stand.log, stand.states, [UP], stand.clock, stand.fleet)
+    await operations.calls()["replay"](destination="up")
+
+    stop = Worker.stop
+
+    async def land(worker: Worker, deadline_s: float) -> None:
+        await landed.wait()
+        await stop(worker, deadline_s)
+
+    monkeypatch.setattr(Worker, "stop", land)
+    reload = asyncio.create_task(stand.fleet.apply([assignment("up", is_opt_in=True, timeout_s=2.0)]))
+    await until(lambda: "up" not in stand.fleet.berths)
+
+    [job] = await operations.calls()["jobs"]()
+    [told] = (await operations.status())["destinations"]
+
+    landed.set()
+    await reload
+    assert job["running"]
+    assert (told["state"], told["reason"].partition(":")[0]) == ("stopped", "a start or a reload is under way")
+    await stand.close()
+
+
+async def test_dead_letters_of_a_cause_are_found_without_the_name_of_the_destination(stand: Stand) -> None:
+    """The first destination that had none of the cause was the whole answer, and an error."""
+    operations = Operations(stand.log, stand.states, [DOWN, UP], stand.clock, stand.fleet)
+    record = Record(0, 1, "website", "m1", "u1", "track", 0.0, b"{}")
+    stand.fleet.berths["up"].ledger.kill(record, "400 not this")
+    [group] = await operations.calls()["causes"]()
+    listed = operations.calls()["dead-letters"]
+
+    found = await listed(cause=group["code"])
+
+    assert [(letter["destination"], letter["reason"]) for letter in found] == [("up", "400 not this")]
+    assert await listed(cause="nobody") == []
+    with pytest.raises(OperatorError, match="down: no dead letter has the cause"):
+        await listed("down", cause=group["code"])
 
 
 async def test_a_state_that_is_damaged_hides_no_other_destination_from_a_trace(tmp_path: Path) -> None:

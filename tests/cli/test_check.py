@@ -9,6 +9,7 @@ import pytest
 
 from router.cli.engine import WITHOUT_EXTRA
 from router.cli.options import read_config
+from router.cli.output import NO_DESTINATIONS
 from router.cli.wiring import to_access
 from router.errors import OperatorError
 from tests.system.harness import run_command
@@ -45,7 +46,24 @@ def test_a_right_config_is_told_to_programs(config: Path) -> None:
     checked = run_command("check", "--config", config, "--json")
 
     assert checked.code == 0
-    assert checked.json == {"ok": True, "destinations": ["mixpanel", "crm", "paused"], "sources": ["website", "app"]}
+    assert checked.json == {
+        "ok": True,
+        "destinations": ["mixpanel", "crm", "paused"],
+        "sources": ["website", "app"],
+        "warnings": [],
+    }
+
+
+def test_a_config_without_destinations_is_right_and_told_of(tmp_path: Path) -> None:
+    """Events would be taken, and go nowhere."""
+    config = tmp_path / "router.yaml"
+    config.write_text("sources: {website: {write_key: demo}}\n")
+
+    checked = run_command("check", config)
+
+    assert checked.code == 0
+    assert "warning: No destinations: the config has none under `destinations`." in checked.out
+    assert run_command("check", config, "--json").json["warnings"] == [NO_DESTINATIONS]
 
 
 def test_all_mistakes_are_told_at_once_each_with_its_line(bad: Path) -> None:
@@ -187,7 +205,7 @@ def test_what_keeps_this_machine_out_of_the_cluster_is_told(tmp_path: Path) -> N
 log: tls://router:canary-password@127.0.0.1:4222
 nats: {{ca: {tmp_path}/ca.pem, credentials: {config}, certificate: {config}, key: {tmp_path}}}
 sources: {{website: {{write_key: demo}}}}
-destinations: {{}}
+destinations: {{mixpanel: {{sandbox: true}}}}
 """
     )
 

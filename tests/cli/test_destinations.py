@@ -61,6 +61,16 @@ def test_people_get_tables(config: Path) -> None:
     assert "http://mixpanel.test" in shown.out
 
 
+def test_a_destination_with_a_sandbox_is_not_said_to_send_to_the_vendor(tmp_path: Path) -> None:
+    config = tmp_path / "router.yaml"
+    config.write_text("sources: {website: {write_key: demo}}\ndestinations: {customerio: {sandbox: true}}\n")
+
+    shown = run_command("destinations", "customerio", "--config", config)
+
+    first = "customerio (Customer.io) delivers to a built-in sandbox, not to https://track.customer.io"
+    assert " ".join(shown.out.split()).startswith(first)
+
+
 def test_a_destination_that_is_not_configured_is_refused(config: Path) -> None:
     refused = run_command("destinations", "nobody", "--config", config)
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from router.delivery.letters import DeadLetter
+from router.delivery.state import Changes
 from router.delivery.state_file import StateFile
+from router.log.record import Record
 from router.log.sqlite import LogOptions, SqliteLog
 from tests.log.harness import PARTITION, StillClock
 from tests.system.harness import run_command
@@ -42,6 +47,9 @@ def empty(config: Path) -> Path:
             "dead-letters list --reason gone",
             "No dead letter has a reason with 'gone' in it.",
             id="letters of a reason",
+        ),
+        pytest.param(
+            "dead-letters list --cause 3f9a01", "No dead letter has the cause '3f9a01'. See", id="letters of a cause"
         ),
         pytest.param("jobs list", "No replay and no retry is under way. Those that are over", id="jobs"),
         pytest.param(
@@ -114,3 +122,20 @@ def test_a_file_without_an_event_is_told_of(empty: Path, event: Path) -> None:
 
     assert (explained.code, explained.out) == (0, "")
     assert explained.err == f"{event}: there is no event in it\n"
+
+
+def test_a_dead_letter_of_events_that_the_log_lost_has_no_user_and_no_tries(empty: Path) -> None:
+    """Of such it was said: "  of  from , 0 tries"."""
+    path = empty.parent / "var" / "destinations" / "crm.sqlite"
+    log_id = json.loads((empty.parent / "var" / "log" / "log.json").read_text())["id"]
+    lost = Record(PARTITION, 3, "", "", "", "", time.time(), b"")
+    letter = DeadLetter(lost, "log expired: events 3 to 5", 0, time.time() - 7_200, events=3)
+    with closing(StateFile.open(path, log_id)) as state:
+        state.commit(Changes(dead_letters=[letter]))
+
+    shown = run_command("dead-letters", "show", "crm", "1", "--config", empty)
+
+    assert shown.out.splitlines() == [
+        "crm 1: log expired: events 3 to 5",
+        "the log lost 3 events here, found 2h ago; there is nothing to send again",
+    ]

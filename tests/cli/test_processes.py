@@ -10,14 +10,18 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from router.admin.client import Client, NotRunning
 from router.admin.server import listen_on_socket, socket_app
-from router.cli.orders import Orders, socket_name
+from router.cli import processes
+from router.cli.orders import Orders, check_portable, socket_name
 from router.cli.processes import PULSE_S, Process
 from router.clock import SystemClock
-from router.config import Config
+from router.config import Config, parse_config
 from router.errors import OperatorError
+from router.plugin import Plugin, PluginSettings
+from router.registry import Registry
 
 
 async def fail() -> Any:
@@ -35,10 +39,13 @@ class SetClock(SystemClock):
 
 @asynccontextmanager
 async def process(
-    data: Path, pulse: Callable[[], Awaitable[Any]], clock: SystemClock | None = None
+    data: Path,
+    pulse: Callable[[], Awaitable[Any]],
+    clock: SystemClock | None = None,
+    **calls: Callable[..., Awaitable[Any]],
 ) -> AsyncIterator[Process]:
-    """One that is up, and answers with *pulse*."""
-    runner = await listen_on_socket(socket_app({"pulse": pulse}), data / socket_name(1))
+    """One that is up, and answers with *pulse*, and *calls*."""
+    runner = await listen_on_socket(socket_app({"pulse": pulse, **calls}), data / socket_name(1))
     process = Process(1, data, "info", clock or SystemClock())
     process._client = Client(data, socket_name(1))
     process._be_up()
@@ -125,3 +132,37 @@ async def test_orders_for_a_process_that_has_just_died_are_kept_for_its_next_sta
             await dying.take(orders)
 
         assert dying.names == {"crm"}
+
+
+async def test_a_process_that_does_not_take_a_new_config_is_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reload said that all was well, and its destinations went by the old one for as long as it hung."""
+    monkeypatch.setattr(processes, "APPLY_S", 0.05)
+
+    async def hang(number: int) -> None:
+        await asyncio.sleep(60)
+
+    async with process(tmp_path, fail, apply=hang) as hanging:
+        stdin = SimpleNamespace(is_closing=lambda: False, write=lambda data: None)
+        hanging._popen = SimpleNamespace(stdin=stdin)  # type: ignore[assignment]
+        hanging._supervisor = asyncio.create_task(asyncio.sleep(0))
+        with capture_logs() as log, pytest.raises(OperatorError, match="process 1 does not answer in time"):
+            await hanging.take(Orders(Config(), {}, frozenset({"crm"})))
+
+    [line] = log
+    assert line["event"].startswith("a process that delivers has not taken the new config")
+    assert (line["process"], line["destinations"]) == (1, ["crm"])
+
+
+def test_settings_that_no_other_process_could_have_are_refused_before_anything_starts() -> None:
+    """A class that only its function knows. The router ended with a traceback, and a reload was a bug."""
+
+    class Local(PluginSettings):
+        pass
+
+    plugin = Plugin(slug="own", name="Own", settings=Local, endpoints=(), actions=())
+    config = parse_config("sources: {a: {write_key: a}}\ndestinations: {own: {}}", Registry([plugin]))
+
+    with pytest.raises(OperatorError, match=r"destinations.own: the settings of plugin own can't be handed to another"):
+        check_portable(config)

@@ -31,7 +31,13 @@ def status(**states: tuple[str, str]) -> dict[str, Any]:
             ["crm is throttled. It goes on when that ends."],
             id="it does not",
         ),
-        pytest.param({"another": ("blocked", "401 from the vendor")}, [], id="another's trouble"),
+        pytest.param({"crm": ("going", ""), "another": ("blocked", "401 from the vendor")}, [], id="another's trouble"),
+        pytest.param({"crm": ("disabled", "")}, ["crm is disabled. It goes on when that ends."], id="it is disabled"),
+        pytest.param(
+            {"another": ("going", "")},
+            ["crm is no longer in the config. It goes on when it is put back (and the config reloaded)."],
+            id="it left the config",
+        ),
     ],
 )
 def test_what_waits_says_why(states: dict[str, tuple[str, str]], expected: list[str]) -> None:

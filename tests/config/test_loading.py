@@ -328,6 +328,14 @@ def test_an_origin_is_read_as_browsers_write_it(parse: Parse, written: str, read
     assert parse(f"sources: {{a: {{write_key: k, origins: ['{written}']}}}}").sources["a"].origins == (read,)
 
 
+def test_a_name_may_have_been_spelled_otherwise(parse: Parse) -> None:
+    """It could not be corrected without leaving behind what was kept under it."""
+    config = parse("sources: {web: {write_key: k, formerly: Web}}\ndestinations: {crm: {plugin: bare, formerly: CRM}}")
+
+    assert config.sources["web"].names == {"web", "Web"}
+    assert config.destinations["crm"].formerly == "CRM"
+
+
 BOTH_SIDES = """
 sources:
   website: {write_key: k1, formerly: web}

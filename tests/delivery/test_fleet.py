@@ -192,6 +192,27 @@ async def test_a_new_name_takes_over_the_state_of_the_old_one(stand: Stand, is_k
     assert not stand.states.path("down").exists()
 
 
+async def test_a_former_name_that_comes_too_late_is_told_of(stand: Stand) -> None:
+    """What was pending under it stayed where it was, without a word."""
+    await stand.open(DOWN)
+    await stand.add(30)
+    await stand.fleet.apply([assignment("new")])
+    with capture_logs() as log:
+        await stand.fleet.apply([assignment("new", formerly="down")])
+
+    assert [(line["destination"], line["formerly"]) for line in log] == [("new", "down")]
+    assert stand.books("new").pending == 0
+
+    await stand.fleet.apply([])
+    stand.states.forget("new")
+    with capture_logs() as log:
+        await stand.fleet.apply([assignment("new", formerly="down")])
+        await stand.fleet.apply([assignment("new", formerly="down", timeout_s=2.0)])
+
+    assert [line["event"] for line in log if line.get("formerly")] == []
+    assert stand.books("new").pending == 30
+
+
 async def test_a_state_belongs_to_one_destination(stand: Stand) -> None:
     await stand.open(DOWN)
 

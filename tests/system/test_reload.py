@@ -217,3 +217,16 @@ def test_events_of_a_source_that_is_new_wait_for_the_destinations_to_know_it(sta
 
     router.until_settled()
     assert sorted(vendor.kept()) == [first["messageId"], second["messageId"]]
+
+
+@pytest.mark.timeout(60)
+def test_promise_7_a_reload_does_not_let_the_demo_key_in_where_others_can_reach_the_router(stage: Stage) -> None:
+    """It goes on listening where it does, whatever the file says by then."""
+    router = stage.router({}, server={"host": "0.0.0.0", "port": 0}, sources={"website": {"write_key": "own"}})
+
+    stage.write_config({}, server={"host": "127.0.0.1", "port": 0}, sources={"website": {"write_key": "demo"}})
+    answer = router.reload()
+
+    assert answer["event"] == "reload refused, the old config stays"
+    assert "everybody knows the demo key" in answer["problems"][0]
+    assert router.post(make_event("user001", 1), key="demo")[0] == 401
