@@ -80,7 +80,12 @@ class Gateway:
         self._is_draining = False
         self._takers = self._make_takers()
         self.configure(sources, limits, surroundings)
-        self._crowd = Crowd(lambda: self._setup.limits, room_for_connections(), self._metrics.count_lost_connection)
+        self._crowd = Crowd(
+            lambda: self._setup.limits,
+            room_for_connections(),
+            self._metrics.count_lost_connection,
+            self._metrics.count_refusal,
+        )
         self._metrics.watch_connections(self._crowd.__len__)
 
     def configure(self, sources: Mapping[str, Source], limits: Limits, surroundings: Surroundings = _BARE) -> None:

@@ -26,15 +26,23 @@ class Member(Protocol):
 class Crowd:
     """The one that has made no progress for longest comes first."""
 
-    def __init__(self, limits: Callable[[], Limits], room: int, on_loss: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        limits: Callable[[], Limits],
+        room: int,
+        on_loss: Callable[[str], None],
+        on_refusal: Callable[[str], None],
+    ) -> None:
         """
         Args:
             limits: gives those of the moment.
             room: how many the process can have at most, whatever the limits say.
             on_loss: is told why, in a word, each time a connection is ended from our side before its time.
+            on_refusal: is told the code each time a request is refused that never came to the gateway's routes.
         """
         self.limits = limits
         self.on_loss = on_loss
+        self.on_refusal = on_refusal
         self._room = room
         self._members: OrderedDict[Member, None] = OrderedDict()
         self._left = asyncio.Event()
