@@ -107,7 +107,8 @@ class Gateway:
         for path, taker in self._takers.items():
             app.router.add_post(path, taker)
         for path, handler in (
-            (routes.PROJECT_SETTINGS, self._project_settings),
+            # The key with any slash or brace in it: SDKs put it there as it is.
+            (routes.PROJECT_SETTINGS.replace("{write_key}", "{write_key:.+}"), self._project_settings),
             (routes.SOURCE_CONFIG, self._source_config),
         ):
             for each in _with_and_without_slash(path):

@@ -64,8 +64,8 @@ def key_header(presented: Presented) -> Iterable[str]:
 
 
 def query(presented: Presented) -> Iterable[str]:
-    """``?writeKey=``: a beacon has no headers of its own."""
-    return (presented.query.get("writeKey", ""),)
+    """``?writeKey=``: a beacon has no headers of its own. No key has a blank: it is a plus that was not encoded."""
+    return (presented.query.get("writeKey", "").replace(" ", "+"),)
 
 
 def top_of_body(document: Mapping[str, Any]) -> Iterable[str]:
