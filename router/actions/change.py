@@ -120,7 +120,7 @@ class Fill(_AsWritten):
             except Unfilled as error:
                 draft.note(f"template: {error}, so {dotted(path)} is left as it is")
                 continue
-            origins = [draft.origin(source) for source in template.sources]
+            origins = [draft.origin(source) for source in template.sources_in(draft.document)]
             sources = dict.fromkeys(source for origin in origins for source in origin.sources)
             converters = dict.fromkeys(name for origin in origins for name in origin.converters)
             if draft.put(path, Taken(value, {(): Origin(tuple(sources), (*converters, "template"))})):

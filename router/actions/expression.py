@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from router.actions.cost import MAX_STEPS, TEXT, Cost, cost_of
 from router.actions.path import ABSENT, Path, canonical, dotted, find
 from router.event import FIELDS, Document, Event
 
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     import cel
 
 MAX_LENGTH: Final = 4_000
-MAX_STEPS: Final = 1_000_000
-"""Of one question: a quarter of a second, in which nothing else goes on. The binding can't be broken off."""
 _MOST_SHOWN: Final = 3
 
 FUNCTIONS: Final = frozenset(
@@ -39,15 +38,10 @@ TYPES: Final = frozenset({"bool", "bytes", "double", "int", "list", "map", "null
 _MESSAGE = re.compile(r"<input>:(\d+):(\d+): ([^\n]*)")
 _NAME = re.compile(r"\w+")
 _BOUND = re.compile(r"\.\s*(?:all|exists|exists_one|existsOne|map|filter)\s*\(\s*(\w+)\s*,")
-_TEXT = r'"(?:\\.|[^"\\])*"|' + r"'(?:\\.|[^'\\])*'"
-_MENTIONED = rf"\bevent(?P<path>(?:\s*\.\s*\w+(?!\w|\s*\()|\s*\[\s*(?:{_TEXT})\s*\])+)"
-_FIELDS = re.compile(rf"{_TEXT}|\bhas\s*\([^)]*\)|{_MENTIONED}")
-_FIELDS_AND_TEXTS = re.compile(rf"{_TEXT}|{_MENTIONED}")
-_NESTING = re.compile(
-    rf"{_TEXT}|\.\s*(?P<macro>all|exists|exists_one|existsOne|filter|map)\s*\(|(?P<open>\()|(?P<close>\))"
-)
-_COPYING: Final = frozenset({"filter", "map"})
-_PART = re.compile(rf"\.\s*(\w+)|\[\s*({_TEXT})\s*\]")
+_MENTIONED = rf"\bevent\b(?P<path>(?:\s*\.\s*\w+(?!\w|\s*\()|\s*\[\s*(?:{TEXT})\s*\])*)"
+_FIELDS = re.compile(rf"{TEXT}|\bhas\s*\([^)]*\)|{_MENTIONED}")
+_FIELDS_AND_TEXTS = re.compile(rf"{TEXT}|{_MENTIONED}")
+_PART = re.compile(rf"\.\s*(\w+)|\[\s*({TEXT})\s*\]")
 
 
 class ExpressionError(ValueError):
@@ -79,11 +73,6 @@ class EventContext:
         return {"traits": {}, "properties": {}, "context": {}, "integrations": {}, **self._event.document}
 
     @cached_property
-    def longest(self) -> int:
-        """Items of the longest list or object in the event."""
-        return _longest(self.document)
-
-    @cached_property
     def converted(self) -> cel.Context:
         import cel
 
@@ -101,8 +90,7 @@ class Expression:
     _asked: str = field(init=False, repr=False, compare=False)
     """The text with reserved traits in the spelling that events have."""
     _program: cel.Program = field(init=False, repr=False, compare=False)
-    _power: int = field(init=False, repr=False, compare=False)
-    """Of the length of a list: so many steps the question may take."""
+    _cost: Cost = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if len(self.text) > MAX_LENGTH:
@@ -117,12 +105,12 @@ class Expression:
         asked = _FIELDS_AND_TEXTS.sub(_canonical, self.text)
         object.__setattr__(self, "_asked", asked)
         object.__setattr__(self, "_program", program if asked == self.text else cel.compile(asked))
-        object.__setattr__(self, "_power", _power(self.text))
+        object.__setattr__(self, "_cost", cost_of(self.text))
 
     def ask(self, context: EventContext) -> Answer:
         """Never raises. A missing key makes the expression false, unless the rest decides without it (``a || b``)."""
-        if self._power > 1 and context.longest**self._power > MAX_STEPS:
-            return Answer("failed", f"failed: {context.longest} items in one list are too many to go through so often")
+        if self._cost.may_be_high and self._steps(context.document) > MAX_STEPS:
+            return Answer("failed", "failed: it would go too often through a list that is too long")
         try:
             result = self._program.execute(context.converted)
         except (KeyboardInterrupt, SystemExit):
@@ -132,6 +120,12 @@ class Expression:
         if isinstance(result, bool):
             return Answer("true") if result else Answer("false", "is false")
         return Answer("failed", f"gave {_kind(result)}, expected true or false")
+
+    def _steps(self, document: Document) -> int:
+        """How many it takes at most to ask this of *document*."""
+        gone_through = [_at(document, path) for path in self._read]
+        copied = [_at(document, root) for root in {path[:1] for path in self._mentioned}]
+        return self._cost.steps(gone_through, copied)
 
     def _explain(self, error: BaseException, document: Document) -> Answer:
         if isinstance(error, LookupError | TypeError | RuntimeError):
@@ -151,10 +145,19 @@ class Expression:
         return f" ({', '.join(kinds)})" if kinds else ""
 
     @cached_property
-    def _fields(self) -> list[tuple[str, ...]]:
-        """The fields of the event that it needs, each once: not those in ``has``, and without method calls on them."""
-        found = [match["path"] for match in _FIELDS.finditer(self._asked) if match["path"]]
-        return list(dict.fromkeys(map(_path, found)))
+    def _mentioned(self) -> list[Path]:
+        """What of the event it names, each once; ``()`` is all of it."""
+        return _paths(_FIELDS_AND_TEXTS, self._asked)
+
+    @cached_property
+    def _read(self) -> list[Path]:
+        """The same without what ``has`` asks for."""
+        return _paths(_FIELDS, self._asked)
+
+    @cached_property
+    def _fields(self) -> list[Path]:
+        """The fields of the event that it needs."""
+        return [path for path in self._read if path]
 
 
 def _path(written: str) -> Path:
@@ -170,27 +173,13 @@ def _canonical(mention: re.Match[str]) -> str:
     return "event" + _PART.sub(lambda part: part[0] if (pair := next(parts))[0] == pair[1] else f".{pair[1]}", written)
 
 
-def _power(text: str) -> int:
-    """How deep macros stand within each other. ``filter`` and ``map`` count twice: for each item the binding copies the list
-    that they have made so far."""
-    weights: list[int] = []
-    power = 0
-    for match in _NESTING.finditer(text):
-        if match["macro"]:
-            weights.append(1 + (match["macro"] in _COPYING))
-            power = max(power, sum(weights))
-        elif match["open"]:
-            weights.append(0)
-        elif match["close"] and weights:
-            weights.pop()
-    return power
+def _paths(pattern: re.Pattern[str], text: str) -> list[Path]:
+    found = [match["path"] for match in pattern.finditer(text)]
+    return list(dict.fromkeys(_path(written) for written in found if written is not None))
 
 
-def _longest(value: Any) -> int:
-    if not isinstance(value, dict | list):
-        return 0
-    items = value.values() if isinstance(value, dict) else value
-    return max(len(items), max(map(_longest, items), default=0))
+def _at(document: Document, path: Path) -> Any:
+    return find(document, path) if path else document
 
 
 _SLIPS = (

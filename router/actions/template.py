@@ -32,10 +32,10 @@ class Template:
     def __post_init__(self) -> None:
         object.__setattr__(self, "_pieces", tuple(_read(self.text)))
 
-    @property
-    def sources(self) -> tuple[Path, ...]:
-        """The fields it reads, in order, each once."""
-        return tuple(dict.fromkeys(piece.path for piece in self._pieces if isinstance(piece, _Slot)))
+    def sources_in(self, document: Document) -> tuple[Path, ...]:
+        """The fields whose values are in what `fill` makes of *document*, in order, each once."""
+        slots = (piece for piece in self._pieces if isinstance(piece, _Slot))
+        return tuple(dict.fromkeys(slot.path for slot in slots if slot.found(document) is not ABSENT))
 
     def fill(self, document: Document) -> Any:
         """The value for *document*.
@@ -53,13 +53,18 @@ class _Slot:
     path: Path
     default: str | None
 
-    def value(self, document: Document) -> Any:
+    def found(self, document: Document) -> Any:
+        """`ABSENT` for null and blank text, too."""
         found = find(document, self.path)
-        if found is ABSENT or found is None or (isinstance(found, str) and not found.strip()):
-            if self.default is None:
-                raise Unfilled(f"{dotted(self.path)} is absent")
-            return self.default
-        return found
+        return ABSENT if found is None or (isinstance(found, str) and not found.strip()) else found
+
+    def value(self, document: Document) -> Any:
+        found = self.found(document)
+        if found is not ABSENT:
+            return found
+        if self.default is None:
+            raise Unfilled(f"{dotted(self.path)} is absent")
+        return self.default
 
     def text(self, document: Document) -> str:
         try:

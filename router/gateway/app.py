@@ -80,7 +80,12 @@ class Gateway:
         self._is_draining = False
         self._takers = self._make_takers()
         self.configure(sources, limits, surroundings)
-        self._crowd = Crowd(lambda: self._setup.limits, room_for_connections(), self._metrics.count_lost_connection)
+        self._crowd = Crowd(
+            lambda: self._setup.limits,
+            room_for_connections(),
+            self._metrics.count_lost_connection,
+            self._metrics.count_refusal,
+        )
         self._metrics.watch_connections(self._crowd.__len__)
 
     def configure(self, sources: Mapping[str, Source], limits: Limits, surroundings: Surroundings = _BARE) -> None:
@@ -102,7 +107,8 @@ class Gateway:
         for path, taker in self._takers.items():
             app.router.add_post(path, taker)
         for path, handler in (
-            (routes.PROJECT_SETTINGS, self._project_settings),
+            # The key with any slash or brace in it: SDKs put it there as it is.
+            (routes.PROJECT_SETTINGS.replace("{write_key}", "{write_key:.+}"), self._project_settings),
             (routes.SOURCE_CONFIG, self._source_config),
         ):
             for each in _with_and_without_slash(path):

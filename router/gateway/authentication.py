@@ -64,8 +64,8 @@ def key_header(presented: Presented) -> Iterable[str]:
 
 
 def query(presented: Presented) -> Iterable[str]:
-    """``?writeKey=``, for beacons, which can't set headers."""
-    return (presented.query.get("writeKey", ""),)
+    """``?writeKey=``, for beacons, which can't set headers. A blank is a plus that was not encoded: no key has a blank."""
+    return (presented.query.get("writeKey", "").replace(" ", "+"),)
 
 
 def top_of_body(document: Mapping[str, Any]) -> Iterable[str]:

@@ -110,12 +110,11 @@ class Connection(web.RequestHandler):
     ) -> web.StreamResponse:
         """Answer bytes that are not HTTP, and errors outside the gateway's routes, in the form of all other refusals."""
         super().handle_error(request, status, exc, message)  # it logs the error
+        code, message = RefusalCode.INTERNAL, "a fault of the router, which has a record of it; try again later"
         if isinstance(exc, HttpProcessingError):
-            return Refused(
-                status, RefusalCode.BAD_HTTP, "the request is no HTTP that can be read", is_last=True
-            ).response()
-        message = "a fault of the router, which has a record of it; try again later"
-        return Refused(status, RefusalCode.INTERNAL, message, is_last=True).response()
+            code, message = RefusalCode.BAD_HTTP, "the request is no HTTP that can be read"
+        self._crowd.on_refusal(code)
+        return Refused(status, code, message, is_last=True).response()
 
     def _await_head(self) -> None:
         """Wait for the next head, unless more of the body is to come or the next head came along with its end: then `begin` is

@@ -26,15 +26,23 @@ class Member(Protocol):
 class Crowd:
     """All connections; the one that has made no progress for the longest time comes first."""
 
-    def __init__(self, limits: Callable[[], Limits], room: int, on_loss: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        limits: Callable[[], Limits],
+        room: int,
+        on_loss: Callable[[str], None],
+        on_refusal: Callable[[str], None],
+    ) -> None:
         """
         Args:
             limits: returns the present limits.
             room: how many connections the process can have at most, whatever the limits say.
             on_loss: called with the reason, one word, each time we end a connection early.
+            on_refusal: called with the code each time a request is refused before it comes to the gateway's routes.
         """
         self.limits = limits
         self.on_loss = on_loss
+        self.on_refusal = on_refusal
         self._room = room
         self._members: OrderedDict[Member, None] = OrderedDict()
         self._left = asyncio.Event()

@@ -70,6 +70,7 @@ class Head:
 
     def _refuse(self, refused: Refused) -> None:
         self._crowd.on_loss(refused.code)
+        self._crowd.on_refusal(refused.code)
         self.stop_clock()
         self._end(_on_the_wire(refused, self.origin))
 

@@ -370,6 +370,16 @@ def lineage(changes: Sequence[Change], before: Event | None = None) -> list[tupl
             id="template-of-two",
         ),
         pytest.param(
+            [Fill({("event",): Template("{traits.nope:-a} {properties.orderId}")})],
+            [("properties.orderId", "name", "template")],
+            id="template-without-a-field-that-is-absent",
+        ),
+        pytest.param(
+            [Fill({("event",): Template("{traits.nope:-a}")})],
+            [("(constant)", "name", "template")],
+            id="template-of-its-default",
+        ),
+        pytest.param(
             [RENAME, Hash((("properties", "order_id"),)), Fill({("event",): Template("{properties.order_id}!")})],
             [
                 ("properties.orderId", "name", "to_sha256, template"),

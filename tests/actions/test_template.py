@@ -66,4 +66,7 @@ def test_what_is_no_template_is_refused(text: str, said: str) -> None:
 
 
 def test_a_template_tells_what_it_reads() -> None:
-    assert Template("{event} {properties.plan} {event:-x} y").sources == (("event",), ("properties", "plan"))
+    template = Template("{event} {properties.plan:-none} {event:-x} y")
+
+    assert template.sources_in({"event": "e", "properties": {"plan": 0}}) == (("event",), ("properties", "plan"))
+    assert template.sources_in({"event": "e", "properties": {"plan": " "}}) == (("event",),)

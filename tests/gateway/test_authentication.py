@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -267,6 +268,23 @@ async def test_a_key_outside_the_headers_is_held_to_the_same(
 
     assert (answer.status, answer.json["code"]) == (401, code)
     assert harness.log.appends == []
+
+
+@pytest.mark.parametrize("key", ["a+b/c==", "a/b", "id:secret", "{a}", "~!$*();,@'<>"])
+@pytest.mark.parametrize("is_encoded", [False, True])
+async def test_any_key_is_found_in_an_address(key: str, is_encoded: bool) -> None:
+    """``openssl rand -base64`` makes some with a plus and a slash; SDKs of pages put a key into an address as it is."""
+    in_address = quote(key, safe="") if is_encoded else key
+    body = b'{"batch":[]}'
+    post = f"POST /v1/batch?writeKey={in_address} HTTP/1.1\r\nHost: a\r\nContent-Length: {len(body)}\r\n\r\n"
+    async with Harness(sources={"website": Source([key])}) as harness:
+        taken = await harness.exchange(post.encode() + body)
+        settings = await harness.exchange(
+            f"GET /v1/projects/{in_address}/settings HTTP/1.1\r\nHost: a\r\n\r\n".encode()
+        )
+
+    assert (taken.status, settings.status) == (200, 200)
+    assert settings.json["integrations"]["Segment.io"]["apiKey"] == key
 
 
 async def test_each_key_of_a_source_is_good_until_a_reload_takes_it_out(harness: Harness) -> None:

@@ -181,6 +181,7 @@ async def test_what_does_not_begin_as_http_is_told_so_at_once(harness: Harness, 
         answer = await read_answer(reader)
 
         assert (answer.status, answer.json["code"]) == (400, "bad_http")
+        assert harness.count("requests_refused", code="bad_http") == 1
         assert await is_ended(reader)
 
 
@@ -210,7 +211,7 @@ async def test_promise_8_a_head_is_cut_at_its_limit(piece: int) -> None:
 
         assert (answer.status, answer.json["code"]) == (431, "head_too_big")
         assert "4000 bytes" in answer.json["message"]
-        assert lost(harness, "head_too_big") == 1
+        assert lost(harness, "head_too_big") == harness.count("requests_refused", code="head_too_big") == 1
 
 
 @pytest.mark.parametrize(
@@ -396,7 +397,7 @@ async def test_a_reload_changes_what_connections_may_cost() -> None:
 
 
 async def test_a_stop_goes_on_when_the_last_connection_has_left() -> None:
-    crowd = Crowd(Limits, room=2, on_loss=lambda reason: None)
+    crowd = Crowd(Limits, room=2, on_loss=lambda reason: None, on_refusal=lambda code: None)
     first, last = object(), object()
     crowd.enter(first)  # type: ignore[arg-type]
     crowd.enter(last)  # type: ignore[arg-type]
@@ -414,7 +415,7 @@ async def test_a_stop_goes_on_when_the_last_connection_has_left() -> None:
 
 def test_there_are_never_more_connections_than_files_may_be_open() -> None:
     told: list[str] = []
-    crowd = Crowd(lambda: Limits(max_connections=1_000), room=0, on_loss=told.append)
+    crowd = Crowd(lambda: Limits(max_connections=1_000), room=0, on_loss=told.append, on_refusal=told.append)
 
     assert crowd.enter(object()) is False  # type: ignore[arg-type]
     assert told == ["refused"]

@@ -146,7 +146,7 @@ async def test_a_missing_public_address_is_logged_once() -> None:
         pytest.param("/v1/projects/unknown/settings", "", 404, "unknown_write_key", id="unknown key"),
         pytest.param("/v1/projects/key-of-old/settings", "", 404, "source_disabled", id="disabled source"),
         pytest.param("/v1/projects//settings", "", 404, "not_found", id="empty key"),
-        pytest.param("/v1/projects/a/b/settings", "", 404, "not_found", id="a slash in the key"),
+        pytest.param("/v1/projects/a/b/settings", "", 404, "unknown_write_key", id="a slash in the key"),
         pytest.param(CONFIG + "unknown", "", 404, "unknown_write_key", id="config, unknown key"),
         pytest.param("/sourceConfig/", "unknown", 404, "unknown_write_key", id="config, unknown key in the header"),
         pytest.param("/sourceConfig/", "", 401, "missing_write_key", id="config without a key"),
