@@ -11,7 +11,7 @@ from rich.pretty import Pretty
 
 from router.cli.backend import ask
 from router.cli.explain import print_entry
-from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, Number, Rate, to_rate
+from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, DryRun, Number, Rate, Wait, to_rate
 from router.cli.output import ago, console, print_json, print_line, print_table
 from router.cli.progress import follow, rehearse
 from router.counted import counted
@@ -133,8 +133,8 @@ def retry(
     historical: Annotated[
         bool, typer.Option("--historical", help="Send them as old events: the vendor must start nothing.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would come to, and send nothing.")] = False,
-    wait: Annotated[bool, typer.Option(help="Wait for its end, and show how far it has come.")] = True,
+    dry_run: DryRun = False,
+    wait: Wait = True,
     config: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
