@@ -50,7 +50,7 @@ def list_letters(
 
 
 def _none(destination: str | None, reason: str | None) -> str:
-    """What is said when the list is empty."""
+    """What to print if the list is empty."""
     place = f" at {destination}" if destination else ""
     if reason is not None:
         return f"No dead letter{place} has a reason with {reason!r} in it."
@@ -174,7 +174,7 @@ def discard(
     chosen = _choose(numbers, cause, reason, every)
     plans = asyncio.run(ask(config, "plan-discard", destination=destination, **chosen))
     total = sum(plan["total"] for plan in plans)
-    if not total and not (yes and every):  # none is what whoever says both wants
+    if not total and not (yes and every):  # with both options, an empty choice is fine
         raise OperatorError(f"{destination} has no such dead letter. See: router dead-letters list {destination}")
     if not yes:
         _confirm(f"Throw away {counted(total, 'dead letter')} of {destination} for good?")

@@ -25,7 +25,7 @@ from router.config.checks import DEMO_KEY
 from router.errors import OperatorError
 
 MAX_PROCESSES = 64
-"""More than that many are a slip of the finger."""
+"""A higher number is a typing error."""
 
 
 class Level(StrEnum):
@@ -54,7 +54,7 @@ def run(
     Example: `router run --config config/router.yaml`
     """
     logging.set_up(log_level.value)
-    # A SIGHUP waits until the daemon listens, for it would end this process; what it asks to be read again is read below.
+    # Hold SIGHUP back until the daemon listens for it: before that it would end this process. The config is read only below.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     try:
         run_daemon(config, processes, log_level.value, role)
@@ -63,7 +63,7 @@ def run(
 
 
 def run_daemon(path: Path, processes: int | None = None, log_level: str = "info", role: Role = Role.all) -> None:
-    """Run a daemon in this process, with *processes* beside it; None: alone."""
+    """Run a daemon in this process, with *processes* delivering ones beside it; None: alone."""
     try:
         import uvloop as loops
     except ImportError:  # pragma: no cover - no uvloop on this platform
@@ -94,19 +94,19 @@ def run_daemon(path: Path, processes: int | None = None, log_level: str = "info"
 
     def read_again() -> Config:
         config = load_config(path, registry)
-        to_assignments(config, registry)  # what no plugin can make a destination of is refused with the rest
+        to_assignments(config, registry)  # also refuse destinations that a plugin can't use
         return config
 
-    signal.signal(signal.SIGTERM, _leave)  # until it listens by itself
+    signal.signal(signal.SIGTERM, _leave)  # until the daemon handles it
     daemon = Daemon(settings, registry, read_again, supervisor, sockets, processes, log_level, role)
     loops.run(daemon.run(announce))
 
 
 def _leave(*_: object) -> None:
-    """End at once: a log that is being opened may take its time, and there is nothing to tidy up yet."""
+    """End at once: opening a log may take long, and there is nothing to tidy up yet."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.kill(os.getpid(), signal.SIGTERM)
-    os._exit(128 + signal.SIGTERM)  # the first process of a container is still here
+    os._exit(128 + signal.SIGTERM)  # still here: it is the first process of a container
 
 
 def _check_role(config: Config, processes: int | None, role: Role) -> None:
@@ -120,7 +120,7 @@ def _check_role(config: Config, processes: int | None, role: Role) -> None:
 
 
 def _check_demo_key(config: Config, sockets: Sockets) -> None:
-    """As the config is checked for its own host: a supervisor's socket may listen anywhere."""
+    """Refuse a key "demo" on a supervisor's socket that is public, as the config's checks do for its own host."""
     if not is_public(sockets.get("server", ())):
         return
     for name, source in config.sources.items():

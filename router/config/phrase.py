@@ -37,7 +37,7 @@ _TELLING_LENGTH = 10
 
 @dataclass(frozen=True, slots=True)
 class Phrasebook:
-    """Words for what is wrong with the part of a tree at *root*, which *model* describes."""
+    """Words for the errors in the part of a tree at *root*, which *model* describes."""
 
     tree: Tree
     root: KeyPath

@@ -331,7 +331,7 @@ class JournaledState(StateFile):
                     ) from error
                 time.sleep(RETRY_S)
         if not self._is_ours:
-            self._journal.tell()  # whoever delivers
+            self._journal.tell()  # the router that delivers
         return result
 
 
