@@ -16,6 +16,7 @@ from pydantic import SecretStr, ValidationError
 
 from router.event import Event
 from router.explain import explain
+from router.origin import origin_of
 from router.plugin import (
     GROUP_TRAITS,
     USER_TRAITS,
@@ -55,7 +56,6 @@ from router.testing.rehearsal import (
     Rehearsal,
     Sent,
     at_base_url,
-    origin,
     renamed,
     shape,
     traits_dealt_with,
@@ -201,7 +201,7 @@ class PluginContract:
         for sent in self.rehearsal.requests(event):
             request, expected = sent.request, self.rehearsal.origin_of(sent.action)
             assert re.fullmatch("[A-Z]+", request.method), f"{sent.action}: method {request.method!r}"
-            assert origin(request.url) == expected, f"{sent.action}: {request.url} is not at {expected}"
+            assert origin_of(request.url) == expected, f"{sent.action}: {request.url} is not at {expected}"
             assert _ENCODED.fullmatch(request.url), f"{sent.action}: {request.url!r} is not percent-encoded"
             broken = [name for name, value in request.headers.items() if _LINE_BREAK.search(name + value)]
             assert not broken, f"{sent.action}: headers with line breaks: {broken}"
@@ -250,7 +250,7 @@ class PluginContract:
             assert _ENCODED.fullmatch(url), f"{sent.action}: {url!r} is not percent-encoded"
             assert not _CLIMB.search(urlsplit(url).path), f"{sent.action}: {url} climbs"
             assert shape(url) == shape(expected), f"{sent.action}: {url} is not shaped as {expected}"
-            assert origin(url) == self.rehearsal.origin_of(sent.action), f"{sent.action}: {url} is elsewhere"
+            assert origin_of(url) == self.rehearsal.origin_of(sent.action), f"{sent.action}: {url} is elsewhere"
             broken = [name for name, value in sent.request.headers.items() if _LINE_BREAK.search(name + value)]
             assert not broken, f"{sent.action}: an id breaks the lines of {broken}"
 

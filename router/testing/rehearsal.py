@@ -171,12 +171,6 @@ def traits_dealt_with(plugin: Plugin, settings: PluginSettings, call: str) -> se
     return {path[1] for path in paths if path[0] == "traits" and len(path) > 1} if actions else None
 
 
-def origin(url: str) -> str:
-    """Scheme, host and port."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
-
-
 def shape(url: str) -> tuple[int, list[str], bool]:
     """What an id must not change: the depth of the path, the names in the query, and that there is no fragment."""
     parts = urlsplit(url)
