@@ -9,6 +9,7 @@ from yarl import URL
 
 
 def origin_of(url: str) -> str:
+    """The scheme, host and port of *url*."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"
 

@@ -27,8 +27,8 @@ ROOMS = {
     "rejected": ("rejected",),
     "plugin": ("plugin",),
     "destination": (
-        "actions", "consent", "destination", "explain", "guard", "origin", "place", "plugin_calls", "privacy", "registry",
-        "returned",
+        "actions", "consent", "destination", "explain", "guard", "origin", "place", "plugin_calls", "plugin_import",
+        "plugin_packages", "privacy", "registry", "returned",
     ),
     "config": ("config",),
     "gateway": ("gateway",),

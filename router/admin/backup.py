@@ -19,7 +19,7 @@ from router.delivery.state_file import StateFile, StateOlder
 from router.errors import OperatorError
 from router.log.checkup import LogReport, check_log
 from router.log.copy import LogCopy, copy_database
-from router.log.durable import hand_over, sync_directory
+from router.log.durable_files import hand_over, sync_directory
 from router.log.lock import Held, Lock
 
 _TRIES = 5

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any, Literal
 
 from router.admin.letters import LetterOperations
-from router.admin.numbers import NoSuchNumber
+from router.admin.no_such_number import NoSuchNumber
 from router.admin.outlook import Outlook
 from router.admin.reach import Reach
 from router.delivery.forecast import forecast

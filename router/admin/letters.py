@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from router.admin.numbers import NoSuchNumber
+from router.admin.no_such_number import NoSuchNumber
 from router.admin.reach import Reach
 from router.delivery.letters import Choice, DeadLetter, Group
 from router.delivery.spec import RetrySpec

@@ -12,7 +12,7 @@ from router.clock import Clock
 from router.delivery.fleet import Fleet
 from router.delivery.order import WAITED
 from router.delivery.tally import Histogram
-from router.log.interface import Log
+from router.log.interface import Engine, Log
 
 STATES = ("going", "throttled", "probing", "blocked", "broken", "disabled", "unusable", "down")
 DIED = {("dead", ""): "", ("replayed", "dead"): "replayed"}
@@ -25,19 +25,19 @@ AGES_WITHIN_S = 0.1
 class LogCollector(Collector):
     """The log as a whole, and whether anything inside is stuck."""
 
-    def __init__(self, log: Log, stuck: Callable[[], Sequence[str]]) -> None:
+    def __init__(self, log: Engine, stuck: Callable[[], Sequence[str]]) -> None:
         self._log = log
         self._stuck = stuck
 
     def collect(self) -> Iterator[Metric]:
-        size, allowed = (getattr(self._log, name, None) for name in ("size_bytes", "max_bytes"))
-        if size is not None and allowed is not None:
-            yield GaugeMetricFamily("router_log_bytes", "Of the log on disk.", value=size)
-            yield GaugeMetricFamily("router_log_max_bytes", "What it may come to (retention.max_disk).", value=allowed)
+        yield GaugeMetricFamily("router_log_bytes", "Of the log on disk.", value=self._log.size_bytes)
+        yield GaugeMetricFamily(
+            "router_log_max_bytes", "What it may come to (retention.max_disk).", value=self._log.max_bytes
+        )
         yield GaugeMetricFamily(
             "router_log_refusing",
             "1 while events can't be stored, and sources are told to come back.",
-            value=float(bool(getattr(self._log, "obstacle", ""))),
+            value=float(bool(self._log.obstacle)),
         )
         yield GaugeMetricFamily(
             "router_stuck", "How many things inside are stuck; GET /health names them.", value=len(self._stuck())

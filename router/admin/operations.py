@@ -22,7 +22,7 @@ from router.delivery.states import States
 from router.delivery.tally import Tally
 from router.delivery.worker import Worker
 from router.errors import OperatorError
-from router.log.interface import Log
+from router.log.interface import Engine
 from router.log.record import Record
 
 Answer = dict[str, Any]
@@ -42,7 +42,7 @@ class Operations:
 
     def __init__(
         self,
-        log: Log,
+        log: Engine,
         states: States,
         assignments: Sequence[Assignment],
         clock: Clock,
@@ -119,9 +119,9 @@ class Operations:
                     str(partition): {"start": self._reach.log.start(partition), "end": self._reach.log.end(partition)}
                     for partition in self._reach.log.partitions
                 },
-                "size_bytes": getattr(self._reach.log, "size_bytes", None),
-                "max_bytes": getattr(self._reach.log, "max_bytes", None),
-                "obstacle": getattr(self._reach.log, "obstacle", ""),
+                "size_bytes": self._reach.log.size_bytes,
+                "max_bytes": self._reach.log.max_bytes,
+                "obstacle": self._reach.log.obstacle,
             },
             "running": self._reach.fleet is not None,
             "stuck": list(self._stuck()),

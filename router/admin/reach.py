@@ -16,7 +16,7 @@ from router.delivery.states import States
 from router.delivery.worker import Worker
 from router.destination import Destination
 from router.errors import OperatorError
-from router.log.interface import Log
+from router.log.interface import Engine
 
 _T = TypeVar("_T")
 
@@ -28,7 +28,7 @@ FLUSH_S = 3.0
 class Reach:
     """A daemon that runs gives its *fleet*. Unless it *knows_all*, another process answers for some of the states."""
 
-    log: Log
+    log: Engine
     states: States
     assignments: Mapping[str, Assignment]
     clock: Clock

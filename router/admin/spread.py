@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from router.admin.numbers import NoSuchNumber
+from router.admin.no_such_number import NoSuchNumber
 from router.admin.operations import Answer, Operations, never_accepted
 from router.delivery.state import StateTaken, StateUnusable
 from router.errors import OperatorError

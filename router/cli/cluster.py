@@ -32,7 +32,7 @@ from router.config import Config
 from router.delivery.alarm import Alarm
 from router.delivery.claims import Claims
 from router.delivery.fleet import Assignment, Berth
-from router.delivery.journal.line import Line
+from router.delivery.journal.blocking_connection import BlockingConnection
 from router.delivery.journal.states import JournaledStates
 from router.delivery.journal.streams import JournalNames, ensure_journals
 from router.delivery.options import DeliveryOptions
@@ -61,7 +61,7 @@ class ClusterDeliveries:
         self,
         log: NatsLog,
         connection: Connection,
-        line: Line,
+        blocking: BlockingConnection,
         lock: Lock,
         config: Config,
         registry: Registry,
@@ -71,7 +71,7 @@ class ClusterDeliveries:
     ) -> None:
         self._log = log
         self._connection = connection
-        self._line = line
+        self._blocking = blocking
         self._lock = lock
         self._config = config
         self._registry = registry
@@ -82,7 +82,7 @@ class ClusterDeliveries:
         self.me = f"{_plain(socket.gethostname())}-{os.getpid()}-{uuid4().hex[:6]}"
         names = JournalNames(config.nats.name)
         self._states = {
-            number: JournaledStates(line, names, number, state_directory(config), log.id, self.me)
+            number: JournaledStates(blocking, names, number, state_directory(config), log.id, self.me)
             for number in log.partitions
         }
         self._operations = {
@@ -149,9 +149,9 @@ class ClusterDeliveries:
             opened.push_async_callback(connection.close)
             names = JournalNames(config.nats.name)
             await until_answered(lambda: ensure_journals(connection, names, log.partitions, log.replicas))
-            line = await asyncio.to_thread(Line.open, config.log_urls, to_access(config))
-            opened.push_async_callback(asyncio.to_thread, line.close)
-            deliveries = cls(log, connection, line, lock, config, registry, clock, stuck, delivers)
+            blocking = await asyncio.to_thread(BlockingConnection.open, config.log_urls, to_access(config))
+            opened.push_async_callback(asyncio.to_thread, blocking.close)
+            deliveries = cls(log, connection, blocking, lock, config, registry, clock, stuck, delivers)
             await until_answered(lambda: deliveries._claims.ensure(log.replicas))
             await connection.client.subscribe(names.news("*", "*"), cb=deliveries._hear)
             opened.pop_all()  # from here on they belong to the router
@@ -241,7 +241,7 @@ class ClusterDeliveries:
         """What is stuck here, including in the log. A cluster that is away does not count, since a restart would not help."""
         ended = [
             f"the connection to the cluster for {what} has ended for good"
-            for what, connection in (("claims", self._connection), ("states", self._line))
+            for what, connection in (("claims", self._connection), ("states", self._blocking))
             if connection.is_closed and not self._is_closing
         ]
         fleets = self._fleets.all.values()
@@ -390,7 +390,7 @@ class ClusterDeliveries:
         await self._fleets.stop()
         self._alarm.clear()
         await self._connection.close()
-        await asyncio.to_thread(self._line.close)
+        await asyncio.to_thread(self._blocking.close)
         self._lock.release()
 
 

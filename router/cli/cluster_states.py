@@ -13,7 +13,7 @@ from uuid import uuid4
 from router.cli.wiring import to_access
 from router.config import Config
 from router.delivery.claims import LEASE_S, routers_of
-from router.delivery.journal.line import Line
+from router.delivery.journal.blocking_connection import BlockingConnection
 from router.delivery.journal.states import JournaledStates
 from router.delivery.journal.streams import JournalNames, ensure_journals
 from router.errors import OperatorError
@@ -38,15 +38,15 @@ async def states_of_cluster(config: Config, log: Log) -> AsyncIterator[Mapping[i
         await until_answered(lambda: ensure_journals(connection, names, log.partitions, log.replicas))
     finally:
         await connection.close()
-    line = await asyncio.to_thread(Line.open, config.log_urls, to_access(config))
+    blocking = await asyncio.to_thread(BlockingConnection.open, config.log_urls, to_access(config))
     try:
         with tempfile.TemporaryDirectory(prefix="router-") as views:
-            states = {n: JournaledStates(line, names, n, Path(views), log.id, me) for n in log.partitions}
+            states = {n: JournaledStates(blocking, names, n, Path(views), log.id, me) for n in log.partitions}
             for each in states.values():
                 await until_answered(partial(asyncio.to_thread, each.refresh), COMMAND_S)
             yield states
     finally:
-        await asyncio.to_thread(line.close)
+        await asyncio.to_thread(blocking.close)
 
 
 async def _refuse_beside_routers(connection: Connection, name: str) -> None:

@@ -94,6 +94,7 @@ class Daemon:
         self._role = role
         self._sandboxes = Sandboxes()
         self._runners: list[web.AppRunner] = []
+        self._gateway_runner: web.AppRunner | None = None
         self._reloading = asyncio.Lock()
         self._reloads: set[asyncio.Task[None]] = set()
         self.url = ""
@@ -289,7 +290,7 @@ class Daemon:
         self._supervisor.stopping()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._reloading.acquire(), RELOAD_S)
-        gateway = getattr(self, "_gateway_runner", None)
+        gateway = self._gateway_runner
         for runner in reversed(self._runners):
             if runner is not gateway:
                 await runner.cleanup()

@@ -11,7 +11,7 @@ from rich.pretty import Pretty
 
 from router.cli.backend import ask
 from router.cli.explain import print_entry
-from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, Number, Rate, to_rate
+from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, DryRun, Number, Rate, Wait, to_rate
 from router.cli.output import ago, console, print_json, print_line, print_table
 from router.cli.progress import follow, rehearse
 from router.counted import counted
@@ -50,7 +50,7 @@ def list_letters(
 
 
 def _none(destination: str | None, reason: str | None, cause: str | None = None) -> str:
-    """What is said when the list is empty."""
+    """What to print if the list is empty."""
     place = f" at {destination}" if destination else ""
     if cause is not None and reason is None:
         return f"No dead letter{place} has the cause {cause!r}. See them all with: router dead-letters list"
@@ -136,8 +136,8 @@ def retry(
     historical: Annotated[
         bool, typer.Option("--historical", help="Send them as old events: the vendor must start nothing.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would come to, and send nothing.")] = False,
-    wait: Annotated[bool, typer.Option(help="Wait for its end, and show how far it has come.")] = True,
+    dry_run: DryRun = False,
+    wait: Wait = True,
     config: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
@@ -177,7 +177,7 @@ def discard(
     chosen = _choose(numbers, cause, reason, every)
     plans = asyncio.run(ask(config, "plan-discard", destination=destination, **chosen))
     total = sum(plan["total"] for plan in plans)
-    if not total and not (yes and every):  # none is what whoever says both wants
+    if not total and not (yes and every):  # with both options, an empty choice is fine
         raise OperatorError(f"{destination} has no such dead letter. See: router dead-letters list {destination}")
     if not yes:
         _confirm(f"Throw away {counted(total, 'dead letter')} of {destination} for good?")

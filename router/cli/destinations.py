@@ -36,7 +36,7 @@ def list_by_default(context: typer.Context, config: ConfigPath = DEFAULT_CONFIG,
     if context.invoked_subcommand is None:
         list_destinations(config, as_json)
         return
-    given = {"config": str(config), "as_json": as_json}  # before the name of a command they count for it as well
+    given = {"config": str(config), "as_json": as_json}  # options before a command's name hold for the command too
     context.default_map = dict.fromkeys(("list", "show", "plugins", "forget"), given)
 
 

@@ -61,7 +61,7 @@ def explain(
     data, limits = read_input(file), to_limits(settings)
 
     async def explain_all() -> tuple[int, int]:
-        """How many there were, and how many of them would be refused."""
+        """Explain all events. Returns how many there were, and how many would be refused."""
         seen = refused = 0
         for calls in _read_calls(file, data):
             for answer in await explain_calls(calls, len(data), destinations, source, limits, historical, destination):
@@ -73,7 +73,7 @@ def explain(
                     _print(answer)
         return seen, refused
 
-    seen, refused = asyncio.run(explain_all())  # once: a loop takes longer to start than an event to explain
+    seen, refused = asyncio.run(explain_all())  # one loop for all: it takes longer to start than explaining an event
     if not seen:
         typer.echo(f"{'standard input' if file == '-' else file}: there is no event in it", err=True)
     raise typer.Exit(1 if refused else 0)
@@ -88,8 +88,8 @@ async def explain_calls(
     is_historical: bool = False,
     only: str | None = None,
 ) -> list[dict[str, Any]]:
-    """Admit the *calls* of one request as the gateway does, and explain each; of one that it would refuse there is no event and
-    no destination. *body_bytes* is the size of what they came in, *only* the destination that alone is asked for."""
+    """Admit the *calls* of one request as the gateway does, and explain each. For a call that it would refuse there is no event
+    and no destination. *body_bytes* is the size of the request's body, *only* the one destination that is asked for."""
     now_s = time.time()
     admitted = await admit(calls, body_bytes, source or "", now_s, lambda: str(uuid4()), limits)
     rejections = {each.index: each for each in admitted.rejections}
@@ -124,8 +124,8 @@ def _show_rejection(rejection: Rejection) -> dict[str, Any]:
 
 
 def _read_calls(file: str, data: bytes) -> Iterator[Calls]:
-    """The requests in *data*, as the gateway reads them, odd JSON included: a batch is one, and so is each event that stands
-    alone, in a line or in a list."""
+    """The requests in *data*, read as the gateway reads them, odd JSON included. A batch is one request, and so is each single
+    event, on a line or in a list."""
     try:
         whole = parse_json(data)
     except Refused:
@@ -169,7 +169,7 @@ def _print(answer: dict[str, Any]) -> None:
 
 
 def print_entry(entry: dict[str, Any]) -> None:
-    """What one action of one destination makes of an event."""
+    """Print what one action of one destination makes of an event."""
     action = f" · {entry['action']}" if entry["action"] else ""
     console.print()
     print_line(f"{entry['destination']}{action}: {entry['decision']} ({entry['reason']})", style="bold")

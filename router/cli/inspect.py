@@ -42,7 +42,7 @@ def trace(
 
 
 def _when(entry: dict[str, Any]) -> str:
-    """When it came to its outcome; of what still waits, how often it was tried and when it will be again."""
+    """When an event came to its outcome or, if it still waits, how often it was tried and when the next try is."""
     tries = entry.get("attempts", 0)
     if not tries:
         return ago(entry.get("at_s"))
@@ -120,7 +120,7 @@ def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
 
 
 def _describe_cluster(cluster: dict[str, Any], partitions: int, is_running: bool) -> list[str]:
-    """``router-1 delivers partitions 0, 3 of 4; delivering are: router-1, router-2``, and what is not as it should be."""
+    """``router-1 delivers partitions 0, 3 of 4; delivering are: router-1, router-2``, and what is not right."""
     delivering = f"delivering are: {', '.join(cluster['routers']) or 'none'}"
     own = ", ".join(map(str, cluster["partitions"])) or "none"
     lines = [f"{cluster['router']} delivers partitions {own} of {partitions}; {delivering}"]
@@ -139,7 +139,7 @@ _TO_DO = {
     "blocked": "nothing is lost; correct its settings and reload (SIGHUP)",
     "broken": "nothing is lost; correct its plugin and restart",
 }
-"""By the state of a destination; of others the reason says it."""
+"""What to do, by the state of a destination. In other states the reason says it."""
 
 
 def _what_next(each: dict[str, Any]) -> str:
@@ -172,7 +172,7 @@ def _describe_requests(each: dict[str, Any]) -> str:
 
 
 def seconds_of(value: float) -> str:
-    """Two digits, and no exponent: ``0.07``, ``1.5``, ``180``."""
+    """A number with two significant digits and no exponent: ``0.07``, ``1.5``, ``180``."""
     return f"{value:.2g}" if value < 99.5 else f"{value:.0f}"
 
 

@@ -38,7 +38,7 @@ def list_jobs(
 
 
 async def _look(config: Path, destination: str | None, every: bool) -> tuple[list[dict[str, Any]], list[str]]:
-    """The jobs to list, and why those that are under way stand still, if they do."""
+    """The jobs to list, and why those under way stand still, if they do."""
     jobs = [job for job in await ask(config, "jobs", destination=destination) if every or job["state"] == "running"]
     under_way = [job for job in jobs if job["state"] == "running"]
     if not under_way:
@@ -50,7 +50,7 @@ async def _look(config: Path, destination: str | None, every: bool) -> tuple[lis
 
 
 def _none(destination: str | None, every: bool) -> str:
-    """What is said when the list is empty."""
+    """What to print if the list is empty."""
     place = f" at {destination}" if destination else ""
     if every:
         return f"No replays and no retries{place}: none was asked for with router replay or router dead-letters retry."

@@ -1,4 +1,4 @@
-"""Trying credentials: what ``router check --live`` does."""
+"""Live checks: ``router check --live`` tries the credentials."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from router.plugin import describe
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """What became of one destination's credentials."""
+    """The result of trying one destination's credentials."""
 
     destination: str
     result: Literal["good", "refused", "unclear", "not tried"]
@@ -24,7 +24,7 @@ class Tried:
 
 
 async def try_credentials(destinations: Sequence[tuple[Destination, float]]) -> list[Tried]:
-    """Try the credentials of each, all at once; the number beside it is its time-out in seconds. Changes nothing anywhere."""
+    """Try the credentials of all destinations at once. The number beside each is its time-out in seconds. Changes nothing."""
     return list(await asyncio.gather(*(_try(destination, timeout_s) for destination, timeout_s in destinations)))
 
 

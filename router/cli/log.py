@@ -32,7 +32,7 @@ from router.log.repair import repair_log
 from router.log.survey import Survey, survey
 
 DAMAGED = 1
-"""The exit code where something is damaged or lost; 2 is for what could not be done."""
+"""The exit code if something is damaged or lost. 2 means that a command could not do its work."""
 
 app = typer.Typer(no_args_is_help=True, help="Check, repair, export, back up and copy what is stored.")
 app.command()(copy)
@@ -166,7 +166,7 @@ async def _selected(config: Config, selection: Selection) -> AsyncIterator[Any]:
 
 @contextmanager
 def _open_out(path: Path | None) -> Iterator[BinaryIO]:
-    """Standard output, or a file that has its name only once it is whole."""
+    """Standard output, or a file that gets its name only when it is complete."""
     if path is None:
         if sys.stdout is None:
             raise OperatorError(
@@ -183,7 +183,7 @@ def _open_out(path: Path | None) -> Iterator[BinaryIO]:
         with suppress(OSError):
             draft.unlink()
         if not isinstance(error, OSError) or error.filename not in (None, str(draft)):
-            raise  # of what is read, or of whoever breaks it off
+            raise  # an error in what is read, or an interruption
         raise OperatorError(
             f"{path}: can't be written ({error.strerror}). Make room, or choose another place."
         ) from error
@@ -234,7 +234,7 @@ def backup(
 
 
 def _check_cluster(config: Config, as_json: bool) -> int:
-    """Read all partitions; returns the exit code."""
+    """Read all partitions. Returns the exit code."""
 
     async def read() -> list[Survey]:
         log = await open_log(config, SystemClock(), read_only=True)
@@ -259,7 +259,7 @@ def _check_cluster(config: Config, as_json: bool) -> int:
 
 
 def _check_states(directory: Path, log: Path, report: LogReport) -> dict[str, list[str]]:
-    """What is wrong with the state of each destination."""
+    """What is wrong with each destination's state."""
     problems: dict[str, list[str]] = {}
     for path in sorted(directory.glob("*.sqlite")):
         try:
@@ -279,7 +279,7 @@ def _check_states(directory: Path, log: Path, report: LogReport) -> dict[str, li
 
 def _check_position(state: StateFile, log: Path, report: LogReport) -> list[str]:
     reach = state.reach()
-    end = max(report.end, known_end(log, report.log_id or ""))  # a router that runs has come further meanwhile
+    end = max(report.end, known_end(log, report.log_id or ""))  # a running router may have come further meanwhile
     return [f"{state.path}: its position {reach} is past the end of the log ({end})"] if reach > end else []
 
 

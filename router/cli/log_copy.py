@@ -77,7 +77,7 @@ async def _copy(settings: Config, wanted: Config) -> Copied:
         await refuse_beside_a_router(each, "nothing may change while it is copied")
     if not settings.log_urls and not log_directory(settings).exists():
         raise OperatorError(f"{log_directory(settings)}: there is no log here. Correct `data` in the config.")
-    # What was no repeat in the one is none in the other, whatever window that will have.
+    # What was no repeat in one log is none in the other, whatever window that one will have.
     window_s = settings.retention.dedup_window_s
     kept = wanted.retention.model_copy(update={"dedup_window_s": window_s})
     wanted = wanted.model_copy(update={"retention": kept})
@@ -91,7 +91,7 @@ async def _copy(settings: Config, wanted: Config) -> Copied:
 
 @contextlib.asynccontextmanager
 async def _side(config: Config, read_only: bool = False) -> AsyncIterator[Side]:
-    """The log of *config* with its states. An embedded one is locked: no router runs over it meanwhile."""
+    """The log of *config* with its states. An embedded log is locked, so that no router runs over it meanwhile."""
     clock = SystemClock()
     log = await open_log(config, clock, read_only=read_only)
     try:

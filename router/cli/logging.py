@@ -1,4 +1,4 @@
-"""Logs: one line an event on stderr, facts as fields; never the values of variables, which may be secrets."""
+"""Logging: one line per message on stderr, with facts as fields. Never the values of variables, which may be secrets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from router.cli.output import plain
 
 
 class _Unbothered:
-    """A stream that may be a file on a disk that is full: a line that can't be written is lost, and nobody's work with it."""
+    """A stream that may be a file on a full disk. A line that can't be written is lost, but nobody's work is."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -30,12 +30,12 @@ class _Unbothered:
 
 
 def _show_plainly(logger: object, method: str, facts: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """On a terminal, what events and vendors say is not obeyed; JSON writes it in numbers anyway."""
+    """Keep a terminal from obeying words of events and vendors. (JSON escapes such characters anyway.)"""
     return {name: plain(fact) if isinstance(fact, str) else fact for name, fact in facts.items()}
 
 
 def set_up_for_commands() -> None:
-    """What goes wrong meanwhile, on stderr: what a command prints on stdout may be read by a program."""
+    """Log warnings and errors to stderr, since a program may read what a command prints on stdout."""
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
         logger_factory=structlog.WriteLoggerFactory(cast(TextIO, _Unbothered(sys.stderr))),
@@ -43,7 +43,7 @@ def set_up_for_commands() -> None:
 
 
 def set_up(level: str = "info", as_json: bool | None = None) -> None:
-    """As the daemon logs: from *level* on; JSON unless stderr is a terminal."""
+    """Log as the daemon does: from *level* on, as JSON unless stderr is a terminal."""
     as_json = not sys.stderr.isatty() if as_json is None else as_json
     renderer: list[structlog.typing.Processor] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
@@ -64,7 +64,6 @@ def set_up(level: str = "info", as_json: bool | None = None) -> None:
 
 
 def tell_where_on_signal() -> None:
-    """From now on SIGUSR2 makes the process write to stderr where each of its threads is, also when it answers nothing any
-    more."""
-    with suppress(AttributeError, OSError, RuntimeError, ValueError):  # stderr is no file
+    """From now on SIGUSR2 makes the process write to stderr where each of its threads is, even when it no longer answers."""
+    with suppress(AttributeError, OSError, RuntimeError, ValueError):  # stderr is not a file
         faulthandler.register(signal.SIGUSR2)

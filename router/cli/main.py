@@ -1,4 +1,4 @@
-"""The ``router`` command: its parts put together, and its errors printed as an operator wants them."""
+"""The ``router`` command: puts its parts together, and prints errors as an operator wants them."""
 
 from __future__ import annotations
 
@@ -76,11 +76,11 @@ _OF_THE_DISK = {
     errno.EDQUOT: "Make room",
     errno.EROFS: "Mend the disk, or have it mounted so that it can be written",
 }
-"""What a disk says that takes nothing, and what to do about it."""
+"""Errors of a disk that takes nothing, and what to do about each."""
 
 
 class _Terminated(SystemExit):
-    """By SIGTERM, as by Ctrl-C: what was begun is tidied up first."""
+    """Ended by SIGTERM. As with Ctrl-C, what was begun is tidied up first."""
 
 
 def _terminate(*_: object) -> None:
@@ -90,13 +90,13 @@ def _terminate(*_: object) -> None:
 def main() -> None:
     """Entry point. What the operator can fix is printed without a traceback; everything else is a bug and keeps its own."""
     open_closed()
-    # The first process of a container, which `router` may be, would not even notice the signal.
+    # If `router` is the first process of a container, it would not even notice the signal by default.
     before = signal.signal(signal.SIGTERM, _terminate)
     try:
         _run()
     except _Terminated:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        os.kill(os.getpid(), signal.SIGTERM)  # whoever started us sees by what it ended
+        os.kill(os.getpid(), signal.SIGTERM)  # so that the caller sees what ended it
         raise
     finally:
         signal.signal(signal.SIGTERM, before)
@@ -110,7 +110,7 @@ def _run() -> None:
     except (KeyboardInterrupt, BrokenPipeError):
         sys.exit(130)
     except SystemExit as end:
-        if isinstance(end.__context__, BrokenPipeError):  # typer makes a 1 of it, which says that something is damaged
+        if isinstance(end.__context__, BrokenPipeError):  # typer exits with 1, which would mean damage
             sys.exit(130)
         raise
     except PermissionError as error:

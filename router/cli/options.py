@@ -25,16 +25,18 @@ Type = StrEnum("Type", EVENT_TYPES)  # type: ignore[misc]
 Rate = Annotated[
     str | None, typer.Option(help="Events a second at most (50/s); else as fast as live traffic leaves room.")
 ]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what it would come to, and send nothing.")]
+Wait = Annotated[bool, typer.Option(help="Wait for its end, and show how far it has come.")]
 
 MOST: Final = 2**63 - 1
-"""The highest number that SQLite has."""
+"""The highest number that SQLite can hold."""
 
 
 def check_given(*given: Any) -> None:
-    """What a shell hands over may be no text, and a number of any length.
+    """Check what a shell has passed on: a text may not be text, and a number may have any length.
 
     Raises:
-        OperatorError: one of *given* (or of a list among them) can't be looked for.
+        OperatorError: one of *given* (or of a list among them) can't be searched for.
     """
     for each in given:
         if isinstance(each, list):
@@ -54,10 +56,10 @@ def _is_text(text: str) -> bool:
 
 
 def to_period(since: str | None, until: str | None) -> tuple[float | None, float | None]:
-    """From when to when, in Unix seconds; None is no limit.
+    """From when to when, in Unix seconds. None means no limit.
 
     Raises:
-        OperatorError: one is no time, or there is nothing between them.
+        OperatorError: one is not a time, or there is nothing between them.
     """
     since_s, until_s = _to_time("--since", since), _to_time("--until", until)
     if since_s is not None and until_s is not None and since_s >= until_s:
@@ -76,7 +78,7 @@ def to_rate(text: str | None) -> float | None:
     """Events a second.
 
     Raises:
-        OperatorError: it is no rate.
+        OperatorError: *text* is not a rate.
     """
     if text is None:
         return None
@@ -97,11 +99,11 @@ def read_config(path: Path) -> tuple[Config, Registry]:
 
 
 def read_plugins(path: Path) -> Registry:
-    """The installed plugins, and those that the config at *path* names. Without a config at the usual place there are none of
-    these; with one that is not valid none either, which is said on stderr.
+    """The installed plugins, and those that the config at *path* names. The installed ones alone if there is no config at the
+    usual place, or if the config is not valid, which is then said on stderr.
 
     Raises:
-        OperatorError: a plugin package is not valid, or there is no file where another place was asked for.
+        OperatorError: a plugin package is not valid, or there is no file at another place than the usual one.
     """
     registry = Registry.load()
     if path == DEFAULT_CONFIG and not path.exists():

@@ -35,7 +35,7 @@ def list_calls(
     settings, _ = read_config(config)
     path = rejected_path(settings)
     if path.exists():
-        path.open("rb").close()  # SQLite does not say that the file is another user's
+        path.open("rb").close()  # SQLite would not say that the file belongs to another user
     calls = list_rejected(path, limit=limit, source=source, code=code)
     if as_json:
         print_json(calls)
@@ -46,7 +46,7 @@ def list_calls(
 
 
 def _none(source: str | None, code: str | None) -> str:
-    """What is said when the list is empty."""
+    """What to print if the list is empty."""
     chosen = " ".join(f"--{name} {value}" for name, value in (("source", source), ("code", code)) if value is not None)
     if chosen:
         return f"No rejected calls with {chosen}. See them all with: router rejected list"

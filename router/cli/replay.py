@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from router.cli.backend import ask
-from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, Rate, Type, to_period, to_rate
+from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, DryRun, Rate, Type, Wait, to_period, to_rate
 from router.cli.progress import follow, rehearse
 from router.delivery.spec import OUTCOMES
 
@@ -35,8 +35,8 @@ def replay(
     live: Annotated[
         bool, typer.Option("--live", help="Send them as new: the vendor may start mails because of them.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would come to, and send nothing.")] = False,
-    wait: Annotated[bool, typer.Option(help="Wait for its end, and show how far it has come.")] = True,
+    dry_run: DryRun = False,
+    wait: Wait = True,
     config: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:

@@ -25,7 +25,7 @@ from router.config.checks import DEMO_KEY, is_loopback
 from router.errors import OperatorError
 
 MAX_PROCESSES = 64
-"""More than that many are a slip of the finger."""
+"""A higher number is a typing error."""
 
 
 class Level(StrEnum):
@@ -54,7 +54,7 @@ def run(
     Example: `router run --config config/router.yaml`
     """
     logging.set_up(log_level.value)
-    # A SIGHUP waits until the daemon listens, for it would end this process; what it asks to be read again is read below.
+    # Hold SIGHUP back until the daemon listens for it: before that it would end this process. The config is read only below.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     try:
         run_daemon(config, processes, log_level.value, role)
@@ -63,7 +63,7 @@ def run(
 
 
 def run_daemon(path: Path, processes: int | None = None, log_level: str = "info", role: Role = Role.all) -> None:
-    """Run a daemon in this process, with *processes* beside it; None: alone."""
+    """Run a daemon in this process, with *processes* delivering ones beside it; None: alone."""
     try:
         import uvloop as loops
     except ImportError:  # pragma: no cover - no uvloop on this platform
@@ -98,22 +98,22 @@ def run_daemon(path: Path, processes: int | None = None, log_level: str = "info"
 
     def read_again() -> Config:
         config = load_config(path, registry)
-        to_assignments(config, registry)  # what no plugin can make a destination of is refused with the rest
-        _check_demo_key(config, is_reachable)  # it goes on listening where it does
+        to_assignments(config, registry)  # also refuse destinations that a plugin can't use
+        _check_demo_key(config, is_reachable)  # the addresses stay as they are
         if processes is not None:
             check_portable(config)
         return config
 
-    signal.signal(signal.SIGTERM, _leave)  # until it listens by itself
+    signal.signal(signal.SIGTERM, _leave)  # until the daemon handles it
     daemon = Daemon(settings, registry, read_again, supervisor, sockets, processes, log_level, role)
     loops.run(daemon.run(announce))
 
 
 def _leave(*_: object) -> None:
-    """End at once: a log that is being opened may take its time, and there is nothing to tidy up yet."""
+    """End at once: opening a log may take long, and there is nothing to tidy up yet."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.kill(os.getpid(), signal.SIGTERM)
-    os._exit(128 + signal.SIGTERM)  # the first process of a container is still here
+    os._exit(128 + signal.SIGTERM)  # still here: it is the first process of a container
 
 
 def _check_role(config: Config, processes: int | None, role: Role) -> None:
@@ -127,8 +127,8 @@ def _check_role(config: Config, processes: int | None, role: Role) -> None:
 
 
 def _check_demo_key(config: Config, is_reachable: bool) -> None:
-    """As the config is checked for its own host, for where the router really listens; *is_reachable* says whether others than
-    this machine reach it there."""
+    """Refuse a key "demo" where the router really listens, as the config's checks do for its own host. *is_reachable*: whether
+    other machines reach it there."""
     if not is_reachable:
         return
     for name, source in config.sources.items():

@@ -86,7 +86,7 @@ def serve(
 
 
 def _check_record(record: Path) -> None:
-    """Before the plugin opens it, which would be blamed.
+    """Check the file before the plugin opens it, or the plugin would be blamed for it.
 
     Raises:
         OperatorError: it can't be written.

@@ -74,7 +74,7 @@ def _print(receipt: dict[str, Any], is_accepted: bool) -> None:
 
 
 def _read(file: str) -> tuple[str, bytes]:
-    """The path to post to, and what: the file as it is, odd JSON included."""
+    """The path to post to, and the body: the file as it is, odd JSON included."""
     data = read_input(file)
     try:
         body = parse_json(data)
@@ -94,14 +94,15 @@ def _read(file: str) -> tuple[str, bytes]:
 
 
 def key_header(key: str) -> dict[str, str]:
-    """The write key as SDKs send it: the user of HTTP Basic, without a password."""
+    """The write key as SDKs send it: as the user of HTTP Basic, without a password."""
     return {"Authorization": "Basic " + b64encode(f"{key}:".encode()).decode()}
 
 
 def _read_receipt(url: str, status: int, body: bytes) -> dict[str, Any]:
-    """
+    """The receipt in an answer.
+
     Raises:
-        OperatorError: it is no router's; a proxy's, perhaps.
+        OperatorError: the answer is not a router's, but perhaps a proxy's.
     """
     try:
         receipt = orjson.loads(body)

@@ -1,5 +1,5 @@
-"""What an operator may say of a destination's actions, and of what leaves for it at all. Validated here, carried out in
-`router.actions`, `router.consent` and `router.privacy`."""
+"""What an operator may say about a destination's actions, and about what goes to it at all. It is validated here and carried
+out in `router.actions`, `router.consent` and `router.privacy`."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class _Shorthand(Section):
 
     @classmethod
     def _spell_out(cls, data: Any) -> Any:
-        """The section in full, where *data* is its short form."""
+        """The section in full, if *data* is its short form."""
         raise NotImplementedError
 
     @classmethod
     def _short_schema(cls, full: JsonSchemaValue) -> list[JsonSchemaValue]:
-        """The short forms; *full* is the schema of the long one."""
+        """The schemas of the short forms. *full* is the schema of the long one."""
         raise NotImplementedError
 
     @model_validator(mode="wrap")

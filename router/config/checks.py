@@ -1,6 +1,6 @@
-"""What a model of one part can't see: names, and what one part of the config says of another.
+"""Checks that a model of one part can't make: names, and what one part of the config says about another.
 
-They look at the file's plain data, so that they also speak when some other value is wrong.
+They look at the file's plain data, so that they also work when some other value is wrong.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ DEMO_KEY = "demo"
 
 
 def check(tree: Tree) -> None:
-    """Note every contradiction in the tree."""
+    """Note every contradiction as a problem of *tree*."""
     _check_ports(tree)
     _check_names(tree, "sources")
     _check_names(tree, "destinations")
@@ -41,7 +41,7 @@ def check(tree: Tree) -> None:
 
 
 def is_loopback(host: str) -> bool:
-    """True if only this machine can reach what listens on *host*. A host name other than localhost may be anything."""
+    """Whether only this machine can reach what listens on *host*. A host name other than localhost may be anything."""
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
@@ -92,7 +92,7 @@ def _check_write_keys(tree: Tree) -> None:
 
 
 def _write_keys(tree: Tree) -> Iterator[tuple[tuple[str, str, *tuple[str | int, ...]], str]]:
-    """Each key with its place, whichever of the two forms it has."""
+    """Each write key with its place, in either of the two forms."""
     for name in tree.mapping("sources"):
         one = tree.get(("sources", name, "write_key"))
         if isinstance(one, str):
@@ -104,7 +104,7 @@ def _write_keys(tree: Tree) -> Iterator[tuple[tuple[str, str, *tuple[str | int, 
 
 
 def _check_names_in(tree: Tree, path: KeyPath, kind: str) -> None:
-    """The list at *path* names sources, or destinations."""
+    """Check that the list at *path* names existing sources or destinations."""
     listed = tree.get(path)
     there = list(tree.mapping(f"{kind}s"))
     for index, name in enumerate(listed if isinstance(listed, list) else []):
@@ -120,7 +120,7 @@ def _check_names_in(tree: Tree, path: KeyPath, kind: str) -> None:
 
 
 def _check_agreement(tree: Tree) -> None:
-    """A destination that lists a source which leaves it out would wait for its events in vain."""
+    """Check that no destination lists a source that leaves it out: it would wait for events in vain."""
     for destination in tree.mapping("destinations"):
         listed = tree.get(("destinations", destination, "sources"))
         for index, source in enumerate(listed if isinstance(listed, list) else []):

@@ -96,6 +96,6 @@ class Destination(Section):
     delivery: Delivery = Field(default_factory=Delivery, description="How it is delivered to.")
 
     def with_base_url(self, url: str) -> Self:
-        """A copy that sends to *url*: how a sandbox, whose port is known only once it runs, comes into the settings."""
+        """A copy that sends to *url*. For a sandbox, whose port is known only once it runs."""
         settings = self.settings.model_copy(update={"base_url": url.rstrip("/")})
         return self.model_copy(update={"settings": settings})

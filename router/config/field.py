@@ -1,6 +1,6 @@
-"""Values of the config that speak of an event: fields, what they must match, templates, expressions.
+"""Values of the config that are about an event: fields, what they must match, templates, expressions.
 
-Each is a type that validates what stands in the file, and that says in a JSON schema how it may be written.
+Each is a type that validates the value in the file and says in a JSON schema how it may be written.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ _T = TypeVar("_T")
 
 
 def about_event(message: str, line: int = 1) -> PydanticCustomError:
-    """An error in the words of *message*; *line* is the one within the value that it is about."""
+    """An error with that *message*. *line* is the line within the value."""
     return PydanticCustomError("about_event", "{message}", {"message": message, "line": line})
 
 
 def _reader(read: Callable[[str], _T]) -> Callable[[str], _T]:
-    """*read*, whose ValueError becomes one that the config reports with its line."""
+    """*read*, with its ValueError turned into an error that the config reports with its line."""
 
     def wrapped(text: str) -> _T:
         try:
@@ -36,7 +36,7 @@ def _reader(read: Callable[[str], _T]) -> Callable[[str], _T]:
 
 
 def _checked(read: Callable[[str], object]) -> Callable[[str], str]:
-    """The text itself, once *read* has taken it."""
+    """A validator that returns the text itself if *read* accepts it."""
     reader = _reader(read)
 
     def check(text: str) -> str:
@@ -66,7 +66,7 @@ def _is_scalar(value: Any) -> Any:
 
 
 def _is_json(value: Any) -> Any:
-    """A constant goes out as JSON."""
+    """Check that JSON can hold a constant, since it is sent as JSON."""
     try:
         json.dumps(value, allow_nan=False)
     except (TypeError, ValueError):
@@ -79,7 +79,7 @@ FieldKey = Annotated[str, AfterValidator(_checked(read_path))]
 ChangeableKey = Annotated[str, AfterValidator(_checked(read_changeable))]
 """A field of the event that a mapping may write."""
 DroppableKey = Annotated[str, AfterValidator(_checked(_read_droppable))]
-"""A field that may go; ``traits`` as a whole, too."""
+"""A field that a mapping may drop; also ``traits`` as a whole."""
 NameKey = Annotated[str, AfterValidator(_checked(_read_name))]
 """A field's name within traits, properties or context."""
 TemplateText = Annotated[str, AfterValidator(_checked(Template))]

@@ -1,4 +1,4 @@
-"""What a model says of the value at a path: its type, its limits, its default."""
+"""What a model knows about the value at a path: its type, its limits, its default."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from router.config.quantity import Quantity
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What a model says of one of its fields."""
+    """What a model knows about one of its fields."""
 
     types: tuple[Any, ...]
-    """The alternatives, without None; of lists and mappings also what they hold."""
+    """The alternative types, without None; for lists and mappings also the types of what they hold."""
     metadata: tuple[Any, ...]
     default: Any = PydanticUndefined
     description: str = ""
@@ -42,7 +42,7 @@ class Known:
 
     @property
     def is_showable(self) -> bool:
-        """True for numbers, booleans, quantities and choices. Text of any kind may be a secret in the wrong place."""
+        """True for numbers, booleans, quantities and choices. Any text may be a secret in the wrong place."""
         return bool(self.types) and (
             self.quantity is not None
             or all(
@@ -88,7 +88,7 @@ def find(model: type[BaseModel], path: Iterable[str | int]) -> Known | None:
 
 
 def _unwrap(annotation: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    """The alternatives of an annotation and the metadata within it."""
+    """The alternatives of an annotation, and the metadata within it."""
     if get_origin(annotation) is Annotated:
         inner, *metadata = get_args(annotation)
         types, more = _unwrap(inner)
@@ -101,7 +101,7 @@ def _unwrap(annotation: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
 
 
 def limits_of(known: Known | None) -> str:
-    """ "1 to 64", "at least 1", "more than 0/s"; empty where there are none."""
+    """ "1 to 64", "at least 1", "more than 0/s"; "" if there are no limits."""
     if known is None:
         return ""
     bounds: dict[str, Any] = {}

@@ -1,4 +1,5 @@
-"""From a file to a config: read, resolve, validate, check; and either a `Config` or every problem at once."""
+"""Loading: from a file to a `Config`, or to every problem in it at once. It reads, resolves references, validates and
+checks."""
 
 from __future__ import annotations
 
@@ -30,17 +31,17 @@ _DATA = Config.model_fields["data"].default
 def load_config(path: str | Path, registry: Registry, environ: Mapping[str, str] = os.environ) -> Config:
     """Read the config file at *path*. Relative paths in it count from the working directory.
 
-    Plugins that the config itself names are loaded, and are in *registry* once the config is accepted; a config that is
-    refused changes nothing.
+    Plugins that the config itself names are loaded. They are in *registry* once the config is accepted; a refused config
+    changes nothing.
 
     Raises:
-        ConfigError: the file can't be read, or can't be used; everything wrong with it is in ``problems``.
+        ConfigError: the file can't be read or used. Everything wrong with it is in ``problems``.
     """
     return parse_config(_read_text(path), registry, path=str(path), environ=environ)
 
 
 def read_data_folder(path: str | Path) -> Path | None:
-    """The folder ``data`` of the config at *path*, whatever else is wrong there; None where that can't be told.
+    """The folder ``data`` of the config at *path*, whatever else is wrong in the file; None if it can't be told.
 
     Raises:
         ConfigError: the file can't be read.
@@ -75,7 +76,7 @@ def _read_text(path: str | Path) -> str:
 def parse_config(
     text: str, registry: Registry, *, path: str = "router.yaml", environ: Mapping[str, str] = os.environ
 ) -> Config:
-    """As `load_config`, from the text of a file; *path* is what the problems call it."""
+    """Like `load_config`, from the text of a file. *path* is its name in problems."""
     tree = read_tree(text, path, environ)
     if tree.data is None:
         if not tree.problems:
@@ -115,7 +116,7 @@ def _with_named_plugins(tree: Tree, registry: Registry) -> Registry:
 
 
 def _with_names(tree: Tree, section: str) -> Any:
-    """The section with each entry's name in it, where there is an entry to put it in."""
+    """The section with each entry's name added to the entry, if that is a mapping or empty."""
     entries = tree.get((section,))
     if not isinstance(entries, dict):
         return entries
@@ -128,7 +129,7 @@ def _with_names(tree: Tree, section: str) -> Any:
 
 
 def _with_settings(tree: Tree, registry: Registry, destinations: Any) -> Any:
-    """The destinations with their settings validated by their plugins; where that failed, with a stand-in for them."""
+    """The destinations, with settings validated by their plugins, or with placeholder settings if that failed."""
     if not isinstance(destinations, dict):
         return destinations
     filled = {}
@@ -170,7 +171,7 @@ def _find_plugin(tree: Tree, registry: Registry, name: str) -> Plugin | None:
 
 
 def _read_settings(tree: Tree, name: str, plugin: Plugin) -> PluginSettings | None:
-    """The destination's settings, or None and problems in the tree."""
+    """The destination's settings; None if they are wrong, with the problems noted in *tree*."""
     path: KeyPath = ("destinations", name, "settings")
     given = tree.get(path)
     if not isinstance(given, dict | None):
@@ -196,18 +197,18 @@ def _read_settings(tree: Tree, name: str, plugin: Plugin) -> PluginSettings | No
             return plugin.settings.model_validate(way)
         except ValidationError as error:
             refused.append(error.errors(include_url=False))
-        except Exception as error:  # a stranger's validator; a raise in it must not hide what else is wrong
+        except Exception as error:  # an error in a plugin's validator must not hide other problems
             tree.report(
                 path, f'plugin "{plugin.slug}" failed to read its settings ({type(error).__name__}); tell its author'
             )
             return None
-    least = min(reversed(refused), key=len)  # what is wrong with what was given, not with what was filled in
+    least = min(reversed(refused), key=len)  # problems with given values, not with filled-in ones
     Phrasebook(tree, path, plugin.settings, plugin.slug).report(least)
     return None
 
 
 def _check_actions(tree: Tree, name: str, plugin: Plugin) -> None:
-    """The keys under ``actions`` are names of the plugin's actions."""
+    """Check that the keys under ``actions`` are names of the plugin's actions."""
     there = [action.name for action in plugin.actions]
     folded = {action.casefold(): action for action in there}
     for given in tree.mapping("destinations", name, "actions"):
@@ -219,7 +220,7 @@ def _check_actions(tree: Tree, name: str, plugin: Plugin) -> None:
 
 
 def _is_true(value: Any) -> bool:
-    """As the model will read it: also "yes" and "1", which is how booleans come out of the environment."""
+    """Whether the model will read *value* as true. That includes "yes" and "1", since environment variables are texts."""
     try:
         return _BOOLEAN.validate_python(value)
     except ValidationError:

@@ -1,4 +1,4 @@
-"""Where the log is kept: ``sqlite``, or the addresses of a NATS cluster, which may hold credentials."""
+"""The log's address: ``sqlite``, or the addresses of a NATS cluster, which may hold credentials."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _EXPECTED = (
 
 
 def read_log_address(value: Any) -> SecretStr:
-    """*value* in its canonical form: `EMBEDDED`, or each address with its scheme, commas between.
+    """*value* in its canonical form: `EMBEDDED`, or the addresses with their schemes, separated by commas.
 
-    An address without a scheme or without credentials has those of the first. What is wrong is told without quoting it.
+    An address without a scheme or credentials gets those of the first. Errors do not quote the value.
 
     Raises:
         PydanticCustomError: it is neither.

@@ -1,7 +1,7 @@
 """The config: what an operator decides, as validated values.
 
-A key that stands in the file with a unit (``timeout: 10s``) is an attribute that names its unit (``timeout_s``). A key
-without a value (``delivery:`` and nothing behind it) is as if absent. Relative paths count from the working directory.
+A key whose value has a unit in the file (``timeout: 10s``) becomes an attribute that names the unit (``timeout_s``). A key
+without a value (``delivery:`` and nothing after it) counts as absent. Relative paths count from the working directory.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Config(Section):
     _files: dict[str, tuple[Path, ...]] = PrivateAttr(default_factory=dict)
 
     def sources_of(self, destination: str) -> SourceChoice:
-        """Whose events *destination* takes: those of a source go where both sides agree."""
+        """Whose events *destination* takes. A source's events go where both sides agree."""
         named = self.destinations[destination].sources
         sources = self.sources.values()
         leaving_out = [
@@ -55,13 +55,13 @@ class Config(Section):
 
     @property
     def log_urls(self) -> tuple[str, ...]:
-        """The addresses of the cluster that keeps the log, with credentials if there are any; none: it is embedded."""
+        """The addresses of the cluster that keeps the log, with credentials if there are any; empty for an embedded log."""
         address = self.log.get_secret_value()
         return () if address == EMBEDDED else tuple(address.split(","))
 
     @property
     def files(self) -> Mapping[str, tuple[Path, ...]]:
-        """Which values came from files (``${file:PATH}``), by dotted key: a change of such a file calls for a reload."""
+        """The files (``${file:PATH}``) that values came from, by dotted key. A change of such a file calls for a reload."""
         return self._files
 
 

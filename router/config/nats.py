@@ -1,4 +1,4 @@
-"""The cluster that keeps the log, where one does."""
+"""The cluster that keeps the log, if one does."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What pydantic found wrong, in the words of an operator: what was found, what is expected, what the default is.
+"""Phrases pydantic's errors in an operator's words: what was found, what is expected, what the default is.
 
-A secret never shows: not the value of a secret field, nothing that came out of a reference, and nothing of a value that
-stands where no value is expected (a write key right behind a source's name, say).
+Secrets never show: neither the value of a secret field, nor anything that came from a reference, nor a value in a place where
+none is expected (a write key right after a source's name, say).
 """
 
 from __future__ import annotations
@@ -25,46 +25,46 @@ from router.counted import counted
 HIDDEN = "********"
 
 _OUR_OWN = {"quantity", "host", "path", "log", "write_key", "two_forms", "public_url", "network", "origin"}
-"""Errors raised in this package, whose words are complete and hold nothing of the value."""
+"""Errors raised in this package. Their words are complete and hold nothing of the value."""
 _ABOUT_EVENT = "about_event"
-"""Raised in this package, too; its words are complete, but quote fields, templates and expressions."""
+"""Also raised in this package. Its words are complete, but they quote fields, templates and expressions."""
 _CONTAINERS = ("expected a mapping", "expected a list")
 _SHOWN_LENGTH = 40
 _WORD_LENGTH = 4
 _TELLING_LENGTH = 10
-"""A message that has this many characters in a row in common with a secret gives a part of it away."""
+"""A message that shares this many consecutive characters with a secret gives a part of it away."""
 
 
 @dataclass(frozen=True, slots=True)
 class Phrasebook:
-    """Words for what is wrong with the part of a tree that stands at *root* and that *model* describes."""
+    """Words for the errors in the part of a tree at *root*, which *model* describes."""
 
     tree: Tree
     root: KeyPath
     model: type[BaseModel]
     plugin: str = ""
-    """Whose model it is, if not our own."""
+    """The plugin whose model it is; "" if it is our own."""
 
     def report(self, errors: Iterable[ErrorDetails]) -> None:
-        """Note each error in the tree, at the key it is about."""
+        """Note each error in the tree, at its key."""
         for error in errors:
             path = self._path(error)
             if error["type"] in ("value_error", "assertion_error") and self.tree.has_unresolved(path):
-                continue  # a rule over several values of which one is missing
+                continue  # a rule over several values, one of which is missing
             if error["type"] == "too_short" and len(self.tree.get(path) or ()) >= error["ctx"]["min_length"]:
-                continue  # pydantic counts the good ones; what is wrong with the others is said of each
+                continue  # pydantic counts the good values; the others have errors of their own
             if error["type"] == "extra_forbidden":
                 self._report_unknown_key(path)
             else:
                 self.tree.report(path, self._message(error, path), self._line(error, path))
 
     def _line(self, error: ErrorDetails, path: KeyPath) -> int | None:
-        """The line within a text of several; None for that of the key."""
+        """The error's line, within a text of several lines; None for the key's own."""
         within = error.get("ctx", {}).get("line", 1) if error["type"] == _ABOUT_EVENT else 1
         return self.tree.text_lines.get(path, self.tree.line(path)) + within - 1 if within > 1 else None
 
     def _path(self, error: ErrorDetails) -> KeyPath:
-        """The error's place in the file: pydantic's, as far as there is such a value (it also names alternatives)."""
+        """The error's place in the file: pydantic's path, as far as there is such a value (it also names alternatives)."""
         path = self.root
         for part in error["loc"]:
             value = self.tree.get(path)
@@ -96,7 +96,7 @@ class Phrasebook:
         owner = find(self.model, parents)
         model = owner.model if owner else None
         fields = model.model_fields.items() if model else ()
-        # A key in brackets is one that the loader fills in.
+        # A key in brackets is filled in by the loader.
         keys = [name for name in (key_of(*each) for each in fields) if not name.startswith("(")]
         near = difflib.get_close_matches(str(key), keys, n=1)
         if ":" in str(key):
@@ -150,7 +150,7 @@ class Phrasebook:
         return self._foreign(error["msg"], path)
 
     def _foreign(self, text: str, path: KeyPath) -> str:
-        """What a plugin's own validator says, or pydantic of a type we have no words for; unless it tells a secret."""
+        """The words of a plugin's validator, or of pydantic for a type that we have no words for, unless they tell a secret."""
         text = " ".join(text.split())
         if not text or any(tells(text, secret) for secret in self._secrets(path)):
             return "expected another value" + (f" (see the README of {self.plugin})" if self.plugin else "")
@@ -174,15 +174,15 @@ class Phrasebook:
             return self._kind(path)
         if self.tree.has_reference(path) or known is None or not (known.is_showable or self._is_our_text(known)):
             return HIDDEN
-        # An address may hold a password, wherever it was put by mistake.
+        # An address may hold a password, even one put in the wrong place.
         return HIDDEN if isinstance(value, str) and ("@" in value or "://" in value) else show(value)
 
     def _is_our_text(self, known: Known) -> bool:
-        """Text of the core's own that is no `SecretStr`, such as a host."""
+        """Whether it is text of our own models that is not a `SecretStr`, such as a host."""
         return not self.plugin and known.types in ((str,), (Path,))
 
     def _kind(self, path: KeyPath) -> str:
-        """What stands there, in general: for a value in a place where none is expected."""
+        """The kind of value there, for a value in a place where none is expected."""
         value = self.tree.get(path)
         if isinstance(value, dict):
             return "a mapping"
@@ -194,7 +194,7 @@ class Phrasebook:
 
 
 def tells(text: str, secret: str) -> bool:
-    """True if *text* holds the secret, or a good part of a long one, in any case. A short one counts as a word only."""
+    """Whether *text* holds the secret, or a good part of a long one, in any case. A short one must be a whole word."""
     text, secret = text.casefold(), secret.casefold()
     if len(secret) < _WORD_LENGTH:
         return bool(secret) and re.search(rf"(?<!\w){re.escape(secret)}(?!\w)", text) is not None
@@ -204,7 +204,7 @@ def tells(text: str, secret: str) -> bool:
 
 
 def show(value: Any) -> str:
-    """A plain value as it stands in the file, text in quotes."""
+    """A plain value as in the file, with text in quotes."""
     if isinstance(value, bool):
         return "true" if value else "false"
     text = str(value)
@@ -224,7 +224,7 @@ def _leaves(value: Any, path: KeyPath) -> Iterator[KeyPath]:
 
 
 def _aside(known: Known | None, with_limits: bool) -> str:
-    """ " (1s to 10m, default 10s)", as far as there are any."""
+    """ " (1s to 10m, default 10s)", or what there is of it."""
     parts = [limits_of(known)] if with_limits else []
     parts.append(_default(known))
     text = ", ".join(part for part in parts if part)

@@ -1,4 +1,4 @@
-"""What is wrong with a config file, said so that it can be put right."""
+"""Problems of a config file, worded so that they can be put right."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def key_text(path: KeyPath) -> str:
 
 
 def _action_text(name: str) -> str:
-    """The name of an action, which has blanks; whatever else it is must look like one."""
+    """An action's name, which may hold blanks. Anything that does not look like one is cut like any other key."""
     return name if _ACTION.fullmatch(name) else name_text(name)
 
 
 def name_text(name: str) -> str:
-    """A key as it may be shown: cut at the first character that no key has.
+    """A key, fit to be shown: cut at the first character that no key has.
 
-    ``{write_key:abc}``, a blank forgotten, is one key in YAML, and what follows the colon is a secret.
+    ``{write_key:abc}`` with its blank forgotten is one key in YAML, and a secret follows the colon.
     """
     found = _PLAIN.match(name)
     plain = found.group() if found else ""
@@ -50,7 +50,7 @@ class Problem:
     path: str
     """The file, as the caller spelled it."""
     line: int | None
-    """From 1; None where the file as a whole is meant."""
+    """From 1; None for the file as a whole."""
     key: str
     """Dotted; empty for the file as a whole."""
     message: str
@@ -62,7 +62,8 @@ class Problem:
 
 
 class ConfigError(OperatorError):
-    """The config can't be used; ``problems`` holds everything that is wrong with it, in order of lines, at least one."""
+    """The config can't be used. ``problems`` holds everything that is wrong with it, at least one problem, in order of
+    lines."""
 
     def __init__(self, path: str, problems: Iterable[Problem]) -> None:
         self.path = path

@@ -1,4 +1,4 @@
-"""Quantities: text with a unit where an operator writes, a plain number where code reads."""
+"""Quantities: text with a unit for operators, a plain number for code."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ _RATE = re.compile(rf"{_NUMBER}\s*/\s*([a-z]+)")
 
 
 def parse_duration(text: str) -> float | None:
-    """Seconds of "10s", "200ms", "7d", "1h30m" (weeks to milliseconds, each once, largest first); None if it is none."""
+    """Seconds of "10s", "200ms", "7d", "1h30m" (weeks to milliseconds, each once, largest first); None if *text* is no
+    duration."""
     found = _DURATION.fullmatch(text.strip())
     if found is None or not any(found.groups()):
         return None
@@ -50,14 +51,14 @@ def parse_duration(text: str) -> float | None:
 
 
 def parse_size(text: str) -> int | None:
-    """Bytes of "10MB" (10^6) or "10MiB" (2^20), in any case; None if it is none. "10M" is none: it could mean either."""
+    """Bytes of "10MB" (10^6) or "10MiB" (2^20), in any case; None if *text* is no size. "10M" is none: it could mean either."""
     found = _SIZE.fullmatch(text.strip())
     unit = _SIZES_BY_NAME.get(found.group(2).lower()) if found else None
     return int(Decimal(found.group(1)) * unit) if found and unit else None
 
 
 def parse_rate(text: str) -> float | None:
-    """Times a second of "100/s", "6000/min" or "10/h"; None if it is none."""
+    """Times a second of "100/s", "6000/min" or "10/h"; None if *text* is no rate."""
     found = _RATE.fullmatch(text.strip().lower())
     unit = _RATE_UNITS.get(found.group(2)) if found else None
     return float(Decimal(found.group(1)) / unit) if found and unit else None
@@ -68,7 +69,7 @@ def write_duration(seconds: float) -> str:
     millis = round(seconds * 1000)
     if not millis:
         return "0s"
-    # Nobody says "1w" where seven days are meant.
+    # Nobody writes "1w" for seven days.
     return next(
         f"{millis // size}{unit}" for unit, size in _DURATION_UNITS.items() if unit != "w" and millis % size == 0
     )
@@ -92,7 +93,7 @@ def write_rate(per_s: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """Stands in a field's metadata, so that an error can speak in the units that an operator writes."""
+    """Metadata of a field, so that errors can use the units that operators write."""
 
     noun: str
     examples: str
@@ -104,7 +105,7 @@ class Quantity:
         return f"{self.noun} such as {self.examples}"
 
     def read(self, value: Any, info: ValidationInfo) -> Any:
-        """Numbers are for code; in a file (`FROM_FILE`) a number without its unit is refused."""
+        """Read a value. Code may give numbers; in a file (`FROM_FILE`) a number without a unit is refused."""
         if isinstance(value, str):
             number = self.parse(value)
             if number is not None:
@@ -115,7 +116,7 @@ class Quantity:
 
 
 FROM_FILE = {"written_by": "operator"}
-"""The validation context of everything that comes out of a config file."""
+"""The validation context for everything that comes from a config file."""
 
 DURATION = Quantity("a duration", "10s, 200ms or 1h30m", parse_duration, write_duration)
 SIZE = Quantity("a size", "10MB or 10MiB", parse_size, write_size)

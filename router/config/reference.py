@@ -1,6 +1,6 @@
 """References in a value: ``${NAME}``, ``${NAME:-default}`` and ``${file:PATH}``; ``$${`` stands for a plain ``${``.
 
-They may stand inside longer text. What they give is text and is never read as YAML or looked through for references again.
+They may stand inside longer text. Their result is text, which is neither read as YAML nor searched for references again.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ MAX_FILE_BYTES = 1_000_000
 
 @dataclass(slots=True)
 class Resolved:
-    """What a value became."""
+    """A value with its references resolved."""
 
     text: str
     has_references: bool = False
     files: list[Path] = field(default_factory=list)
     unset: list[str] = field(default_factory=list)
-    """Variables that are not set, or empty, and whose default is empty."""
+    """Variables that are unset or empty, and whose default is empty."""
     problems: list[str] = field(default_factory=list)
-    """What could not be resolved; the text is worthless then."""
+    """What could not be resolved. The text is then worthless."""
 
 
 def resolve(text: str, environ: Mapping[str, str]) -> Resolved:
-    """Put in what the references in *text* stand for. As in a shell, a default counts where a variable is unset or empty."""
+    """Resolve the references in *text*. As in a shell, a default counts if its variable is unset or empty."""
     resolved = Resolved("")
 
     def replace(match: re.Match[str]) -> str:
@@ -61,7 +61,7 @@ def resolve(text: str, environ: Mapping[str, str]) -> Resolved:
 
 
 def _why_not(inner: str | None) -> str:
-    """Why that is no reference. What stands there isn't shown: it could be anything."""
+    """Why that is not a reference. Its text is not shown, since it could be anything."""
     if inner is None:
         return '"${" is never closed'
     if "${" in inner:
@@ -70,7 +70,7 @@ def _why_not(inner: str | None) -> str:
 
 
 def _read_file(name: str, resolved: Resolved) -> str:
-    """The file's text without the line end that editors put behind it. Relative to the working directory."""
+    """The file's text without the final line end that editors add. *name* is relative to the working directory."""
     path = Path(name)
     resolved.files.append(path)
     try:

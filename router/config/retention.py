@@ -1,4 +1,4 @@
-"""What the log keeps, and for how long."""
+"""Retention: what the log keeps, and for how long."""
 
 from __future__ import annotations
 

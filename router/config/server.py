@@ -1,4 +1,4 @@
-"""The ports of a router: the public one, and the one for whoever runs it."""
+"""The ports of a router: the public one, and the admin port for its operator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A source, and the keys it is known by."""
+"""A source, and the write keys by which it is known."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Source(Section):
     @classmethod
     def _is_one_of_two(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
         if "write_keys" not in info.data:
-            return value  # it is wrong, and that is said elsewhere
+            return value  # it is wrong, which is reported elsewhere
         if value is None and info.data["write_keys"] is None:
             raise PydanticCustomError("missing", "missing")
         if value is not None and info.data["write_keys"] is not None:
@@ -50,7 +50,7 @@ class Source(Section):
 
     @property
     def names(self) -> frozenset[str]:
-        """Its name and the one it had, if any: events that were accepted then bear that one."""
+        """Its name and its former name, if any, which events accepted earlier bear."""
         return frozenset({self.name} if self.formerly is None else {self.name, self.formerly})
 
     @property

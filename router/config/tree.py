@@ -1,7 +1,7 @@
-"""The YAML file as plain data, each value with its line, references resolved.
+"""The tree: the YAML file as plain data, each value with its line, references resolved.
 
-ruamel.yaml composes the nodes, which carry their lines; they are read here rather than constructed, so that a key given
-twice is seen, a key is always text, and nothing but mappings, lists, text, numbers, booleans and null can come out.
+ruamel.yaml composes the nodes, which carry their lines. They are read here rather than constructed, so that a doubled key is
+noticed, keys are always text, and the result holds nothing but mappings, lists, text, numbers, booleans and null.
 """
 
 from __future__ import annotations
@@ -33,28 +33,28 @@ _QUOTED = re.compile(r"""'([^']*)'|"([^"]*)\"""")
 
 @dataclass(slots=True)
 class Tree:
-    """The data, and what is known of each value in it by its path."""
+    """The data, and what is known about each value, by its path."""
 
     path: str
     data: Any = None
     lines: dict[KeyPath, int] = field(default_factory=dict)
-    """From 1: where the key stands, or the item of a list."""
+    """The line of a key or of a list's item, from 1."""
     text_lines: dict[KeyPath, int] = field(default_factory=dict)
-    """From 1: where the text of a value begins, where that is below its key."""
+    """The line on which a value's text begins, from 1, if that is below its key."""
     referenced: dict[KeyPath, str] = field(default_factory=dict)
-    """Values that came out of references, which are never shown."""
+    """Values that came from references. They are never shown."""
     unresolved: set[KeyPath] = field(default_factory=set)
-    """Values whose reference failed: they are null in the data, and nothing more is said of them."""
+    """Values whose reference failed. They are null in the data, and nothing more is reported about them."""
     unset: dict[KeyPath, list[str]] = field(default_factory=dict)
-    """Of values that are empty: the variables that would fill them."""
+    """For empty values: the variables that would fill them."""
     files: dict[KeyPath, tuple[Path, ...]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     _reported: set[KeyPath] = field(default_factory=set)
 
     def report(self, key: KeyPath, message: str, line: int | None = None, *, hides_name: bool = False) -> None:
-        """Note a problem: one for each key, and none for a value whose reference failed already.
+        """Note a problem: only one per key, and none for a value whose reference failed.
 
-        *hides_name* leaves out the last part of the key, where that may be a piece of a secret.
+        *hides_name* leaves out the last part of the key, which may be a piece of a secret.
         """
         if key in self._reported or any(key[:length] in self.unresolved for length in range(1, len(key) + 1)):
             return
@@ -64,13 +64,13 @@ class Tree:
         self.problems.append(Problem(self.path, line or self.line(key), shown, message))
 
     def line(self, key: KeyPath) -> int:
-        """The line of *key*, or of the nearest that holds it."""
+        """The line of *key*, or of the nearest key that contains it."""
         while key and key not in self.lines:
             key = key[:-1]
         return self.lines.get(key, 1)
 
     def get(self, key: KeyPath) -> Any:
-        """The value at *key*, None where there is none."""
+        """The value at *key*; None if there is none."""
         value = self.data
         for part in key:
             if isinstance(value, dict):
@@ -82,21 +82,21 @@ class Tree:
         return value
 
     def mapping(self, *key: str) -> dict[str, Any]:
-        """The mapping at *key*, empty where something else is: whoever validates says so."""
+        """The mapping at *key*; empty if something else is there, which validation reports."""
         value = self.get(key)
         return value if isinstance(value, dict) else {}
 
     def has_reference(self, key: KeyPath) -> bool:
-        """True where the value at *key*, or a part of it, came out of a reference."""
+        """Whether the value at *key*, or a part of it, came from a reference."""
         return any(each[: len(key)] == key for each in self.referenced)
 
     def has_unresolved(self, key: KeyPath) -> bool:
-        """True where a reference in the value at *key*, or in a part of it, failed."""
+        """Whether a reference in the value at *key*, or in a part of it, failed."""
         return any(each[: len(key)] == key for each in self.unresolved)
 
 
 def read_tree(text: str, path: str, environ: Mapping[str, str]) -> Tree:
-    """Read a config file's text. What is wrong is in ``problems``; a text that is no YAML leaves no data."""
+    """Read a config file's text. What is wrong is in ``problems``. A text that is not YAML leaves no data."""
     tree = Tree(path)
     try:
         with warnings.catch_warnings():
@@ -125,13 +125,13 @@ _ADVICE = {
     "'<stream end>'": "a { or [ is not closed",
     "mapping values are not allowed": "put a value that has a colon in quotes; keys of one mapping begin in one column",
 }
-"""What to do, by what the reader says."""
+"""What to do, by the YAML reader's message."""
 
 
 def _report_syntax(tree: Tree, error: MarkedYAMLError, text: str) -> None:
     mark = error.problem_mark or error.context_mark
     line = mark.line + 1 if mark is not None else None
-    # What the reader quotes may be (a part of) a secret that lacks its own quotes: "write_key: *abc" is an alias to YAML.
+    # The reader may quote (a part of) a secret that was written without quotes: "write_key: *abc" is an alias to YAML.
     what = ", ".join(part for part in (error.context, error.problem) if part)
     message = f"no valid YAML: {_QUOTED.sub(_shorten, what) or 'cannot be read'}"
     lines = text.splitlines()
@@ -147,7 +147,7 @@ def _report_syntax(tree: Tree, error: MarkedYAMLError, text: str) -> None:
 
 
 def _is_open_above(error: MarkedYAMLError) -> bool:
-    """Whether the reader is within brackets that an earlier line opened."""
+    """Whether the error is within brackets that an earlier line opened."""
     opened, stopped = error.context_mark, error.problem_mark
     if opened is None or stopped is None or error.context not in _IN_BRACKETS:
         return False
@@ -155,13 +155,13 @@ def _is_open_above(error: MarkedYAMLError) -> bool:
 
 
 def _shorten(quoted: re.Match[str]) -> str:
-    """Keep signs ('{', '\\t') and the reader's own words ('<stream end>'), drop what comes from the file."""
+    """Keep signs ('{', '\\t') and the reader's own words ('<stream end>'); drop what comes from the file."""
     inner = quoted[1] or quoted[2] or ""
     return quoted.group() if len(inner) < 2 or inner[0] in "<\\" else "…"
 
 
 class _Reader:
-    """Turns nodes into plain data and notes in the tree what stands where."""
+    """Turns nodes into plain data, and notes in the tree where each value stands."""
 
     def __init__(self, tree: Tree, environ: Mapping[str, str]) -> None:
         self._tree = tree
@@ -228,7 +228,7 @@ class _Reader:
         return {name: self.read(value, (*path, name), within) for name, value in own.items()}
 
     def _merged(self, node: MappingNode, path: KeyPath, depth: int = 0) -> Iterator[tuple[ScalarNode, Node]]:
-        """What ``<<: *anchor`` brings in, the first one given winning."""
+        """What ``<<: *anchor`` brings in. The first one given wins."""
         for key, value in node.value:
             if not isinstance(key, ScalarNode) or str(key.tag) != _MERGE:
                 continue
@@ -278,7 +278,7 @@ def _is_null(node: Node) -> bool:
 
 
 def _constant(kind: str, text: str) -> int | float | bool | None:
-    """The value of a plain YAML number or boolean; None where it is out of all bounds."""
+    """The value of a plain YAML number or boolean; None if it is out of all bounds."""
     try:
         if kind == "bool":
             return text.lower() in ("true", "yes", "on")

@@ -1,4 +1,4 @@
-"""The kinds of values that sections hold, apart from quantities: what each takes, and how a wrong one is refused."""
+"""The kinds of values in sections, apart from quantities: what each accepts, and how a wrong one is refused."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
 def refuse_boolean(value: Any) -> Any:
-    if isinstance(value, bool):  # Python would take true for 1
+    if isinstance(value, bool):  # to Python, true is 1
         raise PydanticCustomError("int_type", "expected a whole number")
     return value
 
@@ -49,7 +49,7 @@ def _is_write_key(value: SecretStr) -> SecretStr:
 
 
 def _read_public_url(value: str) -> str:
-    """Without a slash at its end."""
+    """The URL without a slash at its end."""
     try:
         parts = urlsplit(value)
         is_good = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
@@ -70,7 +70,7 @@ def _read_network(value: Any) -> Any:
 
 
 def _read_origin(value: str) -> str:
-    """As a browser writes it: in lower case, without the port that goes without saying."""
+    """The origin as a browser writes it: in lower case and without the default port."""
     origin = value.strip().lower().removesuffix("/")
     if not _ORIGIN.fullmatch(origin):
         raise PydanticCustomError("origin", "expected scheme and host of the pages such as https://shop.example.com")

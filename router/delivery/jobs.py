@@ -95,7 +95,7 @@ class Jobs:
 
     @property
     def is_idle(self) -> bool:
-        """Whether no job runs just now."""
+        """Whether no job runs now."""
         return self._course is None
 
     def letters_under_way(self) -> tuple[int, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict
@@ -12,8 +12,9 @@ from router.delivery.letters import Choice
 from router.delivery.state import Earlier
 from router.log.record import Record
 
-OUTCOMES = ("delivered", "skipped", "dead", "none")
+Before = Literal["delivered", "skipped", "dead", "none"]
 """What may have become of an event before. "dead": its dead letter was discarded. "none": it was never for the destination."""
+OUTCOMES: tuple[Before, ...] = get_args(Before)
 
 
 class JobSpec(BaseModel):
@@ -63,7 +64,7 @@ class ReplaySpec(JobSpec):
     event: Texts = None
     """Names of track calls."""
     user: Texts = None
-    outcome: list[Literal["delivered", "skipped", "dead", "none"]] | None = None
+    outcome: list[Before] | None = None
     """What became of the event here before."""
     is_historical: bool = True
     """Send them as old events, so that they start nothing at the vendor."""

@@ -23,6 +23,7 @@ from router.errors import OperatorError
 from router.log.record import Record
 
 Kind = Literal["delivered", "skipped", "dead"]
+JobKind = Literal["replay", "retry"]
 Earlier = Literal["delivered", "skipped", "dead", "pending", "dead letter"]
 """What became of an event here before. "dead": its dead letter was discarded."""
 
@@ -95,7 +96,7 @@ class Job:
     """
 
     id: int
-    kind: Literal["replay", "retry"]
+    kind: JobKind
     spec: dict[str, Any]
     cursor: int
     total: int
@@ -192,7 +193,7 @@ class State(Protocol):
         Returns how many letters that were, and how many events outside of replays.
         """
 
-    def add_job(self, kind: Literal["replay", "retry"], spec: dict[str, Any], total: int, made_s: float) -> Job:
+    def add_job(self, kind: JobKind, spec: dict[str, Any], total: int, made_s: float) -> Job:
         """Note a replay or a retry to be run. The destination's worker takes it up."""
 
     def cancel_job(self, id: int) -> bool:

@@ -1,4 +1,4 @@
-"""The states of all destinations in one directory, a file each: `var/destinations/NAME.sqlite`, with a lock beside it."""
+"""The states of all destinations in one directory: one file each, `var/destinations/NAME.sqlite`, with a lock beside it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class StateDirectory:
     """`States` of one machine."""
 
     def __init__(self, directory: Path, log_id: str, reserve: Reserve = NO_RESERVE) -> None:
-        """*reserve* is spent where there is no room for one of them."""
+        """*reserve* is spent if there is no room for one of them."""
         self._directory = directory
         self._log_id = log_id
         self._reserve = reserve
@@ -46,7 +46,7 @@ class StateDirectory:
 
     def look(self, name: str, *, read_only: bool = False) -> StateFile:
         if not read_only:
-            with suppress(StateUnusable):  # the disk may take nothing: then it is read all the same
+            with suppress(StateUnusable):  # even if the disk takes nothing, the state can be read
                 return StateFile.open(self.path(name), self._log_id)
         return StateFile.open(self.path(name), self._log_id, read_only=True)
 
@@ -56,7 +56,8 @@ class StateDirectory:
             file.unlink(missing_ok=True)
 
     def _open(self, path: Path) -> StateFile:
-        """Open it; a disk without room for the files that SQLite works with is no reason not to settle what is accepted."""
+        """Open a state, spending the reserve if the disk has no room for SQLite's working files: accepted events must be
+        settled."""
         try:
             return StateFile.open(path, self._log_id)
         except OperatorError as error:
@@ -78,7 +79,7 @@ class StateDirectory:
         lock = _lock(old)
         try:
             with closing(StateFile.open(old, self._log_id)) as state:
-                state.fold()  # then one rename is all or nothing
+                state.fold()  # afterwards a single rename moves everything
             old.rename(path)
         finally:
             lock.release()
@@ -89,7 +90,7 @@ def _lock_path(path: Path) -> Path:
 
 
 def _lock(path: Path) -> Lock:
-    """One process at a time delivers to a destination; two would not know what the other has sent."""
+    """The lock on a state. Only one process at a time delivers to a destination: two would not know what the other has sent."""
     try:
         path.parent.mkdir(0o700, parents=True, exist_ok=True)
         return Lock.take_file(_lock_path(path))

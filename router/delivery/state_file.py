@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import orjson
 
@@ -24,6 +24,7 @@ from router.delivery.state import (
     Earlier,
     Hear,
     Job,
+    JobKind,
     Outcome,
     ParkedUser,
     Place,
@@ -333,7 +334,7 @@ class StateFile:
             )
         return letters, events
 
-    def add_job(self, kind: Literal["replay", "retry"], spec: dict[str, Any], total: int, made_s: float) -> Job:
+    def add_job(self, kind: JobKind, spec: dict[str, Any], total: int, made_s: float) -> Job:
         """See `State.add_job`."""
         cursor = self._connection.execute(
             "INSERT INTO jobs (kind, spec, cursor, total, counts, state, made_s) VALUES (?, ?, 0, ?, '{}', 'running', ?)",

@@ -1,4 +1,4 @@
-"""Where the states of all destinations are kept."""
+"""The states of all destinations, wherever they are kept."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from router.delivery.state import State
 
 
 class States(Protocol):
-    """Each by the name of its destination. Every method may take its time: call it from a thread."""
+    """The states, by the names of their destinations. Every method may be slow: call it from a thread."""
 
     def names(self) -> list[str]:
-        """The destinations of which a state is kept, sorted."""
+        """The destinations whose state is kept, sorted."""
 
     def has(self, name: str) -> bool: ...
 
     def take(self, name: str, formerly: str | None = None, wanted: Collection[str] = ()) -> State:
-        """The state of a destination, to deliver to it; made where there is none. Nobody else may take it until it is closed.
+        """The state of a destination, for delivering to it; made if there is none. Nobody else may take it until it is closed.
 
-        One that is kept under the name *formerly*, and under no other, is taken over, unless that is the name of one of the
-        destinations that are *wanted*.
+        If there is none under *name*, a state kept under the name *formerly* is taken over, unless that is the name of one of
+        the *wanted* destinations.
 
         Raises:
             StateUnusable: another process has it, or it can't be read.
@@ -28,7 +28,7 @@ class States(Protocol):
         """
 
     def look(self, name: str, *, read_only: bool = False) -> State:
-        """The state of a destination that this process does not deliver to. Raises as `take`."""
+        """The state of a destination that this process does not deliver to. Raises as `take` does."""
 
     def forget(self, name: str) -> None:
-        """Remove it for good."""
+        """Remove a state for good."""

@@ -27,7 +27,7 @@ class Calls:
     warnings: tuple[str, ...] = ()
     """Warnings that concern each call."""
     is_plain: bool = False
-    """Nothing in them is known to be odd, apart from their depth."""
+    """They are known to hold nothing odd, apart from their depth."""
 
 
 def read_single(

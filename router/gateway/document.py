@@ -29,7 +29,7 @@ _LONGEST_INTEGER = 400
 
 
 class Reading(NamedTuple):
-    """What was read, and whether nothing in it is known to be odd apart from its depth; see `router.odd_json`."""
+    """What was read, and whether it is known to hold nothing odd, apart from its depth; see `router.odd_json`."""
 
     document: dict[str, Any]
     is_plain: bool

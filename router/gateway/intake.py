@@ -161,7 +161,7 @@ class Intake:
         except NotStored as error:
             raise self._refuse(isinstance(error, LogFull)) from None
         # One partition may be full while another takes events: the refusal lasts as long as the log has an obstacle.
-        if self._refused_at_s is not None and not getattr(self._log, "obstacle", ""):
+        if self._refused_at_s is not None and not self._log.obstacle:
             self._refused_at_s = None
             self._logger.info("The log takes events again.")
         return appended

@@ -1,4 +1,4 @@
-"""What is generated from the declarations: READMEs of plugins, the catalogue, the full example config, the config's schema, the
+"""Generates from the declarations: the plugins' READMEs, the catalogue, the full example config, the config's schema, the
 description of the HTTP API, and the lists of reasons.
 
 python -m router.generate           rewrite them all

@@ -23,7 +23,7 @@ ROOT: Final = Path(__file__).parents[2]
 
 
 def generated() -> dict[Path, str]:
-    """What each generated file should hold. Files of the checkout are left out where this is an installed package."""
+    """What each generated file should hold. If this is an installed package, files of the checkout are left out."""
     registered = list(Registry.load())
     built_in = [each.plugin for each in registered if each.plugin.settings.__module__.startswith("plugins.")]
     texts = {
@@ -47,7 +47,7 @@ def _of_the_checkout(plugins: list[Plugin]) -> dict[Path, str]:
 
 
 def stale() -> dict[Path, str]:
-    """The files that do not hold what they should, with what that is."""
+    """The files that do not hold what they should, with what they should hold."""
     return {path: text for path, text in generated().items() if not path.exists() or path.read_text("utf-8") != text}
 
 

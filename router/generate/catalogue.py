@@ -71,7 +71,7 @@ def _overview(plugin: Plugin) -> list[str]:
 
 
 def _part(plugin: Plugin) -> str:
-    """What an operator chooses by: purpose, actions and limits."""
+    """What an operator bases a choice on: purpose, actions and limits."""
     settings = _settings(plugin)
     actions = table(
         ("action", "on", "endpoint", "an old event in a replay"),
@@ -111,8 +111,8 @@ def _part(plugin: Plugin) -> str:
 def traits_that_arrive(plugin: Plugin, call: str) -> int:
     """How many reserved traits of *call* have a row that sends them, or a part of them, somewhere.
 
-    ``id`` says what the call's own id says, and arrives with it. For a plugin that has no action on identify, a person's traits
-    are those that ride along in the context of other calls.
+    ``id`` says the same as the call's own id and arrives with it. For a plugin without an action on identify, a person's traits
+    are those in the context of other calls.
     """
     reserved, id = (USER_TRAITS, "userId") if call == "identify" else (GROUP_TRAITS, "groupId")
     settings = _settings(plugin)

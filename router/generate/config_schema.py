@@ -1,8 +1,7 @@
-"""The JSON schema of the config, by which editors complete and check a file while it is written.
+"""The JSON schema of the config, with which editors complete and check a file while it is written.
 
-It allows what the loader allows: units in quantities, a reference (``${NAME}``) in the place of any value, a key without a
-value. The loader is stricter where one part speaks of another (names of sources and destinations, two keys that exclude each
-other).
+It allows what the loader allows: units in quantities, a reference (``${NAME}``) in place of any value, a key without a value.
+The loader is stricter about relations between parts (names of sources and destinations, two keys that exclude each other).
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ _NAME: Schema = {"pattern": "^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$"}
 _SCALARS = ("integer", "number", "boolean")
 _ABOUT = ("title", "description", "default")
 _VALUES = ("default", "examples", "const", "enum")
-"""Keywords that hold values and no schemas."""
+"""Keywords that hold values instead of schemas."""
 
 
 def config_schema(plugins: Sequence[Plugin]) -> Schema:
@@ -40,7 +39,7 @@ def config_schema(plugins: Sequence[Plugin]) -> Schema:
         own = plugin.settings.model_json_schema(by_alias=True)
         definitions |= own.pop("$defs", {})
         own.pop("title", None)
-        own.pop("required", None)  # a sandbox fills in what is left out
+        own.pop("required", None)  # a sandbox fills in what is missing
         definitions[f"settings of {plugin.slug}"] = own | {"description": f"The settings of {plugin.name}."}
     for name in ("Source", "Destination"):
         definitions[name]["properties"].pop("(name)")
@@ -68,7 +67,7 @@ def _sections(model: type[BaseModel]) -> list[type[BaseModel]]:
 
 
 def _write_quantities(part: Schema, model: type[BaseModel]) -> None:
-    """Quantities as operators write them, their defaults too."""
+    """Write quantities as operators write them, also as defaults."""
     for name, field in model.model_fields.items():
         for fact in field.metadata:
             if isinstance(fact, Quantity):
@@ -79,7 +78,7 @@ def _write_quantities(part: Schema, model: type[BaseModel]) -> None:
 
 
 def _destinations(destination: Schema, plugins: Sequence[Plugin]) -> Schema:
-    """Settings and actions by plugin, which is the key ``plugin`` or else the destination's own name."""
+    """Settings and actions by plugin, which the key ``plugin`` names, or else the destination's own name."""
     destination["properties"]["plugin"] = {
         "type": "string",
         "description": destination["properties"]["plugin"]["description"],
@@ -108,7 +107,7 @@ def _destinations(destination: Schema, plugins: Sequence[Plugin]) -> Schema:
 
 
 def _of_plugin(plugin: Plugin) -> Schema:
-    """What only the plugin knows of a destination: its settings, and the names of its actions."""
+    """What only the plugin knows about a destination: its settings, and the names of its actions."""
     return {
         "settings": {"$ref": f"#/$defs/settings of {plugin.slug}"},
         "actions": {"propertyNames": {"enum": [action.name for action in plugin.actions]}},
@@ -116,7 +115,7 @@ def _of_plugin(plugin: Plugin) -> Schema:
 
 
 def _loosen(part: Any) -> Any:
-    """A reference may stand for any scalar, and nothing may stand for any key of an object."""
+    """Allow a reference in place of any scalar, and any key of an object to have no value."""
     if isinstance(part, list):
         return [_loosen(item) for item in part]
     if not isinstance(part, dict):
@@ -142,9 +141,9 @@ def _or_nothing(part: Schema) -> Schema:
 
 
 def _unless(part: Schema, other: Schema) -> Schema:
-    """*part* but for values that fit *other*; what it says of itself stands outside, where editors look.
+    """*part*, or any value that fits *other*. Its title and description stay outside, where editors look.
 
-    Not ``anyOf``: a fault deep inside would be told of the whole.
+    Not with ``anyOf``: an error deep inside would be reported for the whole.
     """
     about = {key: part[key] for key in _ABOUT if key in part}
     return {**about, "if": other, "else": {key: value for key, value in part.items() if key not in _ABOUT}}

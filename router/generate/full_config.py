@@ -1,4 +1,4 @@
-"""The full example config: every key there is, with what it means and its default, and every plugin with all its settings."""
+"""The full example config: every key with its meaning and default, and every plugin with all its settings."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def full_config(plugins: Sequence[Plugin]) -> str:
 
 
 def _destination(plugin: Plugin, is_first: bool) -> Iterator[str]:
-    """The first one shows what every destination may have."""
+    """The example of one destination. The first one shows what every destination may have."""
     yield f"{plugin.slug}:"
     if is_first:
         given = {"plugin": plugin.slug, "sandbox": "true"}
@@ -75,7 +75,7 @@ def _destination(plugin: Plugin, is_first: bool) -> Iterator[str]:
 
 
 def _required(plugin: Plugin) -> dict[str, str]:
-    """What has to be given, from the environment; a sandbox fills in what is empty."""
+    """The required settings, taken from the environment. A sandbox fills in empty ones."""
     return {
         name: f'"${{{plugin.slug.upper()}_{name.upper()}:-}}"'
         for name, field in plugin.settings.model_fields.items()
@@ -90,7 +90,7 @@ def _section(name: str, model: type[BaseModel], given: Mapping[str, str] | None 
 
 
 def _keys(model: type[BaseModel], given: Mapping[str, str], left_out: Sequence[str] = ()) -> Iterator[str]:
-    """Each key of *model* behind its description; *given* are values in place of the defaults, by key."""
+    """Each key of *model* after its description. *given* are values that replace defaults, by key."""
     for name, field in model.model_fields.items():
         key = field.alias or name
         if key in left_out or key == "(name)":
@@ -112,7 +112,7 @@ def _comment(field: FieldInfo) -> Iterator[str]:
 
 
 def _yaml(field: FieldInfo) -> str | None:
-    """The default as it is written in the file; None where there is none worth writing."""
+    """The default as written in the file; None if there is none worth writing."""
     value = default_value(field)
     if value is None or value in ("", [], {}):
         return None

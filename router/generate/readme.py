@@ -16,14 +16,14 @@ from router.plugin.historical import UNTOLD, describe_historical
 from router.traits import GROUP_TRAITS, USER_TRAITS
 
 RIDING = "context.traits."
-"""Where the traits of a person are on calls other than identify."""
+"""Where a person's traits are on calls other than identify."""
 
 _HEAD = ("trait", "field", "converter")
 _NOT_SENT = "not sent by this action"
 
 
 def readme_path(plugin: Plugin) -> Path:
-    """Beside the plugin's settings."""
+    """The path of the README, beside the plugin's settings."""
     module = importlib.import_module(plugin.settings.__module__.rpartition(".")[0])
     return Path(str(module.__file__)).with_name("README.md")
 
@@ -35,7 +35,7 @@ def readme_parts(plugin: Plugin) -> dict[str, str]:
 
 
 def settings_table(plugin: Plugin) -> str:
-    """One row a setting: name, type, default, description."""
+    """One row per setting: name, type, default, description."""
     rows = [
         (f"`{name}`", type_name(field), _default(field), field.description or "")
         for name, field in plugin.settings.model_fields.items()
@@ -44,9 +44,9 @@ def settings_table(plugin: Plugin) -> str:
 
 
 def traits_tables(plugin: Plugin) -> str:
-    """For each action on identify or group, one row a reserved trait; once for actions that send the same.
+    """For each action on identify or group, one row per reserved trait; a single table for actions that send the same.
 
-    A plugin that keeps no people may send traits that ride along in the context of other calls: of those, the first action's.
+    A plugin that keeps no people may send traits from the context of other calls: then the table of the first such action.
     """
     settings = plugin.settings(**plugin.sandbox_settings)
     parts: dict[str, list[Action]] = {}
@@ -77,7 +77,7 @@ def replays_table(plugin: Plugin) -> str:
 
 
 def _title(actions: Sequence[Action]) -> str:
-    """Of actions that send the same traits."""
+    """The title for actions that send the same traits."""
     names = ", ".join(action.name for action in actions)
     calls = dict.fromkeys(call for action in actions for call in action.on)
     return f"{names[:1].upper()}{names[1:]} (on {', '.join(calls)})"
@@ -110,7 +110,7 @@ def _default(field: FieldInfo) -> str:
 
 
 def rewrite(text: str, parts: Mapping[str, str]) -> str:
-    """*text* with what stands between each pair of markers replaced."""
+    """*text* with the part between each pair of markers replaced."""
     for name, part in parts.items():
         pattern = re.compile(f"(<!-- generated: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
         text = pattern.sub(lambda found, part=part: f"{found[1]}{part}\n{found[2]}", text)  # type: ignore[misc]

@@ -14,11 +14,11 @@ def reason_parts() -> dict[str, str]:
 
 
 def events_table() -> str:
-    """One row a reason."""
+    """One row per reason."""
     return table(("code", "what it means"), [(f"`{each}`", each.meaning) for each in (*RejectionCode, *LimitCode)])
 
 
 def requests_table() -> str:
-    """One row a reason, with every status that it may come with."""
+    """One row per reason, with every status that it may come with."""
     rows = [(f"`{each}`", ", ".join(map(str, each.statuses)), each.meaning) for each in RefusalCode]
     return table(("code", "status", "what it means"), rows)

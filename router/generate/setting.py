@@ -1,4 +1,4 @@
-"""What a field of a settings model is called in a document: its type, and its default."""
+"""How documents describe a field of a settings model: its type and its default."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pydantic.fields import FieldInfo
 
 
 def type_name(field: FieldInfo) -> str:
-    """``secret``, ``whole number``, ``list of text`` …; of a choice, the values in backticks."""
+    """``secret``, ``whole number``, ``list of text`` …; for a choice, its values in backticks."""
     return _name_of(field.annotation)
 
 
 def default_value(field: FieldInfo) -> Any:
-    """The default as JSON would have it, a secret as text; None where there is none."""
+    """The default as JSON, a secret as text; None if there is none."""
     if field.is_required():
         return None
     value = field.get_default(call_default_factory=True, validated_data={})
@@ -31,7 +31,7 @@ def default_value(field: FieldInfo) -> Any:
 def _name_of(annotation: Any) -> str:
     if annotation is SecretStr:
         return "secret"
-    if get_origin(annotation) is Annotated:  # within a list: a field's own is taken apart by pydantic
+    if get_origin(annotation) is Annotated:  # inside a list; pydantic unwraps a field's own
         return _name_of(get_args(annotation)[0])
     if get_origin(annotation) is not None:
         options: Sequence[Any] = [each for each in get_args(annotation) if each is not type(None)]

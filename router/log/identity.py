@@ -11,7 +11,7 @@ import orjson
 import structlog
 
 from router.errors import OperatorError
-from router.log.durable import write_whole
+from router.log.durable_files import write_whole
 
 FILE_NAME = "log.json"
 LAYOUT_VERSION = 1

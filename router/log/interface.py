@@ -55,6 +55,10 @@ class Log(Protocol):
             ValueError: one of *entries* can't be stored (half a surrogate pair, a time that is not a number), and was not.
         """
 
+    @property
+    def obstacle(self) -> str:
+        """Why nothing could be stored the last time; "" if something could."""
+
     async def read(self, partition: int, after: int, limit: int = 500) -> list[Record | Gap]:
         """Up to *limit* records with a sequence above *after*, in order, with gaps for missing ones.
 
@@ -103,10 +107,6 @@ class Engine(Log, Protocol):
     @property
     def stuck(self) -> Sequence[str]:
         """What is wrong inside this process, if a restart may help."""
-
-    @property
-    def obstacle(self) -> str:
-        """Why nothing could be stored the last time; "" if something could."""
 
     def sequence_at_backlog(self, partition: int, max_bytes: int) -> int:
         """The last sequence to give up so that the rest takes at most about *max_bytes* on disk; 0 for none."""

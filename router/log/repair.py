@@ -24,7 +24,7 @@ from router.errors import OperatorError
 from router.log import schema
 from router.log.checkup import LOST_KEY, LogReport, SegmentReport, check_log
 from router.log.dedup_index import FILE_NAME as INDEX_NAME
-from router.log.durable import hand_over, sync_directory, sync_file
+from router.log.durable_files import hand_over, sync_directory, sync_file
 from router.log.identity import ensure_id
 from router.log.lock import Lock
 from router.log.mark import FILE_NAME as MARK_NAME

@@ -12,7 +12,7 @@ from router.errors import OperatorError
 from router.log import schema
 from router.log.carve import carve
 from router.log.connections import connect_to_read
-from router.log.durable import sync_directory, sync_file
+from router.log.durable_files import sync_directory, sync_file
 from router.log.row import Row
 from router.log.segment_file import SegmentFile, beside, remove_database
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from router.log import schema
-from router.log.durable import sync_directory
+from router.log.durable_files import sync_directory
 from router.log.pulse import Pulse
 from router.log.row import Row
 from router.log.segment_file import SegmentFile, beside, remove_database

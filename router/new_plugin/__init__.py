@@ -1,6 +1,6 @@
-"""A new plugin to start from: a package of its own that passes its own tests.
+"""A new plugin to start from: a package that passes its own tests.
 
-The template is a plugin for a vendor called Acme; a new one is a copy in which that name gives way.
+The template is a plugin for a vendor called Acme. A new plugin is a copy with that name replaced.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from router.errors import OperatorError
 
 TEMPLATE: Final = Path(__file__).with_name("template")
 _IGNORED: Final = ("/var/", "__pycache__/", ".pytest_cache/", "*.egg-info/")
-"""Kept out of git: what the router stores when it is tried, and what tools leave behind."""
+"""Kept out of git: what the router stores when somebody tries it, and what tools leave behind."""
 _SLUG: Final = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 
 def write_plugin(slug: str, name: str, parent: Path) -> Path:
-    """Write the package ``router-SLUG`` into *parent*; *name* is the vendor's own spelling ("Customer.io").
+    """Write the package ``router-SLUG`` into *parent*. *name* is the vendor's own spelling ("Customer.io").
 
     Returns:
-        The folder that was made.
+        The new folder.
 
     Raises:
-        OperatorError: *slug* or *name* can't be one, or there is something in the folder's place, or it can't be written.
+        OperatorError: *slug* or *name* is not valid, something else has the folder's name, or it can't be written.
     """
     if not _SLUG.fullmatch(slug):
         raise OperatorError(
@@ -52,12 +52,12 @@ def _write(folder: Path, slug: str, name: str) -> None:
 
 
 def _is_cache(path: Path) -> bool:
-    """What tools leave behind where they looked at the template."""
+    """Whether tools that looked at the template have left this file behind."""
     return any(part.startswith((".", "__pycache__")) for part in path.parts)
 
 
 def _renamed(text: str, slug: str, name: str) -> str:
-    """*text* with the vendor in Acme's place, in one pass: what is put in is not looked at again."""
+    """*text* with Acme replaced by the vendor, in one pass, so that what was put in is not replaced again."""
     dashed = slug.replace("_", "-")
     forms = {
         "AcmeSandbox": "".join(map(str.capitalize, slug.split("_"))) + "Sandbox",

@@ -1,4 +1,4 @@
-"""The plugin test kit: what the core relies on, as tests that a plugin inherits. For outside authors too.
+"""The plugin test kit: everything that the core relies on, as tests that a plugin inherits. For outside authors too.
 
     from router.testing import Answer, GoldenRequests, PluginContract, open_stand_in
 
@@ -12,13 +12,13 @@
         minimal = {"project_token": "t"}
         folder = Path(__file__).with_name("golden")
 
-`Mapper` and `open_stand_in` are for tests of one's own: of what becomes of an event, and of a stand-in over a socket. The kit
-needs pytest and none of its plugins. The sample events are in `router.testing.samples`.
+`Mapper` and `open_stand_in` are for your own tests: of what becomes of an event, and of a stand-in over a socket. The kit needs
+pytest and none of its plugins. The sample events are in `router.testing.samples`.
 """
 
 import pytest
 
-# Of whatever fails in the kit's own tests pytest shows the values, as in those of an author.
+# When a test of the kit fails, pytest shows the values, as it does in an author's own tests.
 pytest.register_assert_rewrite("router.testing.contract", "router.testing.golden")
 
 from router.testing.answers import Answer, Answers

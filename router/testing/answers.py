@@ -1,6 +1,6 @@
-"""What a vendor may answer, documented or not, and whether what a plugin reads in it can be right.
+"""A vendor's answers, documented or not, and whether a plugin's reading of them can be right.
 
-The plugin test kit (`router.testing`) is made of it.
+The plugin test kit (`router.testing`) is built on it.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ from router.plugin import (
 )
 
 Word = type[Delivered] | type[Later] | type[Dead] | type[Again] | type[Split] | type[Blocked]
-"""A verdict, or a word for the whole request."""
+"""A verdict on one payload, or one on the whole request."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the vendor answers, and what ``judge`` is to make of it.
+    """What the vendor answers, and what ``judge`` should make of it.
 
-    *verdict* is one word for every payload (or for the request), or a sequence with one verdict per payload, in order: a
-    partial failure. *body* may be made from the payloads that were sent, where the vendor names them.
+    *verdict* is one for all payloads (or for the request), or a sequence with one verdict per payload, in order, for a partial
+    failure. *body* may be a function of the payloads that were sent, for vendors that name them.
     """
 
     verdict: Word | Sequence[Word]
     body: bytes | Callable[[Sequence[Payload]], bytes] = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     endpoint: str = ""
-    """Only of this endpoint; "" for each that takes batches."""
+    """Only for this endpoint; "" means every endpoint that takes batches."""
 
     def response(self, status: int, payloads: Sequence[Payload]) -> Response:
         return Response(status, self.body(payloads) if callable(self.body) else self.body, self.headers)
@@ -69,7 +69,7 @@ SUCCESSES = (200, 201, 202, 203, 207)
 
 
 def why_delivered(endpoint: BatchEndpoint, response: Response, payloads: Sequence[Payload], settings: Any) -> str:
-    """Whether any of *payloads* counts as delivered after that answer; "" if none does."""
+    """What is wrong if any of *payloads* counts as delivered after that answer; "" if none does."""
     try:
         judgement = endpoint.judge(response, payloads, settings)
     except UnreadableAnswer:
@@ -85,12 +85,12 @@ def as_answers(answers: Word | Answer | Sequence[Answer]) -> Sequence[Answer]:
 
 
 def why_unlike(expected: Word | Sequence[Word], judgement: Judgement, count: int) -> str:
-    """How a judgement differs from the one expected; "" if it does not."""
+    """How a judgement differs from the expected one; "" if it does not."""
     found = [type(verdict) for verdict in judgement] if isinstance(judgement, Sequence) else [type(judgement)]
     if isinstance(expected, type):
         if expected is Dead and count > 1 and isinstance(judgement, Split):
             return ""
-        if set(found) == {expected, Again}:  # the vendor names some, and the others are no worse for it
+        if set(found) == {expected, Again}:  # the vendor names some, and the others go again
             return ""
         wanted: list[Word] = [expected] * (1 if expected in (Split, Blocked) else count)
     else:
@@ -125,7 +125,7 @@ def why_no_verdict(verdict: Verdict | Blocked | Any) -> str:
 def why_broken(
     endpoint: BatchEndpoint, response: Response, payloads: Sequence[Payload], settings: PluginSettings
 ) -> str:
-    """What is wrong with how *endpoint* reads *response*; "" if nothing is. `UnreadableAnswer` is its right."""
+    """What is wrong with how *endpoint* reads *response*; "" if nothing is. It may raise `UnreadableAnswer`."""
     try:
         return why_no_judgement(endpoint.judge(response, payloads, settings), len(payloads))
     except UnreadableAnswer:
@@ -145,7 +145,7 @@ def why_bad_end(talk: Callable[..., Any], *arguments: Any) -> str:
 
 
 def distortions(body: bytes) -> Iterator[bytes]:
-    """*body* cut off, and, where it is JSON, with each part of it replaced by something else."""
+    """*body* cut off and, if it is JSON, with each of its parts replaced by something else."""
     for length in sorted({1, len(body) // 3, len(body) // 2, len(body) - 1}):
         yield body[: max(length, 0)]
     try:

@@ -1,4 +1,4 @@
-"""The contract: what the core relies on, as tests that a plugin inherits."""
+"""The contract: everything that the core relies on, as tests that a plugin inherits."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from pydantic import SecretStr, ValidationError
 
 from router.event import Event
 from router.explain import explain
+from router.origin import origin_of
 from router.plugin import (
     GROUP_TRAITS,
     USER_TRAITS,
@@ -55,7 +56,6 @@ from router.testing.rehearsal import (
     Rehearsal,
     Sent,
     at_base_url,
-    origin,
     renamed,
     shape,
     traits_dealt_with,
@@ -68,9 +68,9 @@ _Check = Callable[[Any, Any], None]
 
 
 def _for_each(samples: Mapping[str, Any]) -> Callable[[_Check], Callable[..., None]]:
-    """Try a check with every sample, or with those it is given, and tell of all that fail.
+    """Try a check with every sample, or with those that the test is given, and report all that fail.
 
-    One test for all: as a test each, their sheer number would cost several times what the checks do.
+    All samples share one test: with a test for each, pytest's own work would cost several times as much as the checks.
     """
 
     def decorate(check: _Check) -> Callable[..., None]:
@@ -104,12 +104,12 @@ class PluginContract:
 
     plugin: ClassVar[Plugin]
     minimal: ClassVar[Mapping[str, Any]]
-    """The least settings a destination needs."""
+    """The least settings that a destination needs."""
     answers: ClassVar[Answers]
-    """By status, what the vendor's answer means. Of a `ConversationEndpoint`, what speaks for the whole vendor is tried at
-    each step."""
+    """What the vendor's answers mean, by status. Those that speak for the whole vendor are tried at each step of a
+    `ConversationEndpoint`."""
     waivers: ClassVar[Mapping[str, str]] = {}
-    """Test name → the reason why this vendor can't keep it."""
+    """Test name → the reason why this vendor can't pass it."""
     _rehearsal: ClassVar[Rehearsal]
 
     @pytest.fixture(autouse=True)
@@ -124,7 +124,7 @@ class PluginContract:
 
     @property
     def rehearsal(self) -> Rehearsal:
-        """Made once a class: with its tables it costs more than most of the tests."""
+        """Made once per class, since with its tables it costs more than most of the tests."""
         made = type(self).__dict__.get("_rehearsal")
         if made is None:
             made = Rehearsal(self.plugin, self.plugin.settings.model_validate(dict(self.minimal)))
@@ -174,7 +174,7 @@ class PluginContract:
 
     @pytest.mark.parametrize(("call", "reserved"), [("identify", USER_TRAITS), ("group", GROUP_TRAITS)])
     def test_every_reserved_trait_has_a_row(self, call: str, reserved: Sequence[str]) -> None:
-        """It is sent somewhere, or a row with ``to=""`` says why not."""
+        """Each is sent somewhere, or a row with ``to=""`` says why not."""
         named = traits_dealt_with(self.plugin, self.settings, call)
         missing = [] if named is None else [trait for trait in reserved if trait not in named]
         assert not missing, f"no row of an action on {call} deals with {missing}"
@@ -201,7 +201,7 @@ class PluginContract:
         for sent in self.rehearsal.requests(event):
             request, expected = sent.request, self.rehearsal.origin_of(sent.action)
             assert re.fullmatch("[A-Z]+", request.method), f"{sent.action}: method {request.method!r}"
-            assert origin(request.url) == expected, f"{sent.action}: {request.url} is not at {expected}"
+            assert origin_of(request.url) == expected, f"{sent.action}: {request.url} is not at {expected}"
             assert _ENCODED.fullmatch(request.url), f"{sent.action}: {request.url!r} is not percent-encoded"
             broken = [name for name, value in request.headers.items() if _LINE_BREAK.search(name + value)]
             assert not broken, f"{sent.action}: headers with line breaks: {broken}"
@@ -209,7 +209,7 @@ class PluginContract:
 
     @_every_sample
     def test_opaque_bodies_go_out_as_they_are(self, event: Event) -> None:
-        """Where an endpoint declares ``are_bodies_opaque``, a request is as if its bodies had not been written before."""
+        """If an endpoint declares ``are_bodies_opaque``, bodies that are already JSON make the same request as plain ones."""
         rehearsal = self.rehearsal
         for mapped in rehearsal.map(event):
             endpoint = rehearsal.destination.endpoints[mapped.action.endpoint]
@@ -223,7 +223,7 @@ class PluginContract:
 
     @_every_sample
     def test_the_same_event_makes_the_same_request(self, event: Event) -> None:
-        """Byte for byte, whichever process makes it: what was sent before a crash is sent again."""
+        """Byte for byte, whichever process makes it: after a crash the same request is sent again."""
         again = Event.from_json(event.to_json())
         assert [sent.bytes for sent in self.rehearsal.requests(again)] == [
             sent.bytes for sent in self.rehearsal.requests(event)
@@ -231,18 +231,18 @@ class PluginContract:
 
     @_every_sample
     def test_all_attempts_have_one_key(self, event: Event) -> None:
-        """Only the event decides the idempotency key, and what may travel with it."""
+        """Only the event decides the idempotency key and the group."""
         assert self._keys(Event.from_json(event.to_json())) == self._keys(event)
 
     def test_different_events_have_different_keys(self) -> None:
-        """What differs in nothing but ``messageId`` happened twice: a vendor that took one for the other would lose it."""
+        """Events that differ only in ``messageId`` happened twice. A vendor that took one for the other would lose it."""
         first, second = (self._keys(renamed(WELL_MADE["track"], name)) for name in ("m-1", "m-2"))
         shared = {key for _, key, _ in first if key} & {key for _, key, _ in second}
         assert not shared, f"keys that do not depend on messageId: {shared}"
 
     @_for_each({ascii(id)[:40]: id for id in HOSTILE_IDS})
     def test_ids_cannot_move_a_request(self, id: str) -> None:
-        """Promise 10: in an address an id is one encoded segment or one value, whatever it holds."""
+        """Promise 10: in a URL an id is one encoded segment or one query value, whatever it holds."""
         harmless = {(call, s.action, s.number): s.request.url for call, s in self._hostile_requests("harmless")}
         for call, sent in self._hostile_requests(id):
             url = sent.request.url
@@ -250,7 +250,7 @@ class PluginContract:
             assert _ENCODED.fullmatch(url), f"{sent.action}: {url!r} is not percent-encoded"
             assert not _CLIMB.search(urlsplit(url).path), f"{sent.action}: {url} climbs"
             assert shape(url) == shape(expected), f"{sent.action}: {url} is not shaped as {expected}"
-            assert origin(url) == self.rehearsal.origin_of(sent.action), f"{sent.action}: {url} is elsewhere"
+            assert origin_of(url) == self.rehearsal.origin_of(sent.action), f"{sent.action}: {url} is elsewhere"
             broken = [name for name, value in sent.request.headers.items() if _LINE_BREAK.search(name + value)]
             assert not broken, f"{sent.action}: an id breaks the lines of {broken}"
 
@@ -264,7 +264,7 @@ class PluginContract:
 
     @_every_sample
     def test_the_mark_of_an_old_event_is_sent_and_changes_no_key(self, event: Event) -> None:
-        """A replay must start nothing, so its mark has to be in the request; what is not marked is what it was at first."""
+        """A replay must start nothing, so its mark has to be in the request. What is not marked must stay the same."""
         rehearsal = self.rehearsal
         live = {mapped.action.name: mapped for mapped in rehearsal.map(event)}
         requests, marked = self._by_action(event, None), self._by_action(event, _LONG_AGO_S)
@@ -278,7 +278,7 @@ class PluginContract:
     # --- answers to verdicts ---
 
     def test_documented_answers_are_read_rightly(self) -> None:
-        """One verdict per payload, in order; of several, where one alone would be dead, the request may also be split."""
+        """One verdict per payload, in order. If a single payload would be dead, a request of several may also be split."""
         for status, answer, endpoint in self._documented():
             is_alike = isinstance(answer.verdict, type)
             for most in (1, 3) if is_alike else (len(list(answer.verdict)),):  # type: ignore[arg-type]
@@ -289,7 +289,8 @@ class PluginContract:
                 assert not wrong, f"{endpoint.name}: what was read in a {status} for {len(payloads)} payloads {wrong}"
 
     def test_undocumented_answers_break_nothing(self) -> None:
-        """A proxy's page, a cut body, JSON of another shape: a judgement, or `UnreadableAnswer`, and nothing else."""
+        """A proxy's page, a cut body or JSON of another shape lead to a judgement or to `UnreadableAnswer`, and to nothing
+        else."""
         settings = self.settings
         for endpoint in self.rehearsal.batch_endpoints:
             payloads = self._batch(endpoint, 3)
@@ -298,7 +299,7 @@ class PluginContract:
                 assert not wrong, f"{endpoint.name}: what was read in {what} {wrong}"
 
     def test_a_page_is_no_delivery(self) -> None:
-        """What a proxy, a firewall or a login answers in the vendor's place, with whatever success: the vendor has nothing."""
+        """A page that a proxy, a firewall or a login answers in the vendor's place, even with a 2xx: the vendor has nothing."""
         for endpoint in self.rehearsal.batch_endpoints:
             payloads = self._batch(endpoint, 3)
             for status in SUCCESSES:
@@ -313,7 +314,8 @@ class PluginContract:
 
     @_every_call
     def test_conversations_stop_where_the_vendor_is_out(self, event: Event) -> None:
-        """Whatever the step, an answer that speaks for the whole vendor ends it with what the core has to know."""
+        """At any step, an answer that speaks for the whole vendor ends the conversation with the verdict that the core
+        needs."""
         rehearsal = self.rehearsal
         for action, endpoint, payload in self._conversations(event):
             for place in range(len(rehearsal.talk(endpoint, payload).requests)):
@@ -323,7 +325,7 @@ class PluginContract:
 
     @_every_call
     def test_conversations_take_no_page_for_a_delivery(self, event: Event) -> None:
-        """Where each step is answered by a proxy."""
+        """Even if a proxy answers every step."""
         rehearsal = self.rehearsal
         for action, endpoint, payload in self._conversations(event):
             for status in SUCCESSES:
@@ -336,7 +338,7 @@ class PluginContract:
 
     @_every_call
     def test_conversations_survive_any_answer(self, event: Event) -> None:
-        """Whatever the step: it goes on, ends with a verdict, or finds the answer unreadable."""
+        """At any step it goes on, ends with a verdict, or finds the answer unreadable."""
         rehearsal = self.rehearsal
         for action, endpoint, payload in self._conversations(event):
             for place in range(len(rehearsal.talk(endpoint, payload).requests)):
@@ -348,7 +350,7 @@ class PluginContract:
 
     @_every_call
     def test_requests_hold_no_secret(self, event: Event) -> None:
-        """The core adds credentials behind them, so that explain and dead letters never hold one."""
+        """The core adds credentials afterwards, so that explain and dead letters never hold one."""
         settings, secrets = with_marked_secrets(self.settings)
         for sent in Rehearsal(self.plugin, settings).requests(event):
             _assert_hidden(secrets, sent.bytes.decode("utf-8", "replace"))
@@ -372,7 +374,7 @@ class PluginContract:
         assert issubclass(self._sandbox_class(), Sandbox), "a stand-in is a router.plugin.sandbox.Sandbox"
 
     def test_the_sandbox_accepts_what_is_mapped(self) -> None:
-        """One of each call over a socket, with credentials, in order: nothing is refused, something is kept."""
+        """One event of each call, sent in order over a socket with credentials: nothing is refused, and something is kept."""
         refused, accepted = asyncio.run(self._send_to_sandbox())
         assert not refused, f"the sandbox refused: {refused}"
         assert accepted, "the sandbox kept nothing"
@@ -394,7 +396,7 @@ class PluginContract:
             yield from ((call, sent) for sent in rehearsal.requests(event))
 
     def _batch(self, endpoint: BatchEndpoint, most: int) -> list[Payload]:
-        """Payloads for *endpoint*; a made-up one where no sample event gets there under these settings."""
+        """Payloads for *endpoint*; a made-up one if no sample event gets there under these settings."""
         return self.rehearsal.batch(endpoint.name, SAMPLES, most) or [Payload({}, key="m-1")]
 
     def _conversations(self, event: Event) -> Iterator[tuple[str, Endpoint, Payload]]:
@@ -411,7 +413,7 @@ class PluginContract:
             yield from ((status, answer, endpoint) for status, answer in self._answers_of(endpoint))
 
     def _outages(self, endpoint: Endpoint, payload: Payload) -> Iterator[tuple[int, Word, Response]]:
-        """Documented answers that speak for the whole vendor: what blocks, and what asks everybody to wait."""
+        """Documented answers that speak for the whole vendor: those that block, and those that ask everybody to wait."""
         for status, answer in self._answers_of(endpoint):
             word = answer.verdict
             if isinstance(word, type) and (word is Blocked or (word is Later and is_outage(status))):

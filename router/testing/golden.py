@@ -1,7 +1,7 @@
-"""Golden requests: one file a case, with the call, the settings and all that is sent for it, without credentials.
+"""Golden requests: one file per case, with the call, the settings and everything that is sent for it, without credentials.
 
-A new case is a file with ``call`` and perhaps ``settings``; with ``GOLDEN=write`` in the environment the tests write what is
-sent into every file, for a person to read before it is committed.
+To add a case, write a file with ``call`` and perhaps ``settings``. With ``GOLDEN=write`` in the environment, the tests write
+what is sent into every file, for a person to read before it is committed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class GoldenRequests:
 
     plugin: ClassVar[Plugin]
     minimal: ClassVar[Mapping[str, Any]]
-    """The least settings a destination needs; a case's own are laid over them."""
+    """The least settings that a destination needs. A case's own are laid over them."""
     folder: ClassVar[Path]
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
@@ -55,7 +55,7 @@ class GoldenRequests:
         assert made == expected, advice
 
     def make(self, call: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
-        """What is sent for *call*, conversations answered as they assume, and which actions skip it."""
+        """What is sent for *call*, with conversations answered as they assume, and which actions skip it."""
         rehearsal = Rehearsal(self.plugin, self.plugin.settings.model_validate({**self.minimal, **settings}))
         event = make_event(**{"call": call["type"], **{name: call[name] for name in call if name != "type"}})
         requests = [

@@ -1,4 +1,4 @@
-"""What a plugin makes of one event: for the tables that test a mapping."""
+"""A mapper for tests: what a plugin makes of one event, for the tables that test a mapping."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from router.testing.rehearsal import Rehearsal
 
 
 class Mapper:
-    """One plugin under any settings. It runs the code that delivery runs; tables are made once for each set of settings.
+    """One plugin under any settings. It runs the same code as delivery. Tables are made once for each set of settings.
 
     ``make_settings(**given)`` lays *given* over the least settings there are. *action* may be left out where only one is
     for the event.
@@ -33,19 +33,19 @@ class Mapper:
         """What *action* makes of *event*.
 
         Raises:
-            AssertionError: it skips the event; its reason is the text.
+            AssertionError: the action skips the event. The text is its reason.
         """
         mapped = self._mapped(event, action, settings)
         assert mapped.payloads, mapped.skipped
         return list(mapped.payloads)
 
     def payload_of(self, event: Event, action: str = "", /, **settings: Any) -> Payload:
-        """The only one of `payloads_of`."""
+        """The only payload that *action* makes of *event*."""
         [payload] = self.payloads_of(event, action, **settings)
         return payload
 
     def body_of(self, event: Event, action: str = "", /, **settings: Any) -> Document:
-        """Of the only one."""
+        """The body of the only payload."""
         body: Document = self.payload_of(event, action, **settings).body
         return body
 

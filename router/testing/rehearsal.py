@@ -1,4 +1,4 @@
-"""What a plugin makes of events and answers, step by step and without a network. The plugin test kit is made of it."""
+"""A rehearsal: what a plugin makes of events and answers, step by step and without a network. The test kit is built on it."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ NOTHING: Mapping[int, Response] = {}
 
 @dataclass(frozen=True)
 class Sent:
-    """One request, and which action it is of."""
+    """One request, and the action that makes it."""
 
     action: str
     number: int
-    """Of the action's requests for one event, counted from 0."""
+    """Its number among the action's requests for one event, from 0."""
     request: Request
 
     @property
     def bytes(self) -> bytes:
-        """Everything that goes over the wire but credentials."""
+        """Everything that goes over the wire, except credentials."""
         request = self.request
         head = f"{request.method} {request.url} {sorted(request.headers.items())} gzip={request.gzip} form={request.form}\n"
         return head.encode("utf-8", "surrogatepass") + orjson.dumps(request.json)
@@ -51,7 +51,7 @@ class Talk:
 
     requests: tuple[Request, ...]
     end: Any
-    """What the generator returned; a `Verdict` or `Blocked` if it is right."""
+    """What the generator returned: a `Verdict` or `Blocked` if the plugin is right."""
 
 
 class Rehearsal:
@@ -68,23 +68,23 @@ class Rehearsal:
         return [endpoint for endpoint in self._endpoints.values() if isinstance(endpoint, BatchEndpoint)]
 
     def map(self, event: Event, historical_age_s: float | None = None) -> list[Mapped]:
-        """What each action makes of *event*: the code that delivery runs. With *historical_age_s* as in a replay."""
+        """What each action makes of *event*, by the same code as delivery. With *historical_age_s* as in a replay."""
         decision = None if historical_age_s is None else self.destination.decide(event, None, historical_age_s)
         return self.destination.map(event, decision)
 
     def origin_of(self, action: str) -> str:
-        """Where the requests of that action go."""
+        """The origin that the action's requests go to."""
         [endpoint] = [each.endpoint for each in self.plugin.actions if each.name == action]
         return self.destination.origin_of(self.plugin.endpoint(endpoint))
 
     def payloads(self, event: Event, historical_age_s: float | None = None) -> Iterator[tuple[str, Endpoint, Payload]]:
-        """Every payload as it waits to be sent, with the name of its action and its endpoint."""
+        """Every payload, ready to be sent, with the name of its action and its endpoint."""
         for mapped in self.map(event, historical_age_s):
             for written in self.destination.write(mapped):
                 yield mapped.action.name, self._endpoints[mapped.action.endpoint], written.payload
 
     def requests(self, event: Event, historical_age_s: float | None = None) -> list[Sent]:
-        """Every request, conversations answered as they assume."""
+        """Every request, with conversations answered as they assume."""
         sent: dict[str, list[Request]] = {}
         for action, endpoint, payload in self.payloads(event, historical_age_s):
             if isinstance(endpoint, BatchEndpoint):
@@ -95,9 +95,9 @@ class Rehearsal:
         return [Sent(name, number, each) for name, made in sent.items() for number, each in enumerate(made)]
 
     def talk(self, endpoint: Endpoint, payload: Payload, instead: Mapping[int, Response] = NOTHING) -> Talk:
-        """Hold a conversation to its end, each step answered as it assumes, or with *instead* by its number, from 0.
+        """Hold a conversation to its end. Each step is answered as it assumes, or by *instead* for its number, from 0.
 
-        What the conversation raises comes through; `UnreadableAnswer` is its right.
+        Whatever the conversation raises comes through. It may raise `UnreadableAnswer`.
         """
         assert isinstance(endpoint, ConversationEndpoint)
         conversation = endpoint.converse(payload, self.settings)
@@ -114,7 +114,7 @@ class Rehearsal:
         raise AssertionError(f"the conversation is not over after {MAX_STEPS} steps")
 
     def batch(self, endpoint: str, events: Mapping[str, Event], most: int) -> list[Payload]:
-        """Up to *most* payloads that travel together, of one of *events* that makes some for *endpoint*; or none."""
+        """Up to *most* payloads that travel together, made from one of *events* that makes some for *endpoint*; else none."""
         [place] = [each for each in self.batch_endpoints if each.name == endpoint]
         most = min(most, place.max_events)
         best: list[Payload] = []
@@ -137,9 +137,9 @@ def renamed(event: Event, message_id: str) -> Event:
 
 
 def with_marked_secrets(settings: PluginSettings) -> tuple[PluginSettings, list[str]]:
-    """A copy in which each secret that is set is a text that is found again wherever it shows, and those texts.
+    """A copy in which each secret that is set is replaced by a text that is easily found wherever it shows, and those texts.
 
-    Of an address only the last segment is: the rest has to lead somewhere.
+    In an address only the last segment is replaced, since the rest has to lead somewhere.
     """
     marks: list[str] = []
 
@@ -164,17 +164,11 @@ def at_base_url(settings: PluginSettings, url: str) -> PluginSettings:
 
 
 def traits_dealt_with(plugin: Plugin, settings: PluginSettings, call: str) -> set[str] | None:
-    """The traits that some row of some action on *call* names; None where no action is triggered by it."""
+    """The traits that some row of some action on *call* names; None if no action is triggered by it."""
     actions = [action for action in plugin.actions if call in action.on]
     rows = [row for action in actions for row in action.table_for(settings).fields]
     paths = [source.split(".") for row in rows for source in row.sources]
     return {path[1] for path in paths if path[0] == "traits" and len(path) > 1} if actions else None
-
-
-def origin(url: str) -> str:
-    """Scheme, host and port."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
 
 
 def shape(url: str) -> tuple[int, list[str], bool]:

@@ -1,6 +1,6 @@
-"""Sample events for plugin tests: one of each call, and every odd shape that real traffic holds. For outside authors too.
+"""Sample events for plugin tests: one of each call, and every odd shape of real traffic. For outside authors too.
 
-All of them went through `router.normalise`, so a plugin gets here what it gets from the gateway.
+All of them have gone through `router.normalise`, so they are just what a plugin gets from the gateway.
 
 Sources: facts/event-spec.md section 4 (the calls and, at its end, the shape traps) and section 5 (context).
 """
@@ -91,7 +91,7 @@ ORDER: Final[Mapping[str, Any]] = {
 
 
 def make_event(call: str, **fields: Any) -> Event:
-    """The event of one call, as the gateway makes it; *fields* are the call's, by their camelCase names."""
+    """The event of one call, as the gateway makes it. *fields* are the call's, by their camelCase names."""
     raw = {"type": call, "messageId": "m-1", "timestamp": TIMESTAMP, **fields}
     return normalise(raw, received_at=RECEIVED_AT, new_id=lambda: "made").event
 
@@ -108,7 +108,7 @@ WELL_MADE: Final[Mapping[str, Event]] = {
     "group": make_event("group", **_USER, groupId="c9", traits={**COMPANY, "tier": 1}, context=CONTEXT),
     "alias": make_event("alias", userId="u-17", previousId="u-16"),
 }
-"""One of each call, as the spec has it, of a person known by a ``userId``."""
+"""One event of each call, as in the spec, by a person known by a ``userId``."""
 
 _SNAKE_PERSON: Final[Document] = {
     "first_name": "Ada",
@@ -241,11 +241,11 @@ HOSTILE_IDS: Final = (
     "<script>{{7*7}}${x}",
     "x" * 2_000,
 )
-"""Ids that would lead a request elsewhere if they got into an address as they are."""
+"""Ids that would lead a request elsewhere if they got into a URL unencoded."""
 
 
 def hostile_events(id: str) -> Mapping[str, Event]:
-    """One event of each call in which every id, and what else may end up in an address, is *id*."""
+    """One event of each call in which every id, and everything else that may end up in a URL, is *id*."""
     who = {"userId": id, "anonymousId": id}
     traits = {"id": id, "name": id, "username": id, "company": {"id": id, "name": id}}
     context = {"groupId": id, "device": {"id": id, "token": id, "type": "ios"}, "os": {"name": id, "version": "19.1"}}

@@ -1,4 +1,5 @@
-"""A plugin's stand-in on loopback, and a client that speaks to it: raw, to test the vendor's rules, or as the core does."""
+"""A plugin's stand-in on loopback, and a client for it that sends raw requests, to test the vendor's rules, or sends as the
+core does."""
 
 from __future__ import annotations
 
@@ -32,13 +33,13 @@ _TIMEOUT_S = 10.0
 
 
 class StandIn:
-    """One running sandbox. Made by `open_stand_in`."""
+    """A running sandbox. Made by `open_stand_in`."""
 
     def __init__(
         self, sandbox: Sandbox, rehearsal: Rehearsal, url: str, send: HttpSend, session: aiohttp.ClientSession
     ) -> None:
         self.sandbox: Any = sandbox
-        """The sandbox itself; `Any`, so that a test reaches what its own class has."""
+        """The sandbox itself; `Any`, so that tests can use what its own class has."""
         self.rehearsal = rehearsal
         self.url = url
         self._send = send
@@ -49,13 +50,14 @@ class StandIn:
         return self.rehearsal.settings
 
     def accepted(self, kind: str | None = None) -> list[Any]:
-        """The items it has taken, oldest first; of one *kind*, or all."""
+        """The items that it has accepted, oldest first: all, or those of one *kind*."""
         return [entry["item"] for entry in self.sandbox.accepted if kind in (None, entry["kind"])]
 
     async def request(
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
     ) -> Response:
-        """One raw request, nothing added: *body* is sent as it is where it is bytes, else as JSON; *path* may hold a query."""
+        """Send one raw request, with nothing added. Bytes are sent as they are, any other *body* as JSON. *path* may hold a
+        query."""
         data = body if isinstance(body, bytes) or body is None else orjson.dumps(body)
         sent = {"Content-Type": "application/json", **(headers or {})}
         async with self._session.request(method, self.url + path, data=data, headers=sent) as answer:
@@ -63,9 +65,10 @@ class StandIn:
             return Response(answer.status, await answer.read(), names)
 
     async def deliver(self, *events: Event) -> dict[str, list[Judgement]]:
-        """Map *events*, and send and judge as the core does, credentials added. By action: what was read in each answer.
+        """Map *events*, and send and judge as the core does, with credentials. Returns the judgements of each answer, by
+        action.
 
-        The payloads of one action that may share a request do, up to the endpoint's ``max_events``.
+        Payloads of one action share a request where they may, up to the endpoint's ``max_events``.
         """
         waiting: dict[str, list[tuple[Endpoint, Payload]]] = {}
         for event in events:

@@ -8,7 +8,7 @@ import pytest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from router.admin import summed
-from router.admin.numbers import NoSuchNumber
+from router.admin.no_such_number import NoSuchNumber
 from router.admin.operations import Operations
 from router.admin.spread import Spread, add_group, add_up
 from router.delivery.state import StateUnusable

@@ -73,6 +73,7 @@ class MemoryLog:
 
     id = LOG_ID
     partitions: Sequence[int] = (0,)
+    obstacle = ""
 
     def __init__(self) -> None:
         self.records: list[Record | Gap] = []

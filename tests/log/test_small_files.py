@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from router.errors import OperatorError
-from router.log.durable import write_whole
+from router.log.durable_files import write_whole
 from router.log.identity import ensure_id, read_id
 from router.log.lock import Lock
 from router.log.mark import Mark, read_mark

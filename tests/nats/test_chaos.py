@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from router.delivery.journal.line import Line
+from router.delivery.journal.blocking_connection import BlockingConnection
 from router.delivery.journal.states import JournaledStates
 from router.delivery.journal.streams import JournalNames, ensure_journals
 from router.delivery.options import DeliveryOptions
@@ -23,23 +23,23 @@ from tests.nats.server import Cluster
 
 
 @pytest.fixture
-def line(shared_server: Cluster) -> Iterator[Line]:
-    with closing(Line.open([shared_server.url])) as line:
-        yield line
+def blocking(shared_server: Cluster) -> Iterator[BlockingConnection]:
+    with closing(BlockingConnection.open([shared_server.url])) as blocking:
+        yield blocking
 
 
 class ClusterHarness(Harness):
     def __init__(
-        self, directory: Path, line: Line, names: JournalNames, options: DeliveryOptions | None = None
+        self, directory: Path, blocking: BlockingConnection, names: JournalNames, options: DeliveryOptions | None = None
     ) -> None:
         super().__init__(directory, options=options)
-        self._line = line
+        self._blocking = blocking
         self._names = names
         self._machines = itertools.count(1)
 
     def open_state(self) -> State:
         machine = f"machine-{next(self._machines)}"
-        return JournaledStates(self._line, self._names, 0, self.directory / machine, LOG_ID, machine).take("fake")
+        return JournaledStates(self._blocking, self._names, 0, self.directory / machine, LOG_ID, machine).take("fake")
 
 
 @pytest.mark.parametrize(
@@ -53,31 +53,33 @@ class ClusterHarness(Harness):
         ),
     ],
 )
-async def test_promises_hold_in_a_cluster(line: Line, log_name: str, tmp_path: Path, shape: str, seed: int) -> None:
+async def test_promises_hold_in_a_cluster(
+    blocking: BlockingConnection, log_name: str, tmp_path: Path, shape: str, seed: int
+) -> None:
     names = JournalNames(log_name)
-    line.ask(lambda connection: ensure_journals(connection, names, [0], 1))
+    blocking.ask(lambda connection: ensure_journals(connection, names, [0], 1))
 
-    await survive(ClusterHarness(tmp_path, line, names), shape, seed)
+    await survive(ClusterHarness(tmp_path, blocking, names), shape, seed)
 
 
-_LINES: list[tuple[Line, str]] = []
-"""Machines take no fixtures: the line, and how the names of logs begin."""
+_CONNECTIONS: list[tuple[BlockingConnection, str]] = []
+"""Machines take no fixtures: the connection, and how the names of logs begin."""
 _NUMBERS = itertools.count()
 
 
 class ClusterScheduler(Scheduler):
     def make_harness(self, directory: Path, options: DeliveryOptions) -> Harness:
-        [(line, prefix)] = _LINES
+        [(blocking, prefix)] = _CONNECTIONS
         names = JournalNames(f"{prefix}x{next(_NUMBERS)}")
-        line.ask(lambda connection: ensure_journals(connection, names, [0], 1))
-        return ClusterHarness(directory, line, names, options)
+        blocking.ask(lambda connection: ensure_journals(connection, names, [0], 1))
+        return ClusterHarness(directory, blocking, names, options)
 
 
 @pytest.fixture
-def machines(line: Line, log_name: str) -> Iterator[None]:
-    _LINES.append((line, log_name))
+def machines(blocking: BlockingConnection, log_name: str) -> Iterator[None]:
+    _CONNECTIONS.append((blocking, log_name))
     yield
-    _LINES.clear()
+    _CONNECTIONS.clear()
 
 
 @pytest.mark.usefixtures("machines")

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from router.delivery.journal.blocking_connection import BlockingConnection
 from router.delivery.journal.entry import Draft
 from router.delivery.journal.journal import Journal, Overtaken
-from router.delivery.journal.line import Line
 from router.delivery.journal.streams import JournalNames, ensure_journals
 from router.errors import OperatorError
 from router.log.interface import LogAway
@@ -169,11 +169,11 @@ async def test_whose_node_is_cut_off_from_the_others_goes_to_another(tmp_path: P
 async def test_two_who_write_a_state_at_once_both_do_so_after_all(cluster: Cluster) -> None:
     """Of three nodes the leader refuses whatever comes while it still waits for the others' word of what came before."""
     names = JournalNames("two")
-    lines = [await asyncio.to_thread(Line.open, [node.url]) for node in cluster.nodes[:2]]
-    await asyncio.to_thread(lines[0].ask, lambda connection: ensure_journals(connection, names, [0], 3))
+    connections = [await asyncio.to_thread(BlockingConnection.open, [node.url]) for node in cluster.nodes[:2]]
+    await asyncio.to_thread(connections[0].ask, lambda connection: ensure_journals(connection, names, [0], 3))
 
     def write(number: int) -> int:
-        journal, written = Journal(lines[number], names, 0, "crm"), 0
+        journal, written = Journal(connections[number], names, 0, "crm"), 0
         while written < 50:
             with suppress(Overtaken):
                 journal.append(Draft("operation", f"w{number}", written + 1, b"x"), journal.last())
@@ -183,8 +183,8 @@ async def test_two_who_write_a_state_at_once_both_do_so_after_all(cluster: Clust
     try:
         assert await asyncio.gather(*(asyncio.to_thread(write, number) for number in range(2))) == [50, 50]
     finally:
-        for line in lines:
-            await asyncio.to_thread(line.close)
+        for each in connections:
+            await asyncio.to_thread(each.close)
 
 
 async def test_a_cluster_without_a_quorum_takes_nothing_and_goes_on_when_it_has_one(

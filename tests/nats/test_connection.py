@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from nats.aio.client import Client
 
-from router.delivery.journal.line import Line
+from router.delivery.journal.blocking_connection import BlockingConnection
 from router.errors import OperatorError
 from router.log.jetstream import connection as connection_module
 from router.log.jetstream.answered import until_answered
@@ -68,17 +68,17 @@ async def test_a_server_that_stands_still_keeps_nobody_from_closing(
     try:
         cluster.start()
         connection = await Connection.open([cluster.url])
-        line = await asyncio.to_thread(Line.open, [cluster.url])
+        blocking = await asyncio.to_thread(BlockingConnection.open, [cluster.url])
         cluster.nodes[0].freeze()
         for _ in range(3):
             with pytest.raises(ClusterAway):
                 await connection.request("x", b"x" * 4_000_000, timeout_s=0.1)
             with pytest.raises(ClusterAway):
-                await asyncio.to_thread(line.ask, _send_much)
+                await asyncio.to_thread(blocking.ask, _send_much)
 
         async with asyncio.timeout(8.0):
             await connection.close()
-            await asyncio.to_thread(line.close)
+            await asyncio.to_thread(blocking.close)
     finally:
         cluster.clear()
 

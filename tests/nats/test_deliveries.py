@@ -85,7 +85,9 @@ async def test_a_full_disk_on_this_machine_ends_no_housekeeping(deliveries: Clus
     pages = "PRAGMA max_page_count = 1"  # no fewer than there are
     await berth.ledger.ask(lambda state: state._connection.execute(pages).fetchall())  # type: ignore[attr-defined]
     elsewhere = deliveries._states[0]
-    elsewhere = type(elsewhere)(deliveries._line, elsewhere._names, 0, tmp_path / "other", elsewhere._log_id, "other")
+    elsewhere = type(elsewhere)(
+        deliveries._blocking, elsewhere._names, 0, tmp_path / "other", elsewhere._log_id, "other"
+    )
 
     def add_a_job() -> None:
         state = elsewhere.look("crm")
@@ -114,7 +116,7 @@ async def test_a_connection_that_has_ended_for_good_is_told_as_stuck(deliveries:
     if which == "claims":
         await deliveries._connection.close()
     else:
-        await asyncio.to_thread(deliveries._line.ask, lambda connection: connection.close())
+        await asyncio.to_thread(deliveries._blocking.ask, lambda connection: connection.close())
 
     assert list(deliveries.stuck) == [f"the connection to the cluster for {which} has ended for good"]
 
@@ -276,7 +278,7 @@ async def test_a_start_does_not_wait_for_what_its_user_may_not_do(
                 await deliveries._begin_new(START_S)
 
 
-@pytest.mark.parametrize("place", ["router.cli.cluster.Line.open", "router.cli.cluster.Claims.ensure"])
+@pytest.mark.parametrize("place", ["router.cli.cluster.BlockingConnection.open", "router.cli.cluster.Claims.ensure"])
 async def test_a_start_that_fails_leaves_nothing_open(
     shared_server: Cluster, log_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
@@ -289,7 +291,9 @@ async def test_a_start_that_fails_leaves_nothing_open(
     with pytest.raises(OperatorError, match="refused"):
         await begin(shared_server, log_name, tmp_path, {})
 
-    assert not [each for each in set(threading.enumerate()) - threads if each.name == "line to the cluster"]
+    assert not [
+        each for each in set(threading.enumerate()) - threads if each.name == "blocking connection to the cluster"
+    ]
     Lock.take_file(tmp_path / "var" / "router.lock").release()
 
 

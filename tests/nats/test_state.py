@@ -16,9 +16,9 @@ from typing import Any, TypeVar
 import pytest
 
 from router.delivery.journal import state as state_module
+from router.delivery.journal.blocking_connection import ANSWER_S, BlockingConnection
 from router.delivery.journal.entry import Assembler, Draft, Entry
 from router.delivery.journal.journal import LAG_S, Journal
-from router.delivery.journal.line import ANSWER_S, Line
 from router.delivery.journal.operation import Operation, to_bytes
 from router.delivery.journal.state import JournaledState
 from router.delivery.journal.states import JournaledStates
@@ -37,16 +37,16 @@ OpenView = Callable[..., JournaledState]
 
 
 @pytest.fixture(scope="module")
-def line(shared_server: Cluster) -> Iterator[Line]:
-    with closing(Line.open([shared_server.url])) as line:
-        yield line
+def blocking(shared_server: Cluster) -> Iterator[BlockingConnection]:
+    with closing(BlockingConnection.open([shared_server.url])) as blocking:
+        yield blocking
 
 
 @pytest.fixture
-def journal(line: Line, log_name: str) -> Journal:
+def journal(blocking: BlockingConnection, log_name: str) -> Journal:
     names = JournalNames(log_name)
-    line.ask(lambda connection: ensure_journals(connection, names, [0], 1))
-    return Journal(line, names, 0, "crm")
+    blocking.ask(lambda connection: ensure_journals(connection, names, [0], 1))
+    return Journal(blocking, names, 0, "crm")
 
 
 @pytest.fixture
@@ -183,26 +183,28 @@ def test_letters_discarded_elsewhere_are_gone_and_counted(open_view: OpenView) -
     assert owner.counts()["discarded", ""] == 1
 
 
-class Busy(Line):
+class Busy(BlockingConnection):
     """A leader of several nodes, which still waits for their word of another change: so many times it says so."""
 
-    def __init__(self, line: Line, says: int) -> None:
-        self._line, self._says = line, says
+    def __init__(self, blocking: BlockingConnection, says: int) -> None:
+        self._blocking, self._says = blocking, says
 
     @property
     def max_payload(self) -> int:
-        return self._line.max_payload
+        return self._blocking.max_payload
 
     def ask(self, question: Callable[[Connection], Coroutine[Any, Any, _T]], within_s: float = ANSWER_S) -> _T:
         if question.__name__ == "publish" and self._says:
             self._says -= 1
             raise ApiError(10164, "wrong last sequence")
-        return self._line.ask(question, within_s)
+        return self._blocking.ask(question, within_s)
 
 
-def test_what_stands_before_a_change_is_waited_for(line: Line, journal: Journal, log_name: str) -> None:
+def test_what_stands_before_a_change_is_waited_for(
+    blocking: BlockingConnection, journal: Journal, log_name: str
+) -> None:
     waited: list[float] = []
-    busy = Journal(Busy(line, 3), JournalNames(log_name), 0, "crm", waited.append)
+    busy = Journal(Busy(blocking, 3), JournalNames(log_name), 0, "crm", waited.append)
 
     busy.append(Draft("claim", "a", 1, b""), 0)
 
@@ -211,9 +213,9 @@ def test_what_stands_before_a_change_is_waited_for(line: Line, journal: Journal,
 
 
 def test_what_stands_before_a_change_is_not_waited_for_without_end(
-    line: Line, journal: Journal, log_name: str, monkeypatch: pytest.MonkeyPatch
+    blocking: BlockingConnection, journal: Journal, log_name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    busy = Journal(Busy(line, 1_000_000), JournalNames(log_name), 0, "crm", lambda s: None)
+    busy = Journal(Busy(blocking, 1_000_000), JournalNames(log_name), 0, "crm", lambda s: None)
     monkeypatch.setattr("router.delivery.journal.journal.LAG_MOST_S", 0.01)
 
     with pytest.raises(ClusterAway, match="stands before this"):
@@ -295,8 +297,8 @@ class Deaf(Journal):
 
 
 @pytest.fixture
-def deaf(line: Line, journal: Journal, log_name: str) -> Deaf:
-    return Deaf(line, JournalNames(log_name), 0, "crm")
+def deaf(blocking: BlockingConnection, journal: Journal, log_name: str) -> Deaf:
+    return Deaf(blocking, JournalNames(log_name), 0, "crm")
 
 
 @pytest.mark.parametrize("fault", ["loses", "fails"])
@@ -441,7 +443,7 @@ def test_a_commit_that_comes_late_and_is_tried_again_counts_once(
 
 
 def test_a_journal_is_cut_off_at_its_snapshots(
-    line: Line, log_name: str, open_view: OpenView, monkeypatch: pytest.MonkeyPatch
+    blocking: BlockingConnection, log_name: str, open_view: OpenView, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who comes anew begins there; who was half-way up does, too."""
     monkeypatch.setattr(state_module, "SNAPSHOT_ENTRIES", 10)
@@ -452,7 +454,7 @@ def test_a_journal_is_cut_off_at_its_snapshots(
     for sequence in range(4, 60):
         state.commit(settle(sequence))
 
-    stream = line.ask(lambda connection: connection.call(f"STREAM.INFO.{JournalNames(log_name).stream(0)}"))
+    stream = blocking.ask(lambda connection: connection.call(f"STREAM.INFO.{JournalNames(log_name).stream(0)}"))
     assert stream["state"]["messages"] < 30
     newcomer = open_view("c")
     for each in (follower, newcomer):
@@ -524,7 +526,7 @@ def test_what_a_newer_program_wrote_is_not_passed_over(open_view: OpenView, jour
 
 
 def test_a_big_state_is_not_written_anew_at_each_change(
-    line: Line, log_name: str, open_view: OpenView, monkeypatch: pytest.MonkeyPatch
+    blocking: BlockingConnection, log_name: str, open_view: OpenView, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not until as much has come as the snapshot itself takes."""
     monkeypatch.setattr(state_module, "SNAPSHOT_BYTES", 1_000)
@@ -533,13 +535,13 @@ def test_a_big_state_is_not_written_anew_at_each_change(
     for sequence in range(2, 7):
         state.commit(settle(sequence))
 
-    stream = line.ask(lambda connection: connection.call(f"STREAM.INFO.{JournalNames(log_name).stream(0)}"))
+    stream = blocking.ask(lambda connection: connection.call(f"STREAM.INFO.{JournalNames(log_name).stream(0)}"))
     assert stream["state"]["messages"] == 1 + 5
 
 
-def test_changes_of_any_size_are_written(open_view: OpenView, line: Line) -> None:
+def test_changes_of_any_size_are_written(open_view: OpenView, blocking: BlockingConnection) -> None:
     state = owned(open_view("a"))
-    size = line.max_payload // 10
+    size = blocking.max_payload // 10
     records = [make_record(n, event=b'"' + b"x" * size + b'"') for n in range(1, 25)]
 
     state.commit(Changes(park=[(record, "404") for record in records]))
@@ -562,22 +564,26 @@ def test_a_view_that_is_damaged_is_made_anew(open_view: OpenView, tmp_path: Path
     assert everything(again) == before
 
 
-def test_what_somebody_changed_by_hand_is_set_back(line: Line, journal: Journal, log_name: str) -> None:
+def test_what_somebody_changed_by_hand_is_set_back(
+    blocking: BlockingConnection, journal: Journal, log_name: str
+) -> None:
     """A journal of which entries expire can't be read any more."""
     names = JournalNames(log_name)
-    before = line.ask(lambda connection: connection.call(f"STREAM.INFO.{names.stream(0)}"))["config"]
+    before = blocking.ask(lambda connection: connection.call(f"STREAM.INFO.{names.stream(0)}"))["config"]
     changed = {**before, "max_age": 3_600_000_000_000, "max_msgs_per_subject": 5, "discard": "old"}
-    line.ask(lambda connection: connection.call(f"STREAM.UPDATE.{names.stream(0)}", changed))
+    blocking.ask(lambda connection: connection.call(f"STREAM.UPDATE.{names.stream(0)}", changed))
 
-    line.ask(lambda connection: ensure_journals(connection, names, [0], 1))
+    blocking.ask(lambda connection: ensure_journals(connection, names, [0], 1))
 
-    after = line.ask(lambda connection: connection.call(f"STREAM.INFO.{names.stream(0)}"))["config"]
+    after = blocking.ask(lambda connection: connection.call(f"STREAM.INFO.{names.stream(0)}"))["config"]
     assert {key: after[key] for key in changed} == {key: before[key] for key in changed}
 
 
-def test_destinations_are_known_by_their_journals(line: Line, log_name: str, open_view: OpenView) -> None:
+def test_destinations_are_known_by_their_journals(
+    blocking: BlockingConnection, log_name: str, open_view: OpenView
+) -> None:
     def known() -> set[str]:
-        return line.ask(lambda connection: destinations_of(connection, JournalNames(log_name), 0))
+        return blocking.ask(lambda connection: destinations_of(connection, JournalNames(log_name), 0))
 
     before: Any = known()
     owned(open_view("a"))
@@ -589,11 +595,13 @@ def test_destinations_are_known_by_their_journals(line: Line, log_name: str, ope
 
 
 @pytest.fixture
-def states(line: Line, journal: Journal, log_name: str, tmp_path: Path) -> JournaledStates:
-    return JournaledStates(line, JournalNames(log_name), 0, tmp_path / "views", LOG, "router-1")
+def states(blocking: BlockingConnection, journal: Journal, log_name: str, tmp_path: Path) -> JournaledStates:
+    return JournaledStates(blocking, JournalNames(log_name), 0, tmp_path / "views", LOG, "router-1")
 
 
-def test_a_renamed_destination_takes_its_state_along(states: JournaledStates, line: Line, log_name: str) -> None:
+def test_a_renamed_destination_takes_its_state_along(
+    states: JournaledStates, blocking: BlockingConnection, log_name: str
+) -> None:
     with closing(states.take("crm")) as former:
         former.add_partition(0, 0)
         former.commit(CHANGES)
@@ -605,7 +613,7 @@ def test_a_renamed_destination_takes_its_state_along(states: JournaledStates, li
     with closing(states.take("sales", formerly="crm", wanted=["sales"])) as again:
         assert again.positions() == {0: (0, 4)}
 
-    elsewhere = JournaledStates(line, JournalNames(log_name), 0, states._directory / "other", LOG, "router-2")
+    elsewhere = JournaledStates(blocking, JournalNames(log_name), 0, states._directory / "other", LOG, "router-2")
     elsewhere.refresh()
     assert elsewhere.names() == ["sales"]
     with closing(elsewhere.look("sales")) as seen:
@@ -634,10 +642,10 @@ def test_a_forgotten_state_is_gone(states: JournaledStates) -> None:
 
 @pytest.mark.parametrize("is_begun_anew", [False, True], ids=["gone", "begun anew"])
 def test_who_delivers_what_another_router_forgot_stops_at_once(
-    states: JournaledStates, line: Line, log_name: str, tmp_path: Path, is_begun_anew: bool
+    states: JournaledStates, blocking: BlockingConnection, log_name: str, tmp_path: Path, is_begun_anew: bool
 ) -> None:
     """It neither tries for ever nor brings back what was forgotten; who opens it next begins anew, beside the old view."""
-    elsewhere = JournaledStates(line, JournalNames(log_name), 0, tmp_path / "other", LOG, "router-2")
+    elsewhere = JournaledStates(blocking, JournalNames(log_name), 0, tmp_path / "other", LOG, "router-2")
     with closing(owned(states.take("crm"))) as state:
         state.commit(settle(5))
         elsewhere.forget("crm")
@@ -652,9 +660,9 @@ def test_who_delivers_what_another_router_forgot_stops_at_once(
 
 
 def test_a_view_of_what_another_router_forgot_is_made_anew(
-    states: JournaledStates, line: Line, log_name: str, tmp_path: Path
+    states: JournaledStates, blocking: BlockingConnection, log_name: str, tmp_path: Path
 ) -> None:
-    elsewhere = JournaledStates(line, JournalNames(log_name), 0, tmp_path / "other", LOG, "router-2")
+    elsewhere = JournaledStates(blocking, JournalNames(log_name), 0, tmp_path / "other", LOG, "router-2")
     with closing(owned(states.take("crm"))) as state:
         state.commit(settle(5))
     elsewhere.forget("crm")

@@ -15,8 +15,8 @@ from typing import Any, Final
 
 import nats.errors
 
+from router.delivery.journal.blocking_connection import BlockingConnection
 from router.delivery.journal.entry import HEADER_BYTES, Assembler, Draft, Entry
-from router.delivery.journal.line import Line
 from router.delivery.journal.streams import JournalNames
 from router.log.jetstream.connection import (
     UNDER_WAY,
@@ -49,13 +49,13 @@ class Journal:
 
     def __init__(
         self,
-        line: Line,
+        blocking: BlockingConnection,
         names: JournalNames,
         partition: int,
         destination: str,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._line = line
+        self._blocking = blocking
         self._stream = names.stream(partition)
         self.subject = names.subject(partition, destination)
         self._news = names.news(partition, destination)
@@ -67,7 +67,7 @@ class Journal:
         Raises:
             Overtaken: *head* is not the last message. Nothing was written, or only parts that count for nothing.
         """
-        parts = draft.parts(self._line.max_payload - HEADER_BYTES)
+        parts = draft.parts(self._blocking.max_payload - HEADER_BYTES)
         first = 0
         for number, part in enumerate(parts):
             headers = draft.headers(number, len(parts), head)
@@ -82,7 +82,7 @@ class Journal:
         end = time.monotonic() + LAG_MOST_S
         while True:
             try:
-                return int(read_answer(self._line.ask(publish))["seq"])
+                return int(read_answer(self._blocking.ask(publish))["seq"])
             except ApiError as error:
                 if error.code == UNDER_WAY:  # the other write may still fail
                     if time.monotonic() > end:
@@ -97,7 +97,7 @@ class Journal:
 
     def last(self) -> int:
         """The last message; 0 if there is none. The leader answers, so no acknowledged message is missing."""
-        found = self._line.ask(lambda connection: connection.get_last(self._stream, self.subject))
+        found = self._blocking.ask(lambda connection: connection.get_last(self._stream, self.subject))
         return found.sequence if found else 0
 
     def read(self, assembler: Assembler, end: int) -> Iterator[Entry]:
@@ -126,17 +126,17 @@ class Journal:
         async def fetch(connection: Connection) -> list[Stored]:
             return await connection.get_batch(self._stream, sequence, READ_MESSAGES, READ_BYTES, subject=self.subject)
 
-        return self._line.ask(fetch)
+        return self._blocking.ask(fetch)
 
     def tell(self) -> None:
         """Ask the router that delivers to read on. It does not matter if that is lost: every few seconds it does so by
         itself."""
         with suppress(ClusterAway, nats.errors.Error, OSError):
-            self._line.ask(lambda connection: connection.client.publish(self._news, b""))
+            self._blocking.ask(lambda connection: connection.client.publish(self._news, b""))
 
     def forget(self, before: int | None = None) -> None:
         """Remove the messages before that one; all of them if it is None."""
         which: dict[str, Any] = {"filter": self.subject}
         if before is not None:
             which["seq"] = before
-        self._line.ask(lambda connection: connection.call(f"STREAM.PURGE.{self._stream}", which))
+        self._blocking.ask(lambda connection: connection.call(f"STREAM.PURGE.{self._stream}", which))

@@ -21,7 +21,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Self
 
 import structlog
 
@@ -30,7 +30,7 @@ from router.delivery.journal.entry import Kind as EntryKind
 from router.delivery.journal.journal import Journal, Overtaken
 from router.delivery.journal.operation import Operation, UnknownOperation, from_bytes, to_bytes
 from router.delivery.letters import Choice
-from router.delivery.state import Changes, Hear, Job, StateTaken, StateUnusable
+from router.delivery.state import Changes, Hear, Job, JobKind, StateTaken, StateUnusable
 from router.delivery.state_file import StateFile
 from router.errors import OperatorError
 from router.log.jetstream.connection import ApiError, ClusterAway
@@ -304,7 +304,7 @@ class JournaledState(StateFile):
             raise StateUnusable(f"{self.label}: they are discarded, but how many is not known: an answer was lost")
         return done
 
-    def add_job(self, kind: Literal["replay", "retry"], spec: dict[str, Any], total: int, made_s: float) -> Job:
+    def add_job(self, kind: JobKind, spec: dict[str, Any], total: int, made_s: float) -> Job:
         job: Job | None = self._write("add_job", kind, spec, total, made_s)
         return job or next(each for each in reversed(self.jobs()) if (each.kind, each.made_s) == (kind, made_s))
 
@@ -331,7 +331,7 @@ class JournaledState(StateFile):
                     ) from error
                 time.sleep(RETRY_S)
         if not self._is_ours:
-            self._journal.tell()  # whoever delivers
+            self._journal.tell()  # the router that delivers
         return result
 
 

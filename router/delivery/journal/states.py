@@ -9,8 +9,8 @@ from contextlib import closing
 from pathlib import Path
 from uuid import uuid4
 
+from router.delivery.journal.blocking_connection import BlockingConnection
 from router.delivery.journal.journal import Journal, Overtaken
-from router.delivery.journal.line import Line
 from router.delivery.journal.state import Forgotten, JournaledState, remove_view
 from router.delivery.journal.streams import JournalNames, destinations_of
 from router.delivery.state import StateUnusable, telling_trouble
@@ -22,10 +22,16 @@ class JournaledStates:
     """`States` of a partition."""
 
     def __init__(
-        self, line: Line, names: JournalNames, partition: int, directory: Path, log_id: str, router: str
+        self,
+        blocking: BlockingConnection,
+        names: JournalNames,
+        partition: int,
+        directory: Path,
+        log_id: str,
+        router: str,
     ) -> None:
         """Views lie in *directory*. *router* is this router's name."""
-        self._line = line
+        self._blocking = blocking
         self._names = names
         self._partition = partition
         self._directory = directory
@@ -42,7 +48,7 @@ class JournaledStates:
         Raises:
             ClusterAway, ApiError: it can't be told.
         """
-        self._known = self._line.ask(lambda connection: destinations_of(connection, self._names, self._partition))
+        self._known = self._blocking.ask(lambda connection: destinations_of(connection, self._names, self._partition))
 
     def names(self) -> list[str]:
         return sorted(self._known)
@@ -118,7 +124,7 @@ class JournaledStates:
             remove_view(self._view(name))
 
     def _journal(self, name: str) -> Journal:
-        return Journal(self._line, self._names, self._partition, name)
+        return Journal(self._blocking, self._names, self._partition, name)
 
     def _view(self, name: str) -> Path:
         return self._directory / str(self._partition) / f"{name}.sqlite"

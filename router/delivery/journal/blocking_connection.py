@@ -1,4 +1,4 @@
-"""A line: a connection to the cluster for callers that wait in threads. It runs in a thread of its own, which goes on when the
+"""A blocking connection to the cluster, for code that waits in threads. It has a thread of its own, which goes on when the
 process's event loop stands still."""
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ ANSWER_S: Final = 10.0
 """Longer than any single request takes to fail."""
 
 
-class Line:
+class BlockingConnection:
     """Open it with `open`. Any thread except its own may ask."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._serve, name="line to the cluster", daemon=True)
+        self._thread = threading.Thread(target=self._serve, name="blocking connection to the cluster", daemon=True)
         self._connection: Connection | None = None
 
     def _serve(self) -> None:
@@ -36,20 +36,20 @@ class Line:
             self._loop.run_until_complete(asyncio.wait(left, timeout=CANCEL_S))
 
     @classmethod
-    def open(cls, urls: Sequence[str], access: Access = OPEN) -> Line:
+    def open(cls, urls: Sequence[str], access: Access = OPEN) -> BlockingConnection:
         """Connect to one of *urls*, and wait until it is done.
 
         Raises:
             OperatorError: none of them answers.
         """
-        line = cls()
-        line._thread.start()
+        blocking = cls()
+        blocking._thread.start()
         try:
-            line._connection = line._run(Connection.open(urls, "trait-router states", access), OPEN_S)
+            blocking._connection = blocking._run(Connection.open(urls, "trait-router states", access), OPEN_S)
         except BaseException:
-            line._end()
+            blocking._end()
             raise
-        return line
+        return blocking
 
     @property
     def max_payload(self) -> int:
