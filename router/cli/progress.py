@@ -52,7 +52,7 @@ def print_end(job: dict[str, Any]) -> None:
     name = f"{job['destination']}: {job['kind']} {job['job']}"
     if job["state"] == "running":
         told = "no router runs with it enabled any more; it goes on when one does"
-        console.print(f"{name}: {told} ({_counts(job)} so far)", soft_wrap=True)
+        console.print(f"{name}: {told} ({_counts(job) if job['counts'] else 'nothing'} so far)", soft_wrap=True)
     else:
         console.print(f"{name} is {job['state']}: {_counts(job)}")
     for reason, count in sorted(job["reasons"].items(), key=lambda pair: -pair[1]):

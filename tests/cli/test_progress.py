@@ -90,6 +90,12 @@ def test_the_end_says_how_to_send_what_was_only_too_old(
     assert f"{kind} 1 is done: 1 skipped" in said
 
 
+def test_a_job_that_was_not_begun_is_not_said_to_have_nothing_to_send(capsys: pytest.CaptureFixture[str]) -> None:
+    print_end(JOB)
+
+    assert "(nothing so far)" in capsys.readouterr().out
+
+
 JOB = {
     "destination": "crm",
     "job": 1,
