@@ -142,6 +142,7 @@ class Destination:
     privacy: Privacy | None = None
     is_ordered: bool = True
     """Whether the events of one user wait for each other; see `router.delivery.order`."""
+    former_name: str | None = None
     _order: object = field(init=False, repr=False, hash=False)
     """That of the keys in the settings, which decides where several write one field: two in another order are not equal."""
 
@@ -156,7 +157,11 @@ class Destination:
             for kind in EVENT_TYPES
         }
         names = DestinationNames(
-            destination=self.name, display=self.plugin.name, slug=self.plugin.slug, aliases=self.plugin.aliases
+            destination=self.name,
+            display=self.plugin.name,
+            slug=self.plugin.slug,
+            aliases=self.plugin.aliases,
+            former=self.former_name,
         )
         object.__setattr__(self, "_names", names)
         object.__setattr__(self, "_planned", tuple(planned))

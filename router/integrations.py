@@ -1,8 +1,8 @@
 """Integrations flags: which destinations a caller wants an event to reach. Pure; the rules are design.md's.
 
-A destination is named by its own name, its plugin's display name, the plugin's slug or an alias, in any case. The most
-specific of these that the event names decides; ``All`` speaks for those it does not name. What is malformed is read as off:
-the flags are how a caller keeps data from going somewhere.
+A destination is named by its own name (or the one it had before), its plugin's display name, the plugin's slug or an alias,
+in any case. The most specific of these that the event names decides; ``All`` speaks for those it does not name. What is
+malformed is read as off: the flags are how a caller keeps data from going somewhere.
 """
 
 from __future__ import annotations
@@ -36,21 +36,25 @@ class DestinationNames:
     """The plugin's name, as the vendor spells it."""
     slug: str
     aliases: tuple[str, ...] = ()
+    former: str | None = None
+    """The name it had before, which events of that time still say, and callers who have not heard of the new one."""
     _ranks: dict[str, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         ranks: dict[str, int] = {}
-        for rank, names in reversed(
-            list(enumerate(((self.destination,), (self.display,), (self.slug,), self.aliases)))
-        ):
+        for rank, names in reversed(list(enumerate((self._own, (self.display,), (self.slug,), self.aliases)))):
             ranks |= {fold(name): rank for name in names}
         ranks["all"] = _ALL  # whoever calls a destination "all"
         object.__setattr__(self, "_ranks", ranks)
 
     @property
+    def _own(self) -> tuple[str, ...]:
+        return (self.destination,) if self.former is None else (self.destination, self.former)
+
+    @property
     def folded(self) -> frozenset[str]:
         """All names as `fold` makes them."""
-        return frozenset(map(fold, (self.destination, self.display, self.slug, *self.aliases)))
+        return frozenset(map(fold, (*self._own, self.display, self.slug, *self.aliases)))
 
     def rank(self, name: str) -> int | None:
         """How specific *name* is for this destination, 0 the most; None for another's name."""
