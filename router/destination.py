@@ -142,6 +142,7 @@ class Destination:
     privacy: Privacy | None = None
     is_ordered: bool = True
     """Whether the events of one user wait for each other; see `router.delivery.order`."""
+    former_name: str | None = None
     _order: object = field(init=False, repr=False, hash=False)
     """The order of the keys in the settings. It decides which of several wins where they write one field, so destinations
     whose settings differ only in it are not equal."""
@@ -162,7 +163,11 @@ class Destination:
         self._derive("_order", _order_of(dict(self.settings)))
         self._derive("calls", PluginCalls(self.name, self.plugin, self.settings))
         names = DestinationNames(
-            destination=self.name, display=self.plugin.name, slug=self.plugin.slug, aliases=self.plugin.aliases
+            destination=self.name,
+            display=self.plugin.name,
+            slug=self.plugin.slug,
+            aliases=self.plugin.aliases,
+            former=self.former_name,
         )
         self._derive("names", names)
         planned = tuple(self._plan(action) for action in self.plugin.actions)

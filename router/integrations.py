@@ -1,8 +1,8 @@
 """Integrations flags: which destinations a caller wants an event to reach. Pure; the rules are design.md's.
 
-An event names a destination by its own name, its plugin's display name, the plugin's slug or an alias, in any case. The most
-specific name in the event decides; ``All`` speaks for destinations that it does not name. A malformed flag means off: with
-flags, callers keep data from going somewhere.
+An event names a destination by its own name (or the one it had before), its plugin's display name, the plugin's slug or an
+alias, in any case. The most specific name in the event decides; ``All`` speaks for destinations that it does not name. A
+malformed flag means off: with flags, callers keep data from going somewhere.
 """
 
 from __future__ import annotations
@@ -36,21 +36,25 @@ class DestinationNames:
     """The plugin's name, as the vendor spells it."""
     slug: str
     aliases: tuple[str, ...] = ()
+    former: str | None = None
+    """The name it had before, which events of that time still say, and callers who have not heard of the new one."""
     _ranks: dict[str, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         ranks: dict[str, int] = {}
-        for rank, names in reversed(
-            list(enumerate(((self.destination,), (self.display,), (self.slug,), self.aliases)))
-        ):
+        for rank, names in reversed(list(enumerate((self._own, (self.display,), (self.slug,), self.aliases)))):
             ranks |= {fold(name): rank for name in names}
         ranks["all"] = _ALL  # even if a destination is called "all"
         object.__setattr__(self, "_ranks", ranks)
 
     @property
+    def _own(self) -> tuple[str, ...]:
+        return (self.destination,) if self.former is None else (self.destination, self.former)
+
+    @property
     def folded(self) -> frozenset[str]:
         """All names as `fold` makes them."""
-        return frozenset(map(fold, (self.destination, self.display, self.slug, *self.aliases)))
+        return frozenset(map(fold, (*self._own, self.display, self.slug, *self.aliases)))
 
     def rank(self, name: str) -> int | None:
         """How specific *name* is for this destination; 0 is the most specific, None another destination's name."""

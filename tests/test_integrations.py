@@ -156,6 +156,23 @@ def test_the_reason_says_which_flag_decided(integrations: Document, reason: str)
     assert read_flags(integrations, MIXPANEL).reason == reason
 
 
+@pytest.mark.parametrize(
+    ("integrations", "is_on"),
+    [
+        pytest.param({"crm": False}, False, id="off by the former name"),
+        pytest.param({"CRM": False, "Mixpanel": True}, False, id="which is its own, and more than its vendor's"),
+        pytest.param({"All": False, "crm": True}, True, id="on by the former name"),
+        pytest.param({"crm": False, "sales": True}, False, id="off where both are named and disagree"),
+    ],
+)
+def test_what_was_said_of_a_destination_by_its_former_name_holds(integrations: Document, is_on: bool) -> None:
+    """Events that were accepted before it was renamed say that one, and callers who have not heard of the new one."""
+    renamed = DestinationNames("sales", "Mixpanel", "mixpanel", former="crm")
+
+    assert read_flags(integrations, renamed).is_on is is_on
+    assert unknown_names(integrations, renamed.folded) == ()
+
+
 def test_a_destination_called_all_does_not_take_the_word_away() -> None:
     names = DestinationNames("all", "Mixpanel", "mixpanel")
 

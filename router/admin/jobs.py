@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any, Literal
 
 from router.admin.letters import LetterOperations
@@ -14,7 +15,7 @@ from router.delivery.jobs import AT_A_STRETCH
 from router.delivery.selection import LOST, select
 from router.delivery.span import span_of
 from router.delivery.spec import ReplaySpec, RetrySpec
-from router.delivery.state import Job, State
+from router.delivery.state import Job, State, StateUnusable
 from router.destination import Destination
 from router.log.record import Gap, Record
 
@@ -41,8 +42,14 @@ class JobOperations:
     async def cancel(self, destination: str, job: int) -> Answer:
         """Stop a job: what is in a request lands, the rest is not sent."""
         worker = self._reach.worker(destination)
-        is_stopped = worker is not None and worker.jobs.cancel(job)
-        if not is_stopped and not await self._reach.ask(destination, lambda state: state.cancel_job(job)):
+
+        async def note() -> bool:
+            return await self._reach.ask(destination, lambda state: state.cancel_job(job))
+
+        if worker is not None and worker.jobs.cancel(job):
+            with suppress(StateUnusable):  # a disk that takes nothing just now: it has stopped all the same
+                await note()  # else a crash after the answer would have it go on
+        elif not await note():
             raise NoSuchNumber(
                 job,
                 lambda job: f"{destination}: no job {job} is running; see them with: router jobs list {destination}",

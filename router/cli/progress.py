@@ -13,10 +13,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from router.admin.outlook import add_up
 from router.cli.backend import ask
 from router.cli.output import console, print_json
+from router.errors import OperatorError
 
 LOOK_S = 0.3
 STILL_S = 10.0
 """If nothing has moved for this long, it is time to say why."""
+SILENCE_S = 60.0
+"""For how long nobody may be able to say how far jobs are, as while a process that delivers is started again."""
 
 
 # --- jobs ---
@@ -50,7 +53,7 @@ def print_end(job: dict[str, Any]) -> None:
     name = f"{job['destination']}: {job['kind']} {job['job']}"
     if job["state"] == "running":
         told = "no router runs with it enabled any more; it goes on when one does"
-        console.print(f"{name}: {told} ({_counts(job)} so far)", soft_wrap=True)
+        console.print(f"{name}: {told} ({_counts(job) if job['counts'] else 'nothing'} so far)", soft_wrap=True)
     else:
         console.print(f"{name} is {job['state']}: {_counts(job)}")
     for reason, count in sorted(job["reasons"].items(), key=lambda pair: -pair[1]):
@@ -77,11 +80,20 @@ async def _follow(config: Path, jobs: list[dict[str, Any]], is_quiet: bool) -> l
     wanted = {(job["destination"], job["job"]) for job in jobs}
     total = sum(job["total"] for job in jobs)
     told: set[str] = set()
-    done, moved_s = 0, time.monotonic()
+    done, moved_s, heard_s = 0, time.monotonic(), time.monotonic()
     with _bar(is_quiet) as progress:
         bar = progress.add_task("sending", total=total or None)
         while True:
-            shown = [each for name in {job["destination"] for job in jobs} for each in await _jobs_of(config, name)]
+            try:
+                shown = [each for name in {job["destination"] for job in jobs} for each in await _jobs_of(config, name)]
+            except OperatorError as error:
+                if time.monotonic() - heard_s > SILENCE_S:
+                    raise OperatorError(
+                        f"{error}. What was asked for is noted: see it with router jobs list"
+                    ) from error
+                await asyncio.sleep(LOOK_S)
+                continue
+            heard_s = time.monotonic()
             current = [job for job in shown if (job["destination"], job["job"]) in wanted]
             before, done = done, sum(job["done"] for job in current)
             progress.update(bar, completed=done)

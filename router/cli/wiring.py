@@ -42,6 +42,7 @@ def to_destination(config: DestinationConfig, registry: Registry, sources: Sourc
             rules={name: to_rule(action) for name, action in config.actions.items()},
             privacy=to_privacy(config.block, config.hashed),
             is_ordered=config.delivery.order == "strict",
+            former_name=config.formerly,
         )
     except PluginFailed as error:
         raise OperatorError(f"destinations.{config.name}: {error}") from error

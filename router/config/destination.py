@@ -71,7 +71,10 @@ class Destination(Section):
     hold_s: Seconds = Field(
         7 * DAY_S, alias="hold", ge=0, le=3_650 * DAY_S, description="How long a disabled one keeps its place."
     )
-    formerly: str | None = Field(None, description="The name it had: takes over the state kept under that name.")
+    formerly: str | None = Field(
+        None,
+        description="The name it had: takes over the state kept under that name, and what `integrations` say of it.",
+    )
     max_backlog_bytes: Bytes = Field(
         10_000_000_000,
         alias="max_backlog",

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from router.cli import progress
+from router.cli.options import DEFAULT_CONFIG
 from router.cli.progress import print_end, print_outlook, why_it_waits
+from router.errors import OperatorError
 
 
 def status(**states: tuple[str, str]) -> dict[str, Any]:
@@ -84,3 +88,54 @@ def test_the_end_says_how_to_send_what_was_only_too_old(
     said = capsys.readouterr().out
     assert [hint for hint in (LIVE, NOT_OLD) if hint in said] == hints
     assert f"{kind} 1 is done: 1 skipped" in said
+
+
+def test_a_job_that_was_not_begun_is_not_said_to_have_nothing_to_send(capsys: pytest.CaptureFixture[str]) -> None:
+    print_end(JOB)
+
+    assert "(nothing so far)" in capsys.readouterr().out
+
+
+JOB = {
+    "destination": "crm",
+    "job": 1,
+    "kind": "replay",
+    "state": "running",
+    "running": True,
+    "total": 5,
+    "done": 0,
+    "counts": {},
+    "reasons": {},
+}
+
+
+@pytest.fixture
+def _router(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of whose processes is down when it is asked for the second time; then the job is done."""
+    answers = [[JOB], None, [{**JOB, "state": "done", "counts": {"delivered": 5}}]]
+
+    async def ask(config: Path, operation: str, **arguments: Any) -> Any:
+        answer = answers.pop(0)
+        if answer is None:
+            raise OperatorError("process 1 is down")
+        return answer
+
+    monkeypatch.setattr(progress, "ask", ask)
+
+
+@pytest.mark.usefixtures("_router")
+def test_a_job_of_which_nobody_can_tell_is_waited_for(capsys: pytest.CaptureFixture[str]) -> None:
+    """A process that delivers dies, and is started again: who was told that it is down asked for the replay once more."""
+    progress.follow(DEFAULT_CONFIG, [JOB], as_json=False)
+
+    assert capsys.readouterr().out.strip() == "crm: replay 1 is done: 5 delivered"
+
+
+@pytest.mark.usefixtures("_router")
+def test_a_job_of_which_nobody_can_tell_for_long_is_said_to_be_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "SILENCE_S", -1.0)
+
+    with pytest.raises(
+        OperatorError, match=r"process 1 is down\. What was asked for is noted: see it with router jobs"
+    ):
+        progress.follow(DEFAULT_CONFIG, [JOB], as_json=False)

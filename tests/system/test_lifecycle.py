@@ -107,6 +107,26 @@ def test_a_destination_that_is_renamed_keeps_its_place_and_its_books(stage: Stag
     check_books(router, new=10)
 
 
+@pytest.mark.timeout(60)
+def test_an_event_that_is_not_for_a_destination_is_not_for_it_by_another_name(stage: Stage) -> None:
+    """It was accepted before the renaming, or its caller has not heard of that: it was sent, though it was asked not to be."""
+    [vendor] = stage.vendors("mixpanel")
+    router = stage.router({"old": vendor.destination()})
+    vendor.fail(status=503)
+    pending = [make_event("user001", 1), make_event("user002", 1) | {"integrations": {"old": False}}]
+    assert router.post(pending)[0] == 200
+    until(lambda: router.destination("old")["state"] == "throttled", "it waits")
+
+    reconfigure(stage, router, {"new": vendor.destination(formerly="old")})
+    assert router.post(make_event("user003", 1) | {"integrations": {"old": False}})[0] == 200
+    vendor.heal()
+    router.until_settled()
+
+    assert vendor.kept() == ["user001-00001"]
+    assert router.destination("new")["skipped"] == {"flags": 2}
+    assert router.status()["unknown_names"] == {}
+
+
 @pytest.mark.in_processes
 @pytest.mark.timeout(60)
 def test_promise_1_what_is_pending_of_a_source_goes_where_it_was_meant_to_go(stage: Stage) -> None:

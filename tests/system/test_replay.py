@@ -162,6 +162,22 @@ def test_a_replay_can_be_watched_and_stopped(stage: Stage) -> None:
     check_books(router, mixpanel=0)
 
 
+@pytest.mark.timeout(60)
+def test_a_replay_that_is_cancelled_does_not_go_on_after_a_crash(stage: Stage) -> None:
+    """Whoever has begun the wrong one cancels it and kills the router: it went on with the next start."""
+    fill_log(stage.folder / "var", [call_of(f"user{n:03d}-00001") for n in range(60)], time.time() - 4 * DAY_S)
+    [vendor] = stage.vendors("mixpanel")
+    router = stage.router({"mixpanel": vendor.destination()})
+    [job] = router.ask("replay", destination="mixpanel", rate_per_s=20)
+    until(lambda: vendor.arrivals(), "it is under way")
+
+    router.ask("cancel", destination="mixpanel", job=job["job"])
+    router.kill()
+    router.start()
+
+    assert [each["state"] for each in router.ask("jobs", destination="mixpanel")] == ["cancelled"]
+
+
 # --- row 34 ---
 
 
