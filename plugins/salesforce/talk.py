@@ -10,7 +10,16 @@ from collections.abc import Generator
 from typing import Final
 
 from plugins.salesforce.settings import Settings
-from plugins.salesforce.wire import body_of, errors_of, judge_refusal, request, results_of, upsert, verdict_on
+from plugins.salesforce.wire import (
+    RACE_ATTEMPTS,
+    RACE_S,
+    errors_of,
+    judge_refusal,
+    request,
+    results_of,
+    upsert,
+    verdict_on,
+)
 from router.plugin import (
     Blocked,
     Conversation,
@@ -28,9 +37,6 @@ from router.plugin import (
 
 MAX_FOUND: Final = 10
 """More than one fitting record is too many; some may be converted, or of somebody else."""
-RACE_S: Final = 1.0
-RACE_ATTEMPTS: Final = 5
-"""A record that somebody else created or deleted between two of our steps."""
 
 _UPSERTED: Final = Response(200, b'[{"id":"assumed","success":true,"errors":[],"created":false}]')
 _NONE_FOUND: Final = Response(200, b'{"totalSize":0,"done":true,"records":[]}')
@@ -65,9 +71,6 @@ def _find_and_write(body: Document, settings: Settings) -> Conversation:
     if found is None:
         record = body["record"] | body["if_new"]
         response = yield Step(request("POST", settings, "sobjects", body["object"], body=record), _CREATED)
-        codes = {code for code, _, _ in errors_of(body_of(response))}
-        if response.status == 400 and "DUPLICATE_VALUE" in codes:
-            return Later(describe(response), RACE_S, RACE_ATTEMPTS)
     elif isinstance(found, str):
         path = ("sobjects", body["object"], found)
         response = yield Step(request("PATCH", settings, *path, body=body["record"]), _UPDATED)

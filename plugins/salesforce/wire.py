@@ -36,8 +36,14 @@ MAX_BYTES: Final = 5_000_000
 BUSY_S: Final = 10.0
 """A lock is held as long as somebody else's transaction takes."""
 BUSY_ATTEMPTS: Final = 20
+RACE_S: Final = 1.0
+RACE_ATTEMPTS: Final = 5
+"""A record that somebody else created or deleted meanwhile: two upserts of one new account may run at a time, for its people
+are in different lanes."""
 
-_BUSY: Final = frozenset({"UNABLE_TO_LOCK_ROW", "SERVER_UNAVAILABLE", "REQUEST_RUNNING_TOO_LONG"})
+_BUSY: Final = frozenset({"UNABLE_TO_LOCK_ROW", "REQUEST_RUNNING_TOO_LONG"})
+_OUT: Final = "SERVER_UNAVAILABLE"
+_CREATED_MEANWHILE: Final = "DUPLICATE_VALUE"
 _OF_THE_SET_UP: Final = frozenset({"INVALID_FIELD", "INVALID_TYPE", "NOT_FOUND"})
 """Of a whole request: objects and fields are named by the settings alone."""
 _CALLS_USED_UP: Final = "REQUEST_LIMIT_EXCEEDED"
@@ -169,6 +175,11 @@ def judge_refusal(response: Response) -> Later | Dead | Blocked:
 
 def _verdict(errors: Sequence[tuple[str, str, str]], status: str) -> Later | Dead:
     reason = status + _words(errors[0])
+    codes = {code for code, _, _ in errors}
+    if _OUT in codes:
+        return Later(reason, is_outage=True)
+    if _CREATED_MEANWHILE in codes:
+        return Later(reason, RACE_S, RACE_ATTEMPTS)
     if any(code in _BUSY or "too many soql queries" in message.lower() for code, message, _ in errors):
         return Later(reason, BUSY_S, BUSY_ATTEMPTS)
     return Dead(reason)
