@@ -172,6 +172,11 @@ def test_a_good_answer_delivers_all(body: Any) -> None:
             id="lists at the top",
         ),
         pytest.param(
+            counts(2, failedUpdates={"invalidDataUserIds": ["u-1"]}),
+            Split,
+            id="for its data, one of two calls about a user",
+        ),
+        pytest.param(
             counts(1, failedUpdates={"conflictUserIds": ["u-9"]}, filteredOutFields=["tier"]),
             Split,
             id="more failed than are named",
