@@ -50,6 +50,9 @@ _CALLS_USED_UP: Final = "REQUEST_LIMIT_EXCEEDED"
 LIMIT_S: Final = 600.0
 """The org's calls of the last 24 hours are used up; some come free as time goes on."""
 
+Error = tuple[str, str, tuple[str, ...]]
+"""The code of an error, its message, and the fields that it names."""
+
 
 def credentials(settings: Settings) -> Sequence[Credential]:
     """Where ``base_url`` stands in for the org, requests stay there, whatever the token's answer says."""
@@ -163,7 +166,7 @@ def judge_refusal(response: Response) -> Later | Dead | Blocked:
     if response.is_success:
         raise UnreadableAnswer(f"expected the results, got {describe(response)}")
     errors = list(errors_of(body_of(response)))
-    reason = f"{response.status} {_words(errors[0])}" if errors else describe(response)
+    reason = f"{response.status} {words(errors[0])}" if errors else describe(response)
     if is_outage(response.status):
         return Later(reason)
     if any(code == _CALLS_USED_UP for code, _, _ in errors):
@@ -173,8 +176,8 @@ def judge_refusal(response: Response) -> Later | Dead | Blocked:
     return _verdict(errors, f"{response.status} ") if errors else Dead(reason)
 
 
-def _verdict(errors: Sequence[tuple[str, str, str]], status: str) -> Later | Dead:
-    reason = status + _words(errors[0])
+def _verdict(errors: Sequence[Error], status: str) -> Later | Dead:
+    reason = status + words(errors[0])
     codes = {code for code, _, _ in errors}
     if _OUT in codes:
         return Later(reason, is_outage=True)
@@ -192,20 +195,20 @@ def body_of(response: Response) -> Any:
         return None
 
 
-def errors_of(body: Any) -> Iterator[tuple[str, str, str]]:
-    """(code, message, fields) of each error, in either of the two shapes that Salesforce has for them."""
+def errors_of(body: Any) -> Iterator[Error]:
+    """Each error, in either of the two shapes that Salesforce has for them."""
     for error in body if isinstance(body, list) else []:
         if not isinstance(error, dict):
             continue
         code = error.get("statusCode") or error.get("errorCode")
         message, fields = error.get("message"), error.get("fields")
         if isinstance(code, str):
-            names = ", ".join(map(str, fields)) if isinstance(fields, list) else ""
+            names = tuple(map(str, fields)) if isinstance(fields, list) else ()
             yield code, message if isinstance(message, str) else "", names
 
 
-def _words(error: tuple[str, str, str]) -> str:
+def words(error: Error) -> str:
     """The vendor's own: code, message and the fields it is about."""
     code, message, fields = error
-    words = f"{code[:80]}: {' '.join(message.split())[:250]}" if message else code[:80]
-    return f"{words} ({fields[:100]})" if fields else words
+    said = f"{code[:80]}: {' '.join(message.split())[:250]}" if message else code[:80]
+    return f"{said} ({', '.join(fields)[:100]})" if fields else said

@@ -167,6 +167,56 @@ def test_how_it_ends(answers: list[Response], expected: Any) -> None:
     assert isinstance(talk(answers, BY_EMAIL, traits=TRAITS).end, expected)
 
 
+NO_EMAIL = {"statusCode": "INVALID_EMAIL_ADDRESS", "message": "Words", "fields": ["Email"]}
+TOO_LONG = {"statusCode": "STRING_TOO_LONG", "message": "Words", "fields": ["title"]}  # names know no letter case
+
+
+@pytest.mark.parametrize(
+    ("answers", "settings", "traits"),
+    [
+        pytest.param([answer([{"success": False, "errors": [TOO_LONG]}])], {}, {"title": "X"}, id="by the id"),
+        pytest.param([found(), answer([TOO_LONG], 400)], BY_EMAIL, TRAITS | {"title": "X"}, id="a create"),
+        pytest.param([found(FREE), answer([TOO_LONG], 400)], BY_EMAIL, TRAITS | {"title": "X"}, id="an update"),
+    ],
+)
+def test_a_field_that_is_refused_is_left_out_and_the_others_arrive(
+    answers: list[Response], settings: dict[str, Any], traits: dict[str, Any]
+) -> None:
+    said = talk(answers, settings, traits=traits | {"description": "Y"})
+
+    *_, refused_one, last = said.requests
+    [before, after] = [each.json.get("records", [each.json])[0] for each in (refused_one, last)]
+    assert before.keys() - after.keys() == {"Title"}
+    assert after["Description"] == "Y"
+    assert said.end == Delivered(("Title left out: STRING_TOO_LONG: Words (title)",))
+
+
+@pytest.mark.parametrize(
+    ("user_id", "expected"),
+    [
+        pytest.param("u-17", Delivered, id="who has another id does without the email"),
+        pytest.param(None, Dead, id="who is found by it alone would be made anew each time"),
+    ],
+)
+def test_an_email_that_is_refused_costs_only_who_is_found_by_it(user_id: str | None, expected: Any) -> None:
+    said = talk([found(), answer([NO_EMAIL], 400)], BY_EMAIL, userId=user_id, anonymousId="a-1", traits=TRAITS)
+
+    assert isinstance(said.end, expected)
+
+
+def test_a_record_that_salesforce_finds_ever_more_wrong_with_is_given_up() -> None:
+    names = ["Title", "Description", "Phone", "Industry", "City", "State", "Country"]
+    answers = [answer([{"errorCode": "INVALID", "message": "Words", "fields": [name]}], 400) for name in names]
+    address = {"city": "Porto", "state": "Porto", "country": "Portugal"}
+    traits = TRAITS | {"title": "X", "description": "X", "phone": "1", "address": address}
+    traits["company"] = {"name": "Acme", "industry": "Toys"}
+
+    said = talk([found(FREE), *answers], BY_EMAIL, traits=traits)
+
+    assert isinstance(said.end, Dead)
+    assert len(said.requests) == 1 + 5 + 1
+
+
 @pytest.mark.parametrize(
     "answers",
     [
