@@ -326,6 +326,19 @@ async def test_a_field_that_is_refused_is_left_out_and_reported(account: StandIn
     assert account.sandbox.members[MEMBER]["merge_fields"] == {"FNAME": "Ada"}
 
 
+@pytest.mark.parametrize("field", ["timestamp_signup", "language"])
+async def test_what_else_is_refused_of_a_member_costs_only_itself(account: StandIn, field: str) -> None:
+    body = f'{{"title": "Invalid Resource", "errors": [{{"field": "{field}", "message": "no"}}]}}'
+    account.sandbox.fail(Fault(status=400, body=body, contains=f'"{field}"'))
+    traits = {"email": EMAIL, "firstName": "Ada", "createdAt": "2024-08-24"}
+
+    [ends] = (await account.deliver(make_event("identify", traits=traits, context={"locale": "xx-XX"}))).values()
+
+    assert ends == [[Delivered((f"{field} left out: 400 Invalid Resource: {field} no",))]]
+    member = account.sandbox.members[MEMBER]
+    assert (member["merge_fields"]["FNAME"], member.get(field)) == ("Ada", None)
+
+
 async def test_a_member_is_mended_a_few_times_and_no_more(account: StandIn) -> None:
     fields = iter(("FNAME", "LNAME", "PHONE", "PLAN", "TITLE", "WEBSITE"))
     for field in fields:
