@@ -239,6 +239,30 @@ async def test_an_account_that_is_refused_is_a_dead_letter(account: StandIn) -> 
     assert await talk(account, group(name="Engines")) == Dead("422")
 
 
+@pytest.mark.parametrize("is_known", [False, True])
+async def test_a_custom_field_that_is_refused_costs_neither_the_account_nor_its_link(is_known: bool) -> None:
+    async with open_stand_in(PLUGIN, group_fields={"plan": "1"}) as account:
+        if is_known:
+            await talk(account, group(name="Engines"))
+        account.sandbox.account_fields = frozenset()  # it was deleted
+
+        end = await talk(account, group(name="Engines", website="https://engine.example.org", plan="gold"))
+
+    assert end.warnings[0].startswith("custom fields of the account left out: 422 field_invalid")
+    [written] = account.sandbox.accounts.values()
+    assert written == {"name": "Engines", "accountUrl": "https://engine.example.org"}
+    assert len(account.sandbox.links) == 1
+
+
+async def test_an_address_that_is_refused_costs_neither_the_account_nor_its_link(account: StandIn) -> None:
+    account.sandbox.fail(Fault(status=422, path="/api/3/accounts", contains="accountUrl"))
+
+    end = await talk(account, group(name="Engines", website="https://engine.example.org"))
+
+    assert end == Delivered(("address of the account left out: 422",))
+    assert len(account.sandbox.links) == 1
+
+
 REFUSED = Response(422, b'{"errors": [{"title": "The name is taken", "code": "duplicate"}]}')
 
 
