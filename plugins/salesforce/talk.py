@@ -148,8 +148,8 @@ def _find(body: Document, settings: Settings) -> Generator[Step, Response, str |
 
 def pick(records: list[Document], id_field: str, external_id: str | None) -> str | Dead | None:
     """The one record that is meant: the external id's, else the only one of that email that is nobody else's."""
-    mine = [each for each in records if id_field and _is_same(each.get(id_field), external_id)]
-    free = [each for each in records if external_id is None or not each.get(id_field)]
+    mine = [each for each in records if id_field and _is_same(_value(each, id_field), external_id)]
+    free = [each for each in records if external_id is None or not _value(each, id_field)]
     fitting = mine or free
     if not fitting:
         return None
@@ -159,6 +159,11 @@ def pick(records: list[Document], id_field: str, external_id: str | None) -> str
     if len(open_) > 1:
         return Dead(f"{len(open_)} records have this email, none is guessed")
     return str(open_[0]["Id"])
+
+
+def _value(record: Document, field: str) -> object:
+    """What *record* has in *field*, which the settings may spell in another letter case than Salesforce does."""
+    return next((value for name, value in record.items() if name.lower() == field.lower()), None)
 
 
 def _is_same(value: object, external_id: str | None) -> bool:

@@ -118,6 +118,12 @@ def test_which_record_is_meant(records: list[dict[str, Any]], external_id: str |
         assert picked == expected
 
 
+def test_a_record_is_somebody_else_s_in_whatever_letter_case_the_settings_name_the_field() -> None:
+    """Salesforce answers with its own spelling, and takes any: such a record was overwritten with another person."""
+    assert pick([OTHER], "router_user_id__c", "u-17") is None
+    assert pick([FREE, MINE], "router_user_id__c", "u-17") == "00Q1"
+
+
 def test_without_a_field_for_the_id_the_email_counts() -> None:
     assert pick([{"Id": "00Q2"}], "", None) == "00Q2"
 
