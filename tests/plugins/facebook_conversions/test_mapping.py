@@ -324,6 +324,21 @@ def test_properties_that_are_left_out_are_told() -> None:
         assert any(f"properties.{name}:" in each for each in told["warnings"]), name
 
 
+@pytest.mark.parametrize("name", ["order_id", "orderId", "content_type", "query"])
+def test_an_email_in_a_property_that_meta_knows_costs_only_that_property(name: str) -> None:
+    """Meta refuses the event for it, and all that travel with it."""
+    event = make_event(
+        "track",
+        userId="u-17",
+        event="Order Completed",
+        properties={"total": 5, name: "7 of ada@example.test"},
+        context={**CONTEXT, **PHONE},
+    )
+    [payload] = [payload for mapped in rehearse().map(event) for payload in mapped.payloads]
+
+    assert payload.body["custom_data"] == {"value": 5, "currency": "USD"}
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20) | st.emails(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
