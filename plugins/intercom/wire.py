@@ -225,7 +225,7 @@ def _write(
             return _id_of(response), warnings
         if response.status == 409:
             return response
-        if response.status != 400:
+        if response.status not in (400, 422):
             return _judge(response)
         if len(declared) == MAX_DECLARED:
             return Later(f"{MAX_DECLARED} custom attributes were declared, and there are more", DECLARED_MORE_S)

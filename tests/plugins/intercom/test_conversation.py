@@ -284,13 +284,16 @@ async def test_an_owner_who_is_no_teammate_costs_the_person_nothing_else(vendor:
         ),
     ],
 )
-def test_what_intercom_names_of_a_refused_contact_is_left_out(error: Any, sent: set[str], kind: type) -> None:
+@pytest.mark.parametrize("status", [400, 422])
+def test_what_intercom_names_of_a_refused_contact_is_left_out(
+    status: int, error: Any, sent: set[str], kind: type
+) -> None:
     body = {"external_id": "u1", "email": "a@b", "phone": "1", "role": "user"}
     talk = wire.converse_contact(Payload({"contact": body}), Settings(access_token="t"))
     next(talk)
     talk.send(Response(404))
     step = talk.send(Response(200, b'{"data": []}'))
-    refusal = Response(400, orjson.dumps({"errors": [{"code": "parameter_invalid", **error}]}))
+    refusal = Response(status, orjson.dumps({"errors": [{"code": "parameter_invalid", **error}]}))
 
     requests, end = [step.request], None
     for answer in (refusal, Response(200, b'{"id": "c1"}')):
