@@ -112,11 +112,10 @@ def to_ids(value: Any) -> list[str]:
 
 
 COMMERCE_ROWS: Final = (
-    Field(
-        ("properties.revenue", "properties.value", "properties.total"),
-        f"{_AT}.value",
-        convert.to_amount,
-        note="of one product its `price`, where there is none of these",
+    # The later row wins, so that one which is no amount leaves room for the others.
+    *(
+        Field(f"properties.{name}", f"{_AT}.value", convert.to_amount, note="of one product its `price` without")
+        for name in ("total", "value", "revenue")
     ),
     Field(
         "properties.currency",

@@ -29,12 +29,9 @@ PURCHASE: Final = Table(
         Field("messageId", "id", note="where the order has no id"),
         Field(("properties.order_id", "properties.orderId"), "id", convert.not_blank),
         Field("timestamp", "createdAt", convert.to_unix_seconds),
-        Field(
-            ("properties.total", "properties.revenue"),
-            "total",
-            convert.to_amount,
-            note="the sum of the products without",
-        ),
+        # The later row wins, so that one which is no amount leaves room for the other.
+        Field("properties.revenue", "total", convert.to_amount, note="the sum of the products without"),
+        Field("properties.total", "total", convert.to_amount, note="the sum of the products without"),
         Field("properties.products", "products"),
         Field(("properties.campaignId", "properties.campaign_id"), "campaignId", convert.to_integer),
         Field(("properties.templateId", "properties.template_id"), "templateId", convert.to_integer),

@@ -47,7 +47,8 @@ def event_table(settings: Settings) -> Table:
             Field("context.ip", "profile.location.ip", convert.to_ip),
             Field("timestamp", "event.time"),
             Field("messageId", "event.unique_id"),
-            Field(("properties.revenue", "properties.total", "properties.value"), "event.value", convert.to_amount),
+            # The later row wins, so that one which is no amount leaves room for the others.
+            *(Field(f"properties.{name}", "event.value", convert.to_amount) for name in ("value", "total", "revenue")),
             Field("properties.currency", "event.value_currency", convert.to_currency),
             *(
                 Field(f"properties.{name}", f"properties.{name}", to_property)

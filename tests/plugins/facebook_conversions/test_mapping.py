@@ -213,6 +213,9 @@ def test_limited_data_use_marks_every_event() -> None:
             id="revenue first",
         ),
         pytest.param({"total": 12.5}, {"value": 12.5, "currency": "USD"}, id="a total"),
+        pytest.param(
+            {"revenue": "", "total": 5}, {"value": 5, "currency": "USD"}, id="a total beside an empty revenue"
+        ),
         pytest.param({"revenue": {"a": 1}, "currency": 7}, {}, id="odd money"),
         pytest.param({"revenue": 20, "currency": "euro"}, {}, id="money that would be booked in dollars"),
         pytest.param(

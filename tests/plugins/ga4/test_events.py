@@ -315,6 +315,9 @@ def test_an_order_whose_id_is_none_is_not_taken_for_another_one(order_id: Any) -
         pytest.param(
             "Cart Viewed", {"items": 3, "total": 5}, {"value": 5, "currency": "USD"}, id="items that are none"
         ),
+        pytest.param(
+            "Cart Viewed", {"revenue": "", "total": 5}, {"value": 5, "currency": "USD"}, id="beside an empty revenue"
+        ),
         pytest.param("Order Refunded", {"order_id": "A-1"}, {"transaction_id": "A-1"}, id="refund"),
         pytest.param("Cart Viewed", {"products": [{"price": 1}, "x"]}, {}, id="products without id and name"),
         pytest.param("Product Viewed", {"product_id": "", "name": " "}, {}, id="one product with an empty id and name"),

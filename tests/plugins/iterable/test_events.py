@@ -143,6 +143,7 @@ def test_an_order_becomes_a_purchase_with_the_order_s_id() -> None:
         pytest.param({"revenue": 40}, 40, id="revenue"),
         pytest.param({}, 42.5, id="the sum of the products"),
         pytest.param({"total": "much"}, 42.5, id="a total that is none"),
+        pytest.param({"total": "", "revenue": 40}, 40, id="a revenue beside an empty total"),
     ],
 )
 def test_an_order_tells_of_its_total(properties: Any, total: float) -> None:

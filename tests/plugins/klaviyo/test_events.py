@@ -29,6 +29,7 @@ def test_a_track_call_is_an_event_at_its_own_time() -> None:
         pytest.param({"revenue": 19.99, "currency": "eur"}, (19.99, "EUR"), id="revenue"),
         pytest.param({"revenue": "$1,234.50"}, (1234.5, None), id="revenue as text"),
         pytest.param({"total": 12, "value": 3}, (12, None), id="total before value"),
+        pytest.param({"revenue": "", "total": 12}, (12, None), id="a total beside an empty revenue"),
         pytest.param({"value": 3, "currency": "euro"}, (None, None), id="no currency: it would be booked in another"),
         pytest.param({"value": 3, "currency": " "}, (3, None), id="a currency of blanks is none"),
         pytest.param({"currency": "EUR"}, (None, None), id="no currency without a value"),
