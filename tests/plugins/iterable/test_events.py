@@ -48,6 +48,20 @@ def sent(made: dict[str, Any]) -> list[str]:
 # --- events ---
 
 
+@pytest.mark.parametrize(
+    ("event", "action"),
+    [
+        (make_event("track", **ADA, event="Signed Up", properties={"campaign_id": "spring"}), "track event"),
+        (order(products=[CUP], campaign_id="spring"), "track purchase"),
+    ],
+)
+def test_a_campaign_of_the_application_s_own_stays_a_property(event: Any, action: str) -> None:
+    """Iterable's are numbers; one in text was in neither place."""
+    body = body_of(event, action)
+
+    assert (body["dataFields"]["campaign_id"], "campaignId" in body) == ("spring", False)
+
+
 def test_a_track_call_becomes_an_event_with_the_message_id() -> None:
     properties = {"source": "web", "campaignId": "123", "template_id": 7, "n": None, "at": "2024-08-24T00:00:00Z"}
     event = make_event("track", **ADA, event="Signed Up", properties=properties)
