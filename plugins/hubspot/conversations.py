@@ -33,6 +33,9 @@ from router.plugin import (
 UNKNOWN_CONTACT_S: Final = 5.0
 UNKNOWN_CONTACT_ATTEMPTS: Final = 3
 """Order is kept, so the contact's identify has been delivered: an event must not hold its user's later events for days."""
+RACE_S: Final = 1.0
+RACE_ATTEMPTS: Final = 5
+"""A company that another of its people's calls has just created: they are in different lanes."""
 MAX_MENDINGS: Final = 10
 """How often one write is sent again with less in it."""
 _EXISTING_ID: Final = re.compile(r"[Ee]xisting ID:\s*(\d+)")
@@ -130,9 +133,13 @@ def _upsert_company(group_id: str, draft: _Draft, settings: Settings) -> Said:
     request = Request("POST", wire.objects_url(settings, "companies", "batch", "upsert"))
     wrap = {"id": group_id, "id_property": settings.company_key}
     response = yield from _send(request, draft, settings, wrap)
+    if response.status == 409:
+        return Later(words(response), RACE_S, RACE_ATTEMPTS)
     if response.status not in (200, 201, 207):
         return _judge_write(response, draft)
     results, errors = wire.read_upsert(response)
+    if errors and isinstance(errors[0], dict) and errors[0].get("category") == "CONFLICT":
+        return Later(words_of(errors[0]), RACE_S, RACE_ATTEMPTS)
     if errors:
         return Dead(words_of(errors[0]) + _advice(response, draft))
     if not results:

@@ -198,6 +198,24 @@ def test_a_conflict_that_names_nobody_waits() -> None:
 # --- companies ---
 
 
+@pytest.mark.parametrize(
+    "conflict",
+    [
+        Response(409, b'{"category": "CONFLICT", "message": "exists"}'),
+        Response(207, b'{"results": [], "errors": [{"category": "CONFLICT", "message": "exists"}]}'),
+    ],
+)
+def test_a_company_that_another_call_has_just_created_is_written_again(conflict: Response) -> None:
+    """The people of one company are in different lanes, so that two upserts of it may run at a time."""
+    rehearsal = Rehearsal(PLUGIN, PLUGIN.settings.model_validate({**BY_EMAIL}))
+    [(_, endpoint, payload)] = rehearsal.payloads(group(name="Engines"))
+
+    end = rehearsal.talk(endpoint, payload, {0: conflict}).end
+
+    assert isinstance(end, Later)
+    assert end.max_attempts == conversations.RACE_ATTEMPTS
+
+
 async def test_a_company_is_written_and_its_contact_linked() -> None:
     async with open_account() as account:
         await deliver(account, identify())

@@ -165,6 +165,15 @@ async def test_a_409_that_names_nobody_waits_for_the_index(vendor: StandIn) -> N
     assert isinstance(end.value.value, Later)
 
 
+async def test_a_company_that_another_call_has_just_created_is_written_again(vendor: StandIn) -> None:
+    """The people of one company are in different lanes, so that two of its writes may run at a time."""
+    vendor.sandbox.fail(Fault(status=409, path="/companies", times=1))
+    talk, joined = Talk(vendor), event(type="group", userId="u1", groupId="g1", traits={"name": "Engines"})
+
+    assert isinstance(await talk.deliver(joined), Later)
+    assert isinstance(await talk.deliver(joined), Delivered)
+
+
 async def test_a_custom_attribute_nobody_declared_is_left_out_and_reported(vendor: StandIn) -> None:
     verdict = await Talk(vendor).deliver(identify(email="a@b.test", tier="gold", seats=4))
 
