@@ -167,7 +167,7 @@ def _value(record: Document, field: str) -> object:
 
 
 def _is_same(value: object, external_id: str | None) -> bool:
-    return external_id is not None and isinstance(value, str) and value.casefold() == external_id.casefold()
+    return external_id is not None and isinstance(value, str) and value.lower() == external_id.lower()
 
 
 def quote(text: object) -> str:

@@ -115,7 +115,7 @@ def _merged(payloads: Sequence[Payload], id_field: str) -> list[tuple[Document, 
 
 
 def _key(payload: Payload, id_field: str) -> str:
-    return str(payload.body.get(id_field)).casefold()
+    return str(payload.body.get(id_field)).lower()
 
 
 def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:

@@ -100,6 +100,7 @@ CONVERTED = {"Id": "00Q4", "Email": "ada@example.test", "Router_User_Id__c": Non
         pytest.param([FREE, MINE], "u-17", "00Q1", id="the id before the email, in any letter case"),
         pytest.param([OTHER], "u-17", None, id="somebody else's"),
         pytest.param([OTHER], None, "00Q3", id="an email alone"),
+        pytest.param([{**MINE, "Router_User_Id__c": "weiß"}], "weiss", None, id="a letter that is written as two"),
         pytest.param([CONVERTED, FREE], "u-17", "00Q2", id="one is converted"),
         pytest.param([FREE, OTHER], None, "2 records have this email, none is guessed", id="two"),
         pytest.param([CONVERTED], "u-17", "the lead is converted", id="all are converted"),

@@ -73,6 +73,13 @@ def test_one_external_id_occurs_once_and_what_came_later_wins() -> None:
     assert (records[0]["Title"], records[0]["Phone"]) == ("B", "1")
 
 
+def test_two_people_are_not_one_for_a_letter_that_is_written_as_two() -> None:
+    """Folding the case makes "weiss" of "weiß": one was written with the other's values."""
+    records = wire.pack([person("weiß", Title="A"), person("weiss", Title="B")], SETTINGS).json["records"]
+
+    assert [record["Title"] for record in records] == ["A", "B"]
+
+
 def test_accounts_go_by_their_own_id() -> None:
     account = Payload({"attributes": {"type": "Account"}, "Router_Group_Id__c": "c9"}, group="Account")
 
