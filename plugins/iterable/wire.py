@@ -158,9 +158,9 @@ def _judge_code(code: str, response: Response, payloads: Sequence[Payload], not_
 def _judge_taken(response: Response, payloads: Sequence[Payload], not_there: _Refusal) -> Judgement:
     """What a 200 says: of a single call its code, of a batch the ids and the event names that were refused.
 
-    Every item of a refused id counts as refused. Where more failed than are named, or one of several items of an id for its
+    Every item of a refused id counts as refused. Where more failed than are named, or one of several updates of a user for its
     data, the batch is halved until they are: repeating is harmless, since an event with a known id is updated and a user is
-    written anew.
+    written anew. Events are not halved for their data: of those a user has many, and where one is wrong the next ones are too.
     """
     body = response.json()
     if not isinstance(body, dict) or not {"code", "successCount", "failCount", "failedUpdates"} & body.keys():
@@ -170,8 +170,8 @@ def _judge_taken(response: Response, payloads: Sequence[Payload], not_there: _Re
     verdicts: list[Verdict] = [_verdict(payload.body, ids, names, not_there) for payload in payloads]
     failed = sum(not isinstance(verdict, Delivered) for verdict in verdicts)
     count = body.get("failCount")
-    items = Counter(map(_who, (payload.body for payload in payloads)))
-    is_one_of_several = any(why.startswith(_FOR_ITS_DATA) and items[id] > 1 for id, why in ids.items())
+    updates = Counter(_who(payload.body) for payload in payloads if "eventName" not in payload.body)
+    is_one_of_several = any(why.startswith(_FOR_ITS_DATA) and updates[id] > 1 for id, why in ids.items())
     if (isinstance(count, int) and count > failed) or is_one_of_several:
         return Split(describe(response)) if len(payloads) > 1 else [Dead(describe(response))]
     left_out = [name for name in _list(body, "filteredOutFields") if isinstance(name, str)]

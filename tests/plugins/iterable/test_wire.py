@@ -190,6 +190,13 @@ def test_a_batch_names_whom_it_refuses_by_id(body: Any, expected: Any) -> None:
     assert judgement == expected or (expected is Split and isinstance(judgement, Split))
 
 
+def test_events_are_not_halved_for_their_data() -> None:
+    """A property of another type is wrong in every event of its kind, and a user has many: each batch would go one by one."""
+    judgement = judge(200, counts(1, failedUpdates={"invalidDataUserIds": ["u-1"]}), [*EVENTS[:1], *EVENTS[:1]])
+
+    assert judgement == [Dead("invalidDataUserIds: u-1")] * 2
+
+
 def test_a_single_item_that_failed_without_a_name_is_the_one() -> None:
     [verdict] = judge(200, counts(1), USERS[:1])  # type: ignore[misc]
 
