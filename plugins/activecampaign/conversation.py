@@ -181,13 +181,17 @@ def _last(error: Document) -> str:
 def _subscribe(contact_id: str, lists: Document, warnings: list[str], settings: Settings) -> Part:
     """Put on the lists or take off them; without a word of the person's, put on those they were never on."""
     ids: list[str] = list(lists["ids"])
-    if lists["is_on"] is None:
-        request = make_request("GET", settings, "contacts", contact_id, "contactLists")
+    for page in range(MAX_PAGES if lists["is_on"] is None else 0):
+        query = {"limit": str(PAGE), "offset": str(page * PAGE)}
+        request = make_request("GET", settings, "contacts", contact_id, "contactLists", query=query)
         answer = yield from _ask(request, {"contactLists": []})
         if not isinstance(answer, Response):
             return _settle(answer, "the contact was put on no list", warnings)
-        known = {str(item.get("list")) for item in _items(answer, "contactLists")}
+        listed = _items(answer, "contactLists")
+        known = {str(item.get("list")) for item in listed}
         ids = [each for each in ids if each not in known]
+        if len(listed) < PAGE:
+            break
     for each in ids:
         membership = {"list": each, "contact": contact_id, "status": 2 if lists["is_on"] is False else 1}
         request = make_request("POST", settings, "contactLists", body={"contactList": membership})
