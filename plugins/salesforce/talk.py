@@ -39,8 +39,9 @@ from router.plugin import (
     describe,
 )
 
-MAX_FOUND: Final = 10
-"""More than one fitting record is too many; some may be converted, or of somebody else."""
+MAX_FOUND: Final = 200
+"""More than one fitting record is too many; some may be converted, or of somebody else. The person's own must not be beyond:
+forms leave an org many leads of one email."""
 
 MAX_MENDINGS: Final = 5
 """How often a record is sent again with less in it."""

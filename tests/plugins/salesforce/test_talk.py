@@ -263,5 +263,5 @@ def test_both_ways_are_one_query() -> None:
         ["Id", "Email", "Router_User_Id__c", "IsConverted"],
         "Lead",
         [("Router_User_Id__c", "u-17"), ("Email", "ada@example.test")],
-        10,
+        200,
     )
