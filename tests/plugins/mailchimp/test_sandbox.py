@@ -406,6 +406,21 @@ async def test_an_event_follows_its_member_and_before_it_is_a_dead_letter(accoun
     assert after == [[Delivered()]]
 
 
+async def test_the_answer_on_many_members_is_one_that_the_router_can_read() -> None:
+    """It holds all there is of each: that on five hundred was cut at 1 MB, unreadable, and they were sent for ever."""
+    async with open_stand_in(PLUGIN, batch_members=True, tags_trait="") as account:
+        emails = [f"ada{number}@example.org" for number in range(450)]
+        calls = [
+            make_event("identify", traits={"email": email, "name": "Ada King" * 20}, messageId=email)
+            for email in emails
+        ]
+
+        batches = (await account.deliver(*calls))["write members in batches"]
+
+        assert [verdict for batch in batches for verdict in batch] == [Delivered()] * 450  # type: ignore[union-attr]
+        assert len(account.sandbox.members) == 450
+
+
 async def test_a_partial_failure_costs_only_whom_it_is_about() -> None:
     async with open_stand_in(PLUGIN, batch_members=True, tags_trait="") as account:
         calls = [
