@@ -11,6 +11,7 @@ import pytest
 
 from plugins.hubspot import PLUGIN, conversations
 from plugins.hubspot.sandbox_rules import Property
+from router.destination import MAX_STEPS
 from router.plugin import Blocked, Dead, Delivered, Event, Later, Response
 from router.plugin.sandbox import Fault
 from router.testing import Rehearsal, StandIn, make_event, open_stand_in
@@ -146,6 +147,31 @@ async def test_a_property_that_may_not_be_created_is_left_out() -> None:
         verdict = await deliver(account, identify(tier="gold"))
 
         assert verdict == Delivered(("property 'tier' was left out: PROPERTY_DOESNT_EXIST",))
+
+
+async def test_many_properties_are_created_in_several_goes() -> None:
+    """One conversation may have a hundred requests, and with more of them the event would be a dead letter."""
+    event = identify(**{f"trait_{number}": number for number in range(120)})
+    async with open_account(create_properties=True) as account:
+        ends, counts = [], []
+        for _ in range(3):
+            before = len(account.sandbox.requests)
+            ends.append(type(await deliver(account, event)))
+            counts.append(len(account.sandbox.requests) - before)
+
+        assert ends == [Later, Later, Delivered]
+        assert max(counts) < MAX_STEPS
+        assert contacts(account)["51"]["trait_119"] == "119"
+
+
+async def test_without_the_scope_nothing_waits_for_properties_to_be_created() -> None:
+    async with open_account(create_properties=True) as account:
+        account.sandbox.missing_scopes = {"schemas"}
+
+        verdict = await deliver(account, identify(**{f"trait_{number}": number for number in range(120)}))
+
+        assert isinstance(verdict, Delivered)
+        assert len(verdict.warnings) == 120
 
 
 @pytest.mark.parametrize(("status", "word"), [(401, Blocked), (503, Later)])
