@@ -270,7 +270,7 @@ def _mend(
         if name not in draft.properties:
             continue
         may_create = settings.create_properties and draft.may_create and name not in draft.created
-        if code == _MISSING and may_create:
+        if code == _MISSING and may_create and draft.properties[name] is not None:  # a null says nothing of its type
             if len(draft.created) == MAX_CREATED:
                 draft.has_more = True
                 return Response(400), False

@@ -149,6 +149,17 @@ async def test_a_property_that_may_not_be_created_is_left_out() -> None:
         assert verdict == Delivered(("property 'tier' was left out: PROPERTY_DOESNT_EXIST",))
 
 
+async def test_no_property_is_created_to_be_cleared() -> None:
+    """It would be one of text for good, whatever the first value turns out to be."""
+    async with open_account(create_properties=True) as account:
+        cleared = await deliver(account, identify(seats=None))
+        written = await deliver(account, identify(seats=4))
+
+        assert cleared == Delivered(("property 'seats' was left out: PROPERTY_DOESNT_EXIST",))
+        assert written == Delivered()
+        assert account.sandbox.schemas["contacts"]["seats"].type == "number"
+
+
 async def test_many_properties_are_created_in_several_goes() -> None:
     """One conversation may have a hundred requests, and with more of them the event would be a dead letter."""
     event = identify(**{f"trait_{number}": number for number in range(120)})
