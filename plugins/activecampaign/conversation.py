@@ -76,12 +76,12 @@ def _parts(contact_id: str, body: Document, warnings: list[str], settings: Setti
 
 def _converse_account(body: Document, settings: Settings) -> Conversation:
     """The account, then its contact. An account without the link is better than neither."""
-    account_id = yield from _write_account(body["account"], settings)
+    warnings: list[str] = []
+    account_id = yield from _write_account(body["account"], warnings, settings)
     if not isinstance(account_id, str):
         return account_id
-    warnings: list[str] = []
     if "email" not in body:
-        return Delivered(("nobody is linked to the account: the call has no email",))
+        return Delivered((*warnings, "nobody is linked to the account: the call has no email"))
     contact_id = yield from _sync({"email": body["email"]}, {}, warnings, settings)
     if not isinstance(contact_id, str):
         return contact_id
@@ -181,13 +181,17 @@ def _last(error: Document) -> str:
 def _subscribe(contact_id: str, lists: Document, warnings: list[str], settings: Settings) -> Part:
     """Put on the lists or take off them; without a word of the person's, put on those they were never on."""
     ids: list[str] = list(lists["ids"])
-    if lists["is_on"] is None:
-        request = make_request("GET", settings, "contacts", contact_id, "contactLists")
+    for page in range(MAX_PAGES if lists["is_on"] is None else 0):
+        query = {"limit": str(PAGE), "offset": str(page * PAGE)}
+        request = make_request("GET", settings, "contacts", contact_id, "contactLists", query=query)
         answer = yield from _ask(request, {"contactLists": []})
         if not isinstance(answer, Response):
             return _settle(answer, "the contact was put on no list", warnings)
-        known = {str(item.get("list")) for item in _items(answer, "contactLists")}
+        listed = _items(answer, "contactLists")
+        known = {str(item.get("list")) for item in listed}
         ids = [each for each in ids if each not in known]
+        if len(listed) < PAGE:
+            break
     for each in ids:
         membership = {"list": each, "contact": contact_id, "status": 2 if lists["is_on"] is False else 1}
         request = make_request("POST", settings, "contactLists", body={"contactList": membership})
@@ -233,13 +237,29 @@ def _look_up(
 
 def _join(contact_id: str, account: Document, warnings: list[str], settings: Settings) -> Part:
     """The account that an identify names, and the link to it."""
-    account_id = yield from _write_account(account, settings)
+    account_id = yield from _write_account(account, warnings, settings)
     if not isinstance(account_id, str):
         return _settle(account_id, "the account was not written", warnings)
     return (yield from _link(contact_id, account_id, warnings, settings))
 
 
-def _write_account(account: Document, settings: Settings) -> Said:
+def _write_account(account: Document, warnings: list[str], settings: Settings) -> Said:
+    """Find the account by its name, update or create it; once more without its custom fields, then without its address, where
+    it is refused. Ends with its id."""
+    answer = yield from _save_account(account, settings)
+    left_out: list[str] = []
+    for part, what in (("fields", "custom fields"), ("accountUrl", "address")):
+        if not isinstance(answer, Dead) or part not in account:
+            continue
+        refused, account = answer, {name: value for name, value in account.items() if name != part}
+        left_out.append(what)
+        answer = yield from _save_account(account, settings)
+        if isinstance(answer, str):
+            warnings.append(f"{' and '.join(left_out)} of the account left out: {refused.reason}")
+    return answer
+
+
+def _save_account(account: Document, settings: Settings) -> Said:
     """Find the account by its name, update or create it. Ends with its id."""
     found = yield from _look_up("accounts", "name", account["name"], [], settings)
     if found is None:

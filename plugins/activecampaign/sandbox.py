@@ -230,7 +230,7 @@ class ActiveCampaignSandbox(Sandbox):
     async def list_lists(self, request: web.Request, body: Any) -> web.StreamResponse:
         contact_id = self._known("contact", request.match_info["id"], self.contacts)
         held = [(each, members[contact_id]) for each, members in self.lists.items() if contact_id in members]
-        return json_response({"contactLists": [{"list": each, "status": str(status)} for each, status in held]})
+        return _page(request, "contactLists", [{"list": each, "status": str(status)} for each, status in held])
 
     async def subscribe(self, request: web.Request, body: Any) -> web.StreamResponse:
         sent = _part(body, "contactList")

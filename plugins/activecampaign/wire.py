@@ -130,8 +130,8 @@ def _merged(earlier: Document, later: Document) -> Document:
 def judge_import(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
     """An import is queued, less those of whom ``failureReasons`` says why not; a 400 queues nobody.
 
-    Which of its names holds the email isn't known: whoever is mentioned is meant. Where nobody is, the batch is halved, which
-    repeats what was queued and harms nobody.
+    Which of its names holds the email isn't known: whoever is mentioned is meant. Where nobody is, or a contact of several
+    calls, of which one is at fault, the batch is halved, which repeats what was queued and harms nobody.
 
     Raises:
         UnreadableAnswer: a 2xx that is no import's answer.
@@ -150,7 +150,8 @@ def judge_import(response: Response, payloads: Sequence[Payload], settings: Sett
         text = ": ".join(_texts(reason))[:300] or "refused without a reason"
         refused |= dict.fromkeys(_EMAIL.findall(text.lower()), text)
     emails = [payload.body.get("email") for payload in payloads]
-    if not set(emails) & refused.keys() and (reasons or str(answer["success"]) != "1"):
+    is_one_of_several = any(emails.count(email) > 1 for email in refused)
+    if is_one_of_several or (not set(emails) & refused.keys() and (reasons or str(answer["success"]) != "1")):
         return Split(_reasons(response)) if len(payloads) > 1 else [Dead(_reasons(response))]
     return [Dead(refused[email]) if email in refused else Delivered() for email in emails]
 

@@ -76,13 +76,20 @@ def build_track(event: Event, fields: Document, settings: Settings) -> Sequence[
     order: Document = {
         key: fields.pop(key) for key in ("revenue", "currency", "productId", "revenueType") if key in fields
     }
+    # Beside a currency that can't be read money stays a property: Amplitude would book it in another.
+    is_money = "currency" in order or not _names_currency(event)
     products = _products(event) if settings.product_events else []
     if products:
         main = make_payload(name, fields)
-        return main if isinstance(main, Skip) else [main, *_product_payloads(products, order, fields)]
-    revenue = order.get("revenue") or _total(event, name)
+        return main if isinstance(main, Skip) else [main, *_product_payloads(products, order, fields, is_money)]
+    revenue = (order.get("revenue") or _total(event, name)) if is_money else 0
     # Price and quantity are not sent beside it: where all three are there, Amplitude multiplies the two.
     return make_payload(name, fields | order | {"revenue": revenue} if revenue else fields)
+
+
+def _names_currency(event: Event) -> bool:
+    told = event.properties.get("currency")
+    return told is not None and bool(str(told).strip())
 
 
 def _total(event: Event, name: str) -> int | float:
@@ -103,14 +110,14 @@ def _products(event: Event) -> list[Document]:
     return products if any(_price_fields(product).get("price") for product in products) else []
 
 
-def _product_payloads(products: Sequence[Document], order: Document, fields: Document) -> list[Payload]:
+def _product_payloads(products: Sequence[Document], order: Document, fields: Document, is_money: bool) -> list[Payload]:
     shared = {name: value for name, value in fields.items() if name != _AT}
     kept = {name: order[name] for name in ("currency", "revenueType") if name in order}
     made = []
     for number, product in enumerate(products, 1):
         price = _price_fields(product)
         properties = {key: value for key, value in product.items() if property_name(key) and value is not None}
-        body = shared | {_AT: properties} | (kept | price if "price" in price else {})
+        body = shared | {_AT: properties} | (kept | price if is_money and "price" in price else {})
         made.append(make_payload(PRODUCT_EVENT, body, str(number)))
     return [payload for payload in made if isinstance(payload, Payload)]
 

@@ -52,7 +52,9 @@ PURCHASE: Final = Table(
         Field("timestamp", "time"),
         Field("properties.products", "products"),
         Field("properties.currency", "currency", convert.to_currency, note="USD without one"),
-        Field(("properties.revenue", "properties.total"), "price", to_money, note="of an order without products"),
+        # The later row wins, so that one which is no amount leaves room for the other.
+        Field("properties.total", "price", to_money, note="of an order without products"),
+        Field("properties.revenue", "price", to_money, note="of an order without products"),
     ),
     (Custom("properties", at="properties", rename=purchase_property, convert=to_value),),
 )
@@ -63,7 +65,7 @@ ECOMMERCE: Final = Table(
         Field("timestamp", "time"),
         Field(("properties.order_id", "properties.orderId"), "properties.order_id", to_short_text),
         Field(("properties.cart_id", "properties.cartId"), "properties.cart_id", to_short_text),
-        Field(("properties.total", "properties.revenue", "properties.value"), "properties.total_value", to_money),
+        *(Field(f"properties.{name}", "properties.total_value", to_money) for name in ("value", "revenue", "total")),
         Field("properties.subtotal", "properties.subtotal_value", to_money),
         Field("properties.tax", "properties.tax", to_money),
         Field("properties.shipping", "properties.shipping", to_money),

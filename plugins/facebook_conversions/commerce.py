@@ -112,11 +112,10 @@ def to_ids(value: Any) -> list[str]:
 
 
 COMMERCE_ROWS: Final = (
-    Field(
-        ("properties.revenue", "properties.value", "properties.total"),
-        f"{_AT}.value",
-        convert.to_amount,
-        note="of one product its `price`, where there is none of these",
+    # The later row wins, so that one which is no amount leaves room for the others.
+    *(
+        Field(f"properties.{name}", f"{_AT}.value", convert.to_amount, note="of one product its `price` without")
+        for name in ("total", "value", "revenue")
     ),
     Field(
         "properties.currency",
@@ -124,12 +123,16 @@ COMMERCE_ROWS: Final = (
         convert.to_currency,
         note="beside a value at least the setting `currency`",
     ),
-    Field(("properties.order_id", "properties.orderId"), f"{_AT}.order_id", convert.to_text),
+    Field(("properties.order_id", "properties.orderId"), f"{_AT}.order_id", convert.chain(to_plain, convert.to_text)),
     Field(("properties.query", "properties.search_string"), f"{_AT}.search_string", to_plain),
     Field(("properties.products", "properties.contents"), f"{_AT}.contents", to_contents),
     Field("properties.content_ids", f"{_AT}.content_ids", to_ids, note="those of `contents`, where there are any"),
     Field("properties.num_items", f"{_AT}.num_items", convert.to_integer, note="that of `contents`, where it is known"),
-    Field(("properties.content_type", "properties.contentType"), f"{_AT}.content_type", convert.text_only),
+    Field(
+        ("properties.content_type", "properties.contentType"),
+        f"{_AT}.content_type",
+        convert.chain(to_plain, convert.text_only),
+    ),
 )
 
 CUSTOM_DATA: Final = Custom("properties", _AT, impersonal_name, convert=to_plain)

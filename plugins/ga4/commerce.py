@@ -57,14 +57,19 @@ _ITEM: Final[tuple[tuple[str, tuple[str, ...], Converter], ...]] = (
 )
 """Of a product: Google's field, the names that callers give it, converter."""
 
-MONEY_ROWS: Final = (
-    Field(("properties.revenue", "properties.value"), "params.value", convert.to_amount),
-    Field("properties.currency", "params.currency", convert.to_currency),
-)
+_CURRENCY: Final = Field("properties.currency", "params.currency", convert.to_currency)
+
+
+def _value_rows(*names: str) -> tuple[Field, ...]:
+    """The later row wins, so that one which is no amount leaves room for the others."""
+    return tuple(Field(f"properties.{name}", "params.value", convert.to_amount) for name in names)
+
+
+MONEY_ROWS: Final = (*_value_rows("value", "revenue"), _CURRENCY)
 COMMERCE_ROWS: Final = (
     Field(("properties.order_id", "properties.orderId"), "params.transaction_id", convert.not_blank),
-    Field(("properties.revenue", "properties.value", "properties.total"), "params.value", convert.to_amount),
-    MONEY_ROWS[1],
+    *_value_rows("total", "value", "revenue"),
+    _CURRENCY,
     Field("properties.tax", "params.tax", convert.to_amount),
     Field("properties.shipping", "params.shipping", convert.to_amount),
     Field("properties.coupon", "params.coupon", convert.to_text),

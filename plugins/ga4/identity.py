@@ -16,10 +16,23 @@ from typing import Any, Final
 from plugins.ga4.names import RESERVED_EVENTS
 from plugins.ga4.params import MAX_PARAMS, tidy
 from plugins.ga4.settings import Settings
-from router.plugin import Converter, Document, Event, Field, Payload, Skip, convert, left_out, looks_like_email
+from router.plugin import (
+    Converter,
+    Document,
+    Event,
+    Field,
+    Payload,
+    Skip,
+    convert,
+    left_out,
+    looks_like_email,
+    make_room,
+)
 
 MAX_AGE_MS: Final = 72 * 3_600_000
 MAX_USER_ID: Final = 256
+MAX_EVENT_BYTES: Final = 100_000
+"""A request has less than 130 kB, with what stands beside the event."""
 ENGAGEMENT_MS: Final = 1
 """Without a time of engagement an event makes nobody active."""
 
@@ -129,13 +142,17 @@ def make_payload(
         return Skip(why_not)
     timestamp = fields.pop("timestamp_micros")
     params = {"engagement_time_msec": ENGAGEMENT_MS, **fields.pop("params", {})}
-    tidied, beyond = tidy(params, settings, ("session_id", "engagement_time_msec", *first))
-    made = {"name": name, "timestamp_micros": timestamp, "params": tidied}
+    tidied, surplus = tidy(params, settings, ("session_id", "engagement_time_msec", *first))
+    made: Document = {"name": name, "timestamp_micros": timestamp, "params": tidied}
+    beyond = make_room(made, "params", MAX_EVENT_BYTES)
     return Payload(
         {**fields, "events": [made]},
         key=event.message_id,
         group=_digest(fields),
-        notes=left_out(beyond, f"more than {MAX_PARAMS} parameters"),
+        notes=(
+            *left_out(surplus, f"more than {MAX_PARAMS} parameters"),
+            *left_out(beyond, f"beyond the {MAX_EVENT_BYTES} bytes of an event"),
+        ),
     )
 
 

@@ -33,8 +33,16 @@ from router.plugin import (
 UNKNOWN_CONTACT_S: Final = 5.0
 UNKNOWN_CONTACT_ATTEMPTS: Final = 3
 """Order is kept, so the contact's identify has been delivered: an event must not hold its user's later events for days."""
+RACE_S: Final = 1.0
+RACE_ATTEMPTS: Final = 5
+"""A company that another of its people's calls has just created: they are in different lanes."""
 MAX_MENDINGS: Final = 10
 """How often one write is sent again with less in it."""
+MAX_CREATED: Final = 50
+"""Properties created for one write; more are left to the next try. So it stays below the requests that one conversation may
+have (100)."""
+CREATED_MORE_S: Final = 1.0
+CREATED_MORE_ATTEMPTS: Final = 10
 _EXISTING_ID: Final = re.compile(r"[Ee]xisting ID:\s*(\d+)")
 _GROUPS: Final = {"contacts": "contactinformation", "companies": "companyinformation"}
 _MISSING: Final = "PROPERTY_DOESNT_EXIST"
@@ -55,6 +63,10 @@ class _Draft:
     """Properties without which nothing is found: refused, they end the conversation."""
     warnings: list[str] = field(default_factory=list)
     created: set[str] = field(default_factory=set)
+    may_create: bool = True
+    """Whether the token's scopes allow to create properties, as far as is known."""
+    has_more: bool = False
+    """Whether more properties are missing than one conversation creates."""
 
     def leave_out(self, name: str, why: str) -> None:
         del self.properties[name]
@@ -130,9 +142,13 @@ def _upsert_company(group_id: str, draft: _Draft, settings: Settings) -> Said:
     request = Request("POST", wire.objects_url(settings, "companies", "batch", "upsert"))
     wrap = {"id": group_id, "id_property": settings.company_key}
     response = yield from _send(request, draft, settings, wrap)
+    if response.status == 409:
+        return Later(words(response), RACE_S, RACE_ATTEMPTS)
     if response.status not in (200, 201, 207):
         return _judge_write(response, draft)
     results, errors = wire.read_upsert(response)
+    if errors and isinstance(errors[0], dict) and errors[0].get("category") == "CONFLICT":
+        return Later(words_of(errors[0]), RACE_S, RACE_ATTEMPTS)
     if errors:
         return Dead(words_of(errors[0]) + _advice(response, draft))
     if not results:
@@ -141,6 +157,9 @@ def _upsert_company(group_id: str, draft: _Draft, settings: Settings) -> Said:
 
 
 def _judge_write(response: Response, draft: _Draft) -> Verdict | Blocked:
+    if draft.has_more:
+        reason = f"{MAX_CREATED} properties were created, and there are more"
+        return Later(reason, CREATED_MORE_S, CREATED_MORE_ATTEMPTS)
     verdict = judge_one(response)
     return Dead(verdict.reason + _advice(response, draft)) if isinstance(verdict, Dead) else verdict
 
@@ -250,11 +269,16 @@ def _mend(
     for name, code in refused.items():
         if name not in draft.properties:
             continue
-        if code == _MISSING and settings.create_properties and name not in draft.created:
+        may_create = settings.create_properties and draft.may_create and name not in draft.created
+        if code == _MISSING and may_create and draft.properties[name] is not None:  # a null says nothing of its type
+            if len(draft.created) == MAX_CREATED:
+                draft.has_more = True
+                return Response(400), False
             draft.created.add(name)
             request = Request("POST", wire.properties_url(settings, draft.kind), _definition(name, draft))
             response = (yield Step(request, Response(201, b"{}"))).unless_page()
-            if response.status != 403 and not response.is_success and not isinstance(judge_one(response), Dead):
+            draft.may_create = response.status != 403
+            if draft.may_create and not response.is_success and not isinstance(judge_one(response), Dead):
                 return response, False
             is_mended = True
         elif code == _NO_DATE and name not in draft.keys and (day := _day_of(draft.properties[name])) is not None:

@@ -112,7 +112,8 @@ def pack_contacts(payloads: Sequence[Payload], settings: Settings) -> Request:
 
 
 def judge_contacts(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
-    """200 and 207 answer for each contact. A 400 answers for none: halve until it is found whose it is.
+    """200 and 207 answer for each contact. A 400 answers for none: halve until it is found whose it is. So is a batch with a
+    refused contact of several calls, of which one is at fault.
 
     Raises:
         UnreadableAnswer: a 200 or 207 that is no upsert's answer; another success with a page, such as a proxy's.
@@ -126,14 +127,14 @@ def judge_contacts(response: Response, payloads: Sequence[Payload], settings: Se
     refused: dict[str, str] = {}
     for error in errors:
         contact = _contact_of(error, list(contacts))
-        if contact is None:
+        if contact is None or len(contacts[contact]) > 1:
             return _narrow(words_of(error), payloads)
         refused[contact] = words_of(error)
     taken = Delivered() if len(results) + len(refused) >= len(contacts) else _LOST
     verdicts: list[Verdict] = [taken] * len(payloads)
     for contact, reason in refused.items():
-        for place in contacts[contact]:
-            verdicts[place] = Dead(reason)
+        [place] = contacts[contact]
+        verdicts[place] = Dead(reason)
     return verdicts
 
 

@@ -192,8 +192,11 @@ def _write_contact(found: str | None, contact: Document, name_if_new: str, setti
 
 
 def _write_company(company: Document, settings: Settings) -> Said:
+    """A 409: another of its people's calls, which may be in a lane of their own, has just created it."""
     written = yield from _write(("companies",), "POST", company, "company", settings)
-    return Dead(_describe(written)) if isinstance(written, Response) else written
+    if isinstance(written, Response):
+        return Later(_describe(written), NOT_INDEXED_YET_S, UNKNOWN_CONTACT_ATTEMPTS)
+    return written
 
 
 def _attach(contact_id: str, company_id: str, settings: Settings) -> Said:
@@ -225,7 +228,7 @@ def _write(
             return _id_of(response), warnings
         if response.status == 409:
             return response
-        if response.status != 400:
+        if response.status not in (400, 422):
             return _judge(response)
         if len(declared) == MAX_DECLARED:
             return Later(f"{MAX_DECLARED} custom attributes were declared, and there are more", DECLARED_MORE_S)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from plugins.iterable.identity import who, why_nobody
-from plugins.iterable.orders import purchase_of
+from plugins.iterable.orders import CAMPAIGN_ROWS, keep_campaigns, purchase_of
 from plugins.iterable.settings import Settings
 from plugins.iterable.value import field_name, to_value
 from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, convert, view_name
@@ -16,8 +16,7 @@ from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, 
 _ROWS: Final = (
     Field("messageId", "id", note="an event that is sent again is the same event"),
     Field("timestamp", "createdAt", convert.to_unix_seconds),
-    Field(("properties.campaignId", "properties.campaign_id"), "campaignId", convert.to_integer),
-    Field(("properties.templateId", "properties.template_id"), "templateId", convert.to_integer),
+    *CAMPAIGN_ROWS,
 )
 _PROPERTIES: Final = (Custom("properties", at="dataFields", rename=field_name, convert=to_value),)
 
@@ -52,6 +51,7 @@ def _event(event: Event, fields: Document, settings: Settings) -> Payload | Skip
     named = who(event, settings)
     if named is None:
         return why_nobody(event, settings)
+    keep_campaigns(event, fields)
     if settings.create_new_fields != "project":
         fields["createNewFields"] = settings.create_new_fields == "yes"
     return Payload(named | fields, key=event.message_id)

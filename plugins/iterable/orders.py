@@ -24,20 +24,21 @@ _TAKEN: Final = frozenset(
     {"product_id", "productId", "id", "name", "price", "quantity", "sku", "category", "url", "image_url", "imageUrl"}
 )
 
+_CAMPAIGNS: Final = {"campaignId": ("campaignId", "campaign_id"), "templateId": ("templateId", "template_id")}
+CAMPAIGN_ROWS: Final = tuple(
+    Field(tuple(f"properties.{name}" for name in names), to, convert.to_integer) for to, names in _CAMPAIGNS.items()
+)
+
 PURCHASE: Final = Table(
     (
         Field("messageId", "id", note="where the order has no id"),
         Field(("properties.order_id", "properties.orderId"), "id", convert.not_blank),
         Field("timestamp", "createdAt", convert.to_unix_seconds),
-        Field(
-            ("properties.total", "properties.revenue"),
-            "total",
-            convert.to_amount,
-            note="the sum of the products without",
-        ),
+        # The later row wins, so that one which is no amount leaves room for the other.
+        Field("properties.revenue", "total", convert.to_amount, note="the sum of the products without"),
+        Field("properties.total", "total", convert.to_amount, note="the sum of the products without"),
         Field("properties.products", "products"),
-        Field(("properties.campaignId", "properties.campaign_id"), "campaignId", convert.to_integer),
-        Field(("properties.templateId", "properties.template_id"), "templateId", convert.to_integer),
+        *CAMPAIGN_ROWS,
     ),
     (Custom("properties", at="dataFields", rename=field_name, convert=to_value),),
 )
@@ -61,10 +62,23 @@ def build_purchase(event: Event, fields: Document, settings: Settings) -> Payloa
     named = user(event, settings)
     if named is None:
         return why_nobody(event, settings)
+    keep_campaigns(event, fields)
     purchase = _purchase(fields) or {}
     if settings.create_new_fields != "project":
         purchase["createNewFields"] = settings.create_new_fields == "yes"
     return Payload({"user": named, **purchase}, key=event.message_id)
+
+
+def keep_campaigns(event: Event, fields: Document) -> None:
+    """Keep a campaign or template of the application's own, which is none of Iterable's numbers, as the property that it is."""
+    given = {
+        name: to_value(event.properties[name])
+        for to, names in _CAMPAIGNS.items()
+        for name in names
+        if to not in fields and event.properties.get(name) is not None
+    }
+    if given:
+        fields["dataFields"] = given | fields.get("dataFields", {})
 
 
 def build_cart(event: Event, fields: Document, settings: Settings) -> Payload | Skip:

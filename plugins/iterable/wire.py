@@ -5,6 +5,7 @@ Source: facts/vendors/iterable.md sections 1, 2, 6, 7 and 8.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
@@ -42,6 +43,8 @@ _MISPLACED: Final = (*OF_THE_SET_UP, 401, 403, 405)
 _BLOCKED_CODES: Final = frozenset({"BadApiKey", "Forbidden"})
 _LATER_CODES: Final = frozenset({"DatabaseError", "GenericError", "QueueEmailError", "RateLimitExceeded"})
 _UNKNOWN_USER_CODES: Final = frozenset({"UnknownEmailError", "UnknownUserIdError"})
+_FOR_ITS_DATA: Final = "invalidData"
+"""How the lists are named of ids that are good, and were refused for what was said of them."""
 _TROUBLE_ATTEMPTS: Final = 5
 """Of an event that Iterable has trouble with, while it takes the others."""
 
@@ -155,8 +158,9 @@ def _judge_code(code: str, response: Response, payloads: Sequence[Payload], not_
 def _judge_taken(response: Response, payloads: Sequence[Payload], not_there: _Refusal) -> Judgement:
     """What a 200 says: of a single call its code, of a batch the ids and the event names that were refused.
 
-    Every item of a refused id counts as refused. Where more failed than are named, the batch is halved until they are:
-    repeating is harmless, since an event with a known id is updated and a user is written anew.
+    Every item of a refused id counts as refused. Where more failed than are named, or one of several updates of a user for its
+    data, the batch is halved until they are: repeating is harmless, since an event with a known id is updated and a user is
+    written anew. Events are not halved for their data: of those a user has many, and where one is wrong the next ones are too.
     """
     body = response.json()
     if not isinstance(body, dict) or not {"code", "successCount", "failCount", "failedUpdates"} & body.keys():
@@ -166,7 +170,9 @@ def _judge_taken(response: Response, payloads: Sequence[Payload], not_there: _Re
     verdicts: list[Verdict] = [_verdict(payload.body, ids, names, not_there) for payload in payloads]
     failed = sum(not isinstance(verdict, Delivered) for verdict in verdicts)
     count = body.get("failCount")
-    if isinstance(count, int) and count > failed:
+    updates = Counter(_who(payload.body) for payload in payloads if "eventName" not in payload.body)
+    is_one_of_several = any(why.startswith(_FOR_ITS_DATA) and updates[id] > 1 for id, why in ids.items())
+    if (isinstance(count, int) and count > failed) or is_one_of_several:
         return Split(describe(response)) if len(payloads) > 1 else [Dead(describe(response))]
     left_out = [name for name in _list(body, "filteredOutFields") if isinstance(name, str)]
     if left_out and Delivered() in verdicts:
@@ -176,14 +182,18 @@ def _judge_taken(response: Response, payloads: Sequence[Payload], not_there: _Re
 
 
 def _verdict(item: Document, ids: dict[str, str], names: frozenset[str], not_there: _Refusal) -> Verdict:
-    who = item.get("userId", item.get("email"))
-    why = ids.get(str(who).casefold())
+    why = ids.get(_who(item))
     if why is not None:
-        reason = f"{why}: {who}"
+        reason = f"{why}: {item.get('userId', item.get('email'))}"
         return not_there(reason) if why.startswith("notFound") else Dead(reason)
     if item.get("eventName") in names:
         return Dead(f"disallowedEventNames: {item['eventName']}")
     return Delivered()
+
+
+def _who(item: Document) -> str:
+    """The id that names its user, in lower case."""
+    return str(item.get("userId", item.get("email"))).casefold()
 
 
 def _refused_ids(body: Document) -> Iterator[tuple[str, str]]:

@@ -47,7 +47,8 @@ def event_table(settings: Settings) -> Table:
             Field("context.ip", "profile.location.ip", convert.to_ip),
             Field("timestamp", "event.time"),
             Field("messageId", "event.unique_id"),
-            Field(("properties.revenue", "properties.total", "properties.value"), "event.value", convert.to_amount),
+            # The later row wins, so that one which is no amount leaves room for the others.
+            *(Field(f"properties.{name}", "event.value", convert.to_amount) for name in ("value", "total", "revenue")),
             Field("properties.currency", "event.value_currency", convert.to_currency),
             *(
                 Field(f"properties.{name}", f"properties.{name}", to_property)
@@ -104,6 +105,10 @@ def _payloads(event: Event, fields: Document, made: list[_Made], settings: Setti
     if not complete_ids(event, profile) and not (settings.anonymous_events and "anonymous_id" in profile):
         return Skip("anonymous: no userId, email or phone number (setting anonymous_events)")
     currency = fields["event"].pop("value_currency", None)
+    told = event.properties.get("currency")
+    is_money = (
+        currency is not None or told is None or not str(told).strip()
+    )  # else it would be booked in another currency
     is_old = _is_old(event, settings)
     payloads = []
     for metric, about, properties in made:  # of too many properties the first go: those that templates read stand last
@@ -112,7 +117,9 @@ def _payloads(event: Event, fields: Document, made: list[_Made], settings: Setti
             "profile": profile,
             "event": {**about, "properties": dict(list(properties.items())[-MAX_PROPERTIES:])},
         }
-        if currency and "value" in about:
+        if not is_money:
+            body["event"].pop("value", None)
+        elif currency and "value" in about:
             body["event"]["value_currency"] = currency
         if is_old:
             body["event"]["backfill"] = True

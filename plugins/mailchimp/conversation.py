@@ -29,6 +29,8 @@ from router.plugin import (
 MAX_MENDINGS: Final = 5
 """How often a member is sent again with less in it."""
 _COMPLIANCE: Final = "Member In Compliance State"
+_OPTIONAL: Final = frozenset({"language", "timestamp_signup"})
+"""What else of a member it can do without."""
 
 
 def converse_member(payload: Payload, settings: Settings) -> Conversation:
@@ -68,12 +70,14 @@ def _mended(member: Document, response: Response) -> tuple[Document, str] | None
         return rest, f"the status was left out: {wire.words(response)}"
     errors = answer.get("errors")
     named = [error.get("field") for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
-    tags = {str(name).removeprefix("merge_fields.").partition(".")[0] for name in named}
+    refused = {str(name).removeprefix("merge_fields.").partition(".")[0] for name in named}
     fields = member.get("merge_fields", {})
-    if not tags or not tags <= fields.keys():
+    if not refused or not refused <= fields.keys() | _OPTIONAL:
         return None
-    kept = {tag: value for tag, value in fields.items() if tag not in tags}
-    return {**member, "merge_fields": kept}, f"{', '.join(sorted(tags))} left out: {wire.words(response)}"
+    rest = {name: value for name, value in member.items() if name not in refused & _OPTIONAL}
+    if fields:
+        rest["merge_fields"] = {tag: value for tag, value in fields.items() if tag not in refused}
+    return rest, f"{', '.join(sorted(refused))} left out: {wire.words(response)}"
 
 
 def _tag(member_id: str, tags: list[str], settings: Settings) -> Generator[Step, Response, Verdict | Blocked | None]:

@@ -172,7 +172,7 @@ class MailchimpSandbox(Sandbox):
         }
         self.members[new_id] = member
         self.accept("member", sent)
-        return {**member, "contact_id": f"c-{new_id}"}
+        return {**member, "contact_id": f"c-{new_id}", "_links": _links(new_id)}
 
     async def write_members(self, request: web.Request, body: Any) -> web.StreamResponse:
         """Up to 500; whoever is refused is listed, the others are written."""
@@ -238,6 +238,20 @@ class MailchimpSandbox(Sandbox):
             member["tags"] += [tag["name"]] if tag.get("status") == "active" else []
         self.accept("tags", tags, email=member["email_address"])
         return web.Response(status=204)
+
+
+def _links(member_id: str) -> list[dict[str, str]]:
+    """What an answer about a member is full of.
+
+    Source: mailchimp.com/developer/marketing/api/list-members, the example of an answer (its relations; the form of the rest).
+    """
+    href = f"https://us1.api.mailchimp.com/3.0/lists/a1b2c3d4e5/members/{member_id}"
+    schema = "https://us1.api.mailchimp.com/schema/3.0/Definitions/Lists/Members"
+    relations = ("self", "parent", "update", "delete", "activity", "goals", "notes", "events")
+    return [
+        {"rel": each, "href": f"{href}/{each}", "method": "GET", "targetSchema": f"{schema}/{each}/Response.json"}
+        for each in relations
+    ]
 
 
 def _status_of(member: Mapping[str, Any]) -> Any:

@@ -63,7 +63,7 @@ class Settings(PluginSettings):
     )
     tags_trait: str = Field("", description="Trait with a list of texts that the member is tagged with.")
     batch_members: bool = Field(
-        False, description="Write members 500 a request. That sets their status each time; see Limits."
+        False, description="Write members 200 a request. That sets their status each time; see Limits."
     )
     page_event: str = Field(
         "",

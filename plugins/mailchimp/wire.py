@@ -31,7 +31,8 @@ from router.plugin import (
     judge_by_status,
 )
 
-MAX_MEMBERS: Final = 500
+MAX_MEMBERS: Final = 200
+"""500 are allowed, but the answer holds all there is of each member, some 3 kB, and of an answer the router reads 1 MB."""
 TEMPORARY_ATTEMPTS: Final = 5
 """A member that Mailchimp says it can't write just now is tried so often."""
 BLOCKED: Final = (*OF_THE_SET_UP, 401, 403)
@@ -117,14 +118,20 @@ def pack_members(payloads: Sequence[Payload], settings: Settings) -> Request:
 
 def judge_members(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
     """A 200 lists whom Mailchimp refused, by their email. One refused without an email halves the batch, as does one of several
-    payloads refused for a value, which need not be in all of them.
+    payloads refused for a value, which need not be in all of them. So does an answer that is cut, as one is that is larger than
+    the router reads: it is as large each time.
 
     Raises:
         UnreadableAnswer: a 200 without that list.
     """
     if response.status != 200:
         return judge(response, payloads, (*BLOCKED, NO_AUDIENCE))
-    answer = response.json()
+    try:
+        answer = response.json()
+    except UnreadableAnswer:
+        if len(payloads) > 1 and response.body.lstrip().startswith(b"{"):
+            return Split(f"an answer of {len(response.body)} bytes, which is cut")
+        raise
     errors = answer.get("errors") if isinstance(answer, dict) else None
     if not isinstance(errors, list):
         raise UnreadableAnswer(f"expected a list of errors, got {describe(response)}")

@@ -25,6 +25,7 @@ PLUGIN = Plugin(
             max_events=wire.MAX_MERGED,
             max_bytes=wire.MAX_BYTES,
             rate_limit_per_s=wire.USER_RATE_PER_S,
+            shared_rate=wire.USERS,
         ),
         BatchEndpoint(
             name="events",
@@ -41,6 +42,7 @@ PLUGIN = Plugin(
             pack=wire.pack_identity,
             judge=wire.judge_identity,
             rate_limit_per_s=wire.USER_RATE_PER_S,
+            shared_rate=wire.USERS,
         ),
     ),
     actions=(

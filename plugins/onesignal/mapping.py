@@ -35,6 +35,8 @@ _PARTS: Final[Mapping[str, tuple[str, ...]]] = {
     "company": ("company_name", "company_id", "company_industry", "company_employee_count", "company_plan"),
 }
 """The tags that one trait is spread over, all of which a null deletes."""
+_GROUP_ADDRESS: Final = tuple(f"group_address_{part}" for part in ("city", "country", "postalCode", "state", "street"))
+"""The same of a group, whose parts keep their names."""
 
 
 def user_table(settings: Settings) -> Table:
@@ -131,7 +133,10 @@ def build_group(event: Event, fields: Document, settings: Settings) -> Payload |
     """What a group call says of the person who made it. Of several groups the tags tell of the last one."""
     if not event.group_id:
         return Skip("the call names no group")
-    tags, notes = to_tags(fields["properties"]["tags"], settings)
+    given: Document = fields["properties"]["tags"]
+    if given.get("group_address", "") is None:
+        given = dict.fromkeys(_GROUP_ADDRESS) | given
+    tags, notes = to_tags(given, settings)
     return upsert(event, {}, tags, [], settings, notes)
 
 

@@ -36,6 +36,8 @@ MAX_EVENTS: Final = 490
 MAX_BYTES: Final = 1_000_000
 MAX_EVENT_BYTES: Final = 2_024
 USER_RATE_PER_S: Final = 1_000.0
+USERS: Final = "users and subscriptions"
+"""What counts against that limit of the app together: writing a user, and giving one another id."""
 NOT_THERE_YET_S: Final = 10.0
 NOT_THERE_ATTEMPTS: Final = 2
 

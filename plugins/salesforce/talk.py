@@ -1,4 +1,5 @@
-"""Conversations about one record: look for it, then create or update it; or write it, and once more with what it lacks.
+"""Conversations about one record: look for it, then create or update it; or write it, and once more with what it lacks. A
+field that Salesforce refuses is no reason to lose the others.
 
 Source: facts/vendors/salesforce.md sections 1, 3, 4 and 7.
 """
@@ -6,11 +7,23 @@ Source: facts/vendors/salesforce.md sections 1, 3, 4 and 7.
 from __future__ import annotations
 
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import Final
 
 from plugins.salesforce.settings import Settings
-from plugins.salesforce.wire import body_of, errors_of, judge_refusal, request, results_of, upsert, verdict_on
+from plugins.salesforce.wire import (
+    RACE_ATTEMPTS,
+    RACE_S,
+    Error,
+    body_of,
+    errors_of,
+    judge_refusal,
+    request,
+    results_of,
+    upsert,
+    verdict_on,
+    words,
+)
 from router.plugin import (
     Blocked,
     Conversation,
@@ -26,11 +39,12 @@ from router.plugin import (
     describe,
 )
 
-MAX_FOUND: Final = 10
-"""More than one fitting record is too many; some may be converted, or of somebody else."""
-RACE_S: Final = 1.0
-RACE_ATTEMPTS: Final = 5
-"""A record that somebody else created or deleted between two of our steps."""
+MAX_FOUND: Final = 200
+"""More than one fitting record is too many; some may be converted, or of somebody else. The person's own must not be beyond:
+forms leave an org many leads of one email."""
+
+MAX_MENDINGS: Final = 5
+"""How often a record is sent again with less in it."""
 
 _UPSERTED: Final = Response(200, b'[{"id":"assumed","success":true,"errors":[],"created":false}]')
 _NONE_FOUND: Final = Response(200, b'{"totalSize":0,"done":true,"records":[]}')
@@ -48,34 +62,55 @@ def converse(payload: Payload, settings: Settings) -> Conversation:
 def _upsert(body: Document, settings: Settings) -> Conversation:
     """Write what there is; only where the record is new, what it lacks is filled in, so that nothing known is overwritten."""
     record = {"attributes": {"type": body["object"]}, **body["record"]}
-    for tried in (record, record | body["if_new"]):
-        response = yield Step(upsert(body["object"], body["id_field"], [tried], settings), _UPSERTED)
+    lacking: Document = body["if_new"]
+    warnings: list[str] = []
+    while True:
+        response = yield Step(upsert(body["object"], body["id_field"], [record], settings), _UPSERTED)
         if response.status not in (200, 201):
             return judge_refusal(response)
         [result] = results_of(response, 1)
-        verdict = verdict_on(result)
-        is_new = any(code == "REQUIRED_FIELD_MISSING" for code, _, _ in errors_of(result.get("errors")))
-        if not is_new:
-            break
-    return verdict
+        verdict, errors = verdict_on(result), list(errors_of(result.get("errors")))
+        if lacking and any(code == "REQUIRED_FIELD_MISSING" for code, _, _ in errors):
+            record, lacking = record | lacking, {}
+            continue
+        mended = _mended(record, errors, body["id_field"]) if isinstance(verdict, Dead) else None
+        if mended is None or len(warnings) == MAX_MENDINGS:
+            return Delivered(tuple(warnings)) if isinstance(verdict, Delivered) else verdict
+        record, warning = mended
+        warnings.append(warning)
 
 
 def _find_and_write(body: Document, settings: Settings) -> Conversation:
     found = yield from _find(body, settings)
-    if found is None:
-        record = body["record"] | body["if_new"]
-        response = yield Step(request("POST", settings, "sobjects", body["object"], body=record), _CREATED)
-        codes = {code for code, _, _ in errors_of(body_of(response))}
-        if response.status == 400 and "DUPLICATE_VALUE" in codes:
-            return Later(describe(response), RACE_S, RACE_ATTEMPTS)
-    elif isinstance(found, str):
-        path = ("sobjects", body["object"], found)
-        response = yield Step(request("PATCH", settings, *path, body=body["record"]), _UPDATED)
-        if response.status == 404:
-            return Later(describe(response), RACE_S, RACE_ATTEMPTS)
-    else:
+    if found is not None and not isinstance(found, str):
         return found
-    return _read_written(response, is_new=found is None)
+    record = body["record"] | (body["if_new"] if found is None else {})
+    path = ("sobjects", body["object"], *([found] if found else []))
+    warnings: list[str] = []
+    while True:
+        request_ = request("PATCH" if found else "POST", settings, *path, body=record)
+        response = yield Step(request_, _UPDATED if found else _CREATED)
+        if found and response.status == 404:
+            return Later(describe(response), RACE_S, RACE_ATTEMPTS)
+        verdict = _read_written(response, is_new=found is None)
+        errors = list(errors_of(body_of(response)))
+        mended = _mended(record, errors, body["id_field"]) if isinstance(verdict, Dead) else None
+        if mended is None or len(warnings) == MAX_MENDINGS:
+            return Delivered(tuple(warnings)) if isinstance(verdict, Delivered) else verdict
+        record, warning = mended
+        warnings.append(warning)
+
+
+def _mended(record: Document, errors: Sequence[Error], id_field: str) -> tuple[Document, str] | None:
+    """*record* without the fields that are refused, and a warning that says so. None where an error names no field that was
+    sent, or the one by which the person is found."""
+    refused = {name.lower() for _, _, fields in errors for name in fields}
+    names = [name for name in record if name.lower() in refused]
+    found_by = id_field if id_field in record else "Email"
+    if not names or len(names) < len(refused) or found_by in names or not all(fields for _, _, fields in errors):
+        return None
+    rest = {name: value for name, value in record.items() if name not in names}
+    return rest, f"{', '.join(names)} left out: {words(errors[0])}"
 
 
 def _read_written(response: Response, *, is_new: bool) -> Verdict | Blocked:
@@ -114,8 +149,8 @@ def _find(body: Document, settings: Settings) -> Generator[Step, Response, str |
 
 def pick(records: list[Document], id_field: str, external_id: str | None) -> str | Dead | None:
     """The one record that is meant: the external id's, else the only one of that email that is nobody else's."""
-    mine = [each for each in records if id_field and _is_same(each.get(id_field), external_id)]
-    free = [each for each in records if external_id is None or not each.get(id_field)]
+    mine = [each for each in records if id_field and _is_same(_value(each, id_field), external_id)]
+    free = [each for each in records if external_id is None or not _value(each, id_field)]
     fitting = mine or free
     if not fitting:
         return None
@@ -127,8 +162,13 @@ def pick(records: list[Document], id_field: str, external_id: str | None) -> str
     return str(open_[0]["Id"])
 
 
+def _value(record: Document, field: str) -> object:
+    """What *record* has in *field*, which the settings may spell in another letter case than Salesforce does."""
+    return next((value for name, value in record.items() if name.lower() == field.lower()), None)
+
+
 def _is_same(value: object, external_id: str | None) -> bool:
-    return external_id is not None and isinstance(value, str) and value.casefold() == external_id.casefold()
+    return external_id is not None and isinstance(value, str) and value.lower() == external_id.lower()
 
 
 def quote(text: object) -> str:

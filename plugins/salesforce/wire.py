@@ -36,13 +36,22 @@ MAX_BYTES: Final = 5_000_000
 BUSY_S: Final = 10.0
 """A lock is held as long as somebody else's transaction takes."""
 BUSY_ATTEMPTS: Final = 20
+RACE_S: Final = 1.0
+RACE_ATTEMPTS: Final = 5
+"""A record that somebody else created or deleted meanwhile: two upserts of one new account may run at a time, for its people
+are in different lanes."""
 
-_BUSY: Final = frozenset({"UNABLE_TO_LOCK_ROW", "SERVER_UNAVAILABLE", "REQUEST_RUNNING_TOO_LONG"})
+_BUSY: Final = frozenset({"UNABLE_TO_LOCK_ROW", "REQUEST_RUNNING_TOO_LONG"})
+_OUT: Final = "SERVER_UNAVAILABLE"
+_CREATED_MEANWHILE: Final = "DUPLICATE_VALUE"
 _OF_THE_SET_UP: Final = frozenset({"INVALID_FIELD", "INVALID_TYPE", "NOT_FOUND"})
 """Of a whole request: objects and fields are named by the settings alone."""
 _CALLS_USED_UP: Final = "REQUEST_LIMIT_EXCEEDED"
 LIMIT_S: Final = 600.0
 """The org's calls of the last 24 hours are used up; some come free as time goes on."""
+
+Error = tuple[str, str, tuple[str, ...]]
+"""The code of an error, its message, and the fields that it names."""
 
 
 def credentials(settings: Settings) -> Sequence[Credential]:
@@ -106,7 +115,7 @@ def _merged(payloads: Sequence[Payload], id_field: str) -> list[tuple[Document, 
 
 
 def _key(payload: Payload, id_field: str) -> str:
-    return str(payload.body.get(id_field)).casefold()
+    return str(payload.body.get(id_field)).lower()
 
 
 def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
@@ -157,7 +166,7 @@ def judge_refusal(response: Response) -> Later | Dead | Blocked:
     if response.is_success:
         raise UnreadableAnswer(f"expected the results, got {describe(response)}")
     errors = list(errors_of(body_of(response)))
-    reason = f"{response.status} {_words(errors[0])}" if errors else describe(response)
+    reason = f"{response.status} {words(errors[0])}" if errors else describe(response)
     if is_outage(response.status):
         return Later(reason)
     if any(code == _CALLS_USED_UP for code, _, _ in errors):
@@ -167,8 +176,13 @@ def judge_refusal(response: Response) -> Later | Dead | Blocked:
     return _verdict(errors, f"{response.status} ") if errors else Dead(reason)
 
 
-def _verdict(errors: Sequence[tuple[str, str, str]], status: str) -> Later | Dead:
-    reason = status + _words(errors[0])
+def _verdict(errors: Sequence[Error], status: str) -> Later | Dead:
+    reason = status + words(errors[0])
+    codes = {code for code, _, _ in errors}
+    if _OUT in codes:
+        return Later(reason, is_outage=True)
+    if _CREATED_MEANWHILE in codes:
+        return Later(reason, RACE_S, RACE_ATTEMPTS)
     if any(code in _BUSY or "too many soql queries" in message.lower() for code, message, _ in errors):
         return Later(reason, BUSY_S, BUSY_ATTEMPTS)
     return Dead(reason)
@@ -181,20 +195,20 @@ def body_of(response: Response) -> Any:
         return None
 
 
-def errors_of(body: Any) -> Iterator[tuple[str, str, str]]:
-    """(code, message, fields) of each error, in either of the two shapes that Salesforce has for them."""
+def errors_of(body: Any) -> Iterator[Error]:
+    """Each error, in either of the two shapes that Salesforce has for them."""
     for error in body if isinstance(body, list) else []:
         if not isinstance(error, dict):
             continue
         code = error.get("statusCode") or error.get("errorCode")
         message, fields = error.get("message"), error.get("fields")
         if isinstance(code, str):
-            names = ", ".join(map(str, fields)) if isinstance(fields, list) else ""
+            names = tuple(map(str, fields)) if isinstance(fields, list) else ()
             yield code, message if isinstance(message, str) else "", names
 
 
-def _words(error: tuple[str, str, str]) -> str:
+def words(error: Error) -> str:
     """The vendor's own: code, message and the fields it is about."""
     code, message, fields = error
-    words = f"{code[:80]}: {' '.join(message.split())[:250]}" if message else code[:80]
-    return f"{words} ({fields[:100]})" if fields else words
+    said = f"{code[:80]}: {' '.join(message.split())[:250]}" if message else code[:80]
+    return f"{said} ({', '.join(fields)[:100]})" if fields else said

@@ -20,6 +20,8 @@ from router.plugin import (
     Skip,
     Table,
     Values,
+    left_out,
+    make_room,
     same_name,
 )
 
@@ -79,8 +81,11 @@ def build_event(event: Event, fields: Document, settings: Settings) -> Payload |
     left = _left(settings)
     document = {name: value for name, value in event.document.items() if name not in left}
     context = {"library": LIBRARY, **event.context, HOPS: [*hops_of(event), settings.router_name]}
-    body = {**document, **fields, "context": context}
-    return Payload(body, key=fields["messageId"])
+    body: Document = {**document, **fields, "context": context}
+    part = "traits" if event.type in ("identify", "group") else "properties"
+    most_bytes = settings.limits.event_bytes
+    beyond = make_room(body, part, most_bytes)
+    return Payload(body, key=fields["messageId"], notes=left_out(beyond, f"beyond the {most_bytes} bytes of an event"))
 
 
 def hops_of(event: Event) -> list[Any]:

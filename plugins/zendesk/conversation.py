@@ -34,6 +34,11 @@ from router.plugin import (
 Model = Literal["user", "organization"]
 MAX_MENDINGS: Final = 20
 """Fields left out of one write before it is given up."""
+MAX_DEFINED: Final = 40
+"""Fields defined for one user or organization; more are left to the next try. So a user with an organization stays below the
+requests that one conversation may have (100)."""
+DEFINED_MORE_S: Final = 1.0
+DEFINED_MORE_ATTEMPTS: Final = 10
 _NEVER_LEFT_OUT: Final = ("external_id", "email", "name")
 _PATHS: Final = {"user": "users", "organization": "organizations"}
 
@@ -150,9 +155,12 @@ def _write(model: Model, fields: Document, name_if_new: str, settings: Settings,
     unknown = _unknown_fields(model, fields, written)
     if unknown and settings.create_fields:
         defined = []
-        for key in unknown:
+        for key in unknown[:MAX_DEFINED]:
             is_defined = yield from _define(model, key, fields[f"{model}_fields"][key], settings)
             defined += [key] if is_defined else []
+        if defined and len(unknown) > MAX_DEFINED:
+            more = f"{len(defined)} fields were defined, and there are more"
+            raise Ended(Later(more, DEFINED_MORE_S, DEFINED_MORE_ATTEMPTS))
         if defined:
             written = yield from _upsert(model, fields, name_if_new, settings, warnings)
             unknown = [key for key in unknown if key not in defined]

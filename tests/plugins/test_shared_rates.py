@@ -10,6 +10,7 @@ SHARED = {
     "hubspot": [{"contacts", "contact batches", "companies", "merges", "events by userId"}, {"events"}],
     "intercom": [{"contacts", "companies", "events"}],
     "klaviyo": [{"profiles", "members"}, {"profile jobs"}, {"events"}],
+    "onesignal": [{"users", "identity"}, {"events"}],
     "zendesk": [{"users", "organizations", "merges"}, {"events"}],
 }
 

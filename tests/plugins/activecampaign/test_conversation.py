@@ -44,7 +44,7 @@ async def test_a_contact_is_written_then_its_lists_tags_and_account(account: Sta
 
     assert asked(account) == [
         "POST contact/sync",
-        "GET contacts/101/contactLists",
+        "GET contacts/101/contactLists?limit=100&offset=0",
         "POST contactLists",
         "GET tags?search=vip&limit=100",
         "POST tags",
@@ -55,6 +55,20 @@ async def test_a_contact_is_written_then_its_lists_tags_and_account(account: Sta
     ]
     assert (contact(account)["fields"], contact(account)["tags"]) == ({"1": "36"}, {"vip"})
     assert account.sandbox.lists == {"1": {"101": 1}}
+
+
+@pytest.mark.parametrize("others", [30, 130])
+async def test_who_left_a_list_is_not_put_back_however_many_others_they_are_on(others: int) -> None:
+    """A page of lists has twenty unless more are asked for, and a hundred at most."""
+    async with open_stand_in(PLUGIN, lists=["1"]) as account:
+        await talk(account, identify())
+        left = {each: {"101": 1} for each in map(str, range(1000, 1000 + others))} | {"1": {"101": 2}}
+        account.sandbox.lists.clear()
+        account.sandbox.lists.update(left)
+
+        assert await talk(account, identify()) == Delivered()
+
+    assert account.sandbox.lists["1"] == {"101": 2}
 
 
 async def test_a_repeat_changes_nothing(account: StandIn) -> None:
@@ -237,6 +251,30 @@ async def test_an_account_that_is_refused_is_a_dead_letter(account: StandIn) -> 
     account.sandbox.fail(Fault(status=422, path="/api/3/accounts", contains="account"))
 
     assert await talk(account, group(name="Engines")) == Dead("422")
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+async def test_a_custom_field_that_is_refused_costs_neither_the_account_nor_its_link(is_known: bool) -> None:
+    async with open_stand_in(PLUGIN, group_fields={"plan": "1"}) as account:
+        if is_known:
+            await talk(account, group(name="Engines"))
+        account.sandbox.account_fields = frozenset()  # it was deleted
+
+        end = await talk(account, group(name="Engines", website="https://engine.example.org", plan="gold"))
+
+    assert end.warnings[0].startswith("custom fields of the account left out: 422 field_invalid")
+    [written] = account.sandbox.accounts.values()
+    assert written == {"name": "Engines", "accountUrl": "https://engine.example.org"}
+    assert len(account.sandbox.links) == 1
+
+
+async def test_an_address_that_is_refused_costs_neither_the_account_nor_its_link(account: StandIn) -> None:
+    account.sandbox.fail(Fault(status=422, path="/api/3/accounts", contains="accountUrl"))
+
+    end = await talk(account, group(name="Engines", website="https://engine.example.org"))
+
+    assert end == Delivered(("address of the account left out: 422",))
+    assert len(account.sandbox.links) == 1
 
 
 REFUSED = Response(422, b'{"errors": [{"title": "The name is taken", "code": "duplicate"}]}')

@@ -181,7 +181,7 @@ async def test_a_contact_is_put_on_a_list_and_taken_off(account: StandIn) -> Non
         assert (await post(account, "/api/3/contactLists", body)).status == 201
 
     held = await account.request("GET", f"/api/3/contacts/{contact_id}/contactLists", None, AUTH)
-    assert held.json() == {"contactLists": [{"list": "1", "status": "2"}]}
+    assert held.json()["contactLists"] == [{"list": "1", "status": "2"}]
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,9 @@ def test_an_event_type_that_means_something_to_amplitude_is_not_sent(name: str) 
             id="product and type beside a revenue",
         ),
         pytest.param("Paid", {"currency": "EUR", "productId": "S1"}, {}, id="neither without a revenue"),
-        pytest.param("Paid", {"revenue": 5, "currency": "euro"}, {"revenue": 5}, id="no currency"),
+        pytest.param("Paid", {"revenue": 5, "currency": "euro"}, {}, id="no currency: it would be booked in another"),
+        pytest.param("Order Completed", {"total": 5, "currency": 978}, {}, id="a total in no currency"),
+        pytest.param("Paid", {"revenue": 5, "currency": " "}, {"revenue": 5}, id="a currency of blanks is none"),
         pytest.param("Paid", {"revenue": {"a": 1}}, {}, id="no number"),
     ],
 )
@@ -101,6 +103,16 @@ def test_an_order_may_be_sent_as_one_event_a_product_and_never_counts_twice() ->
         {},
     ]
     assert {payload.body["event_type"] for payload in products} == {"Product Purchased"}
+
+
+def test_products_of_an_order_in_a_currency_that_cannot_be_read_have_no_price() -> None:
+    event = track("Order Completed", {"revenue": 19.99, "currency": "euro", "products": PRODUCTS})
+
+    main, *products = payloads_of(event, "track event", product_events=True)
+
+    assert len(products) == 3
+    assert not any(set(MONEY) & payload.body.keys() for payload in (main, *products))
+    assert products[0].body["event_properties"] == PRODUCTS[0]
 
 
 @pytest.mark.parametrize(

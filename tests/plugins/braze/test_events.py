@@ -175,6 +175,7 @@ WHOLE = {"product_id": "Completed Order", "quantity": 1, "currency": "USD"}
     [
         pytest.param({"revenue": 19.99}, {**WHOLE, "price": 19.99}, id="revenue"),
         pytest.param({"revenue": "$19.99"}, {**WHOLE, "price": 19.99}, id="revenue as text"),
+        pytest.param({"revenue": "", "total": 5}, {**WHOLE, "price": 5}, id="a total beside an empty revenue"),
         pytest.param({"total": 12.5}, {**WHOLE, "price": 12.5}, id="total"),
         pytest.param({"revenue": 1, "currency": " "}, {**WHOLE, "price": 1}, id="an empty currency"),
         pytest.param(

@@ -213,6 +213,9 @@ def test_limited_data_use_marks_every_event() -> None:
             id="revenue first",
         ),
         pytest.param({"total": 12.5}, {"value": 12.5, "currency": "USD"}, id="a total"),
+        pytest.param(
+            {"revenue": "", "total": 5}, {"value": 5, "currency": "USD"}, id="a total beside an empty revenue"
+        ),
         pytest.param({"revenue": {"a": 1}, "currency": 7}, {}, id="odd money"),
         pytest.param({"revenue": 20, "currency": "euro"}, {}, id="money that would be booked in dollars"),
         pytest.param(
@@ -322,6 +325,21 @@ def test_properties_that_are_left_out_are_told() -> None:
 
     for name in ("email_2", "city", "a"):
         assert any(f"properties.{name}:" in each for each in told["warnings"]), name
+
+
+@pytest.mark.parametrize("name", ["order_id", "orderId", "content_type", "query"])
+def test_an_email_in_a_property_that_meta_knows_costs_only_that_property(name: str) -> None:
+    """Meta refuses the event for it, and all that travel with it."""
+    event = make_event(
+        "track",
+        userId="u-17",
+        event="Order Completed",
+        properties={"total": 5, name: "7 of ada@example.test"},
+        context={**CONTEXT, **PHONE},
+    )
+    [payload] = [payload for mapped in rehearse().map(event) for payload in mapped.payloads]
+
+    assert payload.body["custom_data"] == {"value": 5, "currency": "USD"}
 
 
 JSON = st.recursive(

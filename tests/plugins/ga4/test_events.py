@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from plugins.ga4 import PLUGIN
 from plugins.ga4.commerce import COMMERCE_EVENTS
 from plugins.ga4.names import event_name, param_name
 from router.event import Event
-from router.testing import make_event
+from router.plugin import Delivered
+from router.testing import make_event, open_stand_in
 from tests.plugins.ga4.mapped import MICROS, body_of, event_of, params_of, payload_of, rehearse, skipped
 
 APP_INSTANCE = "0123456789abcdef0123456789abcdef"
@@ -313,6 +315,9 @@ def test_an_order_whose_id_is_none_is_not_taken_for_another_one(order_id: Any) -
         pytest.param(
             "Cart Viewed", {"items": 3, "total": 5}, {"value": 5, "currency": "USD"}, id="items that are none"
         ),
+        pytest.param(
+            "Cart Viewed", {"revenue": "", "total": 5}, {"value": 5, "currency": "USD"}, id="beside an empty revenue"
+        ),
         pytest.param("Order Refunded", {"order_id": "A-1"}, {"transaction_id": "A-1"}, id="refund"),
         pytest.param("Cart Viewed", {"products": [{"price": 1}, "x"]}, {}, id="products without id and name"),
         pytest.param("Product Viewed", {"product_id": "", "name": " "}, {}, id="one product with an empty id and name"),
@@ -341,6 +346,24 @@ def test_items_and_their_own_parameters_have_an_end() -> None:
 
     assert len(items) == 200
     assert list(items[0]) == [*(f"p{number:02}" for number in range(10)), "item_id"]
+
+
+async def test_items_that_are_too_large_for_a_request_are_left_out_and_the_purchase_counts() -> None:
+    """It was dead without being sent: a request has less than 130 kB."""
+    own = {f"p{number:02}": "x" * 100 for number in range(10)}
+    products = [{"sku": f"S{number}", "name": "n" * 100, **own} for number in range(150)]
+    event = track("Order Completed", {"order_id": "A-1", "total": 42.5, "currency": "EUR", "products": products})
+
+    async with open_stand_in(PLUGIN) as vendor:
+        judgements = (await vendor.deliver(event))["track commerce event"]
+        [sent] = [item["events"][0] if "events" in item else item for item in vendor.accepted("event")]
+
+    assert judgements == [[Delivered()]]
+    assert sent["name"] == "purchase"
+    assert (sent["params"]["transaction_id"], sent["params"]["value"]) == ("A-1", 42.5)
+    assert "items" not in sent["params"]
+    [note] = payload_of(event, "track commerce event").notes
+    assert note == "beyond the 100000 bytes of an event; left out: items"
 
 
 # --- pages, screens, campaigns ---

@@ -11,6 +11,7 @@ import pytest
 
 from plugins.hubspot import PLUGIN, conversations
 from plugins.hubspot.sandbox_rules import Property
+from router.destination import MAX_STEPS
 from router.plugin import Blocked, Dead, Delivered, Event, Later, Response
 from router.plugin.sandbox import Fault
 from router.testing import Rehearsal, StandIn, make_event, open_stand_in
@@ -148,6 +149,42 @@ async def test_a_property_that_may_not_be_created_is_left_out() -> None:
         assert verdict == Delivered(("property 'tier' was left out: PROPERTY_DOESNT_EXIST",))
 
 
+async def test_no_property_is_created_to_be_cleared() -> None:
+    """It would be one of text for good, whatever the first value turns out to be."""
+    async with open_account(create_properties=True) as account:
+        cleared = await deliver(account, identify(seats=None))
+        written = await deliver(account, identify(seats=4))
+
+        assert cleared == Delivered(("property 'seats' was left out: PROPERTY_DOESNT_EXIST",))
+        assert written == Delivered()
+        assert account.sandbox.schemas["contacts"]["seats"].type == "number"
+
+
+async def test_many_properties_are_created_in_several_goes() -> None:
+    """One conversation may have a hundred requests, and with more of them the event would be a dead letter."""
+    event = identify(**{f"trait_{number}": number for number in range(120)})
+    async with open_account(create_properties=True) as account:
+        ends, counts = [], []
+        for _ in range(3):
+            before = len(account.sandbox.requests)
+            ends.append(type(await deliver(account, event)))
+            counts.append(len(account.sandbox.requests) - before)
+
+        assert ends == [Later, Later, Delivered]
+        assert max(counts) < MAX_STEPS
+        assert contacts(account)["51"]["trait_119"] == "119"
+
+
+async def test_without_the_scope_nothing_waits_for_properties_to_be_created() -> None:
+    async with open_account(create_properties=True) as account:
+        account.sandbox.missing_scopes = {"schemas"}
+
+        verdict = await deliver(account, identify(**{f"trait_{number}": number for number in range(120)}))
+
+        assert isinstance(verdict, Delivered)
+        assert len(verdict.warnings) == 120
+
+
 @pytest.mark.parametrize(("status", "word"), [(401, Blocked), (503, Later)])
 async def test_an_outage_while_a_property_is_created_ends_the_conversation(status: int, word: type) -> None:
     async with open_account(create_properties=True) as account:
@@ -196,6 +233,24 @@ def test_a_conflict_that_names_nobody_waits() -> None:
 
 
 # --- companies ---
+
+
+@pytest.mark.parametrize(
+    "conflict",
+    [
+        Response(409, b'{"category": "CONFLICT", "message": "exists"}'),
+        Response(207, b'{"results": [], "errors": [{"category": "CONFLICT", "message": "exists"}]}'),
+    ],
+)
+def test_a_company_that_another_call_has_just_created_is_written_again(conflict: Response) -> None:
+    """The people of one company are in different lanes, so that two upserts of it may run at a time."""
+    rehearsal = Rehearsal(PLUGIN, PLUGIN.settings.model_validate({**BY_EMAIL}))
+    [(_, endpoint, payload)] = rehearsal.payloads(group(name="Engines"))
+
+    end = rehearsal.talk(endpoint, payload, {0: conflict}).end
+
+    assert isinstance(end, Later)
+    assert end.max_attempts == conversations.RACE_ATTEMPTS
 
 
 async def test_a_company_is_written_and_its_contact_linked() -> None:

@@ -135,11 +135,28 @@ def test_a_name_is_split_where_first_or_last_are_missing(traits: Any, expected: 
         pytest.param({"address": "12 Main St, London"}, {"address": "12 Main St, London"}, id="address as text"),
         pytest.param({"phone": 442079460000}, {"phone": "442079460000"}, id="phone as a number"),
         pytest.param({"firstName": None, "tier": None}, {"firstname": None, "tier": None}, id="null clears"),
+        pytest.param(
+            {"address": None},
+            dict.fromkeys(["address", "city", "state", "country", "zip"]),
+            id="a null address clears all of it",
+        ),
         pytest.param({"birthday": "yesterday", "age": "old"}, {}, id="what is no date and no number"),
     ],
 )
 def test_odd_values_of_traits(traits: Any, expected: Any) -> None:
     assert properties_of(identify(**traits)) == {"email": EMAIL, **expected}
+
+
+def test_a_null_company_clears_what_is_known_of_it_and_nothing_else() -> None:
+    listed = properties_of(identify(company=None), contact_properties=["numemployees"])
+
+    assert listed == {"email": EMAIL, **dict.fromkeys(["company", "industry", "numemployees"])}
+
+
+def test_a_null_address_of_a_group_clears_all_of_it() -> None:
+    cleared = properties_of(group(name="Engines", address=None))
+
+    assert {name for name, value in cleared.items() if value is None} == {"address", "city", "state", "country", "zip"}
 
 
 @pytest.mark.parametrize(

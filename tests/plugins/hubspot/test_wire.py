@@ -56,13 +56,14 @@ D, X, L = Delivered, Dead, Later
     [
         pytest.param(answer(200, results=[{"id": "51"}, {"id": "52"}]), [D, D, D], id="200"),
         pytest.param(
-            answer(207, results=[{}], errors=[error(objectWriteTraceId=["0"])]), [X, D, X], id="207 by trace id"
+            answer(207, results=[{}], errors=[error(objectWriteTraceId=["1"])]), [D, X, D], id="207 by trace id"
         ),
         pytest.param(
             answer(207, results=[{}], errors=[error(objectWriteTraceId="1")]), [D, X, D], id="207 by a bare trace id"
         ),
         pytest.param(answer(207, results=[{}], errors=[error(ids=["b"])]), [D, X, D], id="207 by id"),
-        pytest.param(answer(207, results=[], errors=[error(ids=["a"])]), [X, L, X], id="207, of one contact no word"),
+        pytest.param(answer(207, results=[{}], errors=[error(ids=["a"])]), Split, id="207, of two calls about one"),
+        pytest.param(answer(207, results=[], errors=[error(ids=["b"])]), [L, X, L], id="207, of one contact no word"),
         pytest.param(answer(200, results=[]), [L, L, L], id="200 without results, as has been seen"),
         pytest.param(answer(207, results=[{}], errors=[error()]), Split, id="207, whose error is not said"),
         pytest.param(answer(400, **error()), Split, id="400 for all"),

@@ -165,6 +165,15 @@ async def test_a_409_that_names_nobody_waits_for_the_index(vendor: StandIn) -> N
     assert isinstance(end.value.value, Later)
 
 
+async def test_a_company_that_another_call_has_just_created_is_written_again(vendor: StandIn) -> None:
+    """The people of one company are in different lanes, so that two of its writes may run at a time."""
+    vendor.sandbox.fail(Fault(status=409, path="/companies", times=1))
+    talk, joined = Talk(vendor), event(type="group", userId="u1", groupId="g1", traits={"name": "Engines"})
+
+    assert isinstance(await talk.deliver(joined), Later)
+    assert isinstance(await talk.deliver(joined), Delivered)
+
+
 async def test_a_custom_attribute_nobody_declared_is_left_out_and_reported(vendor: StandIn) -> None:
     verdict = await Talk(vendor).deliver(identify(email="a@b.test", tier="gold", seats=4))
 
@@ -284,13 +293,16 @@ async def test_an_owner_who_is_no_teammate_costs_the_person_nothing_else(vendor:
         ),
     ],
 )
-def test_what_intercom_names_of_a_refused_contact_is_left_out(error: Any, sent: set[str], kind: type) -> None:
+@pytest.mark.parametrize("status", [400, 422])
+def test_what_intercom_names_of_a_refused_contact_is_left_out(
+    status: int, error: Any, sent: set[str], kind: type
+) -> None:
     body = {"external_id": "u1", "email": "a@b", "phone": "1", "role": "user"}
     talk = wire.converse_contact(Payload({"contact": body}), Settings(access_token="t"))
     next(talk)
     talk.send(Response(404))
     step = talk.send(Response(200, b'{"data": []}'))
-    refusal = Response(400, orjson.dumps({"errors": [{"code": "parameter_invalid", **error}]}))
+    refusal = Response(status, orjson.dumps({"errors": [{"code": "parameter_invalid", **error}]}))
 
     requests, end = [step.request], None
     for answer in (refusal, Response(200, b'{"id": "c1"}')):

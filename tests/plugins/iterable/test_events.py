@@ -48,6 +48,20 @@ def sent(made: dict[str, Any]) -> list[str]:
 # --- events ---
 
 
+@pytest.mark.parametrize(
+    ("event", "action"),
+    [
+        (make_event("track", **ADA, event="Signed Up", properties={"campaign_id": "spring"}), "track event"),
+        (order(products=[CUP], campaign_id="spring"), "track purchase"),
+    ],
+)
+def test_a_campaign_of_the_application_s_own_stays_a_property(event: Any, action: str) -> None:
+    """Iterable's are numbers; one in text was in neither place."""
+    body = body_of(event, action)
+
+    assert (body["dataFields"]["campaign_id"], "campaignId" in body) == ("spring", False)
+
+
 def test_a_track_call_becomes_an_event_with_the_message_id() -> None:
     properties = {"source": "web", "campaignId": "123", "template_id": 7, "n": None, "at": "2024-08-24T00:00:00Z"}
     event = make_event("track", **ADA, event="Signed Up", properties=properties)
@@ -143,6 +157,7 @@ def test_an_order_becomes_a_purchase_with_the_order_s_id() -> None:
         pytest.param({"revenue": 40}, 40, id="revenue"),
         pytest.param({}, 42.5, id="the sum of the products"),
         pytest.param({"total": "much"}, 42.5, id="a total that is none"),
+        pytest.param({"total": "", "revenue": 40}, 40, id="a revenue beside an empty total"),
     ],
 )
 def test_an_order_tells_of_its_total(properties: Any, total: float) -> None:

@@ -172,6 +172,11 @@ def test_a_good_answer_delivers_all(body: Any) -> None:
             id="lists at the top",
         ),
         pytest.param(
+            counts(2, failedUpdates={"invalidDataUserIds": ["u-1"]}),
+            Split,
+            id="for its data, one of two calls about a user",
+        ),
+        pytest.param(
             counts(1, failedUpdates={"conflictUserIds": ["u-9"]}, filteredOutFields=["tier"]),
             Split,
             id="more failed than are named",
@@ -183,6 +188,13 @@ def test_a_batch_names_whom_it_refuses_by_id(body: Any, expected: Any) -> None:
     judgement = judge(200, body)
 
     assert judgement == expected or (expected is Split and isinstance(judgement, Split))
+
+
+def test_events_are_not_halved_for_their_data() -> None:
+    """A property of another type is wrong in every event of its kind, and a user has many: each batch would go one by one."""
+    judgement = judge(200, counts(1, failedUpdates={"invalidDataUserIds": ["u-1"]}), [*EVENTS[:1], *EVENTS[:1]])
+
+    assert judgement == [Dead("invalidDataUserIds: u-1")] * 2
 
 
 def test_a_single_item_that_failed_without_a_name_is_the_one() -> None:

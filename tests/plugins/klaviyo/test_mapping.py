@@ -134,6 +134,21 @@ def test_a_phone_that_is_not_e164_costs_nothing_else(phone: Any, code: str, expe
         pytest.param({"avatar": "a.png"}, {}, id="an avatar that is no address"),
         pytest.param({"age": "old", "birthday": "soon"}, {}, id="no number and no date"),
         pytest.param({"firstName": None, "tier": None}, {"first_name": None, "properties": {"tier": None}}, id="null"),
+        pytest.param(
+            {"address": None},
+            {"location": dict.fromkeys(["address1", "city", "country", "region", "zip"])},
+            id="a null address clears all of it",
+        ),
+        pytest.param(
+            {"company": None},
+            {
+                "organization": None,
+                "properties": dict.fromkeys(
+                    [f"company_{part}" for part in ("employee_count", "id", "industry", "plan")]
+                ),
+            },
+            id="a null company",
+        ),
         pytest.param({"email": None}, {}, id="an email is never cleared"),
         pytest.param({"email": "not an email"}, {}, id="an email that is none"),
         pytest.param({"$consent": ["sms"], "": 1, "ok": 1}, {"properties": {"ok": 1}}, id="reserved names"),

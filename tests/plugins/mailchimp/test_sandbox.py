@@ -326,6 +326,19 @@ async def test_a_field_that_is_refused_is_left_out_and_reported(account: StandIn
     assert account.sandbox.members[MEMBER]["merge_fields"] == {"FNAME": "Ada"}
 
 
+@pytest.mark.parametrize("field", ["timestamp_signup", "language"])
+async def test_what_else_is_refused_of_a_member_costs_only_itself(account: StandIn, field: str) -> None:
+    body = f'{{"title": "Invalid Resource", "errors": [{{"field": "{field}", "message": "no"}}]}}'
+    account.sandbox.fail(Fault(status=400, body=body, contains=f'"{field}"'))
+    traits = {"email": EMAIL, "firstName": "Ada", "createdAt": "2024-08-24"}
+
+    [ends] = (await account.deliver(make_event("identify", traits=traits, context={"locale": "xx-XX"}))).values()
+
+    assert ends == [[Delivered((f"{field} left out: 400 Invalid Resource: {field} no",))]]
+    member = account.sandbox.members[MEMBER]
+    assert (member["merge_fields"]["FNAME"], member.get(field)) == ("Ada", None)
+
+
 async def test_a_member_is_mended_a_few_times_and_no_more(account: StandIn) -> None:
     fields = iter(("FNAME", "LNAME", "PHONE", "PLAN", "TITLE", "WEBSITE"))
     for field in fields:
@@ -391,6 +404,21 @@ async def test_an_event_follows_its_member_and_before_it_is_a_dead_letter(accoun
 
     assert isinstance(before[0][0], Dead)  # type: ignore[index]
     assert after == [[Delivered()]]
+
+
+async def test_the_answer_on_many_members_is_one_that_the_router_can_read() -> None:
+    """It holds all there is of each: that on five hundred was cut at 1 MB, unreadable, and they were sent for ever."""
+    async with open_stand_in(PLUGIN, batch_members=True, tags_trait="") as account:
+        emails = [f"ada{number}@example.org" for number in range(450)]
+        calls = [
+            make_event("identify", traits={"email": email, "name": "Ada King" * 20}, messageId=email)
+            for email in emails
+        ]
+
+        batches = (await account.deliver(*calls))["write members in batches"]
+
+        assert [verdict for batch in batches for verdict in batch] == [Delivered()] * 450  # type: ignore[union-attr]
+        assert len(account.sandbox.members) == 450
 
 
 async def test_a_partial_failure_costs_only_whom_it_is_about() -> None:

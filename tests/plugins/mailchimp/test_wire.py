@@ -135,6 +135,15 @@ def test_an_error_without_an_email_is_about_the_only_member() -> None:
     assert wire.judge_members(answer({"error": "no"}), [member()], SETTINGS) == [Dead("no")]
 
 
+def test_an_answer_that_is_cut_halves_the_batch() -> None:
+    """One that is larger than the router reads is as large each time."""
+    cut = Response(200, b'{"new_members": [{"id": "6a5e"')
+
+    assert isinstance(wire.judge_members(cut, [member(), member("b@example.org")], SETTINGS), Split)
+    with pytest.raises(UnreadableAnswer):
+        wire.judge_members(cut, [member()], SETTINGS)
+
+
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b"{}", b'{"errors": 7}'])
 def test_a_200_without_its_list_of_errors_is_unreadable(body: bytes) -> None:
     with pytest.raises(UnreadableAnswer):

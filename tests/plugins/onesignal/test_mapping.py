@@ -313,6 +313,16 @@ def test_an_alias_that_can_join_nothing_says_why(call: Any, reason: str) -> None
 # --- groups ---
 
 
+def test_a_null_address_of_a_group_deletes_all_that_an_address_makes() -> None:
+    address = {"city": "L", "country": "GB", "postalCode": "1", "state": "LND", "street": "S"}
+    made, cleared = (
+        body_of(make_event("group", **ADA, groupId="acme-1", traits={"address": value}), GROUP)["properties"]["tags"]
+        for value in (address, None)
+    )
+
+    assert cleared == {"group_id": "acme-1", "group_address": "", **dict.fromkeys(made.keys() - {"group_id"}, "")}
+
+
 def test_all_group_traits_arrive() -> None:
     traits = {"name": "Acme", "firstName": "Ada", "message": "x", "more": {"a b": True}, "gone": None}
     event = make_event("group", **ADA, groupId=9, traits=traits)

@@ -151,6 +151,11 @@ def test_a_reserved_trait_of_a_group_arrives_in_either_spelling(trait: str, spel
         pytest.param({"address": {"postalCode": "1" * 30}}, {"PostalCode": "1" * 20}, id="a postal code is cut"),
         pytest.param({"title": {"a": 1}, "description": ["x"]}, {}, id="wrong types"),
         pytest.param({"email": None, "title": None}, {"Email": None, "Title": None}, id="null clears"),
+        pytest.param(
+            {"address": None},
+            dict.fromkeys(["Street", "City", "State", "PostalCode", "Country"]),
+            id="a null address clears all of it",
+        ),
         pytest.param({"email": "", "phone": " "}, {}, id="empty"),
         pytest.param({"company": {"name": "Kings", "employee_count": "11-50"}}, {}, id="employees that are no number"),
         pytest.param({"colour": "red"}, {}, id="a custom trait without a field"),

@@ -323,6 +323,21 @@ async def test_a_record_made_by_hand_is_found_by_email_and_gets_the_id() -> None
     assert (record["Router_User_Id__c"], record["LastName"]) == ("u-1", "Lovelace")
 
 
+async def test_a_person_is_found_by_their_id_however_many_leads_have_their_email() -> None:
+    """Forms leave many of one email; the person's own was beyond the ten that were looked at."""
+    async with open_stand_in(PLUGIN, match_on_email=True) as vendor:
+        leads = vendor.sandbox.records.setdefault("Lead", {})
+        for number in range(15):
+            leads[f"00Q{number}"] = {"Id": f"00Q{number}", "Email": "ada@example.test", "LastName": "King"}
+        leads["00Q14"]["Router_User_Id__c"] = "u-17"
+        event = make_event("identify", userId="u-17", traits={"email": "ada@example.test", "title": "Countess"})
+
+        [judgement] = (await vendor.deliver(event)).values()
+
+        assert judgement == [[Delivered()]]
+        assert leads["00Q14"]["Title"] == "Countess"
+
+
 async def test_events_become_records_once() -> None:
     settings = {
         "event_object": "Web_Event__c",

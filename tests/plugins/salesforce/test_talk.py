@@ -100,6 +100,7 @@ CONVERTED = {"Id": "00Q4", "Email": "ada@example.test", "Router_User_Id__c": Non
         pytest.param([FREE, MINE], "u-17", "00Q1", id="the id before the email, in any letter case"),
         pytest.param([OTHER], "u-17", None, id="somebody else's"),
         pytest.param([OTHER], None, "00Q3", id="an email alone"),
+        pytest.param([{**MINE, "Router_User_Id__c": "weiß"}], "weiss", None, id="a letter that is written as two"),
         pytest.param([CONVERTED, FREE], "u-17", "00Q2", id="one is converted"),
         pytest.param([FREE, OTHER], None, "2 records have this email, none is guessed", id="two"),
         pytest.param([CONVERTED], "u-17", "the lead is converted", id="all are converted"),
@@ -116,6 +117,12 @@ def test_which_record_is_meant(records: list[dict[str, Any]], external_id: str |
         assert expected in picked.reason
     else:
         assert picked == expected
+
+
+def test_a_record_is_somebody_else_s_in_whatever_letter_case_the_settings_name_the_field() -> None:
+    """Salesforce answers with its own spelling, and takes any: such a record was overwritten with another person."""
+    assert pick([OTHER], "router_user_id__c", "u-17") is None
+    assert pick([FREE, MINE], "router_user_id__c", "u-17") == "00Q1"
 
 
 def test_without_a_field_for_the_id_the_email_counts() -> None:
@@ -167,6 +174,56 @@ def test_how_it_ends(answers: list[Response], expected: Any) -> None:
     assert isinstance(talk(answers, BY_EMAIL, traits=TRAITS).end, expected)
 
 
+NO_EMAIL = {"statusCode": "INVALID_EMAIL_ADDRESS", "message": "Words", "fields": ["Email"]}
+TOO_LONG = {"statusCode": "STRING_TOO_LONG", "message": "Words", "fields": ["title"]}  # names know no letter case
+
+
+@pytest.mark.parametrize(
+    ("answers", "settings", "traits"),
+    [
+        pytest.param([answer([{"success": False, "errors": [TOO_LONG]}])], {}, {"title": "X"}, id="by the id"),
+        pytest.param([found(), answer([TOO_LONG], 400)], BY_EMAIL, TRAITS | {"title": "X"}, id="a create"),
+        pytest.param([found(FREE), answer([TOO_LONG], 400)], BY_EMAIL, TRAITS | {"title": "X"}, id="an update"),
+    ],
+)
+def test_a_field_that_is_refused_is_left_out_and_the_others_arrive(
+    answers: list[Response], settings: dict[str, Any], traits: dict[str, Any]
+) -> None:
+    said = talk(answers, settings, traits=traits | {"description": "Y"})
+
+    *_, refused_one, last = said.requests
+    [before, after] = [each.json.get("records", [each.json])[0] for each in (refused_one, last)]
+    assert before.keys() - after.keys() == {"Title"}
+    assert after["Description"] == "Y"
+    assert said.end == Delivered(("Title left out: STRING_TOO_LONG: Words (title)",))
+
+
+@pytest.mark.parametrize(
+    ("user_id", "expected"),
+    [
+        pytest.param("u-17", Delivered, id="who has another id does without the email"),
+        pytest.param(None, Dead, id="who is found by it alone would be made anew each time"),
+    ],
+)
+def test_an_email_that_is_refused_costs_only_who_is_found_by_it(user_id: str | None, expected: Any) -> None:
+    said = talk([found(), answer([NO_EMAIL], 400)], BY_EMAIL, userId=user_id, anonymousId="a-1", traits=TRAITS)
+
+    assert isinstance(said.end, expected)
+
+
+def test_a_record_that_salesforce_finds_ever_more_wrong_with_is_given_up() -> None:
+    names = ["Title", "Description", "Phone", "Industry", "City", "State", "Country"]
+    answers = [answer([{"errorCode": "INVALID", "message": "Words", "fields": [name]}], 400) for name in names]
+    address = {"city": "Porto", "state": "Porto", "country": "Portugal"}
+    traits = TRAITS | {"title": "X", "description": "X", "phone": "1", "address": address}
+    traits["company"] = {"name": "Acme", "industry": "Toys"}
+
+    said = talk([found(FREE), *answers], BY_EMAIL, traits=traits)
+
+    assert isinstance(said.end, Dead)
+    assert len(said.requests) == 1 + 5 + 1
+
+
 @pytest.mark.parametrize(
     "answers",
     [
@@ -206,5 +263,5 @@ def test_both_ways_are_one_query() -> None:
         ["Id", "Email", "Router_User_Id__c", "IsConverted"],
         "Lead",
         [("Router_User_Id__c", "u-17"), ("Email", "ada@example.test")],
-        10,
+        200,
     )

@@ -73,6 +73,13 @@ def test_one_external_id_occurs_once_and_what_came_later_wins() -> None:
     assert (records[0]["Title"], records[0]["Phone"]) == ("B", "1")
 
 
+def test_two_people_are_not_one_for_a_letter_that_is_written_as_two() -> None:
+    """Folding the case makes "weiss" of "weiß": one was written with the other's values."""
+    records = wire.pack([person("weiß", Title="A"), person("weiss", Title="B")], SETTINGS).json["records"]
+
+    assert [record["Title"] for record in records] == ["A", "B"]
+
+
 def test_accounts_go_by_their_own_id() -> None:
     account = Payload({"attributes": {"type": "Account"}, "Router_Group_Id__c": "c9"}, group="Account")
 
@@ -111,7 +118,7 @@ TOO_MANY = "Lead trigger: System.LimitException: Too many SOQL queries: 101"
         ),
         *(
             pytest.param(failed(code), Later, id=code)
-            for code in ("UNABLE_TO_LOCK_ROW", "SERVER_UNAVAILABLE", "REQUEST_RUNNING_TOO_LONG")
+            for code in ("UNABLE_TO_LOCK_ROW", "SERVER_UNAVAILABLE", "REQUEST_RUNNING_TOO_LONG", "DUPLICATE_VALUE")
         ),
         pytest.param(failed("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", TOO_MANY), Later, id="a trigger's limit"),
         pytest.param(failed("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY"), Dead, id="a trigger's refusal"),
@@ -163,6 +170,24 @@ def test_calls_that_are_used_up_hold_the_destination_and_not_the_person() -> Non
 
     assert isinstance(verdict, Later)
     assert (verdict.after_s, verdict.is_outage) == (600.0, True)
+
+
+@pytest.mark.parametrize("response", [results(failed("SERVER_UNAVAILABLE")), refusal(400, "SERVER_UNAVAILABLE")])
+def test_salesforce_being_out_holds_the_destination_for_as_long_as_it_takes(response: Response) -> None:
+    """With a bound on the attempts an outage of minutes would make dead letters of all that came in it."""
+    [verdict] = wire.judge(response, [person()], SETTINGS)  # type: ignore[misc]
+
+    assert isinstance(verdict, Later)
+    assert (verdict.is_outage, verdict.max_attempts) == (True, None)
+
+
+def test_an_account_that_another_call_has_just_created_is_written_again() -> None:
+    """The people of one account are in different lanes, so that two upserts of it may run at a time."""
+    account = Payload({"attributes": {"type": "Account"}, "Router_Group_Id__c": "c9", "Name": "Acme"}, group="Account")
+
+    [verdict] = wire.judge(results(failed("DUPLICATE_VALUE")), [account], SETTINGS)  # type: ignore[misc]
+
+    assert verdict == Later("DUPLICATE_VALUE: Words", wire.RACE_S, wire.RACE_ATTEMPTS)
 
 
 def test_a_request_that_is_refused_is_halved() -> None:

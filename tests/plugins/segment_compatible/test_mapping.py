@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from plugins.segment_compatible import PLUGIN
 from router.explain import explain
-from router.plugin import GROUP_TRAITS, USER_TRAITS, camel_case, snake_case
-from router.testing import make_event
+from router.plugin import GROUP_TRAITS, USER_TRAITS, Delivered, camel_case, snake_case
+from router.testing import make_event, open_stand_in
 from router.testing.samples import COMPANY, PERSON
 from tests.plugins.segment_compatible.mapped import FLAVOURS, item_of, make_settings, rehearse, skipped
 
@@ -193,6 +194,28 @@ def test_an_anonymous_identify_is_sent_as_it_is() -> None:
     item = item_of(make_event("identify", anonymousId="a-5", traits={"plan": "free"}))
 
     assert (item["anonymousId"], "userId" in item) == ("a-5", False)
+
+
+@pytest.mark.parametrize(
+    ("call", "part"),
+    [("identify", "traits"), ("group", "traits"), ("track", "properties"), ("page", "properties")],
+)
+@pytest.mark.parametrize("flavour", ["segment", "customerio"])
+async def test_what_an_event_has_no_room_for_is_left_out_and_the_rest_arrives(
+    flavour: str, call: str, part: str
+) -> None:
+    """Segment answers 200 to more than 32 KB and drops it; an order without its products still tells of the order."""
+    said = {"total": 42.5, "products": [{"sku": f"S{number}", "about": "x" * 200} for number in range(200)]}
+    event = make_event(call, userId="u-17", groupId="c9", event="Order Completed", **{part: said})
+
+    async with open_stand_in(PLUGIN, flavour=flavour) as vendor:
+        [judgement] = (await vendor.deliver(event)).values()
+        [item] = vendor.accepted("event")
+
+    assert judgement == [[Delivered()]]
+    assert (item[part], item["userId"]) == ({"total": 42.5}, "u-17")
+    [payload] = [payload for _, _, payload in rehearse(flavour=flavour).payloads(event)]
+    assert payload.notes == ("beyond the 32000 bytes of an event; left out: products",)
 
 
 def test_explain_tells_of_every_field() -> None:

@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from plugins.zendesk import PLUGIN
+from router.destination import MAX_STEPS
 from router.event import Event
 from router.plugin import Blocked, Dead, Delivered, Later, Response, UnreadableAnswer
 from router.plugin.sandbox import Fault
@@ -243,6 +244,21 @@ async def test_a_company_may_be_created(company: Any, expected: dict[str, Any]) 
         [organization] = vendor.sandbox.organizations.values()
         assert {key: item for key, item in organization.items() if key in ("external_id", "name")} == expected
         assert users(vendor)[0]["organization_id"] == organization["id"]
+
+
+async def test_many_fields_are_defined_in_several_goes() -> None:
+    """One conversation may have a hundred requests, and with more of them the event would be a dead letter."""
+    event = identify(name="Ada", **{f"trait_{number}": f"v{number}" for number in range(110)})
+    async with open_stand_in(PLUGIN, create_fields=True) as vendor:
+        ends, counts = [], []
+        for _ in range(3):
+            before = len(vendor.sandbox.requests)
+            ends.append(type(await send(vendor, event)))
+            counts.append(len(vendor.sandbox.requests) - before)
+
+        assert ends == [Later, Later, Delivered]
+        assert max(counts) < MAX_STEPS
+        assert users(vendor)[0]["user_fields"]["trait_109"] == "v109"
 
 
 async def test_a_group_is_written_and_its_user_becomes_a_member_once(vendor: StandIn) -> None:
