@@ -86,6 +86,8 @@ class Pace:
         hand."""
         self.under_way = 0
         """Requests on the wire."""
+        self.left = 0
+        """Requests that have left so far."""
         self._backoff = backoff
         self._chance = chance
         self._was_blocked = False
@@ -195,6 +197,7 @@ class Pace:
     def request_left(self, rate: str, now: float) -> None:
         """A request leaves. Call it only when both waits are 0, and call `request_came_back` once for each."""
         self.under_way += 1
+        self.left += 1
         self._next = now + self._interval_s / self._share
         if rate in self._intervals_s:
             self._next_at[rate] = now + self._intervals_s[rate] / self._share
