@@ -127,9 +127,13 @@ class Pace:
         """The most seconds by which the rates keep two requests apart."""
         return max(self._interval_s, *self._intervals_s.values(), 0.0) / self._share
 
-    def share(self, share: float) -> None:
-        """Use only this share (above 0, up to 1) of each rate: others send to the vendor too."""
+    def share(self, share: float, now: float) -> None:
+        """Use only this share (above 0, up to 1) of each rate: others send to the vendor too. What is left of a wait grows or
+        shrinks with the share, or a request would wait for minutes by a share that was held for a second."""
+        factor = self._share / share
         self._share = share
+        self._next = now + factor * max(0.0, self._next - now)
+        self._next_at = {name: now + factor * max(0.0, at - now) for name, at in self._next_at.items()}
 
     # --- flights ---
 
