@@ -165,7 +165,7 @@ class Spread:
         if running:
             return (
                 f" In other partitions these jobs run, or have run: {', '.join(running)}. Cancel them before you ask for all "
-                f"again: router jobs cancel {destination} {running[0]}"
+                f"again: router jobs cancel {destination} {' '.join(running)}"
             )
         return " What was added in other partitions is cancelled." if jobs else ""
 
