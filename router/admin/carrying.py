@@ -48,7 +48,7 @@ class Side:
 @dataclass(slots=True)
 class Copied:
     """What was carried, and what was not: *repeats* have the messageId of another carried event, *lost* events can no longer be
-    read from the source, and *empty* dead letters stand for lost events."""
+    read from the source, *empty* dead letters stand for lost events, and *jobs* were under way."""
 
     events: int = 0
     there_before: int = 0
@@ -58,6 +58,7 @@ class Copied:
     repeats: int = 0
     lost: int = 0
     empty: int = 0
+    jobs: int = 0
 
 
 class Standing:
@@ -125,6 +126,7 @@ class Carrying:
             self._open.append(state)
             standings[name] = Standing(state, partition)
             self.copied.empty += standings[name].empty
+            self.copied.jobs += len(state.jobs("running"))
         return standings
 
     def close(self) -> None:

@@ -25,9 +25,12 @@ _LOGGER = structlog.get_logger()
 
 
 def port_app(
-    status: Callable[[], Awaitable[Any]], metrics: CollectorRegistry, refresh: Callable[[], Awaitable[None]]
+    status: Callable[[], Awaitable[Any]],
+    metrics: CollectorRegistry,
+    refresh: Callable[[], Awaitable[None]],
+    health: Callable[[], web.Response],
 ) -> web.Application:
-    """``GET /metrics``, before which *refresh* is awaited, and ``GET /status``. Neither changes anything."""
+    """``GET /metrics``, before which *refresh* is awaited, ``GET /status`` and ``GET /health``. None changes anything."""
 
     async def get_metrics(request: web.Request) -> web.Response:
         await refresh()
@@ -39,8 +42,11 @@ def port_app(
         except OperatorError as error:  # the cluster, which would know, is away
             return _json({"message": str(error)}, 503)
 
+    async def get_health(request: web.Request) -> web.Response:
+        return health()
+
     app = web.Application()
-    app.add_routes([web.get("/metrics", get_metrics), web.get("/status", get_status)])
+    app.add_routes([web.get("/metrics", get_metrics), web.get("/status", get_status), web.get("/health", get_health)])
     return app
 
 

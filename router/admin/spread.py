@@ -139,7 +139,7 @@ class Spread:
         """A plan for each partition that has anything to do; if none has, one plan that does nothing."""
         answers = await self._ask_all(operation, self._chosen(chosen))
         plans = [plan for answer in answers.values() for plan in answer]
-        return [plan for plan in plans if plan["total"]] or plans[:1]
+        return share_rate([plan for plan in plans if plan["total"]]) or plans[:1]
 
     async def _add(self, operation: str, destination: str, **chosen: Any) -> list[Answer]:
         """Add a job in all partitions or in none, since an operator who is refused asks again for all of them.
@@ -165,7 +165,7 @@ class Spread:
         if running:
             return (
                 f" In other partitions these jobs run, or have run: {', '.join(running)}. Cancel them before you ask for all "
-                f"again: router jobs cancel {destination} {running[0]}"
+                f"again: router jobs cancel {destination} {' '.join(running)}"
             )
         return " What was added in other partitions is cancelled." if jobs else ""
 
@@ -283,6 +283,18 @@ def add_up(parts: Sequence[Answer]) -> Answer:
                 for figure in tallied[0][name]
             }
     return added
+
+
+def share_rate(plans: Sequence[Answer]) -> list[Answer]:
+    """The plans of one order, whose rate is for all of them together: each gets a part of it by its total, so that all end at
+    about the same time. Pure."""
+    in_all = sum(plan["total"] for plan in plans)
+    return [
+        plan | {"spec": plan["spec"] | {"rate_per_s": plan["spec"]["rate_per_s"] * plan["total"] / in_all}}
+        if "rate_per_s" in plan["spec"]
+        else plan
+        for plan in plans
+    ]
 
 
 def add_group(one: Answer, other: Answer) -> Answer:

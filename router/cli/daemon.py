@@ -38,6 +38,7 @@ from router.delivery.watchdog import LOOK_S
 from router.errors import OperatorError
 from router.gateway import Source
 from router.gateway.app import Gateway
+from router.gateway.health import health_response
 from router.gateway.open_files import raise_limit
 from router.log.room import Reserve
 from router.registry import Registry
@@ -141,7 +142,13 @@ class Daemon:
         self._runners.append(await listen_on_socket(socket_app(calls), config.data / SOCKET_NAME))
         self.admin_url = await self._listen(
             web.AppRunner(
-                port_app(calls["status"], self._metrics, self._deliveries.refresh),
+                # A router that takes no events has no other port to say there that it is alive.
+                port_app(
+                    calls["status"],
+                    self._metrics,
+                    self._deliveries.refresh,
+                    lambda: health_response(self._stuck()),
+                ),
                 access_log=None,
                 shutdown_timeout=CONNECTIONS_S,
             ),

@@ -9,9 +9,10 @@ from typing import Annotated, Any
 import typer
 
 from router.cli.backend import ask
-from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, Number
+from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
 from router.cli.output import ago, console, print_json, print_table
 from router.cli.progress import why_it_waits
+from router.errors import OperatorError
 
 app = typer.Typer(no_args_is_help=True, help="See and stop replays and retries of dead letters.")
 
@@ -68,16 +69,49 @@ def _row(job: dict[str, Any]) -> list[Any]:
 @app.command()
 def cancel(
     destination: Annotated[str, typer.Argument(help="The destination.")],
-    number: Number,
+    numbers: Annotated[
+        list[int] | None,
+        typer.Argument(min=1, help="Numbers, from the list; all that are under way, if none is given."),
+    ] = None,
     config: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
-    """Stop a replay or a retry. What is in a request lands, what waits is not sent.
+    """Stop replays and retries. What is in a request lands, what waits is not sent.
 
     Example: `router jobs cancel mixpanel 3`
     """
-    answer = asyncio.run(ask(config, "cancel", destination=destination, job=number))
+    answers, failures = asyncio.run(_cancel(config, destination, numbers))
     if as_json:
-        print_json(answer)
-        return
-    console.print(f"{destination}: job {number} is cancelled")
+        print_json(answers[0] if numbers and len(numbers) == len(answers) == 1 else answers)
+    else:
+        for answer in answers:
+            console.print(f"{destination}: job {answer['job']} is cancelled")
+    if failures:
+        raise OperatorError("\n".join(map(str, failures)))
+    if not answers and not as_json:
+        console.print(_none(destination, every=False))
+
+
+async def _cancel(
+    config: Path, destination: str, numbers: list[int] | None
+) -> tuple[list[dict[str, Any]], list[OperatorError]]:
+    """Cancel the jobs with these *numbers*, or all. One that can't be cancelled keeps no other one running.
+
+    Returns:
+        The answers, and why others could not be cancelled.
+    """
+    wanted = numbers or await _running(config, destination)
+    answers, failures = [], {}
+    for number in wanted:
+        try:
+            answers.append(await ask(config, "cancel", destination=destination, job=number))
+        except OperatorError as error:
+            failures[number] = error
+    if failures and not numbers:  # those that have ended meanwhile need not be cancelled
+        failures = {number: failures[number] for number in await _running(config, destination) if number in failures}
+    return answers, list(failures.values())
+
+
+async def _running(config: Path, destination: str) -> list[int]:
+    jobs = await ask(config, "jobs", destination=destination)
+    return [job["job"] for job in jobs if job["state"] == "running"]

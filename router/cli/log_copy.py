@@ -35,7 +35,7 @@ def copy(
 
     From sqlite to a cluster, back, or between two of a kind. Stop the routers of FROM first, and start those of TO afterwards.
     The source stays as it is. An interrupted copy goes on where it was: run the command again. What every destination has
-    settled stays behind, as does the history of replays.
+    settled stays behind, as do replays and retries.
 
     Example: `router log copy config/router.yaml config/cluster.yaml`
     """
@@ -62,6 +62,12 @@ def copy(
     if copied.empty:
         console.print(
             f"Left behind: {counted(copied.empty, 'dead letter')} without an event, because the old log had lost it."
+        )
+    if copied.jobs:
+        console.print(
+            f"Left behind: {counted(copied.jobs, 'job')} under way. A retry can be asked for again in the new log; what a "
+            "replay had still to send is in the old one.",
+            soft_wrap=True,
         )
     console.print(f"Start the routers of {target}, and none of {source} any more.", soft_wrap=True)
 

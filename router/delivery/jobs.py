@@ -35,8 +35,8 @@ _T = TypeVar("_T")
 CHUNK = 200
 AT_A_STRETCH = 50
 """Events decided and mapped before other tasks of the process get a turn."""
-LOOK_S = 1.0
-"""How often a running daemon looks for jobs that a command wrote into the state."""
+LOOK_S = 10.0
+"""How often a running daemon looks for jobs that a command wrote into the state as the daemon began. It is told of others."""
 
 
 @dataclass(frozen=True, slots=True)

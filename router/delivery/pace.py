@@ -86,6 +86,8 @@ class Pace:
         hand."""
         self.under_way = 0
         """Requests on the wire."""
+        self.left = 0
+        """Requests that have left so far."""
         self._backoff = backoff
         self._chance = chance
         self._was_blocked = False
@@ -125,9 +127,13 @@ class Pace:
         """The most seconds by which the rates keep two requests apart."""
         return max(self._interval_s, *self._intervals_s.values(), 0.0) / self._share
 
-    def share(self, share: float) -> None:
-        """Use only this share (above 0, up to 1) of each rate: others send to the vendor too."""
+    def share(self, share: float, now: float) -> None:
+        """Use only this share (above 0, up to 1) of each rate: others send to the vendor too. What is left of a wait grows or
+        shrinks with the share, or a request would wait for minutes by a share that was held for a second."""
+        factor = self._share / share
         self._share = share
+        self._next = now + factor * max(0.0, self._next - now)
+        self._next_at = {name: now + factor * max(0.0, at - now) for name, at in self._next_at.items()}
 
     # --- flights ---
 
@@ -195,6 +201,7 @@ class Pace:
     def request_left(self, rate: str, now: float) -> None:
         """A request leaves. Call it only when both waits are 0, and call `request_came_back` once for each."""
         self.under_way += 1
+        self.left += 1
         self._next = now + self._interval_s / self._share
         if rate in self._intervals_s:
             self._next_at[rate] = now + self._intervals_s[rate] / self._share

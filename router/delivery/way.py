@@ -59,7 +59,7 @@ class Ways:
             self._clock,
             self._chance,
         )
-        outlet.pace.share(self._share)
+        outlet.pace.share(self._share, self._clock.monotonic())
         send = HttpSend(destination.origins, timeout_s, options.concurrency + 1, self._clock, connect_timeout_s)
         return Way((destination, options, timeout_s, connect_timeout_s), send, outlet)
 
@@ -73,4 +73,5 @@ class Ways:
         """Use only this share (above 0, up to 1) of each rate: other processes have the rest."""
         self._share = share
         for way in self._ways:
-            way.outlet.pace.share(share)
+            way.outlet.pace.share(share, self._clock.monotonic())
+            way.outlet.gate.look()

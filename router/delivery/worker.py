@@ -183,14 +183,16 @@ class Worker:
         now = self._clock.monotonic()
         ledger, tally = self.ledger, self.ledger.tally
         read = sum(window.read for window in ledger.windows.values())
+        # The pace is that of all workers of the destination: where others' requests go first, this one's turn comes.
+        is_in_line = bool(self._lanes.flying) or self.pace.state == "probing"
         return Glance(
             pending=ledger.books(self._log.end).pending,
             parked=ledger.parked_events,
-            moved=(ledger.made, read, tally.under_way, tally.attempts.total()),
+            moved=(ledger.made, read, tally.under_way, tally.attempts.total(), self.pace.left if is_in_line else 0),
             pace_s=self.halt.wait_s if self.halt.is_on else self.pace.wait_s(now),
             turn_s=self._parking.turn_s,
             is_reading=ledger.parked_events < self.options.max_parked,
-            allowance_s=self._allowance_s + (MOST_EXCHANGES * timeout_s if tally.under_way else 0.0),
+            allowance_s=self._allowance_s + (MOST_EXCHANGES * timeout_s if self.pace.under_way else 0.0),
         )
 
     @property

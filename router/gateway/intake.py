@@ -22,7 +22,7 @@ from router.gateway.setup import Setup
 from router.gateway.source import Source
 from router.gateway.throttle import Throttle
 from router.gateway.visitor import Visitor
-from router.log.interface import Log, LogFull, NotStored
+from router.log.interface import Log, LogFull, NotStored, PartitionFull
 from router.log.record import Appended, Entry
 from router.rejected import RejectedCall
 
@@ -66,7 +66,8 @@ class Intake:
         """`close` waits for it."""
         self._refused_at_s: float | None = None
         """When the log last refused something, unless it has taken something since."""
-        self._is_full = False
+        self._is_full = self._is_partial = False
+        """How it was refused: for want of room, and only events of some users."""
         self.is_closing = False
 
     def configure(self, sources: Mapping[str, Source]) -> None:
@@ -83,11 +84,14 @@ class Intake:
 
     @property
     def obstacles(self) -> Sequence[str]:
-        """What keeps events from being taken."""
+        """What keeps events from being taken. Not a partition that is full: a load balancer would turn away all users because
+        of a few."""
         obstacles = ["stopping"] if self.is_closing else []
+        if self._refused_at_s is None or self._is_partial:
+            return obstacles
         # Not for ever: if nobody sends here because of it, nobody would find out that there is room again.
         # Nor for longer because the clock was set back.
-        if self._refused_at_s is not None and 0 <= self._clock() - self._refused_at_s < LOG_FULL_RETRY_AFTER_S:
+        if 0 <= self._clock() - self._refused_at_s < LOG_FULL_RETRY_AFTER_S:
             obstacles.append("the log is full" if self._is_full else "the log takes no events just now")
         return obstacles
 
@@ -159,18 +163,21 @@ class Intake:
         try:
             appended = await self._log.append(entries)
         except NotStored as error:
-            raise self._refuse(isinstance(error, LogFull)) from None
+            raise self._refuse(error) from None
         # One partition may be full while another takes events: the refusal lasts as long as the log has an obstacle.
         if self._refused_at_s is not None and not self._log.obstacle:
             self._refused_at_s = None
             self._logger.info("The log takes events again.")
         return appended
 
-    def _refuse(self, is_full: bool) -> Refused:
+    def _refuse(self, error: NotStored) -> Refused:
+        is_full, is_partial = isinstance(error, LogFull), isinstance(error, PartitionFull)
         if self._refused_at_s is None:
-            what = "is full" if is_full else "takes no events"
-            self._logger.error(f"The log {what}; sources are answered 503 until it takes events again.")
-        self._refused_at_s, self._is_full = self._clock(), is_full
+            what = "The log is full" if is_full else "The log takes no events"
+            if is_partial:
+                what = "A partition of the log is full, and others take events"
+            self._logger.error(f"{what}; sources are answered 503 until it takes events again.")
+        self._refused_at_s, self._is_full, self._is_partial = self._clock(), is_full, is_partial
         if is_full:
             message = "there is no room to store events; try again later"
             return Refused(503, RefusalCode.LOG_FULL, message, retry_after_s=LOG_FULL_RETRY_AFTER_S)

@@ -26,6 +26,10 @@ class LogFull(NotStored):
     """There is no disk space, or events that are still needed use all the space allowed."""
 
 
+class PartitionFull(LogFull):
+    """There is no room in one partition: the events of its users are refused, while those of others are taken."""
+
+
 class LogAway(NotStored):
     """The disk or cluster that keeps the log does not answer, or can't store anything now."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 import pytest
@@ -147,17 +148,18 @@ def test_a_number_that_there_is_none_of_is_told_as_it_was_given() -> None:
 class Part:
     """The operations of one partition."""
 
-    def __init__(self, partition: int, trouble: str = "") -> None:
-        """*trouble*: what fails, "add" or "cancel"."""
+    def __init__(self, partition: int, trouble: str = "", total: int = 5) -> None:
+        """*trouble*: what fails, "add" or "cancel". *total*: how many events there are to replay."""
         self.partition = partition
+        self.total = total
         self.trouble = trouble
         self.jobs: list[int] = []
 
     def calls(self) -> dict[str, Any]:
         return {"plan-replay": self.plan, "cancel": self.cancel}
 
-    async def plan(self, destination: str) -> list[dict[str, Any]]:
-        return [{"kind": "replay", "spec": {"partition": self.partition}, "total": 5}]
+    async def plan(self, destination: str, **chosen: Any) -> list[dict[str, Any]]:
+        return [{"kind": "replay", "spec": {"partition": self.partition, **chosen}, "total": self.total}]
 
     async def add(self, destination: str, plan: dict[str, Any]) -> dict[str, Any]:
         if self.trouble == "add":
@@ -170,6 +172,12 @@ class Part:
             raise NoSuchNumber(job, lambda job: f"no job {job} is running")
         self.jobs.remove(job)
         return {"destination": destination, "job": job, "cancelled": True}
+
+
+def spread_over(parts: Sequence[Part]) -> Spread:
+    async def refresh() -> None: ...
+
+    return Spread(cast(Engine, None), cast(dict[int, Operations], dict(enumerate(parts))), refresh, tuple)
 
 
 @pytest.mark.parametrize(
@@ -192,12 +200,22 @@ async def test_a_replay_that_one_partition_refuses_is_in_no_other(
 ) -> None:
     """Who is refused asks again: events would be sent twice where the first one had begun."""
 
-    async def refresh() -> None: ...
-
-    parts = {number: Part(number, trouble) for number, trouble in enumerate(troubles)}
-    spread = Spread(cast(Engine, None), cast(dict[int, Operations], parts), refresh, tuple)
+    parts = [Part(number, trouble) for number, trouble in enumerate(troubles)]
+    spread = spread_over(parts)
 
     with pytest.raises(OperatorError, match=told):
         await spread.calls()["replay"]("crm")
 
-    assert [job for part in parts.values() for job in part.jobs] == left
+    assert [job for part in parts for job in part.jobs] == left
+
+
+async def test_the_rate_of_a_replay_is_that_of_all_partitions_together() -> None:
+    """Each of sixteen partitions sent 50 events a second where an operator had asked for 50."""
+    spread = spread_over([Part(0, total=30), Part(1, total=0), Part(2, total=10)])
+
+    plans = await spread.calls()["plan-replay"](destination="crm", rate_per_s=50.0)
+
+    assert [plan["spec"] for plan in plans] == [
+        {"partition": 0, "rate_per_s": 37.5},
+        {"partition": 2, "rate_per_s": 12.5},
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from router.cli import jobs
 from router.cli.options import DEFAULT_CONFIG
+from router.errors import OperatorError
 
 PUT_BACK = "crm is no longer in the config. It goes on when it is put back (and the config reloaded)."
 
@@ -57,3 +59,43 @@ def test_a_job_that_stands_still_says_for_what_it_waits(
     _, row, last = capsys.readouterr().out.strip().splitlines()
     assert last == expected
     assert ("waits" in row) is not is_at_work
+
+
+class Routers:
+    """Answer for three jobs, of which the second ends before it is cancelled; *stubborn* ones can't be cancelled."""
+
+    def __init__(self, *stubborn: int) -> None:
+        self.running = [17, 18, 19]
+        self.stubborn = stubborn
+
+    async def ask(self, config: Path, operation: str, destination: str, job: int = 0) -> Any:
+        if operation == "jobs":
+            return [{"job": number, "state": "running"} for number in self.running]
+        if 18 in self.running:
+            self.running.remove(18)
+        if job not in self.running or job in self.stubborn:
+            raise OperatorError(f"no job {job} is running")
+        self.running.remove(job)
+        return {"job": job}
+
+
+@pytest.mark.parametrize(
+    ("numbers", "stubborn", "left", "told"),
+    [
+        pytest.param(None, (), [], "", id="all, of which one has ended meanwhile"),
+        pytest.param([19], (), [17], "", id="one of them"),
+        pytest.param([18, 19], (), [17], "no job 18 is running", id="one that has ended, and another one"),
+        pytest.param(None, (17,), [17], "no job 17 is running", id="all, of which one goes on"),
+    ],
+)
+def test_a_replay_is_stopped_in_all_partitions_by_one_command(
+    numbers: list[int] | None, stubborn: tuple[int, ...], left: list[int], told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each partition has a job of its own: sixteen commands, while fifteen of them went on."""
+    routers = Routers(*stubborn)
+    monkeypatch.setattr(jobs, "ask", routers.ask)
+
+    with pytest.raises(OperatorError, match=f"^{told}$") if told else nullcontext():
+        jobs.cancel("crm", numbers, DEFAULT_CONFIG, False)
+
+    assert routers.running == left

@@ -616,3 +616,22 @@ async def test_a_replay_holds_no_more_than_it_may_in_memory(harness: Harness, mo
     assert held() <= 50
     harness.vendor.open.set()
     assert (await finish(harness, id)).counts == {"delivered": 150}
+
+
+async def test_a_destination_without_jobs_leaves_its_state_alone(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Forty destinations over sixteen partitions asked 640 times a second whether anybody had noted a job."""
+    worker = await harness.open()
+    asked = 0
+    ask = worker.ledger.ask
+
+    async def count(question: Callable[[State], Any]) -> Any:
+        nonlocal asked
+        asked += 1
+        return await ask(question)
+
+    monkeypatch.setattr(worker.ledger, "ask", count)
+    await harness.clock.sleep(100.0)
+
+    assert asked <= 11

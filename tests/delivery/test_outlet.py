@@ -6,11 +6,16 @@ import asyncio
 import random
 from collections.abc import Sequence
 
+import pytest
+
 from router.delivery.claim import Claim, Claimed
+from router.delivery.options import DeliveryOptions
 from router.delivery.outlet import Outlet
 from router.delivery.pace import Backoff
+from router.delivery.way import Ways
+from router.destination import Destination
 from router.plugin import Credential, Request, Response
-from tests.delivery.harness import FastClock, batches
+from tests.delivery.harness import FastClock, Settings, batches, plugin
 
 REQUEST = Request("POST", "https://vendor.test/events", [])
 
@@ -48,12 +53,50 @@ async def test_workers_share_the_concurrency() -> None:
 def test_each_router_keeps_to_its_part_of_the_rates() -> None:
     endpoints = {"events": batches(rate_limit_per_s=5.0)}
     pace = Outlet(endpoints, 4, 10.0, Backoff(), FastClock(), random.Random(7)).pace
-    pace.share(0.25)
+    pace.share(0.25, 0.0)
 
     pace.request_left("events", 0.0)
 
     assert (pace.request_wait_s(0.0), pace.rate_wait_s("events", 0.0)) == (0.4, 0.8)
     assert pace.spacing_s == 0.8
+
+
+@pytest.mark.parametrize(
+    ("share", "destination_s", "endpoint_s"),
+    [
+        pytest.param(0.5, 40.0, 90.0, id="it grows"),
+        pytest.param(0.125, 160.0, 360.0, id="it shrinks"),
+        pytest.param(0.25, 80.0, 180.0, id="it stays"),
+    ],
+)
+def test_a_wait_goes_on_by_the_share_of_the_present(share: float, destination_s: float, endpoint_s: float) -> None:
+    """A router that has just begun has one partition of many, and a moment later as many as the others."""
+    endpoints = {"events": batches(rate_limit_per_s=0.02)}
+    pace = Outlet(endpoints, 4, 0.04, Backoff(), FastClock(), random.Random(7)).pace
+    pace.share(0.25, 0.0)
+    pace.request_left("events", 0.0)  # the next one may leave after 100 s, of this endpoint after 200 s
+
+    pace.share(share, 20.0)
+
+    assert (pace.request_wait_s(20.0), pace.rate_wait_s("events", 20.0)) == (destination_s, endpoint_s)
+
+
+async def test_a_request_that_waits_leaves_when_a_greater_share_lets_it() -> None:
+    ways = Ways(FastClock(), random.Random(7))
+    ways.share(0.001)
+    way = ways.take(Destination("fake", plugin(rate_limit_per_s=0.1), Settings()), DeliveryOptions(), 10.0, 5.0)
+
+    async def request() -> None:
+        async with way.outlet.gate.passed("events"):
+            pass
+
+    await request()
+    second = asyncio.create_task(request())  # by this share it waits for 10,000 s of the clock, which are 10 s
+    await asyncio.sleep(0.01)
+    ways.share(1.0)
+
+    await asyncio.wait_for(second, 5.0)
+    await ways.give_back(way)
 
 
 async def test_endpoints_of_one_limit_keep_to_it_together() -> None:

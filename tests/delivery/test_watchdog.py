@@ -182,3 +182,35 @@ async def test_a_vendor_that_hangs_is_not_what_is_stuck(tmp_path: Path, exchange
 
     assert await watch(harness, 200.0, timeout_s=40.0) == []
     await harness.crash()
+
+
+@pytest.mark.parametrize(
+    ("options", "requests", "timeout_s"),
+    [
+        pytest.param(replace(OPTIONS, rate_limit_per_s=0.1), 12, 10.0, id="a low rate"),
+        pytest.param(replace(OPTIONS, concurrency=1), 12, 10.0, id="a slow vendor that takes one request at a time"),
+        pytest.param(replace(OPTIONS, concurrency=1), 1, 90.0, id="a request that takes long"),
+    ],
+)
+async def test_a_partition_that_waits_for_the_requests_of_others_is_not_what_is_stuck(
+    tmp_path: Path, options: DeliveryOptions, requests: int, timeout_s: float
+) -> None:
+    """The partitions of a router share a destination's rate and its requests at a time: each waits for its turn."""
+    harness = Harness(tmp_path, options=options)
+    harness.clock.speed = 100.0  # or a busy machine would pass for a stall
+    worker = await harness.open()
+    gate = worker._flights._gate
+
+    async def send_for_another() -> None:
+        async with gate.passed("events"):
+            await harness.clock.sleep(0.9 * timeout_s)
+
+    others = [asyncio.create_task(send_for_another()) for _ in range(requests)]
+    await asyncio.sleep(0)
+    harness.log.add("ada")
+
+    assert await watch(harness, 80.0, timeout_s) == []
+    assert harness.books.pending == 1
+    for other in others:
+        other.cancel()
+    await harness.crash()

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -238,6 +239,10 @@ def test_the_command_copies_and_says_what_is_next(engines: Engines) -> None:
     async def prepare() -> None:
         async with _side(engines.config("sqlite", "old")) as side:
             await fill(side)
+            with closing(side.states[0].look("slow")) as state:
+                state.add_job("replay", {"last": 9}, 9, 1.0)
+                done = state.add_job("replay", {"last": 5}, 5, 1.0)
+                state.commit(Changes(jobs={done.id: replace(done, state="done")}))
 
     asyncio.run(prepare())
     done = run_command("log", "copy", old, new)
@@ -245,6 +250,7 @@ def test_the_command_copies_and_says_what_is_next(engines: Engines) -> None:
     assert (done.code, done.err) == (0, "")
     assert done.out.startswith("In the new log: ")
     assert "; parked among them: 1, dead letters: 1. Destinations: fast, slow." in done.out
+    assert "Left behind: 1 job under way." in done.out
     again = run_command("log", "copy", old, new, "--json")
     assert again.json["there_before"] == again.json["events"]
 

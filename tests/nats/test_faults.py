@@ -12,12 +12,13 @@ from nats.aio.msg import Msg
 from structlog.testing import capture_logs
 
 from router.errors import OperatorError
-from router.log.interface import LogAway, LogFull
+from router.log.interface import LogAway, LogFull, PartitionFull
 from router.log.jetstream.appender import Appender
 from router.log.jetstream.connection import ClusterAway, Connection
 from router.log.jetstream.log import NatsLog
 from router.log.jetstream.partition import Span
 from router.log.options import LogOptions
+from router.log.partition import partition_of
 from router.log.record import Appended, Gap, Record
 from tests.log.harness import (
     DAY_S,
@@ -275,6 +276,23 @@ async def test_a_full_log_refuses_and_takes_events_again_when_there_is_room(open
     answer = await until_stored(log, 1_000)
 
     assert answer.sequence == stored + 1
+
+
+async def test_one_user_who_fills_a_partition_fills_no_log(open_log: OpenLog) -> None:
+    log = await open_log(replace(OPTIONS, max_bytes=200_000), partitions=2)
+    loud, other = ({partition_of(f"u{user}", 2): user for user in range(7)}[number] for number in (0, 1))
+
+    async def fill(user: int) -> None:
+        for number in range(1, 100):
+            await log.append([entry(7 * number + user, size=10_000)])
+
+    with pytest.raises(PartitionFull, match="partition 0"):
+        await fill(loud)
+    await log.append([entry(other)])
+    with pytest.raises(LogFull) as full:
+        await fill(other)
+
+    assert not isinstance(full.value, PartitionFull)
 
 
 async def test_a_log_that_is_nearly_full_takes_events_again_after_an_outage(open_log: OpenLog, losing: Losing) -> None:

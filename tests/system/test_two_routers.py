@@ -14,7 +14,7 @@ from tests.nats.server import Cluster
 from tests.system.checks import VENDOR_LAG_S, check_books, check_delivered, check_repeats_straddle
 from tests.system.evidence import find_repeats
 from tests.system.generator import make_event
-from tests.system.harness import Stage, run_command, until
+from tests.system.harness import Stage, call, run_command, until
 from tests.system.routers import TAKEOVER_S, Routers, divert, partitions_of, running, until_shared
 
 PARTITIONS = 4
@@ -174,6 +174,16 @@ def test_a_router_that_only_takes_events_counts_as_one(stage: Stage, server: Clu
 
     assert gateway.terminate() == 0
     assert run_command("destinations", "forget", "new", "--config", elsewhere.config).code == 0
+
+
+def test_a_router_that_takes_no_events_tells_on_its_admin_port_that_it_is_alive(stage: Stage, server: Cluster) -> None:
+    """A supervisor could only ask /status, which is red while the cluster is away: a restart would not help then."""
+    router = Routers(stage, server, {}, PARTITIONS).make("delivery", "--role", "delivery")
+    router.start()
+    server.nodes[0].kill()
+    until(lambda: call("GET", f"{router.admin_url}/status")[0] == 503, "the cluster is away")
+
+    assert call("GET", f"{router.admin_url}/health") == (200, {"status": "alive"})
 
 
 def test_a_job_has_one_number_and_says_why_it_stands_still(stage: Stage, server: Cluster) -> None:

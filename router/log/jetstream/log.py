@@ -26,6 +26,7 @@ from uuid import uuid4
 from nats.aio.msg import Msg
 
 from router.errors import OperatorError
+from router.log.interface import LogFull, PartitionFull
 from router.log.jetstream.access import OPEN, Access
 from router.log.jetstream.answered import COMMAND_S, START_S, until_answered
 from router.log.jetstream.appender import HEADER_BYTES, PATIENCE_S, Appender
@@ -264,6 +265,14 @@ class NatsLog:
             raise RuntimeError("the log is open for reading only")
         if not entries:
             return []
+        try:
+            return await self._append(entries)
+        except LogFull as error:
+            if all(appender.obstacle for appender in self._appenders):
+                raise
+            raise PartitionFull(str(error)) from None
+
+    async def _append(self, entries: Sequence[Entry]) -> list[Appended]:
         count = len(self.partitions)
         shares: dict[int, list[int]] = {}
         for index, entry in enumerate(entries):
