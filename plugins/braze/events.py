@@ -9,14 +9,12 @@ from dataclasses import replace
 from typing import Final
 
 from plugins.braze.identity import USER_ROW, field_name, occurrence, to_name, to_value
-from plugins.braze.orders import ecommerce_event, purchases_of
+from plugins.braze.orders import MAX_BYTES, ecommerce_event, purchases_of
 from plugins.braze.settings import Settings
 from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, left_out, make_room, view_name
 
-MAX_BYTES: Final = 99_000
-"""Of an event; Braze takes 100 KB, with the person and the app."""
 MAX_NESTED_BYTES: Final = 50_000
-"""Where its properties have a list or an object."""
+"""Of an event whose properties have a list or an object."""
 _PROPERTIES: Final = (Custom("properties", at="properties", rename=field_name, convert=to_value),)
 _TIME: Final = Field("timestamp", "time")
 

@@ -16,6 +16,8 @@ from plugins.braze.settings import Settings
 from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, convert
 
 MAX_QUANTITY: Final = 100
+MAX_BYTES: Final = 99_000
+"""Of an event; Braze takes 100 KB, with the person and the app."""
 WHOLE_ORDER: Final = "Completed Order"
 """The product of an order that names none."""
 RECOMMENDED: Final[Mapping[str, str]] = {
@@ -197,11 +199,15 @@ def _purchase(product: Product, head: Document, properties: Document) -> Documen
 
 def ecommerce_event(event: Event, settings: Settings) -> Document | None:
     """The recommended event in place of a shop event in `recommended`; None where there is none, or its schema would not have
-    it (a total, products with prices, an order's or a cart's id), or its currency can't be read."""
+    it (a total, products with prices, an order's or a cart's id), or its currency can't be read, or it is too large: its
+    products can't be left out."""
     if settings.purchases != "recommended" or letters(event.event) not in RECOMMENDED:
         return None
     fields = ECOMMERCE.apply(event)
-    return None if _has_odd_currency(event, fields.get("properties", {})) else _ecommerce(event, fields)
+    if _has_odd_currency(event, fields.get("properties", {})):
+        return None
+    made = _ecommerce(event, fields)
+    return made if made and len(convert.to_json_text(made).encode()) <= MAX_BYTES else None
 
 
 def build_ecommerce(event: Event, fields: Document, settings: Settings) -> Payload | Skip:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from router.actions.cost import MAX_STEPS, TEXT, Cost, cost_of
+from router.actions.cost import MAX_STEPS, OF_ANOTHER, TEXT, Cost, cost_of
 from router.actions.path import ABSENT, Path, canonical, dotted, find
 from router.event import FIELDS, Document, Event
 
@@ -39,8 +39,8 @@ _MESSAGE = re.compile(r"<input>:(\d+):(\d+): ([^\n]*)")
 _NAME = re.compile(r"\w+")
 _BOUND = re.compile(r"\.\s*(?:all|exists|exists_one|existsOne|map|filter)\s*\(\s*(\w+)\s*,")
 _MENTIONED = rf"\bevent\b(?P<path>(?:\s*\.\s*\w+(?!\w|\s*\()|\s*\[\s*(?:{TEXT})\s*\])*)"
-_FIELDS = re.compile(rf"{TEXT}|\bhas\s*\([^)]*\)|{_MENTIONED}")
-_FIELDS_AND_TEXTS = re.compile(rf"{TEXT}|{_MENTIONED}")
+_FIELDS = re.compile(rf"{TEXT}|{OF_ANOTHER}|\bhas\s*\([^)]*\)|{_MENTIONED}")
+_FIELDS_AND_TEXTS = re.compile(rf"{TEXT}|{OF_ANOTHER}|{_MENTIONED}")
 _PART = re.compile(rf"\.\s*(\w+)|\[\s*({TEXT})\s*\]")
 
 

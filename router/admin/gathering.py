@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final, Protocol
 
@@ -15,6 +16,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
+from router.admin.letters import NoSuchCause
 from router.admin.metrics import add_state, states
 from router.admin.operations import Answer, Operations
 from router.errors import OperatorError
@@ -166,7 +168,8 @@ class Gathering:
                 by_name.setdefault(entry["destination"], []).append(entry)
         removed = self._operations.removed()
         for name in removed:
-            by_name[name] = await call(destination=name, **arguments)
+            with suppress(NoSuchCause):
+                by_name[name] = await call(destination=name, **arguments)
         entries = [entry for name in (*self._operations.names, *removed) for entry in by_name.get(name, [])]
         return entries[: arguments.get("limit")]
 

@@ -162,8 +162,7 @@ class Keyring:
 
         Raises:
             Refused: 401, or *unknown_status* for a key that no enabled source has. It comes without ``WWW-Authenticate``,
-            because
-                of which a browser would ask the page's visitor for a password.
+                because of which a browser would ask the page's visitor for a password.
         """
         if not keys:
             message = "no write key; send it as the user name of HTTP Basic, with an empty password"

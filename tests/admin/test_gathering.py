@@ -143,6 +143,19 @@ async def test_dead_letters_are_listed_in_the_order_of_the_config(
     assert [(letter["destination"], letter["id"]) for letter in letters] == listed
 
 
+async def test_a_destination_that_left_the_config_and_has_none_of_a_cause_hides_no_other(tmp_path: Path) -> None:
+    """It was the whole answer, and an error."""
+    stand = Stand(tmp_path)
+    await stand.open(assignment("gone"))
+    operations = Operations(stand.log, stand.states, [assignment("one"), assignment("two")], stand.clock)
+
+    letters = await Gathering(operations, crews(), list).calls()["dead-letters"](cause="3f9a01")
+
+    assert operations.removed() == ["gone"]
+    assert [letter["destination"] for letter in letters] == ["one", "one", "two", "two"]
+    await stand.close()
+
+
 async def test_the_causes_of_most_dead_letters_come_first(operations: Operations) -> None:
     """Whichever process has them: the command tells what to do with the first."""
     causes = await Gathering(operations, crews(), list).calls()["causes"]()

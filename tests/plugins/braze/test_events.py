@@ -9,8 +9,8 @@ import pytest
 from plugins.braze import PLUGIN
 from plugins.braze.events import build_event
 from router.destination import Destination
-from router.plugin import Skip
-from router.testing import make_event
+from router.plugin import Delivered, Skip
+from router.testing import make_event, open_stand_in
 from tests.plugins.braze.samples import ADA, ALIAS, ANON, TIME, bodies_of, item_of, make_settings, map_event, trace_of
 
 LEGACY = "track purchase"
@@ -351,3 +351,16 @@ def test_what_the_schema_would_not_have_stays_an_event(event: Any) -> None:
     made = map_event(event, purchases="recommended")
 
     assert [action for action, bodies in made.items() if isinstance(bodies, list)] == ["track event"]
+
+
+async def test_an_order_too_large_for_the_recommended_form_arrives_without_its_products() -> None:
+    """Braze refuses one of more than 100 KB: an order of three hundred products was a dead letter."""
+    event = order(total=42.5, products=[{**CUP, "description": "x" * 250}] * 300)
+
+    async with open_stand_in(PLUGIN, purchases="recommended") as vendor:
+        delivered = await vendor.deliver(event)
+        [taken] = vendor.accepted("event")
+
+    assert [judgement for judgements in delivered.values() for judgement in judgements] == [[Delivered()]]
+    assert taken["name"] == "Order Completed"
+    assert taken["properties"] == {key: value for key, value in event.properties.items() if key != "products"}
