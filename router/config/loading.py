@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from router.config.checks import check
-from router.config.known import key_of
+from router.config.known import Known, key_of
 from router.config.model import Config
 from router.config.phrase import HIDDEN, Phrasebook
 from router.config.problem import ConfigError, KeyPath, Problem, key_text, name_text
@@ -213,6 +213,9 @@ def _read_settings(tree: Tree, name: str, plugin: Plugin) -> PluginSettings | No
         tree.report(path, f"got {found}, expected a mapping of the plugin's settings")
         return None
     values = {key: value for key, value in (given or {}).items() if value is not None}
+    fields = {key_of(*each): each[1] for each in plugin.settings.model_fields.items()}
+    required = {key for key, field in fields.items() if field.is_required()}
+    secret = {key for key, field in fields.items() if Known.of_field(field).is_secret}
     if _is_true(tree.get((*path[:-1], "sandbox"))):
         if not plugin.sandbox:
             tree.report((*path[:-1], "sandbox"), f'plugin "{plugin.slug}" has no sandbox; take this out')
@@ -221,9 +224,9 @@ def _read_settings(tree: Tree, name: str, plugin: Plugin) -> PluginSettings | No
                 (*path, "base_url"), "a sandbox has its own address; leave this empty, or take sandbox: true out"
             )
         values = {key: value for key, value in values.items() if value != ""}
-        ways = [{**plugin.sandbox_settings, **values}, values]
+        needed = {key: value for key, value in plugin.sandbox_settings.items() if key in required or key in secret}
+        ways = [{**needed, **values}, {**plugin.sandbox_settings, **values}, values]
     else:
-        required = {key_of(*each) for each in plugin.settings.model_fields.items() if each[1].is_required()}
         ways = [{key: value for key, value in values.items() if value != "" or key not in required}]
     refused: list[list[ErrorDetails]] = []
     for way in ways:

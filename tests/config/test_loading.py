@@ -160,6 +160,27 @@ def test_a_sandbox_keeps_the_settings_that_were_given(parse: Parse) -> None:
     assert destination.settings.model_dump()["region"] == "eu"
 
 
+class Choosy(PluginSettings):
+    """What is sent depends on settings with a default."""
+
+    token: SecretStr = Field(description="Required.")
+    account: str = Field(description="Required.")
+    second_token: SecretStr = Field(SecretStr(""), description="A secret.")
+    events: dict[str, str] = Field(default_factory=dict, description="Which events are sent; none by default.")
+    finds_by: str = Field("email", description="What finds a person.")
+
+
+def test_a_rehearsal_sends_what_the_vendor_will_get(registry: Registry) -> None:
+    """It sent what the stand-in's own settings say, and with the vendor most of it was skipped."""
+    acme = next(each.plugin for each in registry if each.plugin.slug == "acme")
+    filled = {"token": "t", "account": "a", "second_token": "s", "events": {"Paid": "paid"}, "finds_by": "id"}
+    choosy = Registry([replace(acme, settings=Choosy, sandbox_settings=filled)])
+
+    settings = parse_config(SOURCES + "destinations: {acme: {sandbox: true}}", choosy).destinations["acme"].settings
+
+    assert settings == Choosy(token=SecretStr("t"), account="a", second_token=SecretStr("s"))
+
+
 class TwoWays(PluginSettings):
     """A token, which a sandbox fills in, or a key."""
 
