@@ -87,7 +87,8 @@ async def _ask_with_what_was_read_before(
 def _warn(config_path: Path) -> None:
     """Warn, but only once if a command asks again and again."""
     typer.echo(
-        f"{config_path} is not right (see router check {config_path}); the router goes by what it read before.",
+        f"{config_path} is not right as this shell reads it (see router check {config_path}); the router goes by what it "
+        "read before.",
         err=True,
     )
 

@@ -17,11 +17,11 @@ from router.admin.backup import back_up
 from router.cli.backend import refuse_beside_a_router
 from router.cli.engine import open_log
 from router.cli.log_copy import copy
-from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, Type, check_given, read_config, to_period
+from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, Type, check_given, to_period
 from router.cli.output import console, print_json
 from router.cli.wiring import log_directory, rejected_path, state_directory
 from router.clock import SystemClock
-from router.config import Config
+from router.config import Config, load_storage
 from router.counted import counted
 from router.delivery.state_file import StateFile, StateOlder
 from router.errors import OperatorError
@@ -44,7 +44,7 @@ def check(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
 
     Example: `router log check`
     """
-    settings, _ = read_config(config)
+    settings = load_storage(config)
     if settings.log_urls:
         raise typer.Exit(_check_cluster(settings, as_json))
     report = check_log(log_directory(settings), lambda segment: None if as_json else _print_segment(segment))
@@ -75,7 +75,7 @@ def repair(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
 
     Example: `router log repair`
     """
-    settings, _ = read_config(config)
+    settings = load_storage(config)
     if settings.log_urls:
         raise OperatorError(
             "a cluster mends its replicas itself, so that there is nothing to repair here. What is lost all the same says: "
@@ -129,7 +129,7 @@ def export(
     """
     check_given(source, user)
     since_s, until_s = to_period(since, until)
-    settings, _ = read_config(config)
+    settings = load_storage(config)
     selection = Selection(since_s, until_s, source, type, user)
     lost: list[tuple[int, int]] = []
     with _open_out(out) as file:
@@ -201,7 +201,7 @@ def backup(
 
     Example: `router log backup /backup/router-2026-11-26`
     """
-    settings, _ = read_config(config)
+    settings = load_storage(config)
     if settings.log_urls:
         raise OperatorError(
             "the log and the states are in the cluster; back up its streams with its own tool: nats account backup. To have "

@@ -6,9 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
-from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, check_given, read_config
+from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, check_given
 from router.cli.output import ago, print_json, print_table
 from router.cli.wiring import rejected_path
+from router.config import load_storage
 from router.rejected import list_rejected
 
 app = typer.Typer(no_args_is_help=True, help="See what sources sent that is no event, and why.")
@@ -32,7 +33,7 @@ def list_calls(
     Example: `router rejected list --code missing_event`
     """
     check_given(source, code, limit)
-    settings, _ = read_config(config)
+    settings = load_storage(config)
     path = rejected_path(settings)
     if path.exists():
         path.open("rb").close()  # SQLite would not say that the file belongs to another user

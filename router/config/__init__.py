@@ -3,7 +3,7 @@
 from router.config.action import Action, Change, Consent, FieldNames, Match, Trigger
 from router.config.checks import is_loopback
 from router.config.destination import Delivery, Destination
-from router.config.loading import load_config, parse_config, read_data_folder
+from router.config.loading import load_config, load_storage, parse_config, read_data_folder
 from router.config.model import Config
 from router.config.problem import ConfigError, Problem
 from router.config.quantity import Bytes, PerSecond, Seconds
@@ -32,6 +32,7 @@ __all__ = [
     "Trigger",
     "is_loopback",
     "load_config",
+    "load_storage",
     "parse_config",
     "read_data_folder",
 ]

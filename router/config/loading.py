@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from router.config.checks import check
-from router.config.known import key_of
+from router.config.known import Known, key_of
 from router.config.model import Config
 from router.config.phrase import HIDDEN, Phrasebook
 from router.config.problem import ConfigError, KeyPath, Problem, key_text, name_text
@@ -26,6 +26,8 @@ from router.registry import Registry
 _BOOLEAN = TypeAdapter(bool)
 _FOLDER: TypeAdapter[Path] = TypeAdapter(Folder)
 _DATA = Config.model_fields["data"].default
+_TRAFFIC = ("server", "admin", "sources", "destinations", "plugins")
+"""The sections that say nothing of what is stored, and where."""
 
 
 def load_config(path: str | Path, registry: Registry, environ: Mapping[str, str] = os.environ) -> Config:
@@ -55,6 +57,19 @@ def read_data_folder(path: str | Path) -> Path | None:
         return None
 
 
+def load_storage(path: str | Path, environ: Mapping[str, str] = os.environ) -> Config:
+    """What the config at *path* says of what is stored, and where: a config without sources and destinations. Secrets that only
+    the router has, and mistakes in the other sections, do not stand in the way of those who look after its files.
+
+    Raises:
+        ConfigError: the file can't be read, or is wrong in what it says of storage.
+    """
+    tree = read_tree(_read_text(path), str(path), environ)
+    data = {key: value for key, value in _mapping_of(tree).items() if key not in _TRAFFIC}
+    tree.problems = [problem for problem in tree.problems if problem.key.partition(".")[0] not in _TRAFFIC]
+    return _validate(tree, data)
+
+
 def _read_text(path: str | Path) -> str:
     name = str(path)
     try:
@@ -78,28 +93,47 @@ def parse_config(
 ) -> Config:
     """Like `load_config`, from the text of a file. *path* is its name in problems."""
     tree = read_tree(text, path, environ)
-    if tree.data is None:
-        if not tree.problems:
-            tree.problems.append(Problem(path, None, "", "it is empty; see config/router.yaml for a config that runs"))
-        raise ConfigError(path, tree.problems)
-    if not isinstance(tree.data, dict):
-        raise ConfigError(
-            path, [*tree.problems, Problem(path, 1, "", "expected a mapping with sources and destinations")]
-        )
+    data = dict(_mapping_of(tree))
     check(tree)
     candidate = _with_named_plugins(tree, registry)
-    data = dict(tree.data)
     data["sources"] = _with_names(tree, "sources")
     data["destinations"] = _with_settings(tree, candidate, _with_names(tree, "destinations"))
+    config = _validate(tree, data)
+    config._files = {key_text(key): files for key, files in tree.files.items()}
+    registry.adopt(candidate)
+    return config
+
+
+def _mapping_of(tree: Tree) -> dict[str, Any]:
+    """The whole file.
+
+    Raises:
+        ConfigError: it is no mapping.
+    """
+    if tree.data is None:
+        if not tree.problems:
+            empty = "it is empty; see config/router.yaml for a config that runs"
+            tree.problems.append(Problem(tree.path, None, "", empty))
+        raise ConfigError(tree.path, tree.problems)
+    if not isinstance(tree.data, dict):
+        other = Problem(tree.path, 1, "", "expected a mapping with sources and destinations")
+        raise ConfigError(tree.path, [*tree.problems, other])
+    return tree.data
+
+
+def _validate(tree: Tree, data: dict[str, Any]) -> Config:
+    """The config that *data* says.
+
+    Raises:
+        ConfigError: something in it is wrong, or *tree* has problems already.
+    """
     config = None
     try:
         config = Config.model_validate(data, context=FROM_FILE, by_alias=True, by_name=False)
     except ValidationError as error:
         Phrasebook(tree, (), Config).report(error.errors(include_url=False))
     if tree.problems or config is None:
-        raise ConfigError(path, tree.problems)
-    config._files = {key_text(key): files for key, files in tree.files.items()}
-    registry.adopt(candidate)
+        raise ConfigError(tree.path, tree.problems)
     return config
 
 
@@ -179,6 +213,9 @@ def _read_settings(tree: Tree, name: str, plugin: Plugin) -> PluginSettings | No
         tree.report(path, f"got {found}, expected a mapping of the plugin's settings")
         return None
     values = {key: value for key, value in (given or {}).items() if value is not None}
+    fields = {key_of(*each): each[1] for each in plugin.settings.model_fields.items()}
+    required = {key for key, field in fields.items() if field.is_required()}
+    secret = {key for key, field in fields.items() if Known.of_field(field).is_secret}
     if _is_true(tree.get((*path[:-1], "sandbox"))):
         if not plugin.sandbox:
             tree.report((*path[:-1], "sandbox"), f'plugin "{plugin.slug}" has no sandbox; take this out')
@@ -187,9 +224,9 @@ def _read_settings(tree: Tree, name: str, plugin: Plugin) -> PluginSettings | No
                 (*path, "base_url"), "a sandbox has its own address; leave this empty, or take sandbox: true out"
             )
         values = {key: value for key, value in values.items() if value != ""}
-        ways = [{**plugin.sandbox_settings, **values}, values]
+        needed = {key: value for key, value in plugin.sandbox_settings.items() if key in required or key in secret}
+        ways = [{**needed, **values}, {**plugin.sandbox_settings, **values}, values]
     else:
-        required = {key_of(*each) for each in plugin.settings.model_fields.items() if each[1].is_required()}
         ways = [{key: value for key, value in values.items() if value != "" or key not in required}]
     refused: list[list[ErrorDetails]] = []
     for way in ways:

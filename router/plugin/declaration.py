@@ -79,8 +79,9 @@ class Plugin:
     sandbox: str = ""
     """``package.module:Class`` of the stand-in, a `router.plugin.sandbox.Sandbox`. Imported only when one is started."""
     sandbox_settings: Mapping[str, Any] = field(default_factory=dict)
-    """Settings that the stand-in accepts. In a destination with ``sandbox: true`` they fill what the operator left empty,
-    unless the operator's settings are valid alone and invalid together with these: then they describe another way to the
+    """Settings that the stand-in accepts. In a destination with ``sandbox: true`` those that are required or secret fill what
+    the operator left empty, and the others only where settings would be invalid without them: all else is as it will be at the
+    vendor. None do where the operator's settings are invalid together with them, for then they describe another way to the
     vendor."""
     website: str = ""
     credential_check: CredentialCheck | None = None

@@ -353,6 +353,24 @@ def test_a_backup_over_something_is_refused(config: Path, data: Path) -> None:
     assert "is there already" in refused.err
 
 
+# --- beside the router's secrets ---
+
+
+@pytest.mark.parametrize("arguments", [["check"], ["repair"], ["export"], ["backup"]], ids=" ".join)
+def test_what_is_stored_is_looked_after_without_the_secrets_of_the_router(
+    config: Path, data: Path, tmp_path: Path, arguments: list[str]
+) -> None:
+    """Credentials that systemd mounts are gone once the router is stopped, as it has to be for a repair."""
+    document = json.loads(config.read_text())
+    document["sources"]["website"]["write_key"] = "${NOBODY_SET_THIS}"
+    document["destinations"]["crm"]["settings"]["api_key"] = "${file:/run/credentials/router.service/none}"
+    config.write_text(json.dumps(document))
+
+    done = run(config, *arguments, *([tmp_path / "copy"] if arguments == ["backup"] else []))
+
+    assert (done.code, done.err.replace("200 events\n", "")) == (0, "")
+
+
 # --- where there is nothing ---
 
 

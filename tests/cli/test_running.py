@@ -339,9 +339,8 @@ def test_a_slip_in_the_config_does_not_hide_the_router_that_runs(running: Stage)
     answered = run_command("status", "--json", "-c", config)
 
     assert (answered.code, [each["destination"] for each in answered.json["destinations"]]) == (0, ["mixpanel"])
-    assert (
-        answered.err == f"{config} is not right (see router check {config}); the router goes by what it read before.\n"
-    )
+    why = f"{config} is not right as this shell reads it (see router check {config})"
+    assert answered.err == f"{why}; the router goes by what it read before.\n"
 
 
 @pytest.mark.parametrize(

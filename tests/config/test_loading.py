@@ -7,7 +7,17 @@ from pathlib import Path
 import pytest
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
-from router.config import Config, ConfigError, Delivery, Destination, Retention, Server, load_config, parse_config
+from router.config import (
+    Config,
+    ConfigError,
+    Delivery,
+    Destination,
+    Retention,
+    Server,
+    load_config,
+    load_storage,
+    parse_config,
+)
 from router.plugin import PluginSettings
 from router.registry import Registry
 from router.source_choice import ANY_SOURCE
@@ -148,6 +158,27 @@ def test_a_sandbox_keeps_the_settings_that_were_given(parse: Parse) -> None:
 
     assert destination.settings.model_dump()["token"] == SecretStr("mine")
     assert destination.settings.model_dump()["region"] == "eu"
+
+
+class Choosy(PluginSettings):
+    """What is sent depends on settings with a default."""
+
+    token: SecretStr = Field(description="Required.")
+    account: str = Field(description="Required.")
+    second_token: SecretStr = Field(SecretStr(""), description="A secret.")
+    events: dict[str, str] = Field(default_factory=dict, description="Which events are sent; none by default.")
+    finds_by: str = Field("email", description="What finds a person.")
+
+
+def test_a_rehearsal_sends_what_the_vendor_will_get(registry: Registry) -> None:
+    """It sent what the stand-in's own settings say, and with the vendor most of it was skipped."""
+    acme = next(each.plugin for each in registry if each.plugin.slug == "acme")
+    filled = {"token": "t", "account": "a", "second_token": "s", "events": {"Paid": "paid"}, "finds_by": "id"}
+    choosy = Registry([replace(acme, settings=Choosy, sandbox_settings=filled)])
+
+    settings = parse_config(SOURCES + "destinations: {acme: {sandbox: true}}", choosy).destinations["acme"].settings
+
+    assert settings == Choosy(token=SecretStr("t"), account="a", second_token=SecretStr("s"))
 
 
 class TwoWays(PluginSettings):
@@ -396,3 +427,44 @@ def test_trusted_proxies_are_networks_or_single_addresses(parse: Parse) -> None:
     ).server.trusted_proxies
 
     assert [str(proxy) for proxy in proxies] == ["10.0.0.0/8", "192.0.2.7/32", "2001:db8::/32"]
+
+
+# --- what is stored ---
+
+
+def test_what_is_stored_is_told_whatever_is_wrong_elsewhere(tmp_path: Path) -> None:
+    path = tmp_path / "router.yaml"
+    path.write_text(
+        "data: /srv/router\n"
+        "retention: {age: 3d}\n"
+        "sources: {website: {write_key: '${UNSET}'}}\n"
+        "destinations: {acme: {pluggin: none, settings: {token: '${file:/nowhere}'}}}\n"
+    )
+
+    config = load_storage(path, {})
+
+    assert (config.data, config.retention.age_s) == (Path("/srv/router"), 259_200.0)
+    assert (config.sources, config.destinations) == ({}, {})
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        pytest.param("data: '${UNSET}'", "data: UNSET is not set", id="reference"),
+        pytest.param("log: 'nats://router:${UNSET}@host'", "log: UNSET is not set", id="password"),
+        pytest.param("retention: {age: soon}", 'retention.age: got "soon"', id="value"),
+        pytest.param("dta: /srv/router", 'dta: unknown key; did you mean "data"?', id="key"),
+        pytest.param("data: {", "no valid YAML", id="no YAML"),
+        pytest.param("", "it is empty", id="empty"),
+        pytest.param("- data", "expected a mapping", id="list"),
+    ],
+)
+def test_what_is_wrong_about_what_is_stored_is_told(tmp_path: Path, text: str, problem: str) -> None:
+    path = tmp_path / "router.yaml"
+    path.write_text(text)
+
+    with pytest.raises(ConfigError) as refused:
+        load_storage(path, {})
+
+    assert len(refused.value.problems) == 1
+    assert problem in str(refused.value)
