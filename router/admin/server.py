@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-import structlog
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
@@ -20,8 +19,6 @@ LONGEST_PATH = 107 if sys.platform == "linux" else 103
 """Bytes. Source: unix(7), sun_path."""
 CONNECTIONS_S = 1.0
 """How long a stop waits for connections to close, after requests have had their time."""
-
-_LOGGER = structlog.get_logger()
 
 
 def port_app(

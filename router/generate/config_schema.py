@@ -22,8 +22,6 @@ _REFERENCE: Schema = {"type": "string", "pattern": r"\$\{"}
 _NAME: Schema = {"pattern": "^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$"}
 _SCALARS = ("integer", "number", "boolean")
 _ABOUT = ("title", "description", "default")
-_VALUES = ("default", "examples", "const", "enum")
-"""Keywords that hold values instead of schemas."""
 
 
 def config_schema(plugins: Sequence[Plugin]) -> Schema:
