@@ -64,8 +64,8 @@ def back_up(
         with _draft_in(target.parent) as draft:
             backup = _fill(draft, log, states, others, after_bulk)
             hand_over(draft, log)
-            (draft / _UNDER_WAY).unlink()
             draft.rename(target)
+            (target / _UNDER_WAY).unlink()  # only now, or another backup could take the draft for nobody's
             sync_directory(target.parent)
     except PermissionError:  # the error names the file, which may be one of those that are copied
         raise

@@ -89,7 +89,7 @@ async def _follow(config: Path, jobs: list[dict[str, Any]], is_quiet: bool) -> l
             except OperatorError as error:
                 if time.monotonic() - heard_s > SILENCE_S:
                     raise OperatorError(
-                        f"{error}. What was asked for is noted: see it with router jobs list"
+                        f"{str(error).rstrip('.')}. What was asked for is noted: see it with router jobs list"
                     ) from error
                 await asyncio.sleep(LOOK_S)
                 continue
