@@ -48,9 +48,11 @@ def test_the_config_in_the_readme_is_right(tmp_path: Path) -> None:
     secret.write_text("a secret")
     text = text.replace("/run/secrets/intercom", str(secret))
 
-    config = parse_config(text, Registry.load(), environ={"MIXPANEL_TOKEN": "t"})
+    config = parse_config(text, Registry.load(), environ={"MIXPANEL_TOKEN": "t", "BACKEND_WRITE_KEY": "k"})
 
     assert set(config.destinations) == {"mixpanel", "crm"}
+    assert config.sources_of("crm").takes("website")
+    assert not config.sources_of("crm").takes("backend")
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "plugins").glob("*/README.md")), ids=lambda path: path.parent.name)

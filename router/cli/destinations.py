@@ -12,6 +12,7 @@ from router.cli.backend import ask
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, read_config, read_plugins
 from router.cli.output import NO_DESTINATIONS, console, print_json, print_table
 from router.cli.wiring import to_destination
+from router.config import Config
 from router.errors import OperatorError
 
 
@@ -53,7 +54,7 @@ def list_destinations(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = Fal
             "plugin": each.plugin,
             "enabled": each.enabled,
             "sandbox": each.sandbox,
-            "sources": list(each.sources) if each.sources is not None else None,
+            "sources": _sources_of(settings, each.name),
             "calls": sorted({kind for action in registry.get(each.plugin).actions for kind in action.on}),
         }
         for each in settings.destinations.values()
@@ -71,7 +72,7 @@ def list_destinations(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = Fal
                 row["plugin"],
                 "yes" if row["enabled"] else "no",
                 "yes" if row["sandbox"] else "",
-                ", ".join(row["sources"]) if row["sources"] is not None else "all",
+                "all" if row["sources"] is None else ", ".join(row["sources"]) or "none",
                 " ".join(row["calls"]),
             )
             for row in rows
@@ -79,6 +80,14 @@ def list_destinations(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = Fal
         has_lines=False,
         if_empty=NO_DESTINATIONS,
     )
+
+
+def _sources_of(config: Config, destination: str) -> list[str] | None:
+    """The sources whose events go to *destination*, by what both sides say; None: all there are, and will be."""
+    choice = config.sources_of(destination)
+    if choice.only is None and not choice.never:
+        return None
+    return [source for source in config.sources if choice.takes(source)]
 
 
 @app.command()

@@ -116,7 +116,10 @@ def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
             "and to destinations that name no sources. If one has a new name, say `formerly` there."
         )
     if answer["removed"]:
-        print_line(f"State is kept of destinations that left the config: {', '.join(answer['removed'])}")
+        print_line(
+            f"State is kept of destinations that left the config: {', '.join(answer['removed'])}. Put back, they go on where "
+            "they were; to remove it: router destinations forget NAME"
+        )
 
 
 def _describe_cluster(cluster: dict[str, Any], partitions: int, is_running: bool) -> list[str]:

@@ -107,6 +107,7 @@ def run_daemon(path: Path, processes: int | None = None, log_level: str = "info"
     signal.signal(signal.SIGTERM, _leave)  # until the daemon handles it
     daemon = Daemon(settings, registry, read_again, supervisor, sockets, processes, log_level, role)
     loops.run(daemon.run(announce))
+    logger.info("router has stopped")
 
 
 def _leave(*_: object) -> None:

@@ -175,7 +175,7 @@ class Consent(_Shorthand):
 
     @classmethod
     def _spell_out(cls, data: Any) -> Any:
-        return {"categories": data} if isinstance(data, list) else data
+        return {"categories": data} if isinstance(data, list | str) else data  # a text is one that lacks its brackets
 
     @classmethod
     def _short_schema(cls, full: JsonSchemaValue) -> list[JsonSchemaValue]:

@@ -31,6 +31,23 @@ def test_the_configured_destinations_are_listed(config: Path, arguments: list[st
     assert "identify" in listed.json[0]["calls"]
 
 
+def test_a_source_that_may_not_go_to_a_destination_is_not_listed_there(config: Path) -> None:
+    """Both sides may say it: it was said that a destination takes all, though a source left it out."""
+    document = json.loads(config.read_text())
+    document["sources"]["app"]["destinations"] = ["paused"]
+    config.write_text(json.dumps(document))
+
+    listed = run_command("destinations", "--json", "--config", config).json
+    shown = run_command("destinations", "--config", config).out
+
+    sources = {each["destination"]: each["sources"] for each in listed}
+    assert sources == {"mixpanel": ["website"], "crm": ["website"], "paused": None}
+    assert [line.split()[3] for line in shown.splitlines() if line.startswith(("mixpanel", "paused"))] == [
+        "website",
+        "all",
+    ]
+
+
 @pytest.mark.parametrize(
     "order",
     [

@@ -61,6 +61,7 @@ def test_sigterm_lets_flights_land_and_the_next_start_delivers_the_rest(stage: S
     code = router.terminate(EXIT_S)
 
     assert code == 0
+    assert router.log()[-1]["event"] == "router has stopped", "its log does not tell a stop from a crash"
     assert all(sighting.status == 200 for vendor in vendors for sighting in vendor.arrivals())
     assert not set(acked) <= set(vendors[0].kept()), "all was delivered before the signal: the test has tested nothing"
     for vendor in vendors:
