@@ -7,13 +7,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final
 
-from plugins.braze.identity import USER_ROW, field_name, occurrence, to_short_text, to_value
+from plugins.braze.identity import (
+    MAX_BYTES,
+    USER_ROW,
+    field_name,
+    occurrence,
+    sized_occurrence,
+    to_short_text,
+    to_value,
+)
 from plugins.braze.settings import Settings
-from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, convert
+from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, convert, left_out
 
 MAX_QUANTITY: Final = 100
 WHOLE_ORDER: Final = "Completed Order"
@@ -164,7 +172,7 @@ def build_purchases(event: Event, fields: Document, settings: Settings) -> list[
         return Skip("not an order that tells of money, or the setting purchases is not legacy")
     made: list[Payload] = []
     for purchase in _purchases(fields):
-        item = occurrence("purchases", event, purchase, settings)
+        item = sized_occurrence("purchases", event, purchase, settings)
         if isinstance(item, Skip):
             return item
         made.append(item)
@@ -207,7 +215,20 @@ def ecommerce_event(event: Event, settings: Settings) -> Document | None:
 def build_ecommerce(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
     if not ecommerce_event(event, settings):
         return Skip("not a shop event that Braze has a form for, or the setting purchases is not recommended")
-    return occurrence("events", event, _ecommerce(event, fields) or {}, settings)
+    recommended = _ecommerce(event, fields) or {}
+    notes = _make_room(recommended)
+    made = occurrence("events", event, recommended, settings)
+    return replace(made, notes=notes) if isinstance(made, Payload) else made
+
+
+def _make_room(recommended: Document) -> tuple[str, ...]:
+    """Take from the products what they have no field for, where Braze would refuse the whole for its size: all else the schema
+    wants."""
+    if len(convert.to_json_text(recommended).encode("utf-8", "replace")) <= MAX_BYTES:
+        return ()
+    for product in recommended["properties"]["products"]:
+        product.pop("metadata", None)
+    return left_out(["metadata of all products"], f"beyond the {MAX_BYTES} bytes that an event may have")
 
 
 def _ecommerce(event: Event, fields: Document) -> Document | None:

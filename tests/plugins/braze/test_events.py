@@ -9,8 +9,8 @@ import pytest
 from plugins.braze import PLUGIN
 from plugins.braze.events import build_event
 from router.destination import Destination
-from router.plugin import Skip
-from router.testing import make_event
+from router.plugin import Delivered, Skip
+from router.testing import make_event, open_stand_in
 from tests.plugins.braze.samples import ADA, ALIAS, ANON, TIME, bodies_of, item_of, make_settings, map_event, trace_of
 
 LEGACY = "track purchase"
@@ -351,3 +351,26 @@ def test_what_the_schema_would_not_have_stays_an_event(event: Any) -> None:
     made = map_event(event, purchases="recommended")
 
     assert [action for action, bodies in made.items() if isinstance(bodies, list)] == ["track event"]
+
+
+@pytest.mark.parametrize(
+    ("purchases", "event", "left"),
+    [
+        pytest.param(
+            "recommended",
+            order(total=5_000, gift="x" * 200, products=[{**CUP, "notes": "x" * 250} for _ in range(200)]),
+            "metadata of all products",
+            id="recommended",
+        ),
+        pytest.param("legacy", order(revenue=9, lines=[{"note": "x" * 250} for _ in range(200)]), "lines", id="legacy"),
+    ],
+)
+async def test_an_order_that_is_too_large_goes_without_what_only_describes_it(
+    purchases: str, event: Any, left: str
+) -> None:
+    async with open_stand_in(PLUGIN, purchases=purchases) as vendor:
+        judgements = await vendor.deliver(event)
+        [part] = [part for part in vendor.rehearsal.map(event) if part.payloads]
+
+    assert list(judgements.values()) == [[[Delivered()]]]
+    assert [note.partition("left out: ")[2] for payload in part.payloads for note in payload.notes] == [left]
