@@ -76,6 +76,8 @@ _PARTS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """The attributes that one trait is spread over, all of which a null clears."""
 _TIME_ZONE: Final = convert.at_most(MAX_TEXT, convert.text_only)
+_EMAIL: Final = convert.at_most(MAX_TEXT, convert.to_email)
+_IMAGE: Final = convert.at_most(MAX_TEXT, convert.to_url)
 _OF_CONTEXT: Final = ("language", "time_zone", "current_location")
 
 
@@ -103,10 +105,10 @@ def attributes_table(settings: Settings) -> Table:
             # A custom trait of the name of one of Braze's fields is that field, whose form Braze checks.
             Trait("language", "language", convert.to_language),
             Trait("time_zone", "time_zone", _TIME_ZONE),
-            Trait("image_url", "image_url", convert.to_url),
+            Trait("image_url", "image_url", _IMAGE),
             Trait("home_city", "home_city", to_short_text),
             Trait("id", note="the userId is the profile's `external_id`"),
-            Trait("email", "email", convert.to_email),
+            Trait("email", "email", _EMAIL),
             Trait("name", "first_name", _FIRST_NAME, note="where there is no firstName"),
             Trait("name", "last_name", _LAST_NAME, note="where there is no lastName"),
             Trait("firstName", "first_name", to_short_text),
@@ -114,7 +116,7 @@ def attributes_table(settings: Settings) -> Table:
             Trait("phone", "phone", convert.to_e164),
             Trait("gender", "gender", to_gender),
             Field(("traits.birthday", "traits.dob"), "dob", convert.to_date),
-            Trait("avatar", "image_url", convert.to_url),
+            Trait("avatar", "image_url", _IMAGE),
             Trait("address.city", "home_city", to_short_text),
             Field(
                 ("traits.address.country", "traits.country"),
