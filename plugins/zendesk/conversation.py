@@ -180,6 +180,8 @@ def _upsert(
         if response.status in (200, 201):
             return _object(response, model)
         details = _details(response) if response.status == 422 else {}
+        if _ID in details and _is_there(response):  # made since it was looked for, by a call that runs beside this one
+            raise Ended(Later(_words(response), None, CONFLICT_ATTEMPTS))
         if "name" in details and "name" not in fields:
             if of_name is not None:
                 raise Ended(_refused(of_name))

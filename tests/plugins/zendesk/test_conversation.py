@@ -433,6 +433,20 @@ async def test_a_conflict_is_tried_again(vendor: StandIn) -> None:
     ]
 
 
+JUST_MADE = Response(422, b'{"details":{"external_id":[{"error":"DuplicateValue","description":"External: taken"}]}}')
+
+
+@pytest.mark.parametrize(
+    "event", [pytest.param(group(name="Acme"), id="group"), pytest.param(identify(company={"id": "c9"}), id="company")]
+)
+def test_an_organization_that_another_call_has_just_made_is_written_at_the_next_try(event: Event) -> None:
+    """People of one company are in different lanes."""
+    rehearsal = rehearse(create_organizations=True)
+    [(_, endpoint, payload)] = rehearsal.payloads(event)
+
+    assert rehearsal.talk(endpoint, payload, {0: JUST_MADE}).end == Later("422 external_id: External: taken", None, 10)
+
+
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
