@@ -61,6 +61,8 @@ def fit(properties: Document) -> tuple[str, ...]:
 
 def fit_profile(properties: Document) -> tuple[str, ...]:
     """The same for what is written to the profile of a user or a group, whose lists are not cut."""
+    if len(properties) <= MAX_PROFILE_PROPERTIES and _PLAIN.issuperset(map(type, properties.values())):
+        return ()
     surplus = list(properties)[:-MAX_PROFILE_PROPERTIES]
     refused = [
         name for name, value in properties.items() if isinstance(value, _NESTED) and _size(value) > MAX_PROFILE_BYTES
