@@ -21,6 +21,7 @@ _RESERVED_TYPES: Final = frozenset({"$identify", "$groupidentify", "revenue_amou
 _RESERVED_PREFIX: Final = "[Amplitude]"
 _ORDER_COMPLETED = re.compile(r"(order[ _-]?completed|completed[ _-]?order)", re.IGNORECASE)
 _AT: Final = "event_properties"
+_HALF_A_CENT: Final = 0.005
 
 
 REVENUE_ROWS: Final = (
@@ -78,13 +79,16 @@ def build_track(event: Event, fields: Document, settings: Settings) -> Sequence[
     }
     # Beside a currency that can't be read money stays a property: Amplitude would book it in another.
     is_money = "currency" in order or not _names_currency(event)
-    products = _products(event) if settings.product_events else []
-    if products:
-        main = make_payload(name, fields)
-        return main if isinstance(main, Skip) else [main, *_product_payloads(products, order, fields, is_money)]
-    revenue = (order.get("revenue") or _total(event, name)) if is_money else 0
+    revenue = order.get("revenue") or _total(event, name)
+    products = _products(event) if settings.product_events and revenue > 0 else []  # a refund is no purchase
+    has_money = bool(products) and _tell_all(products, revenue)
     # Price and quantity are not sent beside it: where all three are there, Amplitude multiplies the two.
-    return make_payload(name, fields | order | {"revenue": revenue} if revenue else fields)
+    main = make_payload(
+        name, fields | order | {"revenue": revenue} if revenue and is_money and not has_money else fields
+    )
+    if isinstance(main, Skip):
+        return main
+    return [main, *_product_payloads(products, order, fields, is_money and has_money)]
 
 
 def _names_currency(event: Event) -> bool:
@@ -101,13 +105,20 @@ def _total(event: Event, name: str) -> int | float:
 
 
 def _products(event: Event) -> list[Document]:
-    """The products of an order that has a revenue; none where not one of them has a price."""
+    """The products of an order; none where not one of them has a price."""
     products = event.properties.get("products")
-    has_revenue = any(event.properties.get(name) for name in ("revenue", "total"))
-    if not has_revenue or not isinstance(products, list):
+    if not isinstance(products, list):
         return []
     products = [product for product in products if isinstance(product, dict)]
     return products if any(_price_fields(product).get("price") for product in products) else []
+
+
+def _tell_all(products: Sequence[Document], revenue: int | float) -> bool:
+    """Whether the prices of *products* are all of the money: each has one, or the others come to the *revenue*, as beside a
+    gift. If not, the order keeps its own."""
+    priced = [fields for fields in map(_price_fields, products) if "price" in fields]
+    total = sum(fields["price"] * fields.get("quantity", 1) for fields in priced)
+    return len(priced) == len(products) or total > revenue - _HALF_A_CENT
 
 
 def _product_payloads(products: Sequence[Document], order: Document, fields: Document, is_money: bool) -> list[Payload]:

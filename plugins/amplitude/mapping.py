@@ -16,6 +16,8 @@ UNSET: Final = "-"
 """The value beside a name in ``$unset``."""
 _USER: Final = "user_properties.$set"
 _GROUP: Final = "group_properties.$set"
+_NO_GROUP: Final = Skip("the call names no group")
+"""As a mapping in the config may have it."""
 
 
 def property_name(key: str) -> str | None:
@@ -100,6 +102,8 @@ def build_group(event: Event, fields: Document, settings: Settings) -> Payload |
     if not properties:
         return Skip("no traits to write")
     kind, value = group_of(event, settings)
+    if not value:
+        return _NO_GROUP
     fields = {name: value for name, value in fields.items() if value is not None}
     return make_payload("$groupidentify", {**fields, "groups": {kind: value}, "group_properties": properties}, "group")
 
@@ -118,6 +122,8 @@ def member_table(settings: Settings) -> Table:
 def build_member(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
     """The user belongs to the group from now on. Of several groups of one type the last one counts."""
     kind, value = group_of(event, settings)
+    if not value:
+        return _NO_GROUP
     return make_payload("$identify", {**fields, "groups": {kind: value}, "user_properties": {"$set": {kind: value}}})
 
 

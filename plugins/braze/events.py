@@ -5,16 +5,13 @@ Source: facts/vendors/braze.md section 5.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
-from plugins.braze.identity import USER_ROW, field_name, occurrence, to_name, to_value
-from plugins.braze.orders import MAX_BYTES, ecommerce_event, purchases_of
+from plugins.braze.identity import USER_ROW, field_name, sized_occurrence, to_name, to_value
+from plugins.braze.orders import ecommerce_event, purchases_of
 from plugins.braze.settings import Settings
-from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, left_out, make_room, view_name
+from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, view_name
 
-MAX_NESTED_BYTES: Final = 50_000
-"""Of an event whose properties have a list or an object."""
 _PROPERTIES: Final = (Custom("properties", at="properties", rename=field_name, convert=to_value),)
 _TIME: Final = Field("timestamp", "time")
 
@@ -38,22 +35,11 @@ def build_event(event: Event, fields: Document, settings: Settings) -> Payload |
         return Skip(f"a shop event: it is sent as {recommended['name']} (setting purchases)")
     if "name" not in fields:
         return Skip("the event has no name")
-    return _occurrence(event, fields, settings)
+    return sized_occurrence("events", event, fields, settings)
 
 
 def build_view(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
     """A page or a screen, where the operator wants those as events."""
     if not settings.track_pages:
         return Skip("pages and screens are not sent: each costs a data point (setting track_pages)")
-    return _occurrence(event, {"name": to_name(view_name(event)), **fields}, settings)
-
-
-def _occurrence(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
-    """One event, less its largest properties where Braze would refuse the whole for their size."""
-    is_nested = any(isinstance(value, dict | list) for value in fields.get("properties", {}).values())
-    most_bytes = MAX_NESTED_BYTES if is_nested else MAX_BYTES
-    beyond = make_room(fields, "properties", most_bytes)
-    made = occurrence("events", event, fields, settings)
-    if isinstance(made, Skip) or not beyond:
-        return made
-    return replace(made, notes=left_out(beyond, f"beyond the {most_bytes} bytes that an event may have"))
+    return sized_occurrence("events", event, {"name": to_name(view_name(event)), **fields}, settings)

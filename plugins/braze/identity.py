@@ -5,13 +5,21 @@ Source: facts/vendors/braze.md sections 3 (identity), 4 and 5 (names, values).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
 from plugins.braze.settings import Settings
-from router.plugin import Document, Event, Field, Payload, Skip, Table, convert, looks_like_email
+from router.plugin import Document, Event, Field, Payload, Skip, Table, convert, left_out, looks_like_email, make_room
 
 MAX_TEXT: Final = 255
 """Characters of a name, and of a text in an attribute or a property."""
+MAX_BYTES: Final = 99_000
+"""Of an object; Braze takes 100 KB, with what names the person and the app."""
+MAX_NESTED_BYTES: Final = 50_000
+"""Of an event or a purchase whose properties have a list or an object."""
+OPERATIONS: Final = frozenset({"$add", "$update", "$remove"})
+"""What is to be done with a list of objects."""
 to_short_text: Final = convert.cut(MAX_TEXT)
 USER_ROW: Final = Field("userId", "external_id")
 
@@ -29,12 +37,23 @@ def to_value(value: Any) -> Any:
 
     One null in a nested attribute would cost the profile all nested attributes of the request.
     """
+    return _value(value, field_name)
+
+
+def to_attribute(value: Any) -> Any:
+    """The same, but that operations on a list of objects keep their names, which begin with a dollar sign. Without them an
+    empty object would be left, and take the place of the list."""
+    is_operation = isinstance(value, dict) and not OPERATIONS.isdisjoint(value)
+    return _value(value, str if is_operation else field_name)
+
+
+def _value(value: Any, name_of: Callable[[str], str | None]) -> Any:
     if isinstance(value, str):
         return value[:MAX_TEXT]
     if isinstance(value, dict):
-        return {key: to_value(item) for key, item in value.items() if item is not None and field_name(key)}
+        return {key: _value(item, name_of) for key, item in value.items() if item is not None and name_of(key)}
     if isinstance(value, list):
-        return [to_value(item) for item in value if item is not None]
+        return [_value(item, name_of) for item in value if item is not None]
     return value
 
 
@@ -81,6 +100,19 @@ def occurrence(array: str, event: Event, fields: Document, settings: Settings) -
     app = {"app_id": settings.app_id} if settings.app_id else {}
     return Payload({array: identifier | app | fields})
 
+
+def sized_occurrence(array: str, event: Event, fields: Document, settings: Settings) -> Payload | Skip:
+    """The same, less its largest properties where Braze would refuse the whole for their size."""
+    is_nested = any(isinstance(value, dict | list) for value in fields.get("properties", {}).values())
+    most_bytes = MAX_NESTED_BYTES if is_nested else MAX_BYTES
+    beyond = make_room(fields, "properties", most_bytes)
+    made = occurrence(array, event, fields, settings)
+    if isinstance(made, Skip) or not beyond:
+        return made
+    return replace(made, notes=left_out(beyond, f"beyond the {most_bytes} bytes that {_OF_ARRAY[array]} may have"))
+
+
+_OF_ARRAY: Final = {"events": "an event", "purchases": "a purchase"}
 
 # --- joining ---
 

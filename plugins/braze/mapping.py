@@ -6,10 +6,21 @@ Source: facts/vendors/braze.md section 4 (attributes) and section 5 (group).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, get_args
+from typing import Any, Final
 
-from plugins.braze.identity import MAX_TEXT, USER_ROW, field_name, to_short_text, to_value, who, why_nobody
-from plugins.braze.settings import Settings, SpecialTrait
+from plugins.braze.identity import (
+    MAX_BYTES,
+    MAX_TEXT,
+    USER_ROW,
+    field_name,
+    to_attribute,
+    to_short_text,
+    to_value,
+    who,
+    why_nobody,
+)
+from plugins.braze.settings import Settings
+from plugins.braze.special import FORMS
 from router.plugin import (
     Converter,
     Custom,
@@ -27,8 +38,6 @@ from router.plugin import (
     snake_case,
 )
 
-MAX_BYTES: Final = 99_000
-"""Of a user's attributes; Braze takes 100 KB, with what names the user."""
 GENDERS: Final[Mapping[str, str]] = {
     "m": "M",
     "male": "M",
@@ -45,8 +54,6 @@ GENDERS: Final[Mapping[str, str]] = {
     "prefer not to say": "P",
 }
 
-SPECIAL: Final = frozenset(get_args(SpecialTrait))
-"""Fields of Braze's own that a caller may mean, or may set by accident."""
 RESERVED: Final = frozenset(
     {
         "_merge_objects",
@@ -69,6 +76,8 @@ _PARTS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """The attributes that one trait is spread over, all of which a null clears."""
 _TIME_ZONE: Final = convert.at_most(MAX_TEXT, convert.text_only)
+_EMAIL: Final = convert.at_most(MAX_TEXT, convert.to_email)
+_IMAGE: Final = convert.at_most(MAX_TEXT, convert.to_url)
 _OF_CONTEXT: Final = ("language", "time_zone", "current_location")
 
 
@@ -96,10 +105,10 @@ def attributes_table(settings: Settings) -> Table:
             # A custom trait of the name of one of Braze's fields is that field, whose form Braze checks.
             Trait("language", "language", convert.to_language),
             Trait("time_zone", "time_zone", _TIME_ZONE),
-            Trait("image_url", "image_url", convert.to_url),
+            Trait("image_url", "image_url", _IMAGE),
             Trait("home_city", "home_city", to_short_text),
             Trait("id", note="the userId is the profile's `external_id`"),
-            Trait("email", "email", convert.to_email),
+            Trait("email", "email", _EMAIL),
             Trait("name", "first_name", _FIRST_NAME, note="where there is no firstName"),
             Trait("name", "last_name", _LAST_NAME, note="where there is no lastName"),
             Trait("firstName", "first_name", to_short_text),
@@ -107,7 +116,7 @@ def attributes_table(settings: Settings) -> Table:
             Trait("phone", "phone", convert.to_e164),
             Trait("gender", "gender", to_gender),
             Field(("traits.birthday", "traits.dob"), "dob", convert.to_date),
-            Trait("avatar", "image_url", convert.to_url),
+            Trait("avatar", "image_url", _IMAGE),
             Trait("address.city", "home_city", to_short_text),
             Field(
                 ("traits.address.country", "traits.country"),
@@ -128,8 +137,9 @@ def attributes_table(settings: Settings) -> Table:
             Trait("createdAt", "created_at", convert.to_iso_utc),
             Trait("age", "age", convert.to_number),
             *(Trait(name, name, to_short_text) for name in ("description", "title", "username", "website")),
+            *(Trait(name, name, FORMS[name]) for name in dict.fromkeys(settings.special_traits)),
         ),
-        (Custom("traits", rename=field_name, forbidden=_forbidden(settings), convert=to_value),),
+        (Custom("traits", rename=field_name, forbidden=_forbidden(settings), convert=to_attribute),),
         Values(null="clear"),
     )
 
@@ -153,7 +163,7 @@ def group_table(settings: Settings) -> Table:
             *map(row, ("name", "email", "phone", "website", "industry", "employees", "plan", "description", "avatar")),
             row("address"),
         ),
-        (Custom("traits", rename=name_of, forbidden=_forbidden(settings), convert=to_value),),
+        (Custom("traits", rename=name_of, forbidden=_forbidden(settings), convert=to_attribute),),
         Values(null="clear"),
     )
 
@@ -197,12 +207,14 @@ def _attributes(fields: Document, identifier: Document) -> Payload:
 
 
 def _forbidden(settings: Settings) -> frozenset[str]:
-    return (RESERVED | SPECIAL) - set(settings.special_traits)
+    return (RESERVED | FORMS.keys()) - set(settings.special_traits)
 
 
 def _place_country(fields: Document) -> None:
     """Braze takes a two-letter code and no name of a country."""
     country = fields.get("country")
+    if country is None and "country" in fields:
+        fields.setdefault("address_country", None)  # wherever it was written
     if not isinstance(country, str):
         return
     try:

@@ -7,17 +7,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final
 
-from plugins.braze.identity import USER_ROW, field_name, occurrence, to_short_text, to_value
+from plugins.braze.identity import (
+    MAX_BYTES,
+    USER_ROW,
+    field_name,
+    occurrence,
+    sized_occurrence,
+    to_short_text,
+    to_value,
+)
 from plugins.braze.settings import Settings
-from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, convert
+from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, convert, left_out
 
 MAX_QUANTITY: Final = 100
-MAX_BYTES: Final = 99_000
-"""Of an event; Braze takes 100 KB, with the person and the app."""
 WHOLE_ORDER: Final = "Completed Order"
 """The product of an order that names none."""
 RECOMMENDED: Final[Mapping[str, str]] = {
@@ -166,7 +172,7 @@ def build_purchases(event: Event, fields: Document, settings: Settings) -> list[
         return Skip("not an order that tells of money, or the setting purchases is not legacy")
     made: list[Payload] = []
     for purchase in _purchases(fields):
-        item = occurrence("purchases", event, purchase, settings)
+        item = sized_occurrence("purchases", event, purchase, settings)
         if isinstance(item, Skip):
             return item
         made.append(item)
@@ -198,25 +204,42 @@ def _purchase(product: Product, head: Document, properties: Document) -> Documen
 
 
 def ecommerce_event(event: Event, settings: Settings) -> Document | None:
-    """The recommended event in place of a shop event in `recommended`; None where there is none, or its schema would not have
-    it (a total, products with prices, an order's or a cart's id), or its currency can't be read, or it is too large: its
-    products can't be left out."""
+    """The recommended event in place of a shop event in `recommended`. None where there is none, its schema would not have it
+    (a total, products with prices, an order's or a cart's id), its currency can't be read, or it is too large."""
     if settings.purchases != "recommended" or letters(event.event) not in RECOMMENDED:
         return None
-    fields = ECOMMERCE.apply(event)
-    if _has_odd_currency(event, fields.get("properties", {})):
-        return None
-    made = _ecommerce(event, fields)
-    return made if made and len(convert.to_json_text(made).encode()) <= MAX_BYTES else None
+    made = _ecommerce(event, ECOMMERCE.apply(event))
+    if made is not None:
+        _make_room(made)
+    return made if made is not None and _fits(made) else None
 
 
 def build_ecommerce(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
     if not ecommerce_event(event, settings):
         return Skip("not a shop event that Braze has a form for, or the setting purchases is not recommended")
-    return occurrence("events", event, _ecommerce(event, fields) or {}, settings)
+    recommended = _ecommerce(event, fields) or {}
+    notes = _make_room(recommended)
+    made = occurrence("events", event, recommended, settings)
+    return replace(made, notes=notes) if isinstance(made, Payload) else made
+
+
+def _make_room(recommended: Document) -> tuple[str, ...]:
+    """Take from the products what they have no field for, if Braze would refuse the event for its size: the schema wants all
+    else. Returns notes of it."""
+    if _fits(recommended):
+        return ()
+    for product in recommended["properties"]["products"]:
+        product.pop("metadata", None)
+    return left_out(["metadata of all products"], f"beyond the {MAX_BYTES} bytes that an event may have")
+
+
+def _fits(made: Document) -> bool:
+    return len(convert.to_json_text(made).encode()) <= MAX_BYTES
 
 
 def _ecommerce(event: Event, fields: Document) -> Document | None:
+    if _has_odd_currency(event, fields.get("properties", {})):
+        return None
     call = letters(event.event)
     name = RECOMMENDED[call]
     properties = {"currency": "USD", "source": "server", **fields.get("properties", {})}

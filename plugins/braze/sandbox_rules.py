@@ -25,6 +25,8 @@ _LANGUAGE = re.compile(r"[a-z]{2}")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _URL = re.compile(r"https?://[^\s/]+.*", re.DOTALL)
 _TEXTS = ("first_name", "last_name", "home_city", "time_zone")
+_SWITCHES = ("email_open_tracking_disabled", "email_click_tracking_disabled")
+_TIMES = ("date_of_first_session", "date_of_last_session", "marked_email_as_spam_at")
 _SHOP_TEXTS = ("order_id", "cart_id", "currency", "source")
 _PRODUCT_FIELDS = frozenset(
     {"product_id", "product_name", "variant_id", "quantity", "price", "image_url", "product_url", "metadata"}
@@ -213,6 +215,8 @@ _SPECIAL_CHECKS: Final[dict[str, Any]] = {
     "current_location": _is_location,
     "email_subscribe": lambda value: value in SUBSCRIPTIONS,
     "push_subscribe": lambda value: value in SUBSCRIPTIONS,
+    **dict.fromkeys(_SWITCHES, lambda value: isinstance(value, bool)),
+    **dict.fromkeys(_TIMES, is_time),
     "facebook": lambda value: isinstance(value, dict),
     "twitter": lambda value: isinstance(value, dict),
     "push_tokens": lambda value: isinstance(value, list),

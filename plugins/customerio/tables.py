@@ -57,7 +57,10 @@ def person_table(settings: Settings) -> Table:
     if settings.api == "track_v2":
         fields += (
             Field(
-                "anonymousId", to="attributes.anonymous_id", note="attaches what was done before the person was known"
+                "anonymousId",
+                to="attributes.anonymous_id",
+                convert=short_value,
+                note="attaches what was done before the person was known",
             ),
             Field("timestamp", to="timestamp", convert=convert.to_unix_seconds, note="orders late updates"),
         )

@@ -14,6 +14,7 @@ from router.plugin import Converter, Document, Event, Field, convert, looks_like
 MAX_ID: Final = 255
 MAX_DEPTH: Final = 10
 MAX_ITEMS: Final = 4_000
+MAX_TEXT_BYTES: Final = 100_000
 _LOCALE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _TIMEZONE = re.compile(r"[A-Za-z_]+(/[A-Za-z0-9_+-]+)*")
 
@@ -60,15 +61,22 @@ def to_timezone(value: Any) -> str:
 
 
 def to_property(value: Any) -> Any:
-    """Any JSON; a list is cut to 4000 items, and what is nested deeper than ten levels becomes JSON in a text."""
+    """Any JSON; a list is cut to 4000 items, and what is nested deeper than ten levels becomes JSON in a text. What has a text
+    of more than 100 KB in it is refused: it would cost the whole event."""
     return _within(value, MAX_DEPTH)
 
 
 def _within(value: Any, levels: int) -> Any:
+    if (
+        isinstance(value, str)
+        and len(value) > MAX_TEXT_BYTES // 4
+        and len(value.encode("utf-8", "replace")) > MAX_TEXT_BYTES
+    ):
+        raise ValueError("longer than the 100 KB a text may have")
     if not isinstance(value, dict | list):
         return value
     if levels == 0:
-        return convert.to_json_text(value)
+        return _within(convert.to_json_text(value), levels)
     if isinstance(value, list):
         return [_within(item, levels - 1) for item in value[:MAX_ITEMS]]
     return {key: _within(item, levels - 1) for key, item in value.items()}

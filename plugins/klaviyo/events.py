@@ -104,6 +104,8 @@ def _payloads(event: Event, fields: Document, made: list[_Made], settings: Setti
     profile: Document = fields.get("profile", {})
     if not complete_ids(event, profile) and not (settings.anonymous_events and "anonymous_id" in profile):
         return Skip("anonymous: no userId, email or phone number (setting anonymous_events)")
+    if profile.get("external_id") or profile.get("email"):
+        profile.pop("phone_number", None)  # it says no more of who it was, and one that Klaviyo refuses costs the event
     currency = fields["event"].pop("value_currency", None)
     told = event.properties.get("currency")
     is_money = (

@@ -53,7 +53,12 @@ def profile_table(settings: Settings) -> Table:
             Trait("lastName", "last_name", convert.to_text),
             Trait("title", "title", convert.to_text),
             Trait("avatar", "image", convert.to_url),
-            Trait("address", "location.address1", convert.text_only, "an address given as text"),
+            Trait(
+                "address",
+                "properties.address",
+                to_property,
+                "whatever else is in it; as text it is `location.address1`",
+            ),
             Trait("address.street", "location.address1", convert.to_text),
             Trait("address.city", "location.city", convert.to_text),
             Trait("address.state", "location.region", convert.to_text),
@@ -62,6 +67,7 @@ def profile_table(settings: Settings) -> Table:
             Field("context.timezone", "location.timezone", to_timezone),
             Field("context.ip", "location.ip", convert.to_ip),
             Field("context.locale", "locale", to_locale),
+            Trait("company", "properties.company", to_property, "whatever else is in it"),
             Trait("company.name", "organization", convert.to_text),
             Trait("company.id", "properties.company_id", convert.to_text),
             Trait("company.industry", "properties.company_industry", convert.to_text),
@@ -132,6 +138,11 @@ def _profile(event: Event, fields: Document) -> Payload | Skip:
     if event.traits.get("company", "") is None:
         fields["organization"] = None
         fields[_PROPERTIES] = dict.fromkeys(_COMPANY) | fields.get(_PROPERTIES, {})
+    properties: Document = fields.get(_PROPERTIES, {})
+    if isinstance(properties.get("address"), str):
+        fields.setdefault("location", {})["address1"] = properties.pop("address")
+        if not properties:
+            del fields[_PROPERTIES]
     phone = event.traits.get("phone")
     if phone is not None and "phone_number" not in fields:  # one that is no E.164 would cost the whole profile
         fields.setdefault(_PROPERTIES, {})["phone_raw"] = phone

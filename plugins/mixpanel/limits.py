@@ -1,4 +1,4 @@
-"""What one event may hold. Mixpanel refuses the whole event for one object or list that is larger.
+"""What one event or profile may hold. Mixpanel refuses the whole of it for one object or list that is larger.
 
 Source: facts/vendors/mixpanel.md section 6.
 """
@@ -17,6 +17,9 @@ MAX_DEPTH: Final = 3
 """Objects within one another; a list is no level."""
 MAX_BYTES: Final = 8_000
 """Of an object or a list, as JSON."""
+MAX_PROFILE_PROPERTIES: Final = 2_000
+MAX_PROFILE_BYTES: Final = 256_000
+"""Of an object or a list of a profile, as JSON."""
 
 
 _NESTED: Final = (dict, list)
@@ -53,6 +56,22 @@ def fit(properties: Document) -> tuple[str, ...]:
         *left_out(surplus, f"more than {MAX_PROPERTIES} properties"),
         *left_out(refused, "deeper or larger than Mixpanel takes an object or a list"),
         *left_out(cut, "longer than Mixpanel takes a list: the last items of it"),
+    )
+
+
+def fit_profile(properties: Document) -> tuple[str, ...]:
+    """The same for what is written to the profile of a user or a group, whose lists are not cut."""
+    if len(properties) <= MAX_PROFILE_PROPERTIES and _PLAIN.issuperset(map(type, properties.values())):
+        return ()
+    surplus = list(properties)[:-MAX_PROFILE_PROPERTIES]
+    refused = [
+        name for name, value in properties.items() if isinstance(value, _NESTED) and _size(value) > MAX_PROFILE_BYTES
+    ]
+    for name in {*surplus, *refused}:
+        del properties[name]
+    return (
+        *left_out(surplus, f"more than {MAX_PROFILE_PROPERTIES} properties"),
+        *left_out(refused, "larger than Mixpanel takes an object or a list"),
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from plugins.mixpanel.identity import known_id
+from plugins.mixpanel.limits import fit_profile
 from plugins.mixpanel.settings import Settings
 from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, Trait, Values, convert, same_name
 
@@ -147,8 +148,9 @@ def updates(head: Document, properties: Document) -> list[Payload] | Skip:
     cleared = [name for name, value in properties.items() if value is None] if None in properties.values() else []
     written = {name: value for name, value in properties.items() if value is not None} if cleared else properties
     payloads = []
+    notes = fit_profile(written)
     if written:
-        payloads.append(Payload(head | {"$set": written}))
+        payloads.append(Payload(head | {"$set": written}, notes=notes))
     if cleared:
         payloads.append(Payload(head | {"$unset": cleared}))
     return payloads or Skip("no traits to write")

@@ -15,6 +15,7 @@ LATEST_AHEAD_S: Final = 3_600
 MAX_RECORD_BYTES: Final = 1_000_000
 MAX_EVENT_VALUE_BYTES: Final = 8_192
 MAX_PROFILE_VALUE_BYTES: Final = 262_144
+MAX_PROFILE_PROPERTIES: Final = 2_000
 
 NOBODY: Final = frozenset(
     {
@@ -166,6 +167,8 @@ def check_update(update: Any, id_fields: tuple[str, ...]) -> str:
 
 
 def _check_properties(values: dict[str, Any]) -> str:
+    if len(values) > MAX_PROFILE_PROPERTIES:
+        return "a profile has at most 2000 properties"
     for name, value in values.items():
         if name in ("$distinct_id", "$last_seen", "$mp_first_event_time"):
             return f"{name} is reserved"

@@ -114,6 +114,8 @@ def build_group(event: Event, fields: Document, settings: Settings) -> Payload |
 
     It is of the user who made the call, or of a made-up id of the group's own where the call may make no profile of anybody.
     """
+    if not event.group_id:
+        return Skip("the call names no group")
     fields.setdefault("properties", {}).setdefault("$group_set", {})
     fields["properties"]["$group_type"] = settings.group_type
     if settings.person_profiles == "never" or not is_identified(event):

@@ -39,7 +39,9 @@ MAX_DEFINED: Final = 40
 requests that one conversation may have (100)."""
 DEFINED_MORE_S: Final = 1.0
 DEFINED_MORE_ATTEMPTS: Final = 10
-_NEVER_LEFT_OUT: Final = ("external_id", "email", "name")
+_ID: Final = "external_id"
+_OF_ANOTHER: Final = frozenset({"email", "name"})
+"""What another user or organization may have already. Only where an id says whose the rest is, it goes without."""
 _PATHS: Final = {"user": "users", "organization": "organizations"}
 
 T = TypeVar("T")
@@ -87,7 +89,11 @@ def converse_user(body: Any, settings: Settings, warnings: list[str]) -> Said[No
             if not isinstance(ended.verdict, Dead):
                 raise
             warnings.append(f"the user's organization was not written: {ended.verdict.reason}")
-    elif "name" in company:
+    if (
+        "name" in company
+        and "organization_id" not in user
+        and (not settings.create_organizations or _ID not in company)
+    ):
         user["organization"] = {"name": company["name"]}
     written = yield from _write("user", user, body["name_if_new"], settings, warnings)
     email = user.get("email")
@@ -171,8 +177,10 @@ def _write(model: Model, fields: Document, name_if_new: str, settings: Settings,
 def _upsert(
     model: Model, fields: Document, name_if_new: str, settings: Settings, warnings: list[str]
 ) -> Said[Document]:
-    """*fields* loses what is refused, and gets a name where one is missed."""
+    """*fields* loses what is refused, and gets a name where one is missed: but none in place of one that was refused, for
+    that somebody is new then, and would be there twice."""
     assumed = Response(200, b'{"%s":{"id":"assumed-%s"}}' % (model.encode(), model.encode()))
+    of_name: Response | None = None
     for _ in range(MAX_MENDINGS):
         response = yield from _ask(
             "POST", settings, _PATHS[model], "create_or_update", body={model: dict(fields)}, assumed=assumed
@@ -180,12 +188,18 @@ def _upsert(
         if response.status in (200, 201):
             return _object(response, model)
         details = _details(response) if response.status == 422 else {}
-        if "name" in details and "name" not in fields and name_if_new:
-            fields["name"] = name_if_new
-            continue
+        if _ID in details and _is_there(response):  # made since it was looked for, by a call that runs beside this one
+            raise Ended(Later(_words(response), None, CONFLICT_ATTEMPTS))
+        if "name" in details and "name" not in fields:
+            if of_name is not None:
+                raise Ended(_refused(of_name))
+            if name_if_new:
+                fields["name"] = name_if_new
+                continue
         name = _leave_out(model, fields, details)
         if not name:
             raise Ended(_refused(response))
+        of_name = response if name == "name" else of_name
         warnings.append(f"{name} was refused, and left out: {_words(response)}")
     raise Ended(Dead("422 too many fields that Zendesk does not take"))
 
@@ -196,7 +210,8 @@ def _leave_out(model: Model, fields: Document, details: Document) -> str:
     A field of the account's own may be named by its key; where nothing is named that was sent, it is one of those: a dropdown
     takes none but its options, and all of them go.
     """
-    if not details or set(details) & set(_NEVER_LEFT_OUT) & fields.keys():
+    kept = {_ID} if _ID in fields else _OF_ANOTHER
+    if not details or details.keys() & kept & fields.keys():
         return ""
     of_account = f"{model}_fields"
     own: Document = fields.get(of_account, {})

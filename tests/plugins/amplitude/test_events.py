@@ -105,6 +105,39 @@ def test_an_order_may_be_sent_as_one_event_a_product_and_never_counts_twice() ->
     assert {payload.body["event_type"] for payload in products} == {"Product Purchased"}
 
 
+def test_an_order_of_which_one_price_is_missing_keeps_its_revenue_and_has_its_products_besides() -> None:
+    """The products would tell of 9.99 of 100."""
+    products = [{"product_id": "S1", "price": 9.99}, {"product_id": "S2"}]
+    event = track("Order Completed", {"revenue": 100, "currency": "EUR", "products": products})
+
+    made = payloads_of(event, "track event", product_events=True)
+
+    assert [{name: payload.body[name] for name in MONEY if name in payload.body} for payload in made] == [
+        {"revenue": 100, "currency": "EUR"},
+        {},
+        {},
+    ]
+    assert [payload.body["event_properties"] for payload in made[1:]] == products
+
+
+@pytest.mark.parametrize(
+    ("name", "properties", "money"),
+    [
+        pytest.param("Order Refunded", {"revenue": -9.99}, {"revenue": -9.99}, id="a refund"),
+        pytest.param("Order Refunded", {"total": 9.99}, {}, id="a refund told by its total"),
+        pytest.param("Cart Viewed", {"total": 9.99}, {}, id="a cart"),
+    ],
+)
+def test_what_is_no_revenue_makes_no_purchases_of_its_products(
+    name: str, properties: dict[str, Any], money: dict[str, Any]
+) -> None:
+    event = track(name, {**properties, "products": [{"product_id": "S1", "price": 9.99}]})
+
+    [main] = payloads_of(event, "track event", product_events=True)
+
+    assert {key: main.body[key] for key in MONEY if key in main.body} == money
+
+
 def test_products_of_an_order_in_a_currency_that_cannot_be_read_have_no_price() -> None:
     event = track("Order Completed", {"revenue": 19.99, "currency": "euro", "products": PRODUCTS})
 

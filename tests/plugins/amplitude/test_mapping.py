@@ -243,6 +243,15 @@ def test_traits_may_say_which_group_it_is(traits: dict[str, Any], expected: dict
     assert body["groups"] == expected
 
 
+def test_a_group_call_that_a_mapping_took_the_group_from_names_none() -> None:
+    """As ``drop: [groupId]`` in the config does."""
+    document = make_event("group", userId="u-17", groupId="9", traits={"tier": 1}).document
+    event = Event.of_document({key: value for key, value in document.items() if key != "groupId"})
+
+    assert skipped(event, "update group") == "the call names no group"
+    assert skipped(event, "add user to group") == "the call names no group"
+
+
 def test_a_group_call_without_traits_adds_the_user_alone() -> None:
     event = make_event("group", anonymousId="a-1", groupId="9")
 

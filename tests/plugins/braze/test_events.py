@@ -354,8 +354,8 @@ def test_what_the_schema_would_not_have_stays_an_event(event: Any) -> None:
 
 
 async def test_an_order_too_large_for_the_recommended_form_arrives_without_its_products() -> None:
-    """Braze refuses one of more than 100 KB: an order of three hundred products was a dead letter."""
-    event = order(total=42.5, products=[{**CUP, "description": "x" * 250}] * 300)
+    """Braze refuses one of more than 100 KB: an order of fifteen hundred products was a dead letter."""
+    event = order(total=42.5, products=[CUP] * 1_500)
 
     async with open_stand_in(PLUGIN, purchases="recommended") as vendor:
         delivered = await vendor.deliver(event)
@@ -364,3 +364,26 @@ async def test_an_order_too_large_for_the_recommended_form_arrives_without_its_p
     assert [judgement for judgements in delivered.values() for judgement in judgements] == [[Delivered()]]
     assert taken["name"] == "Order Completed"
     assert taken["properties"] == {key: value for key, value in event.properties.items() if key != "products"}
+
+
+@pytest.mark.parametrize(
+    ("purchases", "event", "left"),
+    [
+        pytest.param(
+            "recommended",
+            order(total=5_000, gift="x" * 200, products=[{**CUP, "notes": "x" * 250} for _ in range(200)]),
+            "metadata of all products",
+            id="recommended",
+        ),
+        pytest.param("legacy", order(revenue=9, lines=[{"note": "x" * 250} for _ in range(200)]), "lines", id="legacy"),
+    ],
+)
+async def test_an_order_that_is_too_large_goes_without_what_only_describes_it(
+    purchases: str, event: Any, left: str
+) -> None:
+    async with open_stand_in(PLUGIN, purchases=purchases) as vendor:
+        judgements = await vendor.deliver(event)
+        [part] = [part for part in vendor.rehearsal.map(event) if part.payloads]
+
+    assert list(judgements.values()) == [[[Delivered()]]]
+    assert [note.partition("left out: ")[2] for payload in part.payloads for note in payload.notes] == [left]

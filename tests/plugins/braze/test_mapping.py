@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from plugins.braze import PLUGIN
+from plugins.braze.settings import SpecialTrait
 from router.plugin import GROUP_TRAITS, USER_TRAITS, Delivered, snake_case
 from router.testing import make_event, open_stand_in
 from tests.plugins.braze.samples import ADA, ALIAS, ANON, bodies_of, item_of, map_event, trace_of
@@ -160,6 +161,8 @@ def test_traits_of_odd_shapes_arrive(traits: dict[str, Any], expected: dict[str,
         pytest.param({"age": "old"}, id="age in words"),
         pytest.param({"email": ["ada@example.test"]}, id="email as a list"),
         pytest.param({"email": "ada"}, id="an email that is none"),
+        pytest.param({"email": "a" * 250 + "@b.test"}, id="an email that is too long, and cost the person"),
+        pytest.param({"avatar": "https://cdn.test/" + "a" * 250}, id="an avatar whose address is too long"),
         pytest.param({"email": "", "address": {}, "company": ""}, id="empty reserved traits"),
         pytest.param({"external_id": "u-0", "user_alias": {}, "braze_id": "b"}, id="other people's ids"),
         pytest.param({"_update_existing_only": True, "_merge_objects": True}, id="how it is written"),
@@ -189,9 +192,71 @@ def test_a_field_of_braze_s_own_is_set_where_the_operator_says_so() -> None:
     }
 
 
+SPECIAL = list(get_args(SpecialTrait))
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        pytest.param(
+            {"email_subscribe": " Opted_In ", "push_subscribe": True}, {"email_subscribe": "opted_in"}, id="states"
+        ),
+        pytest.param(
+            {"email_open_tracking_disabled": "true", "email_click_tracking_disabled": "no"},
+            {"email_open_tracking_disabled": True},
+            id="switches",
+        ),
+        pytest.param(
+            {"date_of_first_session": 1724508922, "date_of_last_session": "today", "marked_email_as_spam_at": None},
+            {"date_of_first_session": "2024-08-24T14:15:22Z", "marked_email_as_spam_at": None},
+            id="dates",
+        ),
+        pytest.param({"facebook": "ada", "twitter": {"id": 7, "bio": None}}, {"twitter": {"id": 7}}, id="objects"),
+        pytest.param(
+            {
+                "push_tokens": "t",
+                "subscription_groups": [{"subscription_group_id": "g", "subscription_state": "subscribed"}],
+            },
+            {"subscription_groups": [{"subscription_group_id": "g", "subscription_state": "subscribed"}]},
+            id="lists",
+        ),
+    ],
+)
+async def test_a_field_of_braze_s_own_in_another_form_does_not_cost_the_person(
+    given: Any, sent: dict[str, Any]
+) -> None:
+    event = make_event("identify", **ADA, traits={"plan": "gold", **given})
+
+    async with open_stand_in(PLUGIN, special_traits=SPECIAL) as vendor:
+        judgements = await vendor.deliver(event)
+
+    assert list(judgements.values()) == [[[Delivered()]]]
+    assert vendor.accepted("attributes") == [{"external_id": "u-17", "plan": "gold", **sent}]
+
+
+@pytest.mark.parametrize(
+    ("value", "sent"),
+    [
+        pytest.param({"$add": [{"id": 1, "name": None}]}, {"$add": [{"id": 1}]}, id="add"),
+        pytest.param(
+            {"$update": [{"$identifier_key": "id", "$identifier_value": 1, "$new_object": {"name": "Ruby"}}]},
+            {"$update": [{"$identifier_key": "id", "$identifier_value": 1, "$new_object": {"name": "Ruby"}}]},
+            id="update",
+        ),
+        pytest.param({"$set": 1, "name": "Ruby"}, {"name": "Ruby"}, id="no operation"),
+    ],
+)
+def test_an_operation_on_a_list_of_objects_is_sent_on(value: Any, sent: Any) -> None:
+    """As an empty object it would take the place of the list."""
+    assert attributes_of({"pets": value})["pets"] == sent
+
+
 @pytest.mark.parametrize(
     ("traits", "cleared"),
     [
+        pytest.param(
+            {"address": {"country": None}}, ["country", "address_country"], id="country, wherever it was written"
+        ),
         pytest.param({"gender": None}, ["gender"], id="reserved"),
         pytest.param({"colour": None}, ["colour"], id="custom"),
         pytest.param({"name": None}, ["first_name", "last_name"], id="name"),

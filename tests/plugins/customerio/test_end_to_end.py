@@ -38,6 +38,7 @@ async def vendor() -> AsyncIterator[StandIn]:
 
 EVENTS = [
     pytest.param(make_event("identify", userId="u-17", anonymousId="anon-5", traits=TRAITS), id="identify"),
+    pytest.param(make_event("identify", userId="u-17", anonymousId="x" * 1_001), id="identify with a long anonymousId"),
     pytest.param(make_event("identify", traits={"email": "ada@example.com"}), id="identify by email"),
     pytest.param(make_event("identify", userId="cio_0a1b"), id="identify by Customer.io's id"),
     pytest.param(make_event("track", userId="u-17", event="x" * 200, properties={"at": "2026-01-01"}), id="track"),

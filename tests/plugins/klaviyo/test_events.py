@@ -43,6 +43,12 @@ def test_money_is_the_value_and_stays_a_property(properties: Any, expected: Any)
     assert event["properties"] == properties
 
 
+def test_a_text_beyond_100_kb_does_not_cost_the_event() -> None:
+    properties = {"page": "x" * 100_001, "all": ["é" * 50_001], "kept": "é" * 50_000}
+
+    assert body_of(track(properties=properties))["event"]["properties"] == {"kept": "é" * 50_000}
+
+
 @pytest.mark.parametrize(
     ("call", "settings", "expected"),
     [
@@ -52,6 +58,18 @@ def test_money_is_the_value_and_stays_a_property(properties: Any, expected: Any)
             {},
             {**PROFILE, "email": EMAIL, "anonymous_id": "a-1"},
             id="all that is known",
+        ),
+        pytest.param(
+            {"userId": "u-17", "context": {"traits": {"phone": "+15555550100"}}},
+            {},
+            PROFILE,
+            id="no phone beside a userId: Klaviyo refuses many a number, and the event with it",
+        ),
+        pytest.param(
+            {"anonymousId": "a-1", "context": {"traits": {"phone": "+442079460000"}}},
+            {},
+            {"anonymous_id": "a-1", "phone_number": "+442079460000"},
+            id="a phone where there is nothing else",
         ),
         pytest.param({"userId": EMAIL}, {"send_external_id": False}, {"email": EMAIL}, id="a userId that is an email"),
         pytest.param(

@@ -136,7 +136,10 @@ def test_a_phone_that_is_not_e164_costs_nothing_else(phone: Any, code: str, expe
         pytest.param({"firstName": None, "tier": None}, {"first_name": None, "properties": {"tier": None}}, id="null"),
         pytest.param(
             {"address": None},
-            {"location": dict.fromkeys(["address1", "city", "country", "region", "zip"])},
+            {
+                "location": dict.fromkeys(["address1", "city", "country", "region", "zip"]),
+                "properties": {"address": None},
+            },
             id="a null address clears all of it",
         ),
         pytest.param(
@@ -144,11 +147,21 @@ def test_a_phone_that_is_not_e164_costs_nothing_else(phone: Any, code: str, expe
             {
                 "organization": None,
                 "properties": dict.fromkeys(
-                    [f"company_{part}" for part in ("employee_count", "id", "industry", "plan")]
+                    ["company", *(f"company_{part}" for part in ("employee_count", "id", "industry", "plan"))]
                 ),
             },
             id="a null company",
         ),
+        pytest.param(
+            {"address": {"city": "Leeds", "floor": 3}, "company": {"name": "Engines", "domain": "engines.test"}},
+            {
+                "location": {"city": "Leeds"},
+                "organization": "Engines",
+                "properties": {"address": {"floor": 3}, "company": {"domain": "engines.test"}},
+            },
+            id="what no field is for",
+        ),
+        pytest.param({"address": "x" * 100_001}, {}, id="an address that is too long"),
         pytest.param({"email": None}, {}, id="an email is never cleared"),
         pytest.param({"email": "not an email"}, {}, id="an email that is none"),
         pytest.param({"$consent": ["sms"], "": 1, "ok": 1}, {"properties": {"ok": 1}}, id="reserved names"),

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from plugins.mixpanel.sandbox_rules import check_update
 from router.traits import GROUP_TRAITS, USER_TRAITS, snake_case
-from tests.plugins.mixpanel.samples import body_of, make_event, make_settings, map_event, trace_of
+from tests.plugins.mixpanel.samples import body_of, make_event, make_settings, map_event, payloads_of, trace_of
 
 USER_CASES: dict[str, tuple[Any, dict[str, Any]]] = {
     "address": (
@@ -91,6 +92,25 @@ def test_a_reserved_group_trait_gets_its_mixpanel_name(trait: str, spell: Any) -
     event = make_event("group", userId="u-17", groupId="acme-1", traits={"kept": 1, spell(trait): value})
 
     assert body_of(event, "update group")["$set"] == {"kept": 1, **expected}
+
+
+@pytest.mark.parametrize(("call", "action"), [("identify", "update profile"), ("group", "update group")])
+@pytest.mark.parametrize(
+    ("traits", "kept", "left"),
+    [
+        pytest.param({"log": ["x" * 1_000] * 300, "few": ["x" * 1_000] * 200}, {"few"}, "log", id="a list of 300 KB"),
+        pytest.param({"log": {f"k{n}": "x" * 999 for n in range(300)}, "few": {}}, {"few"}, "log", id="an object"),
+        pytest.param({f"t{n}": n for n in range(2_001)}, {f"t{n}" for n in range(1, 2_001)}, "t0", id="2001 traits"),
+    ],
+)
+def test_a_trait_that_mixpanel_refuses_does_not_cost_the_profile(
+    call: str, action: str, traits: dict[str, Any], kept: set[str], left: str
+) -> None:
+    [payload] = payloads_of(make_event(call, userId="u-17", groupId="acme-1", traits=traits), action)
+
+    assert payload.body["$set"].keys() == kept
+    assert [note.partition("left out: ")[2] for note in payload.notes] == [left]
+    assert check_update(payload.body, ()) == ""
 
 
 @pytest.mark.parametrize("trait", [name for name in USER_TRAITS if name not in GROUP_TRAITS])

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from router.event import Event
 from router.explain import explain
 from router.plugin import GROUP_TRAITS, USER_TRAITS, camel_case, snake_case
 from router.testing import make_event
@@ -256,6 +257,14 @@ def test_a_group_call_names_the_group(ids: dict[str, str], settings: dict[str, A
         "$group_set": {"tier": 1},
         "$geoip_disable": True,
     }
+
+
+def test_a_group_call_that_a_mapping_took_the_group_from_names_none() -> None:
+    """As ``drop: [groupId]`` in the config does."""
+    document = make_event("group", userId="u-17", groupId="9", traits={"tier": 1}).document
+    event = Event.of_document({key: value for key, value in document.items() if key != "groupId"})
+
+    assert skipped(event, "identify group") == "the call names no group"
 
 
 def test_a_group_without_traits_is_made_all_the_same() -> None:

@@ -107,13 +107,48 @@ async def test_a_field_that_is_refused_is_left_out_and_the_rest_goes_on(
     assert [(user["name"], field in user) for user in users(vendor)] == [("Ada", False)]
 
 
-async def test_an_email_of_another_user_is_a_dead_letter(vendor: StandIn) -> None:
+async def test_an_email_of_another_user_does_not_cost_the_person_the_rest(vendor: StandIn) -> None:
     await send(vendor, identify("u-16", name="Eve", email="ada@example.test"))
     await send(vendor, identify(name="Ada"))
 
-    assert await send(vendor, identify(email="ada@example.test")) == Dead(
-        "422 email: ada@example.test is already being used by another user"
+    assert await send(vendor, identify(email="ada@example.test", phone="+442079460000")) == Delivered(
+        ("email was refused, and left out: 422 email: ada@example.test is already being used by another user",)
     )
+    assert [(user["emails"], user.get("phone")) for user in users(vendor)] == [
+        (["ada@example.test"], None),
+        ([], "+442079460000"),
+    ]
+
+
+TOO_LONG = Response(422, b'{"details":{"name":[{"description":"Name: is too long"}]}}')
+BLANK = Response(422, b'{"details":{"name":[{"description":"Name: cannot be blank"}]}}')
+
+
+@pytest.mark.parametrize(
+    ("event", "answers", "end"),
+    [
+        pytest.param(
+            identify(None, email="ada@example.test"),
+            [Response(422, b'{"details":{"email":[{"description":"Email: is invalid"}]}}')],
+            Dead("422 email: Email: is invalid"),
+            id="an email that is all there is",
+        ),
+        pytest.param(
+            identify(name="Ada"), [TOO_LONG, BLANK], Dead("422 name: Name: is too long"), id="a name of somebody new"
+        ),
+        pytest.param(
+            identify(firstName="Ada"),
+            [BLANK, TOO_LONG, BLANK],
+            Dead("422 name: Name: is too long"),
+            id="a name made up",
+        ),
+    ],
+)
+def test_nobody_new_is_made_without_what_was_refused_of_them(event: Event, answers: list[Response], end: Dead) -> None:
+    rehearsal = rehearse()
+    [(_, endpoint, payload)] = rehearsal.payloads(event)
+
+    assert rehearsal.talk(endpoint, payload, dict(enumerate(answers))).end == end
 
 
 # --- fields ---
@@ -288,26 +323,51 @@ async def test_a_group_without_a_name_is_named_by_its_id_only_when_it_is_new(ven
     assert [each["name"] for each in vendor.sandbox.organizations.values()] == ["Acme"]
 
 
-async def test_a_name_that_another_organization_has_is_a_dead_letter(vendor: StandIn) -> None:
+TAKEN = "name was refused, and left out: 422 name: Name: Acme has already been taken"
+
+
+async def test_a_name_that_another_organization_has_does_not_cost_the_group_the_rest(vendor: StandIn) -> None:
     await send(vendor, make_event("group", userId="u-17", groupId="c8", traits={"name": "Acme"}))
+    await send(vendor, identify(name="Ada"))
     await send(vendor, group(name="Engines"))
 
-    verdict = await send(vendor, group(name="Acme"))
+    assert await send(vendor, group(name="Acme", description="Mills")) == Delivered((TAKEN,))
 
-    assert verdict == Dead("422 name: Name: Acme has already been taken")
+    organizations = [(each["name"], each.get("details")) for each in vendor.sandbox.organizations.values()]
+    assert organizations == [("Acme", None), ("Engines", "Mills")]
+    assert len(vendor.sandbox.memberships) == 1
 
 
-async def test_a_company_that_zendesk_refuses_does_not_cost_the_person() -> None:
+async def test_a_company_whose_name_another_has_is_linked_by_its_id() -> None:
     async with open_stand_in(PLUGIN, create_organizations=True) as vendor:
         await send(vendor, make_event("group", userId="u-16", groupId="c8", traits={"name": "Acme"}))
         await send(vendor, group(name="Engines"))
 
-        verdict = await send(vendor, identify(email="ada@example.test", company={"id": "c9", "name": "Acme"}))
+        assert await send(
+            vendor, identify(email="ada@example.test", company={"id": "c9", "name": "Acme"})
+        ) == Delivered((TAKEN,))
+        [user] = users(vendor)
+        assert vendor.sandbox.organizations[user["organization_id"]]["external_id"] == "c9"
 
-        assert verdict == Delivered(
-            ("the user's organization was not written: 422 name: Name: Acme has already been taken",)
-        )
-        assert [user["external_id"] for user in vendor.sandbox.users.values()] == ["u-17"]
+
+@pytest.mark.parametrize(
+    ("company", "link"),
+    [
+        pytest.param({"id": "c9", "name": "Acme"}, None, id="with an id of its own"),
+        pytest.param({"name": "Acme"}, {"name": "Acme"}, id="by a name that another call has just created"),
+    ],
+)
+def test_a_company_that_zendesk_refuses_does_not_cost_the_person(company: Any, link: Any) -> None:
+    rehearsal = rehearse(create_organizations=True)
+    [(_, endpoint, payload)] = rehearsal.payloads(identify(name="Ada", company=company))
+    taken = Response(422, b'{"details":{"name":[{"description":"Name: taken"}]}}')
+    answers = {0: taken, **({1: taken} if "id" in company else {})}
+
+    talk = rehearsal.talk(endpoint, payload, answers)
+
+    assert isinstance(talk.end, Delivered)
+    assert talk.end.warnings[-1] == "the user's organization was not written: 422 name: Name: taken"
+    assert talk.requests[-1].json["user"].get("organization") == link
 
 
 async def test_a_group_of_somebody_unknown_has_no_such_member(vendor: StandIn) -> None:
@@ -389,12 +449,28 @@ async def test_a_conflict_is_tried_again(vendor: StandIn) -> None:
     ]
 
 
+JUST_MADE = Response(422, b'{"details":{"external_id":[{"error":"DuplicateValue","description":"External: taken"}]}}')
+
+
+@pytest.mark.parametrize(
+    "event", [pytest.param(group(name="Acme"), id="group"), pytest.param(identify(company={"id": "c9"}), id="company")]
+)
+def test_an_organization_that_another_call_has_just_made_is_written_at_the_next_try(event: Event) -> None:
+    """People of one company are in different lanes."""
+    rehearsal = rehearse(create_organizations=True)
+    [(_, endpoint, payload)] = rehearsal.payloads(event)
+
+    assert rehearsal.talk(endpoint, payload, {0: JUST_MADE}).end == Later("422 external_id: External: taken", None, 10)
+
+
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
         pytest.param(Response(400, b"no"), Dead("400 no"), id="bad request"),
         pytest.param(Response(422, b"<html>"), Dead("422 <html>"), id="a page"),
-        pytest.param(Response(422, b'{"details":{"email":7}}'), Dead('422 {"details":{"email":7}}'), id="odd details"),
+        pytest.param(
+            Response(422, b'{"details":{"external_id":7}}'), Dead('422 {"details":{"external_id":7}}'), id="odd details"
+        ),
         pytest.param(Response(404, b"no"), Dead("404 no"), id="not found"),
         pytest.param(Response(403, b"no"), Blocked("403 no"), id="not allowed"),
         pytest.param(Response(302, b""), Blocked("302"), id="another subdomain"),
