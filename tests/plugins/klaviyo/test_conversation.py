@@ -144,6 +144,16 @@ def test_a_profile_of_which_ever_more_is_refused_is_given_up() -> None:
     assert isinstance(rehearsal.talk(endpoint, payload, answers).end, Dead)
 
 
+async def test_a_profile_that_is_gone_since_its_import_is_imported_again(account: StandIn) -> None:
+    """Somebody merged or deleted it: that holds up nobody else."""
+    rehearsal = account.rehearsal
+    [(_, endpoint, payload)] = rehearsal.payloads(identify(email=EMAIL))
+    detail = "A profile with id assumed-profile does not exist."
+    gone = Response(404, orjson.dumps({"errors": [{"code": "not_found", "detail": detail}]}))
+
+    assert rehearsal.talk(endpoint, payload, {1: gone}).end == Later(f"404 not_found: {detail}", None, 10)
+
+
 async def test_a_list_that_is_not_there_blocks_and_loses_nothing(account: StandIn) -> None:
     """The list comes from the settings: it would fail for everybody."""
     account.sandbox.lists.clear()
