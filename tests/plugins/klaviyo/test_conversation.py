@@ -63,15 +63,19 @@ async def test_identifiers_of_two_profiles_are_settled_by_the_strongest(account:
     assert account.sandbox.profiles["P000001"] == {"external_id": "u-17", "first_name": "Ada"}
 
 
-async def test_a_phone_that_klaviyo_refuses_is_left_out_and_reported(account: StandIn) -> None:
+async def test_a_phone_that_klaviyo_refuses_is_kept_as_a_property_and_reported(account: StandIn) -> None:
     """The form is right, but not every country has text messages."""
     error = {"code": "invalid", "detail": "Unsupported", "source": {"pointer": "/data/attributes/phone_number"}}
-    account.sandbox.fail(Fault(status=400, body=orjson.dumps({"errors": [error]}).decode(), contains=PHONE))
+    account.sandbox.fail(Fault(status=400, body=orjson.dumps({"errors": [error]}).decode(), contains="phone_number"))
 
     verdict = await deliver(account, identify(phone=PHONE, firstName="Ada"))
 
     assert "phone_number was left out" in verdict.warnings[0]
-    assert account.sandbox.profiles["P000001"] == {"external_id": "u-17", "first_name": "Ada"}
+    assert account.sandbox.profiles["P000001"] == {
+        "external_id": "u-17",
+        "first_name": "Ada",
+        "properties": {"phone_raw": PHONE},
+    }
 
 
 def refusal(*pointers: str, status: int = 400) -> Response:
