@@ -12,7 +12,7 @@ from typing import Final
 
 from plugins.amplitude.context import CONTEXT_ROWS, PLACE_ROWS, combined, part_of
 from plugins.amplitude.identity import EVENT_ROWS, make_payload, user_rows
-from plugins.amplitude.mapping import property_name
+from plugins.amplitude.mapping import not_too_deep, property_name
 from plugins.amplitude.settings import Settings
 from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, convert, view_name
 
@@ -53,7 +53,7 @@ def _table(settings: Settings, rows: Sequence[Field] = ()) -> Table:
     groups = Field("context.groupId", f"groups.{settings.group_type}", convert.not_blank)
     return Table(
         (*user_rows(settings), *EVENT_ROWS, *CONTEXT_ROWS, *PLACE_ROWS, groups, *rows),
-        (Custom("properties", _AT, property_name),),
+        (Custom("properties", _AT, property_name, convert=not_too_deep),),
     )
 
 

@@ -5,13 +5,15 @@ Source: facts/vendors/amplitude.md section 4 (traits, operations) and section 5 
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from plugins.amplitude.context import CONTEXT_ROWS, combined
 from plugins.amplitude.identity import EVENT_ROWS, make_payload, user_rows
 from plugins.amplitude.settings import Settings
 from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, Trait, Values, convert, same_name
 
+MAX_LEVELS: Final = 38
+"""Of objects and lists in a property: 40 less those of the properties and of the operation."""
 UNSET: Final = "-"
 """The value beside a name in ``$unset``."""
 _USER: Final = "user_properties.$set"
@@ -23,6 +25,21 @@ _NO_GROUP: Final = Skip("the call names no group")
 def property_name(key: str) -> str | None:
     """The key itself, or None where it begins as Amplitude's operations do."""
     return None if key.startswith("$") else key
+
+
+def not_too_deep(value: Any) -> Any:
+    """A value of at most 38 levels: with the objects around it, as many as Amplitude takes. A deeper one would cost the event
+    or the user all else."""
+    if isinstance(value, dict | list) and not _is_within(value, MAX_LEVELS):
+        raise ValueError(f"deeper than the {MAX_LEVELS} levels that a property may have")
+    return value
+
+
+def _is_within(value: Any, levels: int) -> bool:
+    if not isinstance(value, dict | list):
+        return True
+    items = value.values() if isinstance(value, dict) else value
+    return levels > 0 and all(_is_within(item, levels - 1) for item in items)
 
 
 TRAIT_ROWS: Final = (
@@ -41,8 +58,8 @@ TRAIT_ROWS: Final = (
     Trait("age", f"{_USER}.age", convert.to_number),
     Trait("birthday", f"{_USER}.birthday", convert.to_naive_utc),
     Trait("createdAt", f"{_USER}.createdAt", convert.to_naive_utc),
-    Trait("company", f"{_USER}.company", note="an object; a company given as text is its `name`"),
-    Trait("address", f"{_USER}.address", note="an address given as text, and whatever else is in it"),
+    Trait("company", f"{_USER}.company", not_too_deep, note="an object; a company given as text is its `name`"),
+    Trait("address", f"{_USER}.address", not_too_deep, note="an address given as text, and whatever else is in it"),
     *same_name(*(f"address.{part}" for part in ("street", "postalCode", "city", "state", "country")), at=_USER),
     Trait("address.city", "city", convert.to_text, note="until the next event's place"),
     Trait("address.state", "region", convert.to_text, note="until the next event's place"),
@@ -54,7 +71,7 @@ def user_table(settings: Settings) -> Table:
     """Of an identify. A null is kept for `operations`, which clears the property by name."""
     return Table(
         (*user_rows(settings), *EVENT_ROWS, *CONTEXT_ROWS, *TRAIT_ROWS),
-        (Custom("traits", _USER, property_name),),
+        (Custom("traits", _USER, property_name, convert=not_too_deep),),
         Values(null="clear"),
     )
 
@@ -83,8 +100,10 @@ GROUP_ROWS: Final = (
     Trait("id", note="the groupId is the group's name in `groups`"),
     Trait("name", f"{_GROUP}.name", convert.to_text),
     Trait("createdAt", f"{_GROUP}.createdAt", convert.to_naive_utc),
-    *same_name("address", "avatar", "description", "email", "employees", at=_GROUP),
-    *same_name("industry", "phone", "plan", "website", at=_GROUP),
+    *(
+        Trait(name, f"{_GROUP}.{name}", not_too_deep)
+        for name in ("address", "avatar", "description", "email", "employees", "industry", "phone", "plan", "website")
+    ),
 )
 
 
@@ -92,7 +111,7 @@ def group_table(settings: Settings) -> Table:
     """Of a group call: the group's own properties."""
     return Table(
         (*user_rows(settings), *EVENT_ROWS, *GROUP_ROWS),
-        (Custom("traits", _GROUP, property_name),),
+        (Custom("traits", _GROUP, property_name, convert=not_too_deep),),
         Values(null="clear"),
     )
 

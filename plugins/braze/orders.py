@@ -125,8 +125,9 @@ def _amount(value: Any) -> int | float | None:
 
 
 def _quantity(value: Any) -> int:
+    """0 for what was not bought; 1 for less than one, and where nothing is said that can be read."""
     try:
-        return max(1, convert.to_integer(value))
+        return max(1, convert.to_integer(value)) if convert.to_number(value) > 0 else 0
     except ValueError:
         return 1
 
@@ -139,9 +140,9 @@ def _text(values: Document, key: str) -> str:
 
 
 def read_products(raw: Any) -> list[Product]:
-    """All of them, or none: an order of which one product is left out would tell of too little money."""
+    """All that were bought, or none: an order of which one product is left out would tell of too little money."""
     products = [Product.read(item) for item in raw] if isinstance(raw, list) else []
-    return [product for product in products if product is not None] if None not in products else []
+    return [product for product in products if product is not None and product.quantity] if None not in products else []
 
 
 def letters(name: str | None) -> str:

@@ -16,6 +16,7 @@ from router.plugin import (
     Dead,
     Delivered,
     Document,
+    Later,
     Payload,
     Response,
     Step,
@@ -26,6 +27,8 @@ from router.plugin import (
 
 MAX_MENDINGS: Final = 5
 """How often a profile is sent again with less in it."""
+MAX_TRIES: Final = 10
+"""Of a profile that is not there right after its import."""
 _ATTRIBUTES = "/data/attributes/"
 
 
@@ -63,6 +66,9 @@ def _import(
         if not refused:
             return _judge(response)
         warnings += [f"{path} was left out: {wire.words(response)}" for path in refused]
+        if response.status == 400 and "phone_number" in refused:
+            properties: Document = profile.get("properties", {})
+            profile = {**profile, "properties": {**properties, "phone_raw": profile["phone_number"]}}
         for path in refused:
             profile = _without(profile, path.split("."))
         if not any(profile.get(name) for name in wire.IDS):
@@ -97,10 +103,13 @@ def _without(value: Document, path: Sequence[str]) -> Document:
 
 
 def _add_to_list(profile_id: str, settings: Settings) -> Generator[Step, Response, Verdict | Blocked | None]:
-    """Ends with None where the profile is on the list."""
+    """Ends with None where the profile is on the list. A 404 is about the list, unless it names the profile: somebody merged or
+    deleted it just now, and the next try imports it anew."""
     path = ("lists", settings.list_id, "relationships", "profiles")
     body: Document = {"data": [{"type": "profile", "id": profile_id}]}
     response = yield Step(wire.make_request(settings, *path, body=body), Response(204))
+    if response.status == 404 and profile_id in response.text:
+        return Later(wire.words(response), None, MAX_TRIES)
     return None if response.unless_page().is_success else _judge(response)
 
 

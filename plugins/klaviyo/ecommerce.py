@@ -1,28 +1,31 @@
 """The e-commerce events of the spec under the names and keys that Klaviyo's templates expect.
 
-Source: facts/vendors/klaviyo.md section 5.
+Source: facts/vendors/klaviyo.md section 5; facts/event-spec.md section 4, track (spellings of a name).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
-from router.plugin import Document, convert
+from router.plugin import Document, camel_case, convert
 
 METRICS: Final[Mapping[str, str]] = {
-    "product viewed": "Viewed Product",
-    "product clicked": "Viewed Product",
-    "product added": "Added to Cart",
-    "checkout started": "Started Checkout",
-    "order completed": "Placed Order",
-    "order cancelled": "Cancelled Order",
-    "order refunded": "Refunded Order",
-    "order fulfilled": "Fulfilled Order",
+    "productviewed": "Viewed Product",
+    "productclicked": "Viewed Product",
+    "productadded": "Added to Cart",
+    "checkoutstarted": "Started Checkout",
+    "ordercompleted": "Placed Order",
+    "completedorder": "Placed Order",
+    "ordercancelled": "Cancelled Order",
+    "orderrefunded": "Refunded Order",
+    "orderfulfilled": "Fulfilled Order",
 }
-"""The spec's name, in lower case → the metric."""
+"""The letters of the spec's name → the metric."""
 LINE_METRIC: Final = "Ordered Product"
+_NO_LETTERS: Final = re.compile("[^a-z]")
 _LINE_KEYS: Final = (
     ("product_id", "ProductID"),
     ("sku", "SKU"),
@@ -36,7 +39,8 @@ _LINE_KEYS: Final = (
 
 
 def metric_of(event_name: str) -> str | None:
-    return METRICS.get(event_name.lower())
+    """By the letters of the name, of which its spellings are one: ``Order Completed``, ``order_completed``."""
+    return METRICS.get(_NO_LETTERS.sub("", event_name.lower()))
 
 
 def add_expected(metric: str, properties: Document) -> None:
@@ -48,8 +52,8 @@ def add_expected(metric: str, properties: Document) -> None:
 
 def _order(properties: Document) -> Document:
     made: Document = {}
-    if properties.get("order_id") is not None:
-        made["OrderId"] = properties["order_id"]
+    if (order_id := _either(properties, "order_id")) is not None:
+        made["OrderId"] = order_id
     names = [product["name"] for product in products_of(properties) if isinstance(product.get("name"), str)]
     return made | ({"ItemNames": names} if names else {})
 
@@ -61,13 +65,20 @@ def products_of(properties: Document) -> Iterator[Document]:
 
 def line_of(product: Document) -> Document:
     """One product in Klaviyo's words; ``RowTotal`` where there is a price, for a quantity of 1 unless it says more."""
-    line: Document = {name: product[key] for key, name in _LINE_KEYS if product.get(key) is not None}
+    found = ((name, _either(product, key)) for key, name in _LINE_KEYS)
+    line: Document = {name: value for name, value in found if value is not None}
     if isinstance(line.get("ProductCategories"), str):
         line["ProductCategories"] = [line["ProductCategories"]]
     with suppress(ValueError):
         line["ItemPrice"] = convert.to_amount(product.get("price"))
         line["RowTotal"] = _product(line["ItemPrice"], product.get("quantity", 1))
     return line
+
+
+def _either(values: Document, key: str) -> Any:
+    """What *key* has in snake_case, else in camelCase."""
+    value = values.get(key)
+    return values.get(camel_case(key)) if value is None else value
 
 
 def _product(price: Any, quantity: Any) -> float:

@@ -96,7 +96,7 @@ def _lines(event: Event, properties: Document) -> Iterator[_Made]:
         if "RowTotal" in line:
             about["value"] = line["RowTotal"]
         given = {key: value for key, value in product.items() if attribute_name(key) and value is not None}
-        order = {"OrderId": properties["order_id"]} if "order_id" in properties else {}
+        order = {"OrderId": properties["OrderId"]} if "OrderId" in properties else {}
         yield LINE_METRIC, about, {**given, **order, **line}
 
 

@@ -297,6 +297,9 @@ def _ask(
 def _refused(response: Response) -> Verdict | Blocked:
     if response.status in BLOCKED:
         return Blocked(_words(response))
+    if response.status == 404 and response.json_object().get("error") != "RecordNotFound":
+        # no id is unknown here, but the address
+        return Blocked(f"{_words(response)} (another subdomain or base_url?)")
     if response.status == 409:
         return Later(_words(response), None, CONFLICT_ATTEMPTS)
     if is_outage(response.status):

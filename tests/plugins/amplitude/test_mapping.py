@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from plugins.amplitude import PLUGIN
 from router.event import Event
 from router.explain import explain
-from router.plugin import GROUP_TRAITS, USER_TRAITS, camel_case, snake_case
-from router.testing import make_event
+from router.plugin import GROUP_TRAITS, USER_TRAITS, Delivered, camel_case, snake_case
+from router.testing import make_event, open_stand_in
 from tests.plugins.amplitude.mapped import MILLIS, body_of, payloads_of, rehearse, skipped
 
 ADDRESS = {"city": "London", "state": "LDN", "country": "UK", "postalCode": "N1", "street": "1 Main St"}
@@ -149,6 +151,36 @@ def test_an_identify_without_an_address_is_placed_by_its_ip() -> None:
     event = make_event("identify", userId="u-17", traits={"a": 1}, context={"ip": "203.0.113.7"})
 
     assert body_of(event, "identify user")["ip"] == "203.0.113.7"
+
+
+def levels(count: int) -> Any:
+    value: Any = 1
+    for _ in range(count):
+        value = {"in": value}
+    return value
+
+
+@pytest.mark.parametrize(
+    ("call", "fields"),
+    [
+        ("identify", {"traits": {"a": 1, "deep": levels(39), "most": levels(38), "company": {"x": levels(38)}}}),
+        (
+            "group",
+            {"groupId": "g-1", "traits": {"a": 1, "deep": levels(39), "most": levels(38), "address": levels(39)}},
+        ),
+        ("track", {"event": "E", "properties": {"a": 1, "deep": [levels(38)], "most": levels(38)}}),
+    ],
+)
+async def test_a_value_that_is_too_deep_costs_nothing_else(call: str, fields: dict[str, Any]) -> None:
+    event = make_event(call, userId="u-17", **fields)
+
+    async with open_stand_in(PLUGIN) as vendor:
+        judgements = await vendor.deliver(event)
+        sent = orjson.dumps(vendor.accepted("event"))
+
+    assert [judgement for each in judgements.values() for judgement in each] == [[Delivered()]] * len(judgements)
+    assert b'"most"' in sent
+    assert b'"deep"' not in sent
 
 
 @pytest.mark.parametrize(

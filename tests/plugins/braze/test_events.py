@@ -196,6 +196,11 @@ WHOLE = {"product_id": "Completed Order", "quantity": 1, "currency": "USD"}
             id="a quantity that is none",
         ),
         pytest.param(
+            {"products": [{"id": "a", "price": 1}, {"id": "b", "price": 9, "quantity": 0}]},
+            {"product_id": "a", "price": 1, "quantity": 1, "currency": "USD"},
+            id="a product that was not bought",
+        ),
+        pytest.param(
             {"products": [{"product_id": "a" * 300, "price": 0.1, "quantity": 250}]},
             {"product_id": "a" * 255, "price": 25.0, "quantity": 1, "currency": "USD"},
             id="more than a hundred",

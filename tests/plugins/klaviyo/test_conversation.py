@@ -63,15 +63,19 @@ async def test_identifiers_of_two_profiles_are_settled_by_the_strongest(account:
     assert account.sandbox.profiles["P000001"] == {"external_id": "u-17", "first_name": "Ada"}
 
 
-async def test_a_phone_that_klaviyo_refuses_is_left_out_and_reported(account: StandIn) -> None:
+async def test_a_phone_that_klaviyo_refuses_is_kept_as_a_property_and_reported(account: StandIn) -> None:
     """The form is right, but not every country has text messages."""
     error = {"code": "invalid", "detail": "Unsupported", "source": {"pointer": "/data/attributes/phone_number"}}
-    account.sandbox.fail(Fault(status=400, body=orjson.dumps({"errors": [error]}).decode(), contains=PHONE))
+    account.sandbox.fail(Fault(status=400, body=orjson.dumps({"errors": [error]}).decode(), contains="phone_number"))
 
     verdict = await deliver(account, identify(phone=PHONE, firstName="Ada"))
 
     assert "phone_number was left out" in verdict.warnings[0]
-    assert account.sandbox.profiles["P000001"] == {"external_id": "u-17", "first_name": "Ada"}
+    assert account.sandbox.profiles["P000001"] == {
+        "external_id": "u-17",
+        "first_name": "Ada",
+        "properties": {"phone_raw": PHONE},
+    }
 
 
 def refusal(*pointers: str, status: int = 400) -> Response:
@@ -142,6 +146,16 @@ def test_a_profile_of_which_ever_more_is_refused_is_given_up() -> None:
     answers = {number: refusal(f"/data/attributes/properties/{name}") for number, name in enumerate(names)}
 
     assert isinstance(rehearsal.talk(endpoint, payload, answers).end, Dead)
+
+
+async def test_a_profile_that_is_gone_since_its_import_is_imported_again(account: StandIn) -> None:
+    """Somebody merged or deleted it: that holds up nobody else."""
+    rehearsal = account.rehearsal
+    [(_, endpoint, payload)] = rehearsal.payloads(identify(email=EMAIL))
+    detail = "A profile with id assumed-profile does not exist."
+    gone = Response(404, orjson.dumps({"errors": [{"code": "not_found", "detail": detail}]}))
+
+    assert rehearsal.talk(endpoint, payload, {1: gone}).end == Later(f"404 not_found: {detail}", None, 10)
 
 
 async def test_a_list_that_is_not_there_blocks_and_loses_nothing(account: StandIn) -> None:

@@ -251,11 +251,29 @@ def test_an_order_is_one_event_under_its_own_name_by_default() -> None:
         ("Order Cancelled", "Cancelled Order"),
         ("Order Refunded", "Refunded Order"),
         ("Order Fulfilled", "Fulfilled Order"),
+        ("order_completed", "Placed Order"),
+        ("orderCompleted", "Placed Order"),
+        ("Completed Order", "Placed Order"),
         ("Product Removed", "Product Removed"),
     ],
 )
 def test_ecommerce_events_get_the_names_that_templates_expect(name: str, metric: str) -> None:
     assert body_of(track(name), ecommerce=True)["metric"] == metric
+
+
+def test_products_and_orders_may_be_told_in_camel_case() -> None:
+    product = {"productId": "p-1", "imageUrl": "https://e.test/1.png"}
+    properties = {"orderId": "A-1", "products": [product]}
+
+    order, line = payloads_of(track("Order Completed", properties=properties), ecommerce=True)
+
+    assert order.body["event"]["properties"] == {**properties, "OrderId": "A-1"}
+    assert line.body["event"]["properties"] == {
+        **product,
+        "OrderId": "A-1",
+        "ProductID": "p-1",
+        "ImageURL": "https://e.test/1.png",
+    }
 
 
 def test_a_product_that_was_viewed_has_the_keys_that_templates_expect() -> None:

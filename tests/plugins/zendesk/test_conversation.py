@@ -471,7 +471,16 @@ def test_an_organization_that_another_call_has_just_made_is_written_at_the_next_
         pytest.param(
             Response(422, b'{"details":{"external_id":7}}'), Dead('422 {"details":{"external_id":7}}'), id="odd details"
         ),
-        pytest.param(Response(404, b"no"), Dead("404 no"), id="not found"),
+        pytest.param(
+            Response(404, b'{"error":"RecordNotFound"}'),
+            Dead('404 {"error":"RecordNotFound"}'),
+            id="an id that is unknown",
+        ),
+        pytest.param(
+            Response(404, b'{"error":{"title":"No help desk"}}'),
+            Blocked('404 {"error":{"title":"No help desk"}} (another subdomain or base_url?)'),
+            id="no such account",
+        ),
         pytest.param(Response(403, b"no"), Blocked("403 no"), id="not allowed"),
         pytest.param(Response(302, b""), Blocked("302"), id="another subdomain"),
         pytest.param(Response(503, b""), Later("503"), id="out of order"),
