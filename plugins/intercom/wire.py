@@ -45,8 +45,8 @@ UNKNOWN_CONTACT_ATTEMPTS: Final = 5
 MAX_MENDINGS: Final = 30
 """Fields that one write is sent again for, one by one, before all custom attributes are left out of it."""
 MAX_DECLARED: Final = 15
-"""Custom attributes declared for one write; more are left to the next try. So a contact with its company stays below the
-requests that one conversation may have (100)."""
+"""Custom attributes to be declared for one write; more are left to the next try, if Intercom declares any. So a contact with
+its company stays below the requests that one conversation may have (100)."""
 
 _EXISTING_ID = re.compile(r"\bid=([\w-]+)")
 _UNKNOWN_ATTRIBUTE = re.compile(r"[Cc]ustom attribute ['\"]([^'\"]+)['\"]")
@@ -220,28 +220,35 @@ def _write(
     """
     body = dict(body)
     warnings: list[str] = []
-    declared: set[str] = set()
+    asked: set[str] = set()
+    """Of the custom attributes: those that were to be declared here, whether Intercom did or not."""
+    has_declared = False
     assumed = Response(200, b'{"id":"assumed-%s"}' % model.encode())
     for mending in range(MAX_MENDINGS + 1):
         response = yield Step(_request(method, settings, *path, body=body), assumed)
         if response.status == 200:
             return _id_of(response), warnings
+        if response.status == 409 and method == "PUT" and {"email", "external_id"} <= body.keys():
+            del body["email"]
+            warnings.append(f"email was left out: {_describe(response)}")
+            continue
         if response.status == 409:
             return response
         if response.status not in (400, 422):
             return _judge(response)
-        if len(declared) == MAX_DECLARED:
+        if has_declared and len(asked) == MAX_DECLARED:
             return Later(f"{MAX_DECLARED} custom attributes were declared, and there are more", DECLARED_MORE_S)
         if mending == MAX_MENDINGS - 1 and "custom_attributes" in body:
             del body["custom_attributes"]
             warnings.append("the workspace does not know most of the custom attributes; all were left out")
             continue
         name = _unknown_attribute(response, body)
-        if name is not None and settings.create_data_attributes and name not in declared:
-            declared.add(name)
-            stopped = yield from _declare(name, body["custom_attributes"][name], model, settings)
-            if stopped is not None:
-                return stopped
+        if name is not None and settings.create_data_attributes and name not in asked and len(asked) < MAX_DECLARED:
+            asked.add(name)
+            is_declared = yield from _declare(name, body["custom_attributes"][name], model, settings)
+            if not isinstance(is_declared, bool):
+                return is_declared
+            has_declared = has_declared or is_declared
             continue
         mended = _leave_out(body, name, response)
         if mended is None:
@@ -282,8 +289,8 @@ def _refused_field(response: Response) -> str:
 
 def _declare(
     name: str, value: Any, model: str, settings: Settings
-) -> Generator[Step, Response, Verdict | Blocked | None]:
-    """Declare a custom attribute, for good. A refusal is no reason to fail: the attribute is left out then.
+) -> Generator[Step, Response, Verdict | Blocked | bool]:
+    """Declare a custom attribute, for good. Ends with whether it is: a refusal is no reason to fail, the attribute is left out.
 
     Every number is a float: one that is whole the first time need not stay so.
     """
@@ -295,7 +302,7 @@ def _declare(
     request = _request("POST", settings, "data_attributes", body={"name": name, "model": model, "data_type": kind})
     response = (yield Step(request, Response(200, b"{}"))).unless_page()
     is_stopped = is_outage(response.status) or response.status in (*OF_THE_SET_UP, 401)
-    return _judge(response) if is_stopped else None
+    return _judge(response) if is_stopped else response.is_success
 
 
 def _judge(response: Response) -> Verdict | Blocked:

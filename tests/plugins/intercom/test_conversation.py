@@ -141,6 +141,20 @@ async def test_two_contacts_that_want_to_be_one_are_a_dead_letter(vendor: StandI
     assert await talk.deliver(ADA) == Dead("409 conflict: two")
 
 
+async def test_an_email_that_is_another_contacts_costs_an_update_nothing_else(vendor: StandIn) -> None:
+    talk = Talk(vendor)
+    await talk.deliver(identify(email="ada@example.test"))
+    vendor.sandbox.fail(
+        Fault(status=409, body='{"errors":[{"code":"conflict","message":"two"}]}', path="/contacts/c000001", times=1)
+    )
+
+    verdict = await talk.deliver(identify(email="bea@example.test", name="Ada Lovelace"))
+
+    assert verdict == Delivered(("email was left out: 409 conflict: two",))
+    [contact] = vendor.sandbox.contacts.values()
+    assert (contact["email"], contact["name"]) == ("ada@example.test", "Ada Lovelace")
+
+
 async def test_an_event_that_intercom_cannot_tell_whose_it_is_is_a_dead_letter(vendor: StandIn) -> None:
     for number in (1, 2):
         vendor.sandbox.contacts[f"x{number}"] = {"id": f"x{number}", "role": "user", "email": "ada@example.test"}
@@ -258,6 +272,22 @@ async def test_however_many_are_to_be_declared_all_of_them_arrive_after_a_few_tr
     assert verdicts[-1] == Delivered()
     [contact] = vendor.sandbox.contacts.values()
     assert contact["custom_attributes"] == vendor.sandbox.companies["C"]["custom_attributes"] == MANY
+
+
+async def test_attributes_that_intercom_will_not_declare_are_left_out_and_waited_for_by_nobody(vendor: StandIn) -> None:
+    """The next try would declare no more of them: the person waited for days, and was a dead letter then."""
+    vendor.sandbox.max_attributes = 3
+    talk = Talk(vendor, create_data_attributes=True)
+    call, verdicts = identify(email="a@b.test", company={"name": "C", **MANY}, **MANY), list[Any]()
+
+    for _ in range(3):
+        talk.forget()
+        verdicts.append(await talk.deliver(call))
+        assert len(talk.said) < MAX_STEPS
+
+    assert isinstance(verdicts[-1], Delivered)
+    [contact] = vendor.sandbox.contacts.values()
+    assert contact["email"] == "a@b.test"
 
 
 @pytest.mark.parametrize("field", ["created_at", "both"])
