@@ -185,6 +185,18 @@ async def test_without_the_scope_nothing_waits_for_properties_to_be_created() ->
         assert len(verdict.warnings) == 120
 
 
+async def test_properties_that_hubspot_will_not_create_are_left_out_and_waited_for_by_nobody() -> None:
+    """Such as of an account that has as many as it may: the next tries would create none of them either."""
+    async with open_account(create_properties=True) as account:
+        account.sandbox.fail(Fault(status=400, body='{"category": "LIMIT"}', path="/properties/"))
+
+        verdict = await deliver(account, identify(**{f"trait_{number}": number for number in range(120)}))
+
+        assert isinstance(verdict, Delivered)
+        assert len(verdict.warnings) == 120
+        assert len(account.sandbox.requests) < MAX_STEPS
+
+
 @pytest.mark.parametrize(("status", "word"), [(401, Blocked), (503, Later)])
 async def test_an_outage_while_a_property_is_created_ends_the_conversation(status: int, word: type) -> None:
     async with open_account(create_properties=True) as account:
