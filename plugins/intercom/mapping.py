@@ -83,7 +83,7 @@ def contact_table(settings: Settings) -> Table:
         (
             Field("userId", "contact.external_id"),
             Trait("id", note="the userId is the contact's `external_id`"),
-            Trait("email", "contact.email", convert.to_text),
+            Trait("email", "contact.email", convert.to_lower),
             Trait("phone", "contact.phone", convert.to_text),
             Trait("name", "contact.name", convert.to_text),
             Trait(
@@ -272,7 +272,7 @@ def _who(event: Event, settings: Settings) -> Document:
     if event.user_id:
         return {"external_id": event.user_id}
     if event.email:
-        return {"email": event.email}
+        return {"email": event.email.lower()}
     if settings.send_anonymous_id and event.anonymous_id:
         return {"external_id": event.anonymous_id}
     return {}

@@ -98,6 +98,19 @@ async def test_a_contact_known_by_email_alone_gets_its_user_id(vendor: StandIn) 
     assert contact["external_id"] == "u1"
 
 
+async def test_an_email_is_the_same_person_in_any_letter_case(vendor: StandIn) -> None:
+    """Contacts are searched by their email in lower case, so none must be written otherwise."""
+    talk = Talk(vendor)
+    for email in ("Ada@Example.test", "ada@example.test"):
+        await talk.deliver(event(type="identify", anonymousId="a1", traits={"email": email}))
+    tracked = event(type="track", anonymousId="a1", event="E", context={"traits": {"email": "ADA@example.test"}})
+
+    assert await talk.deliver(tracked) == Delivered()
+
+    [contact] = vendor.sandbox.contacts.values()
+    assert contact["email"] == "ada@example.test"
+
+
 async def test_of_several_contacts_with_one_email_none_is_guessed(vendor: StandIn) -> None:
     for number in (1, 2):
         vendor.sandbox.contacts[f"x{number}"] = {"id": f"x{number}", "role": "user", "email": "ada@example.test"}
