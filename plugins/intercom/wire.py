@@ -97,11 +97,11 @@ def judge_event(response: Response, payloads: Sequence[Payload], settings: Setti
 
 def converse_contact(payload: Payload, settings: Settings) -> Conversation:
     """Find the contact, update or create it; then its company, if the call names one."""
-    contact = payload.body["contact"]
-    found = yield from _find_contact(contact, settings, is_known=False)
+    contact, if_new = payload.body["contact"], payload.body.get("if_new", {})
+    found = yield from _find_contact({**if_new, **contact}, settings, is_known=False)
     if not isinstance(found, str) and found is not None:
         return found
-    written = yield from _write_contact(found, contact, payload.body.get("name_if_new", ""), settings)
+    written = yield from _write_contact(found, contact, if_new, settings)
     if not isinstance(written, tuple):
         return written
     contact_id, warnings = written
@@ -173,10 +173,9 @@ def _pick(response: Response, external_id: str | None) -> str | None:
     return str(fitting[0]["id"]) if len(fitting) == 1 else None
 
 
-def _write_contact(found: str | None, contact: Document, name_if_new: str, settings: Settings) -> Said:
+def _write_contact(found: str | None, contact: Document, if_new: Document, settings: Settings) -> Said:
     if found is None:
-        named = {**contact, "name": name_if_new} if name_if_new else contact
-        created = yield from _write(("contacts",), "POST", named, "contact", settings)
+        created = yield from _write(("contacts",), "POST", {**contact, **if_new}, "contact", settings)
         if not isinstance(created, Response):
             return created
         match = _EXISTING_ID.search(created.text)  # 409: it exists after all, the index had not caught up

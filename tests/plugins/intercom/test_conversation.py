@@ -98,6 +98,27 @@ async def test_a_contact_known_by_email_alone_gets_its_user_id(vendor: StandIn) 
     assert contact["external_id"] == "u1"
 
 
+async def test_a_user_id_that_is_an_email_is_that_of_somebody_new_and_replaces_no_other(vendor: StandIn) -> None:
+    talk = Talk(vendor)
+    for traits in ({"plan": "gold"}, {"email": "ada@new.test"}, {"plan": "gold"}):
+        await talk.deliver(event(type="identify", userId="Ada@example.test", traits=traits))
+
+    [contact] = vendor.sandbox.contacts.values()
+    emails = [each["item"].get("email") for each in vendor.sandbox.accepted]
+    assert (contact["external_id"], contact["email"]) == ("Ada@example.test", "ada@new.test")
+    assert emails == ["ada@example.test", "ada@new.test", None]
+
+
+async def test_a_contact_of_an_email_gets_the_user_id_that_is_this_email(vendor: StandIn) -> None:
+    talk = Talk(vendor)
+    await talk.deliver(event(type="identify", anonymousId="a1", traits={"email": "ada@example.test"}))
+
+    await talk.deliver(event(type="identify", userId="ada@example.test", traits={"plan": "gold"}))
+
+    [contact] = vendor.sandbox.contacts.values()
+    assert contact["external_id"] == "ada@example.test"
+
+
 async def test_an_email_is_the_same_person_in_any_letter_case(vendor: StandIn) -> None:
     """Contacts are searched by their email in lower case, so none must be written otherwise."""
     talk = Talk(vendor)
