@@ -91,6 +91,8 @@ def _write_contact(body: Document, draft: _Draft, settings: Settings) -> Said:
     by_key = wire.objects_url(settings, "contacts", body["id"], query={"idProperty": body["id_property"]})
     response = yield from _update(by_key, draft, settings)
     if response.status == 404:
+        if "email_if_new" in body:
+            draft.properties["email"] = body["email_if_new"]
         response = yield from _send(Request("POST", wire.objects_url(settings, "contacts")), draft, settings)
         if response.status == 409:
             existing = _EXISTING_ID.search(response.text)
