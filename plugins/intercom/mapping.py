@@ -180,8 +180,8 @@ VIEW: Final = Table(
 
 def build_contact(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
     """The contact, beside it the company, and what only somebody new gets, since of somebody known it would take the place of
-    what is there: half a name where the whole isn't told, and a userId for an email. Nobody without a name to be found by
-    becomes a contact."""
+    what is there: half a name where the whole isn't told, a userId for an email, the role of a lead. Nobody without a name to
+    be found by becomes a contact."""
     contact: Document = dict(fields.get("contact", {}))
     if "external_id" not in contact:
         if contact.get("email"):
@@ -199,7 +199,8 @@ def build_contact(event: Event, fields: Document, settings: Settings) -> Payload
         contact["custom_attributes"] = attributes
     body: Document = {"contact": contact}
     name = next((part for part in map(event.traits.get, ("firstName", "lastName")) if isinstance(part, str)), "")
-    if_new = {"name": name, "email": (event.email or "").lower()}
+    role = contact.pop("role") if contact["role"] == "lead" else ""
+    if_new = {"name": name, "email": (event.email or "").lower(), "role": role}
     if_new = {field: value for field, value in if_new.items() if value and field not in contact}
     if if_new:
         body["if_new"] = if_new

@@ -119,6 +119,25 @@ async def test_a_contact_of_an_email_gets_the_user_id_that_is_this_email(vendor:
     assert contact["external_id"] == "ada@example.test"
 
 
+@pytest.mark.parametrize("traits", [{}, {"role": "lead"}], ids=["setting", "trait"])
+async def test_a_user_is_no_lead_because_of_a_call_without_their_id(vendor: StandIn, traits: Any) -> None:
+    talk = Talk(vendor, role_without_user_id="lead")
+    anonymous = event(type="identify", anonymousId="a1", traits={"email": "ada@example.test", **traits})
+    await talk.deliver(ADA)
+
+    await talk.deliver(anonymous)
+
+    [contact] = vendor.sandbox.contacts.values()
+    assert (contact["external_id"], contact["role"]) == ("u1", "user")
+
+
+async def test_a_lead_is_made_of_somebody_new(vendor: StandIn) -> None:
+    await Talk(vendor, role_without_user_id="lead").deliver(event(type="identify", traits={"email": "a@b.test"}))
+
+    [contact] = vendor.sandbox.contacts.values()
+    assert contact["role"] == "lead"
+
+
 async def test_an_email_is_the_same_person_in_any_letter_case(vendor: StandIn) -> None:
     """Contacts are searched by their email in lower case, so none must be written otherwise."""
     talk = Talk(vendor)
