@@ -118,7 +118,8 @@ def converse_contact(payload: Payload, settings: Settings) -> Conversation:
 
 
 def converse_company(payload: Payload, settings: Settings) -> Conversation:
-    """Write the company, then attach the contact. A company without the contact is better than neither."""
+    """Write the company, then attach the contact. A company without the contact is better than neither; but of one who is known
+    by email alone, the search may not yet find what an identify has just made."""
     written = yield from _write_company(payload.body["company"], settings)
     if not isinstance(written, tuple):
         return written
@@ -126,6 +127,8 @@ def converse_company(payload: Payload, settings: Settings) -> Conversation:
     if "contact" not in payload.body:
         return Delivered(tuple(warnings))
     found = yield from _find_contact(payload.body["contact"], settings, is_known=True)
+    if found is None and "email" in payload.body["contact"]:
+        return Later("no contact of the group call's email is found", NOT_INDEXED_YET_S, UNKNOWN_CONTACT_ATTEMPTS)
     if found is None:
         return Delivered((*warnings, "the contact of the group call is not known: the company has no link to it"))
     if not isinstance(found, str):

@@ -232,6 +232,20 @@ async def test_a_409_that_names_nobody_waits_for_the_index(vendor: StandIn) -> N
     assert isinstance(end.value.value, Later)
 
 
+async def test_a_company_waits_for_the_index_to_find_who_is_known_by_email_alone(vendor: StandIn) -> None:
+    """An identify and a group call follow each other; without the link nobody at Intercom would see the company."""
+    talk, traits = Talk(vendor), {"email": "ada@example.test"}
+    await talk.deliver(event(type="identify", anonymousId="a1", traits=traits))
+    joined = event(type="group", anonymousId="a1", groupId="g1", context={"traits": traits})
+
+    vendor.sandbox.search_lag = 1
+    assert await talk.deliver(joined) == Later("no contact of the group call's email is found", 5.0, 5)
+    vendor.sandbox.search_lag = 0
+    assert await talk.deliver(joined) == Delivered()
+
+    assert vendor.sandbox.companies["g1"]["contacts"] == ["c000001"]
+
+
 async def test_a_company_that_another_call_has_just_created_is_written_again(vendor: StandIn) -> None:
     """The people of one company are in different lanes, so that two of its writes may run at a time."""
     vendor.sandbox.fail(Fault(status=409, path="/companies", times=1))
