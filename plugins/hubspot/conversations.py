@@ -39,8 +39,8 @@ RACE_ATTEMPTS: Final = 5
 MAX_MENDINGS: Final = 10
 """How often one write is sent again with less in it."""
 MAX_CREATED: Final = 50
-"""Properties created for one write; more are left to the next try. So it stays below the requests that one conversation may
-have (100)."""
+"""Properties to be created for one write; more are left to the next try, if HubSpot creates any. So it stays below the
+requests that one conversation may have (100)."""
 CREATED_MORE_S: Final = 1.0
 CREATED_MORE_ATTEMPTS: Final = 10
 _EXISTING_ID: Final = re.compile(r"[Ee]xisting ID:\s*(\d+)")
@@ -62,9 +62,12 @@ class _Draft:
     keys: frozenset[str]
     """Properties without which nothing is found: refused, they end the conversation."""
     warnings: list[str] = field(default_factory=list)
-    created: set[str] = field(default_factory=set)
+    asked: set[str] = field(default_factory=set)
+    """The properties that were to be created, whether HubSpot did or not."""
     may_create: bool = True
     """Whether the token's scopes allow to create properties, as far as is known."""
+    has_created: bool = False
+    """Whether HubSpot did with one of them."""
     has_more: bool = False
     """Whether more properties are missing than one conversation creates."""
 
@@ -88,6 +91,8 @@ def _write_contact(body: Document, draft: _Draft, settings: Settings) -> Said:
     by_key = wire.objects_url(settings, "contacts", body["id"], query={"idProperty": body["id_property"]})
     response = yield from _update(by_key, draft, settings)
     if response.status == 404:
+        if "email_if_new" in body:
+            draft.properties["email"] = body["email_if_new"]
         response = yield from _send(Request("POST", wire.objects_url(settings, "contacts")), draft, settings)
         if response.status == 409:
             existing = _EXISTING_ID.search(response.text)
@@ -269,17 +274,19 @@ def _mend(
     for name, code in refused.items():
         if name not in draft.properties:
             continue
-        may_create = settings.create_properties and draft.may_create and name not in draft.created
+        may_create = settings.create_properties and draft.may_create and name not in draft.asked
+        may_create = may_create and (draft.has_created or len(draft.asked) < MAX_CREATED)
         if code == _MISSING and may_create and draft.properties[name] is not None:  # a null says nothing of its type
-            if len(draft.created) == MAX_CREATED:
+            if len(draft.asked) == MAX_CREATED:
                 draft.has_more = True
                 return Response(400), False
-            draft.created.add(name)
+            draft.asked.add(name)
             request = Request("POST", wire.properties_url(settings, draft.kind), _definition(name, draft))
             response = (yield Step(request, Response(201, b"{}"))).unless_page()
             draft.may_create = response.status != 403
             if draft.may_create and not response.is_success and not isinstance(judge_one(response), Dead):
                 return response, False
+            draft.has_created = draft.has_created or response.is_success
             is_mended = True
         elif code == _NO_DATE and name not in draft.keys and (day := _day_of(draft.properties[name])) is not None:
             draft.properties[name] = day

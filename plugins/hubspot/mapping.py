@@ -198,13 +198,18 @@ def _contact(event: Event, fields: Document, settings: Settings) -> Payload | Sk
     properties: Document = _cleared(event, contact_table, settings) | fields.get("properties", {})
     if properties.get("email") is None:
         properties.pop("email", None)  # clearing what a contact is known by helps nobody
-        if event.user_id and looks_like_email(event.user_id):
-            properties["email"] = convert.to_email(event.user_id)
-    key = _key(event.user_id, properties.get("email"), settings)
+    of_user_id = convert.to_email(event.user_id) if event.user_id and looks_like_email(event.user_id) else None
+    key = _key(event.user_id, properties.get("email", of_user_id), settings)
     if key is None:
         what = "a userId or a valid email" if settings.lookup_field == "user_id" else "a valid email"
         return Skip(f"HubSpot finds no contact without {what}")
-    return Payload({**key, "properties": properties}, key=event.message_id)
+    body: Document = {**key, "properties": properties}
+    if of_user_id and "email" not in properties:
+        if key["id_property"] == "email" or settings.batch_contacts:
+            properties["email"] = of_user_id
+        else:
+            body["email_if_new"] = of_user_id  # somebody known by the userId may have another by now
+    return Payload(body, key=event.message_id)
 
 
 def _cleared(event: Event, table: Callable[[Settings], Table], settings: Settings) -> Document:

@@ -83,7 +83,7 @@ def contact_table(settings: Settings) -> Table:
         (
             Field("userId", "contact.external_id"),
             Trait("id", note="the userId is the contact's `external_id`"),
-            Trait("email", "contact.email", convert.to_text),
+            Trait("email", "contact.email", convert.to_lower),
             Trait("phone", "contact.phone", convert.to_text),
             Trait("name", "contact.name", convert.to_text),
             Trait(
@@ -179,8 +179,9 @@ VIEW: Final = Table(
 
 
 def build_contact(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
-    """The contact, beside it the company, and the name of somebody new of whom only half of it is told: of somebody known it
-    would take the place of the whole. Nobody without a name to be found by becomes a contact."""
+    """The contact, beside it the company, and what only somebody new gets, since of somebody known it would take the place of
+    what is there: half a name where the whole isn't told, a userId for an email, the role of a lead. Nobody without a name to
+    be found by becomes a contact."""
     contact: Document = dict(fields.get("contact", {}))
     if "external_id" not in contact:
         if contact.get("email"):
@@ -198,8 +199,11 @@ def build_contact(event: Event, fields: Document, settings: Settings) -> Payload
         contact["custom_attributes"] = attributes
     body: Document = {"contact": contact}
     name = next((part for part in map(event.traits.get, ("firstName", "lastName")) if isinstance(part, str)), "")
-    if "name" not in contact and name:
-        body["name_if_new"] = name
+    role = contact.pop("role") if contact["role"] == "lead" else ""
+    if_new = {"name": name, "email": (event.email or "").lower(), "role": role}
+    if_new = {field: value for field, value in if_new.items() if value and field not in contact}
+    if if_new:
+        body["if_new"] = if_new
     company = _company(fields.get("company", {}))
     if company is not None:
         body["company"] = company
@@ -272,7 +276,7 @@ def _who(event: Event, settings: Settings) -> Document:
     if event.user_id:
         return {"external_id": event.user_id}
     if event.email:
-        return {"email": event.email}
+        return {"email": event.email.lower()}
     if settings.send_anonymous_id and event.anonymous_id:
         return {"external_id": event.anonymous_id}
     return {}

@@ -45,8 +45,8 @@ UNKNOWN_CONTACT_ATTEMPTS: Final = 5
 MAX_MENDINGS: Final = 30
 """Fields that one write is sent again for, one by one, before all custom attributes are left out of it."""
 MAX_DECLARED: Final = 15
-"""Custom attributes declared for one write; more are left to the next try. So a contact with its company stays below the
-requests that one conversation may have (100)."""
+"""Custom attributes to be declared for one write; more are left to the next try, if Intercom declares any. So a contact with
+its company stays below the requests that one conversation may have (100)."""
 
 _EXISTING_ID = re.compile(r"\bid=([\w-]+)")
 _UNKNOWN_ATTRIBUTE = re.compile(r"[Cc]ustom attribute ['\"]([^'\"]+)['\"]")
@@ -97,11 +97,11 @@ def judge_event(response: Response, payloads: Sequence[Payload], settings: Setti
 
 def converse_contact(payload: Payload, settings: Settings) -> Conversation:
     """Find the contact, update or create it; then its company, if the call names one."""
-    contact = payload.body["contact"]
-    found = yield from _find_contact(contact, settings, is_known=False)
+    contact, if_new = payload.body["contact"], payload.body.get("if_new", {})
+    found = yield from _find_contact({**if_new, **contact}, settings, is_known=False)
     if not isinstance(found, str) and found is not None:
         return found
-    written = yield from _write_contact(found, contact, payload.body.get("name_if_new", ""), settings)
+    written = yield from _write_contact(found, contact, if_new, settings)
     if not isinstance(written, tuple):
         return written
     contact_id, warnings = written
@@ -118,7 +118,8 @@ def converse_contact(payload: Payload, settings: Settings) -> Conversation:
 
 
 def converse_company(payload: Payload, settings: Settings) -> Conversation:
-    """Write the company, then attach the contact. A company without the contact is better than neither."""
+    """Write the company, then attach the contact. A company without the contact is better than neither; but of one who is known
+    by email alone, the search may not yet find what an identify has just made."""
     written = yield from _write_company(payload.body["company"], settings)
     if not isinstance(written, tuple):
         return written
@@ -126,6 +127,8 @@ def converse_company(payload: Payload, settings: Settings) -> Conversation:
     if "contact" not in payload.body:
         return Delivered(tuple(warnings))
     found = yield from _find_contact(payload.body["contact"], settings, is_known=True)
+    if found is None and "email" in payload.body["contact"]:
+        return Later("no contact of the group call's email is found", NOT_INDEXED_YET_S, UNKNOWN_CONTACT_ATTEMPTS)
     if found is None:
         return Delivered((*warnings, "the contact of the group call is not known: the company has no link to it"))
     if not isinstance(found, str):
@@ -173,10 +176,9 @@ def _pick(response: Response, external_id: str | None) -> str | None:
     return str(fitting[0]["id"]) if len(fitting) == 1 else None
 
 
-def _write_contact(found: str | None, contact: Document, name_if_new: str, settings: Settings) -> Said:
+def _write_contact(found: str | None, contact: Document, if_new: Document, settings: Settings) -> Said:
     if found is None:
-        named = {**contact, "name": name_if_new} if name_if_new else contact
-        created = yield from _write(("contacts",), "POST", named, "contact", settings)
+        created = yield from _write(("contacts",), "POST", {**contact, **if_new}, "contact", settings)
         if not isinstance(created, Response):
             return created
         match = _EXISTING_ID.search(created.text)  # 409: it exists after all, the index had not caught up
@@ -220,28 +222,35 @@ def _write(
     """
     body = dict(body)
     warnings: list[str] = []
-    declared: set[str] = set()
+    asked: set[str] = set()
+    """Of the custom attributes: those that were to be declared here, whether Intercom did or not."""
+    has_declared = False
     assumed = Response(200, b'{"id":"assumed-%s"}' % model.encode())
     for mending in range(MAX_MENDINGS + 1):
         response = yield Step(_request(method, settings, *path, body=body), assumed)
         if response.status == 200:
             return _id_of(response), warnings
+        if response.status == 409 and method == "PUT" and {"email", "external_id"} <= body.keys():
+            del body["email"]
+            warnings.append(f"email was left out: {_describe(response)}")
+            continue
         if response.status == 409:
             return response
         if response.status not in (400, 422):
             return _judge(response)
-        if len(declared) == MAX_DECLARED:
+        if has_declared and len(asked) == MAX_DECLARED:
             return Later(f"{MAX_DECLARED} custom attributes were declared, and there are more", DECLARED_MORE_S)
         if mending == MAX_MENDINGS - 1 and "custom_attributes" in body:
             del body["custom_attributes"]
             warnings.append("the workspace does not know most of the custom attributes; all were left out")
             continue
         name = _unknown_attribute(response, body)
-        if name is not None and settings.create_data_attributes and name not in declared:
-            declared.add(name)
-            stopped = yield from _declare(name, body["custom_attributes"][name], model, settings)
-            if stopped is not None:
-                return stopped
+        if name is not None and settings.create_data_attributes and name not in asked and len(asked) < MAX_DECLARED:
+            asked.add(name)
+            is_declared = yield from _declare(name, body["custom_attributes"][name], model, settings)
+            if not isinstance(is_declared, bool):
+                return is_declared
+            has_declared = has_declared or is_declared
             continue
         mended = _leave_out(body, name, response)
         if mended is None:
@@ -282,8 +291,8 @@ def _refused_field(response: Response) -> str:
 
 def _declare(
     name: str, value: Any, model: str, settings: Settings
-) -> Generator[Step, Response, Verdict | Blocked | None]:
-    """Declare a custom attribute, for good. A refusal is no reason to fail: the attribute is left out then.
+) -> Generator[Step, Response, Verdict | Blocked | bool]:
+    """Declare a custom attribute, for good. Ends with whether it is: a refusal is no reason to fail, the attribute is left out.
 
     Every number is a float: one that is whole the first time need not stay so.
     """
@@ -295,7 +304,7 @@ def _declare(
     request = _request("POST", settings, "data_attributes", body={"name": name, "model": model, "data_type": kind})
     response = (yield Step(request, Response(200, b"{}"))).unless_page()
     is_stopped = is_outage(response.status) or response.status in (*OF_THE_SET_UP, 401)
-    return _judge(response) if is_stopped else None
+    return _judge(response) if is_stopped else response.is_success
 
 
 def _judge(response: Response) -> Verdict | Blocked:

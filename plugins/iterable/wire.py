@@ -43,8 +43,9 @@ _MISPLACED: Final = (*OF_THE_SET_UP, 401, 403, 405)
 _BLOCKED_CODES: Final = frozenset({"BadApiKey", "Forbidden"})
 _LATER_CODES: Final = frozenset({"DatabaseError", "GenericError", "QueueEmailError", "RateLimitExceeded"})
 _UNKNOWN_USER_CODES: Final = frozenset({"UnknownEmailError", "UnknownUserIdError"})
-_FOR_ITS_DATA: Final = "invalidData"
-"""How the lists are named of ids that are good, and were refused for what was said of them."""
+_FOR_ITS_DATA: Final = ("invalidData", "conflict")
+"""How the lists are named of ids that are good, and were refused for what was said of them: a value, or the email of another
+user."""
 _TROUBLE_ATTEMPTS: Final = 5
 """Of an event that Iterable has trouble with, while it takes the others."""
 

@@ -170,9 +170,10 @@ def build_person_by_itself(event: Event, fields: Document, settings: Settings) -
         "if_new": dict.fromkeys(lacking, settings.missing),
     }
     email = _email(event, fields)
+    if email and "Email" not in record:  # of somebody known it would take the place of the one that is there
+        body["if_new"]["Email"] = email
     if settings.match_on_email and email:
         body["email"] = email
-        body["if_new"] |= {} if "Email" in record else {"Email": email}
     return Payload(body, key=event.message_id)
 
 

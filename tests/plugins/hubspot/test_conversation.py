@@ -58,6 +58,17 @@ async def test_somebody_new_is_created_and_a_repeat_changes_nothing() -> None:
         assert contacts(account) == {"51": {"email": EMAIL, "firstname": "Ada"}}
 
 
+async def test_a_user_id_that_is_an_email_is_that_of_somebody_new_and_replaces_no_other() -> None:
+    """Who is found by the userId may have another email by now."""
+    async with open_account() as account:
+        for traits in ({"firstName": "Ada"}, {"email": "ada@new.test"}, {"firstName": "Ada"}, {"email": None}):
+            await deliver(account, make_event("identify", userId=EMAIL, traits=traits))
+
+        written = [each["item"].get("email") for each in account.sandbox.accepted]
+        assert written == [EMAIL, "ada@new.test", None, None]
+        assert contacts(account)["51"]["email"] == "ada@new.test"
+
+
 async def test_somebody_known_by_email_alone_gets_the_user_id() -> None:
     """By the userId there is nobody; creating tells whose the email is."""
     async with open_account() as account:
@@ -183,6 +194,18 @@ async def test_without_the_scope_nothing_waits_for_properties_to_be_created() ->
 
         assert isinstance(verdict, Delivered)
         assert len(verdict.warnings) == 120
+
+
+async def test_properties_that_hubspot_will_not_create_are_left_out_and_waited_for_by_nobody() -> None:
+    """Such as of an account that has as many as it may: the next tries would create none of them either."""
+    async with open_account(create_properties=True) as account:
+        account.sandbox.fail(Fault(status=400, body='{"category": "LIMIT"}', path="/properties/"))
+
+        verdict = await deliver(account, identify(**{f"trait_{number}": number for number in range(120)}))
+
+        assert isinstance(verdict, Delivered)
+        assert len(verdict.warnings) == 120
+        assert len(account.sandbox.requests) < MAX_STEPS
 
 
 @pytest.mark.parametrize(("status", "word"), [(401, Blocked), (503, Later)])

@@ -98,6 +98,59 @@ async def test_a_contact_known_by_email_alone_gets_its_user_id(vendor: StandIn) 
     assert contact["external_id"] == "u1"
 
 
+async def test_a_user_id_that_is_an_email_is_that_of_somebody_new_and_replaces_no_other(vendor: StandIn) -> None:
+    talk = Talk(vendor)
+    for traits in ({"plan": "gold"}, {"email": "ada@new.test"}, {"plan": "gold"}):
+        await talk.deliver(event(type="identify", userId="Ada@example.test", traits=traits))
+
+    [contact] = vendor.sandbox.contacts.values()
+    emails = [each["item"].get("email") for each in vendor.sandbox.accepted]
+    assert (contact["external_id"], contact["email"]) == ("Ada@example.test", "ada@new.test")
+    assert emails == ["ada@example.test", "ada@new.test", None]
+
+
+async def test_a_contact_of_an_email_gets_the_user_id_that_is_this_email(vendor: StandIn) -> None:
+    talk = Talk(vendor)
+    await talk.deliver(event(type="identify", anonymousId="a1", traits={"email": "ada@example.test"}))
+
+    await talk.deliver(event(type="identify", userId="ada@example.test", traits={"plan": "gold"}))
+
+    [contact] = vendor.sandbox.contacts.values()
+    assert contact["external_id"] == "ada@example.test"
+
+
+@pytest.mark.parametrize("traits", [{}, {"role": "lead"}], ids=["setting", "trait"])
+async def test_a_user_is_no_lead_because_of_a_call_without_their_id(vendor: StandIn, traits: Any) -> None:
+    talk = Talk(vendor, role_without_user_id="lead")
+    anonymous = event(type="identify", anonymousId="a1", traits={"email": "ada@example.test", **traits})
+    await talk.deliver(ADA)
+
+    await talk.deliver(anonymous)
+
+    [contact] = vendor.sandbox.contacts.values()
+    assert (contact["external_id"], contact["role"]) == ("u1", "user")
+
+
+async def test_a_lead_is_made_of_somebody_new(vendor: StandIn) -> None:
+    await Talk(vendor, role_without_user_id="lead").deliver(event(type="identify", traits={"email": "a@b.test"}))
+
+    [contact] = vendor.sandbox.contacts.values()
+    assert contact["role"] == "lead"
+
+
+async def test_an_email_is_the_same_person_in_any_letter_case(vendor: StandIn) -> None:
+    """Contacts are searched by their email in lower case, so none must be written otherwise."""
+    talk = Talk(vendor)
+    for email in ("Ada@Example.test", "ada@example.test"):
+        await talk.deliver(event(type="identify", anonymousId="a1", traits={"email": email}))
+    tracked = event(type="track", anonymousId="a1", event="E", context={"traits": {"email": "ADA@example.test"}})
+
+    assert await talk.deliver(tracked) == Delivered()
+
+    [contact] = vendor.sandbox.contacts.values()
+    assert contact["email"] == "ada@example.test"
+
+
 async def test_of_several_contacts_with_one_email_none_is_guessed(vendor: StandIn) -> None:
     for number in (1, 2):
         vendor.sandbox.contacts[f"x{number}"] = {"id": f"x{number}", "role": "user", "email": "ada@example.test"}
@@ -141,6 +194,20 @@ async def test_two_contacts_that_want_to_be_one_are_a_dead_letter(vendor: StandI
     assert await talk.deliver(ADA) == Dead("409 conflict: two")
 
 
+async def test_an_email_that_is_another_contacts_costs_an_update_nothing_else(vendor: StandIn) -> None:
+    talk = Talk(vendor)
+    await talk.deliver(identify(email="ada@example.test"))
+    vendor.sandbox.fail(
+        Fault(status=409, body='{"errors":[{"code":"conflict","message":"two"}]}', path="/contacts/c000001", times=1)
+    )
+
+    verdict = await talk.deliver(identify(email="bea@example.test", name="Ada Lovelace"))
+
+    assert verdict == Delivered(("email was left out: 409 conflict: two",))
+    [contact] = vendor.sandbox.contacts.values()
+    assert (contact["email"], contact["name"]) == ("ada@example.test", "Ada Lovelace")
+
+
 async def test_an_event_that_intercom_cannot_tell_whose_it_is_is_a_dead_letter(vendor: StandIn) -> None:
     for number in (1, 2):
         vendor.sandbox.contacts[f"x{number}"] = {"id": f"x{number}", "role": "user", "email": "ada@example.test"}
@@ -163,6 +230,20 @@ async def test_a_409_that_names_nobody_waits_for_the_index(vendor: StandIn) -> N
         conversation.send(Response(409, b'{"errors":[{"code":"conflict","message":"exists"}]}'))
 
     assert isinstance(end.value.value, Later)
+
+
+async def test_a_company_waits_for_the_index_to_find_who_is_known_by_email_alone(vendor: StandIn) -> None:
+    """An identify and a group call follow each other; without the link nobody at Intercom would see the company."""
+    talk, traits = Talk(vendor), {"email": "ada@example.test"}
+    await talk.deliver(event(type="identify", anonymousId="a1", traits=traits))
+    joined = event(type="group", anonymousId="a1", groupId="g1", context={"traits": traits})
+
+    vendor.sandbox.search_lag = 1
+    assert await talk.deliver(joined) == Later("no contact of the group call's email is found", 5.0, 5)
+    vendor.sandbox.search_lag = 0
+    assert await talk.deliver(joined) == Delivered()
+
+    assert vendor.sandbox.companies["g1"]["contacts"] == ["c000001"]
 
 
 async def test_a_company_that_another_call_has_just_created_is_written_again(vendor: StandIn) -> None:
@@ -258,6 +339,22 @@ async def test_however_many_are_to_be_declared_all_of_them_arrive_after_a_few_tr
     assert verdicts[-1] == Delivered()
     [contact] = vendor.sandbox.contacts.values()
     assert contact["custom_attributes"] == vendor.sandbox.companies["C"]["custom_attributes"] == MANY
+
+
+async def test_attributes_that_intercom_will_not_declare_are_left_out_and_waited_for_by_nobody(vendor: StandIn) -> None:
+    """The next try would declare no more of them: the person waited for days, and was a dead letter then."""
+    vendor.sandbox.max_attributes = 3
+    talk = Talk(vendor, create_data_attributes=True)
+    call, verdicts = identify(email="a@b.test", company={"name": "C", **MANY}, **MANY), list[Any]()
+
+    for _ in range(3):
+        talk.forget()
+        verdicts.append(await talk.deliver(call))
+        assert len(talk.said) < MAX_STEPS
+
+    assert isinstance(verdicts[-1], Delivered)
+    [contact] = vendor.sandbox.contacts.values()
+    assert contact["email"] == "a@b.test"
 
 
 @pytest.mark.parametrize("field", ["created_at", "both"])

@@ -135,8 +135,8 @@ def test_a_custom_trait_can_not_pose_as_a_field_of_intercoms_own(name: str) -> N
         pytest.param(
             {"traits": {"email": "ada@example.test"}},
             {"role_without_user_id": "lead"},
-            {"email": "ada@example.test", "role": "lead"},
-            id="a lead, if the operator wants",
+            {"email": "ada@example.test"},
+            id="a lead, if the operator wants, and the contact is new",
         ),
         pytest.param(
             {"anonymousId": "a1"},
@@ -167,7 +167,7 @@ def test_who_has_a_user_id_is_no_lead() -> None:
 def test_who_is_known_by_email_may_be_a_lead() -> None:
     [mapped] = run(event(type="identify", traits={"role": "lead", "email": "ada@example.test"}))
 
-    assert mapped.payloads[0].body["contact"] == {"email": "ada@example.test", "role": "lead"}
+    assert mapped.payloads[0].body == {"contact": {"email": "ada@example.test"}, "if_new": {"role": "lead"}}
 
 
 TIME = {"timestamp": "2026-01-01T00:00:00Z"}

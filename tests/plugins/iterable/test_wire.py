@@ -177,6 +177,11 @@ def test_a_good_answer_delivers_all(body: Any) -> None:
             id="for its data, one of two calls about a user",
         ),
         pytest.param(
+            counts(2, failedUpdates={"conflictUserIds": ["u-1"]}),
+            Split,
+            id="for an email of somebody else's, one of two calls about a user",
+        ),
+        pytest.param(
             counts(1, failedUpdates={"conflictUserIds": ["u-9"]}, filteredOutFields=["tier"]),
             Split,
             id="more failed than are named",

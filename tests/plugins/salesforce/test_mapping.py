@@ -278,6 +278,15 @@ def test_what_a_new_record_needs_is_filled_in_only_if_it_is_new(
     assert "written by itself" in skipped(event, "upsert person", object=kind)
 
 
+def test_a_new_record_has_the_email_that_the_user_id_is() -> None:
+    event = make_event("identify", userId="ada@example.test", traits={"lastName": "King"})
+
+    body = payload_of(event, "find and write person", object="Lead").body
+
+    assert body["if_new"] == {"Company": "n/a", "Email": "ada@example.test"}
+    assert "Email" not in body["record"]
+
+
 def test_a_group_without_a_name_is_called_by_its_id_if_it_is_new() -> None:
     event = make_event("group", userId="u-17", groupId="c9", traits={"industry": "Mills"})
 
