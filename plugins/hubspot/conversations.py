@@ -301,7 +301,10 @@ def _mend(
 
 
 def _day_of(value: Any) -> str | None:
-    """The date of a moment, which is all that a property of the type ``date`` takes; None where it is one, or no moment."""
+    """The date of a moment, which is all that a property of the type ``date`` takes; None where it is one, or no moment. A
+    number of a billion or more counts as one: Unix seconds since 2001, or milliseconds."""
+    if isinstance(value, int | float) and value < 1e9:
+        return None
     try:
         day = convert.to_date(value)
     except ValueError:

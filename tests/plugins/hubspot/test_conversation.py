@@ -133,6 +133,17 @@ async def test_a_moment_where_the_account_has_a_date_loses_its_time_alone(value:
         assert contacts(account)["51"]["born"] == day
 
 
+async def test_a_number_that_is_no_moment_becomes_no_date() -> None:
+    """An age of 30 was written as the first of January 1970."""
+    async with open_account() as account:
+        account.sandbox.schemas["contacts"]["born"] = Property("date")
+
+        verdict = await deliver(account, identify(firstName="Ada", born=30))
+
+        assert verdict == Delivered(("property 'born' was left out: INVALID_DATE",))
+        assert "born" not in contacts(account)["51"]
+
+
 async def test_all_reserved_traits_arrive_where_properties_may_be_created() -> None:
     async with open_account(create_properties=True) as account:
         event = make_event("identify", userId="u-17", traits={**PERSON, "logins": 3, "vip": True})
