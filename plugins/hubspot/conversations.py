@@ -302,8 +302,8 @@ def _mend(
 
 def _day_of(value: Any) -> str | None:
     """The date of a moment, which is all that a property of the type ``date`` takes; None where it is one, or no moment. A
-    number of a billion or more counts as one: Unix seconds since 2001, or milliseconds."""
-    if isinstance(value, int | float) and value < 1e9:
+    number counts as one from nine digits on, as it does in a text: an age is none."""
+    if isinstance(value, int | float) and abs(value) < 1e8:
         return None
     try:
         day = convert.to_date(value)
