@@ -42,6 +42,8 @@ NOT_INDEXED_YET_S: Final = 5.0
 """The search index follows a write after some seconds."""
 UNKNOWN_CONTACT_ATTEMPTS: Final = 5
 """An event whose contact never comes must not hold its user's later events for days."""
+SEVERAL: Final = "several"
+"""In place of the id of a contact, where more than one may be meant."""
 MAX_MENDINGS: Final = 30
 """Fields that one write is sent again for, one by one, before all custom attributes are left out of it."""
 MAX_DECLARED: Final = 15
@@ -129,6 +131,9 @@ def converse_company(payload: Payload, settings: Settings) -> Conversation:
     found = yield from _find_contact(payload.body["contact"], settings, is_known=True)
     if found is None and "email" in payload.body["contact"]:
         return Later("no contact of the group call's email is found", NOT_INDEXED_YET_S, UNKNOWN_CONTACT_ATTEMPTS)
+    if found == SEVERAL:
+        why = "several contacts have the email of the group call: the company has no link to one"
+        return Delivered((*warnings, why))
     if found is None:
         return Delivered((*warnings, "the contact of the group call is not known: the company has no link to it"))
     if not isinstance(found, str):
@@ -142,7 +147,8 @@ def converse_company(payload: Payload, settings: Settings) -> Conversation:
 def _find_contact(
     contact: Document, settings: Settings, *, is_known: bool
 ) -> Generator[Step, Response, str | Verdict | Blocked | None]:
-    """The contact's id, None if there is none, or the verdict that ends the conversation. *is_known*: what explain assumes."""
+    """The contact's id, `SEVERAL`, None if there is none, or the verdict that ends the conversation. *is_known*: what explain
+    assumes."""
     external_id, email = contact.get("external_id"), contact.get("email")
     if external_id and not (settings.lookup_field == "email" and email):
         request = _request("GET", settings, "contacts", "find_by_external_id", external_id)
@@ -161,7 +167,7 @@ def _find_contact(
 
 
 def _pick(response: Response, external_id: str | None) -> str | None:
-    """The one contact that may be meant: not a lead, and nobody else's. Of several none is guessed."""
+    """The one contact that may be meant: not a lead, and nobody else's. Of `SEVERAL` none is guessed."""
     answer = response.json()
     data = answer.get("data") if isinstance(answer, dict) else None
     if not isinstance(data, list):
@@ -173,11 +179,13 @@ def _pick(response: Response, external_id: str | None) -> str | None:
         and "id" in each
         and (external_id is None or (each.get("external_id") in (None, "", external_id) and each.get("role") != "lead"))
     ]
-    return str(fitting[0]["id"]) if len(fitting) == 1 else None
+    if len(fitting) > 1:
+        return SEVERAL
+    return str(fitting[0]["id"]) if fitting else None
 
 
 def _write_contact(found: str | None, contact: Document, if_new: Document, settings: Settings) -> Said:
-    if found is None:
+    if found is None or found == SEVERAL:
         created = yield from _write(("contacts",), "POST", {**contact, **if_new}, "contact", settings)
         if not isinstance(created, Response):
             return created

@@ -246,6 +246,18 @@ async def test_a_company_waits_for_the_index_to_find_who_is_known_by_email_alone
     assert vendor.sandbox.companies["g1"]["contacts"] == ["c000001"]
 
 
+async def test_a_company_does_not_wait_for_one_of_several_contacts_of_an_email(vendor: StandIn) -> None:
+    """No index will tell which of them is meant: the group call waited for it, and was a dead letter."""
+    talk, traits = Talk(vendor), {"email": "ada@example.test"}
+    for contact in ({"anonymousId": "a1", "traits": {**traits, "role": "lead"}}, {"userId": "u1", "traits": traits}):
+        await talk.deliver(event(type="identify", **contact))
+
+    verdict = await talk.deliver(event(type="group", anonymousId="a1", groupId="g1", context={"traits": traits}))
+
+    assert verdict == Delivered(("several contacts have the email of the group call: the company has no link to one",))
+    assert len(vendor.sandbox.contacts) == 2
+
+
 async def test_a_company_that_another_call_has_just_created_is_written_again(vendor: StandIn) -> None:
     """The people of one company are in different lanes, so that two of its writes may run at a time."""
     vendor.sandbox.fail(Fault(status=409, path="/companies", times=1))
