@@ -55,15 +55,11 @@ def pack_users(payloads: Sequence[Payload], settings: Settings) -> Request:
     properties: Document = {}
     tags: Document = {}
     subscriptions: Document = {}
-    of_user_id = str(body["identity"].get("external_id", "")).lower()
     for payload in payloads:
         said = payload.body.get("properties", {})
         tags |= said.get("tags", {})
         properties |= said
-        for each in payload.body.get("subscriptions", ()):
-            # the email that the userId is comes with each call that tells none
-            if each["type"] not in subscriptions or each["token"] != of_user_id:
-                subscriptions[each["type"]] = each
+        subscriptions |= {each["type"]: each for each in payload.body.get("subscriptions", ())}
     if properties:
         body["properties"] = properties | ({"tags": tags} if tags else {})
     if subscriptions:

@@ -67,24 +67,6 @@ def test_what_several_calls_say_of_one_user_is_one_request() -> None:
     }
 
 
-def test_the_email_that_a_user_id_is_replaces_none_that_another_call_tells() -> None:
-    """A call that tells no email brings it each time: the one just told was not subscribed."""
-    emails = ("Ada@example.test", "b@example.test", "Ada@example.test")
-    payloads = [
-        Payload(
-            {
-                "identity": {"external_id": "Ada@example.test"},
-                "subscriptions": [{"type": "Email", "token": email.lower()}],
-            }
-        )
-        for email in emails
-    ]
-
-    request = wire.pack_users(payloads, make_settings())
-
-    assert request.json["subscriptions"] == [{"type": "Email", "token": "b@example.test"}]
-
-
 def test_events_travel_together() -> None:
     request = wire.pack_events(EVENTS, make_settings())
 
