@@ -23,7 +23,6 @@ from router.plugin import (
     Values,
     convert,
     left_out,
-    looks_like_email,
     snake_case,
 )
 
@@ -123,8 +122,6 @@ def build_user(event: Event, fields: Document, settings: Settings) -> Payload | 
         if trait in tags and tags[trait] is None:
             tags = dict.fromkeys(names) | tags
     tokens: Document = fields.get("subscriptions", {})
-    if settings.email_subscription and event.user_id and looks_like_email(event.user_id):
-        tokens = {"Email": convert.to_email(event.user_id)} | tokens
     subscriptions = [{"type": kind, "token": token} for kind, token in tokens.items() if token]
     written, notes = to_tags(tags, settings)
     if not event.user_id and not subscriptions and not any(written.values()):

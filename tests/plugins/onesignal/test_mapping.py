@@ -174,20 +174,6 @@ def test_what_onesignal_cannot_take_is_left_out_alone(traits: dict[str, Any]) ->
     assert said_of({"kept": 1, **traits}, **SUBSCRIBED) == {"properties": {"tags": {"kept": "1"}}}
 
 
-@pytest.mark.parametrize(
-    ("traits", "settings", "expected"),
-    [
-        pytest.param({}, SUBSCRIBED, [{"type": "Email", "token": EMAIL}], id="an email"),
-        pytest.param({"email": "b@b.test"}, SUBSCRIBED, [{"type": "Email", "token": "b@b.test"}], id="another told"),
-        pytest.param({}, {}, None, id="not agreed to"),
-    ],
-)
-def test_a_user_id_that_is_an_email_is_subscribed_where_emails_are(traits: Any, settings: Any, expected: Any) -> None:
-    event = make_event("identify", userId=EMAIL.upper(), traits={"plan": "gold", **traits})
-
-    assert body_of(event, USER, **settings).get("subscriptions") == expected
-
-
 def test_what_is_left_out_is_reported() -> None:
     event = make_event("identify", **ADA, traits={"message": "x", "list": [1], "phone": "1", "email": EMAIL})
 
