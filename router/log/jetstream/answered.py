@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 import structlog
 
 from router.errors import OperatorError
-from router.log.jetstream.connection import ApiError, ClusterAway, Denied
+from router.log.jetstream.connection import NO_STREAM, ApiError, ClusterAway, Denied
 
 _T = TypeVar("_T")
 
@@ -31,9 +31,11 @@ async def until_answered(step: Callable[[], Awaitable[_T]], within_s: float = ST
     while True:
         try:
             return await step()
-        except (Denied, ApiError) as error:
-            raise OperatorError(f"log: the cluster refuses: {error}. Do the credentials allow JetStream?") from None
-        except ClusterAway as error:
+        except (ClusterAway, ApiError) as error:
+            # A stream that has just been made is not known yet to a node that becomes the leader.
+            is_passing = error.code == NO_STREAM if isinstance(error, ApiError) else not isinstance(error, Denied)
+            if not is_passing:
+                raise OperatorError(f"log: the cluster refuses: {error}. Do the credentials allow JetStream?") from None
             if asyncio.get_running_loop().time() > until:
                 raise OperatorError(
                     f"log: the cluster does not answer ({error}). Is JetStream on, and is a quorum of its nodes up?"
