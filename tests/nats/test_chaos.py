@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
+from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
 from router.delivery.journal.blocking_connection import BlockingConnection
 from router.delivery.journal.states import JournaledStates
 from router.delivery.journal.streams import JournalNames, ensure_journals
 from router.delivery.options import DeliveryOptions
-from router.delivery.state import State
+from router.delivery.state import State, StateUnusable
 from tests.delivery.harness import LOG_ID, Harness
 from tests.delivery.test_chaos import SHAPES, survive
 from tests.delivery.test_scheduler import Scheduler
@@ -37,6 +38,8 @@ class ClusterHarness(Harness):
         self._names = names
         self._machines = itertools.count(1)
 
+    # As a fleet does: with other servers' syncs on the disk, an answer may take longer than the two seconds it gets.
+    @retry(retry=retry_if_exception_type(StateUnusable), stop=stop_after_attempt(5), reraise=True)
     def open_state(self) -> State:
         machine = f"machine-{next(self._machines)}"
         return JournaledStates(self._blocking, self._names, 0, self.directory / machine, LOG_ID, machine).take("fake")
