@@ -67,8 +67,9 @@ class Load:
         await asyncio.gather(*self._tasks)
 
 
-async def check(log: NatsLog, placed: dict[str, Appended]) -> None:
-    """L = 0: whatever was acknowledged lies where the answer said; sequences follow one another; nothing lies there twice."""
+async def check(log: NatsLog, placed: dict[str, Appended], most_repeats: int = 0) -> None:
+    """L = 0: whatever was acknowledged lies where the answer said; sequences follow one another; nothing lies there twice, but
+    for *most_repeats* events, which delivery skips."""
     await log.look()
     found: dict[tuple[int, int], str] = {}
     for partition in log.partitions:
@@ -76,4 +77,5 @@ async def check(log: NatsLog, placed: dict[str, Appended]) -> None:
             assert isinstance(item, Record), item
             found[partition, item.sequence] = item.message_id
     assert {m: found.get((a.partition, a.sequence)) for m, a in placed.items()} == {m: m for m in placed}
-    assert len(set(found.values())) == len(found), "stored twice"
+    repeats = len(found) - len(set(found.values()))
+    assert repeats <= most_repeats, f"{repeats} events are stored twice"
