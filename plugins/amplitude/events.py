@@ -14,7 +14,7 @@ from plugins.amplitude.context import CONTEXT_ROWS, PLACE_ROWS, combined, part_o
 from plugins.amplitude.identity import EVENT_ROWS, make_payload, user_rows
 from plugins.amplitude.mapping import not_too_deep, property_name
 from plugins.amplitude.settings import Settings
-from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, convert, view_name
+from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, convert, has_odd_currency, view_name
 
 PRODUCT_EVENT: Final = "Product Purchased"
 _RESERVED_TYPES: Final = frozenset({"$identify", "$groupidentify", "revenue_amount"})
@@ -78,7 +78,7 @@ def build_track(event: Event, fields: Document, settings: Settings) -> Sequence[
         key: fields.pop(key) for key in ("revenue", "currency", "productId", "revenueType") if key in fields
     }
     # Beside a currency that can't be read money stays a property: Amplitude would book it in another.
-    is_money = "currency" in order or not _names_currency(event)
+    is_money = not has_odd_currency(event)
     revenue = order.get("revenue") or _total(event, name)
     products = _products(event) if settings.product_events and revenue > 0 else []  # a refund is no purchase
     has_money = bool(products) and _tell_all(products, revenue)
@@ -89,11 +89,6 @@ def build_track(event: Event, fields: Document, settings: Settings) -> Sequence[
     if isinstance(main, Skip):
         return main
     return [main, *_product_payloads(products, order, fields, is_money and has_money)]
-
-
-def _names_currency(event: Event) -> bool:
-    told = event.properties.get("currency")
-    return told is not None and bool(str(told).strip())
 
 
 def _total(event: Event, name: str) -> int | float:

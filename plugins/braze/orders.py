@@ -21,7 +21,7 @@ from plugins.braze.identity import (
     to_value,
 )
 from plugins.braze.settings import Settings
-from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, convert, left_out
+from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, convert, has_odd_currency, left_out
 
 MAX_QUANTITY: Final = 100
 WHOLE_ORDER: Final = "Completed Order"
@@ -150,12 +150,6 @@ def letters(name: str | None) -> str:
     return _NO_LETTERS.sub("", (name or "").lower())
 
 
-def _has_odd_currency(event: Event, fields: Document) -> bool:
-    """Whether the currency that is told can't be read: its amounts are no dollars. An empty one is none, as SDKs send it."""
-    told = event.properties.get("currency")
-    return "currency" not in fields and told is not None and bool(str(told).strip())
-
-
 # --- purchases ---
 
 
@@ -163,8 +157,7 @@ def purchases_of(event: Event, settings: Settings) -> list[Document]:
     """What an order becomes in `legacy`; nothing where it is no order, or says of no money that could be booked."""
     if settings.purchases != "legacy" or letters(event.event) not in _PURCHASES:
         return []
-    fields = PURCHASE.apply(event)
-    return [] if _has_odd_currency(event, fields) else _purchases(fields)
+    return [] if has_odd_currency(event) else _purchases(PURCHASE.apply(event))
 
 
 def build_purchases(event: Event, fields: Document, settings: Settings) -> list[Payload] | Skip:
@@ -207,31 +200,34 @@ def _purchase(product: Product, head: Document, properties: Document) -> Documen
 def ecommerce_event(event: Event, settings: Settings) -> Document | None:
     """The recommended event in place of a shop event in `recommended`. None where there is none, its schema would not have it
     (a total, products with prices, an order's or a cart's id), its currency can't be read, or it is too large."""
-    if settings.purchases != "recommended" or letters(event.event) not in RECOMMENDED:
+    if not _is_shop_event(event, settings):
         return None
-    made = _ecommerce(event, ECOMMERCE.apply(event))
-    if made is not None:
-        _make_room(made)
-    return made if made is not None and _fits(made) else None
+    made, _ = _recommended(event, ECOMMERCE.apply(event))
+    return made
 
 
 def build_ecommerce(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
-    if not ecommerce_event(event, settings):
+    made, notes = _recommended(event, fields) if _is_shop_event(event, settings) else (None, ())
+    if made is None:
         return Skip("not a shop event that Braze has a form for, or the setting purchases is not recommended")
-    recommended = _ecommerce(event, fields) or {}
-    notes = _make_room(recommended)
-    made = occurrence("events", event, recommended, settings)
-    return replace(made, notes=notes) if isinstance(made, Payload) else made
+    payload = occurrence("events", event, made, settings)
+    return replace(payload, notes=notes) if isinstance(payload, Payload) else payload
 
 
-def _make_room(recommended: Document) -> tuple[str, ...]:
-    """Take from the products what they have no field for, if Braze would refuse the event for its size: the schema wants all
-    else. Returns notes of it."""
-    if _fits(recommended):
-        return ()
-    for product in recommended["properties"]["products"]:
+def _is_shop_event(event: Event, settings: Settings) -> bool:
+    return settings.purchases == "recommended" and letters(event.event) in RECOMMENDED
+
+
+def _recommended(event: Event, fields: Document) -> tuple[Document | None, tuple[str, ...]]:
+    """The recommended event, and notes of what it goes without: what its products have no field for, if Braze would refuse it
+    for its size. The schema wants all else."""
+    made = _ecommerce(event, fields)
+    if made is None or _fits(made):
+        return made, ()
+    for product in made["properties"]["products"]:
         product.pop("metadata", None)
-    return left_out(["metadata of all products"], f"beyond the {MAX_BYTES} bytes that an event may have")
+    notes = left_out(["metadata of all products"], f"beyond the {MAX_BYTES} bytes that an event may have")
+    return (made, notes) if _fits(made) else (None, ())
 
 
 def _fits(made: Document) -> bool:
@@ -239,7 +235,7 @@ def _fits(made: Document) -> bool:
 
 
 def _ecommerce(event: Event, fields: Document) -> Document | None:
-    if _has_odd_currency(event, fields.get("properties", {})):
+    if has_odd_currency(event):
         return None
     call = letters(event.event)
     name = RECOMMENDED[call]

@@ -12,7 +12,7 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from plugins.facebook_conversions.settings import Settings
-from router.plugin import Custom, Document, Event, Field, convert
+from router.plugin import Custom, Document, Event, Field, convert, has_odd_currency
 
 PERSONAL: Final = frozenset(
     {
@@ -156,10 +156,9 @@ def complete(name: str, event: Event, fields: Document, settings: Settings) -> N
         with suppress(ValueError):
             data["value"] = convert.to_amount(event.properties.get("price"))
     if "value" in data and "currency" not in data:
-        told = event.properties.get("currency")
-        if told is None or not str(told).strip():
-            data["currency"] = settings.currency
+        if has_odd_currency(event):
+            del data["value"]  # it would be booked in another
         else:
-            del data["value"]  # in a currency that can't be read; it would be booked in another
+            data["currency"] = settings.currency
     if data:
         fields[_AT] = data

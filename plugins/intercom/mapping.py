@@ -21,6 +21,7 @@ from router.plugin import (
     Table,
     Trait,
     convert,
+    has_odd_currency,
     left_out,
     same_name,
     view_name,
@@ -243,8 +244,7 @@ def build_event(event: Event, fields: Document, settings: Settings) -> Payload |
 
 def _revenue(event: Event, fields: Document) -> Document | float:
     """An amount in cents, of dollars where no currency is told; beside a currency that is none, a number without one."""
-    told = event.properties.get("currency")
-    if "currency" not in fields and told is not None and str(told).strip():
+    if has_odd_currency(event):
         return float(fields["revenue"]) / 100
     return {"amount": fields["revenue"], "currency": fields.get("currency", "usd")}
 

@@ -30,6 +30,7 @@ from router.plugin import (
     Skip,
     Table,
     convert,
+    has_odd_currency,
     left_out,
     view_name,
 )
@@ -107,10 +108,7 @@ def _payloads(event: Event, fields: Document, made: list[_Made], settings: Setti
     if profile.get("external_id") or profile.get("email"):
         profile.pop("phone_number", None)  # it says no more of who it was, and one that Klaviyo refuses costs the event
     currency = fields["event"].pop("value_currency", None)
-    told = event.properties.get("currency")
-    is_money = (
-        currency is not None or told is None or not str(told).strip()
-    )  # else it would be booked in another currency
+    is_money = not has_odd_currency(event)  # else it would be booked in another currency
     is_old = _is_old(event, settings)
     payloads = []
     for metric, about, properties in made:  # of too many properties the first go: those that templates read stand last

@@ -19,6 +19,7 @@ from router.plugin.credential import (
     Signature,
     Signing,
 )
+from router.plugin.currency import has_odd_currency
 from router.plugin.declaration import API_VERSION, Action, CredentialCheck, Plugin
 from router.plugin.endpoint import BatchEndpoint, Conversation, ConversationEndpoint, Endpoint, Step
 from router.plugin.historical import Harmless, Historical, Marked
@@ -103,6 +104,7 @@ __all__ = [
     "canonical_trait",
     "convert",
     "describe",
+    "has_odd_currency",
     "hookimpl",
     "is_outage",
     "judge_by_status",
