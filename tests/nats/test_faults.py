@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from router.errors import OperatorError
 from router.log.interface import LogAway, LogFull, PartitionFull
 from router.log.jetstream.appender import Appender
-from router.log.jetstream.connection import ClusterAway, Connection
+from router.log.jetstream.connection import ClusterAway, Connection, Stored
 from router.log.jetstream.log import NatsLog
 from router.log.jetstream.partition import Span
 from router.log.options import LogOptions
@@ -77,13 +77,14 @@ async def test_who_was_overtaken_takes_along_what_has_queued_up(
     extent = second._extents[0]
     heard = extent.last_message, Span(1, 1, 5.0)
     extent.last_message = extent.end = 0  # the word of it comes later
+    extent.others.clear()
     later: list[asyncio.Task[list[Appended]]] = []
     hears_of_another = Appender._hears_of_another
 
     async def hear(appender: Appender, expected: int) -> bool:
         later.append(asyncio.create_task(second.append([entry(3)])))
         await asyncio.sleep(0)
-        extent.extend(*heard)
+        extent.hear(*heard)
         return await hears_of_another(appender, expected)
 
     monkeypatch.setattr(Appender, "_hears_of_another", hear)
@@ -100,8 +101,40 @@ async def test_who_does_not_hear_of_another_asks(open_log: OpenLog) -> None:
     await first.append([entry(1)])
     await second.look()
     second._extents[0].last_message = second._extents[0].end = 0
+    second._extents[0].others.clear()
 
     assert await second.append([entry(2)]) == [Appended(0, 2)]
+
+
+@pytest.mark.parametrize("is_found_at_once", [True, False], ids=["the leader has it", "the leader has not caught up"])
+async def test_what_a_leader_that_stood_still_refuses_may_be_stored_by_its_successor(
+    open_log: OpenLog, monkeypatch: pytest.MonkeyPatch, is_found_at_once: bool
+) -> None:
+    """Both get the message; the old one answers first, and wrongly. Then another router's message follows ours."""
+    ours, another = await open_log(), await open_log()
+    request, get = ours._connection.request, ours._connection.get
+    refused: list[str] = []
+
+    async def refuse_first(subject: str, data: bytes = b"", *args: Any) -> Msg:
+        answer = await request(subject, data, *args)
+        if subject == ours._streams.names.subject(0) and not refused:
+            refused.append(subject)
+            await another.append([entry(2)])
+            answer.data = b'{"error":{"code":400,"err_code":10071,"description":"wrong last sequence: 0"}}'
+        return answer
+
+    async def get_late(stream: str, number: int) -> Stored | None:
+        if refused and len(refused) == 1:
+            refused.append("not there yet")
+            return None
+        return await get(stream, number)
+
+    monkeypatch.setattr(ours._connection, "request", refuse_first)
+    if not is_found_at_once:
+        monkeypatch.setattr(ours._connection, "get", get_late)
+
+    assert await ours.append([entry(1)]) == [Appended(0, 1)]
+    assert await message_ids(await open_log()) == ["m1", "m2"]
 
 
 async def test_two_routers_that_append_at_once_leave_no_hole_and_lose_nothing(open_log: OpenLog) -> None:

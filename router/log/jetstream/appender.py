@@ -76,7 +76,7 @@ class _Draft:
 
 
 class _Overtaken(Exception):
-    """Another router was faster. For certain nothing of the message is stored."""
+    """Another router's message is where ours was to be. For certain nothing of ours is stored."""
 
 
 class Appender:
@@ -284,16 +284,14 @@ class Appender:
                         return
                 span = Span(self._extent.end + 1, len(draft.entries), newest_s)
                 expected = self._unsure_at = self._extent.last_message
-                message = await self._publish(span, pack_chunk(span.first, newest_s, draft.packed), message_id)
-                if message is not None:
-                    self._unsure_at = None
-                    self._settle(draft, message, span)
-                    return
-                if is_sure and await self._hears_of_another(expected):
+                stored = await self._publish(span, pack_chunk(span.first, newest_s, draft.packed), message_id)
+                if stored is None and is_sure and await self._hears_of_another(expected):
                     self._unsure_at = None
                     raise _Overtaken
-                stored = await self._learn(message_id)  # another router was faster, or a try of ours that was late
+                if stored is None:  # another router was faster, or a try of ours that was late
+                    stored = await self._learn(message_id)
                 if stored is not None:
+                    self._unsure_at = None
                     self._settle(draft, *stored)
                     return
                 if self._extent.last_message == expected:
@@ -301,6 +299,7 @@ class Appender:
                         raise self._hinder(ClusterAway("it ends before the last message that is known here"))
                     await asyncio.sleep(CATCH_UP_S)
             except ApiError as error:
+                is_sure = False
                 if error.code in FULL or loop.time() >= until:
                     raise self._hinder(error) from None
                 await asyncio.sleep(RETRY_S)
@@ -311,19 +310,23 @@ class Appender:
                 await asyncio.sleep(RETRY_S)
 
     async def _hears_of_another(self, expected: int) -> bool:
-        """Wait for the server's word of what another router wrote behind *expected*; False: it does not come."""
+        """Wait for the server's word that another router wrote the message behind *expected*; False: it does not come.
+
+        That somebody wrote is not enough. A leader that stood still may refuse, as it wakes, what its successor has stored.
+        """
+        others = self._extent.others
         with suppress(TimeoutError):
             async with asyncio.timeout(TOLD_S):
-                while self._extent.last_message <= expected:
+                while expected + 1 not in others:
                     await self._extent.grown.wait()
-        return self._extent.last_message > expected
+        return expected + 1 in others
 
-    async def _publish(self, span: Span, data: bytes, message_id: str) -> int | None:
-        """The number of the message; None: it is not stored by this, see `_learn`.
+    async def _publish(self, span: Span, data: bytes, message_id: str) -> tuple[int, Span] | None:
+        """The message, and what it holds: of an earlier try, where that was late. None: it is not stored by this, see `_learn`.
 
         Raises:
             ClusterAway: it may be stored, or not.
-            ApiError: it is not.
+            ApiError: it is not, by this.
         """
         headers = {
             _MSG_ID: message_id,
@@ -334,11 +337,20 @@ class Appender:
         answer = await self._connection.request(self._subject, data, headers, PUBLISH_S)
         try:
             said = read_answer(answer.data)
-            return None if said.get("duplicate") else int(said["seq"])
         except ApiError as error:
             if error.code in WRONG_LAST_SEQUENCE:
                 return None
             raise
+        number = int(said["seq"])
+        return await self._find(number, message_id) if said.get("duplicate") else (number, span)
+
+    async def _find(self, number: int, message_id: str) -> tuple[int, Span] | None:
+        """The message of that *number*, if it is the one that was sent as *message_id*."""
+        stored = await self._connection.get(self._stream, number)
+        span = Span.read(stored.headers) if stored else None
+        if stored is None or span is None or stored.headers.get(_MSG_ID) != message_id:
+            return None
+        return number, span
 
     async def _learn(self, message_id: str = "") -> tuple[int, Span] | None:
         """Ask where the partition ends; what was stored under *message_id* after all, if it was, is returned.
@@ -349,10 +361,7 @@ class Appender:
         mine = None
         if message_id and self._unsure_at is not None:
             # A try is stored behind the message that it was to follow, or nowhere.
-            stored = await self._connection.get(self._stream, self._unsure_at + 1)
-            span = Span.read(stored.headers) if stored else None
-            if stored is not None and span is not None and stored.headers.get(_MSG_ID) == message_id:
-                mine = (stored.sequence, span)
+            mine = await self._find(self._unsure_at + 1, message_id)
         await look_at_end(self._connection, self._stream, self._subject, self._extent)
         self._unsure_at = None
         return mine

@@ -183,7 +183,7 @@ class NatsLog:
         number = message.subject.rpartition(".")[2]
         if span is not None and number.isdecimal() and int(number) < len(self._extents):
             with suppress(KeyError, ValueError):
-                self._extents[int(number)].extend(int(headers["Nats-Sequence"]), span)
+                self._extents[int(number)].hear(int(headers["Nats-Sequence"]), span)
 
     # --- what there is ---
 

@@ -4,6 +4,7 @@ server tells of those of others, and by asking."""
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -12,6 +13,8 @@ COUNT = "Router-Count"
 NEWEST = "Router-Newest"
 WRITER = "Router-Writer"
 """Who wrote the message: what a server tells a writer of its own messages is no news to it."""
+HEARD_OF = 64
+"""Messages of others that are remembered, of each partition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,14 @@ class Extent:
     start: int = 1
     end: int = 0
     size_bytes: int = 0
+    others: deque[int] = field(default_factory=lambda: deque(maxlen=HEARD_OF))
+    """The latest messages that other routers wrote, as the server told."""
     grown: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def hear(self, message: int, span: Span) -> None:
+        """The server tells that another router's *message* is stored."""
+        self.others.append(message)
+        self.extend(message, span)
 
     def extend(self, message: int, span: Span) -> None:
         """*message* is stored."""
