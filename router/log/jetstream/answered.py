@@ -13,9 +13,10 @@ from router.log.jetstream.connection import NO_STREAM, ApiError, ClusterAway, De
 
 _T = TypeVar("_T")
 
-START_S: Final = 30.0
-"""How long a start waits for a cluster that has no leader. The choice of one takes up to 9 s; for a log that is made anew while
-a node is down the cluster chooses one, then the stream of the first partition, then all others."""
+START_S: Final = 60.0
+"""How long a start waits for a cluster that has no leader. The choice of one takes up to 9 s, but a cluster that has just been
+started misses its first leader only after half a minute. For a log that is made anew while a node is down the cluster chooses a
+leader, then the stream of the first partition, then all others."""
 COMMAND_S: Final = 15.0
 """And a command, which makes nothing."""
 RETRY_S: Final = 0.25
