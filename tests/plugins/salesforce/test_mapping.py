@@ -122,6 +122,14 @@ def test_a_reserved_trait_of_a_person_arrives_in_either_spelling(
     assert extra == set()
 
 
+def test_a_count_of_employees_is_kept_beside_a_range_of_them() -> None:
+    """The spec's ``employees`` is a text, such as a range, which a number field does not take."""
+    traits = {"name": "Acme", "employees": "11-50", "employee_count": 40}
+    event = make_event("group", userId="u-17", groupId="c9", traits=traits)
+
+    assert record_of(event, "upsert account", **ACCOUNT_SETTINGS)["NumberOfEmployees"] == 40
+
+
 @both
 @pytest.mark.parametrize("trait", GROUP_TRAITS)
 def test_a_reserved_trait_of_a_group_arrives_in_either_spelling(trait: str, spell: Any) -> None:
