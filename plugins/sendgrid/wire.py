@@ -43,7 +43,12 @@ def credentials(settings: Settings) -> Sequence[Credential]:
 
 
 def check_credentials(settings: Settings) -> Request:
-    return _request("GET", settings, "user", "account")
+    """The definitions of custom fields, which take the scope that contacts take. The account takes another one, which a key for
+    Marketing alone has not.
+
+    Source: twilio.com/docs/sendgrid/api-reference/api-key-permissions (``user.account.read``; a copy of 2025).
+    """
+    return _request("GET", settings, "marketing", "field_definitions")
 
 
 def pack(payloads: Sequence[Payload], settings: Settings) -> Request:

@@ -145,6 +145,14 @@ async def test_a_key_without_the_scope_is_403(account: StandIn) -> None:
     assert (await put(account, ADA)).status == 403
 
 
+async def test_the_account_takes_a_scope_of_its_own(account: StandIn) -> None:
+    """A key for Marketing alone, which is all that this destination needs, can't be tried by it."""
+    of_marketing = await account.request("GET", "/v3/user/account", None, AUTH)
+    account.sandbox.may_read_account = True
+
+    assert (of_marketing.status, (await account.request("GET", "/v3/user/account", None, AUTH)).status) == (403, 200)
+
+
 async def test_the_contacts_of_another_subuser_are_403(account: StandIn) -> None:
     account.sandbox.settings["on_behalf_of"] = "subuser"
 
