@@ -45,8 +45,12 @@ class ZendeskSandbox(Sandbox):
         self.events_per_month = 150_000
         self.has_events = True
         """The plan includes the Events API."""
-        self.may_write = True
-        """The token's scopes."""
+        self.scopes = {"read", "write"}
+        """The token's: for GET and for all else, of everything or, as in ``users:read``, of one kind of thing.
+
+        Source: developer.zendesk.com/api-reference/ticketing/oauth/oauth_tokens (a copy of 2026). It does not say to which kind
+        fields and events belong; here they are those of users or organizations.
+        """
         self.conflicts = 0
         """So many writes to come meet another one."""
         self.users: dict[int, Fields] = {}
@@ -105,7 +109,9 @@ class ZendeskSandbox(Sandbox):
             allowed.append(f"Bearer {self.settings['oauth_token']}")
         if request.headers.get("Authorization") not in allowed:
             raise Refusal(401, {"error": "Couldn't authenticate you"})
-        if request.method != "GET" and not self.may_write:
+        access = "read" if request.method == "GET" else "write"
+        kind = "organizations" if request.path.startswith("/api/v2/organization") else "users"
+        if self.scopes.isdisjoint({access, f"{kind}:{access}"}):
             raise Refusal(403, {"error": "Forbidden", "description": "You do not have access to this"})
 
     def _count(self, what: str, limit: int) -> None:
