@@ -91,13 +91,8 @@ def words(response: Response) -> str:
 # --- events ---
 
 
-def pack_event(payloads: Sequence[Payload], settings: Settings) -> Request:
-    body = payloads[0].body
-    return Request("POST", audience_url(settings, "members", member_id(body["email"]), "events"), body["event"])
-
-
-def judge_event(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
-    return judge(response, payloads)
+def event_request(email: str, event: Document, settings: Settings) -> Request:
+    return Request("POST", audience_url(settings, "members", member_id(email), "events"), event)
 
 
 # --- members in batches ---
