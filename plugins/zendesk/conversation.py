@@ -107,7 +107,10 @@ def converse_user(body: Any, settings: Settings, warnings: list[str]) -> Said[No
 @_ending
 def converse_organization(body: Any, settings: Settings, warnings: list[str]) -> Said[None]:
     """The organization, then the membership of the user, if the call names one that is known."""
-    organization = yield from _write("organization", body["organization"], body["name_if_new"], settings, warnings)
+    fields = dict(body["organization"])
+    domains = fields.pop("domain_names", [])
+    organization = yield from _write("organization", fields, body["name_if_new"], settings, warnings)
+    yield from _add_domains(organization, domains, settings, warnings)
     member = body.get("member", {})
     if not member:
         return
@@ -231,6 +234,30 @@ def _leave_out(model: Model, fields: Document, details: Document) -> str:
     name = named or (of_account if own else "")
     fields.pop(name, None)
     return name
+
+
+def _add_domains(organization: Document, domains: list[str], settings: Settings, warnings: list[str]) -> Said[None]:
+    """Beside those that it has: what is written takes the place of all, and by them Zendesk tells whose a new user is.
+
+    Source: developer.zendesk.com/api-reference/ticketing/organizations/organizations (a copy of 2026).
+    """
+    held = organization.get("domain_names")
+    held = held if isinstance(held, list) else []
+    missing = [domain for domain in domains if domain not in held]
+    if not missing:
+        return
+    response = yield from _ask(
+        "PUT",
+        settings,
+        "organizations",
+        str(_id_of(organization)),
+        body={"organization": {"domain_names": [*held, *missing]}},
+        assumed=Response(200, b'{"organization":{}}'),
+    )
+    if response.status == 422:
+        warnings.append(f"domain_names was refused, and left out: {_words(response)}")
+    elif response.unless_page().status != 200:
+        raise Ended(_refused(response))
 
 
 def _unknown_fields(model: Model, fields: Document, written: Document) -> list[str]:

@@ -304,13 +304,38 @@ async def test_a_group_is_written_and_its_user_becomes_a_member_once(vendor: Sta
     )
     assert await send(vendor, group(name="Acme")) == Delivered()
 
-    assert asked(vendor)[1:4] == [
+    [organization] = vendor.sandbox.organizations
+    assert asked(vendor)[1:5] == [
         "POST /organizations/create_or_update 201",
+        f"PUT /organizations/{organization} 200",
         "GET /users/search?external_id=u-17 200",
         "POST /organization_memberships 201",
     ]
     assert asked(vendor)[-1] == "POST /organization_memberships 422"
     assert len(vendor.sandbox.memberships) == 1
+
+
+async def test_a_domain_is_added_to_those_that_the_organization_has(vendor: StandIn) -> None:
+    """What is written takes the place of all, such as those that an agent has added."""
+    await send(vendor, group(name="Acme"))
+    [organization] = vendor.sandbox.organizations.values()
+    organization["domain_names"] = ["acme.example"]
+
+    await send(vendor, group(name="Acme", domain="acme.test"))
+    count = len(asked(vendor))
+    await send(vendor, group(name="Acme", domain="acme.example"))
+
+    assert organization["domain_names"] == ["acme.example", "acme.test"]
+    assert not any(each.startswith("PUT") for each in asked(vendor)[count:])
+
+
+async def test_a_domain_that_is_refused_does_not_cost_the_group(vendor: StandIn) -> None:
+    vendor.sandbox.fail(Fault(status=422, contains="domain_names", body="another organization has this domain"))
+
+    verdict = await send(vendor, group(name="Acme", domain="acme.test"))
+
+    assert isinstance(verdict, Delivered)
+    assert verdict.warnings[0] == "domain_names was refused, and left out: 422 another organization has this domain"
 
 
 async def test_a_group_without_a_name_is_named_by_its_id_only_when_it_is_new(vendor: StandIn) -> None:
