@@ -172,6 +172,20 @@ def test_a_dead_letter_has_mailchimps_words(body: bytes, words: str) -> None:
     assert judge_event(Response(400, body)) == Dead(words)
 
 
+def test_a_refusal_that_is_not_for_good_is_tried_again() -> None:
+    """In Mailchimp's words, for one member as for one of many."""
+    said = "ada@example.org has signed up to a lot of lists very recently; we're not allowing more signups for now"
+    body = orjson.dumps({"title": "Invalid Resource", "status": 400, "detail": said})
+
+    assert judge_event(Response(400, body)) == Later(f"400 Invalid Resource: {said}", max_attempts=5)
+    assert kinds(wire.judge_members(answer(refusal(EMAIL, error=said)), [member()], SETTINGS)) == [Later]
+    talk = conversation.converse_member(Payload({"member": {"email_address": EMAIL}}), SETTINGS)
+    next(talk)
+    with pytest.raises(StopIteration) as stopped:
+        talk.send(Response(400, body))
+    assert type(stopped.value.value) is Later
+
+
 def test_of_a_refused_member_code_and_text_are_kept() -> None:
     error = refusal(EMAIL, error_code="ERROR_CONTACT_EXISTS", field="PLAN", field_message="not valid")
 
