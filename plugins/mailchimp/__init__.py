@@ -29,10 +29,9 @@ PLUGIN = Plugin(
             credentials=wire.credentials,
             max_events=wire.MAX_MEMBERS,
         ),
-        BatchEndpoint(
+        ConversationEndpoint(
             name="events",
-            pack=wire.pack_event,
-            judge=wire.judge_event,
+            converse=conversation.converse_event,
             credentials=wire.credentials,
         ),
     ),

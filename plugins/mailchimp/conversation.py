@@ -1,11 +1,11 @@
-"""One member: written, less what Mailchimp refuses of it, then tagged.
+"""One member: written, less what Mailchimp refuses of it, then tagged. One event: sent, less what may be too much of it.
 
 Source: facts/vendors/mailchimp.md sections 1, 3 and 7.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from typing import Final
 
 from plugins.mailchimp import wire
@@ -24,10 +24,17 @@ from router.plugin import (
     UnreadableAnswer,
     Verdict,
     describe,
+    left_out,
+    make_room,
 )
 
 MAX_MENDINGS: Final = 5
 """How often a member is sent again with less in it."""
+MAX_PROPERTIES: Final = 1_000
+"""Characters of all properties of an event, names and values: a rough limit, in the words of Mailchimp's developers.
+
+Source: github.com/mailchimp/Mailchimp-SDK-iOS/issues/70 (2022-03-16).
+"""
 _COMPLIANCE: Final = "Member In Compliance State"
 _OPTIONAL: Final = frozenset({"language", "timestamp_signup"})
 """What else of a member it can do without."""
@@ -92,12 +99,31 @@ def _judge(response: Response) -> Verdict | Blocked:
     """Raises:
     UnreadableAnswer: a 2xx that is none of those expected.
     """
-    judgement = wire.judge(response, [Payload({})], (*wire.BLOCKED, wire.NO_AUDIENCE))
-    if isinstance(judgement, Blocked):
-        return judgement
-    if isinstance(judgement, Split):
-        return Dead(judgement.reason)
-    [verdict] = judgement
+    verdict = _verdict(response, (*wire.BLOCKED, wire.NO_AUDIENCE))
     if isinstance(verdict, Delivered):
         raise UnreadableAnswer(f"an answer that the conversation does not know: {describe(response)}")
     return verdict
+
+
+def _verdict(response: Response, blocked: Collection[int]) -> Verdict | Blocked:
+    judgement = wire.judge(response, [Payload({})], blocked)
+    if isinstance(judgement, Blocked):
+        return judgement
+    return Dead(judgement.reason) if isinstance(judgement, Split) else judgement[0]
+
+
+def converse_event(payload: Payload, settings: Settings) -> Conversation:
+    """Send the event; if it is refused and may be too long, once more without its largest properties: an order without its
+    products still tells of the order."""
+    event: Document = dict(payload.body["event"])
+    warnings: tuple[str, ...] = ()
+    response = yield Step(wire.event_request(payload.body["email"], event, settings), Response(204))
+    if response.status in (400, 413) and _characters(event.get("properties", {})) > MAX_PROPERTIES:
+        warnings = left_out(make_room(event, "properties", MAX_PROPERTIES), wire.words(response))
+        response = yield Step(wire.event_request(payload.body["email"], event, settings), Response(204))
+    verdict = _verdict(response, wire.BLOCKED)
+    return Delivered(warnings) if isinstance(verdict, Delivered) else verdict
+
+
+def _characters(properties: Document) -> int:
+    return sum(len(name) + len(value) for name, value in properties.items())

@@ -12,6 +12,8 @@ from typing import Any
 
 STATUSES = ("subscribed", "unsubscribed", "cleaned", "pending", "transactional")
 MAX_TEXT = 255
+MAX_PROPERTIES = 1_000
+"""Characters of an event's properties. Source: github.com/mailchimp/Mailchimp-SDK-iOS/issues/70 (2022-03-16)."""
 STANDARD = {"FNAME": "text", "LNAME": "text", "PHONE": "phone", "BIRTHDAY": "birthday", "ADDRESS": "address"}
 """What an audience has from the start."""
 _ROLES = frozenset({"abuse", "admin", "no-reply", "noreply", "postmaster", "spam", "webmaster"})
@@ -69,6 +71,8 @@ def check_event(event: Any) -> Iterator[Fault]:
             yield f"properties.{name}", "a property name begins with a letter"
         if not isinstance(value, str):
             yield f"properties.{name}", "a property is a string"
+    if sum(len(name) + len(str(value)) for name, value in properties.items()) > MAX_PROPERTIES:
+        yield "properties", f"properties have at most {MAX_PROPERTIES} characters"
 
 
 def _is_moment(value: Any) -> bool:

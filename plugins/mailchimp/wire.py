@@ -40,7 +40,11 @@ BLOCKED: Final = (*OF_THE_SET_UP, 401, 403)
 destination that is blocked does nothing else."""
 NO_AUDIENCE: Final = 404
 """What the audience itself answers where there is none: everybody's trouble. For a member it is that member's."""
-_TEMPORARY: Final = re.compile(r"temporar|try again|timed? ?out", re.IGNORECASE)
+_TEMPORARY: Final = re.compile(r"temporar|try again|timed? ?out|for now", re.IGNORECASE)
+"""The last is of an address that "has signed up to a lot of lists very recently; we're not allowing more signups for now".
+
+Source: stackoverflow.com/questions/41160763.
+"""
 
 
 def credentials(settings: Settings) -> Sequence[Credential]:
@@ -64,14 +68,14 @@ def member_id(email: str) -> str:
 
 
 def judge(response: Response, payloads: Sequence[Payload], blocked: Collection[int] = BLOCKED) -> Judgement:
-    """By the status; what is refused for good has Mailchimp's words.
+    """By the status; what is refused has Mailchimp's words, which may say that it is not for good.
 
     Raises:
         UnreadableAnswer: a success with a page, such as a proxy's.
     """
     judgement = judge_by_status(response.unless_page(), payloads, blocked=blocked)
     if isinstance(judgement, Sequence) and isinstance(judgement[0], Dead):
-        return [Dead(words(response))] * len(payloads)
+        return [_refused(words(response))] * len(payloads)
     return judgement
 
 
@@ -91,13 +95,8 @@ def words(response: Response) -> str:
 # --- events ---
 
 
-def pack_event(payloads: Sequence[Payload], settings: Settings) -> Request:
-    body = payloads[0].body
-    return Request("POST", audience_url(settings, "members", member_id(body["email"]), "events"), body["event"])
-
-
-def judge_event(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
-    return judge(response, payloads)
+def event_request(email: str, event: Document, settings: Settings) -> Request:
+    return Request("POST", audience_url(settings, "members", member_id(email), "events"), event)
 
 
 # --- members in batches ---
@@ -140,15 +139,14 @@ def judge_members(response: Response, payloads: Sequence[Payload], settings: Set
     for error in errors:
         email = error.get("email_address") if isinstance(error, dict) else None
         if not isinstance(email, str) or email.lower() not in emails:
-            return Split(_words_of(error)) if len(payloads) > 1 else [_verdict_of(error)]
+            return Split(_words_of(error)) if len(payloads) > 1 else [_refused(_words_of(error))]
         if error.get("field") not in (None, "", "email_address") and emails.count(email.lower()) > 1:
             return Split(_words_of(error))  # of several calls about one member one is at fault
-        refused[email.lower()] = _verdict_of(error)
+        refused[email.lower()] = _refused(_words_of(error))
     return [refused.get(email or "", Delivered()) for email in emails]
 
 
-def _verdict_of(error: Any) -> Verdict:
-    reason = _words_of(error)
+def _refused(reason: str) -> Verdict:
     return Later(reason, max_attempts=TEMPORARY_ATTEMPTS) if _TEMPORARY.search(reason) else Dead(reason)
 
 

@@ -6,8 +6,10 @@ Source: facts/vendors/mixpanel.md section 4 (traits, operations, reserved names)
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final
 
+from plugins.mixpanel.events import to_group_ids
 from plugins.mixpanel.identity import known_id
 from plugins.mixpanel.limits import fit_profile
 from plugins.mixpanel.settings import Settings
@@ -114,7 +116,23 @@ def build_profile(event: Event, fields: Document, settings: Settings) -> list[Pa
     for trait, names in _PARTS.items():
         if trait in fields and fields[trait] is None:
             fields = dict.fromkeys(names) | fields
-    return updates(head, fields)
+    groups = _take_groups(fields, settings)
+    made = updates(head, fields)
+    if not groups:
+        return made
+    return [*([] if isinstance(made, Skip) else made), Payload(head | {"$union": groups})]
+
+
+def _take_groups(fields: Document, settings: Settings) -> Document:
+    """Take out of *fields* each property that is a group key with one id, such as ``company_id``. As in a group call, the group
+    is added to those named already; written over them, it would be the only one. A list is all groups of the user."""
+    groups: Document = {}
+    for key in settings.group_keys:
+        if isinstance(fields.get(key), str | int):
+            with suppress(ValueError):
+                groups[key] = to_group_ids(fields[key])
+                del fields[key]
+    return groups
 
 
 def build_group(event: Event, fields: Document, settings: Settings) -> list[Payload] | Skip:

@@ -76,7 +76,7 @@ PLUGIN = Plugin(
     sandbox_settings={"app_id": "00000000-0000-4000-8000-000000000001", "api_key": "sandbox-key"},
     website="https://onesignal.com",
     historical=Skip("OneSignal may start a journey because of it, however old it is"),
-    credential_check=CredentialCheck(request=wire.view_app, endpoint="users"),
+    credential_check=CredentialCheck(request=wire.view_segments, endpoint="users"),
 )
 
 

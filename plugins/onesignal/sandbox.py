@@ -57,6 +57,7 @@ class OneSignalSandbox(Sandbox):
         users = "/apps/{app_id}/users"
         return [
             web.get("/apps/{app_id}", self._guarded(self.view_app)),
+            web.get("/apps/{app_id}/segments", self._guarded(self.view_segments)),
             web.post(users, self._guarded(self.upsert)),
             web.patch(users + "/by/{label}/{id}/identity", self._guarded(self.rename)),
             web.post("/apps/{app_id}/custom_events", self._guarded(self.take_events)),
@@ -107,7 +108,10 @@ class OneSignalSandbox(Sandbox):
         return body
 
     def view_app(self, request: web.Request, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        return 200, {"id": self.settings["app_id"]}
+        raise _Refused(403, "forbidden", "this takes the key of the organization, not that of an app")
+
+    def view_segments(self, request: web.Request, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        return 200, {"total_count": 0, "offset": 0, "limit": int(request.query.get("limit", 300)), "segments": []}
 
     # --- users ---
 

@@ -5,7 +5,7 @@ Source: facts/vendors/onesignal.md sections 1, 2, 6, 7 and 8.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from plugins.onesignal.settings import Settings
@@ -78,13 +78,16 @@ def pack_identity(payloads: Sequence[Payload], settings: Settings) -> Request:
     )
 
 
-def view_app(settings: Settings) -> Request:
-    """The app itself: changes nothing, and only its key may see it."""
-    return Request("GET", _url(settings))
+def view_segments(settings: Settings) -> Request:
+    """One of the app's segments: changes nothing, and the app's own key may see it. The app itself only the organization's may.
+
+    Source: documentation.onesignal.com/reference/view-segments and /view-an-app (copies of 2026).
+    """
+    return Request("GET", _url(settings, "segments", query={"limit": "1"}))
 
 
-def _url(settings: Settings, *segments: str) -> str:
-    return build_url(settings.api_url, "apps", settings.app_id, *segments)
+def _url(settings: Settings, *segments: str, query: Mapping[str, str] | None = None) -> str:
+    return build_url(settings.api_url, "apps", settings.app_id, *segments, query=query)
 
 
 # --- verdicts ---

@@ -29,7 +29,19 @@ from router.plugin import (
 
 OF_ITS_OWN: Final = "no field of its own: name one in the settings"
 _VALUES: Final = Values(objects="json", lists="json", null="clear")
-_DATES: Final[Mapping[str, Converter]] = {"createdAt": to_date_time, "birthday": convert.to_date}
+_TYPED: Final[Mapping[str, Converter]] = {
+    "createdAt": to_date_time,
+    "birthday": convert.to_date,
+    "age": convert.to_number,
+    "company.employee_count": convert.to_integer,
+}
+"""Traits of which the spec says what they are. For a text in a field for numbers Salesforce refuses the whole record."""
+_TYPED_OF_EVENT: Final[Mapping[str, Converter]] = {
+    "timestamp": to_date_time,
+    "properties.revenue": convert.to_amount,
+    "properties.value": convert.to_number,
+}
+"""The same of an event."""
 
 
 def _own_rows(fields: Mapping[str, str], reserved: tuple[str, ...], *unplaced: str) -> tuple[Field, ...]:
@@ -38,7 +50,7 @@ def _own_rows(fields: Mapping[str, str], reserved: tuple[str, ...], *unplaced: s
     named = {canonical_trait(path, reserved): name for path, name in fields.items()}
     return (
         *(Trait(name, note=OF_ITS_OWN) for name in unplaced if name not in named),
-        *(Trait(path, name, _DATES.get(path, to_value)) for path, name in named.items()),
+        *(Trait(path, name, _TYPED.get(path, to_value)) for path, name in named.items()),
     )
 
 
@@ -131,10 +143,7 @@ def event_table(settings: Settings) -> Table:
     return Table(
         (
             Field("messageId", settings.event_external_id_field, note="setting event_object"),
-            *(
-                Field(path, name, to_date_time if path == "timestamp" else to_value)
-                for path, name in settings.event_fields.items()
-            ),
+            *(Field(path, name, _TYPED_OF_EVENT.get(path, to_value)) for path, name in settings.event_fields.items()),
         ),
         values=_VALUES,
     )

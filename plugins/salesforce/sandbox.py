@@ -51,6 +51,8 @@ class SalesforceSandbox(Sandbox):
         self.calls_per_day = 100_000
         self.is_disabled = False
         """The org has no API."""
+        self.may_view_setup = False
+        """The user has "View Setup and Configuration"."""
         self.has_picklists = False
         """State and Country picklists are on."""
         self.has_duplicate_rule = False
@@ -68,6 +70,7 @@ class SalesforceSandbox(Sandbox):
             web.get(f"{data}/limits", self._guarded(self.get_limits)),
             web.get(f"{data}/query", self._guarded(self.query)),
             web.patch(f"{data}/composite/sobjects/{{object}}/{{field}}", self._guarded(self.upsert)),
+            web.get(f"{data}/sobjects/{{object}}", self._guarded(self.tell_object)),
             web.post(f"{data}/sobjects/{{object}}", self._guarded(self.create)),
             web.patch(f"{data}/sobjects/{{object}}/{{id}}", self._guarded(self.update)),
         ]
@@ -127,10 +130,17 @@ class SalesforceSandbox(Sandbox):
             raise _Refusal(404, "NOT_FOUND", "The requested resource does not exist")
 
     async def get_limits(self, request: web.Request, body: Any) -> web.Response:
+        if not self.may_view_setup:
+            raise _Refusal(403, "INSUFFICIENT_ACCESS", "The user has no View Setup and Configuration")
         left = self.calls_per_day - self.calls
         return json_response({"DailyApiRequests": {"Max": self.calls_per_day, "Remaining": left}})
 
     # --- records ---
+
+    async def tell_object(self, request: web.Request, body: Any) -> web.Response:
+        name = request.match_info["object"]
+        self._fields(name)
+        return json_response({"objectDescribe": {"name": name}, "recentItems": []})
 
     async def query(self, request: web.Request, body: Any) -> web.Response:
         parsed = parse_query(request.query.get("q", ""))

@@ -80,8 +80,13 @@ def request(
 
 
 def check_request(settings: Settings) -> Request:
-    """The org's limits: changes nothing."""
-    return request("GET", settings, "limits")
+    """The object that people become: changes nothing, and whoever writes it may see it. The org's limits may be seen only with
+    "View Setup and Configuration".
+
+    Source: developer.salesforce.com/docs/platform/api-rest/guide, resources-sobject-basic-info-get and resources-limits (copies
+    of 2026).
+    """
+    return request("GET", settings, "sobjects", settings.object)
 
 
 def upsert(name: str, id_field: str, records: Sequence[Document], settings: Settings) -> Request:

@@ -42,6 +42,8 @@ class SendgridSandbox(Sandbox):
         self.requests_per_window = 100_000
         self.may_write_contacts = True
         """Whether the key has the scope of Marketing."""
+        self.may_read_account = False
+        """Whether it has that of the account besides."""
         self.lists: set[str] = set(self.settings.get("list_ids") or ())
         self.fields: dict[str, str] = {}
         """Type by id."""
@@ -169,6 +171,8 @@ class SendgridSandbox(Sandbox):
         return json_response({"id": field_id, **body})
 
     async def tell_account(self, request: web.Request, body: Any) -> web.StreamResponse:
+        if not self.may_read_account:
+            raise _Refusal(403, (None, "access forbidden"))
         return json_response({"type": "paid", "reputation": 100})
 
 

@@ -83,7 +83,7 @@ def _check_custom(fields: Any, types: Mapping[str, str]) -> Iterator[Fault]:
         return
     for name, value in fields.items():
         if name not in types:
-            yield f".custom_fields.{name}", f"custom field '{name}' does not exist"
+            yield f".custom_fields.{name}", f"invalid custom field ids supplied - {name}"
         elif not _fits(value, types[name]):
             yield f".custom_fields.{name}", f"custom field '{name}' takes a {types[name]}"
 

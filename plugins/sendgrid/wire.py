@@ -13,6 +13,7 @@ from plugins.sendgrid.mapping import IDENTIFIERS
 from plugins.sendgrid.settings import Settings
 from router.plugin import (
     Bearer,
+    Blocked,
     Credential,
     Dead,
     Document,
@@ -34,6 +35,11 @@ REQUESTS_PER_S: Final = 1.5
 RESET_HEADER: Final = "x-ratelimit-reset"
 _CONTACT: Final = re.compile(r"contacts\[([0-9]{1,5})\]")
 """How an error's field begins that is of one contact of the request."""
+_NO_SUCH_FIELD: Final = "invalid custom field ids"
+"""What SendGrid says of a custom field that isn't there, whatever contact has it. The ids are those of the settings.
+
+Source: github.com/sendgrid/sendgrid-nodejs/issues/953 (a name for an id, 2019).
+"""
 _BLOCKED: Final = (401, 403, 404)
 """404 is a list of the settings that is not there, or the wrong address."""
 
@@ -43,7 +49,12 @@ def credentials(settings: Settings) -> Sequence[Credential]:
 
 
 def check_credentials(settings: Settings) -> Request:
-    return _request("GET", settings, "user", "account")
+    """The definitions of custom fields, which take the scope that contacts take. The account takes another one, which a key for
+    Marketing alone has not.
+
+    Source: twilio.com/docs/sendgrid/api-reference/api-key-permissions (``user.account.read``; a copy of 2025).
+    """
+    return _request("GET", settings, "marketing", "field_definitions")
 
 
 def pack(payloads: Sequence[Payload], settings: Settings) -> Request:
@@ -71,11 +82,14 @@ def _merged(earlier: Document, later: Document) -> Document:
 
 
 def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
-    """A 400 refuses everybody. Those whom it names are left out of the next request; where it names none, halve.
+    """A 400 refuses everybody. Those whom it names are left out of the next request; where it names none, halve. Where it is
+    about a custom field that isn't there, everybody with the trait is refused until the settings are mended.
 
     Raises:
         UnreadableAnswer: a success with a page, such as a proxy's.
     """
+    if response.status == 400 and any(_NO_SUCH_FIELD in _words_of(error) for error in _errors_of(response)):
+        return Blocked(f"{words(response)} (settings custom_fields, group_fields)")
     if response.status == 400 and len(payloads) == 1:
         return [Dead(words(response))]
     if response.status == 400:

@@ -39,8 +39,8 @@ MAX_BYTES: Final = 4_000_000
 """The convention sets no limit; this is where senders that batch cap theirs (facts/event-spec.md, section 7)."""
 
 _HISTORICAL: Final = "historical"
-_MISPLACED: Final = frozenset({401, 403, 407, 410, *range(300, 400)})
-"""There is one address, so these speak of it or of the credentials, and never of an event."""
+_MISPLACED: Final = frozenset({401, 403, 405, 407, 410, 415, *range(300, 400)})
+"""There is one address, method and content type, so these speak of them or of the credentials, and never of an event."""
 
 
 def batch_size(settings: Settings) -> int:

@@ -52,9 +52,11 @@ Said = Generator[Step, Response, T]
 class Ended(Exception):
     """What ends a conversation before its time."""
 
-    def __init__(self, verdict: Verdict | Blocked) -> None:
+    def __init__(self, verdict: Verdict | Blocked, *, is_there: bool = False) -> None:
+        """*is_there*: what was to be created is there already."""
         super().__init__(str(verdict))
         self.verdict = verdict
+        self.is_there = is_there
 
 
 def _ending(
@@ -88,7 +90,8 @@ def converse_user(body: Any, settings: Settings, warnings: list[str]) -> Said[No
         except Ended as ended:
             if not isinstance(ended.verdict, Dead):
                 raise
-            warnings.append(f"the user's organization was not written: {ended.verdict.reason}")
+            if _ID in company or not ended.is_there:  # a name alone links the user all the same
+                warnings.append(f"the user's organization was not written: {ended.verdict.reason}")
     if (
         "name" in company
         and "organization_id" not in user
@@ -104,7 +107,10 @@ def converse_user(body: Any, settings: Settings, warnings: list[str]) -> Said[No
 @_ending
 def converse_organization(body: Any, settings: Settings, warnings: list[str]) -> Said[None]:
     """The organization, then the membership of the user, if the call names one that is known."""
-    organization = yield from _write("organization", body["organization"], body["name_if_new"], settings, warnings)
+    fields = dict(body["organization"])
+    domains = fields.pop("domain_names", [])
+    organization = yield from _write("organization", fields, body["name_if_new"], settings, warnings)
+    yield from _add_domains(organization, domains, settings, warnings)
     member = body.get("member", {})
     if not member:
         return
@@ -178,16 +184,21 @@ def _upsert(
     model: Model, fields: Document, name_if_new: str, settings: Settings, warnings: list[str]
 ) -> Said[Document]:
     """*fields* loses what is refused, and gets a name where one is missed: but none in place of one that was refused, for
-    that somebody is new then, and would be there twice."""
+    that somebody is new then, and would be there twice. An organization that has the name and no id, as one that an agent made,
+    is the one that is meant: Zendesk itself looks for ids alone."""
+    method, path = "POST", (_PATHS[model], "create_or_update")
     assumed = Response(200, b'{"%s":{"id":"assumed-%s"}}' % (model.encode(), model.encode()))
     of_name: Response | None = None
     for _ in range(MAX_MENDINGS):
-        response = yield from _ask(
-            "POST", settings, _PATHS[model], "create_or_update", body={model: dict(fields)}, assumed=assumed
-        )
+        response = yield from _ask(method, settings, *path, body={model: dict(fields)}, assumed=assumed)
         if response.status in (200, 201):
             return _object(response, model)
         details = _details(response) if response.status == 422 else {}
+        if model == "organization" and {_ID, "name"} <= fields.keys() and "name" in details and method == "POST":
+            named = yield from _find_organization(fields["name"], settings)
+            if named is not None and not named.get(_ID):
+                method, path = "PUT", (_PATHS[model], str(_id_of(named)))
+                continue
         if _ID in details and _is_there(response):  # made since it was looked for, by a call that runs beside this one
             raise Ended(Later(_words(response), None, CONFLICT_ATTEMPTS))
         if "name" in details and "name" not in fields:
@@ -198,7 +209,7 @@ def _upsert(
                 continue
         name = _leave_out(model, fields, details)
         if not name:
-            raise Ended(_refused(response))
+            raise Ended(_refused(response), is_there=_is_there(response))
         of_name = response if name == "name" else of_name
         warnings.append(f"{name} was refused, and left out: {_words(response)}")
     raise Ended(Dead("422 too many fields that Zendesk does not take"))
@@ -223,6 +234,30 @@ def _leave_out(model: Model, fields: Document, details: Document) -> str:
     name = named or (of_account if own else "")
     fields.pop(name, None)
     return name
+
+
+def _add_domains(organization: Document, domains: list[str], settings: Settings, warnings: list[str]) -> Said[None]:
+    """Beside those that it has: what is written takes the place of all, and by them Zendesk tells whose a new user is.
+
+    Source: developer.zendesk.com/api-reference/ticketing/organizations/organizations (a copy of 2026).
+    """
+    held = organization.get("domain_names")
+    held = held if isinstance(held, list) else []
+    missing = [domain for domain in domains if domain not in held]
+    if not missing:
+        return
+    response = yield from _ask(
+        "PUT",
+        settings,
+        "organizations",
+        str(_id_of(organization)),
+        body={"organization": {"domain_names": [*held, *missing]}},
+        assumed=Response(200, b'{"organization":{}}'),
+    )
+    if response.status == 422:
+        warnings.append(f"domain_names was refused, and left out: {_words(response)}")
+    elif response.unless_page().status != 200:
+        raise Ended(_refused(response))
 
 
 def _unknown_fields(model: Model, fields: Document, written: Document) -> list[str]:
@@ -274,6 +309,20 @@ def _find_user(
     )
     users = _list(response, "users")
     return _id_of(users[0]) if len(users) == 1 else None
+
+
+def _find_organization(name: str, settings: Settings) -> Said[Document | None]:
+    """The only one of that name."""
+    response = yield from _ask(
+        "GET",
+        settings,
+        "organizations",
+        "search",
+        query={"name": name},
+        assumed=Response(200, b'{"organizations":[]}'),
+    )
+    found = _list(response, "organizations")
+    return found[0] if len(found) == 1 else None
 
 
 # --- reading ---

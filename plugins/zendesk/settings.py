@@ -36,7 +36,9 @@ class Settings(PluginSettings):
     email: str = Field("", description="Of the agent whose `api_token` it is.")
     api_token: SecretStr = Field(SecretStr(""), description="With `email`. This or `oauth_token`.")
     oauth_token: SecretStr = Field(
-        SecretStr(""), description="With the scopes `users:write` and `organizations:write`. Wins over `api_token`."
+        SecretStr(""),
+        description="With the scopes `users:read`, `users:write`, `organizations:read` and `organizations:write`, or with "
+        "`read` and `write`, which hold these. Wins over `api_token`.",
     )
     plan: Literal["team", "growth", "professional", "enterprise", "enterprise_plus"] = Field(
         "team", description="The account's plan, which says how many requests a minute it takes."

@@ -45,9 +45,9 @@ Path = tuple[str, ...]
 
 _ABSENT: Final[Any] = object()
 _NONE: Final[frozenset[str]] = frozenset()
-_CONVERTED: Final = "value is not None"
-"""The condition for calling the converter on ``value``."""
-_CONVERTED_BUT_TEXT: Final = "type(value) is not str and value is not None"
+_CONVERTED: Final = "if {0} is not None:"
+"""The condition for calling the converter on a variable."""
+_CONVERTED_BUT_TEXT: Final = "if type({0}) is not str and {0} is not None:"
 """The same for a converter that returns text unchanged."""
 
 
@@ -157,17 +157,23 @@ class _Source:
                 self._write_row(row)
 
     def _write_choice(self, row: Field) -> None:
-        """Write a row with several sources. The first one present counts; null counts only if no source has anything else."""
+        """Write a row with several sources. The first one counts whose value the converter takes and is no empty text; else an
+        empty text, if the converter takes that, and null only if no source has anything else."""
         left_over = self._left_over(row)
         reads = [(self._read(path[:-1]), path) for path in _paths(row)]
         self._line("value = ABSENT")
         for read, path in reads:
-            with self._block("if value is ABSENT or value is None:"):
+            source = ".".join(path)
+            with self._block("if value is ABSENT or value is None or value == '':"):
                 self._write_found("found", read, path, left_over)
-                with self._block("if found is not ABSENT:"):
+                with (
+                    self._block("if found is not ABSENT and (found is not None or value is ABSENT):"),
+                    self._converted(row, "found", repr(source)),
+                ):
                     self._line("value = found")
-                    self._told(f"source = {'.'.join(path)!r}")
-        self._write_row(row)
+                    self._told(f"source = {source!r}")
+        with self._block("if value is not ABSENT:"):
+            self._write_value(row)
 
     def _left_over(self, row: Field) -> str:
         """A name for the set of keys of the row's object that other rows take; "" if there are none."""
@@ -201,23 +207,29 @@ class _Source:
 
     def _write_row(self, row: Field) -> None:
         """Convert ``value`` (the row's, or ABSENT) and write it to the result."""
+        with self._block("if value is not ABSENT:"), self._converted(row, "value", "source"):
+            self._write_value(row)
+
+    def _write_value(self, row: Field) -> None:
+        """Write ``value``, which is converted."""
         *inside, name = row.to.split(".")
-        converter = row.convert.__name__ if row.convert else ""
-        with self._block("if value is not ABSENT:"):
-            self._told(f"line = Lineage(source, {row.to!r}, {converter!r})")
-            if row.convert is None:
-                self._write(tuple(inside), repr(name))
-                return
-            with (
-                self._block("try:"),
-                self._block(f"if {_CONVERTED_BUT_TEXT if row.convert in TEXT_AS_IT_IS else _CONVERTED}:"),
-            ):
-                self._line(f"value = {self._named('convert', row.convert)}(value)")
-            with self._block("except ValueError as error:"):
-                self._told('trace.warnings.append(f"{source}: {error}; left out")')
-                self._line("pass")
-            with self._block("else:"):
-                self._write(tuple(inside), repr(name))
+        self._told(f"line = Lineage(source, {row.to!r}, {row.convert.__name__ if row.convert else ''!r})")
+        self._write(tuple(inside), repr(name))
+
+    @contextmanager
+    def _converted(self, row: Field, variable: str, source: str) -> Iterator[None]:
+        """A block for when the row's converter has taken *variable*. *source*: a Python expression of the path it is from."""
+        if row.convert is None:
+            yield
+            return
+        is_text_kept = row.convert in TEXT_AS_IT_IS
+        with self._block("try:"), self._block((_CONVERTED_BUT_TEXT if is_text_kept else _CONVERTED).format(variable)):
+            self._line(f"{variable} = {self._named('convert', row.convert)}({variable})")
+        with self._block("except ValueError as error:"):
+            self._told(f'trace.warnings.append(f"{{{source}}}: {{error}}; left out")')
+            self._line("pass")
+        with self._block("else:"):
+            yield
 
     # --- custom keys ---
 

@@ -27,9 +27,10 @@ _RESERVED: Mapping[str, frozenset[str]] = {"identify": frozenset(USER_TRAITS), "
 class Field:
     """One row of a table.
 
-    *source* is a dotted path into the event (``context.page.url``, ``userId``), or several, of which the first present one
-    counts. *to* is a dotted path into the result; "" means that the value is not sent from here, and *note* says why, for the
-    README.
+    *source* is a dotted path into the event (``context.page.url``, ``userId``), or several. Of several the first one counts
+    that has a value which *convert* takes and which is no empty text; an empty text counts before null.
+
+    *to* is a dotted path into the result; "" means that the value is not sent from here, and *note* says why, for the README.
 
     A row for a whole object (``traits.address``) gets what the rows for its parts (``traits.address.city``) leave over.
     """

@@ -77,6 +77,43 @@ def test_a_source_is_a_path_into_the_event_or_the_first_of_several(source: Any, 
     assert Table((Field(source, "x"),)).apply(event) == {"x": expected}
 
 
+@pytest.mark.parametrize(
+    ("traits", "expected", "used"),
+    [
+        ({"size": "11-50", "employees": "40"}, {"n": 40}, "traits.employees"),
+        ({"size": "", "employees": 40}, {"n": 40}, "traits.employees"),
+        ({"size": 40, "employees": "many"}, {"n": 40}, "traits.size"),
+        ({"size": None, "employees": "many"}, {"n": None}, "traits.size"),
+        ({"size": "11-50", "employees": None}, {"n": None}, "traits.employees"),
+        ({"size": "11-50", "employees": "many"}, {}, ""),
+    ],
+    ids=["refused", "empty", "the first is good", "null is left", "null is left of the second", "all refused"],
+)
+def test_of_several_sources_the_first_counts_that_the_converter_takes(traits: Any, expected: Any, used: str) -> None:
+    """What a vendor can't have of one source is no reason to keep back the other: the field would be missing."""
+    row = Field(("traits.size", "traits.employees"), "n", convert.to_number)
+    table = Table((row,), values=Values(null="clear"))
+    event = event_of(traits=traits)
+
+    assert table.apply(event) == expected
+    assert [line.source for line in trace_of(table, event).lineage] == ([used] if used else [])
+
+
+@pytest.mark.parametrize("converter", [None, convert.to_text, convert.to_json_text], ids=["none", "text", "JSON"])
+@pytest.mark.parametrize(
+    ("category", "of_properties", "expected"),
+    [("", "Shoes", "Shoes"), ("Shop", "Shoes", "Shop"), ("", "", ""), ("", None, ""), (None, "", "")],
+)
+def test_an_empty_text_gives_way_to_a_source_that_says_something(
+    converter: Any, category: Any, of_properties: Any, expected: str
+) -> None:
+    """Segment's Kotlin library sends ``category: ""`` with every screen."""
+    row = Field(("category", "properties.category"), "c", converter)
+    event = event_of("screen", category=category, properties={"category": of_properties})
+
+    assert Table((row,)).apply(event) == {"c": expected}
+
+
 @pytest.mark.parametrize("source", ["traits.nothing", "context.page.url.deeper", "context.list.0", "nothing"])
 def test_a_source_that_is_not_there_writes_nothing(source: str) -> None:
     event = event_of(context={"page": {"url": "x"}, "list": [1]})

@@ -256,6 +256,7 @@ async def test_an_event_of_nobody_is_404(account: StandIn) -> None:
         {"name": "paid", "properties": []},
         {"name": "paid", "properties": {"amount": 12.5}},
         {"name": "paid", "properties": {"1st": "x"}},
+        {"name": "paid", "properties": {"products": "x" * 993}},
         {"name": "paid", "occurred_at": "2026-03-04"},
     ],
 )
@@ -404,6 +405,29 @@ async def test_an_event_follows_its_member_and_before_it_is_a_dead_letter(accoun
 
     assert isinstance(before[0][0], Dead)  # type: ignore[index]
     assert after == [[Delivered()]]
+
+
+async def test_an_order_of_many_products_is_told_without_them(account: StandIn) -> None:
+    """Mailchimp refuses the whole event."""
+    await talk(account)
+    products = [{"product_id": f"p-{number}", "name": "Engine"} for number in range(40)]
+
+    order = track(properties={"order_id": "A-1", "revenue": 42.5, "products": products})
+    said = "400 Invalid Resource: properties properties have at most 1000 characters; left out: products"
+
+    assert (await account.deliver(order))["track event"] == [[Delivered((said,))]]
+    [event] = account.accepted("event")
+    assert event["properties"] == {"order_id": "A-1", "revenue": "42.5"}
+
+
+async def test_an_event_that_is_short_is_not_sent_twice(account: StandIn) -> None:
+    await talk(account)
+    account.sandbox.fail(Fault(status=400, path="/events"))
+
+    assert (await account.deliver(track()))["track event"] == [[Dead("400")]]
+    assert [each["path"] for each in account.sandbox.requests if each["path"].endswith("/events")] == [
+        f"/3.0/lists/a1b2c3d4e5/members/{MEMBER}/events"
+    ]
 
 
 async def test_the_answer_on_many_members_is_one_that_the_router_can_read() -> None:

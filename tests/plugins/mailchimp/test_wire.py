@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from plugins.mailchimp import PLUGIN, wire
+from plugins.mailchimp import PLUGIN, conversation, wire
 from router.plugin import Bearer, Blocked, Dead, Delivered, Judgement, Later, Payload, Response, Split, UnreadableAnswer
 from router.testing import Rehearsal, make_event
 from tests.plugins.mailchimp.samples import EMAIL, MEMBER, make_settings
@@ -39,8 +39,17 @@ def test_the_key_is_a_bearer_and_a_ping_tries_it() -> None:
     assert wire.check_credentials(SETTINGS).url == "https://us21.api.mailchimp.com/3.0/ping"
 
 
+def judge_event(response: Response) -> Any:
+    """How a conversation about an event ends that gets this answer."""
+    talk = conversation.converse_event(EVENT, SETTINGS)
+    next(talk)
+    with pytest.raises(StopIteration) as stopped:
+        talk.send(response)
+    return stopped.value.value
+
+
 def test_an_event_goes_to_its_member() -> None:
-    request = wire.pack_event([EVENT], SETTINGS)
+    request = next(conversation.converse_event(EVENT, SETTINGS)).request
 
     assert request.url == f"https://us21.api.mailchimp.com/3.0/lists/a1b2c3/members/{MEMBER}/events"
     assert request.json == {"name": "invoice_paid"}
@@ -78,23 +87,23 @@ def test_a_status_that_a_call_states_outlives_the_calls_that_say_nothing_of_it()
 @pytest.mark.parametrize(
     ("status", "body", "event", "batch"),
     [
-        pytest.param(204, b"", [D], None, id="204"),
+        pytest.param(204, b"", D, None, id="204"),
         pytest.param(301, b"", Blocked, Blocked, id="301, a wrong data centre"),
-        pytest.param(400, orjson.dumps(PROBLEM), [X], Split, id="400"),
+        pytest.param(400, orjson.dumps(PROBLEM), X, Split, id="400"),
         pytest.param(401, b"", Blocked, Blocked, id="401"),
         pytest.param(403, orjson.dumps({"title": "User Disabled"}), Blocked, Blocked, id="403"),
         pytest.param(403, b"<html>", Blocked, Blocked, id="403 of the firewall in front"),
-        pytest.param(404, b"", [X], Blocked, id="404"),
-        pytest.param(413, b"", Split, Split, id="413"),
-        pytest.param(429, b"", [L], [L, L], id="429"),
-        pytest.param(500, b"", [L], [L, L], id="500"),
-        pytest.param(503, b"<html>", [L], [L, L], id="503"),
+        pytest.param(404, b"", X, Blocked, id="404"),
+        pytest.param(413, b"", X, Split, id="413"),
+        pytest.param(429, b"", L, [L, L], id="429"),
+        pytest.param(500, b"", L, [L, L], id="500"),
+        pytest.param(503, b"<html>", L, [L, L], id="503"),
     ],
 )
 def test_what_each_status_means(status: int, body: bytes, event: Any, batch: Any) -> None:
     response = Response(status, body)
 
-    assert kinds(wire.judge_event(response, [EVENT], SETTINGS)) == event
+    assert type(judge_event(response)) is event
     if batch is not None:
         assert kinds(wire.judge_members(response, [member(), member("b@example.org")], SETTINGS)) == batch
 
@@ -160,7 +169,21 @@ def test_a_200_without_its_list_of_errors_is_unreadable(body: bytes) -> None:
     ],
 )
 def test_a_dead_letter_has_mailchimps_words(body: bytes, words: str) -> None:
-    assert wire.judge_event(Response(400, body), [EVENT], SETTINGS) == [Dead(words)]
+    assert judge_event(Response(400, body)) == Dead(words)
+
+
+def test_a_refusal_that_is_not_for_good_is_tried_again() -> None:
+    """In Mailchimp's words, for one member as for one of many."""
+    said = "ada@example.org has signed up to a lot of lists very recently; we're not allowing more signups for now"
+    body = orjson.dumps({"title": "Invalid Resource", "status": 400, "detail": said})
+
+    assert judge_event(Response(400, body)) == Later(f"400 Invalid Resource: {said}", max_attempts=5)
+    assert kinds(wire.judge_members(answer(refusal(EMAIL, error=said)), [member()], SETTINGS)) == [Later]
+    talk = conversation.converse_member(Payload({"member": {"email_address": EMAIL}}), SETTINGS)
+    next(talk)
+    with pytest.raises(StopIteration) as stopped:
+        talk.send(Response(400, body))
+    assert type(stopped.value.value) is Later
 
 
 def test_of_a_refused_member_code_and_text_are_kept() -> None:

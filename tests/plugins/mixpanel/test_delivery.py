@@ -155,3 +155,17 @@ def test_a_profile_update_done_twice_is_as_done_once(traits: dict[str, Any]) -> 
         apply_update(twice, update)
 
     assert once == twice
+
+
+async def test_an_identify_with_a_company_leaves_the_user_in_the_groups_of_before() -> None:
+    calls = [
+        make_event("group", userId="u-17", groupId="acme-1"),
+        make_event("group", userId="u-17", groupId="acme-2"),
+        make_event("identify", userId="u-17", traits={"company": {"id": "acme-1"}}),
+    ]
+
+    async with open_vendor(group_keys=["company_id"]) as vendor:
+        for call in calls:
+            await vendor.deliver(call)
+
+        assert vendor.sandbox.profiles["u-17"]["company_id"] == ["acme-1", "acme-2"]

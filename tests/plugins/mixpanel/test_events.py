@@ -245,6 +245,13 @@ def test_a_page_has_its_name_category_and_address_as_properties() -> None:
     }
 
 
+def test_a_category_of_the_callers_own_is_kept_beside_an_empty_one() -> None:
+    """Segment's Kotlin library sends ``category: ""`` with every screen that has none."""
+    event = make_event("screen", userId="u-17", name="Product", category="", properties={"category": "Shoes"})
+
+    assert body_of(event, "track screen")["properties"]["category"] == "Shoes"
+
+
 def test_the_address_in_the_context_is_the_page_s_own() -> None:
     event = make_event(
         "page", userId="u-17", properties={"url": "/a"}, context={"page": {"url": "https://example.test/a"}}

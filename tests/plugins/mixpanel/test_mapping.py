@@ -264,6 +264,29 @@ def test_a_group_id_belongs_to_one_group_key(traits: dict[str, Any], key: str) -
     assert made["add user to group"] == [{"$distinct_id": "u-17", "$union": {key: ["17"]}}]
 
 
+@pytest.mark.parametrize(
+    ("traits", "updates"),
+    [
+        pytest.param(
+            {"company": {"id": 17, "plan": "gold"}},
+            [{"$set": {"company_plan": "gold"}}, {"$union": {"company_id": ["17"]}}],
+            id="a company",
+        ),
+        pytest.param({"team_id": "t-1"}, [{"$union": {"team_id": ["t-1"]}}], id="a custom trait"),
+        pytest.param({"team_id": ["t-1", "t-2"]}, [{"$set": {"team_id": ["t-1", "t-2"]}}], id="all of them"),
+        pytest.param({"team_id": None}, [{"$unset": ["team_id"]}], id="none of them"),
+        pytest.param({"team_id": "none"}, [{"$set": {"team_id": "none"}}], id="nobody's id"),
+        pytest.param({"other_id": "t-1"}, [{"$set": {"other_id": "t-1"}}], id="no group key"),
+    ],
+)
+def test_a_trait_that_is_a_group_key_adds_the_group_to_those_of_the_user(traits: Any, updates: list[Any]) -> None:
+    event = make_event("identify", userId="u-17", traits=traits)
+
+    made = map_event(event, make_settings(group_keys=["company_id", "team_id"]))["update profile"]
+
+    assert made == [{"$distinct_id": "u-17", **update} for update in updates]
+
+
 def test_a_null_group_trait_clears_the_group_s_property() -> None:
     event = make_event("group", userId="u-17", groupId="acme-1", traits={"plan": None})
 

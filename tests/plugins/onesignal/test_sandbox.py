@@ -19,7 +19,7 @@ from tests.plugins.onesignal.samples import ADA, APP_ID, EMAIL, map_event
 KEY = {"Authorization": "Key sandbox-key"}
 UUID = "7b0c1f52-5c2f-4e0a-9a51-2f5a1d0c9e10"
 ROUTES = [
-    ("GET", ""),
+    ("GET", "/segments"),
     ("POST", "/users"),
     ("PATCH", "/users/by/external_id/u-17/identity"),
     ("POST", "/custom_events"),
@@ -60,6 +60,11 @@ async def test_a_wrong_key_is_a_401_another_app_a_403(onesignal: StandIn, method
     other = await onesignal.request(method, f"/apps/{UUID}{path}", {}, KEY)
 
     assert (wrong.status, basic.status, other.status) == (401, 401, 403)
+
+
+async def test_the_app_itself_is_not_for_its_own_key(onesignal: StandIn) -> None:
+    """That key can't be tried by it: only the organization's sees the app."""
+    assert (await onesignal.request("GET", f"/apps/{APP_ID}", None, KEY)).status == 403
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES[1:])

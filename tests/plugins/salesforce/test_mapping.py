@@ -122,6 +122,14 @@ def test_a_reserved_trait_of_a_person_arrives_in_either_spelling(
     assert extra == set()
 
 
+def test_a_count_of_employees_is_kept_beside_a_range_of_them() -> None:
+    """The spec's ``employees`` is a text, such as a range, which a number field does not take."""
+    traits = {"name": "Acme", "employees": "11-50", "employee_count": 40}
+    event = make_event("group", userId="u-17", groupId="c9", traits=traits)
+
+    assert record_of(event, "upsert account", **ACCOUNT_SETTINGS)["NumberOfEmployees"] == 40
+
+
 @both
 @pytest.mark.parametrize("trait", GROUP_TRAITS)
 def test_a_reserved_trait_of_a_group_arrives_in_either_spelling(trait: str, spell: Any) -> None:
@@ -197,6 +205,24 @@ def test_names(names: dict[str, str], first: str, last: str) -> None:
 )
 def test_custom_traits_go_to_the_fields_that_are_named(value: Any, expected: Any) -> None:
     assert lead({"colour": value}, custom_fields={"colour": "Colour__c"}) == {"Colour__c": expected}
+
+
+@pytest.mark.parametrize(
+    ("traits", "expected"),
+    [
+        pytest.param({"age": "36"}, {"Age__c": 36}, id="a number in a text"),
+        pytest.param({"age": "thirty-six"}, {}, id="no number"),
+        pytest.param({"age": None}, {"Age__c": None}, id="null clears"),
+        pytest.param(
+            {"company": {"name": "Kings", "employee_count": "40"}},
+            {"NumberOfEmployees": 40, "Size__c": 40},
+            id="a part of a trait",
+        ),
+    ],
+)
+def test_a_reserved_trait_that_is_a_number_goes_to_a_field_of_its_own_as_one(traits: Any, expected: Any) -> None:
+    """A field for numbers takes no text, and Salesforce refuses the whole record."""
+    assert lead(traits, custom_fields={"age": "Age__c", "company.employee_count": "Size__c"}) == expected
 
 
 def test_the_settings_may_name_a_reserved_trait_in_either_spelling() -> None:
@@ -381,3 +407,22 @@ def test_an_event_is_a_record_known_by_its_message_id() -> None:
         "User__c": "u-17",
         "Total__c": 19.99,
     }
+
+
+@pytest.mark.parametrize(
+    ("properties", "expected"),
+    [
+        pytest.param({"revenue": "$19.99", "value": "7"}, {"Amount__c": 19.99, "Worth__c": 7}, id="numbers in texts"),
+        pytest.param({"revenue": 19.99, "value": 7}, {"Amount__c": 19.99, "Worth__c": 7}, id="numbers"),
+        pytest.param({"revenue": "19,99"}, {}, id="no number"),
+    ],
+)
+def test_the_revenue_and_the_value_of_an_event_are_numbers(properties: Any, expected: Any) -> None:
+    settings = {
+        "event_object": "Web_Event__c",
+        "event_external_id_field": "Event_Id__c",
+        "event_fields": {"properties.revenue": "Amount__c", "properties.value": "Worth__c"},
+    }
+    event = make_event("track", userId="u-17", event="Paid", properties=properties)
+
+    assert record_of(event, "track event", **settings) == {"Event_Id__c": "m-1", **expected}

@@ -114,9 +114,19 @@ async def test_refusals_of_a_whole_request(
 async def test_every_answer_tells_the_calls_of_the_day(vendor: StandIn) -> None:
     assert (await upsert(vendor, lead())).headers["sforce-limit-info"] == "api-usage=1/100000"
 
+    vendor.sandbox.may_view_setup = True
     limits = await vendor.request("GET", f"{DATA}/limits", headers=AUTH)
 
     assert limits.json()["DailyApiRequests"] == {"Max": 100_000, "Remaining": 99_998}
+
+
+async def test_the_limits_are_for_a_user_who_may_view_the_setup(vendor: StandIn) -> None:
+    assert (await vendor.request("GET", f"{DATA}/limits", headers=AUTH)).status == 403
+
+
+@pytest.mark.parametrize(("name", "status"), [("Lead", 200), ("Leed", 404)])
+async def test_an_object_is_told_of_by_its_name(vendor: StandIn, name: str, status: int) -> None:
+    assert (await vendor.request("GET", f"{DATA}/sobjects/{name}", headers=AUTH)).status == status
 
 
 # --- upserts ---

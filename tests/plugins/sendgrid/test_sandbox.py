@@ -10,7 +10,7 @@ import pytest
 
 from plugins.sendgrid import PLUGIN, wire
 from router.delivery.flight import asked_wait_s
-from router.plugin import Dead, Delivered, Response, Split
+from router.plugin import Blocked, Dead, Delivered, Response, Split
 from router.plugin.sandbox import Fault
 from router.testing import StandIn, make_event, open_stand_in
 
@@ -145,6 +145,14 @@ async def test_a_key_without_the_scope_is_403(account: StandIn) -> None:
     assert (await put(account, ADA)).status == 403
 
 
+async def test_the_account_takes_a_scope_of_its_own(account: StandIn) -> None:
+    """A key for Marketing alone, which is all that this destination needs, can't be tried by it."""
+    of_marketing = await account.request("GET", "/v3/user/account", None, AUTH)
+    account.sandbox.may_read_account = True
+
+    assert (of_marketing.status, (await account.request("GET", "/v3/user/account", None, AUTH)).status) == (403, 200)
+
+
 async def test_the_contacts_of_another_subuser_are_403(account: StandIn) -> None:
     account.sandbox.settings["on_behalf_of"] = "subuser"
 
@@ -238,3 +246,19 @@ async def test_a_refused_batch_is_narrowed_to_the_contact_it_is_about(account: S
     assert first == [[Delivered()]]
     assert second == [[Dead("400 email is not valid")]]
     assert [each["email"] for each in account.accepted("contact")] == [EMAIL]
+
+
+@pytest.mark.parametrize("count", [1, 2])
+async def test_a_custom_field_that_is_not_there_blocks_the_destination(count: int) -> None:
+    """Deleted at SendGrid, or named by its name in the settings: each contact with the trait would be refused."""
+    people = [{"email": email, "plan": "pro"} for email in (EMAIL, "bob@example.test")]
+    async with open_stand_in(PLUGIN, custom_fields={"plan": "e1_T"}) as account:
+        account.sandbox.fields.clear()
+        events = [make_event("identify", traits=person, messageId=person["email"]) for person in people]
+
+        [judgement] = (await account.deliver(*events[:count]))["write contact"]
+
+    assert judgement == Blocked(
+        "400 contacts[0].custom_fields.e1_T: invalid custom field ids supplied - e1_T"
+        " (settings custom_fields, group_fields)"
+    )

@@ -102,8 +102,14 @@ def test_whom_a_message_is_about(call: dict[str, Any], expected: str) -> None:
     )
 
 
-def test_an_email_among_the_properties_names_who_did_it() -> None:
-    event = make_event("track", userId="u-17", event="E", properties={"email": "ada@example.test"})
+@pytest.mark.parametrize(
+    ("of_event", "of_person"),
+    [("ada@example.test", None), ("ada@example.test", "lovelace@example.test"), ("", "ada@example.test")],
+    ids=["alone", "before the person's", "empty"],
+)
+def test_an_email_among_the_properties_names_who_did_it(of_event: str, of_person: str | None) -> None:
+    context = {"traits": {"email": of_person}}
+    event = make_event("track", userId="u-17", event="E", properties={"email": of_event}, context=context)
 
     assert text_of(event, "announce event") == "ada@example.test did E"
 

@@ -289,8 +289,11 @@ async def test_another_path_gets_404_and_is_permanent(receiver: Receiver) -> Non
     assert verdict == Dead('404 {"error": "there is nothing here"}')
 
 
-async def test_another_method_gets_405(receiver: Receiver) -> None:
-    assert (await receiver.post(method="PUT"))[0] == 405
+async def test_another_method_gets_405_and_blocks(receiver: Receiver) -> None:
+    """No event is at fault for the setting ``method``."""
+    settings = receiver.accepts().model_copy(update={"method": "PUT"})
+
+    assert isinstance(await receiver.deliver(settings, track()), Blocked)
 
 
 async def test_another_content_type_gets_415(receiver: Receiver) -> None:
@@ -341,8 +344,8 @@ async def test_an_event_known_from_another_request_is_kept_once(receiver: Receiv
     ("status", "expected"),
     [
         *((status, Delivered) for status in (200, 201, 202, 204, 299)),
-        *((status, Blocked) for status in (301, 302, 307, 308, 401, 403, 410)),
-        *((status, Dead) for status in (400, 404, 405, 409, 422, 501)),
+        *((status, Blocked) for status in (301, 302, 307, 308, 401, 403, 405, 410, 415)),
+        *((status, Dead) for status in (400, 404, 409, 422, 501)),
         *((status, Later) for status in (408, 425, 429, 500, 502, 503, 504)),
         (413, Split),
     ],

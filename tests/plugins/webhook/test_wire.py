@@ -28,8 +28,8 @@ from router.testing.samples import WELL_MADE
 from tests.plugins.webhook.samples import ENDPOINT, SECRET, STANDARD_SECRET, URL, make_settings, payload_of, track
 
 OUTAGES = (408, 425, 429, 500, 502, 503, 504, 520, 599)
-MISPLACED = (300, 301, 302, 303, 304, 307, 308, 401, 402, 403, 407, 410)
-REFUSALS = (400, 404, 405, 406, 409, 411, 415, 418, 422, 451, 501)
+MISPLACED = (300, 301, 302, 303, 304, 307, 308, 401, 402, 403, 405, 407, 410, 415)
+REFUSALS = (400, 404, 406, 409, 411, 418, 422, 451, 501)
 PAGE = b"<html>\n<body>Bad Gateway</body></html>"
 BODIES = {"nothing": b"", "JSON": b'{"ok": false}', "a page": PAGE, "cut": b'{"ok": fal', "not UTF-8": b"\xff\x00"}
 
@@ -77,7 +77,7 @@ def test_the_operator_can_have_a_status_retried(status: int) -> None:
     assert read(status, 2, retry_statuses=[status]) == [Later(str(status))] * 2
 
 
-@pytest.mark.parametrize("status", [301, 401, 403, 410, 429, 500, 503])
+@pytest.mark.parametrize("status", [301, 401, 403, 405, 410, 429, 500, 503])
 def test_the_operator_can_have_a_status_be_permanent(status: int) -> None:
     assert read(status, permanent_statuses=[status]) == [Dead(str(status))]
     assert read(status, 2, permanent_statuses=[status]) == Split(str(status))

@@ -304,13 +304,38 @@ async def test_a_group_is_written_and_its_user_becomes_a_member_once(vendor: Sta
     )
     assert await send(vendor, group(name="Acme")) == Delivered()
 
-    assert asked(vendor)[1:4] == [
+    [organization] = vendor.sandbox.organizations
+    assert asked(vendor)[1:5] == [
         "POST /organizations/create_or_update 201",
+        f"PUT /organizations/{organization} 200",
         "GET /users/search?external_id=u-17 200",
         "POST /organization_memberships 201",
     ]
     assert asked(vendor)[-1] == "POST /organization_memberships 422"
     assert len(vendor.sandbox.memberships) == 1
+
+
+async def test_a_domain_is_added_to_those_that_the_organization_has(vendor: StandIn) -> None:
+    """What is written takes the place of all, such as those that an agent has added."""
+    await send(vendor, group(name="Acme"))
+    [organization] = vendor.sandbox.organizations.values()
+    organization["domain_names"] = ["acme.example"]
+
+    await send(vendor, group(name="Acme", domain="acme.test"))
+    count = len(asked(vendor))
+    await send(vendor, group(name="Acme", domain="acme.example"))
+
+    assert organization["domain_names"] == ["acme.example", "acme.test"]
+    assert not any(each.startswith("PUT") for each in asked(vendor)[count:])
+
+
+async def test_a_domain_that_is_refused_does_not_cost_the_group(vendor: StandIn) -> None:
+    vendor.sandbox.fail(Fault(status=422, contains="domain_names", body="another organization has this domain"))
+
+    verdict = await send(vendor, group(name="Acme", domain="acme.test"))
+
+    assert isinstance(verdict, Delivered)
+    assert verdict.warnings[0] == "domain_names was refused, and left out: 422 another organization has this domain"
 
 
 async def test_a_group_without_a_name_is_named_by_its_id_only_when_it_is_new(vendor: StandIn) -> None:
@@ -338,6 +363,33 @@ async def test_a_name_that_another_organization_has_does_not_cost_the_group_the_
     assert len(vendor.sandbox.memberships) == 1
 
 
+async def test_an_organization_of_the_name_that_has_no_id_becomes_the_group_s(vendor: StandIn) -> None:
+    """As one that an agent made: Zendesk does not find it by its name, and refuses another one of that name."""
+    await send(vendor, identify(name="Ada"))
+    vendor.sandbox.organizations[7] = {"id": 7, "name": "ACME", "details": "Mills", "organization_fields": {}}
+
+    verdicts = [await send(vendor, group(name="Acme")) for _ in range(2)]
+
+    assert verdicts == [Delivered(), Delivered()]
+    assert asked(vendor)[1:4] == [
+        "POST /organizations/create_or_update 422",
+        "GET /organizations/search?name=Acme 200",
+        "PUT /organizations/7 200",
+    ]
+    [organization] = vendor.sandbox.organizations.values()
+    assert (organization["external_id"], organization["details"]) == ("c9", "Mills")
+    assert len(vendor.sandbox.memberships) == 1
+
+
+async def test_a_company_by_its_name_is_created_once_and_the_person_linked_each_time() -> None:
+    async with open_stand_in(PLUGIN, create_organizations=True) as vendor:
+        verdicts = [await send(vendor, identify(id, name="Ada", company="Acme")) for id in ("u-17", "u-17", "u-18")]
+
+        assert verdicts == [Delivered()] * 3
+        [organization] = vendor.sandbox.organizations
+        assert [user["organization_id"] for user in users(vendor)] == [organization] * 2
+
+
 async def test_a_company_whose_name_another_has_is_linked_by_its_id() -> None:
     async with open_stand_in(PLUGIN, create_organizations=True) as vendor:
         await send(vendor, make_event("group", userId="u-16", groupId="c8", traits={"name": "Acme"}))
@@ -361,12 +413,13 @@ def test_a_company_that_zendesk_refuses_does_not_cost_the_person(company: Any, l
     rehearsal = rehearse(create_organizations=True)
     [(_, endpoint, payload)] = rehearsal.payloads(identify(name="Ada", company=company))
     taken = Response(422, b'{"details":{"name":[{"description":"Name: taken"}]}}')
-    answers = {0: taken, **({1: taken} if "id" in company else {})}
+    answers = {0: taken, **({2: taken} if "id" in company else {})}
 
     talk = rehearsal.talk(endpoint, payload, answers)
 
     assert isinstance(talk.end, Delivered)
-    assert talk.end.warnings[-1] == "the user's organization was not written: 422 name: Name: taken"
+    not_written = ("the user's organization was not written: 422 name: Name: taken",) if "id" in company else ()
+    assert talk.end.warnings[-1:] == not_written
     assert talk.requests[-1].json["user"].get("organization") == link
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from plugins.zendesk import PLUGIN
+from plugins.zendesk.settings import Settings
 from router.plugin import Blocked, Delivered, Later, Response
 from router.plugin.sandbox import Fault
 from router.testing import StandIn, make_event, open_stand_in
@@ -88,10 +90,27 @@ async def test_an_oauth_token_will_do() -> None:
 
 
 async def test_a_token_without_the_scope_is_403(vendor: StandIn) -> None:
-    vendor.sandbox.may_write = False
+    vendor.sandbox.scopes = {"read"}
 
     assert (await write_user(vendor)).status == 403
     assert (await ask(vendor, "GET", "users/me")).status == 200
+
+
+async def test_the_scopes_that_the_setting_names_are_enough() -> None:
+    """The user of a group call is looked for, and so are the addresses of one who has a new email."""
+    described = str(Settings.model_fields["oauth_token"].description)
+    calls = [
+        make_event("identify", userId="u-17", traits={"email": "a@example.test", "company": "Engines", "tier": 1}),
+        make_event("identify", userId="u-17", traits={"email": "b@example.test"}),
+        make_event("group", userId="u-17", groupId="c9", traits={"name": "Engines"}),
+        make_event("track", userId="u-17", event="Invoice Paid"),
+    ]
+    async with open_stand_in(PLUGIN, oauth_token="o", primary_email=True) as vendor:
+        vendor.sandbox.scopes = set(re.findall("[a-z]+:(?:read|write)", described))
+        judged = [verdict for call in calls for verdict in (await vendor.deliver(call)).values()]
+
+        assert judged == [[[Delivered()]]] * len(calls)
+        assert vendor.sandbox.memberships
 
 
 async def test_a_plan_without_events_is_404(vendor: StandIn) -> None:
