@@ -108,8 +108,12 @@ class MappingFailed(Exception):
     destination alone. The text names the plugin."""
 
 
-def _write(key: str, payload: Payload, endpoint: Endpoint) -> Written:
-    """Raises TypeError for a payload that JSON can't hold."""
+def write_payload(key: str, payload: Payload, endpoint: Endpoint) -> Written:
+    """*payload*, ready to be sent by *endpoint*.
+
+    Raises:
+        TypeError: JSON can't hold it.
+    """
     body = orjson.dumps(payload.body)
     size, too_big = len(body), ""
     if isinstance(endpoint, BatchEndpoint):
@@ -315,7 +319,7 @@ class Destination:
         total = 0
         try:
             for payload in mapped.payloads:
-                each = _write(f"{name}/{len(written)}", payload, endpoint)
+                each = write_payload(f"{name}/{len(written)}", payload, endpoint)
                 total += each.size
                 written.append(each)
         except TypeError as error:

@@ -14,6 +14,7 @@ from inspect import iscoroutine
 from itertools import islice
 from typing import Any, get_args
 
+import orjson
 from pydantic import SecretStr
 
 from router.guard import MAX_TEXT, BadReturn
@@ -169,7 +170,7 @@ def judgement(value: Any, expected: int) -> list[Verdict] | Split | Blocked:
     if len(verdicts) != expected:
         count = f"more than {expected}" if len(verdicts) > expected else str(len(verdicts))
         raise BadReturn(f"returned {count} verdicts for {expected} payloads")
-    if all(isinstance(each, Again) for each in verdicts):
+    if all(isinstance(each, Again) and each.instead is None for each in verdicts):
         raise BadReturn("wants to send the same again, for ever")
     return [_verdict(each) for each in verdicts]
 
@@ -197,8 +198,18 @@ def _verdict(value: Any) -> Verdict:
             raise BadReturn(f"returned Later with is_outage {_show(value.is_outage)}, expected True, False or None")
         return value if _is_reason(value.reason) else replace(value, reason=_reason(value))
     if isinstance(value, Again):
-        return value
+        return value if value.instead is None else Again(_left_of_it(value.instead))
     raise BadReturn(f"returned {_show(value)}, expected Delivered, Later, Dead or Again")
+
+
+def _left_of_it(value: Any) -> Payload:
+    """A payload that takes another's place. It is written as JSON here, where it is known whose fault it is if it can't be."""
+    payload = _payload(value)
+    try:
+        orjson.dumps(payload.body)
+    except TypeError as error:
+        raise BadReturn(f"made a payload that JSON can't hold: {error}") from error
+    return payload
 
 
 def _warnings(value: Any) -> tuple[str, ...]:

@@ -183,6 +183,12 @@ def test_a_conversation_is_a_generator(value: Any) -> None:
         pytest.param(iter([Delivered(), Dead("no")]), [Delivered(), Dead("no")], id="as they come"),
         pytest.param((Later("x", 1.5, 3), Later("y", 0)), [Later("x", 1.5, 3), Later("y", 0)], id="later"),
         pytest.param([Again(), Dead("no")], [Again(), Dead("no")], id="again without another"),
+        pytest.param([Again(Payload({}))] * 2, [Again(Payload({}))] * 2, id="again with less"),
+        pytest.param(
+            [Again(Payload({}, notes=("a",) * 99)), Delivered()],
+            [Again(Payload({}, notes=("a",) * 20)), Delivered()],
+            id="notes of what is left are bounded",
+        ),
         pytest.param([Later("x", is_outage=False)] * 2, [Later("x", is_outage=False)] * 2, id="later for one user"),
         pytest.param(Split("413"), Split("413"), id="split"),
         pytest.param(Blocked("401"), Blocked("401"), id="blocked"),
@@ -230,6 +236,8 @@ def test_what_judge_may_return(value: Any, kept: Any) -> None:
         pytest.param([Later("x", None, 0)] * 2, "max_attempts 0", id="no attempt"),
         pytest.param([Later("x", is_outage="no")] * 2, "is_outage 'no'", id="an odd outage"),  # type: ignore[arg-type]
         pytest.param([Again()] * 2, "wants to send the same again, for ever", id="all again"),
+        pytest.param([Again({}), Delivered()], "expected a Payload", id="again with no payload"),  # type: ignore[arg-type]
+        pytest.param([Again(Payload({}, key=7)), Delivered()], "the key 7", id="an odd payload"),  # type: ignore[arg-type]
         pytest.param([Later("x", None, 1.5)] * 2, "max_attempts 1.5", id="half an attempt"),  # type: ignore[arg-type]
     ],
 )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
 
 import structlog
 
@@ -19,7 +21,11 @@ from router.delivery.parking import Parking
 from router.delivery.settlement import Settlement
 from router.delivery.transit import Item
 from router.delivery.under_way import UnderWay
-from router.plugin import Again, Blocked, Dead, Delivered, Later, Split, Verdict
+from router.destination import write_payload
+from router.plugin import Again, Blocked, Dead, Delivered, Later, Payload, Split, Verdict
+
+MOST_MENDINGS: Final = 10
+"""How often a payload gives way to another because the vendor refuses a part of it."""
 
 
 class Lander:
@@ -82,6 +88,8 @@ class Lander:
         again: list[Item] = []
         delivered: list[Item] = []
         for item, verdict in zip(batch, verdicts, strict=True):
+            if isinstance(verdict, Again) and verdict.instead is not None and not self._mend(item, verdict.instead):
+                continue
             match verdict:
                 case Delivered():
                     if item.payload.notes or verdict.warnings:
@@ -100,6 +108,23 @@ class Lander:
             first, verdict = postponed[0]
             self._postpone(lane, first, verdict, behind=[item for item, _ in postponed[1:]])
         lane.put_back(again)  # last: `_postpone` would park an item behind the later one of its line that it precedes
+
+    def _mend(self, item: Item, payload: Payload) -> bool:
+        """Put *payload* in the place of the item's own; False: it can't be sent, and the item is dead."""
+        item.mendings += 1
+        if item.mendings > MOST_MENDINGS:
+            reason = "; ".join(payload.notes) or "no word of what"
+            self._settlement.settle_item(
+                item, f"parts of it were refused {item.mendings} times, one after another: {reason}"
+            )
+            return False
+        payload = replace(payload, key=item.payload.key, group=item.payload.group)
+        written = write_payload(item.key, payload, item.endpoint)
+        if written.too_big:
+            self._settlement.settle_item(item, written.too_big)
+            return False
+        item.payload, item.size = written.payload, written.size
+        return True
 
     def _report_warnings(self, item: Item, verdict: Delivered) -> None:
         for warning in item.payload.notes + tuple(verdict.warnings):

@@ -91,6 +91,8 @@ class Item:
     """Bytes of the payload as JSON."""
     state: Literal["waiting", "queued", "flying", "settled"] = "waiting"
     """Waiting means in no lane: not yet, or parked."""
+    mendings: int = 0
+    """How often another payload took its place, because the vendor refused a part of it."""
 
     @property
     def line(self) -> str:

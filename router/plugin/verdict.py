@@ -48,8 +48,12 @@ class Dead:
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """Nothing is wrong with this payload: its whole request was refused because of others. It is sent again at once without
-    them, so at least one payload of the request must get another verdict."""
+    """Sent again at once: nothing is wrong with this payload, and its whole request was refused because of others. It goes
+    without them, so at least one payload of the request must get another verdict."""
+
+    instead: Payload | None = None
+    """Sent in its place, where the vendor refused a part of it: the payload without that part, and with a note of it (see
+    `left_out`). Its key and its group stay as they were. A payload that is refused again and again in this way is dead."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,7 +108,7 @@ def why_no_judgement(judgement: Judgement | Any, count: int) -> str:
         return f"is a {type(judgement).__name__}, neither verdicts nor Split nor Blocked"
     if len(judgement) != count:
         return f"has {len(judgement)} verdicts for {count} payloads"
-    if all(isinstance(verdict, Again) for verdict in judgement):
+    if all(isinstance(verdict, Again) and verdict.instead is None for verdict in judgement):
         return "wants to send the same again, for ever"
     return next((wrong for verdict in judgement if (wrong := why_no_verdict(verdict))), "")
 

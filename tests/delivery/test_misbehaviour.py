@@ -189,6 +189,14 @@ GARBAGE: dict[str, tuple[Destination, str]] = {
     "request: no headers": (requesting("POST", URL, [], ODD), "headers of None"),
     "judge: nothing": (judging(lambda *_: None), "judge returned None, expected verdicts"),
     "judge: all again": (judging(lambda *_: [Again()]), "judge wants to send the same again, for ever"),
+    "judge: again with no payload": (
+        judging(lambda *_: [Again({})]),  # type: ignore[arg-type]
+        "expected a Payload",
+    ),
+    "judge: again with what JSON can't hold": (
+        judging(lambda *_: [Again(Payload({"x": {1}}))]),
+        "judge made a payload that JSON can't hold",
+    ),
     "judge: too few": (judging(lambda *_: []), "judge returned 0 verdicts for 1 payloads"),
     "judge: no end": (judging(lambda *_: iter(Delivered, 0)), "judge returned more than 1 verdicts"),
     "judge: statuses": (judging(lambda *_: [200]), "judge returned 200, expected Delivered"),

@@ -232,6 +232,67 @@ async def test_what_a_refusal_is_not_about_is_sent_again_at_once_in_order(harnes
     assert (len(first), second[:3]) == (6, ["m1", "m3", "m6"])
 
 
+async def test_what_the_vendor_refuses_a_part_of_is_sent_again_without_it_in_order_with_its_key(
+    harness: Harness,
+) -> None:
+    """The vendor takes the others, and says which field it refuses: one at a time."""
+    keys: list[tuple[Any, str]] = []
+
+    def judge(response: Response, payloads: Sequence[Payload], settings: Any) -> Judgement:
+        keys.extend((payload.body["id"], payload.key) for payload in payloads)
+        return [_without_first_bad(payload) for payload in payloads]
+
+    def _without_first_bad(payload: Payload) -> Verdict:
+        bad = next((name for name in payload.body if name.startswith("bad")), None)
+        if bad is None:
+            return Delivered()
+        rest = {name: value for name, value in payload.body.items() if name != bad}
+        return Again(replace(payload, body=rest, key="another", notes=(*payload.notes, f"{bad} was refused")))
+
+    harness.plugin = plugin(max_events=100, judge=judge)
+    harness.options = replace(harness.options, concurrency=1)
+    for user, more in (("u1", {"bad1": 1, "bad2": 2}), ("u2", {}), ("u1", {}), ("u2", {"bad3": 3})):
+        harness.log.add(user, properties=more)
+    await harness.open()
+
+    with capture_logs() as logs:
+        await harness.until_settled()
+
+    assert (harness.books.delivered, harness.books.dead) == (4, 0)
+    assert [[item["id"] for item in items] for items in harness.vendor.requests] == [
+        ["m1", "m2", "m3", "m4"],
+        ["m1", "m4"],
+        ["m1"],
+    ]
+    assert set(harness.vendor.requests[-1][0]) == set(harness.vendor.requests[0][1])
+    assert len(set(keys)) == 4
+    warned = [(each["message_id"], each["warning"]) for each in logs if "warning" in each]
+    assert warned == [("m4", "bad3 was refused"), ("m1", "bad1 was refused"), ("m1", "bad2 was refused")]
+
+
+@pytest.mark.parametrize(
+    ("left", "reason"),
+    [
+        pytest.param({}, "parts of it were refused 11 times, one after another: left out: x", id="for ever"),
+        pytest.param({"x": "x" * 500_000}, "500044 bytes, the vendor takes 200000", id="too large"),
+    ],
+)
+async def test_what_is_left_of_a_payload_is_dead_if_it_can_not_be_sent(
+    harness: Harness, left: dict[str, Any], reason: str
+) -> None:
+    def judge(response: Response, payloads: Sequence[Payload], settings: Any) -> Judgement:
+        return [Again(Payload({**payload.body, **left}, notes=("left out: x",))) for payload in payloads]
+
+    harness.plugin = plugin(max_events=100, max_bytes=200_000, judge=judge)
+    harness.log.add("u1")
+    harness.log.add("u1")
+    await harness.open()
+
+    await harness.until_settled()
+
+    assert [letter.reason for letter in await harness.letters()] == [reason] * 2
+
+
 async def test_a_limit_that_comes_with_a_200_makes_the_destination_wait_and_parks_nobody(harness: Harness) -> None:
     limited = [True, True, True, True]
 
