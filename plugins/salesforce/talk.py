@@ -7,21 +7,22 @@ Source: facts/vendors/salesforce.md sections 1, 3, 4 and 7.
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from typing import Final
 
 from plugins.salesforce.settings import Settings
 from plugins.salesforce.wire import (
     RACE_ATTEMPTS,
     RACE_S,
-    Error,
     body_of,
     errors_of,
     judge_refusal,
+    refused_names,
     request,
     results_of,
     upsert,
     verdict_on,
+    without,
     words,
 )
 from router.plugin import (
@@ -37,6 +38,7 @@ from router.plugin import (
     UnreadableAnswer,
     Verdict,
     describe,
+    left_out,
 )
 
 MAX_FOUND: Final = 200
@@ -73,11 +75,11 @@ def _upsert(body: Document, settings: Settings) -> Conversation:
         if lacking and any(code == "REQUIRED_FIELD_MISSING" for code, _, _ in errors):
             record, lacking = record | lacking, {}
             continue
-        mended = _mended(record, errors, body["id_field"]) if isinstance(verdict, Dead) else None
-        if mended is None or len(warnings) == MAX_MENDINGS:
+        names = refused_names(record, errors, body["id_field"]) if isinstance(verdict, Dead) else []
+        if not names or len(warnings) == MAX_MENDINGS:
             return Delivered(tuple(warnings)) if isinstance(verdict, Delivered) else verdict
-        record, warning = mended
-        warnings.append(warning)
+        record = without(record, names)
+        warnings += left_out(names, words(errors[0]))
 
 
 def _find_and_write(body: Document, settings: Settings) -> Conversation:
@@ -94,23 +96,11 @@ def _find_and_write(body: Document, settings: Settings) -> Conversation:
             return Later(describe(response), RACE_S, RACE_ATTEMPTS)
         verdict = _read_written(response, is_new=found is None)
         errors = list(errors_of(body_of(response)))
-        mended = _mended(record, errors, body["id_field"]) if isinstance(verdict, Dead) else None
-        if mended is None or len(warnings) == MAX_MENDINGS:
+        names = refused_names(record, errors, body["id_field"]) if isinstance(verdict, Dead) else []
+        if not names or len(warnings) == MAX_MENDINGS:
             return Delivered(tuple(warnings)) if isinstance(verdict, Delivered) else verdict
-        record, warning = mended
-        warnings.append(warning)
-
-
-def _mended(record: Document, errors: Sequence[Error], id_field: str) -> tuple[Document, str] | None:
-    """*record* without the fields that are refused, and a warning that says so. None where an error names no field that was
-    sent, or the one by which the person is found."""
-    refused = {name.lower() for _, _, fields in errors for name in fields}
-    names = [name for name in record if name.lower() in refused]
-    found_by = id_field if id_field in record else "Email"
-    if not names or len(names) < len(refused) or found_by in names or not all(fields for _, _, fields in errors):
-        return None
-    rest = {name: value for name, value in record.items() if name not in names}
-    return rest, f"{', '.join(names)} left out: {words(errors[0])}"
+        record = without(record, names)
+        warnings += left_out(names, words(errors[0]))
 
 
 def _read_written(response: Response, *, is_new: bool) -> Verdict | Blocked:

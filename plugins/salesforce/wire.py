@@ -6,11 +6,13 @@ Source: facts/vendors/salesforce.md sections 1, 2, 5, 6 and 7.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from plugins.salesforce.settings import HOST_SUFFIXES, Settings
 from router.plugin import (
     MISPLACED,
+    Again,
     Blocked,
     Credential,
     Dead,
@@ -28,6 +30,7 @@ from router.plugin import (
     build_url,
     describe,
     is_outage,
+    left_out,
 )
 
 MAX_RECORDS: Final = 200
@@ -135,14 +138,50 @@ def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -
             return stopped
         is_at_fault = isinstance(stopped, Dead) and len(payloads) > 1
         return Split(stopped.reason) if is_at_fault or response.status == 413 else [stopped] * len(payloads)
-    merged = _merged(payloads, _id_field(payloads[0].group, settings))
+    id_field = _id_field(payloads[0].group, settings)
+    merged = _merged(payloads, id_field)
     verdicts: dict[int, Verdict] = {}
-    for result, (_, places) in zip(results_of(response, len(merged)), merged, strict=True):
-        verdict = verdict_on(result)
-        if isinstance(verdict, Dead) and len(places) > 1:
+    for result, (record, places) in zip(results_of(response, len(merged)), merged, strict=True):
+        verdict, errors = verdict_on(result), list(errors_of(result.get("errors")))
+        names = refused_names(record, errors, id_field) if isinstance(verdict, Dead) else []
+        if names:
+            left = _without_refused({place: payloads[place] for place in places}, names, words(errors[0]))
+            verdicts |= {place: Again(left.get(place)) for place in places}
+        elif isinstance(verdict, Dead) and len(places) > 1:
             return Split(verdict.reason)  # of several calls about one person one is at fault
-        verdicts |= dict.fromkeys(places, verdict)
+        else:
+            verdicts |= dict.fromkeys(places, verdict)
     return [verdicts[place] for place in sorted(verdicts)]
+
+
+def _without_refused(payloads: Mapping[int, Payload], names: Sequence[str], said: str) -> dict[int, Payload]:
+    """What is left of those *payloads* of one record from which the refused values are: of each field the last."""
+    refused: dict[int, list[str]] = {}
+    for name in names:
+        refused.setdefault(max(place for place, payload in payloads.items() if name in payload.body), []).append(name)
+    return {
+        place: replace(
+            payloads[place],
+            body=without(payloads[place].body, mine),
+            notes=payloads[place].notes + left_out(mine, said),
+        )
+        for place, mine in refused.items()
+    }
+
+
+def refused_names(record: Document, errors: Sequence[Error], id_field: str) -> list[str]:
+    """The fields of *record* that are refused, and without which it can be sent again. None where an error names no field that
+    was sent, or the one by which the record is found."""
+    refused = {name.lower() for _, _, fields in errors for name in fields}
+    names = [name for name in record if name.lower() in refused]
+    found_by = id_field if id_field in record else "Email"
+    if len(names) < len(refused) or found_by in names or not all(fields for _, _, fields in errors):
+        return []
+    return names
+
+
+def without(record: Document, names: Sequence[str]) -> Document:
+    return {name: value for name, value in record.items() if name not in names}
 
 
 def results_of(response: Response, count: int) -> list[Document]:

@@ -10,7 +10,7 @@ import pytest
 
 from plugins.salesforce import PLUGIN
 from router.delivery.send import CredentialsRefused
-from router.plugin import Blocked, Dead, Delivered, Later, Response, Split
+from router.plugin import Again, Blocked, Dead, Delivered, Later, Response, Split
 from router.plugin.sandbox import Fault
 from router.testing import StandIn, make_event, open_stand_in
 
@@ -421,3 +421,21 @@ async def test_of_two_calls_about_one_person_the_bad_one_is_found(vendor: StandI
     made = await vendor.deliver(identify(1), identify(1, traits={"last_name": "K", "company": "K"}, messageId="m-2"))
 
     assert isinstance(made["upsert person"][0], Split)
+
+
+async def test_a_value_that_is_too_long_costs_itself_alone_in_a_request_for_many(vendor: StandIn) -> None:
+    payloads = [
+        payload
+        for event in (identify(1), identify(2, traits={**PERSON, "plan": "x" * 300}))
+        for _, _, payload in vendor.rehearsal.payloads(event)
+    ]
+    [good, bad] = await vendor.send("collections", *payloads)  # type: ignore[misc]
+    assert isinstance(bad, Again)
+    assert bad.instead is not None
+
+    assert [good] == await vendor.send("collections", bad.instead) == [Delivered()]
+    assert bad.instead.notes == (
+        "STRING_TOO_LONG: Plan__c: data value too large (max length=255) (Plan__c); left out: Plan__c",
+    )
+    assert [each.get("Plan__c") for each in vendor.accepted("Lead")] == [None, None]
+    assert len(vendor.sandbox.records["Lead"]) == 2

@@ -195,7 +195,7 @@ def test_a_field_that_is_refused_is_left_out_and_the_others_arrive(
     [before, after] = [each.json.get("records", [each.json])[0] for each in (refused_one, last)]
     assert before.keys() - after.keys() == {"Title"}
     assert after["Description"] == "Y"
-    assert said.end == Delivered(("Title left out: STRING_TOO_LONG: Words (title)",))
+    assert said.end == Delivered(("STRING_TOO_LONG: Words (title); left out: Title",))
 
 
 @pytest.mark.parametrize(

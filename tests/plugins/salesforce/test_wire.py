@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
 import pytest
 
 from plugins.salesforce import wire
-from router.plugin import Blocked, Dead, Delivered, Later, OAuth2, Payload, Response, Split, UnreadableAnswer
+from router.plugin import Again, Blocked, Dead, Delivered, Later, OAuth2, Payload, Response, Split, UnreadableAnswer
 from tests.plugins.salesforce.mapped import make_settings
 
 SETTINGS = make_settings(account_external_id_field="Router_Group_Id__c")
@@ -96,6 +97,36 @@ def test_duplicates_are_saved_only_if_they_are_allowed(allow: bool, header: str 
 # --- answers ---
 
 TOO_MANY = "Lead trigger: System.LimitException: Too many SOQL queries: 101"
+
+
+@pytest.mark.parametrize(
+    ("result", "sent"),
+    [
+        pytest.param(failed("STRING_TOO_LONG", "W", "TITLE"), {"Phone": "1"}, id="a field"),
+        pytest.param(failed("STRING_TOO_LONG", "W", "Title", "Phone"), {}, id="two fields"),
+        pytest.param(failed("STRING_TOO_LONG", "W", "Title", "Other"), None, id="one that was not sent"),
+        pytest.param(failed("INVALID_VALUE", "W", "Router_User_Id__c"), None, id="by which it is found"),
+        pytest.param(failed("STRING_TOO_LONG", "W"), None, id="none"),
+        pytest.param(failed("UNABLE_TO_LOCK_ROW", "W", "Title"), None, id="nothing wrong with it"),
+    ],
+)
+def test_a_record_goes_again_without_the_fields_that_are_refused(result: dict[str, Any], sent: Any) -> None:
+    [delivered, verdict] = wire.judge(results(OK, result), [person("u-2"), person(Title="T", Phone="1")], SETTINGS)  # type: ignore[misc]
+
+    assert delivered == Delivered()
+    left = verdict.instead if isinstance(verdict, Again) else None
+    assert (left and left.body) == (None if sent is None else person(**sent).body)
+    assert not left or left.notes[0].startswith("STRING_TOO_LONG: W (T")
+
+
+def test_of_several_calls_about_one_record_only_the_last_loses_a_field_that_is_refused() -> None:
+    """Its value is the one that was sent; an earlier one may be good."""
+    payloads = [person(Title="T", Phone="1"), person(Title="TT", Phone="2"), person(Phone="3")]
+
+    verdicts = wire.judge(results(failed("STRING_TOO_LONG", "W", "Title")), payloads, SETTINGS)
+
+    notes = ("STRING_TOO_LONG: W (Title); left out: Title",)
+    assert verdicts == [Again(), Again(replace(person(Phone="2"), notes=notes)), Again()]
 
 
 @pytest.mark.parametrize(
