@@ -24,7 +24,7 @@ from router.plugin.declaration import API_VERSION, Action, CredentialCheck, Plug
 from router.plugin.endpoint import BatchEndpoint, Conversation, ConversationEndpoint, Endpoint, Step
 from router.plugin.historical import Harmless, Historical, Marked
 from router.plugin.hooks import hookimpl
-from router.plugin.request import Payload, Request, Response, UnreadableAnswer, build_url, left_out, make_room
+from router.plugin.request import Payload, Request, Response, UnreadableAnswer, build_url, left_out, make_room, without
 from router.plugin.settings import PluginSettings
 from router.plugin.skip import Skip
 from router.plugin.table import Custom, Field, Table, Trait, same_name
@@ -38,6 +38,7 @@ from router.plugin.verdict import (
     Delivered,
     Judgement,
     Later,
+    Mend,
     Split,
     Verdict,
     describe,
@@ -81,6 +82,7 @@ __all__ = [
     "Judgement",
     "Later",
     "Marked",
+    "Mend",
     "OAuth2",
     "PathKey",
     "Payload",
@@ -115,4 +117,5 @@ __all__ = [
     "same_name",
     "snake_case",
     "view_name",
+    "without",
 ]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -64,6 +64,44 @@ def make_room(body: dict[str, Any], part: str, most_bytes: int) -> list[str]:
         beyond.append(name)
     body[part] = {name: value for name, value in values.items() if name not in beyond}
     return beyond
+
+
+def without(payload: Payload, paths: Iterable[Sequence[str]], because: str) -> Payload | None:
+    """*payload* without what the vendor refused of its body, and with a note of it; for `Again`. None where nothing is refused,
+    or something that is not there.
+
+    Each path is of names, from the outside in: ``("properties", "plan")``. What lies in a list takes the whole list with it.
+    """
+    found = {_place_of(payload.body, tuple(path)) for path in paths}
+    places = [place for place in found if place is not None]
+    if not places or None in found:
+        return None
+    body = payload.body
+    for place in sorted(places, key=len, reverse=True):  # what lies within another one first
+        body = _take_out(body, place)
+    return replace(payload, body=body, notes=payload.notes + left_out(sorted(map(".".join, places)), because[:200]))
+
+
+def has_part(body: Any, path: Sequence[str]) -> bool:
+    """Whether *body* has what `without` would take out."""
+    return _place_of(body, tuple(path)) is not None
+
+
+def _place_of(body: Any, path: tuple[str, ...]) -> tuple[str, ...] | None:
+    if not path or not isinstance(body, dict) or path[0] not in body:
+        return None
+    value = body[path[0]]
+    if len(path) == 1 or isinstance(value, list):
+        return path[:1]
+    inner = _place_of(value, path[1:])
+    return inner and path[:1] + inner
+
+
+def _take_out(body: dict[str, Any], place: Sequence[str]) -> dict[str, Any]:
+    first, *rest = place
+    if rest:
+        return {**body, first: _take_out(body[first], rest)}
+    return {name: value for name, value in body.items() if name != first}
 
 
 @dataclass(frozen=True, slots=True)

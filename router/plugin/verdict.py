@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from router.plugin.request import Payload, Response
+from router.plugin.request import Payload, Response, has_part
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,28 +121,70 @@ def judge_by_status(
     return [Dead(describe(response))] * len(payloads)
 
 
-def judge_named(errors: Iterable[tuple[int | None, str]], keys: Sequence[Hashable], reason: str) -> Judgement:
-    """Judge a request that was refused as a whole because of items that the vendor names: those are dead, and the others are
-    sent again at once.
+Named = tuple[int | None, str] | tuple[int | None, str, Sequence[str]]
+"""What an error names: the item by its index (None if the vendor names none), the vendor's words, and where in the body of its
+payloads the refused part is, as for `without`. No path, or an empty one: not told."""
+Mend = Callable[[Payload, Sequence[Sequence[str]], str], Payload | None]
+"""From a payload, the paths of what is refused of it and the vendor's words to what is sent in its place. None: it can't do
+without."""
+
+
+def judge_named(
+    errors: Iterable[Named],
+    keys: Sequence[Hashable],
+    reason: str,
+    *,
+    payloads: Sequence[Payload] = (),
+    mend: Mend | None = None,
+    others: Verdict = Again(),
+) -> Judgement:
+    """Judge a request of which the vendor names the items that it refuses: those are dead. The others are sent again at once,
+    for the request was refused as a whole; or get the verdict *others*.
+
+    With *mend*, an item is sent again without the parts of it that are refused. Of several payloads that are one item, the last
+    that has a part loses it: its value is the one that was sent.
 
     It is a `Split` instead if there is no error, or if an error names no item or an item of several payloads, of which only one
     may be at fault.
 
     Args:
-        errors: for each error, the index of the item (None if the vendor names none) and the vendor's words.
+        errors: what is wrong, as many for an item as there are.
         keys: one for each payload, in request order. Payloads with the same key are one item, at the place of the first.
         reason: the reason of a `Split`.
+        payloads: what was sent, in request order; for *mend*.
     """
     places: dict[Hashable, list[int]] = {}
     for place, key in enumerate(keys):
         places.setdefault(key, []).append(place)
     items = list(places.values())
-    refused: dict[int, Dead] = {}
-    for index, said in errors:
-        if index is None or index >= len(items) or len(items[index]) > 1:
+    named: dict[int, list[tuple[str, Sequence[str]]]] = {}
+    for error in errors:
+        index = error[0]
+        if index is None or index >= len(items):
             return Split(reason)
-        refused.setdefault(items[index][0], Dead(said))
-    return [refused.get(place, Again()) for place in range(len(keys))] if refused else Split(reason)
+        named.setdefault(index, []).append((error[1], error[2] if len(error) == 3 else ()))
+    verdicts: dict[int, Verdict] = {}
+    for index, refused in named.items():
+        left = _left_of({place: payloads[place] for place in items[index]}, refused, mend) if mend else {}
+        if not left and len(items[index]) > 1:
+            return Split(reason)
+        verdicts |= {place: Again(left.get(place)) if left else Dead(refused[0][0]) for place in items[index]}
+    return [verdicts.get(place, others) for place in range(len(keys))] if verdicts else Split(reason)
+
+
+def _left_of(
+    payloads: Mapping[int, Payload], refused: Sequence[tuple[str, Sequence[str]]], mend: Mend
+) -> dict[int, Payload]:
+    """Those *payloads* of one item that are sent again with less in them; none where the item can't be."""
+    parts: dict[int, list[Sequence[str]]] = {}
+    for _, path in refused:
+        place = max((place for place, payload in payloads.items() if has_part(payload.body, path)), default=None)
+        if place is None:
+            return {}
+        parts.setdefault(place, []).append(path)
+    left = {place: mend(payloads[place], paths, refused[0][0]) for place, paths in parts.items()}
+    mended = {place: payload for place, payload in left.items() if payload is not None}
+    return mended if len(mended) == len(left) else {}
 
 
 def describe(response: Response) -> str:

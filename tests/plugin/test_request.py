@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
-from router.plugin import Response, UnreadableAnswer, build_url, left_out, make_room
+from router.plugin import Payload, Response, UnreadableAnswer, build_url, left_out, make_room, without
 from router.plugin.request import encode_form
 from router.testing.samples import HOSTILE_IDS
 
@@ -151,3 +151,35 @@ def test_a_form_of_anything_but_texts_is_refused(fields: Any) -> None:
 
 def test_half_a_character_breaks_no_form() -> None:
     assert encode_form({"a": "\ud800"}) == b"a=%3F"
+
+
+@pytest.mark.parametrize(
+    ("paths", "kept", "named"),
+    [
+        pytest.param([["a"]], {"p": {"x": 1, "y.z": 2, "l": [{"m": 1}]}}, "a", id="a value"),
+        pytest.param([["p", "x"]], {"a": 1, "p": {"y.z": 2, "l": [{"m": 1}]}}, "p.x", id="within an object"),
+        pytest.param([["p", "y.z"]], {"a": 1, "p": {"x": 1, "l": [{"m": 1}]}}, "p.y.z", id="a dot in a name"),
+        pytest.param([["p", "l", "0", "m"]], {"a": 1, "p": {"x": 1, "y.z": 2}}, "p.l", id="in a list: the whole list"),
+        pytest.param([["p", "l", "0"], ["p", "l", "1"]], {"a": 1, "p": {"x": 1, "y.z": 2}}, "p.l", id="twice the same"),
+        pytest.param([["p"], ["p", "x"]], {"a": 1}, "p, p.x", id="one within the other"),
+        pytest.param([["a"], ["q"]], None, "", id="one that is not there"),
+        pytest.param([["a", "x"]], None, "", id="below a value"),
+        pytest.param([[]], None, "", id="no path"),
+        pytest.param([], None, "", id="nothing"),
+    ],
+)
+def test_a_payload_goes_without_what_is_refused_and_says_so(paths: list[list[str]], kept: Any, named: str) -> None:
+    body = {"a": 1, "p": {"x": 1, "y.z": 2, "l": [{"m": 1}]}}
+    payload = Payload(body, key="k", group="g", notes=("first",))
+
+    left = without(payload, paths, "no good")
+
+    assert left == (None if kept is None else Payload(kept, "k", "g", ("first", f"no good; left out: {named}")))
+    assert body == {"a": 1, "p": {"x": 1, "y.z": 2, "l": [{"m": 1}]}}
+
+
+def test_the_vendors_words_leave_room_for_the_names() -> None:
+    left = without(Payload({"a": 1}), [["a"]], "w" * 400)
+
+    assert left is not None
+    assert left.notes == ("w" * 200 + "; left out: a",)

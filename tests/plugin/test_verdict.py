@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from router.plugin import (
     is_outage,
     judge_by_status,
     judge_named,
+    without,
 )
 
 PAYLOADS = [Payload({"n": 1}), Payload({"n": 2})]
@@ -96,3 +98,57 @@ def test_a_reason_is_one_short_line_in_the_vendors_words(body: bytes, expected: 
 def test_what_is_named_is_dead_and_the_others_go_again(errors: list[tuple[int | None, str]], expected: Any) -> None:
     """Payloads of one key are one item, at the place of the first."""
     assert judge_named(errors, ["ada", "bob", "bob", "eve"], "400") == expected
+
+
+def mend(payload: Payload, paths: Sequence[Sequence[str]], said: str) -> Payload | None:
+    return None if ("id",) in paths else without(payload, paths, said)
+
+
+BATCH = [
+    Payload({"id": "ada", "plan": "x", "site": "y"}),
+    Payload({"id": "bob", "plan": 1, "age": 2}),
+    Payload({"id": "bob", "plan": 3}),
+    Payload({"id": "eve", "set": {"plan": 1}}),
+]
+
+
+@pytest.mark.parametrize(
+    ("errors", "expected"),
+    [
+        pytest.param(
+            [(0, "bad", ("plan",)), (0, "worse", ("site",))],
+            [{"id": "ada"}, Delivered, Delivered, Delivered],
+            id="two parts of an item",
+        ),
+        pytest.param([(3, "bad", ["set", "plan"])], Split, id="an item that there is not"),
+        pytest.param(
+            [(2, "bad", ["set", "plan"])], [Delivered, Delivered, Delivered, {"id": "eve", "set": {}}], id="within"
+        ),
+        pytest.param([(0, "bad", ("id",))], [Dead, Delivered, Delivered, Delivered], id="one that is needed"),
+        pytest.param([(0, "bad", ("zip",))], [Dead, Delivered, Delivered, Delivered], id="one that was not sent"),
+        pytest.param([(0, "bad", ("plan",)), (0, "b")], [Dead, Delivered, Delivered, Delivered], id="more than a part"),
+        pytest.param(
+            [(1, "bad", ("plan",))], [Delivered, Again, {"id": "bob"}, Delivered], id="the last of two payloads has it"
+        ),
+        pytest.param(
+            [(1, "bad", ("age",))], [Delivered, {"id": "bob", "plan": 1}, Again, Delivered], id="the first alone has it"
+        ),
+        pytest.param(
+            [(1, "bad", ("age",)), (1, "bad", ("plan",))],
+            [Delivered, {"id": "bob", "plan": 1}, {"id": "bob"}, Delivered],
+            id="one of each",
+        ),
+        pytest.param([(1, "bad", ("zip",))], Split, id="none of two"),
+        pytest.param([(1, "bad", ("id",))], Split, id="one that is needed, of two"),
+        pytest.param([(1, "bad", ("age",)), (1, "bad", ("id",))], Split, id="one that is needed besides"),
+    ],
+)
+def test_what_a_part_of_is_refused_goes_again_without_it(errors: list[Any], expected: Any) -> None:
+    keys = [payload.body["id"] for payload in BATCH]
+
+    judgement = judge_named(errors, keys, "400", payloads=BATCH, mend=mend, others=Delivered())
+
+    def shown(verdict: Any) -> Any:
+        return verdict.instead.body if isinstance(verdict, Again) and verdict.instead else type(verdict)
+
+    assert (Split if isinstance(judgement, Split) else [shown(verdict) for verdict in judgement]) == expected  # type: ignore[union-attr]
