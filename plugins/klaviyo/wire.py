@@ -6,7 +6,8 @@ Source: facts/vendors/klaviyo.md sections 1, 2, 5, 6 and 7.
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from plugins.klaviyo.settings import Settings
@@ -17,6 +18,7 @@ from router.plugin import (
     Dead,
     Document,
     Judgement,
+    Mend,
     Payload,
     Request,
     Response,
@@ -25,6 +27,7 @@ from router.plugin import (
     describe,
     judge_by_status,
     judge_named,
+    without,
 )
 
 MAX_EVENTS: Final = 1_000
@@ -48,6 +51,17 @@ _OF_AN_ITEM: Final = (400, 409, 422)
 """Statuses of a job that one item of it may be the reason for."""
 _ITEM: Final = re.compile(r"/data/attributes/(?:events-bulk-create|profiles)/data/([0-9]{1,6})(?:/|$)")
 """Where in a job an error lies."""
+_IN_JOB: Final = "/data/attributes(?:/events-bulk-create/data/[0-9]{1,6}/attributes"
+_PARTS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
+    (re.compile(_IN_JOB + ")?/profile/data/attributes/(.+)"), "profile"),
+    (re.compile(_IN_JOB + "/events/data/0/attributes)?/(.+)"), "event"),
+)
+"""From where an error lies, in a job or an event by itself, to the part of a payload that this is."""
+_OF_PROFILE: Final = re.compile(r"/data/attributes/profiles/data/[0-9]{1,6}/attributes/(.+)")
+_NEEDED: Final = frozenset({"time", "unique_id", "properties", "backfill"})
+"""What an event isn't sent without: else it would be another one, or start a flow that it must not start."""
+_VALUE: Final = ("event", "value")
+_CURRENCY: Final = ("event", "value_currency")
 BLOCKED: Final = (401, 403, 404, 405, 406, 410, 415)
 """Paths and headers are the same for all, so these speak of the set-up (key, scope, retired revision, list) and never of an
 event."""
@@ -124,7 +138,7 @@ def pack_profiles(payloads: Sequence[Payload], settings: Settings) -> Request:
     """Each profile once, with the last value of everything: order within a job is not promised."""
     profiles: dict[_Id, Document] = {}
     for payload in payloads:
-        profiles[_id_of(payload)] = _merged(profiles.get(_id_of(payload), {}), payload.body)
+        profiles[_id_of(payload.body)] = _merged(profiles.get(_id_of(payload.body), {}), payload.body)
     job = _item(
         "profile-bulk-import-job",
         {"profiles": {"data": [_item("profile", attributes) for attributes in profiles.values()]}},
@@ -137,8 +151,8 @@ def pack_profiles(payloads: Sequence[Payload], settings: Settings) -> Request:
 _Id = tuple[str, Any] | None
 
 
-def _id_of(payload: Payload) -> _Id:
-    return next(((name, payload.body[name]) for name in IDS if payload.body.get(name)), None)
+def _id_of(profile: Document) -> _Id:
+    return next(((name, profile[name]) for name in IDS if profile.get(name)), None)
 
 
 def _merged(earlier: Document, later: Document) -> Document:
@@ -154,12 +168,12 @@ def _merged(earlier: Document, later: Document) -> Document:
 
 
 def judge(response: Response, payloads: Sequence[Payload], settings: Any = None) -> Judgement:
-    """One bad event fails a whole job, and Klaviyo points at it.
+    """One bad event fails a whole job, and Klaviyo points at it: at what is wrong with it, which it is sent again without.
 
     Raises:
         UnreadableAnswer: a success with a page, such as a proxy's.
     """
-    return _judge(response, range(len(payloads)))
+    return _judge(response, payloads, range(len(payloads)), _part_of_event, _mend_event)
 
 
 def judge_profiles(response: Response, payloads: Sequence[Payload], settings: Any = None) -> Judgement:
@@ -168,15 +182,25 @@ def judge_profiles(response: Response, payloads: Sequence[Payload], settings: An
     Raises:
         UnreadableAnswer: a success with a page, such as a proxy's.
     """
-    return _judge(response, list(map(_id_of, payloads)))
+    return _judge(response, payloads, [_id_of(payload.body) for payload in payloads], _part_of_profile, _mend_profile)
 
 
-def _judge(response: Response, keys: Sequence[Hashable]) -> Judgement:
-    """*keys*: one for each payload; those of one key are one item of the job."""
-    if response.status in _OF_AN_ITEM and len(keys) > 1:
-        errors = (_read_error(response.status, error) for error in errors_of(response))
-        return judge_named(errors, keys, words(response))
-    judgement = judge_by_status(response.unless_page(), [Payload(None)] * len(keys), blocked=BLOCKED)
+_Path = tuple[str, ...]
+
+
+def _judge(
+    response: Response,
+    payloads: Sequence[Payload],
+    keys: Sequence[Hashable],
+    part_of: Callable[[str], _Path],
+    mend: Mend,
+) -> Judgement:
+    """*keys*: one for each payload; those of one key are one item of the job. *part_of* tells which part of a payload an error
+    points at."""
+    if response.status in _OF_AN_ITEM and errors_of(response):
+        errors = [_read_error(response.status, error, len(keys), part_of) for error in errors_of(response)]
+        return judge_named(errors, keys, words(response), payloads=payloads, mend=mend)
+    judgement = judge_by_status(response.unless_page(), payloads, blocked=BLOCKED)
     if isinstance(judgement, Split):
         return Split(words(response))
     if isinstance(judgement, Blocked):
@@ -184,9 +208,54 @@ def _judge(response: Response, keys: Sequence[Hashable]) -> Judgement:
     return [Dead(words(response)) if isinstance(verdict, Dead) else verdict for verdict in judgement]
 
 
-def _read_error(status: int, error: Document) -> tuple[int | None, str]:
-    match = _ITEM.match(pointer_of(error))
-    return int(match[1]) if match else None, f"{status} {_words_of(error) or 'refused'}"[:300]
+def _read_error(
+    status: int, error: Document, count: int, part_of: Callable[[str], _Path]
+) -> tuple[int | None, str, _Path]:
+    pointer = pointer_of(error)
+    match = _ITEM.match(pointer)
+    index = 0 if count == 1 else int(match[1]) if match else None
+    return index, f"{status} {_words_of(error) or 'refused'}"[:300], part_of(pointer)
+
+
+def _part_of_event(pointer: str) -> _Path:
+    """The path in a payload of what an error points at; none where it is no part of one."""
+    for pattern, part in _PARTS:
+        if match := pattern.fullmatch(pointer):
+            return part, *_names_of(match[1])
+    return ()
+
+
+def _part_of_profile(pointer: str) -> _Path:
+    match = _OF_PROFILE.fullmatch(pointer)
+    return _names_of(match[1]) if match else ()
+
+
+def _names_of(pointer: str) -> _Path:
+    """Source: datatracker.ietf.org/doc/html/rfc6901 section 4."""
+    return tuple(name.replace("~1", "/").replace("~0", "~") for name in pointer.split("/"))
+
+
+def _mend_event(payload: Payload, paths: Sequence[Sequence[str]], said: str) -> Payload | None:
+    """A value is no longer one where its currency is refused: it would be booked in another."""
+    found_by = _id_of(payload.body["profile"])
+    if any(path[0] == "event" and len(path) == 2 and path[1] in _NEEDED for path in paths):
+        return None
+    if found_by is None or ("profile", found_by[0]) in paths:
+        return None
+    has_no_currency = _CURRENCY in paths and "value" in payload.body["event"]
+    return without(payload, [*paths, _VALUE] if has_no_currency else paths, said)
+
+
+def _mend_profile(payload: Payload, paths: Sequence[Sequence[str]], said: str) -> Payload | None:
+    """A phone number that is refused is kept as a property, as one is that can't be read."""
+    found_by = _id_of(payload.body)
+    if found_by is None or (found_by[0],) in paths:
+        return None
+    left = without(payload, paths, said)
+    if left is None or ("phone_number",) not in paths:
+        return left
+    properties = {**left.body.get("properties", {}), "phone_raw": payload.body["phone_number"]}
+    return replace(left, body={**left.body, "properties": properties})
 
 
 def errors_of(response: Response) -> list[Document]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from plugins.klaviyo import PLUGIN, wire
-from router.plugin import Response
+from router.plugin import Again, Delivered, Payload, Response
 from router.plugin.sandbox import Fault
 from router.testing import StandIn, open_stand_in
 
@@ -261,6 +262,35 @@ async def test_one_bad_profile_refuses_the_job_and_is_pointed_at(account: StandI
 
     assert (response.status, pointers(response)) == (400, ["/data/attributes/profiles/data/1/attributes/email"])
     assert account.accepted() == []
+
+
+@pytest.mark.parametrize("bulk", [True, False])
+async def test_an_email_that_is_refused_costs_itself_and_not_the_event(bulk: bool) -> None:
+    async with open_stand_in(PLUGIN, bulk=bulk, backfill_after_h=None) as account:
+        about = {"time": "2026-01-01T00:00:00Z", "unique_id": "m-1", "properties": {}}
+        bad = Payload({"metric": "E", "profile": {**ADA, "email": "x"}, "event": about}, key="m-1")
+        good = replace(bad, body={"metric": "E", "profile": {"external_id": "u-18"}, "event": about})
+        together = [good, bad] if bulk else [bad]
+
+        *others, verdict = await account.send("events", *together)  # type: ignore[misc]
+        assert isinstance(verdict, Again)
+        assert verdict.instead is not None
+        assert others == [Again()] * len(others)
+        again = await account.send("events", *together[:-1], verdict.instead)
+
+        assert again == [Delivered()] * len(together)
+        assert account.accepted("event")[-1]["profile"] == ADA
+        assert verdict.instead.notes[0].endswith("; left out: profile.email")
+
+
+async def test_an_attribute_that_is_refused_costs_itself_and_not_the_profile_of_a_job(account: StandIn) -> None:
+    bad, good = Payload({**ADA, "phone_number": "7"}), Payload({"external_id": "u-18"})
+    [other, verdict] = await account.send("profile jobs", good, bad)  # type: ignore[misc]
+    assert isinstance(verdict, Again)
+    assert verdict.instead is not None
+
+    assert await account.send("profile jobs", good, verdict.instead) == [Delivered()] * 2
+    assert (other, account.accepted("profile")[-1]) == (Again(), {**ADA, "properties": {"phone_raw": "7"}})
 
 
 @pytest.mark.parametrize(

@@ -166,7 +166,7 @@ def test_a_profile_that_klaviyo_points_at_is_taken_out_of_the_job(place: int, ex
         Payload({"external_id": "b"}),
     ]
 
-    judgement = wire.judge_profiles(pointing(f"{PROFILES}/{place}/attributes/title"), payloads, IN_JOBS)
+    judgement = wire.judge_profiles(pointing(f"{PROFILES}/{place}/attributes"), payloads, IN_JOBS)
 
     assert (Split if isinstance(judgement, Split) else [type(each) for each in judgement]) == expected  # type: ignore[union-attr]
 
@@ -186,3 +186,106 @@ def test_a_profile_that_klaviyo_points_at_is_taken_out_of_the_job(place: int, ex
 )
 def test_a_dead_letter_has_klaviyos_words(response: Response, words: str) -> None:
     assert wire.judge(response, [event()], ONE_BY_ONE) == [Dead(words)]
+
+
+def left_of(judgement: Any, place: int) -> Any:
+    """The body that is sent instead, or the kind of the verdict."""
+    verdict = judgement[place]
+    return verdict.instead.body if isinstance(verdict, Again) and verdict.instead else type(verdict)
+
+
+def ordered(**profile: Any) -> Payload:
+    about = {"time": "2026-01-01T00:00:00Z", "unique_id": "m-9", "value": 3, "value_currency": "EUR", "backfill": True}
+    profile = {"external_id": "u-9", "email": "x", "location": {"ip": "y"}, **profile}
+    body = {"metric": "E", "profile": profile, "event": {**about, "properties": {"a/b": 1, "plan": "z", "list": [1]}}}
+    return Payload(body, key="m-9")
+
+
+OF_PROFILE = "profile/data/attributes"
+
+
+@pytest.mark.parametrize(
+    ("pointers", "gone"),
+    [
+        pytest.param([f"{OF_PROFILE}/email"], [("profile", "email")], id="an email beside a userId"),
+        pytest.param([f"{OF_PROFILE}/location/ip"], [("profile", "location", "ip")], id="an address"),
+        pytest.param(["+/properties/plan"], [("event", "properties", "plan")], id="a property"),
+        pytest.param(["+/properties/a~1b"], [("event", "properties", "a/b")], id="a property with a slash"),
+        pytest.param(["+/properties/list/0"], [("event", "properties", "list")], id="a list with something in it"),
+        pytest.param(["+/value"], [("event", "value")], id="a value"),
+        pytest.param(["+/value_currency"], [("event", "value_currency"), ("event", "value")], id="value and currency"),
+        pytest.param(
+            [f"{OF_PROFILE}/email", "+/properties/plan"],
+            [("profile", "email"), ("event", "properties", "plan")],
+            id="two",
+        ),
+        pytest.param([f"{OF_PROFILE}/external_id"], None, id="the id"),
+        pytest.param([OF_PROFILE], None, id="the whole profile"),
+        pytest.param(["+/time"], None, id="the time"),
+        pytest.param(["+/unique_id"], None, id="the id of the event"),
+        pytest.param(["+/backfill"], None, id="the word that starts no flow"),
+        pytest.param(["+/metric/data/attributes/name"], None, id="the name"),
+        pytest.param(["+/properties"], None, id="all properties"),
+        pytest.param(["+/properties/other"], None, id="what was not sent"),
+        pytest.param(["+/properties/plan", "+"], None, id="a property and something else"),
+    ],
+)
+@pytest.mark.parametrize("is_job", [True, False])
+def test_an_event_goes_again_without_what_klaviyo_points_at_if_it_can_do_without(
+    pointers: list[str], gone: Any, is_job: bool
+) -> None:
+    payloads = [event(1), ordered()] if is_job else [ordered()]
+    root, inner = (f"{EVENTS}/1/attributes/", "events/data/0/attributes") if is_job else ("/data/attributes/", "")
+    places = [(root + each.replace("+", inner)).replace("//", "/") for each in pointers]
+
+    judgement = wire.judge(pointing(*places), payloads, IN_JOBS if is_job else ONE_BY_ONE)
+
+    expected: Any = ordered().body
+    for path in gone or ():
+        within = expected
+        for name in path[:-1]:
+            within = within[name]
+        del within[path[-1]]
+    assert left_of(judgement, -1) == (Dead if gone is None else expected)
+    assert not is_job or judgement[0] == Again()  # type: ignore[index]
+
+
+def test_an_email_that_an_event_is_known_by_is_needed() -> None:
+    payload = ordered(external_id=None)
+
+    judgement = wire.judge(pointing(f"/data/attributes/{OF_PROFILE}/email"), [payload], ONE_BY_ONE)
+
+    assert left_of(judgement, 0) is Dead
+
+
+@pytest.mark.parametrize(
+    ("name", "left"),
+    [
+        pytest.param("title", {"external_id": "a", "email": "x", "phone_number": "1"}, id="an attribute"),
+        pytest.param("email", {"external_id": "a", "title": "T", "phone_number": "1"}, id="an email beside a userId"),
+        pytest.param(
+            "phone_number",
+            {"external_id": "a", "title": "T", "email": "x", "properties": {"phone_raw": "1"}},
+            id="a phone number, which is kept as it is",
+        ),
+        pytest.param("external_id", Dead, id="the id"),
+    ],
+)
+def test_a_profile_of_a_job_goes_again_without_what_klaviyo_points_at(name: str, left: Any) -> None:
+    payload = Payload({"external_id": "a", "title": "T", "email": "x", "phone_number": "1"})
+    other = Payload({"external_id": "b"})
+
+    judgement = wire.judge_profiles(pointing(f"{PROFILES}/1/attributes/{name}"), [other, payload], IN_JOBS)
+
+    assert left_of(judgement, 1) == left
+    assert judgement[0] == Again()  # type: ignore[index]
+
+
+def test_of_several_calls_about_one_profile_the_last_with_an_attribute_loses_it() -> None:
+    payloads = [Payload({"external_id": "a", "title": each, "image": each}) for each in ("T", "U")]
+
+    judgement = wire.judge_profiles(
+        pointing(f"{PROFILES}/0/attributes/title"), [*payloads, Payload({"external_id": "a"})], IN_JOBS
+    )
+
+    assert [left_of(judgement, place) for place in range(3)] == [Again, {"external_id": "a", "image": "U"}, Again]
