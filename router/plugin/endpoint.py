@@ -83,8 +83,8 @@ class BatchEndpoint(Endpoint):
     """From the settings: *max_bytes* and *max_payload_bytes*, if they depend on which of several products is in use."""
     are_bodies_opaque: bool | Callable[[Any], bool] = False
     """True, or a function of the settings, if *pack* puts each body into the request's JSON unchanged and neither *pack* nor
-    *judge* looks into a body. They then receive bodies that are already written as JSON (``orjson.Fragment``), which is
-    cheaper."""
+    *judge* looks into a body, unless by `without`. They then receive bodies that are already written as JSON
+    (``orjson.Fragment``), which is cheaper."""
 
     def for_settings(self, settings: Any) -> Self:
         limited = Endpoint.for_settings(self, settings)

@@ -72,11 +72,11 @@ def without(payload: Payload, paths: Iterable[Sequence[str]], because: str) -> P
 
     Each path is of names, from the outside in: ``("properties", "plan")``. What lies in a list takes the whole list with it.
     """
-    found = {_place_of(payload.body, tuple(path)) for path in paths}
+    body = _read(payload.body)
+    found = {_place_of(body, tuple(path)) for path in paths}
     places = [place for place in found if place is not None]
     if not places or None in found:
         return None
-    body = payload.body
     for place in sorted(places, key=len, reverse=True):  # what lies within another one first
         body = _take_out(body, place)
     return replace(payload, body=body, notes=payload.notes + left_out(sorted(map(".".join, places)), because[:200]))
@@ -84,7 +84,12 @@ def without(payload: Payload, paths: Iterable[Sequence[str]], because: str) -> P
 
 def has_part(body: Any, path: Sequence[str]) -> bool:
     """Whether *body* has what `without` would take out."""
-    return _place_of(body, tuple(path)) is not None
+    return _place_of(_read(body), tuple(path)) is not None
+
+
+def _read(body: Any) -> Any:
+    """*body*, whether it is written as JSON already or not."""
+    return orjson.loads(orjson.dumps(body)) if isinstance(body, orjson.Fragment) else body
 
 
 def _place_of(body: Any, path: tuple[str, ...]) -> tuple[str, ...] | None:

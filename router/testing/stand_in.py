@@ -14,6 +14,7 @@ from aiohttp import web
 
 from router.clock import SystemClock
 from router.delivery.send import HttpSend
+from router.destination import write_payload
 from router.event import Event
 from router.plugin import (
     BatchEndpoint,
@@ -86,6 +87,7 @@ class StandIn:
     async def _deliver(self, endpoint: Endpoint, payloads: Sequence[Payload]) -> Judgement:
         credentials = endpoint.credentials(self.settings)
         if isinstance(endpoint, BatchEndpoint):
+            payloads = [write_payload("", payload, endpoint).payload for payload in payloads]
             request = endpoint.pack(payloads, self.settings)
             response = await self._send.send(request, credentials, payloads[0].key)
             return endpoint.judge(response, payloads, self.settings)
