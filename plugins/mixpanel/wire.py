@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from plugins.mixpanel.settings import Settings
 from router.plugin import (
     MISPLACED,
+    Again,
     Basic,
     BodyField,
     Credential,
@@ -25,9 +26,11 @@ from router.plugin import (
     Response,
     Split,
     UnreadableAnswer,
+    Verdict,
     build_url,
     describe,
     judge_by_status,
+    without,
 )
 
 MAX_EVENTS: Final = 2_000
@@ -37,6 +40,13 @@ MAX_BYTES: Final = 1_900_000
 """10 MB are documented, but the example of a 413 has 2 MiB; room is left for the token in each update."""
 MAX_PAYLOAD_BYTES: Final = 999_000
 """Both an event and an update have to be smaller than 1 MB, the token included."""
+_NEEDED: Final = frozenset(
+    {
+        *("time", "distinct_id", "$insert_id", "$device_id", "$user_id", "ip"),
+        *("alias", "$anon_id", "$identified_id"),
+    }
+)
+"""Properties without which an event would be another one, or of somebody else, or be placed where the router is."""
 
 
 def import_credentials(settings: Settings) -> Sequence[Credential]:
@@ -78,6 +88,7 @@ def _flag(value: bool) -> str:
 def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
     """Read an answer of any of the three: a 400 may be a partial success, and a 200 may be a refusal.
 
+    An event with a property that is refused is sent again without it; the others have arrived, or die with theirs.
     A refusal that does not say which payload it means is `Split`: sending the good ones again is harmless.
 
     Raises:
@@ -93,7 +104,7 @@ def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -
         raise
     refused = _refused(body, payloads)
     if refused:
-        return [Dead(refused[place]) if place in refused else Delivered() for place in range(len(payloads))]
+        return [refused.get(place, Delivered()) for place in range(len(payloads))]
     if response.status == 400 or _is_refusal(body):
         return Split(_error(body) or describe(response))
     if _is_success(body):
@@ -118,21 +129,29 @@ def _error(body: Any) -> str:
     return error[:300] if isinstance(error, str) else ""
 
 
-def _refused(body: Any, payloads: Sequence[Payload]) -> dict[int, str]:
-    """Place → the vendor's words, for each payload that was refused; empty where that can't be told for certain."""
+def _refused(body: Any, payloads: Sequence[Payload]) -> dict[int, Verdict]:
+    """The verdict by its place, for each payload that was refused; empty where that can't be told for certain."""
     records = body.get("failed_records") if isinstance(body, dict) else None
     if not isinstance(records, list):
         return {}
-    refused: dict[int, str] = {}
+    refused: dict[int, Verdict] = {}
     for record in records:
         place = _place(record, payloads)
         if place is None:
             return {}
-        refused[place] = _reason(record) or _error(body) or "refused without a reason"
+        reason = _reason(record) or _error(body) or "refused without a reason"
+        left = _without_refused(record.get("field"), payloads[place], reason)
+        refused[place] = Again(left) if left else Dead(reason)
     imported = body.get("num_records_imported")
     if isinstance(imported, int) and imported != len(payloads) - len(refused):
         return {}  # some were neither taken nor named
     return refused
+
+
+def _without_refused(field: Any, payload: Payload, reason: str) -> Payload | None:
+    """What is left of an event without the *field* that is refused; None where it can't do without it."""
+    at, _, name = field.partition(".") if isinstance(field, str) else ("", "", "")
+    return without(payload, [(at, name)], reason) if at == "properties" and name not in _NEEDED else None
 
 
 def _place(record: Any, payloads: Sequence[Payload]) -> int | None:

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
-from router.plugin import Response
+from router.plugin import Again, Delivered, Payload, Response
 from router.plugin.sandbox import Fault
 from router.testing import StandIn
 from tests.plugins.mixpanel.samples import DEVICE, TOKEN
@@ -427,3 +427,15 @@ async def test_faults_speak_for_the_vendor(vendor: StandIn, status: int) -> None
     statuses = [(await post(vendor, "/engage", [update(**{"$set": {}})])).status for _ in range(2)]
 
     assert statuses == [status, 200]
+
+
+async def test_a_property_that_is_refused_costs_itself_and_not_the_event(vendor: StandIn) -> None:
+    good, bad = Payload(event()), Payload(event(**{"$insert_id": "m-2", "order": "x", "items": [0] * 300}))
+
+    [taken, verdict] = await vendor.send("events", good, bad)  # type: ignore[misc]
+    assert isinstance(verdict, Again)
+    assert verdict.instead is not None
+
+    assert [taken] == await vendor.send("events", verdict.instead) == [Delivered()]
+    assert verdict.instead.notes[0].endswith("; left out: properties.items")
+    assert [each["properties"].get("order") for each in vendor.accepted("event")] == [None, "x"]

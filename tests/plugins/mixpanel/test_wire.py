@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from plugins.mixpanel import PLUGIN, wire
 from router.plugin import (
+    Again,
     Basic,
     BatchEndpoint,
     Blocked,
@@ -150,6 +151,30 @@ WORDS = {"field": "properties.time", "message": "too old"}
 )
 def test_a_partial_failure_names_its_events(status: int, body: Any, expected: Judgement) -> None:
     assert judge(status, body) == expected
+
+
+@pytest.mark.parametrize(
+    ("field", "gone"),
+    [
+        pytest.param("properties.plan", "plan", id="a property"),
+        pytest.param("properties.a.b", "a.b", id="a name with a dot"),
+        *((f"properties.{name}", None) for name in ("time", "distinct_id", "$insert_id", "$device_id", "ip")),
+        pytest.param("properties.other", None, id="one that was not sent"),
+        pytest.param("properties", None, id="all of them"),
+        pytest.param("event", None, id="the name"),
+        pytest.param(None, None, id="no field"),
+    ],
+)
+def test_an_event_goes_again_without_a_property_that_is_refused(field: Any, gone: str | None) -> None:
+    ids = {"time": 1, "distinct_id": "u", "$insert_id": "m-1", "$device_id": "d", "ip": 0}
+    body = {"event": "E", "properties": {**ids, "plan": [1], "a.b": 2}}
+
+    judgement = judge(400, failed({"index": 1, "field": field, "message": "no"}), [PAYLOADS[0], Payload(body, "m-1")])
+
+    reason = f"{field}: no" if field else "no"
+    rest = {name: value for name, value in body["properties"].items() if name != gone}  # type: ignore[attr-defined]
+    left = Payload({"event": "E", "properties": rest}, "m-1", notes=(f"{reason}; left out: properties.{gone}",))
+    assert judgement == [Delivered(), Again(left) if gone else Dead(reason)]
 
 
 @pytest.mark.parametrize(
