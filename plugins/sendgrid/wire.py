@@ -21,10 +21,12 @@ from router.plugin import (
     Payload,
     Request,
     Response,
+    Split,
     build_url,
     describe,
     judge_by_status,
     judge_named,
+    without,
 )
 
 MAX_CONTACTS: Final = 500
@@ -33,8 +35,8 @@ MAX_BYTES: Final = 5_900_000
 REQUESTS_PER_S: Final = 1.5
 """No number is published; the older API had 3 in 2 seconds, and a third party says 100 a minute."""
 RESET_HEADER: Final = "x-ratelimit-reset"
-_CONTACT: Final = re.compile(r"contacts\[([0-9]{1,5})\]")
-"""How an error's field begins that is of one contact of the request."""
+_CONTACT: Final = re.compile(r"contacts\[([0-9]{1,5})\](?:\.(\S+))?")
+"""How an error's field begins that is of one contact of the request, and the field of the contact: ``contacts[3].email``."""
 _NO_SUCH_FIELD: Final = "invalid custom field ids"
 """What SendGrid says of a custom field that isn't there, whatever contact has it. The ids are those of the settings.
 
@@ -82,25 +84,33 @@ def _merged(earlier: Document, later: Document) -> Document:
 
 
 def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
-    """A 400 refuses everybody. Those whom it names are left out of the next request; where it names none, halve. Where it is
-    about a custom field that isn't there, everybody with the trait is refused until the settings are mended.
+    """A 400 refuses everybody. Those whom it names are in the next request without the field that it names, or not at all where
+    SendGrid finds them by that field; where it names none, halve. Where it is about a custom field that isn't there, everybody
+    with the trait is refused until the settings are mended.
 
     Raises:
         UnreadableAnswer: a success with a page, such as a proxy's.
     """
     if response.status == 400 and any(_NO_SUCH_FIELD in _words_of(error) for error in _errors_of(response)):
         return Blocked(f"{words(response)} (settings custom_fields, group_fields)")
-    if response.status == 400 and len(payloads) == 1:
-        return [Dead(words(response))]
     if response.status == 400:
         errors = (_read_error(response.status, error) for error in _errors_of(response))
-        return judge_named(errors, list(map(_key, payloads)), words(response))
+        keys = list(map(_key, payloads))
+        judgement = judge_named(errors, keys, words(response), payloads=payloads, mend=_mend)
+        is_one = isinstance(judgement, Split) and len(payloads) == 1
+        return [Dead(words(response))] if is_one else judgement
     return judge_by_status(response.unless_page(), payloads, blocked=_BLOCKED)
 
 
-def _read_error(status: int, error: Document) -> tuple[int | None, str]:
+def _read_error(status: int, error: Document) -> tuple[int | None, str, Sequence[str]]:
+    """The contact, SendGrid's words, and the path of the field in it."""
     match = _CONTACT.match(str(error.get("field")))
-    return int(match[1]) if match else None, f"{status} {_words_of(error)}"[:300]
+    said = f"{status} {_words_of(error)}"[:300]
+    return (int(match[1]), said, match[2].split(".") if match[2] else ()) if match else (None, said, ())
+
+
+def _mend(payload: Payload, paths: Sequence[Sequence[str]], said: str) -> Payload | None:
+    return None if any(path[0] in IDENTIFIERS for path in paths) else without(payload, paths, said)
 
 
 def words(response: Response) -> str:

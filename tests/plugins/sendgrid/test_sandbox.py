@@ -10,7 +10,7 @@ import pytest
 
 from plugins.sendgrid import PLUGIN, wire
 from router.delivery.flight import asked_wait_s
-from router.plugin import Blocked, Dead, Delivered, Response, Split
+from router.plugin import Again, Blocked, Dead, Delivered, Payload, Response, Split
 from router.plugin.sandbox import Fault
 from router.testing import StandIn, make_event, open_stand_in
 
@@ -262,3 +262,14 @@ async def test_a_custom_field_that_is_not_there_blocks_the_destination(count: in
         "400 contacts[0].custom_fields.e1_T: invalid custom field ids supplied - e1_T"
         " (settings custom_fields, group_fields)"
     )
+
+
+async def test_a_field_that_is_refused_costs_itself_and_not_the_contact(account: StandIn) -> None:
+    good, bad = Payload({"email": "b@example.test"}), Payload({**ADA, "first_name": "Ada", "city": "x" * 61})
+    [other, verdict] = await account.send("contacts", good, bad)  # type: ignore[misc]
+    assert isinstance(verdict, Again)
+    assert verdict.instead is not None
+
+    assert await account.send("contacts", good, verdict.instead) == [Delivered()] * 2
+    assert (other, account.accepted("contact")[-1]) == (Again(), {**ADA, "first_name": "Ada"})
+    assert verdict.instead.notes == ("400 contacts[1].city: city may have 60 characters; left out: city",)

@@ -89,7 +89,7 @@ BOB, CY = "bob@example.test", "cy@example.test"
         pytest.param(["contacts[1].email"], [Again, X, Again, Again], id="one"),
         pytest.param(["contacts[1].email", "contacts[1].city"], [Again, X, Again, Again], id="one, twice"),
         pytest.param(["contacts[1].email", "contacts[2].email"], [Again, X, Again, X], id="two"),
-        pytest.param(["contacts[0].city"], Split, id="of several calls, one of which is at fault"),
+        pytest.param(["contacts[0].country"], Split, id="of several calls, one of which is at fault"),
         pytest.param(["contacts[3].email"], Split, id="one that was not sent"),
         pytest.param(["contacts[1].email", "contacts"], Split, id="one, and the whole"),
         pytest.param([None], Split, id="none"),
@@ -105,6 +105,32 @@ def test_a_request_is_sent_again_without_those_that_sendgrid_names(fields: list[
 
     assert not isinstance(judgement, Blocked)
     assert (Split if isinstance(judgement, Split) else [type(each) for each in judgement]) == expected
+
+
+@pytest.mark.parametrize(
+    ("fields", "left"),
+    [
+        pytest.param(["city"], {"custom_fields": {"e1_T": "x", "e2_N": 1}}, id="a field"),
+        pytest.param(["custom_fields.e2_N"], {"city": "P", "custom_fields": {"e1_T": "x"}}, id="a custom field"),
+        pytest.param(["city", "custom_fields.e1_T"], {"custom_fields": {"e2_N": 1}}, id="two"),
+        pytest.param(["email"], None, id="what the contact is found by"),
+        pytest.param(["city", "email"], None, id="that besides"),
+        pytest.param(["country"], None, id="what was not sent"),
+    ],
+)
+@pytest.mark.parametrize("others", [0, 1])
+def test_a_contact_is_sent_again_without_the_fields_that_sendgrid_names(fields: Any, left: Any, others: int) -> None:
+    bad = contact(BOB, city="P", custom_fields={"e1_T": "x", "e2_N": 1})
+    errors = [{"message": "not valid", "field": f"contacts[{others}].{field}"} for field in fields]
+
+    *again, verdict = wire.judge(  # type: ignore[misc]
+        Response(400, orjson.dumps({"errors": errors})), [contact()] * others + [bad], SETTINGS
+    )
+
+    assert again == [Again()] * others
+    assert (verdict.instead.body if isinstance(verdict, Again) and verdict.instead else None) == (
+        None if left is None else {"email": BOB, **left}
+    )
 
 
 @pytest.mark.parametrize(
