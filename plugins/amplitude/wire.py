@@ -29,6 +29,7 @@ from router.plugin import (
     build_url,
     describe,
     judge_by_status,
+    without,
 )
 
 PATHS: Final = {"batch": ("batch",), "http_v2": ("2", "httpapi")}
@@ -40,7 +41,15 @@ RATE_LIMIT_PER_S: Final = 100.0
 HOLD_S: Final = 30.0
 """How long a throttled user or device is to be left alone, without a header that says so."""
 
-_OF_EVENTS: Final = ("events_with_invalid_fields", "events_with_missing_fields", "events_with_invalid_id_lengths")
+_INVALID: Final = "events_with_invalid_fields"
+_OF_EVENTS: Final = (_INVALID, "events_with_missing_fields", "events_with_invalid_id_lengths")
+_NEEDED: Final = frozenset({"event_type", "user_id", "device_id", "time", "insert_id"})
+_NEEDED_BY: Final = {"$identify": "user_properties", "$groupidentify": "group_properties"}
+"""What such an event is for."""
+_MONEY: Final = frozenset({"revenue", "price", "quantity", "currency"})
+_OF_MONEY: Final = _MONEY | {"productId", "revenueType"}
+"""Goes as a whole: a part of it would be another sum, or in another currency. What the caller said of it stands among the
+properties, too."""
 
 
 def credentials(settings: Settings) -> Sequence[Credential]:
@@ -59,8 +68,9 @@ def pack(payloads: Sequence[Payload], settings: Settings) -> Request:
 def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
     """Read an answer of either endpoint.
 
-    Of a refused request nothing is stored. The events that are named die or wait, and the others are sent again at once; where
-    none is named the request is halved until the good events are among themselves, which harms nothing.
+    Of a refused request nothing is stored. The events that are named die or wait, or are sent again without the fields that are
+    named, and the others are sent again as they are; where none is named the request is halved until the good events are among
+    themselves, which harms nothing.
 
     Raises:
         UnreadableAnswer: a 200 without the vendor's own code, or any success with a page, such as a proxy's.
@@ -83,15 +93,38 @@ def _judge_refused(body: Document, response: Response, payloads: Sequence[Payloa
         return Blocked(reason)
     refused = _places(body.get("silenced_events"))
     for key in _OF_EVENTS:
-        of_fields = body.get(key)
-        for places in of_fields.values() if isinstance(of_fields, dict) else ():
-            refused |= _places(places)
-    verdicts = dict.fromkeys(_places(body.get("throttled_events")), _held(reason)) | dict.fromkeys(
-        refused, Dead(reason)
-    )
+        if key != _INVALID:
+            refused = refused.union(*_places_by_field(body, key).values())
+    held = dict.fromkeys(_places(body.get("throttled_events")), _held(reason))
+    verdicts = held | _without_refused(body, payloads, reason) | dict.fromkeys(refused, Dead(reason))
     if any(place in verdicts for place in range(len(payloads))):
         return [verdicts.get(place, Again()) for place in range(len(payloads))]
     return Split(reason) if len(payloads) > 1 else [Dead(reason)]
+
+
+def _without_refused(body: Document, payloads: Sequence[Payload], reason: str) -> dict[int, Verdict]:
+    """For each event with fields whose values are refused: again without them, or dead where it needs one."""
+    fields: dict[int, set[str]] = {}
+    for field, places in _places_by_field(body, _INVALID).items():
+        for place in places:
+            fields.setdefault(place, set()).add(field)
+    verdicts: dict[int, Verdict] = {}
+    for place, named in fields.items():
+        left = _mend(payloads[place], named, reason) if 0 <= place < len(payloads) else None
+        verdicts[place] = Again(left) if left else Dead(reason)
+    return verdicts
+
+
+def _mend(payload: Payload, fields: set[str], reason: str) -> Payload | None:
+    event_type = payload.body.get("event_type")
+    if (
+        fields & _NEEDED
+        or _NEEDED_BY.get(event_type) in fields
+        or (event_type == "$groupidentify" and "groups" in fields)
+    ):
+        return None
+    money = _OF_MONEY & payload.body.keys() if fields & _MONEY else set()
+    return without(payload, [(field,) for field in fields | money], reason)
 
 
 def _judge_throttled(body: Document, response: Response, payloads: Sequence[Payload]) -> Judgement:
@@ -121,6 +154,11 @@ def _places_of_users(body: Document, kind: str, payloads: Sequence[Payload]) -> 
         for id_field, ids in named.items()
         if isinstance(ids, dict) and payload.body.get(id_field) in ids
     }
+
+
+def _places_by_field(body: Document, key: str) -> dict[str, set[int]]:
+    of_fields = body.get(key)
+    return {field: _places(value) for field, value in of_fields.items()} if isinstance(of_fields, dict) else {}
 
 
 def _places(value: Any) -> set[int]:

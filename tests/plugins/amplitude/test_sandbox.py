@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from plugins.amplitude import PLUGIN
-from router.plugin import Again, Blocked, Dead, Delivered, Later, Response, Split
+from router.plugin import Again, Blocked, Dead, Delivered, Later, Payload, Response, Split
 from router.plugin.sandbox import Fault
 from router.testing import StandIn, make_event, open_stand_in
 
@@ -364,3 +364,20 @@ async def test_refusals_are_read_rightly(vendor: StandIn, prepare: dict[str, Any
 
     [judgement] = made["track screen"]
     assert (type(judgement) if isinstance(expected, type) else [type(each) for each in judgement]) == expected  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("endpoint", ["batch", "http_v2"])
+async def test_a_field_that_is_refused_costs_itself_and_not_the_event(endpoint: str) -> None:
+    """Of several events with the same fault HTTP V2 names but the first."""
+    async with open_stand_in(PLUGIN, endpoint=endpoint) as vendor:
+        sent = [Payload(event(f"E{number}", **fields)) for number, fields in enumerate([{"ip": "x"}, {}, {"ip": "y"}])]
+        for _ in range(2):
+            verdicts = await vendor.send("events", *sent)
+            sent = [
+                verdict.instead if isinstance(verdict, Again) and verdict.instead else payload
+                for verdict, payload in zip(verdicts, sent, strict=True)  # type: ignore[arg-type]
+            ]
+
+        assert await vendor.send("events", *sent) == [Delivered()] * 3
+        assert [len(payload.notes) for payload in sent] == [1, 0, 1]
+        assert not any("ip" in each for each in vendor.accepted("event"))

@@ -152,6 +152,41 @@ def test_a_single_event_that_is_refused_is_dead(body: Any) -> None:
     assert judge(400, body, PAYLOADS[:1]) == [Dead(INVALID)]
 
 
+ORDER = {"event_type": "E", "user_id": "u", "ip": "x", "event_properties": {"a": 1}, "insert_id": "m-9", "time": 1}
+SALE = {**ORDER, "revenue": 3, "currency": "EUR", "productId": "p"}
+SET = {"event_type": "$identify", "user_id": "u", "user_properties": {"$set": {"a": 1}}, "ip": "x"}
+GROUP = {"event_type": "$groupidentify", "groups": {"g": "1"}, "group_properties": {"$set": {}}, "ip": "x"}
+
+
+@pytest.mark.parametrize(
+    ("event", "fields", "gone"),
+    [
+        pytest.param(ORDER, ["ip"], ["ip"], id="a field"),
+        pytest.param(ORDER, ["event_properties"], ["event_properties"], id="all properties"),
+        pytest.param(ORDER, ["ip", "event_properties"], ["event_properties", "ip"], id="two"),
+        pytest.param(SALE, ["productId"], ["productId"], id="a product"),
+        pytest.param(SALE, ["currency"], ["currency", "productId", "revenue"], id="money goes as a whole"),
+        pytest.param(SET, ["ip"], ["ip"], id="a field beside what is set"),
+        pytest.param(SET, ["user_properties"], None, id="what is set"),
+        pytest.param(GROUP, ["group_properties"], None, id="what is set of a group"),
+        pytest.param(GROUP, ["groups"], None, id="the group"),
+        pytest.param(ORDER, ["ip", "time"], None, id="one that is needed besides"),
+        *(pytest.param(ORDER, [name], None, id=name) for name in ("event_type", "user_id", "time", "insert_id")),
+        pytest.param(ORDER, ["city"], None, id="one that was not sent"),
+    ],
+)
+def test_an_event_goes_again_without_the_fields_that_are_invalid(event: Any, fields: list[str], gone: Any) -> None:
+    body = {**invalid(), "events_with_invalid_fields": {field: [1] for field in fields}}
+    payload = Payload(event, key="m-9")
+
+    [other, verdict] = judge(400, body, [PAYLOADS[0], payload])  # type: ignore[misc]
+
+    reason = f"Invalid field values on some events ({', '.join(fields)})"
+    rest = {name: value for name, value in event.items() if name not in (gone or ())}
+    left = Payload(rest, "m-9", notes=(f"{reason}; left out: {', '.join(gone or ())}",))
+    assert (other, verdict) == (Again(), Again(left) if gone else Dead(reason))
+
+
 TOO_MANY = "Too many requests for some devices and users"
 HELD = Later(TOO_MANY, 30.0, is_outage=False)
 
