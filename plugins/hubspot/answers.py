@@ -29,6 +29,7 @@ BLOCKED: Final = (401, 403, 477)
 LOCKED_S: Final = 2.0
 _WAITS_S: Final[Mapping[str, float]] = {"SECONDLY": 1.0, "TEN_SECONDLY_ROLLING": 10.0, "DAILY": 3_600.0}
 """By the policy that a 429 names. The daily one ends at midnight in the account's own time zone: ask once an hour."""
+MISSING: Final = "PROPERTY_DOESNT_EXIST"
 _UNKNOWN = re.compile(r'Property "([a-z][a-z0-9_]*)" does not exist')
 
 
@@ -77,14 +78,14 @@ def _said(error: Any) -> str:
     return ": ".join(error[key] for key in ("category", "message") if isinstance(error.get(key), str))[:300]
 
 
-def refused_properties(response: Response) -> dict[str, str]:
-    """Property → the vendor's code for what is wrong with it, for each one that an error names.
+def refused_properties(answer: Any) -> dict[str, str]:
+    """Property → the vendor's code for what is wrong with it, for each one that *answer*, or one error of it, names.
 
     The sheet tells the codes and not where the name stands. These places are read: ``context.propertyName`` of an error,
     ``name`` in the list that the message quotes, and the words 'Property "x" does not exist'.
     """
     refused: dict[str, str] = {}
-    for error in _errors(response.json_object()):
+    for error in _errors(answer):
         code = next((error[key] for key in ("code", "error", "category") if isinstance(error.get(key), str)), "")
         context = error.get("context")
         named = context.get("propertyName") if isinstance(context, dict) else None
@@ -94,7 +95,7 @@ def refused_properties(response: Response) -> dict[str, str]:
         refused |= {name: code for name in names if isinstance(name, str)}
         message = error.get("message")
         if isinstance(message, str):
-            refused |= dict.fromkeys(_UNKNOWN.findall(message), "PROPERTY_DOESNT_EXIST")
+            refused |= dict.fromkeys(_UNKNOWN.findall(message), MISSING)
     return refused
 
 

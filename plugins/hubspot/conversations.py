@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from plugins.hubspot import wire
-from plugins.hubspot.answers import judge_one, refused_properties, words, words_of
+from plugins.hubspot.answers import MISSING, judge_one, refused_properties, words, words_of
 from plugins.hubspot.settings import Settings
 from router.plugin import (
     Blocked,
@@ -45,7 +45,6 @@ CREATED_MORE_S: Final = 1.0
 CREATED_MORE_ATTEMPTS: Final = 10
 _EXISTING_ID: Final = re.compile(r"[Ee]xisting ID:\s*(\d+)")
 _GROUPS: Final = {"contacts": "contactinformation", "companies": "companyinformation"}
-_MISSING: Final = "PROPERTY_DOESNT_EXIST"
 _NO_DATE: Final = "INVALID_DATE"
 _DATETIMES: Final = frozenset({"signed_up_at"})
 
@@ -170,7 +169,8 @@ def _judge_write(response: Response, draft: _Draft) -> Verdict | Blocked:
 
 
 def _advice(response: Response, draft: _Draft) -> str:
-    missing = [name for name, code in refused_properties(response).items() if name in draft.keys and code == _MISSING]
+    refused = refused_properties(response.json_object())
+    missing = [name for name, code in refused.items() if name in draft.keys and code == MISSING]
     if not missing:
         return ""
     return f"; create the property {missing[0]!r} of {draft.kind} with unique values, or set create_properties"
@@ -257,7 +257,7 @@ def _send(
         if wrap is not None:
             body = {"inputs": [wire.make_input({**wrap, "properties": draft.properties}, 0)]}
         response = yield Step(Request(request.method, request.url, body), Response(200, assumed))
-        refused = refused_properties(response) if response.status in (400, 207) else {}
+        refused = refused_properties(response.json_object()) if response.status in (400, 207) else {}
         stop, is_mended = yield from _mend(draft, refused, settings)
         if stop is not None:
             return stop
@@ -276,7 +276,7 @@ def _mend(
             continue
         may_create = settings.create_properties and draft.may_create and name not in draft.asked
         may_create = may_create and (draft.has_created or len(draft.asked) < MAX_CREATED)
-        if code == _MISSING and may_create and draft.properties[name] is not None:  # a null says nothing of its type
+        if code == MISSING and may_create and draft.properties[name] is not None:  # a null says nothing of its type
             if len(draft.asked) == MAX_CREATED:
                 draft.has_more = True
                 return Response(400), False

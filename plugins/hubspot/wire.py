@@ -5,13 +5,14 @@ Source: facts/vendors/hubspot.md sections 1, 2, 3, 6, 7 and 8.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from plugins.hubspot.answers import judge, words, words_of
+from plugins.hubspot.answers import MISSING, judge, refused_properties, words, words_of
 from plugins.hubspot.properties import to_value
 from plugins.hubspot.settings import Settings
 from router.plugin import (
+    Again,
     Bearer,
     Credential,
     Dead,
@@ -24,9 +25,10 @@ from router.plugin import (
     Response,
     Split,
     UnreadableAnswer,
-    Verdict,
     build_url,
     describe,
+    judge_named,
+    without,
 )
 
 MAX_CONTACTS: Final = 100
@@ -113,29 +115,54 @@ def pack_contacts(payloads: Sequence[Payload], settings: Settings) -> Request:
 
 def judge_contacts(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
     """200 and 207 answer for each contact. A 400 answers for none: halve until it is found whose it is. So is a batch with a
-    refused contact of several calls, of which one is at fault.
+    refused contact of several calls, of which one is at fault. A contact is sent again without the properties that are named.
 
     Raises:
         UnreadableAnswer: a 200 or 207 that is no upsert's answer; another success with a page, such as a proxy's.
     """
     if response.status in (400, 409):
-        return _narrow(words(response), payloads)
+        return _judge_whole(response, payloads)
     if response.status not in (200, 201, 207):
         return judge(response.unless_page(), payloads, settings)
     results, errors = read_upsert(response)
-    contacts = places_of(payloads)
-    refused: dict[str, str] = {}
-    for error in errors:
-        contact = _contact_of(error, list(contacts))
-        if contact is None or len(contacts[contact]) > 1:
-            return _narrow(words_of(error), payloads)
-        refused[contact] = words_of(error)
-    taken = Delivered() if len(results) + len(refused) >= len(contacts) else _LOST
-    verdicts: list[Verdict] = [taken] * len(payloads)
-    for contact, reason in refused.items():
-        [place] = contacts[contact]
-        verdicts[place] = Dead(reason)
-    return verdicts
+    keys = [payload.body.get("id", "") for payload in payloads]
+    contacts = list(places_of(payloads))
+    named = [part for error in errors for part in _parts_of(error, contacts)]
+    taken = Delivered() if len(results) + len({index for index, _, _ in named}) >= len(contacts) else _LOST
+    if not errors:
+        return [taken] * len(payloads)
+    judgement = judge_named(named, keys, words_of(errors[0]), payloads=payloads, mend=_mend, others=taken)
+    return _narrow(judgement.reason, payloads) if isinstance(judgement, Split) else judgement
+
+
+def _parts_of(error: Any, contacts: Sequence[str]) -> Iterator[tuple[int | None, str, Sequence[str]]]:
+    """The place of the contact that *error* is about, HubSpot's words, and each property that it names, or none."""
+    index = _contact_of(error, contacts)
+    for name in refused_properties(error) or ("",):
+        yield index, words_of(error), ("properties", name) if name else ()
+
+
+def _judge_whole(response: Response, payloads: Sequence[Payload]) -> Judgement:
+    """Nobody was taken. What is wrong with a value is wrong in one of the contacts; that a property isn't there, in all of them
+    that have it."""
+    refused = refused_properties(response.json_object())
+    reason = words(response)
+    if len(payloads) == 1 or set(refused.values()) == {MISSING}:
+        left = [
+            _mend(
+                payload,
+                [("properties", name) for name in refused if name in payload.body.get("properties", {})],
+                reason,
+            )
+            for payload in payloads
+        ]
+        if any(left):
+            return [Again(payload) for payload in left]
+    return _narrow(reason, payloads)
+
+
+def _mend(payload: Payload, paths: Sequence[Sequence[str]], said: str) -> Payload | None:
+    return None if ("properties", payload.body.get("id_property")) in paths else without(payload, paths, said)
 
 
 def _narrow(reason: str, payloads: Sequence[Payload]) -> Judgement:
@@ -160,15 +187,15 @@ def read_upsert(response: Response) -> tuple[list[Any], list[Any]]:
     return results, errors
 
 
-def _contact_of(error: Any, contacts: Sequence[str]) -> str | None:
-    """Which contact *error* is about: by its trace id, else by its id."""
+def _contact_of(error: Any, contacts: Sequence[str]) -> int | None:
+    """The place of the contact that *error* is about: by its trace id, else by its id."""
     context = error.get("context") if isinstance(error, dict) else None
     if not isinstance(context, dict):
         return None
     traced, ids = context.get("objectWriteTraceId"), context.get("ids")
     for number, contact in enumerate(contacts):
         if traced in (str(number), [str(number)]) or (not traced and ids == [contact]):
-            return contact
+            return number
     return None
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from plugins.hubspot import PLUGIN, wire
 from plugins.hubspot.sandbox_rules import Property
-from router.plugin import Response
+from router.plugin import Again, Delivered, Payload, Response
 from router.plugin.sandbox import Fault
 from router.testing import StandIn, open_stand_in
 
@@ -364,3 +364,20 @@ async def test_an_outage_is_5xx(account: StandIn, status: int) -> None:
     account.sandbox.fail(Fault(status=status))
 
     assert (await create(account, email=EMAIL)).status == status
+
+
+async def test_a_property_that_is_refused_costs_itself_and_not_the_contact_of_a_batch() -> None:
+    names = {"contact_properties": ["tier"], "user_id_property": "uid", "lookup_field": "user_id"}
+    async with open_stand_in(PLUGIN, **names, batch_contacts=True) as account:
+        account.sandbox.schemas["contacts"]["seats"] = Property("number")
+        about = {"id_property": "uid", "properties": {"tier": "gold"}}
+        good, bad = Payload({"id": "u-1", **about}), Payload({"id": "u-2", **about})
+        bad.body["properties"] = {**about["properties"], "seats": "many", "colour": "red"}  # type: ignore[dict-item]
+
+        [taken, verdict] = await account.send("contact batches", good, bad)  # type: ignore[misc]
+        assert isinstance(verdict, Again)
+        assert verdict.instead is not None
+
+        assert [taken] == await account.send("contact batches", verdict.instead) == [Delivered()]
+        assert [each.get("tier") for each in account.sandbox.records["contacts"].values()] == ["gold", "gold"]
+        assert verdict.instead.notes[0].endswith("; left out: properties.colour, properties.seats")

@@ -9,13 +9,13 @@ import pytest
 
 from plugins.hubspot import answers, wire
 from plugins.hubspot.settings import Settings
-from router.plugin import Blocked, Dead, Delivered, Judgement, Later, Payload, Response, Split
+from router.plugin import Again, Blocked, Dead, Delivered, Judgement, Later, Payload, Response, Split
 from tests.plugins.hubspot.samples import BY_USER_ID
 
 SETTINGS = Settings.model_validate(BY_USER_ID)
 
 
-def contact(user_id: str, **properties: Any) -> Payload:
+def contact(user_id: str, /, **properties: Any) -> Payload:
     return Payload({"id": user_id, "id_property": "user_id", "properties": properties}, key="m-1")
 
 
@@ -86,6 +86,61 @@ def test_a_contact_without_a_word_is_not_tried_for_ever() -> None:
     [verdict] = wire.judge_contacts(answer(200, results=[]), [contact("a")], SETTINGS)  # type: ignore[misc]
 
     assert verdict.max_attempts == wire.LOST_ATTEMPTS  # type: ignore[union-attr]
+
+
+def naming(name: str, code: str = "INVALID_NUMBER", **context: Any) -> dict[str, Any]:
+    return {**error(**context), "errors": [{"code": code, "context": {"propertyName": [name]}}]}
+
+
+def left_of(verdict: Any) -> Any:
+    """The properties that are sent instead, or the kind of the verdict."""
+    return verdict.instead.body["properties"] if isinstance(verdict, Again) and verdict.instead else type(verdict)
+
+
+@pytest.mark.parametrize(
+    ("errors", "expected"),
+    [
+        pytest.param([naming("age", ids=["b"])], [D, {"city": "P", "user_id": "b"}, D], id="a property"),
+        pytest.param([naming("age", ids=["b"]), naming("city", ids=["b"])], [D, {"user_id": "b"}, D], id="two"),
+        pytest.param([naming("age", ids=["a"])], [{"vip": 1}, D, Again], id="of several calls the last that has it"),
+        pytest.param([naming("user_id", ids=["b"])], [D, X, D], id="what the contact is found by"),
+        pytest.param([naming("zip", ids=["b"])], [D, X, D], id="what was not sent"),
+        pytest.param([error(ids=["b"])], [D, X, D], id="none"),
+    ],
+)
+def test_a_contact_of_a_batch_is_sent_again_without_the_properties_that_hubspot_names(
+    errors: list[Any], expected: list[Any]
+) -> None:
+    payloads = [contact("a", age="x", vip=1), contact("b", age="x", city="P", user_id="b"), contact("a", city="L")]
+
+    judgement = wire.judge_contacts(answer(207, results=[{}], errors=errors), payloads, SETTINGS)
+
+    assert [left_of(verdict) for verdict in judgement] == expected  # type: ignore[union-attr]
+
+
+MISSING = naming("plan", "PROPERTY_DOESNT_EXIST")
+
+
+@pytest.mark.parametrize(
+    ("body", "plans", "expected"),
+    [
+        pytest.param(MISSING, ["a", None, "b"], [{}, Again, {}], id="a property that isn't there, in all that have it"),
+        pytest.param(MISSING, ["a"], [{}], id="one contact"),
+        pytest.param(MISSING, [None, None], Split, id="a property that nobody has"),
+        pytest.param(naming("plan"), ["a", "b"], Split, id="a value, which may be of either"),
+        pytest.param(naming("plan"), ["a"], [{}], id="a value, of one contact"),
+        pytest.param(naming("user_id", "PROPERTY_DOESNT_EXIST"), ["a"], [Dead], id="by which it is found"),
+        pytest.param(error(), ["a"], [Dead], id="no property"),
+    ],
+)
+def test_a_batch_that_is_refused_is_sent_again_without_the_properties_that_hubspot_names(
+    body: Any, plans: list[Any], expected: Any
+) -> None:
+    payloads = [contact(f"u-{number}", **({"plan": plan} if plan else {})) for number, plan in enumerate(plans)]
+
+    judgement = wire.judge_contacts(answer(400, **body), payloads, SETTINGS)
+
+    assert (Split if isinstance(judgement, Split) else [left_of(each) for each in judgement]) == expected  # type: ignore[union-attr]
 
 
 def event() -> Payload:
@@ -178,7 +233,7 @@ def test_what_each_status_means(response: Response, expected: Any) -> None:
     ],
 )
 def test_refused_properties_are_found_wherever_an_error_names_them(body: Any, expected: Any) -> None:
-    assert answers.refused_properties(Response(400, orjson.dumps(body))) == expected
+    assert answers.refused_properties(body) == expected
 
 
 @pytest.mark.parametrize(
