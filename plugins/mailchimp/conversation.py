@@ -36,8 +36,6 @@ MAX_PROPERTIES: Final = 1_000
 Source: github.com/mailchimp/Mailchimp-SDK-iOS/issues/70 (2022-03-16).
 """
 _COMPLIANCE: Final = "Member In Compliance State"
-_OPTIONAL: Final = frozenset({"language", "timestamp_signup"})
-"""What else of a member it can do without."""
 
 
 def converse_member(payload: Payload, settings: Settings) -> Conversation:
@@ -77,11 +75,11 @@ def _mended(member: Document, response: Response) -> tuple[Document, str] | None
         return rest, f"the status was left out: {wire.words(response)}"
     errors = answer.get("errors")
     named = [error.get("field") for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
-    refused = {str(name).removeprefix("merge_fields.").partition(".")[0] for name in named}
+    refused = {wire.name_of(str(name)) for name in named}
     fields = member.get("merge_fields", {})
-    if not refused or not refused <= fields.keys() | _OPTIONAL:
+    if not refused or not refused <= fields.keys() | wire.OPTIONAL:
         return None
-    rest = {name: value for name, value in member.items() if name not in refused & _OPTIONAL}
+    rest = {name: value for name, value in member.items() if name not in refused & wire.OPTIONAL}
     if fields:
         rest["merge_fields"] = {tag: value for tag, value in fields.items() if tag not in refused}
     return rest, f"{', '.join(sorted(refused))} left out: {wire.words(response)}"

@@ -204,8 +204,8 @@ class MailchimpSandbox(Sandbox):
             try:
                 self._check(member, member_id, is_lenient=is_lenient)
             except _Problem as problem:
-                fields = [error["field"] for error in problem.body.get("errors", [])]
-                errors.append(_error(email, "ERROR_GENERIC", str(problem.body["title"]), *fields))
+                field = next((error["field"] for error in problem.body.get("errors", [])), "")
+                errors.append(_error(email, "ERROR_GENERIC", str(problem.body["title"]), field))
                 continue
             done["updated_members" if is_known else "new_members"].append(self._write(member, member_id))
         totals = {"total_created": len(done["new_members"]), "total_updated": len(done["updated_members"])}
@@ -258,13 +258,13 @@ def _status_of(member: Mapping[str, Any]) -> Any:
     return member.get("status") or member.get("status_if_new")
 
 
-def _error(email: str, code: str, text: str, *fields: str) -> dict[str, str]:
+def _error(email: str, code: str, text: str, field: str = "") -> dict[str, str]:
     return {
         "email_address": email,
         "error": text,
         "error_code": code,
-        "field": ", ".join(fields),
-        "field_message": "not valid" if fields else "",
+        "field": field,
+        "field_message": "not valid" if field else "",
     }
 
 

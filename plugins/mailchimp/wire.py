@@ -13,6 +13,7 @@ from typing import Any, Final
 from plugins.mailchimp.settings import Settings
 from router.plugin import (
     OF_THE_SET_UP,
+    Again,
     Bearer,
     Credential,
     Dead,
@@ -29,6 +30,7 @@ from router.plugin import (
     build_url,
     describe,
     judge_by_status,
+    without,
 )
 
 MAX_MEMBERS: Final = 200
@@ -38,6 +40,8 @@ TEMPORARY_ATTEMPTS: Final = 5
 BLOCKED: Final = (*OF_THE_SET_UP, 401, 403)
 """A wrong data centre redirects or answers 403. A 403 that is a page comes from the firewall in front: it asks to wait, and a
 destination that is blocked does nothing else."""
+OPTIONAL: Final = frozenset({"language", "timestamp_signup"})
+"""What of a member, besides its merge fields, it can do without."""
 NO_AUDIENCE: Final = 404
 """What the audience itself answers where there is none: everybody's trouble. For a member it is that member's."""
 _TEMPORARY: Final = re.compile(r"temporar|try again|timed? ?out|for now", re.IGNORECASE)
@@ -116,9 +120,9 @@ def pack_members(payloads: Sequence[Payload], settings: Settings) -> Request:
 
 
 def judge_members(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
-    """A 200 lists whom Mailchimp refused, by their email. One refused without an email halves the batch, as does one of several
-    payloads refused for a value, which need not be in all of them. So does an answer that is cut, as one is that is larger than
-    the router reads: it is as large each time.
+    """A 200 lists whom Mailchimp refused, by their email. One refused for a field that it can do without is sent again without
+    it. One refused without an email halves the batch, as does one of several payloads refused for a value that none of them
+    has. So does an answer that is cut, as one is that is larger than the router reads: it is as large each time.
 
     Raises:
         UnreadableAnswer: a 200 without that list.
@@ -135,15 +139,41 @@ def judge_members(response: Response, payloads: Sequence[Payload], settings: Set
     if not isinstance(errors, list):
         raise UnreadableAnswer(f"expected a list of errors, got {describe(response)}")
     emails = [payload.body.get("email_address") for payload in payloads]
-    refused: dict[str, Verdict] = {}
+    refused: dict[int, Verdict] = {}
     for error in errors:
         email = error.get("email_address") if isinstance(error, dict) else None
-        if not isinstance(email, str) or email.lower() not in emails:
-            return Split(_words_of(error)) if len(payloads) > 1 else [_refused(_words_of(error))]
-        if error.get("field") not in (None, "", "email_address") and emails.count(email.lower()) > 1:
-            return Split(_words_of(error))  # of several calls about one member one is at fault
-        refused[email.lower()] = _refused(_words_of(error))
-    return [refused.get(email or "", Delivered()) for email in emails]
+        places = [place for place, sent in enumerate(emails) if isinstance(email, str) and sent == email.lower()]
+        said = _words_of(error)
+        if not places:
+            return Split(said) if len(payloads) > 1 else [_refused(said)]
+        verdict, path = _refused(said), _path_of(error)
+        left = {
+            place: each
+            for place in places
+            if isinstance(verdict, Dead) and (each := without(payloads[place], [path], said)) is not None
+        }
+        if left:
+            last = max(left)  # its value is the one that was sent
+            refused |= dict.fromkeys(places, Again()) | {last: Again(left[last])}
+        elif path and len(places) > 1:
+            return Split(said)  # of several calls about one member one is at fault
+        else:
+            refused |= dict.fromkeys(places, verdict)
+    return [refused.get(place, Delivered()) for place in range(len(payloads))]
+
+
+def _path_of(error: Document) -> Sequence[str]:
+    """Where in a member the field is that *error* names; none where it names none, or the email."""
+    field = error.get("field")
+    if not isinstance(field, str) or field in ("", "email_address"):
+        return ()
+    name = name_of(field)
+    return (name,) if name in OPTIONAL else ("merge_fields", name)
+
+
+def name_of(field: str) -> str:
+    """The merge field, or the part of a member, that an error's *field* names: ``merge_fields.ADDRESS.zip`` or ``ADDRESS``."""
+    return field.removeprefix("merge_fields.").partition(".")[0]
 
 
 def _refused(reason: str) -> Verdict:

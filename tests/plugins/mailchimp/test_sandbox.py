@@ -11,7 +11,7 @@ import pytest
 
 from plugins.mailchimp import PLUGIN, wire
 from plugins.mailchimp.conversation import MAX_MENDINGS
-from router.plugin import Blocked, Dead, Delivered, Later, Response
+from router.plugin import Again, Blocked, Dead, Delivered, Later, Payload, Response
 from router.plugin.sandbox import Fault
 from router.testing import StandIn, make_event, open_stand_in
 from tests.plugins.mailchimp.samples import EMAIL, MEMBER, identify, track
@@ -456,3 +456,17 @@ async def test_a_partial_failure_costs_only_whom_it_is_about() -> None:
 
         assert [type(verdict) for verdict in verdicts] == [Delivered, Dead, Delivered]  # type: ignore[union-attr]
         assert len(account.sandbox.members) == 2
+
+
+async def test_a_value_that_is_refused_costs_itself_and_not_the_member_of_a_batch() -> None:
+    async with open_stand_in(PLUGIN, batch_members=True, tags_trait="") as account:
+        good = Payload({"email_address": "b@example.org", "merge_fields": {"FNAME": "B"}})
+        bad = Payload({"email_address": EMAIL, "merge_fields": {"FNAME": "Ada", "BIRTHDAY": "1815-12-10"}})
+
+        [taken, verdict] = await account.send("member batches", good, bad)  # type: ignore[misc]
+        assert isinstance(verdict, Again)
+        assert verdict.instead is not None
+
+        assert [taken] == await account.send("member batches", verdict.instead) == [Delivered()]
+        assert [each["merge_fields"] for each in account.sandbox.members.values()] == [{"FNAME": "B"}, {"FNAME": "Ada"}]
+        assert verdict.instead.notes[0].endswith("; left out: merge_fields.BIRTHDAY")

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
 import pytest
 
 from plugins.mailchimp import PLUGIN, conversation, wire
-from router.plugin import Bearer, Blocked, Dead, Delivered, Judgement, Later, Payload, Response, Split, UnreadableAnswer
+from router.plugin import (
+    Again,
+    Bearer,
+    Blocked,
+    Dead,
+    Delivered,
+    Judgement,
+    Later,
+    Payload,
+    Response,
+    Split,
+    UnreadableAnswer,
+)
 from router.testing import Rehearsal, make_event
 from tests.plugins.mailchimp.samples import EMAIL, MEMBER, make_settings
 
@@ -138,6 +151,45 @@ def test_a_200_is_read_member_by_member(errors: Any, expected: Any) -> None:
     payloads = [member(), member("b@example.org"), member()]
 
     assert kinds(wire.judge_members(answer(*errors), payloads, SETTINGS)) == expected
+
+
+@pytest.mark.parametrize(
+    ("field", "expected"),
+    [
+        pytest.param("merge_fields.AGE", [{"PLAN": "x"}, Again, D], id="a merge field"),
+        pytest.param("AGE", [{"PLAN": "x"}, Again, D], id="its tag alone"),
+        pytest.param("PLAN", [Again, {}, D], id="of two payloads of one member the last that has it"),
+        pytest.param("ADDRESS.zip", Split, id="none of the two"),
+        pytest.param("email_address", [X, X, D], id="the email"),
+    ],
+)
+def test_a_member_is_sent_again_without_the_field_that_is_refused(field: str, expected: Any) -> None:
+    payloads = [
+        member(merge_fields={"PLAN": "x", "AGE": "y"}),
+        member(merge_fields={"PLAN": "z"}),
+        member("b@example.org", merge_fields={"PLAN": "x"}),
+    ]
+
+    judgement = wire.judge_members(answer(refusal(EMAIL, field=field)), payloads, SETTINGS)
+
+    found = [
+        each.instead.body["merge_fields"] if isinstance(each, Again) and each.instead else type(each)
+        for each in (judgement if isinstance(judgement, list) else ())
+    ]
+    assert (found or kinds(judgement)) == expected
+
+
+@pytest.mark.parametrize("name", ["language", "timestamp_signup", "status"])
+def test_a_member_can_do_without_its_language_and_not_without_its_status(name: str) -> None:
+    payload = member(language="xx", timestamp_signup="x")
+
+    [verdict] = wire.judge_members(answer(refusal(EMAIL, field=name)), [payload], SETTINGS)  # type: ignore[misc]
+
+    rest = {key: value for key, value in payload.body.items() if key != name}
+    notes = (f"ERROR_GENERIC: no: {name}; left out: {name}",)
+    assert verdict == (
+        Dead("ERROR_GENERIC: no: status") if name == "status" else Again(replace(payload, body=rest, notes=notes))
+    )
 
 
 def test_an_error_without_an_email_is_about_the_only_member() -> None:
