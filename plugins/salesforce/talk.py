@@ -19,10 +19,10 @@ from plugins.salesforce.wire import (
     judge_refusal,
     refused_names,
     request,
+    rest_of,
     results_of,
     upsert,
     verdict_on,
-    without,
     words,
 )
 from router.plugin import (
@@ -78,7 +78,7 @@ def _upsert(body: Document, settings: Settings) -> Conversation:
         names = refused_names(record, errors, body["id_field"]) if isinstance(verdict, Dead) else []
         if not names or len(warnings) == MAX_MENDINGS:
             return Delivered(tuple(warnings)) if isinstance(verdict, Delivered) else verdict
-        record = without(record, names)
+        record = rest_of(record, names)
         warnings += left_out(names, words(errors[0]))
 
 
@@ -99,7 +99,7 @@ def _find_and_write(body: Document, settings: Settings) -> Conversation:
         names = refused_names(record, errors, body["id_field"]) if isinstance(verdict, Dead) else []
         if not names or len(warnings) == MAX_MENDINGS:
             return Delivered(tuple(warnings)) if isinstance(verdict, Delivered) else verdict
-        record = without(record, names)
+        record = rest_of(record, names)
         warnings += left_out(names, words(errors[0]))
 
 

@@ -6,7 +6,6 @@ Source: facts/vendors/salesforce.md sections 1, 2, 5, 6 and 7.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 from plugins.salesforce.settings import HOST_SUFFIXES, Settings
@@ -30,7 +29,7 @@ from router.plugin import (
     build_url,
     describe,
     is_outage,
-    left_out,
+    without,
 )
 
 MAX_RECORDS: Final = 200
@@ -159,14 +158,8 @@ def _without_refused(payloads: Mapping[int, Payload], names: Sequence[str], said
     refused: dict[int, list[str]] = {}
     for name in names:
         refused.setdefault(max(place for place, payload in payloads.items() if name in payload.body), []).append(name)
-    return {
-        place: replace(
-            payloads[place],
-            body=without(payloads[place].body, mine),
-            notes=payloads[place].notes + left_out(mine, said),
-        )
-        for place, mine in refused.items()
-    }
+    left = {place: without(payloads[place], [(name,) for name in mine], said) for place, mine in refused.items()}
+    return {place: payload for place, payload in left.items() if payload is not None}
 
 
 def refused_names(record: Document, errors: Sequence[Error], id_field: str) -> list[str]:
@@ -180,7 +173,7 @@ def refused_names(record: Document, errors: Sequence[Error], id_field: str) -> l
     return names
 
 
-def without(record: Document, names: Sequence[str]) -> Document:
+def rest_of(record: Document, names: Sequence[str]) -> Document:
     return {name: value for name, value in record.items() if name not in names}
 
 

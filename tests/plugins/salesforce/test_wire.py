@@ -119,6 +119,17 @@ def test_a_record_goes_again_without_the_fields_that_are_refused(result: dict[st
     assert not left or left.notes[0].startswith("STRING_TOO_LONG: W (T")
 
 
+def test_a_note_names_the_fields_however_long_the_words_are() -> None:
+    """It is cut at 300 characters."""
+    [verdict] = wire.judge(  # type: ignore[misc]
+        results(failed("STRING_TOO_LONG", "W" * 400, "Title", "Phone")), [person(Title="T", Phone="1")], SETTINGS
+    )
+
+    assert isinstance(verdict, Again)
+    assert verdict.instead is not None
+    assert verdict.instead.notes[0].endswith("; left out: Phone, Title")
+
+
 def test_of_several_calls_about_one_record_only_the_last_loses_a_field_that_is_refused() -> None:
     """Its value is the one that was sent; an earlier one may be good."""
     payloads = [person(Title="T", Phone="1"), person(Title="TT", Phone="2"), person(Phone="3")]
