@@ -53,7 +53,10 @@ class Again:
 
     instead: Payload | None = None
     """Sent in its place, where the vendor refused a part of it: the payload without that part, and with a note of it (see
-    `left_out`). Its key and its group stay as they were. A payload that is refused again and again in this way is dead."""
+    `left_out`). Its key and its group stay as they were. A payload that is refused again and again in this way is dead.
+
+    What the vendor took of the request is there before it: where the order of two payloads counts, *pack* makes one item of
+    them."""
 
 
 @dataclass(frozen=True, slots=True)
