@@ -106,7 +106,7 @@ def _payloads(event: Event, fields: Document, made: list[_Made], settings: Setti
     if not complete_ids(event, profile) and not (settings.anonymous_events and "anonymous_id" in profile):
         return Skip("anonymous: no userId, email or phone number (setting anonymous_events)")
     if profile.get("external_id") or profile.get("email"):
-        profile.pop("phone_number", None)  # it says no more of who it was, and one that Klaviyo refuses costs the event
+        profile.pop("phone_number", None)  # it says no more of who it was, and one that Klaviyo refuses costs a request
     currency = fields["event"].pop("value_currency", None)
     is_money = not has_odd_currency(event)  # else it would be booked in another currency
     is_old = _is_old(event, settings)
