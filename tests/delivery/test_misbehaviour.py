@@ -466,7 +466,8 @@ async def test_a_stream_that_dies_of_a_bug_is_stopped_and_goes_on_when_it_is_men
     assert "raised KeyError: 'id'" in reason
     assert harness.worker.glance(1.0).explanation, "the watchdog knows why nothing moves"
     [line] = [line for line in logs if line["event"].startswith("the destination is stopped because its plugin")]
-    assert (line["destination"], line["plugin"], line["wait_s"]) == ("fake", "fake", FIRST_WAIT_S)
+    assert (line["destination"], line["plugin"]) == ("fake", "fake")
+    assert 0 < line["wait_s"] <= FIRST_WAIT_S, "what is left of it, by a clock that runs fast"
 
     await harness.until(lambda: harness.worker.ledger.counts["halts", ""] == 2)
     assert harness.books.dead <= DEAD_IN_A_ROW + 2 * harness.options.concurrency
