@@ -12,7 +12,7 @@ from typing import Any, Final
 from plugins.ga4.context import complete, envelope_rows
 from plugins.ga4.identity import event_rows, make_payload
 from plugins.ga4.names import event_name, param_name
-from plugins.ga4.params import custom_params, cut, is_email, pair_value
+from plugins.ga4.params import custom_params, cut, is_email
 from plugins.ga4.settings import Settings
 from router.plugin import Converter, Document, Event, Field, Payload, Skip, Table, Values, convert
 
@@ -116,7 +116,6 @@ def build_commerce(event: Event, fields: Document, settings: Settings) -> Payloa
             params["value"] = _product_of(item["price"], item.get("quantity", 1))
     if name == "purchase":
         params.setdefault("transaction_id", event.message_id)  # by which Google counts a purchase once
-    pair_value(params, event, settings)
     return make_payload(name, event, complete(event, fields), settings, FIRST)
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from plugins.ga4.names import PERSONAL_PARAMS, param_name
 from plugins.ga4.settings import Settings
-from router.plugin import Converter, Custom, Document, Event, looks_like_email
+from router.plugin import Converter, Custom, Document, Event, convert, has_odd_currency, looks_like_email
 
 MAX_PARAMS: Final = 25
 MAX_TEXT: Final = 100
@@ -37,13 +37,17 @@ def custom_params(source: Any, settings: Settings) -> Custom:
 
 
 def pair_value(params: Document, event: Event, settings: Settings) -> None:
-    """A value never goes without its currency; beside one that can't be read it would be of another, and stays here."""
-    if "value" not in params or "currency" in params:
+    """A value is a number and never goes without its currency, or Google drops the event. Beside a currency that can't be read
+    it would be of another, and stays here."""
+    if "value" not in params:
         return
-    if event.properties.get("currency"):
-        del params["value"]
-    else:
-        params["currency"] = settings.default_currency
+    try:
+        value = convert.to_amount(params.pop("value"))
+        currency = convert.to_currency(params.get("currency") or settings.default_currency)
+    except ValueError:
+        return
+    if not has_odd_currency(event):
+        params |= {"value": value, "currency": currency}
 
 
 def tidy(params: Document, settings: Settings, first: Sequence[str]) -> tuple[Document, list[str]]:

@@ -244,6 +244,34 @@ def test_of_too_many_parameters_those_that_google_knows_stay() -> None:
     assert params.keys() >= {"session_id", "engagement_time_msec", "value", "currency", "p00", "p20"}
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        pytest.param({"value": 5}, {"value": 5, "currency": "USD"}, id="without a currency"),
+        pytest.param({"value": "$5", "currency": "eur"}, {"value": 5, "currency": "EUR"}, id="in a currency"),
+        pytest.param({"value": "much"}, {}, id="that is none"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("call", "source", "action"),
+    [
+        ("page", "properties", "track page"),
+        ("screen", "properties", "track screen"),
+        ("group", "traits", "join group"),
+    ],
+)
+def test_a_value_of_any_call_goes_with_its_currency(
+    call: str, source: str, action: str, given: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    """Google counts no event that has a value and no currency."""
+    others = {f"p{number:02}": number for number in range(40)}
+    event = make_event(call, userId="u-17", groupId="g-1", **{source: {**others, **given}})
+
+    params = params_of(event, action, send_screens=True)
+
+    assert {name: params[name] for name in ("value", "currency") if name in params} == expected
+
+
 @pytest.mark.parametrize(("session", "expected"), [(1772619600, 1772619600), ("1772619600", 1772619600)])
 def test_a_session_is_a_number(session: Any, expected: int) -> None:
     assert params_of(track(context={"sessionId": session}), "track event") == {"session_id": expected}
