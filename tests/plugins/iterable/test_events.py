@@ -188,7 +188,9 @@ def test_a_product_becomes_an_item(product: Any, item: Any) -> None:
 
 
 @pytest.mark.parametrize("quantity", [0, "0", -1])
-@pytest.mark.parametrize(("event", "action"), [("Order Completed", "track purchase"), ("Product Removed", "update cart")])
+@pytest.mark.parametrize(
+    ("event", "action"), [("Order Completed", "track purchase"), ("Product Removed", "update cart")]
+)
 def test_a_product_of_which_there_is_none_is_no_item(event: str, action: str, quantity: Any) -> None:
     """A cart or an order may list what was taken out of it; as one of it, it would also be booked."""
     products = [CUP, {"product_id": "gone", "price": 100, "quantity": quantity}]
