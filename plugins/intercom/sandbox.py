@@ -304,7 +304,7 @@ class IntercomSandbox(Sandbox):
         if not isinstance(created_at, int) or isinstance(created_at, bool):
             raise _Refusal(400, "parameter_invalid", "created_at must be Unix seconds")
         self._check_metadata(body.get("metadata", {}))
-        contact = self._by_external_id(body["user_id"]) if body.get("user_id") else self._by_email(body.get("email"))
+        contact = self._doer(body)
         if contact is None:
             raise _Refusal(404, "not_found", "Contact Not Found")
         if name not in self.event_names and len(self.event_names) >= self.max_event_names:
@@ -314,9 +314,18 @@ class IntercomSandbox(Sandbox):
         self.accept("event", {**body, "metadata": kept} if "metadata" in body else body, contact=contact["id"])
         return web.Response(status=202)
 
-    def _by_email(self, email: Any) -> dict[str, Any] | None:
-        """The only contact with this email: where there are several, none is meant."""
-        alike = [each for each in self.contacts.values() if email and each.get("email") == email]
+    def _doer(self, event: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Whose the event is. A lead is known by Intercom's own id alone."""
+        if event.get("id"):
+            return self.contacts.get(event["id"])
+        if event.get("user_id"):
+            return self._by_external_id(event["user_id"])
+        return self._user_by_email(event.get("email"))
+
+    def _user_by_email(self, email: Any) -> dict[str, Any] | None:
+        """The only user with this email: where there are several, none is meant."""
+        users = [each for each in self.contacts.values() if each["role"] == "user"]
+        alike = [each for each in users if email and each.get("email") == email]
         if len(alike) > 1:
             raise _Refusal(409, "conflict", "Multiple existing users match this email address")
         return alike[0] if alike else None

@@ -1,4 +1,4 @@
-"""Conversations with Intercom: look up, then create or update; a company, then attach. And events, one a request.
+"""Conversations with Intercom: look up, then create or update; a company, then attach; an event, of a lead by its id.
 
 Source: facts/vendors/intercom.md sections 1, 3, 5 and 7.
 """
@@ -19,7 +19,6 @@ from router.plugin import (
     Dead,
     Delivered,
     Document,
-    Judgement,
     Later,
     Payload,
     Request,
@@ -30,7 +29,6 @@ from router.plugin import (
     build_url,
     describe,
     is_outage,
-    judge_by_status,
 )
 
 RATE_LIMIT_PER_S: Final = 160.0
@@ -66,9 +64,6 @@ def credentials(settings: Settings) -> Sequence[Credential]:
     return [Bearer(settings.access_token)]
 
 
-# --- events ---
-
-
 def check_credentials(settings: Settings) -> Request:
     """Searches for a contact that nobody is: changes nothing."""
     return _search("external_id", "nobody", settings)
@@ -79,19 +74,24 @@ def _search(field: str, value: str, settings: Settings) -> Request:
     return _request("POST", settings, "contacts", "search", body=query)
 
 
-def pack_event(payloads: Sequence[Payload], settings: Settings) -> Request:
-    return _request("POST", settings, "events", body=payloads[0].body)
+# --- events ---
 
 
-def judge_event(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
-    """404 is a contact that is not there yet: later, a few times.
-
-    Raises:
-        UnreadableAnswer: a success with a page, such as a proxy's.
-    """
-    if response.status == 404:
-        return [Later(_describe(response), NOT_INDEXED_YET_S, UNKNOWN_CONTACT_ATTEMPTS)] * len(payloads)
-    return judge_by_status(response.unless_page(), payloads, blocked=_BLOCKED)
+def converse_event(payload: Payload, settings: Settings) -> Conversation:
+    """Send the event. One of an email that Intercom knows no user by may be of a lead, whom events reach by Intercom's own id
+    alone: the contact is looked up, and the event is sent again with that."""
+    event = payload.body
+    response = yield Step(_request("POST", settings, "events", body=event), Response(202))
+    if response.status == 404 and "email" in event:
+        found = yield from _find_contact({"email": event["email"]}, settings, is_known=True)
+        if found is not None and not isinstance(found, str):
+            return found
+        if found not in (None, SEVERAL):
+            by_id = {"id": found} | {name: value for name, value in event.items() if name != "email"}
+            response = yield Step(_request("POST", settings, "events", body=by_id), Response(202))
+    if response.status == 404:  # a contact that is not there yet
+        return Later(_describe(response), NOT_INDEXED_YET_S, UNKNOWN_CONTACT_ATTEMPTS)
+    return Delivered() if response.unless_page().is_success else _judge(response)
 
 
 # --- contacts and companies ---
