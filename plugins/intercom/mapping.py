@@ -123,6 +123,7 @@ def contact_table(settings: Settings) -> Table:
             Trait("company.employee_count", "company.size", convert.to_integer),
             Trait("company.plan", "company.plan", convert.to_text),
             *_company_extras("traits.company."),
+            Trait("company.remove", "leaves", convert.to_boolean, note="takes the contact out of the company"),
             Trait("company", "company.custom_attributes", note="whatever else is in it"),
         ),
         custom=(Custom("traits", at=_AT, rename=attribute_name, forbidden=CONTACT_READ_ONLY),),
@@ -208,6 +209,7 @@ def build_contact(event: Event, fields: Document, settings: Settings) -> Payload
     company = _company(fields.get("company", {}))
     if company is not None:
         body["company"] = company
+        body |= {"leaves": True} if fields.get("leaves") else {}
     elif event.traits.get("company") is not None:
         notes += left_out(["traits.company"], "it has neither an id nor a name")
     return Payload(body, key=event.message_id, notes=notes)

@@ -101,6 +101,7 @@ class IntercomSandbox(Sandbox):
             web.post("/contacts", self._guarded(self.create_contact)),
             web.put("/contacts/{id}", self._guarded(self.update_contact)),
             web.post("/contacts/{id}/companies", self._guarded(self.attach_company)),
+            web.delete("/contacts/{id}/companies/{company}", self._guarded(self.detach_company)),
             web.post("/companies", self._guarded(self.upsert_company)),
             web.post("/events", self._guarded(self.take_event)),
             web.post("/data_attributes", self._guarded(self.declare_attribute)),
@@ -145,7 +146,7 @@ class IntercomSandbox(Sandbox):
             raise _Refusal(401, "unauthorized", "Access Token Invalid")
 
     async def _json(self, request: web.Request) -> dict[str, Any]:
-        if request.method == "GET":
+        if request.method in ("GET", "DELETE"):
             return {}
         try:
             body = orjson.loads(await request.read())
@@ -293,6 +294,15 @@ class IntercomSandbox(Sandbox):
                 raise _Refusal(400, "contact_company_limit_exceeded", "The contact is in too many companies")
             company["contacts"].append(contact_id)
         self.accept("attachment", {"contact": contact_id, "company": company["company_id"]})
+        return json_response({name: value for name, value in company.items() if name != "contacts"})
+
+    async def detach_company(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+        contact_id, company_id = request.match_info["id"], request.match_info["company"]
+        company = next((each for each in self.companies.values() if each["id"] == company_id), None)
+        if company is None or contact_id not in company["contacts"]:
+            raise _Refusal(404, "not_found", "Contact or Company Not Found")
+        company["contacts"].remove(contact_id)
+        self.accept("detachment", {"contact": contact_id, "company": company["company_id"]})
         return json_response({name: value for name, value in company.items() if name != "contacts"})
 
     # --- events and attributes ---

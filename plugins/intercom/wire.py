@@ -98,7 +98,7 @@ def converse_event(payload: Payload, settings: Settings) -> Conversation:
 
 
 def converse_contact(payload: Payload, settings: Settings) -> Conversation:
-    """Find the contact, update or create it; then its company, if the call names one."""
+    """Find the contact, update or create it; then its company, if the call names one, which it joins or leaves."""
     contact, if_new = payload.body["contact"], payload.body.get("if_new", {})
     found = yield from _find_contact({**if_new, **contact}, settings, is_known=False)
     if not isinstance(found, str) and found is not None:
@@ -112,10 +112,11 @@ def converse_contact(payload: Payload, settings: Settings) -> Conversation:
         if not isinstance(company, tuple):
             return company
         company_id, more = company
-        attached = yield from _attach(contact_id, company_id, settings)
-        if not isinstance(attached, tuple):
-            return attached
-        warnings += more + attached[1]
+        link = _detach if "leaves" in payload.body else _attach
+        linked = yield from link(contact_id, company_id, settings)
+        if not isinstance(linked, tuple):
+            return linked
+        warnings += more + linked[1]
     return Delivered(tuple(warnings))
 
 
@@ -218,6 +219,14 @@ def _attach(contact_id: str, company_id: str, settings: Settings) -> Said:
         return company_id, [f"the contact was not attached to the company: {_describe(response)}"]
     if response.status == 404:
         return Later(_describe(response), NOT_INDEXED_YET_S, UNKNOWN_CONTACT_ATTEMPTS)
+    return _judge(response)
+
+
+def _detach(contact_id: str, company_id: str, settings: Settings) -> Said:
+    request = _request("DELETE", settings, "contacts", contact_id, "companies", company_id)
+    response = yield Step(request, Response(200, b'{"id":"assumed-company"}'))
+    if response.unless_page().status in (200, 404):  # it may not have been attached
+        return company_id, []
     return _judge(response)
 
 

@@ -442,6 +442,20 @@ async def test_a_group_call_attaches_the_contact_it_knows(vendor: StandIn) -> No
     assert vendor.sandbox.companies["g1"]["contacts"] == ["c000001"]
 
 
+async def test_somebody_leaves_a_company_that_is_to_be_removed(vendor: StandIn) -> None:
+    """As other routers to Intercom read it: not another company that somebody is in."""
+    talk = Talk(vendor)
+    await talk.deliver(identify(company={"id": "g1", "name": "G"}))
+    leaving = identify(company={"id": "g1", "remove": True})
+    talk.forget()
+
+    assert [await talk.deliver(leaving), await talk.deliver(leaving)] == [Delivered(), Delivered()]
+
+    company = vendor.sandbox.companies["g1"]
+    assert talk.said[-1] == f"DELETE /contacts/c000001/companies/{company['id']} 404"
+    assert (company["contacts"], company["name"], "custom_attributes" in company) == ([], "G", False)
+
+
 async def test_a_group_call_of_somebody_unknown_keeps_the_company(vendor: StandIn) -> None:
     verdict = await Talk(vendor).deliver(event(type="group", userId="u1", groupId="g1"))
 
