@@ -5,14 +5,12 @@ Source: facts/vendors/facebook-conversions-api.md sections 4 (custom properties)
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, Final
-from urllib.parse import unquote
 
 from plugins.facebook_conversions.settings import Settings
-from router.plugin import Custom, Document, Event, Field, convert, has_odd_currency
+from router.plugin import Custom, Document, Event, Field, convert, has_odd_currency, holds_email, without_email
 
 PERSONAL: Final = frozenset(
     {
@@ -38,7 +36,6 @@ _PRODUCT_EVENTS: Final = frozenset({"ViewContent", "AddToCart", "AddToWishlist"}
 _AT: Final = "custom_data"
 MAX_ITEMS: Final = 1_000_000_000
 """A larger number is none of things, and a sum of such may be more than JSON can hold."""
-_EMAIL = re.compile(r"[^\s@]@[^\s@.]+\.[^\s@.]")
 
 
 def impersonal_name(key: str) -> str | None:
@@ -46,15 +43,9 @@ def impersonal_name(key: str) -> str | None:
     return None if key.replace("_", "").lower() in PERSONAL else key
 
 
-def holds_email(text: str) -> bool:
-    """Whether an email address is somewhere in *text*."""
-    return _EMAIL.search(unquote(text)) is not None
-
-
 def to_page_url(value: Any) -> str:
-    """An absolute address; one with an email address in it loses its query."""
-    url = convert.to_url(value)
-    return re.split("[?#]", url)[0] if holds_email(url) else url
+    """An absolute address; one with an email address in it loses its query, and if need be its path."""
+    return without_email(convert.to_url(value))
 
 
 def to_plain(value: Any) -> Any:

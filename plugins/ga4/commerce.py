@@ -12,7 +12,7 @@ from typing import Any, Final
 from plugins.ga4.context import complete, envelope_rows
 from plugins.ga4.identity import event_rows, make_payload
 from plugins.ga4.names import event_name, param_name
-from plugins.ga4.params import custom_params, cut, is_email
+from plugins.ga4.params import custom_params, cut, tells_email
 from plugins.ga4.settings import Settings
 from router.plugin import Converter, Document, Event, Field, Payload, Skip, Table, Values, convert
 
@@ -106,7 +106,7 @@ def build_commerce(event: Event, fields: Document, settings: Settings) -> Payloa
         name = COMMERCE_EVENTS[event_name(event.event or "")]
     except (ValueError, KeyError):
         return Skip("no event of a shop (action track event)")
-    params, item = fields.setdefault("params", {}), fields.pop("item", {})
+    params, item = fields.setdefault("params", {}), _impersonal(fields.pop("item", {}), settings)
     if name.endswith("_promotion"):
         renamed = {"item_name": "promotion_name", "index": "creative_slot"}
         params |= {renamed[key]: convert.to_text(value) for key, value in item.items() if key in renamed}
@@ -147,7 +147,12 @@ def to_item(product: Document, settings: Settings) -> Document:
     own: Document = {}
     for key, value in product.items():
         name = None if key in named else param_name(key)
-        is_personal = settings.pii_guard and is_email(value)
+        is_personal = settings.pii_guard and tells_email(value)
         if name is not None and isinstance(value, str | int | float) and not is_personal:
             own.setdefault(name, cut(name, value))
-    return dict(list(own.items())[:MAX_CUSTOM_ITEM_PARAMS]) | item
+    return dict(list(own.items())[:MAX_CUSTOM_ITEM_PARAMS]) | _impersonal(item, settings)
+
+
+def _impersonal(item: Document, settings: Settings) -> Document:
+    """*item* without what has an email in it (`pii_guard`)."""
+    return {name: value for name, value in item.items() if not (settings.pii_guard and tells_email(value))}

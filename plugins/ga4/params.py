@@ -10,10 +10,11 @@ from typing import Any, Final
 
 from plugins.ga4.names import PERSONAL_PARAMS, param_name
 from plugins.ga4.settings import Settings
-from router.plugin import Converter, Custom, Document, Event, convert, has_odd_currency, looks_like_email
+from router.plugin import Converter, Custom, Document, Event, convert, has_odd_currency, holds_email, without_email
 
 MAX_PARAMS: Final = 25
 MAX_TEXT: Final = 100
+ADDRESSES: Final = frozenset({"page_location", "page_referrer"})
 LONGER_TEXTS: Final = {"page_title": 300, "page_referrer": 420, "page_location": 1_000}
 
 
@@ -23,7 +24,7 @@ def to_param(settings: Settings) -> Converter:
     def to_param(value: Any) -> Any:
         if isinstance(value, list):
             raise ValueError("Google Analytics takes no lists")
-        if settings.pii_guard and is_email(value):
+        if settings.pii_guard and tells_email(value):
             raise ValueError("an email; Google forbids it (pii_guard)")
         return value
 
@@ -58,8 +59,11 @@ def tidy(params: Document, settings: Settings, first: Sequence[str]) -> tuple[Do
     tidied: Document = {}
     for key in (*first, *params):
         name = param_name(key)
-        if key in params and name is not None and _is_taken(name, params[key], settings):
-            tidied.setdefault(name, cut(name, params[key]))
+        value = params.get(key)
+        if settings.pii_guard and key in ADDRESSES:
+            value = _address(value)
+        if name is not None and _is_taken(name, value, settings):
+            tidied.setdefault(name, cut(name, value))
     return dict(list(tidied.items())[:MAX_PARAMS]), list(tidied)[MAX_PARAMS:]
 
 
@@ -70,9 +74,17 @@ def cut(name: str, value: Any) -> Any:
 def _is_taken(name: str, value: Any, settings: Settings) -> bool:
     if name == "items":
         return isinstance(value, list)  # of our own making; a caller's number or text of that name Google refuses
-    is_personal = settings.pii_guard and (name in PERSONAL_PARAMS or is_email(value))
+    is_personal = settings.pii_guard and (name in PERSONAL_PARAMS or tells_email(value))
     return isinstance(value, str | int | float) and not is_personal
 
 
-def is_email(value: Any) -> bool:
-    return isinstance(value, str) and looks_like_email(value.strip())
+def _address(value: Any) -> Any:
+    """An address without an email in it; None where it is nothing else."""
+    try:
+        return without_email(value) if isinstance(value, str) else value
+    except ValueError:
+        return None
+
+
+def tells_email(value: Any) -> bool:
+    return isinstance(value, str) and holds_email(value)

@@ -184,7 +184,8 @@ def test_tracking_counts_as_refused_unless_it_is_allowed(told: Any, flag: int) -
     ("url", "expected"),
     [
         pytest.param("https://example.test/a?b=1", "https://example.test/a?b=1", id="as it is"),
-        pytest.param("https://example.test/a?e=ada%40example.test", "https://example.test/a", id="with an email"),
+        pytest.param("https://example.test/a?e=ada%40example.test", "https://example.test/a", id="in the query"),
+        pytest.param("https://example.test/ada@example.test/edit", "https://example.test/", id="in the path"),
     ],
 )
 def test_no_email_is_sent_in_an_address(url: str, expected: str) -> None:

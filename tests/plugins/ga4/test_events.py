@@ -225,6 +225,45 @@ def test_parameters(properties: dict[str, Any], expected: dict[str, Any]) -> Non
     assert params_of(track("E", properties), "track event") == expected
 
 
+EMAIL = "ada@example.test"
+
+
+@pytest.mark.parametrize(
+    ("event", "action", "expected"),
+    [
+        pytest.param(
+            make_event(
+                "page",
+                userId="u-17",
+                properties={"url": f"https://a.test/x?e={EMAIL}", "title": f"Mail to {EMAIL}", "search": f"?e={EMAIL}"},
+                context={"page": {"referrer": f"https://a.test/{EMAIL}"}},
+            ),
+            "track page",
+            {"page_location": "https://a.test/x", "page_referrer": "https://a.test/"},
+            id="a page",
+        ),
+        pytest.param(
+            track("E", {"note": f"from {EMAIL}", "a": {"url": "/?e=ada%40example.test"}}), "track event", {}, id="texts"
+        ),
+        pytest.param(
+            track("Cart Viewed", {"products": [{"sku": "S1", "name": f"Gift for {EMAIL}", "to": f"<{EMAIL}>"}]}),
+            "track commerce event",
+            {"items": [{"item_id": "S1"}]},
+            id="products",
+        ),
+        pytest.param(
+            track("Product Viewed", {"sku": "S1", "name": f"Gift for {EMAIL}"}),
+            "track commerce event",
+            {"items": [{"item_id": "S1"}]},
+            id="a product",
+        ),
+    ],
+)
+def test_no_email_is_sent_wherever_it_is(event: Event, action: str, expected: dict[str, Any]) -> None:
+    """Google forbids them, and most come in the address of a page."""
+    assert params_of(event, action) == expected
+
+
 def test_without_the_guard_personal_parameters_are_sent() -> None:
     properties = {"email": "ada@example.test", "who": "a@b.test"}
 
