@@ -293,6 +293,24 @@ def test_what_comes_in_meta_s_own_words_is_taken(properties: dict[str, Any], exp
 
 
 @pytest.mark.parametrize("call", ["page", "screen"])
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        pytest.param(
+            {"name": "Home", "category": "Docs"}, {"name": "Home", "category": "Docs"}, id="beside properties"
+        ),
+        pytest.param({"name": "Home", "properties": {"name": "Start"}}, {"name": "Start"}, id="among them"),
+        pytest.param({"name": "of ada@example.test"}, None, id="with an email"),
+    ],
+)
+def test_what_a_page_is_called_goes_where_its_properties_do(call: str, fields: dict[str, Any], expected: Any) -> None:
+    """An SDK for servers puts its name and category beside the properties alone."""
+    event = make_event(call, userId="u-17", context={**CONTEXT, **PHONE}, **fields)
+
+    assert body_of(event, f"track {call}").get("custom_data") == expected
+
+
+@pytest.mark.parametrize("call", ["page", "screen"])
 def test_a_page_s_money_has_the_form_of_any_other(call: str) -> None:
     """One that Meta refuses would cost all that travel with it."""
     properties = {"value": "12.50", "currency": "eur", "contents": "none"}
