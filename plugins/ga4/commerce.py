@@ -57,6 +57,8 @@ _ITEM: Final[tuple[tuple[str, tuple[str, ...], Converter], ...]] = (
 )
 """Of a product: Google's field, the names that callers give it, converter."""
 
+_NAMED: Final = frozenset(name for _, names, _ in _ITEM for name in names)
+
 _CURRENCY: Final = Field("properties.currency", "params.currency", convert.to_currency)
 
 
@@ -110,13 +112,20 @@ def build_commerce(event: Event, fields: Document, settings: Settings) -> Payloa
     if name.endswith("_promotion"):
         renamed = {"item_name": "promotion_name", "index": "creative_slot"}
         params |= {renamed[key]: convert.to_text(value) for key, value in item.items() if key in renamed}
-    elif "items" not in params and {"item_id", "item_name"} & item.keys():
+    elif "items" in params:
+        params = fields["params"] = _of_the_whole(event) | params
+    elif {"item_id", "item_name"} & item.keys():
         params["items"] = [{key: cut(key, value) for key, value in item.items()}]
         if "value" not in params and "price" in item:
             params["value"] = _product_of(item["price"], item.get("quantity", 1))
     if name == "purchase":
         params.setdefault("transaction_id", event.message_id)  # by which Google counts a purchase once
     return make_payload(name, event, complete(event, fields), settings, FIRST)
+
+
+def _of_the_whole(event: Event) -> Document:
+    """What a list of products tells in words of a single one, such as its category or the discount of an order."""
+    return {name: value for name, value in event.properties.items() if name in _NAMED}
 
 
 def _product_of(price: int | float, quantity: int) -> float:
@@ -139,14 +148,13 @@ def _to_items(settings: Settings) -> Converter:
 def to_item(product: Document, settings: Settings) -> Document:
     """One product in Google's words; what it has besides are at most ten parameters of the operator's own."""
     item: Document = {}
-    named = {name for _, names, _ in _ITEM for name in names}
     for to, names, converter in _ITEM:
         value = next((product[name] for name in names if product.get(name) not in (None, "")), None)
         with suppress(ValueError):
             item[to] = cut(to, converter(value))
     own: Document = {}
     for key, value in product.items():
-        name = None if key in named else param_name(key)
+        name = None if key in _NAMED else param_name(key)
         is_personal = settings.pii_guard and tells_email(value)
         if name is not None and isinstance(value, str | int | float) and not is_personal:
             own.setdefault(name, cut(name, value))

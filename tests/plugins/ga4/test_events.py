@@ -356,8 +356,14 @@ def test_an_order_whose_id_is_none_is_not_taken_for_another_one(order_id: Any) -
         pytest.param(
             "Product List Viewed",
             {"list_id": "l-1", "category": "Home", "products": [{"sku": "S1"}]},
-            {"items": [{"item_id": "S1"}], "item_list_id": "l-1"},
+            {"items": [{"item_id": "S1"}], "item_list_id": "l-1", "category": "Home"},
             id="list",
+        ),
+        pytest.param(
+            "Cart Viewed",
+            {"discount": 5, "price": {"a": 1}, "name": "Mine", "products": [{"sku": "S1", "discount": 1}]},
+            {"items": [{"item_id": "S1", "discount": 1}], "discount": 5, "name": "Mine"},
+            id="what is said of all products",
         ),
         pytest.param(
             "Product Viewed",
