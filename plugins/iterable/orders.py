@@ -37,6 +37,7 @@ PURCHASE: Final = Table(
         # The later row wins, so that one which is no amount leaves room for the other.
         Field("properties.revenue", "total", convert.to_amount, note="the sum of the products without"),
         Field("properties.total", "total", convert.to_amount, note="the sum of the products without"),
+        Field("properties.revenue", "dataFields.revenue", to_value, note="beside a total"),
         Field("properties.products", "products"),
         *CAMPAIGN_ROWS,
     ),

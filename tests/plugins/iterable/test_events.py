@@ -144,7 +144,7 @@ def test_an_order_becomes_a_purchase_with_the_order_s_id() -> None:
             "total": 42.5,
             "campaignId": 5,
             "items": [CUP_ITEM],
-            "dataFields": {"currency": "EUR"},
+            "dataFields": {"currency": "EUR", "revenue": 40},
         }
     ]
     assert sent(made) == ["track purchase"]
