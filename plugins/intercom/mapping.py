@@ -225,11 +225,12 @@ def build_company(event: Event, fields: Document, settings: Settings) -> Payload
     company = _company(fields.get("company", {}))
     if company is None:
         return Skip("the call names no group")
-    body: Document = {"company": company}
     contact = _who(event, settings)
-    if contact:
-        body["contact"] = contact
-    return Payload(body, key=event.message_id)
+    if not contact:  # Intercom shows a company once a contact is attached to it
+        return Payload(
+            {"company": company}, event.message_id, notes=("nobody is attached to the company: no userId, no email",)
+        )
+    return Payload({"company": company, "contact": contact}, key=event.message_id)
 
 
 def build_event(event: Event, fields: Document, settings: Settings) -> Payload | Skip:

@@ -317,6 +317,15 @@ def test_all_group_traits_arrive() -> None:
     }
 
 
+def test_a_group_call_of_nobody_says_that_its_company_stays_without_a_contact() -> None:
+    """Intercom shows no company before a contact is attached to it."""
+    [mapped] = run(event(type="group", anonymousId="a1", groupId="g1", traits={"name": "Engines"}))
+
+    [payload] = mapped.payloads
+    assert payload.body == {"company": {"company_id": "g1", "name": "Engines"}}
+    assert payload.notes == ("nobody is attached to the company: no userId, no email",)
+
+
 def test_alias_has_no_action() -> None:
     destination = Destination("intercom", PLUGIN, Settings(access_token="t"))
 
