@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from decimal import Decimal
 from typing import Any, Final
 
 from plugins.facebook_conversions.settings import Settings
@@ -126,6 +127,15 @@ COMMERCE_ROWS: Final = (
     ),
 )
 
+
+def _sum(contents: list[Document], event: Event) -> int | float:
+    """What all products of an order come to. Without one of them, or its price, it would be too little."""
+    products = event.properties.get("products") or event.properties.get("contents")
+    if len(contents) != len(products or ()) or not all("item_price" in item for item in contents):
+        raise ValueError("expected products that all have an id and a price")
+    return convert.to_amount(float(sum(Decimal(str(item["item_price"])) * item["quantity"] for item in contents)))
+
+
 CUSTOM_DATA: Final = Custom("properties", _AT, impersonal_name, convert=to_plain)
 
 
@@ -146,6 +156,9 @@ def complete(name: str, event: Event, fields: Document, settings: Settings) -> N
     if name in _PRODUCT_EVENTS and "value" not in data:
         with suppress(ValueError):
             data["value"] = convert.to_amount(event.properties.get("price"))
+    if name == "Purchase" and "value" not in data and contents:
+        with suppress(ValueError):
+            data["value"] = _sum(contents, event)
     if "value" in data and "currency" not in data:
         if has_odd_currency(event):
             del data["value"]  # it would be booked in another

@@ -85,7 +85,9 @@ def build_track(event: Event, fields: Document, settings: Settings) -> Payload |
     name = names.get(name.lower(), name)
     complete(name, event, fields, settings)
     if name == "Purchase" and "value" not in fields.get("custom_data", {}):
-        return Skip("a Purchase needs properties.revenue or properties.total, in a currency that can be read")
+        return Skip(
+            "a Purchase needs properties.revenue, properties.total or products with prices, in a currency that can be read"
+        )
     return _build(name, event, fields, settings)
 
 

@@ -324,6 +324,28 @@ def test_products_that_are_none_are_left_out(products: Any) -> None:
     assert data_of({"products": products}, "Checkout Started") == {}
 
 
+def test_an_order_without_a_total_is_worth_its_products() -> None:
+    """Without a value Meta takes no Purchase, so the order was not sent at all."""
+    products = [{"sku": "s-1", "price": "19.99", "quantity": 3}, {"product_id": "p-1", "price": 0.01}]
+
+    data = data_of({"products": products, "currency": "eur"}, "Order Completed")
+
+    assert (data["value"], data["currency"]) == (59.98, "EUR")
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        pytest.param({"products": [{"sku": "s-1", "price": 5}, {"sku": "s-2"}]}, id="one without a price"),
+        pytest.param({"products": [{"sku": "s-1", "price": 5}, {"price": 5}]}, id="one without an id"),
+        pytest.param({"products": [{"sku": "s-1", "price": 5}], "currency": "euro"}, id="of an odd currency"),
+        pytest.param({"products": [{"sku": "s-1", "price": 1e300, "quantity": 10**12}]}, id="more than a number holds"),
+    ],
+)
+def test_an_order_that_tells_of_too_little_is_not_sent(others: dict[str, Any]) -> None:
+    assert "products with prices" in skipped(track("Order Completed", properties=others), "track event")
+
+
 def test_a_purchase_without_a_value_is_not_sent() -> None:
     assert "needs properties.revenue" in skipped(track("Order Completed"), "track event")
     odd = track("Order Completed", properties={"revenue": 20, "currency": "euro"})
