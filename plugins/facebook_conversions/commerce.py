@@ -5,6 +5,7 @@ Source: facts/vendors/facebook-conversions-api.md sections 4 (custom properties)
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from decimal import Decimal
@@ -24,6 +25,7 @@ PERSONAL: Final = frozenset(
         "gender",
         "lastname",
         "phone",
+        "phonenumber",
         "postalcode",
         "state",
         "street",
@@ -31,8 +33,9 @@ PERSONAL: Final = frozenset(
         "zip",
     }
 )
-"""Names of properties, without ``_`` and in lower case, that speak of a person: Meta takes such things hashed only."""
+"""Names of properties, by their letters in lower case, that speak of a person: Meta takes such things hashed only."""
 
+_NO_LETTER = re.compile("[^a-z]")
 _PRODUCT_EVENTS: Final = frozenset({"ViewContent", "AddToCart", "AddToWishlist"})
 _AT: Final = "custom_data"
 MAX_ITEMS: Final = 1_000_000_000
@@ -41,7 +44,7 @@ MAX_ITEMS: Final = 1_000_000_000
 
 def impersonal_name(key: str) -> str | None:
     """The key itself, or None where it speaks of a person."""
-    return None if key.replace("_", "").lower() in PERSONAL else key
+    return None if _NO_LETTER.sub("", key.lower()) in PERSONAL else key
 
 
 def to_page_url(value: Any) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from plugins.ga4.names import PERSONAL_PARAMS, param_name
+from plugins.ga4.names import is_personal, param_name
 from plugins.ga4.settings import Settings
 from router.plugin import Converter, Custom, Document, Event, convert, has_odd_currency, holds_email, without_email
 
@@ -33,8 +33,13 @@ def to_param(settings: Settings) -> Converter:
 
 def custom_params(source: Any, settings: Settings) -> Custom:
     """Everything else in *source*, ``traits`` or ``properties``."""
-    forbidden = PERSONAL_PARAMS if settings.pii_guard else frozenset[str]()
-    return Custom(source, "params", param_name, forbidden, to_param(settings))
+
+    def rename(key: str) -> str | None:
+        if settings.pii_guard and is_personal(key):
+            raise ValueError("it tells the person; Google forbids it (pii_guard)")
+        return param_name(key)
+
+    return Custom(source, "params", rename, convert=to_param(settings))
 
 
 def pair_value(params: Document, event: Event, settings: Settings) -> None:
@@ -74,8 +79,8 @@ def cut(name: str, value: Any) -> Any:
 def _is_taken(name: str, value: Any, settings: Settings) -> bool:
     if name == "items":
         return isinstance(value, list)  # of our own making; a caller's number or text of that name Google refuses
-    is_personal = settings.pii_guard and (name in PERSONAL_PARAMS or tells_email(value))
-    return isinstance(value, str | int | float) and not is_personal
+    tells_person = settings.pii_guard and (is_personal(name) or tells_email(value))
+    return isinstance(value, str | int | float) and not tells_person
 
 
 def _address(value: Any) -> Any:

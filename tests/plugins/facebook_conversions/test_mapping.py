@@ -236,6 +236,11 @@ def test_limited_data_use_marks_every_event() -> None:
             id="what speaks of a person",
         ),
         pytest.param(
+            {"First Name": "A", "last-name": "B", "E-Mail": "x", "phone.number": "1", "Postal  Code": "1"},
+            {},
+            id="what does in other spellings",
+        ),
+        pytest.param(
             {"a": "ada@example.test", "b": "Ada <ada@example.test>", "c": "a?e=ada%40example.test", "d": "@ada"},
             {"d": "@ada"},
             id="what looks like an email",

@@ -215,6 +215,11 @@ def test_a_context_of_any_length_is_sent() -> None:
         pytest.param({"a": "x" * 200}, {"a": "x" * 100}, id="long text is cut"),
         pytest.param({"who": "ada@example.test", "email": "x", "phone": 7, "first_name": "Ada"}, {}, id="personal"),
         pytest.param({"a": {"who": "ada@example.test", "n": 1}}, {"a_n": 1}, id="personal, inside an object"),
+        pytest.param(
+            {"First Name": "Ada", "LAST-NAME": "L", "Phone Number": "1", "Phone": "1"},
+            {},
+            id="personal, spelled otherwise",
+        ),
         pytest.param({"revenue": "$19.99"}, {"value": 19.99, "currency": "USD"}, id="money in major units"),
         pytest.param({"value": 5, "currency": "eur"}, {"value": 5, "currency": "EUR"}, id="value and currency"),
         pytest.param({"revenue": 5, "currency": "euro"}, {}, id="a currency that is none"),
@@ -246,7 +251,10 @@ EMAIL = "ada@example.test"
             track("E", {"note": f"from {EMAIL}", "a": {"url": "/?e=ada%40example.test"}}), "track event", {}, id="texts"
         ),
         pytest.param(
-            track("Cart Viewed", {"products": [{"sku": "S1", "name": f"Gift for {EMAIL}", "to": f"<{EMAIL}>"}]}),
+            track(
+                "Cart Viewed",
+                {"products": [{"sku": "S1", "name": f"Gift for {EMAIL}", "to": f"<{EMAIL}>", "Phone": 1}]},
+            ),
             "track commerce event",
             {"items": [{"item_id": "S1"}]},
             id="products",
