@@ -6,6 +6,7 @@ Source: facts/vendors/ga4.md section 5; facts/event-spec.md section 4 (revenue, 
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ from plugins.ga4.identity import event_rows, make_payload
 from plugins.ga4.names import event_name, is_personal, param_name
 from plugins.ga4.params import custom_params, cut, tells_email
 from plugins.ga4.settings import Settings
-from router.plugin import Converter, Document, Event, Field, Payload, Skip, Table, Values, convert
+from router.plugin import Converter, Document, Event, Field, Payload, Skip, Table, Values, convert, left_out
 
 COMMERCE_EVENTS: Final = {
     "products_searched": "search",
@@ -120,7 +121,15 @@ def build_commerce(event: Event, fields: Document, settings: Settings) -> Payloa
             params["value"] = _product_of(item["price"], item.get("quantity", 1))
     if name == "purchase":
         params.setdefault("transaction_id", event.message_id)  # by which Google counts a purchase once
-    return make_payload(name, event, complete(event, fields), settings, FIRST)
+    made = make_payload(name, event, complete(event, fields), settings, FIRST)
+    beyond = left_out(_beyond(event.properties.get("products")), f"beyond the {MAX_ITEMS} items of an event")
+    return replace(made, notes=(*made.notes, *beyond)) if isinstance(made, Payload) and beyond else made
+
+
+def _beyond(products: Any) -> list[str]:
+    """How many of *products* an event has no room for, in words."""
+    count = sum(isinstance(product, dict) for product in products) if isinstance(products, list) else 0
+    return [f"{count - MAX_ITEMS} products"] if count > MAX_ITEMS else []
 
 
 def _of_the_whole(event: Event) -> Document:

@@ -423,9 +423,14 @@ def test_shops(event: str, properties: dict[str, Any], expected: dict[str, Any])
 def test_items_and_their_own_parameters_have_an_end() -> None:
     product = {"sku": "S1", **{f"p{number:02}": number for number in range(20)}}
 
-    items = commerce("Cart Viewed", {"products": [product] * 201})["items"]
+    event = track("Cart Viewed", {"products": [product] * 203})
+
+    items = params_of(event, "track commerce event")["items"]
 
     assert len(items) == 200
+    assert payload_of(event, "track commerce event").notes == (
+        "beyond the 200 items of an event; left out: 3 products",
+    )
     assert list(items[0]) == [*(f"p{number:02}" for number in range(10)), "item_id"]
 
 
