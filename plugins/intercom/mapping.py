@@ -57,6 +57,7 @@ MAX_METADATA_KEYS: Final = 10
 MAX_TEXT: Final = 255
 _MAX_MONTHLY_SPEND = 2_147_483_647
 _FORBIDDEN_SIGNS = re.compile(r"[^\w\- €$£¥]|\$", re.ASCII)
+_CURRENCY = re.compile("[A-Za-z]{3}")
 _AT = "contact.custom_attributes"
 
 
@@ -315,10 +316,11 @@ def _flat(values: Document, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _is_amount(value: Any) -> bool:
-    """``{"amount", "currency"}``, in whole cents. What is no whole number is in units of the caller's own."""
+    """``{"amount", "currency"}``, in whole cents of a currency. What is no whole number is in units of the caller's own."""
     if not isinstance(value, dict) or value.keys() != {"amount", "currency"}:
         return False
-    return type(value["amount"]) is int and isinstance(value["currency"], str)
+    amount, currency = value["amount"], value["currency"]
+    return type(amount) is int and isinstance(currency, str) and _CURRENCY.fullmatch(currency) is not None
 
 
 def _is_link(value: Any) -> bool:

@@ -354,6 +354,12 @@ class IntercomSandbox(Sandbox):
                 raise _Refusal(400, "parameter_invalid", f"metadata.{key} has more than {_MAX_TEXT} characters")
             if isinstance(value, dict) and "amount" in value and not isinstance(value["amount"], int):
                 raise _Refusal(400, "parameter_invalid", f"metadata.{key}.amount must be whole cents")
+            if (
+                isinstance(value, dict)
+                and "amount" in value
+                and not re.fullmatch("[A-Za-z]{3}", str(value["currency"]))
+            ):
+                raise _Refusal(400, "parameter_invalid", f"metadata.{key}.currency must be a currency")
 
     async def declare_attribute(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
         name, model, kind = body.get("name"), body.get("model"), body.get("data_type")

@@ -216,6 +216,7 @@ def test_an_amount_has_a_currency_that_is_one(currency: Any, expected: Any) -> N
         pytest.param({"amount": 4250, "currency": "eur"}, {"m": {"amount": 4250, "currency": "eur"}}, id="an amount"),
         pytest.param({"amount": 42.5, "currency": "EUR"}, {"m_amount": 42.5, "m_currency": "EUR"}, id="no cents"),
         pytest.param({"amount": "4250", "currency": "EUR"}, {"m_amount": "4250", "m_currency": "EUR"}, id="as text"),
+        pytest.param({"amount": 5, "currency": "points"}, {"m_amount": 5, "m_currency": "points"}, id="of no currency"),
         pytest.param(
             {"url": "https://a.test", "value": "A"}, {"m": {"url": "https://a.test", "value": "A"}}, id="a link"
         ),
