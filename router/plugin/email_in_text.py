@@ -6,8 +6,9 @@ import re
 from typing import Final
 from urllib.parse import unquote
 
-_EMAIL: Final = re.compile(r"[^\s@/]@(?![0-9]x\.)[^\s@.]+\.[^\s@.]")
-"""No more than its middle; neither in somebody's page (``/@ada.lovelace``) nor in a picture's name (``logo@2x.png``)."""
+_EMAIL: Final = re.compile(r"[^\s@/]@(?![0-9]x\.)[^\s@/?#&=]+\.[^\W\d_]{2}")
+"""No more than its middle; neither in somebody's page (``/@ada.lovelace``) nor in a picture's name (``logo@2x.png``) nor in a
+version (``lib@1.2.3``)."""
 _ORIGIN: Final = re.compile(r"https?://[^/?#@\s]+(?=[/?#]|$)", re.IGNORECASE)
 
 

@@ -22,6 +22,10 @@ from router.plugin import holds_email, without_email
         ("6 @ 1.50", False),
         ("https://example.test/@ada.lovelace/post", False),
         ("https://example.test/logo@2x.png", False),
+        ("https://example.test/lib@1.2.3/index.html", False),
+        ("2 x 5@3.50", False),
+        ('{"to":"ada@example.test"}', True),
+        ("ада@пример.рф", True),
     ],
 )
 def test_an_email_is_found_wherever_it_is(text: str, is_there: bool) -> None:
