@@ -142,22 +142,22 @@ class Table:
                     trace.unmapped.append(f"{root}.{key}")
 
     def _sent_nowhere(self, document: Document) -> list[str]:
-        """The traits and properties that the event has for rows without a target, unless other rows send them, or all their
-        parts."""
+        """The traits and properties that the event has for rows without a target, unless other rows send them; of an object
+        some parts of which other rows take, the other parts."""
         sent = {source for row in self.fields if row.to for source in row.sources}
         unsent = dict.fromkeys(source for row in self.fields if not row.to for source in row.sources)
         told = [source for source in unsent if source.startswith(_TOLD) and source not in sent]
-        return [source for source in told if self._has_more(document, tuple(source.split(".")))]
+        return [left for source in told for left in self._left_of(document, tuple(source.split(".")))]
 
-    def _has_more(self, document: Document, path: tuple[str, ...]) -> bool:
-        """Whether the event has anything at *path*, but null and what rows take of it part by part."""
+    def _left_of(self, document: Document, path: tuple[str, ...]) -> list[str]:
         value: Any = document
         for part in path:
             value = value.get(part) if isinstance(value, dict) else None
-        if not isinstance(value, dict):
-            return value is not None
+        source = ".".join(path)
         parts = {each[len(path)] for each in self._paths if len(each) > len(path) and each[: len(path)] == path}
-        return not value.keys() <= parts
+        if isinstance(value, dict) and parts:
+            return [f"{source}.{part}" for part in value if part not in parts]
+        return [] if value is None else [source]
 
     def _leftovers(self, root: str, key: str, value: Any) -> list[str]:
         """What remains unmapped of a key that rows name: the other keys of an object whose parts are mapped, or a value that is
