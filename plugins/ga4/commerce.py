@@ -13,7 +13,7 @@ from typing import Any, Final
 from plugins.ga4.context import complete, envelope_rows
 from plugins.ga4.identity import event_rows, make_payload
 from plugins.ga4.names import event_name, is_personal, param_name
-from plugins.ga4.params import custom_params, cut, tells_email
+from plugins.ga4.params import OF_CONTEXT, custom_params, cut, tells_email
 from plugins.ga4.settings import Settings
 from router.plugin import Converter, Document, Event, Field, Payload, Skip, Table, Values, convert, left_out
 
@@ -96,6 +96,7 @@ def commerce_table(settings: Settings) -> Table:
         (
             *event_rows(settings),
             *envelope_rows(settings),
+            *OF_CONTEXT,
             *COMMERCE_ROWS,
             Field("properties.products", "params.items", _to_items(settings)),
         ),

@@ -10,12 +10,28 @@ from typing import Any, Final
 
 from plugins.ga4.names import is_personal, param_name
 from plugins.ga4.settings import Settings
-from router.plugin import Converter, Custom, Document, Event, convert, has_odd_currency, holds_email, without_email
+from router.plugin import (
+    Converter,
+    Custom,
+    Document,
+    Event,
+    Field,
+    convert,
+    has_odd_currency,
+    holds_email,
+    without_email,
+)
 
 MAX_PARAMS: Final = 25
 MAX_TEXT: Final = 100
 ADDRESSES: Final = frozenset({"page_location", "page_referrer"})
 LONGER_TEXTS: Final = {"page_title": 300, "page_referrer": 420, "page_location": 1_000}
+
+OF_CONTEXT: Final = tuple(
+    Field(f"context.page.{name}", f"params.{param}", convert.to_text)
+    for name, param in (("url", "page_location"), ("referrer", "page_referrer"), ("title", "page_title"))
+)
+"""The page that something happened on."""
 
 
 def to_param(settings: Settings) -> Converter:

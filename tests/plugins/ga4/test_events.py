@@ -420,6 +420,17 @@ def test_shops(event: str, properties: dict[str, Any], expected: dict[str, Any])
     assert commerce(event, properties) == expected
 
 
+@pytest.mark.parametrize("name", ["Order Completed", "Product Added", "Report Exported"])
+def test_every_track_call_tells_of_the_page_that_it_happened_on(name: str) -> None:
+    page = {"url": "https://example.test/a", "referrer": "https://example.test/", "title": "A"}
+
+    event = track(name, {"revenue": 5}, context={"page": page})
+
+    action = "track event" if name == "Report Exported" else "track commerce event"
+    expected = {"page_location": page["url"], "page_referrer": page["referrer"], "page_title": "A"}
+    assert params_of(event, action).items() >= expected.items()
+
+
 def test_items_and_their_own_parameters_have_an_end() -> None:
     product = {"sku": "S1", **{f"p{number:02}": number for number in range(20)}}
 
