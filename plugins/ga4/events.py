@@ -68,8 +68,7 @@ def build_track(event: Event, fields: Document, settings: Settings) -> Payload |
 
 def build_page(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
     """``page_view``, whether the page has a name or not."""
-    first = ("page_location", "page_referrer", "page_title")
-    return make_payload("page_view", event, complete(event, fields), settings, first)
+    return make_payload("page_view", event, complete(event, fields), settings)
 
 
 def build_screen(event: Event, fields: Document, settings: Settings) -> Payload | Skip:

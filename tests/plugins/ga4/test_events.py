@@ -280,15 +280,16 @@ def test_without_the_guard_personal_parameters_are_sent() -> None:
 
 def test_of_too_many_parameters_those_that_google_knows_stay() -> None:
     properties = {**{f"p{number:02}": number for number in range(40)}, "revenue": 5, "currency": "EUR"}
-    event = track("E", properties, context={"sessionId": 1772619600})
+    context = {"sessionId": 1772619600, "page": {"url": "https://example.test/a"}}
+    event = track("E", properties, context=context)
 
     payload = payload_of(event, "track event")
 
     params = payload.body["events"][0]["params"]
     assert len(params) == 25
     [note] = payload.notes
-    assert note.startswith("more than 25 parameters; left out: p21, p22")
-    assert params.keys() >= {"session_id", "engagement_time_msec", "value", "currency", "p00", "p20"}
+    assert note.startswith("more than 25 parameters; left out: p20, p21")
+    assert params.keys() >= {"session_id", "engagement_time_msec", "value", "currency", "page_location", "p00", "p19"}
 
 
 @pytest.mark.parametrize(
