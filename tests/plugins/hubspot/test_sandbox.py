@@ -9,9 +9,9 @@ import pytest
 
 from plugins.hubspot import PLUGIN, wire
 from plugins.hubspot.sandbox_rules import Property
-from router.plugin import Response
+from router.plugin import Delivered, Response
 from router.plugin.sandbox import Fault
-from router.testing import StandIn, open_stand_in
+from router.testing import StandIn, make_event, open_stand_in
 
 AUTH = {"Authorization": "Bearer sandbox-token"}
 CONTACTS = "/crm/v3/objects/contacts"
@@ -364,3 +364,15 @@ async def test_an_outage_is_5xx(account: StandIn, status: int) -> None:
     account.sandbox.fail(Fault(status=status))
 
     assert (await create(account, email=EMAIL)).status == status
+
+
+async def test_a_text_longer_than_a_property_costs_no_contact_of_a_batch() -> None:
+    settings = {"batch_contacts": True, "lookup_field": "user_id", "contact_properties": ["bio"]}
+    event = make_event("identify", userId="u-17", traits={"bio": "x" * 70_000, "email": EMAIL})
+
+    async with open_stand_in(PLUGIN, **settings) as vendor:
+        judgements = await vendor.deliver(event)
+        [record] = vendor.sandbox.records["contacts"].values()
+
+    assert judgements["write contacts in batches"] == [[Delivered()]]
+    assert (record["email"], len(record["bio"])) == (EMAIL, 65_536)

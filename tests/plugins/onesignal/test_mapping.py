@@ -180,7 +180,7 @@ def test_what_is_left_out_is_reported() -> None:
     trace = trace_of(event, USER, sms_subscription=True)
 
     assert {warning.split(":")[0] for warning in trace.warnings} == {"traits.message", "traits.list", "traits.phone"}
-    assert trace.unmapped == ["traits.message"]
+    assert trace.unmapped == ["traits.message", "traits.email"]
 
 
 def test_the_tags_beyond_what_one_request_may_change_are_left_out_and_reported() -> None:
