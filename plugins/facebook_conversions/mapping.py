@@ -72,7 +72,10 @@ def event_table(settings: Settings) -> Table:
 
 def view_table(settings: Settings) -> Table:
     """Of a page or a screen, whose properties tell of itself."""
-    own = [Field(f"properties.{name}", note="in `event_source_url`") for name in ("path", "referrer", "search")]
+    own = [
+        *(Field(f"properties.{name}", note="in `event_source_url`", is_within=True) for name in ("path", "search")),
+        Field("properties.referrer", note="Meta has no place for it"),
+    ]
     called = [Field((f"properties.{name}", name), f"custom_data.{name}", to_plain) for name in ("name", "category")]
     return _table(settings, (*COMMERCE_ROWS, *own, *called))
 

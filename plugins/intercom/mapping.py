@@ -88,11 +88,13 @@ def contact_table(settings: Settings) -> Table:
             Trait("email", "contact.email", convert.to_lower),
             Trait("phone", "contact.phone", convert.to_text),
             Trait("name", "contact.name", convert.to_text),
-            Trait(
-                "firstName", note="in `name`: Intercom has no field for it; without a lastName only of a new contact"
-            ),
-            Trait(
-                "lastName", note="in `name`: Intercom has no field for it; without a firstName only of a new contact"
+            *(
+                Trait(
+                    part,
+                    note=f"in `name`: Intercom has no field for it; without a {other} only of a new contact",
+                    is_within=True,
+                )
+                for part, other in (("firstName", "lastName"), ("lastName", "firstName"))
             ),
             Trait("avatar", "contact.avatar", convert.to_url),
             *(Trait("createdAt", f"contact.{name}", convert.to_unix_seconds) for name in created),

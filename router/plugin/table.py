@@ -32,8 +32,8 @@ class Field:
     *source* is a dotted path into the event (``context.page.url``, ``userId``), or several. Of several the first one counts
     that has a value which *convert* takes and which is no empty text; an empty text counts before null.
 
-    *to* is a dotted path into the result; "" means that the value is not sent from here: explain lists it, and *note* says why,
-    for the README.
+    *to* is a dotted path into the result; "" means that the value is not sent from here, and *note* says why, for the README.
+    Explain lists it as not sent, unless it *is_within* the value of another row.
 
     A row for a whole object (``traits.address``) gets what the rows for its parts (``traits.address.city``) leave over.
     """
@@ -42,6 +42,7 @@ class Field:
     to: str = ""
     convert: Converter | None = None
     note: str = ""
+    is_within: bool = False
 
     def __post_init__(self) -> None:
         convert: Any = self.convert
@@ -57,9 +58,11 @@ class Field:
         return (self.source,) if isinstance(self.source, str) else self.source
 
 
-def Trait(name: str, to: str = "", convert: Converter | None = None, note: str = "") -> Field:
+def Trait(
+    name: str, to: str = "", convert: Converter | None = None, note: str = "", *, is_within: bool = False
+) -> Field:
     """A row for one trait: ``Trait("createdAt", to="created_at", convert=to_unix_seconds)``."""
-    return Field("traits." + name, to, convert, note)
+    return Field("traits." + name, to, convert, note, is_within)
 
 
 def same_name(*traits: str, at: str = "") -> tuple[Field, ...]:
@@ -147,7 +150,9 @@ class Table:
         """The traits and properties that the event has for rows without a target, unless other rows send them; of an object
         some parts of which other rows take, the other parts."""
         sent = {source for row in self.fields if row.to for source in row.sources}
-        unsent = dict.fromkeys(source for row in self.fields if not row.to for source in row.sources)
+        unsent = dict.fromkeys(
+            source for row in self.fields if not row.to and not row.is_within for source in row.sources
+        )
         told = [source for source in unsent if source.startswith(_TOLD) and source not in sent]
         return [left for source in told for left in self._left_of(document, tuple(source.split(".")))]
 

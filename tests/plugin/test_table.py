@@ -483,6 +483,9 @@ def test_what_no_row_and_no_custom_takes_is_unmapped() -> None:
     ("rows", "traits", "unmapped"),
     [
         pytest.param((Trait("age", note="no field"),), {"age": 36}, ["traits.age"], id="a row that sends nothing"),
+        pytest.param(
+            (Trait("age", note="in `name`", is_within=True),), {"age": 36}, [], id="what another row's value holds"
+        ),
         pytest.param((Trait("age", note="no field"),), {"age": None}, [], id="of a null"),
         pytest.param((Trait("age", note="no field"),), {}, [], id="of what isn't there"),
         pytest.param(
