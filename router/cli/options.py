@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from router.config import Config, ConfigError, load_config
+from router.config import Config, ConfigError, load_config, load_without_secrets
 from router.config.quantity import parse_rate
 from router.delivery.spec import parse_time
 from router.errors import OperatorError
@@ -88,14 +88,15 @@ def to_rate(text: str | None) -> float | None:
     return rate
 
 
-def read_config(path: Path) -> tuple[Config, Registry]:
-    """The config and the plugins it may use.
+def read_config(path: Path, has_secrets: bool = True) -> tuple[Config, Registry]:
+    """The config and the plugins it may use. Unless it *has_secrets*, write keys and settings are made up.
 
     Raises:
         OperatorError: the file is not valid, or a plugin package is not.
     """
     registry = Registry.load()
-    return load_config(path, registry), registry
+    load = load_config if has_secrets else load_without_secrets
+    return load(path, registry), registry
 
 
 def read_plugins(path: Path) -> Registry:
@@ -109,7 +110,7 @@ def read_plugins(path: Path) -> Registry:
     if path == DEFAULT_CONFIG and not path.exists():
         return registry
     try:
-        load_config(path, registry)
+        load_without_secrets(path, registry)
     except ConfigError:
         if not path.exists():
             raise
