@@ -34,7 +34,7 @@ def ask_all(stage: Stage, labels: list[str]) -> dict[str, Any]:
     return {
         "causes": stage.command("dead-letters", "list", "--json").json,
         "letters": stage.command("dead-letters", "list", "--each", "--json").json,
-        "outlook": stage.command("replay", "customerio", "--dry-run", "--json").json,
+        "outlook": stage.command("replay", "customerio", "--all", "--dry-run", "--json").json,
         "letter": stage.command("dead-letters", "show", "customerio", "1", "--json").json,
         "traces": [without_clock(stage.command("trace", label, "--json").json) for label in labels],
     }
@@ -118,7 +118,11 @@ def test_offline_the_commands_do_without_the_secrets_of_the_router(stage: Stage)
     assert stage.command("dead-letters", "retry", "customerio", "--all").code == 0
     assert "customerio" in stage.command("jobs", "list").out
     assert stage.command("jobs", "cancel", "customerio").code == 0
-    for needing in (["dead-letters", "show", "customerio", "1"], ["replay", "customerio", "--dry-run"], ["check"]):
+    for needing in (
+        ["dead-letters", "show", "customerio", "1"],
+        ["replay", "customerio", "--all", "--dry-run"],
+        ["check"],
+    ):
         refused = stage.command(*needing)
         assert (refused.code, refused.out) == (2, "")
         assert "NOBODY_SET_THIS is not set" in refused.err
