@@ -304,8 +304,8 @@ class Operations:
 
 def never_accepted(message_id: str) -> OperatorError:
     return OperatorError(
-        f"no event with messageId {message_id!r} in the log. It was never accepted (see the caller's receipt), or it is older "
-        "than the log's retention."
+        f"no event with messageId {message_id!r} in the log. It was never accepted (see the caller's receipt), it is older "
+        "than the log's retention, or the log lost it (see router log check)."
     )
 
 
