@@ -25,6 +25,11 @@ Type = StrEnum("Type", EVENT_TYPES)  # type: ignore[misc]
 Rate = Annotated[
     str | None, typer.Option(help="Events a second at most (50/s); else as fast as live traffic leaves room.")
 ]
+Since = Annotated[
+    str | None,
+    typer.Option(help="Received at or after this time (2024-08-24T14:15:22Z; UTC, if it names no zone)."),
+]
+Until = Annotated[str | None, typer.Option(help="Received before this time.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what it would come to, and send nothing.")]
 Wait = Annotated[bool, typer.Option(help="Wait for its end, and show how far it has come.")]
 

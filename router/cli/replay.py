@@ -10,7 +10,19 @@ from typing import Annotated, Any
 import typer
 
 from router.cli.backend import ask
-from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, DryRun, Rate, Type, Wait, to_period, to_rate
+from router.cli.options import (
+    DEFAULT_CONFIG,
+    AsJson,
+    ConfigPath,
+    DryRun,
+    Rate,
+    Since,
+    Type,
+    Until,
+    Wait,
+    to_period,
+    to_rate,
+)
 from router.cli.progress import follow, rehearse
 from router.delivery.spec import OUTCOMES
 from router.errors import OperatorError
@@ -20,8 +32,8 @@ Outcome = StrEnum("Outcome", OUTCOMES)  # type: ignore[misc]
 
 def replay(
     destinations: Annotated[list[str], typer.Argument(help="The destination, or several.")],
-    since: Annotated[str | None, typer.Option(help="Received at or after this time (2024-08-24T14:15:22Z).")] = None,
-    until: Annotated[str | None, typer.Option(help="Received before this time.")] = None,
+    since: Since = None,
+    until: Until = None,
     source: Annotated[list[str] | None, typer.Option(help="Only events of this source; may be repeated.")] = None,
     type: Annotated[list[Type] | None, typer.Option(help="Only events of this type; may be repeated.")] = None,
     event: Annotated[list[str] | None, typer.Option(help="Only track calls of this name; may be repeated.")] = None,
