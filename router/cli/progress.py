@@ -39,7 +39,9 @@ def follow(config: Path, jobs: list[dict[str, Any]], as_json: bool, is_followed:
     try:
         done = asyncio.run(_follow(config, jobs, as_json))
     except KeyboardInterrupt:
-        console.print("It goes on in the router. See it with: router jobs list. Stop it with: router jobs cancel")
+        console.print("It goes on in the router. See it with: router jobs list. Stop it with:")
+        for name in dict.fromkeys(job["destination"] for job in jobs):
+            console.print(f"  router jobs cancel {name}", soft_wrap=True)
         raise
     if as_json:
         print_json(done)

@@ -174,3 +174,20 @@ def test_what_was_asked_for_and_waits_says_why(
     follow(DEFAULT_CONFIG, [{"destination": "crm", "running": False}], as_json=False, is_followed=is_followed)
 
     assert capsys.readouterr().out == f"Noted. See how far it has come with: router jobs list\n{expected}"
+
+
+def test_who_stops_waiting_reads_how_to_stop_what_goes_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command that was named lacked its destination, so it did nothing."""
+
+    async def interrupted(*_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(progress, "_follow", interrupted)
+    jobs = [{"destination": name, "job": job, "running": True} for name, job in (("crm", 1), ("crm", 2), ("mail", 1))]
+
+    with pytest.raises(KeyboardInterrupt):
+        follow(DEFAULT_CONFIG, jobs, as_json=False)
+
+    assert capsys.readouterr().out.splitlines()[1:] == ["  router jobs cancel crm", "  router jobs cancel mail"]
