@@ -151,7 +151,9 @@ class Lander:
         if not is_counted:
             self._outages.count(item.transit)
         tries = self._ledger.tries[place]
-        is_last = later.max_attempts is not None and tries.attempts >= later.max_attempts
+        # Tries in an outage count too, and attempts of the line may be those of another event: neither alone is enough.
+        own = min(tries.attempts, self._parking.attempts(line) + 1)
+        is_last = later.max_attempts is not None and own >= later.max_attempts
         if is_last or self._outages.is_expired(item.transit):
             self._settlement.settle_item(item, f"gave up after try {tries.attempts}: {later.reason}")
             lane.put_back(behind)

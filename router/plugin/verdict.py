@@ -30,7 +30,8 @@ class Later:
     after_s: float | None = None
     """Seconds that the vendor asked to wait. None leaves the wait to the core, which reads Retry-After itself."""
     max_attempts: int | None = None
-    """A parked event becomes a dead letter after this many tries. None: after the destination's retry window.
+    """A parked event becomes a dead letter after this many tries, not counting those in which the vendor as a whole was away.
+    None: after the destination's retry window.
 
     Set it if waiting may be in vain: the user's later events wait behind a parked one.
     """

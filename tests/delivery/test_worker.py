@@ -252,6 +252,29 @@ async def test_a_limit_that_comes_with_a_200_makes_the_destination_wait_and_park
     assert [items[0]["id"] for items in harness.vendor.requests] == ["m1"] * 5 + ["m2"]
 
 
+async def test_tries_in_an_outage_leave_an_event_all_the_attempts_of_its_own(harness: Harness) -> None:
+    """A contact that is not indexed yet must not cost its events their delivery because the vendor was away before."""
+    told = ["away"] * 12 + ["not yet", "not yet", "taken", "not yet", "not yet", "not yet"]
+
+    def judge(response: Response, payloads: Sequence[Payload], settings: Any) -> Judgement:
+        return [Later("not indexed yet", None, 3) if response.status == 404 else Delivered()] * len(payloads)
+
+    def script(request: Request) -> Answer:
+        return {"away": NETWORK_DOWN, "not yet": Response(404), "taken": Response(200)}[told.pop(0)]
+
+    harness.plugin = plugin(max_events=1, judge=judge)
+    harness.vendor.script = script
+    harness.log.add("u1")
+    await harness.open()
+    await harness.until_settled()
+    harness.log.add("u1")
+    await harness.until_settled()
+
+    assert (harness.books.delivered, harness.books.dead) == (1, 1)
+    [letter] = await harness.letters()
+    assert (letter.record.message_id, letter.attempts) == ("m2", 3)
+
+
 async def test_blocked_waits_and_goes_on_where_it_was(harness: Harness) -> None:
     revoked = True
     harness.vendor.script = lambda request: Response(401 if revoked else 200)
