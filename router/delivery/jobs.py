@@ -212,7 +212,7 @@ class Jobs:
     # --- how the events of a job end ---
 
     def settled(self, transit: Transit) -> None:
-        self._end(transit, "dead" if transit.refused else "delivered", "; ".join(dict.fromkeys(transit.refused)))
+        self._end(transit, "dead" if transit.refused else "delivered", transit.reason)
 
     def skipped(self, transit: Transit, reason: str) -> None:
         self._end(transit, "skipped", reason)

@@ -81,6 +81,23 @@ async def test_a_plugin_that_raises_costs_one_event_its_delivery_and_nobody_else
     assert letter.record.message_id == "m2"
 
 
+@pytest.mark.parametrize("words", ["gone", "no product {endpoint}", "{endpoint}" + "x" * 1_500])
+async def test_the_line_about_a_dead_letter_says_what_the_letter_says(harness: Harness, words: str) -> None:
+    """An event may have thousands of payloads, and a vendor may refuse them all in the same words."""
+
+    def judge_of(endpoint: str) -> Any:
+        return lambda response, payloads, settings: [Dead(words.format(endpoint=endpoint))] * len(payloads)
+
+    harness.plugin = plugin(*(batches(name, judge=judge_of(name)) for name in ("tracks", "users", "orders")))
+    harness.log.add("u1")
+    with capture_logs() as lines:
+        await harness.open()
+        await harness.until_settled()
+
+    [letter] = await harness.letters()
+    assert [line["reason"] for line in lines if "dead letter" in line["event"]] == [letter.reason]
+
+
 async def test_what_the_log_lost_is_a_dead_letter(harness: Harness) -> None:
     harness.log.add("u1")
     harness.log.lose(5)
