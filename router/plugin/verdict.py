@@ -136,7 +136,7 @@ def judge_named(errors: Iterable[tuple[int | None, str]], keys: Sequence[Hashabl
     items = list(places.values())
     refused: dict[int, Dead] = {}
     for index, said in errors:
-        if index is None or index >= len(items) or len(items[index]) > 1:
+        if index is None or not 0 <= index < len(items) or len(items[index]) > 1:
             return Split(reason)
         refused.setdefault(items[index][0], Dead(said))
     return [refused.get(place, Again()) for place in range(len(keys))] if refused else Split(reason)
