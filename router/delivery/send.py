@@ -41,6 +41,10 @@ from router.plugin.request import FORM, encode_form
 MAX_ANSWER_BYTES = 1_000_000
 """A vendor's answer is cut here. No documented answer comes near it."""
 
+MAX_HEADER_BYTES = 65_536
+"""A header of a vendor's answer may be as long. The client's own limit of 8 kB is less than what proxies send along (a content
+security policy), and an answer that can't be read counts as none: the request would be sent again and again."""
+
 MOST_EXCHANGES = 4
 """The most exchanges in one `HttpSend.send`, each with its own time-out: a token, the request, and both again if the token is
 refused."""
@@ -160,6 +164,7 @@ class HttpSend:
                 timeout=self._timeout,
                 headers={"User-Agent": _USER_AGENT},
                 cookie_jar=aiohttp.DummyCookieJar(),
+                max_field_size=MAX_HEADER_BYTES,
             )
         try:
             async with self._session.request(

@@ -211,6 +211,7 @@ async def _or_failure(sender: HttpSend, origin: str) -> Response | SendFailed:
         pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", False, id="stops in the middle"),
         pytest.param(b"SSH-2.0-OpenSSH\r\n", True, id="is no HTTP"),
         pytest.param(b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 100_000, False, id="headers without end"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nA: " + b"b" * 1_000_000, False, id="a header without end"),
         pytest.param(
             b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc", True, id="is no gzip"
         ),
@@ -220,6 +221,15 @@ async def test_what_is_no_whole_answer_is_none(answer: bytes, ends: bool) -> Non
     async with raw_vendor(answer, ends) as (sender, origin, _):
         with pytest.raises(SendFailed):
             await sender.send(Request("POST", origin + "/", {}), (), "i")
+
+
+async def test_an_answer_with_a_long_header_is_an_answer() -> None:
+    """A proxy may send a policy of 10 kB along. The vendor has the request: to send it again would only repeat it."""
+    policy = b"Content-Security-Policy: " + b"https://cdn.example.com " * 2_000
+    async with raw_vendor(b"HTTP/1.1 200 OK\r\n" + policy + b"\r\nContent-Length: 2\r\n\r\nok") as (sender, origin, _):
+        response = await sender.send(Request("POST", origin + "/", {}), (), "i")
+
+    assert (response.status, response.body) == (200, b"ok")
 
 
 @pytest.mark.parametrize(
