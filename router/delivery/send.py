@@ -188,6 +188,12 @@ class HttpSend:
                 return ReadTimedOut(f"no answer within {self._timeout.total:g} s")
             case aiohttp.InvalidURL():
                 return ValueError("the URL of the request is not valid")
+            case aiohttp.ClientPayloadError():
+                return SendFailed("the answer is cut short, or is not packed as it says")
+            case aiohttp.ClientResponseError():
+                return SendFailed("the answer is no HTTP that can be read; does the address want https?")
+            case aiohttp.ServerDisconnectedError():
+                return SendFailed("the connection was closed without an answer")
             case _:
                 detail = str(error) if isinstance(error, OSError) else ""  # others may quote a URL with a key in it
                 return SendFailed(f"{type(error).__name__}: {detail}".rstrip(": "))
