@@ -309,6 +309,31 @@ async def test_blocked_waits_and_goes_on_where_it_was(harness: Harness) -> None:
     assert harness.vendor.ids() == [f"m{number + 1}" for number in range(10)]
 
 
+@pytest.mark.parametrize("concurrency", [1, 4])
+async def test_an_event_that_a_firewall_refuses_does_not_block_all_others_for_good(
+    harness: Harness, concurrency: int
+) -> None:
+    """A 403 blocks, since it is about the credentials. That of a firewall may be about what stands in one event."""
+    is_on = True
+
+    def script(request: Request) -> Answer:
+        return Response(403 if is_on and any(item.get("is") == "<script>" for item in request.json) else 200)
+
+    harness.options = replace(harness.options, concurrency=concurrency)
+    harness.vendor.script = script
+    for number in range(40):
+        harness.log.add(f"u{number % 20}", properties={"is": "<script>" if number == 3 else ""})
+    await harness.open()
+
+    await harness.until(lambda: harness.books.delivered == 38)
+    assert (harness.books.pending, harness.books.dead) == (2, 0), "it waits, and its user's next one behind it"
+    is_on = False
+    await harness.until_settled()
+
+    assert harness.books.delivered == 40
+    assert harness.vendor.ids("u3") == ["m4", "m24"]
+
+
 @pytest.mark.parametrize(
     ("answer", "told"),
     [(Response(401), "destination is blocked: "), (Response(503), "destination is failing, ")],
