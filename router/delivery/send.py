@@ -191,7 +191,8 @@ class HttpSend:
             case aiohttp.ClientPayloadError():
                 return SendFailed("the answer is cut short, or is not packed as it says")
             case aiohttp.ClientResponseError():
-                return SendFailed("the answer is no HTTP that can be read; does the address want https?")
+                hint = "; does the address want https?" if self._origin.startswith("http:") else ""
+                return SendFailed(f"the answer is no HTTP that can be read{hint}")
             case aiohttp.ServerDisconnectedError():
                 return SendFailed("the connection was closed without an answer")
             case _:
