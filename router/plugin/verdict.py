@@ -30,7 +30,8 @@ class Later:
     after_s: float | None = None
     """Seconds that the vendor asked to wait. None leaves the wait to the core, which reads Retry-After itself."""
     max_attempts: int | None = None
-    """A parked event becomes a dead letter after this many tries. None: after the destination's retry window.
+    """A parked event becomes a dead letter after this many tries, not counting those in which the vendor as a whole was away.
+    None: after the destination's retry window.
 
     Set it if waiting may be in vain: the user's later events wait behind a parked one.
     """
@@ -139,7 +140,7 @@ def judge_named(errors: Iterable[tuple[int | None, str]], keys: Sequence[Hashabl
     items = list(places.values())
     refused: dict[int, Dead] = {}
     for index, said in errors:
-        if index is None or index >= len(items) or len(items[index]) > 1:
+        if index is None or not 0 <= index < len(items) or len(items[index]) > 1:
             return Split(reason)
         refused.setdefault(items[index][0], Dead(said))
     return [refused.get(place, Again()) for place in range(len(keys))] if refused else Split(reason)

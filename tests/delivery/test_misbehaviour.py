@@ -481,6 +481,30 @@ async def test_a_stream_that_dies_of_a_bug_is_stopped_and_goes_on_when_it_is_men
         assert ids == sorted(ids)
 
 
+@pytest.mark.parametrize(
+    "build",
+    [
+        pytest.param(lambda event, *_: [Payload({})] * event.properties["n"], id="payloads"),
+        pytest.param(lambda event, *_: Payload({}, group="g" * event.properties["n"]), id="a group"),
+        pytest.param(lambda event, *_: [Payload("x" * 99 * event.properties["n"])] * 11, id="bytes"),
+    ],
+)
+async def test_promise_2_events_of_which_too_much_is_made_die_and_stop_nothing(
+    harness: Harness, build: Callable[..., Any]
+) -> None:
+    """Events decide how much that is. Whoever may send them must not be able to stop a destination for all others."""
+    harness.destination = building(build)
+    for _ in range(DEAD_IN_A_ROW):
+        harness.log.add("u1", properties={"n": 10_001})
+    harness.log.add("u2", properties={"n": 1})
+    await harness.open()
+
+    await harness.until_settled()
+
+    assert (harness.books.dead, harness.books.delivered) == (DEAD_IN_A_ROW, 1)
+    assert harness.worker.ledger.counts["halts", ""] == 0
+
+
 async def test_while_it_is_stopped_the_plugin_is_left_alone(harness: Harness) -> None:
     """Neither new events nor parked ones reach it; shedding the backlog goes on."""
     slow(harness)
