@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 
 Moment = datetime | date
@@ -76,6 +76,18 @@ def _from_text(text: str) -> Moment | None:
         return _in_utc(datetime.fromisoformat(text))
     except ValueError:
         return None
+
+
+def day_begun(value: object) -> date | None:
+    """The day that begins at *value* where it was written: of ``1990-12-10T00:00:00+02:00`` the 10th, which in UTC is still to
+    come. None for any other value, and for one in UTC."""
+    if not isinstance(value, str) or len(value) > LONGEST_TEXT:
+        return None
+    try:
+        written = datetime.fromisoformat(value.strip().upper())
+    except ValueError:
+        return None
+    return written.date() if written.utcoffset() and written.time() == time() else None
 
 
 def to_datetime(moment: Moment) -> datetime:

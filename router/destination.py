@@ -20,7 +20,7 @@ from router.actions import ActionRule, DropCustom, EventContext, Trigger
 from router.actions.draft import Draft
 from router.consent import Consent
 from router.event import EVENT_TYPES, Document, Event, EventType
-from router.guard import PluginFailed
+from router.guard import PluginExceeds, PluginFailed
 from router.integrations import DestinationNames, Flag, read_flags
 from router.origin import origin_of
 from router.plugin import Action, BatchEndpoint, Endpoint, Payload, Plugin, PluginSettings, Skip, Table
@@ -106,6 +106,11 @@ class PassedOver:
 class MappingFailed(Exception):
     """A table or a build function raised, or made something that can't be sent. The event becomes a dead letter of this
     destination alone. The text names the plugin."""
+
+    def __init__(self, text: str, is_by_plugin: bool = True) -> None:
+        """Not *is_by_plugin*: it is only too much, which the event may bring about."""
+        super().__init__(text)
+        self.is_by_plugin = is_by_plugin
 
 
 def write_payload(key: str, payload: Payload, endpoint: Endpoint) -> Written:
@@ -284,7 +289,7 @@ class Destination:
             for each in triggered:  # not a comprehension, which costs a call more
                 mapped.append(run(each.action, self._map_action, each, event, with_trace, is_historical))
         except PluginFailed as error:
-            raise MappingFailed(str(error)) from error
+            raise MappingFailed(str(error), not isinstance(error, PluginExceeds)) from error
         return mapped
 
     def _map_action(self, planned: PlannedAction, event: Event, with_trace: bool, is_historical: bool) -> Mapped:
@@ -327,7 +332,8 @@ class Destination:
             raise MappingFailed(f"{label} made a payload that JSON can't hold: {error}") from error
         if total > MAX_PAYLOAD_BYTES and len(written) > 1:
             label = self.calls.guard.label(mapped.action)
-            raise MappingFailed(f"{label} made {total} bytes of one event, the router takes {MAX_PAYLOAD_BYTES}")
+            text = f"{label} made {total} bytes of one event, the router takes {MAX_PAYLOAD_BYTES}"
+            raise MappingFailed(text, is_by_plugin=False)
         return written
 
     def _change(self, planned: PlannedAction, event: Event, with_notes: bool) -> Draft:

@@ -88,10 +88,16 @@ def explain_at(
     entries = [
         _explain_action(destination, *each, decision.reason, delivered) for each in zip(mapped, written, strict=True)
     ] + passed_over
-    mapped_somewhere = {line["from"] for entry in entries for line in entry["lineage"]}
+    sent = {line["from"] for entry in entries if entry["decision"] == "deliver" for line in entry["lineage"]}
     for entry in entries:  # a field that another action of this destination sends is not missing
-        entry["unmapped"] = [source for source in entry["unmapped"] if source not in mapped_somewhere]
+        entry["unmapped"] = [source for source in entry["unmapped"] if not _is_among(source, sent)]
     return entries
+
+
+def _is_among(source: str, sent: Collection[str]) -> bool:
+    """Whether *sent* has the field at *source*, or parts of it (and the action that sends those tells of the others), or the
+    object that it is a part of."""
+    return any(each == source or each.startswith(f"{source}.") or source.startswith(f"{each}.") for each in sent)
 
 
 def _explain_action(

@@ -30,8 +30,16 @@ class PluginStuck(PluginFailed):
     """The call took too long and was broken off."""
 
 
+class PluginExceeds(PluginFailed):
+    """What the plugin made is too much. An event may bring that about, so nothing need be wrong with the plugin."""
+
+
 class BadReturn(Exception):
     """A plugin returned something other than the plugin API promises. The text continues after the name of the call."""
+
+
+class TooMuch(BadReturn):
+    """It is what the plugin API promises, but more of it than the router takes."""
 
 
 class BreakOff(BaseException):
@@ -129,7 +137,8 @@ class Guard:
         if isinstance(error, BreakOff):
             return PluginStuck(f"{self.label(what)} took longer than {MARK.limit_s:g} s and was broken off, {error}")
         if isinstance(error, BadReturn):
-            return PluginFailed(f"{self.label(what)} {error}")
+            kind = PluginExceeds if isinstance(error, TooMuch) else PluginFailed
+            return kind(f"{self.label(what)} {error}")
         return PluginFailed(f"{self.label(what)} raised {describe(error)}{at_place(error)}")
 
     def label(self, what: Any) -> str:

@@ -92,6 +92,12 @@ def _date_reader(name: str) -> _Reader:
     return lambda value, where, warnings: _read_date(value, where, warnings, name)
 
 
+def _read_birthday(value: Any, where: str, warnings: list[str]) -> Any:
+    """A day, wherever somebody was born: written as the midnight that it begins at, in UTC it might be the day before."""
+    day = dates.day_begun(value)
+    return day.isoformat() if day is not None else _read_date(value, where, warnings, "birthday")
+
+
 def _read_email(value: Any, where: str, warnings: list[str]) -> Any:
     return value.strip() if isinstance(value, str) else value
 
@@ -115,4 +121,5 @@ _READERS: Final[Mapping[str, _Reader]] = {
     "address": _read_address,
     "company": _read_company,
     **{name: _date_reader(name) for name in DATE_TRAITS},
+    "birthday": _read_birthday,
 }

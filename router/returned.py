@@ -17,7 +17,7 @@ from typing import Any, get_args
 import orjson
 from pydantic import SecretStr
 
-from router.guard import MAX_TEXT, BadReturn
+from router.guard import MAX_TEXT, BadReturn, TooMuch
 from router.plugin import (
     Again,
     BatchEndpoint,
@@ -113,7 +113,7 @@ def built(value: Any) -> Skip | tuple[Payload, ...]:
         raise BadReturn(f"returned {_show(value)}, expected a Payload, several, or Skip")
     payloads = tuple(islice(value, MAX_PAYLOADS + 1))
     if len(payloads) > MAX_PAYLOADS:
-        raise BadReturn(f"made more than {MAX_PAYLOADS} payloads of one event")
+        raise TooMuch(f"made more than {MAX_PAYLOADS} payloads of one event")
     return tuple(_payload(each) for each in payloads)
 
 
@@ -124,7 +124,7 @@ def _payload(value: Any) -> Payload:
     if not isinstance(key, str) or not isinstance(group, str):
         raise BadReturn(f"made a payload with the key {_show(key)} and the group {_show(group)}, expected texts")
     if len(key) + len(group) > MAX_KEY:
-        raise BadReturn(f"made a payload whose key and group have more than {MAX_KEY} characters")
+        raise TooMuch(f"made a payload whose key and group have more than {MAX_KEY} characters")
     return value if value.notes == () else replace(value, notes=_warnings(value.notes))
 
 

@@ -30,7 +30,7 @@ from router.consent import Consent
 from router.destination import Destination
 from router.event import EVENT_TYPES, Event
 from router.explain import explain
-from router.plugin import BatchEndpoint, Payload
+from router.plugin import BatchEndpoint, Field, Payload, Skip, Table, Trait
 from router.privacy import Names, Privacy
 from router.source_choice import SourceChoice
 from tests.destinations import ECHO, EchoSettings, echo
@@ -204,6 +204,28 @@ def test_explain_warns_of_what_a_build_had_to_leave_out() -> None:
     [entry] = explain(track(), [destination])["destinations"]
 
     assert entry["warnings"] == ["2 are too many"]
+
+
+@pytest.mark.parametrize(
+    ("row", "made", "unmapped"),
+    [
+        pytest.param(Trait("address", to="address"), Payload({}), [], id="whole"),
+        pytest.param(Trait("address.city", to="city"), Payload({}), ["traits.address.street"], id="in part"),
+        pytest.param(Trait("address", to="address"), Skip("not now"), ["traits.address"], id="of a skipped action"),
+        pytest.param(Trait("address", note="no place"), Payload({}), ["traits.address"], id="nowhere"),
+    ],
+)
+def test_explain_says_that_a_field_is_not_sent_where_no_action_sends_it(
+    row: Field, made: Payload | Skip, unmapped: list[str]
+) -> None:
+    first = replace(ECHO.actions[0], table=Table((Trait("email", to="mail"),)))
+    other = replace(first, name="another", table=Table((row,)), build=lambda event, fields, settings: made)
+    destination = Destination("echo", replace(ECHO, actions=(first, other)), EchoSettings())
+    call = event(type="identify", userId="u1", traits={"address": {"city": "Porto", "street": "1 Main St"}})
+
+    entries = explain(call, [destination])["destinations"]
+
+    assert list(dict.fromkeys(source for entry in entries for source in entry["unmapped"])) == unmapped
 
 
 def test_explain_measures_payloads_with_the_limits_of_the_settings() -> None:

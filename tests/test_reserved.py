@@ -139,6 +139,16 @@ def test_an_empty_reserved_trait_is_absent_and_an_empty_custom_one_a_value(
         pytest.param({"company": 5}, {"company": 5}, id="company-odd"),
         pytest.param({"address": "12 St James's Square"}, {"address": "12 St James's Square"}, id="address-as-text"),
         pytest.param({"birthday": "1815-12-10"}, {"birthday": "1815-12-10"}, id="date-stays-a-date"),
+        pytest.param(
+            {"birthday": "1990-12-10T00:00:00.000+02:00"},
+            {"birthday": "1990-12-10"},
+            id="birthday-as-midnight-of-its-zone",
+        ),
+        pytest.param({"birthday": "1990-12-10T00:00:00-05:00"}, {"birthday": "1990-12-10"}, id="birthday-in-the-west"),
+        pytest.param({"birthday": "1990-12-10T00:00:00Z"}, {"birthday": "1990-12-10T00:00:00Z"}, id="birthday-in-utc"),
+        pytest.param(
+            {"birthday": "1990-12-10T01:30:00+02:00"}, {"birthday": "1990-12-09T23:30:00Z"}, id="birthday-as-a-moment"
+        ),
         pytest.param({"created_at": "1724508922123"}, {"createdAt": "2024-08-24T14:15:22.123Z"}, id="milliseconds"),
         pytest.param({"id": 7, "age": "36"}, {"id": 7, "age": "36"}, id="other-types-stay"),
         pytest.param({"my_plan": 1, "myPlan": 2}, {"my_plan": 1, "myPlan": 2}, id="custom-never-renamed"),

@@ -30,6 +30,8 @@ from router.plugin import (
 MAX_MENDINGS: Final = 5
 """How often a contact is sent again with less in it."""
 MAX_PAGES: Final = 20
+MAX_FOUND_PAGES: Final = 8
+"""Of one search: ten tags may be looked for, and a conversation may have 100 requests."""
 PAGE: Final = 100
 """The most that a list has on one page."""
 
@@ -226,10 +228,18 @@ def _find_tag(tag: str, settings: Settings) -> Said:
 def _look_up(
     name: str, key: str, wanted: str, assumed: list[Document], settings: Settings
 ) -> Generator[Step, Response, str | Verdict | Blocked | None]:
-    """The id of the one of *name* whose *key* is *wanted*; None where there is none."""
-    request = make_request("GET", settings, name, query={"search": wanted, "limit": str(PAGE)})
-    answer = yield from _ask(request, {name: assumed})
-    return _find(answer, name, key, wanted) if isinstance(answer, Response) else answer
+    """The id of the one of *name* whose *key* is *wanted*; None where there is none.
+
+    A search finds whatever has *wanted* in it: of the account 12 also 120 to 129."""
+    for page in range(MAX_FOUND_PAGES):
+        query = {"search": wanted, "limit": str(PAGE), "offset": str(page * PAGE)}
+        answer = yield from _ask(make_request("GET", settings, name, query=query), {name: assumed})
+        if not isinstance(answer, Response):
+            return answer
+        found = _find(answer, name, key, wanted)
+        if found is not None or len(_items(answer, name)) < PAGE:
+            return found
+    return None
 
 
 # --- the account ---

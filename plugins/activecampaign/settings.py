@@ -59,7 +59,7 @@ class Settings(PluginSettings):
     )
     fields: dict[str, str] = Field(
         {},
-        description="Trait → custom field it is written to: its id (`plan: 5`), or its title or personalisation tag, "
+        description='Trait → custom field it is written to: its id (`plan: "5"`), or its title or personalisation tag, '
         "which takes a request more each time.",
     )
     send_all_traits: bool = Field(

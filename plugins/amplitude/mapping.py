@@ -5,15 +5,30 @@ Source: facts/vendors/amplitude.md section 4 (traits, operations) and section 5 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 from plugins.amplitude.context import CONTEXT_ROWS, combined
 from plugins.amplitude.identity import EVENT_ROWS, make_payload, user_rows
 from plugins.amplitude.settings import Settings
-from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, Trait, Values, convert, same_name
+from router.plugin import (
+    Custom,
+    Document,
+    Event,
+    Field,
+    Payload,
+    Skip,
+    Table,
+    Trait,
+    Values,
+    convert,
+    left_out,
+    same_name,
+)
 
 MAX_LEVELS: Final = 38
 """Of objects and lists in a property: 40 less those of the properties and of the operation."""
+MAX_GROUP_PROPERTIES: Final = 1_024
 UNSET: Final = "-"
 """The value beside a name in ``$unset``."""
 _USER: Final = "user_properties.$set"
@@ -117,14 +132,18 @@ def group_table(settings: Settings) -> Table:
 
 
 def build_group(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
-    properties = operations(fields.pop("group_properties", {}).get("$set", {}))
+    told = list(fields.pop("group_properties", {}).get("$set", {}).items())
+    properties = operations(dict(told[-MAX_GROUP_PROPERTIES:]))  # of too many the first go, which are custom ones
     if not properties:
         return Skip("no traits to write")
     kind, value = group_of(event, settings)
     if not value:
         return _NO_GROUP
     fields = {name: value for name, value in fields.items() if value is not None}
-    return make_payload("$groupidentify", {**fields, "groups": {kind: value}, "group_properties": properties}, "group")
+    made = make_payload("$groupidentify", {**fields, "groups": {kind: value}, "group_properties": properties}, "group")
+    beyond = [name for name, _ in told[:-MAX_GROUP_PROPERTIES]]
+    notes = left_out(beyond, f"beyond the {MAX_GROUP_PROPERTIES} properties of a group")
+    return replace(made, notes=notes) if notes and isinstance(made, Payload) else made
 
 
 def member_table(settings: Settings) -> Table:

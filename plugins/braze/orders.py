@@ -63,6 +63,7 @@ PURCHASE: Final = Table(
         # The later row wins, so that one which is no amount leaves room for the other.
         Field("properties.total", "price", to_money, note="of an order without products"),
         Field("properties.revenue", "price", to_money, note="of an order without products"),
+        *(Field(f"properties.{name}", f"properties.{name}", to_value) for name in ("total", "revenue")),
     ),
     (Custom("properties", at="properties", rename=purchase_property, convert=to_value),),
 )

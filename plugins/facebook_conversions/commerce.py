@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from decimal import Decimal
 from typing import Any, Final
-from urllib.parse import unquote
 
 from plugins.facebook_conversions.settings import Settings
-from router.plugin import Custom, Document, Event, Field, convert, has_odd_currency
+from router.plugin import Custom, Document, Event, Field, convert, has_odd_currency, holds_email, without_email
 
 PERSONAL: Final = frozenset(
     {
@@ -25,6 +25,7 @@ PERSONAL: Final = frozenset(
         "gender",
         "lastname",
         "phone",
+        "phonenumber",
         "postalcode",
         "state",
         "street",
@@ -32,29 +33,23 @@ PERSONAL: Final = frozenset(
         "zip",
     }
 )
-"""Names of properties, without ``_`` and in lower case, that speak of a person: Meta takes such things hashed only."""
+"""Names of properties, by their letters in lower case, that speak of a person: Meta takes such things hashed only."""
 
+_NO_LETTER = re.compile("[^a-z]")
 _PRODUCT_EVENTS: Final = frozenset({"ViewContent", "AddToCart", "AddToWishlist"})
 _AT: Final = "custom_data"
 MAX_ITEMS: Final = 1_000_000_000
 """A larger number is none of things, and a sum of such may be more than JSON can hold."""
-_EMAIL = re.compile(r"[^\s@]@[^\s@.]+\.[^\s@.]")
 
 
 def impersonal_name(key: str) -> str | None:
     """The key itself, or None where it speaks of a person."""
-    return None if key.replace("_", "").lower() in PERSONAL else key
-
-
-def holds_email(text: str) -> bool:
-    """Whether an email address is somewhere in *text*."""
-    return _EMAIL.search(unquote(text)) is not None
+    return None if _NO_LETTER.sub("", key.lower()) in PERSONAL else key
 
 
 def to_page_url(value: Any) -> str:
-    """An absolute address; one with an email address in it loses its query."""
-    url = convert.to_url(value)
-    return re.split("[?#]", url)[0] if holds_email(url) else url
+    """An absolute address; one with an email address in it loses its query, and if need be its path."""
+    return without_email(convert.to_url(value))
 
 
 def to_plain(value: Any) -> Any:
@@ -135,6 +130,15 @@ COMMERCE_ROWS: Final = (
     ),
 )
 
+
+def _sum(contents: list[Document], event: Event) -> int | float:
+    """What all products of an order come to. Without one of them, or its price, it would be too little."""
+    products = event.properties.get("products") or event.properties.get("contents")
+    if len(contents) != len(products or ()) or not all("item_price" in item for item in contents):
+        raise ValueError("expected products that all have an id and a price")
+    return convert.to_amount(float(sum(Decimal(str(item["item_price"])) * item["quantity"] for item in contents)))
+
+
 CUSTOM_DATA: Final = Custom("properties", _AT, impersonal_name, convert=to_plain)
 
 
@@ -155,6 +159,9 @@ def complete(name: str, event: Event, fields: Document, settings: Settings) -> N
     if name in _PRODUCT_EVENTS and "value" not in data:
         with suppress(ValueError):
             data["value"] = convert.to_amount(event.properties.get("price"))
+    if name == "Purchase" and "value" not in data and contents:
+        with suppress(ValueError):
+            data["value"] = _sum(contents, event)
     if "value" in data and "currency" not in data:
         if has_odd_currency(event):
             del data["value"]  # it would be booked in another

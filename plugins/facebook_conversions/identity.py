@@ -57,11 +57,11 @@ def part_of_name(take: Converter) -> Converter:
 
 def to_phone_digits(value: Any) -> str:
     """Digits with the country code in front. A number that begins with a single 0 has none, and is left out."""
-    text = re.sub(r"[\s().\-/]", "", convert.to_text(value))
-    digits = text.removeprefix("+") if text.startswith("+") else text.removeprefix("00")
-    if not re.fullmatch("[1-9][0-9]{6,14}", digits):
-        raise ValueError("expected a phone number with its country code, such as +14155550123")
-    return digits
+    text = convert.to_text(value).strip()
+    try:
+        return str(convert.to_e164(text if text.startswith(("+", "00")) else f"+{text}")).removeprefix("+")
+    except ValueError:
+        raise ValueError("expected a phone number with its country code, such as +14155550123") from None
 
 
 def to_initial(value: Any) -> str:

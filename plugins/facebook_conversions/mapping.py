@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, Final, get_args
 
 from plugins.facebook_conversions.app import APP_ROWS, build_app_data, is_app
-from plugins.facebook_conversions.commerce import COMMERCE_ROWS, CUSTOM_DATA, complete, to_page_url
+from plugins.facebook_conversions.commerce import COMMERCE_ROWS, CUSTOM_DATA, complete, to_page_url, to_plain
 from plugins.facebook_conversions.identity import PERSON_ROWS, build_user_data, id_rows, is_too_broad
 from plugins.facebook_conversions.settings import ActionSource, Settings
 from router.plugin import Document, Event, Field, Harmless, Payload, Skip, Table, convert
@@ -72,8 +72,12 @@ def event_table(settings: Settings) -> Table:
 
 def view_table(settings: Settings) -> Table:
     """Of a page or a screen, whose properties tell of itself."""
-    own = [Field(f"properties.{name}", note="in `event_source_url`") for name in ("path", "referrer", "search")]
-    return _table(settings, (*COMMERCE_ROWS, *own))
+    own = [
+        *(Field(f"properties.{name}", note="in `event_source_url`", is_within=True) for name in ("path", "search")),
+        Field("properties.referrer", note="Meta has no place for it"),
+    ]
+    called = [Field((f"properties.{name}", name), f"custom_data.{name}", to_plain) for name in ("name", "category")]
+    return _table(settings, (*COMMERCE_ROWS, *own, *called))
 
 
 def build_track(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
@@ -84,7 +88,9 @@ def build_track(event: Event, fields: Document, settings: Settings) -> Payload |
     name = names.get(name.lower(), name)
     complete(name, event, fields, settings)
     if name == "Purchase" and "value" not in fields.get("custom_data", {}):
-        return Skip("a Purchase needs properties.revenue or properties.total, in a currency that can be read")
+        return Skip(
+            "a Purchase needs properties.revenue, properties.total or products with prices, in a currency that can be read"
+        )
     return _build(name, event, fields, settings)
 
 

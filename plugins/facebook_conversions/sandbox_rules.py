@@ -107,5 +107,5 @@ def _data_faults(name: Any, data: Any) -> Iterator[Fault]:
         )
         if is_nested and key != "contents":
             yield BAD_PARAMETER, f"custom_data.{key} must not be nested"
-        if isinstance(value, str) and re.search(r"\S@[^\s@]+\.\S", value):
+        if isinstance(value, str) and re.search(r"[^\s/@]@(?![0-9]x\.)[^\s@/?#&=]+\.[^\W\d_]{2}", value):
             yield BAD_PARAMETER, f"custom_data.{key} looks like personal information"

@@ -6,15 +6,16 @@ Source: facts/vendors/ga4.md section 5; facts/event-spec.md section 4 (revenue, 
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final
 
 from plugins.ga4.context import complete, envelope_rows
 from plugins.ga4.identity import event_rows, make_payload
-from plugins.ga4.names import event_name, param_name
-from plugins.ga4.params import custom_params, cut, is_email, pair_value
+from plugins.ga4.names import event_name, is_personal, param_name
+from plugins.ga4.params import OF_CONTEXT, custom_params, cut, tells_email
 from plugins.ga4.settings import Settings
-from router.plugin import Converter, Document, Event, Field, Payload, Skip, Table, Values, convert
+from router.plugin import Converter, Document, Event, Field, Payload, Skip, Table, Values, convert, left_out
 
 COMMERCE_EVENTS: Final = {
     "products_searched": "search",
@@ -57,6 +58,8 @@ _ITEM: Final[tuple[tuple[str, tuple[str, ...], Converter], ...]] = (
 )
 """Of a product: Google's field, the names that callers give it, converter."""
 
+_NAMED: Final = frozenset(name for _, names, _ in _ITEM for name in names)
+
 _CURRENCY: Final = Field("properties.currency", "params.currency", convert.to_currency)
 
 
@@ -93,6 +96,7 @@ def commerce_table(settings: Settings) -> Table:
         (
             *event_rows(settings),
             *envelope_rows(settings),
+            *OF_CONTEXT,
             *COMMERCE_ROWS,
             Field("properties.products", "params.items", _to_items(settings)),
         ),
@@ -106,18 +110,32 @@ def build_commerce(event: Event, fields: Document, settings: Settings) -> Payloa
         name = COMMERCE_EVENTS[event_name(event.event or "")]
     except (ValueError, KeyError):
         return Skip("no event of a shop (action track event)")
-    params, item = fields.setdefault("params", {}), fields.pop("item", {})
+    params, item = fields.setdefault("params", {}), _impersonal(fields.pop("item", {}), settings)
     if name.endswith("_promotion"):
         renamed = {"item_name": "promotion_name", "index": "creative_slot"}
         params |= {renamed[key]: convert.to_text(value) for key, value in item.items() if key in renamed}
-    elif "items" not in params and {"item_id", "item_name"} & item.keys():
+    elif "items" in params:
+        params = fields["params"] = _of_the_whole(event) | params
+    elif {"item_id", "item_name"} & item.keys():
         params["items"] = [{key: cut(key, value) for key, value in item.items()}]
         if "value" not in params and "price" in item:
             params["value"] = _product_of(item["price"], item.get("quantity", 1))
     if name == "purchase":
         params.setdefault("transaction_id", event.message_id)  # by which Google counts a purchase once
-    pair_value(params, event, settings)
-    return make_payload(name, event, complete(event, fields), settings, FIRST)
+    made = make_payload(name, event, complete(event, fields), settings, FIRST)
+    beyond = left_out(_beyond(event.properties.get("products")), f"beyond the {MAX_ITEMS} items of an event")
+    return replace(made, notes=(*made.notes, *beyond)) if isinstance(made, Payload) and beyond else made
+
+
+def _beyond(products: Any) -> list[str]:
+    """How many of *products* an event has no room for, in words."""
+    count = sum(isinstance(product, dict) for product in products) if isinstance(products, list) else 0
+    return [f"{count - MAX_ITEMS} products"] if count > MAX_ITEMS else []
+
+
+def _of_the_whole(event: Event) -> Document:
+    """What a list of products tells in words of a single one, such as its category or the discount of an order."""
+    return {name: value for name, value in event.properties.items() if name in _NAMED}
 
 
 def _product_of(price: int | float, quantity: int) -> float:
@@ -140,15 +158,19 @@ def _to_items(settings: Settings) -> Converter:
 def to_item(product: Document, settings: Settings) -> Document:
     """One product in Google's words; what it has besides are at most ten parameters of the operator's own."""
     item: Document = {}
-    named = {name for _, names, _ in _ITEM for name in names}
     for to, names, converter in _ITEM:
         value = next((product[name] for name in names if product.get(name) not in (None, "")), None)
         with suppress(ValueError):
             item[to] = cut(to, converter(value))
     own: Document = {}
     for key, value in product.items():
-        name = None if key in named else param_name(key)
-        is_personal = settings.pii_guard and is_email(value)
-        if name is not None and isinstance(value, str | int | float) and not is_personal:
+        name = None if key in _NAMED else param_name(key)
+        tells_person = settings.pii_guard and (is_personal(key) or tells_email(value))
+        if name is not None and isinstance(value, str | int | float) and not tells_person:
             own.setdefault(name, cut(name, value))
-    return dict(list(own.items())[:MAX_CUSTOM_ITEM_PARAMS]) | item
+    return dict(list(own.items())[:MAX_CUSTOM_ITEM_PARAMS]) | _impersonal(item, settings)
+
+
+def _impersonal(item: Document, settings: Settings) -> Document:
+    """*item* without what has an email in it (`pii_guard`)."""
+    return {name: value for name, value in item.items() if not (settings.pii_guard and tells_email(value))}

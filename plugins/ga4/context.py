@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 from plugins.ga4.identity import option
 from plugins.ga4.names import PERSONAL_TRAITS, property_name
-from plugins.ga4.params import is_email
+from plugins.ga4.params import tells_email
 from plugins.ga4.settings import Settings
 from router.plugin import USER_TRAITS, Converter, Document, Event, Field, convert
 
@@ -78,7 +78,7 @@ def to_property(settings: Settings) -> Converter:
     """The converter of user properties: text of at most 36 characters, numbers and booleans."""
 
     def to_property(value: Any) -> Any:
-        if settings.pii_guard and is_email(value):
+        if settings.pii_guard and tells_email(value):
             raise ValueError("an email; Google forbids it (pii_guard)")
         if isinstance(value, str):
             return value[:MAX_PROPERTY_TEXT]

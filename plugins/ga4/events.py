@@ -12,7 +12,7 @@ from plugins.ga4.commerce import COMMERCE_EVENTS, MONEY_ROWS
 from plugins.ga4.context import complete, envelope_rows
 from plugins.ga4.identity import event_rows, make_payload
 from plugins.ga4.names import event_name
-from plugins.ga4.params import custom_params, pair_value
+from plugins.ga4.params import OF_CONTEXT, custom_params
 from plugins.ga4.settings import Settings
 from router.plugin import Document, Event, Field, Payload, Skip, Table, Values, convert
 
@@ -33,10 +33,6 @@ PAGE_ROWS: Final = (
 )
 VIEW_ROWS: Final = tuple(
     Field((f"properties.{name}", name), f"params.{name}", convert.to_text) for name in ("name", "category")
-)
-OF_CONTEXT: Final = tuple(
-    Field(f"context.page.{name}", f"params.{param}", convert.to_text)
-    for name, param in (("url", "page_location"), ("referrer", "page_referrer"), ("title", "page_title"))
 )
 
 
@@ -67,14 +63,12 @@ def build_track(event: Event, fields: Document, settings: Settings) -> Payload |
         return Skip("the event's name has neither a letter from a to z nor a digit")
     if name in COMMERCE_EVENTS:
         return Skip("a shop's event (action track commerce event)")
-    pair_value(fields.get("params", {}), event, settings)
-    return make_payload(EVENTS.get(name, name), event, complete(event, fields), settings, ("value", "currency"))
+    return make_payload(EVENTS.get(name, name), event, complete(event, fields), settings)
 
 
 def build_page(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
     """``page_view``, whether the page has a name or not."""
-    first = ("page_location", "page_referrer", "page_title")
-    return make_payload("page_view", event, complete(event, fields), settings, first)
+    return make_payload("page_view", event, complete(event, fields), settings)
 
 
 def build_screen(event: Event, fields: Document, settings: Settings) -> Payload | Skip:

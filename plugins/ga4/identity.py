@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from plugins.ga4.names import RESERVED_EVENTS
-from plugins.ga4.params import MAX_PARAMS, tidy
+from plugins.ga4.params import MAX_PARAMS, pair_value, tidy
 from plugins.ga4.settings import Settings
 from router.plugin import (
     Converter,
@@ -36,6 +36,8 @@ MAX_EVENT_BYTES: Final = 100_000
 ENGAGEMENT_MS: Final = 1
 """Without a time of engagement an event makes nobody active."""
 
+_OF_EACH: Final = ("session_id", "engagement_time_msec")
+_OF_THE_PAGE: Final = ("page_location", "page_referrer", "page_title")
 _INTEGRATIONS: Final = ("Google Analytics 4", "Google Analytics 4 Cloud", "Actions Google Analytics 4", "GA4", "ga4")
 _CLIENT_ID = re.compile(r"(?:GA[0-9]+\.[0-9]+\.)?([1-9][0-9]*\.[1-9][0-9]*)")
 _APP_INSTANCE_ID = re.compile("[0-9a-fA-F]{32}")
@@ -134,15 +136,16 @@ def make_payload(
 ) -> Payload | Skip:
     """One event in a request of its own, which `wire.pack` puts together with others of its kind.
 
-    *fields* has the rows above, ``params``, and what `context.envelope_rows` add. *first* are the parameters that stay where
-    there are too many.
+    *fields* has the rows above, ``params``, and what `context.envelope_rows` add. *first* are the parameters that stay, besides
+    session, money and page, where there are too many.
     """
     why_not = _why_not(name, event, fields, settings)
     if why_not:
         return Skip(why_not)
     timestamp = fields.pop("timestamp_micros")
     params = {"engagement_time_msec": ENGAGEMENT_MS, **fields.pop("params", {})}
-    tidied, surplus = tidy(params, settings, ("session_id", "engagement_time_msec", *first))
+    pair_value(params, event, settings)
+    tidied, surplus = tidy(params, settings, (*_OF_EACH, *first, "value", "currency", *_OF_THE_PAGE))
     made: Document = {"name": name, "timestamp_micros": timestamp, "params": tidied}
     beyond = make_room(made, "params", MAX_EVENT_BYTES)
     return Payload(

@@ -78,11 +78,10 @@ PERSONAL_TRAITS: Final = frozenset(
     }
 )
 """Google forbids to say them of a person, or they tell the person."""
-PERSONAL_PARAMS: Final = frozenset(
-    {"email", "firstName", "first_name", "lastName", "last_name", "phone", "street", "username"}
-)
-"""The same, among the properties of an event; a ``name`` there is that of a product or a page."""
+_PERSONAL_PARAMS: Final = frozenset({"email", "firstname", "lastname", "phone", "phonenumber", "street", "username"})
+"""The same among the properties of an event, by their letters; a ``name`` there is that of a product or a page."""
 
+_NO_LETTER = re.compile("[^a-z]")
 _NOT_A_WORD = re.compile("[^A-Za-z0-9_]+")
 
 
@@ -106,6 +105,11 @@ def param_name(key: str) -> str | None:
     """*key* with ``_`` for what is no letter, digit or ``_``; None where Google takes no such name, or has it for itself."""
     name = _words(key)[:MAX_NAME]
     return name if _is_free(name) and name not in RESERVED_PARAMS else None
+
+
+def is_personal(name: str) -> bool:
+    """Whether a parameter of that name tells the person, in whatever spelling: ``First Name``, ``first_name``."""
+    return _NO_LETTER.sub("", name.lower()) in _PERSONAL_PARAMS
 
 
 def property_name(trait: str) -> str:

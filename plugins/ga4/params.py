@@ -8,13 +8,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from plugins.ga4.names import PERSONAL_PARAMS, param_name
+from plugins.ga4.names import is_personal, param_name
 from plugins.ga4.settings import Settings
-from router.plugin import Converter, Custom, Document, Event, looks_like_email
+from router.plugin import (
+    Converter,
+    Custom,
+    Document,
+    Event,
+    Field,
+    convert,
+    has_odd_currency,
+    holds_email,
+    without_email,
+)
 
 MAX_PARAMS: Final = 25
 MAX_TEXT: Final = 100
+ADDRESSES: Final = frozenset({"page_location", "page_referrer"})
 LONGER_TEXTS: Final = {"page_title": 300, "page_referrer": 420, "page_location": 1_000}
+
+OF_CONTEXT: Final = tuple(
+    Field(f"context.page.{name}", f"params.{param}", convert.to_text)
+    for name, param in (("url", "page_location"), ("referrer", "page_referrer"), ("title", "page_title"))
+)
+"""The page that something happened on."""
 
 
 def to_param(settings: Settings) -> Converter:
@@ -23,7 +40,7 @@ def to_param(settings: Settings) -> Converter:
     def to_param(value: Any) -> Any:
         if isinstance(value, list):
             raise ValueError("Google Analytics takes no lists")
-        if settings.pii_guard and is_email(value):
+        if settings.pii_guard and tells_email(value):
             raise ValueError("an email; Google forbids it (pii_guard)")
         return value
 
@@ -32,18 +49,27 @@ def to_param(settings: Settings) -> Converter:
 
 def custom_params(source: Any, settings: Settings) -> Custom:
     """Everything else in *source*, ``traits`` or ``properties``."""
-    forbidden = PERSONAL_PARAMS if settings.pii_guard else frozenset[str]()
-    return Custom(source, "params", param_name, forbidden, to_param(settings))
+
+    def rename(key: str) -> str | None:
+        if settings.pii_guard and is_personal(key):
+            raise ValueError("it tells the person; Google forbids it (pii_guard)")
+        return param_name(key)
+
+    return Custom(source, "params", rename, convert=to_param(settings))
 
 
 def pair_value(params: Document, event: Event, settings: Settings) -> None:
-    """A value never goes without its currency; beside one that can't be read it would be of another, and stays here."""
-    if "value" not in params or "currency" in params:
+    """A value is a number and never goes without its currency, or Google drops the event. Beside a currency that can't be read
+    it would be of another, and stays here."""
+    if "value" not in params:
         return
-    if event.properties.get("currency"):
-        del params["value"]
-    else:
-        params["currency"] = settings.default_currency
+    try:
+        value = convert.to_amount(params.pop("value"))
+        currency = convert.to_currency(params.get("currency") or settings.default_currency)
+    except ValueError:
+        return
+    if not has_odd_currency(event):
+        params |= {"value": value, "currency": currency}
 
 
 def tidy(params: Document, settings: Settings, first: Sequence[str]) -> tuple[Document, list[str]]:
@@ -54,8 +80,11 @@ def tidy(params: Document, settings: Settings, first: Sequence[str]) -> tuple[Do
     tidied: Document = {}
     for key in (*first, *params):
         name = param_name(key)
-        if key in params and name is not None and _is_taken(name, params[key], settings):
-            tidied.setdefault(name, cut(name, params[key]))
+        value = params.get(key)
+        if settings.pii_guard and key in ADDRESSES:
+            value = _address(value)
+        if name is not None and _is_taken(name, value, settings):
+            tidied.setdefault(name, cut(name, value))
     return dict(list(tidied.items())[:MAX_PARAMS]), list(tidied)[MAX_PARAMS:]
 
 
@@ -66,9 +95,17 @@ def cut(name: str, value: Any) -> Any:
 def _is_taken(name: str, value: Any, settings: Settings) -> bool:
     if name == "items":
         return isinstance(value, list)  # of our own making; a caller's number or text of that name Google refuses
-    is_personal = settings.pii_guard and (name in PERSONAL_PARAMS or is_email(value))
-    return isinstance(value, str | int | float) and not is_personal
+    tells_person = settings.pii_guard and (is_personal(name) or tells_email(value))
+    return isinstance(value, str | int | float) and not tells_person
 
 
-def is_email(value: Any) -> bool:
-    return isinstance(value, str) and looks_like_email(value.strip())
+def _address(value: Any) -> Any:
+    """An address without an email in it; None where it is nothing else."""
+    try:
+        return without_email(value) if isinstance(value, str) else value
+    except ValueError:
+        return None
+
+
+def tells_email(value: Any) -> bool:
+    return isinstance(value, str) and holds_email(value)

@@ -43,6 +43,10 @@ EVENT: Final = Table(
         Field("context.campaign.term", "properties.hs_utm_term", convert.to_text),
         Field("context.campaign.content", "properties.hs_utm_content", convert.to_text),
         Field(("properties.hubspotutk", "context.hubspotutk"), "utk", convert.to_text, "the tracking cookie's value"),
+        *(
+            Field((f"properties.{name}", name), f"given.{name}", to_property, "of a page or a screen its own")
+            for name in ("name", "category")
+        ),
     ),
     custom=(Custom("properties", at="given", convert=to_property),),
 )
@@ -93,6 +97,8 @@ def _event(event: Event, fields: Document, settings: Settings) -> Payload | Skip
         if contact is None:
             return Skip("HubSpot takes events of contacts only: no email, no cookie, no userId that it knows")
         body["contact"] = contact
+    if event.type == "page" and merged.get("hs_page_title") == event.name:
+        others = [key for key in others if key != "name"]
     notes = left_out(others, "the custom event has no such property")
     notes += left_out(list(merged)[MAX_PROPERTIES:], f"more than {MAX_PROPERTIES} properties")
     return Payload(body, key=event.message_id, notes=notes)

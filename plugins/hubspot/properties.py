@@ -13,6 +13,8 @@ from router.plugin import convert
 READ_ONLY: Final = frozenset({"hs_object_id", "createdate", "lastmodifieddate"})
 _READ_ONLY_PREFIXES = ("hs_", "num_")
 """Most of these are HubSpot's own sums; the few that can be written have to be listed in the settings."""
+MAX_TEXT: Final = 65_536
+"""Characters of a property. A longer one costs a contact of a batch everything."""
 _SIZES: Final = ((5, "1-5"), (25, "5-25"), (50, "25-50"), (100, "50-100"), (500, "100-500"), (1_000, "500-1000"))
 
 
@@ -34,8 +36,8 @@ def to_property(value: Any) -> Any:
 
 
 def to_value(value: Any) -> str:
-    """What stands in a request, where every value is text: ``""`` for null, which clears."""
-    return "" if value is None else convert.to_json_text(value)
+    """What stands in a request, where every value is text, of 65,536 characters at most: ``""`` for null, which clears."""
+    return "" if value is None else convert.to_json_text(value)[:MAX_TEXT]
 
 
 def to_moment(value: Any) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from plugins.intercom import mapping, wire
 from plugins.intercom.settings import Settings
-from router.plugin import Action, BatchEndpoint, ConversationEndpoint, CredentialCheck, Plugin, Skip, hookimpl
+from router.plugin import Action, ConversationEndpoint, CredentialCheck, Plugin, Skip, hookimpl
 
 # An event needs its contact and a company its contact to be there first, so the endpoints depend on each other.
 PLUGIN = Plugin(
@@ -34,15 +34,13 @@ PLUGIN = Plugin(
             shared_rate=wire.APP,
             reset_header=wire.RESET_HEADER,
         ),
-        BatchEndpoint(
+        ConversationEndpoint(
             name="events",
-            pack=wire.pack_event,
-            judge=wire.judge_event,
+            converse=wire.converse_event,
             credentials=wire.credentials,
             rate_limit_per_s=wire.RATE_LIMIT_PER_S,
             shared_rate=wire.APP,
             reset_header=wire.RESET_HEADER,
-            max_events=1,
         ),
     ),
     actions=(

@@ -57,6 +57,7 @@ MAX_METADATA_KEYS: Final = 10
 MAX_TEXT: Final = 255
 _MAX_MONTHLY_SPEND = 2_147_483_647
 _FORBIDDEN_SIGNS = re.compile(r"[^\w\- €$£¥]|\$", re.ASCII)
+_CURRENCY = re.compile("[A-Za-z]{3}")
 _AT = "contact.custom_attributes"
 
 
@@ -87,11 +88,13 @@ def contact_table(settings: Settings) -> Table:
             Trait("email", "contact.email", convert.to_lower),
             Trait("phone", "contact.phone", convert.to_text),
             Trait("name", "contact.name", convert.to_text),
-            Trait(
-                "firstName", note="in `name`: Intercom has no field for it; without a lastName only of a new contact"
-            ),
-            Trait(
-                "lastName", note="in `name`: Intercom has no field for it; without a firstName only of a new contact"
+            *(
+                Trait(
+                    part,
+                    note=f"in `name`: Intercom has no field for it; without a {other} only of a new contact",
+                    is_within=True,
+                )
+                for part, other in (("firstName", "lastName"), ("lastName", "firstName"))
             ),
             Trait("avatar", "contact.avatar", convert.to_url),
             *(Trait("createdAt", f"contact.{name}", convert.to_unix_seconds) for name in created),
@@ -123,6 +126,7 @@ def contact_table(settings: Settings) -> Table:
             Trait("company.employee_count", "company.size", convert.to_integer),
             Trait("company.plan", "company.plan", convert.to_text),
             *_company_extras("traits.company."),
+            Trait("company.remove", "leaves", convert.to_boolean, note="takes the contact out of the company"),
             Trait("company", "company.custom_attributes", note="whatever else is in it"),
         ),
         custom=(Custom("traits", at=_AT, rename=attribute_name, forbidden=CONTACT_READ_ONLY),),
@@ -208,6 +212,7 @@ def build_contact(event: Event, fields: Document, settings: Settings) -> Payload
     company = _company(fields.get("company", {}))
     if company is not None:
         body["company"] = company
+        body |= {"leaves": True} if fields.get("leaves") else {}
     elif event.traits.get("company") is not None:
         notes += left_out(["traits.company"], "it has neither an id nor a name")
     return Payload(body, key=event.message_id, notes=notes)
@@ -223,11 +228,12 @@ def build_company(event: Event, fields: Document, settings: Settings) -> Payload
     company = _company(fields.get("company", {}))
     if company is None:
         return Skip("the call names no group")
-    body: Document = {"company": company}
     contact = _who(event, settings)
-    if contact:
-        body["contact"] = contact
-    return Payload(body, key=event.message_id)
+    if not contact:  # Intercom shows a company once a contact is attached to it
+        return Payload(
+            {"company": company}, event.message_id, notes=("nobody is attached to the company: no userId, no email",)
+        )
+    return Payload({"company": company, "contact": contact}, key=event.message_id)
 
 
 def build_event(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
@@ -312,10 +318,11 @@ def _flat(values: Document, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _is_amount(value: Any) -> bool:
-    """``{"amount", "currency"}``, in whole cents. What is no whole number is in units of the caller's own."""
+    """``{"amount", "currency"}``, in whole cents of a currency. What is no whole number is in units of the caller's own."""
     if not isinstance(value, dict) or value.keys() != {"amount", "currency"}:
         return False
-    return type(value["amount"]) is int and isinstance(value["currency"], str)
+    amount, currency = value["amount"], value["currency"]
+    return type(amount) is int and isinstance(currency, str) and _CURRENCY.fullmatch(currency) is not None
 
 
 def _is_link(value: Any) -> bool:

@@ -101,6 +101,7 @@ class IntercomSandbox(Sandbox):
             web.post("/contacts", self._guarded(self.create_contact)),
             web.put("/contacts/{id}", self._guarded(self.update_contact)),
             web.post("/contacts/{id}/companies", self._guarded(self.attach_company)),
+            web.delete("/contacts/{id}/companies/{company}", self._guarded(self.detach_company)),
             web.post("/companies", self._guarded(self.upsert_company)),
             web.post("/events", self._guarded(self.take_event)),
             web.post("/data_attributes", self._guarded(self.declare_attribute)),
@@ -145,7 +146,7 @@ class IntercomSandbox(Sandbox):
             raise _Refusal(401, "unauthorized", "Access Token Invalid")
 
     async def _json(self, request: web.Request) -> dict[str, Any]:
-        if request.method == "GET":
+        if request.method in ("GET", "DELETE"):
             return {}
         try:
             body = orjson.loads(await request.read())
@@ -295,6 +296,15 @@ class IntercomSandbox(Sandbox):
         self.accept("attachment", {"contact": contact_id, "company": company["company_id"]})
         return json_response({name: value for name, value in company.items() if name != "contacts"})
 
+    async def detach_company(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+        contact_id, company_id = request.match_info["id"], request.match_info["company"]
+        company = next((each for each in self.companies.values() if each["id"] == company_id), None)
+        if company is None or contact_id not in company["contacts"]:
+            raise _Refusal(404, "not_found", "Contact or Company Not Found")
+        company["contacts"].remove(contact_id)
+        self.accept("detachment", {"contact": contact_id, "company": company["company_id"]})
+        return json_response({name: value for name, value in company.items() if name != "contacts"})
+
     # --- events and attributes ---
 
     async def take_event(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
@@ -304,7 +314,7 @@ class IntercomSandbox(Sandbox):
         if not isinstance(created_at, int) or isinstance(created_at, bool):
             raise _Refusal(400, "parameter_invalid", "created_at must be Unix seconds")
         self._check_metadata(body.get("metadata", {}))
-        contact = self._by_external_id(body["user_id"]) if body.get("user_id") else self._by_email(body.get("email"))
+        contact = self._doer(body)
         if contact is None:
             raise _Refusal(404, "not_found", "Contact Not Found")
         if name not in self.event_names and len(self.event_names) >= self.max_event_names:
@@ -314,9 +324,18 @@ class IntercomSandbox(Sandbox):
         self.accept("event", {**body, "metadata": kept} if "metadata" in body else body, contact=contact["id"])
         return web.Response(status=202)
 
-    def _by_email(self, email: Any) -> dict[str, Any] | None:
-        """The only contact with this email: where there are several, none is meant."""
-        alike = [each for each in self.contacts.values() if email and each.get("email") == email]
+    def _doer(self, event: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Whose the event is. A lead is known by Intercom's own id alone."""
+        if event.get("id"):
+            return self.contacts.get(event["id"])
+        if event.get("user_id"):
+            return self._by_external_id(event["user_id"])
+        return self._user_by_email(event.get("email"))
+
+    def _user_by_email(self, email: Any) -> dict[str, Any] | None:
+        """The only user with this email: where there are several, none is meant."""
+        users = [each for each in self.contacts.values() if each["role"] == "user"]
+        alike = [each for each in users if email and each.get("email") == email]
         if len(alike) > 1:
             raise _Refusal(409, "conflict", "Multiple existing users match this email address")
         return alike[0] if alike else None
@@ -335,6 +354,12 @@ class IntercomSandbox(Sandbox):
                 raise _Refusal(400, "parameter_invalid", f"metadata.{key} has more than {_MAX_TEXT} characters")
             if isinstance(value, dict) and "amount" in value and not isinstance(value["amount"], int):
                 raise _Refusal(400, "parameter_invalid", f"metadata.{key}.amount must be whole cents")
+            if (
+                isinstance(value, dict)
+                and "amount" in value
+                and not re.fullmatch("[A-Za-z]{3}", str(value["currency"]))
+            ):
+                raise _Refusal(400, "parameter_invalid", f"metadata.{key}.currency must be a currency")
 
     async def declare_attribute(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
         name, model, kind = body.get("name"), body.get("model"), body.get("data_type")

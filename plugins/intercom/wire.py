@@ -1,4 +1,4 @@
-"""Conversations with Intercom: look up, then create or update; a company, then attach. And events, one a request.
+"""Conversations with Intercom: look up, then create or update; a company, then attach; an event, of a lead by its id.
 
 Source: facts/vendors/intercom.md sections 1, 3, 5 and 7.
 """
@@ -19,7 +19,6 @@ from router.plugin import (
     Dead,
     Delivered,
     Document,
-    Judgement,
     Later,
     Payload,
     Request,
@@ -30,7 +29,6 @@ from router.plugin import (
     build_url,
     describe,
     is_outage,
-    judge_by_status,
 )
 
 RATE_LIMIT_PER_S: Final = 160.0
@@ -66,9 +64,6 @@ def credentials(settings: Settings) -> Sequence[Credential]:
     return [Bearer(settings.access_token)]
 
 
-# --- events ---
-
-
 def check_credentials(settings: Settings) -> Request:
     """Searches for a contact that nobody is: changes nothing."""
     return _search("external_id", "nobody", settings)
@@ -79,26 +74,31 @@ def _search(field: str, value: str, settings: Settings) -> Request:
     return _request("POST", settings, "contacts", "search", body=query)
 
 
-def pack_event(payloads: Sequence[Payload], settings: Settings) -> Request:
-    return _request("POST", settings, "events", body=payloads[0].body)
+# --- events ---
 
 
-def judge_event(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
-    """404 is a contact that is not there yet: later, a few times.
-
-    Raises:
-        UnreadableAnswer: a success with a page, such as a proxy's.
-    """
-    if response.status == 404:
-        return [Later(_describe(response), NOT_INDEXED_YET_S, UNKNOWN_CONTACT_ATTEMPTS)] * len(payloads)
-    return judge_by_status(response.unless_page(), payloads, blocked=_BLOCKED)
+def converse_event(payload: Payload, settings: Settings) -> Conversation:
+    """Send the event. One of an email that Intercom knows no user by may be of a lead, whom events reach by Intercom's own id
+    alone: the contact is looked up, and the event is sent again with that."""
+    event = payload.body
+    response = yield Step(_request("POST", settings, "events", body=event), Response(202))
+    if response.status == 404 and "email" in event:
+        found = yield from _find_contact({"email": event["email"]}, settings, is_known=True)
+        if found is not None and not isinstance(found, str):
+            return found
+        if found not in (None, SEVERAL):
+            by_id = {"id": found} | {name: value for name, value in event.items() if name != "email"}
+            response = yield Step(_request("POST", settings, "events", body=by_id), Response(202))
+    if response.status == 404:  # a contact that is not there yet
+        return Later(_describe(response), NOT_INDEXED_YET_S, UNKNOWN_CONTACT_ATTEMPTS)
+    return Delivered() if response.unless_page().is_success else _judge(response)
 
 
 # --- contacts and companies ---
 
 
 def converse_contact(payload: Payload, settings: Settings) -> Conversation:
-    """Find the contact, update or create it; then its company, if the call names one."""
+    """Find the contact, update or create it; then its company, if the call names one, which it joins or leaves."""
     contact, if_new = payload.body["contact"], payload.body.get("if_new", {})
     found = yield from _find_contact({**if_new, **contact}, settings, is_known=False)
     if not isinstance(found, str) and found is not None:
@@ -112,10 +112,11 @@ def converse_contact(payload: Payload, settings: Settings) -> Conversation:
         if not isinstance(company, tuple):
             return company
         company_id, more = company
-        attached = yield from _attach(contact_id, company_id, settings)
-        if not isinstance(attached, tuple):
-            return attached
-        warnings += more + attached[1]
+        link = _detach if "leaves" in payload.body else _attach
+        linked = yield from link(contact_id, company_id, settings)
+        if not isinstance(linked, tuple):
+            return linked
+        warnings += more + linked[1]
     return Delivered(tuple(warnings))
 
 
@@ -218,6 +219,14 @@ def _attach(contact_id: str, company_id: str, settings: Settings) -> Said:
         return company_id, [f"the contact was not attached to the company: {_describe(response)}"]
     if response.status == 404:
         return Later(_describe(response), NOT_INDEXED_YET_S, UNKNOWN_CONTACT_ATTEMPTS)
+    return _judge(response)
+
+
+def _detach(contact_id: str, company_id: str, settings: Settings) -> Said:
+    request = _request("DELETE", settings, "contacts", contact_id, "companies", company_id)
+    response = yield Step(request, Response(200, b'{"id":"assumed-company"}'))
+    if response.unless_page().status in (200, 404):  # it may not have been attached
+        return company_id, []
     return _judge(response)
 
 

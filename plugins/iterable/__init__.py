@@ -11,7 +11,8 @@ from plugins.iterable import events, identity, mapping, orders, wire
 from plugins.iterable.settings import Settings
 from router.plugin import Action, BatchEndpoint, Plugin, Skip, hookimpl
 
-# An event needs its user to be there, and a purchase empties the cart: the endpoints depend on each other.
+# An event needs its user to be there, and a purchase empties the cart: the endpoints depend on each other. What goes to any but
+# that of users may come before Iterable has written the user.
 PLUGIN = Plugin(
     slug="iterable",
     name="Iterable",
@@ -32,7 +33,7 @@ PLUGIN = Plugin(
             name="events",
             credentials=wire.credentials,
             pack=wire.pack_events,
-            judge=wire.judge_events,
+            judge=wire.judge_in_order,
             max_events=wire.MAX_ITEMS,
             batch_size=wire.batch_size,
             max_bytes=wire.MAX_BYTES,
@@ -42,28 +43,28 @@ PLUGIN = Plugin(
             name="purchases",
             credentials=wire.credentials,
             pack=wire.pack_one("commerce", "trackPurchase"),
-            judge=wire.judge,
+            judge=wire.judge_in_order,
             max_bytes=wire.MAX_BYTES,
         ),
         BatchEndpoint(
             name="carts",
             credentials=wire.credentials,
             pack=wire.pack_one("commerce", "updateCart"),
-            judge=wire.judge,
+            judge=wire.judge_in_order,
             max_bytes=wire.MAX_BYTES,
         ),
         BatchEndpoint(
             name="devices",
             credentials=wire.credentials,
             pack=wire.pack_one("users", "registerDeviceToken"),
-            judge=wire.judge_events,
+            judge=wire.judge_in_order,
             max_bytes=wire.MAX_BYTES,
         ),
         BatchEndpoint(
             name="merge",
             credentials=wire.credentials,
             pack=wire.pack_one("users", "merge"),
-            judge=wire.judge,
+            judge=wire.judge_in_order,
             max_bytes=wire.MAX_BYTES,
             rate_limit_per_s=wire.MERGE_RATE_PER_S,
         ),

@@ -37,6 +37,7 @@ PURCHASE: Final = Table(
         # The later row wins, so that one which is no amount leaves room for the other.
         Field("properties.revenue", "total", convert.to_amount, note="the sum of the products without"),
         Field("properties.total", "total", convert.to_amount, note="the sum of the products without"),
+        Field("properties.revenue", "dataFields.revenue", to_value, note="beside a total"),
         Field("properties.products", "products"),
         *CAMPAIGN_ROWS,
     ),
@@ -109,9 +110,9 @@ def _purchase(fields: Document) -> Document | None:
 
 
 def read_items(raw: Any) -> list[Document]:
-    """All products as items, or none: of an order or a cart a part tells of too little."""
+    """All products as items but those of which there are none, or nothing: of an order or a cart a part tells of too little."""
     items = [_item(product) for product in raw] if isinstance(raw, list) else []
-    return [item for item in items if item] if None not in items else []
+    return [item for item in items if item is not None and item["quantity"]] if None not in items else []
 
 
 def _item(product: Any) -> Document | None:
@@ -157,7 +158,8 @@ def _price(value: Any) -> int | float | None:
 
 
 def _quantity(value: Any) -> int:
+    """0 for what is not in the order or the cart; 1 for less than one, and where nothing is said that can be read."""
     try:
-        return max(1, convert.to_integer(value))
+        return max(1, convert.to_integer(value)) if convert.to_number(value) > 0 else 0
     except ValueError:
         return 1

@@ -98,7 +98,7 @@ def _post(settings: Settings, path: tuple[str, ...], body: Document) -> Request:
 
 
 def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
-    """Read an answer of any call but those of events. A refusal may come with a 200, and a batch names whom it refuses by id.
+    """Read an answer about users. A refusal may come with a 200, and a batch names whom it refuses by id.
 
     Raises:
         UnreadableAnswer: a 200 that is none of the documented shapes, such as a proxy's page.
@@ -106,8 +106,9 @@ def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -
     return _judge(response, payloads, Dead)
 
 
-def judge_events(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
-    """As `judge`, but an event of a user that is not there is tried once more: an identify may just have been sent.
+def judge_in_order(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
+    """As `judge`, for what needs a user to be there (an event, a purchase, a merge): where there is none it is tried once more,
+    since an identify may just have been sent.
 
     Raises:
         UnreadableAnswer: see `judge`.

@@ -5,6 +5,7 @@ Source: facts/vendors/onesignal.md section 4, section 5 (group) and section 6 (c
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Final
 
@@ -163,4 +164,5 @@ def upsert(
     if subscriptions:
         body["subscriptions"] = subscriptions
     [(label, id)] = identity.items()
-    return Payload(body, group=f"{label} {id}", notes=notes)
+    # Short, however long an id is: a group has its limit.
+    return Payload(body, group=f"{label} {hashlib.sha256(id.encode()).hexdigest()[:32]}", notes=notes)

@@ -17,7 +17,7 @@ from router.delivery.span import span_of
 from router.delivery.spec import ReplaySpec, RetrySpec
 from router.delivery.state import Job, State, StateUnusable
 from router.destination import Destination
-from router.log.record import Gap, Record
+from router.log.record import last_of
 
 Answer = dict[str, Any]
 
@@ -151,7 +151,7 @@ class JobOperations:
         if after >= spec.last:
             return {"outlook": outlook.answer(), "looked_at": 0, "after": None}
         records = await self._reach.log.read(spec.partition, after, min(STRETCH, spec.last - after))
-        end = max([after, *map(_last_of, records)])
+        end = max([after, *map(last_of, records)])
         earlier = await self._reach.ask(
             destination.name, lambda state: state.earlier(spec.partition, after + 1, min(end, spec.last))
         )
@@ -174,10 +174,6 @@ class JobOperations:
 async def _give_way(number: int) -> None:
     if number % AT_A_STRETCH == 0:
         await asyncio.sleep(0)
-
-
-def _last_of(record: Record | Gap) -> int:
-    return record.last if isinstance(record, Gap) else record.sequence
 
 
 def show_job(destination: str, job: Job) -> Answer:

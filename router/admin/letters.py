@@ -122,7 +122,7 @@ class LetterOperations:
         if any(state.letters.has_any(choice, each) for each in under_way):
             raise OperatorError(
                 f"{destination}: a retry has some of these dead letters under way. Wait for its end (router jobs list "
-                f"{destination}) or cancel it (router jobs cancel), and ask again"
+                f"{destination}) or cancel it (router jobs cancel {destination}), and ask again"
             )
         return state.discard(choice, DISCARDED_AT_ONCE)
 

@@ -128,7 +128,7 @@ class Operations:
             "destinations": await asyncio.gather(
                 *(self._destination_status(each, without) for each in self._reach.assignments.values())
             ),
-            "removed": self._reach.removed(),
+            "removed": [name for name in self._reach.removed() if self._reach.heir(name) is None],
             "unknown_names": dict(self._reach.fleet.unknown_names.names) if self._reach.fleet else {},
             "unknown_sources": self._reach.fleet.unknown_sources.names if self._reach.fleet else [],
         }
@@ -152,7 +152,12 @@ class Operations:
         if self._reach.fleet and name in self._reach.fleet.problems:
             return status | {"state": "unusable", "reason": self._reach.fleet.problems[name]}
         if not self._reach.states.has(name):
-            return status | {"state": "new", "reason": "it begins when the router runs"}
+            former = assignment.formerly
+            is_heir = former is not None and self._reach.states.has(former)
+            reason = (
+                f"it goes on where {former} was, when the router runs" if is_heir else "it begins when the router runs"
+            )
+            return status | {"state": "new", "reason": reason}
         if self._reach.fleet and assignment.is_enabled:
             status["reason"] = "a start or a reload is under way: what it has sent lands first, then it goes on"
         async with self._looking:
@@ -298,14 +303,19 @@ class Operations:
             raise OperatorError(
                 f"no state is kept for {destination!r}; kept are: {', '.join(self._reach.removed()) or 'none'}"
             )
+        if (heir := self._reach.heir(destination)) is not None:
+            raise OperatorError(
+                f"{heir} takes over the state of {destination} when the router runs, as its `formerly` says; take that out of "
+                "the config first, if it is not meant"
+            )
         await asyncio.to_thread(states.forget, destination)
         return {"destination": destination, "forgotten": True}
 
 
 def never_accepted(message_id: str) -> OperatorError:
     return OperatorError(
-        f"no event with messageId {message_id!r} in the log. It was never accepted (see the caller's receipt), or it is older "
-        "than the log's retention."
+        f"no event with messageId {message_id!r} in the log. It was never accepted (see the caller's receipt), it is older "
+        "than the log's retention, or the log lost it (see router log check)."
     )
 
 

@@ -47,6 +47,13 @@ class Reach:
             return []
         return [name for name in self.states.names() if name not in self.assignments]
 
+    def heir(self, name: str) -> str | None:
+        """The destination that takes over the state kept under its former *name* when it starts; None if there is none."""
+        heirs = (
+            each.name for each in self.assignments.values() if each.formerly == name and not self.states.has(each.name)
+        )
+        return next(heirs, None)
+
     def with_state(self) -> list[str]:
         """Destinations that have run."""
         return [name for name in self.known() if self.states.has(name)]

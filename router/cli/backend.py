@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -18,6 +18,7 @@ from router.cli.options import check_given, read_config
 from router.cli.wiring import log_directory, states_of, to_assignments
 from router.clock import SystemClock
 from router.config import Config, ConfigError, read_data_folder
+from router.delivery.fleet import Assignment
 from router.errors import OperatorError
 
 _T = TypeVar("_T")
@@ -38,7 +39,7 @@ async def ask(config_path: Path, operation: str, **arguments: Any) -> Any:
     try:
         config, registry = read_config(config_path)
     except ConfigError as error:
-        return await _ask_with_what_was_read_before(config_path, error, operation, arguments)
+        return await _ask_in_spite_of(error, config_path, operation, arguments)
     async with Client(config.data) as client:
         with suppress(NotRunning):
             return await _ask_router(client, config.data, operation, arguments)
@@ -47,14 +48,28 @@ async def ask(config_path: Path, operation: str, **arguments: Any) -> Any:
         from router.cli.cluster_question import ask_cluster
 
         return await _wait_for(ask_cluster(config, registry, operation, arguments), "cluster", _CLUSTER_AWAY)
+    return await _ask_files(config_path, config, to_assignments(config, registry), operation, arguments)
+
+
+async def _ask_files(
+    config_path: Path,
+    config: Config,
+    assignments: Sequence[Assignment],
+    operation: str,
+    arguments: Mapping[str, Any],
+) -> Any:
+    """Run the operation over the log and the states in the config's data directory.
+
+    Raises:
+        OperatorError: nothing was ever run here, or the operation refuses.
+    """
     directory = log_directory(config)
     if not directory.exists():
         raise OperatorError(f"{directory}: nothing here yet. Start the router first: router run --config {config_path}")
     clock = SystemClock()
     log = await open_log(config, clock, read_only=True)
     try:
-        operations = Operations(log, states_of(config, log.id), to_assignments(config, registry), clock)
-        calls = operations.calls()
+        calls = Operations(log, states_of(config, log.id), assignments, clock).calls()
         if operation not in calls:
             raise OperatorError(f"no router runs over {config.data}; start it with: router run --config {config_path}")
         return await calls[operation](**arguments)
@@ -62,25 +77,33 @@ async def ask(config_path: Path, operation: str, **arguments: Any) -> Any:
         await log.close()
 
 
-async def _ask_with_what_was_read_before(
-    config_path: Path, error: ConfigError, operation: str, arguments: Mapping[str, Any]
-) -> Any:
-    """Ask the running router, which still uses the config as it was. In an outage, a mistake in the file must not hide it.
+async def _ask_in_spite_of(error: ConfigError, config_path: Path, operation: str, arguments: Mapping[str, Any]) -> Any:
+    """Ask the running router, which goes by the config as it was: in an outage, a mistake in the file must not hide it. If none
+    runs, ask the files, where nothing but what only a router needs is wrong: its secrets may be gone with it.
 
     Raises:
-        ConfigError: *error*, if no router answers or the file does not tell over which folder one might run.
-        OperatorError: the router refuses.
+        ConfigError: *error*, if neither can be asked.
+        OperatorError: the router refuses, or the operation does.
     """
     data = read_data_folder(config_path)
     if data is None:
         raise error
     async with Client(data) as client:
-        try:
+        with suppress(NotRunning):
             answer = await _ask_router(client, data, operation, arguments)
-        except NotRunning:
-            raise error from None
-    _warn(config_path)
-    return answer
+            if not all(problem.is_reference for problem in error.problems):  # else only the secrets are not here
+                _warn(config_path)
+            return answer
+    if operation == "rehearse" or "id" in arguments:  # what would be sent follows from the settings
+        raise error
+    try:
+        config, registry = read_config(config_path, has_secrets=False)
+        assignments = to_assignments(config, registry)
+    except OperatorError:
+        raise error from None
+    if config.log_urls:
+        raise error
+    return await _ask_files(config_path, config, assignments, operation, arguments)
 
 
 @cache

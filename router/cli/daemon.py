@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import signal
 from collections.abc import Callable, Mapping
@@ -200,9 +201,11 @@ class Daemon:
             try:
                 await web.TCPSite(runner, host, port, backlog=BACKLOG).start()
             except OSError as error:
+                key, advice = "host", "Name an address of this machine in the config; 0.0.0.0 stands for all of them."
+                if error.errno in (errno.EADDRINUSE, errno.EACCES):
+                    key, advice = "port", "Is another router running? Stop it, or choose another port in the config."
                 raise OperatorError(
-                    f"{section}.port: can't listen on {host}:{port} ({error.strerror or error}). Is another router running? "
-                    "Stop it, or choose another port in the config."
+                    f"{section}.{key}: can't listen on {host}:{port} ({error.strerror or error}). {advice}"
                 ) from error
         address = runner.addresses[0]
         if isinstance(address, str):

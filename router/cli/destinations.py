@@ -47,7 +47,7 @@ def list_destinations(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = Fal
 
     Example: `router destinations list`
     """
-    settings, registry = read_config(config)
+    settings, registry = read_config(config, has_secrets=False)
     rows: list[dict[str, Any]] = [
         {
             "destination": each.name,

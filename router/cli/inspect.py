@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
@@ -36,9 +37,17 @@ def trace(
         print_table(
             "",
             ["destination", "outcome", "reason", "when"],
-            [(e["destination"], e["outcome"], e["reason"], _when(e)) for e in event["destinations"]],
+            [row for entry in event["destinations"] for row in _outcomes(entry)],
             if_empty=NO_DESTINATIONS,
         )
+
+
+def _outcomes(entry: dict[str, Any]) -> Iterator[tuple[str, str, str, str]]:
+    """What became of an event at a destination and, in a row of its own, of its latest replay there."""
+    yield entry["destination"], entry["outcome"], entry["reason"], _when(entry)
+    if replay := entry.get("replay"):
+        reason = f": {replay['reason']}" if replay["reason"] else ""
+        yield entry["destination"], replay["outcome"], f"in replay {replay['job']}{reason}", ago(replay["at_s"])
 
 
 def _when(entry: dict[str, Any]) -> str:

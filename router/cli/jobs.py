@@ -11,7 +11,7 @@ import typer
 from router.cli.backend import ask
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
 from router.cli.output import ago, console, print_json, print_table
-from router.cli.progress import why_it_waits
+from router.cli.progress import why_they_wait
 from router.errors import OperatorError
 
 app = typer.Typer(no_args_is_help=True, help="See and stop replays and retries of dead letters.")
@@ -42,12 +42,7 @@ async def _look(config: Path, destination: str | None, every: bool) -> tuple[lis
     """The jobs to list, and why those under way stand still, if they do."""
     jobs = [job for job in await ask(config, "jobs", destination=destination) if every or job["state"] == "running"]
     under_way = [job for job in jobs if job["state"] == "running"]
-    if not under_way:
-        return jobs, []
-    status = await ask(config, "status")
-    if not status["running"] and not any(job["running"] for job in under_way):
-        return jobs, ["No router is running: what waits goes on when one does (router run)."]
-    return jobs, list(why_it_waits(status, {job["destination"] for job in under_way}))
+    return jobs, await why_they_wait(config, under_way) if under_way else []
 
 
 def _none(destination: str | None, every: bool) -> str:

@@ -17,7 +17,7 @@ from router.admin.backup import back_up
 from router.cli.backend import refuse_beside_a_router
 from router.cli.engine import open_log
 from router.cli.log_copy import copy
-from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, Type, check_given, to_period
+from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, Since, Type, Until, check_given, to_period
 from router.cli.output import console, print_json
 from router.cli.wiring import log_directory, rejected_path, state_directory
 from router.clock import SystemClock
@@ -112,8 +112,8 @@ def repair(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
 
 @app.command()
 def export(
-    since: Annotated[str | None, typer.Option(help="Received at or after this time (2024-08-24T14:15:22Z).")] = None,
-    until: Annotated[str | None, typer.Option(help="Received before this time.")] = None,
+    since: Since = None,
+    until: Until = None,
     source: Annotated[str | None, typer.Option(help="Only events of this source.")] = None,
     type: Annotated[Type | None, typer.Option(help="Only events of this type.")] = None,
     user: Annotated[str | None, typer.Option(help="Only events of this userId, anonymousId or email.")] = None,

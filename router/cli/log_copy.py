@@ -39,7 +39,7 @@ def copy(
 
     Example: `router log copy config/router.yaml config/cluster.yaml`
     """
-    settings, wanted = (read_config(path)[0] for path in (source, target))
+    settings, wanted = (read_config(path, has_secrets=False)[0] for path in (source, target))
     if _place(settings) == _place(wanted):
         raise OperatorError(
             f"{source} and {target} name the same log; change `data`, `log` or nats.name in one of them"

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from router.config import Config, ConfigError, load_config
+from router.config import Config, ConfigError, load_config, load_without_secrets
 from router.config.quantity import parse_rate
 from router.delivery.spec import parse_time
 from router.errors import OperatorError
@@ -25,6 +25,11 @@ Type = StrEnum("Type", EVENT_TYPES)  # type: ignore[misc]
 Rate = Annotated[
     str | None, typer.Option(help="Events a second at most (50/s); else as fast as live traffic leaves room.")
 ]
+Since = Annotated[
+    str | None,
+    typer.Option(help="Received at or after this time (2024-08-24T14:15:22Z; UTC, if it names no zone)."),
+]
+Until = Annotated[str | None, typer.Option(help="Received before this time.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what it would come to, and send nothing.")]
 Wait = Annotated[bool, typer.Option(help="Wait for its end, and show how far it has come.")]
 
@@ -88,14 +93,15 @@ def to_rate(text: str | None) -> float | None:
     return rate
 
 
-def read_config(path: Path) -> tuple[Config, Registry]:
-    """The config and the plugins it may use.
+def read_config(path: Path, has_secrets: bool = True) -> tuple[Config, Registry]:
+    """The config and the plugins it may use. Unless it *has_secrets*, write keys and settings are made up.
 
     Raises:
         OperatorError: the file is not valid, or a plugin package is not.
     """
     registry = Registry.load()
-    return load_config(path, registry), registry
+    load = load_config if has_secrets else load_without_secrets
+    return load(path, registry), registry
 
 
 def read_plugins(path: Path) -> Registry:
@@ -109,7 +115,7 @@ def read_plugins(path: Path) -> Registry:
     if path == DEFAULT_CONFIG and not path.exists():
         return registry
     try:
-        load_config(path, registry)
+        load_without_secrets(path, registry)
     except ConfigError:
         if not path.exists():
             raise

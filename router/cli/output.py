@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from router.cli.columns import break_names, fit
 from router.errors import OperatorError
 
 # Control characters except line break and tab, marks that turn the direction of text, and bytes of file names that are no text.
@@ -72,18 +73,21 @@ def print_json(value: Any) -> None:
 def print_table(
     title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], has_lines: bool = True, if_empty: str = ""
 ) -> None:
-    """Print a table without lines, so that many narrow columns fit into 80 characters. *if_empty* is printed if it has no
-    rows."""
+    """Print a table; without lines, many narrow columns fit into 80 characters. *if_empty* is printed if it has no rows."""
     if not rows and if_empty:
         console.print(if_empty, soft_wrap=True)
         return
     table = Table(title=title or None, title_justify="left")
+    beside = 3 * len(columns) + 1  # the lines and the blanks at their sides
     if not has_lines:
         table.box, table.padding, table.pad_edge = None, (0, 1, 0, 0), False
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*("" if cell is None else str(cell) for cell in row))
+        beside = len(columns) - 1
+    cells = [["" if cell is None else plain(str(cell)) for cell in row] for row in rows]
+    widths = fit(list(zip(columns, *cells, strict=True)), console.width - beside)
+    for column, width in zip(columns, widths, strict=True):
+        table.add_column(column, overflow="fold", width=width)
+    for row in cells:
+        table.add_row(*map(break_names, row, widths))
     console.print(table)
 
 

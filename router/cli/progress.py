@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,20 +26,22 @@ SILENCE_S = 60.0
 
 
 def follow(config: Path, jobs: list[dict[str, Any]], as_json: bool, is_followed: bool = True) -> None:
-    """Show the progress of *jobs* until they are done. Without a daemon, or unless *is_followed*, only say that they are
-    noted."""
+    """Show the progress of *jobs* until they are done. Where nobody delivers, or unless *is_followed*, only say that they are
+    noted, and why they wait."""
     if not all(job["running"] for job in jobs) or not is_followed:
         if as_json:
             print_json(jobs)
-        elif is_followed:
-            console.print("Noted. No router is running with it enabled: it is sent when one is (router run).")
-        else:
-            console.print("Noted. See how far it has come with: router jobs list")
+            return
+        console.print("Noted. See how far it has come with: router jobs list")
+        for line in asyncio.run(why_they_wait(config, jobs)):
+            console.print(line, soft_wrap=True)
         return
     try:
         done = asyncio.run(_follow(config, jobs, as_json))
     except KeyboardInterrupt:
-        console.print("It goes on in the router. See it with: router jobs list. Stop it with: router jobs cancel")
+        console.print("It goes on in the router. See it with: router jobs list. Stop it with:")
+        for name in dict.fromkeys(job["destination"] for job in jobs):
+            console.print(f"  router jobs cancel {name}", soft_wrap=True)
         raise
     if as_json:
         print_json(done)
@@ -109,6 +111,14 @@ async def _follow(config: Path, jobs: list[dict[str, Any]], is_quiet: bool) -> l
             if all(job["state"] != "running" or not job["running"] for job in current):
                 return sorted(current, key=lambda job: (job["destination"], job["job"]))
             await asyncio.sleep(LOOK_S)
+
+
+async def why_they_wait(config: Path, jobs: Sequence[dict[str, Any]]) -> list[str]:
+    """A line for each reason why *jobs*, which are under way, stand still; none if they don't."""
+    status = await ask(config, "status")
+    if not status["running"] and not any(job["running"] for job in jobs):
+        return ["No router is running: what waits goes on when one does (router run)."]
+    return list(why_it_waits(status, {job["destination"] for job in jobs}))
 
 
 def why_it_waits(status: Mapping[str, Any], names: Collection[str]) -> Iterator[str]:

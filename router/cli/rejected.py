@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, check_given
-from router.cli.output import ago, print_json, print_table
+from router.cli.output import ago, console, print_json, print_table
 from router.cli.wiring import rejected_path
 from router.config import load_storage
 from router.rejected import list_rejected
@@ -44,6 +44,8 @@ def list_calls(
     rows = [(ago(e["received_at_s"]), e["source"], e["code"], _why(e), e["message_id"]) for e in calls]
     columns = ("when", "source", "reason", "why", "messageId")
     print_table("", columns, rows, has_lines=False, if_empty=_none(source, code))
+    if len(calls) == limit:
+        console.print(f"These are the newest {limit}. There may be more: --limit")
 
 
 def _none(source: str | None, code: str | None) -> str:

@@ -10,17 +10,30 @@ from typing import Annotated, Any
 import typer
 
 from router.cli.backend import ask
-from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, DryRun, Rate, Type, Wait, to_period, to_rate
+from router.cli.options import (
+    DEFAULT_CONFIG,
+    AsJson,
+    ConfigPath,
+    DryRun,
+    Rate,
+    Since,
+    Type,
+    Until,
+    Wait,
+    to_period,
+    to_rate,
+)
 from router.cli.progress import follow, rehearse
 from router.delivery.spec import OUTCOMES
+from router.errors import OperatorError
 
 Outcome = StrEnum("Outcome", OUTCOMES)  # type: ignore[misc]
 
 
 def replay(
     destinations: Annotated[list[str], typer.Argument(help="The destination, or several.")],
-    since: Annotated[str | None, typer.Option(help="Received at or after this time (2024-08-24T14:15:22Z).")] = None,
-    until: Annotated[str | None, typer.Option(help="Received before this time.")] = None,
+    since: Since = None,
+    until: Until = None,
     source: Annotated[list[str] | None, typer.Option(help="Only events of this source; may be repeated.")] = None,
     type: Annotated[list[Type] | None, typer.Option(help="Only events of this type; may be repeated.")] = None,
     event: Annotated[list[str] | None, typer.Option(help="Only track calls of this name; may be repeated.")] = None,
@@ -31,6 +44,7 @@ def replay(
         list[Outcome] | None,
         typer.Option(help="Only what came to this there before; none is what never was for it; may be repeated."),
     ] = None,
+    every: Annotated[bool, typer.Option("--all", help="All that the log has.")] = False,
     rate: Rate = None,
     live: Annotated[
         bool, typer.Option("--live", help="Send them as new: the vendor may start mails because of them.")
@@ -40,7 +54,7 @@ def replay(
     config: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
-    """Send events from the log again, with today's mapping; their own flags and consent still decide.
+    """Send events of the log again, with today's mapping: those you choose, or --all. Their own flags and consent still decide.
 
     Live traffic goes first. Old events are sent so that nothing starts because of them, or skipped where that can't be told
     to the vendor (see --dry-run); --live sends them as new. Replays have books of their own, keep the idempotency keys of the
@@ -49,7 +63,7 @@ def replay(
     Example: `router replay mixpanel --since 2026-11-01 --type identify --rate 50/s --dry-run`
     """
     since_s, until_s = to_period(since, until)
-    chosen = {
+    chosen: dict[str, Any] = {
         "since_s": since_s,
         "until_s": until_s,
         "source": source,
@@ -57,11 +71,16 @@ def replay(
         "event": event,
         "user": user,
         "outcome": outcome,
-        "rate_per_s": to_rate(rate),
-        "is_historical": not live,
     }
-    names = list(dict.fromkeys(destinations))
     given = {key: value for key, value in chosen.items() if value not in (None, [])}
+    if bool(given) == every:
+        raise OperatorError(
+            "say which: --since, --until, --source, --type, --event, --user, --outcome, or --all that the log has"
+        )
+    given["is_historical"] = not live
+    if rate is not None:
+        given["rate_per_s"] = to_rate(rate)
+    names = list(dict.fromkeys(destinations))
     # Planned at each destination before a job is noted at any: a name that is wrong must not leave half of it done.
     plans = asyncio.run(_ask_each(config, "plan-replay", names, given))
     if dry_run:

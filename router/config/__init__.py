@@ -3,7 +3,7 @@
 from router.config.action import Action, Change, Consent, FieldNames, Match, Trigger
 from router.config.checks import is_loopback
 from router.config.destination import Delivery, Destination
-from router.config.loading import load_config, load_storage, parse_config, read_data_folder
+from router.config.loading import load_config, load_storage, load_without_secrets, parse_config, read_data_folder
 from router.config.model import Config
 from router.config.problem import ConfigError, Problem
 from router.config.quantity import Bytes, PerSecond, Seconds
@@ -33,6 +33,7 @@ __all__ = [
     "is_loopback",
     "load_config",
     "load_storage",
+    "load_without_secrets",
     "parse_config",
     "read_data_folder",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ _FOLDER: TypeAdapter[Path] = TypeAdapter(Folder)
 _DATA = Config.model_fields["data"].default
 _TRAFFIC = ("server", "admin", "sources", "destinations", "plugins")
 """The sections that say nothing of what is stored, and where."""
+_SECRETS = re.compile(r"sources\.[^.]+\.write_keys?\b|destinations\.[^.]+\.settings\b")
+"""The keys that only a router has to know the values of."""
 
 
 def load_config(path: str | Path, registry: Registry, environ: Mapping[str, str] = os.environ) -> Config:
@@ -70,6 +73,17 @@ def load_storage(path: str | Path, environ: Mapping[str, str] = os.environ) -> C
     return _validate(tree, data)
 
 
+def load_without_secrets(path: str | Path, registry: Registry, environ: Mapping[str, str] = os.environ) -> Config:
+    """Like `load_config`, but write keys and the settings of destinations are made up, whatever the file says there.
+
+    For those who ask what became of events, where router and secrets may be away. Nothing can be mapped or sent with it.
+
+    Raises:
+        ConfigError: as `load_config` does, but for what is made up.
+    """
+    return parse_config(_read_text(path), registry, path=str(path), environ=environ, has_secrets=False)
+
+
 def _read_text(path: str | Path) -> str:
     name = str(path)
     try:
@@ -89,15 +103,24 @@ def _read_text(path: str | Path) -> str:
 
 
 def parse_config(
-    text: str, registry: Registry, *, path: str = "router.yaml", environ: Mapping[str, str] = os.environ
+    text: str,
+    registry: Registry,
+    *,
+    path: str = "router.yaml",
+    environ: Mapping[str, str] = os.environ,
+    has_secrets: bool = True,
 ) -> Config:
-    """Like `load_config`, from the text of a file. *path* is its name in problems."""
+    """Like `load_config` or, unless it *has_secrets*, `load_without_secrets`, from the text of a file. *path* is its name in
+    problems."""
     tree = read_tree(text, path, environ)
     data = dict(_mapping_of(tree))
     check(tree)
     candidate = _with_named_plugins(tree, registry)
     data["sources"] = _with_names(tree, "sources")
-    data["destinations"] = _with_settings(tree, candidate, _with_names(tree, "destinations"))
+    data["destinations"] = _with_settings(tree, candidate, _with_names(tree, "destinations"), has_secrets)
+    if not has_secrets:
+        data["sources"] = _with_made_up_keys(data["sources"])
+        tree.problems = [problem for problem in tree.problems if not _SECRETS.match(problem.key)]
     config = _validate(tree, data)
     config._files = {key_text(key): files for key, files in tree.files.items()}
     registry.adopt(candidate)
@@ -162,16 +185,19 @@ def _with_names(tree: Tree, section: str) -> Any:
     return named
 
 
-def _with_settings(tree: Tree, registry: Registry, destinations: Any) -> Any:
-    """The destinations, with settings validated by their plugins, or with placeholder settings if that failed."""
+def _with_settings(tree: Tree, registry: Registry, destinations: Any, has_secrets: bool) -> Any:
+    """The destinations, with settings validated by their plugins, or with placeholder settings if that failed. Unless it
+    *has_secrets*, with those of the plugins' stand-ins."""
     if not isinstance(destinations, dict):
         return destinations
     filled = {}
     for name, entry in destinations.items():
         if isinstance(entry, dict):
             plugin = _find_plugin(tree, registry, name)
-            settings = _read_settings(tree, name, plugin) if plugin is not None else None
+            settings = None
             if plugin is not None:
+                made_up = plugin.settings.model_construct(**plugin.sandbox_settings)
+                settings = _read_settings(tree, name, plugin) if has_secrets else made_up
                 _check_actions(tree, name, plugin)
             slug = entry.get("plugin")
             entry = {
@@ -181,6 +207,16 @@ def _with_settings(tree: Tree, registry: Registry, destinations: Any) -> Any:
             }
         filled[name] = entry
     return filled
+
+
+def _with_made_up_keys(sources: Any) -> Any:
+    """The sources, with a write key that nobody sends. Everything else in them counts."""
+    if not isinstance(sources, dict):
+        return sources
+    return {
+        name: {**entry, "write_key": "made-up", "write_keys": None} if isinstance(entry, dict) else entry
+        for name, entry in sources.items()
+    }
 
 
 def _find_plugin(tree: Tree, registry: Registry, name: str) -> Plugin | None:

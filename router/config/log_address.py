@@ -12,8 +12,8 @@ EMBEDDED = "sqlite"
 
 _SCHEMES = ("nats", "tls")
 _EXPECTED = (
-    'expected "sqlite", or nats://host:4222 (tls:// too; of a cluster several, with commas between; %2F, %40, %2C for /, @ and '
-    ", of a password)"
+    'expected "sqlite", or nats://host:4222 (tls:// too; of a cluster several, with commas between; %2F, %40, %2C, %3F, %23 '
+    "for /, @, the comma, ? and # of a password)"
 )
 
 
@@ -42,7 +42,9 @@ def _read_addresses(text: str) -> list[str]:
     for number, part in enumerate(text.split(",")):
         address = part.strip()
         parts = urlsplit(address if "://" in address else f"{scheme}://{address}")
-        if parts.scheme not in _SCHEMES or not parts.hostname or parts.path not in ("", "/") or parts.query:
+        # Behind them lies what of a password looks like a path or more: then what stands before is no host, but a user.
+        has_more = parts.path not in ("", "/") or parts.query or parts.fragment
+        if parts.scheme not in _SCHEMES or not parts.hostname or has_more:
             raise ValueError(address)
         own, _, place = parts.netloc.rpartition("@")
         if number == 0:

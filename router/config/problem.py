@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from router.counted import counted
 from router.errors import OperatorError
@@ -55,6 +55,8 @@ class Problem:
     """Dotted; empty for the file as a whole."""
     message: str
     """What was found, what is allowed, what to do. Never holds a secret."""
+    is_reference: bool = field(default=False, compare=False)
+    """A variable or a file is missing here. The router may have it."""
 
     def __str__(self) -> str:
         place = self.path if self.line is None else f"{self.path}:{self.line}"

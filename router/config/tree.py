@@ -51,17 +51,25 @@ class Tree:
     problems: list[Problem] = field(default_factory=list)
     _reported: set[KeyPath] = field(default_factory=set)
 
-    def report(self, key: KeyPath, message: str, line: int | None = None, *, hides_name: bool = False) -> None:
+    def report(
+        self,
+        key: KeyPath,
+        message: str,
+        line: int | None = None,
+        *,
+        hides_name: bool = False,
+        is_reference: bool = False,
+    ) -> None:
         """Note a problem: only one per key, and none for a value whose reference failed.
 
-        *hides_name* leaves out the last part of the key, which may be a piece of a secret.
+        *hides_name* leaves out the last part of the key, which may be a piece of a secret. *is_reference* as in `Problem`.
         """
         if key in self._reported or any(key[:length] in self.unresolved for length in range(1, len(key) + 1)):
             return
         self._reported.add(key)
         message = "".join(char if char.isprintable() else "?" for char in message)  # one line, and no terminal codes
         shown = key_text(key[:-1]) + ".…" if hides_name else key_text(key)
-        self.problems.append(Problem(self.path, line or self.line(key), shown, message))
+        self.problems.append(Problem(self.path, line or self.line(key), shown, message, is_reference))
 
     def line(self, key: KeyPath) -> int:
         """The line of *key*, or of the nearest key that contains it."""
@@ -265,7 +273,7 @@ class _Reader:
         if resolved.unset and not resolved.text:
             self._tree.unset[path] = resolved.unset
         if resolved.problems:
-            self._tree.report(path, "; ".join(dict.fromkeys(resolved.problems)))
+            self._tree.report(path, "; ".join(dict.fromkeys(resolved.problems)), is_reference=True)
             self._tree.unresolved.add(path)
             return None
         if resolved.has_references:

@@ -28,7 +28,7 @@ from router.delivery.spec import ReplaySpec, RetrySpec
 from router.delivery.state import Job, Kind, State
 from router.delivery.transit import Transit
 from router.log.interface import Log
-from router.log.record import Gap
+from router.log.record import last_of
 
 _T = TypeVar("_T")
 
@@ -190,11 +190,7 @@ class Jobs:
             self._clock,
             destination=self._ledger.name,
         )
-        end = (
-            min(records[-1].last if isinstance(records[-1], Gap) else records[-1].sequence, spec.last)
-            if records
-            else after
-        )
+        end = min(last_of(records[-1]), spec.last) if records else after
         await self._ledger.flushed()
         earlier, done = await self._ask(
             lambda state: (
@@ -212,7 +208,7 @@ class Jobs:
     # --- how the events of a job end ---
 
     def settled(self, transit: Transit) -> None:
-        self._end(transit, "dead" if transit.refused else "delivered", "; ".join(dict.fromkeys(transit.refused)))
+        self._end(transit, "dead" if transit.refused else "delivered", transit.reason)
 
     def skipped(self, transit: Transit, reason: str) -> None:
         self._end(transit, "skipped", reason)

@@ -66,7 +66,8 @@ class Lander:
             case Outage():
                 self._wait_out(lane, batch, landing)
             case Blocked(reason):
-                lane.put_back(batch)
+                # A firewall answers 403 to a single event, as to one who has no key.
+                self._let_another_probe(lane, batch, len(batch))
                 self._outages.block(reason)
             case Split(reason):
                 self._halt.worked("sending")
@@ -156,13 +157,21 @@ class Lander:
                 hours = self._options.retry_for_s / 3600
                 self._settlement.settle_item(item, f"gave up after {hours:g} hours: {outage.reason}")
         left = [item for item in batch if item.state == "flying"]
-        if is_suspect and len(batch) > 1:
-            lane.batch_limit = max(1, len(batch) // 2)
-        if is_suspect and len(left) == 1:
-            lane.put_behind(left[0])  # let another line's item be the probe: that shows whose fault it is
+        if is_suspect:
+            self._let_another_probe(lane, left, len(batch))
         else:
             lane.put_back(left)
         self._outages.fail(outage.reason, outage.after_s)
+
+    def _let_another_probe(self, lane: Lane, left: Sequence[Item], flown: int) -> None:
+        """Put back what is *left* of a batch of *flown* so that the next one is half of it, and without an item that was alone:
+        another line's shows whose fault it is."""
+        if flown > 1:
+            lane.batch_limit = max(1, flown // 2)
+        if len(left) == 1:
+            lane.put_behind(left[0])
+        else:
+            lane.put_back(left)
 
     def _postpone(
         self, lane: Lane, item: Item, later: Later, behind: Sequence[Item] = (), is_counted: bool = False
@@ -176,7 +185,9 @@ class Lander:
         if not is_counted:
             self._outages.count(item.transit)
         tries = self._ledger.tries[place]
-        is_last = later.max_attempts is not None and tries.attempts >= later.max_attempts
+        # Tries in an outage count too, and attempts of the line may be those of another event: neither alone is enough.
+        own = min(tries.attempts, self._parking.attempts(line) + 1)
+        is_last = later.max_attempts is not None and own >= later.max_attempts
         if is_last or self._outages.is_expired(item.transit):
             self._settlement.settle_item(item, f"gave up after try {tries.attempts}: {later.reason}")
             lane.put_back(behind)

@@ -118,8 +118,7 @@ class Ledger:
     def settle(self, transit: Transit) -> None:
         """All payloads of *transit* are settled: book the outcome. Not for replays."""
         if transit.refused:
-            reason = "; ".join(dict.fromkeys(transit.refused))
-            self.kill(transit.record, reason, transit)
+            self.kill(transit.record, transit.reason, transit)
         else:
             self.deliver([transit])
 

@@ -42,7 +42,10 @@ def _secrets(credentials: Sequence[Credential], tokens: Mapping[OAuth2, str]) ->
             case PathKey(path):
                 yield encode_path(credential)  # as it stands in an echoed address
                 yield from path.get_secret_value().split("/")
-            case Bearer(secret) | HeaderKey(_, secret) | QueryKey(_, secret) | BodyField(_, secret):
+            case HeaderKey(_, value):
+                header = value.get_secret_value()
+                yield from (header, header.partition(" ")[2])  # a vendor echoes a key without the scheme before it
+            case Bearer(secret) | QueryKey(_, secret) | BodyField(_, secret):
                 yield secret.get_secret_value()
 
 

@@ -56,10 +56,14 @@ class Parking:
             transit.origin = "parked"
             self._ledger.park(transit.record, reason, transit.line)
 
+    def attempts(self, line: str) -> int:
+        """How often the event at the head of the line has been told to wait. An outage tells it of nobody."""
+        user = self._ledger.parked_users.get(line)
+        return user.attempts if user else 0
+
     def postpone(self, line: str, after_s: float | None) -> None:
         """Set the line's next turn: after *after_s* seconds or, if None, after the back-off for its number of attempts."""
-        before = self._ledger.parked_users.get(line)
-        attempts = (before.attempts if before else 0) + 1
+        attempts = self.attempts(line) + 1
         self._schedule(line, attempts, after_s or self._backoff.wait_s(attempts, self._chance))
 
     def _schedule(self, line: str, attempts: int, wait_s: float) -> None:
@@ -96,8 +100,7 @@ class Parking:
         If an event of the line came to its end in an independent lane meanwhile, what was read from disk is out of date. Then
         nothing is released and the answer is empty.
         """
-        user = self._ledger.parked_users.get(line)
-        limit = 1 if user is not None and user.attempts > 0 else RELEASED_AT_ONCE
+        limit = 1 if self.attempts(line) > 0 else RELEASED_AT_ONCE
         await self._ledger.flushed()
         found = await self._ledger.ask(lambda state: state.parked(line, limit))
         places = [Place.of(record) for record in found]

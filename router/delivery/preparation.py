@@ -79,7 +79,8 @@ class Preparation:
             self._halt.worked("mapping")
         except MappingFailed as error:
             self._settlement.refuse(transit, f"mapping: {error}")
-            self._halt.failed("mapping", str(error))
+            if error.is_by_plugin:  # else anybody who may send events could stop the destination
+                self._halt.failed("mapping", str(error))
             return False
         except Exception as error:
             self._logger.error("event can't be mapped", message_id=record.message_id, exc_info=error)

@@ -41,6 +41,10 @@ from router.plugin.request import FORM, encode_form
 MAX_ANSWER_BYTES = 1_000_000
 """A vendor's answer is cut here. No documented answer comes near it."""
 
+MAX_HEADER_BYTES = 65_536
+"""A header of a vendor's answer may be as long. The client's own limit of 8 kB is less than what proxies send along (a content
+security policy), and an answer that can't be read counts as none: the request would be sent again and again."""
+
 MOST_EXCHANGES = 4
 """The most exchanges in one `HttpSend.send`, each with its own time-out: a token, the request, and both again if the token is
 refused."""
@@ -160,6 +164,7 @@ class HttpSend:
                 timeout=self._timeout,
                 headers={"User-Agent": _USER_AGENT},
                 cookie_jar=aiohttp.DummyCookieJar(),
+                max_field_size=MAX_HEADER_BYTES,
             )
         try:
             async with self._session.request(
@@ -183,6 +188,13 @@ class HttpSend:
                 return ReadTimedOut(f"no answer within {self._timeout.total:g} s")
             case aiohttp.InvalidURL():
                 return ValueError("the URL of the request is not valid")
+            case aiohttp.ClientPayloadError():
+                return SendFailed("the answer is cut short, or is not packed as it says")
+            case aiohttp.ClientResponseError():
+                hint = "; does the address want https?" if self._origin.startswith("http:") else ""
+                return SendFailed(f"the answer is no HTTP that can be read{hint}")
+            case aiohttp.ServerDisconnectedError():
+                return SendFailed("the connection was closed without an answer")
             case _:
                 detail = str(error) if isinstance(error, OSError) else ""  # others may quote a URL with a key in it
                 return SendFailed(f"{type(error).__name__}: {detail}".rstrip(": "))

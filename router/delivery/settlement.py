@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from router.delivery.jobs import Jobs
-from router.delivery.ledger import Ledger
+from router.delivery.ledger import Ledger, storable
 from router.delivery.letter_log import LetterLog
 from router.delivery.parking import Parking
 from router.delivery.signal import Signal
@@ -58,7 +58,7 @@ class Settlement:
             self._jobs.settled(transit)
         else:
             if transit.refused:
-                self._letter_log.note(transit.record, "; ".join(transit.refused))
+                self._letter_log.note(transit.record, storable(transit.reason))
             self._ledger.settle(transit)
         self._end((transit,))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
+from math import inf
 from typing import Final
 
 from router.delivery.send import Send, SendFailed
@@ -24,12 +25,14 @@ class Histogram:
         self.bounds = bounds
         self.counts = [0] * (len(bounds) + 1)
         self.sum = 0.0
+        self.least, self.most = inf, -inf
 
     def observe(self, *values: float) -> None:
         bounds, counts = self.bounds, self.counts
         for value in values:
             counts[bisect_left(bounds, value)] += 1
         self.sum += sum(values)
+        self.least, self.most = min((self.least, *values)), max((self.most, *values))
 
     @property
     def count(self) -> int:
@@ -40,16 +43,16 @@ class Histogram:
         return self.sum / self.count if self.count else None
 
     def quantile(self, share: float) -> float | None:
-        """Roughly the value that *share* (0 to 1) of the numbers do not exceed, judged by its bucket; None without numbers."""
+        """Roughly the value that *share* (0 to 1) of the numbers do not exceed, judged by its bucket, and by the least and the
+        most of all, since a bucket may be an hour wide; None without numbers."""
         rank = share * self.count
-        if not rank:
-            return None
-        below, lower = 0, 0.0
-        for bound, count in zip(self.bounds, self.counts, strict=False):
-            if count and below + count >= rank:
-                return lower + (bound - lower) * (rank - below) / count
-            below, lower = below + count, bound
-        return self.bounds[-1]
+        below, lower = 0, self.least
+        for bound, count in zip((*self.bounds, inf), self.counts, strict=True):
+            upper = min(bound, self.most)
+            if count and below + count >= rank > 0:
+                return lower + (upper - lower) * (rank - below) / count
+            below, lower = below + count, max(bound, self.least)
+        return None
 
 
 class Tally:

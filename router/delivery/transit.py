@@ -58,6 +58,11 @@ class Transit:
             self.weight += item.size
 
     @property
+    def reason(self) -> str:
+        """Why it is dead: the reasons of its payloads, each once."""
+        return "; ".join(dict.fromkeys(self.refused))
+
+    @property
     def is_settled(self) -> bool:
         for item in self.items:  # noqa: SIM110 - asked for every payload, and `all` takes three times as long
             if item.state != "settled":

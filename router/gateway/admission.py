@@ -135,6 +135,10 @@ async def admit(
     return admitted
 
 
+_LACKING: Final = frozenset({RejectionCode.MISSING_ID, RejectionCode.MISSING_EVENT})
+"""What a batch is rejected for where one event is expected."""
+
+
 class _Beyond(Exception):
     """A call exceeds a limit of the gateway. Has the attributes of `Rejected`."""
 
@@ -147,7 +151,10 @@ class _Beyond(Exception):
 
 
 def _rejection(index: int, call: Any, error: Rejected | _Beyond, kept: str) -> Rejection:
-    return Rejection(index, _message_id(call), error.code, error.field, error.expected, error.found, call=kept)
+    # A batch at a path for one event lacks what that event needs, which says nothing to whoever sent it.
+    is_batch = error.code in _LACKING and isinstance(call, dict) and isinstance(call.get("batch"), list)
+    found = "a batch, which is for /v1/batch" if is_batch else error.found
+    return Rejection(index, _message_id(call), error.code, error.field, error.expected, found, call=kept)
 
 
 def _check_size(size: int, limits: Limits) -> None:

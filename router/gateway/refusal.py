@@ -57,7 +57,7 @@ class RefusalCode(Reason):
     UNKNOWN_ENCODING = "unknown_encoding", "`Content-Encoding` is neither gzip nor deflate.", 400
     UNREADABLE_ENCODING = (
         "unreadable_encoding",
-        "The body is not what `Content-Encoding` says, or a part of it is missing.",
+        "The body is not what `Content-Encoding` says, a part of it is missing, or something follows its end.",
         400,
     )
     INVALID_JSON = "invalid_json", "The body is no JSON text.", 400

@@ -11,7 +11,7 @@ import structlog
 
 from router.log.dedup_index import FILE_NAME, Broken, DedupIndex, Key, Place
 from router.log.options import LogOptions
-from router.log.record import Entry, Record
+from router.log.record import Entry, Record, last_of
 from router.log.row import dedup_key
 from router.log.segments import Segments, Unreadable
 
@@ -129,8 +129,7 @@ class Deduplication:
                 for record in found
                 if isinstance(record, Record)
             )
-            last = found[-1]
-            after = last.sequence if isinstance(last, Record) else last.last
+            after = last_of(found[-1])
             if len(keys) >= _KEYS_AT_ONCE or after == end:
                 index.skip(_replaced_to(keys, index))
                 index.add(keys, after, expired_s)

@@ -217,7 +217,9 @@ class Store:
                 continue
             needed = sum([len(row.event) for row in plan.rows]) + _ROW_BYTES * len(plan.rows)
             if plan.rows and needed > room:
-                plan.refused = LogFull(f"the log has used the {self._options.max_bytes} bytes it may use")
+                plan.refused = LogFull(
+                    f"the log has used the {self._options.max_bytes} bytes it may use (retention.max_disk)"
+                )
             else:
                 room -= needed
                 following += len(plan.rows)

@@ -21,6 +21,7 @@ from router.plugin.credential import (
 )
 from router.plugin.currency import has_odd_currency
 from router.plugin.declaration import API_VERSION, Action, CredentialCheck, Plugin
+from router.plugin.email_in_text import holds_email, without_email
 from router.plugin.endpoint import BatchEndpoint, Conversation, ConversationEndpoint, Endpoint, Step
 from router.plugin.historical import Harmless, Historical, Marked
 from router.plugin.hooks import hookimpl
@@ -107,6 +108,7 @@ __all__ = [
     "convert",
     "describe",
     "has_odd_currency",
+    "holds_email",
     "hookimpl",
     "is_outage",
     "judge_by_status",
@@ -118,4 +120,5 @@ __all__ = [
     "snake_case",
     "view_name",
     "without",
+    "without_email",
 ]

@@ -27,6 +27,8 @@ _T = TypeVar("_T")
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _BETWEEN_DIGITS = re.compile(r"[\s().\-/]")
+_TRUNK_ZERO = re.compile(r"^(\s*(?:\+|00)[0-9]{1,3})\s*\(0\)")
+"""``+44 (0)20``: dialled at home alone, and no part of the number."""
 _GROUPED = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?")
 _CURRENCY_SIGNS = "$€£¥"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -198,11 +200,12 @@ def to_boolean(value: Any) -> bool:
 
 
 def to_e164(value: Any) -> str:
-    """A phone number as ``+`` and 7 to 15 digits. Blanks, dashes, dots and brackets are taken out; no country is guessed."""
+    """A phone number as ``+`` and 7 to 15 digits. Blanks, dashes, dots, brackets and a ``(0)`` after the country are taken out.
+    No country is guessed."""
     text = to_text(value)
     if _E164.fullmatch(text):
         return text
-    text = _BETWEEN_DIGITS.sub("", text)
+    text = _BETWEEN_DIGITS.sub("", _TRUNK_ZERO.sub(r"\1", text))
     if text.startswith("00"):
         text = "+" + text[2:]
     if not _E164.fullmatch(text):

@@ -27,7 +27,7 @@ For a trace, a second function is generated: the same lines, with others between
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from copy import deepcopy
 from functools import partial
 from itertools import groupby
@@ -162,14 +162,15 @@ class _Source:
         left_over = self._left_over(row)
         reads = [(self._read(path[:-1]), path) for path in _paths(row)]
         self._line("value = ABSENT")
-        for read, path in reads:
-            source = ".".join(path)
-            with self._block("if value is ABSENT or value is None or value == '':"):
+        with ExitStack() as blocks:  # each source within the block of the one before it: mostly the first has something
+            for number, (read, path) in enumerate(reads):
+                if number:
+                    weak = "if value is ABSENT or not value and (value is None or value == ''):"
+                    blocks.enter_context(self._block(weak))
                 self._write_found("found", read, path, left_over)
-                with (
-                    self._block("if found is not ABSENT and (found is not None or value is ABSENT):"),
-                    self._converted(row, "found", repr(source)),
-                ):
+                is_better = "found is not ABSENT" + (" and (found is not None or value is ABSENT)" if number else "")
+                source = ".".join(path)
+                with self._block(f"if {is_better}:"), self._converted(row, "found", repr(source)):
                     self._line("value = found")
                     self._told(f"source = {source!r}")
         with self._block("if value is not ABSENT:"):

@@ -19,6 +19,8 @@ from router.plugin.values import Values
 from router.traits import GROUP_TRAITS, USER_TRAITS
 
 _NONE: Final[frozenset[str]] = frozenset()
+_TOLD: Final = ("traits.", "context.traits.", "properties.")
+"""Where an event says what a caller wants to arrive; the rest of it is the router's and the SDK's."""
 _RESERVED: Mapping[str, frozenset[str]] = {"identify": frozenset(USER_TRAITS), "group": frozenset(GROUP_TRAITS)}
 """The reserved traits by call: ``plan`` is a custom trait of a person but a reserved one of a group."""
 
@@ -31,6 +33,7 @@ class Field:
     that has a value which *convert* takes and which is no empty text; an empty text counts before null.
 
     *to* is a dotted path into the result; "" means that the value is not sent from here, and *note* says why, for the README.
+    Explain lists it as not sent, unless it *is_within* the value of another row.
 
     A row for a whole object (``traits.address``) gets what the rows for its parts (``traits.address.city``) leave over.
     """
@@ -39,6 +42,7 @@ class Field:
     to: str = ""
     convert: Converter | None = None
     note: str = ""
+    is_within: bool = False
 
     def __post_init__(self) -> None:
         convert: Any = self.convert
@@ -54,9 +58,11 @@ class Field:
         return (self.source,) if isinstance(self.source, str) else self.source
 
 
-def Trait(name: str, to: str = "", convert: Converter | None = None, note: str = "") -> Field:
+def Trait(
+    name: str, to: str = "", convert: Converter | None = None, note: str = "", *, is_within: bool = False
+) -> Field:
     """A row for one trait: ``Trait("createdAt", to="created_at", convert=to_unix_seconds)``."""
-    return Field("traits." + name, to, convert, note)
+    return Field("traits." + name, to, convert, note, is_within)
 
 
 def same_name(*traits: str, at: str = "") -> tuple[Field, ...]:
@@ -127,6 +133,7 @@ class Table:
         return tuple(tuple(source.split(".")) for row in self.fields for source in row.sources)
 
     def _list_unmapped(self, document: Document, reserved: frozenset[str], trace: Trace) -> None:
+        trace.unmapped += self._sent_nowhere(document)
         custom = {each.source for each in self.custom}
         for root in ("traits", "properties"):
             values = document.get(root)
@@ -138,6 +145,26 @@ class Table:
                     trace.unmapped += self._leftovers(root, key, value)
                 elif root not in custom or (root == "traits" and key in reserved):
                     trace.unmapped.append(f"{root}.{key}")
+
+    def _sent_nowhere(self, document: Document) -> list[str]:
+        """The traits and properties that the event has for rows without a target, unless other rows send them; of an object
+        some parts of which other rows take, the other parts."""
+        sent = {source for row in self.fields if row.to for source in row.sources}
+        unsent = dict.fromkeys(
+            source for row in self.fields if not row.to and not row.is_within for source in row.sources
+        )
+        told = [source for source in unsent if source.startswith(_TOLD) and source not in sent]
+        return [left for source in told for left in self._left_of(document, tuple(source.split(".")))]
+
+    def _left_of(self, document: Document, path: tuple[str, ...]) -> list[str]:
+        value: Any = document
+        for part in path:
+            value = value.get(part) if isinstance(value, dict) else None
+        source = ".".join(path)
+        parts = {each[len(path)] for each in self._paths if len(each) > len(path) and each[: len(path)] == path}
+        if isinstance(value, dict) and parts:
+            return [f"{source}.{part}" for part in value if part not in parts]
+        return [] if value is None else [source]
 
     def _leftovers(self, root: str, key: str, value: Any) -> list[str]:
         """What remains unmapped of a key that rows name: the other keys of an object whose parts are mapped, or a value that is

@@ -30,7 +30,8 @@ class Later:
     after_s: float | None = None
     """Seconds that the vendor asked to wait. None leaves the wait to the core, which reads Retry-After itself."""
     max_attempts: int | None = None
-    """A parked event becomes a dead letter after this many tries. None: after the destination's retry window.
+    """A parked event becomes a dead letter after this many tries, not counting those in which the vendor as a whole was away.
+    None: after the destination's retry window.
 
     Set it if waiting may be in vain: the user's later events wait behind a parked one.
     """
@@ -163,7 +164,7 @@ def judge_named(
     named: dict[int, list[tuple[str, Sequence[str]]]] = {}
     for error in errors:
         index = error[0]
-        if index is None or index >= len(items):
+        if index is None or not 0 <= index < len(items):
             return Split(reason)
         named.setdefault(index, []).append((error[1], error[2] if len(error) == 3 else ()))
     verdicts: dict[int, Verdict] = {}

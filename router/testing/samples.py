@@ -239,9 +239,9 @@ HOSTILE_IDS: Final = (
     ";a=b",
     "ключ 👩‍🚀",
     "<script>{{7*7}}${x}",
-    "x" * 2_000,
+    "x" * 20_000,
 )
-"""Ids that would lead a request elsewhere if they got into a URL unencoded."""
+"""Ids that would lead a request elsewhere if they got into a URL unencoded, and one that is longer than any."""
 
 
 def hostile_events(id: str) -> Mapping[str, Event]:

@@ -141,3 +141,17 @@ async def test_a_state_that_is_damaged_hides_no_other_destination_from_a_trace(t
     assert up["outcome"] in ("skipped", "pending")
     assert "can't be read" in hurt["reason"]
     await stand.close()
+
+
+async def test_what_a_renamed_destination_takes_over_at_the_next_start_is_not_for_removal(stand: Stand) -> None:
+    """Between the change of the name and the start, ``router status`` advised to remove the state that the start needs."""
+    renamed = assignment("renamed", formerly="up")
+    operations = Operations(stand.log, stand.states, [DOWN, renamed], stand.clock)
+
+    status = await operations.status()
+    with pytest.raises(OperatorError, match="renamed takes over the state of up"):
+        await operations.forget("up")
+
+    assert (status["removed"], status["destinations"][1]["state"]) == ([], "new")
+    assert status["destinations"][1]["reason"] == "it goes on where up was, when the router runs"
+    assert stand.states.has("up")

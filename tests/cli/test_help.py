@@ -86,7 +86,7 @@ def test_the_version_is_printed() -> None:
         pytest.param(["trace", "m1"], id="trace"),
         pytest.param(["explain", "-"], id="explain"),
         pytest.param(["send", "-"], id="send"),
-        pytest.param(["replay", "mixpanel"], id="replay"),
+        pytest.param(["replay", "mixpanel", "--all"], id="replay"),
         pytest.param(["destinations", "list"], id="destinations list"),
         pytest.param(["destinations", "show", "mixpanel"], id="destinations show"),
         pytest.param(["destinations", "forget", "mixpanel"], id="destinations forget"),

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from router.cli import jobs
+from router.cli import jobs, progress
 from router.cli.options import DEFAULT_CONFIG
 from router.errors import OperatorError
 
@@ -52,7 +52,8 @@ def test_a_job_that_stands_still_says_for_what_it_waits(
     async def ask(config: Path, operation: str, **arguments: Any) -> Any:
         return [job] if operation == "jobs" else status
 
-    monkeypatch.setattr(jobs, "ask", ask)
+    for module in (jobs, progress):
+        monkeypatch.setattr(module, "ask", ask)
 
     jobs.list_jobs(None, False, DEFAULT_CONFIG, False)
 

@@ -371,6 +371,19 @@ def test_what_is_stored_is_looked_after_without_the_secrets_of_the_router(
     assert (done.code, done.err.replace("200 events\n", "")) == (0, "")
 
 
+def test_what_is_stored_is_copied_without_the_secrets_of_the_router(config: Path, data: Path, tmp_path: Path) -> None:
+    document = json.loads(config.read_text())
+    document["destinations"]["crm"]["settings"]["api_key"] = "${file:/run/credentials/router.service/none}"
+    config.write_text(json.dumps(document))
+    wanted = tmp_path / "wanted.yaml"
+    wanted.write_text(json.dumps(document | {"data": str(tmp_path / "copy")}))
+
+    done = run_command("log", "copy", config, wanted)
+
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("In the new log: 150 events")
+
+
 # --- where there is nothing ---
 
 

@@ -53,3 +53,15 @@ def test_a_line_break_in_what_is_told_begins_no_line_of_its_own(
     print_line(f'integrations: "x{breaks}crm: all is well"')
 
     assert len(capsys.readouterr().out.splitlines()) == 1
+
+
+@pytest.mark.parametrize("has_lines", [True, False])
+def test_a_table_breaks_no_word_where_its_room_suffices(has_lines: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    """In 80 columns, the demo's own table had ``address.posta`` and, below it, ``lCode``."""
+    names = ("address.postalCode", "postal_code", "address_postal_code", "address.postalCode", "address.postalCode")
+
+    print_table("", ("trait", "Mixpanel", "Intercom", "Customer.io", "Webhook"), [names], has_lines)
+
+    told = capsys.readouterr().out
+    assert max(map(len, told.splitlines())) <= 80
+    assert (told.count("address"), told.count("postalCode"), told.count("postal_"), told.count("code")) == (4, 3, 2, 2)

@@ -9,7 +9,7 @@ import pytest
 
 from router.cli import progress
 from router.cli.options import DEFAULT_CONFIG
-from router.cli.progress import print_end, print_outlook, why_it_waits
+from router.cli.progress import follow, print_end, print_outlook, why_it_waits
 from router.errors import OperatorError
 
 
@@ -139,3 +139,55 @@ def test_a_job_of_which_nobody_can_tell_for_long_is_said_to_be_noted(monkeypatch
         OperatorError, match=r"process 1 is down\. What was asked for is noted: see it with router jobs"
     ):
         progress.follow(DEFAULT_CONFIG, [JOB], as_json=False)
+
+
+@pytest.mark.parametrize("is_followed", [True, False], ids=["to wait", "--no-wait"])
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        pytest.param(
+            {"running": False, "destinations": []},
+            "No router is running: what waits goes on when one does (router run).\n",
+            id="no router",
+        ),
+        pytest.param(
+            {"running": True, **status(crm=("disabled", ""))},
+            "crm is disabled. It goes on when that ends.\n",
+            id="a destination that is disabled",
+        ),
+    ],
+)
+def test_what_was_asked_for_and_waits_says_why(
+    state: dict[str, Any],
+    expected: str,
+    is_followed: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Of a destination that is disabled it said to start a router, while one ran."""
+
+    async def ask(config: Path, operation: str) -> Any:
+        return state
+
+    monkeypatch.setattr(progress, "ask", ask)
+
+    follow(DEFAULT_CONFIG, [{"destination": "crm", "running": False}], as_json=False, is_followed=is_followed)
+
+    assert capsys.readouterr().out == f"Noted. See how far it has come with: router jobs list\n{expected}"
+
+
+def test_who_stops_waiting_reads_how_to_stop_what_goes_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command that was named lacked its destination, so it did nothing."""
+
+    async def interrupted(*_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(progress, "_follow", interrupted)
+    jobs = [{"destination": name, "job": job, "running": True} for name, job in (("crm", 1), ("crm", 2), ("mail", 1))]
+
+    with pytest.raises(KeyboardInterrupt):
+        follow(DEFAULT_CONFIG, jobs, as_json=False)
+
+    assert capsys.readouterr().out.splitlines()[1:] == ["  router jobs cancel crm", "  router jobs cancel mail"]

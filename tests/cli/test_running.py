@@ -91,6 +91,9 @@ def test_an_event_that_was_rejected_can_be_seen_with_its_reason(running: Stage) 
     [call] = until(listed, "the rejected call is on disk")  # it is written behind the receipt
     assert (call["source"], call["field"], json.loads(call["call"])["userId"]) == ("website", "groupId", "seen")
     assert "missing_group_id" in running.command("rejected", "list", "--source", "website").out
+    assert (
+        "These are the newest 1. There may be more: --limit" in running.command("rejected", "list", "--limit", "1").out
+    )
     assert running.command("rejected", "list", "--source", "nobody", "--json").json == []
 
 
@@ -341,6 +344,21 @@ def test_a_slip_in_the_config_does_not_hide_the_router_that_runs(running: Stage)
     assert (answered.code, [each["destination"] for each in answered.json["destinations"]]) == (0, ["mixpanel"])
     why = f"{config} is not right as this shell reads it (see router check {config})"
     assert answered.err == f"{why}; the router goes by what it read before.\n"
+
+
+@pytest.mark.timeout(60)
+def test_a_shell_without_the_secrets_of_the_router_is_not_told_of_a_slip(running: Stage) -> None:
+    """Beside a service, whose secrets no shell has, each command called a right config wrong."""
+    config = running.folder / "secret.yaml"
+    document = json.loads(running.config.read_text())
+    document["sources"]["website"]["write_key"] = "${NOBODY_SET_THIS}"
+    document["destinations"]["mixpanel"]["settings"] = {"project_token": "${file:/run/credentials/router.service/none}"}
+    config.write_text(json.dumps(document))
+
+    answered = run_command("status", "--json", "-c", config)
+
+    assert (answered.code, answered.err) == (0, "")
+    assert [each["destination"] for each in answered.json["destinations"]] == ["mixpanel"]
 
 
 @pytest.mark.parametrize(

@@ -121,3 +121,13 @@ def test_a_reload_sees_another_order_in_the_settings(before: str, after: str) ->
 
     assert destination(before) == destination(before)
     assert destination(before) != destination(after)
+
+
+def test_every_plugin_has_its_tables_without_the_secrets_of_the_config() -> None:
+    registry = Registry.load()
+    destinations = "".join(f"  {slug}: {{settings: {{base_url: '${{UNSET}}'}}}}\n" for slug in registry.slugs)
+    text = f"sources: {{website: {{write_key: k}}}}\ndestinations:\n{destinations}"
+
+    config = parse_config(text, registry, environ={}, has_secrets=False)
+
+    assert [each.name for each in to_assignments(config, registry)] == list(registry.slugs)

@@ -16,6 +16,7 @@ from router.config import (
     Server,
     load_config,
     load_storage,
+    load_without_secrets,
     parse_config,
 )
 from router.plugin import PluginSettings
@@ -468,3 +469,46 @@ def test_what_is_wrong_about_what_is_stored_is_told(tmp_path: Path, text: str, p
 
     assert len(refused.value.problems) == 1
     assert problem in str(refused.value)
+
+
+# --- without secrets ---
+
+
+def test_what_is_not_secret_is_read_without_the_secrets(tmp_path: Path, registry: Registry) -> None:
+    path = tmp_path / "router.yaml"
+    path.write_text(
+        "server: {host: 0.0.0.0}\n"
+        "sources:\n"
+        "  website: {write_key: '${UNSET}', formerly: www}\n"
+        "  app: {write_keys: ['${UNSET}', demo], destinations: [acme]}\n"
+        "destinations:\n"
+        "  acme: {enabled: false, settings: {token: '${file:/nowhere}', size: [1], pluggin: none}}\n"
+        "  crm: {plugin: acme, settings: '${UNSET}'}\n"
+    )
+
+    config = load_without_secrets(path, registry, {})
+
+    assert [(each.name, each.plugin, each.enabled) for each in config.destinations.values()] == [
+        ("acme", "acme", False),
+        ("crm", "acme", True),
+    ]
+    assert config.sources["website"].names == {"website", "www"}
+    assert config.sources_of("crm").never == {"app"}
+
+
+def test_what_is_wrong_besides_the_secrets_is_told(tmp_path: Path, registry: Registry) -> None:
+    path = tmp_path / "router.yaml"
+    path.write_text(
+        "sources: {website: {write_key: '${UNSET}', sdk: '${UNSET}', write_keyz: 1}}\n"
+        "destinations: {acme: {settings: {token: '${UNSET}'}, enabled: '${UNSET}'}, none: {}}\n"
+    )
+
+    with pytest.raises(ConfigError) as refused:
+        load_without_secrets(path, registry, {})
+
+    assert {problem.key for problem in refused.value.problems} == {
+        "sources.website.sdk",
+        "sources.website.write_keyz",
+        "destinations.acme.enabled",
+        "destinations.none",
+    }

@@ -186,6 +186,42 @@ async def survive(harness: Harness, shape: str, seed: int) -> None:
     await harness.close()
 
 
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.full) for seed in range(2, 13))])
+@pytest.mark.parametrize("shape", SHAPES)
+async def test_promises_hold_when_the_config_changes_between_starts(tmp_path: Path, shape: str, seed: int) -> None:
+    """What one run has parked, settled in part or read ahead is another's, with fewer lanes and less room."""
+    chance = random.Random(f"{shape} {seed}, changed")
+    harness = Harness(tmp_path, Vendor(Trouble(chance, chance.choice([0.05, 0.3]))))
+    harness.plugin = SHAPES[shape](1)
+    fill(harness, chance)
+    for _ in range(6):
+        change_config(harness, shape, chance)
+        await harness.open()
+        target = len(harness.vendor.taken) + chance.randrange(100)
+        await harness.until(lambda target=target: len(harness.vendor.taken) >= target or harness.books.pending == 0)  # type: ignore[misc]
+        await (harness.crash() if chance.random() < 0.5 else harness.close())
+    change_config(harness, shape, chance)
+    await harness.open()
+    await harness.until_settled()
+
+    check_order(harness)
+    await check_books(harness)
+    await harness.close()
+
+
+def change_config(harness: Harness, shape: str, chance: random.Random) -> None:
+    harness.plugin = SHAPES[shape](chance.choice([1, 4, 25]))
+    harness.options = DeliveryOptions(
+        concurrency=chance.choice([1, 2, 4, 7]),
+        lanes=chance.choice([None, 1, 3]),
+        backoff=Backoff(0.2, 2.0, 1.0),
+        batch_wait_s=chance.choice([0.0, 0.5]),
+        max_in_flight=chance.choice([3, 20, 200, 5_000]),
+        max_in_flight_bytes=chance.choice([2_000, 64_000_000]),
+        max_parked=chance.choice([1, 5, 50, 10_000]),
+    )
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 async def test_without_crashes_nothing_is_sent_twice(tmp_path: Path, shape: str) -> None:
     chance = random.Random(shape)

@@ -224,6 +224,7 @@ CANARY = "canary-of-the-test"
         pytest.param(PathKey(SecretStr(f"T01234567/B01234567/{SECRET.get_secret_value()}")), id="end of a path"),
         pytest.param(Basic(SecretStr("u"), SECRET), id="password"),
         pytest.param(Basic(SECRET), id="a key in the place of the user"),
+        pytest.param(HeaderKey("Authorization", SecretStr(f"Token {CANARY}")), id="a header with a scheme of its own"),
     ],
 )
 def test_promise_7_a_vendor_that_echoes_a_secret_does_not_bring_it_back(credential: Credential) -> None:

@@ -105,5 +105,6 @@ def test_an_older_programs_job_is_understood() -> None:
 def test_a_time_is_read_as_an_operator_writes_it() -> None:
     assert parse_time("2024-08-24T14:15:22Z") == 1724508922.0
     assert parse_time("2024-08-24") == 1724457600.0
+    assert parse_time("2024-08-24T14:15") == 1724508900.0  # UTC, wherever the operator is
     with pytest.raises(ValueError, match="'yesterday' is no time; write 2024-08-24"):
         parse_time("yesterday")

@@ -99,8 +99,13 @@ async def test_promise_10_a_redirect_is_an_answer_and_not_followed(
     ("error", "text"),
     [
         pytest.param(aiohttp.ClientConnectionError(), "ClientConnectionError", id="connection"),
-        pytest.param(aiohttp.ServerDisconnectedError(), "ServerDisconnectedError", id="hung up"),
-        pytest.param(aiohttp.ClientPayloadError(f"at {CANARY}"), "ClientPayloadError", id="cut answer"),
+        pytest.param(aiohttp.ServerDisconnectedError(), "closed without an answer", id="hung up"),
+        pytest.param(aiohttp.ClientPayloadError(f"at {CANARY}"), "the answer is cut short", id="cut answer"),
+        pytest.param(
+            aiohttp.ClientResponseError(SimpleNamespace(real_url=CANARY), ()),  # type: ignore[arg-type]
+            "is no HTTP that can be read",
+            id="garbled answer",
+        ),
         pytest.param(ConnectionResetError("reset by peer"), "reset by peer", id="reset"),
         pytest.param(OSError("too many open files"), "too many open files", id="no more files"),
         pytest.param(TimeoutError(), "no answer within 10 s", id="time is up"),

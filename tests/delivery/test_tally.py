@@ -74,10 +74,12 @@ def test_a_histogram_counts_in_its_buckets() -> None:
     ("values", "share", "expected"),
     [
         pytest.param([], 0.5, None, id="nothing"),
-        pytest.param([0.5] * 10, 0.5, 0.5, id="half of the first bucket"),
-        pytest.param([0.5] * 9 + [50.0], 0.5, 5 / 9, id="most of them small"),
-        pytest.param([0.5] * 9 + [50.0], 1.0, 100.0, id="the largest, to its bound"),
-        pytest.param([1_000.0], 0.95, 100.0, id="beyond all bounds"),
+        pytest.param([0.5] * 10, 0.5, 0.5, id="all alike"),
+        pytest.param([0.5] * 9 + [50.0], 0.9, 1.0, id="most of them small, to their bound"),
+        pytest.param([0.5] * 9 + [50.0], 1.0, 50.0, id="the largest"),
+        pytest.param([50.0] * 9 + [99.0], 0.5, 74.5, id="half-way between the least and the most"),
+        pytest.param([1_000.0], 0.95, 1_000.0, id="beyond all bounds"),
+        pytest.param([20.0] * 2 + [1_000.0] * 2, 0.75, 550.0, id="beyond them, from the last one on"),
     ],
 )
 def test_a_quantile_is_told_by_the_bucket_it_lies_in(values: list[float], share: float, expected: float | None) -> None:

@@ -81,6 +81,23 @@ async def test_a_plugin_that_raises_costs_one_event_its_delivery_and_nobody_else
     assert letter.record.message_id == "m2"
 
 
+@pytest.mark.parametrize("words", ["gone", "no product {endpoint}", "{endpoint}" + "x" * 1_500])
+async def test_the_line_about_a_dead_letter_says_what_the_letter_says(harness: Harness, words: str) -> None:
+    """An event may have thousands of payloads, and a vendor may refuse them all in the same words."""
+
+    def judge_of(endpoint: str) -> Any:
+        return lambda response, payloads, settings: [Dead(words.format(endpoint=endpoint))] * len(payloads)
+
+    harness.plugin = plugin(*(batches(name, judge=judge_of(name)) for name in ("tracks", "users", "orders")))
+    harness.log.add("u1")
+    with capture_logs() as lines:
+        await harness.open()
+        await harness.until_settled()
+
+    [letter] = await harness.letters()
+    assert [line["reason"] for line in lines if "dead letter" in line["event"]] == [letter.reason]
+
+
 async def test_what_the_log_lost_is_a_dead_letter(harness: Harness) -> None:
     harness.log.add("u1")
     harness.log.lose(5)
@@ -313,6 +330,29 @@ async def test_a_limit_that_comes_with_a_200_makes_the_destination_wait_and_park
     assert [items[0]["id"] for items in harness.vendor.requests] == ["m1"] * 5 + ["m2"]
 
 
+async def test_tries_in_an_outage_leave_an_event_all_the_attempts_of_its_own(harness: Harness) -> None:
+    """A contact that is not indexed yet must not cost its events their delivery because the vendor was away before."""
+    told = ["away"] * 12 + ["not yet", "not yet", "taken", "not yet", "not yet", "not yet"]
+
+    def judge(response: Response, payloads: Sequence[Payload], settings: Any) -> Judgement:
+        return [Later("not indexed yet", None, 3) if response.status == 404 else Delivered()] * len(payloads)
+
+    def script(request: Request) -> Answer:
+        return {"away": NETWORK_DOWN, "not yet": Response(404), "taken": Response(200)}[told.pop(0)]
+
+    harness.plugin = plugin(max_events=1, judge=judge)
+    harness.vendor.script = script
+    harness.log.add("u1")
+    await harness.open()
+    await harness.until_settled()
+    harness.log.add("u1")
+    await harness.until_settled()
+
+    assert (harness.books.delivered, harness.books.dead) == (1, 1)
+    [letter] = await harness.letters()
+    assert (letter.record.message_id, letter.attempts) == ("m2", 3)
+
+
 async def test_blocked_waits_and_goes_on_where_it_was(harness: Harness) -> None:
     revoked = True
     harness.vendor.script = lambda request: Response(401 if revoked else 200)
@@ -328,6 +368,31 @@ async def test_blocked_waits_and_goes_on_where_it_was(harness: Harness) -> None:
 
     assert harness.books.delivered == 10
     assert harness.vendor.ids() == [f"m{number + 1}" for number in range(10)]
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+async def test_an_event_that_a_firewall_refuses_does_not_block_all_others_for_good(
+    harness: Harness, concurrency: int
+) -> None:
+    """A 403 blocks, since it is about the credentials. That of a firewall may be about what stands in one event."""
+    is_on = True
+
+    def script(request: Request) -> Answer:
+        return Response(403 if is_on and any(item.get("is") == "<script>" for item in request.json) else 200)
+
+    harness.options = replace(harness.options, concurrency=concurrency)
+    harness.vendor.script = script
+    for number in range(40):
+        harness.log.add(f"u{number % 20}", properties={"is": "<script>" if number == 3 else ""})
+    await harness.open()
+
+    await harness.until(lambda: harness.books.delivered == 38)
+    assert (harness.books.pending, harness.books.dead) == (2, 0), "it waits, and its user's next one behind it"
+    is_on = False
+    await harness.until_settled()
+
+    assert harness.books.delivered == 40
+    assert harness.vendor.ids("u3") == ["m4", "m24"]
 
 
 @pytest.mark.parametrize(

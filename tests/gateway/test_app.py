@@ -221,6 +221,23 @@ async def test_promise_6_an_unreadable_body_is_answered_400(
     assert harness.log.appends == []
 
 
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [("/v1/track", "missing_event"), ("/v1/identify", "missing_id"), ("/v1/alias", "missing_id")],
+)
+async def test_promise_6_a_batch_at_the_path_of_one_event_is_told_where_it_belongs(
+    harness: Harness, path: str, code: str
+) -> None:
+    """Whoever sent it read that the name of what happened is missing, which stood in every one of its events."""
+    batch = {"batch": [{"type": "track", "userId": "u1", "event": "Paid"}]}
+
+    answer = await harness.post(path, batch)
+
+    assert (answer.status, answer.json["code"]) == (400, code)
+    assert answer.json["found"] == "a batch, which is for /v1/batch"
+    assert harness.log.appends == []
+
+
 # --- promise 7: secrets stay secret ---
 
 

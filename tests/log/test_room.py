@@ -212,7 +212,7 @@ async def test_a_budget_that_is_used_up_is_an_obstacle(tmp_path: Path) -> None:
 
     await log.append([entry(2)])
 
-    assert "100000 bytes it may use" in refused
+    assert "100000 bytes it may use (retention.max_disk)" in refused
     assert log.obstacle == ""
     await log.close()
 

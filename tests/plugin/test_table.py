@@ -479,6 +479,46 @@ def test_what_no_row_and_no_custom_takes_is_unmapped() -> None:
     assert trace.unmapped == ["traits.plan", "properties.a"]
 
 
+@pytest.mark.parametrize(
+    ("rows", "traits", "unmapped"),
+    [
+        pytest.param((Trait("age", note="no field"),), {"age": 36}, ["traits.age"], id="a row that sends nothing"),
+        pytest.param(
+            (Trait("age", note="in `name`", is_within=True),), {"age": 36}, [], id="what another row's value holds"
+        ),
+        pytest.param((Trait("age", note="no field"),), {"age": None}, [], id="of a null"),
+        pytest.param((Trait("age", note="no field"),), {}, [], id="of what isn't there"),
+        pytest.param(
+            (Trait("age", note="no field"), Trait("age", to="age")), {"age": 36}, [], id="beside one that does"
+        ),
+        pytest.param(
+            (Trait("address", note="no field"), Trait("address.city", to="city")),
+            {"address": {"city": "Porto", "street": "1 Main St"}},
+            ["traits.address.street"],
+            id="with more than its parts",
+        ),
+        pytest.param(
+            (Trait("address", note="no field"), Trait("address.city", to="city")),
+            {"address": {"city": "Porto"}},
+            [],
+            id="with its parts alone",
+        ),
+    ],
+)
+def test_what_a_row_sends_nowhere_is_unmapped(
+    rows: tuple[Field, ...], traits: dict[str, Any], unmapped: list[str]
+) -> None:
+    """A plugin says of a reserved trait that its vendor has no place for it; explain has to say so of the event."""
+    assert trace_of(Table(rows, (Custom("traits"),)), event_of(traits=traits)).unmapped == unmapped
+
+
+def test_what_is_no_trait_and_no_property_is_not_told_of_where_a_row_sends_it_nowhere() -> None:
+    table = Table((Field("userId", note="in the path"), Field("context.traits.age", note="no field")))
+    event = event_of(context={"traits": {"age": 36}})
+
+    assert trace_of(table, event).unmapped == ["context.traits.age"]
+
+
 def test_a_row_for_all_traits_leaves_nothing_unmapped() -> None:
     table = Table((Field("traits", "person"), Field("properties", "about")))
     event = event_of(traits={"email": "e", "plan": 1}, properties={"a": 1})

@@ -92,6 +92,7 @@ def test_a_reason_is_one_short_line_in_the_vendors_words(body: bytes, expected: 
         pytest.param([(1, "bad")], Split("400"), id="an item of two payloads, of which one may be good"),
         pytest.param([(0, "bad"), (None, "odd")], Split("400"), id="an error that names none"),
         pytest.param([(3, "bad")], Split("400"), id="an item that there is not"),
+        pytest.param([(-1, "bad")], Split("400"), id="an item before the first"),
         pytest.param([], Split("400"), id="no error"),
     ],
 )

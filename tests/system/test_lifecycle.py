@@ -177,7 +177,7 @@ def test_a_destination_that_left_keeps_its_state_until_it_is_forgotten(stage: St
     labels += post(router, "user001", range(4, 6))
     assert router.status()["removed"] == ["customerio"]
     assert "router destinations forget NAME" in " ".join(stage.command("status").out.split())
-    refused = stage.command("replay", "customerio")
+    refused = stage.command("replay", "customerio", "--all")
     assert (refused.code, "no longer in the config" in refused.err) == (2, True)
     reconfigure(stage, router, both)
     router.until_settled()

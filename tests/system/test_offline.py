@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -33,7 +34,7 @@ def ask_all(stage: Stage, labels: list[str]) -> dict[str, Any]:
     return {
         "causes": stage.command("dead-letters", "list", "--json").json,
         "letters": stage.command("dead-letters", "list", "--each", "--json").json,
-        "outlook": stage.command("replay", "customerio", "--dry-run", "--json").json,
+        "outlook": stage.command("replay", "customerio", "--all", "--dry-run", "--json").json,
         "letter": stage.command("dead-letters", "show", "customerio", "1", "--json").json,
         "traces": [without_clock(stage.command("trace", label, "--json").json) for label in labels],
     }
@@ -83,6 +84,48 @@ def test_offline_the_commands_say_what_the_daemon_said(stage: Stage, end: str) -
     assert shown == expected
     assert ask_all(stage, labels) == online
     assert "No router is running; this is what its files say." in stage.command("status").out
+
+
+def hide_secrets(stage: Stage) -> None:
+    """What a shell has of the config once the router's service is stopped, with the credentials that systemd mounts for it."""
+    document = json.loads(stage.config.read_text())
+    for source in document["sources"].values():
+        source["write_key"] = "${NOBODY_SET_THIS}"
+    for destination in document["destinations"].values():
+        destination["settings"] = dict.fromkeys(destination["settings"], "${file:/run/credentials/router.service/none}")
+    stage.config.write_text(json.dumps(document))
+
+
+@pytest.mark.timeout(60)
+def test_offline_the_commands_do_without_the_secrets_of_the_router(stage: Stage) -> None:
+    """Whoever looked at a stopped router was told that a variable is not set."""
+    router, [_, dead, waiting] = make_history(stage)
+    router.kill()
+    questions = [
+        ["dead-letters", "list", "--json"],
+        ["dead-letters", "list", "customerio", "--each", "--json"],
+        ["trace", dead, "--json"],
+        ["trace", waiting, "--json"],
+        ["destinations", "--json"],
+    ]
+    expected = [stage.command(*question) for question in questions]
+    status = said_of_files(stage.command("status", "--json").json)
+
+    hide_secrets(stage)
+
+    assert [stage.command(*question) for question in questions] == expected
+    assert said_of_files(stage.command("status", "--json").json) == status
+    assert stage.command("dead-letters", "retry", "customerio", "--all").code == 0
+    assert "customerio" in stage.command("jobs", "list").out
+    assert stage.command("jobs", "cancel", "customerio").code == 0
+    for needing in (
+        ["dead-letters", "show", "customerio", "1"],
+        ["replay", "customerio", "--all", "--dry-run"],
+        ["check"],
+    ):
+        refused = stage.command(*needing)
+        assert (refused.code, refused.out) == (2, "")
+        assert "NOBODY_SET_THIS is not set" in refused.err
 
 
 @pytest.mark.timeout(60)

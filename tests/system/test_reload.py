@@ -109,7 +109,7 @@ def test_a_destination_that_cannot_start_at_a_reload_is_told_of_and_hinders_nobo
     assert second["state"] == "unusable"
     assert str(state) in second["reason"]
     assert "unusable" in stage.command("status").out
-    refused = stage.command("replay", "second")
+    refused = stage.command("replay", "second", "--all")
     assert (refused.code, str(state) in refused.err) == (2, True)
 
     state.unlink()

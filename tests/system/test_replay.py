@@ -107,15 +107,15 @@ def test_old_events_start_nothing_and_the_dry_run_says_so(stage: Stage) -> None:
         "customerio": {"send": {"none": 6}, "skip": {"historical": 2, "flags": 1}},
         "posthog": {"send": {"none": 7, "delivered": 1}, "skip": {"flags": 1}, "marked": {"historical_migration": 8}},
     }
-    for outlook in stage.command("replay", "customerio", "posthog", "--dry-run", "--json").json:
+    for outlook in stage.command("replay", "customerio", "posthog", "--all", "--dry-run", "--json").json:
         told = {key: by_code(counts) for key, counts in outlook.items() if key != "destination" and counts}
         assert told == expected[outlook["destination"]]
-    in_words = stage.command("replay", "customerio", "--dry-run").out
+    in_words = stage.command("replay", "customerio", "--all", "--dry-run").out
     assert "may start a campaign" in in_words
     assert "younger than 72 hours" in in_words
     assert len(customerio.arrivals()) == len(posthog.arrivals()) == 1, "nothing was sent"
 
-    jobs = stage.command("replay", "customerio", "posthog", "--json").json
+    jobs = stage.command("replay", "customerio", "posthog", "--all", "--json").json
 
     assert {job["destination"]: job["counts"] for job in jobs} == {
         "customerio": {"delivered": 6, "skipped": 3},
@@ -142,7 +142,7 @@ def test_a_replay_can_be_watched_and_stopped(stage: Stage) -> None:
     [vendor] = stage.vendors("mixpanel")
     router = stage.router({"mixpanel": vendor.destination()})
 
-    noted = stage.command("replay", "mixpanel", "--rate", "50/s", "--no-wait", "--json").json
+    noted = stage.command("replay", "mixpanel", "--all", "--rate", "20/s", "--no-wait", "--json").json
     until(lambda: len(vendor.arrivals()) >= 10, "some of it is sent")
     [shown] = stage.command("jobs", "list", "--json").json
     assert (shown["job"], shown["state"], shown["total"]) == (noted[0]["job"], "running", 300)
@@ -246,7 +246,7 @@ def replay_through_crashes(stage: Stage, events: int, kills: int, *options: str)
     router = stage.router({"mixpanel": vendor.destination(delivery={"concurrency": 4})})
     chance = random.Random(34)
     moments: list[float] = []
-    noted = stage.command("replay", "mixpanel", "--no-wait", "--json", *options)
+    noted = stage.command("replay", "mixpanel", "--all", "--no-wait", "--json", *options)
     assert noted.code == 0
     with Live(router, pause_s=0.02) as live:
         seen = Seen(vendor.arrived, b'"label":"user')
@@ -327,7 +327,7 @@ def test_a_command_whose_router_dies_says_that_it_goes_on(stage: Stage, tmp_path
     fill_log(stage.folder / "var", [call_of(f"user{n:03d}-00001") for n in range(60)], time.time() - 4 * DAY_S)
     [vendor] = stage.vendors("mixpanel")
     router = stage.router({"mixpanel": vendor.destination()})
-    command = stage.begin("replay", "mixpanel", "--rate", "30/s")
+    command = stage.begin("replay", "mixpanel", "--all", "--rate", "30/s")
     until(lambda: vendor.arrivals(), "it is under way")
 
     router.kill()

@@ -144,7 +144,7 @@ def show_all(stage: Stage, router: Router) -> list[str]:
         ("check",),
         ("destinations", "show", "account"),
         ("dead-letters", "list"),
-        ("replay", "account", "--dry-run"),
+        ("replay", "account", "--all", "--dry-run"),
         ("rejected", "list", "--json"),
         ("send", event),
     )

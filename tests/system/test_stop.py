@@ -47,6 +47,19 @@ def test_a_port_that_is_taken_is_said_so_and_leaves_no_lock(stage: Stage) -> Non
     assert call("GET", f"{router.url}/ready")[0] == 200
 
 
+@pytest.mark.timeout(60)
+def test_a_host_that_is_none_of_this_machine_is_said_so(stage: Stage) -> None:
+    """The advice was to choose another port."""
+    stage.write_config({}, server={"host": "192.0.2.1", "port": 0}, sources={"website": {"write_key": "a-key"}})
+
+    refused = stage.process("run")
+
+    assert refused.code == 2
+    assert "server.host: can't listen on 192.0.2.1:0" in refused.err
+    assert "Name an address of this machine" in refused.err
+    assert "Traceback" not in refused.err
+
+
 @pytest.mark.in_processes
 @pytest.mark.timeout(60)
 def test_sigterm_lets_flights_land_and_the_next_start_delivers_the_rest(stage: Stage) -> None:

@@ -46,10 +46,10 @@ async def test_a_contact_is_written_then_its_lists_tags_and_account(account: Sta
         "POST contact/sync",
         "GET contacts/101/contactLists?limit=100&offset=0",
         "POST contactLists",
-        "GET tags?search=vip&limit=100",
+        "GET tags?search=vip&limit=100&offset=0",
         "POST tags",
         "POST contactTags",
-        "GET accounts?search=Engines&limit=100",
+        "GET accounts?search=Engines&limit=100&offset=0",
         "POST accounts",
         "POST accountContacts",
     ]
@@ -69,6 +69,18 @@ async def test_who_left_a_list_is_not_put_back_however_many_others_they_are_on(o
         assert await talk(account, identify()) == Delivered()
 
     assert account.sandbox.lists["1"] == {"101": 2}
+
+
+async def test_a_tag_and_an_account_are_found_however_many_others_have_their_name_in_theirs(account: StandIn) -> None:
+    """A search finds those too, a hundred at a time; an account that isn't found would be created, which is refused."""
+    others = range(1000, 1130)
+    account.sandbox.tags |= {str(each): f"1{each}" for each in others} | {"1": "1"}
+    account.sandbox.accounts |= {str(each): {"name": f"1{each}"} for each in others} | {"2": {"name": "1"}}
+
+    assert await talk(account, identify(tags=["1"], company="1")) == Delivered()
+
+    assert contact(account)["tags"] == {"1"}
+    assert account.sandbox.links == {"101": "2"}
 
 
 async def test_a_repeat_changes_nothing(account: StandIn) -> None:

@@ -164,9 +164,9 @@ def test_odd_values_of_traits(traits: Any, expected: Any) -> None:
 def test_a_trait_without_a_field_is_left_out_and_reported() -> None:
     destination = Rehearsal(PLUGIN, make_settings()).destination
 
-    entry = explain(identify(tier=1), [destination])["destinations"][0]
+    entry = explain(identify(tier=1, gender="f", username=None), [destination])["destinations"][0]
 
-    assert entry["unmapped"] == ["traits.tier"]
+    assert entry["unmapped"] == ["traits.gender", "traits.tier"]
     assert "fields" not in body_of(identify(tier=1))
 
 

@@ -312,6 +312,20 @@ async def test_event_types_beyond_2000_are_kept_and_not_indexed(vendor: StandIn)
 # --- the plugin and the stand-in together ---
 
 
+async def test_a_group_of_too_many_properties_keeps_those_that_it_may_have(vendor: StandIn) -> None:
+    """Amplitude refuses the whole group for one too many."""
+    traits = {"name": "Acme", **{f"t{number:04}": number for number in range(1_030)}}
+    event = make_event("group", userId="u-17", groupId="acme-1", traits=traits)
+
+    assert (await vendor.deliver(event))["update group"] == [[Delivered()]]
+
+    [mapped] = [each for each in vendor.rehearsal.map(event) if each.action.name == "update group"]
+    [note] = mapped.payloads[0].notes
+    assert note == "beyond the 1024 properties of a group; left out: t0000, t0001, t0002, t0003, t0004, t0005, t0006"
+    held = vendor.sandbox.groups["company", "acme-1"]
+    assert (len(held), held["name"]) == (1_024, "Acme")
+
+
 async def test_a_person_s_past_traits_and_group_arrive(vendor: StandIn) -> None:
     context = {"groupId": "acme-1"}
     judged = [

@@ -137,7 +137,8 @@ def test_an_order_becomes_a_purchase_of_each_product() -> None:
         {"product_id": "S1", "name": "Cup", "price": 21.25, "quantity": 2, "colour": "red"},
         {"sku": "S2", "price": "$5"},
     ]
-    event = order(currency="eur", revenue=47.5, products=products, coupon=None, time="x", event_name="y")
+    event = order(currency="eur", revenue=47.5, total="52", products=products, coupon=None, time="x", event_name="y")
+    of_the_order = {"order_id": "A-1", "revenue": 47.5, "total": "52"}
 
     assert bodies_of(event, LEGACY, app_id="app") == [
         {
@@ -149,7 +150,7 @@ def test_an_order_becomes_a_purchase_of_each_product() -> None:
                 "quantity": 2,
                 "currency": "EUR",
                 "time": TIME,
-                "properties": {"order_id": "A-1", "name": "Cup", "colour": "red"},
+                "properties": {**of_the_order, "name": "Cup", "colour": "red"},
             }
         },
         {
@@ -161,7 +162,7 @@ def test_an_order_becomes_a_purchase_of_each_product() -> None:
                 "quantity": 1,
                 "currency": "EUR",
                 "time": TIME,
-                "properties": {"order_id": "A-1", "sku": "S2"},
+                "properties": {**of_the_order, "sku": "S2"},
             }
         },
     ]

@@ -111,6 +111,8 @@ def test_hashes_are_those_of_the_vendor_s_examples(value: dict[str, Any], hash: 
     ("traits", "expected"),
     [
         pytest.param({"phone": "0044 20 7946 0000"}, {"ph": "442079460000"}, id="00 before the country"),
+        pytest.param({"phone": "+44 (0)20 7946 0000"}, {"ph": "442079460000"}, id="a 0 that is dialled at home alone"),
+        pytest.param({"phone": "(0)20 7946 0000"}, {}, id="that 0 without a country"),
         pytest.param({"phone": 442079460000}, {"ph": "442079460000"}, id="a phone as a number"),
         pytest.param({"phone": "020 7946 0000"}, {}, id="a phone without a country"),
         pytest.param({"phone": "ask Ada"}, {}, id="a phone that is none"),

@@ -184,7 +184,8 @@ def test_tracking_counts_as_refused_unless_it_is_allowed(told: Any, flag: int) -
     ("url", "expected"),
     [
         pytest.param("https://example.test/a?b=1", "https://example.test/a?b=1", id="as it is"),
-        pytest.param("https://example.test/a?e=ada%40example.test", "https://example.test/a", id="with an email"),
+        pytest.param("https://example.test/a?e=ada%40example.test", "https://example.test/a", id="in the query"),
+        pytest.param("https://example.test/ada@example.test/edit", "https://example.test/", id="in the path"),
     ],
 )
 def test_no_email_is_sent_in_an_address(url: str, expected: str) -> None:
@@ -233,6 +234,11 @@ def test_limited_data_use_marks_every_event() -> None:
             {"email": "x", "first_name": "A", "LastName": "B", "postal_code": "1", "City": "L", "phone": "1"},
             {},
             id="what speaks of a person",
+        ),
+        pytest.param(
+            {"First Name": "A", "last-name": "B", "E-Mail": "x", "phone.number": "1", "Postal  Code": "1"},
+            {},
+            id="what does in other spellings",
         ),
         pytest.param(
             {"a": "ada@example.test", "b": "Ada <ada@example.test>", "c": "a?e=ada%40example.test", "d": "@ada"},
@@ -292,6 +298,24 @@ def test_what_comes_in_meta_s_own_words_is_taken(properties: dict[str, Any], exp
 
 
 @pytest.mark.parametrize("call", ["page", "screen"])
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        pytest.param(
+            {"name": "Home", "category": "Docs"}, {"name": "Home", "category": "Docs"}, id="beside properties"
+        ),
+        pytest.param({"name": "Home", "properties": {"name": "Start"}}, {"name": "Start"}, id="among them"),
+        pytest.param({"name": "of ada@example.test"}, None, id="with an email"),
+    ],
+)
+def test_what_a_page_is_called_goes_where_its_properties_do(call: str, fields: dict[str, Any], expected: Any) -> None:
+    """An SDK for servers puts its name and category beside the properties alone."""
+    event = make_event(call, userId="u-17", context={**CONTEXT, **PHONE}, **fields)
+
+    assert body_of(event, f"track {call}").get("custom_data") == expected
+
+
+@pytest.mark.parametrize("call", ["page", "screen"])
 def test_a_page_s_money_has_the_form_of_any_other(call: str) -> None:
     """One that Meta refuses would cost all that travel with it."""
     properties = {"value": "12.50", "currency": "eur", "contents": "none"}
@@ -303,6 +327,28 @@ def test_a_page_s_money_has_the_form_of_any_other(call: str) -> None:
 @pytest.mark.parametrize("products", [[], {}, "p-1", [{}], None, [{"product_id": " "}]], ids=repr)
 def test_products_that_are_none_are_left_out(products: Any) -> None:
     assert data_of({"products": products}, "Checkout Started") == {}
+
+
+def test_an_order_without_a_total_is_worth_its_products() -> None:
+    """Without a value Meta takes no Purchase, so the order was not sent at all."""
+    products = [{"sku": "s-1", "price": "19.99", "quantity": 3}, {"product_id": "p-1", "price": 0.01}]
+
+    data = data_of({"products": products, "currency": "eur"}, "Order Completed")
+
+    assert (data["value"], data["currency"]) == (59.98, "EUR")
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        pytest.param({"products": [{"sku": "s-1", "price": 5}, {"sku": "s-2"}]}, id="one without a price"),
+        pytest.param({"products": [{"sku": "s-1", "price": 5}, {"price": 5}]}, id="one without an id"),
+        pytest.param({"products": [{"sku": "s-1", "price": 5}], "currency": "euro"}, id="of an odd currency"),
+        pytest.param({"products": [{"sku": "s-1", "price": 1e300, "quantity": 10**12}]}, id="more than a number holds"),
+    ],
+)
+def test_an_order_that_tells_of_too_little_is_not_sent(others: dict[str, Any]) -> None:
+    assert "products with prices" in skipped(track("Order Completed", properties=others), "track event")
 
 
 def test_a_purchase_without_a_value_is_not_sent() -> None:

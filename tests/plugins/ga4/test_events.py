@@ -215,6 +215,11 @@ def test_a_context_of_any_length_is_sent() -> None:
         pytest.param({"a": "x" * 200}, {"a": "x" * 100}, id="long text is cut"),
         pytest.param({"who": "ada@example.test", "email": "x", "phone": 7, "first_name": "Ada"}, {}, id="personal"),
         pytest.param({"a": {"who": "ada@example.test", "n": 1}}, {"a_n": 1}, id="personal, inside an object"),
+        pytest.param(
+            {"First Name": "Ada", "LAST-NAME": "L", "Phone Number": "1", "Phone": "1"},
+            {},
+            id="personal, spelled otherwise",
+        ),
         pytest.param({"revenue": "$19.99"}, {"value": 19.99, "currency": "USD"}, id="money in major units"),
         pytest.param({"value": 5, "currency": "eur"}, {"value": 5, "currency": "EUR"}, id="value and currency"),
         pytest.param({"revenue": 5, "currency": "euro"}, {}, id="a currency that is none"),
@@ -225,6 +230,48 @@ def test_parameters(properties: dict[str, Any], expected: dict[str, Any]) -> Non
     assert params_of(track("E", properties), "track event") == expected
 
 
+EMAIL = "ada@example.test"
+
+
+@pytest.mark.parametrize(
+    ("event", "action", "expected"),
+    [
+        pytest.param(
+            make_event(
+                "page",
+                userId="u-17",
+                properties={"url": f"https://a.test/x?e={EMAIL}", "title": f"Mail to {EMAIL}", "search": f"?e={EMAIL}"},
+                context={"page": {"referrer": f"https://a.test/{EMAIL}"}},
+            ),
+            "track page",
+            {"page_location": "https://a.test/x", "page_referrer": "https://a.test/"},
+            id="a page",
+        ),
+        pytest.param(
+            track("E", {"note": f"from {EMAIL}", "a": {"url": "/?e=ada%40example.test"}}), "track event", {}, id="texts"
+        ),
+        pytest.param(
+            track(
+                "Cart Viewed",
+                {"products": [{"sku": "S1", "name": f"Gift for {EMAIL}", "to": f"<{EMAIL}>", "Phone": 1}]},
+            ),
+            "track commerce event",
+            {"items": [{"item_id": "S1"}]},
+            id="products",
+        ),
+        pytest.param(
+            track("Product Viewed", {"sku": "S1", "name": f"Gift for {EMAIL}"}),
+            "track commerce event",
+            {"items": [{"item_id": "S1"}]},
+            id="a product",
+        ),
+    ],
+)
+def test_no_email_is_sent_wherever_it_is(event: Event, action: str, expected: dict[str, Any]) -> None:
+    """Google forbids them, and most come in the address of a page."""
+    assert params_of(event, action) == expected
+
+
 def test_without_the_guard_personal_parameters_are_sent() -> None:
     properties = {"email": "ada@example.test", "who": "a@b.test"}
 
@@ -233,15 +280,44 @@ def test_without_the_guard_personal_parameters_are_sent() -> None:
 
 def test_of_too_many_parameters_those_that_google_knows_stay() -> None:
     properties = {**{f"p{number:02}": number for number in range(40)}, "revenue": 5, "currency": "EUR"}
-    event = track("E", properties, context={"sessionId": 1772619600})
+    context = {"sessionId": 1772619600, "page": {"url": "https://example.test/a"}}
+    event = track("E", properties, context=context)
 
     payload = payload_of(event, "track event")
 
     params = payload.body["events"][0]["params"]
     assert len(params) == 25
     [note] = payload.notes
-    assert note.startswith("more than 25 parameters; left out: p21, p22")
-    assert params.keys() >= {"session_id", "engagement_time_msec", "value", "currency", "p00", "p20"}
+    assert note.startswith("more than 25 parameters; left out: p20, p21")
+    assert params.keys() >= {"session_id", "engagement_time_msec", "value", "currency", "page_location", "p00", "p19"}
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        pytest.param({"value": 5}, {"value": 5, "currency": "USD"}, id="without a currency"),
+        pytest.param({"value": "$5", "currency": "eur"}, {"value": 5, "currency": "EUR"}, id="in a currency"),
+        pytest.param({"value": "much"}, {}, id="that is none"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("call", "source", "action"),
+    [
+        ("page", "properties", "track page"),
+        ("screen", "properties", "track screen"),
+        ("group", "traits", "join group"),
+    ],
+)
+def test_a_value_of_any_call_goes_with_its_currency(
+    call: str, source: str, action: str, given: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    """Google counts no event that has a value and no currency."""
+    others = {f"p{number:02}": number for number in range(40)}
+    event = make_event(call, userId="u-17", groupId="g-1", **{source: {**others, **given}})
+
+    params = params_of(event, action, send_screens=True)
+
+    assert {name: params[name] for name in ("value", "currency") if name in params} == expected
 
 
 @pytest.mark.parametrize(("session", "expected"), [(1772619600, 1772619600), ("1772619600", 1772619600)])
@@ -289,8 +365,14 @@ def test_an_order_whose_id_is_none_is_not_taken_for_another_one(order_id: Any) -
         pytest.param(
             "Product List Viewed",
             {"list_id": "l-1", "category": "Home", "products": [{"sku": "S1"}]},
-            {"items": [{"item_id": "S1"}], "item_list_id": "l-1"},
+            {"items": [{"item_id": "S1"}], "item_list_id": "l-1", "category": "Home"},
             id="list",
+        ),
+        pytest.param(
+            "Cart Viewed",
+            {"discount": 5, "price": {"a": 1}, "name": "Mine", "products": [{"sku": "S1", "discount": 1}]},
+            {"items": [{"item_id": "S1", "discount": 1}], "discount": 5, "name": "Mine"},
+            id="what is said of all products",
         ),
         pytest.param(
             "Product Viewed",
@@ -339,12 +421,28 @@ def test_shops(event: str, properties: dict[str, Any], expected: dict[str, Any])
     assert commerce(event, properties) == expected
 
 
+@pytest.mark.parametrize("name", ["Order Completed", "Product Added", "Report Exported"])
+def test_every_track_call_tells_of_the_page_that_it_happened_on(name: str) -> None:
+    page = {"url": "https://example.test/a", "referrer": "https://example.test/", "title": "A"}
+
+    event = track(name, {"revenue": 5}, context={"page": page})
+
+    action = "track event" if name == "Report Exported" else "track commerce event"
+    expected = {"page_location": page["url"], "page_referrer": page["referrer"], "page_title": "A"}
+    assert params_of(event, action).items() >= expected.items()
+
+
 def test_items_and_their_own_parameters_have_an_end() -> None:
     product = {"sku": "S1", **{f"p{number:02}": number for number in range(20)}}
 
-    items = commerce("Cart Viewed", {"products": [product] * 201})["items"]
+    event = track("Cart Viewed", {"products": [product] * 203})
+
+    items = params_of(event, "track commerce event")["items"]
 
     assert len(items) == 200
+    assert payload_of(event, "track commerce event").notes == (
+        "beyond the 200 items of an event; left out: 3 products",
+    )
     assert list(items[0]) == [*(f"p{number:02}" for number in range(10)), "item_id"]
 
 

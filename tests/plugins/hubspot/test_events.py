@@ -177,4 +177,30 @@ def test_a_screen_call_is_its_own_event() -> None:
     event = event_of(make_event("screen", userId=EMAIL, name="Home", properties={"tab": 2}))
 
     assert event["eventName"] == "pe12345_opened_screen"
-    assert event["properties"] == {"tab": "2"}
+    assert event["properties"] == {"tab": "2", "name": "Home"}
+
+
+@pytest.mark.parametrize(
+    ("call", "custom", "expected", "notes"),
+    [
+        pytest.param("screen", {"name": "which"}, {"which": "Home"}, ["category"], id="a screen's name"),
+        pytest.param("screen", {}, {}, ["name", "category"], id="a definition without it"),
+        pytest.param(
+            "page",
+            {"category": "area"},
+            {"area": "Docs", "hs_page_title": "Home"},
+            [],
+            id="a page's, which is its title",
+        ),
+    ],
+)
+def test_what_a_view_is_called_is_a_property_for_definitions_that_have_it(
+    call: str, custom: Any, expected: Any, notes: list[str]
+) -> None:
+    """An SDK for servers puts name and category beside the properties alone."""
+    event = make_event(call, userId=EMAIL, name="Home", category="Docs")
+    settings = {f"{call}_event": {"name": "viewed", "properties": custom}}
+
+    assert event_of(event, **settings)["properties"] == expected
+    told = [f"the custom event has no such property; left out: {', '.join(notes)}"] if notes else []
+    assert list(payload_of(event, **settings).notes) == told

@@ -193,7 +193,7 @@ def test_what_the_list_leaves_out_is_reported() -> None:
     told = explain(identify(tier="gold", age=3), [Rehearsal(PLUGIN, settings).destination])
 
     entry = told["destinations"][0]
-    assert entry["unmapped"] == ["traits.tier"]
+    assert entry["unmapped"] == ["traits.tier", "traits.age"]
     assert "traits.age" not in {line["from"] for line in entry["lineage"]}
 
 
@@ -322,6 +322,7 @@ def test_an_alias_of_itself_merges_nothing() -> None:
         (properties.to_value, None, ""),
         (properties.to_value, True, "true"),
         (properties.to_value, 19.99, "19.99"),
+        (properties.to_value, "é" * 70_000, "é" * 65_536),
     ],
 )
 def test_values_as_hubspot_takes_them(converter: Converter, value: Any, expected: str) -> None:

@@ -11,7 +11,7 @@ from plugins.hubspot import PLUGIN, wire
 from plugins.hubspot.sandbox_rules import Property
 from router.plugin import Again, Delivered, Payload, Response
 from router.plugin.sandbox import Fault
-from router.testing import StandIn, open_stand_in
+from router.testing import StandIn, make_event, open_stand_in
 
 AUTH = {"Authorization": "Bearer sandbox-token"}
 CONTACTS = "/crm/v3/objects/contacts"
@@ -381,3 +381,15 @@ async def test_a_property_that_is_refused_costs_itself_and_not_the_contact_of_a_
         assert [taken] == await account.send("contact batches", verdict.instead) == [Delivered()]
         assert [each.get("tier") for each in account.sandbox.records["contacts"].values()] == ["gold", "gold"]
         assert verdict.instead.notes[0].endswith("; left out: properties.colour, properties.seats")
+
+
+async def test_a_text_longer_than_a_property_costs_no_contact_of_a_batch() -> None:
+    settings = {"batch_contacts": True, "lookup_field": "user_id", "contact_properties": ["bio"]}
+    event = make_event("identify", userId="u-17", traits={"bio": "x" * 70_000, "email": EMAIL})
+
+    async with open_stand_in(PLUGIN, **settings) as vendor:
+        judgements = await vendor.deliver(event)
+        [record] = vendor.sandbox.records["contacts"].values()
+
+    assert judgements["write contacts in batches"] == [[Delivered()]]
+    assert (record["email"], len(record["bio"])) == (EMAIL, 65_536)

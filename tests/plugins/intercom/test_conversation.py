@@ -442,6 +442,20 @@ async def test_a_group_call_attaches_the_contact_it_knows(vendor: StandIn) -> No
     assert vendor.sandbox.companies["g1"]["contacts"] == ["c000001"]
 
 
+async def test_somebody_leaves_a_company_that_is_to_be_removed(vendor: StandIn) -> None:
+    """As other routers to Intercom read it: not another company that somebody is in."""
+    talk = Talk(vendor)
+    await talk.deliver(identify(company={"id": "g1", "name": "G"}))
+    leaving = identify(company={"id": "g1", "remove": True})
+    talk.forget()
+
+    assert [await talk.deliver(leaving), await talk.deliver(leaving)] == [Delivered(), Delivered()]
+
+    company = vendor.sandbox.companies["g1"]
+    assert talk.said[-1] == f"DELETE /contacts/c000001/companies/{company['id']} 404"
+    assert (company["contacts"], company["name"], "custom_attributes" in company) == ([], "G", False)
+
+
 async def test_a_group_call_of_somebody_unknown_keeps_the_company(vendor: StandIn) -> None:
     verdict = await Talk(vendor).deliver(event(type="group", userId="u1", groupId="g1"))
 
@@ -461,6 +475,29 @@ async def test_an_event_waits_a_few_tries_for_its_contact(vendor: StandIn) -> No
     await talk.deliver(ADA)
     assert await talk.deliver(call) == Delivered()
     assert vendor.sandbox.accepted[-1]["kind"] == "event"
+
+
+async def test_an_event_reaches_a_lead_by_the_id_of_intercom_s_own(vendor: StandIn) -> None:
+    """An email names users alone."""
+    talk, traits = Talk(vendor, role_without_user_id="lead"), {"email": "ada@example.test"}
+    await talk.deliver(event(type="identify", anonymousId="a1", traits=traits))
+    talk.forget()
+    call = event(type="track", anonymousId="a1", event="E", properties={"n": 1}, context={"traits": traits})
+
+    assert await talk.deliver(call) == Delivered()
+
+    assert talk.said == ["POST /events 404", "POST /contacts/search 200", "POST /events 202"]
+    [sent] = vendor.accepted("event")
+    assert sent == {"id": "c000001", "event_name": "E", "created_at": sent["created_at"], "metadata": {"n": 1}}
+
+
+async def test_an_event_by_email_waits_where_more_than_one_may_be_meant(vendor: StandIn) -> None:
+    for number in (1, 2):
+        vendor.sandbox.contacts[f"x{number}"] = {"id": f"x{number}", "role": "lead", "email": "ada@example.test"}
+    call = event(type="track", anonymousId="a1", event="E", context={"traits": {"email": "ada@example.test"}})
+
+    assert isinstance(await Talk(vendor).deliver(call), Later)
+    assert not vendor.accepted("event")
 
 
 async def test_ids_are_encoded_into_paths(vendor: StandIn) -> None:

@@ -216,6 +216,7 @@ def test_an_amount_has_a_currency_that_is_one(currency: Any, expected: Any) -> N
         pytest.param({"amount": 4250, "currency": "eur"}, {"m": {"amount": 4250, "currency": "eur"}}, id="an amount"),
         pytest.param({"amount": 42.5, "currency": "EUR"}, {"m_amount": 42.5, "m_currency": "EUR"}, id="no cents"),
         pytest.param({"amount": "4250", "currency": "EUR"}, {"m_amount": "4250", "m_currency": "EUR"}, id="as text"),
+        pytest.param({"amount": 5, "currency": "points"}, {"m_amount": 5, "m_currency": "points"}, id="of no currency"),
         pytest.param(
             {"url": "https://a.test", "value": "A"}, {"m": {"url": "https://a.test", "value": "A"}}, id="a link"
         ),
@@ -315,6 +316,15 @@ def test_all_group_traits_arrive() -> None:
         },
         "contact": {"external_id": "u1"},
     }
+
+
+def test_a_group_call_of_nobody_says_that_its_company_stays_without_a_contact() -> None:
+    """Intercom shows no company before a contact is attached to it."""
+    [mapped] = run(event(type="group", anonymousId="a1", groupId="g1", traits={"name": "Engines"}))
+
+    [payload] = mapped.payloads
+    assert payload.body == {"company": {"company_id": "g1", "name": "Engines"}}
+    assert payload.notes == ("nobody is attached to the company: no userId, no email",)
 
 
 def test_alias_has_no_action() -> None:

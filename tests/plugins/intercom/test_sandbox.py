@@ -136,6 +136,14 @@ async def test_an_email_of_several_contacts_names_none_of_them(vendor: StandIn) 
     assert await code(vendor, "/events", event) == (409, "conflict")
 
 
+async def test_a_lead_is_known_by_intercom_s_own_id_alone(vendor: StandIn) -> None:
+    _, lead = await post(vendor, "/contacts", {"email": "a@b.test", "role": "lead"})
+    event = {"event_name": "E", "created_at": 1}
+
+    assert await code(vendor, "/events", {**event, "email": "a@b.test"}) == (404, "not_found")
+    assert (await post(vendor, "/events", {**event, "id": lead["id"]}))[0] == 202
+
+
 async def test_metadata_beyond_ten_keys_is_ignored_without_a_word(vendor: StandIn) -> None:
     await post(vendor, "/contacts", {"external_id": "u1"})
 

@@ -144,7 +144,7 @@ def test_an_order_becomes_a_purchase_with_the_order_s_id() -> None:
             "total": 42.5,
             "campaignId": 5,
             "items": [CUP_ITEM],
-            "dataFields": {"currency": "EUR"},
+            "dataFields": {"currency": "EUR", "revenue": 40},
         }
     ]
     assert sent(made) == ["track purchase"]
@@ -185,6 +185,20 @@ def test_an_order_tells_of_its_total(properties: Any, total: float) -> None:
 )
 def test_a_product_becomes_an_item(product: Any, item: Any) -> None:
     assert body_of(order(products=[product]), "track purchase")["items"] == [item]
+
+
+@pytest.mark.parametrize("quantity", [0, "0", -1])
+@pytest.mark.parametrize(
+    ("event", "action"), [("Order Completed", "track purchase"), ("Product Removed", "update cart")]
+)
+def test_a_product_of_which_there_is_none_is_no_item(event: str, action: str, quantity: Any) -> None:
+    """A cart or an order may list what was taken out of it; as one of it, it would also be booked."""
+    products = [CUP, {"product_id": "gone", "price": 100, "quantity": quantity}]
+
+    body = body_of(make_event("track", **ADA, event=event, properties={"products": products}), action)
+
+    assert body["items"] == [CUP_ITEM]
+    assert body.get("total") in (42.5, None)
 
 
 def test_an_order_without_an_id_is_known_by_its_message() -> None:

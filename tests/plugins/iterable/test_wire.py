@@ -32,7 +32,7 @@ SUCCESS = {"code": "Success", "msg": "", "params": {"id": "m-1"}}
 
 def judge(status: int, body: Any, payloads: list[Payload] = USERS) -> Judgement:
     data = body if isinstance(body, bytes) else orjson.dumps(body)
-    read = wire.judge_events if payloads is EVENTS or payloads == EVENTS[:1] else wire.judge
+    read = wire.judge_in_order if payloads is EVENTS or payloads == EVENTS[:1] else wire.judge
     return read(Response(status, data), payloads, make_settings())
 
 
@@ -281,3 +281,16 @@ def test_an_answer_that_is_not_iterable_s_kills_nothing(status: int, word: type)
 def test_a_success_of_another_shape_is_unreadable(body: Any) -> None:
     with pytest.raises(UnreadableAnswer):
         judge(200, body)
+
+
+@pytest.mark.parametrize("name", ["events", "purchases", "carts", "devices", "merge"])
+def test_what_comes_before_its_user_is_tried_once_more(name: str) -> None:
+    """Iterable writes users in another queue, which takes about a minute: a merge often follows the identify at once."""
+    response = Response(404, orjson.dumps(refusal("UnknownUserIdError")))
+    endpoint = PLUGIN.endpoint(name)
+    assert isinstance(endpoint, BatchEndpoint)
+
+    [verdict] = endpoint.judge(response, [Payload({})], make_settings())  # type: ignore[misc]
+
+    assert isinstance(verdict, Later)
+    assert (verdict.after_s, verdict.max_attempts) == (60.0, 2)
