@@ -152,6 +152,7 @@ def retry(
         raise OperatorError(
             f"{destination} has no dead letter {named}. See: router dead-letters list {destination} --each"
         )
+    _tell_of_missing(destination, numbers, plans)
     if dry_run:
         rehearse(config, [(destination, plan) for plan in plans], as_json)
         return
@@ -179,6 +180,7 @@ def discard(
     total = sum(plan["total"] for plan in plans)
     if not total and not (yes and every):  # with both options, an empty choice is fine
         raise OperatorError(f"{destination} has no such dead letter. See: router dead-letters list {destination}")
+    _tell_of_missing(destination, numbers, plans)
     if not yes:
         _confirm(f"Throw away {counted(total, 'dead letter')} of {destination} for good?")
     chosen["up_to"] = {str(plan["spec"]["partition"]): plan["spec"]["up_to"] for plan in plans}
@@ -193,6 +195,16 @@ def _choose(numbers: list[int] | None, cause: str | None, reason: str | None, ev
     if sum(map(bool, (numbers, cause, reason, every))) != 1:
         raise OperatorError("say which: numbers, --cause CODE, --reason TEXT or --all")
     return {"ids": numbers, "cause": cause, "reason": reason}
+
+
+def _tell_of_missing(destination: str, numbers: list[int] | None, plans: list[dict[str, Any]]) -> None:
+    named, total = len(set(numbers or ())), sum(plan["total"] for plan in plans)
+    if 0 < total < named:
+        typer.echo(
+            f"Of the {named} that you name, {destination} has {counted(total, 'dead letter')}. "
+            f"See: router dead-letters list {destination} --each",
+            err=True,
+        )
 
 
 def _confirm(question: str) -> None:

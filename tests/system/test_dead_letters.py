@@ -89,8 +89,9 @@ def test_dead_letters_are_listed_shown_retried_and_discarded(stage: Stage) -> No
     assert [job["counts"] for job in still_refused] == [{"dead": 1}]
     assert next(each for each in letters_of(stage) if each["id"] == first["id"])["attempts"] == first["attempts"] + 1
     vendors[1].heal()
-    discarded = stage.command("dead-letters", "discard", "customerio", str(third["id"]), "--yes")
+    discarded = stage.command("dead-letters", "discard", "customerio", str(third["id"]), "99", "--yes")
     assert (discarded.code, discarded.out) == (0, "1 dead letter of customerio discarded\n")
+    assert "Of the 2 that you name, customerio has 1 dead letter." in discarded.err
     retried = stage.command("dead-letters", "retry", "customerio", "--all")
 
     assert (retried.code, retried.err) == (0, "")
