@@ -56,14 +56,14 @@ def make_room(body: dict[str, Any], part: str, most_bytes: int) -> list[str]:
         return []
     values: dict[str, Any] = body.get(part, {})
     sizes = {name: len(orjson.dumps({name: value})) - len("{}") + len(",") for name, value in values.items()}
-    beyond: list[str] = []
+    beyond: dict[str, None] = {}
     for name in sorted(sizes, key=lambda name: sizes[name], reverse=True):
         if excess <= 0:
             break
         excess -= sizes[name]
-        beyond.append(name)
+        beyond[name] = None
     body[part] = {name: value for name, value in values.items() if name not in beyond}
-    return beyond
+    return list(beyond)
 
 
 def without(payload: Payload, paths: Iterable[Sequence[str]], because: str) -> Payload | None:
