@@ -53,4 +53,9 @@ def build_alias(event: Event, fields: Document, settings: Settings) -> list[Payl
 
 
 def _assign(label: str, id: str, external_id: str) -> Payload:
-    return Payload({"label": label, "id": id, "identity": {"external_id": external_id}})
+    """An alias of somebody anonymous becomes the userId as well: it stands for a device, and the next person who signs in there
+    would be given this one's user, for OneSignal overwrites an external id.
+
+    Source: documentation.onesignal.com/reference/create-alias (a copy of 2026).
+    """
+    return Payload({"label": label, "id": id, "identity": {"external_id": external_id, label: external_id}})
