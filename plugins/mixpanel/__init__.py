@@ -58,6 +58,7 @@ PLUGIN = Plugin(
             endpoint="profiles",
             table=mapping.PROFILE,
             build=mapping.build_profile,
+            historical=mapping.HISTORICAL,
         ),
         Action(
             name="join ids",
@@ -100,6 +101,7 @@ PLUGIN = Plugin(
             endpoint="profiles",
             table=mapping.MEMBER,
             build=mapping.build_member,
+            historical=mapping.HISTORICAL,
         ),
         Action(
             name="alias user",

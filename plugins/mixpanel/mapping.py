@@ -7,13 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Final
 
 from plugins.mixpanel.events import to_group_ids
 from plugins.mixpanel.identity import known_id
 from plugins.mixpanel.limits import fit_profile
 from plugins.mixpanel.settings import Settings
-from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, Trait, Values, convert, same_name
+from router.plugin import (
+    Custom,
+    Document,
+    Event,
+    Field,
+    Marked,
+    Payload,
+    Skip,
+    Table,
+    Trait,
+    Values,
+    convert,
+    same_name,
+)
 
 RESERVED_TRAITS: Final = frozenset(
     {
@@ -27,6 +41,9 @@ RESERVED_TRAITS: Final = frozenset(
         "$group_id",
     }
 )
+
+_IGNORE_TIME: Final[Document] = {"$ignore_time": True}
+"""The user was not there when it was written: `$last_seen` stays."""
 
 _PARTS: Final[Mapping[str, tuple[str, ...]]] = {
     "address": ("$city", "$region", "$country_code", "country", "postal_code", "street"),
@@ -105,6 +122,14 @@ MEMBER: Final = Table((Field("userId", "$distinct_id", known_id), Field("groupId
 """Of a group call: what it says of the user."""
 
 
+def _mark_absent(payload: Payload, settings: Any) -> Payload:
+    return replace(payload, body=payload.body | _IGNORE_TIME)
+
+
+HISTORICAL: Final = Marked("$ignore_time", _mark_absent)
+"""Old news of a user: Mixpanel would say that they were last seen when it was replayed."""
+
+
 def build_profile(event: Event, fields: Document, settings: Settings) -> list[Payload] | Skip:
     """The update of a user's profile. Only a userId has one: what is written for a device is lost when it gets a user."""
     if "$distinct_id" not in fields:
@@ -176,9 +201,7 @@ def updates(head: Document, properties: Document) -> list[Payload] | Skip:
 
 def _head(event: Event, user: str) -> Document:
     head: Document = {"$distinct_id": user}
-    if event.context.get("active") is False:
-        head["$ignore_time"] = True  # the user was not there: `$last_seen` stays
-    return head
+    return head | (_IGNORE_TIME if event.context.get("active") is False else {})
 
 
 def _no_user(event: Event) -> str:

@@ -38,18 +38,24 @@ def build_pair(event: Event, fields: Document, settings: Settings) -> Payload | 
     return _assign(settings.anonymous_alias, event.anonymous_id, event.user_id)
 
 
-def build_alias(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
-    """Give the user of the previousId the new external id."""
+def build_alias(event: Event, fields: Document, settings: Settings) -> list[Payload] | Skip:
+    """Give the user of the previousId the new external id. A call without that anonymousId does not say whether it is one or an
+    older userId; OneSignal leaves alone what it does not know."""
     if not (event.user_id and event.previous_id):
         return Skip("nothing to join: an alias needs a userId and a previousId")
     if event.user_id == event.previous_id:
         return Skip("nothing to join: previousId and userId are the same")
-    if event.previous_id != event.anonymous_id:
-        return _assign("external_id", event.previous_id, event.user_id)
-    if settings.anonymous_alias:
-        return _assign(settings.anonymous_alias, event.previous_id, event.user_id)
-    return Skip("previousId is the anonymous id, and OneSignal has no user of that name (setting anonymous_alias)")
+    labels = ["external_id"] if event.previous_id != event.anonymous_id else []
+    labels += [settings.anonymous_alias] if settings.anonymous_alias else []
+    if not labels:
+        return Skip("previousId is the anonymous id, and OneSignal has no user of that name (setting anonymous_alias)")
+    return [_assign(label, event.previous_id, event.user_id) for label in labels]
 
 
 def _assign(label: str, id: str, external_id: str) -> Payload:
-    return Payload({"label": label, "id": id, "identity": {"external_id": external_id}})
+    """An alias of somebody anonymous becomes the userId as well: it stands for a device, and the next person who signs in there
+    would be given this one's user, for OneSignal overwrites an external id.
+
+    Source: documentation.onesignal.com/reference/create-alias (a copy of 2026).
+    """
+    return Payload({"label": label, "id": id, "identity": {"external_id": external_id, label: external_id}})

@@ -109,14 +109,15 @@ def judge_users(response: Response, payloads: Sequence[Payload], settings: Setti
 
 
 def judge_identity(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
-    """404: there is no such user to give another id, which is the usual case of an anonymous one and not worth a word. 409: the
-    new id is another user's, and OneSignal merges no two.
+    """404: there is no such user to give another id, which is the usual case of one who may be anonymous and not worth a word.
+    409: the new id is another user's, and OneSignal merges no two.
 
     Raises:
         UnreadableAnswer: a success with a page, such as a proxy's.
     """
     if response.status in (404, 409) and "errors" in response.json_object():
-        is_usual = response.status == 404 and payloads[0].body["label"] != "external_id"
+        may_be_anonymous = settings.anonymous_alias or payloads[0].body["label"] != "external_id"
+        is_usual = response.status == 404 and may_be_anonymous
         return [Delivered(() if is_usual else (f"not joined: {describe(response)}",))] * len(payloads)
     if response.status == 429:
         return [_second_of_a_user(response)] * len(payloads)

@@ -47,6 +47,7 @@ class PosthogSandbox(Sandbox):
         self.groups: dict[tuple[str, str], Properties] = {}
         self._same: dict[str, str] = {}
         self._identified: set[str] = set()
+        """Ids that stand for a person who is identified, and is merged into nobody any more."""
         self._seen: set[tuple[str, str, str, str]] = set()
 
     def routes(self) -> Iterable[web.AbstractRouteDef]:
@@ -103,7 +104,7 @@ class PosthogSandbox(Sandbox):
         elif name == "$groupidentify":
             self._update_group(properties)
         if name in ("$identify", "$create_alias"):
-            self._identified.add(distinct_id)
+            self._identified.add(self.person_of(distinct_id))
         if properties.get("$process_person_profile") is False:
             if not {"$set", "$set_once", "$unset"}.isdisjoint(properties):
                 self._warn("invalid_event_when_process_person_profile_is_false", name)
@@ -122,7 +123,7 @@ class PosthogSandbox(Sandbox):
             return
         if self.person_of(other) == self.person_of(kept):
             return
-        if other in self._identified:
+        if self.person_of(other) in self._identified:
             self._warn("cannot_merge_already_identified", other)
             return
         old = self.people.pop(self.person_of(other), {})

@@ -62,19 +62,19 @@ def converse(payload: Payload, settings: Settings) -> Conversation:
 
 
 def _upsert(body: Document, settings: Settings) -> Conversation:
-    """Write what there is; only where the record is new, what it lacks is filled in, so that nothing known is overwritten."""
-    record = {"attributes": {"type": body["object"]}, **body["record"]}
-    lacking: Document = body["if_new"]
+    """Write what there is; only where the record is new, what it lacks is filled in, so that nothing known is overwritten.
+    It is created then: where another call has just done that, which may know more, Salesforce refuses a second one."""
+    record = body["record"]
     warnings: list[str] = []
     while True:
-        response = yield Step(upsert(body["object"], body["id_field"], [record], settings), _UPSERTED)
+        sent = {"attributes": {"type": body["object"]}, **record}
+        response = yield Step(upsert(body["object"], body["id_field"], [sent], settings), _UPSERTED)
         if response.status not in (200, 201):
             return judge_refusal(response)
         [result] = results_of(response, 1)
         verdict, errors = verdict_on(result), list(errors_of(result.get("errors")))
-        if lacking and any(code == "REQUIRED_FIELD_MISSING" for code, _, _ in errors):
-            record, lacking = record | lacking, {}
-            continue
+        if body["if_new"] and any(code == "REQUIRED_FIELD_MISSING" for code, _, _ in errors):
+            return (yield from _write(body, record | body["if_new"], None, settings, warnings))
         names = refused_names(record, errors, body["id_field"]) if isinstance(verdict, Dead) else []
         if not names or len(warnings) == MAX_MENDINGS:
             return Delivered(tuple(warnings)) if isinstance(verdict, Delivered) else verdict
@@ -87,8 +87,14 @@ def _find_and_write(body: Document, settings: Settings) -> Conversation:
     if found is not None and not isinstance(found, str):
         return found
     record = body["record"] | (body["if_new"] if found is None else {})
+    return (yield from _write(body, record, found, settings, []))
+
+
+def _write(
+    body: Document, record: Document, found: str | None, settings: Settings, warnings: list[str]
+) -> Conversation:
+    """Update the record *found*, or create one; *warnings* tell what is left out of it already."""
     path = ("sobjects", body["object"], *([found] if found else []))
-    warnings: list[str] = []
     while True:
         request_ = request("PATCH" if found else "POST", settings, *path, body=record)
         response = yield Step(request_, _UPDATED if found else _CREATED)

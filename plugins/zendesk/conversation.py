@@ -99,8 +99,8 @@ def converse_user(body: Any, settings: Settings, warnings: list[str]) -> Said[No
     ):
         user["organization"] = {"name": company["name"]}
     written = yield from _write("user", user, body["name_if_new"], settings, warnings)
-    email = user.get("email")
-    if settings.primary_email and email and str(written.get("email") or email).lower() != email:
+    email = body.get("primary")
+    if email and str(written.get("email") or email).lower() != email:
         yield from _make_primary(_id_of(written), email, settings, warnings)
 
 

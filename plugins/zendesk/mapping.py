@@ -124,10 +124,12 @@ MERGE: Final = Table(
 
 
 def build_user(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
-    """The user, beside it the name that a new one has where the call brings none, and the company it names."""
+    """The user, beside it the name that a new one has where the call brings none, the company it names, and the email that is
+    to be the primary one."""
     user = fields.get("user", {})
+    primary = {"primary": user["email"]} if settings.primary_email and "email" in user else {}
     if event.user_id and looks_like_email(event.user_id):
-        user.setdefault("email", event.user_id.lower())
+        user.setdefault("email", event.user_id.lower())  # to be found by, and no news of where they read their mail
     if "external_id" not in user and "email" not in user:
         return Skip("neither a userId nor an email: Zendesk has no anonymous users")
     name_if_new = " ".join(
@@ -137,7 +139,7 @@ def build_user(event: Event, fields: Document, settings: Settings) -> Payload | 
     user |= {"verified": True} if settings.create_verified else {"skip_verify_email": True}
     company = {"company": fields["company"]} if "company" in fields else {}
     name_if_new = name_if_new or user.get("email") or user["external_id"]
-    return Payload({"user": user, "name_if_new": name_if_new, **company}, key=event.message_id)
+    return Payload({"user": user, "name_if_new": name_if_new, **company, **primary}, key=event.message_id)
 
 
 def build_organization(event: Event, fields: Document, settings: Settings) -> Payload | Skip:

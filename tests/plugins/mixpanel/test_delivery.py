@@ -25,6 +25,7 @@ IDS = {
     "anonymous": {"anonymousId": DEVICE},
     "both": {"userId": "u-17", "anonymousId": DEVICE},
 }
+YEAR_S = 365 * 24 * 3_600.0
 ACCOUNT = {"service_account_username": "router", "service_account_secret": "word", "project_id": "17"}
 
 
@@ -80,6 +81,19 @@ async def test_the_same_event_twice_is_one_event_and_one_profile() -> None:
 
     assert len(vendor.accepted("event")) == 1
     assert vendor.sandbox.profiles == {"u-17": {"plan": "gold", "$last_seen": NOW_S}}
+
+
+@pytest.mark.parametrize(
+    "call", [{"call": "identify", "traits": {"plan": "gold"}}, {"call": "group", "groupId": "g-1"}]
+)
+async def test_what_is_replayed_of_a_user_does_not_say_that_they_were_there(call: dict[str, Any]) -> None:
+    """`$last_seen` would be the hour of the replay, for everybody in it."""
+    async with open_vendor() as vendor:
+        for _, endpoint, payload in vendor.rehearsal.payloads(make_event(userId="u-17", **call), YEAR_S):
+            await vendor.send(endpoint.name, payload)
+
+    assert vendor.sandbox.profiles["u-17"]
+    assert "$last_seen" not in vendor.sandbox.profiles["u-17"]
 
 
 async def test_a_bad_event_among_good_ones_dies_alone() -> None:

@@ -269,7 +269,9 @@ def test_an_identify_with_both_ids_joins_them_first() -> None:
     made = map_event(event, anonymous_alias="anonymous_id")
 
     assert list(made) == ["join ids", USER]
-    assert made["join ids"] == [{"label": "anonymous_id", "id": "anon-5", "identity": {"external_id": "u-17"}}]
+    assert made["join ids"] == [
+        {"label": "anonymous_id", "id": "anon-5", "identity": {"external_id": "u-17", "anonymous_id": "u-17"}}
+    ]
 
 
 @pytest.mark.parametrize(
@@ -285,17 +287,18 @@ def test_an_identify_with_one_id_joins_nothing(ids: Any, settings: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("call", "settings", "label"),
+    ("call", "settings", "labels"),
     [
-        pytest.param({}, {}, "external_id", id="an older userId"),
-        pytest.param({"anonymousId": "old"}, {"anonymous_alias": "anon"}, "anon", id="an anonymous id"),
+        pytest.param({}, {}, ["external_id"], id="an older userId"),
+        pytest.param({"anonymousId": "old"}, {"anonymous_alias": "anon"}, ["anon"], id="an anonymous id"),
+        pytest.param({}, {"anonymous_alias": "anon"}, ["external_id", "anon"], id="one or the other"),
     ],
 )
-def test_an_alias_gives_the_user_the_new_id(call: Any, settings: Any, label: str) -> None:
+def test_an_alias_gives_the_user_the_new_id(call: Any, settings: Any, labels: list[str]) -> None:
     event = make_event("alias", **ADA, previousId="old", **call)
 
     assert bodies_of(event, "rename user", **settings) == [
-        {"label": label, "id": "old", "identity": {"external_id": "u-17"}}
+        {"label": label, "id": "old", "identity": {"external_id": "u-17", label: "u-17"}} for label in labels
     ]
 
 

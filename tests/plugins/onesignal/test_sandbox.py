@@ -263,6 +263,34 @@ async def test_a_user_s_story_is_taken() -> None:
         assert len(onesignal.accepted("event")) == 1
 
 
+async def test_an_alias_from_a_server_joins_the_anonymous_person() -> None:
+    """It has no anonymousId beside the previousId that tells whether this is one."""
+    async with open_stand_in(PLUGIN, anonymous_alias="anonymous_id") as onesignal:
+        await onesignal.deliver(make_event("identify", anonymousId="anon-5", traits={"plan": "free"}))
+        judgements = await onesignal.deliver(make_event("alias", **ADA, previousId="anon-5"))
+        await onesignal.deliver(make_event("identify", **ADA, traits={"firstName": "Ada"}))
+
+        assert [user["tags"] for user in onesignal.sandbox.users] == [{"plan": "free", "first_name": "Ada"}]
+        assert judgements == {"rename user": [[Delivered()], [Delivered()]]}
+
+
+@pytest.mark.parametrize(
+    "join", [{"call": "identify"}, {"call": "alias", "previousId": "anon-5"}], ids=["identify", "alias"]
+)
+async def test_who_signs_in_on_the_device_of_another_does_not_become_that_one(join: dict[str, Any]) -> None:
+    """OneSignal overwrites an external id: messages to Bob would go to Ada's address."""
+    async with open_stand_in(PLUGIN, anonymous_alias="anonymous_id", email_subscription=True) as onesignal:
+        await onesignal.deliver(make_event("identify", anonymousId="anon-5", traits={"plan": "free"}))
+        await onesignal.deliver(make_event("identify", anonymousId="anon-5", **ADA, traits={"email": EMAIL}))
+        await onesignal.deliver(make_event(**join, anonymousId="anon-5", userId="u-18"))
+        await onesignal.deliver(make_event("identify", anonymousId="anon-5", userId="u-18", traits={"name": "Bob"}))
+
+        ada, bob = onesignal.sandbox.users
+        assert (ada["identity"]["external_id"], ada["tags"]) == ("u-17", {"plan": "free"})
+        assert (bob["identity"]["external_id"], bob["tags"]) == ("u-18", {"name": "Bob"})
+        assert [len(user["subscriptions"]) for user in (ada, bob)] == [1, 0]
+
+
 async def test_what_waits_of_one_user_is_one_request(onesignal: StandIn) -> None:
     onesignal.sandbox.user_interval_s = 1.0
     calls = [make_event("identify", **ADA, traits={"n": n}, messageId=f"m-{n}") for n in range(5)]

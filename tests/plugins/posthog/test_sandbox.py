@@ -229,6 +229,16 @@ async def test_a_merge_is_refused_without_a_word(vendor: StandIn, name: str, oth
     assert (response.status, vendor.accepted("merge"), warnings(vendor)) == (200, [], [warning])
 
 
+async def test_a_device_of_one_user_makes_no_two_users_one(vendor: StandIn) -> None:
+    """Somebody else signs in on it, and nobody has reset the anonymous id: its person is identified, as those merged are."""
+    for user in ("u-17", "u-18"):
+        await post(vendor, event("$identify", distinct_id=user, properties={"$anon_distinct_id": "a-1"}))
+
+    assert vendor.accepted("merge") == [{"kept": "u-17", "other": "a-1"}]
+    assert (vendor.sandbox.person_of("a-1"), vendor.sandbox.person_of("u-18")) == ("u-17", "u-18")
+    assert warnings(vendor) == ["cannot_merge_already_identified"]
+
+
 async def test_properties_are_set_once_set_and_unset(vendor: StandIn) -> None:
     await post(vendor, event("$identify", properties={"$set": {"a": 1, "b": 1}, "$set_once": {"c": 1}}))
     await post(vendor, event("$identify", properties={"$set": {"a": 2}, "$set_once": {"c": 2}, "$unset": ["b"]}))

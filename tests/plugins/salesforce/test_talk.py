@@ -63,23 +63,33 @@ def test_what_a_new_record_lacks_is_filled_in() -> None:
     said = talk([lacking("LastName", "Company")], {}, traits={"title": "Countess"})
 
     [_, second] = said.requests
-    assert second.json["records"] == [
-        {
-            "attributes": {"type": "Lead"},
-            "Router_User_Id__c": "u-17",
-            "Title": "Countess",
-            "LastName": "n/a",
-            "Company": "n/a",
-        }
-    ]
+    assert (second.method, urlsplit(second.url).path) == ("POST", "/services/data/v62.0/sobjects/Lead")
+    assert second.json == {
+        "Router_User_Id__c": "u-17",
+        "Title": "Countess",
+        "LastName": "n/a",
+        "Company": "n/a",
+    }
     assert said.end == Delivered()
 
 
+def test_what_a_record_lacks_is_filled_into_none_that_another_call_has_just_created() -> None:
+    """Two people of one company are in different lanes: the account that one call named would be called by its groupId."""
+    rehearsal = rehearse(account_external_id_field="Router_Group_Id__c")
+    event = make_event("group", userId="u-17", groupId="c9", traits={"industry": "Mills"})
+    [(_, endpoint, payload)] = rehearsal.payloads(event)
+
+    said = rehearsal.talk(endpoint, payload, {0: lacking("Name"), 1: refused("DUPLICATE_VALUE")})
+
+    assert said.requests[1].method == "POST"  # which writes to no record that is there
+    assert isinstance(said.end, Later)
+
+
 def test_a_field_that_is_required_and_that_nobody_fills_in_kills_the_event() -> None:
-    said = talk([lacking("LastName"), lacking("Budget__c")], {}, traits={"title": "Countess"})
+    said = talk([lacking("LastName"), refused("REQUIRED_FIELD_MISSING")], {}, traits={"title": "Countess"})
 
     assert len(said.requests) == 2
-    assert said.end == Dead("REQUIRED_FIELD_MISSING: Words (Budget__c)")
+    assert said.end == Dead("400 REQUIRED_FIELD_MISSING: Words")
 
 
 # --- by email ---

@@ -228,6 +228,15 @@ async def test_a_new_email_is_one_more_or_the_primary_one(is_on: bool) -> None:
         assert sum("identities" in each for each in asked(vendor)) == (2 if is_on else 0)
 
 
+async def test_the_email_that_a_userid_is_does_not_take_the_place_of_one_that_was_told() -> None:
+    """Whoever signed up as ada@old and moved to ada@new is still called ada@old in each later call."""
+    async with open_stand_in(PLUGIN, primary_email=True) as vendor:
+        for traits in ({}, {"email": "ada@new.test"}, {"plan": "gold"}):
+            await vendor.deliver(make_event("identify", userId="ada@old.test", traits=traits))
+
+        assert users(vendor)[0]["emails"] == ["ada@new.test", "ada@old.test"]
+
+
 async def test_an_email_that_can_t_be_the_primary_one_is_reported() -> None:
     async with open_stand_in(PLUGIN, primary_email=True) as vendor:
         await send(vendor, identify(name="Ada", email="old@example.test"))
