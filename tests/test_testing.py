@@ -18,6 +18,7 @@ from router.plugin import (
     GROUP_TRAITS,
     USER_TRAITS,
     Action,
+    Again,
     BatchEndpoint,
     Bearer,
     Blocked,
@@ -417,6 +418,13 @@ BROKEN = [
     ("one verdict for many", with_judge(lambda r, p: [Delivered()]), "documented_answers_are_read_rightly", (), {}),
     ("trips over a body", with_judge(lambda r, p: r.json()["refused"]), "undocumented_answers_break_nothing", (), {}),
     ("takes any success", with_judge(judge_by_status), "a_page_is_no_delivery", (), {}),
+    (
+        "again with no payload",
+        with_judge(lambda r, p: [Again({})] * len(p)),  # type: ignore[arg-type]
+        "undocumented_answers_break_nothing",
+        (),
+        {},
+    ),
     ("no verdicts at all", with_judge(lambda r, p: None), "undocumented_answers_break_nothing", (), {}),
     ("a mute verdict", with_judge(lambda r, p: Blocked("")), "undocumented_answers_break_nothing", (), {}),
     ("assumes its failure", ends_with(Dead("no")), "conversations_end_well_where_all_is_as_assumed", (IDENTIFY,), {}),

@@ -96,7 +96,8 @@ def _judge_refused(body: Document, response: Response, payloads: Sequence[Payloa
         if key != _INVALID:
             refused = refused.union(*_places_by_field(body, key).values())
     held = dict.fromkeys(_places(body.get("throttled_events")), _held(reason))
-    verdicts = held | _without_refused(body, payloads, reason) | dict.fromkeys(refused, Dead(reason))
+    dead = {place: Dead(_reason(body, place) or reason) for place in refused}
+    verdicts = held | _without_refused(body, payloads, reason) | dead
     if any(place in verdicts for place in range(len(payloads))):
         return [verdicts.get(place, Again()) for place in range(len(payloads))]
     return Split(reason) if len(payloads) > 1 else [Dead(reason)]
@@ -110,8 +111,9 @@ def _without_refused(body: Document, payloads: Sequence[Payload], reason: str) -
             fields.setdefault(place, set()).add(field)
     verdicts: dict[int, Verdict] = {}
     for place, named in fields.items():
-        left = _mend(payloads[place], named, reason) if 0 <= place < len(payloads) else None
-        verdicts[place] = Again(left) if left else Dead(reason)
+        said = _reason(body, place) or reason
+        left = _mend(payloads[place], named, said) if 0 <= place < len(payloads) else None
+        verdicts[place] = Again(left) if left else Dead(said)
     return verdicts
 
 
@@ -166,12 +168,17 @@ def _places(value: Any) -> set[int]:
     return {place for place in items if isinstance(place, int) and not isinstance(place, bool)}
 
 
-def _reason(body: Document) -> str:
-    """The vendor's words, with the names of the fields they are about."""
+def _reason(body: Document, place: int | None = None) -> str:
+    """The vendor's words, with the names of the fields they are about: of all events, or of the one at *place*."""
     error = body.get("error")
     if not isinstance(error, str) or not error:
         return ""
-    named = [name for key in _OF_EVENTS if isinstance(body.get(key), dict) for name in body[key]]
+    named = [
+        name
+        for key in _OF_EVENTS
+        for name, places in _places_by_field(body, key).items()
+        if place is None or place in places
+    ]
     missing = body.get("missing_field")
     named += [missing] if isinstance(missing, str) else []
     return f"{error[:200]} ({', '.join(dict.fromkeys(named))[:100]})" if named else error[:300]

@@ -133,8 +133,9 @@ COMMERCE_ROWS: Final = (
 
 def _sum(contents: list[Document], event: Event) -> int | float:
     """What all products of an order come to. Without one of them, or its price, it would be too little."""
-    products = event.properties.get("products") or event.properties.get("contents")
-    if len(contents) != len(products or ()) or not all("item_price" in item for item in contents):
+    told = (event.properties.get(name) for name in ("products", "contents"))
+    products = next((each for each in told if isinstance(each, list) and each), [])
+    if len(contents) != len(products) or not all("item_price" in item for item in contents):
         raise ValueError("expected products that all have an id and a price")
     return convert.to_amount(float(sum(Decimal(str(item["item_price"])) * item["quantity"] for item in contents)))
 

@@ -91,7 +91,7 @@ async def _ask_in_spite_of(error: ConfigError, config_path: Path, operation: str
     async with Client(data) as client:
         with suppress(NotRunning):
             answer = await _ask_router(client, data, operation, arguments)
-            if not all(problem.is_reference for problem in error.problems):  # else only the secrets are not here
+            if not all(problem.is_missing for problem in error.problems):  # else only the secrets are not here
                 _warn(config_path)
             return answer
     if operation == "rehearse" or "id" in arguments:  # what would be sent follows from the settings

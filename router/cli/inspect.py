@@ -104,6 +104,9 @@ def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
         unaccounted = each.get("books", {}).get("unaccounted")
         if unaccounted:
             print_line(f"{each['destination']}: {unaccounted} unaccounted for: please report this bug")
+        if each.get("warnings"):
+            told = f"{counted(each['warnings'], 'warning')} about what was delivered, such as a field that was left out"
+            print_line(f"{each['destination']}: {told}; the router's own log says what")
         if each.get("parked_example"):
             print_line(f"{each['destination']}: {_describe_parked(each)}")
         if each["reason"]:

@@ -55,7 +55,7 @@ class Problem:
     """Dotted; empty for the file as a whole."""
     message: str
     """What was found, what is allowed, what to do. Never holds a secret."""
-    is_reference: bool = field(default=False, compare=False)
+    is_missing: bool = field(default=False, compare=False)
     """A variable or a file is missing here. The router may have it."""
 
     def __str__(self) -> str:

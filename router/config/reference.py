@@ -27,6 +27,8 @@ class Resolved:
     """Variables that are unset or empty, and whose default is empty."""
     problems: list[str] = field(default_factory=list)
     """What could not be resolved. The text is then worthless."""
+    is_missing: bool = True
+    """If there are problems: each is that something is not here, where another process may have it."""
 
 
 def resolve(text: str, environ: Mapping[str, str]) -> Resolved:
@@ -42,6 +44,7 @@ def resolve(text: str, environ: Mapping[str, str]) -> Resolved:
             return _read_file(inner.removeprefix("file:").strip(), resolved)
         variable = None if inner is None or "${" in inner else _VARIABLE.fullmatch(inner)
         if variable is None:
+            resolved.is_missing = False
             resolved.problems.append(
                 f"{_why_not(inner)}; expected ${{NAME}}, ${{NAME:-default}} or ${{file:PATH}} ($${{ is a plain ${{)"
             )

@@ -58,18 +58,18 @@ class Tree:
         line: int | None = None,
         *,
         hides_name: bool = False,
-        is_reference: bool = False,
+        is_missing: bool = False,
     ) -> None:
         """Note a problem: only one per key, and none for a value whose reference failed.
 
-        *hides_name* leaves out the last part of the key, which may be a piece of a secret. *is_reference* as in `Problem`.
+        *hides_name* leaves out the last part of the key, which may be a piece of a secret. *is_missing* as in `Problem`.
         """
         if key in self._reported or any(key[:length] in self.unresolved for length in range(1, len(key) + 1)):
             return
         self._reported.add(key)
         message = "".join(char if char.isprintable() else "?" for char in message)  # one line, and no terminal codes
         shown = key_text(key[:-1]) + ".…" if hides_name else key_text(key)
-        self.problems.append(Problem(self.path, line or self.line(key), shown, message, is_reference))
+        self.problems.append(Problem(self.path, line or self.line(key), shown, message, is_missing))
 
     def line(self, key: KeyPath) -> int:
         """The line of *key*, or of the nearest key that contains it."""
@@ -273,7 +273,7 @@ class _Reader:
         if resolved.unset and not resolved.text:
             self._tree.unset[path] = resolved.unset
         if resolved.problems:
-            self._tree.report(path, "; ".join(dict.fromkeys(resolved.problems)), is_reference=True)
+            self._tree.report(path, "; ".join(dict.fromkeys(resolved.problems)), is_missing=resolved.is_missing)
             self._tree.unresolved.add(path)
             return None
         if resolved.has_references:

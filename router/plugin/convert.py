@@ -27,8 +27,8 @@ _T = TypeVar("_T")
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _BETWEEN_DIGITS = re.compile(r"[\s().\-/]")
-_TRUNK_ZERO = re.compile(r"^(\s*(?:\+|00)[0-9]{1,3})\s*\(0\)")
-"""``+44 (0)20``: dialled at home alone, and no part of the number."""
+_TRUNK_ZERO = re.compile(r"^(\s*(?:\+|00)(?!39|378)[0-9]{1,3})\s*\(0\)")
+"""``+44 (0)20``: dialled at home alone, and no part of the number. It is one in Italy and San Marino, from abroad as well."""
 _GROUPED = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?")
 _CURRENCY_SIGNS = "$€£¥"
 _SHA256 = re.compile(r"[0-9a-f]{64}")

@@ -9,12 +9,18 @@ from urllib.parse import unquote
 _EMAIL: Final = re.compile(r"[^\s@/]@(?![0-9]x\.)[^\s@/?#&=]+\.[^\W\d_]{2}")
 """No more than its middle; neither in somebody's page (``/@ada.lovelace``) nor in a picture's name (``logo@2x.png``) nor in a
 version (``lib@1.2.3``)."""
+_MOST_LAYERS: Final = 3
 _ORIGIN: Final = re.compile(r"https?://[^/?#@\s]+(?=[/?#]|$)", re.IGNORECASE)
 
 
 def holds_email(text: str) -> bool:
-    """Whether an email address is somewhere in *text*, percent-encoded or not."""
-    return ("@" in text or "%40" in text) and _EMAIL.search(unquote(text)) is not None
+    """Whether an email address is somewhere in *text*, percent-encoded or not: as often as an address lies within another, as
+    that of the page that somebody wanted does in the address of a login."""
+    for _ in range(_MOST_LAYERS):
+        if "%" not in text:
+            break
+        text = unquote(text)
+    return "@" in text and _EMAIL.search(text) is not None
 
 
 def without_email(address: str) -> str:

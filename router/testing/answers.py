@@ -115,7 +115,10 @@ def why_no_judgement(judgement: Judgement | Any, count: int) -> str:
 
 def why_no_verdict(verdict: Verdict | Blocked | Any) -> str:
     """What is wrong with one verdict; "" if nothing is."""
-    if isinstance(verdict, Delivered | Again):
+    if isinstance(verdict, Again):
+        is_right = isinstance(verdict.instead, Payload | None)
+        return "" if is_right else f"sends a {type(verdict.instead).__name__} again, which is no Payload"
+    if isinstance(verdict, Delivered):
         return ""
     if not isinstance(verdict, Later | Dead | Blocked):
         return f"holds a {type(verdict).__name__}, which is no verdict"

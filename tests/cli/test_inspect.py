@@ -56,6 +56,27 @@ def test_what_is_parked_is_told_by_an_example(stage: Stage) -> None:
     assert "see it with: router trace parked-1" in status
 
 
+@pytest.mark.timeout(60)
+def test_a_field_that_a_vendor_refuses_is_seen_in_the_status_and_in_the_log(stage: Stage) -> None:
+    """In a request for two people one is written without it, and the books alone would say that all is well."""
+    router = stage.router({"salesforce": {"sandbox": True, "delivery": {"concurrency": 1, "batch_wait": "300ms"}}})
+    plans = {"u1": "pro", "u2": "x" * 300}
+    router.post(
+        [
+            {"type": "identify", "userId": user, "messageId": f"m-{user}", "traits": {"lastName": "L", "plan": plan}}
+            for user, plan in plans.items()
+        ]
+    )
+    router.until_settled()
+
+    status = " ".join(stage.command("status").out.split())
+    warned = [(line["message_id"], line["warning"]) for line in router.log() if "warning" in line]
+
+    assert "salesforce: 1 warning about what was delivered, such as a field that was left out" in status
+    assert [(message_id, said.endswith("left out: Plan__c")) for message_id, said in warned] == [("m-u2", True)]
+    assert router.books("salesforce")["delivered"] == 2
+
+
 # --- run by another user ---
 
 

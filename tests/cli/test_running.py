@@ -361,6 +361,20 @@ def test_a_shell_without_the_secrets_of_the_router_is_not_told_of_a_slip(running
     assert [each["destination"] for each in answered.json["destinations"]] == ["mixpanel"]
 
 
+@pytest.mark.timeout(60)
+def test_a_reference_that_nobody_can_read_is_a_slip(running: Stage) -> None:
+    """It is as wrong for the router, whose next reload it makes fail, as for this shell."""
+    config = running.folder / "unclosed.yaml"
+    document = json.loads(running.config.read_text())
+    document["sources"]["website"]["write_key"] = "${NOBODY_SET_THIS"
+    config.write_text(json.dumps(document))
+
+    answered = run_command("status", "--json", "-c", config)
+
+    assert answered.code == 0
+    assert "is not right as this shell reads it" in answered.err
+
+
 @pytest.mark.parametrize(
     "slip",
     [

@@ -106,6 +106,8 @@ CONVERTED: list[tuple[Converter, Any, Any]] = [
     (convert.to_e164, "0044 (20) 7946.0000", "+442079460000"),
     (convert.to_e164, "+44 (0)20 7946 0000", "+442079460000"),
     (convert.to_e164, "0044(0) 20 7946 0000", "+442079460000"),
+    (convert.to_e164, "+39 (0)6 1234567", "+39061234567"),
+    (convert.to_e164, "00378 (0)549 123456", "+3780549123456"),
     (convert.to_e164, "+1 (555) 0100 (0) 1", "+1555010001"),
     (convert.to_url, " https://example.test/a ", "https://example.test/a"),
     (convert.to_url, "HTTP://example.test", "HTTP://example.test"),

@@ -26,6 +26,10 @@ from router.plugin import holds_email, without_email
         ("2 x 5@3.50", False),
         ('{"to":"ada@example.test"}', True),
         ("ада@пример.рф", True),
+        ("https://example.test/login?next=%2Fconfirm%3Femail%3Dada%2540example.test", True),
+        ("https://example.test/?next=%2Flogin%3Fnext%3D%252Fconfirm%253Femail%253Dada%252540example.test", True),
+        ("https://example.test/?next=%2Flib%25401.2.3", False),
+        ("100%2525", False),
     ],
 )
 def test_an_email_is_found_wherever_it_is(text: str, is_there: bool) -> None:

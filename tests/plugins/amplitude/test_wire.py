@@ -109,8 +109,8 @@ SILENCED = "Events silenced for device_id"
         pytest.param(invalid(0, 1, 2), [Dead(INVALID)] * 3, id="all of them"),
         pytest.param(
             {**invalid(0, 2), "events_with_missing_fields": {"event_type": [1]}},
-            [Dead("Invalid field values on some events (time, event_type)")] * 3,
-            id="all of them, for two reasons",
+            [Dead(INVALID), Dead("Invalid field values on some events (event_type)"), Dead(INVALID)],
+            id="all of them, each for its own reason",
         ),
         pytest.param(invalid(1, 9, -1), [Again(), Dead(INVALID), Again()], id="some places that are none"),
         pytest.param(invalid(9, -1), Split(INVALID), id="places that are none"),

@@ -338,6 +338,14 @@ def test_an_order_without_a_total_is_worth_its_products() -> None:
     assert (data["value"], data["currency"]) == (59.98, "EUR")
 
 
+@pytest.mark.parametrize("products", [2, True, "p-1", {"sku": "s-1"}, [], None], ids=repr)
+def test_an_order_is_worth_its_contents_where_its_products_are_no_list(products: Any) -> None:
+    """A number of products made the event a dead letter, and 100 such events would have stopped the destination."""
+    data = data_of({"products": products, "contents": [{"id": "p-1", "price": 5}]}, "Order Completed")
+
+    assert data["value"] == 5
+
+
 @pytest.mark.parametrize(
     "others",
     [
