@@ -18,6 +18,7 @@ from router.plugin import (
     GROUP_TRAITS,
     USER_TRAITS,
     Action,
+    Basic,
     BatchEndpoint,
     Bearer,
     Blocked,
@@ -48,6 +49,7 @@ from router.plugin import (
     judge_by_status,
     same_name,
 )
+from router.plugin import Field as Row
 from router.plugin.sandbox import Sandbox, json_response
 from router.testing import Answer, GoldenRequests, PluginContract
 from router.testing.answers import Answers
@@ -187,6 +189,10 @@ def with_action(**changes: Any) -> Plugin:
     return replace(PLUGIN, actions=(replace(PLUGIN.actions[0], **changes), PLUGIN.actions[1]))
 
 
+def with_row(source: str) -> Plugin:
+    return with_action(table=replace(TABLE, fields=(*TABLE.fields, Row(source, "there"))))
+
+
 def with_request(make: Callable[[Sequence[Payload], Settings], Request]) -> Plugin:
     return with_endpoint(pack=make)
 
@@ -247,6 +253,10 @@ class PlainSettings(Settings):
         return f"Settings(token={self.token.get_secret_value()})"
 
 
+class BareSettings(Settings):
+    password: str = Field("", description="The password.")
+
+
 class NowhereSettings(Settings):
     def vendor_url(self) -> str:
         return "api.acme.example.test"
@@ -294,6 +304,9 @@ BROKEN = [
         (),
         {},
     ),
+    ("a key in snake_case", with_row("message_id"), "rows_read_what_events_have", (), {}),
+    ("a trait in snake_case", with_row("traits.first_name"), "rows_read_what_events_have", (), {}),
+    ("a part in snake_case", with_row("traits.address.postal_code"), "rows_read_what_events_have", (), {}),
     (
         "skips without a reason",
         with_build(lambda *_: Skip(" ")),
@@ -337,6 +350,20 @@ BROKEN = [
         (TRACK,),
         {},
     ),
+    (
+        "sends one of a batch",
+        with_request(lambda p, s: Request("POST", s.api_url, p[0].body)),
+        "a_request_carries_all_its_payloads",
+        (),
+        {},
+    ),
+    (
+        "sends two of a batch",
+        with_request(lambda p, s: Request("POST", s.api_url, [each.body for each in p[:2]])),
+        "a_request_carries_all_its_payloads",
+        (),
+        {},
+    ),
     ("leaves a blank", with_url(lambda s, id: f"{s.api_url}/a b"), "requests_can_be_sent", (TRACK,), {}),
     (
         "breaks a header",
@@ -369,7 +396,20 @@ BROKEN = [
         (TRACK,),
         {},
     ),
-    ("one key for all", with_build(lambda *_: Payload({}, key="same")), "different_events_have_different_keys", (), {}),
+    (
+        "one key for all",
+        with_build(lambda *_: Payload({}, key="same")),
+        "different_events_have_different_keys",
+        (TRACK,),
+        {},
+    ),
+    (
+        "one key a person",
+        with_build(lambda event, *_: Payload({}, key=event.user_id or "")),
+        "different_events_have_different_keys",
+        (IDENTIFY,),
+        {},
+    ),
     (
         "an id as it is",
         with_url(lambda s, id: f"{s.api_url}/users/{id}"),
@@ -443,6 +483,22 @@ BROKEN = [
         "shows a credential",
         with_endpoint(credentials=lambda s: [HeaderKey(s.token.get_secret_value(), s.token)]),
         "texts_of_settings_show_no_secret",
+        (),
+        {},
+    ),
+    (
+        "a secret in plain text",
+        replace(
+            with_endpoint(credentials=lambda s: [Basic(SecretStr("me"), SecretStr(s.password))]), settings=BareSettings
+        ),
+        "what_is_sent_as_a_secret_is_declared_as_one",
+        (),
+        {"minimal": {"token": "t", "password": "pass"}},
+    ),
+    (
+        "a secret in a reason",
+        with_endpoint(judge=lambda r, p, s: Blocked(f"{s.token.get_secret_value()} is wrong")),
+        "verdicts_show_no_secret",
         (),
         {},
     ),

@@ -6,7 +6,7 @@ import asyncio
 import importlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -55,6 +55,7 @@ from router.testing.rehearsal import (
     MAX_STEPS,
     Rehearsal,
     Sent,
+    as_events_have_it,
     at_base_url,
     renamed,
     shape,
@@ -186,6 +187,17 @@ class PluginContract:
         ]
         assert not mute, f"rows with neither a target nor a note: {mute}"
 
+    def test_rows_read_what_events_have(self) -> None:
+        """A source in another spelling is never there: ``message_id``, ``traits.first_name``."""
+        wrong = [
+            f"{action.name}: {source}: events have it as {known}"
+            for action in self.plugin.actions
+            for row in action.table_for(self.settings).fields
+            for source in row.sources
+            if (known := as_events_have_it(source, action.on)) not in row.sources
+        ]
+        assert not wrong, "\n".join(wrong)
+
     # --- events to requests ---
 
     @_every_sample
@@ -206,6 +218,20 @@ class PluginContract:
             broken = [name for name, value in request.headers.items() if _LINE_BREAK.search(name + value)]
             assert not broken, f"{sent.action}: headers with line breaks: {broken}"
             assert not request.form or encode_form(request.json)
+
+    def test_a_request_carries_all_its_payloads(self) -> None:
+        """Whatever a request leaves out counts as delivered with the rest of it."""
+        for endpoint in self.rehearsal.batch_endpoints:
+            payloads = self.rehearsal.people(endpoint)
+            if len(payloads) < 2:
+                continue
+            whole = self._written(endpoint, payloads)
+            for place in range(len(payloads)):
+                others = [*payloads[:place], *payloads[place + 1 :]]
+                assert self._written(endpoint, others) != whole, (
+                    f"{endpoint.name}: nothing of payload {place + 1} of {len(payloads)} is in the request; "
+                    f"pack all of them, or declare max_events=1"
+                )
 
     @_every_sample
     def test_opaque_bodies_go_out_as_they_are(self, event: Event) -> None:
@@ -234,9 +260,10 @@ class PluginContract:
         """Only the event decides the idempotency key and the group."""
         assert self._keys(Event.from_json(event.to_json())) == self._keys(event)
 
-    def test_different_events_have_different_keys(self) -> None:
+    @_every_call
+    def test_different_events_have_different_keys(self, event: Event) -> None:
         """Events that differ only in ``messageId`` happened twice. A vendor that took one for the other would lose it."""
-        first, second = (self._keys(renamed(WELL_MADE["track"], name)) for name in ("m-1", "m-2"))
+        first, second = (self._keys(renamed(event, name)) for name in ("m-1", "m-2"))
         shared = {key for _, key, _ in first if key} & {key for _, key, _ in second}
         assert not shared, f"keys that do not depend on messageId: {shared}"
 
@@ -367,6 +394,31 @@ class PluginContract:
         _assert_hidden(secrets, settings.model_dump_json())
         _assert_hidden(secrets, repr([endpoint.credentials(settings) for endpoint in self.plugin.endpoints]))
 
+    def test_what_is_sent_as_a_secret_is_declared_as_one(self) -> None:
+        """A setting that is plain text shows in errors and in explain. ``SecretStr`` hides it."""
+        plain = {name: value for name, value in self.settings if isinstance(value, str) and value}
+        sent = [each for endpoint in self.plugin.endpoints for each in endpoint.credentials(self.settings)]
+        hidden = {
+            value.get_secret_value()
+            for each in sent
+            for part in fields(each)
+            if part.name != "user"
+            if isinstance(value := getattr(each, part.name), SecretStr)
+        }
+        bare = [name for name, value in plain.items() if value in hidden]
+        assert not bare, f"settings that are sent as credentials and are no SecretStr: {bare}"
+
+    def test_verdicts_show_no_secret(self) -> None:
+        """Reasons and warnings are told, stored and logged."""
+        settings, secrets = with_marked_secrets(self.settings)
+        for endpoint in self.rehearsal.batch_endpoints:
+            payloads = self._batch(endpoint, 3)
+            for _, response in self._odd_responses(endpoint, payloads):
+                try:
+                    _assert_hidden(secrets, repr(endpoint.judge(response, payloads, settings)))
+                except UnreadableAnswer as error:
+                    _assert_hidden(secrets, str(error))
+
     # --- the stand-in ---
 
     def test_the_sandbox_takes_its_own_settings(self) -> None:
@@ -389,6 +441,10 @@ class PluginContract:
         for each in self.rehearsal.requests(event, historical_age_s):
             sent.setdefault(each.action, []).append(each.bytes)
         return sent
+
+    def _written(self, endpoint: BatchEndpoint, payloads: Sequence[Payload]) -> tuple[str, bytes]:
+        request = endpoint.pack(payloads, self.settings)
+        return request.url, orjson.dumps(request.json)
 
     def _hostile_requests(self, id: str) -> Iterator[tuple[str, Sent]]:
         rehearsal = self.rehearsal
@@ -427,6 +483,7 @@ class PluginContract:
                 yield f"{status} with {body[:200]!r}", Response(status, body, answer.headers)
 
     def _sandbox_class(self) -> type[Sandbox]:
+        assert self.plugin.sandbox, 'no stand-in: declare sandbox="package.module:Class", or waive this test'
         module, _, name = self.plugin.sandbox.partition(":")
         found: type[Sandbox] = getattr(importlib.import_module(module), name)
         return found

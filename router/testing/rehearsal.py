@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -11,8 +11,10 @@ import orjson
 from pydantic import SecretStr
 
 from router.destination import Destination, Mapped
-from router.event import Event
+from router.event import FIELDS, Event, EventType
 from router.plugin import (
+    GROUP_TRAITS,
+    USER_TRAITS,
     BatchEndpoint,
     ConversationEndpoint,
     Endpoint,
@@ -21,11 +23,15 @@ from router.plugin import (
     PluginSettings,
     Request,
     Response,
+    camel_case,
+    canonical_trait,
 )
+from router.testing.samples import WELL_MADE
 
 MAX_STEPS = 100
 """More than any vendor needs: a conversation this long will not end."""
 NOTHING: Mapping[int, Response] = {}
+_RESERVED: Mapping[str, Collection[str]] = {"identify": USER_TRAITS, "group": GROUP_TRAITS}
 
 
 @dataclass(frozen=True)
@@ -127,6 +133,16 @@ class Rehearsal:
                 break
         return best
 
+    def people(self, endpoint: BatchEndpoint) -> list[Payload]:
+        """Up to three payloads of three people that travel together, made of one of the well-made calls; else none."""
+        best: list[Payload] = []
+        for event in WELL_MADE.values():
+            made = [self._payloads_at(endpoint, of_another(event, number)) for number in (1, 2, 3)]
+            firsts = [payloads[0] for payloads in made if payloads]
+            alike = [payload for payload in firsts if payload.group == firsts[0].group][: endpoint.max_events]
+            best = alike if len(alike) > len(best) else best
+        return best
+
     def _payloads_at(self, endpoint: Endpoint, event: Event) -> list[Payload]:
         return [payload for _, place, payload in self.payloads(event) if place is endpoint]
 
@@ -134,6 +150,17 @@ class Rehearsal:
 def renamed(event: Event, message_id: str) -> Event:
     """The same event under another ``messageId``."""
     return Event.of_document({**event.document, "messageId": message_id})
+
+
+def of_another(event: Event, number: int) -> Event:
+    """The same event of another person or group, by all of its ids."""
+    document = {**event.document, "messageId": f"m-{number}"}
+    for name in ("userId", "anonymousId", "groupId", "previousId"):
+        if name in document:
+            document[name] = f"{document[name]}-{number}"
+    if "email" in document.get("traits", {}):
+        document["traits"] = {**document["traits"], "email": f"person-{number}@example.test"}
+    return Event.of_document(document)
 
 
 def with_marked_secrets(settings: PluginSettings) -> tuple[PluginSettings, list[str]]:
@@ -169,6 +196,14 @@ def traits_dealt_with(plugin: Plugin, settings: PluginSettings, call: str) -> se
     rows = [row for action in actions for row in action.table_for(settings).fields]
     paths = [source.split(".") for row in rows for source in row.sources]
     return {path[1] for path in paths if path[0] == "traits" and len(path) > 1} if actions else None
+
+
+def as_events_have_it(source: str, types: Collection[EventType]) -> str:
+    """The source of a row, spelt as events of *types* have it: keys of the spec and reserved traits are in camelCase."""
+    root, dot, name = source.partition(".")
+    root = camel_case(root) if camel_case(root) in FIELDS else root
+    reserved = {trait for each in types for trait in _RESERVED.get(each, ())} if root == "traits" else set()
+    return root + dot + canonical_trait(name, reserved)
 
 
 def shape(url: str) -> tuple[int, list[str], bool]:
