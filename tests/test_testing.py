@@ -266,8 +266,9 @@ IDENTIFY, TRACK = WELL_MADE["identify"], WELL_MADE["track"]
 LEAKY = with_request(lambda p, s: Request("POST", s.api_url, headers={"X-Token": s.token.get_secret_value()}))
 
 BROKEN = [
+    ("a slug in capitals", {"slug": "Acme"}, "this_router_takes_the_plugin", (), {}),
+    ("for a later router", {"api_version": 2}, "this_router_takes_the_plugin", (), {}),
     ("settings that need more", {}, "minimal_settings_load_and_lead_somewhere", (), {"minimal": {}}),
-    ("no address", {"settings": NowhereSettings}, "minimal_settings_load_and_lead_somewhere", (), {}),
     ("no description", {"settings": UndescribedSettings}, "every_setting_is_described", (), {}),
     ("takes any key", {"settings": OpenSettings}, "unknown_settings_are_refused", (), {}),
     (
@@ -503,6 +504,7 @@ BROKEN = [
         {},
     ),
     ("a stand-in for strangers", {"sandbox_settings": {}}, "the_sandbox_takes_its_own_settings", (), {}),
+    ("no stand-in", {"sandbox": ""}, "the_sandbox_takes_its_own_settings", (), {}),
     ("a stand-in that is none", {"sandbox": "builtins:int"}, "the_sandbox_takes_its_own_settings", (), {}),
     ("a stand-in that refuses", {"sandbox": f"{__name__}:StrictSandbox"}, "the_sandbox_accepts_what_is_mapped", (), {}),
     (

@@ -36,6 +36,7 @@ from router.plugin import (
 )
 from router.plugin.request import encode_form
 from router.plugin.sandbox import Sandbox
+from router.plugin_packages import check_plugin
 from router.testing.answers import (
     ODD_BODIES,
     ODD_STATUSES,
@@ -133,6 +134,9 @@ class PluginContract:
         return made
 
     # --- settings and declarations ---
+
+    def test_this_router_takes_the_plugin(self) -> None:
+        check_plugin(self.plugin, "this package")
 
     def test_waivers_name_tests_and_give_reasons(self) -> None:
         unknown = [name for name in self.waivers if not (name.startswith("test_") and hasattr(self, name))]
