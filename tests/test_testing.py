@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from router.plugin import (
     GROUP_TRAITS,
     USER_TRAITS,
     Action,
+    Again,
     Basic,
     BatchEndpoint,
     Bearer,
@@ -459,6 +461,13 @@ BROKEN = [
     ("trips over a body", with_judge(lambda r, p: r.json()["refused"]), "undocumented_answers_break_nothing", (), {}),
     ("takes any success", with_judge(judge_by_status), "a_page_is_no_delivery", (), {}),
     ("no verdicts at all", with_judge(lambda r, p: None), "undocumented_answers_break_nothing", (), {}),
+    (
+        "waits for a text",
+        with_judge(lambda r, p: [Later("slow", after_s="30")] * len(p)),  # type: ignore[arg-type]
+        "undocumented_answers_break_nothing",
+        (),
+        {},
+    ),
     ("a mute verdict", with_judge(lambda r, p: Blocked("")), "undocumented_answers_break_nothing", (), {}),
     ("assumes its failure", ends_with(Dead("no")), "conversations_end_well_where_all_is_as_assumed", (IDENTIFY,), {}),
     (
@@ -470,6 +479,7 @@ BROKEN = [
     ),
     ("takes any page", ends_with(Delivered()), "conversations_take_no_page_for_a_delivery", (IDENTIFY,), {}),
     ("does not look", ends_with(Delivered()), "conversations_stop_where_the_vendor_is_out", (IDENTIFY,), {}),
+    ("sends something instead", ends_with(Again(Payload({}))), "conversations_survive_any_answer", (IDENTIFY,), {}),
     ("ends with nothing", ends_with(None), "conversations_survive_any_answer", (IDENTIFY,), {}),
     (
         "trusts the body",
@@ -528,6 +538,36 @@ def test_a_broken_promise_is_found(
 
     with pytest.raises((AssertionError, Exception, pytest.fail.Exception)):
         getattr(contract, f"test_{test}")(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("broken", "test", "told"),
+    [
+        pytest.param(
+            with_request(lambda p, s: {}),  # type: ignore[arg-type, return-value]
+            "requests_can_be_sent",
+            "plugin acme: pack gave dict, expected a Request",
+            id="no request",
+        ),
+        pytest.param(
+            with_request(lambda p, s: Request("POST", s.api_url, headers={"X-N": 1})),  # type: ignore[dict-item]
+            "requests_can_be_sent",
+            'plugin acme: pack made a header "X-N" that is no text',
+            id="a header that is a number",
+        ),
+        pytest.param(
+            with_build(lambda *_: Payload({1, 2})),
+            "every_event_is_mapped_or_skipped_with_a_reason",
+            'plugin acme: action "send event" made a payload that JSON can\'t hold',
+            id="no JSON",
+        ),
+    ],
+)
+def test_the_kit_says_what_is_wrong_as_the_router_says_it(broken: Plugin, test: str, told: str) -> None:
+    contract = type("Contract", (TestAGoodPlugin,), {"plugin": broken})()
+
+    with pytest.raises(AssertionError, match=re.escape(told)):
+        getattr(contract, f"test_{test}")(TRACK)
 
 
 def test_each_test_of_the_kit_is_seen_to_fail() -> None:

@@ -94,7 +94,7 @@ class Rehearsal:
         sent: dict[str, list[Request]] = {}
         for action, endpoint, payload in self.payloads(event, historical_age_s):
             if isinstance(endpoint, BatchEndpoint):
-                requests: Sequence[Request] = [endpoint.pack([payload], self.settings)]
+                requests: Sequence[Request] = [self.destination.calls.pack(endpoint, [payload])]
             else:
                 requests = self.talk(endpoint, payload).requests
             sent.setdefault(action, []).extend(requests)
