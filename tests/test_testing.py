@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -568,6 +569,23 @@ def test_the_kit_says_what_is_wrong_as_the_router_says_it(broken: Plugin, test: 
 
     with pytest.raises(AssertionError, match=re.escape(told)):
         getattr(contract, f"test_{test}")(TRACK)
+
+
+def test_the_kit_finds_what_waits_at_once_and_tries_no_other_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All samples one after another would take minutes, and tell nothing more."""
+    waited: list[Event] = []
+
+    def wait(event: Event, fields: Document, settings: Settings) -> Payload:
+        waited.append(event)
+        time.sleep(0.02)
+        return Payload({}, key=event.message_id)
+
+    monkeypatch.setattr("router.testing.rehearsal.LIMIT_S", 0.01)
+    contract = type("Contract", (TestAGoodPlugin,), {"plugin": with_build(wait)})()
+
+    with pytest.raises(AssertionError, match=r"mapping took 0\.\d s; the router breaks it off after 0\.01 s"):
+        contract.test_requests_can_be_sent()
+    assert len(waited) == 1
 
 
 def test_each_test_of_the_kit_is_seen_to_fail() -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from time import perf_counter
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 import orjson
 from pydantic import SecretStr
 
+from router.delivery.alarm import LIMIT_S
 from router.destination import Destination, Mapped
 from router.event import FIELDS, Event, EventType
 from router.plugin import (
@@ -30,6 +32,8 @@ from router.testing.samples import WELL_MADE
 
 MAX_STEPS = 100
 """More than any vendor needs: a conversation this long will not end."""
+_T = TypeVar("_T")
+
 NOTHING: Mapping[int, Response] = {}
 _RESERVED: Mapping[str, Collection[str]] = {"identify": USER_TRAITS, "group": GROUP_TRAITS}
 
@@ -60,6 +64,26 @@ class Talk:
     """What the generator returned: a `Verdict` or `Blocked` if the plugin is right."""
 
 
+class TooSlow(AssertionError):
+    """A plugin's function took longer than the router lets it."""
+
+
+def in_time(what: str, function: Callable[..., _T], *arguments: Any) -> _T:
+    """``function(*arguments)``, which calls the plugin. Not broken off as in the router, where nobody sits at a debugger.
+
+    Raises:
+        TooSlow: it took too long.
+    """
+    since_s = perf_counter()
+    result = function(*arguments)
+    lasted_s = perf_counter() - since_s
+    if lasted_s > LIMIT_S:
+        raise TooSlow(
+            f"{what} took {lasted_s:.1f} s; the router breaks it off after {LIMIT_S:g} s. A plugin waits for nothing"
+        )
+    return result
+
+
 class Rehearsal:
     """One plugin under one set of settings."""
 
@@ -76,7 +100,7 @@ class Rehearsal:
     def map(self, event: Event, historical_age_s: float | None = None) -> list[Mapped]:
         """What each action makes of *event*, by the same code as delivery. With *historical_age_s* as in a replay."""
         decision = None if historical_age_s is None else self.destination.decide(event, None, historical_age_s)
-        return self.destination.map(event, decision)
+        return in_time("mapping", self.destination.map, event, decision)
 
     def origin_of(self, action: str) -> str:
         """The origin that the action's requests go to."""
@@ -94,7 +118,7 @@ class Rehearsal:
         sent: dict[str, list[Request]] = {}
         for action, endpoint, payload in self.payloads(event, historical_age_s):
             if isinstance(endpoint, BatchEndpoint):
-                requests: Sequence[Request] = [self.destination.calls.pack(endpoint, [payload])]
+                requests: Sequence[Request] = [in_time("pack", self.destination.calls.pack, endpoint, [payload])]
             else:
                 requests = self.talk(endpoint, payload).requests
             sent.setdefault(action, []).extend(requests)
@@ -109,10 +133,10 @@ class Rehearsal:
         conversation = endpoint.converse(payload, self.settings)
         requests: list[Request] = []
         try:
-            step = next(conversation)
+            step = in_time("converse", next, conversation)
             while len(requests) < MAX_STEPS:
                 requests.append(step.request)
-                step = conversation.send(instead.get(len(requests) - 1, step.assumed))
+                step = in_time("converse", conversation.send, instead.get(len(requests) - 1, step.assumed))
         except StopIteration as stop:
             return Talk(tuple(requests), stop.value)
         finally:
