@@ -62,6 +62,7 @@ from router.testing.rehearsal import (
     shape,
     traits_dealt_with,
     with_marked_secrets,
+    written_over,
 )
 from router.testing.samples import HOSTILE_IDS, SAMPLES, WELL_MADE, hostile_events
 from router.testing.stand_in import open_stand_in, sandbox_class
@@ -204,6 +205,15 @@ class PluginContract:
             if (known := as_events_have_it(source, action.on)) not in row.sources
         ]
         assert not wrong, "\n".join(wrong)
+
+    @_every_call
+    def test_no_row_writes_over_another(self, event: Event) -> None:
+        """Of ``name`` to ``user`` and ``email`` to ``user.email`` only one would be sent."""
+        for action in self.plugin.actions:
+            lost = written_over(action.table_for(self.settings), event) if event.type in action.on else []
+            assert not lost, (
+                f"{action.name}: nothing is sent of {lost}: other rows write to paths beneath or above theirs"
+            )
 
     # --- events to requests ---
 

@@ -25,6 +25,7 @@ from router.plugin import (
     PluginSettings,
     Request,
     Response,
+    Table,
     camel_case,
     canonical_trait,
 )
@@ -228,6 +229,24 @@ def as_events_have_it(source: str, types: Collection[EventType]) -> str:
     root = camel_case(root) if camel_case(root) in FIELDS else root
     reserved = {trait for each in types for trait in _RESERVED.get(each, ())} if root == "traits" else set()
     return root + dot + canonical_trait(name, reserved)
+
+
+def written_over(table: Table, event: Event) -> list[str]:
+    """The sources of rows whose value is lost, because another row writes above or beneath it (``a`` and ``a.b``)."""
+    document = table.apply(event)
+    rows = [row for row in table.fields if row.to]
+    alone = [_at(row.to, Table((row,), values=table.values).apply(event)) for row in rows]
+    return [
+        " or ".join(row.sources)
+        for row, value in zip(rows, alone, strict=True)
+        if value is not None and not isinstance(value, dict) and isinstance(_at(row.to, document), dict | None)
+    ]
+
+
+def _at(path: str, document: Any) -> Any:
+    for part in path.split("."):
+        document = document.get(part) if isinstance(document, dict) else None
+    return document
 
 
 def shape(url: str) -> tuple[int, list[str], bool]:
