@@ -98,19 +98,18 @@ def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -
 
 
 def converse(payload: Payload, settings: Settings) -> Conversation:
+    """Find the user; then create or update it."""
     url = build_url(settings.api_url, "users", payload.body["user"])
-    response = yield Step(Request("GET", url), Response(404))
-    if is_outage(response.status):
-        return Later("out")
-    if response.status in (401, 403):
-        return Blocked("no")
-    method = "POST" if response.status == 404 else "PUT"
-    response = yield Step(Request(method, url, payload.body), Response(200, b"{}"))
-    judgement = judge_by_status(response.unless_page(), [payload])
-    return _alone(judgement)
+    found = yield Step(Request("GET", url), assumed=Response(404))
+    if not found.is_success and found.status != 404:
+        return judge_alone(found)
+    method = "POST" if found.status == 404 else "PUT"
+    written = yield Step(Request(method, url, payload.body), assumed=Response(200, b"{}"))
+    return judge_alone(written.unless_page())
 
 
-def _alone(judgement: Any) -> Verdict | Blocked:
+def judge_alone(response: Response) -> Verdict | Blocked:
+    judgement = judge_by_status(response, [Payload({})])
     if isinstance(judgement, Split):
         return Dead(judgement.reason)
     return judgement if isinstance(judgement, Blocked) else judgement[0]
