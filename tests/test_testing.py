@@ -27,6 +27,7 @@ from router.plugin import (
     Blocked,
     Conversation,
     ConversationEndpoint,
+    Converter,
     Credential,
     Custom,
     Dead,
@@ -191,8 +192,8 @@ def with_action(**changes: Any) -> Plugin:
     return replace(PLUGIN, actions=(replace(PLUGIN.actions[0], **changes), PLUGIN.actions[1]))
 
 
-def with_row(source: str, to: str = "there") -> Plugin:
-    return with_action(table=replace(TABLE, fields=(*TABLE.fields, Row(source, to))))
+def with_row(source: str, to: str = "there", convert: Converter | None = None) -> Plugin:
+    return with_action(table=replace(TABLE, fields=(*TABLE.fields, Row(source, to, convert))))
 
 
 def with_request(make: Callable[[Sequence[Payload], Settings], Request]) -> Plugin:
@@ -309,6 +310,7 @@ BROKEN = [
     ),
     ("a key in snake_case", with_row("message_id"), "rows_read_what_events_have", (), {}),
     ("a trait in snake_case", with_row("traits.first_name"), "rows_read_what_events_have", (), {}),
+    ("a converter that trips", with_row("traits.age", convert=int), "converters_refuse_by_a_value_error", (), {}),
     ("a row beneath another", with_row("traits.age", "email.age"), "no_row_writes_over_another", (IDENTIFY,), {}),
     ("a part in snake_case", with_row("traits.address.postal_code"), "rows_read_what_events_have", (), {}),
     (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import fields, replace
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -39,6 +40,7 @@ from router.plugin_packages import check_plugin
 from router.testing.answers import (
     ODD_BODIES,
     ODD_STATUSES,
+    ODD_VALUES,
     SUCCESSES,
     Answer,
     Answers,
@@ -58,6 +60,7 @@ from router.testing.rehearsal import (
     TooSlow,
     as_events_have_it,
     at_base_url,
+    converters,
     renamed,
     shape,
     traits_dealt_with,
@@ -205,6 +208,22 @@ class PluginContract:
             if (known := as_events_have_it(source, action.on)) not in row.sources
         ]
         assert not wrong, "\n".join(wrong)
+
+    def test_converters_refuse_by_a_value_error(self) -> None:
+        """Whatever a caller sent for a trait or a property: a ValueError costs the field, anything else the event."""
+        wrong = []
+        for action in self.plugin.actions:
+            for where, convert in converters(action.table_for(self.settings)):
+                for value in [each for each in ODD_VALUES if each is not None]:
+                    try:
+                        convert(deepcopy(value))
+                    except ValueError:
+                        pass
+                    except Exception as error:
+                        wrong.append(f"{action.name}: {where}: {value!r} raised {type(error).__name__}: {error}")
+        assert not wrong, "\n".join(
+            ["a converter raises a ValueError for what it can't take, and nothing else", *wrong]
+        )
 
     @_every_call
     def test_no_row_writes_over_another(self, event: Event) -> None:

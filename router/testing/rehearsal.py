@@ -19,6 +19,7 @@ from router.plugin import (
     USER_TRAITS,
     BatchEndpoint,
     ConversationEndpoint,
+    Converter,
     Endpoint,
     Payload,
     Plugin,
@@ -33,6 +34,7 @@ from router.testing.samples import WELL_MADE
 
 MAX_STEPS = 100
 """More than any vendor needs: a conversation this long will not end."""
+_FREE = ("traits.", "properties.", "context.")
 _T = TypeVar("_T")
 
 NOTHING: Mapping[int, Response] = {}
@@ -229,6 +231,17 @@ def as_events_have_it(source: str, types: Collection[EventType]) -> str:
     root = camel_case(root) if camel_case(root) in FIELDS else root
     reserved = {trait for each in types for trait in _RESERVED.get(each, ())} if root == "traits" else set()
     return root + dot + canonical_trait(name, reserved)
+
+
+def converters(table: Table) -> Iterator[tuple[str, Converter]]:
+    """The converters of traits, properties and the context, which may hold anything, each with where it stands. They are never
+    given null."""
+    for row in table.fields:
+        if row.convert is not None and any(source.startswith(_FREE) for source in row.sources):
+            yield " or ".join(row.sources), row.convert
+    for custom in table.custom:
+        if custom.convert is not None:
+            yield f"custom {custom.source}", custom.convert
 
 
 def written_over(table: Table, event: Event) -> list[str]:
