@@ -30,7 +30,7 @@ from router.plugin import (
     Step,
 )
 from router.plugin.credential import with_field, with_path
-from router.plugin.request import FORM, encode_form
+from router.plugin.request import encode_form, set_content_type
 from router.plugin_calls import CredentialsFailed
 
 HIDDEN = "********"
@@ -188,7 +188,7 @@ def _show(request: Request, destination: Destination, action: Action) -> dict[st
     """The request, with stars in place of the credentials that the core will add."""
     headers, url, body = dict(request.headers), request.url, request.json
     if body is not None:
-        headers.setdefault("Content-Type", FORM if request.form else "application/json")
+        set_content_type(headers, request)
         if request.gzip:
             headers["Content-Encoding"] = "gzip"
         body = orjson.loads(orjson.dumps(body))

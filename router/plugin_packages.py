@@ -77,7 +77,7 @@ class Packages:
         except Exception as error:
             raise NoPlugins(f"router_plugins failed: {describe(error)}") from error
         for plugin in plugins:
-            _check(plugin, origin)
+            check_plugin(plugin, origin)
         if not plugins:
             raise NoPlugins("router_plugins names no plugin")
         return [Registered(plugin, origin) for plugin in plugins]
@@ -101,12 +101,18 @@ def _listed(answer: Any) -> Iterable[Any]:
     raise NoPlugins(f"router_plugins returned {article} {kind}, expected a list of Plugin objects")
 
 
-def _check(plugin: object, origin: str) -> None:
+def check_plugin(plugin: object, origin: str) -> None:
+    """Check that this router takes *plugin*, which comes from *origin*.
+
+    Raises:
+        NoPlugins: it is none.
+        OperatorError: it is for another plugin API, or its slug can't be one.
+    """
     if not isinstance(plugin, Plugin):
         raise NoPlugins(f"router_plugins returned a {type(plugin).__name__}, expected Plugin objects")
     if plugin.api_version != API_VERSION:
         raise OperatorError(
-            f'{origin}: plugin "{plugin.slug}" was written for version {plugin.api_version} of the plugin API, this router '
+            f'{origin}: plugin "{plugin.slug}" was written for version {plugin.api_version!r} of the plugin API, this router '
             f"has version {API_VERSION}; install a version of the package for it, or another router"
         )
     if not plugin.slug or not _SLUG_CHARACTERS.issuperset(plugin.slug):

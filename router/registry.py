@@ -7,14 +7,20 @@ module or by path (`Registry.with_named`). Nothing here knows a vendor.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
+from types import ModuleType
 
 from router.errors import OperatorError
 from router.plugin import Plugin
 from router.plugin_import import ENTRY_POINTS, describe, import_named, package_of
 from router.plugin_packages import NoPlugins, Packages, Registered
+
+_ENTRY = re.compile(r"[\w.]+\s*(:\s*[\w.]+)?\s*(\[.*\])?")
+"""What Python's own import of an entry point can read."""
+_EXPECTED = "expected the name of the module with the hook"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,9 @@ class Registry:
         broken = []
         for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda entry: (entry.name, entry.value)):
             origin = package_of(entry)
+            if not _ENTRY.fullmatch(entry.value):
+                broken.append(Broken(entry.name, origin, f'its entry point says "{entry.value}", {_EXPECTED}'))
+                continue
             try:
                 module = entry.load()
             except (Exception, SystemExit) as error:
@@ -65,7 +74,9 @@ class Registry:
             try:
                 found = registry._packages.plugins_of(module, origin)
             except NoPlugins as error:
-                broken.append(Broken(entry.name, origin, str(error)))
+                is_module = isinstance(module, ModuleType)
+                reason = str(error) if is_module else f'its entry point says "{entry.value}", {_EXPECTED}'
+                broken.append(Broken(entry.name, origin, reason))
                 continue
             _add(registry._installed, found)
         registry.broken = tuple(broken)

@@ -179,9 +179,9 @@ def last_word(value: Any) -> Verdict | Blocked:
     """What a conversation returns."""
     if isinstance(value, Blocked):
         return value if _is_reason(value.reason) else replace(value, reason=_reason(value))
-    if isinstance(value, Again):
-        raise BadReturn("wants to send the same again, for ever")
-    return _verdict(value)
+    if isinstance(value, Delivered | Later | Dead):
+        return _verdict(value)
+    raise BadReturn(f"returned {_show(value)}, expected one of Delivered, Later, Dead and Blocked")
 
 
 def _verdict(value: Any) -> Verdict:

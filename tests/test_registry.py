@@ -182,6 +182,18 @@ def test_a_broken_package_that_nobody_needs_is_a_warning(install: Install, sourc
     assert "made_up_two" in registry
 
 
+@pytest.mark.parametrize("value", ["made-up-one", "made_up_one:PLUGIN", "made_up_one:router_plugins"])
+def test_an_entry_point_that_names_no_module_is_told(install: Install, value: str) -> None:
+    written = install("made-up-one", "1.2", source_of("made_up"))
+    (written.parent / "made_up_one-1.2.dist-info/entry_points.txt").write_text(f"[router.plugins]\nmade_up = {value}\n")
+
+    registry = Registry.load()
+
+    assert _warnings_of(registry, "made-up-one") == [
+        f'made-up-one 1.2 could not be loaded: its entry point says "{value}", expected the name of the module with the hook'
+    ]
+
+
 @pytest.mark.parametrize(
     "destination",
     [

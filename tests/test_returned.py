@@ -248,9 +248,9 @@ def test_what_judge_may_not_return(value: Any, told: str) -> None:
 def test_the_last_word_of_a_conversation_is_a_verdict_or_blocked() -> None:
     assert returned.last_word(Blocked("")) == Blocked(returned.NO_REASON)
     assert returned.last_word(Dead("no")) == Dead("no")
-    assert "returned None, expected Delivered" in refused(returned.last_word, None)
-    assert "again, for ever" in refused(returned.last_word, Again())
-    assert "returned list, expected Delivered" in refused(returned.last_word, [Delivered()])
+    assert "returned None, expected one of Delivered" in refused(returned.last_word, None)
+    assert "returned Again, expected one of Delivered" in refused(returned.last_word, Again(Payload({})))
+    assert "returned list, expected one of Delivered" in refused(returned.last_word, [Delivered()])
 
 
 # --- credentials ---

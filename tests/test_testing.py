@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import re
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,11 +21,13 @@ from router.plugin import (
     USER_TRAITS,
     Action,
     Again,
+    Basic,
     BatchEndpoint,
     Bearer,
     Blocked,
     Conversation,
     ConversationEndpoint,
+    Converter,
     Credential,
     Custom,
     Dead,
@@ -49,6 +53,7 @@ from router.plugin import (
     judge_by_status,
     same_name,
 )
+from router.plugin import Field as Row
 from router.plugin.sandbox import Sandbox, json_response
 from router.testing import Answer, GoldenRequests, PluginContract
 from router.testing.answers import Answers
@@ -94,19 +99,18 @@ def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -
 
 
 def converse(payload: Payload, settings: Settings) -> Conversation:
+    """Find the user; then create or update it."""
     url = build_url(settings.api_url, "users", payload.body["user"])
-    response = yield Step(Request("GET", url), Response(404))
-    if is_outage(response.status):
-        return Later("out")
-    if response.status in (401, 403):
-        return Blocked("no")
-    method = "POST" if response.status == 404 else "PUT"
-    response = yield Step(Request(method, url, payload.body), Response(200, b"{}"))
-    judgement = judge_by_status(response.unless_page(), [payload])
-    return _alone(judgement)
+    found = yield Step(Request("GET", url), assumed=Response(404))
+    if not found.is_success and found.status != 404:
+        return judge_alone(found)
+    method = "POST" if found.status == 404 else "PUT"
+    written = yield Step(Request(method, url, payload.body), assumed=Response(200, b"{}"))
+    return judge_alone(written.unless_page())
 
 
-def _alone(judgement: Any) -> Verdict | Blocked:
+def judge_alone(response: Response) -> Verdict | Blocked:
+    judgement = judge_by_status(response, [Payload({})])
     if isinstance(judgement, Split):
         return Dead(judgement.reason)
     return judgement if isinstance(judgement, Blocked) else judgement[0]
@@ -188,6 +192,10 @@ def with_action(**changes: Any) -> Plugin:
     return replace(PLUGIN, actions=(replace(PLUGIN.actions[0], **changes), PLUGIN.actions[1]))
 
 
+def with_row(source: str, to: str = "there", convert: Converter | None = None) -> Plugin:
+    return with_action(table=replace(TABLE, fields=(*TABLE.fields, Row(source, to, convert))))
+
+
 def with_request(make: Callable[[Sequence[Payload], Settings], Request]) -> Plugin:
     return with_endpoint(pack=make)
 
@@ -248,6 +256,10 @@ class PlainSettings(Settings):
         return f"Settings(token={self.token.get_secret_value()})"
 
 
+class BareSettings(Settings):
+    password: str = Field("", description="The password.")
+
+
 class NowhereSettings(Settings):
     def vendor_url(self) -> str:
         return "api.acme.example.test"
@@ -257,8 +269,9 @@ IDENTIFY, TRACK = WELL_MADE["identify"], WELL_MADE["track"]
 LEAKY = with_request(lambda p, s: Request("POST", s.api_url, headers={"X-Token": s.token.get_secret_value()}))
 
 BROKEN = [
+    ("a slug in capitals", {"slug": "Acme"}, "this_router_takes_the_plugin", (), {}),
+    ("for a later router", {"api_version": 2}, "this_router_takes_the_plugin", (), {}),
     ("settings that need more", {}, "minimal_settings_load_and_lead_somewhere", (), {"minimal": {}}),
-    ("no address", {"settings": NowhereSettings}, "minimal_settings_load_and_lead_somewhere", (), {}),
     ("no description", {"settings": UndescribedSettings}, "every_setting_is_described", (), {}),
     ("takes any key", {"settings": OpenSettings}, "unknown_settings_are_refused", (), {}),
     (
@@ -295,6 +308,11 @@ BROKEN = [
         (),
         {},
     ),
+    ("a key in snake_case", with_row("message_id"), "rows_read_what_events_have", (), {}),
+    ("a trait in snake_case", with_row("traits.first_name"), "rows_read_what_events_have", (), {}),
+    ("a converter that trips", with_row("traits.age", convert=int), "converters_refuse_by_a_value_error", (), {}),
+    ("a row beneath another", with_row("traits.age", "email.age"), "no_row_writes_over_another", (IDENTIFY,), {}),
+    ("a part in snake_case", with_row("traits.address.postal_code"), "rows_read_what_events_have", (), {}),
     (
         "skips without a reason",
         with_build(lambda *_: Skip(" ")),
@@ -338,6 +356,20 @@ BROKEN = [
         (TRACK,),
         {},
     ),
+    (
+        "sends one of a batch",
+        with_request(lambda p, s: Request("POST", s.api_url, p[0].body)),
+        "a_request_carries_all_its_payloads",
+        (),
+        {},
+    ),
+    (
+        "sends two of a batch",
+        with_request(lambda p, s: Request("POST", s.api_url, [each.body for each in p[:2]])),
+        "a_request_carries_all_its_payloads",
+        (),
+        {},
+    ),
     ("leaves a blank", with_url(lambda s, id: f"{s.api_url}/a b"), "requests_can_be_sent", (TRACK,), {}),
     (
         "breaks a header",
@@ -370,7 +402,20 @@ BROKEN = [
         (TRACK,),
         {},
     ),
-    ("one key for all", with_build(lambda *_: Payload({}, key="same")), "different_events_have_different_keys", (), {}),
+    (
+        "one key for all",
+        with_build(lambda *_: Payload({}, key="same")),
+        "different_events_have_different_keys",
+        (TRACK,),
+        {},
+    ),
+    (
+        "one key a person",
+        with_build(lambda event, *_: Payload({}, key=event.user_id or "")),
+        "different_events_have_different_keys",
+        (IDENTIFY,),
+        {},
+    ),
     (
         "an id as it is",
         with_url(lambda s, id: f"{s.api_url}/users/{id}"),
@@ -426,6 +471,13 @@ BROKEN = [
         {},
     ),
     ("no verdicts at all", with_judge(lambda r, p: None), "undocumented_answers_break_nothing", (), {}),
+    (
+        "waits for a text",
+        with_judge(lambda r, p: [Later("slow", after_s="30")] * len(p)),  # type: ignore[arg-type]
+        "undocumented_answers_break_nothing",
+        (),
+        {},
+    ),
     ("a mute verdict", with_judge(lambda r, p: Blocked("")), "undocumented_answers_break_nothing", (), {}),
     ("assumes its failure", ends_with(Dead("no")), "conversations_end_well_where_all_is_as_assumed", (IDENTIFY,), {}),
     (
@@ -437,6 +489,7 @@ BROKEN = [
     ),
     ("takes any page", ends_with(Delivered()), "conversations_take_no_page_for_a_delivery", (IDENTIFY,), {}),
     ("does not look", ends_with(Delivered()), "conversations_stop_where_the_vendor_is_out", (IDENTIFY,), {}),
+    ("sends something instead", ends_with(Again(Payload({}))), "conversations_survive_any_answer", (IDENTIFY,), {}),
     ("ends with nothing", ends_with(None), "conversations_survive_any_answer", (IDENTIFY,), {}),
     (
         "trusts the body",
@@ -454,7 +507,24 @@ BROKEN = [
         (),
         {},
     ),
+    (
+        "a secret in plain text",
+        replace(
+            with_endpoint(credentials=lambda s: [Basic(SecretStr("me"), SecretStr(s.password))]), settings=BareSettings
+        ),
+        "what_is_sent_as_a_secret_is_declared_as_one",
+        (),
+        {"minimal": {"token": "t", "password": "pass"}},
+    ),
+    (
+        "a secret in a reason",
+        with_endpoint(judge=lambda r, p, s: Blocked(f"{s.token.get_secret_value()} is wrong")),
+        "verdicts_show_no_secret",
+        (),
+        {},
+    ),
     ("a stand-in for strangers", {"sandbox_settings": {}}, "the_sandbox_takes_its_own_settings", (), {}),
+    ("no stand-in", {"sandbox": ""}, "the_sandbox_takes_its_own_settings", (), {}),
     ("a stand-in that is none", {"sandbox": "builtins:int"}, "the_sandbox_takes_its_own_settings", (), {}),
     ("a stand-in that refuses", {"sandbox": f"{__name__}:StrictSandbox"}, "the_sandbox_accepts_what_is_mapped", (), {}),
     (
@@ -478,6 +548,53 @@ def test_a_broken_promise_is_found(
 
     with pytest.raises((AssertionError, Exception, pytest.fail.Exception)):
         getattr(contract, f"test_{test}")(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("broken", "test", "told"),
+    [
+        pytest.param(
+            with_request(lambda p, s: {}),  # type: ignore[arg-type, return-value]
+            "requests_can_be_sent",
+            "plugin acme: pack gave dict, expected a Request",
+            id="no request",
+        ),
+        pytest.param(
+            with_request(lambda p, s: Request("POST", s.api_url, headers={"X-N": 1})),  # type: ignore[dict-item]
+            "requests_can_be_sent",
+            'plugin acme: pack made a header "X-N" that is no text',
+            id="a header that is a number",
+        ),
+        pytest.param(
+            with_build(lambda *_: Payload({1, 2})),
+            "every_event_is_mapped_or_skipped_with_a_reason",
+            'plugin acme: action "send event" made a payload that JSON can\'t hold',
+            id="no JSON",
+        ),
+    ],
+)
+def test_the_kit_says_what_is_wrong_as_the_router_says_it(broken: Plugin, test: str, told: str) -> None:
+    contract = type("Contract", (TestAGoodPlugin,), {"plugin": broken})()
+
+    with pytest.raises(AssertionError, match=re.escape(told)):
+        getattr(contract, f"test_{test}")(TRACK)
+
+
+def test_the_kit_finds_what_waits_at_once_and_tries_no_other_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All samples one after another would take minutes, and tell nothing more."""
+    waited: list[Event] = []
+
+    def wait(event: Event, fields: Document, settings: Settings) -> Payload:
+        waited.append(event)
+        time.sleep(0.02)
+        return Payload({}, key=event.message_id)
+
+    monkeypatch.setattr("router.testing.rehearsal.LIMIT_S", 0.01)
+    contract = type("Contract", (TestAGoodPlugin,), {"plugin": with_build(wait)})()
+
+    with pytest.raises(AssertionError, match=r"mapping took 0\.\d s; the router breaks it off after 0\.01 s"):
+        contract.test_requests_can_be_sent()
+    assert len(waited) == 1
 
 
 def test_each_test_of_the_kit_is_seen_to_fail() -> None:

@@ -145,6 +145,8 @@ class Phrasebook:
             keys = [name for name in keys if not (model and (model.model_fields[name].alias or "").startswith("("))]
             shape = ' ("key: value")' if isinstance(self.tree.get(path), list) else ""
             return "expected a mapping" + (f" with {', '.join(keys)}" if keys else shape)
+        if kind == "path_type":
+            return "expected the path of a folder or a file"
         if kind in ("list_type", "tuple_type", "set_type", "frozen_set_type", "iterable_type"):
             return "expected a list"
         return self._foreign(error["msg"], path)

@@ -36,7 +36,7 @@ from router.plugin import (
     Signing,
 )
 from router.plugin.credential import basic_token, encode_path, with_field, with_path
-from router.plugin.request import FORM, encode_form
+from router.plugin.request import FORM, encode_form, set_content_type
 
 MAX_ANSWER_BYTES = 1_000_000
 """A vendor's answer is cut here. No documented answer comes near it."""
@@ -324,7 +324,7 @@ def add_credentials(
     body = None
     if json is not None:
         body = encode_form(json) if request.form else orjson.dumps(json)
-        headers.setdefault("Content-Type", FORM if request.form else "application/json")
+        set_content_type(headers, request)
         if request.gzip:
             body = gzip.compress(body, compresslevel=1, mtime=0)
             headers["Content-Encoding"] = "gzip"

@@ -1,4 +1,5 @@
-"""Checks of a declaration at import: each function can take what the core gives it, and a tuple is a tuple."""
+"""Checks of a declaration at import: each function is a plain one that can take what the core gives it, and a tuple is a
+tuple."""
 
 from __future__ import annotations
 
@@ -35,7 +36,7 @@ def check_calls(thing: object, where: str) -> None:
     """Check all functions of *thing*: an endpoint, an action or a credential check.
 
     Raises:
-        ValueError: one can't be called with the arguments that the core passes. The message begins with *where*.
+        ValueError: one is async, or can't be called with the arguments that the core passes. The message begins with *where*.
     """
     for name, given in _CALLS.items():
         if not hasattr(thing, name):
@@ -44,8 +45,20 @@ def check_calls(thing: object, where: str) -> None:
         if not callable(function):
             if name not in _MAY_BE_NONE:
                 raise ValueError(f"{where}: {name} is a {type(function).__name__}, expected a function")
-        elif (taken := _parameters_unlike(function, len(given))) is not None:
+            continue
+        check_plain(function, f"{where}: {name}")
+        if (taken := _parameters_unlike(function, len(given))) is not None:
             raise ValueError(f"{where}: {name} takes ({taken}), expected ({', '.join(given)})")
+
+
+def check_plain(function: object, where: str) -> None:
+    """Check that calling *function* does what it says, instead of making something to be awaited.
+
+    Raises:
+        ValueError: it is async. The message begins with *where*.
+    """
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        raise ValueError(f"{where} is an async function, expected a plain one: a plugin waits for nothing")
 
 
 def check_tuple(value: Any, name: str) -> None:

@@ -191,6 +191,12 @@ def build_url(base: str, *segments: str, query: Mapping[str, str] | None = None)
     return base.rstrip("/") + path + (f"?{urlencode(query, quote_via=quote, errors='replace')}" if query else "")
 
 
+def set_content_type(headers: dict[str, str], request: Request) -> None:
+    """Add the type of the body of *request* to *headers*, unless the plugin has given it there, in whatever case."""
+    if not any(name.lower() == "content-type" for name in headers):
+        headers["Content-Type"] = FORM if request.form else "application/json"
+
+
 def encode_form(fields: Any) -> bytes:
     """The body of a form, in the order of *fields*.
 

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 
 from router.event import Document, Event
 from router.plugin.convert import Converter
-from router.plugin.declaration_check import check_tuple
+from router.plugin.declaration_check import check_plain, check_tuple
 from router.plugin.mapper import Mapper, write_mapper
 from router.plugin.trace import Trace
 from router.plugin.values import Values
@@ -50,6 +50,7 @@ class Field:
         source = " or ".join(self.sources)
         if convert is not None and not callable(convert):
             raise ValueError(f"{source}: convert={convert!r}, expected a function such as convert.to_text")
+        check_plain(convert, f"{source}: convert")
         if not isinstance(to, str):
             raise ValueError(f"{source}: to={to!r}, expected a text")
 
@@ -88,6 +89,7 @@ class Custom:
     def __post_init__(self) -> None:
         if self.source not in ("traits", "properties"):
             raise ValueError(f"Custom({self.source!r}), expected traits or properties")
+        check_plain(self.convert, f"Custom({self.source!r}): convert")
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import orjson
 
@@ -24,6 +24,11 @@ class Values:
     lists: Rule = "keep"
     null: Literal["clear", "drop"] = "drop"
     separator: str = "_"
+
+    def __post_init__(self) -> None:
+        for name, taken in (("objects", get_args(Rule)), ("lists", get_args(Rule)), ("null", ("clear", "drop"))):
+            if getattr(self, name) not in taken:
+                raise ValueError(f"Values({name}={getattr(self, name)!r}), expected {' or '.join(taken)}")
 
     @property
     def ruled(self) -> tuple[type, ...]:

@@ -11,6 +11,8 @@ from typing import Any
 
 import orjson
 
+from router import returned
+from router.guard import BadReturn
 from router.plugin import (
     Again,
     BatchEndpoint,
@@ -102,27 +104,16 @@ def why_unlike(expected: Word | Sequence[Word], judgement: Judgement, count: int
 
 def why_no_judgement(judgement: Judgement | Any, count: int) -> str:
     """What is wrong with what ``judge`` returned for *count* payloads; "" if nothing is."""
-    if isinstance(judgement, Split | Blocked):
-        return "" if isinstance(judgement.reason, str) and judgement.reason else "gives no reason"
-    if not isinstance(judgement, Sequence) or isinstance(judgement, str):
-        return f"is a {type(judgement).__name__}, neither verdicts nor Split nor Blocked"
-    if len(judgement) != count:
-        return f"has {len(judgement)} verdicts for {count} payloads"
-    if all(isinstance(verdict, Again) and verdict.instead is None for verdict in judgement):
-        return "wants to send the same again, for ever"
-    return next((wrong for verdict in judgement if (wrong := why_no_verdict(verdict))), "")
+    try:
+        found = returned.judgement(judgement, count)
+    except BadReturn as error:
+        return f"is wrong: it {error}"
+    return _why_mute([found] if isinstance(found, Split | Blocked) else found)
 
 
-def why_no_verdict(verdict: Verdict | Blocked | Any) -> str:
-    """What is wrong with one verdict; "" if nothing is."""
-    if isinstance(verdict, Again):
-        is_right = isinstance(verdict.instead, Payload | None)
-        return "" if is_right else f"sends a {type(verdict.instead).__name__} again, which is no Payload"
-    if isinstance(verdict, Delivered):
-        return ""
-    if not isinstance(verdict, Later | Dead | Blocked):
-        return f"holds a {type(verdict).__name__}, which is no verdict"
-    return "" if isinstance(verdict.reason, str) and verdict.reason else "gives no reason"
+def _why_mute(words: Sequence[Verdict | Split | Blocked]) -> str:
+    is_mute = any(getattr(word, "reason", "") == returned.NO_REASON for word in words)
+    return "gives no reason" if is_mute else ""
 
 
 def why_broken(
@@ -140,9 +131,11 @@ def why_broken(
 def why_bad_end(talk: Callable[..., Any], *arguments: Any) -> str:
     """What is wrong with how a conversation ends (see `Rehearsal.talk`); "" if nothing is."""
     try:
-        return why_no_judgement([talk(*arguments).end], 1)
+        return _why_mute([returned.last_word(talk(*arguments).end)])
     except UnreadableAnswer:
         return ""
+    except BadReturn as error:
+        return f"is wrong: it {error}"
     except Exception as error:
         return f"raised {type(error).__name__}: {error}"
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from copy import deepcopy
+from dataclasses import fields, replace
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -36,9 +36,11 @@ from router.plugin import (
 )
 from router.plugin.request import encode_form
 from router.plugin.sandbox import Sandbox
+from router.plugin_packages import check_plugin
 from router.testing.answers import (
     ODD_BODIES,
     ODD_STATUSES,
+    ODD_VALUES,
     SUCCESSES,
     Answer,
     Answers,
@@ -55,14 +57,18 @@ from router.testing.rehearsal import (
     MAX_STEPS,
     Rehearsal,
     Sent,
+    TooSlow,
+    as_events_have_it,
     at_base_url,
+    converters,
     renamed,
     shape,
     traits_dealt_with,
     with_marked_secrets,
+    written_over,
 )
 from router.testing.samples import HOSTILE_IDS, SAMPLES, WELL_MADE, hostile_events
-from router.testing.stand_in import open_stand_in
+from router.testing.stand_in import open_stand_in, sandbox_class
 
 _Check = Callable[[Any, Any], None]
 
@@ -79,6 +85,9 @@ def _for_each(samples: Mapping[str, Any]) -> Callable[[_Check], Callable[..., No
             for name, sample in ({ascii(each): each for each in given} or samples).items():
                 try:
                     check(self, sample)
+                except TooSlow as error:  # so would all others be
+                    failed.append(f"{name}: {error}")
+                    break
                 except Exception as error:
                     failed.append(f"{name}: {error or type(error).__name__}")
             assert not failed, "\n".join(failed)
@@ -133,6 +142,9 @@ class PluginContract:
 
     # --- settings and declarations ---
 
+    def test_this_router_takes_the_plugin(self) -> None:
+        check_plugin(self.plugin, "this package")
+
     def test_waivers_name_tests_and_give_reasons(self) -> None:
         unknown = [name for name in self.waivers if not (name.startswith("test_") and hasattr(self, name))]
         assert not unknown, f"no such tests: {unknown}"
@@ -186,6 +198,42 @@ class PluginContract:
         ]
         assert not mute, f"rows with neither a target nor a note: {mute}"
 
+    def test_rows_read_what_events_have(self) -> None:
+        """A source in another spelling is never there: ``message_id``, ``traits.first_name``."""
+        wrong = [
+            f"{action.name}: {source}: events have it as {known}"
+            for action in self.plugin.actions
+            for row in action.table_for(self.settings).fields
+            for source in row.sources
+            if (known := as_events_have_it(source, action.on)) not in row.sources
+        ]
+        assert not wrong, "\n".join(wrong)
+
+    def test_converters_refuse_by_a_value_error(self) -> None:
+        """Whatever a caller sent for a trait or a property: a ValueError costs the field, anything else the event."""
+        wrong = []
+        for action in self.plugin.actions:
+            for where, convert in converters(action.table_for(self.settings)):
+                for value in [each for each in ODD_VALUES if each is not None]:
+                    try:
+                        convert(deepcopy(value))
+                    except ValueError:
+                        pass
+                    except Exception as error:
+                        wrong.append(f"{action.name}: {where}: {value!r} raised {type(error).__name__}: {error}")
+        assert not wrong, "\n".join(
+            ["a converter raises a ValueError for what it can't take, and nothing else", *wrong]
+        )
+
+    @_every_call
+    def test_no_row_writes_over_another(self, event: Event) -> None:
+        """Of ``name`` to ``user`` and ``email`` to ``user.email`` only one would be sent."""
+        for action in self.plugin.actions:
+            lost = written_over(action.table_for(self.settings), event) if event.type in action.on else []
+            assert not lost, (
+                f"{action.name}: nothing is sent of {lost}: other rows write to paths beneath or above theirs"
+            )
+
     # --- events to requests ---
 
     @_every_sample
@@ -193,7 +241,7 @@ class PluginContract:
         before = event.to_json()
         for mapped in self.rehearsal.map(event):
             assert mapped.payloads or mapped.skipped.strip(), f"{mapped.action.name}: skipped without a reason"
-            assert orjson.dumps([payload.body for payload in mapped.payloads])
+            assert len(self.rehearsal.destination.write(mapped)) == len(mapped.payloads)
         assert event.to_json() == before, "mapping changed the event, which other destinations share"
 
     @_every_sample
@@ -206,6 +254,20 @@ class PluginContract:
             broken = [name for name, value in request.headers.items() if _LINE_BREAK.search(name + value)]
             assert not broken, f"{sent.action}: headers with line breaks: {broken}"
             assert not request.form or encode_form(request.json)
+
+    def test_a_request_carries_all_its_payloads(self) -> None:
+        """Whatever a request leaves out counts as delivered with the rest of it."""
+        for endpoint in self.rehearsal.batch_endpoints:
+            payloads = self.rehearsal.people(endpoint)
+            if len(payloads) < 2:
+                continue
+            whole = self._written(endpoint, payloads)
+            for place in range(len(payloads)):
+                others = [*payloads[:place], *payloads[place + 1 :]]
+                assert self._written(endpoint, others) != whole, (
+                    f"{endpoint.name}: nothing of payload {place + 1} of {len(payloads)} is in the request; "
+                    f"pack all of them, or declare max_events=1"
+                )
 
     @_every_sample
     def test_opaque_bodies_go_out_as_they_are(self, event: Event) -> None:
@@ -234,9 +296,10 @@ class PluginContract:
         """Only the event decides the idempotency key and the group."""
         assert self._keys(Event.from_json(event.to_json())) == self._keys(event)
 
-    def test_different_events_have_different_keys(self) -> None:
+    @_every_call
+    def test_different_events_have_different_keys(self, event: Event) -> None:
         """Events that differ only in ``messageId`` happened twice. A vendor that took one for the other would lose it."""
-        first, second = (self._keys(renamed(WELL_MADE["track"], name)) for name in ("m-1", "m-2"))
+        first, second = (self._keys(renamed(event, name)) for name in ("m-1", "m-2"))
         shared = {key for _, key, _ in first if key} & {key for _, key, _ in second}
         assert not shared, f"keys that do not depend on messageId: {shared}"
 
@@ -367,11 +430,36 @@ class PluginContract:
         _assert_hidden(secrets, settings.model_dump_json())
         _assert_hidden(secrets, repr([endpoint.credentials(settings) for endpoint in self.plugin.endpoints]))
 
+    def test_what_is_sent_as_a_secret_is_declared_as_one(self) -> None:
+        """A setting that is plain text shows in errors and in explain. ``SecretStr`` hides it."""
+        plain = {name: value for name, value in self.settings if isinstance(value, str) and value}
+        sent = [each for endpoint in self.plugin.endpoints for each in endpoint.credentials(self.settings)]
+        hidden = {
+            value.get_secret_value()
+            for each in sent
+            for part in fields(each)
+            if part.name != "user"
+            if isinstance(value := getattr(each, part.name), SecretStr)
+        }
+        bare = [name for name, value in plain.items() if value in hidden]
+        assert not bare, f"settings that are sent as credentials and are no SecretStr: {bare}"
+
+    def test_verdicts_show_no_secret(self) -> None:
+        """Reasons and warnings are told, stored and logged."""
+        settings, secrets = with_marked_secrets(self.settings)
+        for endpoint in self.rehearsal.batch_endpoints:
+            payloads = self._batch(endpoint, 3)
+            for _, response in self._odd_responses(endpoint, payloads):
+                try:
+                    _assert_hidden(secrets, repr(endpoint.judge(response, payloads, settings)))
+                except UnreadableAnswer as error:
+                    _assert_hidden(secrets, str(error))
+
     # --- the stand-in ---
 
     def test_the_sandbox_takes_its_own_settings(self) -> None:
         self.plugin.settings.model_validate(dict(self.plugin.sandbox_settings))
-        assert issubclass(self._sandbox_class(), Sandbox), "a stand-in is a router.plugin.sandbox.Sandbox"
+        assert issubclass(sandbox_class(self.plugin), Sandbox), "a stand-in is a router.plugin.sandbox.Sandbox"
 
     def test_the_sandbox_accepts_what_is_mapped(self) -> None:
         """One event of each call, sent in order over a socket with credentials: nothing is refused, and something is kept."""
@@ -389,6 +477,10 @@ class PluginContract:
         for each in self.rehearsal.requests(event, historical_age_s):
             sent.setdefault(each.action, []).append(each.bytes)
         return sent
+
+    def _written(self, endpoint: BatchEndpoint, payloads: Sequence[Payload]) -> tuple[str, bytes]:
+        request = endpoint.pack(payloads, self.settings)
+        return request.url, orjson.dumps(request.json)
 
     def _hostile_requests(self, id: str) -> Iterator[tuple[str, Sent]]:
         rehearsal = self.rehearsal
@@ -425,11 +517,6 @@ class PluginContract:
         for status, answer in self._answers_of(endpoint):
             for body in distortions(answer.response(status, payloads).body):
                 yield f"{status} with {body[:200]!r}", Response(status, body, answer.headers)
-
-    def _sandbox_class(self) -> type[Sandbox]:
-        module, _, name = self.plugin.sandbox.partition(":")
-        found: type[Sandbox] = getattr(importlib.import_module(module), name)
-        return found
 
     async def _send_to_sandbox(self) -> tuple[list[str], int]:
         """What was refused, and how much was kept."""

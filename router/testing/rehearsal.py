@@ -2,30 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from time import perf_counter
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 import orjson
 from pydantic import SecretStr
 
+from router.delivery.alarm import LIMIT_S
 from router.destination import Destination, Mapped
-from router.event import Event
+from router.event import FIELDS, Event, EventType
 from router.plugin import (
+    GROUP_TRAITS,
+    USER_TRAITS,
     BatchEndpoint,
     ConversationEndpoint,
+    Converter,
     Endpoint,
     Payload,
     Plugin,
     PluginSettings,
     Request,
     Response,
+    Table,
+    camel_case,
+    canonical_trait,
 )
+from router.testing.samples import WELL_MADE
 
 MAX_STEPS = 100
 """More than any vendor needs: a conversation this long will not end."""
+_FREE = ("traits.", "properties.", "context.")
+_T = TypeVar("_T")
+
 NOTHING: Mapping[int, Response] = {}
+_RESERVED: Mapping[str, Collection[str]] = {"identify": USER_TRAITS, "group": GROUP_TRAITS}
 
 
 @dataclass(frozen=True)
@@ -54,6 +67,26 @@ class Talk:
     """What the generator returned: a `Verdict` or `Blocked` if the plugin is right."""
 
 
+class TooSlow(AssertionError):
+    """A plugin's function took longer than the router lets it."""
+
+
+def in_time(what: str, function: Callable[..., _T], *arguments: Any) -> _T:
+    """``function(*arguments)``, which calls the plugin. Not broken off as in the router, where nobody sits at a debugger.
+
+    Raises:
+        TooSlow: it took too long.
+    """
+    since_s = perf_counter()
+    result = function(*arguments)
+    lasted_s = perf_counter() - since_s
+    if lasted_s > LIMIT_S:
+        raise TooSlow(
+            f"{what} took {lasted_s:.1f} s; the router breaks it off after {LIMIT_S:g} s. A plugin waits for nothing"
+        )
+    return result
+
+
 class Rehearsal:
     """One plugin under one set of settings."""
 
@@ -70,7 +103,7 @@ class Rehearsal:
     def map(self, event: Event, historical_age_s: float | None = None) -> list[Mapped]:
         """What each action makes of *event*, by the same code as delivery. With *historical_age_s* as in a replay."""
         decision = None if historical_age_s is None else self.destination.decide(event, None, historical_age_s)
-        return self.destination.map(event, decision)
+        return in_time("mapping", self.destination.map, event, decision)
 
     def origin_of(self, action: str) -> str:
         """The origin that the action's requests go to."""
@@ -88,7 +121,7 @@ class Rehearsal:
         sent: dict[str, list[Request]] = {}
         for action, endpoint, payload in self.payloads(event, historical_age_s):
             if isinstance(endpoint, BatchEndpoint):
-                requests: Sequence[Request] = [endpoint.pack([payload], self.settings)]
+                requests: Sequence[Request] = [in_time("pack", self.destination.calls.pack, endpoint, [payload])]
             else:
                 requests = self.talk(endpoint, payload).requests
             sent.setdefault(action, []).extend(requests)
@@ -103,10 +136,10 @@ class Rehearsal:
         conversation = endpoint.converse(payload, self.settings)
         requests: list[Request] = []
         try:
-            step = next(conversation)
+            step = in_time("converse", next, conversation)
             while len(requests) < MAX_STEPS:
                 requests.append(step.request)
-                step = conversation.send(instead.get(len(requests) - 1, step.assumed))
+                step = in_time("converse", conversation.send, instead.get(len(requests) - 1, step.assumed))
         except StopIteration as stop:
             return Talk(tuple(requests), stop.value)
         finally:
@@ -127,6 +160,16 @@ class Rehearsal:
                 break
         return best
 
+    def people(self, endpoint: BatchEndpoint) -> list[Payload]:
+        """Up to three payloads of three people that travel together, made of one of the well-made calls; else none."""
+        best: list[Payload] = []
+        for event in WELL_MADE.values():
+            made = [self._payloads_at(endpoint, of_another(event, number)) for number in (1, 2, 3)]
+            firsts = [payloads[0] for payloads in made if payloads]
+            alike = [payload for payload in firsts if payload.group == firsts[0].group][: endpoint.max_events]
+            best = alike if len(alike) > len(best) else best
+        return best
+
     def _payloads_at(self, endpoint: Endpoint, event: Event) -> list[Payload]:
         return [payload for _, place, payload in self.payloads(event) if place is endpoint]
 
@@ -134,6 +177,17 @@ class Rehearsal:
 def renamed(event: Event, message_id: str) -> Event:
     """The same event under another ``messageId``."""
     return Event.of_document({**event.document, "messageId": message_id})
+
+
+def of_another(event: Event, number: int) -> Event:
+    """The same event of another person or group, by all of its ids."""
+    document = {**event.document, "messageId": f"m-{number}"}
+    for name in ("userId", "anonymousId", "groupId", "previousId"):
+        if name in document:
+            document[name] = f"{document[name]}-{number}"
+    if "email" in document.get("traits", {}):
+        document["traits"] = {**document["traits"], "email": f"person-{number}@example.test"}
+    return Event.of_document(document)
 
 
 def with_marked_secrets(settings: PluginSettings) -> tuple[PluginSettings, list[str]]:
@@ -169,6 +223,43 @@ def traits_dealt_with(plugin: Plugin, settings: PluginSettings, call: str) -> se
     rows = [row for action in actions for row in action.table_for(settings).fields]
     paths = [source.split(".") for row in rows for source in row.sources]
     return {path[1] for path in paths if path[0] == "traits" and len(path) > 1} if actions else None
+
+
+def as_events_have_it(source: str, types: Collection[EventType]) -> str:
+    """The source of a row, spelt as events of *types* have it: keys of the spec and reserved traits are in camelCase."""
+    root, dot, name = source.partition(".")
+    root = camel_case(root) if camel_case(root) in FIELDS else root
+    reserved = {trait for each in types for trait in _RESERVED.get(each, ())} if root == "traits" else set()
+    return root + dot + canonical_trait(name, reserved)
+
+
+def converters(table: Table) -> Iterator[tuple[str, Converter]]:
+    """The converters of traits, properties and the context, which may hold anything, each with where it stands. They are never
+    given null."""
+    for row in table.fields:
+        if row.convert is not None and any(source.startswith(_FREE) for source in row.sources):
+            yield " or ".join(row.sources), row.convert
+    for custom in table.custom:
+        if custom.convert is not None:
+            yield f"custom {custom.source}", custom.convert
+
+
+def written_over(table: Table, event: Event) -> list[str]:
+    """The sources of rows whose value is lost, because another row writes above or beneath it (``a`` and ``a.b``)."""
+    document = table.apply(event)
+    rows = [row for row in table.fields if row.to]
+    alone = [_at(row.to, Table((row,), values=table.values).apply(event)) for row in rows]
+    return [
+        " or ".join(row.sources)
+        for row, value in zip(rows, alone, strict=True)
+        if value is not None and not isinstance(value, dict) and isinstance(_at(row.to, document), dict | None)
+    ]
+
+
+def _at(path: str, document: Any) -> Any:
+    for part in path.split("."):
+        document = document.get(part) if isinstance(document, dict) else None
+    return document
 
 
 def shape(url: str) -> tuple[int, list[str], bool]:

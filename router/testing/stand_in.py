@@ -114,12 +114,18 @@ def _batches(items: Sequence[tuple[Endpoint, Payload]]) -> list[list[tuple[Endpo
     return batches
 
 
+def sandbox_class(plugin: Plugin) -> type[Sandbox]:
+    assert plugin.sandbox, 'there is no stand-in: declare sandbox="package.module:Class"'
+    module, _, name = plugin.sandbox.partition(":")
+    found: type[Sandbox] = getattr(import_module(module), name)
+    return found
+
+
 @asynccontextmanager
 async def open_stand_in(plugin: Plugin, **settings: Any) -> AsyncIterator[StandIn]:
     """Serve *plugin*'s stand-in for the length of a test. *settings* are laid over the plugin's ``sandbox_settings``."""
-    module, _, name = plugin.sandbox.partition(":")
     given = {**plugin.sandbox_settings, **settings}
-    sandbox: Sandbox = getattr(import_module(module), name)(given)
+    sandbox = sandbox_class(plugin)(given)
     runner = web.AppRunner(sandbox.app(), access_log=None)
     await runner.setup()
     try:

@@ -15,7 +15,7 @@ from aioresponses import CallbackResult, aioresponses
 from pydantic import SecretStr
 from yarl import URL
 
-from router.delivery.send import CredentialsRefused, HttpSend, NoToken, SendFailed
+from router.delivery.send import CredentialsRefused, HttpSend, NoToken, SendFailed, add_credentials
 from router.origin import check_url
 from router.plugin import Bearer, Credential, HeaderKey, OAuth2, PathKey, QueryKey, Request, Response
 from tests.delivery.harness import FastClock
@@ -80,6 +80,15 @@ async def test_the_body_is_sent_as_its_json_with_the_credentials(web: aiorespons
         "Content-Type": "application/json",
         "User-Agent": "trait-router/1",
     }
+
+
+@pytest.mark.parametrize("name", ["Content-Type", "content-type"])
+async def test_a_request_has_one_content_type_the_plugins_own(name: str) -> None:
+    request = Request("POST", ORIGIN, [1], {name: "application/vnd.api+json"})
+
+    _, headers, _ = add_credentials(request, (), {}, "id", 0)
+
+    assert headers == {name: "application/vnd.api+json"}
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

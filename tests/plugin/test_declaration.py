@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from functools import wraps
 from typing import Any
@@ -95,6 +95,14 @@ def test_a_contradiction_is_refused_and_names_the_plugin(given: dict[str, Any], 
         make_plugin(**given)
 
 
+async def build_async(event: Event, fields: Document, settings: Settings) -> Payload:
+    return Payload(fields)
+
+
+async def converse_async(payload: Payload, settings: Settings) -> AsyncIterator[None]:
+    yield
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -134,6 +142,14 @@ def test_a_contradiction_is_refused_and_names_the_plugin(given: dict[str, Any], 
             'endpoint "a": credentials takes (), expected (settings)',
         ),
         (
+            {"actions": (replace(ACTION, build=untyped(build_async)),)},
+            'action "do": build is an async function, expected a plain one: a plugin waits for nothing',
+        ),
+        (
+            {"endpoints": (ConversationEndpoint(name="a", converse=untyped(converse_async)),)},
+            'endpoint "a": converse is an async function, expected a plain one: a plugin waits for nothing',
+        ),
+        (
             {"credential_check": CredentialCheck(request=untyped(pack), endpoint="a")},
             "credential_check: request takes (payloads, settings), expected (settings)",
         ),
@@ -141,7 +157,8 @@ def test_a_contradiction_is_refused_and_names_the_plugin(given: dict[str, Any], 
     ids=[
         "settings of another kind", "settings that are made", "one endpoint without its comma", "one action without its comma",
         "one alias without its comma", "a sandbox without its class", "rows without their table",
-        "build", "table", "no build", "pack", "judge", "converse", "credentials", "credential check",
+        "build", "table", "no build", "pack", "judge", "converse", "credentials", "async build", "async converse",
+        "credential check",
     ],
 )  # fmt: skip
 def test_what_could_not_be_called_is_refused_at_import(given: dict[str, Any], message: str) -> None:

@@ -187,6 +187,10 @@ def test_a_converter_that_is_no_function_is_refused_when_the_row_is_made() -> No
         Trait("email", "mail", converter)
 
 
+async def to_await(value: Any) -> Any:
+    return value
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -194,9 +198,25 @@ def test_a_converter_that_is_no_function_is_refused_when_the_row_is_made() -> No
         (lambda: Table((), untyped(Custom("traits"))), "custom=Custom(…), expected a tuple: (Custom(…),)"),
         (lambda: Custom(untyped("trait")), "Custom('trait'), expected traits or properties"),
         (lambda: Trait("email", untyped(None)), "traits.email: to=None, expected a text"),
+        (
+            lambda: Trait("email", "mail", untyped(to_await)),
+            "traits.email: convert is an async function, expected a plain one: a plugin waits for nothing",
+        ),
+        (
+            lambda: Custom("traits", convert=untyped(to_await)),
+            "Custom('traits'): convert is an async function, expected a plain one: a plugin waits for nothing",
+        ),
+        (
+            lambda: Values(objects=untyped("flattened")),
+            "Values(objects='flattened'), expected keep or flatten or json or drop",
+        ),
+        (lambda: Values(null=untyped("keep")), "Values(null='keep'), expected clear or drop"),
     ],
-    ids=["one row without its comma", "one custom without its comma", "an object that is never there", "no target"],
-)
+    ids=[
+        "one row without its comma", "one custom without its comma", "an object that is never there", "no target",
+        "an async converter", "an async converter of custom traits", "an unknown rule", "an unknown rule for null",
+    ],
+)  # fmt: skip
 def test_what_no_event_could_be_mapped_with_is_refused_when_it_is_made(
     make: Callable[[], object], message: str
 ) -> None:

@@ -36,8 +36,9 @@ def router(*arguments: str | Path, cwd: Path, **env: str) -> Command:
     return Command(done.returncode, done.stdout, done.stderr)
 
 
-def test_every_piece_of_code_on_the_page_is_the_packages() -> None:
-    files = {path: path.read_text("utf-8") for path in [*PACKAGE.rglob("*.py"), PACKAGE / "pyproject.toml"]}
+def test_every_piece_of_code_on_the_page_is_the_packages_or_the_kits() -> None:
+    shown = [*PACKAGE.rglob("*.py"), PACKAGE / "pyproject.toml", ROOT / "tests/test_testing.py"]
+    files = {path: path.read_text("utf-8") for path in shown}
     pieces = re.findall(r"```(?:python|toml)\n(.*?)```", TUTORIAL, re.DOTALL)
 
     assert len(pieces) >= 10
@@ -49,6 +50,15 @@ def test_every_file_the_page_names_is_there() -> None:
 
     assert len(named) >= 7
     assert [name for name in named if not ((PACKAGE / name).exists() or (ROOT / name).exists())] == []
+
+
+def test_the_page_says_where_a_name_of_the_api_is_explained(tmp_path: Path) -> None:
+    [command] = re.findall(r"python -c '(.*?)'", TUTORIAL)
+    shown = python("-c", command, cwd=tmp_path)
+
+    folder, named = Path(shown.stdout.strip()), re.findall(r"`(\w+\.py)`", TUTORIAL)
+    assert len(named) >= 9
+    assert [name for name in named if not (folder / name).exists()] == []
 
 
 @pytest.mark.full
