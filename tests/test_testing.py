@@ -47,10 +47,10 @@ from router.plugin import (
     Step,
     Table,
     UnreadableAnswer,
-    Verdict,
     build_url,
     is_outage,
     judge_by_status,
+    only_verdict,
     same_name,
 )
 from router.plugin import Field as Row
@@ -103,17 +103,10 @@ def converse(payload: Payload, settings: Settings) -> Conversation:
     url = build_url(settings.api_url, "users", payload.body["user"])
     found = yield Step(Request("GET", url), assumed=Response(404))
     if not found.is_success and found.status != 404:
-        return judge_alone(found)
+        return only_verdict(judge_by_status(found, [payload]))
     method = "POST" if found.status == 404 else "PUT"
     written = yield Step(Request(method, url, payload.body), assumed=Response(200, b"{}"))
-    return judge_alone(written.unless_page())
-
-
-def judge_alone(response: Response) -> Verdict | Blocked:
-    judgement = judge_by_status(response, [Payload({})])
-    if isinstance(judgement, Split):
-        return Dead(judgement.reason)
-    return judgement if isinstance(judgement, Blocked) else judgement[0]
+    return only_verdict(judge_by_status(written.unless_page(), [payload]))
 
 
 class AcmeSandbox(Sandbox):

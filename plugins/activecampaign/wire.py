@@ -29,6 +29,7 @@ from router.plugin import (
     build_url,
     describe,
     judge_by_status,
+    only_verdict,
 )
 
 REQUESTS_PER_S: Final = 5.0
@@ -84,10 +85,7 @@ def judge(
 
 def judge_one(response: Response) -> Verdict | Blocked:
     """The same for a conversation, which has one payload, and ids in its paths."""
-    judgement = judge(response, [Payload(None)], blocked=(401, 403))
-    if isinstance(judgement, Blocked):
-        return judgement
-    return Dead(judgement.reason) if isinstance(judgement, Split) else judgement[0]
+    return only_verdict(judge(response, [Payload(None)], blocked=(401, 403)))
 
 
 def errors_of(response: Response) -> list[Document]:

@@ -13,15 +13,16 @@ from typing import Any, Final
 from router.plugin import (
     Blocked,
     Dead,
+    Delivered,
     Judgement,
     Later,
     Payload,
     Response,
-    Split,
     UnreadableAnswer,
     Verdict,
     describe,
     judge_by_status,
+    only_verdict,
 )
 
 BLOCKED: Final = (401, 403, 477)
@@ -45,14 +46,10 @@ def judge(response: Response, payloads: Sequence[Payload], settings: Any = None)
 
 def judge_one(response: Response) -> Verdict | Blocked:
     """The same for a conversation, which has one payload. A 2xx that the conversation doesn't know is unreadable."""
-    judgement = judge(response, [Payload(None)])
-    if isinstance(judgement, Split):
-        return Dead(judgement.reason)
-    if isinstance(judgement, Blocked):
-        return judgement
-    if response.is_success:
+    verdict = only_verdict(judge(response, [Payload(None)]))
+    if isinstance(verdict, Delivered):
         raise UnreadableAnswer(f"an answer that the conversation does not know: {describe(response)}")
-    return judgement[0]
+    return verdict
 
 
 def _wait_s(response: Response) -> float:

@@ -23,6 +23,7 @@ from router.plugin import (
     UnreadableAnswer,
     Verdict,
     describe,
+    only_verdict,
 )
 
 MAX_MENDINGS: Final = 5
@@ -117,12 +118,7 @@ def _judge(response: Response) -> Verdict | Blocked:
     """Raises:
     UnreadableAnswer: a 2xx that is none of those expected.
     """
-    judgement = wire.judge(response, [Payload({})])
-    if isinstance(judgement, Blocked):
-        return judgement
-    if not isinstance(judgement, Sequence):
-        return Dead(judgement.reason)
-    [verdict] = judgement
+    verdict = only_verdict(wire.judge(response, [Payload({})]))
     if isinstance(verdict, Delivered):
         raise UnreadableAnswer(f"an answer that the conversation does not know: {describe(response)}")
     return verdict

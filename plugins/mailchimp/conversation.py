@@ -19,13 +19,13 @@ from router.plugin import (
     Payload,
     Request,
     Response,
-    Split,
     Step,
     UnreadableAnswer,
     Verdict,
     describe,
     left_out,
     make_room,
+    only_verdict,
 )
 
 MAX_MENDINGS: Final = 5
@@ -104,10 +104,7 @@ def _judge(response: Response) -> Verdict | Blocked:
 
 
 def _verdict(response: Response, blocked: Collection[int]) -> Verdict | Blocked:
-    judgement = wire.judge(response, [Payload({})], blocked)
-    if isinstance(judgement, Blocked):
-        return judgement
-    return Dead(judgement.reason) if isinstance(judgement, Split) else judgement[0]
+    return only_verdict(wire.judge(response, [Payload({})], blocked))
 
 
 def converse_event(payload: Payload, settings: Settings) -> Conversation:

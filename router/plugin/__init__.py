@@ -40,12 +40,14 @@ from router.plugin.verdict import (
     Judgement,
     Later,
     Mend,
+    Named,
     Split,
     Verdict,
     describe,
     is_outage,
     judge_by_status,
     judge_named,
+    only_verdict,
 )
 from router.plugin.view import view_name
 from router.traits import GROUP_TRAITS, USER_TRAITS, camel_case, canonical_trait, snake_case
@@ -84,6 +86,7 @@ __all__ = [
     "Later",
     "Marked",
     "Mend",
+    "Named",
     "OAuth2",
     "PathKey",
     "Payload",
@@ -116,6 +119,7 @@ __all__ = [
     "left_out",
     "looks_like_email",
     "make_room",
+    "only_verdict",
     "same_name",
     "snake_case",
     "view_name",

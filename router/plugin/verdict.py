@@ -191,6 +191,14 @@ def _left_of(
     return mended if len(mended) == len(left) else {}
 
 
+def only_verdict(judgement: Judgement) -> Verdict | Blocked:
+    """The verdict on the only payload that was judged, for the end of a conversation. A `Split` is `Dead`: there is nothing to
+    halve."""
+    if isinstance(judgement, Split):
+        return Dead(judgement.reason)
+    return judgement if isinstance(judgement, Blocked) else judgement[0]
+
+
 def describe(response: Response) -> str:
     """The status and the first 300 characters of the body on one line, for reasons."""
     text = " ".join(response.text.split())[:300]

@@ -12,14 +12,17 @@ from router.plugin import (
     Blocked,
     Dead,
     Delivered,
+    Judgement,
     Later,
     Payload,
     Response,
     Split,
+    Verdict,
     describe,
     is_outage,
     judge_by_status,
     judge_named,
+    only_verdict,
     without,
 )
 
@@ -153,3 +156,15 @@ def test_what_a_part_of_is_refused_goes_again_without_it(errors: list[Any], expe
         return verdict.instead.body if isinstance(verdict, Again) and verdict.instead else type(verdict)
 
     assert (Split if isinstance(judgement, Split) else [shown(verdict) for verdict in judgement]) == expected  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("judgement", "verdict"),
+    [
+        pytest.param([Delivered()], Delivered(), id="a verdict"),
+        pytest.param(Split("too big"), Dead("too big"), id="nothing to halve"),
+        pytest.param(Blocked("401"), Blocked("401"), id="blocked"),
+    ],
+)
+def test_a_conversation_ends_with_the_only_verdict(judgement: Judgement, verdict: Verdict | Blocked) -> None:
+    assert only_verdict(judgement) == verdict
