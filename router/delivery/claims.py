@@ -13,7 +13,7 @@ all know that it runs. Routers do not talk to each other: the cluster orders the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -330,7 +330,7 @@ class Claims:
         entries = await _entries(self._connection, self._stream, self._prefix)
         self._alive = _routers(entries, _DELIVERING)
         self._others = {entry for entry in entries if entry.startswith((_DELIVERING, _OTHER))} - {self._entry}
-        self.claimed = {int(entry.removeprefix("partition.")) for entry in entries if entry.startswith("partition.")}
+        self.claimed = {number for number in self._partitions if f"partition.{number}" in entries}
 
 
 async def routers_of(connection: Connection, name: str) -> set[str]:
@@ -348,10 +348,10 @@ async def routers_of(connection: Connection, name: str) -> set[str]:
         raise
 
 
-async def _entries(connection: Connection, stream: str, prefix: str) -> list[str]:
+async def _entries(connection: Connection, stream: str, prefix: str) -> set[str]:
     info = await connection.call(f"STREAM.INFO.{stream}", {"subjects_filter": f"{prefix}>"})
-    return [subject.removeprefix(prefix) for subject in info["state"].get("subjects") or {}]
+    return {subject.removeprefix(prefix) for subject in info["state"].get("subjects") or {}}
 
 
-def _routers(entries: Sequence[str], kind: str) -> set[str]:
+def _routers(entries: Set[str], kind: str) -> set[str]:
     return {entry.removeprefix(kind) for entry in entries if entry.startswith(kind)}

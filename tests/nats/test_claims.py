@@ -146,6 +146,21 @@ async def test_a_claim_that_another_router_has_by_now_is_lost(start: Start, log_
     assert router.claims.partitions == [0, 1, 3]
 
 
+async def test_entries_that_no_router_wrote_disturb_nobody(start: Start, log_name: str) -> None:
+    router = start("a")
+    await until(lambda: router.claims.partitions == [0, 1, 2, 3])
+
+    for entry in ("partition.x", "partition.99", "partition.1"):
+        await router.claims._connection.request(f"{log_name}.claims.{entry}", b"\xff")
+    await until(lambda: router.lost == [1])
+
+    for _ in range(3):
+        await router.claims._beat()
+    assert router.claims.partitions == [0, 2, 3]
+    assert router.claims.claimed == {0, 1, 2, 3}
+    assert not router.task.done()
+
+
 async def test_a_partition_that_is_lost_as_a_beat_begins_ends_no_router(start: Start) -> None:
     """A worker notices that another router has written, or what was given up is given up, at any moment."""
     router = start("a")
