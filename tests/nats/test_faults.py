@@ -12,6 +12,9 @@ from nats.aio.msg import Msg
 from structlog.testing import capture_logs
 
 from router.errors import OperatorError
+from router.gateway.admission import USUAL_KEY_LENGTH, admit
+from router.gateway.calls import Calls
+from router.gateway.limits import Limits
 from router.log.interface import LogAway, LogFull, PartitionFull
 from router.log.jetstream.appender import Appender
 from router.log.jetstream.connection import ClusterAway, Connection, Stored
@@ -19,7 +22,8 @@ from router.log.jetstream.log import NatsLog
 from router.log.jetstream.partition import Span
 from router.log.options import LogOptions
 from router.log.partition import partition_of
-from router.log.record import Appended, Gap, Record
+from router.log.record import Appended, Entry, Gap, Record
+from router.normalise import MAX_MESSAGE_ID_LENGTH
 from tests.log.harness import (
     DAY_S,
     PARTITION,
@@ -423,6 +427,25 @@ async def test_an_event_that_no_message_can_hold_is_refused_alone(open_log: Open
         await log.append([entry(1, size=8_400_000)])
 
     assert await log.append([entry(2)]) == [Appended(PARTITION, 1)]
+
+
+@pytest.mark.parametrize("length", [1, USUAL_KEY_LENGTH, USUAL_KEY_LENGTH + 1, 500_000])
+async def test_the_biggest_event_that_a_gateway_lets_in_is_stored(open_log: OpenLog, length: int) -> None:
+    """Whatever lies beside it."""
+    log = await open_log()
+    limits = Limits(max_event_bytes=log.max_event_bytes)
+
+    async def let_in(size: int) -> list[Entry]:
+        wide = "\N{PILE OF POO}"
+        call = {"type": "track", "event": "e", "userId": wide * length, "messageId": wide * MAX_MESSAGE_ID_LENGTH}
+        calls = Calls([{**call, "properties": {"a": "x" * size}}])
+        return (await admit(calls, 0, "source", 5.0, lambda: "made", limits)).entries
+
+    [small] = await let_in(0)
+    spare = log.max_event_bytes - len(small.event) - (4 * length if length > USUAL_KEY_LENGTH else 0)
+    assert not await let_in(spare + 1)
+
+    assert await log.append(await let_in(spare)) == [Appended(PARTITION, 1)]
 
 
 async def test_what_is_more_than_a_message_holds_is_stored_in_several(open_log: OpenLog) -> None:
