@@ -429,6 +429,54 @@ async def test_an_event_that_no_message_can_hold_is_refused_alone(open_log: Open
     assert await log.append([entry(2)]) == [Appended(PARTITION, 1)]
 
 
+async def test_what_a_replica_lacks_and_a_leader_that_stood_still_does_not_know_is_not_lost(
+    open_log: OpenLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Delivery skips for ever what was called lost once."""
+    log = await open_log(replace(OPTIONS, tail_bytes=0))
+    for number in range(1, 11):
+        await log.append([entry(number)])
+    get, get_batch = Connection.get, Connection.get_batch
+    behind, stale = [True, True], [True]
+
+    async def lagging(connection: Connection, stream: str, message: int, *limits: Any) -> Any:
+        found = await get_batch(connection, stream, message, *limits)
+        lacking = (4, 5) if behind and behind.pop() else ()
+        return [each for each in found if each.sequence not in lacking]
+
+    async def know_old(connection: Connection, stream: str, message: int) -> Stored | None:
+        return None if message == 4 and stale and stale.pop() else await get(connection, stream, message)
+
+    monkeypatch.setattr(Connection, "get_batch", lagging)
+    monkeypatch.setattr(Connection, "get", know_old)
+
+    assert await sequences(log) == list(range(1, 11))
+    assert not stale
+
+
+async def test_what_a_leader_that_stood_still_says_of_a_size_gives_up_no_event(
+    open_log: OpenLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the size before retention gave up much of it, as a backlog that is too big."""
+    log = await open_log(replace(OPTIONS, max_bytes=400_000, retention_s=1.0))
+    for number in range(1, 19):
+        await log.append([entry(number, size=10_000)])
+    await log.look()
+    call = Connection.call
+    before = await call(log._connection, f"STREAM.INFO.{log._streams.names.stream(0)}")
+
+    async def know_old(connection: Connection, operation: str, *more: Any) -> dict[str, Any]:
+        return before if operation.startswith("STREAM.INFO") else await call(connection, operation, *more)
+
+    log._clock = StillClock(StillClock().now_s + DAY_S)
+    await log.trim({PARTITION: 16})
+    assert log.sequence_at_backlog(PARTITION, 100_000) == 0
+    monkeypatch.setattr(Connection, "call", know_old)
+    await log.look()
+
+    assert log.sequence_at_backlog(PARTITION, 100_000) == 0
+
+
 @pytest.mark.parametrize("length", [1, USUAL_KEY_LENGTH, USUAL_KEY_LENGTH + 1, 500_000])
 async def test_the_biggest_event_that_a_gateway_lets_in_is_stored(open_log: OpenLog, length: int) -> None:
     """Whatever lies beside it."""
