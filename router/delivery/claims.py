@@ -13,7 +13,7 @@ all know that it runs. Routers do not talk to each other: the cluster orders the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -30,6 +30,7 @@ from router.log.jetstream.connection import (
     ApiError,
     ClusterAway,
     Connection,
+    Stored,
     read_answer,
 )
 from router.log.jetstream.streams import make_or_find, set_back
@@ -189,9 +190,13 @@ class Claims:
             held.sequence = sequence
             self._extend(held.claim, began)
         else:
-            sequence = await self._own(partition)
-            if sequence is not None:  # an answer was lost, and what it was about was not
-                held.sequence = sequence
+            found = await self._find(partition)
+            if found is None or found.sequence <= held.sequence:
+                # Numbers only grow, so this is from a leader that stood still and has not caught up: its refusal counts for
+                # as little, and what it refused is stored, perhaps. What has really vanished can't be renewed in time.
+                return
+            if self._is_own(found):  # an answer was lost, and what it was about was not
+                held.sequence = found.sequence
             elif self._held.get(partition) is held:
                 self._lose(partition, "another router has it")
 
@@ -202,10 +207,12 @@ class Claims:
         left_s = claim.until_s - self._clock.monotonic()
         asyncio.get_running_loop().call_later(left_s + _AFTER_S, self._drop_vanished)
 
-    async def _own(self, partition: int) -> int | None:
-        """The entry of the partition, if it is ours."""
-        found = await self._connection.get_last(self._stream, f"{self._prefix}partition.{partition}")
-        return found.sequence if found is not None and found.data.decode() == self._me else None
+    async def _find(self, partition: int) -> Stored | None:
+        """The entry of the partition."""
+        return await self._connection.get_last(self._stream, f"{self._prefix}partition.{partition}")
+
+    def _is_own(self, entry: Stored) -> bool:
+        return entry.data == self._me.encode()
 
     def _drop_vanished(self) -> None:
         for partition in [number for number, held in self._held.items() if not held.claim.is_good()]:
@@ -224,24 +231,21 @@ class Claims:
         self._lose(partition, "another router has written")
 
     async def _claim(self, partition: int) -> None:
-        began_s = self._clock.monotonic()
-        try:
-            sequence = await self._publish(f"partition.{partition}", 0)
-        except ClusterAway:
-            self._unsure[partition] = began_s
-            raise
-        if sequence is not None:  # else another router was faster
+        self._unsure[partition] = began_s = self._clock.monotonic()
+        sequence = await self._publish(f"partition.{partition}", 0)
+        if sequence is not None:  # else another router was faster, or a leader that stood still says so
+            self._unsure.pop(partition, None)
             self._gain(partition, sequence, began_s)
 
     async def _find_out(self, partition: int) -> None:
-        """Find out whether the partition is ours after the answer was lost. Otherwise nobody would deliver it until the entry
+        """Find out whether the partition is ours although no answer said so. Otherwise nobody would deliver it until the entry
         vanishes."""
-        sequence = await self._own(partition)
+        found = await self._find(partition)
         began_s = self._unsure.pop(partition, None)
         if began_s is None:
             return  # found out by the beat before, which went on when another answer had ended it
-        if sequence is not None and self._clock.monotonic() < began_s + LEASE_S - MARGIN_S:
-            self._gain(partition, sequence, began_s)
+        if found is not None and self._is_own(found) and self._clock.monotonic() < began_s + LEASE_S - MARGIN_S:
+            self._gain(partition, found.sequence, began_s)
 
     def _gain(self, partition: int, sequence: int, began_s: float) -> None:
         if partition in self._held:
@@ -326,7 +330,7 @@ class Claims:
         entries = await _entries(self._connection, self._stream, self._prefix)
         self._alive = _routers(entries, _DELIVERING)
         self._others = {entry for entry in entries if entry.startswith((_DELIVERING, _OTHER))} - {self._entry}
-        self.claimed = {int(entry.removeprefix("partition.")) for entry in entries if entry.startswith("partition.")}
+        self.claimed = {number for number in self._partitions if f"partition.{number}" in entries}
 
 
 async def routers_of(connection: Connection, name: str) -> set[str]:
@@ -344,10 +348,10 @@ async def routers_of(connection: Connection, name: str) -> set[str]:
         raise
 
 
-async def _entries(connection: Connection, stream: str, prefix: str) -> list[str]:
+async def _entries(connection: Connection, stream: str, prefix: str) -> set[str]:
     info = await connection.call(f"STREAM.INFO.{stream}", {"subjects_filter": f"{prefix}>"})
-    return [subject.removeprefix(prefix) for subject in info["state"].get("subjects") or {}]
+    return {subject.removeprefix(prefix) for subject in info["state"].get("subjects") or {}}
 
 
-def _routers(entries: Sequence[str], kind: str) -> set[str]:
+def _routers(entries: Set[str], kind: str) -> set[str]:
     return {entry.removeprefix(kind) for entry in entries if entry.startswith(kind)}

@@ -29,7 +29,7 @@ from router.destination import Destination
 from router.errors import OperatorError
 from router.guard import PluginFailed
 from router.integrations import DestinationNames
-from router.log.interface import Log
+from router.log.interface import Engine
 from router.log.room import NO_RESERVE, Reserve
 from router.unless import unless
 
@@ -83,12 +83,16 @@ class PluginUnusable(OperatorError):
     """The plugin has no address or no limits for these settings. Concerns one destination alone."""
 
 
+class PastTheEnd(OperatorError):
+    """The position of a destination is past the end of the log, as far as that is known here."""
+
+
 class Fleet:
     """Starts and stops workers. Call `apply` whenever the config changes."""
 
     def __init__(
         self,
-        log: Log,
+        log: Engine,
         states: States,
         clock: Clock,
         chance: random.Random,
@@ -247,7 +251,11 @@ class Fleet:
             await self._ways.give_back(berth.way)
 
     async def _enter(self, assignment: Assignment, wanted: Collection[str]) -> None:
-        ledger, notes = await asyncio.to_thread(self._open, assignment, wanted)
+        try:
+            ledger, notes = await asyncio.to_thread(self._open, assignment, wanted)
+        except PastTheEnd:  # another router knows of events that are not known here yet
+            await self._log.look()
+            ledger, notes = await asyncio.to_thread(self._open, assignment, wanted)
         try:
             if self._repeats is not None:
                 for partition, position in ledger.written_positions.items():
@@ -342,7 +350,7 @@ class Fleet:
         state.add_partition(partition, self._log.start(partition) - 1 if starts_at_beginning else end)
         furthest = state.furthest(partition)
         if furthest > end:
-            raise OperatorError(
+            raise PastTheEnd(
                 f"{state.label}: the position {furthest} is past the end of the log ({end}). The log is older than the state: "
                 "restore both from the same backup, or move the state file away to start this destination anew from the end of "
                 "the log."

@@ -27,6 +27,9 @@ MAX_LISTED: Final = 10_000
 """The most rejections that a receipt names one by one. Beyond `Limits.max_events` all have the same reason and share a
 range."""
 
+USUAL_KEY_LENGTH: Final = 500
+"""Characters of the id of a user. A longer one counts twice towards `Limits.max_event_bytes`."""
+
 _LEAST_BYTES_OF_KEY = 4
 """An empty name in quotes, a colon and a digit."""
 _LEFT_OUT_SILENTLY = 100
@@ -117,7 +120,10 @@ async def admit(
                 # Otherwise the event has all that its call has, and a call has no more keys than it has bytes for them, and
                 # no more levels than brackets.
                 _check_shape(signed, limits, of_batch)
-            _check_size(size, limits)
+            entry = Entry.of(event, source, received_at_s, stored)
+            key = entry.user_key
+            # It lies in the log once more, beside the event, where there is room for one of usual length.
+            _check_size(size if len(key) <= USUAL_KEY_LENGTH else size + len(key.encode()), limits)
         except (Rejected, _Beyond) as reason:
             beyond = _beyond_shape(signed, limits, of_batch) if isinstance(reason, Rejected) else None
             room -= defaults_bytes  # the work was done
@@ -129,7 +135,7 @@ async def admit(
         warnings = calls.warnings + normalised.warnings
         if warnings:
             admitted.mended.append(Mended(index, event.message_id, warnings))
-        admitted.entries.append(Entry.of(event, source, received_at_s, stored))
+        admitted.entries.append(entry)
     if count < len(calls.calls):
         admitted.rejections.extend(_surplus(calls.calls, count, MAX_KEPT - len(admitted.rejections)))
     return admitted

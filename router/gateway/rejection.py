@@ -15,7 +15,10 @@ MAX_KEPT: Final = 100
 class LimitCode(Reason):
     """Why a call is beyond a limit of the gateway; these codes stand beside `RejectionCode` in a receipt."""
 
-    EVENT_TOO_BIG = "event_too_big", "The event has more bytes than `server.max_event`."
+    EVENT_TOO_BIG = (
+        "event_too_big",
+        "The event has more bytes than `server.max_event`. An id of its user of more than 500 characters counts twice.",
+    )
     TOO_MANY_KEYS = "too_many_keys", "The event has more keys than `server.max_keys`, in all its objects together."
     TOO_MANY_EVENTS = (
         "too_many_events",

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 import pytest
 
-from router.gateway.admission import MAX_LISTED, Admitted, admit
+from router.gateway.admission import MAX_LISTED, USUAL_KEY_LENGTH, Admitted, admit
 from router.gateway.calls import Calls
 from router.gateway.limits import Limits
 from tests.gateway.harness import NOW_S, Harness
@@ -56,6 +56,18 @@ async def test_promise_8_an_event_that_is_too_big_is_rejected_alone() -> None:
 
     assert summary(admitted) == (["m0", "m2"], [(1, "event_too_big")])
     assert admitted.rejections[0].expected == "at most 500 bytes as JSON"
+
+
+@pytest.mark.parametrize("field", ["userId", "anonymousId"])
+async def test_promise_8_a_long_id_of_a_user_counts_twice_for_it_lies_beside_the_event_too(field: str) -> None:
+    """A message of a cluster has room beside the event for usual ones. With a longer one its whole request failed."""
+    limits = Limits(max_event_bytes=6_000)
+    odd = {"userId": None, "anonymousId": None, field: "é" * 1_600}
+    usual = {**odd, field: "é" * USUAL_KEY_LENGTH, "properties": {"a": "x" * 4_500}}
+
+    admitted = await admit_all([track(0), track(1, **odd), track(2, **usual)], limits)
+
+    assert summary(admitted) == (["m0", "m2"], [(1, "event_too_big")])
 
 
 async def test_promise_6_what_was_odd_about_a_call_is_told_and_of_others_nothing() -> None:

@@ -13,7 +13,7 @@ from router.clock import SystemClock
 from router.delivery import claims as claims_module
 from router.delivery.claim import Claim
 from router.delivery.claims import Claims
-from router.log.jetstream.connection import ClusterAway, Connection
+from router.log.jetstream.connection import ClusterAway, Connection, Stored
 from tests.delivery.harness import until
 from tests.nats.server import Cluster
 
@@ -146,6 +146,21 @@ async def test_a_claim_that_another_router_has_by_now_is_lost(start: Start, log_
     assert router.claims.partitions == [0, 1, 3]
 
 
+async def test_entries_that_no_router_wrote_disturb_nobody(start: Start, log_name: str) -> None:
+    router = start("a")
+    await until(lambda: router.claims.partitions == [0, 1, 2, 3])
+
+    for entry in ("partition.x", "partition.99", "partition.1"):
+        await router.claims._connection.request(f"{log_name}.claims.{entry}", b"\xff")
+    await until(lambda: router.lost == [1])
+
+    for _ in range(3):
+        await router.claims._beat()
+    assert router.claims.partitions == [0, 2, 3]
+    assert router.claims.claimed == {0, 1, 2, 3}
+    assert not router.task.done()
+
+
 async def test_a_partition_that_is_lost_as_a_beat_begins_ends_no_router(start: Start) -> None:
     """A worker notices that another router has written, or what was given up is given up, at any moment."""
     router = start("a")
@@ -202,8 +217,12 @@ async def test_a_partition_is_lost_when_its_time_is_up_and_not_only_when_the_clu
     await until(lambda: sorted(router.lost) == [0, 1, 2, 3])
 
 
-async def test_a_partition_whose_claim_was_made_although_no_answer_came_is_delivered_soon(
-    start: Start, monkeypatch: pytest.MonkeyPatch
+WRONG_LAST = b'{"error":{"code":400,"err_code":10071,"description":"wrong last sequence: 0"}}'
+
+
+@pytest.mark.parametrize("is_refused", [False, True], ids=["no answer came", "a leader that stood still refused it"])
+async def test_a_partition_whose_claim_was_made_although_no_answer_said_so_is_delivered_soon(
+    start: Start, monkeypatch: pytest.MonkeyPatch, is_refused: bool
 ) -> None:
     """Else nobody would until the entry vanishes, for nobody knows that it is this router's."""
     request, lost = Connection.request, ["claims.partition.2"]
@@ -212,7 +231,9 @@ async def test_a_partition_whose_claim_was_made_although_no_answer_came_is_deliv
         answer = await request(connection, subject, *more)
         if lost and subject.endswith(lost[0]):
             lost.clear()
-            raise ClusterAway("lost on the way back")
+            if not is_refused:
+                raise ClusterAway("lost on the way back")
+            answer.data = WRONG_LAST
         return answer
 
     monkeypatch.setattr(Connection, "request", lose)
@@ -223,6 +244,45 @@ async def test_a_partition_whose_claim_was_made_although_no_answer_came_is_deliv
     assert not lost
 
 
+@pytest.mark.parametrize(
+    "stale",
+    [None, Stored(1, {}, b"b"), Stored(1, {}, b"a")],
+    ids=["vanished", "who had it before", "ours, of some beats ago"],
+)
+async def test_what_a_leader_that_stood_still_says_of_a_claim_loses_no_partition(
+    start: Start, monkeypatch: pytest.MonkeyPatch, stale: Stored | None
+) -> None:
+    """It refuses, as it wakes, what its successor has stored, and knows entries of before: nobody would deliver the partition
+    until the entry vanishes, and what is under way would be broken off."""
+    router = start("a")
+    claims = router.claims
+    await until(lambda: claims.partitions == [0, 1, 2, 3])
+    await router.die()
+    request, get_last = Connection.request, Connection.get_last
+
+    async def refuse(connection: Connection, subject: str, *more: Any) -> Msg:
+        answer = await request(connection, subject, *more)
+        if subject.endswith("claims.partition.2"):
+            answer.data = WRONG_LAST
+        return answer
+
+    async def know_old(connection: Connection, stream: str, subject: str) -> Stored | None:
+        return stale
+
+    monkeypatch.setattr(Connection, "request", refuse)
+    monkeypatch.setattr(Connection, "get_last", know_old)
+    await claims._renew(2)
+    monkeypatch.setattr(Connection, "request", request)
+    monkeypatch.setattr(Connection, "get_last", get_last)
+
+    assert router.lost == []
+    await claims._renew(2)
+    found = await claims._find(2)
+    assert found is not None
+    assert claims._held[2].sequence == found.sequence
+    assert router.held[2].is_good()
+
+
 async def test_an_answer_that_comes_after_its_beat_was_given_up_ends_no_router(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -231,15 +291,15 @@ async def test_an_answer_that_comes_after_its_beat_was_given_up_ends_no_router(
     claims = router.claims
     await until(lambda: claims.partitions == [0, 1, 2, 3])
     await router.die()
-    own, comes = Claims._own, asyncio.Event()
+    find, comes = Claims._find, asyncio.Event()
 
-    async def own_later(claims: Claims, partition: int) -> int | None:
+    async def find_later(claims: Claims, partition: int) -> Stored | None:
         if partition == 0:
             raise ClusterAway("no leader just now")
         await comes.wait()
-        return await own(claims, partition)
+        return await find(claims, partition)
 
-    monkeypatch.setattr(Claims, "_own", own_later)
+    monkeypatch.setattr(Claims, "_find", find_later)
     claims._unsure |= {0: 0.0, 1: 0.0}
     with pytest.raises(ClusterAway):
         await claims._share()

@@ -6,7 +6,7 @@ import asyncio
 import json
 import threading
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from nats.aio.msg import Msg
 
 from router.cli.cluster import ClusterDeliveries
 from router.cli.engine import open_log
@@ -22,6 +23,7 @@ from router.config import load_config
 from router.delivery.journal.entry import Draft
 from router.delivery.journal.journal import Journal
 from router.delivery.journal.state import JournaledState
+from router.delivery.journal.states import JournaledStates
 from router.delivery.ledger import Ledger
 from router.delivery.state import StateUnusable
 from router.errors import OperatorError
@@ -29,6 +31,7 @@ from router.log.jetstream.answered import START_S
 from router.log.jetstream.connection import ClusterAway, Connection, Denied, Stored
 from router.log.jetstream.log import NatsLog
 from router.log.lock import Lock
+from router.log.options import LogOptions
 from router.log.record import Record
 from router.log.tail import Tail
 from router.registry import Registry
@@ -119,6 +122,40 @@ async def test_a_connection_that_has_ended_for_good_is_told_as_stuck(deliveries:
         await asyncio.to_thread(deliveries._blocking.ask, lambda connection: connection.close())
 
     assert list(deliveries.stuck) == [f"the connection to the cluster for {which} has ended for good"]
+
+
+async def test_a_destination_starts_where_another_router_noted_its_place_behind_what_is_known_here(
+    shared_server: Cluster, log_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All are reloaded at once, and who delivers has not heard yet of the latest events: this is no log of an older backup."""
+
+    async def hear(log: NatsLog, message: Msg) -> None: ...
+
+    monkeypatch.setattr(NatsLog, "_hear", hear)
+    deliveries, stop, running = await begin(shared_server, log_name, tmp_path, {})
+    gateway = await NatsLog.open(
+        [shared_server.url], LogOptions(max_bytes=20_000_000), SystemClock().now, name=log_name, partitions=1
+    )
+    event = json.dumps({"type": "page", "userId": "u1", "messageId": "m1", "integrations": {"All": False}}).encode()
+    await gateway.append([replace(entry(1), event=event)])
+    ours = deliveries._states[0]
+    elsewhere = JournaledStates(deliveries._blocking, ours._names, 0, tmp_path / "other", ours._log_id, "other")
+
+    def note() -> None:
+        with closing(elsewhere.look("sales")) as state:
+            state.add_partition(0, gateway.end(0))
+
+    await asyncio.to_thread(note)
+    config = deliveries._config
+    sales = config.destinations["crm"].model_copy(update={"name": "sales"})
+    both = config.model_copy(update={"destinations": {**config.destinations, "sales": sales}})
+    assert deliveries._log.end(0) == 0
+
+    await deliveries.apply(both, {})
+
+    assert sorted(deliveries._fleets.all[0].berths) == ["crm", "sales"]
+    await end(deliveries, stop, running)
+    await gateway.close()
 
 
 async def test_what_can_not_be_tried_again_for_a_bug_ends_no_router(

@@ -12,6 +12,9 @@ from nats.aio.msg import Msg
 from structlog.testing import capture_logs
 
 from router.errors import OperatorError
+from router.gateway.admission import USUAL_KEY_LENGTH, admit
+from router.gateway.calls import Calls
+from router.gateway.limits import Limits
 from router.log.interface import LogAway, LogFull, PartitionFull
 from router.log.jetstream.appender import Appender
 from router.log.jetstream.connection import ClusterAway, Connection, Stored
@@ -19,7 +22,8 @@ from router.log.jetstream.log import NatsLog
 from router.log.jetstream.partition import Span
 from router.log.options import LogOptions
 from router.log.partition import partition_of
-from router.log.record import Appended, Gap, Record
+from router.log.record import Appended, Entry, Gap, Record
+from router.normalise import MAX_MESSAGE_ID_LENGTH
 from tests.log.harness import (
     DAY_S,
     PARTITION,
@@ -423,6 +427,73 @@ async def test_an_event_that_no_message_can_hold_is_refused_alone(open_log: Open
         await log.append([entry(1, size=8_400_000)])
 
     assert await log.append([entry(2)]) == [Appended(PARTITION, 1)]
+
+
+async def test_what_a_replica_lacks_and_a_leader_that_stood_still_does_not_know_is_not_lost(
+    open_log: OpenLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Delivery skips for ever what was called lost once."""
+    log = await open_log(replace(OPTIONS, tail_bytes=0))
+    for number in range(1, 11):
+        await log.append([entry(number)])
+    get, get_batch = Connection.get, Connection.get_batch
+    behind, stale = [True, True], [True]
+
+    async def lagging(connection: Connection, stream: str, message: int, *limits: Any) -> Any:
+        found = await get_batch(connection, stream, message, *limits)
+        lacking = (4, 5) if behind and behind.pop() else ()
+        return [each for each in found if each.sequence not in lacking]
+
+    async def know_old(connection: Connection, stream: str, message: int) -> Stored | None:
+        return None if message == 4 and stale and stale.pop() else await get(connection, stream, message)
+
+    monkeypatch.setattr(Connection, "get_batch", lagging)
+    monkeypatch.setattr(Connection, "get", know_old)
+
+    assert await sequences(log) == list(range(1, 11))
+    assert not stale
+
+
+async def test_what_a_leader_that_stood_still_says_of_a_size_gives_up_no_event(
+    open_log: OpenLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the size before retention gave up much of it, as a backlog that is too big."""
+    log = await open_log(replace(OPTIONS, max_bytes=400_000, retention_s=1.0))
+    for number in range(1, 19):
+        await log.append([entry(number, size=10_000)])
+    await log.look()
+    call = Connection.call
+    before = await call(log._connection, f"STREAM.INFO.{log._streams.names.stream(0)}")
+
+    async def know_old(connection: Connection, operation: str, *more: Any) -> dict[str, Any]:
+        return before if operation.startswith("STREAM.INFO") else await call(connection, operation, *more)
+
+    log._clock = StillClock(StillClock().now_s + DAY_S)
+    await log.trim({PARTITION: 16})
+    assert log.sequence_at_backlog(PARTITION, 100_000) == 0
+    monkeypatch.setattr(Connection, "call", know_old)
+    await log.look()
+
+    assert log.sequence_at_backlog(PARTITION, 100_000) == 0
+
+
+@pytest.mark.parametrize("length", [1, USUAL_KEY_LENGTH, USUAL_KEY_LENGTH + 1, 500_000])
+async def test_the_biggest_event_that_a_gateway_lets_in_is_stored(open_log: OpenLog, length: int) -> None:
+    """Whatever lies beside it."""
+    log = await open_log()
+    limits = Limits(max_event_bytes=log.max_event_bytes)
+
+    async def let_in(size: int) -> list[Entry]:
+        wide = "\N{PILE OF POO}"
+        call = {"type": "track", "event": "e", "userId": wide * length, "messageId": wide * MAX_MESSAGE_ID_LENGTH}
+        calls = Calls([{**call, "properties": {"a": "x" * size}}])
+        return (await admit(calls, 0, "source", 5.0, lambda: "made", limits)).entries
+
+    [small] = await let_in(0)
+    spare = log.max_event_bytes - len(small.event) - (4 * length if length > USUAL_KEY_LENGTH else 0)
+    assert not await let_in(spare + 1)
+
+    assert await log.append(await let_in(spare)) == [Appended(PARTITION, 1)]
 
 
 async def test_what_is_more_than_a_message_holds_is_stored_in_several(open_log: OpenLog) -> None:

@@ -110,6 +110,28 @@ class TestJournaledStateOnAnotherMachine(StateContract):
 # --- one who delivers ---
 
 
+def test_messages_that_no_router_wrote_disturb_nobody(
+    open_view: OpenView, blocking: BlockingConnection, journal: Journal
+) -> None:
+    def interfere() -> None:
+        blocking.ask(lambda connection: connection.request(journal.subject, b"hello"))
+
+    interfere()
+    state = owned(open_view("a"))
+    interfere()
+    state.commit(settle(1))
+    interfere()
+    state.catch_up()
+    state.commit(settle(2))
+    interfere()
+
+    for machine in ("a", "b"):
+        again = open_view(machine)
+        again.claim()
+        assert again.positions() == {0: (0, 2)}
+        assert again.counts()["delivered", ""] == 2
+
+
 def test_who_has_lost_a_state_without_knowing_it_writes_no_more(open_view: OpenView) -> None:
     """What it wrote until then is kept, and nothing of what it tries after."""
     former = owned(open_view("a"))

@@ -4,7 +4,7 @@
     operation  one change of the state
     snapshot   the whole state at this point: earlier entries are no longer needed
 
-A writer that dies half-way leaves parts of an incomplete entry behind. They count for nothing.
+A writer that dies half-way leaves parts of an incomplete entry behind. They count for nothing, as does what no router wrote.
 """
 
 from __future__ import annotations
@@ -88,6 +88,9 @@ class Assembler:
             Hole: messages before it are missing. (A snapshot needs no earlier ones.)
             BegunAnew: it is the first message of a journal, although others came before it.
         """
+        if _KIND not in headers:  # somebody else's message: what follows it names it all the same
+            self.head = sequence
+            return None
         kind, writer, number = headers[_KIND], headers[_WRITER], int(headers[_NUMBER])
         part, parts, previous = (int(headers[name]) for name in (_PART, _PARTS, _PREVIOUS))
         if self.head and not previous and part == 0:

@@ -43,7 +43,7 @@ from router.log.seen import Seen, dedup_key
 COMFORT: Final = 0.75
 """Of the room of a partition: beyond it, what nobody needs goes whatever its age."""
 KEYS_BYTES: Final = 4_000
-"""Room for the source, the messageId and the user's key."""
+"""Room for the source, the messageId and the user's key, of which the gateway counts a long one as part of the event."""
 LOOK_S: Final = 5.0
 """How often the end of a partition is asked for while somebody waits there: the server's word of news may have been lost."""
 NODES_S: Final = 10.0

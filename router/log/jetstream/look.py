@@ -39,12 +39,16 @@ async def _before(connection: Connection, stream: str, stored: Stored, extent: E
 async def look_at_start(connection: Connection, stream: str, extent: Extent) -> None:
     """Learn where the partition begins, and what it takes on disk.
 
+    A leader that stood still tells, as it wakes, what was before something was removed: that is no news.
+
     Raises:
         ClusterAway, ApiError: no answer.
     """
     state = (await connection.call(f"STREAM.INFO.{stream}"))["state"]
-    extent.size_bytes = state["bytes"]
     first = state["first_seq"]
+    if first < extent.first_message:
+        return
+    extent.size_bytes = state["bytes"]
     if first > extent.first_message and state["messages"]:
         stored = await connection.get(stream, first)
         span = Span.read(stored.headers) if stored else None

@@ -161,16 +161,20 @@ class Reader:
         ]
 
     async def _explain_missing(self, message: int, following: Stored) -> None:
-        """Nothing is called lost on the word of one replica.
+        """Nothing is called lost on the word of one replica, nor on that of a leader that stood still and wakes, which answers
+        for a moment as if nothing had come meanwhile.
 
         Raises:
             ClusterAway: the leader has what the replica has not.
         """
-        if await self._connection.get(self._stream, message) is not None:
-            raise ClusterAway(f"a replica of {self._stream} has not got message {message}")
-        await self.look_at_start()
-        if message >= self._extent.first_message:
-            self._tell("messages are missing in the log", first=message, last=following.sequence - 1)
+        for pause_s in (0, RETRY_S):
+            await asyncio.sleep(pause_s)
+            if await self._connection.get(self._stream, message) is not None:
+                raise ClusterAway(f"a replica of {self._stream} has not got message {message}")
+            await self.look_at_start()
+            if message < self._extent.first_message:
+                return
+        self._tell("messages are missing in the log", first=message, last=following.sequence - 1)
 
     def _tell(self, what: str, **facts: Any) -> None:
         if not self._is_quiet:
