@@ -194,6 +194,18 @@ async def test_two_contacts_that_want_to_be_one_are_a_dead_letter(vendor: StandI
     assert await talk.deliver(ADA) == Dead("409 conflict: two")
 
 
+async def test_who_takes_the_email_of_another_systems_contact_stays_the_contact_they_are(vendor: StandIn) -> None:
+    """Looked up by that email, both would have the userId: each identify was a dead letter from then on."""
+    talk = Talk(vendor, lookup_field="email")
+    await talk.deliver(identify(email="ada@example.test"))
+    vendor.sandbox.contacts["crm"] = {"id": "crm", "role": "user", "email": "bea@example.test"}
+
+    assert await talk.deliver(identify(email="bea@example.test", name="Ada")) == Delivered()
+
+    assert vendor.sandbox.contacts["c000001"].items() >= {"external_id": "u1", "name": "Ada"}.items()
+    assert vendor.sandbox.contacts["crm"].keys().isdisjoint({"external_id", "name"})
+
+
 async def test_an_email_that_is_another_contacts_costs_an_update_nothing_else(vendor: StandIn) -> None:
     talk = Talk(vendor)
     await talk.deliver(identify(email="ada@example.test"))
