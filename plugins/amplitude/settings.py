@@ -50,7 +50,7 @@ class Settings(PluginSettings):
     product_events: bool = Field(
         False,
         description=(
-            "Send the revenue of an order as one event `Product Purchased` for each of its `products`, with price and "
+            "Send the revenue of an Order Completed as one event `Product Purchased` for each of its `products`, with price and "
             "quantity, and the order itself without revenue."
         ),
     )
