@@ -152,8 +152,8 @@ def _find_contact(
     """The contact's id, `SEVERAL`, None if there is none, or the verdict that ends the conversation. *is_known*: what explain
     assumes.
 
-    With ``lookup_field: email`` the email comes first, but nobody known by the userId becomes the contact of another system that
-    has their new email: Intercom would refuse it, for two would have the userId."""
+    With ``lookup_field: email`` the email comes first, but nobody known by the userId becomes the contact of another system
+    that has their new email: Intercom would refuse it, for two would have the userId."""
     external_id, email = contact.get("external_id"), contact.get("email")
     is_by_email = settings.lookup_field == "email" and bool(email)
     if external_id and not is_by_email:
