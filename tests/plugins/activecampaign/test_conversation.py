@@ -250,7 +250,7 @@ async def test_a_group_call_of_nobody_known_keeps_the_account(account: StandIn) 
 
 
 @pytest.mark.parametrize("call", [identify(company="Engines"), group(name="Engines")], ids=["identify", "group"])
-async def test_who_has_the_account_already_needs_no_word_about_it(account: StandIn, call: Event) -> None:
+async def test_who_has_the_account_already_needs_no_word_about_it(account: StandIn, call: Any) -> None:
     """Each identify with a company said that the contact was not linked, which it was."""
     assert await talk(account, call) == Delivered()
 
