@@ -195,7 +195,8 @@ class IterableSandbox(Sandbox):
             raise _Refused("UserIdAlreadyExists" if kind == "userId" else "EmailAlreadyExists")
         if who in self.users:
             return who
-        if kind == "email" and (owner := self._of_email(id)) is not None:
+        owner = self._of_email(id) if kind == "email" else self._of_user_id(id)
+        if owner is not None:
             return owner
         project = self.settings.get("identity", "hybrid")
         may_make = kind == project or project == "hybrid" or (kind == "userId" and item.get("preferUserId") is True)
@@ -214,6 +215,12 @@ class IterableSandbox(Sandbox):
             return None
         owners = (who for who, data in self.users.items() if who == ("email", email) or data.get("email") == email)
         return next(owners, None)
+
+    def _of_user_id(self, user_id: str) -> Who | None:
+        """Who is found by a userId in a project by email, where it is a data field that calls may name a user by as well."""
+        if self.settings.get("identity") != "email":
+            return None
+        return next((who for who, data in self.users.items() if data.get("userId") == user_id), None)
 
     def merge(self, body: Body) -> Body:
         kind = "UserId" if "sourceUserId" in body else "Email"

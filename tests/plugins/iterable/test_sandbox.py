@@ -217,6 +217,18 @@ async def test_a_batch_tells_of_each_id_it_refuses(iterable: StandIn) -> None:
     }
 
 
+async def test_a_project_by_email_finds_a_user_by_the_user_id_too() -> None:
+    """A call without the email was of a second user, or of nobody."""
+    async with open_stand_in(PLUGIN, identity="email") as iterable:
+        await iterable.deliver(make_event("identify", **ADA, traits={"email": EMAIL}))
+
+        group = await iterable.deliver(make_event("group", **ADA, groupId="g-1"))
+        track = await iterable.deliver(make_event("track", **ADA, event="Looked"))
+
+        assert (group["write group to user"], track["track event"]) == ([[Delivered()]], [[Delivered()]])
+        assert iterable.sandbox.users == {("email", EMAIL): {"userId": "u-17", "company": {"id": "g-1"}}}
+
+
 @pytest.mark.parametrize("use_bulk", [True, False], ids=["in batches", "one by one"])
 async def test_an_email_that_is_another_users_costs_an_identify_nothing_else(use_bulk: bool) -> None:
     """A hybrid project has each email once: of the newsletter's reader, or of another account."""
