@@ -50,6 +50,7 @@ MAX_DECLARED: Final = 15
 its company stays below the requests that one conversation may have (100)."""
 
 _EXISTING_ID = re.compile(r"\bid=([\w-]+)")
+_ARCHIVED = re.compile(r"\barchived\b")
 _UNKNOWN_ATTRIBUTE = re.compile(r"[Cc]ustom attribute ['\"]([^'\"]+)['\"]")
 _BLOCKED = (*OF_THE_SET_UP, 401, 403)
 _KEPT: Final = frozenset({"company_id", "custom_attributes", "external_id", "role"})
@@ -211,6 +212,12 @@ def _write_contact(found: str | None, contact: Document, if_new: Document, setti
         if match is None:
             return Later(_describe(created), NOT_INDEXED_YET_S, UNKNOWN_CONTACT_ATTEMPTS)
         found = match[1]
+        if _ARCHIVED.search(created.text):
+            # Nothing is found or written of it until then. A 400 says that it is no longer archived.
+            request = _request("POST", settings, "contacts", found, "unarchive")
+            restored = yield Step(request, Response(200, b'{"id":"assumed-contact"}'))
+            if restored.unless_page().status not in (200, 400, 404):
+                return _judge(restored)
     updated = yield from _write(("contacts", found), "PUT", contact, "contact", settings)
     if isinstance(updated, Response):
         return Dead(_describe(updated))
