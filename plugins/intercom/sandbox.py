@@ -191,7 +191,8 @@ class IntercomSandbox(Sandbox):
     async def create_contact(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
         fields = self._contact_fields(body)
         for archived in self.archived.values():
-            if any(fields.get(name) and archived.get(name) == fields[name] for name in ("external_id", "email")):
+            key = "external_id" if fields.get("external_id") else "email"  # two userIds may have one email
+            if fields.get(key) and archived.get(key) == fields[key]:
                 details = f"An archived contact matching those details already exists with id={archived['id']}"
                 raise _Refusal(409, "conflict", details)
         if not any(fields.get(name) for name in ("email", "external_id", "role")):
