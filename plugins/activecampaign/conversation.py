@@ -287,10 +287,24 @@ def _save_account(account: Document, settings: Settings) -> Said:
 
 
 def _link(contact_id: str, account_id: str, warnings: list[str], settings: Settings) -> Part:
-    """A contact has one account; a second one is refused."""
-    link = {"accountContact": {"contact": contact_id, "account": account_id}}
-    answer = yield from _ask(make_request("POST", settings, "accountContacts", body=link), link)
-    return _settle(answer, "the contact was not linked to the account", warnings)
+    """A contact has one account; a second one is refused, and the same one again, so the one that it has is looked at first.
+
+    Source: developers.activecampaign.com/reference/list-all-associations-1 (a copy of 2026).
+    """
+    what = "the contact was not linked to the account"
+    query = {"filters[contact]": contact_id}
+    answer = yield from _ask(make_request("GET", settings, "accountContacts", query=query), {"accountContacts": []})
+    if isinstance(answer, Response):
+        links = _items(answer, "accountContacts")
+        held = {str(link.get("account")) for link in links if str(link.get("contact")) == contact_id}
+        if held:
+            warnings += [] if account_id in held else [f"{what}: it has another one, and can have one alone"]
+            return None
+    elif not isinstance(answer, Dead):
+        return _settle(answer, what, warnings)
+    body = {"accountContact": {"contact": contact_id, "account": account_id}}
+    answer = yield from _ask(make_request("POST", settings, "accountContacts", body=body), body)
+    return _settle(answer, what, warnings)
 
 
 def _settle(answer: str | Response | Verdict | Blocked, what: str, warnings: list[str]) -> Verdict | Blocked | None:

@@ -110,6 +110,7 @@ class ActiveCampaignSandbox(Sandbox):
             web.get(f"{root}/accounts", self._guarded(self.list_accounts)),
             web.post(f"{root}/accounts", self._guarded(self.make_account)),
             web.put(f"{root}/accounts/{{id}}", self._guarded(self.change_account)),
+            web.get(f"{root}/accountContacts", self._guarded(self.list_links)),
             web.post(f"{root}/accountContacts", self._guarded(self.link)),
             web.post(f"{root}/import/bulk_import", self._guarded(self.bulk_import)),
             web.get(f"{root}/eventTrackingEvents", self._guarded(self.list_event_names)),
@@ -298,6 +299,15 @@ class ActiveCampaignSandbox(Sandbox):
         self.accounts.setdefault(account_id, {}).update(sent)
         self.accept("account", sent, id=account_id)
         return json_response({"account": {"id": account_id, "name": sent["name"]}}, status)
+
+    async def list_links(self, request: web.Request, body: Any) -> web.StreamResponse:
+        wanted = request.query.get("filters[contact]")
+        found = [
+            {"contact": contact_id, "account": account_id}
+            for contact_id, account_id in self.links.items()
+            if wanted in (None, contact_id)
+        ]
+        return _page(request, "accountContacts", found)
 
     async def link(self, request: web.Request, body: Any) -> web.StreamResponse:
         """One account for each contact."""

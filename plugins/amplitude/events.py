@@ -80,7 +80,9 @@ def build_track(event: Event, fields: Document, settings: Settings) -> Sequence[
     # Beside a currency that can't be read money stays a property: Amplitude would book it in another.
     is_money = not has_odd_currency(event)
     revenue = order.get("revenue") or _total(event, name)
-    products = _products(event) if settings.product_events and revenue > 0 else []  # a refund is no purchase
+    # A checkout or a refund may tell of revenue and products too, and nobody has bought these.
+    is_order = _ORDER_COMPLETED.fullmatch(name) is not None and revenue > 0
+    products = _products(event) if settings.product_events and is_order else []
     has_money = bool(products) and _tell_all(products, revenue)
     # Price and quantity are not sent beside it: where all three are there, Amplitude multiplies the two.
     main = make_payload(

@@ -50,8 +50,8 @@ class Settings(PluginSettings):
     product_events: bool = Field(
         False,
         description=(
-            "Send the revenue of an order as one event `Product Purchased` for each of its `products`, with price and "
-            "quantity, and the order itself without revenue."
+            "Send the revenue of an Order Completed as one event `Product Purchased` for each of its `products`, with price "
+            "and quantity, and the order itself without revenue."
         ),
     )
 

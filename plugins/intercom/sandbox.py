@@ -83,6 +83,8 @@ class IntercomSandbox(Sandbox):
     def __init__(self, settings: Mapping[str, Any], record: Path | None = None) -> None:
         super().__init__(settings, record)
         self.contacts: dict[str, dict[str, Any]] = {}
+        self.archived: dict[str, dict[str, Any]] = {}
+        """Contacts that a teammate has archived, by id: no call finds or changes them, and their details are not free."""
         self.companies: dict[str, dict[str, Any]] = {}
         self.attributes: dict[str, dict[str, str]] = {"contact": {}, "company": {}}
         self.refuses_created_at = False
@@ -100,6 +102,7 @@ class IntercomSandbox(Sandbox):
             web.post("/contacts/search", self._guarded(self.search_contacts)),
             web.post("/contacts", self._guarded(self.create_contact)),
             web.put("/contacts/{id}", self._guarded(self.update_contact)),
+            web.post("/contacts/{id}/unarchive", self._guarded(self.unarchive_contact)),
             web.post("/contacts/{id}/companies", self._guarded(self.attach_company)),
             web.delete("/contacts/{id}/companies/{company}", self._guarded(self.detach_company)),
             web.post("/companies", self._guarded(self.upsert_company)),
@@ -146,7 +149,7 @@ class IntercomSandbox(Sandbox):
             raise _Refusal(401, "unauthorized", "Access Token Invalid")
 
     async def _json(self, request: web.Request) -> dict[str, Any]:
-        if request.method in ("GET", "DELETE"):
+        if request.method in ("GET", "DELETE") or request.path.endswith("/unarchive"):
             return {}
         try:
             body = orjson.loads(await request.read())
@@ -177,8 +180,21 @@ class IntercomSandbox(Sandbox):
         data = [each for each in indexed if each.get(query["field"]) == query.get("value")]
         return json_response({"type": "list", "data": data, "total_count": len(data)})
 
+    async def unarchive_contact(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+        contact = self.archived.pop(request.match_info["id"], None)
+        if contact is None:
+            raise _Refusal(404, "not_found", "Contact Not Found")
+        self.contacts[contact["id"]] = contact
+        self.accept("unarchived", {"id": contact["id"]})
+        return json_response({"type": "contact", "id": contact["id"], "archived": False})
+
     async def create_contact(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
         fields = self._contact_fields(body)
+        for archived in self.archived.values():
+            key = "external_id" if fields.get("external_id") else "email"  # two userIds may have one email
+            if fields.get(key) and archived.get(key) == fields[key]:
+                details = f"An archived contact matching those details already exists with id={archived['id']}"
+                raise _Refusal(409, "conflict", details)
         if not any(fields.get(name) for name in ("email", "external_id", "role")):
             raise _Refusal(400, "parameter_not_found", "email, external_id or role is needed")
         if fields.get("role") == "lead" and fields.get("external_id"):

@@ -5,6 +5,7 @@ Source: facts/vendors/intercom.md sections 1, 3, 5 and 7.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Generator, Sequence
 from typing import Any, Final
@@ -49,6 +50,7 @@ MAX_DECLARED: Final = 15
 its company stays below the requests that one conversation may have (100)."""
 
 _EXISTING_ID = re.compile(r"\bid=([\w-]+)")
+_ARCHIVED = re.compile(r"\barchived\b")
 _UNKNOWN_ATTRIBUTE = re.compile(r"[Cc]ustom attribute ['\"]([^'\"]+)['\"]")
 _BLOCKED = (*OF_THE_SET_UP, 401, 403)
 _KEPT: Final = frozenset({"company_id", "custom_attributes", "external_id", "role"})
@@ -149,40 +151,56 @@ def _find_contact(
     contact: Document, settings: Settings, *, is_known: bool
 ) -> Generator[Step, Response, str | Verdict | Blocked | None]:
     """The contact's id, `SEVERAL`, None if there is none, or the verdict that ends the conversation. *is_known*: what explain
-    assumes."""
+    assumes.
+
+    With ``lookup_field: email`` the email comes first, but nobody known by the userId becomes the contact of another system
+    that has their new email: Intercom would refuse it, for two would have the userId."""
     external_id, email = contact.get("external_id"), contact.get("email")
-    if external_id and not (settings.lookup_field == "email" and email):
-        request = _request("GET", settings, "contacts", "find_by_external_id", external_id)
-        response = yield Step(request, Response(200, b'{"id":"assumed-contact"}') if is_known else Response(404))
-        if response.status == 200:
-            return _id_of(response)
-        if response.status != 404:
-            return _judge(response)
+    is_by_email = settings.lookup_field == "email" and bool(email)
+    if external_id and not is_by_email:
+        found = yield from _find_by_external_id(external_id, settings, is_known=is_known)
+        if found is not None:
+            return found
     if not email:
         return None
-    assumed = b'{"data":[{"id":"assumed-contact"}]}' if is_known else b'{"data":[]}'
-    response = yield Step(_search("email", str(email).strip().lower(), settings), Response(200, assumed))
+    data = [{"id": "assumed-contact", "external_id": external_id}] if is_known else []
+    assumed = Response(200, json.dumps({"data": data}).encode())
+    response = yield Step(_search("email", str(email).strip().lower(), settings), assumed)
     if response.status != 200:
         return _judge(response)
-    return _pick(response, external_id)
+    fitting = _fitting(response, external_id)
+    if is_by_email and external_id and fitting and not any(each.get("external_id") for each in fitting):
+        found = yield from _find_by_external_id(external_id, settings, is_known=is_known)
+        if found is not None:
+            return found
+    if len(fitting) > 1:
+        return SEVERAL
+    return str(fitting[0]["id"]) if fitting else None
 
 
-def _pick(response: Response, external_id: str | None) -> str | None:
-    """The one contact that may be meant: not a lead, and nobody else's. Of `SEVERAL` none is guessed."""
+def _find_by_external_id(
+    external_id: str, settings: Settings, *, is_known: bool
+) -> Generator[Step, Response, str | Verdict | Blocked | None]:
+    request = _request("GET", settings, "contacts", "find_by_external_id", external_id)
+    response = yield Step(request, Response(200, b'{"id":"assumed-contact"}') if is_known else Response(404))
+    if response.status == 200:
+        return _id_of(response)
+    return None if response.status == 404 else _judge(response)
+
+
+def _fitting(response: Response, external_id: str | None) -> list[Document]:
+    """The contacts that may be meant: not a lead, and nobody else's. Of several none is guessed."""
     answer = response.json()
     data = answer.get("data") if isinstance(answer, dict) else None
     if not isinstance(data, list):
         raise UnreadableAnswer(f"a search without data: {describe(response)}")
-    fitting = [
+    return [
         each
         for each in data
         if isinstance(each, dict)
         and "id" in each
         and (external_id is None or (each.get("external_id") in (None, "", external_id) and each.get("role") != "lead"))
     ]
-    if len(fitting) > 1:
-        return SEVERAL
-    return str(fitting[0]["id"]) if fitting else None
 
 
 def _write_contact(found: str | None, contact: Document, if_new: Document, settings: Settings) -> Said:
@@ -194,6 +212,12 @@ def _write_contact(found: str | None, contact: Document, if_new: Document, setti
         if match is None:
             return Later(_describe(created), NOT_INDEXED_YET_S, UNKNOWN_CONTACT_ATTEMPTS)
         found = match[1]
+        if _ARCHIVED.search(created.text):
+            # Nothing is found or written of it until then. A 400 says that it is no longer archived.
+            request = _request("POST", settings, "contacts", found, "unarchive")
+            restored = yield Step(request, Response(200, b'{"id":"assumed-contact"}'))
+            if restored.unless_page().status not in (200, 400, 404):
+                return _judge(restored)
     updated = yield from _write(("contacts", found), "PUT", contact, "contact", settings)
     if isinstance(updated, Response):
         return Dead(_describe(updated))

@@ -167,6 +167,8 @@ class IterableSandbox(Sandbox):
         code = check_profile(data, self.schema)
         if code:
             raise _Refused(code)
+        if isinstance(data.get("email"), str) and self._of_email(data["email"]) not in (None, who):
+            raise _Refused("EmailAlreadyExists", "Another user has this email")
         makes_new = self.makes_new_fields if makes_new is None else makes_new
         left_out = [] if makes_new else [name for name in data if name not in self.schema]
         data = {name: value for name, value in data.items() if name not in left_out}
@@ -193,6 +195,9 @@ class IterableSandbox(Sandbox):
             raise _Refused("UserIdAlreadyExists" if kind == "userId" else "EmailAlreadyExists")
         if who in self.users:
             return who
+        owner = self._of_email(id) if kind == "email" else self._of_user_id(id)
+        if owner is not None:
+            return owner
         project = self.settings.get("identity", "hybrid")
         may_make = kind == project or project == "hybrid" or (kind == "userId" and item.get("preferUserId") is True)
         if not is_made or not may_make:
@@ -200,6 +205,22 @@ class IterableSandbox(Sandbox):
         placeholder = {"email": f"{id}@placeholder.email"} if project == "email" and kind == "userId" else {}
         self.users[who] = placeholder
         return who
+
+    def _of_email(self, email: str) -> Who | None:
+        """Whose the email is, where the project has each for one user alone.
+
+        Source: support.iterable.com/hc/articles/9216719179796 (a copy of 2026).
+        """
+        if self.settings.get("identity", "hybrid") != "hybrid":
+            return None
+        owners = (who for who, data in self.users.items() if who == ("email", email) or data.get("email") == email)
+        return next(owners, None)
+
+    def _of_user_id(self, user_id: str) -> Who | None:
+        """Who is found by a userId in a project by email, where it is a data field that calls may name a user by as well."""
+        if self.settings.get("identity") != "email":
+            return None
+        return next((who for who, data in self.users.items() if data.get("userId") == user_id), None)
 
     def merge(self, body: Body) -> Body:
         kind = "UserId" if "sourceUserId" in body else "Email"

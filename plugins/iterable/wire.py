@@ -12,6 +12,7 @@ from typing import Any, Final
 from plugins.iterable.settings import Settings
 from router.plugin import (
     OF_THE_SET_UP,
+    Again,
     Blocked,
     Credential,
     Dead,
@@ -29,6 +30,7 @@ from router.plugin import (
     build_url,
     describe,
     judge_by_status,
+    without,
 )
 
 MAX_ITEMS: Final = 1_000
@@ -43,6 +45,7 @@ _MISPLACED: Final = (*OF_THE_SET_UP, 401, 403, 405)
 _BLOCKED_CODES: Final = frozenset({"BadApiKey", "Forbidden"})
 _LATER_CODES: Final = frozenset({"DatabaseError", "GenericError", "QueueEmailError", "RateLimitExceeded"})
 _UNKNOWN_USER_CODES: Final = frozenset({"UnknownEmailError", "UnknownUserIdError"})
+_EMAIL_TAKEN: Final = "EmailAlreadyExists"
 _FOR_ITS_DATA: Final = ("invalidData", "conflict")
 """How the lists are named of ids that are good, and were refused for what was said of them: a value, or the email of another
 user."""
@@ -131,6 +134,8 @@ def _judge(response: Response, payloads: Sequence[Payload], not_there: _Refusal)
         return Split(describe(response))
     if code in _UNKNOWN_USER_CODES and len(payloads) == 1:
         return [not_there(describe(response))]
+    if code == _EMAIL_TAKEN and len(payloads) == 1:
+        return [_without_email(payloads[0], describe(response))]
     judgement = judge_by_status(response, payloads, blocked=_MISPLACED)
     return Split(describe(response)) if len(payloads) > 1 and _is_refusal(judgement) else judgement
 
@@ -154,6 +159,8 @@ def _judge_code(code: str, response: Response, payloads: Sequence[Payload], not_
         return [Later(reason, max_attempts=_TROUBLE_ATTEMPTS)] * len(payloads)
     if len(payloads) > 1:
         return Split(reason)
+    if code == _EMAIL_TAKEN:
+        return [_without_email(payloads[0], reason)]
     return [not_there(reason) if code in _UNKNOWN_USER_CODES else Dead(reason)]
 
 
@@ -169,7 +176,7 @@ def _judge_taken(response: Response, payloads: Sequence[Payload], not_there: _Re
         raise UnreadableAnswer(f"expected a code or counts, got {describe(response)}")
     ids = dict(_refused_ids(body))
     names = frozenset(name for name in _list(body, "disallowedEventNames") if isinstance(name, str))
-    verdicts: list[Verdict] = [_verdict(payload.body, ids, names, not_there) for payload in payloads]
+    verdicts: list[Verdict] = [_verdict(payload, ids, names, not_there) for payload in payloads]
     failed = sum(not isinstance(verdict, Delivered) for verdict in verdicts)
     count = body.get("failCount")
     updates = Counter(_who(payload.body) for payload in payloads if "eventName" not in payload.body)
@@ -183,14 +190,23 @@ def _judge_taken(response: Response, payloads: Sequence[Payload], not_there: _Re
     return verdicts
 
 
-def _verdict(item: Document, ids: dict[str, str], names: frozenset[str], not_there: _Refusal) -> Verdict:
+def _verdict(payload: Payload, ids: dict[str, str], names: frozenset[str], not_there: _Refusal) -> Verdict:
+    item = payload.body
     why = ids.get(_who(item))
     if why is not None:
         reason = f"{why}: {item.get('userId', item.get('email'))}"
+        if why.startswith("conflict"):
+            return _without_email(payload, reason)
         return not_there(reason) if why.startswith("notFound") else Dead(reason)
     if item.get("eventName") in names:
         return Dead(f"disallowedEventNames: {item['eventName']}")
     return Delivered()
+
+
+def _without_email(payload: Payload, reason: str) -> Verdict:
+    """Another user has the email, as in a hybrid project one alone may: all else of an update is written nevertheless."""
+    left = without(payload, [("dataFields", "email")], reason)
+    return Again(left) if left else Dead(reason)
 
 
 def _who(item: Document) -> str:

@@ -51,6 +51,7 @@ async def test_a_contact_is_written_then_its_lists_tags_and_account(account: Sta
         "POST contactTags",
         "GET accounts?search=Engines&limit=100&offset=0",
         "POST accounts",
+        "GET accountContacts?filters%5Bcontact%5D=101",
         "POST accountContacts",
     ]
     assert (contact(account)["fields"], contact(account)["tags"]) == ({"1": "36"}, {"vip"})
@@ -248,15 +249,31 @@ async def test_a_group_call_of_nobody_known_keeps_the_account(account: StandIn) 
     assert account.sandbox.contacts == {}
 
 
+@pytest.mark.parametrize("call", [identify(company="Engines"), group(name="Engines")], ids=["identify", "group"])
+async def test_who_has_the_account_already_needs_no_word_about_it(account: StandIn, call: Any) -> None:
+    """Each identify with a company said that the contact was not linked, which it was."""
+    assert await talk(account, call) == Delivered()
+
+    assert await talk(account, call) == Delivered()
+
+    assert len(account.accepted("link")) == 1
+
+
 async def test_a_second_account_of_a_contact_is_a_warning(account: StandIn) -> None:
     await talk(account, group(name="Engines"))
 
     end = await talk(account, group(name="Toys"))
 
-    assert end == Delivered(
-        ("the contact was not linked to the account: 422 duplicate: The contact has an account already.",)
-    )
+    assert end == Delivered(("the contact was not linked to the account: it has another one, and can have one alone",))
     assert len(account.sandbox.accounts) == 2
+
+
+async def test_links_that_cannot_be_asked_for_do_not_cost_the_link(account: StandIn) -> None:
+    account.sandbox.fail(Fault(status=422, path="accountContacts", times=1))
+
+    assert await talk(account, group(name="Engines")) == Delivered()
+
+    assert len(account.sandbox.links) == 1
 
 
 async def test_an_account_that_is_refused_is_a_dead_letter(account: StandIn) -> None:

@@ -183,6 +183,34 @@ async def test_a_contact_that_is_gone_between_two_steps_is_looked_up_again(vendo
     assert await talk.deliver(ADA) == Delivered()
 
 
+@pytest.mark.parametrize("status", [404, 503])
+async def test_an_archived_contact_that_is_not_restored_is_tried_again(vendor: StandIn, status: int) -> None:
+    talk = Talk(vendor)
+    await talk.deliver(ADA)
+    vendor.sandbox.archived["c000001"] = vendor.sandbox.contacts.pop("c000001")
+    vendor.sandbox.fail(Fault(status=status, body="{}", path="/contacts/c000001/unarchive", times=1))
+
+    assert isinstance(await talk.deliver(ADA), Later)
+    assert await talk.deliver(ADA) == Delivered()
+
+
+async def test_who_was_archived_and_is_seen_again_is_a_contact_again(vendor: StandIn) -> None:
+    """Intercom finds no archived contact and lets nobody take its place: each identify was a dead letter, after five tries."""
+    talk = Talk(vendor)
+    await talk.deliver(ADA)
+    vendor.sandbox.archived["c000001"] = vendor.sandbox.contacts.pop("c000001")
+    talk.forget()
+
+    assert await talk.deliver(identify(email="ada@example.test", name="Ada")) == Delivered()
+
+    assert talk.said[-3:] == [
+        "POST /contacts 409",
+        "POST /contacts/c000001/unarchive 200",
+        "PUT /contacts/c000001 200",
+    ]
+    assert vendor.sandbox.contacts["c000001"]["name"] == "Ada"
+
+
 async def test_two_contacts_that_want_to_be_one_are_a_dead_letter(vendor: StandIn) -> None:
     """A 409 on an update names no contact that could be meant: Intercom's words are all there is to say."""
     talk = Talk(vendor, lookup_field="email")
@@ -192,6 +220,18 @@ async def test_two_contacts_that_want_to_be_one_are_a_dead_letter(vendor: StandI
     )
 
     assert await talk.deliver(ADA) == Dead("409 conflict: two")
+
+
+async def test_who_takes_the_email_of_another_systems_contact_stays_the_contact_they_are(vendor: StandIn) -> None:
+    """Looked up by that email, both would have the userId: each identify was a dead letter from then on."""
+    talk = Talk(vendor, lookup_field="email")
+    await talk.deliver(identify(email="ada@example.test"))
+    vendor.sandbox.contacts["crm"] = {"id": "crm", "role": "user", "email": "bea@example.test"}
+
+    assert await talk.deliver(identify(email="bea@example.test", name="Ada")) == Delivered()
+
+    assert vendor.sandbox.contacts["c000001"].items() >= {"external_id": "u1", "name": "Ada"}.items()
+    assert vendor.sandbox.contacts["crm"].keys().isdisjoint({"external_id", "name"})
 
 
 async def test_an_email_that_is_another_contacts_costs_an_update_nothing_else(vendor: StandIn) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from plugins.iterable import PLUGIN
 from plugins.iterable.sandbox_rules import check_event, check_items, check_profile, check_purchase
-from router.plugin import Blocked, Dead, Delivered, Later, Response
+from router.plugin import Again, Blocked, Dead, Delivered, Later, Response
 from router.plugin.sandbox import Fault
 from router.testing import StandIn, make_event, open_stand_in
 from tests.plugins.iterable.samples import ADA, EMAIL, map_event
@@ -215,6 +215,35 @@ async def test_a_batch_tells_of_each_id_it_refuses(iterable: StandIn) -> None:
         "conflictEmails": ["taken@example.test"],
         "invalidDataUserIds": ["u-17"],
     }
+
+
+async def test_a_project_by_email_finds_a_user_by_the_user_id_too() -> None:
+    """A call without the email was of a second user, or of nobody."""
+    async with open_stand_in(PLUGIN, identity="email") as iterable:
+        await iterable.deliver(make_event("identify", **ADA, traits={"email": EMAIL}))
+
+        group = await iterable.deliver(make_event("group", **ADA, groupId="g-1"))
+        track = await iterable.deliver(make_event("track", **ADA, event="Looked"))
+
+        assert (group["write group to user"], track["track event"]) == ([[Delivered()]], [[Delivered()]])
+        assert iterable.sandbox.users == {("email", EMAIL): {"userId": "u-17", "company": {"id": "g-1"}}}
+
+
+@pytest.mark.parametrize("use_bulk", [True, False], ids=["in batches", "one by one"])
+async def test_an_email_that_is_another_users_costs_an_identify_nothing_else(use_bulk: bool) -> None:
+    """A hybrid project has each email once: of the newsletter's reader, or of another account."""
+    async with open_stand_in(PLUGIN, use_bulk=use_bulk) as iterable:
+        iterable.sandbox.now_s = lambda: 1_772_620_000.5
+        await iterable.deliver(make_event("identify", traits={"email": EMAIL}))
+
+        judged = await iterable.deliver(make_event("identify", **ADA, traits={"email": EMAIL, "plan": "gold"}))
+        [[again]] = judged["update user"]  # type: ignore[misc]
+
+        assert isinstance(again, Again)
+        assert again.instead is not None
+        assert again.instead.notes[0].endswith("left out: dataFields.email")
+        assert await iterable.send("users", again.instead) == [Delivered()]
+        assert iterable.sandbox.users["userId", "u-17"] == {"plan": "gold"}
 
 
 @pytest.mark.parametrize(
