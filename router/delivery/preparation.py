@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import structlog
 
 from router.clock import Clock
@@ -16,6 +18,10 @@ from router.delivery.unknown_sources import UnknownSources
 from router.destination import Decision, Destination, MappingFailed
 from router.event import Event
 from router.event_times import age_s
+
+LARGE_EVENT_BYTES: Final = 10_000
+"""From here on an event may bring about more than the router takes (ten thousand payloads, a key of ten thousand characters),
+and nothing need be wrong with the plugin: else anybody who may send events could stop the destination. A smaller one can't."""
 
 
 class Preparation:
@@ -79,7 +85,7 @@ class Preparation:
             self._halt.worked("mapping")
         except MappingFailed as error:
             self._settlement.refuse(transit, f"mapping: {error}")
-            if error.is_by_plugin:  # else anybody who may send events could stop the destination
+            if error.is_by_plugin or len(record.event) < LARGE_EVENT_BYTES:
                 self._halt.failed("mapping", str(error))
             return False
         except Exception as error:

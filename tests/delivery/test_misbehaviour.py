@@ -10,6 +10,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from structlog.testing import capture_logs
 
 from router.delivery.conduct import DEAD_IN_A_ROW, FIRST_WAIT_S
 from router.delivery.options import DeliveryOptions
+from router.delivery.preparation import LARGE_EVENT_BYTES
 from router.delivery.spec import ReplaySpec
 from router.destination import MAX_PAYLOAD_BYTES, Destination
 from router.explain import explain
@@ -178,7 +180,7 @@ GARBAGE: dict[str, tuple[Destination, str]] = {
     "table: a converter that raises": (converting(lambda value: 1 / 0), "raised ZeroDivisionError"),
     "pack: nothing": (packing(lambda *_: None), "pack gave None, expected a Request"),
     "pack: a class": (packing(lambda *_: Request), "pack gave type, expected a Request"),
-    "pack: a coroutine": (packing(_waits), "pack gave coroutine, expected a Request"),
+    "pack: a coroutine": (packing(lambda *_: _waits()), "pack gave coroutine, expected a Request"),
     "pack: exits": (packing(lambda *_: _raise(SystemExit())), "pack raised SystemExit"),
     "pack: stops": (packing(lambda *_: _raise(StopIteration())), "pack raised StopIteration"),
     "request: no method": (requesting("P OST", URL), "the method 'P OST'"),
@@ -212,8 +214,8 @@ GARBAGE: dict[str, tuple[Destination, str]] = {
     "converse: yields nothing": (conversing(_says(None)), "converse gave None, expected a Step"),
     "converse: a request": (conversing(_says(Request("POST", URL))), "gave Request, expected a Step"),
     "converse: exits": (conversing(lambda *_: _raise(SystemExit())), "converse raised SystemExit"),
-    "last word: none": (conversing(_ends(None)), "converse returned None, expected Delivered"),
-    "last word: a list": (conversing(_ends([Delivered()])), "converse returned list, expected Delivered"),
+    "last word: none": (conversing(_ends(None)), "converse returned None, expected one of Delivered"),
+    "last word: a list": (conversing(_ends([Delivered()])), "converse returned list, expected one of Delivered"),
 }
 
 
@@ -495,7 +497,7 @@ async def test_promise_2_events_of_which_too_much_is_made_die_and_stop_nothing(
     """Events decide how much that is. Whoever may send them must not be able to stop a destination for all others."""
     harness.destination = building(build)
     for _ in range(DEAD_IN_A_ROW):
-        harness.log.add("u1", properties={"n": 10_001})
+        harness.log.add("u1", properties={"n": 10_001, "items": "x" * LARGE_EVENT_BYTES})
     harness.log.add("u2", properties={"n": 1})
     await harness.open()
 
@@ -503,6 +505,17 @@ async def test_promise_2_events_of_which_too_much_is_made_die_and_stop_nothing(
 
     assert (harness.books.dead, harness.books.delivered) == (DEAD_IN_A_ROW, 1)
     assert harness.worker.ledger.counts["halts", ""] == 0
+
+
+async def test_a_plugin_that_makes_too_much_of_small_events_is_stopped(harness: Harness) -> None:
+    harness.destination = building(lambda *_: repeat(Payload({})))
+    for _ in range(DEAD_IN_A_ROW):
+        harness.log.add("u1")
+    await harness.open()
+
+    await harness.until(lambda: harness.worker.halt.is_on)
+
+    assert "made more than 10000 payloads of one event" in harness.worker.halt.reason
 
 
 async def test_while_it_is_stopped_the_plugin_is_left_alone(harness: Harness) -> None:
