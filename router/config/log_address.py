@@ -43,10 +43,12 @@ def _read_addresses(text: str) -> list[str]:
         address = part.strip()
         parts = urlsplit(address if "://" in address else f"{scheme}://{address}")
         # Behind them lies what of a password looks like a path or more: then what stands before is no host, but a user.
-        has_more = parts.path not in ("", "/") or parts.query or parts.fragment
+        has_more = parts.path not in ("", "/") or "?" in address or "#" in address
         if parts.scheme not in _SCHEMES or not parts.hostname or has_more:
             raise ValueError(address)
-        own, _, place = parts.netloc.rpartition("@")
+        own, at, place = parts.netloc.rpartition("@")
+        if at and not own:  # a variable with the credentials may be empty
+            raise ValueError(address)
         if number == 0:
             scheme, credentials = parts.scheme, own
         shown = place if parts.port else f"{place.rstrip(':')}:4222"

@@ -31,6 +31,7 @@ def read(text: str) -> str | None:
         pytest.param("nats://u:12#34@a", None, id="a hash sign in the password"),
         pytest.param("nats://u:12%2334@a", "nats://u:12%2334@a:4222", id="the same, encoded"),
         pytest.param("nats://", None, id="no host"),
+        pytest.param("nats://@a", None, id="no credentials where some are meant"),
         pytest.param("http://a", None, id="another scheme"),
     ],
 )
