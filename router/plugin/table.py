@@ -162,18 +162,17 @@ class Table:
         value: Any = document
         for part in path:
             value = value.get(part) if isinstance(value, dict) else None
-        source = ".".join(path)
-        parts = {each[len(path)] for each in self._paths if len(each) > len(path) and each[: len(path)] == path}
-        if isinstance(value, dict) and parts:
-            return [f"{source}.{part}" for part in value if part not in parts]
-        return [] if value is None else [source]
+        return [] if value is None else self._other_parts(path, value)
 
     def _leftovers(self, root: str, key: str, value: Any) -> list[str]:
         """What remains unmapped of a key that rows name: the other keys of an object whose parts are mapped, or a value that is
         no object where parts of one are mapped."""
-        rows = [path for path in self._paths if path[:2] == (root, key)]
-        if any(len(path) == 2 for path in rows):
-            return []
-        if not isinstance(value, dict):
-            return [f"{root}.{key}"]
-        return [f"{root}.{key}.{part}" for part in value if not any(path[2] == part for path in rows)]
+        return [] if (root, key) in self._paths else self._other_parts((root, key), value)
+
+    def _other_parts(self, path: tuple[str, ...], value: Any) -> list[str]:
+        """Of an object at *path* whose parts rows name, the others; else all of it."""
+        source = ".".join(path)
+        named = {each[len(path)] for each in self._paths if len(each) > len(path) and each[: len(path)] == path}
+        if isinstance(value, dict) and named:
+            return [f"{source}.{part}" for part in value if part not in named]
+        return [source]
