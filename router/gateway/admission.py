@@ -32,6 +32,8 @@ USUAL_KEY_LENGTH: Final = 500
 
 _LEAST_BYTES_OF_KEY = 4
 """An empty name in quotes, a colon and a digit."""
+_LACKING: Final = frozenset({RejectionCode.MISSING_ID, RejectionCode.MISSING_EVENT})
+"""What a batch is rejected for where one event is expected."""
 _LEFT_OUT_SILENTLY = 100
 """The most keys of a call that its event may lack without a warning: keys of the spec that are null or empty."""
 
@@ -139,10 +141,6 @@ async def admit(
     if count < len(calls.calls):
         admitted.rejections.extend(_surplus(calls.calls, count, MAX_KEPT - len(admitted.rejections)))
     return admitted
-
-
-_LACKING: Final = frozenset({RejectionCode.MISSING_ID, RejectionCode.MISSING_EVENT})
-"""What a batch is rejected for where one event is expected."""
 
 
 class _Beyond(Exception):
