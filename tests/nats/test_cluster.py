@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,6 +15,8 @@ from router.delivery.journal.journal import Journal, Overtaken
 from router.delivery.journal.streams import JournalNames, ensure_journals
 from router.errors import OperatorError
 from router.log.interface import LogAway
+from router.log.jetstream.answered import START_S, until_answered
+from router.log.jetstream.connection import ClusterAway, Connection
 from router.log.jetstream.log import NatsLog
 from router.log.options import LogOptions
 from tests.log.harness import StillClock, entry
@@ -170,12 +172,16 @@ async def test_two_who_write_a_state_at_once_both_do_so_after_all(cluster: Clust
     """Of three nodes the leader refuses whatever comes while it still waits for the others' word of what came before."""
     names = JournalNames("two")
     connections = [await asyncio.to_thread(BlockingConnection.open, [node.url]) for node in cluster.nodes[:2]]
-    await asyncio.to_thread(connections[0].ask, lambda connection: ensure_journals(connection, names, [0], 3))
+
+    def make(connection: Connection) -> Coroutine[None, None, None]:
+        return until_answered(lambda: ensure_journals(connection, names, [0], 3))
+
+    await asyncio.to_thread(connections[0].ask, make, 2 * START_S)
 
     def write(number: int) -> int:
         journal, written = Journal(connections[number], names, 0, "crm"), 0
         while written < 50:
-            with suppress(Overtaken):
+            with suppress(Overtaken, ClusterAway):  # a stream just made may still be choosing its leader
                 journal.append(Draft("operation", f"w{number}", written + 1, b"x"), journal.last())
                 written += 1
         return written
