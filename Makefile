@@ -6,7 +6,7 @@ PIP := $(BIN)/pip --disable-pip-version-check
 # Of the tests: more than the two cores they are meant for, since there is always one that waits. Many of the long ones are about
 # load, and have less company.
 WORKERS := 4
-WORKERS_FULL := 3
+WORKERS_FULL := 2
 
 # The tests start hundreds of routers: compile each module once, whatever the environment says.
 unexport PYTHONDONTWRITEBYTECODE

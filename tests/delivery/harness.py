@@ -235,7 +235,7 @@ class Vendor:
 
 
 async def until(
-    condition: Callable[[], bool], seconds: float = 20.0, tell: Callable[[], str] = lambda: "it never came"
+    condition: Callable[[], bool], seconds: float = 60.0, tell: Callable[[], str] = lambda: "it never came"
 ) -> None:
     """Wait until *condition* holds; fails with what *tell* says after *seconds* of real time."""
     deadline = time.monotonic() + seconds
@@ -311,7 +311,7 @@ class Harness:
     def books(self) -> Books:
         return self.worker.ledger.books(self.log.end)
 
-    async def until(self, condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    async def until(self, condition: Callable[[], bool], seconds: float = 60.0) -> None:
         """Wait until *condition* holds; fails loudly after *seconds* of real time, or when the worker is broken."""
         await until(
             lambda: condition() or bool(self.worker.broken),
