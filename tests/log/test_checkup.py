@@ -384,7 +384,7 @@ async def test_row_20_wherever_the_damage_is(killed: Path, tmp_path: Path, seed:
 
 
 @pytest.mark.full
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 async def test_row_20_at_500_random_places(killed: Path, tmp_path: Path) -> None:
     for seed in range(1_000, 1_500):
         await check_at_random(killed, tmp_path / str(seed), seed)
