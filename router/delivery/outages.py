@@ -54,7 +54,7 @@ class Outages:
             self._pace.until = now  # a restart may bring a corrected credential: probe at once
         elif next_try and float(next_try) > wall:
             wait_s = min(float(next_try) - wall, float(notes.get("wait_s") or 0))  # the clock may have been set back
-            self._pace.outage(now, notes.get("reason") or "", wait_s)
+            self._pace.wait_out(now, notes.get("reason") or "", wait_s)
         if not blocked_since:  # in a block no window ends
             oldest_s = wall - max(0.0, self._retry_for_s - LEFT_AT_START_S)
             self._ledger.move_tries(lambda first_s: min(max(first_s, oldest_s), wall))
@@ -96,13 +96,17 @@ class Outages:
         if self._blocked_since_s is not None:
             self._pass_over(self._clock.now() - self._blocked_since_s)
             self._blocked_since_s = None
+            self._ledger.note("blocked_since_s", "")
+        was_going = self._pace.is_going
+        self._pace.delivered(self._delivered)
+        if not self._pace.is_going:
+            return  # the vendor asked for quiet, and that is noted
         if self._is_noted:
             self._is_noted = False
             for name in PACE_NOTES:
                 self._ledger.note(name, "")
-        if not self._pace.is_going:
+        if not was_going:
             self._logger.info("destination delivers again")
-        self._pace.delivered()
 
     def has_delivered_since_it_failed(self, transit: Transit) -> bool:
         """Whether the vendor was well at some time after the event's first failure. Told by the clock that never jumps, since

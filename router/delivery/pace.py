@@ -10,8 +10,8 @@ in.
                  blocked                   time is up, or a reload
 
 While throttled or blocked nothing leaves. When the time is up, one flight leaves as a probe, and its end decides. Flights that
-left earlier may end at any time: *delivered* always leads to going and *blocked* to blocked. An outage neither ends a block nor
-adds a failure to the outage that is being waited out.
+left earlier may end at any time: *delivered* leads to going and *blocked* to blocked. An outage neither ends a block nor adds a
+failure to the outage that is being waited out. A wait that the vendor asked for is waited out, whatever is delivered meanwhile.
 
 Within these states, each request passes three valves:
 
@@ -81,6 +81,8 @@ class Pace:
         self.reason = ""
         self.failures = 0
         self.until = 0.0
+        self._asked_until = float("-inf")
+        """Until when the vendor asked to be left alone."""
         self.told: State = "going"
         """The last state that this run has logged. An earlier run's log does not count: the operator may not have it at
         hand."""
@@ -151,21 +153,32 @@ class Pace:
             self._was_blocked = self.state == "blocked"
             self.state = "probing"
 
-    def delivered(self) -> None:
+    def delivered(self, now: float) -> None:
         """The vendor's answer shows that it is well. A refusal of one payload shows that too."""
         self.failures = 0
+        if self.is_closed and now < self._asked_until:  # the flight left before the vendor asked for quiet
+            self.state, self.until = "throttled", self._asked_until
+            return
         self.reason = ""
         self.state = self.told = "going"
 
     def outage(self, now: float, reason: str, after_s: float | None) -> float:
-        """A flight failed for a reason that concerns the whole destination. Returns the seconds to wait."""
+        """A flight failed for a reason that concerns the whole destination; *after_s* is what the vendor asked for. Returns the
+        seconds to wait."""
+        self._asked_until = max(self._asked_until, now + (after_s or 0.0))
+        return self.wait_out(now, reason, after_s)
+
+    def wait_out(self, now: float, reason: str, wait_s: float | None) -> float:
+        """Wait as an earlier run did when it ended: for *wait_s*, unless something is delivered before. Returns the seconds to
+        wait."""
         if self.state == "blocked":  # the flight left before the block and says nothing about it
-            return max(self.until - now, 0.0)
+            self.until = max(self.until, self._asked_until)
+            return self.until - now
         if self.state == "throttled":  # the flight left before another one failed: one failure, not two
-            wait = max(self.until - now, after_s or 0.0)
+            wait = max(self.until - now, wait_s or 0.0)
         else:
             self.failures += 1
-            wait = after_s or self._backoff.wait_s(self.failures, self._chance)
+            wait = wait_s or self._backoff.wait_s(self.failures, self._chance)
         self.reason = reason
         self.until = now + wait
         self.state = "throttled"
@@ -175,10 +188,10 @@ class Pace:
     def blocked(self, now: float, reason: str) -> float:
         """The vendor refuses the destination itself. Returns the seconds until the next probe."""
         self.reason = reason
-        self.until = now + self._backoff.blocked_s
+        self.until = max(now + self._backoff.blocked_s, self._asked_until)
         self.state = "blocked"
         self._begin_anew(now)
-        return self._backoff.blocked_s
+        return self.until - now
 
     def abandoned(self, now: float) -> None:
         """The probe never left or was cut off: the next one may leave at once."""

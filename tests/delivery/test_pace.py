@@ -20,11 +20,19 @@ BACKOFF = Backoff(first_s=1.0, max_s=300.0, blocked_s=60.0)
 
 
 def delivered(pace: Pace) -> None:
-    pace.delivered()
+    pace.delivered(100.0)
 
 
 def outage(pace: Pace) -> None:
     pace.outage(100.0, "503", None)
+
+
+def asked_to_wait(pace: Pace) -> None:
+    pace.outage(100.0, "429", 120.0)
+
+
+def asked_to_wait_before(pace: Pace) -> None:
+    pace.outage(90.0, "429", 9.0)
 
 
 def blocked(pace: Pace) -> None:
@@ -62,11 +70,21 @@ BLOCKED_PROBE = [blocked, leave]
         pytest.param([outage], outage, "throttled", id="throttled, outage of a flight that left earlier"),
         pytest.param([outage], blocked, "blocked", id="throttled, block of a flight that left earlier"),
         pytest.param([outage], delivered, "going", id="throttled, delivery of a flight that left earlier"),
+        pytest.param(
+            [asked_to_wait], delivered, "throttled", id="throttled as asked, a delivery does not cut it short"
+        ),
+        pytest.param([asked_to_wait_before], delivered, "going", id="throttled as asked, and that time is up"),
         pytest.param([outage], abandoned, "throttled", id="throttled, abandoned"),
         pytest.param([blocked], leave, "probing", id="blocked, the time is up"),
         pytest.param([blocked], outage, "blocked", id="blocked, an earlier flight's outage does not end it"),
         pytest.param([blocked], blocked, "blocked", id="blocked, blocked"),
         pytest.param([blocked], delivered, "going", id="blocked, delivery of a flight that left earlier"),
+        pytest.param(
+            [asked_to_wait, blocked], delivered, "throttled", id="blocked, and what was asked before still counts"
+        ),
+        pytest.param(
+            [blocked, asked_to_wait], delivered, "throttled", id="blocked, and asked to wait by an earlier flight"
+        ),
         pytest.param([blocked], abandoned, "blocked", id="blocked, abandoned"),
         pytest.param(THROTTLED_PROBE, delivered, "going", id="probe delivered"),
         pytest.param(THROTTLED_PROBE, outage, "throttled", id="probe fails"),
@@ -95,6 +113,9 @@ def test_every_arrow_of_the_drawing(before: list[Step], step: Step, state: str) 
         pytest.param([*THROTTLED_PROBE, abandoned], 0.0, id="a probe that never left: at once"),
         pytest.param([*BLOCKED_PROBE, abandoned], 0.0, id="a probe of a block that never left: at once"),
         pytest.param([outage, delivered], 0.0, id="well again: at once"),
+        pytest.param([asked_to_wait, delivered], 120.0, id="asked to wait: as long, whatever is delivered meanwhile"),
+        pytest.param([asked_to_wait, blocked], 120.0, id="blocked, and asked to wait for longer before"),
+        pytest.param([blocked, asked_to_wait], 120.0, id="blocked, and asked to wait for longer by an earlier flight"),
     ],
 )
 def test_how_long_a_flight_waits(steps: list[Step], wait_s: float | None) -> None:
@@ -155,7 +176,7 @@ def test_failures_count_until_something_is_delivered() -> None:
     pace = make([outage, leave, outage, leave, outage])
     assert pace.failures == 3
 
-    pace.delivered()
+    pace.delivered(100.0)
 
     assert (pace.failures, pace.reason) == (0, "")
 
