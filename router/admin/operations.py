@@ -149,7 +149,7 @@ class Operations:
         else:
             status |= {"state": "stopped" if assignment.is_enabled else "disabled", "reason": ""}
         if berth is not None:
-            return status | await self._books_of(berth.ledger) | _show_tally(berth.ledger.tally)
+            return status | await self._books_of(assignment, berth.ledger) | _show_tally(berth.ledger.tally)
         if self._reach.fleet and name in self._reach.fleet.problems:
             return status | {"state": "unusable", "reason": self._reach.fleet.problems[name]}
         if not self._reach.states.has(name):
@@ -176,7 +176,7 @@ class Operations:
                 status = dict(zip(("state", "reason"), noted_state(state, self._reach.clock.now()), strict=True))
             with telling_trouble(state):
                 ledger = Ledger(name, state, self._reach.clock)
-            return status | await self._books_of(ledger)
+            return status | await self._books_of(assignment, ledger)
         except StateUnusable as error:
             return {"state": "unusable", "reason": str(error)}
         finally:
@@ -189,10 +189,13 @@ class Operations:
         wait_s = worker.pace.wait_s(self._reach.clock.monotonic())
         return round(wait_s, 1) if wait_s else None
 
-    async def _books_of(self, ledger: Ledger) -> Answer:
+    async def _books_of(self, assignment: Assignment, ledger: Ledger) -> Answer:
         """What the ledger says, or that its state can't be read: the other destinations can be told of all the same."""
+        since_s, hold = ledger.disabled_since_s, {}
+        if not assignment.is_enabled and since_s is not None:
+            hold["hold_left_s"] = round(max(0.0, since_s + assignment.hold_s - self._reach.clock.now()), 1)
         try:
-            return await self._ledger_status(ledger)
+            return await self._ledger_status(ledger) | hold
         except StateUnusable as error:
             return {"state": "unusable", "reason": str(error)}
 

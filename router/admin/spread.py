@@ -265,8 +265,9 @@ def add_up(parts: Sequence[Answer]) -> Answer:
     """
     worst = min(parts, key=lambda part: WORST_FIRST.index(part["state"]) if part["state"] in WORST_FIRST else 0)
     added: Answer = {name: worst[name] for name in ("destination", "plugin", "order", "state", "reason")}
-    if "next_try_in_s" in worst:
-        added["next_try_in_s"] = worst["next_try_in_s"]
+    for name in ("next_try_in_s", "hold_left_s"):
+        if name in worst:
+            added[name] = worst[name]
     paces = [part["concurrency"] for part in parts if "concurrency" in part]
     if paces:  # a router has one pace for all its partitions
         added["concurrency"] = min(paces, key=lambda pace: pace["now"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,26 @@ async def test_a_job_that_waits_does_so_in_the_status_as_in_the_list(tmp_path: P
 
     assert told["jobs"] == await operations.calls()["jobs"]()
     assert [job["running"] for job in told["jobs"]] == [False]
+    await stand.close()
+
+
+@pytest.mark.parametrize("is_running", [True, False], ids=["running", "stopped"])
+async def test_a_disabled_destination_says_for_how_long_its_events_are_kept(tmp_path: Path, is_running: bool) -> None:
+    """Nothing told that the hold comes to an end, nor that it had: the events just were not there when it was enabled."""
+    stand, disabled = Stand(tmp_path), replace(assignment("paused", is_enabled=False), hold_s=100.0)
+    await stand.open(disabled)
+    fleet = stand.fleet if is_running else None
+    operations = Operations(stand.log, stand.states, [disabled], stand.clock, fleet)
+    if not is_running:
+        await stand.fleet.stop(5_000.0)
+    left = []
+
+    for passed_s in (40.0, 90.0):
+        stand.clock.passed_s += passed_s
+        [told] = (await operations.status())["destinations"]
+        left.append(told["hold_left_s"])
+
+    assert left == [pytest.approx(60, abs=20), 0]
     await stand.close()
 
 
