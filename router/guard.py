@@ -10,7 +10,9 @@ marked.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from threading import get_ident
 from typing import Any, Protocol, TypeVar
 
@@ -127,7 +129,8 @@ class Guard:
 
     def _run_unmarked(self, what: Any, function: Callable[..., _T], *arguments: Any) -> _T:
         try:
-            return function(*arguments)
+            with redirect_stdout(sys.stderr):  # a command's stdout is its answer, which a plugin's print would break
+                return function(*arguments)
         except KeyboardInterrupt:  # somebody at a terminal
             raise
         except BaseException as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sysconfig
 from pathlib import PurePath
-from types import CodeType, TracebackType
+from types import CodeType, FrameType, TracebackType
 
 _OURS = os.path.join(os.path.dirname(__file__), "")
 _STANDARD = os.path.join(sysconfig.get_path("stdlib"), "")
@@ -27,6 +27,14 @@ def raised_at(error: BaseException) -> str:
             place = place_of(step.tb_frame.f_code, step.tb_lineno)
         step = step.tb_next
     return place
+
+
+def innermost_of(frame: FrameType | None) -> str:
+    """The innermost place among *frame* and its callers that is in neither the router's nor Python's own code; "" if there is
+    none."""
+    while frame is not None and not _is_foreign(frame.f_code.co_filename):
+        frame = frame.f_back
+    return "" if frame is None else place_of(frame.f_code, frame.f_lineno)
 
 
 def at_place(error: BaseException) -> str:

@@ -17,6 +17,7 @@ from router.errors import OperatorError
 from router.plugin import Plugin
 from router.plugin_import import ENTRY_POINTS, describe, import_named, package_of
 from router.plugin_packages import NoPlugins, Packages, Registered
+from router.slow_import import telling_of_slow_import
 
 _ENTRY = re.compile(r"[\w.]+\s*(:\s*[\w.]+)?\s*(\[.*\])?")
 """What Python's own import of an entry point can read."""
@@ -67,12 +68,14 @@ class Registry:
                 broken.append(Broken(entry.name, origin, f'its entry point says "{entry.value}", {_EXPECTED}'))
                 continue
             try:
-                module = entry.load()
+                with telling_of_slow_import(origin):
+                    module = entry.load()
             except (Exception, SystemExit) as error:
                 broken.append(Broken(entry.name, origin, describe(error)))
                 continue
             try:
-                found = registry._packages.plugins_of(module, origin)
+                with telling_of_slow_import(origin):
+                    found = registry._packages.plugins_of(module, origin)
             except NoPlugins as error:
                 is_module = isinstance(module, ModuleType)
                 reason = str(error) if is_module else f'its entry point says "{entry.value}", {_EXPECTED}'
@@ -104,7 +107,8 @@ class Registry:
         problems = []
         for index, name in enumerate(names):
             try:
-                found = self._packages.plugins_of(*import_named(name))
+                with telling_of_slow_import(name):
+                    found = self._packages.plugins_of(*import_named(name))
                 _add(other._named, _without(found, other._installed), other._installed)
             except OperatorError as error:
                 problems.append((index, str(error)))

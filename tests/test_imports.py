@@ -21,14 +21,14 @@ PLUGIN_FILES = sorted(path for path in (ROOT / "plugins").rglob("*.py") if path.
 ROOMS = {
     "event": (
         "channel", "clock", "counted", "dates", "errors", "event", "event_times", "integrations", "normalise", "odd_json",
-        "reason", "rejection", "reserved", "source_choice", "traits", "unless",
+        "own_thread", "reason", "rejection", "reserved", "source_choice", "traits", "unless",
     ),
     "log": ("log",),
     "rejected": ("rejected",),
     "plugin": ("plugin",),
     "destination": (
         "actions", "consent", "destination", "explain", "guard", "origin", "place", "plugin_calls", "plugin_import",
-        "plugin_packages", "privacy", "registry", "returned",
+        "plugin_packages", "privacy", "registry", "returned", "slow_import",
     ),
     "config": ("config",),
     "gateway": ("gateway",),

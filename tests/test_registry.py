@@ -2,14 +2,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from router.config import ConfigError, parse_config
 from router.errors import OperatorError
 from router.plugin import API_VERSION
 from router.registry import Registry
+from router.slow_import import telling_of_slow_import
 
 PACKAGE = """
 from router.plugin import Plugin, PluginSettings, hookimpl
@@ -434,3 +437,21 @@ def test_a_hook_is_called_once_however_often_a_config_is_read(folder: Path) -> N
         parse_config(f"sources: {{a: {{write_key: k}}}}\nplugins: ['{folder}']", registry, environ={})
 
     assert sys.modules["made_up_folder"].CALLS == [1]
+
+
+def test_an_import_that_takes_long_is_told_of_with_its_line(
+    folder: Path, install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever waits for a plugin's loop or for its network wants to know that, and where."""
+    monkeypatch.setattr("router.registry.telling_of_slow_import", partial(telling_of_slow_import, slow_s=0.05))
+    wait = "import time\ntime.sleep(0.3)\n"
+    install("made-up-slow", "1.2", wait + source_of("made_up_slow"))
+    (folder / "names.py").write_text(wait + "SLUG = 'made_up_folder'\n")
+
+    with capture_logs() as told:
+        Registry.load().with_named([str(folder)])
+
+    assert [(each["package"], each["where"]) for each in told] == [
+        ("made-up-slow 1.2", "site/made_up_slow.py:2 in <module>"),
+        (str(folder), "made_up_folder/names.py:2 in <module>"),
+    ]

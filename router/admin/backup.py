@@ -35,8 +35,8 @@ class Backup:
 
     target: Path
     log: LogReport
-    positions: dict[str, int]
-    """How far each destination has come in the copied log. Lacks those whose state an older program wrote."""
+    positions: dict[str, int | None]
+    """How far each destination has come in the copied log. None: an older program wrote its state, so nobody looked."""
     problems: tuple[str, ...]
     """What is damaged in the backup, because it is damaged in the original."""
 
@@ -132,12 +132,12 @@ def _fill(draft: Path, log: Path, states: Path, others: tuple[Path, ...], after_
         for copied in draft.glob(f"{path.name}*"):
             copied.chmod(0o600)  # no directory of their own keeps others out
     report = check_log(draft / log.name)
-    positions = {}
+    positions: dict[str, int | None] = {}
     for path in sorted((draft / states.name).glob("*.sqlite")):
         try:
             positions[path.stem] = _position(path, copy.log_id, report.end)
         except StateOlder:
-            pass  # the next start brings it up to date, here or where it is restored
+            positions[path.stem] = None  # the next start brings it up to date, here or where it is restored
         except OperatorError as error:
             problems.append(str(error))
     for directory in (draft / log.name, draft / states.name, draft):

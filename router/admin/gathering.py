@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Any, Final, Protocol
 
@@ -16,7 +15,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
-from router.admin.letters import NoSuchCause
+from router.admin.hole import cut, hole
+from router.admin.letters import NoSuchCause, most_first
 from router.admin.metrics import add_state, states
 from router.admin.operations import Answer, Operations
 from router.errors import OperatorError
@@ -146,7 +146,7 @@ class Gathering:
     async def causes(self, **chosen: Any) -> list[Answer]:
         """As `LetterOperations.causes`: the most first, whichever process has them."""
         groups = await self._list("causes", self._operations.calls()["causes"], **chosen)
-        return sorted(groups, key=lambda group: -group["letters"])
+        return sorted(groups, key=most_first)
 
     async def _list(
         self,
@@ -168,10 +168,14 @@ class Gathering:
                 by_name.setdefault(entry["destination"], []).append(entry)
         removed = self._operations.removed()
         for name in removed:
-            with suppress(NoSuchCause):
+            try:
                 by_name[name] = await call(destination=name, **arguments)
+            except NoSuchCause:
+                continue
+            except OperatorError as error:
+                by_name[name] = [hole(name, error)]
         entries = [entry for name in (*self._operations.names, *removed) for entry in by_name.get(name, [])]
-        return entries[: arguments.get("limit")]
+        return cut(entries, arguments.get("limit"))
 
 
 class GatheredMetrics(Collector):

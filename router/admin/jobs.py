@@ -34,10 +34,11 @@ class JobOperations:
 
     async def jobs(self, destination: str | None = None) -> list[Answer]:
         """Replays and retries of a destination, or of all, with how far each has come."""
-        names = [destination] if destination else self._reach.with_state()
-        return [
-            self._show(name, job) for name in names for job in await self._reach.ask(name, lambda state: state.jobs())
-        ]
+
+        async def jobs_of(name: str) -> list[Answer]:
+            return [self._show(name, job) for job in await self._reach.ask(name, lambda state: state.jobs())]
+
+        return await self._reach.gather(destination, jobs_of)
 
     async def cancel(self, destination: str, job: int) -> Answer:
         """Stop a job: what is in a request lands, the rest is not sent."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import orjson
 
+from router.admin.hole import cut
 from router.admin.no_such_number import NoSuchNumber
 from router.admin.reach import Reach
 from router.delivery.letters import Choice, DeadLetter, Group
@@ -33,12 +35,13 @@ class LetterOperations:
         self._reach = reach
 
     async def causes(self, destination: str | None = None, reason: str | None = None) -> list[Answer]:
-        """Dead letters of one destination or of all, by cause; the most frequent first."""
-        found: list[Answer] = []
-        for name in self._names(destination):
+        """Dead letters of one destination or of all, by cause; the most frequent first, after the holes."""
+
+        async def groups_of(name: str) -> list[Answer]:
             groups = await self._reach.ask(name, lambda state: state.letters.groups(Choice(reason=reason)))
-            found += [_show_group(name, group) for group in groups]
-        return sorted(found, key=lambda group: -group["letters"])
+            return [_show_group(name, group) for group in groups]
+
+        return sorted(await self._reach.gather(destination, groups_of), key=most_first)
 
     async def dead_letters(
         self,
@@ -52,25 +55,23 @@ class LetterOperations:
 
         *cause* is the code of a cause; of all destinations, those that have none of it have nothing in the list.
         """
-        found: list[Answer] = []
-        for name in self._names(destination):
+
+        async def letters_of(name: str) -> list[Answer]:
             try:
                 choice = await self.choose(name, None if id is None else [id], reason, cause)
             except NoSuchCause:
                 if destination is None:
-                    continue
+                    return []
                 raise
-            letters = await self._reach.ask(
-                name,
-                lambda state, choice=choice: state.letters.find(choice, limit=limit),  # type: ignore[misc]
-            )
-            found += [_show_letter(name, letter) for letter in letters]
-            if id is not None:
-                found = [self._show_whole(name, letter) for letter in letters]
+            letters = await self._reach.ask(name, lambda state: state.letters.find(choice, limit=limit))
+            show = _show_letter if id is None else self._show_whole
+            return [show(name, letter) for letter in letters]
+
+        found = await self._reach.gather(destination, letters_of)
         if id is not None and not found:
             see = f"see them with: router dead-letters list {destination} --each"
             raise NoSuchNumber(id, lambda number: f"{destination}: no dead letter {number}; {see}")
-        return found[:limit]
+        return cut(found, limit)
 
     async def plan_discard(
         self,
@@ -150,9 +151,6 @@ class LetterOperations:
             )
         return Choice(ids, reason, causes[0] if causes else None, last if up_to is None else min(up_to, last))
 
-    def _names(self, destination: str | None) -> list[str]:
-        return [destination] if destination else self._reach.with_state()
-
     def _show_whole(self, name: str, letter: DeadLetter) -> Answer:
         event = letter.record.event
         shown = _show_letter(name, letter) | {
@@ -170,6 +168,11 @@ class LetterOperations:
         event = Event.from_json(letter.record.event)
         entries = explain_at(event, destination, letter.record.source, notes, delivered=letter.settled)
         return {"today": entries, "warnings": notes}
+
+
+def most_first(group: Answer) -> float:
+    """The place of a group among others, or of a hole."""
+    return -math.inf if "unknown" in group else -float(group["letters"])
 
 
 def _show_group(name: str, group: Group) -> Answer:

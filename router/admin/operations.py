@@ -6,18 +6,19 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 
 import orjson
 
 from router.admin.jobs import JobOperations, show_job
 from router.admin.letters import LetterOperations
-from router.admin.reach import Reach
+from router.admin.reach import Reach, answer_of
 from router.clock import Clock
 from router.delivery.fleet import Assignment, Fleet
 from router.delivery.ledger import Ledger
 from router.delivery.order import WAITED
-from router.delivery.state import ParkedUser, Place, State
+from router.delivery.state import ParkedUser, Place, State, StateUnusable, telling_trouble
 from router.delivery.states import States
 from router.delivery.tally import Tally
 from router.delivery.worker import Worker
@@ -148,7 +149,7 @@ class Operations:
         else:
             status |= {"state": "stopped" if assignment.is_enabled else "disabled", "reason": ""}
         if berth is not None:
-            return status | await self._ledger_status(berth.ledger) | _show_tally(berth.ledger.tally)
+            return status | await self._books_of(assignment, berth.ledger) | _show_tally(berth.ledger.tally)
         if self._reach.fleet and name in self._reach.fleet.problems:
             return status | {"state": "unusable", "reason": self._reach.fleet.problems[name]}
         if not self._reach.states.has(name):
@@ -173,7 +174,11 @@ class Operations:
         try:
             if assignment.is_enabled and self._reach.is_elsewhere():
                 status = dict(zip(("state", "reason"), noted_state(state, self._reach.clock.now()), strict=True))
-            return status | await self._ledger_status(Ledger(name, state, self._reach.clock))
+            with telling_trouble(state):
+                ledger = Ledger(name, state, self._reach.clock)
+            return status | await self._books_of(assignment, ledger)
+        except StateUnusable as error:
+            return {"state": "unusable", "reason": str(error)}
         finally:
             state.close()
 
@@ -183,6 +188,16 @@ class Operations:
             return round(worker.halt.wait_s, 1)
         wait_s = worker.pace.wait_s(self._reach.clock.monotonic())
         return round(wait_s, 1) if wait_s else None
+
+    async def _books_of(self, assignment: Assignment, ledger: Ledger) -> Answer:
+        """What the ledger says, or that its state can't be read: the other destinations can be told of all the same."""
+        since_s, hold = ledger.disabled_since_s, {}
+        if not assignment.is_enabled and since_s is not None:
+            hold["hold_left_s"] = round(max(0.0, since_s + assignment.hold_s - self._reach.clock.now()), 1)
+        try:
+            return await self._ledger_status(ledger) | hold
+        except StateUnusable as error:
+            return {"state": "unusable", "reason": str(error)}
 
     async def _ledger_status(self, ledger: Ledger) -> Answer:
         books = ledger.books(self._reach.log.end)
@@ -200,7 +215,7 @@ class Operations:
                 "jobs": [show_job(ledger.name, job) | {"running": is_at_work} for job in state.jobs("running")],
             }
 
-        oldest_parked_s, kept = await ledger.ask(look)
+        oldest_parked_s, kept = await ledger.ask(partial(answer_of, look))
         oldest_s = oldest_parked_s
         with suppress(TimeoutError):  # a log that can't be read now keeps trying
             async with asyncio.timeout(OLDEST_WITHIN_S):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
+from router.admin.hole import Answer, hole
 from router.clock import Clock
 from router.delivery.fleet import Assignment, Berth, Fleet
 from router.delivery.state import State, telling_trouble
@@ -106,23 +107,44 @@ class Reach:
             with suppress(TimeoutError):
                 await asyncio.wait_for(berth.ledger.flushed(), FLUSH_S)
             if self._berth(name) is berth:  # otherwise it was replaced, or another router delivers now
-                return await berth.ledger.ask(partial(_answer, question))
+                return await berth.ledger.ask(partial(answer_of, question))
         if not self.states.has(name):
             raise OperatorError(f"{name} has no state yet: it has never run")
 
         def look() -> _T:
             state = self.states.look(name)
             try:
-                return _answer(question, state)
+                return answer_of(question, state)
             finally:
                 state.close()
 
         return await asyncio.to_thread(look)
 
+    async def gather(self, destination: str | None, list_of: Callable[[str], Awaitable[list[Answer]]]) -> list[Answer]:
+        """*list_of* one destination; or of all that have run, with a hole for each whose state can't be read.
+
+        Raises:
+            OperatorError: *list_of* does, of the one that was asked for.
+        """
+        if destination is not None:
+            return await list_of(destination)
+        found: list[Answer] = []
+        for name in self.with_state():
+            try:
+                found += await list_of(name)
+            except OperatorError as error:
+                found.append(hole(name, error))
+        return found
+
     def _unknown(self, name: str) -> OperatorError:
         return OperatorError(f"no destination {name!r}; there are: {', '.join(self.known()) or 'none'}")
 
 
-def _answer(question: Callable[[State], _T], state: State) -> _T:
+def answer_of(question: Callable[[State], _T], state: State) -> _T:
+    """The answer of *state*.
+
+    Raises:
+        StateUnusable: it can't be read.
+    """
     with telling_trouble(state):
         return question(state)

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from router.admin.hole import without_holes
 from router.admin.no_such_number import NoSuchNumber
 from router.admin.operations import Answer, Operations, never_accepted
 from router.delivery.state import StateTaken, StateUnusable
@@ -89,6 +90,18 @@ class Spread:
             if not isinstance(answer, BaseException)
         }
 
+    async def _list(self, operation: str, chosen: Mapping[str, Any]) -> dict[int, Any]:
+        """The lists by partition.
+
+        Raises:
+            OperatorError: one has a hole. Who reads all partitions as one list could not tell.
+        """
+        answers = await self._ask_all(operation, lambda partition: chosen)
+        _, trouble = without_holes(entry for answer in answers.values() for entry in answer)
+        if trouble is not None:
+            raise trouble
+        return answers
+
     def _chosen(self, chosen: Mapping[str, Any]) -> Callable[[int], Mapping[str, Any]]:
         """*chosen* for each partition, with only the partition's own ``ids``."""
         ids = chosen.get("ids")
@@ -101,7 +114,7 @@ class Spread:
 
     async def causes(self, **chosen: Any) -> list[Answer]:
         """As `LetterOperations.causes`."""
-        answers = await self._ask_all("causes", lambda partition: chosen)
+        answers = await self._list("causes", chosen)
         groups: dict[tuple[str, str], Answer] = {}
         for partition, answer in answers.items():
             for group in answer:
@@ -120,7 +133,7 @@ class Spread:
             except NoSuchNumber as error:
                 raise error.known_as(id) from None
             return [letter | {"id": id}]
-        answers = await self._ask_all("dead-letters", lambda partition: chosen)
+        answers = await self._list("dead-letters", chosen)
         letters = [
             letter | {"id": self._number(letter["id"], partition)}
             for partition, answer in answers.items()
@@ -180,7 +193,7 @@ class Spread:
 
     async def jobs(self, **chosen: Any) -> list[Answer]:
         """As `JobOperations.jobs`."""
-        answers = await self._ask_all("jobs", lambda partition: chosen)
+        answers = await self._list("jobs", chosen)
         jobs = [self._show_job(partition, job) for partition, answer in answers.items() for job in answer]
         return sorted(jobs, key=lambda job: (job["destination"], job["made_s"], job["job"]))
 
@@ -252,8 +265,9 @@ def add_up(parts: Sequence[Answer]) -> Answer:
     """
     worst = min(parts, key=lambda part: WORST_FIRST.index(part["state"]) if part["state"] in WORST_FIRST else 0)
     added: Answer = {name: worst[name] for name in ("destination", "plugin", "order", "state", "reason")}
-    if "next_try_in_s" in worst:
-        added["next_try_in_s"] = worst["next_try_in_s"]
+    for name in ("next_try_in_s", "hold_left_s"):
+        if name in worst:
+            added[name] = worst[name]
     paces = [part["concurrency"] for part in parts if "concurrency" in part]
     if paces:  # a router has one pace for all its partitions
         added["concurrency"] = min(paces, key=lambda pace: pace["now"])

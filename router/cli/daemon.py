@@ -42,6 +42,7 @@ from router.gateway.app import Gateway
 from router.gateway.health import health_response
 from router.gateway.open_files import raise_limit
 from router.log.room import Reserve
+from router.own_thread import in_own_thread
 from router.registry import Registry
 from router.rejected import RejectedCalls
 from router.unless import unless
@@ -256,7 +257,8 @@ class Daemon:
         async with self._reloading:
             if self._stop.is_set():
                 raise OperatorError("the router is going down")
-            config = await asyncio.to_thread(self._read_config)
+            # It may import a plugin, and wait there without an end.
+            config = await in_own_thread(self._read_config, "reading the config")
             config, fixed = _with_fixed_parts(config, self._config)
             await self._start_sandboxes(config)
             before, sources = to_sources(self._config), to_sources(config)

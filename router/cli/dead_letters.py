@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.pretty import Pretty
 
+from router.admin.hole import without_holes
 from router.cli.backend import ask
 from router.cli.explain import print_entry
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, DryRun, Number, Rate, Wait, to_rate
@@ -42,11 +43,14 @@ def list_letters(
     """
     if each or cause is not None:
         chosen = {"destination": destination, "reason": reason, "cause": cause, "limit": limit}
-        letters = asyncio.run(ask(config, "dead-letters", **chosen))
-        print_json(letters) if as_json else _print_letters(letters, limit, _none(destination, reason, cause))
-        return
-    groups = asyncio.run(ask(config, "causes", destination=destination, reason=reason))
-    print_json(groups) if as_json else _print_groups(groups, _none(destination, reason))
+        letters, trouble = without_holes(asyncio.run(ask(config, "dead-letters", **chosen)))
+        if_empty = "" if trouble else _none(destination, reason, cause)
+        print_json(letters) if as_json else _print_letters(letters, limit, if_empty)
+    else:
+        groups, trouble = without_holes(asyncio.run(ask(config, "causes", destination=destination, reason=reason)))
+        print_json(groups) if as_json else _print_groups(groups, "" if trouble else _none(destination, reason))
+    if trouble is not None:
+        raise trouble
 
 
 def _none(destination: str | None, reason: str | None, cause: str | None = None) -> str:

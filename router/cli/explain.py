@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import time
 from collections.abc import Iterator
 from typing import Annotated, Any, Final
@@ -129,7 +130,7 @@ def _read_calls(file: str, data: bytes) -> Iterator[Calls]:
     try:
         whole = parse_json(data)
     except Refused:
-        yield from _read_lines(file, data)
+        yield from (Calls((call,)) for _, call in read_lines(file, data))
         return
     if isinstance(whole, dict) and "batch" in whole and "type" not in whole:
         try:
@@ -140,12 +141,17 @@ def _read_calls(file: str, data: bytes) -> Iterator[Calls]:
         yield from (Calls((call,)) for call in (whole if isinstance(whole, list) else [whole]))
 
 
-def _read_lines(file: str, data: bytes) -> Iterator[Calls]:
-    for number, line in enumerate(data.splitlines(), 1):
+def read_lines(file: str, data: bytes) -> Iterator[tuple[bytes, Any]]:
+    """Each line of NDJSON that is not empty, and what it says.
+
+    Raises:
+        OperatorError: one is no JSON.
+    """
+    for number, line in enumerate(data.removeprefix(codecs.BOM_UTF8).splitlines(), 1):
         if not line.strip():
             continue
         try:
-            yield Calls((parse_json(line),))
+            yield line, parse_json(line)
         except Refused as refused:
             what = refused.message.removeprefix("the body is ")
             raise OperatorError(f"{file}:{number}: expected one event as JSON a line, found {what}") from refused

@@ -111,6 +111,8 @@ def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
             print_line(f"{each['destination']}: {_describe_parked(each)}")
         if each["reason"]:
             print_line(f"{each['destination']}: {each['state']}: {each['reason']}{_what_next(each)}")
+        if "hold_left_s" in each:
+            print_line(f"{each['destination']}: disabled: {_describe_hold(each['hold_left_s'])}")
         for job in each.get("jobs", ()):
             how = "is under way" if job["running"] else "waits"
             told = f"{job['kind']} {job['job']} {how}: {job['done']} of {job['total']}"
@@ -163,6 +165,13 @@ def _what_next(each: dict[str, Any]) -> str:
         return ""
     wait_s = each.get("next_try_in_s")
     return f" ({_TO_DO[each['state']]}; it tries again by itself{f' in {duration(wait_s)}' if wait_s else ''})"
+
+
+def _describe_hold(left_s: float) -> str:
+    """What the log does with the events of a disabled destination."""
+    if left_s > 0:
+        return f"the log keeps its events for another {duration(left_s)} (`hold`)"
+    return "its `hold` is over: what leaves the log now, it never gets"
 
 
 def _describe_parked(each: dict[str, Any]) -> str:

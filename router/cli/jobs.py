@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from router.admin.hole import without_holes
 from router.cli.backend import ask
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
 from router.cli.output import ago, console, print_json, print_table
@@ -28,21 +29,27 @@ def list_jobs(
 
     Example: `router jobs list`
     """
-    jobs, why = asyncio.run(_look(config, destination, every))
+    jobs, why, trouble = asyncio.run(_look(config, destination, every))
     if as_json:
         print_json(jobs)
-        return
-    columns = ("destination", "number", "what", "state", "done", "of", "delivered", "skipped", "dead", "asked for")
-    print_table("", columns, [_row(job) for job in jobs], has_lines=False, if_empty=_none(destination, every))
-    for line in why:
-        console.print(line, soft_wrap=True)
+    else:
+        columns = ("destination", "number", "what", "state", "done", "of", "delivered", "skipped", "dead", "asked for")
+        if_empty = "" if trouble else _none(destination, every)
+        print_table("", columns, [_row(job) for job in jobs], has_lines=False, if_empty=if_empty)
+        for line in why:
+            console.print(line, soft_wrap=True)
+    if trouble is not None:
+        raise trouble
 
 
-async def _look(config: Path, destination: str | None, every: bool) -> tuple[list[dict[str, Any]], list[str]]:
-    """The jobs to list, and why those under way stand still, if they do."""
-    jobs = [job for job in await ask(config, "jobs", destination=destination) if every or job["state"] == "running"]
+async def _look(
+    config: Path, destination: str | None, every: bool
+) -> tuple[list[dict[str, Any]], list[str], OperatorError | None]:
+    """The jobs to list, why those under way stand still, if they do, and whose jobs are not known."""
+    known, trouble = without_holes(await ask(config, "jobs", destination=destination))
+    jobs = [job for job in known if every or job["state"] == "running"]
     under_way = [job for job in jobs if job["state"] == "running"]
-    return jobs, await why_they_wait(config, under_way) if under_way else []
+    return jobs, await why_they_wait(config, under_way) if under_way else [], trouble
 
 
 def _none(destination: str | None, every: bool) -> str:

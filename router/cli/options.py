@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import redirect_stdout
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -99,9 +101,10 @@ def read_config(path: Path, has_secrets: bool = True) -> tuple[Config, Registry]
     Raises:
         OperatorError: the file is not valid, or a plugin package is not.
     """
-    registry = Registry.load()
     load = load_config if has_secrets else load_without_secrets
-    return load(path, registry), registry
+    with redirect_stdout(sys.stderr):  # plugins are imported, and check their settings
+        registry = Registry.load()
+        return load(path, registry), registry
 
 
 def read_plugins(path: Path) -> Registry:
@@ -111,11 +114,13 @@ def read_plugins(path: Path) -> Registry:
     Raises:
         OperatorError: a plugin package is not valid, or there is no file at another place than the usual one.
     """
-    registry = Registry.load()
+    with redirect_stdout(sys.stderr):
+        registry = Registry.load()
     if path == DEFAULT_CONFIG and not path.exists():
         return registry
     try:
-        load_without_secrets(path, registry)
+        with redirect_stdout(sys.stderr):
+            load_without_secrets(path, registry)
     except ConfigError:
         if not path.exists():
             raise

@@ -68,6 +68,8 @@ def run_daemon(path: Path, processes: int | None = None, log_level: str = "info"
         import uvloop as loops
     except ImportError:  # pragma: no cover - no uvloop on this platform
         import asyncio as loops  # type: ignore[no-redef]
+    # Until the daemon handles it. As an exception it would count as an error of the plugin that is being imported.
+    signal.signal(signal.SIGTERM, _leave)
     supervisor = Supervisor(os.environ)
     sockets = inherited_sockets(os.environ, os.getpid(), SOCKETS)
     settings, registry = read_config(path)
@@ -104,7 +106,6 @@ def run_daemon(path: Path, processes: int | None = None, log_level: str = "info"
             check_portable(config)
         return config
 
-    signal.signal(signal.SIGTERM, _leave)  # until the daemon handles it
     daemon = Daemon(settings, registry, read_again, supervisor, sockets, processes, log_level, role)
     loops.run(daemon.run(announce))
     logger.info("router has stopped")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Mapping
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +32,9 @@ def make_sandbox(plugin: Plugin, settings: dict[str, Any] | None = None, record:
         raise OperatorError(f"{plugin.name} has no sandbox")
     module, _, name = plugin.sandbox.partition(":")
     try:
-        factory = getattr(importlib.import_module(module), name)
-        sandbox: Sandbox = factory({**plugin.sandbox_settings, **(settings or {})}, record)
+        with redirect_stdout(sys.stderr):
+            factory = getattr(importlib.import_module(module), name)
+            sandbox: Sandbox = factory({**plugin.sandbox_settings, **(settings or {})}, record)
     except Exception as error:
         raise OperatorError(
             f'plugin {plugin.slug}: its sandbox "{plugin.sandbox}" could not be made: {describe(error)}{at_place(error)}. '

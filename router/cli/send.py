@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import codecs
 from base64 import b64encode
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +13,7 @@ import aiohttp
 import orjson
 import typer
 
+from router.cli.explain import read_lines
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, read_config
 from router.cli.output import console, print_json
 from router.cli.streams import read_input
@@ -27,14 +29,15 @@ def send(
     file: Annotated[
         str,
         typer.Argument(
-            help="A file with one event as JSON, a list of them, or a batch as SDKs send it; - is standard input."
+            help="A file with one event, one a line (NDJSON), a list of them, or a batch as SDKs send it; - is standard input."
         ),
     ],
     config: ConfigPath = DEFAULT_CONFIG,
     source: Annotated[str | None, typer.Option(help="The source to send as; the first of the config.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Send an event (or a list of events, as one batch) to the router that runs with this config, and show the receipt.
+    """Send an event (or a list of events, as one batch) to the router that runs with this config, and show the receipt. Of a
+    file with one event a line so many are sent together as a request may have.
 
     Example: `echo '{"type": "track", "userId": "u1", "event": "Order Completed"}' | router send -`
     """
@@ -42,11 +45,11 @@ def send(
     name = source or next(iter(settings.sources), None)
     if name is None or name not in settings.sources:
         raise OperatorError(f"no source {name!r} in {config}; there are: {', '.join(settings.sources) or 'none'}")
-    path, body = _read(file)
+    requests = _read(file, settings.server.max_events, settings.server.max_body_bytes)
     key = settings.sources[name].keys[0]
     host = "127.0.0.1" if settings.server.host in ("0.0.0.0", "::") else settings.server.host
-    url = f"http://{f'[{host}]' if ':' in host else host}:{settings.server.port}/v1/{path}"
-    receipt, is_accepted = asyncio.run(_post(url, body, key, config))
+    url = f"http://{f'[{host}]' if ':' in host else host}:{settings.server.port}/v1/"
+    receipt, is_accepted = asyncio.run(_post_all(url, requests, key, config))
     if as_json:
         print_json(receipt)
     else:
@@ -73,24 +76,40 @@ def _print(receipt: dict[str, Any], is_accepted: bool) -> None:
                 console.print(f"event {each['index']}: warning: {warning}", soft_wrap=True)
 
 
-def _read(file: str) -> tuple[str, bytes]:
-    """The path to post to, and the body: the file as it is, odd JSON included."""
+def _read(file: str, max_events: int, max_bytes: int) -> list[tuple[str, bytes]]:
+    """What to post, each with the path to post it to: the file as it is, odd JSON included. Lines are put together, at most
+    *max_events* of them and about *max_bytes*."""
     data = read_input(file)
     try:
         body = parse_json(data)
-    except Refused as refused:
-        raise OperatorError(f"{file}: expected JSON: {refused.message}") from refused
+    except Refused:
+        lines = [line for line, _ in read_lines(file, data)]
+        if not lines:
+            raise OperatorError(f"{'standard input' if file == '-' else file}: there is no event in it") from None
+        return [("batch", b'{"batch":[' + b",".join(part) + b"]}") for part in _parts(lines, max_events, max_bytes)]
     if isinstance(body, list):
-        return "batch", b'{"batch":' + data.removeprefix(codecs.BOM_UTF8) + b"}"
+        return [("batch", b'{"batch":' + data.removeprefix(codecs.BOM_UTF8) + b"}")]
     if not isinstance(body, dict):
         raise OperatorError(f"{file}: expected one event (an object) or a list of them")
     kind = body.get("type")
     if kind in EVENT_TYPES:
-        return kind, data
+        return [(kind, data)]
     if "batch" in body:
-        return "batch", data
+        return [("batch", data)]
     found = "nothing" if kind is None else repr(kind)[:100]
     raise OperatorError(f"{file}: type: expected one of {', '.join(EVENT_TYPES)}, found {found}")
+
+
+def _parts(lines: Sequence[bytes], max_events: int, max_bytes: int) -> Iterator[list[bytes]]:
+    part: list[bytes] = []
+    size = len(b'{"batch":[]}')
+    for line in lines:
+        if part and (len(part) == max_events or size + len(line) + 1 > max_bytes):
+            yield part
+            part, size = [], len(b'{"batch":[]}')
+        part.append(line)
+        size += len(line) + 1
+    yield part
 
 
 def key_header(key: str) -> dict[str, str]:
@@ -114,6 +133,41 @@ def _read_receipt(url: str, status: int, body: bytes) -> dict[str, Any]:
             "config."
         )
     return receipt
+
+
+async def _post_all(
+    url: str, requests: Sequence[tuple[str, bytes]], key: str, config: Path
+) -> tuple[dict[str, Any], bool]:
+    """Post one after the other, until one is refused. Returns the receipt, and whether the last one was accepted."""
+    (path, body), *further = requests
+    receipt, is_accepted = await _post(url + path, body, key, config)
+    for path, body in further if is_accepted else ():
+        try:
+            more, is_accepted = await _post(url + path, body, key, config)
+        except OperatorError as error:
+            raise OperatorError(f"{_so_far(receipt)}: {error}") from error
+        if not is_accepted:
+            return more | {"message": f"{_so_far(receipt)}: {more.get('message')}"}, False
+        receipt = _joined(receipt, more)
+    return receipt, is_accepted
+
+
+def _so_far(receipt: dict[str, Any]) -> str:
+    return f"{receipt['accepted']} events were accepted before this (sent again with the same messageId they are duplicates)"
+
+
+def _joined(receipt: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    """The receipt of two batches as if they were one."""
+    before = receipt["accepted"] + receipt["duplicate"] + receipt["rejected"]
+    joined = receipt | {name: receipt[name] + more[name] for name in ("accepted", "duplicate", "rejected")}
+    for name in ("rejections", "warnings"):
+        shifted = [
+            {key: value + before if key in ("index", "through") else value for key, value in each.items()}
+            for each in more.get(name, ())
+        ]
+        if shifted or name in receipt:
+            joined[name] = [*receipt.get(name, ()), *shifted]
+    return joined
 
 
 async def _post(url: str, body: bytes, key: str, config: Path) -> tuple[dict[str, Any], bool]:

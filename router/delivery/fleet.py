@@ -69,6 +69,8 @@ class Berth:
     """It was blocked when it last stopped, and stays so while it is disabled."""
     way: Way | None = None
     worker: Worker | None = None
+    is_given_up: bool = False
+    """It is disabled, and its hold is over."""
 
     def is_as(self, wanted: Assignment | None) -> bool:
         """Whether it already is as *wanted*. A source that it leaves out from memory must not have come back into the
@@ -371,6 +373,13 @@ class Fleet:
         needed = {partition: self._log.end(partition) + 1 for partition in self._log.partitions}
         for berth in self.berths.values():
             if berth.worker is None and not self._is_held(berth):
+                if not berth.is_given_up:
+                    berth.is_given_up = True
+                    _LOGGER.warning(
+                        "the hold of a disabled destination is over: the log keeps its events no longer",
+                        destination=berth.assignment.name,
+                        hold_s=berth.assignment.hold_s,
+                    )
                 continue
             for partition, position in berth.ledger.written_positions.items():
                 needed[partition] = min(needed[partition], position + 1)

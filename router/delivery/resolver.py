@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
-import threading
-from concurrent.futures import Future
 from typing import Any
 
 from aiohttp.abc import AbstractResolver, ResolveResult
+
+from router.own_thread import in_own_thread
 
 _NUMERIC = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
 
@@ -29,21 +28,16 @@ class Resolver(AbstractResolver):
         Raises:
             OSError: there are none, or no server answers.
         """
-        found: Future[list[Any]] = Future()
-        found.set_running_or_notify_cancel()
 
-        def look_up() -> None:
+        def look_up() -> list[Any]:
             try:
-                found.set_result(socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG))
+                return socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
             except UnicodeError:  # "api..example.com": a typo in the config, and no event's fault
-                found.set_exception(socket.gaierror(socket.EAI_NONAME, "this can be no name of a host"))
-            except Exception as error:
-                found.set_exception(error)
+                raise socket.gaierror(socket.EAI_NONAME, "this can be no name of a host") from None
 
-        threading.Thread(target=look_up, name=f"look-up of {host}", daemon=True).start()
         return [
             ResolveResult(hostname=host, host=address[0], port=address[1], family=kind, proto=proto, flags=_NUMERIC)
-            for kind, _, proto, _, address in await asyncio.wrap_future(found)
+            for kind, _, proto, _, address in await in_own_thread(look_up, f"look-up of {host}")
         ]
 
     async def close(self) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from router.admin.hole import without_holes
 from router.admin.operations import Operations
 from router.delivery.ledger import Ledger
+from router.delivery.state import StateUnusable
 from router.delivery.worker import Worker
 from router.errors import OperatorError
 from router.log.record import Record
@@ -79,6 +82,26 @@ async def test_a_job_that_waits_does_so_in_the_status_as_in_the_list(tmp_path: P
     await stand.close()
 
 
+@pytest.mark.parametrize("is_running", [True, False], ids=["running", "stopped"])
+async def test_a_disabled_destination_says_for_how_long_its_events_are_kept(tmp_path: Path, is_running: bool) -> None:
+    """Nothing told that the hold comes to an end, nor that it had: the events just were not there when it was enabled."""
+    stand, disabled = Stand(tmp_path), replace(assignment("paused", is_enabled=False), hold_s=100.0)
+    await stand.open(disabled)
+    fleet = stand.fleet if is_running else None
+    operations = Operations(stand.log, stand.states, [disabled], stand.clock, fleet)
+    if not is_running:
+        await stand.fleet.stop(5_000.0)
+    left = []
+
+    for passed_s in (40.0, 90.0):
+        stand.clock.passed_s += passed_s
+        [told] = (await operations.status())["destinations"]
+        left.append(told["hold_left_s"])
+
+    assert left == [pytest.approx(60, abs=20), 0]
+    await stand.close()
+
+
 async def test_a_job_is_under_way_while_a_reload_replaces_its_destination(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,6 +163,38 @@ async def test_a_state_that_is_damaged_hides_no_other_destination_from_a_trace(t
     assert hurt["outcome"] == "unusable"
     assert up["outcome"] in ("skipped", "pending")
     assert "can't be read" in hurt["reason"]
+    await stand.close()
+
+
+@pytest.mark.parametrize("first", [0, 8192], ids=["no database", "a page within"])
+@pytest.mark.parametrize("has_router", [True, False], ids=["running", "stopped"])
+async def test_a_state_that_is_damaged_hides_no_other_destination_from_a_list(
+    tmp_path: Path, first: int, has_router: bool
+) -> None:
+    """All lists without a name were the error of that one; the status of a stopped router was a traceback."""
+    stand, both = Stand(tmp_path), [assignment("hurt"), UP]
+    await stand.open(*both)
+    await stand.add(1)
+    stand.fleet.berths["up"].ledger.kill(Record(0, 1, "website", "m1", "u1", "track", 0.0, b"{}"), "400 not this")
+    await stand.close()
+    path = stand.states.path("hurt")
+    path.write_bytes(path.read_bytes()[:first] + b"x" * (path.stat().st_size - first))
+    await stand.open(*both)
+    operations = Operations(stand.log, stand.states, both, stand.clock, stand.fleet if has_router else None)
+    calls = operations.calls()
+
+    states = {each["destination"]: each["state"] for each in (await operations.status())["destinations"]}
+    lists = [await calls["causes"](), await calls["dead-letters"](), await calls["dead-letters"](limit=1)]
+    await calls["retry"](destination="up")
+    lists.append(await calls["jobs"]())
+
+    assert [states["hurt"], states["up"] == "unusable"] == ["unusable", False]
+    for listed in lists:
+        known, trouble = without_holes(listed)
+        assert {each["destination"] for each in known} == {"up"}
+        assert "hurt is not in this list" in str(trouble)
+    with pytest.raises(StateUnusable):
+        await calls["causes"](destination="hurt")
     await stand.close()
 
 

@@ -12,7 +12,7 @@ import pytest
 from aiohttp.client_exceptions import UnixClientConnectorError
 
 from router.cli import inspect
-from router.cli.inspect import seconds_of
+from router.cli.inspect import _describe_hold, seconds_of
 from router.cli.options import DEFAULT_CONFIG
 from tests.system.harness import Stage, run_command, until
 
@@ -54,6 +54,15 @@ def test_what_is_parked_is_told_by_an_example(stage: Stage) -> None:
 
     assert "intercom: 1 parked, of 1 user, such as parked-1: 404 not_found" in status
     assert "see it with: router trace parked-1" in status
+
+
+@pytest.mark.timeout(60)
+def test_a_disabled_destination_says_for_how_long_its_events_are_kept(stage: Stage) -> None:
+    [vendor] = stage.vendors("mixpanel")
+    stage.router({"mixpanel": vendor.destination(enabled=False, hold="6h")})
+
+    assert "mixpanel: disabled: the log keeps its events for another 6h (`hold`)" in stage.command("status").out
+    assert "never gets" in _describe_hold(0.0)
 
 
 @pytest.mark.timeout(60)

@@ -8,11 +8,29 @@ from typing import Any
 
 import pytest
 
-from router.cli import jobs, progress
+from router.cli import dead_letters, jobs, progress
 from router.cli.options import DEFAULT_CONFIG
 from router.errors import OperatorError
+from tests.system.harness import run_command
 
 PUT_BACK = "crm is no longer in the config. It goes on when it is put back (and the config reloaded)."
+
+
+@pytest.mark.parametrize("command", [("jobs", "list"), ("dead-letters", "list"), ("dead-letters", "list", "--each")])
+def test_a_list_with_a_hole_shows_the_rest_and_fails(
+    config: Path, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program must not take the rest for all there is, and an operator in need must not be kept from it."""
+
+    async def ask(config: Path, operation: str, **arguments: Any) -> Any:
+        return [{"destination": "crm", "unknown": "crm.sqlite: damaged"}]
+
+    for module in (jobs, dead_letters):
+        monkeypatch.setattr(module, "ask", ask)
+
+    listed = run_command(*command, "--json", "-c", config)
+
+    assert (listed.code, listed.json, listed.err) == (2, [], "crm is not in this list: crm.sqlite: damaged\n")
 
 
 @pytest.mark.parametrize(

@@ -136,9 +136,35 @@ def test_a_file_is_sent_as_it_is(running: Stage) -> None:
 
 
 @pytest.mark.timeout(60)
+def test_events_one_a_line_are_sent_in_as_many_requests_as_it_takes(tmp_path: Path) -> None:
+    """As `router log export --events` writes them: explain read such a file, and send did not."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    stage, lines = Stage(tmp_path), tmp_path / "lines.ndjson"
+    try:
+        stage.router({}, server={"port": port, "max_events": 2})
+        events = [{"type": "track", "userId": "u1", "messageId": f"m{number}", "event": "Seen"} for number in range(5)]
+        del events[3]["event"]
+        lines.write_text("\n\n".join(map(json.dumps, events)))
+
+        sent = stage.command("send", lines, "--json")
+        again = stage.command("send", lines)
+        exported = stage.command("log", "export", "--events").out
+    finally:
+        stage.clear()
+
+    assert sent.code == 0
+    assert [sent.json[name] for name in ("accepted", "duplicate", "rejected")] == [4, 0, 1]
+    assert [(each["index"], each["messageId"]) for each in sent.json["rejections"]] == [(3, "m3")]
+    assert again.out.startswith("0 accepted, 4 duplicate, 1 rejected")
+    assert [json.loads(line)["messageId"] for line in exported.splitlines()] == ["m0", "m1", "m2", "m4"]
+
+
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize(
     ("content", "options"),
     [
+        pytest.param(b"\n", [], id="nothing"),
         pytest.param(b"not JSON", [], id="no JSON"),
         pytest.param(b"5", [], id="a number"),
         pytest.param(None, [], id="no file"),

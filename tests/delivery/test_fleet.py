@@ -250,8 +250,12 @@ async def test_a_disabled_destination_keeps_its_place_for_its_hold(
         await stand.close()
         await stand.open(disabled)
 
-    start = await stand.trim()
+    with capture_logs() as logged:
+        start = await stand.trim()
+        await stand.trim()
     assert (start == 1) is is_held
+    told = [line["destination"] for line in logged if line["event"].startswith("the hold of a disabled destination")]
+    assert told == ([] if is_held else ["up"])
 
     await stand.fleet.apply([UP])
     await until(stand.has_kept_up("up"))

@@ -60,6 +60,31 @@ def test_a_host_that_is_none_of_this_machine_is_said_so(stage: Stage) -> None:
     assert "Traceback" not in refused.err
 
 
+HANGING = "import pathlib, time\npathlib.Path(__file__).with_name('begun').touch()\nwhile True:\n    time.sleep(0.01)\n"
+
+
+@pytest.mark.timeout(60)
+def test_a_plugin_whose_import_has_no_end_does_not_hold_up_a_stop(stage: Stage) -> None:
+    """Not the start's, where the signal counted as an error of the plugin, and not that of a reload."""
+    hanging = stage.folder / "hanging.py"
+    hanging.write_text(HANGING)
+    plugins = {"plugins": [str(hanging)]}
+
+    stage.write_config({}, **plugins)
+    with stage.begin("run") as start:
+        until((stage.folder / "begun").exists, "the plugin is imported")
+        start.terminate()
+        assert start.wait(EXIT_S) == -signal.SIGTERM
+
+    (stage.folder / "begun").unlink()
+    router = stage.router({})
+    stage.write_config({}, **plugins)
+    router.send(signal.SIGHUP)
+    until((stage.folder / "begun").exists, "the plugin is imported")
+    assert call("GET", f"{router.url}/ready")[0] == 200
+    assert router.terminate(EXIT_S) == 0
+
+
 @pytest.mark.in_processes
 @pytest.mark.timeout(60)
 def test_sigterm_lets_flights_land_and_the_next_start_delivers_the_rest(stage: Stage) -> None:
