@@ -11,7 +11,6 @@ from typing import Any, Final
 from plugins.salesforce.settings import HOST_SUFFIXES, Settings
 from router.plugin import (
     MISPLACED,
-    Again,
     Blocked,
     Credential,
     Dead,
@@ -26,10 +25,10 @@ from router.plugin import (
     Split,
     UnreadableAnswer,
     Verdict,
+    again_without,
     build_url,
     describe,
     is_outage,
-    without,
 )
 
 MAX_RECORDS: Final = 200
@@ -144,22 +143,13 @@ def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -
         verdict, errors = verdict_on(result), list(errors_of(result.get("errors")))
         names = refused_names(record, errors, id_field) if isinstance(verdict, Dead) else []
         if names:
-            left = _without_refused({place: payloads[place] for place in places}, names, words(errors[0]))
-            verdicts |= {place: Again(left.get(place)) for place in places}
+            mine = {place: payloads[place] for place in places}
+            verdicts |= again_without(mine, [(name,) for name in names], words(errors[0]))
         elif isinstance(verdict, Dead) and len(places) > 1:
             return Split(verdict.reason)  # of several calls about one person one is at fault
         else:
             verdicts |= dict.fromkeys(places, verdict)
     return [verdicts[place] for place in sorted(verdicts)]
-
-
-def _without_refused(payloads: Mapping[int, Payload], names: Sequence[str], said: str) -> dict[int, Payload]:
-    """What is left of those *payloads* of one record from which the refused values are: of each field the last."""
-    refused: dict[int, list[str]] = {}
-    for name in names:
-        refused.setdefault(max(place for place, payload in payloads.items() if name in payload.body), []).append(name)
-    left = {place: without(payloads[place], [(name,) for name in mine], said) for place, mine in refused.items()}
-    return {place: payload for place, payload in left.items() if payload is not None}
 
 
 def refused_names(record: Document, errors: Sequence[Error], id_field: str) -> list[str]:
