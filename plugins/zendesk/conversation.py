@@ -185,8 +185,9 @@ def _upsert(
 ) -> Said[Document]:
     """*fields* loses what is refused, and gets a name where one is missed: but none in place of one that was refused, for
     that somebody is new then, and would be there twice. An organization that has the name and no id, as one that an agent made,
-    is the one that is meant: Zendesk itself looks for ids alone."""
-    method, path = "POST", (_PATHS[model], "create_or_update")
+    is the one that is meant: Zendesk itself looks for ids alone. Where the id has one already, that keeps the name it has."""
+    by_id = ("POST", (_PATHS[model], "create_or_update"))
+    method, path = by_id
     assumed = Response(200, b'{"%s":{"id":"assumed-%s"}}' % (model.encode(), model.encode()))
     of_name: Response | None = None
     for _ in range(MAX_MENDINGS):
@@ -197,10 +198,15 @@ def _upsert(
         if model == "organization" and {_ID, "name"} <= fields.keys() and "name" in details and method == "POST":
             named = yield from _find_organization(fields["name"], settings)
             if named is not None and not named.get(_ID):
-                method, path = "PUT", (_PATHS[model], str(_id_of(named)))
+                method, path, of_name = "PUT", (_PATHS[model], str(_id_of(named))), response
                 continue
-        if _ID in details and _is_there(response):  # made since it was looked for, by a call that runs beside this one
-            raise Ended(Later(_words(response), None, CONFLICT_ATTEMPTS))
+        if _ID in details and _is_there(response):
+            if method == "POST" or of_name is None:  # made since it was looked for, by a call that runs beside this one
+                raise Ended(Later(_words(response), None, CONFLICT_ATTEMPTS))
+            del fields["name"]
+            warnings.append(f"name was refused, and left out: {_words(of_name)}")
+            method, path = by_id
+            continue
         if "name" in details and "name" not in fields:
             if of_name is not None:
                 raise Ended(_refused(of_name))

@@ -390,6 +390,19 @@ async def test_an_organization_of_the_name_that_has_no_id_becomes_the_group_s(ve
     assert len(vendor.sandbox.memberships) == 1
 
 
+async def test_a_group_with_an_organization_does_not_take_another_one_of_its_new_name(vendor: StandIn) -> None:
+    """A company is renamed, and an agent has made an organization of the new name: an id is one organization's alone."""
+    await send(vendor, group(name="Acme"))
+    vendor.sandbox.organizations[7] = {"id": 7, "name": "Acme Inc", "organization_fields": {}}
+
+    verdict = await send(vendor, group(name="Acme Inc", description="Makes engines"))
+
+    assert isinstance(verdict, Delivered)
+    assert verdict.warnings[0] == "name was refused, and left out: 422 name: Name: Acme Inc has already been taken"
+    [own] = [each for each in vendor.sandbox.organizations.values() if each.get("external_id") == "c9"]
+    assert (own["name"], own["details"]) == ("Acme", "Makes engines")
+
+
 async def test_a_company_by_its_name_is_created_once_and_the_person_linked_each_time() -> None:
     async with open_stand_in(PLUGIN, create_organizations=True) as vendor:
         verdicts = [await send(vendor, identify(id, name="Ada", company="Acme")) for id in ("u-17", "u-17", "u-18")]
