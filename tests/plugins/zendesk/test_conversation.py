@@ -390,6 +390,19 @@ async def test_an_organization_of_the_name_that_has_no_id_becomes_the_group_s(ve
     assert len(vendor.sandbox.memberships) == 1
 
 
+async def test_a_new_group_of_a_name_that_another_one_has_is_told_apart_by_its_id(vendor: StandIn) -> None:
+    """In an account of many teams some are called alike, and to Zendesk a name is one organization's alone."""
+    await send(vendor, identify(name="Ada"))
+    await send(vendor, make_event("group", userId="u-16", groupId="c8", traits={"name": "Acme"}))
+
+    verdicts = [await send(vendor, group(name="Acme", description="Mills")) for _ in range(2)]
+
+    assert verdicts == [Delivered((TAKEN,))] * 2
+    organizations = [(each["name"], each.get("details")) for each in vendor.sandbox.organizations.values()]
+    assert organizations == [("Acme", None), ("Acme (c9)", "Mills")]
+    assert len(vendor.sandbox.memberships) == 1
+
+
 async def test_a_group_with_an_organization_does_not_take_another_one_of_its_new_name(vendor: StandIn) -> None:
     """A company is renamed, and an agent has made an organization of the new name: an id is one organization's alone."""
     await send(vendor, group(name="Acme"))
@@ -425,22 +438,33 @@ async def test_a_company_whose_name_another_has_is_linked_by_its_id() -> None:
 
 
 @pytest.mark.parametrize(
-    ("company", "link"),
+    ("company", "answers", "not_written", "link"),
     [
-        pytest.param({"id": "c9", "name": "Acme"}, None, id="with an id of its own"),
-        pytest.param({"name": "Acme"}, {"name": "Acme"}, id="by a name that another call has just created"),
+        pytest.param(
+            {"id": "c9", "name": "Acme"},
+            {0: TOO_LONG, 2: BLANK},
+            ("the user's organization was not written: 422 name: Name: is too long",),
+            None,
+            id="with an id of its own",
+        ),
+        pytest.param(
+            {"name": "Acme"},
+            {0: Response(422, b'{"details":{"name":[{"description":"Name: taken"}]}}')},
+            (),
+            {"name": "Acme"},
+            id="by a name that another call has just created",
+        ),
     ],
 )
-def test_a_company_that_zendesk_refuses_does_not_cost_the_person(company: Any, link: Any) -> None:
+def test_a_company_that_zendesk_refuses_does_not_cost_the_person(
+    company: Any, answers: dict[int, Response], not_written: tuple[str, ...], link: Any
+) -> None:
     rehearsal = rehearse(create_organizations=True)
     [(_, endpoint, payload)] = rehearsal.payloads(identify(name="Ada", company=company))
-    taken = Response(422, b'{"details":{"name":[{"description":"Name: taken"}]}}')
-    answers = {0: taken, **({2: taken} if "id" in company else {})}
 
     talk = rehearsal.talk(endpoint, payload, answers)
 
     assert isinstance(talk.end, Delivered)
-    not_written = ("the user's organization was not written: 422 name: Name: taken",) if "id" in company else ()
     assert talk.end.warnings[-1:] == not_written
     assert talk.requests[-1].json["user"].get("organization") == link
 
