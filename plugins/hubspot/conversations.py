@@ -97,6 +97,7 @@ def _write_contact(body: Document, draft: _Draft, settings: Settings) -> Said:
             existing = _EXISTING_ID.search(response.text)
             if existing is None:
                 return Later(words(response), UNKNOWN_CONTACT_S, UNKNOWN_CONTACT_ATTEMPTS)
+            draft.keys = frozenset()  # its record id finds it
             response = yield from _update(wire.objects_url(settings, "contacts", existing[1]), draft, settings)
         if response.status == 404:
             return Later(f"the contact is gone: {words(response)}", UNKNOWN_CONTACT_S, UNKNOWN_CONTACT_ATTEMPTS)

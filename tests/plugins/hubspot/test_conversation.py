@@ -269,6 +269,19 @@ def test_a_conflict_that_names_nobody_waits() -> None:
     assert end.max_attempts == conversations.UNKNOWN_CONTACT_ATTEMPTS
 
 
+def test_an_email_that_somebody_has_just_taken_does_not_cost_the_person_the_rest() -> None:
+    """Nobody had it when the contact was looked for; the contact of the userId is updated, and another one has it by then."""
+    rehearsal = Rehearsal(PLUGIN, PLUGIN.settings.model_validate({**BY_EMAIL, "user_id_property": "user_id"}))
+    [(_, endpoint, payload)] = rehearsal.payloads(identify(firstName="Ada"))
+    taken = Response(409, b'{"category": "CONFLICT", "message": "Contact already exists. Existing ID: 51"}')
+
+    talk = rehearsal.talk(endpoint, payload, {0: Response(404), 1: taken, 2: taken})
+
+    assert isinstance(talk.end, Delivered)
+    assert talk.requests[-1].url.endswith("/contacts/51")
+    assert talk.requests[-1].json["properties"] == {"firstname": "Ada"}
+
+
 # --- companies ---
 
 
