@@ -127,7 +127,7 @@ def converse_organization(body: Any, settings: Settings, warnings: list[str]) ->
         body={"organization_membership": membership},
         assumed=Response(201, b'{"organization_membership":{"id":1}}'),
     )
-    if response.status == 422:
+    if response.status == 422 or _is_gone(response):  # a search finds a user for a while who has been deleted
         if not _is_there(response):
             warnings.append(f"the user did not become a member: {_words(response)}")
     elif response.unless_page().status not in (200, 201):
@@ -355,7 +355,7 @@ def _ask(
 def _refused(response: Response) -> Verdict | Blocked:
     if response.status in BLOCKED:
         return Blocked(_words(response))
-    if response.status == 404 and response.json_object().get("error") != "RecordNotFound":
+    if response.status == 404 and not _is_gone(response):
         # no id is unknown here, but the address
         return Blocked(f"{_words(response)} (another subdomain or base_url?)")
     if response.status == 409:
@@ -371,6 +371,11 @@ def _is_of_account(response: Response) -> bool:
     """Whether a refusal is for all. A 429 that leaves requests to the account is for the five writes a minute of one user."""
     left = response.headers.get("x-rate-limit-remaining", "")
     return response.status != 429 or not left.isdecimal() or int(left) == 0
+
+
+def _is_gone(response: Response) -> bool:
+    """Whether there is nothing of that id, and not no such address."""
+    return response.status == 404 and response.json_object().get("error") == "RecordNotFound"
 
 
 def _is_there(response: Response) -> bool:

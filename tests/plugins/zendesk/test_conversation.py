@@ -498,6 +498,16 @@ async def test_a_membership_that_is_refused_is_reported(vendor: StandIn) -> None
     )
 
 
+async def test_a_member_who_is_deleted_and_still_found_does_not_cost_the_group(vendor: StandIn) -> None:
+    """A search knows of users who are no more for some minutes."""
+    await send(vendor, identify(name="Ada"))
+    vendor.sandbox.fail(Fault(status=404, path="organization_memberships", body='{"error": "RecordNotFound"}'))
+
+    assert await send(vendor, group(name="Acme")) == Delivered(
+        ('the user did not become a member: 404 {"error": "RecordNotFound"}',)
+    )
+
+
 # --- merging ---
 
 
