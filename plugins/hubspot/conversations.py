@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from plugins.hubspot import wire
 from plugins.hubspot.answers import MISSING, judge_one, refused_properties, words, words_of
 from plugins.hubspot.settings import Settings
 from router.plugin import (
+    Again,
     Blocked,
     Conversation,
     Dead,
@@ -189,10 +190,16 @@ def converse_event(payload: Payload, settings: Settings) -> Conversation:
         return Later(reason, UNKNOWN_CONTACT_S, UNKNOWN_CONTACT_ATTEMPTS)
     if not isinstance(contact_id, str):
         return contact_id
-    event = {**payload.body["event"], "objectId": contact_id}
-    response = yield Step(Request("POST", wire.events_url(settings), event), Response(204))
-    judgement = wire.judge_events(response, [payload], settings)
-    return judgement[0] if isinstance(judgement, Sequence) else judge_one(response)
+    sent = replace(payload, body={"event": {**payload.body["event"], "objectId": contact_id}}, notes=())
+    response = Response(0)
+    for _ in range(MAX_MENDINGS):
+        response = yield Step(Request("POST", wire.events_url(settings), sent.body["event"]), Response(204))
+        judgement = wire.judge_events(response, [sent], settings)
+        verdict = judgement[0] if isinstance(judgement, Sequence) else judge_one(response)
+        if not isinstance(verdict, Again) or verdict.instead is None:
+            return Delivered((*sent.notes, *verdict.warnings)) if isinstance(verdict, Delivered) else verdict
+        sent = verdict.instead
+    return Dead(words(response))
 
 
 def converse_merge(payload: Payload, settings: Settings) -> Conversation:

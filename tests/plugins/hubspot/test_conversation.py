@@ -424,6 +424,22 @@ async def test_an_event_that_is_refused_is_dead_in_hubspots_words() -> None:
             assert "no event definition named pe9_unknown" in verdict.reason
 
 
+async def test_a_property_that_the_definition_lacks_does_not_cost_the_event() -> None:
+    mapped = {"Order Completed": {"name": "order_completed", "properties": {"order_id": "order_id", "total": "total"}}}
+    async with open_account(events=mapped) as account:
+        account.sandbox.settings["events"] = {
+            "Order Completed": {"name": "order_completed", "properties": {"order_id": "order_id"}}
+        }
+        await deliver(account, identify())
+
+        verdict = await deliver(account, track(context={}, properties={"order_id": "A-1", "total": 5}))
+
+        assert isinstance(verdict, Delivered)
+        [warning] = verdict.warnings
+        assert warning.endswith("the event definition has no property total; left out: event.properties.total")
+        assert [sent["properties"] for sent in account.accepted("event")] == [{"order_id": "A-1"}]
+
+
 async def test_an_alias_merges_two_contacts_once() -> None:
     async with open_account(merge_on_alias=True) as account:
         await deliver(account, make_event("identify", userId="u-16", traits={"email": "old@example.test"}))
