@@ -5,6 +5,7 @@ Source: facts/vendors/salesforce.md sections 1, 2, 5, 6 and 7.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -44,7 +45,10 @@ are in different lanes."""
 
 _BUSY: Final = frozenset({"UNABLE_TO_LOCK_ROW", "REQUEST_RUNNING_TOO_LONG"})
 _OUT: Final = "SERVER_UNAVAILABLE"
-_CREATED_MEANWHILE: Final = "DUPLICATE_VALUE"
+_IS_THERE: Final = "DUPLICATE_VALUE"
+"""Of the id, the record was created meanwhile. Of another unique field, another record has the value, and keeps it."""
+_DUPLICATE: Final = re.compile(r"duplicate value found: (\w+) duplicates")
+"""Source: github.com/sfb2csolutionarchitects/b2c-crm-sync/issues/98."""
 _OF_THE_SET_UP: Final = frozenset({"INVALID_FIELD", "INVALID_TYPE", "NOT_FOUND"})
 """Of a whole request: objects and fields are named by the settings alone."""
 _CALLS_USED_UP: Final = "REQUEST_LIMIT_EXCEEDED"
@@ -130,17 +134,17 @@ def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -
     Raises:
         UnreadableAnswer: a success without them.
     """
+    id_field = _id_field(payloads[0].group, settings)
     if response.status not in (200, 201):
-        stopped = judge_refusal(response)
+        stopped = judge_refusal(response, id_field)
         if isinstance(stopped, Blocked):
             return stopped
         is_at_fault = isinstance(stopped, Dead) and len(payloads) > 1
         return Split(stopped.reason) if is_at_fault or response.status == 413 else [stopped] * len(payloads)
-    id_field = _id_field(payloads[0].group, settings)
     merged = _merged(payloads, id_field)
     verdicts: dict[int, Verdict] = {}
     for result, (record, places) in zip(results_of(response, len(merged)), merged, strict=True):
-        verdict, errors = verdict_on(result), list(errors_of(result.get("errors")))
+        verdict, errors = verdict_on(result, id_field), list(errors_of(result.get("errors")))
         names = refused_names(record, errors, id_field) if isinstance(verdict, Dead) else []
         if names:
             mine = {place: payloads[place] for place in places}
@@ -174,18 +178,18 @@ def results_of(response: Response, count: int) -> list[Document]:
     return results
 
 
-def verdict_on(result: Document) -> Verdict:
-    """Of one record, or of the answer to a create or an update."""
+def verdict_on(result: Document, id_field: str) -> Verdict:
+    """Of one record that is known by *id_field*, or of the answer to a create or an update."""
     if result.get("success") is True:
         return Delivered()
     errors = list(errors_of(result.get("errors")))
     if not errors:
         raise UnreadableAnswer("a result that is neither a success nor has errors")
-    return _verdict(errors, "")
+    return _verdict(errors, "", id_field)
 
 
-def judge_refusal(response: Response) -> Later | Dead | Blocked:
-    """Read an answer that is no success and speaks of the whole request.
+def judge_refusal(response: Response, id_field: str) -> Later | Dead | Blocked:
+    """Read an answer that is no success and speaks of the whole request, whose records are known by *id_field*.
 
     Raises:
         UnreadableAnswer: a success, which here is none of those that Salesforce has.
@@ -200,15 +204,15 @@ def judge_refusal(response: Response) -> Later | Dead | Blocked:
         return Later(reason, LIMIT_S, is_outage=True)
     if response.status in MISPLACED or any(code in _OF_THE_SET_UP for code, _, _ in errors):
         return Blocked(reason)
-    return _verdict(errors, f"{response.status} ") if errors else Dead(reason)
+    return _verdict(errors, f"{response.status} ", id_field) if errors else Dead(reason)
 
 
-def _verdict(errors: Sequence[Error], status: str) -> Later | Dead:
+def _verdict(errors: Sequence[Error], status: str, id_field: str) -> Later | Dead:
     reason = status + words(errors[0])
     codes = {code for code, _, _ in errors}
     if _OUT in codes:
         return Later(reason, is_outage=True)
-    if _CREATED_MEANWHILE in codes:
+    if any(code == _IS_THERE and {name.lower() for name in fields} <= {id_field.lower()} for code, _, fields in errors):
         return Later(reason, RACE_S, RACE_ATTEMPTS)
     if any(code in _BUSY or "too many soql queries" in message.lower() for code, message, _ in errors):
         return Later(reason, BUSY_S, BUSY_ATTEMPTS)
@@ -230,8 +234,13 @@ def errors_of(body: Any) -> Iterator[Error]:
         code = error.get("statusCode") or error.get("errorCode")
         message, fields = error.get("message"), error.get("fields")
         if isinstance(code, str):
-            names = tuple(map(str, fields)) if isinstance(fields, list) else ()
-            yield code, message if isinstance(message, str) else "", names
+            said = message if isinstance(message, str) else ""
+            yield code, said, tuple(map(str, fields)) if isinstance(fields, list) and fields else _named_in(said)
+
+
+def _named_in(message: str) -> tuple[str, ...]:
+    """The field that the message on a duplicate value names."""
+    return tuple(_DUPLICATE.findall(message))
 
 
 def words(error: Error) -> str:
