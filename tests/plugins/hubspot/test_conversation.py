@@ -269,6 +269,45 @@ def test_a_conflict_that_names_nobody_waits() -> None:
     assert end.max_attempts == conversations.UNKNOWN_CONTACT_ATTEMPTS
 
 
+async def test_a_new_email_is_written_to_the_contact_of_the_user_id() -> None:
+    """By the email there is nobody; creating tells whose the userId is."""
+    async with open_account(lookup_field="email") as account:
+        await deliver(account, identify())
+        said(account)
+
+        assert await deliver(account, identify(email="ada@new.test")) == Delivered()
+
+        assert said(account) == [
+            "PATCH contacts/ada%40new.test?idProperty=email 404",
+            "POST contacts 400",
+            "PATCH contacts/51 200",
+        ]
+        assert contacts(account) == {"51": {"email": "ada@new.test", "user_id": "u-17"}}
+
+
+async def test_a_user_id_that_another_contact_has_is_left_out_and_the_rest_arrives() -> None:
+    async with open_account(lookup_field="email") as account:
+        await deliver(account, identify(email="old@example.test"))
+        await deliver(account, make_event("identify", traits={"email": EMAIL}))
+
+        verdict = await deliver(account, identify(firstName="Ada"))
+
+        assert "51 already has that value" in verdict.warnings[0]
+        assert contacts(account)["52"] == {"email": EMAIL, "firstname": "Ada"}
+
+
+async def test_a_value_that_another_contact_has_for_its_own_is_left_out_and_the_rest_arrives() -> None:
+    async with open_account() as account:
+        account.sandbox.schemas["contacts"]["nick"] = Property(is_unique=True)
+        await deliver(account, make_event("identify", userId="u-16", traits={"email": "x@example.test", "nick": "ada"}))
+
+        assert await deliver(account, identify(nick="ada")) == Delivered(
+            ("property 'nick' was left out: UNIQUE_VALUE_CONFLICT",)
+        )
+        [_, own] = contacts(account).values()
+        assert own == {"email": EMAIL, "user_id": "u-17"}
+
+
 def test_an_email_that_somebody_has_just_taken_does_not_cost_the_person_the_rest() -> None:
     """Nobody had it when the contact was looked for; the contact of the userId is updated, and another one has it by then."""
     rehearsal = Rehearsal(PLUGIN, PLUGIN.settings.model_validate({**BY_EMAIL, "user_id_property": "user_id"}))
@@ -288,6 +327,7 @@ def test_an_email_that_somebody_has_just_taken_does_not_cost_the_person_the_rest
 @pytest.mark.parametrize(
     "conflict",
     [
+        Response(400, b'{"message": "{propertyName=cdp_group_id, value=c9} on 52. 51 already has that value."}'),
         Response(409, b'{"category": "CONFLICT", "message": "exists"}'),
         Response(207, b'{"results": [], "errors": [{"category": "CONFLICT", "message": "exists"}]}'),
     ],

@@ -227,6 +227,9 @@ def test_what_each_status_means(response: Response, expected: Any) -> None:
     assert judgement == expected if isinstance(expected, Blocked) else judgement == [expected]
 
 
+HELD = "Cannot set PropertyValueCoordinates{{portalId=1, {}}} on 52. 51 already has that value."
+
+
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
@@ -252,6 +255,11 @@ def test_what_each_status_means(response: Response, expected: Any) -> None:
             {"errors": [{"errors": [{"code": "INVALID_OPTION", "context": {"propertyName": "x"}}]}]},
             {"x": "INVALID_OPTION"},
             id="inside the error of an input",
+        ),
+        pytest.param(
+            {"message": HELD.format("propertyName=nick, value=ada")},
+            {"nick": "UNIQUE_VALUE_CONFLICT"},
+            id="of another's",
         ),
         pytest.param({"message": "broken [{", "errors": [None, 7]}, {}, id="nothing readable"),
     ],
@@ -292,3 +300,9 @@ def test_paths_of_both_generations(version: str, urls: list[str]) -> None:
         wire.properties_url(settings, "companies"),
         wire.events_url(settings),
     ] == ["https://api.hubapi.com" + url for url in urls]
+
+
+def test_no_value_says_which_record_has_it() -> None:
+    value = "x} on 1. 7 already has that value, propertyName=email, value=y"
+
+    assert answers.holders({"message": HELD.format(f"propertyName=nick, value={value}")}) == {"nick": "51"}
