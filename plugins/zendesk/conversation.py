@@ -185,12 +185,12 @@ def _upsert(
 ) -> Said[Document]:
     """*fields* loses what is refused, and gets a name where one is missed: but none in place of one that was refused, for
     that somebody is new then, and would be there twice. Only a new group whose name another one has gets the name with its id
-    beside it. An organization that has the name and no id, as one that an agent made,
-    is the one that is meant: Zendesk itself looks for ids alone. Where the id has one already, that keeps the name it has."""
+    beside it. An organization that has the name and no id, as one that an agent made, is the one that is meant: Zendesk itself
+    looks for ids alone. Where the id has one already, that keeps the name it has."""
     by_id = ("POST", (_PATHS[model], "create_or_update"))
     method, path = by_id
     assumed = Response(200, b'{"%s":{"id":"assumed-%s"}}' % (model.encode(), model.encode()))
-    told = fields.get("name", "")
+    told = fields.get("name", name_if_new)
     of_name: Response | None = None
     for _ in range(MAX_MENDINGS):
         response = yield from _ask(method, settings, *path, body={model: dict(fields)}, assumed=assumed)
@@ -210,11 +210,12 @@ def _upsert(
             method, path = by_id
             continue
         if "name" in details and "name" not in fields:
-            is_told_of_another = model == "organization" and of_name is not None and _is_there(of_name) and told
-            name = name_if_new if of_name is None else f"{told} ({fields[_ID]})" if is_told_of_another else ""
+            name = name_if_new if of_name is None else ""
+            if of_name is not None and told and model == "organization" and _is_there(of_name):
+                name, told = f"{told} ({fields[_ID]})", ""
             if not name:
                 raise Ended(_refused(of_name or response))
-            fields["name"], told = name, ""
+            fields["name"] = name
             continue
         name = _leave_out(model, fields, details)
         if not name:

@@ -403,6 +403,14 @@ async def test_a_new_group_of_a_name_that_another_one_has_is_told_apart_by_its_i
     assert len(vendor.sandbox.memberships) == 1
 
 
+async def test_a_new_group_whose_id_is_the_name_of_another_one_is_told_apart_too(vendor: StandIn) -> None:
+    await send(vendor, make_event("group", userId="u-16", groupId="c8", traits={"name": "C9"}))
+
+    assert isinstance(await send(vendor, group()), Delivered)
+
+    assert [each["name"] for each in vendor.sandbox.organizations.values()] == ["C9", "c9 (c9)"]
+
+
 async def test_a_group_with_an_organization_does_not_take_another_one_of_its_new_name(vendor: StandIn) -> None:
     """A company is renamed, and an agent has made an organization of the new name: an id is one organization's alone."""
     await send(vendor, group(name="Acme"))
