@@ -32,9 +32,7 @@ _WAITS_S: Final[Mapping[str, float]] = {"SECONDLY": 1.0, "TEN_SECONDLY_ROLLING":
 """By the policy that a 429 names. The daily one ends at midnight in the account's own time zone: ask once an hour."""
 MISSING: Final = "PROPERTY_DOESNT_EXIST"
 TAKEN: Final = "UNIQUE_VALUE_CONFLICT"
-_HOLDER = re.compile(
-    r"propertyName=([a-z][a-z0-9_]*), value=.*\} on [0-9]+\. ([0-9]+) already has that value", re.DOTALL
-)
+_HOLDER = re.compile(r"\} on [0-9]+\. ([0-9]+) already has that value")
 """Of a property with unique values HubSpot says in a 400: "Cannot set PropertyValueCoordinates{…, propertyName=user_id,
 value=u-17} on 52. 51 already has that value." Only of an email it says so in a 409.
 
@@ -107,8 +105,14 @@ def refused_properties(answer: Any) -> dict[str, str]:
 
 def holders(answer: Any) -> dict[str, str]:
     """Property → the id of the record that has its value already, where *answer*, or one error of it, says so."""
-    messages = [error["message"] for error in _errors(answer) if isinstance(error.get("message"), str)]
-    return {held[1]: held[2] for message in messages if (held := _HOLDER.search(message))}
+    held: dict[str, str] = {}
+    for error in _errors(answer):
+        message = error.get("message")
+        if isinstance(message, str):
+            name, _, rest = message.partition("propertyName=")[2].partition(", value=")
+            holder = _HOLDER.match(rest, max(rest.rfind("} on "), 0))  # the value may hold anything
+            held |= {name: holder[1]} if holder else {}
+    return held
 
 
 def _errors(error: Any) -> Iterator[dict[str, Any]]:
