@@ -52,6 +52,11 @@ _DUPLICATE: Final = re.compile(r"duplicate value found: (\w+) duplicates")
 _OF_THE_SET_UP: Final = frozenset({"INVALID_FIELD", "INVALID_TYPE", "NOT_FOUND"})
 """Of a whole request: objects and fields are named by the settings alone."""
 _CALLS_USED_UP: Final = "REQUEST_LIMIT_EXCEEDED"
+_FULL: Final = "STORAGE_LIMIT_EXCEEDED"
+"""The org has no room for new records until somebody makes some; those that are there can be written.
+
+Source: the codes of restforce 8.0.1, rubydoc.info/gems/restforce.
+"""
 LIMIT_S: Final = 600.0
 """The org's calls of the last 24 hours are used up; some come free as time goes on."""
 
@@ -212,6 +217,8 @@ def _verdict(errors: Sequence[Error], status: str, id_field: str) -> Later | Dea
     codes = {code for code, _, _ in errors}
     if _OUT in codes:
         return Later(reason, is_outage=True)
+    if _FULL in codes:
+        return Later(reason, LIMIT_S)
     if any(code == _IS_THERE and {name.lower() for name in fields} <= {id_field.lower()} for code, _, fields in errors):
         return Later(reason, RACE_S, RACE_ATTEMPTS)
     if any(code in _BUSY or "too many soql queries" in message.lower() for code, message, _ in errors):

@@ -160,7 +160,13 @@ def test_of_several_calls_about_one_record_only_the_last_loses_a_field_that_is_r
         ),
         *(
             pytest.param(failed(code), Later, id=code)
-            for code in ("UNABLE_TO_LOCK_ROW", "SERVER_UNAVAILABLE", "REQUEST_RUNNING_TOO_LONG", "DUPLICATE_VALUE")
+            for code in (
+                "UNABLE_TO_LOCK_ROW",
+                "SERVER_UNAVAILABLE",
+                "REQUEST_RUNNING_TOO_LONG",
+                "DUPLICATE_VALUE",
+                "STORAGE_LIMIT_EXCEEDED",
+            )
         ),
         pytest.param(failed("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", TOO_MANY), Later, id="a trigger's limit"),
         pytest.param(failed("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY"), Dead, id="a trigger's refusal"),
