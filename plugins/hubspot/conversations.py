@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from plugins.hubspot import wire
-from plugins.hubspot.answers import MISSING, judge_one, refused_properties, words, words_of
+from plugins.hubspot.answers import MISSING, TAKEN, holders, judge_one, refused_properties, words, words_of
 from plugins.hubspot.settings import Settings
 from router.plugin import (
+    Again,
     Blocked,
     Conversation,
     Dead,
@@ -93,25 +94,42 @@ def _write_contact(body: Document, draft: _Draft, settings: Settings) -> Said:
         if "email_if_new" in body:
             draft.properties["email"] = body["email_if_new"]
         response = yield from _send(Request("POST", wire.objects_url(settings, "contacts")), draft, settings)
-        if response.status == 409:
-            existing = _EXISTING_ID.search(response.text)
-            if existing is None:
-                return Later(words(response), UNKNOWN_CONTACT_S, UNKNOWN_CONTACT_ATTEMPTS)
-            response = yield from _update(wire.objects_url(settings, "contacts", existing[1]), draft, settings)
+        existing = _existing(response, settings)
+        if existing is not None:
+            draft.keys = frozenset()  # its record id finds it
+            response = yield from _update(wire.objects_url(settings, "contacts", existing), draft, settings)
+        elif response.status == 409:
+            return Later(words(response), UNKNOWN_CONTACT_S, UNKNOWN_CONTACT_ATTEMPTS)
         if response.status == 404:
             return Later(f"the contact is gone: {words(response)}", UNKNOWN_CONTACT_S, UNKNOWN_CONTACT_ATTEMPTS)
     return _id_of(response.json_object()) if response.status in (200, 201) else _judge_write(response, draft)
 
 
+def _existing(response: Response, settings: Settings) -> str | None:
+    """The id of the contact that is there already, with the email or the userId of one that was to be created."""
+    if response.status == 409:
+        existing = _EXISTING_ID.search(response.text)
+        return existing[1] if existing else None
+    held = holders(response.json_object()) if response.status == 400 else {}
+    return next((held[name] for name in _told_apart_by(settings) if name in held), None)
+
+
+def _told_apart_by(settings: Settings) -> tuple[str, str]:
+    """The properties that each contact has for its own."""
+    return "email", settings.user_id_property
+
+
 def _update(url: str, draft: _Draft, settings: Settings) -> Generator[Step, Response, Response]:
     """Update; what another contact has for its own (its email, its userId) is left out then."""
-    response = yield from _send(Request("PATCH", url), draft, settings)
-    unique = {"email", settings.user_id_property} & draft.properties.keys() - draft.keys
-    if response.status == 409 and unique:
-        for name in sorted(unique):
-            draft.leave_out(name, f"another contact has it ({words(response)})")
+    while True:
         response = yield from _send(Request("PATCH", url), draft, settings)
-    return response
+        taken = {*_told_apart_by(settings)} & draft.properties.keys() - draft.keys
+        if response.status != 409:
+            taken &= holders(response.json_object()).keys() if response.status == 400 else set()
+        if not taken:
+            return response
+        for name in sorted(taken):
+            draft.leave_out(name, f"another contact has it ({words(response)})")
 
 
 # --- companies ---
@@ -146,12 +164,13 @@ def _upsert_company(group_id: str, draft: _Draft, settings: Settings) -> Said:
     request = Request("POST", wire.objects_url(settings, "companies", "batch", "upsert"))
     wrap = {"id": group_id, "id_property": settings.company_key}
     response = yield from _send(request, draft, settings, wrap)
-    if response.status == 409:
+    if response.status == 409 or (response.status == 400 and settings.company_key in holders(response.json_object())):
         return Later(words(response), RACE_S, RACE_ATTEMPTS)
     if response.status not in (200, 201, 207):
         return _judge_write(response, draft)
     results, errors = wire.read_upsert(response)
-    if errors and isinstance(errors[0], dict) and errors[0].get("category") == "CONFLICT":
+    is_there = errors and isinstance(errors[0], dict) and errors[0].get("category") == "CONFLICT"
+    if is_there or any(settings.company_key in holders(error) for error in errors):
         return Later(words_of(errors[0]), RACE_S, RACE_ATTEMPTS)
     if errors:
         return Dead(words_of(errors[0]) + _advice(response, draft))
@@ -188,10 +207,16 @@ def converse_event(payload: Payload, settings: Settings) -> Conversation:
         return Later(reason, UNKNOWN_CONTACT_S, UNKNOWN_CONTACT_ATTEMPTS)
     if not isinstance(contact_id, str):
         return contact_id
-    event = {**payload.body["event"], "objectId": contact_id}
-    response = yield Step(Request("POST", wire.events_url(settings), event), Response(204))
-    judgement = wire.judge_events(response, [payload], settings)
-    return judgement[0] if isinstance(judgement, Sequence) else judge_one(response)
+    sent = replace(payload, body={"event": {**payload.body["event"], "objectId": contact_id}}, notes=())
+    response = Response(0)
+    for _ in range(MAX_MENDINGS):
+        response = yield Step(Request("POST", wire.events_url(settings), sent.body["event"]), Response(204))
+        judgement = wire.judge_events(response, [sent], settings)
+        verdict = judgement[0] if isinstance(judgement, Sequence) else judge_one(response)
+        if not isinstance(verdict, Again) or verdict.instead is None:
+            return Delivered((*sent.notes, *verdict.warnings)) if isinstance(verdict, Delivered) else verdict
+        sent = verdict.instead
+    return Dead(words(response))
 
 
 def converse_merge(payload: Payload, settings: Settings) -> Conversation:
@@ -274,6 +299,8 @@ def _mend(
     for name, code in refused.items():
         if name not in draft.properties:
             continue
+        if code == TAKEN and draft.kind == "contacts" and name in _told_apart_by(settings):
+            return None, False  # it says which contact is meant
         may_create = settings.create_properties and draft.may_create and name not in draft.asked
         may_create = may_create and (draft.has_created or len(draft.asked) < MAX_CREATED)
         if code == MISSING and may_create and draft.properties[name] is not None:  # a null says nothing of its type

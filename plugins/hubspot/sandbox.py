@@ -270,12 +270,17 @@ class HubspotSandbox(Sandbox):
         return None if record_id is None else self._unlocked(record_id)
 
     def _refuse_taken(self, kind: str, properties: dict[str, str], own: str | None) -> None:
+        """Source: answers that public integrations keep in their tests (read 2026-11-27)."""
         for name, value in properties.items():
             if value and self.schemas[kind][name].is_unique:
                 other = self._find(kind, name, value)
-                if other not in (None, own):
-                    what = "Contact" if kind == "contacts" else "Company"
-                    raise Refusal(409, "CONFLICT", f"{what} already exists. Existing ID: {other}")
+                if other in (None, own):
+                    continue
+                if name == "email":
+                    raise Refusal(409, "CONFLICT", f"Contact already exists. Existing ID: {other}")
+                what = f"PropertyValueCoordinates{{portalId=1, propertyName={name}, value={value}}}"
+                message = f"Cannot set {what} on {own or next(self._numbers)}. {other} already has that value."
+                raise Refusal(400, "VALIDATION_ERROR", message)
 
     def _add(self, kind: str, properties: dict[str, str]) -> str:
         record_id = str(next(self._numbers))

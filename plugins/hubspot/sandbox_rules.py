@@ -204,6 +204,7 @@ def _check_event_property(name: str, value: Any, known: frozenset[str] | None) -
     if not _EVENT_PROPERTY.fullmatch(name):
         raise Refusal(400, "VALIDATION_ERROR", f"{name} is no name of an event property")
     if known is not None and name not in known | DEFAULT_EVENT_PROPERTIES:
-        raise Refusal(400, "VALIDATION_ERROR", f"the event definition has no property {name}")
+        message = f"the event definition has no property {name}"
+        raise Refusal(400, "VALIDATION_ERROR", message, [Fault(name, "PROPERTY_DOESNT_EXIST", message)])
     if not isinstance(value, str) or len(value) > most:
         raise Refusal(400, "VALIDATION_ERROR", f"{name} must be text of {most} characters at most")

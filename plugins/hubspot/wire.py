@@ -6,6 +6,7 @@ Source: facts/vendors/hubspot.md sections 1, 2, 3, 6, 7 and 8.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import reduce
 from typing import Any, Final
 
 from plugins.hubspot.answers import MISSING, judge, refused_properties, words, words_of
@@ -121,7 +122,7 @@ def judge_contacts(response: Response, payloads: Sequence[Payload], settings: Se
         UnreadableAnswer: a 200 or 207 that is no upsert's answer; another success with a page, such as a proxy's.
     """
     if response.status in (400, 409):
-        return _judge_whole(response, payloads)
+        return _judge_whole(response, payloads, ("properties",))
     if response.status not in (200, 201, 207):
         return judge(response.unless_page(), payloads, settings)
     results, errors = read_upsert(response)
@@ -142,19 +143,16 @@ def _parts_of(error: Any, contacts: Sequence[str]) -> Iterator[tuple[int | None,
         yield index, words_of(error), ("properties", name) if name else ()
 
 
-def _judge_whole(response: Response, payloads: Sequence[Payload]) -> Judgement:
-    """Nobody was taken. What is wrong with a value is wrong in one of the contacts; that a property isn't there, in all of them
-    that have it."""
+def _judge_whole(response: Response, payloads: Sequence[Payload], at: tuple[str, ...]) -> Judgement:
+    """Nobody was taken. What is wrong with a value is wrong in one of the payloads; that a property isn't there, in all of them
+    that have it. *at* is the path of the properties in their bodies."""
     refused = refused_properties(response.json_object())
     reason = words(response)
     if len(payloads) == 1 or set(refused.values()) == {MISSING}:
+        held = [reduce(lambda inner, name: inner.get(name, {}), at, payload.body) for payload in payloads]
         left = [
-            _mend(
-                payload,
-                [("properties", name) for name in refused if name in payload.body.get("properties", {})],
-                reason,
-            )
-            for payload in payloads
+            _mend(payload, [(*at, name) for name in refused if name in properties], reason)
+            for payload, properties in zip(payloads, held, strict=True)
         ]
         if any(left):
             return [Again(payload) for payload in left]
@@ -207,12 +205,15 @@ def pack_events(payloads: Sequence[Payload], settings: Settings) -> Request:
 
 
 def judge_events(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
-    """HubSpot takes all or none. Where one event may be the reason, halve; a ``uuid`` seen before has arrived already.
+    """HubSpot takes all or none. Where one event may be the reason, halve; one is sent again without the properties that are
+    named; a ``uuid`` seen before has arrived already.
 
     Raises:
         UnreadableAnswer: a success with a page, such as a proxy's.
     """
-    if response.status in (400, 404, 409) and len(payloads) > 1:
+    if response.status == 400:
+        return _judge_whole(response, payloads, ("event", "properties"))
+    if response.status in (404, 409) and len(payloads) > 1:
         return Split(words(response))
     if response.status == 409:
         return [Delivered((f"sent before: {words(response)}",))]

@@ -13,7 +13,6 @@ from typing import Any, Final
 from plugins.mailchimp.settings import Settings
 from router.plugin import (
     OF_THE_SET_UP,
-    Again,
     Bearer,
     Credential,
     Dead,
@@ -27,10 +26,10 @@ from router.plugin import (
     Split,
     UnreadableAnswer,
     Verdict,
+    again_without,
     build_url,
     describe,
     judge_by_status,
-    without,
 )
 
 MAX_MEMBERS: Final = 200
@@ -147,14 +146,10 @@ def judge_members(response: Response, payloads: Sequence[Payload], settings: Set
         if not places:
             return Split(said) if len(payloads) > 1 else [_refused(said)]
         verdict, path = _refused(said), _path_of(error)
-        left = {
-            place: each
-            for place in places
-            if isinstance(verdict, Dead) and (each := without(payloads[place], [path], said)) is not None
-        }
-        if left:
-            last = max(left)  # its value is the one that was sent
-            refused |= dict.fromkeys(places, Again()) | {last: Again(left[last])}
+        mine = {place: payloads[place] for place in places}
+        again = again_without(mine, [path], said) if isinstance(verdict, Dead) else {}
+        if again:
+            refused |= again
         elif path and len(places) > 1:
             return Split(said)  # of several calls about one member one is at fault
         else:

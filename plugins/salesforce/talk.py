@@ -70,9 +70,9 @@ def _upsert(body: Document, settings: Settings) -> Conversation:
         sent = {"attributes": {"type": body["object"]}, **record}
         response = yield Step(upsert(body["object"], body["id_field"], [sent], settings), _UPSERTED)
         if response.status not in (200, 201):
-            return judge_refusal(response)
+            return judge_refusal(response, body["id_field"])
         [result] = results_of(response, 1)
-        verdict, errors = verdict_on(result), list(errors_of(result.get("errors")))
+        verdict, errors = verdict_on(result, body["id_field"]), list(errors_of(result.get("errors")))
         if body["if_new"] and any(code == "REQUIRED_FIELD_MISSING" for code, _, _ in errors):
             return (yield from _write(body, record | body["if_new"], None, settings, warnings))
         names = refused_names(record, errors, body["id_field"]) if isinstance(verdict, Dead) else []
@@ -100,7 +100,7 @@ def _write(
         response = yield Step(request_, _UPDATED if found else _CREATED)
         if found and response.status == 404:
             return Later(describe(response), RACE_S, RACE_ATTEMPTS)
-        verdict = _read_written(response, is_new=found is None)
+        verdict = _read_written(response, body["id_field"], is_new=found is None)
         errors = list(errors_of(body_of(response)))
         names = refused_names(record, errors, body["id_field"]) if isinstance(verdict, Dead) else []
         if not names or len(warnings) == MAX_MENDINGS:
@@ -109,7 +109,7 @@ def _write(
         warnings += left_out(names, words(errors[0]))
 
 
-def _read_written(response: Response, *, is_new: bool) -> Verdict | Blocked:
+def _read_written(response: Response, id_field: str, *, is_new: bool) -> Verdict | Blocked:
     """The answer to a create, or to an update, which as a rule has no body.
 
     Raises:
@@ -118,11 +118,11 @@ def _read_written(response: Response, *, is_new: bool) -> Verdict | Blocked:
     if not is_new and response.is_success and not response.body:
         return Delivered()
     if response.status not in (200, 201):
-        return judge_refusal(response)
+        return judge_refusal(response, id_field)
     result = response.json()
     if not isinstance(result, dict):
         raise UnreadableAnswer(f"expected a result, got {describe(response)}")
-    return verdict_on(result)
+    return verdict_on(result, id_field)
 
 
 def _find(body: Document, settings: Settings) -> Generator[Step, Response, str | Verdict | Blocked | None]:
@@ -135,7 +135,7 @@ def _find(body: Document, settings: Settings) -> Generator[Step, Response, str |
     soql = f"SELECT {', '.join(columns)} FROM {name} WHERE {' OR '.join(conditions)} LIMIT {MAX_FOUND}"
     response = yield Step(request("GET", settings, "query", query={"q": soql}), _NONE_FOUND)
     if response.status != 200:
-        return judge_refusal(response)
+        return judge_refusal(response, id_field)
     answer = response.json()
     records = answer.get("records") if isinstance(answer, dict) else None
     if not isinstance(records, list) or not all(isinstance(each, dict) and each.get("Id") for each in records):

@@ -5,13 +5,13 @@ Source: facts/vendors/salesforce.md sections 1, 2, 5, 6 and 7.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from plugins.salesforce.settings import HOST_SUFFIXES, Settings
 from router.plugin import (
     MISPLACED,
-    Again,
     Blocked,
     Credential,
     Dead,
@@ -26,10 +26,10 @@ from router.plugin import (
     Split,
     UnreadableAnswer,
     Verdict,
+    again_without,
     build_url,
     describe,
     is_outage,
-    without,
 )
 
 MAX_RECORDS: Final = 200
@@ -45,10 +45,18 @@ are in different lanes."""
 
 _BUSY: Final = frozenset({"UNABLE_TO_LOCK_ROW", "REQUEST_RUNNING_TOO_LONG"})
 _OUT: Final = "SERVER_UNAVAILABLE"
-_CREATED_MEANWHILE: Final = "DUPLICATE_VALUE"
+_IS_THERE: Final = "DUPLICATE_VALUE"
+"""Of the id, the record was created meanwhile. Of another unique field, another record has the value, and keeps it."""
+_DUPLICATE: Final = re.compile(r"duplicate value found: (\w+) duplicates")
+"""Source: github.com/sfb2csolutionarchitects/b2c-crm-sync/issues/98."""
 _OF_THE_SET_UP: Final = frozenset({"INVALID_FIELD", "INVALID_TYPE", "NOT_FOUND"})
 """Of a whole request: objects and fields are named by the settings alone."""
 _CALLS_USED_UP: Final = "REQUEST_LIMIT_EXCEEDED"
+_FULL: Final = "STORAGE_LIMIT_EXCEEDED"
+"""The org has no room for new records until somebody makes some; those that are there can be written.
+
+Source: the codes of restforce 8.0.1, rubydoc.info/gems/restforce.
+"""
 LIMIT_S: Final = 600.0
 """The org's calls of the last 24 hours are used up; some come free as time goes on."""
 
@@ -131,35 +139,26 @@ def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -
     Raises:
         UnreadableAnswer: a success without them.
     """
+    id_field = _id_field(payloads[0].group, settings)
     if response.status not in (200, 201):
-        stopped = judge_refusal(response)
+        stopped = judge_refusal(response, id_field)
         if isinstance(stopped, Blocked):
             return stopped
         is_at_fault = isinstance(stopped, Dead) and len(payloads) > 1
         return Split(stopped.reason) if is_at_fault or response.status == 413 else [stopped] * len(payloads)
-    id_field = _id_field(payloads[0].group, settings)
     merged = _merged(payloads, id_field)
     verdicts: dict[int, Verdict] = {}
     for result, (record, places) in zip(results_of(response, len(merged)), merged, strict=True):
-        verdict, errors = verdict_on(result), list(errors_of(result.get("errors")))
+        verdict, errors = verdict_on(result, id_field), list(errors_of(result.get("errors")))
         names = refused_names(record, errors, id_field) if isinstance(verdict, Dead) else []
         if names:
-            left = _without_refused({place: payloads[place] for place in places}, names, words(errors[0]))
-            verdicts |= {place: Again(left.get(place)) for place in places}
+            mine = {place: payloads[place] for place in places}
+            verdicts |= again_without(mine, [(name,) for name in names], words(errors[0]))
         elif isinstance(verdict, Dead) and len(places) > 1:
             return Split(verdict.reason)  # of several calls about one person one is at fault
         else:
             verdicts |= dict.fromkeys(places, verdict)
     return [verdicts[place] for place in sorted(verdicts)]
-
-
-def _without_refused(payloads: Mapping[int, Payload], names: Sequence[str], said: str) -> dict[int, Payload]:
-    """What is left of those *payloads* of one record from which the refused values are: of each field the last."""
-    refused: dict[int, list[str]] = {}
-    for name in names:
-        refused.setdefault(max(place for place, payload in payloads.items() if name in payload.body), []).append(name)
-    left = {place: without(payloads[place], [(name,) for name in mine], said) for place, mine in refused.items()}
-    return {place: payload for place, payload in left.items() if payload is not None}
 
 
 def refused_names(record: Document, errors: Sequence[Error], id_field: str) -> list[str]:
@@ -184,18 +183,18 @@ def results_of(response: Response, count: int) -> list[Document]:
     return results
 
 
-def verdict_on(result: Document) -> Verdict:
-    """Of one record, or of the answer to a create or an update."""
+def verdict_on(result: Document, id_field: str) -> Verdict:
+    """Of one record that is known by *id_field*, or of the answer to a create or an update."""
     if result.get("success") is True:
         return Delivered()
     errors = list(errors_of(result.get("errors")))
     if not errors:
         raise UnreadableAnswer("a result that is neither a success nor has errors")
-    return _verdict(errors, "")
+    return _verdict(errors, "", id_field)
 
 
-def judge_refusal(response: Response) -> Later | Dead | Blocked:
-    """Read an answer that is no success and speaks of the whole request.
+def judge_refusal(response: Response, id_field: str) -> Later | Dead | Blocked:
+    """Read an answer that is no success and speaks of the whole request, whose records are known by *id_field*.
 
     Raises:
         UnreadableAnswer: a success, which here is none of those that Salesforce has.
@@ -210,15 +209,17 @@ def judge_refusal(response: Response) -> Later | Dead | Blocked:
         return Later(reason, LIMIT_S, is_outage=True)
     if response.status in MISPLACED or any(code in _OF_THE_SET_UP for code, _, _ in errors):
         return Blocked(reason)
-    return _verdict(errors, f"{response.status} ") if errors else Dead(reason)
+    return _verdict(errors, f"{response.status} ", id_field) if errors else Dead(reason)
 
 
-def _verdict(errors: Sequence[Error], status: str) -> Later | Dead:
+def _verdict(errors: Sequence[Error], status: str, id_field: str) -> Later | Dead:
     reason = status + words(errors[0])
     codes = {code for code, _, _ in errors}
     if _OUT in codes:
         return Later(reason, is_outage=True)
-    if _CREATED_MEANWHILE in codes:
+    if _FULL in codes:
+        return Later(reason, LIMIT_S)
+    if any(code == _IS_THERE and {name.lower() for name in fields} <= {id_field.lower()} for code, _, fields in errors):
         return Later(reason, RACE_S, RACE_ATTEMPTS)
     if any(code in _BUSY or "too many soql queries" in message.lower() for code, message, _ in errors):
         return Later(reason, BUSY_S, BUSY_ATTEMPTS)
@@ -240,8 +241,13 @@ def errors_of(body: Any) -> Iterator[Error]:
         code = error.get("statusCode") or error.get("errorCode")
         message, fields = error.get("message"), error.get("fields")
         if isinstance(code, str):
-            names = tuple(map(str, fields)) if isinstance(fields, list) else ()
-            yield code, message if isinstance(message, str) else "", names
+            said = message if isinstance(message, str) else ""
+            yield code, said, tuple(map(str, fields)) if isinstance(fields, list) and fields else _named_in(said)
+
+
+def _named_in(message: str) -> tuple[str, ...]:
+    """The field that the message on a duplicate value names."""
+    return tuple(_DUPLICATE.findall(message))
 
 
 def words(error: Error) -> str:

@@ -34,21 +34,44 @@ from router.plugin import (
 RATE_LIMIT_PER_S: Final = 1.0
 """Of one channel, which is all that most destinations have."""
 
-_NOT_POSTED: Final = frozenset({"ratelimited", "rate_limited", "service_unavailable"})
+_NOT_POSTED: Final = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded", "service_unavailable"})
 _PERHAPS_POSTED: Final = frozenset({"internal_error", "fatal_error", "request_timeout"})
 _PERHAPS_POSTED_STATUSES: Final = (500, 502, 504)
 _OF_THE_TOKEN: Final = frozenset(
     {
-        "invalid_auth",
-        "not_authed",
+        "access_denied",
+        "accesslimited",
         "account_inactive",
-        "token_revoked",
-        "token_expired",
+        "ekm_access_denied",
+        "enterprise_is_restricted",
+        "invalid_auth",
         "missing_scope",
         "no_permission",
+        "not_allowed_token_type",
+        "not_authed",
+        "org_login_required",
+        "team_access_not_granted",
+        "team_added_to_org",
+        "team_not_found",
+        "token_expired",
+        "token_revoked",
+        "two_factor_setup_required",
     }
 )
-_OF_THE_CHANNEL: Final = frozenset({"channel_not_found", "not_in_channel", "is_archived", "restricted_action"})
+"""Or of its workspace, which may be on its way into an organization.
+
+Source: also the errors of docs.slack.dev/reference/methods/chat.postMessage (copies of 2026); `_OF_THE_CHANNEL` too.
+"""
+_OF_THE_CHANNEL: Final = frozenset(
+    {
+        "channel_not_found",
+        "is_archived",
+        "not_in_channel",
+        "restricted_action",
+        "restricted_action_read_only_channel",
+        "restricted_action_thread_only_channel",
+    }
+)
 _OF_THE_WEBHOOK: Final = frozenset(
     {"action_prohibited", "invalid_token", "channel_not_found", "no_service", "no_team", "channel_is_archived"}
 )

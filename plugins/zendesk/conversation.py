@@ -127,7 +127,7 @@ def converse_organization(body: Any, settings: Settings, warnings: list[str]) ->
         body={"organization_membership": membership},
         assumed=Response(201, b'{"organization_membership":{"id":1}}'),
     )
-    if response.status == 422:
+    if response.status == 422 or _is_gone(response):  # a search finds a user for a while who has been deleted
         if not _is_there(response):
             warnings.append(f"the user did not become a member: {_words(response)}")
     elif response.unless_page().status not in (200, 201):
@@ -184,10 +184,13 @@ def _upsert(
     model: Model, fields: Document, name_if_new: str, settings: Settings, warnings: list[str]
 ) -> Said[Document]:
     """*fields* loses what is refused, and gets a name where one is missed: but none in place of one that was refused, for
-    that somebody is new then, and would be there twice. An organization that has the name and no id, as one that an agent made,
-    is the one that is meant: Zendesk itself looks for ids alone."""
-    method, path = "POST", (_PATHS[model], "create_or_update")
+    that somebody is new then, and would be there twice. Only a new group whose name another one has gets the name with its id
+    beside it. An organization that has the name and no id, as one that an agent made, is the one that is meant: Zendesk itself
+    looks for ids alone. Where the id has one already, that keeps the name it has."""
+    by_id = ("POST", (_PATHS[model], "create_or_update"))
+    method, path = by_id
     assumed = Response(200, b'{"%s":{"id":"assumed-%s"}}' % (model.encode(), model.encode()))
+    told = fields.get("name", name_if_new)
     of_name: Response | None = None
     for _ in range(MAX_MENDINGS):
         response = yield from _ask(method, settings, *path, body={model: dict(fields)}, assumed=assumed)
@@ -197,16 +200,23 @@ def _upsert(
         if model == "organization" and {_ID, "name"} <= fields.keys() and "name" in details and method == "POST":
             named = yield from _find_organization(fields["name"], settings)
             if named is not None and not named.get(_ID):
-                method, path = "PUT", (_PATHS[model], str(_id_of(named)))
+                method, path, of_name = "PUT", (_PATHS[model], str(_id_of(named))), response
                 continue
-        if _ID in details and _is_there(response):  # made since it was looked for, by a call that runs beside this one
-            raise Ended(Later(_words(response), None, CONFLICT_ATTEMPTS))
+        if _ID in details and _is_there(response):
+            if method == "POST" or of_name is None:  # made since it was looked for, by a call that runs beside this one
+                raise Ended(Later(_words(response), None, CONFLICT_ATTEMPTS))
+            del fields["name"]
+            warnings.append(f"name was refused, and left out: {_words(of_name)}")
+            method, path = by_id
+            continue
         if "name" in details and "name" not in fields:
-            if of_name is not None:
-                raise Ended(_refused(of_name))
-            if name_if_new:
-                fields["name"] = name_if_new
-                continue
+            name = name_if_new if of_name is None else ""
+            if of_name is not None and told and model == "organization" and _is_there(of_name):
+                name, told = f"{told} ({fields[_ID]})", ""
+            if not name:
+                raise Ended(_refused(of_name or response))
+            fields["name"] = name
+            continue
         name = _leave_out(model, fields, details)
         if not name:
             raise Ended(_refused(response), is_there=_is_there(response))
@@ -346,7 +356,7 @@ def _ask(
 def _refused(response: Response) -> Verdict | Blocked:
     if response.status in BLOCKED:
         return Blocked(_words(response))
-    if response.status == 404 and response.json_object().get("error") != "RecordNotFound":
+    if response.status == 404 and not _is_gone(response):
         # no id is unknown here, but the address
         return Blocked(f"{_words(response)} (another subdomain or base_url?)")
     if response.status == 409:
@@ -362,6 +372,11 @@ def _is_of_account(response: Response) -> bool:
     """Whether a refusal is for all. A 429 that leaves requests to the account is for the five writes a minute of one user."""
     left = response.headers.get("x-rate-limit-remaining", "")
     return response.status != 429 or not left.isdecimal() or int(left) == 0
+
+
+def _is_gone(response: Response) -> bool:
+    """Whether there is nothing of that id, and not no such address."""
+    return response.status == 404 and response.json_object().get("error") == "RecordNotFound"
 
 
 def _is_there(response: Response) -> bool:

@@ -262,6 +262,9 @@ class ZendeskSandbox(Sandbox):
         if organization is None:
             raise Refusal(404, {"error": "RecordNotFound", "description": "Not found"})
         check_organization(sent)
+        others = [each for each in self.organizations.values() if each is not organization]
+        if sent.get("external_id") and any(each.get("external_id") == sent["external_id"] for each in others):
+            raise invalid("external_id", "DuplicateValue", f"External: {sent['external_id']} has already been taken")
         self._check_name(sent, organization)
         return json_response({"organization": self._write_organization(organization, sent)})
 

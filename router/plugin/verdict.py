@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, S
 from dataclasses import dataclass
 from typing import Any
 
-from router.plugin.request import Payload, Response, has_part
+from router.plugin.request import Payload, Response, has_part, without
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +145,7 @@ def judge_named(
     """Judge a request of which the vendor names the items that it refuses: those are dead. The others are sent again at once,
     for the request was refused as a whole; or get the verdict *others*.
 
-    With *mend*, an item is sent again without the parts of it that are refused. Of several payloads that are one item, the last
-    that has a part loses it: its value is the one that was sent.
+    With *mend*, an item is sent again without the parts of it that are refused, as `again_without` does.
 
     It is a `Split` instead if there is no error, or if an error names no item or an item of several payloads, of which only one
     may be at fault.
@@ -169,26 +168,27 @@ def judge_named(
         named.setdefault(index, []).append((error[1], error[2] if len(error) == 3 else ()))
     verdicts: dict[int, Verdict] = {}
     for index, refused in named.items():
-        left = _left_of({place: payloads[place] for place in items[index]}, refused, mend) if mend else {}
-        if not left and len(items[index]) > 1:
+        item = {place: payloads[place] for place in items[index]} if mend else {}
+        again = again_without(item, [path for _, path in refused], refused[0][0], mend) if mend else {}
+        if not again and len(items[index]) > 1:
             return Split(reason)
-        verdicts |= {place: Again(left.get(place)) if left else Dead(refused[0][0]) for place in items[index]}
+        verdicts |= again or dict.fromkeys(items[index], Dead(refused[0][0]))
     return [verdicts.get(place, others) for place in range(len(keys))] if verdicts else Split(reason)
 
 
-def _left_of(
-    payloads: Mapping[int, Payload], refused: Sequence[tuple[str, Sequence[str]]], mend: Mend
-) -> dict[int, Payload]:
-    """Those *payloads* of one item that are sent again with less in them; none where the item can't be."""
+def again_without(
+    payloads: Mapping[int, Payload], paths: Iterable[Sequence[str]], said: str, mend: Mend = without
+) -> dict[int, Verdict]:
+    """The verdicts on *payloads*, by their places, that are one item of a request, which is sent again without the parts at
+    *paths*; none where it can't be. The last payload that has a part loses it: its value is the one that was sent."""
     parts: dict[int, list[Sequence[str]]] = {}
-    for _, path in refused:
+    for path in paths:
         place = max((place for place, payload in payloads.items() if has_part(payload.body, path)), default=None)
         if place is None:
             return {}
         parts.setdefault(place, []).append(path)
-    left = {place: mend(payloads[place], paths, refused[0][0]) for place, paths in parts.items()}
-    mended = {place: payload for place, payload in left.items() if payload is not None}
-    return mended if len(mended) == len(left) else {}
+    left = {place: mend(payloads[place], mine, said) for place, mine in parts.items()}
+    return {} if None in left.values() else {place: Again(left.get(place)) for place in payloads} if left else {}
 
 
 def only_verdict(judgement: Judgement) -> Verdict | Blocked:

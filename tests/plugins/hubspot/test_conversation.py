@@ -269,12 +269,65 @@ def test_a_conflict_that_names_nobody_waits() -> None:
     assert end.max_attempts == conversations.UNKNOWN_CONTACT_ATTEMPTS
 
 
+async def test_a_new_email_is_written_to_the_contact_of_the_user_id() -> None:
+    """By the email there is nobody; creating tells whose the userId is."""
+    async with open_account(lookup_field="email") as account:
+        await deliver(account, identify())
+        said(account)
+
+        assert await deliver(account, identify(email="ada@new.test")) == Delivered()
+
+        assert said(account) == [
+            "PATCH contacts/ada%40new.test?idProperty=email 404",
+            "POST contacts 400",
+            "PATCH contacts/51 200",
+        ]
+        assert contacts(account) == {"51": {"email": "ada@new.test", "user_id": "u-17"}}
+
+
+async def test_a_user_id_that_another_contact_has_is_left_out_and_the_rest_arrives() -> None:
+    async with open_account(lookup_field="email") as account:
+        await deliver(account, identify(email="old@example.test"))
+        await deliver(account, make_event("identify", traits={"email": EMAIL}))
+
+        verdict = await deliver(account, identify(firstName="Ada"))
+
+        assert "51 already has that value" in verdict.warnings[0]
+        assert contacts(account)["52"] == {"email": EMAIL, "firstname": "Ada"}
+
+
+async def test_a_value_that_another_contact_has_for_its_own_is_left_out_and_the_rest_arrives() -> None:
+    async with open_account() as account:
+        account.sandbox.schemas["contacts"]["nick"] = Property(is_unique=True)
+        await deliver(account, make_event("identify", userId="u-16", traits={"email": "x@example.test", "nick": "ada"}))
+
+        assert await deliver(account, identify(nick="ada")) == Delivered(
+            ("property 'nick' was left out: UNIQUE_VALUE_CONFLICT",)
+        )
+        [_, own] = contacts(account).values()
+        assert own == {"email": EMAIL, "user_id": "u-17"}
+
+
+def test_an_email_that_somebody_has_just_taken_does_not_cost_the_person_the_rest() -> None:
+    """Nobody had it when the contact was looked for; the contact of the userId is updated, and another one has it by then."""
+    rehearsal = Rehearsal(PLUGIN, PLUGIN.settings.model_validate({**BY_EMAIL, "user_id_property": "user_id"}))
+    [(_, endpoint, payload)] = rehearsal.payloads(identify(firstName="Ada"))
+    taken = Response(409, b'{"category": "CONFLICT", "message": "Contact already exists. Existing ID: 51"}')
+
+    talk = rehearsal.talk(endpoint, payload, {0: Response(404), 1: taken, 2: taken})
+
+    assert isinstance(talk.end, Delivered)
+    assert talk.requests[-1].url.endswith("/contacts/51")
+    assert talk.requests[-1].json["properties"] == {"firstname": "Ada"}
+
+
 # --- companies ---
 
 
 @pytest.mark.parametrize(
     "conflict",
     [
+        Response(400, b'{"message": "{propertyName=cdp_group_id, value=c9} on 52. 51 already has that value."}'),
         Response(409, b'{"category": "CONFLICT", "message": "exists"}'),
         Response(207, b'{"results": [], "errors": [{"category": "CONFLICT", "message": "exists"}]}'),
     ],
@@ -409,6 +462,22 @@ async def test_an_event_that_is_refused_is_dead_in_hubspots_words() -> None:
             verdict = await deliver(account, event)
             assert isinstance(verdict, Dead)
             assert "no event definition named pe9_unknown" in verdict.reason
+
+
+async def test_a_property_that_the_definition_lacks_does_not_cost_the_event() -> None:
+    mapped = {"Order Completed": {"name": "order_completed", "properties": {"order_id": "order_id", "total": "total"}}}
+    async with open_account(events=mapped) as account:
+        account.sandbox.settings["events"] = {
+            "Order Completed": {"name": "order_completed", "properties": {"order_id": "order_id"}}
+        }
+        await deliver(account, identify())
+
+        verdict = await deliver(account, track(context={}, properties={"order_id": "A-1", "total": 5}))
+
+        assert isinstance(verdict, Delivered)
+        [warning] = verdict.warnings
+        assert warning.endswith("the event definition has no property total; left out: event.properties.total")
+        assert [sent["properties"] for sent in account.accepted("event")] == [{"order_id": "A-1"}]
 
 
 async def test_an_alias_merges_two_contacts_once() -> None:

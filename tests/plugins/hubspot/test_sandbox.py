@@ -238,14 +238,32 @@ async def test_nobody_by_that_email_is_404(account: StandIn) -> None:
     assert response.status == 404
 
 
-@pytest.mark.parametrize("properties", [{"email": "ADA@example.test"}, {"user_id": "u-17"}])
-async def test_a_contact_that_exists_is_409_and_names_the_other(account: StandIn, properties: Any) -> None:
+@pytest.mark.parametrize(
+    ("properties", "expected"),
+    [
+        pytest.param(
+            {"email": "ADA@example.test"}, (409, "CONFLICT", "Contact already exists. Existing ID: 51"), id="an email"
+        ),
+        pytest.param(
+            {"user_id": "u-17"},
+            (
+                400,
+                "VALIDATION_ERROR",
+                "Cannot set PropertyValueCoordinates{portalId=1, propertyName=user_id, value=u-17} on 52. "
+                "51 already has that value.",
+            ),
+            id="any other property with unique values",
+        ),
+    ],
+)
+async def test_a_value_that_another_contact_has_for_its_own_is_refused_and_names_that(
+    account: StandIn, properties: Any, expected: Any
+) -> None:
     await create(account, email=EMAIL, user_id="u-17")
 
     response = await create(account, **properties)
 
-    assert (response.status, response.json()["category"]) == (409, "CONFLICT")
-    assert response.json()["message"] == "Contact already exists. Existing ID: 51"
+    assert (response.status, response.json()["category"], response.json()["message"]) == expected
 
 
 async def test_a_merge_beyond_250_identities_is_414(account: StandIn) -> None:

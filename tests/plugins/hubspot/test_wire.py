@@ -143,8 +143,8 @@ def test_a_batch_that_is_refused_is_sent_again_without_the_properties_that_hubsp
     assert (Split if isinstance(judgement, Split) else [left_of(each) for each in judgement]) == expected  # type: ignore[union-attr]
 
 
-def event() -> Payload:
-    return Payload({"event": {"eventName": "pe1_e"}}, key="m-1")
+def event(**properties: Any) -> Payload:
+    return Payload({"event": {"eventName": "pe1_e", **({"properties": properties} if properties else {})}}, key="m-1")
 
 
 def test_events_travel_as_inputs() -> None:
@@ -152,6 +152,30 @@ def test_events_travel_as_inputs() -> None:
 
     assert request.url == "https://api.hubapi.com/events/v3/send/batch"
     assert request.json == {"inputs": [{"eventName": "pe1_e"}, {"eventName": "pe1_e"}]}
+
+
+@pytest.mark.parametrize(
+    ("body", "events", "expected"),
+    [
+        pytest.param(naming("plan"), [event(plan="x", seats="4")], [{"seats": "4"}], id="a value"),
+        pytest.param(naming("plan"), [event(plan="x"), event(plan="y")], Split, id="a value, which may be of either"),
+        pytest.param(MISSING, [event(plan="x"), event(seats="4")], [{}, Again], id="a property that isn't defined"),
+        pytest.param(naming("zip"), [event(plan="x")], [X], id="one that was not sent"),
+    ],
+)
+def test_an_event_is_sent_again_without_the_properties_that_hubspot_names(
+    body: Any, events: list[Payload], expected: Any
+) -> None:
+    judgement = wire.judge_events(answer(400, **body), events, SETTINGS)
+
+    assert (
+        Split
+        if isinstance(judgement, Split)
+        else [
+            each.instead.body["event"]["properties"] if isinstance(each, Again) and each.instead else type(each)
+            for each in judgement  # type: ignore[union-attr]
+        ]
+    ) == expected
 
 
 @pytest.mark.parametrize(
@@ -203,6 +227,9 @@ def test_what_each_status_means(response: Response, expected: Any) -> None:
     assert judgement == expected if isinstance(expected, Blocked) else judgement == [expected]
 
 
+HELD = "Cannot set PropertyValueCoordinates{{portalId=1, {}}} on 52. 51 already has that value."
+
+
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
@@ -228,6 +255,11 @@ def test_what_each_status_means(response: Response, expected: Any) -> None:
             {"errors": [{"errors": [{"code": "INVALID_OPTION", "context": {"propertyName": "x"}}]}]},
             {"x": "INVALID_OPTION"},
             id="inside the error of an input",
+        ),
+        pytest.param(
+            {"message": HELD.format("propertyName=nick, value=ada")},
+            {"nick": "UNIQUE_VALUE_CONFLICT"},
+            id="of another's",
         ),
         pytest.param({"message": "broken [{", "errors": [None, 7]}, {}, id="nothing readable"),
     ],
@@ -268,3 +300,9 @@ def test_paths_of_both_generations(version: str, urls: list[str]) -> None:
         wire.properties_url(settings, "companies"),
         wire.events_url(settings),
     ] == ["https://api.hubapi.com" + url for url in urls]
+
+
+def test_no_value_says_which_record_has_it() -> None:
+    value = "x} on 1. 7 already has that value, propertyName=email, value=y"
+
+    assert answers.holders({"message": HELD.format(f"propertyName=nick, value={value}")}) == {"nick": "51"}

@@ -162,6 +162,13 @@ def test_a_record_that_is_not_found_is_created_with_what_it_needs() -> None:
     assert said.end == Delivered()
 
 
+TAKEN = {
+    "errorCode": "DUPLICATE_VALUE",
+    "message": "duplicate value found: LastName duplicates value on record",
+    "fields": [],
+}
+
+
 @pytest.mark.parametrize(
     ("answers", "expected"),
     [
@@ -170,6 +177,7 @@ def test_a_record_that_is_not_found_is_created_with_what_it_needs() -> None:
         pytest.param([refused("INVALID_FIELD")], Blocked, id="an unknown field, at the look-up"),
         pytest.param([found(), refused("INVALID_FIELD")], Blocked, id="an unknown field, at the create"),
         pytest.param([found(), refused("DUPLICATE_VALUE")], Later, id="somebody else was faster"),
+        pytest.param([found(FREE), answer([TAKEN], 400)], Delivered, id="another record has a value for its own"),
         pytest.param([found(), refused("DUPLICATES_DETECTED")], Dead, id="a duplicate rule"),
         pytest.param([found(), Response(503)], Later, id="out, at the create"),
         pytest.param([found(FREE), refused("NOT_FOUND", 404)], Later, id="deleted between two steps"),

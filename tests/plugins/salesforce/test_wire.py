@@ -160,7 +160,13 @@ def test_of_several_calls_about_one_record_only_the_last_loses_a_field_that_is_r
         ),
         *(
             pytest.param(failed(code), Later, id=code)
-            for code in ("UNABLE_TO_LOCK_ROW", "SERVER_UNAVAILABLE", "REQUEST_RUNNING_TOO_LONG", "DUPLICATE_VALUE")
+            for code in (
+                "UNABLE_TO_LOCK_ROW",
+                "SERVER_UNAVAILABLE",
+                "REQUEST_RUNNING_TOO_LONG",
+                "DUPLICATE_VALUE",
+                "STORAGE_LIMIT_EXCEEDED",
+            )
         ),
         pytest.param(failed("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", TOO_MANY), Later, id="a trigger's limit"),
         pytest.param(failed("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY"), Dead, id="a trigger's refusal"),
@@ -208,7 +214,7 @@ def test_answers_on_a_whole_request(response: Response, expected: Any) -> None:
 
 
 def test_calls_that_are_used_up_hold_the_destination_and_not_the_person() -> None:
-    verdict = wire.judge_refusal(refusal(403, "REQUEST_LIMIT_EXCEEDED"))
+    verdict = wire.judge_refusal(refusal(403, "REQUEST_LIMIT_EXCEEDED"), "Router_User_Id__c")
 
     assert isinstance(verdict, Later)
     assert (verdict.after_s, verdict.is_outage) == (600.0, True)
@@ -251,3 +257,26 @@ def test_a_success_that_is_none_of_salesforce_s_is_unreadable(body: bytes) -> No
     for status in (200, 202, 204, 207):
         with pytest.raises(UnreadableAnswer):
             wire.judge(Response(status, body), [person(), person("u-18")], SETTINGS)
+
+
+TAKEN = "duplicate value found: {} duplicates value on record with id: 00Q1"
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        pytest.param(failed("DUPLICATE_VALUE", TAKEN.format("Plan__c")), Again, id="named in the words alone"),
+        pytest.param(failed("DUPLICATE_VALUE", "Words", "Plan__c"), Again, id="named among the fields"),
+        pytest.param(
+            failed("DUPLICATE_VALUE", TAKEN.format("router_user_id__c")), Later, id="the id: created meanwhile"
+        ),
+    ],
+)
+def test_a_value_that_another_record_has_for_its_own_is_left_out(error: dict[str, Any], expected: Any) -> None:
+    """Of a field that the org keeps unique, such as one for the username."""
+    [verdict] = wire.judge(results(error), [person(Plan__c="gold")], SETTINGS)  # type: ignore[misc]
+
+    assert isinstance(verdict, expected)
+    if isinstance(verdict, Again):
+        assert verdict.instead is not None
+        assert "Plan__c" not in verdict.instead.body

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import perf_counter
 from typing import Any
 
 import pytest
@@ -115,7 +116,20 @@ def test_no_value_can_begin_markup(value: str) -> None:
         ("*", "anything", True),
         ("a.c", "abc", False),
         ("[ab]", "a", False),
+        ("a*a", "a", False),
+        ("*ab*ba*", "aba", False),
+        ("*ab*ba*", "abba", True),
+        ("*a*b", "ab b", True),
     ],
 )
 def test_a_star_stands_for_any_text(pattern: str, name: str, is_fit: bool) -> None:
     assert fits(pattern, name) is is_fit
+
+
+def test_no_name_takes_long_to_compare() -> None:
+    """Whoever may send events decides how long their names are, and all of them wait meanwhile."""
+    since_s = perf_counter()
+
+    assert not fits("*trial*plan*ended", "trialplan" * 3_500)
+
+    assert perf_counter() - since_s < 1

@@ -118,13 +118,27 @@ def test_what_is_posted_is_delivered_with_allowance_s_warnings(body: Any, warnin
         "token_expired",
         "missing_scope",
         "no_permission",
+        "not_allowed_token_type",
+        "team_access_not_granted",
+        "ekm_access_denied",
+        "org_login_required",
     ],
 )
 def test_a_token_that_is_refused_blocks_the_destination(error: str) -> None:
     assert judge(200, refused(error)) == Blocked(error)
 
 
-@pytest.mark.parametrize("error", ["channel_not_found", "not_in_channel", "is_archived", "restricted_action"])
+@pytest.mark.parametrize(
+    "error",
+    [
+        "channel_not_found",
+        "not_in_channel",
+        "is_archived",
+        "restricted_action",
+        "restricted_action_read_only_channel",
+        "restricted_action_thread_only_channel",
+    ],
+)
 def test_a_channel_that_takes_nothing_blocks_the_destination_unless_it_is_one_of_several(error: str) -> None:
     assert judge(200, refused(error)) == Blocked(f"{error}: C0123ABCD")
     assert judge(200, refused(error), ELSEWHERE) == [Dead(f"{error}: C0PAYMENTS")]
@@ -147,7 +161,7 @@ def test_a_message_that_is_refused_is_dead(error: str) -> None:
 
 
 @pytest.mark.parametrize("in_doubt", ["send_again", "give_up"])
-@pytest.mark.parametrize("error", ["ratelimited", "rate_limited", "service_unavailable"])
+@pytest.mark.parametrize("error", ["ratelimited", "rate_limited", "message_limit_exceeded", "service_unavailable"])
 def test_what_was_not_posted_is_sent_again_in_any_case(error: str, in_doubt: str) -> None:
     assert judge(200, refused(error), in_doubt=in_doubt) == [Later(error, is_outage=True)]
 

@@ -390,6 +390,40 @@ async def test_an_organization_of_the_name_that_has_no_id_becomes_the_group_s(ve
     assert len(vendor.sandbox.memberships) == 1
 
 
+async def test_a_new_group_of_a_name_that_another_one_has_is_told_apart_by_its_id(vendor: StandIn) -> None:
+    """In an account of many teams some are called alike, and to Zendesk a name is one organization's alone."""
+    await send(vendor, identify(name="Ada"))
+    await send(vendor, make_event("group", userId="u-16", groupId="c8", traits={"name": "Acme"}))
+
+    verdicts = [await send(vendor, group(name="Acme", description="Mills")) for _ in range(2)]
+
+    assert verdicts == [Delivered((TAKEN,))] * 2
+    organizations = [(each["name"], each.get("details")) for each in vendor.sandbox.organizations.values()]
+    assert organizations == [("Acme", None), ("Acme (c9)", "Mills")]
+    assert len(vendor.sandbox.memberships) == 1
+
+
+async def test_a_new_group_whose_id_is_the_name_of_another_one_is_told_apart_too(vendor: StandIn) -> None:
+    await send(vendor, make_event("group", userId="u-16", groupId="c8", traits={"name": "C9"}))
+
+    assert isinstance(await send(vendor, group()), Delivered)
+
+    assert [each["name"] for each in vendor.sandbox.organizations.values()] == ["C9", "c9 (c9)"]
+
+
+async def test_a_group_with_an_organization_does_not_take_another_one_of_its_new_name(vendor: StandIn) -> None:
+    """A company is renamed, and an agent has made an organization of the new name: an id is one organization's alone."""
+    await send(vendor, group(name="Acme"))
+    vendor.sandbox.organizations[7] = {"id": 7, "name": "Acme Inc", "organization_fields": {}}
+
+    verdict = await send(vendor, group(name="Acme Inc", description="Makes engines"))
+
+    assert isinstance(verdict, Delivered)
+    assert verdict.warnings[0] == "name was refused, and left out: 422 name: Name: Acme Inc has already been taken"
+    [own] = [each for each in vendor.sandbox.organizations.values() if each.get("external_id") == "c9"]
+    assert (own["name"], own["details"]) == ("Acme", "Makes engines")
+
+
 async def test_a_company_by_its_name_is_created_once_and_the_person_linked_each_time() -> None:
     async with open_stand_in(PLUGIN, create_organizations=True) as vendor:
         verdicts = [await send(vendor, identify(id, name="Ada", company="Acme")) for id in ("u-17", "u-17", "u-18")]
@@ -412,22 +446,33 @@ async def test_a_company_whose_name_another_has_is_linked_by_its_id() -> None:
 
 
 @pytest.mark.parametrize(
-    ("company", "link"),
+    ("company", "answers", "not_written", "link"),
     [
-        pytest.param({"id": "c9", "name": "Acme"}, None, id="with an id of its own"),
-        pytest.param({"name": "Acme"}, {"name": "Acme"}, id="by a name that another call has just created"),
+        pytest.param(
+            {"id": "c9", "name": "Acme"},
+            {0: TOO_LONG, 2: BLANK},
+            ("the user's organization was not written: 422 name: Name: is too long",),
+            None,
+            id="with an id of its own",
+        ),
+        pytest.param(
+            {"name": "Acme"},
+            {0: Response(422, b'{"details":{"name":[{"description":"Name: taken"}]}}')},
+            (),
+            {"name": "Acme"},
+            id="by a name that another call has just created",
+        ),
     ],
 )
-def test_a_company_that_zendesk_refuses_does_not_cost_the_person(company: Any, link: Any) -> None:
+def test_a_company_that_zendesk_refuses_does_not_cost_the_person(
+    company: Any, answers: dict[int, Response], not_written: tuple[str, ...], link: Any
+) -> None:
     rehearsal = rehearse(create_organizations=True)
     [(_, endpoint, payload)] = rehearsal.payloads(identify(name="Ada", company=company))
-    taken = Response(422, b'{"details":{"name":[{"description":"Name: taken"}]}}')
-    answers = {0: taken, **({2: taken} if "id" in company else {})}
 
     talk = rehearsal.talk(endpoint, payload, answers)
 
     assert isinstance(talk.end, Delivered)
-    not_written = ("the user's organization was not written: 422 name: Name: taken",) if "id" in company else ()
     assert talk.end.warnings[-1:] == not_written
     assert talk.requests[-1].json["user"].get("organization") == link
 
@@ -458,6 +503,16 @@ async def test_a_membership_that_is_refused_is_reported(vendor: StandIn) -> None
 
     assert await send(vendor, group(name="Acme")) == Delivered(
         ("the user did not become a member: 422 only one organization a user",)
+    )
+
+
+async def test_a_member_who_is_deleted_and_still_found_does_not_cost_the_group(vendor: StandIn) -> None:
+    """A search knows of users who are no more for some minutes."""
+    await send(vendor, identify(name="Ada"))
+    vendor.sandbox.fail(Fault(status=404, path="organization_memberships", body='{"error": "RecordNotFound"}'))
+
+    assert await send(vendor, group(name="Acme")) == Delivered(
+        ('the user did not become a member: 404 {"error": "RecordNotFound"}',)
     )
 
 
