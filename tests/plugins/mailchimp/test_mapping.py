@@ -218,7 +218,13 @@ def test_every_custom_trait_is_sent_where_the_operator_wants() -> None:
 
 @pytest.mark.parametrize(
     ("value", "status"),
-    [(True, "subscribed"), ("false", "unsubscribed"), ("pending", "pending"), ("transactional", "transactional")],
+    [
+        (True, "subscribed"),
+        ("false", "unsubscribed"),
+        ("0", "unsubscribed"),
+        ("pending", "pending"),
+        ("transactional", "transactional"),
+    ],
 )
 def test_a_trait_can_say_the_status(value: Any, status: str) -> None:
     member = body_of(identify(newsletter=value), status_trait="newsletter")["member"]
