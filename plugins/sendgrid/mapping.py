@@ -26,6 +26,8 @@ from router.plugin import (
 )
 
 IDENTIFIERS: Final = ("email", "external_id", "anonymous_id")
+NO_LISTS: Final = "no lists"
+"""The group of payloads that put nobody on the lists of the settings."""
 MAX_LINE: Final = 100
 _WITHOUT_A_FIELD: Final = (
     "age",
@@ -105,14 +107,15 @@ def build_contact(event: Event, fields: Document, settings: Settings) -> Payload
 
 
 def build_member(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
+    """It puts nobody on a list: the operator may let an identify do that for people who have agreed alone."""
     if not settings.group_fields:
         return Skip("SendGrid has no groups (setting group_fields)")
     if "custom_fields" not in fields:
         return Skip("the call has none of the traits in group_fields")
-    return _contact(event, fields, settings)
+    return _contact(event, fields, settings, group=NO_LISTS)
 
 
-def _contact(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
+def _contact(event: Event, fields: Document, settings: Settings, *, group: str = "") -> Payload | Skip:
     """A contact with all the identifiers that it has: with one less SendGrid wouldn't find it, and would make another."""
     if "email" not in fields and event.user_id and looks_like_email(event.user_id):
         fields["email"] = convert.to_email(event.user_id)
@@ -127,4 +130,4 @@ def _contact(event: Event, fields: Document, settings: Settings) -> Payload | Sk
     if len(street) > MAX_LINE:
         fields["address_line_1"] = street[:MAX_LINE]
         fields["address_line_2"] = street[MAX_LINE : 2 * MAX_LINE]
-    return Payload(fields, key=event.message_id)
+    return Payload(fields, key=event.message_id, group=group)
