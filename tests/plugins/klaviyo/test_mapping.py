@@ -122,7 +122,7 @@ def test_a_name_is_split_where_first_or_last_are_missing(traits: Any, expected: 
         pytest.param("020 7946 0000", "", {"properties": {"phone_raw": "020 7946 0000"}}, id="no calling code"),
         pytest.param("ask", "+44", {"properties": {"phone_raw": "ask"}}, id="no number"),
         pytest.param("+0123", "+44", {"properties": {"phone_raw": "+0123"}}, id="no number although it has a +"),
-        pytest.param(None, "+44", {"phone_number": None}, id="null clears"),
+        pytest.param(None, "+44", {"phone_number": None, "properties": {"phone_raw": None}}, id="null clears both"),
     ],
 )
 def test_a_phone_that_is_not_e164_costs_nothing_else(phone: Any, code: str, expected: Any) -> None:
