@@ -88,7 +88,7 @@ def _field_rows(fields: Mapping[str, str]) -> Iterator[Field]:
     for trait, named in fields.items():
         if named:
             tag, convert_value = merge_field(named)
-            source = "userId" if trait == "userId" else f"traits.{trait}"
+            source = trait if trait in ("userId", "groupId") else f"traits.{trait}"
             yield Field(source, f"{_AT}.{tag}", convert_value)
 
 

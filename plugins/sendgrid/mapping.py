@@ -89,10 +89,11 @@ def _identifier_rows(settings: Settings, traits: str) -> Iterator[Field]:
 
 
 def _custom_rows(fields: Mapping[str, str], reserved: tuple[str, ...]) -> Iterator[Field]:
-    """A reserved trait may be named in either spelling."""
+    """A reserved trait may be named in either spelling; ``userId`` and ``groupId`` are no traits."""
     for trait, named in fields.items():
         field_id, convert_value = custom_field(named)
-        yield Trait(canonical_trait(trait, reserved), f"custom_fields.{field_id}", convert_value)
+        source = trait if trait in ("userId", "groupId") else f"traits.{canonical_trait(trait, reserved)}"
+        yield Field(source, f"custom_fields.{field_id}", convert_value)
 
 
 def _rows_of_none(fields: Mapping[str, str], traits: tuple[str, ...], setting: str) -> Iterator[Field]:

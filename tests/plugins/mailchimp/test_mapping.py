@@ -93,6 +93,10 @@ def test_a_custom_group_trait_arrives_where_it_has_a_field() -> None:
     assert member_of(group(regionCode="PT", tier=1), **WITH_FIELDS) == merged(COREGION="PT")
 
 
+def test_the_id_of_a_group_arrives_where_it_has_a_field() -> None:
+    assert member_of(group(), group_fields={"groupId": "COID"}) == merged(COID="g-1")
+
+
 @pytest.mark.parametrize(
     ("event", "settings", "reason"),
     [
