@@ -67,14 +67,14 @@ PLUGIN = Plugin(
             name="note event on contact",
             on=("track", "page", "screen"),
             endpoint="contacts and accounts",
-            table=events.EVENT,
+            table=events.event_table,
             build=events.build_event,
         ),
         Action(
             name="add event name",
             on=("track", "page", "screen"),
             endpoint="contacts and accounts",
-            table=events.TRACKED,
+            table=events.NAMED,
             build=events.build_name,
         ),
         Action(

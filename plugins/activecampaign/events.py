@@ -5,27 +5,32 @@ Source: facts/vendors/activecampaign.md sections 4, 5 and 6.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from plugins.activecampaign.fields import custom_field
 from plugins.activecampaign.mapping import NOBODY, complete_contact
 from plugins.activecampaign.settings import EventRule, Settings
 from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, convert, left_out, view_name
 
-EVENT: Final = Table(
-    (
-        Field("context.traits.email", "contact.email", convert.to_email),
-        Field("timestamp", "timestamp"),
-    ),
-    custom=(Custom("properties", at="given"),),
-)
-"""``given`` are the event's own properties; those that the event's rule names join ``fields`` in the build."""
+TIME: Final = "timestamp"
+"""What a rule calls the time of the event, where it has no property of that name."""
+_EMAIL: Final = Field("context.traits.email", "contact.email", convert.to_email)
 
 
-TRACKED: Final = Table(
-    (Field("context.traits.email", "contact.email", convert.to_email),),
-    custom=(Custom("properties", at="given"),),
-)
+def event_table(settings: Settings) -> Table:
+    """Of what an event does to its contact: the properties that some rule names; `build_event` takes those that the event's own
+    does. A name with a dot in it is of a part of an object, as that of a trait."""
+    named = dict.fromkeys(name for rule in settings.events.values() for name in rule.fields)
+    rows = (
+        Field((f"properties.{name}", TIME) if name == TIME else f"properties.{name}", f"given.{name}")
+        for name in sorted(named, key=lambda name: name.count("."))  # an object before its parts, which are put into it
+    )
+    return Table((_EMAIL, *rows))
+
+
+NAMED: Final = Table((_EMAIL,))
+"""Of the name alone; the email says whether there is anybody to track."""
+TRACKED: Final = Table((_EMAIL,), custom=(Custom("properties", at="given"),))
 MAX_NAME: Final = 32
 """Characters of an event's name. Unverified; a longer one is cut."""
 MAX_AGE_S: Final = 86_400
@@ -40,7 +45,7 @@ def build_event(event: Event, fields: Document, settings: Settings) -> Payload |
     contact = complete_contact(event, fields)
     if contact is None:
         return Skip(NOBODY)
-    values, notes = _values({"timestamp": fields["timestamp"], **fields.get("given", {})}, rule)
+    values, notes = _values(fields.get("given", {}), rule)
     if not values and not rule.tags:
         return Skip("the event has none of the properties that its entry in events names")
     body: Document = {"contact": contact}
@@ -97,10 +102,18 @@ def _values(given: Document, rule: EventRule) -> tuple[Document, tuple[str, ...]
     notes: tuple[str, ...] = ()
     for name, named in rule.fields.items():
         field, convert_value = custom_field(named)
-        if given.get(name) is None:
+        value = _at(name, given)
+        if value is None:
             continue
         try:
-            values[field] = convert_value(given[name])
+            values[field] = convert_value(value)
         except ValueError as error:
             notes += left_out([f"property {name}"], str(error))
     return values, notes
+
+
+def _at(path: str, values: Any) -> Any:
+    """What stands at a dotted path; None where nothing does."""
+    for name in path.split("."):
+        values = values.get(name) if isinstance(values, dict) else None
+    return values

@@ -92,7 +92,8 @@ ECOMMERCE: Final = Table(
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """One product of an order, as the Segment spec has it."""
+    """One product of an order, as the Segment spec has it. Of a weight or a length (1.5 of a unit) there is one, of its whole
+    price: Braze counts in whole numbers."""
 
     id: str
     price: int | float
@@ -107,15 +108,19 @@ class Product:
         if not isinstance(raw, dict):
             return None
         rest = {key: value for key, value in raw.items() if value is not None}
-        price, quantity = _amount(rest.pop("price", None)), _quantity(rest.pop("quantity", None))
+        price, given = _amount(rest.pop("price", None)), rest.pop("quantity", None)
         ids = [_text(rest, key) for key in ("product_id", "productId", "sku", "id", "name")]
         id = next((each for each in ids if each), WHOLE_ORDER)
         for key in ("product_id", "productId"):
             rest.pop(key, None)
         if price is None:
             return None
+        quantity = _quantity(given)
+        if quantity != int(quantity):
+            rest["quantity"] = given
+            price, quantity = float(Decimal(str(price)) * Decimal(str(quantity))), 1
         variant = _text(rest, "variant") or _text(rest, "sku") or id
-        return cls(id, price, quantity, _text(rest, "name") or id, variant, to_value(rest))
+        return cls(id, price, int(quantity), _text(rest, "name") or id, variant, to_value(rest))
 
 
 def _amount(value: Any) -> int | float | None:
@@ -125,10 +130,11 @@ def _amount(value: Any) -> int | float | None:
         return None
 
 
-def _quantity(value: Any) -> int:
-    """0 for what was not bought; 1 for less than one, and where nothing is said that can be read."""
+def _quantity(value: Any) -> int | float:
+    """0 for what was not bought; 1 where nothing is said that can be read."""
     try:
-        return max(1, convert.to_integer(value)) if convert.to_number(value) > 0 else 0
+        convert.to_integer(value)  # of a size that may be counted
+        return max(0, convert.to_number(value))
     except ValueError:
         return 1
 

@@ -6,6 +6,7 @@ Source: facts/vendors/braze.md section 4, other special fields.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from plugins.braze.identity import to_value
@@ -14,10 +15,12 @@ from router.plugin import Converter, convert
 
 
 def to_subscription(value: Any) -> str:
-    """``opted_in``, ``subscribed`` or ``unsubscribed``."""
+    """``opted_in``, ``subscribed`` or ``unsubscribed``; true and false are the latter two."""
+    with suppress(ValueError):
+        return "subscribed" if convert.to_boolean(value) else "unsubscribed"
     state = convert.to_lower(value)
     if state not in ("opted_in", "subscribed", "unsubscribed"):
-        raise ValueError("expected opted_in, subscribed or unsubscribed")
+        raise ValueError("expected true, false, opted_in, subscribed or unsubscribed")
     return state
 
 

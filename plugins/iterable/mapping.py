@@ -147,13 +147,15 @@ def build_device(event: Event, fields: Document, settings: Settings) -> Payload 
 
 
 def _platform(event: Event, settings: Settings) -> tuple[str, str]:
-    """The app's name and Iterable's word for the platform."""
+    """The app's name and Iterable's word for the platform. The type of a device may tell of its kind alone (``phone``)."""
     device, os = event.context.get("device"), event.context.get("os")
     words = [device.get("type") if isinstance(device, dict) else "", os.get("name") if isinstance(os, dict) else ""]
-    kind = next((word.lower() for word in words if isinstance(word, str) and word), "")
-    if kind in ("ios", "ipados"):
-        return settings.ios_app, "APNS_SANDBOX" if settings.ios_sandbox else "APNS"
-    return (settings.android_app, "GCM") if kind == "android" else ("", "")
+    for kind in (word.strip().lower() for word in words if isinstance(word, str)):
+        if kind in ("ios", "ipados", "iphone os"):
+            return settings.ios_app, "APNS_SANDBOX" if settings.ios_sandbox else "APNS"
+        if kind == "android":
+            return settings.android_app, "GCM"
+    return "", ""
 
 
 def _forbidden(settings: Settings) -> frozenset[str]:

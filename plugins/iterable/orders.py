@@ -116,26 +116,30 @@ def read_items(raw: Any) -> list[Document]:
 
 
 def _item(product: Any) -> Document | None:
-    """id, name, price and quantity are what an item needs."""
+    """id, name, price and quantity are what an item needs. Of a weight or a length (1.5 of a unit) there is one, of its whole
+    price: Iterable counts in whole numbers."""
     if not isinstance(product, dict):
         return None
     id = next((text for key in _IDS if (text := _text(product.get(key)))), "")
     price = _price(product.get("price"))
     if not id or price is None:
         return None
+    quantity = _quantity(product.get("quantity"))
+    is_part = quantity != int(quantity)
     item: Document = {
         "id": id,
         "name": _text(product.get("name")) or id,
-        "price": price,
-        "quantity": _quantity(product.get("quantity")),
+        "price": float(Decimal(str(price)) * Decimal(str(quantity))) if is_part else price,
+        "quantity": 1 if is_part else int(quantity),
     }
+    taken = _TAKEN - {"quantity"} if is_part else _TAKEN
     named = {
         "sku": _text(product.get("sku")),
         "categories": [category] if (category := _text(product.get("category"))) else [],
         "url": _text(product.get("url")),
         "imageUrl": _text(product.get("image_url")) or _text(product.get("imageUrl")),
         "dataFields": to_value(
-            {key: value for key, value in product.items() if key not in _TAKEN and value is not None}
+            {key: value for key, value in product.items() if key not in taken and value is not None}
         ),
     }
     return item | {name: value for name, value in named.items() if value}
@@ -157,9 +161,10 @@ def _price(value: Any) -> int | float | None:
         return None
 
 
-def _quantity(value: Any) -> int:
-    """0 for what is not in the order or the cart; 1 for less than one, and where nothing is said that can be read."""
+def _quantity(value: Any) -> int | float:
+    """0 for what is not in the order or the cart; 1 where nothing is said that can be read."""
     try:
-        return max(1, convert.to_integer(value)) if convert.to_number(value) > 0 else 0
+        convert.to_integer(value)  # of a size that may be counted
+        return max(0, convert.to_number(value))
     except ValueError:
         return 1

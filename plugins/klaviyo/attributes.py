@@ -15,6 +15,9 @@ MAX_ID: Final = 255
 MAX_DEPTH: Final = 10
 MAX_ITEMS: Final = 4_000
 MAX_TEXT_BYTES: Final = 100_000
+_AT_HOME: Final = {"+1": "1", "+39": "", "+378": ""}
+"""What a number begins with that is dialled at home alone, where that is not a zero: in North America a one; in Italy and San
+Marino nothing, for their zero is part of the number."""
 _LOCALE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _TIMEZONE = re.compile(r"[A-Za-z_]+(/[A-Za-z0-9_+-]+)*")
 
@@ -27,6 +30,7 @@ def attribute_name(key: str) -> str | None:
 def to_phone(settings: Settings) -> Converter:
     """A number in E.164 form. One without a calling code gets the default one, where there is one."""
     code = settings.default_calling_code
+    at_home = _AT_HOME.get(code, "0")
 
     def to_phone_number(value: Any) -> str:
         try:
@@ -34,7 +38,7 @@ def to_phone(settings: Settings) -> Converter:
         except ValueError:
             if not code or convert.to_text(value).strip().startswith("+"):
                 raise
-            return convert.to_e164(code + re.sub(r"\D", "", convert.to_text(value)).lstrip("0"))
+            return convert.to_e164(code + re.sub(r"\D", "", convert.to_text(value)).lstrip(at_home))
 
     return to_phone_number
 

@@ -56,7 +56,7 @@ def converse_member(payload: Payload, settings: Settings) -> Conversation:
 def _import(
     profile: Document, warnings: list[str], settings: Settings
 ) -> Generator[Step, Response, str | Verdict | Blocked]:
-    """Import, where identifiers belong to two profiles by the strongest alone. Ends with Klaviyo's id of the profile."""
+    """Import, where identifiers belong to two profiles without the weakest. Ends with Klaviyo's id of the profile."""
     assumed = Response(200, b'{"data": {"type": "profile", "id": "assumed-profile"}}')
     for _ in range(MAX_MENDINGS):
         body: Document = {"data": {"type": "profile", "attributes": profile}}
@@ -78,9 +78,13 @@ def _import(
 
 
 def _refused(response: Response, profile: Document) -> list[str]:
-    """Dotted paths of what can be left out for the rest to be taken; none where that is not known."""
+    """Dotted paths of what can be left out for the rest to be taken; none where that is not known.
+
+    Of identifiers the weakest goes first: whoever shares a phone number with another has an email of their own, by which alone
+    they get mail.
+    """
     if response.status == 409:
-        return [name for name in wire.IDS if name in profile][1:]
+        return [name for name in wire.IDS if name in profile][1:][-1:]
     if response.status != 400:
         return []
     pointers = {wire.pointer_of(error) for error in wire.errors_of(response)}

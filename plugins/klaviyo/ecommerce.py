@@ -59,8 +59,18 @@ def _order(properties: Document) -> Document:
 
 
 def products_of(properties: Document) -> Iterator[Document]:
+    """All but those of which there are none: an order may list what was taken out of it."""
     products = properties.get("products")
-    yield from (each for each in products if isinstance(each, dict)) if isinstance(products, list) else ()
+    yield from (
+        (each for each in products if isinstance(each, dict) and _is_some(each)) if isinstance(products, list) else ()
+    )
+
+
+def _is_some(product: Document) -> bool:
+    try:
+        return convert.to_number(product.get("quantity", 1)) > 0
+    except ValueError:
+        return True
 
 
 def line_of(product: Document) -> Document:

@@ -143,9 +143,8 @@ def _profile(event: Event, fields: Document) -> Payload | Skip:
         fields.setdefault("location", {})["address1"] = properties.pop("address")
         if not properties:
             del fields[_PROPERTIES]
-    phone = event.traits.get("phone")
-    if phone is not None and "phone_number" not in fields:  # one that is no E.164 would cost the whole profile
-        fields.setdefault(_PROPERTIES, {})["phone_raw"] = phone
+    if "phone" in event.traits and fields.get("phone_number") is None:  # no E.164, it would cost the whole profile
+        fields.setdefault(_PROPERTIES, {})["phone_raw"] = event.traits["phone"]
     return _sized(event, fields)
 
 

@@ -29,7 +29,8 @@ class Settings(PluginSettings):
     default_calling_code: str = Field(
         "",
         pattern=r"^(\+[1-9][0-9]{0,3})?$",
-        description="For phone numbers without one, such as `+44`: put before the number less its leading zeros.",
+        description="For phone numbers without one, such as `+44`: put before the number less what is dialled at home alone, a "
+        "zero or in North America a one.",
     )
     list_id: str = Field(
         "", description="List that everybody who is identified is added to (scope `lists:write`). Subscribes nobody."

@@ -104,6 +104,14 @@ def to_status(value: Any) -> str:
         raise ValueError(f"expected true, false, {', '.join(_STATUSES)}") from None
 
 
+def to_status_of_new(value: Any) -> str:
+    """The same for a new member; ``transactional`` for a word that can't be read: by that nobody has agreed to get mail."""
+    try:
+        return to_status(value)
+    except ValueError:
+        return "transactional"
+
+
 def to_tags(value: Any) -> list[str]:
     """A list of texts; one text is a list of one."""
     tags = [value] if isinstance(value, str) else value

@@ -17,6 +17,7 @@ from plugins.mailchimp.fields import (
     to_merge_text,
     to_moment,
     to_status,
+    to_status_of_new,
     to_tags,
 )
 from plugins.mailchimp.settings import STANDARD_FIELDS, Settings
@@ -52,7 +53,7 @@ def member_table(settings: Settings) -> Table:
         Trait("createdAt", "timestamp_signup", to_moment),
         Field("context.locale", "language", to_language),
         Trait("id", note="Mailchimp has no place for a userId: name a merge field in `merge_fields`"),
-        *((Trait(settings.status_trait, "status", to_status),) if settings.status_trait else ()),
+        *_status_rows(settings, "traits"),
         *((Trait(settings.tags_trait, "tags", to_tags),) if settings.tags_trait else ()),
     )
     custom = (Custom("traits", _AT, merge_tag, frozenset({"EMAIL"}), to_merge_text),)
@@ -60,10 +61,22 @@ def member_table(settings: Settings) -> Table:
 
 
 def group_table(settings: Settings) -> Table:
-    """Of a group call: what the member who belongs to it gets."""
+    """Of a group call: what the member who belongs to it gets. A status in its context may be old: it is for new ones."""
     named = _canonical(settings.group_fields, GROUP_TRAITS)
-    rows = (Field("context.traits.email", "email_address", convert.to_email), *_field_rows(named))
+    rows = (
+        Field("context.traits.email", "email_address", convert.to_email),
+        *_field_rows(named),
+        *_status_rows(settings, "context.traits")[1:],
+    )
     return Table((*rows, *_rows_of_none(rows, GROUP_TRAITS, "group_fields")))
+
+
+def _status_rows(settings: Settings, traits: str) -> tuple[Field, ...]:
+    """What *traits* say of the status of whoever is a member, and of a new one."""
+    if not settings.status_trait:
+        return ()
+    source = f"{traits}.{settings.status_trait}"
+    return Field(source, "status", to_status), Field(source, "status_if_new", to_status_of_new)
 
 
 def _canonical(fields: Mapping[str, str], reserved: tuple[str, ...]) -> dict[str, str]:
@@ -75,7 +88,7 @@ def _field_rows(fields: Mapping[str, str]) -> Iterator[Field]:
     for trait, named in fields.items():
         if named:
             tag, convert_value = merge_field(named)
-            source = "userId" if trait == "userId" else f"traits.{trait}"
+            source = trait if trait in ("userId", "groupId") else f"traits.{trait}"
             yield Field(source, f"{_AT}.{tag}", convert_value)
 
 
@@ -89,13 +102,12 @@ def _rows_of_none(rows: tuple[Field, ...], reserved: tuple[str, ...], setting: s
 
 def build_member(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
     """A member written alone: the status of one who is there already stays."""
-    if settings.batch_members:
+    if settings.batch_members and _may_be_in_batch(fields, settings):
         return Skip("members are written in batches (setting batch_members)")
     if not _complete_email(event, fields):
         return Skip("Mailchimp knows nobody without a valid email")
     tags = fields.pop("tags", [])
-    status = fields.get("status", settings.default_status)
-    body: Document = {"member": {**fields, "status_if_new": status}}
+    body: Document = {"member": {"status_if_new": settings.default_status, **fields}}
     return Payload(body | ({"tags": tags} if tags else {}), key=event.message_id)
 
 
@@ -103,8 +115,11 @@ def build_member_of_batch(event: Event, fields: Document, settings: Settings) ->
     """A member that travels with others: its status is set, new or not; the usual one by `pack_members`."""
     if not settings.batch_members:
         return Skip("members are written one by one (setting batch_members)")
+    if not _may_be_in_batch(fields, settings):
+        return Skip("the member is written alone: the call says no status, and a batch would set the usual one")
     if not _complete_email(event, fields):
         return Skip("Mailchimp knows nobody without a valid email")
+    fields.pop("status_if_new", None)
     return Payload(fields, key=event.message_id)
 
 
@@ -115,7 +130,13 @@ def build_group(event: Event, fields: Document, settings: Settings) -> Payload |
         return Skip("the call has none of the traits in group_fields")
     if not _complete_email(event, fields):
         return Skip("Mailchimp knows nobody without a valid email")
-    return Payload({"member": {**fields, "status_if_new": settings.default_status}}, key=event.message_id)
+    return Payload({"member": {"status_if_new": settings.default_status, **fields}}, key=event.message_id)
+
+
+def _may_be_in_batch(fields: Document, settings: Settings) -> bool:
+    """Whether the status that a batch sets is what the person said, or everybody's. Else the usual one would put back on the
+    list who had left it by an earlier call."""
+    return not settings.status_trait or "status" in fields
 
 
 def _complete_email(event: Event, fields: Document) -> bool:

@@ -6,8 +6,9 @@ Source: facts/vendors/onesignal.md section 4, section 5 (group) and section 6 (c
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from plugins.onesignal.identity import who, why_nobody
 from plugins.onesignal.settings import Settings
@@ -40,6 +41,17 @@ _GROUP_ADDRESS: Final = tuple(f"group_address_{part}" for part in ("city", "coun
 """The same of a group, whose parts keep their names."""
 
 
+_TIMEZONE: Final = re.compile(r"[A-Za-z_]+(/[A-Za-z0-9_+-]+)*")
+
+
+def to_timezone(value: Any) -> str:
+    """A name of the tz database, by its shape: ``Europe/London``, and not ``GMT+02:00``, which might cost the whole user."""
+    text = convert.text_only(value).strip()
+    if not _TIMEZONE.fullmatch(text):
+        raise ValueError("expected a time zone such as Europe/London")
+    return text
+
+
 def user_table(settings: Settings) -> Table:
     """Of an identify. What is no property of OneSignal's is a tag."""
     email, phone = "subscriptions.Email", "subscriptions.SMS"
@@ -47,8 +59,8 @@ def user_table(settings: Settings) -> Table:
         (
             Field("userId", "identity.external_id"),
             Field("context.locale", "properties.language", convert.to_language),
-            Field("context.timezone", "properties.timezone_id", convert.text_only),
-            Field("context.ip", "properties.ip", convert.text_only),
+            Field("context.timezone", "properties.timezone_id", to_timezone),
+            Field("context.ip", "properties.ip", convert.to_ip),
             Field("context.location.latitude", "properties.lat", convert.to_number),
             Field("context.location.longitude", "properties.long", convert.to_number),
             Trait("id", note="the userId is the user's `external_id`"),

@@ -26,6 +26,8 @@ from router.plugin import (
 )
 
 IDENTIFIERS: Final = ("email", "external_id", "anonymous_id")
+NO_LISTS: Final = "no lists"
+"""The group of payloads that put nobody on the lists of the settings."""
 MAX_LINE: Final = 100
 _WITHOUT_A_FIELD: Final = (
     "age",
@@ -87,10 +89,11 @@ def _identifier_rows(settings: Settings, traits: str) -> Iterator[Field]:
 
 
 def _custom_rows(fields: Mapping[str, str], reserved: tuple[str, ...]) -> Iterator[Field]:
-    """A reserved trait may be named in either spelling."""
+    """A reserved trait may be named in either spelling; ``userId`` and ``groupId`` are no traits."""
     for trait, named in fields.items():
         field_id, convert_value = custom_field(named)
-        yield Trait(canonical_trait(trait, reserved), f"custom_fields.{field_id}", convert_value)
+        source = trait if trait in ("userId", "groupId") else f"traits.{canonical_trait(trait, reserved)}"
+        yield Field(source, f"custom_fields.{field_id}", convert_value)
 
 
 def _rows_of_none(fields: Mapping[str, str], traits: tuple[str, ...], setting: str) -> Iterator[Field]:
@@ -105,14 +108,15 @@ def build_contact(event: Event, fields: Document, settings: Settings) -> Payload
 
 
 def build_member(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
+    """It puts nobody on a list: the operator may let an identify do that for people who have agreed alone."""
     if not settings.group_fields:
         return Skip("SendGrid has no groups (setting group_fields)")
     if "custom_fields" not in fields:
         return Skip("the call has none of the traits in group_fields")
-    return _contact(event, fields, settings)
+    return _contact(event, fields, settings, group=NO_LISTS)
 
 
-def _contact(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
+def _contact(event: Event, fields: Document, settings: Settings, *, group: str = "") -> Payload | Skip:
     """A contact with all the identifiers that it has: with one less SendGrid wouldn't find it, and would make another."""
     if "email" not in fields and event.user_id and looks_like_email(event.user_id):
         fields["email"] = convert.to_email(event.user_id)
@@ -127,4 +131,4 @@ def _contact(event: Event, fields: Document, settings: Settings) -> Payload | Sk
     if len(street) > MAX_LINE:
         fields["address_line_1"] = street[:MAX_LINE]
         fields["address_line_2"] = street[MAX_LINE : 2 * MAX_LINE]
-    return Payload(fields, key=event.message_id)
+    return Payload(fields, key=event.message_id, group=group)

@@ -22,7 +22,7 @@ class Settings(PluginSettings):
     on_behalf_of: str = Field(
         "", pattern=r"^[!-~]*$", description="Subuser whose contacts these are, for a key of the parent account."
     )
-    list_ids: list[str] = Field([], description="Lists that every contact is put on.")
+    list_ids: list[str] = Field([], description="Lists that everybody who is identified is put on.")
     custom_fields: dict[str, str] = Field(
         {}, description="Trait → id of the custom field it is written to (`plan: e1_T`); other traits have no place."
     )

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
-from plugins.sendgrid.mapping import IDENTIFIERS
+from plugins.sendgrid.mapping import IDENTIFIERS, NO_LISTS
 from plugins.sendgrid.settings import Settings
 from router.plugin import (
     Bearer,
@@ -65,7 +65,7 @@ def pack(payloads: Sequence[Payload], settings: Settings) -> Request:
     for payload in payloads:
         contacts[_key(payload)] = _merged(contacts.get(_key(payload), {}), payload.body)
     body: Document = {"contacts": list(contacts.values())}
-    if settings.list_ids:
+    if settings.list_ids and payloads[0].group != NO_LISTS:
         body = {"list_ids": settings.list_ids, **body}
     return _request("PUT", settings, "marketing", "contacts", body=body)
 

@@ -189,13 +189,12 @@ def _whole(number: Decimal) -> int:
 
 
 def to_boolean(value: Any) -> bool:
-    """A boolean; ``true``/``false`` in a string, any case, and 1/0 become one."""
-    if isinstance(value, bool):
-        return value
-    if value in (0, 1):
-        return bool(value)
-    if isinstance(value, str) and value.strip().lower() in ("true", "false"):
-        return value.strip().lower() == "true"
+    """A boolean; ``true``/``false`` in any case and 1/0 become one, in a string too."""
+    word = value.strip().lower() if isinstance(value, str) else value
+    if word in (True, "true", "1"):
+        return True
+    if word in (False, "false", "0"):
+        return False
     raise ValueError("expected true or false")
 
 

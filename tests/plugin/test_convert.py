@@ -102,6 +102,8 @@ CONVERTED: list[tuple[Converter, Any, Any]] = [
     (convert.to_boolean, 0, False),
     (convert.to_boolean, " TRUE ", True),
     (convert.to_boolean, "false", False),
+    (convert.to_boolean, "1", True),
+    (convert.to_boolean, " 0", False),
     (convert.to_e164, "+44 20 7946-0000", "+442079460000"),
     (convert.to_e164, "0044 (20) 7946.0000", "+442079460000"),
     (convert.to_e164, "+44 (0)20 7946 0000", "+442079460000"),

@@ -77,6 +77,21 @@ def test_whose_event_it_is(call: Any) -> None:
     assert body_of(track(**call), events=EVENTS)["contact"] == {"email": EMAIL}
 
 
+def test_a_part_of_a_property_has_a_field_as_one_of_a_trait_has() -> None:
+    events = {"Left": {"fields": {"survey.reason": "43", "survey": "44"}}}
+    event = track("Left", properties={"survey": {"stars": 2, "reason": "price"}})
+
+    assert body_of(event, events=events)["fields"] == {"43": "price", "44": '{"stars":2,"reason":"price"}'}
+
+
+def test_explain_tells_of_no_property_that_it_was_sent_where_no_rule_names_it() -> None:
+    destination = Rehearsal(PLUGIN, make_settings(events=EVENTS)).destination
+
+    entry = explain(track("Left", properties={"reason": "price", "coupon": "X"}), [destination])["destinations"][0]
+
+    assert [line["from"] for line in entry["lineage"]] == ["timestamp", "properties.reason"]
+
+
 def test_explain_tells_what_an_event_does() -> None:
     destination = Rehearsal(PLUGIN, make_settings(events=EVENTS)).destination
 

@@ -125,6 +125,7 @@ def answer(**body: Any) -> Response:
         pytest.param(answer(success="1"), Delivered, id="success as text"),
         pytest.param(answer(success=True), Delivered, id="success as a boolean"),
         pytest.param(answer(success=0, message="There is no event Lost Key"), Dead, id="no success"),
+        pytest.param(answer(success=0, message="No contact account@e.test"), Dead, id="an email that reads like it"),
         pytest.param(answer(success=0), Dead, id="no success and no words"),
         pytest.param(answer(success=None), Dead, id="null"),
         pytest.param(answer(success=0, message="Invalid key"), Blocked, id="the key"),

@@ -202,6 +202,11 @@ WHOLE = {"product_id": "Completed Order", "quantity": 1, "currency": "USD"}
             id="a product that was not bought",
         ),
         pytest.param(
+            {"products": [{"id": "cloth", "price": 19.9, "quantity": 1.5}]},
+            {"product_id": "cloth", "price": 29.85, "quantity": 1, "currency": "USD"},
+            id="a length of cloth",
+        ),
+        pytest.param(
             {"products": [{"product_id": "a" * 300, "price": 0.1, "quantity": 250}]},
             {"product_id": "a" * 255, "price": 25.0, "quantity": 1, "currency": "USD"},
             id="more than a hundred",

@@ -199,7 +199,12 @@ SPECIAL = list(get_args(SpecialTrait))
     ("given", "sent"),
     [
         pytest.param(
-            {"email_subscribe": " Opted_In ", "push_subscribe": True}, {"email_subscribe": "opted_in"}, id="states"
+            {"email_subscribe": False, "push_subscribe": "true"},
+            {"email_subscribe": "unsubscribed", "push_subscribe": "subscribed"},
+            id="states as true and false",
+        ),
+        pytest.param(
+            {"email_subscribe": " Opted_In ", "push_subscribe": "no"}, {"email_subscribe": "opted_in"}, id="states"
         ),
         pytest.param(
             {"email_open_tracking_disabled": "true", "email_click_tracking_disabled": "no"},

@@ -130,6 +130,7 @@ def test_what_is_reserved_for_people_alone_is_kept_for_a_group(name: str) -> Non
         pytest.param({"a": {"b": [1, {"c": True}]}}, {"a": {"b": [1, {"c": True}]}}, id="objects and lists stay"),
         pytest.param({"since": "2026-01-01T00:00:00Z"}, {"since": 1767225600}, id="a custom date"),
         pytest.param({"unsubscribed": "true"}, {"unsubscribed": True}, id="unsubscribed is a boolean"),
+        pytest.param({"unsubscribed": "1"}, {"unsubscribed": True}, id="unsubscribed as a database has it"),
         pytest.param({"unsubscribed": "maybe"}, {}, id="no boolean: not unsubscribed"),
         pytest.param({"timezone": "Europe/London"}, {"timezone": "Europe/London"}, id="time zone"),
         pytest.param(

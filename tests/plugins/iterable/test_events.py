@@ -172,9 +172,14 @@ def test_an_order_tells_of_its_total(properties: Any, total: float) -> None:
         ),
         pytest.param({"name": "Cup", "price": 1}, {"id": "Cup", "name": "Cup", "price": 1, "quantity": 1}, id="name"),
         pytest.param(
-            {"productId": 7, "price": 0, "quantity": 2.5},
-            {"id": "7", "name": "7", "price": 0, "quantity": 3},
+            {"productId": 7, "price": 0, "quantity": 2.0},
+            {"id": "7", "name": "7", "price": 0, "quantity": 2},
             id="numbers",
+        ),
+        pytest.param(
+            {"id": "cloth", "price": 19.9, "quantity": 1.5},
+            {"id": "cloth", "name": "cloth", "price": 29.85, "quantity": 1, "dataFields": {"quantity": 1.5}},
+            id="a length of cloth",
         ),
         pytest.param(
             {"id": "a", "price": 1, "quantity": "x"},

@@ -354,6 +354,7 @@ APPS = {"ios_app": "shop-ios", "android_app": "shop-android"}
     ("context", "settings", "platform", "app"),
     [
         pytest.param({"device": {"type": "ios"}}, {}, "APNS", "shop-ios", id="iOS"),
+        pytest.param({"device": {"type": "phone"}, "os": {"name": "iOS"}}, {}, "APNS", "shop-ios", id="iOS on a phone"),
         pytest.param(
             {"device": {"type": "iOS"}}, {"ios_sandbox": True}, "APNS_SANDBOX", "shop-ios", id="Apple's sandbox"
         ),

@@ -58,9 +58,21 @@ async def test_identifiers_of_two_profiles_are_settled_by_the_strongest(account:
 
     verdict = await deliver(account, identify(email=EMAIL, phone=PHONE, firstName="Ada"))
 
-    assert said(account)[:2] == ["profile-import 409", "profile-import 200"]
-    assert [warning.split(" was left out")[0] for warning in verdict.warnings] == ["email", "phone_number"]
+    assert said(account)[:3] == ["profile-import 409", "profile-import 409", "profile-import 200"]
+    assert [warning.split(" was left out")[0] for warning in verdict.warnings] == ["phone_number", "email"]
     assert account.sandbox.profiles["P000001"] == {"external_id": "u-17", "first_name": "Ada"}
+
+
+async def test_whoever_shares_a_phone_number_keeps_their_email(account: StandIn) -> None:
+    """Without it nobody could write to them: of a subscriber who signs up with the number of their household, a profile would
+    be made that has no address at all."""
+    await deliver(account, make_event("identify", userId="u-1", traits={"email": "ann@example.test", "phone": PHONE}))
+    await deliver(account, make_event("identify", traits={"email": EMAIL}))
+
+    verdict = await deliver(account, identify(email=EMAIL, phone=PHONE))
+
+    assert [warning.split(" was left out")[0] for warning in verdict.warnings] == ["phone_number"]
+    assert account.sandbox.profiles["P000002"] == {"external_id": "u-17", "email": EMAIL}
 
 
 async def test_a_phone_that_klaviyo_refuses_is_kept_as_a_property_and_reported(account: StandIn) -> None:

@@ -236,6 +236,18 @@ def test_an_order_is_an_order_and_its_lines() -> None:
     assert [order.key, cup.key, gift.key] == ["m-1", "m-1:0", "m-1:1"]
 
 
+@pytest.mark.parametrize("quantity", [0, "0", -1])
+def test_a_product_of_which_there_is_none_is_no_line(quantity: Any) -> None:
+    """Flows ask people how they like what they ordered, and templates list it."""
+    gone = {"name": "Gone", "price": 5, "quantity": quantity}
+    properties = {**ORDER, "products": [gone, *ORDER["products"]]}
+
+    order, *lines = payloads_of(track("Order Completed", properties=properties), ecommerce=True)
+
+    assert order.body["event"]["properties"]["ItemNames"] == ["Cup", "Gift"]
+    assert [line.body["event"]["properties"]["ProductName"] for line in lines] == ["Cup", "Gift"]
+
+
 def test_an_order_is_one_event_under_its_own_name_by_default() -> None:
     assert body_of(track("Order Completed", properties=ORDER))["metric"] == "Order Completed"
 

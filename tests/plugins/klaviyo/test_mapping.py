@@ -115,11 +115,14 @@ def test_a_name_is_split_where_first_or_last_are_missing(traits: Any, expected: 
         pytest.param("+44 20 7946 0000", "", {"phone_number": "+442079460000"}, id="E.164 with blanks"),
         pytest.param("0044 20 7946 0000", "+49", {"phone_number": "+442079460000"}, id="00 for +"),
         pytest.param("020 7946 0000", "+44", {"phone_number": "+442079460000"}, id="the default calling code"),
+        pytest.param("1-415-555-0123", "+1", {"phone_number": "+14155550123"}, id="the one of North America"),
+        pytest.param("(415) 555-0123", "+1", {"phone_number": "+14155550123"}, id="North America without it"),
+        pytest.param("06 6982 0000", "+39", {"phone_number": "+390669820000"}, id="the zero of Italy is part of it"),
         pytest.param(2079460000, "+44", {"phone_number": "+442079460000"}, id="a number"),
         pytest.param("020 7946 0000", "", {"properties": {"phone_raw": "020 7946 0000"}}, id="no calling code"),
         pytest.param("ask", "+44", {"properties": {"phone_raw": "ask"}}, id="no number"),
         pytest.param("+0123", "+44", {"properties": {"phone_raw": "+0123"}}, id="no number although it has a +"),
-        pytest.param(None, "+44", {"phone_number": None}, id="null clears"),
+        pytest.param(None, "+44", {"phone_number": None, "properties": {"phone_raw": None}}, id="null clears both"),
     ],
 )
 def test_a_phone_that_is_not_e164_costs_nothing_else(phone: Any, code: str, expected: Any) -> None:

@@ -93,6 +93,10 @@ def test_a_custom_group_trait_arrives_where_it_has_a_field() -> None:
     assert member_of(group(regionCode="PT", tier=1), **WITH_FIELDS) == merged(COREGION="PT")
 
 
+def test_the_id_of_a_group_arrives_where_it_has_a_field() -> None:
+    assert member_of(group(), group_fields={"groupId": "COID"}) == merged(COID="g-1")
+
+
 @pytest.mark.parametrize(
     ("event", "settings", "reason"),
     [
@@ -218,7 +222,13 @@ def test_every_custom_trait_is_sent_where_the_operator_wants() -> None:
 
 @pytest.mark.parametrize(
     ("value", "status"),
-    [(True, "subscribed"), ("false", "unsubscribed"), ("pending", "pending"), ("transactional", "transactional")],
+    [
+        (True, "subscribed"),
+        ("false", "unsubscribed"),
+        ("0", "unsubscribed"),
+        ("pending", "pending"),
+        ("transactional", "transactional"),
+    ],
 )
 def test_a_trait_can_say_the_status(value: Any, status: str) -> None:
     member = body_of(identify(newsletter=value), status_trait="newsletter")["member"]
@@ -226,11 +236,33 @@ def test_a_trait_can_say_the_status(value: Any, status: str) -> None:
     assert member == {"email_address": EMAIL, "status": status, "status_if_new": status}
 
 
-@pytest.mark.parametrize("traits", [{}, {"newsletter": "perhaps"}, {"newsletter": None}])
+@pytest.mark.parametrize("traits", [{}, {"newsletter": None}])
 def test_without_it_nobodys_status_is_changed(traits: Any) -> None:
     member = body_of(identify(**traits), status_trait="newsletter", default_status="pending")["member"]
 
     assert member == {"email_address": EMAIL, "status_if_new": "pending"}
+
+
+@pytest.mark.parametrize("word", ["no", "perhaps", "", 0.5, ["weekly"]])
+@pytest.mark.parametrize("settings", [{}, {"batch_members": True}])
+def test_nobody_is_subscribed_by_a_word_that_cannot_be_read(word: Any, settings: Any) -> None:
+    member = body_of(identify(newsletter=word), status_trait="newsletter", **settings)["member"]
+
+    assert member == {"email_address": EMAIL, "status_if_new": "transactional"}
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [({}, "subscribed"), ({"newsletter": False}, "unsubscribed"), ({"newsletter": "no"}, "transactional")],
+)
+def test_a_group_call_subscribes_nobody_who_said_otherwise(said: Any, status: str) -> None:
+    """It comes with the person's traits in its context, and may be the first that Mailchimp hears of them."""
+    traits = {"email": EMAIL, **said}
+    event = make_event("group", userId="u-17", groupId="g-1", traits={"name": "E"}, context={"traits": traits})
+
+    member = body_of(event, status_trait="newsletter", **WITH_FIELDS)["member"]
+
+    assert member == {"email_address": EMAIL, "status_if_new": status, "merge_fields": {"COMPANY": "E"}}
 
 
 @pytest.mark.parametrize(
@@ -276,18 +308,25 @@ def test_without_an_email_nobody_becomes_an_empty_member(call: Any, batch_member
 
 
 @pytest.mark.parametrize(
-    ("traits", "status"),
+    ("status_trait", "traits", "status"),
     [
-        pytest.param({}, "transactional", id="the usual one"),
-        pytest.param({"newsletter": True}, "subscribed", id="its own"),
+        pytest.param("", {}, "transactional", id="the usual one"),
+        pytest.param("newsletter", {"newsletter": True}, "subscribed", id="its own"),
     ],
 )
-def test_in_a_batch_every_member_has_a_status(traits: Any, status: str) -> None:
-    settings = {"batch_members": True, "status_trait": "newsletter", "default_status": "transactional"}
+def test_in_a_batch_every_member_has_a_status(status_trait: str, traits: Any, status: str) -> None:
+    settings = {"batch_members": True, "status_trait": status_trait, "default_status": "transactional"}
 
     [sent] = Rehearsal(PLUGIN, make_settings(**settings)).requests(identify(**traits))
 
     assert sent.request.json["members"][0]["status"] == status
+
+
+def test_a_call_that_says_no_status_is_in_no_batch_where_others_say_one() -> None:
+    """A batch would set the usual one, and put back on the list who had left it a week before."""
+    member = body_of(identify(plan="gold"), batch_members=True, status_trait="newsletter")["member"]
+
+    assert member == {"email_address": EMAIL, "status_if_new": "subscribed"}
 
 
 def test_an_alias_has_no_action() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from plugins.mailchimp import PLUGIN, conversation, wire
+from plugins.mailchimp import conversation, wire
 from router.plugin import (
     Again,
     Bearer,
@@ -22,7 +22,6 @@ from router.plugin import (
     Split,
     UnreadableAnswer,
 )
-from router.testing import Rehearsal, make_event
 from tests.plugins.mailchimp.samples import EMAIL, MEMBER, make_settings
 
 SETTINGS = make_settings()
@@ -82,19 +81,6 @@ def test_a_batch_has_each_member_once_with_the_last_value_of_everything() -> Non
         "members": [{**ada, "language": "en"}, {"email_address": "b@example.org", "status": "subscribed"}],
         "update_existing": True,
     }
-
-
-def test_a_status_that_a_call_states_outlives_the_calls_that_say_nothing_of_it() -> None:
-    """Else the usual status would take back what a person said a moment before."""
-    settings = make_settings(batch_members=True, status_trait="newsletter", default_status="subscribed")
-    rehearsal = Rehearsal(PLUGIN, settings)
-    calls = [
-        make_event("identify", userId="u", traits={"email": EMAIL, **said}) for said in ({"newsletter": False}, {})
-    ]
-
-    payloads = [payload for call in calls for _, _, payload in rehearsal.payloads(call)]
-
-    assert [each["status"] for each in wire.pack_members(payloads, settings).json["members"]] == ["unsubscribed"]
 
 
 @pytest.mark.parametrize(

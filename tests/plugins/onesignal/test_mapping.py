@@ -225,6 +225,8 @@ def test_tags_that_are_not_of_the_plan_are_reported() -> None:
         pytest.param({"location": {"latitude": 51.5, "longitude": None}}, {}, id="half a place"),
         pytest.param({"locale": None, "timezone": None, "ip": None}, {}, id="a null clears nothing"),
         pytest.param({"timezone": "", "ip": ""}, {}, id="empty texts"),
+        pytest.param({"timezone": "GMT+02:00"}, {}, id="no name of a time zone, as some phones have it"),
+        pytest.param({"ip": "203.0.113.7, 10.0.0.1"}, {}, id="no address, but the way over proxies"),
     ],
 )
 def test_the_context_tells_of_language_time_and_place(context: dict[str, Any], expected: dict[str, Any]) -> None:

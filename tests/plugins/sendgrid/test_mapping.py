@@ -91,6 +91,13 @@ def test_a_custom_group_trait_arrives_where_it_has_a_field() -> None:
     assert body_of(group(regionCode="PT", tier=1), **WITH_FIELDS)["custom_fields"] == {"e32_T": "PT"}
 
 
+def test_the_ids_of_a_call_arrive_where_they_have_a_field() -> None:
+    settings = {"custom_fields": {"userId": "e5_T"}, "group_fields": {"groupId": "e6_T"}}
+
+    assert body_of(identify(), **settings)["custom_fields"] == {"e5_T": "u-17"}
+    assert body_of(group(), **settings)["custom_fields"] == {"e6_T": "g-1"}
+
+
 @pytest.mark.parametrize(
     ("event", "settings", "reason"),
     [

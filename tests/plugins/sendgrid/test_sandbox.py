@@ -13,6 +13,7 @@ from router.delivery.flight import asked_wait_s
 from router.plugin import Again, Blocked, Dead, Delivered, Payload, Response, Split
 from router.plugin.sandbox import Fault
 from router.testing import StandIn, make_event, open_stand_in
+from tests.plugins.sendgrid.samples import group, identify
 
 AUTH = {"Authorization": "Bearer sandbox-key"}
 CONTACTS, FIELDS = "/v3/marketing/contacts", "/v3/marketing/field_definitions"
@@ -38,6 +39,15 @@ async def test_contacts_are_202_and_a_job(account: StandIn) -> None:
     assert response.status == 202
     assert (job.status, job.json()["status"]) == (200, "completed")
     assert account.sandbox.members == {("L1", 0), ("L1", 1)}
+
+
+async def test_a_group_call_puts_nobody_on_a_list(account: StandIn) -> None:
+    """An operator may write an identify for people alone who have agreed to mails."""
+    await account.deliver(group(name="Engines"))
+    assert (len(account.sandbox.contacts), account.sandbox.members) == (1, set())
+
+    await account.deliver(identify(), group(name="Engines"))
+    assert (len(account.sandbox.contacts), account.sandbox.members) == (1, {("L1", 0)})
 
 
 @pytest.mark.parametrize(
