@@ -1,10 +1,11 @@
 """Track, page and screen calls: from events to Meta's events. It knows no other call, for it keeps no people.
 
-Source: facts/vendors/facebook-conversions-api.md sections 5, 6 and 8.
+Source: facts/vendors/facebook-conversions-api.md sections 5, 6 and 8; facts/event-spec.md section 4 (spellings of a name).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, Final, get_args
 
@@ -15,20 +16,27 @@ from plugins.facebook_conversions.settings import ActionSource, Settings
 from router.plugin import Document, Event, Field, Harmless, Payload, Skip, Table, convert
 
 STANDARD_EVENTS: Final = {
-    "product viewed": "ViewContent",
-    "product list viewed": "ViewContent",
-    "product added": "AddToCart",
-    "product added to wishlist": "AddToWishlist",
-    "products searched": "Search",
-    "checkout started": "InitiateCheckout",
-    "payment info entered": "AddPaymentInfo",
-    "order completed": "Purchase",
+    "productviewed": "ViewContent",
+    "productlistviewed": "ViewContent",
+    "productadded": "AddToCart",
+    "productaddedtowishlist": "AddToWishlist",
+    "productssearched": "Search",
+    "checkoutstarted": "InitiateCheckout",
+    "paymentinfoentered": "AddPaymentInfo",
+    "ordercompleted": "Purchase",
+    "completedorder": "Purchase",
 }
-"""Names of the event spec, in lower case. Any other name is that of a custom event."""
+"""Names of the event spec, by `spelt_alike`. Any other name is that of a custom event."""
 
+_BETWEEN_WORDS = re.compile(r"[\W_]+")
 _DAY_S: Final = 86_400
 _EVENT_ID: Final = convert.at_most(1_000, convert.not_blank)
 """Meta names no limit; a text that is longer than this is no id, and more than the core takes for a key."""
+
+
+def spelt_alike(name: str) -> str:
+    """The letters and digits of an event's name, by which its spellings are one: ``Order Completed``, ``order_completed``."""
+    return _BETWEEN_WORDS.sub("", name.lower())
 
 
 def max_age_s(action_source: str) -> int:
@@ -84,8 +92,8 @@ def build_track(event: Event, fields: Document, settings: Settings) -> Payload |
     name = (event.event or "").strip()
     if not name:
         return Skip("the event has no name")
-    names = STANDARD_EVENTS | {key.strip().lower(): value for key, value in settings.event_map.items()}
-    name = names.get(name.lower(), name)
+    own = {key.strip().lower(): value for key, value in settings.event_map.items()}
+    name = own.get(name.lower()) or STANDARD_EVENTS.get(spelt_alike(name), name)
     complete(name, event, fields, settings)
     if name == "Purchase" and "value" not in fields.get("custom_data", {}):
         return Skip(
