@@ -1,6 +1,6 @@
 """What happens in a shop: Google's own events, their values and their items.
 
-Source: facts/vendors/ga4.md section 5; facts/event-spec.md section 4 (revenue, currency).
+Source: facts/vendors/ga4.md section 5; facts/event-spec.md section 4 (revenue, currency, spellings of a name).
 """
 
 from __future__ import annotations
@@ -12,30 +12,30 @@ from typing import Any, Final
 
 from plugins.ga4.context import complete, envelope_rows
 from plugins.ga4.identity import event_rows, make_payload
-from plugins.ga4.names import event_name, is_personal, param_name
+from plugins.ga4.names import is_personal, param_name, spelt_alike
 from plugins.ga4.params import OF_CONTEXT, custom_params, cut, tells_email
 from plugins.ga4.settings import Settings
 from router.plugin import Converter, Document, Event, Field, Payload, Skip, Table, Values, convert, left_out
 
 COMMERCE_EVENTS: Final = {
-    "products_searched": "search",
-    "product_list_viewed": "view_item_list",
-    "product_clicked": "select_item",
-    "product_viewed": "view_item",
-    "product_added": "add_to_cart",
-    "product_removed": "remove_from_cart",
-    "product_added_to_wishlist": "add_to_wishlist",
-    "cart_viewed": "view_cart",
-    "checkout_started": "begin_checkout",
-    "checkout_step_completed": "add_shipping_info",
-    "payment_info_entered": "add_payment_info",
-    "order_completed": "purchase",
-    "completed_order": "purchase",
-    "order_refunded": "refund",
-    "promotion_viewed": "view_promotion",
-    "promotion_clicked": "select_promotion",
+    "productssearched": "search",
+    "productlistviewed": "view_item_list",
+    "productclicked": "select_item",
+    "productviewed": "view_item",
+    "productadded": "add_to_cart",
+    "productremoved": "remove_from_cart",
+    "productaddedtowishlist": "add_to_wishlist",
+    "cartviewed": "view_cart",
+    "checkoutstarted": "begin_checkout",
+    "checkoutstepcompleted": "add_shipping_info",
+    "paymentinfoentered": "add_payment_info",
+    "ordercompleted": "purchase",
+    "completedorder": "purchase",
+    "orderrefunded": "refund",
+    "promotionviewed": "view_promotion",
+    "promotionclicked": "select_promotion",
 }
-"""From the spec's name, as `event_name` writes it, to Google's."""
+"""From the spec's name, by `spelt_alike`, to Google's."""
 MAX_ITEMS: Final = 200
 MAX_CUSTOM_ITEM_PARAMS: Final = 10
 """The protocol's own page says so; another one says 27."""
@@ -107,7 +107,7 @@ def commerce_table(settings: Settings) -> Table:
 
 def build_commerce(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
     try:
-        name = COMMERCE_EVENTS[event_name(event.event or "")]
+        name = COMMERCE_EVENTS[spelt_alike(event.event or "")]
     except (ValueError, KeyError):
         return Skip("no event of a shop (action track event)")
     params, item = fields.setdefault("params", {}), _impersonal(fields.pop("item", {}), settings)
