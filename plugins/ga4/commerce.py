@@ -36,6 +36,8 @@ COMMERCE_EVENTS: Final = {
     "promotionclicked": "select_promotion",
 }
 """From the spec's name, by `spelt_alike`, to Google's."""
+_SALES: Final = frozenset({"purchase", "refund"})
+"""Events that Google counts by their value: one without counts as none of money."""
 MAX_ITEMS: Final = 200
 MAX_CUSTOM_ITEM_PARAMS: Final = 10
 """The protocol's own page says so; another one says 27."""
@@ -116,10 +118,12 @@ def build_commerce(event: Event, fields: Document, settings: Settings) -> Payloa
         params |= {renamed[key]: convert.to_text(value) for key, value in item.items() if key in renamed}
     elif "items" in params:
         params = fields["params"] = _of_the_whole(event) | params
+        if name in _SALES and "value" not in params and _are_all(params["items"], event):
+            params["value"] = _worth(*params["items"])
     elif {"item_id", "item_name"} & item.keys():
         params["items"] = [{key: cut(key, value) for key, value in item.items()}]
         if "value" not in params and "price" in item:
-            params["value"] = _product_of(item["price"], item.get("quantity", 1))
+            params["value"] = _worth(item)
     if name == "purchase":
         params.setdefault("transaction_id", event.message_id)  # by which Google counts a purchase once
     made = make_payload(name, event, complete(event, fields), settings, FIRST)
@@ -138,8 +142,16 @@ def _of_the_whole(event: Event) -> Document:
     return {name: value for name, value in event.properties.items() if name in _NAMED}
 
 
-def _product_of(price: int | float, quantity: int) -> float:
-    return float(Decimal(str(price)) * quantity)
+def _are_all(items: list[Document], event: Event) -> bool:
+    """Whether *items* are all products of the event, each with a price: a part of them would come to too little."""
+    products = event.properties.get("products")
+    count = len(products) if isinstance(products, list) else 1
+    return len(items) == count and all("price" in item for item in items)
+
+
+def _worth(*items: Document) -> float:
+    """What *items* come to, by their prices and quantities."""
+    return float(sum(Decimal(str(item["price"])) * item.get("quantity", 1) for item in items))
 
 
 def _to_items(settings: Settings) -> Converter:

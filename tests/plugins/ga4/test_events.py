@@ -382,6 +382,30 @@ def test_an_order_has_its_transaction_its_value_and_its_items() -> None:
     }
 
 
+@pytest.mark.parametrize("name", ["Order Completed", "Order Refunded"])
+def test_an_order_without_a_total_is_worth_its_products(name: str) -> None:
+    """Google counts what was sold and given back by the value: without one it was nothing."""
+    products = [{"sku": "s-1", "price": "19.99", "quantity": 3}, {"name": "Cup", "price": 0.01}]
+
+    sent = commerce(name, {"order_id": "A-1", "products": products, "currency": "eur"})
+
+    assert (sent["value"], sent["currency"]) == (59.98, "EUR")
+
+
+@pytest.mark.parametrize(
+    ("name", "properties"),
+    [
+        pytest.param("Order Completed", {"products": [{"sku": "s-1", "price": 5}, {"sku": "s-2"}]}, id="no price"),
+        pytest.param("Order Completed", {"products": [{"sku": "s-1", "price": 5}, {"price": 5}]}, id="no id"),
+        pytest.param("Order Completed", {"products": [{"sku": "s-1", "price": 5}] * 201}, id="more than are sent"),
+        pytest.param("Order Completed", {"products": [CUP], "currency": "euro"}, id="an odd currency"),
+        pytest.param("Product List Viewed", {"products": [CUP]}, id="nothing sold"),
+    ],
+)
+def test_an_order_is_worth_nothing_by_a_part_of_its_products(name: str, properties: dict[str, Any]) -> None:
+    assert "value" not in commerce(name, properties)
+
+
 def test_an_order_without_an_id_is_counted_once_by_its_message_id() -> None:
     assert commerce("Completed Order", {"total": 5}) == {"transaction_id": "m-1", "value": 5, "currency": "USD"}
 
