@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from contextlib import suppress
+from decimal import Decimal
 from typing import Final
 
 from plugins.amplitude.context import CONTEXT_ROWS, PLACE_ROWS, combined, part_of
@@ -79,7 +80,7 @@ def build_track(event: Event, fields: Document, settings: Settings) -> Sequence[
     }
     # Beside a currency that can't be read money stays a property: Amplitude would book it in another.
     is_money = not has_odd_currency(event)
-    revenue = order.get("revenue") or _total(event, name)
+    revenue = order.get("revenue") or _total(event, name, is_given="revenue" in order)
     # A checkout or a refund may tell of revenue and products too, and nobody has bought these.
     is_order = _ORDER_COMPLETED.fullmatch(name) is not None and revenue > 0
     products = _products(event) if settings.product_events and is_order else []
@@ -93,12 +94,23 @@ def build_track(event: Event, fields: Document, settings: Settings) -> Sequence[
     return [main, *_product_payloads(products, order, fields, is_money and has_money)]
 
 
-def _total(event: Event, name: str) -> int | float:
-    """The total of a completed order, which is its revenue where none is given."""
+def _total(event: Event, name: str, is_given: bool) -> int | float:
+    """The total of a completed order, which is its revenue where none is given; else what its products come to."""
     if _ORDER_COMPLETED.fullmatch(name):
         with suppress(ValueError):
             return convert.to_amount(event.properties.get("total"))
+        if not is_given:
+            with suppress(ValueError):
+                return _worth(_products(event), event)
     return 0
+
+
+def _worth(products: Sequence[Document], event: Event) -> int | float:
+    """What all *products* of an order come to. Without one of them, or its price, it would be too little."""
+    priced = [fields for fields in map(_price_fields, products) if "price" in fields]
+    if not priced or len(priced) != len(event.properties["products"]):
+        raise ValueError("expected products that all have a price")
+    return convert.to_amount(float(sum(Decimal(str(each["price"])) * each.get("quantity", 1) for each in priced)))
 
 
 def _products(event: Event) -> list[Document]:

@@ -82,6 +82,41 @@ def test_what_is_revenue_is_an_event_property_too() -> None:
     assert body_of(track("Paid", properties), "track event")["event_properties"] == properties
 
 
+PRICED = [{"product_id": "S1", "price": "19.99", "quantity": 3}, {"product_id": "S2", "price": 0.01}]
+
+
+@pytest.mark.parametrize(
+    ("name", "properties", "money"),
+    [
+        pytest.param("Order Completed", {"products": PRICED}, [{"revenue": 59.98}], id="all have a price"),
+        pytest.param("Order Completed", {"products": [*PRICED, {"sku": "S3"}]}, [{}], id="one has no price"),
+        pytest.param("Order Completed", {"products": [*PRICED, "S3"]}, [{}], id="one is none"),
+        pytest.param("Order Completed", {"products": PRICED, "revenue": 0}, [{}], id="paid with a voucher"),
+        pytest.param("Order Completed", {"products": PRICED, "total": 0}, [{}], id="a total of nothing"),
+        pytest.param("Order Completed", {"products": PRICED, "currency": "euro"}, [{}], id="in no currency"),
+        pytest.param("Order Completed", {"products": [{"price": 1e300, "quantity": 10**12}]}, [{}], id="no number"),
+        pytest.param("Cart Viewed", {"products": PRICED}, [{}], id="nobody has bought them"),
+    ],
+)
+def test_an_order_that_tells_of_its_money_in_its_products_alone_has_revenue(
+    name: str, properties: dict[str, Any], money: list[dict[str, Any]]
+) -> None:
+    """It was booked as an order of nothing."""
+    made = payloads_of(track(name, properties), "track event")
+
+    assert [{key: payload.body[key] for key in MONEY if key in payload.body} for payload in made] == money
+
+
+def test_the_products_of_such_an_order_are_purchases_where_they_are_wanted() -> None:
+    made = payloads_of(track("Order Completed", {"products": PRICED}), "track event", product_events=True)
+
+    assert [{key: payload.body[key] for key in MONEY if key in payload.body} for payload in made] == [
+        {},
+        {"price": 19.99, "quantity": 3, "productId": "S1"},
+        {"price": 0.01, "productId": "S2"},
+    ]
+
+
 PRODUCTS = [
     {"product_id": "S1", "price": "9.99", "quantity": "2"},
     {"productId": "S2", "price": 0.01},
