@@ -96,6 +96,14 @@ def to_session_id(value: Any) -> int:
     return number
 
 
+def to_engagement(value: Any) -> int:
+    """Milliseconds, at least 1: without them an event makes nobody active."""
+    number = convert.to_integer(value)
+    if number < ENGAGEMENT_MS:
+        raise ValueError("expected a positive number of milliseconds")
+    return number
+
+
 def to_unix_micros(value: Any) -> int:
     """A moment as whole Unix microseconds."""
     return convert.to_unix_millis(value) * 1000
@@ -124,7 +132,12 @@ def event_rows(settings: Settings) -> tuple[Field, ...]:
         *client_rows(settings),
         *user,
         Field("timestamp", "timestamp_micros", to_unix_micros),
-        Field((*option("session_id", "sessionId"), "context.sessionId"), "params.session_id", to_session_id),
+        Field(
+            (*option("session_id", "sessionId"), "context.sessionId", "properties.session_id"),
+            "params.session_id",
+            to_session_id,
+        ),
+        Field("properties.engagement_time_msec", "params.engagement_time_msec", to_engagement, note="1 without one"),
     )
 
 

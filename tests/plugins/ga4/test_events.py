@@ -362,6 +362,23 @@ def test_a_session_is_a_number(session: Any, expected: int) -> None:
 @pytest.mark.parametrize("session", ["0195c1a2-7b3c", -1, 0, {}])
 def test_a_session_of_another_kind_is_left_out(session: Any) -> None:
     assert params_of(track(context={"sessionId": session}), "track event") == {}
+    assert params_of(track("E", {"session_id": session}), "track event") == {}
+
+
+def test_a_property_may_name_the_session_and_how_long_somebody_was_engaged() -> None:
+    properties = {"session_id": "1772619600", "engagement_time_msec": 250}
+
+    assert event_of(track("E", properties), "track event")["params"] == {
+        "session_id": 1772619600,
+        "engagement_time_msec": 250,
+    }
+
+
+@pytest.mark.parametrize("time", [0, -5, "long", None, True])
+def test_no_property_takes_the_time_without_which_an_event_makes_nobody_active(time: Any) -> None:
+    sent = event_of(track("E", {"engagement_time_msec": time}), "track event")
+
+    assert sent["params"] == {"engagement_time_msec": 1}
 
 
 # --- shops ---
