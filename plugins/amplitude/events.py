@@ -8,14 +8,25 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from contextlib import suppress
-from decimal import Decimal
 from typing import Final
 
 from plugins.amplitude.context import CONTEXT_ROWS, PLACE_ROWS, combined, part_of
 from plugins.amplitude.identity import EVENT_ROWS, make_payload, user_rows
 from plugins.amplitude.mapping import not_too_deep, property_name
 from plugins.amplitude.settings import Settings
-from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, convert, has_odd_currency, view_name
+from router.plugin import (
+    Custom,
+    Document,
+    Event,
+    Field,
+    Payload,
+    Skip,
+    Table,
+    convert,
+    has_odd_currency,
+    view_name,
+    worth_of,
+)
 
 PRODUCT_EVENT: Final = "Product Purchased"
 _RESERVED_TYPES: Final = frozenset({"$identify", "$groupidentify", "revenue_amount"})
@@ -101,16 +112,8 @@ def _total(event: Event, name: str, is_given: bool) -> int | float:
             return convert.to_amount(event.properties.get("total"))
         if not is_given:
             with suppress(ValueError):
-                return _worth(_products(event), event)
+                return worth_of(event.properties.get("products"))
     return 0
-
-
-def _worth(products: Sequence[Document], event: Event) -> int | float:
-    """What all *products* of an order come to. Without one of them, or its price, it would be too little."""
-    priced = [fields for fields in map(_price_fields, products) if "price" in fields]
-    if not priced or len(priced) != len(event.properties["products"]):
-        raise ValueError("expected products that all have a price")
-    return convert.to_amount(float(sum(Decimal(str(each["price"])) * each.get("quantity", 1) for each in priced)))
 
 
 def _products(event: Event) -> list[Document]:
@@ -143,7 +146,8 @@ def _product_payloads(products: Sequence[Document], order: Document, fields: Doc
 
 
 def _price_fields(product: Document) -> Document:
-    """``price``, ``quantity`` and ``productId`` of one product, each where it is one; a quantity that is none is 1."""
+    """``price``, ``quantity`` and ``productId`` of one product, each where it is one; a quantity that is none is 1. Amplitude
+    counts whole ones: half a kilogram is one of half the price."""
     fields: Document = {}
     rows = (
         ("price", product.get("price"), convert.to_amount),
@@ -153,6 +157,10 @@ def _price_fields(product: Document) -> Document:
     for name, value, converter in rows:
         with suppress(ValueError):
             fields[name] = converter(value)
+    if "quantity" in fields and fields["quantity"] != convert.to_number(product["quantity"]):
+        del fields["quantity"]
+        with suppress(ValueError):
+            fields["price"] = worth_of([product])
     return fields
 
 

@@ -8,11 +8,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from decimal import Decimal
 from typing import Any, Final
 
 from plugins.facebook_conversions.settings import Settings
-from router.plugin import Custom, Document, Event, Field, convert, has_odd_currency, holds_email, without_email
+from router.plugin import (
+    Custom,
+    Document,
+    Event,
+    Field,
+    convert,
+    has_odd_currency,
+    holds_email,
+    without_email,
+    worth_of,
+)
 
 PERSONAL: Final = frozenset(
     {
@@ -131,13 +140,10 @@ COMMERCE_ROWS: Final = (
 )
 
 
-def _sum(contents: list[Document], event: Event) -> int | float:
-    """What all products of an order come to. Without one of them, or its price, it would be too little."""
+def _worth(event: Event) -> int | float:
+    """What all products of an order come to."""
     told = (event.properties.get(name) for name in ("products", "contents"))
-    products = next((each for each in told if isinstance(each, list) and each), [])
-    if len(contents) != len(products) or not all("item_price" in item for item in contents):
-        raise ValueError("expected products that all have an id and a price")
-    return convert.to_amount(float(sum(Decimal(str(item["item_price"])) * item["quantity"] for item in contents)))
+    return worth_of(next((each for each in told if isinstance(each, list) and each), None), ("price", "item_price"))
 
 
 CUSTOM_DATA: Final = Custom("properties", _AT, impersonal_name, convert=to_plain)
@@ -160,9 +166,9 @@ def complete(name: str, event: Event, fields: Document, settings: Settings) -> N
     if name in _PRODUCT_EVENTS and "value" not in data:
         with suppress(ValueError):
             data["value"] = convert.to_amount(event.properties.get("price"))
-    if name == "Purchase" and "value" not in data and contents:
+    if name == "Purchase" and "value" not in data:
         with suppress(ValueError):
-            data["value"] = _sum(contents, event)
+            data["value"] = _worth(event)
     if "value" in data and "currency" not in data:
         if has_odd_currency(event):
             del data["value"]  # it would be booked in another

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
-from decimal import Decimal
 from typing import Any, Final
 
 from plugins.ga4.context import complete, envelope_rows
@@ -15,7 +14,7 @@ from plugins.ga4.identity import event_rows, make_payload
 from plugins.ga4.names import is_personal, param_name, spelt_alike
 from plugins.ga4.params import OF_CONTEXT, custom_params, cut, tells_email
 from plugins.ga4.settings import Settings
-from router.plugin import Converter, Document, Event, Field, Payload, Skip, Table, Values, convert, left_out
+from router.plugin import Converter, Document, Event, Field, Payload, Skip, Table, Values, convert, left_out, worth_of
 
 COMMERCE_EVENTS: Final = {
     "productssearched": "search",
@@ -118,12 +117,14 @@ def build_commerce(event: Event, fields: Document, settings: Settings) -> Payloa
         params |= {renamed[key]: convert.to_text(value) for key, value in item.items() if key in renamed}
     elif "items" in params:
         params = fields["params"] = _of_the_whole(event) | params
-        if name in _SALES and "value" not in params and _are_all(params["items"], event):
-            params["value"] = _worth(*params["items"])
     elif {"item_id", "item_name"} & item.keys():
         params["items"] = [{key: cut(key, value) for key, value in item.items()}]
-        if "value" not in params and "price" in item:
-            params["value"] = _worth(item)
+        if "value" not in params:
+            with suppress(ValueError):
+                params["value"] = worth_of([event.properties])
+    if name in _SALES and "value" not in params:
+        with suppress(ValueError):
+            params["value"] = worth_of(event.properties.get("products"))
     if name == "purchase":
         params.setdefault("transaction_id", event.message_id)  # by which Google counts a purchase once
     made = make_payload(name, event, complete(event, fields), settings, FIRST)
@@ -140,18 +141,6 @@ def _beyond(products: Any) -> list[str]:
 def _of_the_whole(event: Event) -> Document:
     """What a list of products tells in words of a single one, such as its category or the discount of an order."""
     return {name: value for name, value in event.properties.items() if name in _NAMED}
-
-
-def _are_all(items: list[Document], event: Event) -> bool:
-    """Whether *items* are all products of the event, each with a price: a part of them would come to too little."""
-    products = event.properties.get("products")
-    count = len(products) if isinstance(products, list) else 1
-    return len(items) == count and all("price" in item for item in items)
-
-
-def _worth(*items: Document) -> float:
-    """What *items* come to, by their prices and quantities."""
-    return float(sum(Decimal(str(item["price"])) * item.get("quantity", 1) for item in items))
 
 
 def _to_items(settings: Settings) -> Converter:

@@ -117,6 +117,18 @@ def test_the_products_of_such_an_order_are_purchases_where_they_are_wanted() -> 
     ]
 
 
+def test_half_a_product_is_one_of_half_the_price() -> None:
+    """Amplitude counts whole ones: half a kilogram was booked as one."""
+    products = [{"product_id": "S1", "price": 30, "quantity": 0.5}, {"product_id": "S2", "price": 1, "quantity": 2.0}]
+    made = payloads_of(track("Order Completed", {"products": products}), "track event", product_events=True)
+
+    assert [{key: payload.body[key] for key in MONEY if key in payload.body} for payload in made[1:]] == [
+        {"price": 15, "productId": "S1"},
+        {"price": 1, "quantity": 2, "productId": "S2"},
+    ]
+    assert type(made[2].body["quantity"]) is int
+
+
 PRODUCTS = [
     {"product_id": "S1", "price": "9.99", "quantity": "2"},
     {"productId": "S2", "price": 0.01},
