@@ -113,11 +113,10 @@ def build_commerce(event: Event, fields: Document, settings: Settings) -> Payloa
         return Skip("no event of a shop (action track event)")
     params, item = fields.setdefault("params", {}), _impersonal(fields.pop("item", {}), settings)
     if name.endswith("_promotion"):
-        renamed = {"item_name": "promotion_name", "index": "creative_slot"}
-        params |= {renamed[key]: convert.to_text(value) for key, value in item.items() if key in renamed}
-    elif "items" in params:
+        params = fields["params"] = _of_promotion(_of_the_whole(event)) | params
+    elif "items" in params or not {"item_id", "item_name"} & item.keys():
         params = fields["params"] = _of_the_whole(event) | params
-    elif {"item_id", "item_name"} & item.keys():
+    else:
         params["items"] = [{key: cut(key, value) for key, value in item.items()}]
         if "value" not in params:
             with suppress(ValueError):
@@ -139,8 +138,15 @@ def _beyond(products: Any) -> list[str]:
 
 
 def _of_the_whole(event: Event) -> Document:
-    """What a list of products tells in words of a single one, such as its category or the discount of an order."""
-    return {name: value for name, value in event.properties.items() if name in _NAMED}
+    """What is told in words of a single product where there is none or many, such as a category or the discount of an order."""
+    return {name: value for name, value in event.properties.items() if name in _NAMED and str(value).strip()}
+
+
+def _of_promotion(told: Document) -> Document:
+    """The same of a promotion, whose name and place are texts with words of their own."""
+    renamed = {"name": "promotion_name", "position": "creative_slot"}
+    texts = {to: str(told[name]) for name, to in renamed.items() if isinstance(told.get(name), str | int)}
+    return {name: value for name, value in told.items() if name not in renamed} | texts
 
 
 def _to_items(settings: Settings) -> Converter:

@@ -468,7 +468,13 @@ def test_an_order_whose_id_is_none_is_not_taken_for_another_one(order_id: Any) -
         pytest.param(
             "Product Clicked", {"name": "Cup"}, {"items": [{"item_name": "Cup"}]}, id="one product without a price"
         ),
-        pytest.param("Product Clicked", {"position": 3}, {}, id="no product"),
+        pytest.param("Product Clicked", {"position": 3}, {"position": 3}, id="no product"),
+        pytest.param(
+            "Order Completed",
+            {"order_id": "A-1", "total": 5, "discount": 2, "category": "Home"},
+            {"transaction_id": "A-1", "value": 5, "currency": "USD", "discount": 2, "category": "Home"},
+            id="an order without its products",
+        ),
         pytest.param(
             "Checkout Step Completed", {"shipping_method": "post"}, {"shipping_tier": "post"}, id="shipping method"
         ),
@@ -476,8 +482,14 @@ def test_an_order_whose_id_is_none_is_not_taken_for_another_one(order_id: Any) -
         pytest.param(
             "Promotion Viewed",
             {"promotion_id": "p-1", "name": "Spring", "creative": "banner", "position": "top"},
-            {"promotion_id": "p-1", "creative_name": "banner", "promotion_name": "Spring"},
+            {"promotion_id": "p-1", "creative_name": "banner", "promotion_name": "Spring", "creative_slot": "top"},
             id="promotion",
+        ),
+        pytest.param(
+            "Promotion Clicked",
+            {"name": 7, "position": 1, "products": [{"sku": "S1"}]},
+            {"items": [{"item_id": "S1"}], "promotion_name": "7", "creative_slot": "1"},
+            id="promotion of products, with numbers",
         ),
         pytest.param(
             "Cart Viewed", {"items": 3, "total": 5}, {"value": 5, "currency": "USD"}, id="items that are none"
