@@ -42,9 +42,16 @@ def to_param(settings: Settings) -> Converter:
             raise ValueError("Google Analytics takes no lists")
         if settings.pii_guard and tells_email(value):
             raise ValueError("an email; Google forbids it (pii_guard)")
-        return value
+        return _impersonal(value) if settings.pii_guard and isinstance(value, dict) else value
 
     return to_param
+
+
+def _impersonal(value: Any) -> Any:
+    """An object without the keys that tell the person: flattened, a ``phone`` of a ``customer`` would have another name."""
+    if not isinstance(value, dict):
+        return value
+    return {key: _impersonal(item) for key, item in value.items() if not is_personal(key)}
 
 
 def custom_params(source: Any, settings: Settings) -> Custom:

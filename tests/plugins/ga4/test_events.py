@@ -250,6 +250,17 @@ def test_a_context_of_any_length_is_sent() -> None:
         pytest.param({"who": "ada@example.test", "email": "x", "phone": 7, "first_name": "Ada"}, {}, id="personal"),
         pytest.param({"a": {"who": "ada@example.test", "n": 1}}, {"a_n": 1}, id="personal, inside an object"),
         pytest.param(
+            {
+                "customer": {
+                    "first_name": "Ada",
+                    "phone": "+15550100",
+                    "shipping": {"street": "1 Main St", "city": "Porto"},
+                }
+            },
+            {"customer_shipping_city": "Porto"},
+            id="personal by its name, inside an object",
+        ),
+        pytest.param(
             {"First Name": "Ada", "LAST-NAME": "L", "Phone Number": "1", "Phone": "1"},
             {},
             id="personal, spelled otherwise",
