@@ -131,7 +131,7 @@ def _build(name: str, event: Event, fields: Document, settings: Settings) -> Pay
         if isinstance(app_data, Skip):
             return app_data
         fields["app_data"] = app_data
-        user |= {"madid": app["madid"]} if "madid" in app else {}
+        user |= {"madid": app["madid"]} if "madid" in app and app.get("tracking") != 0 else {}
     reason = _why_refused(event, source, user, fields)
     if reason:
         return Skip(reason)

@@ -35,6 +35,8 @@ def data_of(properties: dict[str, Any], event: str = "E", **settings: Any) -> An
     return body.get("custom_data", {})
 
 
+AD_ID = "7A3CBBA0-BDF5-11E4-8DFC-AA07A5B093DB"
+
 # --- names ---
 
 
@@ -152,6 +154,7 @@ PHONE = {"device": {"type": "Android"}, "os": {"version": "16"}}
         pytest.param(CONTEXT, {}, "auto", "website", id="auto, on the web"),
         pytest.param(PHONE, {}, "auto", "app", id="auto, on a phone"),
         pytest.param({"os": {"name": "iPadOS", "version": "19"}}, {}, "auto", "app", id="auto, on a tablet"),
+        pytest.param({**CONTEXT, **PHONE, "channel": "web"}, {}, "auto", "website", id="auto, in a phone's browser"),
         pytest.param(CONTEXT, {}, "phone_call", "phone_call", id="as set"),
         pytest.param(CONTEXT, {"action_source": "Chat"}, "email", "chat", id="as the event says"),
         pytest.param(CONTEXT, {"action_source": "moon"}, "email", "email", id="as the event says, wrongly"),
@@ -200,6 +203,24 @@ def test_tracking_counts_as_refused_unless_it_is_allowed(told: Any, flag: int) -
 
     assert (app["advertiser_tracking_enabled"], app["application_tracking_enabled"]) == (flag, flag)
     assert (app["extinfo"][0], app["extinfo"][4], len(app["extinfo"])) == ("a2", "16", 16)
+
+
+@pytest.mark.parametrize(
+    ("device", "is_sent"),
+    [
+        pytest.param({"advertisingId": AD_ID}, True, id="nothing said of tracking"),
+        pytest.param({"advertisingId": AD_ID, "adTrackingEnabled": True}, True, id="allowed"),
+        pytest.param({"advertisingId": AD_ID, "adTrackingEnabled": False}, False, id="refused"),
+        pytest.param({"advertisingId": "00000000-0000-0000-0000-000000000000"}, False, id="the id of nobody"),
+        pytest.param({"advertisingId": " "}, False, id="blanks"),
+    ],
+)
+def test_a_device_is_found_by_its_advertising_id_unless_it_is_not_to_be(device: dict[str, Any], is_sent: bool) -> None:
+    context = {**PHONE, "device": {"type": "ios", **device}}
+
+    user = body_of(track(context=context), "track event")["user_data"]
+
+    assert user.get("madid") == (AD_ID if is_sent else None)
 
 
 @pytest.mark.parametrize(
