@@ -272,6 +272,11 @@ def test_a_page_tells_its_address_from_its_properties_else_from_its_context() ->
             id="not to be tracked",
         ),
         pytest.param(
+            {"device": {"type": "iOS", "advertisingId": "00000000-0000-0000-0000-000000000000"}},
+            {"platform": "iOS"},
+            id="the advertising id of nobody",
+        ),
+        pytest.param(
             {"device": {"brand": "b", "manufacturer": "m", "model": "n"}},
             {"device_brand": "b", "device_manufacturer": "m", "device_model": "n"},
             id="device",
