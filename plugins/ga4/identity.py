@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from plugins.ga4.names import RESERVED_EVENTS
-from plugins.ga4.params import MAX_PARAMS, pair_value, tidy
+from plugins.ga4.params import MAX_PARAMS, OF_EACH, pair_value, tidy
 from plugins.ga4.settings import Settings
 from router.plugin import (
     Converter,
@@ -36,7 +36,6 @@ MAX_EVENT_BYTES: Final = 100_000
 ENGAGEMENT_MS: Final = 1
 """Without a time of engagement an event makes nobody active."""
 
-_OF_EACH: Final = ("session_id", "engagement_time_msec")
 _OF_THE_PAGE: Final = ("page_location", "page_referrer", "page_title")
 _INTEGRATIONS: Final = ("Google Analytics 4", "Google Analytics 4 Cloud", "Actions Google Analytics 4", "GA4", "ga4")
 _CLIENT_ID = re.compile(r"(?:GA[0-9]+\.[0-9]+\.)?([1-9][0-9]*\.[1-9][0-9]*)")
@@ -158,7 +157,7 @@ def make_payload(
     timestamp = fields.pop("timestamp_micros")
     params = {"engagement_time_msec": ENGAGEMENT_MS, **fields.pop("params", {})}
     pair_value(params, event, settings)
-    tidied, surplus = tidy(params, settings, (*_OF_EACH, *first, "value", "currency", *_OF_THE_PAGE))
+    tidied, surplus = tidy(params, settings, (*OF_EACH, *first, "value", "currency", *_OF_THE_PAGE))
     made: Document = {"name": name, "timestamp_micros": timestamp, "params": tidied}
     beyond = make_room(made, "params", MAX_EVENT_BYTES)
     return Payload(

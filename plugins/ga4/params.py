@@ -22,6 +22,8 @@ from router.plugin import (
     without_email,
 )
 
+OF_EACH: Final = ("session_id", "engagement_time_msec")
+"""Numbers that every event wants; without them it makes nobody active."""
 MAX_PARAMS: Final = 25
 MAX_TEXT: Final = 100
 ADDRESSES: Final = frozenset({"page_location", "page_referrer"})
@@ -60,7 +62,8 @@ def custom_params(source: Any, settings: Settings) -> Custom:
     def rename(key: str) -> str | None:
         if settings.pii_guard and is_personal(key):
             raise ValueError("it tells the person; Google forbids it (pii_guard)")
-        return param_name(key)
+        name = param_name(key)
+        return None if name in OF_EACH else name
 
     return Custom(source, "params", rename, convert=to_param(settings))
 

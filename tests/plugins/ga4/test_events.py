@@ -373,7 +373,9 @@ def test_a_session_is_a_number(session: Any, expected: int) -> None:
 @pytest.mark.parametrize("session", ["0195c1a2-7b3c", -1, 0, {}])
 def test_a_session_of_another_kind_is_left_out(session: Any) -> None:
     assert params_of(track(context={"sessionId": session}), "track event") == {}
-    assert params_of(track("E", {"session_id": session}), "track event") == {}
+    assert params_of(track("E", {"session_id": session, "session id": "x"}), "track event") == {}
+    group = make_event("group", userId="u-17", groupId="g", traits={"session_id": "x", "engagement_time_msec": "y"})
+    assert params_of(group, "join group") == {"group_id": "g"}
 
 
 def test_a_property_may_name_the_session_and_how_long_somebody_was_engaged() -> None:
