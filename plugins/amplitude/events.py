@@ -32,6 +32,7 @@ PRODUCT_EVENT: Final = "Product Purchased"
 _RESERVED_TYPES: Final = frozenset({"$identify", "$groupidentify", "revenue_amount"})
 _RESERVED_PREFIX: Final = "[Amplitude]"
 _ORDER_COMPLETED = re.compile(r"(order[ _-]?completed|completed[ _-]?order)", re.IGNORECASE)
+_ORDER_REFUNDED = re.compile(r"order[ _-]?refunded", re.IGNORECASE)
 _AT: Final = "event_properties"
 _HALF_A_CENT: Final = 0.005
 
@@ -92,6 +93,8 @@ def build_track(event: Event, fields: Document, settings: Settings) -> Sequence[
     # Beside a currency that can't be read money stays a property: Amplitude would book it in another.
     is_money = not has_odd_currency(event)
     revenue = order.get("revenue") or _total(event, name, is_given="revenue" in order)
+    if _ORDER_REFUNDED.fullmatch(name):
+        revenue = -abs(revenue)  # callers write it with and without a sign
     # A checkout or a refund may tell of revenue and products too, and nobody has bought these.
     is_order = _ORDER_COMPLETED.fullmatch(name) is not None and revenue > 0
     products = _products(event) if settings.product_events and is_order else []
