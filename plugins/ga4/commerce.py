@@ -124,6 +124,11 @@ def build_commerce(event: Event, fields: Document, settings: Settings) -> Payloa
     if name in _SALES and "value" not in params:
         with suppress(ValueError):
             params["value"] = worth_of(event.properties.get("products"))
+    if name == "refund":
+        with suppress(
+            ValueError
+        ):  # other vendors want a sign; Google would take a negative one off what was given back
+            params["value"] = abs(convert.to_amount(params.get("value")))
     if name == "purchase":
         params.setdefault("transaction_id", event.message_id)  # by which Google counts a purchase once
     made = make_payload(name, event, complete(event, fields), settings, FIRST)

@@ -412,6 +412,12 @@ def test_an_order_has_its_transaction_its_value_and_its_items() -> None:
     }
 
 
+@pytest.mark.parametrize("revenue", [30, -30, "-30"])
+def test_what_is_given_back_has_no_sign(revenue: Any) -> None:
+    """Amplitude wants one: of two refunds, one with a sign, nothing was given back at Google."""
+    assert commerce("Order Refunded", {"order_id": "A-1", "revenue": revenue})["value"] == 30
+
+
 @pytest.mark.parametrize("name", ["Order Completed", "Order Refunded"])
 def test_an_order_without_a_total_is_worth_its_products(name: str) -> None:
     """Google counts what was sold and given back by the value: without one it was nothing."""
