@@ -166,6 +166,9 @@ def complete(name: str, event: Event, fields: Document, settings: Settings) -> N
     if name in _PRODUCT_EVENTS and "value" not in data:
         with suppress(ValueError):
             data["value"] = convert.to_amount(event.properties.get("price"))
+    if name == "Purchase" and data.get("value") == 0:
+        with suppress(ValueError):  # a revenue of 0 beside a total says nothing (facts/event-spec.md section 4)
+            data["value"] = convert.to_amount(event.properties.get("total"))
     if name == "Purchase" and "value" not in data:
         with suppress(ValueError):
             data["value"] = _worth(event)

@@ -121,6 +121,9 @@ def build_commerce(event: Event, fields: Document, settings: Settings) -> Payloa
         if "value" not in params:
             with suppress(ValueError):
                 params["value"] = worth_of([event.properties])
+    if name in _SALES and params.get("value") == 0:
+        with suppress(ValueError):  # a revenue of 0 beside a total says nothing (facts/event-spec.md section 4)
+            params["value"] = convert.to_amount(event.properties.get("total"))
     if name in _SALES and "value" not in params:
         with suppress(ValueError):
             params["value"] = worth_of(event.properties.get("products"))

@@ -372,6 +372,18 @@ def test_products_that_are_none_are_left_out(products: Any) -> None:
     assert data_of({"products": products}, "Checkout Started") == {}
 
 
+@pytest.mark.parametrize(
+    ("properties", "value"),
+    [
+        ({"revenue": 0, "total": 12.5}, 12.5),
+        ({"revenue": 0, "products": [{"sku": "s-1", "price": 5}]}, 0),
+        ({"revenue": 0, "total": "much"}, 0),
+    ],
+)
+def test_a_revenue_of_nothing_is_none_where_there_is_a_total(properties: dict[str, Any], value: float) -> None:
+    assert data_of(properties, "Order Completed")["value"] == value
+
+
 def test_an_order_without_a_total_is_worth_its_products() -> None:
     """Without a value Meta takes no Purchase, so the order was not sent at all."""
     products = [{"sku": "s-1", "price": "19.99", "quantity": 3}, {"product_id": "p-1", "price": 0.01}]

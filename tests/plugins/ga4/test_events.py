@@ -412,6 +412,18 @@ def test_an_order_has_its_transaction_its_value_and_its_items() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("properties", "value"),
+    [
+        ({"revenue": 0, "total": 12.5}, 12.5),
+        ({"revenue": 0, "total": 0, "products": [CUP]}, 0),
+        ({"revenue": 0, "total": "much"}, 0),
+    ],
+)
+def test_a_revenue_of_nothing_is_none_where_there_is_a_total(properties: dict[str, Any], value: float) -> None:
+    assert commerce("Order Completed", properties)["value"] == value
+
+
 @pytest.mark.parametrize("revenue", [30, -30, "-30"])
 def test_what_is_given_back_has_no_sign(revenue: Any) -> None:
     """Amplitude wants one: of two refunds, one with a sign, nothing was given back at Google."""
