@@ -19,6 +19,7 @@ from router.plugin import (
     convert,
     has_odd_currency,
     holds_email,
+    left_out,
     without_email,
     worth_of,
 )
@@ -149,8 +150,9 @@ def _worth(event: Event) -> int | float:
 CUSTOM_DATA: Final = Custom("properties", _AT, impersonal_name, convert=to_plain)
 
 
-def complete(name: str, event: Event, fields: Document, settings: Settings) -> None:
-    """Add to ``custom_data`` of the event *name* what follows from the rest: the products' ids and number, the currency."""
+def complete(name: str, event: Event, fields: Document, settings: Settings) -> tuple[str, ...]:
+    """Add to ``custom_data`` of the event *name* what follows from the rest: the products' ids and number, the currency. Ends
+    with what to say of a value that is left out."""
     data: Document = fields.get(_AT, {})
     if name in _PRODUCT_EVENTS and "contents" not in data:
         content = _content({key: value for key, value in event.properties.items() if key != "id"})
@@ -172,10 +174,13 @@ def complete(name: str, event: Event, fields: Document, settings: Settings) -> N
     if name == "Purchase" and "value" not in data:
         with suppress(ValueError):
             data["value"] = _worth(event)
+    notes: tuple[str, ...] = ()
     if "value" in data and "currency" not in data:
         if has_odd_currency(event):
-            del data["value"]  # it would be booked in another
+            del data["value"]
+            notes = left_out(["value"], "in a currency that can't be read it would be booked in another")
         else:
             data["currency"] = settings.currency
     if data:
         fields[_AT] = data
+    return notes

@@ -94,29 +94,20 @@ def build_track(event: Event, fields: Document, settings: Settings) -> Payload |
         return Skip("the event has no name")
     own = {key.strip().lower(): value for key, value in settings.event_map.items()}
     name = own.get(name.lower()) or STANDARD_EVENTS.get(spelt_alike(name), name)
-    complete(name, event, fields, settings)
-    if name == "Purchase" and "value" not in fields.get("custom_data", {}):
-        return Skip(
-            "a Purchase needs properties.revenue, properties.total or products with prices, in a currency that can be read"
-        )
     return _build(name, event, fields, settings)
 
 
 def build_page(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
-    return _build_view("PageView", event, fields, settings)
+    return _build("PageView", event, fields, settings)
 
 
 def build_screen(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
-    return _build_view(settings.screen_event, event, fields, settings)
-
-
-def _build_view(name: str, event: Event, fields: Document, settings: Settings) -> Payload | Skip:
-    complete(name, event, fields, settings)
-    return _build(name, event, fields, settings)
+    return _build(settings.screen_event, event, fields, settings)
 
 
 def _build(name: str, event: Event, fields: Document, settings: Settings) -> Payload | Skip:
     """One event. What Meta would refuse is not sent, for one bad event costs all that travel with it."""
+    notes = complete(name, event, fields, settings)
     app: Document = fields.get("app", {})
     source = fields.get("action_source") or settings.action_source
     if source == "auto":
@@ -143,10 +134,12 @@ def _build(name: str, event: Event, fields: Document, settings: Settings) -> Pay
             "data_processing_options_country": 0,
             "data_processing_options_state": 0,
         }
-    return Payload(fields, key=fields["event_id"])
+    return Payload(fields, key=fields["event_id"], notes=notes)
 
 
 def _why_refused(event: Event, source: str, user: Document, fields: Document) -> str:
+    if fields["event_name"] == "Purchase" and "value" not in fields.get("custom_data", {}):
+        return "a Purchase needs properties.revenue, properties.total or products with prices, in a currency that can be read"
     age_s = convert.to_unix_seconds(event.received_at) - fields["event_time"]
     if age_s > max_age_s(source):
         return f"too old when it came: Meta takes {source} events of the last {max_age_s(source) // _DAY_S} days"

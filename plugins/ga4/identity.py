@@ -156,7 +156,7 @@ def make_payload(
         return Skip(why_not)
     timestamp = fields.pop("timestamp_micros")
     params = {"engagement_time_msec": ENGAGEMENT_MS, **fields.pop("params", {})}
-    pair_value(params, event, settings)
+    unpaired = pair_value(params, event, settings)
     tidied, surplus = tidy(params, settings, (*OF_EACH, *first, "value", "currency", *_OF_THE_PAGE))
     made: Document = {"name": name, "timestamp_micros": timestamp, "params": tidied}
     beyond = make_room(made, "params", MAX_EVENT_BYTES)
@@ -165,6 +165,7 @@ def make_payload(
         key=event.message_id,
         group=_digest(fields),
         notes=(
+            *unpaired,
             *left_out(surplus, f"more than {MAX_PARAMS} parameters"),
             *left_out(beyond, f"beyond the {MAX_EVENT_BYTES} bytes of an event"),
         ),

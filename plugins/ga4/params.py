@@ -6,6 +6,7 @@ Source: facts/vendors/ga4.md sections 5 and 6.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from plugins.ga4.names import is_personal, param_name
@@ -19,6 +20,7 @@ from router.plugin import (
     convert,
     has_odd_currency,
     holds_email,
+    left_out,
     without_email,
 )
 
@@ -68,18 +70,19 @@ def custom_params(source: Any, settings: Settings) -> Custom:
     return Custom(source, "params", rename, convert=to_param(settings))
 
 
-def pair_value(params: Document, event: Event, settings: Settings) -> None:
+def pair_value(params: Document, event: Event, settings: Settings) -> tuple[str, ...]:
     """A value is a number and never goes without its currency, or Google drops the event. Beside a currency that can't be read
-    it would be of another, and stays here."""
+    it would be of another, and stays here. Ends with what to say of it."""
     if "value" not in params:
-        return
-    try:
-        value = convert.to_amount(params.pop("value"))
+        return ()
+    told = params.pop("value")
+    with suppress(ValueError):
+        value = convert.to_amount(told)
         currency = convert.to_currency(params.get("currency") or settings.default_currency)
-    except ValueError:
-        return
-    if not has_odd_currency(event):
-        params |= {"value": value, "currency": currency}
+        if not has_odd_currency(event):
+            params |= {"value": value, "currency": currency}
+            return ()
+    return left_out(["value"], "no amount of a currency that can be read")
 
 
 def tidy(params: Document, settings: Settings, first: Sequence[str]) -> tuple[Document, list[str]]:

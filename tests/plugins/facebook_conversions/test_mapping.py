@@ -372,6 +372,14 @@ def test_products_that_are_none_are_left_out(products: Any) -> None:
     assert data_of({"products": products}, "Checkout Started") == {}
 
 
+def test_a_value_that_stays_behind_is_reported() -> None:
+    """Explain said that it was sent."""
+    [payload] = payloads_of(track("Lead", properties={"value": 5, "currency": "euro"}), "track event")
+
+    assert payload.notes == ("in a currency that can't be read it would be booked in another; left out: value",)
+    assert payload.body["custom_data"] == {}
+
+
 @pytest.mark.parametrize(
     ("properties", "value"),
     [

@@ -430,6 +430,23 @@ def test_what_is_given_back_has_no_sign(revenue: Any) -> None:
     assert commerce("Order Refunded", {"order_id": "A-1", "revenue": revenue})["value"] == 30
 
 
+@pytest.mark.parametrize(
+    ("event", "action"),
+    [
+        (track("Order Completed", {"total": 5, "currency": "euro"}), "track commerce event"),
+        (track("Report Exported", {"value": 5, "currency": "euro"}), "track event"),
+        (make_event("page", userId="u-17", properties={"value": "high"}), "track page"),
+    ],
+    ids=["an order", "an event", "a page"],
+)
+def test_a_value_that_stays_behind_is_reported(event: Event, action: str) -> None:
+    """Explain said that it was sent."""
+    payload = payload_of(event, action)
+
+    assert payload.notes == ("no amount of a currency that can be read; left out: value",)
+    assert "value" not in payload.body["events"][0]["params"]
+
+
 @pytest.mark.parametrize("name", ["Order Completed", "Order Refunded"])
 def test_an_order_without_a_total_is_worth_its_products(name: str) -> None:
     """Google counts what was sold and given back by the value: without one it was nothing."""
