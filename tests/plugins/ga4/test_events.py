@@ -709,6 +709,19 @@ def test_no_action_takes_an_alias() -> None:
             {"user_location": {"city": "Porto", "region_id": "PT-13", "country_id": "PT"}},
             id="where it happened before where the user lives",
         ),
+        pytest.param(
+            {
+                "location": {"city": "London", "country": "GB"},
+                "traits": {"address": {"city": "Porto", "state": "13", "country": "PT"}},
+            },
+            {"user_location": {"city": "London", "country_id": "GB"}},
+            id="no place of two",
+        ),
+        pytest.param(
+            {"location": {"latitude": 51.5}, "traits": {"address": {"city": "Porto", "country": "PT"}}},
+            {"user_location": {"city": "Porto", "country_id": "PT"}},
+            id="a location without a place",
+        ),
         pytest.param({"os": "x", "device": [], "page": 7, "screen": 1, "locale": {}}, {}, id="nothing usable"),
     ],
 )
