@@ -27,20 +27,37 @@ from router.plugin import (
 PERSONAL: Final = frozenset(
     {
         "address",
+        "addressline",  # address_line_1, too
+        "birthdate",
         "birthday",
+        "cellphone",
         "city",
         "country",
+        "dateofbirth",
+        "dob",
         "email",
+        "emailaddress",
+        "familyname",
         "firstname",
+        "fullname",
         "gender",
+        "givenname",
         "lastname",
+        "middlename",
+        "mobilenumber",
+        "mobilephone",
         "phone",
         "phonenumber",
         "postalcode",
+        "postcode",
         "state",
         "street",
+        "streetaddress",
+        "surname",
+        "telephone",
         "username",
         "zip",
+        "zipcode",
     }
 )
 """Names of properties, by their letters in lower case, that speak of a person: Meta takes such things hashed only."""

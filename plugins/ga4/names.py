@@ -78,7 +78,33 @@ PERSONAL_TRAITS: Final = frozenset(
     }
 )
 """Google forbids to say them of a person, or they tell the person."""
-_PERSONAL_PARAMS: Final = frozenset({"email", "firstname", "lastname", "phone", "phonenumber", "street", "username"})
+_PERSONAL_PARAMS: Final = frozenset(
+    {
+        "addressline",  # address_line_1, too
+        "birthdate",
+        "birthday",
+        "cellphone",
+        "dateofbirth",
+        "dob",
+        "email",
+        "emailaddress",
+        "familyname",
+        "firstname",
+        "fullname",
+        "givenname",
+        "lastname",
+        "middlename",
+        "mobilenumber",
+        "mobilephone",
+        "phone",
+        "phonenumber",
+        "street",
+        "streetaddress",
+        "surname",
+        "telephone",
+        "username",
+    }
+)
 """The same among the properties of an event, by their letters; a ``name`` there is that of a product or a page."""
 
 _NO_LETTER = re.compile("[^a-z]")

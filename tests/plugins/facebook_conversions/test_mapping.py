@@ -284,6 +284,18 @@ def test_limited_data_use_marks_every_event() -> None:
             id="what does in other spellings",
         ),
         pytest.param(
+            {
+                "full_name": "A B",
+                "surname": "B",
+                "dob": "1990-12-10",
+                "Telephone": "1",
+                "zipcode": "1",
+                "address_line_1": "x",
+            },
+            {},
+            id="what does in other words",
+        ),
+        pytest.param(
             {"a": "ada@example.test", "b": "Ada <ada@example.test>", "c": "a?e=ada%40example.test", "d": "@ada"},
             {"d": "@ada"},
             id="what looks like an email",

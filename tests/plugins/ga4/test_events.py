@@ -265,6 +265,11 @@ def test_a_context_of_any_length_is_sent() -> None:
             {},
             id="personal, spelled otherwise",
         ),
+        pytest.param(
+            {"full_name": "A B", "surname": "B", "dob": "1990-12-10", "Telephone": "1", "address_line_1": "1 Main St"},
+            {},
+            id="personal, in other words",
+        ),
         pytest.param({"revenue": "$19.99"}, {"value": 19.99, "currency": "USD"}, id="money in major units"),
         pytest.param({"value": 5, "currency": "eur"}, {"value": 5, "currency": "EUR"}, id="value and currency"),
         pytest.param({"revenue": 5, "currency": "euro"}, {}, id="a currency that is none"),
