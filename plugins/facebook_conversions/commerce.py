@@ -62,6 +62,10 @@ PERSONAL: Final = frozenset(
 )
 """Names of properties, by their letters in lower case, that speak of a person: Meta takes such things hashed only."""
 
+_BESIDE_A_NAME: Final = frozenset(
+    {"email", "emailaddress", "firstname", "lastname", "phone", "phonenumber", "telephone"}
+)
+"""Beside these a ``name`` is a person's; else it may be that of a product or a page."""
 _NO_LETTER = re.compile("[^a-z]")
 _PRODUCT_EVENTS: Final = frozenset({"ViewContent", "AddToCart", "AddToWishlist"})
 _AT: Final = "custom_data"
@@ -71,7 +75,11 @@ MAX_ITEMS: Final = 1_000_000_000
 
 def impersonal_name(key: str) -> str | None:
     """The key itself, or None where it speaks of a person."""
-    return None if _NO_LETTER.sub("", key.lower()) in PERSONAL else key
+    return None if _letters(key) in PERSONAL else key
+
+
+def _letters(key: str) -> str:
+    return _NO_LETTER.sub("", key.lower())
 
 
 def to_page_url(value: Any) -> str:
@@ -169,7 +177,7 @@ CUSTOM_DATA: Final = Custom("properties", _AT, impersonal_name, convert=to_plain
 
 def complete(name: str, event: Event, fields: Document, settings: Settings) -> tuple[str, ...]:
     """Add to ``custom_data`` of the event *name* what follows from the rest: the products' ids and number, the currency. Ends
-    with what to say of a value that is left out."""
+    with what to say of what is left out."""
     data: Document = fields.get(_AT, {})
     if name in _PRODUCT_EVENTS and "contents" not in data:
         content = _content({key: value for key, value in event.properties.items() if key != "id"})
@@ -192,10 +200,18 @@ def complete(name: str, event: Event, fields: Document, settings: Settings) -> t
         with suppress(ValueError):
             data["value"] = _worth(event)
     notes: tuple[str, ...] = ()
+    if (
+        "name" in data
+        and not contents
+        and event.type == "track"
+        and _BESIDE_A_NAME & set(map(_letters, event.properties))
+    ):
+        del data["name"]
+        notes = left_out(["name"], "beside an email, a phone or another name it is a person's")
     if "value" in data and "currency" not in data:
         if has_odd_currency(event):
             del data["value"]
-            notes = left_out(["value"], "in a currency that can't be read it would be booked in another")
+            notes += left_out(["value"], "in a currency that can't be read it would be booked in another")
         else:
             data["currency"] = settings.currency
     if data:

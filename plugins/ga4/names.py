@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from typing import Final
 
 from router.plugin import snake_case
@@ -105,7 +106,10 @@ _PERSONAL_PARAMS: Final = frozenset(
         "username",
     }
 )
-"""The same among the properties of an event, by their letters; a ``name`` there is that of a product or a page."""
+"""The same among the properties of an event, by their letters; a ``name`` there may be that of a product or a page."""
+_BESIDE_A_NAME: Final = frozenset(
+    {"email", "emailaddress", "firstname", "lastname", "phone", "phonenumber", "telephone"}
+)
 
 _NO_LETTER = re.compile("[^a-z]")
 _NOT_A_WORD = re.compile("[^A-Za-z0-9_]+")
@@ -144,7 +148,16 @@ def param_name(key: str) -> str | None:
 
 def is_personal(name: str) -> bool:
     """Whether a parameter of that name tells the person, in whatever spelling: ``First Name``, ``first_name``."""
-    return _NO_LETTER.sub("", name.lower()) in _PERSONAL_PARAMS
+    return _letters(name) in _PERSONAL_PARAMS
+
+
+def names_person(keys: Iterable[str]) -> bool:
+    """Whether a ``name`` beside properties called *keys* is a person's."""
+    return not _BESIDE_A_NAME.isdisjoint(map(_letters, keys))
+
+
+def _letters(name: str) -> str:
+    return _NO_LETTER.sub("", name.lower())
 
 
 def property_name(trait: str) -> str:

@@ -384,6 +384,22 @@ def test_products_that_are_none_are_left_out(products: Any) -> None:
     assert data_of({"products": products}, "Checkout Started") == {}
 
 
+@pytest.mark.parametrize("beside", ["email", "Phone Number", "last_name"])
+def test_a_name_beside_what_tells_the_person_is_a_person_s(beside: str) -> None:
+    """The name of somebody who filled in a form was sent in clear."""
+    [payload] = payloads_of(track("Lead", properties={"name": "Ada", beside: "x", "plan": "gold"}), "track event")
+
+    assert payload.body["custom_data"] == {"plan": "gold"}
+    assert ["it is a person's" in note for note in payload.notes] == [True]
+
+
+def test_the_name_of_a_product_is_sent_whoever_looks_at_it() -> None:
+    product = {"product_id": "p-1", "name": "Cup", "email": "ada@example.test"}
+
+    assert data_of(product, "Product Viewed")["name"] == "Cup"
+    assert data_of({"name": "Cup"})["name"] == "Cup"
+
+
 def test_a_value_that_stays_behind_is_reported() -> None:
     """Explain said that it was sent."""
     [payload] = payloads_of(track("Lead", properties={"value": 5, "currency": "euro"}), "track event")

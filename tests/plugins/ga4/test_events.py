@@ -322,6 +322,22 @@ def test_no_email_is_sent_wherever_it_is(event: Event, action: str, expected: di
     assert params_of(event, action) == expected
 
 
+@pytest.mark.parametrize("beside", ["email", "Phone Number", "last_name"])
+def test_a_name_beside_what_tells_the_person_is_a_person_s(beside: str) -> None:
+    """The name of somebody who filled in a form was sent in clear."""
+    payload = payload_of(track("Lead", {"name": "Ada Lovelace", beside: "x", "plan": "gold"}), "track event")
+
+    assert payload.body["events"][0]["params"] == {"engagement_time_msec": 1, "plan": "gold"}
+    assert ["it is a person's" in note for note in payload.notes] == [True]
+
+
+def test_any_other_name_is_sent() -> None:
+    assert params_of(track("Report Exported", {"name": "Sales", "page": 1}), "track event") == {
+        "name": "Sales",
+        "page": 1,
+    }
+
+
 def test_without_the_guard_personal_parameters_are_sent() -> None:
     properties = {"email": "ada@example.test", "who": "a@b.test"}
 
