@@ -40,12 +40,17 @@ def canonical_traits(traits: Mapping[str, Any], spellings: Spellings, where: str
 
 
 def fill_name(traits: Document) -> None:
-    """Set ``name`` from ``firstName`` and ``lastName`` if it is absent and both are there. A null name stays null."""
+    """Set ``name`` from ``firstName`` and ``lastName`` if it is absent and both are there. A null name stays null.
+
+    Where both are null, so is the name: vendors have it from here, and no caller who clears the two would think of it.
+    """
     if "name" in traits:
         return
     first, last = traits.get("firstName"), traits.get("lastName")
     if isinstance(first, str) and isinstance(last, str):
         traits["name"] = f"{first.strip()} {last.strip()}"
+    elif first is last is None and {"firstName", "lastName"} <= traits.keys():
+        traits["name"] = None
 
 
 def _canonical(

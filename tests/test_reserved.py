@@ -190,6 +190,8 @@ def test_group_traits_are_not_user_traits() -> None:
         pytest.param({"firstName": "Ada"}, "absent", id="first-alone"),
         pytest.param({"lastName": "Lovelace"}, "absent", id="last-alone"),
         pytest.param({"firstName": "Ada", "lastName": None}, "absent", id="null-last"),
+        pytest.param({"firstName": None, "lastName": None}, None, id="both-null"),
+        pytest.param({"firstName": None, "lastName": None, "name": "Countess"}, "Countess", id="both-null-but-given"),
         pytest.param({"firstName": 1, "lastName": 2}, "absent", id="no-text"),
     ],
 )

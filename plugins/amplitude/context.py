@@ -83,7 +83,8 @@ def _advertising_ids(device: Document) -> Document:
     fields: Document = {}
     if platform == "iOS" and isinstance(own_id, str):
         fields["idfv"] = own_id
-    if isinstance(advertising_id, str) and advertising_id and device.get("adTrackingEnabled") is not False:
+    is_one = isinstance(advertising_id, str) and advertising_id.strip("0- ")  # that of zeros is everybody's
+    if is_one and device.get("adTrackingEnabled") is not False:
         fields |= {"idfa": advertising_id} if platform == "iOS" else {}
         fields |= {"adid": advertising_id} if platform == "Android" else {}
     return fields

@@ -14,12 +14,25 @@ from plugins.amplitude.context import CONTEXT_ROWS, PLACE_ROWS, combined, part_o
 from plugins.amplitude.identity import EVENT_ROWS, make_payload, user_rows
 from plugins.amplitude.mapping import not_too_deep, property_name
 from plugins.amplitude.settings import Settings
-from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, convert, has_odd_currency, view_name
+from router.plugin import (
+    Custom,
+    Document,
+    Event,
+    Field,
+    Payload,
+    Skip,
+    Table,
+    convert,
+    has_odd_currency,
+    view_name,
+    worth_of,
+)
 
 PRODUCT_EVENT: Final = "Product Purchased"
 _RESERVED_TYPES: Final = frozenset({"$identify", "$groupidentify", "revenue_amount"})
 _RESERVED_PREFIX: Final = "[Amplitude]"
 _ORDER_COMPLETED = re.compile(r"(order[ _-]?completed|completed[ _-]?order)", re.IGNORECASE)
+_ORDER_REFUNDED = re.compile(r"order[ _-]?refunded", re.IGNORECASE)
 _AT: Final = "event_properties"
 _HALF_A_CENT: Final = 0.005
 
@@ -79,7 +92,9 @@ def build_track(event: Event, fields: Document, settings: Settings) -> Sequence[
     }
     # Beside a currency that can't be read money stays a property: Amplitude would book it in another.
     is_money = not has_odd_currency(event)
-    revenue = order.get("revenue") or _total(event, name)
+    revenue = order.get("revenue") or _total(event, name, is_given="revenue" in order)
+    if _ORDER_REFUNDED.fullmatch(name):
+        revenue = -abs(revenue)  # callers write it with and without a sign
     # A checkout or a refund may tell of revenue and products too, and nobody has bought these.
     is_order = _ORDER_COMPLETED.fullmatch(name) is not None and revenue > 0
     products = _products(event) if settings.product_events and is_order else []
@@ -93,11 +108,14 @@ def build_track(event: Event, fields: Document, settings: Settings) -> Sequence[
     return [main, *_product_payloads(products, order, fields, is_money and has_money)]
 
 
-def _total(event: Event, name: str) -> int | float:
-    """The total of a completed order, which is its revenue where none is given."""
+def _total(event: Event, name: str, is_given: bool) -> int | float:
+    """The total of a completed order, which is its revenue where none is given; else what its products come to."""
     if _ORDER_COMPLETED.fullmatch(name):
         with suppress(ValueError):
             return convert.to_amount(event.properties.get("total"))
+        if not is_given:
+            with suppress(ValueError):
+                return worth_of(event.properties.get("products"))
     return 0
 
 
@@ -131,7 +149,8 @@ def _product_payloads(products: Sequence[Document], order: Document, fields: Doc
 
 
 def _price_fields(product: Document) -> Document:
-    """``price``, ``quantity`` and ``productId`` of one product, each where it is one; a quantity that is none is 1."""
+    """``price``, ``quantity`` and ``productId`` of one product, each where it is one; a quantity that is none is 1. Amplitude
+    counts whole ones: half a kilogram is one of half the price."""
     fields: Document = {}
     rows = (
         ("price", product.get("price"), convert.to_amount),
@@ -141,6 +160,10 @@ def _price_fields(product: Document) -> Document:
     for name, value, converter in rows:
         with suppress(ValueError):
             fields[name] = converter(value)
+    if "quantity" in fields and fields["quantity"] != convert.to_number(product["quantity"]):
+        del fields["quantity"]
+        with suppress(ValueError):
+            fields["price"] = worth_of([product])
     return fields
 
 

@@ -44,6 +44,14 @@ def to_flag(value: Any) -> int:
     return int(convert.to_boolean(value))
 
 
+def to_advertising_id(value: Any) -> str:
+    """The id of a device for ads. The one of zeros, which devices give where nobody may be tracked, is everybody's."""
+    text = convert.text_only(value).strip()
+    if not text.strip("0-"):
+        raise ValueError("expected an id that is not all zeros")
+    return text
+
+
 APP_ROWS: Final = (
     Field(
         ("context.device.type", "context.os.name"), "app.version", to_version, note="app events only, as all `app.…`"
@@ -60,13 +68,18 @@ APP_ROWS: Final = (
     Field("context.screen.density", "app.density", convert.to_text),
     Field("context.timezone", "app.timezone", convert.to_text),
     Field("context.device.adTrackingEnabled", "app.tracking", to_flag, note="without it tracking counts as refused"),
-    Field(("context.device.advertisingId", "context.madid"), "app.madid", convert.text_only),
+    Field(
+        ("context.device.advertisingId", "context.madid"),
+        "app.madid",
+        to_advertising_id,
+        note="not where tracking is refused in so many words",
+    ),
 )
 
 
 def is_app(event: Event, fields: Document) -> bool:
-    """Whether an event that does not say where it happened did so in an app."""
-    return event.type == "screen" or "version" in fields.get("app", {})
+    """Whether an event that does not say where it happened did so in an app: not in the browser of a phone."""
+    return event.type == "screen" or ("version" in fields.get("app", {}) and event.channel != "browser")
 
 
 def build_app_data(app: Document) -> Document | Skip:

@@ -8,33 +8,64 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from decimal import Decimal
 from typing import Any, Final
 
 from plugins.facebook_conversions.settings import Settings
-from router.plugin import Custom, Document, Event, Field, convert, has_odd_currency, holds_email, without_email
+from router.plugin import (
+    Custom,
+    Document,
+    Event,
+    Field,
+    convert,
+    has_odd_currency,
+    holds_email,
+    left_out,
+    without_email,
+    worth_of,
+)
 
 PERSONAL: Final = frozenset(
     {
         "address",
+        "addressline",  # address_line_1, too
+        "birthdate",
         "birthday",
+        "cellphone",
         "city",
         "country",
+        "dateofbirth",
+        "dob",
         "email",
+        "emailaddress",
+        "familyname",
         "firstname",
+        "fullname",
         "gender",
+        "givenname",
         "lastname",
+        "middlename",
+        "mobilenumber",
+        "mobilephone",
         "phone",
         "phonenumber",
         "postalcode",
+        "postcode",
         "state",
         "street",
+        "streetaddress",
+        "surname",
+        "telephone",
         "username",
         "zip",
+        "zipcode",
     }
 )
 """Names of properties, by their letters in lower case, that speak of a person: Meta takes such things hashed only."""
 
+_BESIDE_A_NAME: Final = frozenset(
+    {"email", "emailaddress", "firstname", "lastname", "phone", "phonenumber", "telephone"}
+)
+"""Beside these a ``name`` is a person's; else it may be that of a product or a page."""
 _NO_LETTER = re.compile("[^a-z]")
 _PRODUCT_EVENTS: Final = frozenset({"ViewContent", "AddToCart", "AddToWishlist"})
 _AT: Final = "custom_data"
@@ -44,7 +75,11 @@ MAX_ITEMS: Final = 1_000_000_000
 
 def impersonal_name(key: str) -> str | None:
     """The key itself, or None where it speaks of a person."""
-    return None if _NO_LETTER.sub("", key.lower()) in PERSONAL else key
+    return None if _letters(key) in PERSONAL else key
+
+
+def _letters(key: str) -> str:
+    return _NO_LETTER.sub("", key.lower())
 
 
 def to_page_url(value: Any) -> str:
@@ -131,20 +166,18 @@ COMMERCE_ROWS: Final = (
 )
 
 
-def _sum(contents: list[Document], event: Event) -> int | float:
-    """What all products of an order come to. Without one of them, or its price, it would be too little."""
+def _worth(event: Event) -> int | float:
+    """What all products of an order come to."""
     told = (event.properties.get(name) for name in ("products", "contents"))
-    products = next((each for each in told if isinstance(each, list) and each), [])
-    if len(contents) != len(products) or not all("item_price" in item for item in contents):
-        raise ValueError("expected products that all have an id and a price")
-    return convert.to_amount(float(sum(Decimal(str(item["item_price"])) * item["quantity"] for item in contents)))
+    return worth_of(next((each for each in told if isinstance(each, list) and each), None), ("price", "item_price"))
 
 
 CUSTOM_DATA: Final = Custom("properties", _AT, impersonal_name, convert=to_plain)
 
 
-def complete(name: str, event: Event, fields: Document, settings: Settings) -> None:
-    """Add to ``custom_data`` of the event *name* what follows from the rest: the products' ids and number, the currency."""
+def complete(name: str, event: Event, fields: Document, settings: Settings) -> tuple[str, ...]:
+    """Add to ``custom_data`` of the event *name* what follows from the rest: the products' ids and number, the currency. Ends
+    with what to say of what is left out."""
     data: Document = fields.get(_AT, {})
     if name in _PRODUCT_EVENTS and "contents" not in data:
         content = _content({key: value for key, value in event.properties.items() if key != "id"})
@@ -160,13 +193,27 @@ def complete(name: str, event: Event, fields: Document, settings: Settings) -> N
     if name in _PRODUCT_EVENTS and "value" not in data:
         with suppress(ValueError):
             data["value"] = convert.to_amount(event.properties.get("price"))
-    if name == "Purchase" and "value" not in data and contents:
+    if name == "Purchase" and data.get("value") == 0:
+        with suppress(ValueError):  # a revenue of 0 beside a total says nothing (facts/event-spec.md section 4)
+            data["value"] = convert.to_amount(event.properties.get("total"))
+    if name == "Purchase" and "value" not in data:
         with suppress(ValueError):
-            data["value"] = _sum(contents, event)
+            data["value"] = _worth(event)
+    notes: tuple[str, ...] = ()
+    if (
+        "name" in data
+        and not contents
+        and event.type == "track"
+        and _BESIDE_A_NAME & set(map(_letters, event.properties))
+    ):
+        del data["name"]
+        notes = left_out(["name"], "beside an email, a phone or another name it is a person's")
     if "value" in data and "currency" not in data:
         if has_odd_currency(event):
-            del data["value"]  # it would be booked in another
+            del data["value"]
+            notes += left_out(["value"], "in a currency that can't be read it would be booked in another")
         else:
             data["currency"] = settings.currency
     if data:
         fields[_AT] = data
+    return notes

@@ -1,10 +1,11 @@
 """Track, page and screen calls: from events to Meta's events. It knows no other call, for it keeps no people.
 
-Source: facts/vendors/facebook-conversions-api.md sections 5, 6 and 8.
+Source: facts/vendors/facebook-conversions-api.md sections 5, 6 and 8; facts/event-spec.md section 4 (spellings of a name).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, Final, get_args
 
@@ -15,20 +16,27 @@ from plugins.facebook_conversions.settings import ActionSource, Settings
 from router.plugin import Document, Event, Field, Harmless, Payload, Skip, Table, convert
 
 STANDARD_EVENTS: Final = {
-    "product viewed": "ViewContent",
-    "product list viewed": "ViewContent",
-    "product added": "AddToCart",
-    "product added to wishlist": "AddToWishlist",
-    "products searched": "Search",
-    "checkout started": "InitiateCheckout",
-    "payment info entered": "AddPaymentInfo",
-    "order completed": "Purchase",
+    "productviewed": "ViewContent",
+    "productlistviewed": "ViewContent",
+    "productadded": "AddToCart",
+    "productaddedtowishlist": "AddToWishlist",
+    "productssearched": "Search",
+    "checkoutstarted": "InitiateCheckout",
+    "paymentinfoentered": "AddPaymentInfo",
+    "ordercompleted": "Purchase",
+    "completedorder": "Purchase",
 }
-"""Names of the event spec, in lower case. Any other name is that of a custom event."""
+"""Names of the event spec, by `spelt_alike`. Any other name is that of a custom event."""
 
+_BETWEEN_WORDS = re.compile(r"[\W_]+")
 _DAY_S: Final = 86_400
 _EVENT_ID: Final = convert.at_most(1_000, convert.not_blank)
 """Meta names no limit; a text that is longer than this is no id, and more than the core takes for a key."""
+
+
+def spelt_alike(name: str) -> str:
+    """The letters and digits of an event's name, by which its spellings are one: ``Order Completed``, ``order_completed``."""
+    return _BETWEEN_WORDS.sub("", name.lower())
 
 
 def max_age_s(action_source: str) -> int:
@@ -84,31 +92,22 @@ def build_track(event: Event, fields: Document, settings: Settings) -> Payload |
     name = (event.event or "").strip()
     if not name:
         return Skip("the event has no name")
-    names = STANDARD_EVENTS | {key.strip().lower(): value for key, value in settings.event_map.items()}
-    name = names.get(name.lower(), name)
-    complete(name, event, fields, settings)
-    if name == "Purchase" and "value" not in fields.get("custom_data", {}):
-        return Skip(
-            "a Purchase needs properties.revenue, properties.total or products with prices, in a currency that can be read"
-        )
+    own = {key.strip().lower(): value for key, value in settings.event_map.items()}
+    name = own.get(name.lower()) or STANDARD_EVENTS.get(spelt_alike(name), name)
     return _build(name, event, fields, settings)
 
 
 def build_page(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
-    return _build_view("PageView", event, fields, settings)
+    return _build("PageView", event, fields, settings)
 
 
 def build_screen(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
-    return _build_view(settings.screen_event, event, fields, settings)
-
-
-def _build_view(name: str, event: Event, fields: Document, settings: Settings) -> Payload | Skip:
-    complete(name, event, fields, settings)
-    return _build(name, event, fields, settings)
+    return _build(settings.screen_event, event, fields, settings)
 
 
 def _build(name: str, event: Event, fields: Document, settings: Settings) -> Payload | Skip:
     """One event. What Meta would refuse is not sent, for one bad event costs all that travel with it."""
+    notes = complete(name, event, fields, settings)
     app: Document = fields.get("app", {})
     source = fields.get("action_source") or settings.action_source
     if source == "auto":
@@ -123,7 +122,7 @@ def _build(name: str, event: Event, fields: Document, settings: Settings) -> Pay
         if isinstance(app_data, Skip):
             return app_data
         fields["app_data"] = app_data
-        user |= {"madid": app["madid"]} if "madid" in app else {}
+        user |= {"madid": app["madid"]} if "madid" in app and app.get("tracking") != 0 else {}
     reason = _why_refused(event, source, user, fields)
     if reason:
         return Skip(reason)
@@ -135,10 +134,12 @@ def _build(name: str, event: Event, fields: Document, settings: Settings) -> Pay
             "data_processing_options_country": 0,
             "data_processing_options_state": 0,
         }
-    return Payload(fields, key=fields["event_id"])
+    return Payload(fields, key=fields["event_id"], notes=notes)
 
 
 def _why_refused(event: Event, source: str, user: Document, fields: Document) -> str:
+    if fields["event_name"] == "Purchase" and "value" not in fields.get("custom_data", {}):
+        return "a Purchase needs properties.revenue, properties.total or products with prices, in a currency that can be read"
     age_s = convert.to_unix_seconds(event.received_at) - fields["event_time"]
     if age_s > max_age_s(source):
         return f"too old when it came: Meta takes {source} events of the last {max_age_s(source) // _DAY_S} days"

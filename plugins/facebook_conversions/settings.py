@@ -43,7 +43,7 @@ class Settings(PluginSettings):
         "auto",
         description=(
             "Where events happen, for those that do not say it in a property `action_source`. `auto` is `app` for screens and "
-            "for devices that are iOS or Android, else `website`."
+            "for devices that are iOS or Android (not for a browser on one), else `website`."
         ),
     )
     event_map: dict[str, str] = Field(

@@ -1,41 +1,42 @@
 """What happens in a shop: Google's own events, their values and their items.
 
-Source: facts/vendors/ga4.md section 5; facts/event-spec.md section 4 (revenue, currency).
+Source: facts/vendors/ga4.md section 5; facts/event-spec.md section 4 (revenue, currency, spellings of a name).
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
-from decimal import Decimal
 from typing import Any, Final
 
 from plugins.ga4.context import complete, envelope_rows
 from plugins.ga4.identity import event_rows, make_payload
-from plugins.ga4.names import event_name, is_personal, param_name
+from plugins.ga4.names import is_personal, param_name, spelt_alike
 from plugins.ga4.params import OF_CONTEXT, custom_params, cut, tells_email
 from plugins.ga4.settings import Settings
-from router.plugin import Converter, Document, Event, Field, Payload, Skip, Table, Values, convert, left_out
+from router.plugin import Converter, Document, Event, Field, Payload, Skip, Table, Values, convert, left_out, worth_of
 
 COMMERCE_EVENTS: Final = {
-    "products_searched": "search",
-    "product_list_viewed": "view_item_list",
-    "product_clicked": "select_item",
-    "product_viewed": "view_item",
-    "product_added": "add_to_cart",
-    "product_removed": "remove_from_cart",
-    "product_added_to_wishlist": "add_to_wishlist",
-    "cart_viewed": "view_cart",
-    "checkout_started": "begin_checkout",
-    "checkout_step_completed": "add_shipping_info",
-    "payment_info_entered": "add_payment_info",
-    "order_completed": "purchase",
-    "completed_order": "purchase",
-    "order_refunded": "refund",
-    "promotion_viewed": "view_promotion",
-    "promotion_clicked": "select_promotion",
+    "productssearched": "search",
+    "productlistviewed": "view_item_list",
+    "productclicked": "select_item",
+    "productviewed": "view_item",
+    "productadded": "add_to_cart",
+    "productremoved": "remove_from_cart",
+    "productaddedtowishlist": "add_to_wishlist",
+    "cartviewed": "view_cart",
+    "checkoutstarted": "begin_checkout",
+    "checkoutstepcompleted": "add_shipping_info",
+    "paymentinfoentered": "add_payment_info",
+    "ordercompleted": "purchase",
+    "completedorder": "purchase",
+    "orderrefunded": "refund",
+    "promotionviewed": "view_promotion",
+    "promotionclicked": "select_promotion",
 }
-"""From the spec's name, as `event_name` writes it, to Google's."""
+"""From the spec's name, by `spelt_alike`, to Google's."""
+_SALES: Final = frozenset({"purchase", "refund"})
+"""Events that Google counts by their value: one without counts as none of money."""
 MAX_ITEMS: Final = 200
 MAX_CUSTOM_ITEM_PARAMS: Final = 10
 """The protocol's own page says so; another one says 27."""
@@ -107,19 +108,30 @@ def commerce_table(settings: Settings) -> Table:
 
 def build_commerce(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
     try:
-        name = COMMERCE_EVENTS[event_name(event.event or "")]
+        name = COMMERCE_EVENTS[spelt_alike(event.event or "")]
     except (ValueError, KeyError):
         return Skip("no event of a shop (action track event)")
     params, item = fields.setdefault("params", {}), _impersonal(fields.pop("item", {}), settings)
     if name.endswith("_promotion"):
-        renamed = {"item_name": "promotion_name", "index": "creative_slot"}
-        params |= {renamed[key]: convert.to_text(value) for key, value in item.items() if key in renamed}
-    elif "items" in params:
+        params = fields["params"] = _of_promotion(_of_the_whole(event)) | params
+    elif "items" in params or not {"item_id", "item_name"} & item.keys():
         params = fields["params"] = _of_the_whole(event) | params
-    elif {"item_id", "item_name"} & item.keys():
+    else:
         params["items"] = [{key: cut(key, value) for key, value in item.items()}]
-        if "value" not in params and "price" in item:
-            params["value"] = _product_of(item["price"], item.get("quantity", 1))
+        if "value" not in params:
+            with suppress(ValueError):
+                params["value"] = worth_of([event.properties])
+    if name in _SALES and params.get("value") == 0:
+        with suppress(ValueError):  # a revenue of 0 beside a total says nothing (facts/event-spec.md section 4)
+            params["value"] = convert.to_amount(event.properties.get("total"))
+    if name in _SALES and "value" not in params:
+        with suppress(ValueError):
+            params["value"] = worth_of(event.properties.get("products"))
+    if name == "refund":
+        with suppress(
+            ValueError
+        ):  # other vendors want a sign; Google would take a negative one off what was given back
+            params["value"] = abs(convert.to_amount(params.get("value")))
     if name == "purchase":
         params.setdefault("transaction_id", event.message_id)  # by which Google counts a purchase once
     made = make_payload(name, event, complete(event, fields), settings, FIRST)
@@ -134,12 +146,15 @@ def _beyond(products: Any) -> list[str]:
 
 
 def _of_the_whole(event: Event) -> Document:
-    """What a list of products tells in words of a single one, such as its category or the discount of an order."""
-    return {name: value for name, value in event.properties.items() if name in _NAMED}
+    """What is told in words of a single product where there is none or many, such as a category or the discount of an order."""
+    return {name: value for name, value in event.properties.items() if name in _NAMED and str(value).strip()}
 
 
-def _product_of(price: int | float, quantity: int) -> float:
-    return float(Decimal(str(price)) * quantity)
+def _of_promotion(told: Document) -> Document:
+    """The same of a promotion, whose name and place are texts with words of their own."""
+    renamed = {"name": "promotion_name", "position": "creative_slot"}
+    texts = {to: str(told[name]) for name, to in renamed.items() if isinstance(told.get(name), str | int)}
+    return {name: value for name, value in told.items() if name not in renamed} | texts
 
 
 def _to_items(settings: Settings) -> Converter:

@@ -6,6 +6,7 @@ Source: facts/vendors/ga4.md section 4 (user properties, user_data, user_locatio
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import Any, Final, Literal
 
 from plugins.ga4.identity import option
@@ -124,12 +125,31 @@ def _consent_rows(settings: Settings) -> tuple[Field, ...]:
     return (*by_category, *by_name)
 
 
+_PLACE: Final[tuple[tuple[str, str, str, Converter], ...]] = (
+    ("city", "city", "city", convert.to_text),
+    ("region", "state", "region_id", to_region),
+    ("country", "country", "country_id", convert.to_country),
+)
+"""Of a place: its name in a location, its name in an address, Google's field, converter."""
+
+
 def _place_rows(root: Root) -> tuple[Field, ...]:
-    return (
-        Field(("context.location.city", f"{root}.address.city"), "user_location.city", convert.to_text),
-        Field(("context.location.region", f"{root}.address.state"), "user_location.region_id", to_region),
-        Field(("context.location.country", f"{root}.address.country"), "user_location.country_id", convert.to_country),
+    return tuple(
+        Field((f"context.location.{name}", f"{root}.address.{part}"), f"user_location.{to}", converter)
+        for name, part, to, converter in _PLACE
     )
+
+
+def _location(event: Event) -> Document:
+    """What the event says of where it happened."""
+    location = event.context.get("location")
+    place: Document = {}
+    if not isinstance(location, dict):
+        return place
+    for name, _, to, converter in _PLACE:
+        with suppress(ValueError):
+            place[to] = converter(location.get(name))
+    return {to: value for to, value in place.items() if value}
 
 
 def person_rows(settings: Settings, root: Root) -> tuple[Field, ...]:
@@ -182,15 +202,16 @@ def complete(event: Event, fields: Document) -> Document:
     device = fields.pop("device", None)
     if device and "user_agent" not in fields:  # Google reads the device from the user agent, unless one is told
         fields["device"] = device | _screen(event)
-    place = fields.get("user_location", {})
+    # Beside a location nothing of the person's address, which may be elsewhere.
+    place = _location(event) or fields.pop("user_location", {})
     region = place.get("region_id")
     if region and "-" not in region:
         if "country_id" in place:
             place["region_id"] = f"{place['country_id']}-{region}"
         else:
             del place["region_id"]
-    if place == {}:
-        fields.pop("user_location", None)
+    if place:
+        fields["user_location"] = place
     if "address" in fields.get("user_data", {}):
         fields["user_data"]["address"] = [fields["user_data"]["address"]]
     return fields

@@ -6,18 +6,19 @@ Source: facts/vendors/ga4.md section 5.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from plugins.ga4.commerce import COMMERCE_EVENTS, MONEY_ROWS
 from plugins.ga4.context import complete, envelope_rows
 from plugins.ga4.identity import event_rows, make_payload
-from plugins.ga4.names import event_name
+from plugins.ga4.names import event_name, names_person, spelt_alike
 from plugins.ga4.params import OF_CONTEXT, custom_params
 from plugins.ga4.settings import Settings
-from router.plugin import Document, Event, Field, Payload, Skip, Table, Values, convert
+from router.plugin import Document, Event, Field, Payload, Skip, Table, Values, convert, left_out
 
-EVENTS: Final = {"signed_up": "sign_up", "signed_in": "login", "product_shared": "share"}
-"""From the spec's name, as `event_name` writes it, to Google's; those of shops are in `commerce`."""
+EVENTS: Final = {"signedup": "sign_up", "signedin": "login", "productshared": "share"}
+"""From the spec's name, by `spelt_alike`, to Google's; those of shops are in `commerce`."""
 CAMPAIGN: Final = {
     "id": "campaign_id",
     "name": "campaign",
@@ -61,9 +62,16 @@ def build_track(event: Event, fields: Document, settings: Settings) -> Payload |
         name = event_name(event.event or "")
     except ValueError:
         return Skip("the event's name has neither a letter from a to z nor a digit")
-    if name in COMMERCE_EVENTS:
+    alike = spelt_alike(name)
+    if alike in COMMERCE_EVENTS:
         return Skip("a shop's event (action track commerce event)")
-    return make_payload(EVENTS.get(name, name), event, complete(event, fields), settings)
+    params = fields.get("params", {})
+    of_person = params.pop("name", None) if settings.pii_guard and names_person(event.properties) else None
+    made = make_payload(EVENTS.get(alike, name), event, complete(event, fields), settings)
+    if of_person is None or isinstance(made, Skip):
+        return made
+    kept = left_out(["name"], "beside an email, a phone or another name it is a person's (pii_guard)")
+    return replace(made, notes=(*made.notes, *kept))
 
 
 def build_page(event: Event, fields: Document, settings: Settings) -> Payload | Skip:

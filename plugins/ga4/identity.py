@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from plugins.ga4.names import RESERVED_EVENTS
-from plugins.ga4.params import MAX_PARAMS, pair_value, tidy
+from plugins.ga4.params import MAX_PARAMS, OF_EACH, pair_value, tidy
 from plugins.ga4.settings import Settings
 from router.plugin import (
     Converter,
@@ -36,7 +36,6 @@ MAX_EVENT_BYTES: Final = 100_000
 ENGAGEMENT_MS: Final = 1
 """Without a time of engagement an event makes nobody active."""
 
-_OF_EACH: Final = ("session_id", "engagement_time_msec")
 _OF_THE_PAGE: Final = ("page_location", "page_referrer", "page_title")
 _INTEGRATIONS: Final = ("Google Analytics 4", "Google Analytics 4 Cloud", "Actions Google Analytics 4", "GA4", "ga4")
 _CLIENT_ID = re.compile(r"(?:GA[0-9]+\.[0-9]+\.)?([1-9][0-9]*\.[1-9][0-9]*)")
@@ -96,6 +95,14 @@ def to_session_id(value: Any) -> int:
     return number
 
 
+def to_engagement(value: Any) -> int:
+    """Milliseconds, at least 1: without them an event makes nobody active."""
+    number = convert.to_integer(value)
+    if number < ENGAGEMENT_MS:
+        raise ValueError("expected a positive number of milliseconds")
+    return number
+
+
 def to_unix_micros(value: Any) -> int:
     """A moment as whole Unix microseconds."""
     return convert.to_unix_millis(value) * 1000
@@ -124,7 +131,12 @@ def event_rows(settings: Settings) -> tuple[Field, ...]:
         *client_rows(settings),
         *user,
         Field("timestamp", "timestamp_micros", to_unix_micros),
-        Field((*option("session_id", "sessionId"), "context.sessionId"), "params.session_id", to_session_id),
+        Field(
+            (*option("session_id", "sessionId"), "context.sessionId", "properties.session_id"),
+            "params.session_id",
+            to_session_id,
+        ),
+        Field("properties.engagement_time_msec", "params.engagement_time_msec", to_engagement, note="1 without one"),
     )
 
 
@@ -144,8 +156,8 @@ def make_payload(
         return Skip(why_not)
     timestamp = fields.pop("timestamp_micros")
     params = {"engagement_time_msec": ENGAGEMENT_MS, **fields.pop("params", {})}
-    pair_value(params, event, settings)
-    tidied, surplus = tidy(params, settings, (*_OF_EACH, *first, "value", "currency", *_OF_THE_PAGE))
+    unpaired = pair_value(params, event, settings)
+    tidied, surplus = tidy(params, settings, (*OF_EACH, *first, "value", "currency", *_OF_THE_PAGE))
     made: Document = {"name": name, "timestamp_micros": timestamp, "params": tidied}
     beyond = make_room(made, "params", MAX_EVENT_BYTES)
     return Payload(
@@ -153,6 +165,7 @@ def make_payload(
         key=event.message_id,
         group=_digest(fields),
         notes=(
+            *unpaired,
             *left_out(surplus, f"more than {MAX_PARAMS} parameters"),
             *left_out(beyond, f"beyond the {MAX_EVENT_BYTES} bytes of an event"),
         ),

@@ -6,6 +6,7 @@ Source: facts/vendors/ga4.md sections 5 and 6.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from plugins.ga4.names import is_personal, param_name
@@ -19,9 +20,12 @@ from router.plugin import (
     convert,
     has_odd_currency,
     holds_email,
+    left_out,
     without_email,
 )
 
+OF_EACH: Final = ("session_id", "engagement_time_msec")
+"""Numbers that every event wants; without them it makes nobody active."""
 MAX_PARAMS: Final = 25
 MAX_TEXT: Final = 100
 ADDRESSES: Final = frozenset({"page_location", "page_referrer"})
@@ -42,9 +46,16 @@ def to_param(settings: Settings) -> Converter:
             raise ValueError("Google Analytics takes no lists")
         if settings.pii_guard and tells_email(value):
             raise ValueError("an email; Google forbids it (pii_guard)")
-        return value
+        return _impersonal(value) if settings.pii_guard and isinstance(value, dict) else value
 
     return to_param
+
+
+def _impersonal(value: Any) -> Any:
+    """An object without the keys that tell the person: flattened, a ``phone`` of a ``customer`` would have another name."""
+    if not isinstance(value, dict):
+        return value
+    return {key: _impersonal(item) for key, item in value.items() if not is_personal(key)}
 
 
 def custom_params(source: Any, settings: Settings) -> Custom:
@@ -53,23 +64,25 @@ def custom_params(source: Any, settings: Settings) -> Custom:
     def rename(key: str) -> str | None:
         if settings.pii_guard and is_personal(key):
             raise ValueError("it tells the person; Google forbids it (pii_guard)")
-        return param_name(key)
+        name = param_name(key)
+        return None if name in OF_EACH else name
 
     return Custom(source, "params", rename, convert=to_param(settings))
 
 
-def pair_value(params: Document, event: Event, settings: Settings) -> None:
+def pair_value(params: Document, event: Event, settings: Settings) -> tuple[str, ...]:
     """A value is a number and never goes without its currency, or Google drops the event. Beside a currency that can't be read
-    it would be of another, and stays here."""
+    it would be of another, and stays here. Ends with what to say of it."""
     if "value" not in params:
-        return
-    try:
-        value = convert.to_amount(params.pop("value"))
+        return ()
+    told = params.pop("value")
+    with suppress(ValueError):
+        value = convert.to_amount(told)
         currency = convert.to_currency(params.get("currency") or settings.default_currency)
-    except ValueError:
-        return
-    if not has_odd_currency(event):
-        params |= {"value": value, "currency": currency}
+        if not has_odd_currency(event):
+            params |= {"value": value, "currency": currency}
+            return ()
+    return left_out(["value"], "no amount of a currency that can be read")
 
 
 def tidy(params: Document, settings: Settings, first: Sequence[str]) -> tuple[Document, list[str]]:

@@ -8,7 +8,7 @@ from typing import Final, Literal, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from plugins.ga4.names import PERSONAL_TRAITS, RESERVED_EVENTS, event_name, property_name
-from router.plugin import PluginSettings
+from router.plugin import USER_TRAITS, PluginSettings, canonical_trait
 
 HOSTS: Final = {"global": "https://www.google-analytics.com", "eu": "https://region1.google-analytics.com"}
 """Source: facts/vendors/ga4.md section 1."""
@@ -101,6 +101,7 @@ class Settings(PluginSettings):
     @field_validator("user_properties")
     @classmethod
     def _are_property_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        value = tuple(canonical_trait(trait, USER_TRAITS) for trait in value)  # as events have it
         names = [property_name(trait) for trait in value]
         if len(set(names)) < len(names):
             raise ValueError("two traits have one name as a user property")

@@ -51,6 +51,7 @@ from router.plugin.verdict import (
     only_verdict,
 )
 from router.plugin.view import view_name
+from router.plugin.worth import worth_of
 from router.traits import GROUP_TRAITS, USER_TRAITS, camel_case, canonical_trait, snake_case
 
 __all__ = [
@@ -127,4 +128,5 @@ __all__ = [
     "view_name",
     "without",
     "without_email",
+    "worth_of",
 ]

@@ -82,6 +82,53 @@ def test_what_is_revenue_is_an_event_property_too() -> None:
     assert body_of(track("Paid", properties), "track event")["event_properties"] == properties
 
 
+PRICED = [{"product_id": "S1", "price": "19.99", "quantity": 3}, {"product_id": "S2", "price": 0.01}]
+
+
+@pytest.mark.parametrize(
+    ("name", "properties", "money"),
+    [
+        pytest.param("Order Completed", {"products": PRICED}, [{"revenue": 59.98}], id="all have a price"),
+        pytest.param("Order Completed", {"products": [*PRICED, {"sku": "S3"}]}, [{}], id="one has no price"),
+        pytest.param("Order Completed", {"products": [*PRICED, "S3"]}, [{}], id="one is none"),
+        pytest.param("Order Completed", {"products": PRICED, "revenue": 0}, [{}], id="paid with a voucher"),
+        pytest.param("Order Completed", {"products": PRICED, "total": 0}, [{}], id="a total of nothing"),
+        pytest.param("Order Completed", {"products": PRICED, "currency": "euro"}, [{}], id="in no currency"),
+        pytest.param("Order Completed", {"products": [{"price": 1e300, "quantity": 10**12}]}, [{}], id="no number"),
+        pytest.param("Cart Viewed", {"products": PRICED}, [{}], id="nobody has bought them"),
+    ],
+)
+def test_an_order_that_tells_of_its_money_in_its_products_alone_has_revenue(
+    name: str, properties: dict[str, Any], money: list[dict[str, Any]]
+) -> None:
+    """It was booked as an order of nothing."""
+    made = payloads_of(track(name, properties), "track event")
+
+    assert [{key: payload.body[key] for key in MONEY if key in payload.body} for payload in made] == money
+
+
+def test_the_products_of_such_an_order_are_purchases_where_they_are_wanted() -> None:
+    made = payloads_of(track("Order Completed", {"products": PRICED}), "track event", product_events=True)
+
+    assert [{key: payload.body[key] for key in MONEY if key in payload.body} for payload in made] == [
+        {},
+        {"price": 19.99, "quantity": 3, "productId": "S1"},
+        {"price": 0.01, "productId": "S2"},
+    ]
+
+
+def test_half_a_product_is_one_of_half_the_price() -> None:
+    """Amplitude counts whole ones: half a kilogram was booked as one."""
+    products = [{"product_id": "S1", "price": 30, "quantity": 0.5}, {"product_id": "S2", "price": 1, "quantity": 2.0}]
+    made = payloads_of(track("Order Completed", {"products": products}), "track event", product_events=True)
+
+    assert [{key: payload.body[key] for key in MONEY if key in payload.body} for payload in made[1:]] == [
+        {"price": 15, "productId": "S1"},
+        {"price": 1, "quantity": 2, "productId": "S2"},
+    ]
+    assert type(made[2].body["quantity"]) is int
+
+
 PRODUCTS = [
     {"product_id": "S1", "price": "9.99", "quantity": "2"},
     {"productId": "S2", "price": 0.01},
@@ -125,7 +172,8 @@ def test_an_order_of_which_one_price_is_missing_keeps_its_revenue_and_has_its_pr
     [
         pytest.param("Order Refunded", {"revenue": -9.99}, {"revenue": -9.99}, id="a refund"),
         pytest.param("Order Refunded", {"total": 9.99}, {}, id="a refund told by its total"),
-        pytest.param("Order Refunded", {"revenue": 9.99}, {"revenue": 9.99}, id="a refund told without a sign"),
+        pytest.param("Order Refunded", {"revenue": 9.99}, {"revenue": -9.99}, id="a refund told without a sign"),
+        pytest.param("order_refunded", {"revenue": "9.99"}, {"revenue": -9.99}, id="a refund spelled otherwise"),
         pytest.param("Order Cancelled", {"revenue": 9.99}, {"revenue": 9.99}, id="an order called off"),
         pytest.param("Checkout Started", {"revenue": 9.99}, {"revenue": 9.99}, id="a checkout"),
         pytest.param("Cart Viewed", {"total": 9.99}, {}, id="a cart"),
@@ -223,6 +271,11 @@ def test_a_page_tells_its_address_from_its_properties_else_from_its_context() ->
             {"device": {"type": "iOS", "advertisingId": "ad", "adTrackingEnabled": False}},
             {"platform": "iOS"},
             id="not to be tracked",
+        ),
+        pytest.param(
+            {"device": {"type": "iOS", "advertisingId": "00000000-0000-0000-0000-000000000000"}},
+            {"platform": "iOS"},
+            id="the advertising id of nobody",
         ),
         pytest.param(
             {"device": {"brand": "b", "manufacturer": "m", "model": "n"}},

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plugins.facebook_conversions import PLUGIN
-from plugins.facebook_conversions.mapping import STANDARD_EVENTS
 from plugins.facebook_conversions.sandbox_rules import faults_of
 from router.explain import explain
 from router.plugin import camel_case, snake_case
@@ -36,14 +35,38 @@ def data_of(properties: dict[str, Any], event: str = "E", **settings: Any) -> An
     return body.get("custom_data", {})
 
 
+AD_ID = "7A3CBBA0-BDF5-11E4-8DFC-AA07A5B093DB"
+
 # --- names ---
 
 
-@pytest.mark.parametrize(("name", "expected"), STANDARD_EVENTS.items(), ids=list(STANDARD_EVENTS.values()))
-def test_events_of_the_spec_become_standard_events(name: str, expected: str) -> None:
-    event = track(name.title(), properties={"revenue": 1})
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("Product Viewed", "ViewContent"),
+        ("Product List Viewed", "ViewContent"),
+        ("Product Added", "AddToCart"),
+        ("Product Added to Wishlist", "AddToWishlist"),
+        ("Products Searched", "Search"),
+        ("Checkout Started", "InitiateCheckout"),
+        ("Payment Info Entered", "AddPaymentInfo"),
+        ("Order Completed", "Purchase"),
+        ("Completed Order", "Purchase"),
+    ],
+)
+def test_events_of_the_spec_become_standard_events_in_every_spelling(name: str, expected: str) -> None:
+    """An ``order_completed`` was a custom event: for Meta's ads nobody had bought anything."""
+    spellings = (
+        name,
+        name.upper(),
+        name.replace(" ", "_").lower(),
+        name.replace(" ", "-"),
+        name.title().replace(" ", ""),
+    )
 
-    assert body_of(event, "track event")["event_name"] == expected
+    for spelling in spellings:
+        event = track(spelling, properties={"revenue": 1})
+        assert body_of(event, "track event")["event_name"] == expected
 
 
 @pytest.mark.parametrize(
@@ -52,6 +75,7 @@ def test_events_of_the_spec_become_standard_events(name: str, expected: str) -> 
         pytest.param("Signed Up", {}, "Signed Up", id="a custom event"),
         pytest.param("  Signed Up ", {"signed up": "CompleteRegistration"}, "CompleteRegistration", id="of the map"),
         pytest.param("Product Viewed", {"Product Viewed": "Seen"}, "Seen", id="the map before the spec"),
+        pytest.param("Order Completed 2", {}, "Order Completed 2", id="a name that only begins like one"),
     ],
 )
 def test_names_of_events(name: str, event_map: dict[str, str], expected: str) -> None:
@@ -130,6 +154,7 @@ PHONE = {"device": {"type": "Android"}, "os": {"version": "16"}}
         pytest.param(CONTEXT, {}, "auto", "website", id="auto, on the web"),
         pytest.param(PHONE, {}, "auto", "app", id="auto, on a phone"),
         pytest.param({"os": {"name": "iPadOS", "version": "19"}}, {}, "auto", "app", id="auto, on a tablet"),
+        pytest.param({**CONTEXT, **PHONE, "channel": "web"}, {}, "auto", "website", id="auto, in a phone's browser"),
         pytest.param(CONTEXT, {}, "phone_call", "phone_call", id="as set"),
         pytest.param(CONTEXT, {"action_source": "Chat"}, "email", "chat", id="as the event says"),
         pytest.param(CONTEXT, {"action_source": "moon"}, "email", "email", id="as the event says, wrongly"),
@@ -178,6 +203,24 @@ def test_tracking_counts_as_refused_unless_it_is_allowed(told: Any, flag: int) -
 
     assert (app["advertiser_tracking_enabled"], app["application_tracking_enabled"]) == (flag, flag)
     assert (app["extinfo"][0], app["extinfo"][4], len(app["extinfo"])) == ("a2", "16", 16)
+
+
+@pytest.mark.parametrize(
+    ("device", "is_sent"),
+    [
+        pytest.param({"advertisingId": AD_ID}, True, id="nothing said of tracking"),
+        pytest.param({"advertisingId": AD_ID, "adTrackingEnabled": True}, True, id="allowed"),
+        pytest.param({"advertisingId": AD_ID, "adTrackingEnabled": False}, False, id="refused"),
+        pytest.param({"advertisingId": "00000000-0000-0000-0000-000000000000"}, False, id="the id of nobody"),
+        pytest.param({"advertisingId": " "}, False, id="blanks"),
+    ],
+)
+def test_a_device_is_found_by_its_advertising_id_unless_it_is_not_to_be(device: dict[str, Any], is_sent: bool) -> None:
+    context = {**PHONE, "device": {"type": "ios", **device}}
+
+    user = body_of(track(context=context), "track event")["user_data"]
+
+    assert user.get("madid") == (AD_ID if is_sent else None)
 
 
 @pytest.mark.parametrize(
@@ -239,6 +282,18 @@ def test_limited_data_use_marks_every_event() -> None:
             {"First Name": "A", "last-name": "B", "E-Mail": "x", "phone.number": "1", "Postal  Code": "1"},
             {},
             id="what does in other spellings",
+        ),
+        pytest.param(
+            {
+                "full_name": "A B",
+                "surname": "B",
+                "dob": "1990-12-10",
+                "Telephone": "1",
+                "zipcode": "1",
+                "address_line_1": "x",
+            },
+            {},
+            id="what does in other words",
         ),
         pytest.param(
             {"a": "ada@example.test", "b": "Ada <ada@example.test>", "c": "a?e=ada%40example.test", "d": "@ada"},
@@ -329,6 +384,42 @@ def test_products_that_are_none_are_left_out(products: Any) -> None:
     assert data_of({"products": products}, "Checkout Started") == {}
 
 
+@pytest.mark.parametrize("beside", ["email", "Phone Number", "last_name"])
+def test_a_name_beside_what_tells_the_person_is_a_person_s(beside: str) -> None:
+    """The name of somebody who filled in a form was sent in clear."""
+    [payload] = payloads_of(track("Lead", properties={"name": "Ada", beside: "x", "plan": "gold"}), "track event")
+
+    assert payload.body["custom_data"] == {"plan": "gold"}
+    assert ["it is a person's" in note for note in payload.notes] == [True]
+
+
+def test_the_name_of_a_product_is_sent_whoever_looks_at_it() -> None:
+    product = {"product_id": "p-1", "name": "Cup", "email": "ada@example.test"}
+
+    assert data_of(product, "Product Viewed")["name"] == "Cup"
+    assert data_of({"name": "Cup"})["name"] == "Cup"
+
+
+def test_a_value_that_stays_behind_is_reported() -> None:
+    """Explain said that it was sent."""
+    [payload] = payloads_of(track("Lead", properties={"value": 5, "currency": "euro"}), "track event")
+
+    assert payload.notes == ("in a currency that can't be read it would be booked in another; left out: value",)
+    assert payload.body["custom_data"] == {}
+
+
+@pytest.mark.parametrize(
+    ("properties", "value"),
+    [
+        ({"revenue": 0, "total": 12.5}, 12.5),
+        ({"revenue": 0, "products": [{"sku": "s-1", "price": 5}]}, 0),
+        ({"revenue": 0, "total": "much"}, 0),
+    ],
+)
+def test_a_revenue_of_nothing_is_none_where_there_is_a_total(properties: dict[str, Any], value: float) -> None:
+    assert data_of(properties, "Order Completed")["value"] == value
+
+
 def test_an_order_without_a_total_is_worth_its_products() -> None:
     """Without a value Meta takes no Purchase, so the order was not sent at all."""
     products = [{"sku": "s-1", "price": "19.99", "quantity": 3}, {"product_id": "p-1", "price": 0.01}]
@@ -336,6 +427,17 @@ def test_an_order_without_a_total_is_worth_its_products() -> None:
     data = data_of({"products": products, "currency": "eur"}, "Order Completed")
 
     assert (data["value"], data["currency"]) == (59.98, "EUR")
+
+
+@pytest.mark.parametrize(
+    ("products", "value"),
+    [
+        pytest.param([{"sku": "s-1", "price": 30, "quantity": 0.5}], 15, id="half of one"),
+        pytest.param([{"sku": "s-1", "price": 5}, {"price": 4}], 9, id="one without an id"),
+    ],
+)
+def test_an_order_is_worth_all_of_its_products(products: list[dict[str, Any]], value: float) -> None:
+    assert data_of({"products": products}, "Order Completed")["value"] == value
 
 
 @pytest.mark.parametrize("products", [2, True, "p-1", {"sku": "s-1"}, [], None], ids=repr)
@@ -350,7 +452,6 @@ def test_an_order_is_worth_its_contents_where_its_products_are_no_list(products:
     "others",
     [
         pytest.param({"products": [{"sku": "s-1", "price": 5}, {"sku": "s-2"}]}, id="one without a price"),
-        pytest.param({"products": [{"sku": "s-1", "price": 5}, {"price": 5}]}, id="one without an id"),
         pytest.param({"products": [{"sku": "s-1", "price": 5}], "currency": "euro"}, id="of an odd currency"),
         pytest.param({"products": [{"sku": "s-1", "price": 1e300, "quantity": 10**12}]}, id="more than a number holds"),
     ],

@@ -233,6 +233,17 @@ def test_what_tells_the_person_may_be_named_only_without_the_guard(trait: str) -
     assert make_settings(user_properties=[trait], pii_guard=False)
 
 
+def test_a_trait_may_be_named_in_either_spelling() -> None:
+    """An event has the one of the spec, so that a user property of the other was never sent."""
+    traits = {"createdAt": "2024-01-02", "company": {"employee_count": 4}}
+
+    assert beside(traits, user_data=False, user_properties=["created_at", "company.employeeCount"]) == {
+        "user_properties": {"signup_date": {"value": "2024-01-02"}, "company_employee_count": {"value": 4}}
+    }
+    with pytest.raises(ValidationError, match="pii_guard"):
+        make_settings(user_properties=["first_name"])
+
+
 @pytest.mark.parametrize(
     "settings",
     [
