@@ -5,7 +5,6 @@ Source: facts/vendors/amplitude.md section 5; facts/event-spec.md section 4 (rev
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
@@ -24,6 +23,7 @@ from router.plugin import (
     Table,
     convert,
     has_odd_currency,
+    spelt_alike,
     view_name,
     worth_of,
 )
@@ -31,8 +31,8 @@ from router.plugin import (
 PRODUCT_EVENT: Final = "Product Purchased"
 _RESERVED_TYPES: Final = frozenset({"$identify", "$groupidentify", "revenue_amount"})
 _RESERVED_PREFIX: Final = "[Amplitude]"
-_ORDER_COMPLETED = re.compile(r"(order[ _-]?completed|completed[ _-]?order)", re.IGNORECASE)
-_ORDER_REFUNDED = re.compile(r"order[ _-]?refunded", re.IGNORECASE)
+_ORDER_COMPLETED: Final = frozenset({"ordercompleted", "completedorder"})
+_ORDER_REFUNDED: Final = "orderrefunded"
 _AT: Final = "event_properties"
 _HALF_A_CENT: Final = 0.005
 
@@ -93,10 +93,10 @@ def build_track(event: Event, fields: Document, settings: Settings) -> Sequence[
     # Beside a currency that can't be read money stays a property: Amplitude would book it in another.
     is_money = not has_odd_currency(event)
     revenue = order.get("revenue") or _total(event, name, is_given="revenue" in order)
-    if _ORDER_REFUNDED.fullmatch(name):
+    if spelt_alike(name) == _ORDER_REFUNDED:
         revenue = -abs(revenue)  # callers write it with and without a sign
     # A checkout or a refund may tell of revenue and products too, and nobody has bought these.
-    is_order = _ORDER_COMPLETED.fullmatch(name) is not None and revenue > 0
+    is_order = spelt_alike(name) in _ORDER_COMPLETED and revenue > 0
     products = _products(event) if settings.product_events and is_order else []
     has_money = bool(products) and _tell_all(products, revenue)
     # Price and quantity are not sent beside it: where all three are there, Amplitude multiplies the two.
@@ -110,7 +110,7 @@ def build_track(event: Event, fields: Document, settings: Settings) -> Sequence[
 
 def _total(event: Event, name: str, is_given: bool) -> int | float:
     """The total of a completed order, which is its revenue where none is given; else what its products come to."""
-    if _ORDER_COMPLETED.fullmatch(name):
+    if spelt_alike(name) in _ORDER_COMPLETED:
         with suppress(ValueError):
             return convert.to_amount(event.properties.get("total"))
         if not is_given:

@@ -5,7 +5,6 @@ Source: facts/vendors/braze.md section 5; facts/event-spec.md section 4, track (
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -21,7 +20,19 @@ from plugins.braze.identity import (
     to_value,
 )
 from plugins.braze.settings import Settings
-from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, convert, has_odd_currency, left_out
+from router.plugin import (
+    Custom,
+    Document,
+    Event,
+    Field,
+    Payload,
+    Skip,
+    Table,
+    convert,
+    has_odd_currency,
+    left_out,
+    spelt_alike,
+)
 
 MAX_QUANTITY: Final = 100
 WHOLE_ORDER: Final = "Completed Order"
@@ -35,12 +46,11 @@ RECOMMENDED: Final[Mapping[str, str]] = {
     "orderrefunded": "ecommerce.order_refunded",
     "ordercancelled": "ecommerce.order_cancelled",
 }
-"""By the letters of the event's name."""
+"""By `spelt_alike`."""
 
 _PURCHASES: Final = frozenset({"ordercompleted", "completedorder"})
 _CART_ACTIONS: Final = {"productadded": "add", "productremoved": "remove"}
 _NEEDED: Final = frozenset({"total_value", "currency", "products"})
-_NO_LETTERS = re.compile(r"[^a-z]")
 
 
 def to_money(value: Any) -> int | float:
@@ -152,17 +162,12 @@ def read_products(raw: Any) -> list[Product]:
     return [product for product in products if product is not None and product.quantity] if None not in products else []
 
 
-def letters(name: str | None) -> str:
-    """The letters of an event's name, by which its spellings are one: ``Order Completed``, ``order_completed``."""
-    return _NO_LETTERS.sub("", (name or "").lower())
-
-
 # --- purchases ---
 
 
 def purchases_of(event: Event, settings: Settings) -> list[Document]:
     """What an order becomes in `legacy`; nothing where it is no order, or says of no money that could be booked."""
-    if settings.purchases != "legacy" or letters(event.event) not in _PURCHASES:
+    if settings.purchases != "legacy" or spelt_alike(event.event) not in _PURCHASES:
         return []
     return [] if has_odd_currency(event) else _purchases(PURCHASE.apply(event))
 
@@ -222,7 +227,7 @@ def build_ecommerce(event: Event, fields: Document, settings: Settings) -> Paylo
 
 
 def _is_shop_event(event: Event, settings: Settings) -> bool:
-    return settings.purchases == "recommended" and letters(event.event) in RECOMMENDED
+    return settings.purchases == "recommended" and spelt_alike(event.event) in RECOMMENDED
 
 
 def _recommended(event: Event, fields: Document) -> tuple[Document | None, tuple[str, ...]]:
@@ -244,7 +249,7 @@ def _fits(made: Document) -> bool:
 def _ecommerce(event: Event, fields: Document) -> Document | None:
     if has_odd_currency(event):
         return None
-    call = letters(event.event)
+    call = spelt_alike(event.event)
     name = RECOMMENDED[call]
     properties = {"currency": "USD", "source": "server", **fields.get("properties", {})}
     rest: Document = fields.get("rest", {})

@@ -5,7 +5,6 @@ Source: facts/vendors/facebook-conversions-api.md sections 5, 6 and 8; facts/eve
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any, Final, get_args
 
@@ -13,7 +12,7 @@ from plugins.facebook_conversions.app import APP_ROWS, build_app_data, is_app
 from plugins.facebook_conversions.commerce import COMMERCE_ROWS, CUSTOM_DATA, complete, to_page_url, to_plain
 from plugins.facebook_conversions.identity import PERSON_ROWS, build_user_data, id_rows, is_too_broad
 from plugins.facebook_conversions.settings import ActionSource, Settings
-from router.plugin import Document, Event, Field, Harmless, Payload, Skip, Table, convert
+from router.plugin import Document, Event, Field, Harmless, Payload, Skip, Table, convert, spelt_alike
 
 STANDARD_EVENTS: Final = {
     "productviewed": "ViewContent",
@@ -28,15 +27,9 @@ STANDARD_EVENTS: Final = {
 }
 """Names of the event spec, by `spelt_alike`. Any other name is that of a custom event."""
 
-_BETWEEN_WORDS = re.compile(r"[\W_]+")
 _DAY_S: Final = 86_400
 _EVENT_ID: Final = convert.at_most(1_000, convert.not_blank)
 """Meta names no limit; a text that is longer than this is no id, and more than the core takes for a key."""
-
-
-def spelt_alike(name: str) -> str:
-    """The letters and digits of an event's name, by which its spellings are one: ``Order Completed``, ``order_completed``."""
-    return _BETWEEN_WORDS.sub("", name.lower())
 
 
 def max_age_s(action_source: str) -> int:

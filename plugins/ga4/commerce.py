@@ -11,10 +11,23 @@ from typing import Any, Final
 
 from plugins.ga4.context import complete, envelope_rows
 from plugins.ga4.identity import event_rows, make_payload
-from plugins.ga4.names import is_personal, param_name, spelt_alike
+from plugins.ga4.names import is_personal, param_name
 from plugins.ga4.params import OF_CONTEXT, custom_params, cut, tells_email
 from plugins.ga4.settings import Settings
-from router.plugin import Converter, Document, Event, Field, Payload, Skip, Table, Values, convert, left_out, worth_of
+from router.plugin import (
+    Converter,
+    Document,
+    Event,
+    Field,
+    Payload,
+    Skip,
+    Table,
+    Values,
+    convert,
+    left_out,
+    spelt_alike,
+    worth_of,
+)
 
 COMMERCE_EVENTS: Final = {
     "productssearched": "search",
@@ -107,9 +120,8 @@ def commerce_table(settings: Settings) -> Table:
 
 
 def build_commerce(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
-    try:
-        name = COMMERCE_EVENTS[spelt_alike(event.event or "")]
-    except (ValueError, KeyError):
+    name = COMMERCE_EVENTS.get(spelt_alike(event.event))
+    if name is None:
         return Skip("no event of a shop (action track event)")
     params, item = fields.setdefault("params", {}), _impersonal(fields.pop("item", {}), settings)
     if name.endswith("_promotion"):

@@ -12,10 +12,10 @@ from typing import Final
 from plugins.ga4.commerce import COMMERCE_EVENTS, MONEY_ROWS
 from plugins.ga4.context import complete, envelope_rows
 from plugins.ga4.identity import event_rows, make_payload
-from plugins.ga4.names import event_name, names_person, spelt_alike
+from plugins.ga4.names import event_name, names_person
 from plugins.ga4.params import OF_CONTEXT, custom_params
 from plugins.ga4.settings import Settings
-from router.plugin import Document, Event, Field, Payload, Skip, Table, Values, convert, left_out
+from router.plugin import Document, Event, Field, Payload, Skip, Table, Values, convert, left_out, spelt_alike
 
 EVENTS: Final = {"signedup": "sign_up", "signedin": "login", "productshared": "share"}
 """From the spec's name, by `spelt_alike`, to Google's; those of shops are in `commerce`."""
@@ -62,7 +62,7 @@ def build_track(event: Event, fields: Document, settings: Settings) -> Payload |
         name = event_name(event.event or "")
     except ValueError:
         return Skip("the event's name has neither a letter from a to z nor a digit")
-    alike = spelt_alike(name)
+    alike = spelt_alike(event.event)
     if alike in COMMERCE_EVENTS:
         return Skip("a shop's event (action track commerce event)")
     params = fields.get("params", {})

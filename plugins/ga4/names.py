@@ -131,15 +131,6 @@ def event_name(text: str) -> str:
     return name[:MAX_NAME]
 
 
-def spelt_alike(name: str) -> str:
-    """The letters and digits of an event's name, by which its spellings are one: ``Order Completed``, ``orderCompleted``.
-
-    Raises:
-        ValueError: no letter from a to z and no digit is in it.
-    """
-    return event_name(name).replace("_", "")
-
-
 def param_name(key: str) -> str | None:
     """*key* with ``_`` for what is no letter, digit or ``_``; None where Google takes no such name, or has it for itself."""
     name = _words(key)[:MAX_NAME]

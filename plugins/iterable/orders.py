@@ -5,20 +5,18 @@ Source: facts/vendors/iterable.md section 5; facts/event-spec.md section 4, trac
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal
 from typing import Any, Final
 
 from plugins.iterable.identity import user, why_nobody
 from plugins.iterable.settings import Settings
 from plugins.iterable.value import field_name, to_value
-from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, convert
+from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, convert, spelt_alike
 
 PURCHASES: Final = frozenset({"ordercompleted", "completedorder"})
 CARTS: Final = frozenset({"productadded", "productremoved", "cartviewed", "cartupdated"})
-"""By the letters of the event's name."""
+"""By `spelt_alike`."""
 
-_NO_LETTERS = re.compile(r"[^a-z]")
 _IDS: Final = ("product_id", "productId", "sku", "id", "name")
 _TAKEN: Final = frozenset(
     {"product_id", "productId", "id", "name", "price", "quantity", "sku", "category", "url", "image_url", "imageUrl"}
@@ -50,7 +48,7 @@ CART: Final = Table((Field("properties.products", "products"),))
 
 def purchase_of(event: Event, settings: Settings) -> Document | None:
     """What an order becomes; None where it is none, or has no products that all have a price."""
-    if not settings.track_purchases or letters(event.event) not in PURCHASES:
+    if not settings.track_purchases or spelt_alike(event.event) not in PURCHASES:
         return None
     return _purchase(PURCHASE.apply(event))
 
@@ -86,18 +84,13 @@ def build_cart(event: Event, fields: Document, settings: Settings) -> Payload | 
     """The cart, beside the event: it replaces the one that is there, so only a whole one is sent."""
     if not settings.update_cart:
         return Skip("carts are not written (setting update_cart)")
-    items = read_items(fields.get("products")) if letters(event.event) in CARTS else []
+    items = read_items(fields.get("products")) if spelt_alike(event.event) in CARTS else []
     if not items:
         return Skip("not an event of a cart with all of its products")
     named = user(event, settings)
     if named is None:
         return why_nobody(event, settings)
     return Payload({"user": named, "items": items})
-
-
-def letters(name: str | None) -> str:
-    """The letters of an event's name, by which its spellings are one: ``Order Completed``, ``order_completed``."""
-    return _NO_LETTERS.sub("", (name or "").lower())
 
 
 def _purchase(fields: Document) -> Document | None:

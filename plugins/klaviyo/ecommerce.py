@@ -5,7 +5,6 @@ Source: facts/vendors/klaviyo.md section 5; facts/event-spec.md section 4, track
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final
@@ -23,9 +22,8 @@ METRICS: Final[Mapping[str, str]] = {
     "orderrefunded": "Refunded Order",
     "orderfulfilled": "Fulfilled Order",
 }
-"""The letters of the spec's name → the metric."""
+"""The spec's name, by `spelt_alike` → the metric."""
 LINE_METRIC: Final = "Ordered Product"
-_NO_LETTERS: Final = re.compile("[^a-z]")
 _LINE_KEYS: Final = (
     ("product_id", "ProductID"),
     ("sku", "SKU"),
@@ -36,11 +34,6 @@ _LINE_KEYS: Final = (
     ("image_url", "ImageURL"),
     ("category", "ProductCategories"),
 )
-
-
-def metric_of(event_name: str) -> str | None:
-    """By the letters of the name, of which its spellings are one: ``Order Completed``, ``order_completed``."""
-    return METRICS.get(_NO_LETTERS.sub("", event_name.lower()))
 
 
 def add_expected(metric: str, properties: Document) -> None:

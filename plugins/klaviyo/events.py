@@ -17,7 +17,7 @@ from plugins.klaviyo.attributes import (
     id_rows,
     to_property,
 )
-from plugins.klaviyo.ecommerce import LINE_METRIC, add_expected, line_of, metric_of, products_of
+from plugins.klaviyo.ecommerce import LINE_METRIC, METRICS, add_expected, line_of, products_of
 from plugins.klaviyo.settings import Settings
 from router.plugin import (
     Custom,
@@ -32,6 +32,7 @@ from router.plugin import (
     convert,
     has_odd_currency,
     left_out,
+    spelt_alike,
     view_name,
 )
 
@@ -71,12 +72,12 @@ def view_table(settings: Settings) -> Table:
 def build_event(event: Event, fields: Document, settings: Settings) -> list[Payload] | Skip:
     """One event; with the setting ``ecommerce`` an order besides has one for each of its lines."""
     name = (event.event or "").strip()
-    metric = (metric_of(name) if settings.ecommerce else None) or name
+    known = METRICS.get(spelt_alike(name)) if settings.ecommerce else None
     properties: Document = fields.get("properties", {})
-    if settings.ecommerce and metric_of(name):
-        add_expected(metric, properties)
-    lines = list(_lines(event, properties)) if settings.ecommerce and metric_of(name) == "Placed Order" else []
-    return _payloads(event, fields, [(metric, fields["event"], properties), *lines], settings)
+    if known:
+        add_expected(known, properties)
+    lines = list(_lines(event, properties)) if known == "Placed Order" else []
+    return _payloads(event, fields, [(known or name, fields["event"], properties), *lines], settings)
 
 
 def build_view(event: Event, fields: Document, settings: Settings) -> list[Payload] | Skip:

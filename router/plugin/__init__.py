@@ -28,6 +28,7 @@ from router.plugin.hooks import hookimpl
 from router.plugin.request import Payload, Request, Response, UnreadableAnswer, build_url, left_out, make_room, without
 from router.plugin.settings import PluginSettings
 from router.plugin.skip import Skip
+from router.plugin.spelling import spelt_alike
 from router.plugin.table import Custom, Field, Table, Trait, same_name
 from router.plugin.values import Values
 from router.plugin.verdict import (
@@ -125,6 +126,7 @@ __all__ = [
     "only_verdict",
     "same_name",
     "snake_case",
+    "spelt_alike",
     "view_name",
     "without",
     "without_email",

@@ -1,0 +1,17 @@
+"""The spellings of a name, which are one to a plugin that looks for what the event spec names."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_BETWEEN_WORDS: Final = re.compile(r"[\W_]+")
+
+
+def spelt_alike(name: str | None) -> str:
+    """The letters and digits of *name* in lower case: ``Order Completed``, ``order_completed`` and ``orderCompleted`` become
+    ``ordercompleted``. Empty where there are none.
+
+    Source: facts/event-spec.md section 4, track (spellings of a name).
+    """
+    return _BETWEEN_WORDS.sub("", (name or "").lower())
