@@ -44,7 +44,7 @@ PLUGIN = Plugin(
         ),
         Action(
             name="update device",
-            on=("track",),
+            on=("identify", "track"),
             endpoint="batch",
             table=tables.DEVICE_TABLE,
             build=mapping.build_device,

@@ -1,6 +1,7 @@
 """Devices: which events tell of one, and whose push service it uses.
 
-Source: facts/vendors/customerio.md, section 5 (Device).
+Source: facts/vendors/customerio.md, section 5 (Device); docs.customer.io/journeys/device-tokens (a token is anonymous until an
+identify gives it to somebody).
 """
 
 from __future__ import annotations

@@ -100,8 +100,9 @@ def build_merge(event: Event, fields: Document, settings: Settings) -> Payload |
 
 
 def build_device(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
-    """The push token that the app's life cycle events carry, besides the event itself."""
-    if event.event not in DEVICE_EVENTS:
+    """The push token that the app's life cycle events carry, besides the event itself; and that of an identify, for an app is
+    mostly opened by somebody anonymous before they sign in."""
+    if event.type == "track" and event.event not in DEVICE_EVENTS:
         return _NO_DEVICE_CHANGE
     if settings.api == "pipelines":
         return Skip("Pipelines reads the device from the event itself")

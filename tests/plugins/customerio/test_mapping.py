@@ -246,7 +246,7 @@ def test_what_journeys_would_ignore_is_skipped_with_the_reason(
 ) -> None:
     event = make_event(call["type"], **{key: value for key, value in call.items() if key != "type"})
 
-    assert list(map_event(event, make_settings(api=api, **settings)).values()) == [reason]
+    assert next(iter(map_event(event, make_settings(api=api, **settings)).values())) == reason
 
 
 @pytest.mark.parametrize(
@@ -285,6 +285,19 @@ def test_an_event_cannot_redirect_messages_unless_the_operator_allows_it(api: st
 
 def device(event: str, context: dict[str, Any] = PHONE, **who: Any) -> Event:
     return make_event("track", event=event, context=context, **(who or {"userId": "u-17"}))
+
+
+def test_who_signs_in_gets_the_device_that_they_sign_in_with() -> None:
+    """The app was opened before, by somebody anonymous, who can have none."""
+    person, device = payloads_of(make_event("identify", userId="u-17", context=PHONE), make_settings())
+
+    assert person.body["action"] == "identify"
+    assert device.body == {
+        "type": "person",
+        "identifiers": BY_ID,
+        "action": "add_device",
+        "device": {"token": "token-1", "platform": "ios", "last_used": UNIX_SECONDS},
+    }
 
 
 @pytest.mark.parametrize(
