@@ -21,6 +21,7 @@ from router.plugin import (
     holds_email,
     left_out,
     without_email,
+    without_params,
     worth_of,
 )
 
@@ -62,6 +63,18 @@ PERSONAL: Final = frozenset(
 )
 """Names of properties, by their letters in lower case, that speak of a person: Meta takes such things hashed only."""
 
+_OF_A_PERSON: Final = PERSONAL - {
+    "address",
+    "city",
+    "country",
+    "gender",
+    "postalcode",
+    "postcode",
+    "state",
+    "zip",
+    "zipcode",
+}
+"""Parameters of an address that are somebody's; a ``city`` there may be what somebody looks for."""
 _BESIDE_A_NAME: Final = frozenset(
     {"email", "emailaddress", "firstname", "lastname", "phone", "phonenumber", "telephone"}
 )
@@ -83,8 +96,13 @@ def _letters(key: str) -> str:
 
 
 def to_page_url(value: Any) -> str:
-    """An absolute address; one with an email address in it loses its query, and if need be its path."""
-    return without_email(convert.to_url(value))
+    """An absolute address without the parameters that name a person; one with an email address in it loses its query, and if
+    need be its path."""
+    return without_email(without_params(convert.to_url(value), _names_person))
+
+
+def _names_person(param: str) -> bool:
+    return _letters(param) in _OF_A_PERSON
 
 
 def to_plain(value: Any) -> Any:

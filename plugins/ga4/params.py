@@ -22,13 +22,14 @@ from router.plugin import (
     holds_email,
     left_out,
     without_email,
+    without_params,
 )
 
 OF_EACH: Final = ("session_id", "engagement_time_msec")
 """Numbers that every event wants; without them it makes nobody active."""
 MAX_PARAMS: Final = 25
 MAX_TEXT: Final = 100
-ADDRESSES: Final = frozenset({"page_location", "page_referrer"})
+ADDRESSES: Final = frozenset({"page_location", "page_referrer", "referrer", "search", "url"})
 LONGER_TEXTS: Final = {"page_title": 300, "page_referrer": 420, "page_location": 1_000}
 
 OF_CONTEXT: Final = tuple(
@@ -113,9 +114,9 @@ def _is_taken(name: str, value: Any, settings: Settings) -> bool:
 
 
 def _address(value: Any) -> Any:
-    """An address without an email in it; None where it is nothing else."""
+    """An address, or the query of one, with nothing in it that tells the person; None where it is nothing else."""
     try:
-        return without_email(value) if isinstance(value, str) else value
+        return without_email(without_params(value, is_personal)) or None if isinstance(value, str) else value
     except ValueError:
         return None
 
