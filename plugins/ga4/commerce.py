@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from plugins.ga4.context import complete, envelope_rows
 from plugins.ga4.identity import event_rows, make_payload
-from plugins.ga4.names import is_personal, param_name
+from plugins.ga4.names import param_name
 from plugins.ga4.params import OF_CONTEXT, custom_params, cut, tells_email
 from plugins.ga4.settings import Settings
 from router.plugin import (
@@ -26,6 +26,7 @@ from router.plugin import (
     convert,
     left_out,
     spelt_alike,
+    tells_person,
     worth_of,
 )
 
@@ -192,8 +193,8 @@ def to_item(product: Document, settings: Settings) -> Document:
     own: Document = {}
     for key, value in product.items():
         name = None if key in _NAMED else param_name(key)
-        tells_person = settings.pii_guard and (is_personal(key) or tells_email(value))
-        if name is not None and isinstance(value, str | int | float) and not tells_person:
+        is_personal = settings.pii_guard and (tells_person(key) or tells_email(value))
+        if name is not None and isinstance(value, str | int | float) and not is_personal:
             own.setdefault(name, cut(name, value))
     return dict(list(own.items())[:MAX_CUSTOM_ITEM_PARAMS]) | _impersonal(item, settings)
 

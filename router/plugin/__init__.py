@@ -25,6 +25,7 @@ from router.plugin.email_in_text import holds_email, without_email
 from router.plugin.endpoint import BatchEndpoint, Conversation, ConversationEndpoint, Endpoint, Step
 from router.plugin.historical import Harmless, Historical, Marked
 from router.plugin.hooks import hookimpl
+from router.plugin.personal import tells_person, tells_whose_name
 from router.plugin.query import without_params
 from router.plugin.request import Payload, Request, Response, UnreadableAnswer, build_url, left_out, make_room, without
 from router.plugin.settings import PluginSettings
@@ -128,6 +129,8 @@ __all__ = [
     "same_name",
     "snake_case",
     "spelt_alike",
+    "tells_person",
+    "tells_whose_name",
     "view_name",
     "without",
     "without_email",
