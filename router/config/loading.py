@@ -196,8 +196,7 @@ def _with_settings(tree: Tree, registry: Registry, destinations: Any, has_secret
             plugin = _find_plugin(tree, registry, name)
             settings = None
             if plugin is not None:
-                made_up = plugin.settings.model_construct(**plugin.sandbox_settings)
-                settings = _read_settings(tree, name, plugin) if has_secrets else made_up
+                settings = _read_settings(tree, name, plugin) if has_secrets else _made_up_settings(plugin)
                 _check_actions(tree, name, plugin)
             slug = entry.get("plugin")
             entry = {
@@ -207,6 +206,14 @@ def _with_settings(tree: Tree, registry: Registry, destinations: Any, has_secret
             }
         filled[name] = entry
     return filled
+
+
+def _made_up_settings(plugin: Plugin) -> PluginSettings:
+    """Those of its stand-in. A plugin without one may require more than there is."""
+    try:
+        return plugin.settings.model_validate(plugin.sandbox_settings)
+    except ValidationError:
+        return plugin.settings.model_construct(**plugin.sandbox_settings)
 
 
 def _with_made_up_keys(sources: Any) -> Any:
