@@ -361,7 +361,8 @@ class Fleet:
     # --- what is still needed of the log ---
 
     def needed_from(self) -> dict[int, int]:
-        """Per partition: the first sequence that is still needed by an enabled destination, or by one within its hold.
+        """Per partition: the first sequence that is still needed by an enabled destination, or by one within its hold and its
+        ``max_backlog``.
 
         An event that is settled but not yet written down is still needed: after a crash it is read again. The answer is empty
         while a destination is changing or could not start, since only the disk knows its place, and once another router
@@ -382,6 +383,9 @@ class Fleet:
                     )
                 continue
             for partition, position in berth.ledger.written_positions.items():
+                if berth.worker is None:  # one at work gives up by itself what is beyond its bound
+                    bound = self._log.sequence_at_backlog(partition, berth.assignment.max_backlog_bytes)
+                    position = max(position, bound)
                 needed[partition] = min(needed[partition], position + 1)
         return needed
 

@@ -266,6 +266,23 @@ async def test_a_disabled_destination_keeps_its_place_for_its_hold(
     )
 
 
+async def test_promise_2_a_disabled_destination_holds_no_more_of_the_log_than_its_max_backlog(stand: Stand) -> None:
+    """Within its hold it kept all there was, until the log was full and every source was answered 503."""
+    disabled = replace(UP, is_enabled=False, hold_s=7 * DAY_S)
+    await stand.open(disabled)
+    await stand.add(MANY)
+    assert await stand.trim() == 1
+
+    await stand.fleet.apply([replace(disabled, max_backlog_bytes=stand.log.size_bytes // 3)])
+    start = await stand.trim()
+
+    assert MANY // 3 < start < MANY
+    await stand.fleet.apply([UP])
+    await until(stand.has_kept_up("up"))
+    assert [letter.reason for letter in await stand.letters("up")] == [f"log expired: events 1 to {start - 1}"]
+    assert stand.books("up").unaccounted == 0
+
+
 async def test_row_24_a_clock_that_is_set_ahead_ends_no_hold(stand: Stand) -> None:
     """It ends when so much time has passed, by what the clock says then."""
     disabled = replace(UP, is_enabled=False, hold_s=7 * DAY_S)
