@@ -329,8 +329,8 @@ class Operations:
 
 def never_accepted(message_id: str) -> OperatorError:
     return OperatorError(
-        f"no event with messageId {message_id!r} in the log. It was never accepted (see the caller's receipt), it is older "
-        "than the log's retention, or the log lost it (see router log check)."
+        f"no event with messageId {message_id!r} in the log. It was never accepted (see the caller's receipt, or router "
+        "rejected list), it is older than the log's retention, or the log lost it (see router log check)."
     )
 
 

@@ -69,7 +69,8 @@ async def _ask_files(
     clock = SystemClock()
     log = await open_log(config, clock, read_only=True)
     try:
-        calls = Operations(log, states_of(config, log.id), assignments, clock).calls()
+        # To bring a state up to date is for a start: until then there is a way back to the older program.
+        calls = Operations(log, states_of(config, log.id, upgrades=False), assignments, clock).calls()
         if operation not in calls:
             raise OperatorError(f"no router runs over {config.data}; start it with: router run --config {config_path}")
         return await calls[operation](**arguments)

@@ -114,6 +114,16 @@ def _oddities(settings: Config, registry: Registry) -> Iterator[str]:
     yield from registry.warnings
     if not settings.destinations:
         yield NO_DESTINATIONS
+    unbounded = [
+        name
+        for name, each in settings.destinations.items()
+        if each.max_backlog_bytes >= settings.retention.max_disk_bytes
+    ]
+    if unbounded:
+        yield (
+            f"retention.max_disk is no more than max_backlog of {_names(unbounded)}. An outage there may fill the log, and "
+            "then every source is answered 503; a smaller max_backlog gives up the oldest of its events instead"
+        )
     if not settings.log_urls:
         return
     if not has_extra():

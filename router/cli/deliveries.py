@@ -95,7 +95,8 @@ class OwnDeliveries:
         self, config: Config, sandbox_urls: Mapping[str, str], names: Collection[str] | None = None
     ) -> None:
         """As `Deliveries.apply`, for the destinations with these *names*. None: for all."""
-        self._alarm.set()
+        if not self._alarm.set():
+            _LOGGER.warning("calls into plugins can't be timed: not the main thread, or SIGALRM is taken")
         everywhere = to_assignments(config, self._registry, sandbox_urls)
         ours = {each.name: each for each in everywhere if names is None or each.name in names}
         self._operations.configure(list(ours.values()))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import codecs
+import sys
 import time
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from typing import Annotated, Any, Final
 from uuid import uuid4
 
@@ -16,6 +18,7 @@ from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, read_config
 from router.cli.output import NO_DESTINATIONS, console, print_json, print_line, print_table
 from router.cli.streams import read_input
 from router.cli.wiring import to_assignments, to_limits
+from router.delivery.alarm import Alarm
 from router.destination import Destination
 from router.errors import OperatorError
 from router.event import Event
@@ -65,7 +68,9 @@ def explain(
         """Explain all events. Returns how many there were, and how many would be refused."""
         seen = refused = 0
         for calls in _read_calls(file, data):
-            for answer in await explain_calls(calls, len(data), destinations, source, limits, historical, destination):
+            with redirect_stdout(sys.stderr):  # what a plugin prints is no part of the answer
+                answers = await explain_calls(calls, len(data), destinations, source, limits, historical, destination)
+            for answer in answers:
                 seen += 1
                 refused += "rejected" in answer
                 if as_json:
@@ -74,7 +79,12 @@ def explain(
                     _print(answer)
         return seen, refused
 
-    seen, refused = asyncio.run(explain_all())  # one loop for all: it takes longer to start than explaining an event
+    alarm = Alarm(lambda *_: None)  # a call without an end is broken off, as in delivery
+    alarm.set()
+    try:
+        seen, refused = asyncio.run(explain_all())  # one loop for all, since to start one takes long
+    finally:
+        alarm.clear()
     if not seen:
         typer.echo(f"{'standard input' if file == '-' else file}: there is no event in it", err=True)
     raise typer.Exit(1 if refused else 0)

@@ -75,17 +75,25 @@ class Housekeeping:
             self._failing.discard(what)
 
     async def _shed(self, berth: Berth) -> None:
-        """Give up the oldest events of a backlog that has outgrown the destination's ``max_backlog``."""
-        if berth.worker is None:
-            return
+        """Give up the oldest events of a backlog that has outgrown the destination's ``max_backlog``.
+
+        Of a disabled one, the log keeps them no longer than others need them (`Fleet.needed_from`).
+        """
         name, is_over = berth.assignment.name, False
         for partition, window in berth.ledger.windows.items():
             last = self._log.sequence_at_backlog(partition, berth.assignment.max_backlog_bytes)
             if last > window.position:
                 is_over = True
-                berth.worker.shed(partition, last)
+                if berth.worker is not None:
+                    berth.worker.shed(partition, last)
         if is_over and name not in self._shedding:
-            _LOGGER.error("backlog is over max_backlog: its oldest events become dead letters", destination=name)
+            if berth.worker is not None:
+                _LOGGER.error("backlog is over max_backlog: its oldest events become dead letters", destination=name)
+            else:
+                _LOGGER.error(
+                    "backlog of a disabled destination is over max_backlog: its oldest events may leave the log",
+                    destination=name,
+                )
         (self._shedding.add if is_over else self._shedding.discard)(name)
 
     async def _trim(self, needed_from: Callable[[], Mapping[int, int]]) -> None:

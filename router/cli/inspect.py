@@ -170,7 +170,7 @@ def _what_next(each: dict[str, Any]) -> str:
 def _describe_hold(left_s: float) -> str:
     """What the log does with the events of a disabled destination."""
     if left_s > 0:
-        return f"the log keeps its events for another {duration(left_s)} (`hold`)"
+        return f"the log keeps its events for another {duration(left_s)} (`hold`), as many as `max_backlog` allows"
     return "its `hold` is over: what leaves the log now, it never gets"
 
 

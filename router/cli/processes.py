@@ -82,6 +82,12 @@ class Process:
         return self._orders.names if self._orders else ()
 
     @property
+    def max_backlog_bytes(self) -> int:
+        """The largest ``max_backlog`` of its destinations; 0 if it has none."""
+        destinations = self._orders.config.destinations if self._orders else {}
+        return max((destinations[name].max_backlog_bytes for name in self.names), default=0)
+
+    @property
     def is_up(self) -> bool:
         return not self._reason
 
@@ -385,15 +391,16 @@ class ProcessDeliveries:
     def needed_from(self) -> dict[int, int]:
         """As `Fleet.needed_from`, according to the last pulse of each process. (What is needed only ever moves forward.)
 
-        Empty while one of them is down or changing, since everything may be needed.
+        While one of them is down or changing, everything may be needed, as far as the ``max_backlog`` of its destinations goes.
         """
         needed = {partition: self._log.end(partition) + 1 for partition in self._log.partitions}
         for process in self._processes:
             if process.names:
                 said = dict(process.pulse.get("needed_from", ()))
-                needed = {
-                    partition: min(needed[partition], said[partition]) for partition in needed if partition in said
-                }
+                for partition in needed:
+                    if partition not in said:
+                        said[partition] = self._log.sequence_at_backlog(partition, process.max_backlog_bytes) + 1
+                    needed[partition] = min(needed[partition], said[partition])
         return needed
 
     async def run(self, stop: asyncio.Event) -> None:

@@ -134,8 +134,8 @@ def state_directory(config: Config) -> Path:
     return config.data / "destinations"
 
 
-def states_of(config: Config, log_id: str) -> StateDirectory:
-    return StateDirectory(state_directory(config), log_id, reserve_of(config))
+def states_of(config: Config, log_id: str, upgrades: bool = True) -> StateDirectory:
+    return StateDirectory(state_directory(config), log_id, reserve_of(config), upgrades)
 
 
 def reserve_of(config: Config) -> Reserve:

@@ -55,7 +55,6 @@ class Alarm:
         if self._thread is not None:
             return True
         if current_thread() is not main_thread() or signal.getsignal(signal.SIGALRM) is not signal.SIG_DFL:
-            _LOGGER.warning("calls into plugins can't be timed: not the main thread, or SIGALRM is taken")
             return False
         MARK.clear()
         MARK.limit_s, MARK.tick_s, MARK.thread = self._limit_s, self._tick_s, get_ident()

@@ -361,29 +361,47 @@ class Fleet:
     # --- what is still needed of the log ---
 
     def needed_from(self) -> dict[int, int]:
-        """Per partition: the first sequence that is still needed by an enabled destination, or by one within its hold.
+        """Per partition: the first sequence that is still needed by an enabled destination, or by one within its hold, as far
+        as the ``max_backlog`` of each goes.
 
-        An event that is settled but not yet written down is still needed: after a crash it is read again. The answer is empty
-        while a destination is changing or could not start, since only the disk knows its place, and once another router
-        delivers.
+        An event that is settled but not yet written down is still needed: after a crash it is read again. Of a destination that
+        is changing or could not start, only the disk knows its place, so all is needed that it may have. The answer is empty
+        once another router delivers.
         """
-        if self._over.is_set() or any(assignment.name not in self.berths for assignment in self._assignments):
+        if self._over.is_set():
             return {}
         self._follow_clock()
         needed = {partition: self._log.end(partition) + 1 for partition in self._log.partitions}
-        for berth in self.berths.values():
-            if berth.worker is None and not self._is_held(berth):
-                if not berth.is_given_up:
-                    berth.is_given_up = True
-                    _LOGGER.warning(
-                        "the hold of a disabled destination is over: the log keeps its events no longer",
-                        destination=berth.assignment.name,
-                        hold_s=berth.assignment.hold_s,
-                    )
+        for assignment in self._assignments:
+            berth = self.berths.get(assignment.name)
+            if berth is not None and berth.worker is not None:  # gives up by itself what is beyond its bound
+                places = berth.ledger.written_positions
+            elif berth is None or self._is_held(berth):
+                positions = berth.ledger.written_positions if berth else {}
+                places = {
+                    partition: max(positions.get(partition, 0), self._bound(assignment, partition))
+                    for partition in needed
+                }
+            else:
+                self._give_up(berth)
                 continue
-            for partition, position in berth.ledger.written_positions.items():
+            for partition, position in places.items():
                 needed[partition] = min(needed[partition], position + 1)
         return needed
+
+    def _bound(self, assignment: Assignment, partition: int) -> int:
+        """The last sequence that is beyond what the destination may hold of the log."""
+        return self._log.sequence_at_backlog(partition, assignment.max_backlog_bytes)
+
+    def _give_up(self, berth: Berth) -> None:
+        """Tell, once, that the log keeps nothing more for a disabled destination."""
+        if not berth.is_given_up:
+            berth.is_given_up = True
+            _LOGGER.warning(
+                "the hold of a disabled destination is over: the log keeps its events no longer",
+                destination=berth.assignment.name,
+                hold_s=berth.assignment.hold_s,
+            )
 
     def _follow_clock(self) -> None:
         """When the wall clock was set, move the starts of holds and the retry windows of disabled destinations along with it.

@@ -16,11 +16,13 @@ from router.log.room import NO_RESERVE, Reserve, is_no_room
 class StateDirectory:
     """`States` of one machine."""
 
-    def __init__(self, directory: Path, log_id: str, reserve: Reserve = NO_RESERVE) -> None:
-        """*reserve* is spent if there is no room for one of them."""
+    def __init__(self, directory: Path, log_id: str, reserve: Reserve = NO_RESERVE, upgrades: bool = True) -> None:
+        """*reserve* is spent if there is no room for one of them. Unless it *upgrades*, a look at a state that an older program
+        wrote is refused: that program could not read it any more."""
         self._directory = directory
         self._log_id = log_id
         self._reserve = reserve
+        self._upgrades = upgrades
 
     def path(self, name: str) -> Path:
         return self._directory / f"{name}.sqlite"
@@ -47,7 +49,7 @@ class StateDirectory:
     def look(self, name: str, *, read_only: bool = False) -> StateFile:
         if not read_only:
             with suppress(StateUnusable):  # even if the disk takes nothing, the state can be read
-                return StateFile.open(self.path(name), self._log_id)
+                return StateFile.open(self.path(name), self._log_id, upgrades=self._upgrades)
         return StateFile.open(self.path(name), self._log_id, read_only=True)
 
     def forget(self, name: str) -> None:

@@ -119,19 +119,19 @@ class StateFile:
         self._replays = ReplayTable(connection)
 
     @classmethod
-    def open(cls, path: Path, log_id: str, *, read_only: bool = False) -> StateFile:
-        """Open the state file of a destination, or make it.
+    def open(cls, path: Path, log_id: str, *, read_only: bool = False, upgrades: bool = True) -> StateFile:
+        """Open the state file of a destination, or make it. A file of an older program is brought up to date, if it *upgrades*.
 
         Raises:
             OperatorError: a newer program wrote it, or it belongs to another log.
             StateUnusable: it is damaged, or the disk refuses.
-            StateOlder: an older program wrote it, and *read_only*.
+            StateOlder: an older program wrote it, and it is opened *read_only* or not brought up to date.
         """
         connection = None
         try:
             connection = _connect(path, read_only)
             state = cls(connection, path)
-            state._check(log_id, read_only)
+            state._check(log_id, upgrades and not read_only)
         except BaseException as error:
             if connection is not None:
                 connection.close()
@@ -140,13 +140,13 @@ class StateFile:
             raise
         return state
 
-    def _check(self, log_id: str, read_only: bool) -> None:
+    def _check(self, log_id: str, upgrades: bool) -> None:
         (version,) = self._connection.execute("PRAGMA user_version").fetchone()
         if version > SCHEMA_VERSION:
             raise OperatorError(
                 f"{self.path}: has schema version {version}, this program knows {SCHEMA_VERSION}. Run the newer program."
             )
-        if version < SCHEMA_VERSION and not read_only:
+        if version < SCHEMA_VERSION and upgrades:
             self._upgrade(version, log_id)
         elif version < SCHEMA_VERSION:
             raise StateOlder(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,9 @@ import pytest
 
 from router.admin.client import Client
 from router.cli import backend, rejected, send
+from router.log.sqlite import LogOptions, SqliteLog
+from tests.delivery.test_state import write_version_1
+from tests.log.harness import StillClock
 from tests.system.harness import run_command
 
 
@@ -83,3 +88,30 @@ def test_a_full_disk_behind_standard_output_is_told_of(config: Path, monkeypatch
 
     assert listed.code == 2
     assert listed.err == "standard output: No space left on device. Make room, or choose another place.\n"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("dead-letters", "list"), ("jobs", "list"), ("status",), ("dead-letters", "discard", "crm", "--all", "--yes")],
+)
+def test_a_command_leaves_the_state_of_an_older_program_as_it_is(config: Path, command: tuple[str, ...]) -> None:
+    """Who looks before they start the newer program can still go back to the older one."""
+    data = config.parent / "var"
+    log = asyncio.run(_make_log(data / "log"))
+    state = data / "destinations" / "crm.sqlite"
+    write_version_1(state)
+    with closing(sqlite3.connect(state)) as connection, connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("UPDATE meta SET value = ? WHERE key = 'log_id'", (log,))
+    before = state.read_bytes()
+
+    asked = run_command(*command, "--config", config)
+
+    assert state.read_bytes() == before
+    assert "of an older program. Start the router" in " ".join((asked.out + asked.err).split())
+
+
+async def _make_log(directory: Path) -> str:
+    log = await SqliteLog.open(directory, LogOptions(), StillClock())
+    await log.close()
+    return log.id

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -64,6 +65,18 @@ def test_a_config_without_destinations_is_right_and_told_of(tmp_path: Path) -> N
     assert checked.code == 0
     assert "warning: No destinations: the config has none under `destinations`." in checked.out
     assert run_command("check", config, "--json").json["warnings"] == [NO_DESTINATIONS]
+
+
+def test_a_destination_whose_outage_could_fill_the_log_is_told_of(config: Path) -> None:
+    """Whoever made the log small for a small disk had all sources refused for the outage of one vendor."""
+    document = json.loads(config.read_text())
+    document["retention"] = {"max_disk": "5GB"}
+    document["destinations"]["crm"]["max_backlog"] = "1GB"
+    config.write_text(json.dumps(document))
+
+    [warning] = run_command("check", config, "--json").json["warnings"]
+
+    assert warning.startswith("retention.max_disk is no more than max_backlog of mixpanel, paused. An outage there may")
 
 
 def test_all_mistakes_are_told_at_once_each_with_its_line(bad: Path) -> None:

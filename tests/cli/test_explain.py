@@ -353,3 +353,29 @@ def test_an_old_event_is_explained_as_a_replay_would_send_it(config: Path) -> No
     assert (crm(IDENTIFY), crm(IDENTIFY, "--historical")) == (["deliver"], ["skip"])
     explained = run_command("explain", config.parent / "events.json", "--config", config, "--historical")
     assert "historical: update person: Customer.io may start a campaign" in " ".join(explained.out.split())
+
+
+@pytest.mark.timeout(60, method="thread")  # the other method needs the signal that breaks the call off
+def test_a_call_into_a_plugin_that_has_no_end_is_told_as_delivery_would_tell_it(tmp_path: Path) -> None:
+    """The command said nothing, for ever."""
+    (tmp_path / "endless.py").write_text(
+        "from dataclasses import replace\n"
+        "from router.plugin import hookimpl\n"
+        "from tests.destinations import ECHO\n"
+        "def build(*given):\n    while True: pass\n"
+        "ACTIONS = tuple(replace(each, build=build) for each in ECHO.actions)\n"
+        "PLUGIN = replace(ECHO, slug='endless', actions=ACTIONS)\n"
+        "@hookimpl\ndef router_plugins(): return [PLUGIN]\n"
+    )
+    config, event = tmp_path / "router.yaml", tmp_path / "event.json"
+    config.write_text(
+        f"plugins: [{tmp_path / 'endless.py'}]\nsources: {{website: {{write_key: demo}}}}\n"
+        "destinations: {crm: {plugin: endless}}\n"
+    )
+    event.write_text('{"type": "track", "userId": "u1", "event": "Paid"}')
+
+    [crm] = run_command("explain", event, "--config", config, "--json").json["destinations"]
+
+    assert crm["decision"] == "skip"
+    assert "took longer than" in crm["reason"]
+    assert "endless.py:5 in build; the event would become a dead letter" in crm["reason"]

@@ -16,7 +16,7 @@ from router.admin.client import Client, NotRunning
 from router.admin.server import listen_on_socket, socket_app
 from router.cli import processes
 from router.cli.orders import Orders, check_portable, socket_name
-from router.cli.processes import PULSE_S, Process
+from router.cli.processes import PULSE_S, Process, ProcessDeliveries
 from router.clock import SystemClock
 from router.config import Config, parse_config
 from router.errors import OperatorError
@@ -97,6 +97,28 @@ async def test_a_process_that_takes_its_time_for_a_reload_is_not_stuck(tmp_path:
         clock.now_s += PULSE_S
         await reloading.feel_pulse()
         assert reloading.stuck == ["destination crm: nothing moves"]
+
+
+async def test_promise_2_a_process_that_stays_down_holds_no_more_of_the_log_than_a_max_backlog(tmp_path: Path) -> None:
+    """It held all there was, and when the log was full every source was answered 503."""
+    config = parse_config(
+        "sources: {website: {write_key: a-key}}\n"
+        "destinations: {one: {plugin: made_up, max_backlog: 5MB}, two: {plugin: made_up}}",
+        Registry([Plugin(slug="made_up", name="Made up", settings=PluginSettings, endpoints=(), actions=())]),
+    )
+    log: Any = SimpleNamespace(
+        id="log-1", partitions=(0,), end=lambda _: 100, sequence_at_backlog=lambda _, most: 40 if most < 1e9 else 0
+    )
+    deliveries = ProcessDeliveries(2, log, config, Registry(), "info", SystemClock(), list)
+    down, up = deliveries._processes
+    down._orders, up._orders = (Orders(config, {}, frozenset({name})) for name in ("one", "two"))
+    up.pulse = {"needed_from": [[0, 80]]}
+
+    assert deliveries.needed_from() == {0: 41}
+    down.pulse = {"needed_from": [[0, 60]]}
+    assert deliveries.needed_from() == {0: 60}
+    up.pulse = {}
+    assert deliveries.needed_from() == {0: 1}
 
 
 async def test_an_answer_that_is_cut_off_is_that_of_a_daemon_that_ended(tmp_path: Path) -> None:

@@ -266,6 +266,23 @@ async def test_a_disabled_destination_keeps_its_place_for_its_hold(
     )
 
 
+async def test_promise_2_a_disabled_destination_holds_no_more_of_the_log_than_its_max_backlog(stand: Stand) -> None:
+    """Within its hold it kept all there was, until the log was full and every source was answered 503."""
+    disabled = replace(UP, is_enabled=False, hold_s=7 * DAY_S)
+    await stand.open(disabled)
+    await stand.add(MANY)
+    assert await stand.trim() == 1
+
+    await stand.fleet.apply([replace(disabled, max_backlog_bytes=stand.log.size_bytes // 3)])
+    start = await stand.trim()
+
+    assert MANY // 3 < start < MANY
+    await stand.fleet.apply([UP])
+    await until(stand.has_kept_up("up"))
+    assert [letter.reason for letter in await stand.letters("up")] == [f"log expired: events 1 to {start - 1}"]
+    assert stand.books("up").unaccounted == 0
+
+
 async def test_row_24_a_clock_that_is_set_ahead_ends_no_hold(stand: Stand) -> None:
     """It ends when so much time has passed, by what the clock says then."""
     disabled = replace(UP, is_enabled=False, hold_s=7 * DAY_S)
@@ -493,7 +510,8 @@ async def test_of_what_was_abandoned_nothing_is_given_up(stand: Stand) -> None:
 
 
 async def test_for_a_destination_that_could_not_start_everything_is_kept(stand: Stand) -> None:
-    """Until it is mended or leaves the config: nobody knows how far it was."""
+    """Until it is mended or leaves the config: nobody knows how far it was. But no more than its max_backlog: the log was
+    full of what one damaged file might need, and every source was answered 503."""
     await stand.open(DOWN)
     await stand.add(MANY)
     stand.states.path("bad").write_text("no database" * 1_000)
@@ -502,8 +520,11 @@ async def test_for_a_destination_that_could_not_start_everything_is_kept(stand: 
 
     assert await stand.trim() == 1
 
+    await stand.fleet.apply([UP, replace(assignment("bad"), max_backlog_bytes=stand.log.size_bytes // 2)])
+    assert MANY // 4 < (start := await stand.trim()) < MANY
+
     await stand.fleet.apply([UP])
-    assert await stand.trim() > 1
+    assert await stand.trim() > start
 
 
 # --- what it gives up ---
@@ -543,7 +564,7 @@ async def test_promise_2_a_state_that_says_what_nobody_wrote_stops_none_of_the_o
     await stand.add(3)
     await until(stand.has_kept_up("up"))
     assert "could not convert string to float" in stand.fleet.problems["bad"]
-    assert stand.fleet.needed_from() == {}
+    assert stand.fleet.needed_from() == {0: 1}
 
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("DELETE FROM meta WHERE key = 'disabled_since_s'")
@@ -598,7 +619,7 @@ async def test_what_another_process_delivers_to_is_left_to_it_and_taken_up_when_
 
     assert sorted(second.problems) == ["down"]
     assert "another process" in second.problems["down"]
-    assert second.needed_from() == {}
+    assert second.needed_from() == {0: 1}
     await stand.fleet.stop()
     await second.retry()
     assert (second.problems, second.berths["down"].ledger.books(stand.log.end).pending) == ({}, 10)
