@@ -33,6 +33,7 @@ from router.delivery.reader import SHED, Reader
 from router.delivery.send import MOST_EXCHANGES, Send
 from router.delivery.settlement import Settlement
 from router.delivery.state import Place
+from router.delivery.suspects import Suspects
 from router.delivery.tally import Tallied
 from router.delivery.transit import Transit
 from router.delivery.under_way import UnderWay
@@ -96,12 +97,32 @@ class Worker:
         self._outages = Outages(outlet.pace, ledger, clock, options.retry_for_s, notes)
         letter_log = LetterLog(destination.name, clock.monotonic)
         self._settlement = Settlement(ledger, self.jobs, self._parking, self._under_way, self._changed, letter_log)
+        suspects = Suspects()
         lander = Lander(
-            ledger, self._settlement, self._outages, self._parking, self._under_way, outlet, self.halt, options, clock
+            ledger,
+            self._settlement,
+            self._outages,
+            self._parking,
+            self._under_way,
+            outlet,
+            self.halt,
+            suspects,
+            options,
+            clock,
         )
         self._flights = Flights(calls, Tallied(send, tally), outlet.gate, clock, chance, tally)
         self._lanes = Lanes(
-            log, ledger, self._under_way, outlet, self.halt, self._flights, lander, options, clock, self._spawn
+            log,
+            ledger,
+            self._under_way,
+            outlet,
+            self.halt,
+            self._flights,
+            lander,
+            suspects,
+            options,
+            clock,
+            self._spawn,
         )
         self._preparation = Preparation(
             destination,
