@@ -39,13 +39,20 @@ def ahead_s(clock: Clock) -> float:
 
 
 class PatientClock:
-    """A clock for things that expire. If the wall clock is set ahead, it is believed only after an hour: it may be put
-    right."""
+    """A clock for things that expire. If the wall clock is set ahead, it is believed only after an hour: it may be put right.
+    So it is where it says at a start that nothing has happened for long (see `doubt`)."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._believed_s = ahead_s(clock)
         self._doubted_since: float | None = None
+
+    def doubt(self, known_s: float) -> None:
+        """The last thing that happened before the start was at *known_s* (Unix seconds). Whether so much time has passed since
+        or the clock was set meanwhile, nobody can tell."""
+        known = known_s - self._clock.monotonic()
+        if self._believed_s - known >= JUMP_S:
+            self._believed_s = known
 
     def now(self) -> float:
         """Unix seconds."""

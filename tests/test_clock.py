@@ -65,6 +65,27 @@ def test_one_that_is_put_right_in_time_has_done_nothing() -> None:
         assert patient.now() == pytest.approx(clock.now())
 
 
+@pytest.mark.parametrize(
+    ("known_s", "believed_s"),
+    [
+        pytest.param(-DAY_S, -DAY_S, id="nothing has happened for a day, as it says"),
+        pytest.param(-JUMP_S / 2, 0.0, id="something has happened just now"),
+        pytest.param(DAY_S, 0.0, id="something has happened in the future: it was ahead then"),
+    ],
+)
+def test_at_a_start_it_is_believed_after_an_hour_unless_something_has_happened_just_before(
+    known_s: float, believed_s: float
+) -> None:
+    clock = StoppedClock()
+    patient = PatientClock(clock)
+
+    patient.doubt(clock.now() + known_s)
+
+    assert patient.now() == pytest.approx(clock.now() + believed_s)
+    clock.passed_s += PATIENCE_S
+    assert patient.now() == pytest.approx(clock.now())
+
+
 async def test_row_24_a_clock_that_is_set_ahead_takes_nothing_out_of_the_log(tmp_path: Path) -> None:
     """What everybody has is still there for replays, and for telling repeats."""
     text = f"data: {tmp_path}\nretention: {{segment: 16kB}}\nsources: {{website: {{write_key: demo}}}}"
@@ -75,6 +96,26 @@ async def test_row_24_a_clock_that_is_set_ahead_takes_nothing_out_of_the_log(tmp
         await log.append(entries(number * 10, number * 10 + 9, received_at_s=clock.now()))
 
     clock.wall_s += 30 * DAY_S
+    await log.trim({0: log.end(0) + 1})
+    assert log.start(0) == 1
+
+    clock.passed_s += PATIENCE_S
+    await log.trim({0: log.end(0) + 1})
+    assert log.start(0) > 1
+    await log.close()
+
+
+async def test_row_24_nor_does_one_that_was_set_ahead_while_nothing_ran_for_an_hour(tmp_path: Path) -> None:
+    """A machine may start with a clock that is wrong, and learn the time only then. A long stop looks the same."""
+    text = f"data: {tmp_path}\nretention: {{segment: 16kB}}\nsources: {{website: {{write_key: demo}}}}"
+    clock = StoppedClock()
+    log = await open_log(parse_config(text, Registry()), clock)
+    for number in range(20):
+        await log.append(entries(number * 10, number * 10 + 9, received_at_s=clock.now()))
+    await log.close()
+
+    clock.wall_s += 30 * DAY_S
+    log = await open_log(parse_config(text, Registry()), clock)
     await log.trim({0: log.end(0) + 1})
     assert log.start(0) == 1
 

@@ -65,7 +65,11 @@ async def open_log(config: Config, clock: Clock, *, read_only: bool = False, res
             )
         return log
     directory, options = log_directory(config), log_options(config)
-    return await SqliteLog.open(directory, options, patient.now, read_only=read_only, reserve=reserve)
+    embedded = await SqliteLog.open(directory, options, patient.now, read_only=read_only, reserve=reserve)
+    known_s = await embedded.known_s()
+    if known_s is not None:
+        patient.doubt(known_s)
+    return embedded
 
 
 def tell_promise(config: Config, log: Engine) -> None:

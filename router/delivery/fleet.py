@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from router.clock import Clock
+from router.clock import PATIENCE_S, Clock
 from router.delivery.claim import Claim, Claimed
 from router.delivery.decoder import Decoder
 from router.delivery.jumps import Jumps
@@ -114,6 +114,7 @@ class Fleet:
         self._states = states
         self._clock = clock
         self._jumps = Jumps(clock)
+        self._began_s = clock.monotonic()
         self._chance = chance
         self._reserve = reserve
         self._ways = ways or Ways(clock, chance)
@@ -418,8 +419,11 @@ class Fleet:
                 ledger.move_tries(lambda first_s: first_s + jump_s)
 
     def _is_held(self, berth: Berth) -> bool:
+        """Whether the log keeps a disabled destination's place. It does for an hour after a start: the clock may have been set
+        meanwhile."""
         since = berth.ledger.disabled_since_s
-        return since is None or self._clock.now() - since < berth.assignment.hold_s
+        is_patient = self._clock.monotonic() - self._began_s < PATIENCE_S
+        return since is None or is_patient or self._clock.now() - since < berth.assignment.hold_s
 
     def note_hang(self, name: str, call: str) -> None:
         """A call into the destination's plugin can't be broken off. Called from another thread; see `Halt.note_hang`."""

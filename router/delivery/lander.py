@@ -19,6 +19,7 @@ from router.delivery.outages import Outages
 from router.delivery.outlet import Outlet
 from router.delivery.parking import Parking
 from router.delivery.settlement import Settlement
+from router.delivery.suspects import Suspects
 from router.delivery.transit import Item
 from router.delivery.under_way import UnderWay
 from router.destination import write_payload
@@ -40,6 +41,7 @@ class Lander:
         under_way: UnderWay,
         outlet: Outlet,
         halt: Halt,
+        suspects: Suspects,
         options: DeliveryOptions,
         clock: Clock,
     ) -> None:
@@ -51,6 +53,7 @@ class Lander:
         self._pace = outlet.pace
         self._changed = outlet.changed
         self._halt = halt
+        self._suspects = suspects
         self._options = options
         self._clock = clock
         self._logger = structlog.get_logger().bind(destination=ledger.name)
@@ -61,14 +64,14 @@ class Lander:
             case Judged(verdicts):
                 self._halt.worked("sending")
                 self._outages.end()
+                if any(isinstance(verdict, Delivered) for verdict in verdicts):
+                    self._suspects.got_through(batch[0].endpoint.name, self._clock.monotonic())
                 lane.widen()
                 self._settle(lane, batch, verdicts)
             case Outage():
                 self._wait_out(lane, batch, landing)
             case Blocked(reason):
-                # A firewall answers 403 to a single event, as to one who has no key.
-                self._let_another_probe(lane, batch, len(batch))
-                self._outages.block(reason)
+                self._wait_unless_suspect(lane, batch, reason)
             case Split(reason):
                 self._halt.worked("sending")
                 self._outages.end()
@@ -162,6 +165,18 @@ class Lander:
         else:
             lane.put_back(left)
         self._outages.fail(outage.reason, outage.after_s)
+
+    def _wait_unless_suspect(self, lane: Lane, batch: list[Item], reason: str) -> None:
+        """Block the destination, unless it is proven that one event is to blame."""
+        if len(batch) == 1:
+            [item] = batch
+            item.transit.is_suspect = True
+            if self._suspects.refused(item.transit.place, item.endpoint.name, self._clock.monotonic()):
+                self._pace.abandoned(self._clock.monotonic())
+                self._postpone(lane, item, Later(reason))
+                return
+        self._let_another_probe(lane, batch, len(batch))
+        self._outages.block(reason)
 
     def _let_another_probe(self, lane: Lane, left: Sequence[Item], flown: int) -> None:
         """Put back what is *left* of a batch of *flown* so that the next one is half of it, and without an item that was alone:

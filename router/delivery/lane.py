@@ -48,7 +48,8 @@ class Lane:
         self._bytes += item.size
 
     def take(self) -> list[Item]:
-        """The next batch: payloads of one endpoint and group, within the endpoint's limits, in order per line."""
+        """The next batch: payloads of one endpoint and group, within the endpoint's limits, in order per line; or one
+        payload of a suspect."""
         if not self.queue:
             return []
         first = self.queue[0]
@@ -58,6 +59,8 @@ class Lane:
             max_events, max_bytes = endpoint.max_events, endpoint.max_bytes
         if self.batch_limit is not None:
             max_events = min(max_events, self.batch_limit)
+        if first.transit.is_suspect:
+            max_events = 1
         batch: list[Item] = []
         passed: list[Item] = []
         held: dict[str, Transit] = {}
@@ -67,6 +70,7 @@ class Lane:
             item = self.queue.popleft()
             fits = not batch or size + item.size + 1 <= max_bytes
             alike = item.endpoint is endpoint and item.payload.group == group
+            alike = alike and not (batch and item.transit.is_suspect)
             if fits and alike and not (held and item.line in held):
                 item.state = "flying"
                 batch.append(item)

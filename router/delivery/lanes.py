@@ -15,6 +15,7 @@ from router.delivery.options import DeliveryOptions
 from router.delivery.order import IN_LANE, WAITED
 from router.delivery.outlet import Outlet
 from router.delivery.signal import Signal
+from router.delivery.suspects import Suspects
 from router.delivery.transit import Item, Transit
 from router.delivery.under_way import UnderWay
 from router.log.interface import Log
@@ -40,6 +41,7 @@ class Lanes:
         halt: Halt,
         flights: Flights,
         lander: Lander,
+        suspects: Suspects,
         options: DeliveryOptions,
         clock: Clock,
         spawn: Spawn,
@@ -55,6 +57,7 @@ class Lanes:
         self._halt = halt
         self._flights = flights
         self._lander = lander
+        self._suspects = suspects
         self._options = options
         self._clock = clock
         self._spawn = spawn
@@ -75,6 +78,7 @@ class Lanes:
         """Put the event's unsettled payloads into the lanes."""
         if not transit.is_replay:
             self._under_way.add(transit)
+        transit.is_suspect = transit.place in self._suspects
         for item in transit.items:
             if item.state == "waiting":
                 lane, filled = self._lane_of(item)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import heapq
 import math
 import random
+from collections.abc import Mapping
 
 from router.clock import Clock
 from router.delivery.ledger import Ledger
@@ -18,6 +19,8 @@ from router.delivery.state import ParkedUser, Place
 from router.delivery.transit import Transit
 from router.log.record import Record
 
+PARKING_NOTES = ("longest_turn_s",)
+"""The longest wait, in seconds, that a vendor has asked for any of the lines that are parked."""
 RELEASED_AT_ONCE = 100
 """How many events of a line go back into its lane together once the first one got through."""
 
@@ -33,7 +36,15 @@ class Parking:
     Every parked line is either released or has a turn that will come. Turns go by a clock that never jumps.
     """
 
-    def __init__(self, ledger: Ledger, backoff: Backoff, clock: Clock, chance: random.Random) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        backoff: Backoff,
+        clock: Clock,
+        chance: random.Random,
+        notes: Mapping[str, str | None],
+    ) -> None:
+        """*notes* are those of the last run."""
         self.changed = Signal(clock)
         self._ledger = ledger
         self._backoff = backoff
@@ -45,10 +56,14 @@ class Parking:
         """When the turn comes of each parked line that is not released."""
         self._order: list[tuple[float, str]] = []
         """A heap of turns. An entry that differs from ``_turns`` is out of date."""
-        now = clock.now()
+        self._longest_s = float(notes.get("longest_turn_s") or 0)
+        if self._longest_s and not ledger.parked:
+            self._longest_s = 0.0
+            ledger.note("longest_turn_s", "")
+        now, most_s = clock.now(), max(backoff.max_s, self._longest_s)
         for line in ledger.parked:
             wait_s = ledger.parked_users.get(line, ParkedUser(0, 0)).next_s - now
-            self._set_turn(line, min(wait_s, backoff.max_s))  # a clock that was set back must not strand anybody
+            self._set_turn(line, min(wait_s, most_s))  # a clock that was set back must not strand anybody
 
     def park(self, transit: Transit, reason: str) -> None:
         """Write the event down as parked, if it is not already."""
@@ -69,6 +84,9 @@ class Parking:
     def _schedule(self, line: str, attempts: int, wait_s: float) -> None:
         self._released.pop(line, None)
         self._ledger.schedule(line, ParkedUser(self._clock.now() + wait_s if wait_s else 0, attempts))
+        if wait_s > max(self._backoff.max_s, self._longest_s):
+            self._longest_s = wait_s
+            self._ledger.note("longest_turn_s", str(wait_s))
         self._set_turn(line, wait_s)
         self.changed.notify()
 

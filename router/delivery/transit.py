@@ -39,6 +39,8 @@ class Transit:
     has_waited: bool = False
     """It has waited for an earlier event of its line and was counted once for that. Set from the start for what was parked,
     which is not counted again."""
+    is_suspect: bool = False
+    """Its refusal may be its own fault, so it travels alone (see `router.delivery.suspects`)."""
     weight: int = 0
     """Bytes of the event and its payloads in memory; see `weigh`."""
     place: Place = field(init=False)

@@ -27,12 +27,13 @@ from router.delivery.letter_log import LetterLog
 from router.delivery.options import DeliveryOptions
 from router.delivery.outages import PACE_NOTES, Outages
 from router.delivery.outlet import Outlet
-from router.delivery.parking import Parking
+from router.delivery.parking import PARKING_NOTES, Parking
 from router.delivery.preparation import Preparation
 from router.delivery.reader import SHED, Reader
 from router.delivery.send import MOST_EXCHANGES, Send
 from router.delivery.settlement import Settlement
 from router.delivery.state import Place
+from router.delivery.suspects import Suspects
 from router.delivery.tally import Tallied
 from router.delivery.transit import Transit
 from router.delivery.under_way import UnderWay
@@ -44,8 +45,8 @@ from router.log.interface import Log
 from router.log.record import Record
 
 CANCEL_S = 1.0
-NOTES = (*PACE_NOTES, *HANG_NOTES)
-"""The notes that a worker keeps over restarts, about its pace and its plugin."""
+NOTES = (*PACE_NOTES, *PARKING_NOTES, *HANG_NOTES)
+"""The notes that a worker keeps over restarts, about its pace, its parked events and its plugin."""
 
 
 class Worker:
@@ -92,16 +93,36 @@ class Worker:
         self.jobs = Jobs(ledger, log, Road(self._take_up, self._take_back, self._is_live_served, self._changed), clock)
         ledger.on_foreign = self.jobs.hear
         self._under_way = UnderWay()
-        self._parking = Parking(ledger, options.backoff, clock, chance)
+        self._parking = Parking(ledger, options.backoff, clock, chance, notes)
         self._outages = Outages(outlet.pace, ledger, clock, options.retry_for_s, notes)
         letter_log = LetterLog(destination.name, clock.monotonic)
         self._settlement = Settlement(ledger, self.jobs, self._parking, self._under_way, self._changed, letter_log)
+        suspects = Suspects()
         lander = Lander(
-            ledger, self._settlement, self._outages, self._parking, self._under_way, outlet, self.halt, options, clock
+            ledger,
+            self._settlement,
+            self._outages,
+            self._parking,
+            self._under_way,
+            outlet,
+            self.halt,
+            suspects,
+            options,
+            clock,
         )
         self._flights = Flights(calls, Tallied(send, tally), outlet.gate, clock, chance, tally)
         self._lanes = Lanes(
-            log, ledger, self._under_way, outlet, self.halt, self._flights, lander, options, clock, self._spawn
+            log,
+            ledger,
+            self._under_way,
+            outlet,
+            self.halt,
+            self._flights,
+            lander,
+            suspects,
+            options,
+            clock,
+            self._spawn,
         )
         self._preparation = Preparation(
             destination,

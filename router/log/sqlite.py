@@ -135,6 +135,10 @@ class SqliteLog:
         """The size at which appends are refused."""
         return self._options.max_bytes
 
+    async def known_s(self) -> float | None:
+        """When the last event was received, in Unix seconds; None if that can't be told, or the log is only read."""
+        return await asyncio.to_thread(self._store.known_s) if self._store else None
+
     @property
     def stuck(self) -> Sequence[str]:
         """What has been wrong with the writing for some seconds. A lack of room is not listed: callers are told of that."""

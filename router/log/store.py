@@ -400,6 +400,14 @@ class Store:
         times = (self.segments.newest_s(each) for each in self.segments.files[:-1] if each.first >= file.first)
         return next((time_s for time_s in times if time_s <= now_s), math.inf)
 
+    def known_s(self) -> float | None:
+        """When the last event was received, in Unix seconds; None if there is none, or it can't be read."""
+        try:
+            last = self.segments.read(self.end - 1, 1, self.end, 1) if self.end else []
+        except Unreadable:
+            return None
+        return last[0].received_at_s if last and isinstance(last[0], Record) else None
+
     def _note_start(self, sequence: int) -> None:
         self._start_mark.write(sequence, is_synced=True)
         self.segments.start = sequence

@@ -15,6 +15,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from router.admin.operations import Operations
+from router.clock import PATIENCE_S
 from router.delivery.fleet import Assignment, Fleet
 from router.delivery.ledger import Books, Ledger
 from router.delivery.send import HttpSend
@@ -249,6 +250,7 @@ async def test_a_disabled_destination_keeps_its_place_for_its_hold(
     if is_restarted:
         await stand.close()
         await stand.open(disabled)
+        stand.clock.passed_s += PATIENCE_S
 
     with capture_logs() as logged:
         start = await stand.trim()
@@ -296,6 +298,21 @@ async def test_row_24_a_clock_that_is_set_ahead_ends_no_hold(stand: Stand) -> No
     assert await stand.trim() == 1
 
     stand.clock.passed_s += 8 * DAY_S
+    assert await stand.trim() > 1
+
+
+async def test_row_24_a_clock_that_was_set_ahead_while_nothing_ran_ends_a_hold_after_an_hour(stand: Stand) -> None:
+    """A machine may start with a clock that is wrong, and learn the time only then. A long stop looks the same."""
+    stand.clock.speed = 10.0  # an hour is not over before the test looks
+    disabled = replace(UP, is_enabled=False, hold_s=7 * DAY_S)
+    await stand.open(disabled)
+    await stand.add(MANY)
+    await stand.close()
+
+    stand.clock.wall_s += 30 * DAY_S
+    await stand.open(disabled)
+    assert await stand.trim() == 1
+    stand.clock.passed_s += PATIENCE_S
     assert await stand.trim() > 1
 
 

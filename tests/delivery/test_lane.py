@@ -33,12 +33,13 @@ ENDPOINTS: dict[str, Endpoint] = {"e": EVENTS, "p": PROFILES, "c": CONTACTS}
 
 
 def make_item(name: str, size: int = 10) -> Item:
-    """``u1/e`` is an item of user u1 for the events; ``u1/e/g`` one of the group g; ``u1/e#7`` is called 7."""
+    """``u1/e`` is an item of user u1 for the events; ``u1/e/g`` one of the group g; ``u1/e#7`` is called 7; ``u1/e#!`` is of a
+    suspect."""
     path, _, key = name.partition("#")
     user, endpoint, *group = path.split("/")
     record = Record(0, 1, "website", key, user, "track", 0.0, b"{}")
     payload = Payload({}, group=group[0] if group else "")
-    return Item(Transit(record, "log"), name, payload, ENDPOINTS[endpoint], size)
+    return Item(Transit(record, "log", is_suspect=key == "!"), name, payload, ENDPOINTS[endpoint], size)
 
 
 def make_lane(*names: str, size: int = 10) -> Lane:
@@ -70,6 +71,13 @@ def names(items: Sequence[Item]) -> list[str]:
         pytest.param(["u1/e"] * 6, ["u1/e"] * 4, ["u1/e"] * 2, id="no more than max_events"),
         pytest.param(["u1/c", "u2/c"], ["u1/c"], ["u2/c"], id="a conversation is about one payload"),
         pytest.param(["u1/c", "u2/e"], ["u1/c"], ["u2/e"], id="a conversation alone"),
+        pytest.param(["u1/e#!", "u2/e"], ["u1/e#!"], ["u2/e"], id="a suspect travels alone"),
+        pytest.param(
+            ["u2/e", "u1/e#!", "u1/e#2", "u3/e"],
+            ["u2/e", "u3/e"],
+            ["u1/e#!", "u1/e#2"],
+            id="the others without it, and its user behind it",
+        ),
     ],
 )
 def test_what_travels_together(queue: list[str], batch: list[str], left: list[str]) -> None:

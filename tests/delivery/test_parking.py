@@ -11,7 +11,7 @@ import pytest
 
 from router.delivery.ledger import Ledger
 from router.delivery.pace import Backoff
-from router.delivery.parking import RELEASED_AT_ONCE, Parking
+from router.delivery.parking import PARKING_NOTES, RELEASED_AT_ONCE, Parking
 from router.delivery.state import Place
 from router.delivery.state_file import StateFile
 from router.delivery.transit import Transit
@@ -42,10 +42,11 @@ class Longest(random.Random):
 async def opened(directory: Path, clock: HandClock) -> AsyncIterator[Parking]:
     state = StateFile.open(directory / "crm.sqlite", "log-1")
     state.add_partition(0, 0)
+    notes = {name: state.meta(name) for name in PARKING_NOTES}
     ledger = Ledger("crm", state, FastClock())
     ledger.start()
     try:
-        yield Parking(ledger, BACKOFF, clock, Longest())
+        yield Parking(ledger, BACKOFF, clock, Longest(), notes)
     finally:
         await ledger.close()
 
@@ -123,6 +124,44 @@ async def test_after_a_restart_a_turn_comes_when_it_was_to_come(tmp_path: Path, 
 
     async with opened(tmp_path, clock) as parking:
         assert parking.turn_s == pytest.approx(wait_s)
+
+
+@pytest.mark.parametrize(
+    ("jump_s", "wait_s"),
+    [
+        pytest.param(50.0, 7_150.0, id="what is left of it"),
+        pytest.param(-DAY_S, 7_200.0, id="never longer than was asked, though the clock was set back"),
+    ],
+)
+async def test_a_restart_cuts_no_wait_that_the_vendor_has_asked_for(
+    tmp_path: Path, jump_s: float, wait_s: float
+) -> None:
+    clock = HandClock()
+    async with opened(tmp_path, clock) as parking:
+        park(parking, 1)
+        parking.postpone("ada", 7_200.0)
+    clock.wall_s += jump_s
+
+    for _ in range(2):
+        async with opened(tmp_path, clock) as parking:
+            assert parking.turn_s == pytest.approx(wait_s)
+
+
+async def test_a_long_wait_is_forgotten_with_the_last_line_that_was_parked(tmp_path: Path) -> None:
+    """A clock that is set back later strands nobody for as long."""
+    clock = HandClock()
+    async with opened(tmp_path, clock) as parking:
+        park(parking, 1)
+        parking.postpone("ada", 7_200.0)
+        clock.s = 7_200.0
+        deliver(parking, await parking.release("ada"))
+    async with opened(tmp_path, clock) as parking:
+        parking.park(Transit(event(2), "log"), "503")
+        parking.postpone("ada", 7.0)
+    clock.wall_s -= DAY_S
+
+    async with opened(tmp_path, clock) as parking:
+        assert parking.turn_s == pytest.approx(BACKOFF.max_s)
 
 
 async def test_what_was_in_an_independent_lane_leaves_the_turn_of_its_line_as_it_is(tmp_path: Path) -> None:

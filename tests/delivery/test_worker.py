@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from router.delivery.options import DeliveryOptions
 from router.delivery.reader import SHED
 from router.delivery.spec import ReplaySpec
 from router.event import Document, Event
 from router.plugin import Again, Dead, Delivered, Judgement, Later, Payload, Request, Response, Verdict, judge_by_status
 from tests.delivery.harness import NETWORK_DOWN, Answer, Harness, Vendor, batches, plugin
+from tests.delivery.simulated import SimulatedClock, simulate
 
 DAY_S = 86_400.0
 WINDOW_S = 36_000.0
@@ -393,6 +395,50 @@ async def test_an_event_that_a_firewall_refuses_does_not_block_all_others_for_go
 
     assert harness.books.delivered == 40
     assert harness.vendor.ids("u3") == ["m4", "m24"]
+
+
+@pytest.mark.parametrize("is_revoked", [False, True], ids=["a firewall", "then a revoked key"])
+def test_an_event_refused_alone_while_others_get_through_waits_by_itself_and_dies_of_it_but_none_of_a_revoked_key(
+    tmp_path: Path, is_revoked: bool
+) -> None:
+    """Else it would block all others for a minute at each of its turns, for ever."""
+
+    async def play(clock: SimulatedClock) -> None:
+        can_anybody, window_s = True, 7_200.0
+        harness = Harness(tmp_path, options=DeliveryOptions(retry_for_s=window_s))
+        harness.clock = clock  # type: ignore[assignment]
+        harness.vendor.script = lambda request: Response(
+            200 if can_anybody and all(item.get("is") != "<script>" for item in request.json) else 403
+        )
+        await harness.open()
+
+        async def go_on(seconds: float) -> int:
+            """Others send events, one every ten seconds. Returns for how long the destination was blocked."""
+            blocked_s = 0
+            for second in range(0, int(seconds), 10):
+                harness.log.add(f"u{second % 70}")
+                await clock.sleep(10.0)
+                blocked_s += 10 * harness.worker.pace.is_blocked
+            return blocked_s
+
+        harness.log.add("mallory", properties={"is": "<script>"})
+        harness.log.add("mallory")
+        assert 100 < await go_on(3_000.0) < 1_500, "until others have got through three times"
+        assert await go_on(3_000.0) < 300, "only where nobody got through since its last try"
+        assert (harness.books.pending, harness.worker.ledger.parked_events) == (2, 2)
+
+        if is_revoked:
+            can_anybody = False
+            assert await go_on(2 * window_s) > 2 * window_s - 1_000
+            assert harness.books.dead == 0
+            can_anybody = True
+        await go_on(window_s)
+        [letter] = await harness.letters()
+        assert (letter.record.message_id, letter.reason.endswith(": 403")) == ("m1", True)
+        assert "m2" in harness.vendor.ids("mallory")
+        await harness.close()
+
+    simulate(play)
 
 
 @pytest.mark.parametrize(
