@@ -739,6 +739,14 @@ def test_no_action_takes_an_alias() -> None:
             id="no place of two",
         ),
         pytest.param(
+            {
+                "location": {"region": "ENG"},
+                "traits": {"address": {"city": "Porto", "state": "13", "country": "PT"}},
+            },
+            {},
+            id="a region without its country",
+        ),
+        pytest.param(
             {"location": {"latitude": 51.5}, "traits": {"address": {"city": "Porto", "country": "PT"}}},
             {"user_location": {"city": "Porto", "country_id": "PT"}},
             id="a location without a place",
