@@ -179,10 +179,9 @@ def complete(name: str, event: Event, fields: Document, settings: Settings) -> t
     """Add to ``custom_data`` of the event *name* what follows from the rest: the products' ids and number, the currency. Ends
     with what to say of what is left out."""
     data: Document = fields.get(_AT, {})
-    if name in _PRODUCT_EVENTS and "contents" not in data:
-        content = _content({key: value for key, value in event.properties.items() if key != "id"})
-        if content is not None:
-            data["contents"] = [content]
+    content = _content({key: value for key, value in event.properties.items() if key != "id"})
+    if name in _PRODUCT_EVENTS and content is not None:
+        data.setdefault("contents", [content])
     contents = data.get("contents")
     if contents:
         data["content_ids"] = [item["id"] for item in contents]
@@ -200,12 +199,10 @@ def complete(name: str, event: Event, fields: Document, settings: Settings) -> t
         with suppress(ValueError):
             data["value"] = _worth(event)
     notes: tuple[str, ...] = ()
-    if (
-        "name" in data
-        and not contents
-        and event.type == "track"
-        and _BESIDE_A_NAME & set(map(_letters, event.properties))
-    ):
+    is_persons = (
+        event.type == "track" and content is None and not _BESIDE_A_NAME.isdisjoint(map(_letters, event.properties))
+    )
+    if "name" in data and is_persons:
         del data["name"]
         notes = left_out(["name"], "beside an email, a phone or another name it is a person's")
     if "value" in data and "currency" not in data:

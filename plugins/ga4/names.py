@@ -110,6 +110,7 @@ _PERSONAL_PARAMS: Final = frozenset(
 _BESIDE_A_NAME: Final = frozenset(
     {"email", "emailaddress", "firstname", "lastname", "phone", "phonenumber", "telephone"}
 )
+WHY_A_PERSONS: Final = "beside an email, a phone or another name it is a person's (pii_guard)"
 
 _NO_LETTER = re.compile("[^a-z]")
 _NOT_A_WORD = re.compile("[^A-Za-z0-9_]+")

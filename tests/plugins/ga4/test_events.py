@@ -331,6 +331,26 @@ def test_a_name_beside_what_tells_the_person_is_a_person_s(beside: str) -> None:
     assert ["it is a person's" in note for note in payload.notes] == [True]
 
 
+@pytest.mark.parametrize("event", ["Order Completed", "Checkout Started", "Checkout Step Completed"])
+@pytest.mark.parametrize(
+    "products", [{}, {"products": [{"product_id": "p-1", "name": "Cup"}]}], ids=["alone", "products"]
+)
+def test_the_name_of_a_buyer_is_no_product_s(event: str, products: dict[str, Any]) -> None:
+    told = {"name": "Ada Lovelace", "email": "ada@example.test", "total": 9, **products}
+    payload = payload_of(track(event, told), "track commerce event")
+
+    assert "Ada" not in str(payload.body)
+    assert ["it is a person's" in note for note in payload.notes] == [True]
+
+
+@pytest.mark.parametrize(
+    ("event", "told"),
+    [("Product Added", {}), ("Promotion Viewed", {}), ("Order Completed", {"product_id": "p-1"})],
+)
+def test_the_name_of_a_product_is_sent_whoever_buys_it(event: str, told: dict[str, Any]) -> None:
+    assert "Cup" in str(commerce(event, {"name": "Cup", "email": "ada@example.test", **told}))
+
+
 def test_any_other_name_is_sent() -> None:
     assert params_of(track("Report Exported", {"name": "Sales", "page": 1}), "track event") == {
         "name": "Sales",
