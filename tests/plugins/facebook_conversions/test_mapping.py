@@ -75,6 +75,8 @@ def test_events_of_the_spec_become_standard_events_in_every_spelling(name: str, 
         pytest.param("Signed Up", {}, "Signed Up", id="a custom event"),
         pytest.param("  Signed Up ", {"signed up": "CompleteRegistration"}, "CompleteRegistration", id="of the map"),
         pytest.param("Product Viewed", {"Product Viewed": "Seen"}, "Seen", id="the map before the spec"),
+        pytest.param("product_viewed", {"Product Viewed": "Seen"}, "Seen", id="also in another spelling"),
+        pytest.param("signed_up", {"Signed Up": "Joined"}, "signed_up", id="a custom event has one spelling"),
         pytest.param("Order Completed 2", {}, "Order Completed 2", id="a name that only begins like one"),
     ],
 )
