@@ -70,7 +70,7 @@ def build_tracked(event: Event, fields: Document, settings: Settings) -> Payload
     body: Document = {"event": _name(event)[:MAX_NAME], "visit": visit}
     given: Document = fields.get("given", {})
     rule = settings.events.get(_name(event))
-    value = given.get(rule.value) if rule is not None and rule.value else given or None
+    value = _at(rule.value, given) if rule is not None and rule.value else given or None
     body |= {"eventdata": convert.to_json_text(value)} if value is not None else {}
     return Payload(body, key=event.message_id)
 

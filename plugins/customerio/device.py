@@ -1,7 +1,7 @@
 """Devices: which events tell of one, and whose push service it uses.
 
-Source: facts/vendors/customerio.md, section 5 (Device); docs.customer.io, "Registering device tokens" (a token belongs to
-nobody until somebody is identified).
+Source: facts/vendors/customerio.md, section 5 (Device); docs.customer.io/journeys/device-tokens (a token is anonymous until an
+identify gives it to somebody).
 """
 
 from __future__ import annotations

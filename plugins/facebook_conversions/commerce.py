@@ -5,7 +5,6 @@ Source: facts/vendors/facebook-conversions-api.md sections 4 (custom properties)
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, Final
@@ -20,53 +19,18 @@ from router.plugin import (
     has_odd_currency,
     holds_email,
     left_out,
+    tells_person,
+    tells_whose_name,
     without_email,
+    without_params,
     worth_of,
 )
 
-PERSONAL: Final = frozenset(
-    {
-        "address",
-        "addressline",  # address_line_1, too
-        "birthdate",
-        "birthday",
-        "cellphone",
-        "city",
-        "country",
-        "dateofbirth",
-        "dob",
-        "email",
-        "emailaddress",
-        "familyname",
-        "firstname",
-        "fullname",
-        "gender",
-        "givenname",
-        "lastname",
-        "middlename",
-        "mobilenumber",
-        "mobilephone",
-        "phone",
-        "phonenumber",
-        "postalcode",
-        "postcode",
-        "state",
-        "street",
-        "streetaddress",
-        "surname",
-        "telephone",
-        "username",
-        "zip",
-        "zipcode",
-    }
+_HASHED_TOO: Final = frozenset(
+    {"address", "city", "country", "gender", "postalcode", "postcode", "state", "zip", "zipcode"}
 )
-"""Names of properties, by their letters in lower case, that speak of a person: Meta takes such things hashed only."""
-
-_BESIDE_A_NAME: Final = frozenset(
-    {"email", "emailaddress", "firstname", "lastname", "phone", "phonenumber", "telephone"}
-)
-"""Beside these a ``name`` is a person's; else it may be that of a product or a page."""
-_NO_LETTER = re.compile("[^a-z]")
+"""Meta takes these hashed only, as all that tells a person. As a parameter of an address a ``city`` may be what somebody looks
+for."""
 _PRODUCT_EVENTS: Final = frozenset({"ViewContent", "AddToCart", "AddToWishlist"})
 _AT: Final = "custom_data"
 MAX_ITEMS: Final = 1_000_000_000
@@ -75,16 +39,13 @@ MAX_ITEMS: Final = 1_000_000_000
 
 def impersonal_name(key: str) -> str | None:
     """The key itself, or None where it speaks of a person."""
-    return None if _letters(key) in PERSONAL else key
-
-
-def _letters(key: str) -> str:
-    return _NO_LETTER.sub("", key.lower())
+    return None if tells_person(key, _HASHED_TOO) else key
 
 
 def to_page_url(value: Any) -> str:
-    """An absolute address; one with an email address in it loses its query, and if need be its path."""
-    return without_email(convert.to_url(value))
+    """An absolute address without the parameters that name a person; one with an email address in it loses its query, and if
+    need be its path."""
+    return without_email(without_params(convert.to_url(value), tells_person))
 
 
 def to_plain(value: Any) -> Any:
@@ -199,10 +160,7 @@ def complete(name: str, event: Event, fields: Document, settings: Settings) -> t
         with suppress(ValueError):
             data["value"] = _worth(event)
     notes: tuple[str, ...] = ()
-    is_persons = (
-        event.type == "track" and content is None and not _BESIDE_A_NAME.isdisjoint(map(_letters, event.properties))
-    )
-    if "name" in data and is_persons:
+    if "name" in data and content is None and event.type == "track" and tells_whose_name(event.properties):
         del data["name"]
         notes = left_out(["name"], "beside an email, a phone or another name it is a person's")
     if "value" in data and "currency" not in data:

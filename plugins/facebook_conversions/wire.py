@@ -39,8 +39,12 @@ MAX_BYTES: Final = 900_000
 
 _INVALID: Final = 100
 _TOO_OLD: Final = 2804003
-_OF_THE_SET_UP: Final = frozenset({3, 10, 190, *range(200, 300)})
-"""Token and permissions."""
+_OF_THE_SET_UP: Final = frozenset({3, 10, 102, 104, 190, *range(200, 300), 2500, 2635})
+"""Token and permissions; and the address, which is made of settings alone: an `api_version` that is over (2635), or that Meta
+doesn't know (2500).
+
+Source of the last: the error codes of developers.facebook.com/docs/marketing-api (read 2026-11-27).
+"""
 _OVER_A_LIMIT: Final = frozenset({4, 17, 32, 341, 368, 613, *range(80_000, 80_015)})
 """Calls of the app, the account or the page: they say nothing of an event, and come with a 400 or 403."""
 _FOR_A_MOMENT: Final = frozenset({1, 2, 5000, 21009})

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from plugins.ga4.context import complete, envelope_rows
 from plugins.ga4.identity import event_rows, make_payload
-from plugins.ga4.names import WHY_A_PERSONS, is_personal, names_person, param_name
+from plugins.ga4.names import WHY_A_PERSONS, param_name
 from plugins.ga4.params import OF_CONTEXT, custom_params, cut, tells_email
 from plugins.ga4.settings import Settings
 from router.plugin import (
@@ -26,6 +26,8 @@ from router.plugin import (
     convert,
     left_out,
     spelt_alike,
+    tells_person,
+    tells_whose_name,
     worth_of,
 )
 
@@ -138,7 +140,12 @@ def build_commerce(event: Event, fields: Document, settings: Settings) -> Payloa
     params, item = fields.setdefault("params", {}), _impersonal(fields.pop("item", {}), settings)
     told = _of_the_whole(event)
     kept: tuple[str, ...] = ()
-    if settings.pii_guard and "item_id" not in item and name not in _OF_ONE_THING and names_person(event.properties):
+    if (
+        settings.pii_guard
+        and "item_id" not in item
+        and name not in _OF_ONE_THING
+        and tells_whose_name(event.properties)
+    ):
         item.pop("item_name", None)
         kept = left_out(["name"], WHY_A_PERSONS) if told.pop("name", None) else ()
     if name.endswith("_promotion"):
@@ -207,8 +214,8 @@ def to_item(product: Document, settings: Settings) -> Document:
     own: Document = {}
     for key, value in product.items():
         name = None if key in _NAMED else param_name(key)
-        tells_person = settings.pii_guard and (is_personal(key) or tells_email(value))
-        if name is not None and isinstance(value, str | int | float) and not tells_person:
+        is_personal = settings.pii_guard and (tells_person(key) or tells_email(value))
+        if name is not None and isinstance(value, str | int | float) and not is_personal:
             own.setdefault(name, cut(name, value))
     return dict(list(own.items())[:MAX_CUSTOM_ITEM_PARAMS]) | _impersonal(item, settings)
 

@@ -12,10 +12,22 @@ from typing import Final
 from plugins.ga4.commerce import COMMERCE_EVENTS, MONEY_ROWS
 from plugins.ga4.context import complete, envelope_rows
 from plugins.ga4.identity import event_rows, make_payload
-from plugins.ga4.names import WHY_A_PERSONS, event_name, names_person
+from plugins.ga4.names import WHY_A_PERSONS, event_name
 from plugins.ga4.params import OF_CONTEXT, custom_params
 from plugins.ga4.settings import Settings
-from router.plugin import Document, Event, Field, Payload, Skip, Table, Values, convert, left_out, spelt_alike
+from router.plugin import (
+    Document,
+    Event,
+    Field,
+    Payload,
+    Skip,
+    Table,
+    Values,
+    convert,
+    left_out,
+    spelt_alike,
+    tells_whose_name,
+)
 
 EVENTS: Final = {"signedup": "sign_up", "signedin": "login", "productshared": "share"}
 """From the spec's name, by `spelt_alike`, to Google's; those of shops are in `commerce`."""
@@ -66,7 +78,7 @@ def build_track(event: Event, fields: Document, settings: Settings) -> Payload |
     if alike in COMMERCE_EVENTS:
         return Skip("a shop's event (action track commerce event)")
     params = fields.get("params", {})
-    of_person = params.pop("name", None) if settings.pii_guard and names_person(event.properties) else None
+    of_person = params.pop("name", None) if settings.pii_guard and tells_whose_name(event.properties) else None
     made = make_payload(EVENTS.get(alike, name), event, complete(event, fields), settings)
     if of_person is None or isinstance(made, Skip):
         return made

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
 from typing import Final
 
 from router.plugin import snake_case
@@ -79,40 +78,8 @@ PERSONAL_TRAITS: Final = frozenset(
     }
 )
 """Google forbids to say them of a person, or they tell the person."""
-_PERSONAL_PARAMS: Final = frozenset(
-    {
-        "addressline",  # address_line_1, too
-        "birthdate",
-        "birthday",
-        "cellphone",
-        "dateofbirth",
-        "dob",
-        "email",
-        "emailaddress",
-        "familyname",
-        "firstname",
-        "fullname",
-        "givenname",
-        "lastname",
-        "middlename",
-        "mobilenumber",
-        "mobilephone",
-        "phone",
-        "phonenumber",
-        "street",
-        "streetaddress",
-        "surname",
-        "telephone",
-        "username",
-    }
-)
-"""The same among the properties of an event, by their letters; a ``name`` there may be that of a product or a page."""
-_BESIDE_A_NAME: Final = frozenset(
-    {"email", "emailaddress", "firstname", "lastname", "phone", "phonenumber", "telephone"}
-)
 WHY_A_PERSONS: Final = "beside an email, a phone or another name it is a person's (pii_guard)"
-
-_NO_LETTER = re.compile("[^a-z]")
+"""Of a ``name`` that is left out."""
 _NOT_A_WORD = re.compile("[^A-Za-z0-9_]+")
 
 
@@ -136,20 +103,6 @@ def param_name(key: str) -> str | None:
     """*key* with ``_`` for what is no letter, digit or ``_``; None where Google takes no such name, or has it for itself."""
     name = _words(key)[:MAX_NAME]
     return name if _is_free(name) and name not in RESERVED_PARAMS else None
-
-
-def is_personal(name: str) -> bool:
-    """Whether a parameter of that name tells the person, in whatever spelling: ``First Name``, ``first_name``."""
-    return _letters(name) in _PERSONAL_PARAMS
-
-
-def names_person(keys: Iterable[str]) -> bool:
-    """Whether a ``name`` beside properties called *keys* is a person's."""
-    return not _BESIDE_A_NAME.isdisjoint(map(_letters, keys))
-
-
-def _letters(name: str) -> str:
-    return _NO_LETTER.sub("", name.lower())
 
 
 def property_name(trait: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-from plugins.ga4.names import is_personal, param_name
+from plugins.ga4.names import param_name
 from plugins.ga4.settings import Settings
 from router.plugin import (
     Converter,
@@ -21,14 +21,16 @@ from router.plugin import (
     has_odd_currency,
     holds_email,
     left_out,
+    tells_person,
     without_email,
+    without_params,
 )
 
 OF_EACH: Final = ("session_id", "engagement_time_msec")
 """Numbers that every event wants; without them it makes nobody active."""
 MAX_PARAMS: Final = 25
 MAX_TEXT: Final = 100
-ADDRESSES: Final = frozenset({"page_location", "page_referrer"})
+ADDRESSES: Final = frozenset({"page_location", "page_referrer", "referrer", "search", "url"})
 LONGER_TEXTS: Final = {"page_title": 300, "page_referrer": 420, "page_location": 1_000}
 
 OF_CONTEXT: Final = tuple(
@@ -55,14 +57,14 @@ def _impersonal(value: Any) -> Any:
     """An object without the keys that tell the person: flattened, a ``phone`` of a ``customer`` would have another name."""
     if not isinstance(value, dict):
         return value
-    return {key: _impersonal(item) for key, item in value.items() if not is_personal(key)}
+    return {key: _impersonal(item) for key, item in value.items() if not tells_person(key)}
 
 
 def custom_params(source: Any, settings: Settings) -> Custom:
     """Everything else in *source*, ``traits`` or ``properties``."""
 
     def rename(key: str) -> str | None:
-        if settings.pii_guard and is_personal(key):
+        if settings.pii_guard and tells_person(key):
             raise ValueError("it tells the person; Google forbids it (pii_guard)")
         name = param_name(key)
         return None if name in OF_EACH else name
@@ -108,14 +110,14 @@ def cut(name: str, value: Any) -> Any:
 def _is_taken(name: str, value: Any, settings: Settings) -> bool:
     if name == "items":
         return isinstance(value, list)  # of our own making; a caller's number or text of that name Google refuses
-    tells_person = settings.pii_guard and (is_personal(name) or tells_email(value))
-    return isinstance(value, str | int | float) and not tells_person
+    is_personal = settings.pii_guard and (tells_person(name) or tells_email(value))
+    return isinstance(value, str | int | float) and not is_personal
 
 
 def _address(value: Any) -> Any:
-    """An address without an email in it; None where it is nothing else."""
+    """An address, or the query of one, with nothing in it that tells the person; None where it is nothing else."""
     try:
-        return without_email(value) if isinstance(value, str) else value
+        return without_email(without_params(value, tells_person)) or None if isinstance(value, str) else value
     except ValueError:
         return None
 

@@ -67,7 +67,7 @@ def _import(
         if not refused:
             return _judge(response)
         warnings += [f"{path} was left out: {wire.words(response)}" for path in refused]
-        if response.status == 400 and "phone_number" in refused:
+        if "phone_number" in refused:
             properties: Document = profile.get("properties", {})
             profile = {**profile, "properties": {**properties, "phone_raw": profile["phone_number"]}}
         for path in refused:

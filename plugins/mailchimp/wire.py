@@ -8,11 +8,13 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from plugins.mailchimp.settings import Settings
 from router.plugin import (
     OF_THE_SET_UP,
+    Again,
     Bearer,
     Credential,
     Dead,
@@ -41,8 +43,11 @@ BLOCKED: Final = (*OF_THE_SET_UP, 401, 403)
 destination that is blocked does nothing else."""
 OPTIONAL: Final = frozenset({"language", "timestamp_signup"})
 """What of a member, besides its merge fields, it can do without."""
+_LEFT: Final = "unsubscribed"
 NO_AUDIENCE: Final = 404
 """What the audience itself answers where there is none: everybody's trouble. For a member it is that member's."""
+_OUT_OF_REACH: Final = re.compile(r"\bcompliance state\b", re.IGNORECASE)
+"""In the words about a member who unsubscribed, or whose address bounced: nobody but they can subscribe them again."""
 _TEMPORARY: Final = re.compile(r"temporar|try again|timed? ?out|for now", re.IGNORECASE)
 """The last is of an address that "has signed up to a lot of lists very recently; we're not allowing more signups for now".
 
@@ -120,8 +125,9 @@ def pack_members(payloads: Sequence[Payload], settings: Settings) -> Request:
 
 def judge_members(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
     """A 200 lists whom Mailchimp refused, by their email. One refused for a field that it can do without is sent again without
-    it. One refused without an email halves the batch, as does one of several payloads refused for a value that none of them
-    has. So does an answer that is cut, as one is that is larger than the router reads: it is as large each time.
+    it; one who has unsubscribed, as unsubscribed, for a batch has to say a status. One refused without an email halves the
+    batch, as does one of several payloads refused for a value that none of them has. So does an answer that is cut, as one is
+    that is larger than the router reads: it is as large each time.
 
     Raises:
         UnreadableAnswer: a 200 without that list.
@@ -148,13 +154,19 @@ def judge_members(response: Response, payloads: Sequence[Payload], settings: Set
         verdict, path = _refused(said), _path_of(error)
         mine = {place: payloads[place] for place in places}
         again = again_without(mine, [path], said) if isinstance(verdict, Dead) else {}
-        if again:
+        if _OUT_OF_REACH.search(said) and any(payload.body.get("status") != _LEFT for payload in mine.values()):
+            refused |= {place: Again(_as_unsubscribed(payload, said)) for place, payload in mine.items()}
+        elif again:
             refused |= again
         elif path and len(places) > 1:
             return Split(said)  # of several calls about one member one is at fault
         else:
             refused |= dict.fromkeys(places, verdict)
     return [refused.get(place, Delivered()) for place in range(len(payloads))]
+
+
+def _as_unsubscribed(payload: Payload, said: str) -> Payload:
+    return replace(payload, body={**payload.body, "status": _LEFT}, notes=(*payload.notes, f"the status stays: {said}"))
 
 
 def _path_of(error: Document) -> Sequence[str]:

@@ -52,6 +52,9 @@ _PARTS: Final[Mapping[str, tuple[str, ...]]] = {
 """The properties that one trait is spread over, all of which a null clears."""
 
 
+_PLACE: Final = frozenset({"$city", "$region", "$country_code", "country"})
+
+
 def to_phone(value: Any) -> str:
     """A phone number as ``+`` and digits where it says its country, else as it came: Mixpanel then adds a country itself."""
     try:
@@ -64,7 +67,10 @@ PROFILE: Final = Table(
     (
         Field("userId", "$distinct_id", known_id),
         Field(
-            "context.ip", "$ip", convert.to_ip, note="for the place of the profile; without one its place is left alone"
+            "context.ip",
+            "$ip",
+            convert.to_ip,
+            note="for the place of the profile, unless traits say one; without an address it is left alone",
         ),
         Field("context.timezone", "$timezone"),
         Trait("id", note="the userId is the profile's `$distinct_id`"),
@@ -135,12 +141,13 @@ def build_profile(event: Event, fields: Document, settings: Settings) -> list[Pa
     if "$distinct_id" not in fields:
         return Skip(_no_user(event))
     head = _head(event, fields.pop("$distinct_id"))
-    if "$ip" in fields:
-        head["$ip"] = fields.pop("$ip")
+    ip = fields.pop("$ip", None)
     _place_country(fields)
     for trait, names in _PARTS.items():
         if trait in fields and fields[trait] is None:
             fields = dict.fromkeys(names) | fields
+    if ip is not None and _PLACE.isdisjoint(fields):
+        head["$ip"] = ip  # of a place said in part, Mixpanel would take the rest from it
     groups = _take_groups(fields, settings)
     made = updates(head, fields)
     if not groups:

@@ -19,6 +19,7 @@ from router.plugin import (
     Dead,
     Delivered,
     Judgement,
+    Later,
     Payload,
     Request,
     Response,
@@ -39,6 +40,13 @@ _STRICT: Final = {"X-Strict-Mode": "1"}
 facts/vendors/customerio.md section 7."""
 _OF_THE_BATCH: Final = frozenset({"too_many_events", "batch_too_big"})
 """Codes of another router for events beyond what it takes at once (its ``server.max_events`` may be smaller than ours)."""
+_OF_THE_SOURCE: Final = ("no destinations found", "quota exceeded")
+"""What Jitsu says of messages where nothing is attached to the source, or the account is over its quota."""
+_OF_JITSU: Final = ("producer error", "quota exceeded")
+"""What it says, with a 200, of messages that it could not put into its own queue, or that are too many.
+
+Source of both: github.com/jitsucom/bulker, ingest/router.go and ingest/router_batch_handler.go (read 2026-11-27).
+"""
 _NAMED = re.compile(r"\s*Message ID: (\S+?):\s*(.*)", re.DOTALL)
 
 
@@ -91,18 +99,26 @@ def _judge_taken(response: Response, payloads: Sequence[Payload], settings: Sett
 
 
 def _judge_jitsu(body: Mapping[str, Any], response: Response, payloads: Sequence[Payload]) -> Judgement:
-    """Errors name their messages. Where all are named and it is for want of a destination, no event is at fault."""
+    """Errors name their messages. Where all are named and it is for want of a destination or a quota, no event is at fault."""
     if body.get("ok") is True:
         return [Delivered()] * len(payloads)
     errors = body.get("errors")
     texts = [error for error in errors if isinstance(error, str)] if isinstance(errors, list) else []
     named = {match[1]: match[2].strip() or "refused" for text in texts if (match := _NAMED.match(text))}
-    found = [named.get(payload.key) for payload in payloads]
-    if all(reason and "destination" in reason.lower() for reason in found):
-        return Blocked(found[0] or "")
+    found = [named.get(payload.key, "") for payload in payloads]
+    if all(_says(reason, _OF_THE_SOURCE) for reason in found):
+        return Blocked(found[0])
     if any(found):
-        return [Dead(reason) if reason else Delivered() for reason in found]
+        return [_judge_named(reason) if reason else Delivered() for reason in found]
     raise UnreadableAnswer(f"expected errors that name messages, got {describe(response)}")
+
+
+def _judge_named(reason: str) -> Verdict:
+    return Later(reason, is_outage=True) if _says(reason, _OF_JITSU) else Dead(reason)
+
+
+def _says(reason: str, phrases: Sequence[str]) -> bool:
+    return any(phrase in reason.lower() for phrase in phrases)
 
 
 def _judge_receipt(body: Mapping[str, Any], payloads: Sequence[Payload]) -> Judgement:

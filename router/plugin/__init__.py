@@ -25,6 +25,8 @@ from router.plugin.email_in_text import holds_email, without_email
 from router.plugin.endpoint import BatchEndpoint, Conversation, ConversationEndpoint, Endpoint, Step
 from router.plugin.historical import Harmless, Historical, Marked
 from router.plugin.hooks import hookimpl
+from router.plugin.personal import tells_person, tells_whose_name
+from router.plugin.query import without_params
 from router.plugin.request import Payload, Request, Response, UnreadableAnswer, build_url, left_out, make_room, without
 from router.plugin.settings import PluginSettings
 from router.plugin.skip import Skip
@@ -127,8 +129,11 @@ __all__ = [
     "same_name",
     "snake_case",
     "spelt_alike",
+    "tells_person",
+    "tells_whose_name",
     "view_name",
     "without",
     "without_email",
+    "without_params",
     "worth_of",
 ]

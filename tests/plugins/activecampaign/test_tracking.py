@@ -39,6 +39,7 @@ def tracked(event: Event, **settings: Any) -> Any:
         pytest.param({"plan": "gold"}, {"value": "plan"}, "gold", id="a text"),
         pytest.param({"sizes": ["s"]}, {"value": "sizes"}, '["s"]', id="a list"),
         pytest.param({"on": False}, {"value": "on"}, "false", id="a boolean"),
+        pytest.param({"plan": {"name": "gold"}}, {"value": "plan.name"}, "gold", id="a part of an object"),
         pytest.param({"plan": "gold"}, {"value": "revenue"}, None, id="one that there is not"),
         pytest.param({"revenue": None}, {"value": "revenue"}, None, id="null"),
         pytest.param({"plan": "gold"}, {"tags": ["vip"]}, '{"plan":"gold"}', id="a rule without a value"),

@@ -231,9 +231,14 @@ def test_a_device_is_found_by_its_advertising_id_unless_it_is_not_to_be(device: 
         pytest.param("https://example.test/a?b=1", "https://example.test/a?b=1", id="as it is"),
         pytest.param("https://example.test/a?e=ada%40example.test", "https://example.test/a", id="in the query"),
         pytest.param("https://example.test/ada@example.test/edit", "https://example.test/", id="in the path"),
+        pytest.param(
+            "https://example.test/a?first_name=Ada&Phone=1&city=Porto&b=1",
+            "https://example.test/a?city=Porto&b=1",
+            id="a person in the query",
+        ),
     ],
 )
-def test_no_email_is_sent_in_an_address(url: str, expected: str) -> None:
+def test_nobody_is_told_of_in_an_address(url: str, expected: str) -> None:
     event = track(context={"userAgent": "x", "page": {"url": url}})
 
     assert body_of(event, "track event")["event_source_url"] == expected

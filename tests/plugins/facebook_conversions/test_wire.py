@@ -55,6 +55,8 @@ def test_a_request_goes_to_the_pixel_s_events_in_the_version_that_is_set() -> No
         pytest.param(error(400, 100, 33), Blocked, id="no such pixel"),
         *(pytest.param(error(400, code), Blocked, id=f"set-up {code}") for code in (3, 10, 190, 200, 299)),
         pytest.param(error(401, 190, 463), Blocked, id="an expired token"),
+        pytest.param(error(400, 2635), Blocked, id="an api_version that is over"),
+        pytest.param(error(400, 2500), Blocked, id="an api_version that there never was"),
         *(pytest.param(error(400, code), Later, id=f"limit {code}") for code in (4, 17, 32, 341, 368, 613, 80003)),
         pytest.param(error(403, 4, is_transient=True), Later, id="a limit with a 403"),
         *(pytest.param(error(400, code), Later, id=f"a moment {code}") for code in (1, 2, 5000, 21009)),

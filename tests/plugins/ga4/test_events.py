@@ -298,6 +298,17 @@ EMAIL = "ada@example.test"
             id="a page",
         ),
         pytest.param(
+            make_event(
+                "page",
+                userId="u-17",
+                properties={"url": "https://a.test/x?first_name=Ada&utm_source=s", "search": "?Phone=1", "path": "/x"},
+                context={"page": {"referrer": "https://a.test/?phone=1"}},
+            ),
+            "track page",
+            {"page_location": "https://a.test/x?utm_source=s", "page_referrer": "https://a.test/", "path": "/x"},
+            id="a page to which a form was sent",
+        ),
+        pytest.param(
             track("E", {"note": f"from {EMAIL}", "a": {"url": "/?e=ada%40example.test"}}), "track event", {}, id="texts"
         ),
         pytest.param(

@@ -60,7 +60,11 @@ async def test_identifiers_of_two_profiles_are_settled_by_the_strongest(account:
 
     assert said(account)[:3] == ["profile-import 409", "profile-import 409", "profile-import 200"]
     assert [warning.split(" was left out")[0] for warning in verdict.warnings] == ["phone_number", "email"]
-    assert account.sandbox.profiles["P000001"] == {"external_id": "u-17", "first_name": "Ada"}
+    assert account.sandbox.profiles["P000001"] == {
+        "external_id": "u-17",
+        "first_name": "Ada",
+        "properties": {"phone_raw": PHONE},
+    }
 
 
 async def test_whoever_shares_a_phone_number_keeps_their_email(account: StandIn) -> None:
@@ -72,7 +76,11 @@ async def test_whoever_shares_a_phone_number_keeps_their_email(account: StandIn)
     verdict = await deliver(account, identify(email=EMAIL, phone=PHONE))
 
     assert [warning.split(" was left out")[0] for warning in verdict.warnings] == ["phone_number"]
-    assert account.sandbox.profiles["P000002"] == {"external_id": "u-17", "email": EMAIL}
+    assert account.sandbox.profiles["P000002"] == {
+        "external_id": "u-17",
+        "email": EMAIL,
+        "properties": {"phone_raw": PHONE},
+    }
 
 
 async def test_a_phone_that_klaviyo_refuses_is_kept_as_a_property_and_reported(account: StandIn) -> None:

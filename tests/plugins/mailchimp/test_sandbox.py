@@ -458,6 +458,22 @@ async def test_a_partial_failure_costs_only_whom_it_is_about() -> None:
         assert len(account.sandbox.members) == 2
 
 
+async def test_who_has_unsubscribed_is_written_in_a_batch_as_what_they_are() -> None:
+    """A batch has to say a status, and the usual one is refused: each of their identifies was a dead letter."""
+    async with open_stand_in(PLUGIN, batch_members=True, tags_trait="") as account:
+        await account.send("member batches", Payload({"email_address": EMAIL, "status": "unsubscribed"}))
+        payload = Payload({"email_address": EMAIL, "merge_fields": {"FNAME": "Ada"}})
+
+        [verdict] = await account.send("member batches", payload)  # type: ignore[misc]
+        assert isinstance(verdict, Again)
+        assert verdict.instead is not None
+
+        assert await account.send("member batches", verdict.instead) == [Delivered()]
+        [member] = account.sandbox.members.values()
+        assert (member["status"], member["merge_fields"]) == ("unsubscribed", {"FNAME": "Ada"})
+        assert verdict.instead.notes == ("the status stays: ERROR_GENERIC: Member In Compliance State",)
+
+
 async def test_a_value_that_is_refused_costs_itself_and_not_the_member_of_a_batch() -> None:
     async with open_stand_in(PLUGIN, batch_members=True, tags_trait="") as account:
         good = Payload({"email_address": "b@example.org", "merge_fields": {"FNAME": "B"}})

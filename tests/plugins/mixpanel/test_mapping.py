@@ -211,6 +211,21 @@ def test_the_context_stands_beside_the_operation(context: dict[str, Any], head: 
     assert profile_of({}, context=context) == {"$distinct_id": "u-17", **head, "$set": {"kept": 1}}
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        pytest.param({"city": "Porto"}, id="a city"),
+        pytest.param({"country": "Portugal"}, id="a country in words"),
+        pytest.param(None, id="cleared"),
+    ],
+)
+def test_an_address_is_not_mixed_with_the_place_of_an_ip_address(address: Any) -> None:
+    """Mixpanel takes from it what it is not told: Porto in England, and a cleared city came back."""
+    event = make_event("identify", userId="u-17", traits={"address": address}, context={"ip": "203.0.113.9"})
+
+    assert not any("$ip" in payload.body for payload in payloads_of(event, "update profile"))
+
+
 def test_the_time_zone_is_a_property_of_the_profile() -> None:
     assert profile_of({}, context={"timezone": "Europe/London"})["$set"]["$timezone"] == "Europe/London"
 

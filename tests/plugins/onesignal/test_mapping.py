@@ -223,6 +223,7 @@ def test_tags_that_are_not_of_the_plan_are_reported() -> None:
         pytest.param({"ip": "203.0.113.7"}, {"ip": "203.0.113.7"}, id="address"),
         pytest.param({"location": {"latitude": 51.5, "longitude": 0}}, {"lat": 51.5, "long": 0}, id="place"),
         pytest.param({"location": {"latitude": 51.5, "longitude": None}}, {}, id="half a place"),
+        pytest.param({"location": {"latitude": 139.7, "longitude": 35.6}}, {}, id="a place the wrong way round"),
         pytest.param({"locale": None, "timezone": None, "ip": None}, {}, id="a null clears nothing"),
         pytest.param({"timezone": "", "ip": ""}, {}, id="empty texts"),
         pytest.param({"timezone": "GMT+02:00"}, {}, id="no name of a time zone, as some phones have it"),

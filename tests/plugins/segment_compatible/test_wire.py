@@ -120,6 +120,31 @@ def test_a_page_is_no_delivery_whatever_a_200_may_say(flavour: str) -> None:
             [Delivered(), Delivered(), Dead("no destinations found")],
             id="one, for want of a destination",
         ),
+        pytest.param(
+            [f"Message ID: m-{n}: event error: no such destination" for n in (1, 2, 3)],
+            [Dead("event error: no such destination")] * 3,
+            id="all, for their own sake, with that word in it",
+        ),
+        pytest.param(
+            [f"Message ID: m-{n}: error# a{n}: producer error" for n in (1, 2, 3)],
+            [Later(f"error# a{n}: producer error", is_outage=True) for n in (1, 2, 3)],
+            id="all, for its own queue is away",
+        ),
+        pytest.param(
+            ["Message ID: m-2: error# a: producer error"],
+            [Delivered(), Later("error# a: producer error", is_outage=True), Delivered()],
+            id="one, for its own queue is away",
+        ),
+        pytest.param(
+            [f"Message ID: m-{n}: quota exceeded: event throttled" for n in (1, 2, 3)],
+            Blocked("quota exceeded: event throttled"),
+            id="all, for the account is over its quota",
+        ),
+        pytest.param(
+            ["Message ID: m-2: quota exceeded: event throttled"],
+            [Delivered(), Later("quota exceeded: event throttled", is_outage=True), Delivered()],
+            id="one, for the account is over its quota",
+        ),
         pytest.param(["Message ID: m-1:"], [Dead("refused"), Delivered(), Delivered()], id="without words"),
     ],
 )
