@@ -153,7 +153,7 @@ def build_commerce(event: Event, fields: Document, settings: Settings) -> Payloa
     elif "items" in params or not {"item_id", "item_name"} & item.keys():
         params = fields["params"] = told | params
     else:
-        params["items"] = [{key: cut(key, value) for key, value in item.items()}]
+        params["items"] = [_counted({key: cut(key, value) for key, value in item.items()}, event.properties)]
         if "value" not in params:
             with suppress(ValueError):
                 params["value"] = worth_of([event.properties])
@@ -211,6 +211,7 @@ def to_item(product: Document, settings: Settings) -> Document:
         value = next((product[name] for name in names if product.get(name) not in (None, "")), None)
         with suppress(ValueError):
             item[to] = cut(to, converter(value))
+    item = _counted(item, product)
     own: Document = {}
     for key, value in product.items():
         name = None if key in _NAMED else param_name(key)
@@ -218,6 +219,14 @@ def to_item(product: Document, settings: Settings) -> Document:
         if name is not None and isinstance(value, str | int | float) and not is_personal:
             own.setdefault(name, cut(name, value))
     return dict(list(own.items())[:MAX_CUSTOM_ITEM_PARAMS]) | _impersonal(item, settings)
+
+
+def _counted(item: Document, product: Document) -> Document:
+    """*item* in whole numbers, as Google counts: of a weight or a length (1.5 of a unit) there is one, of its whole price."""
+    with suppress(ValueError):
+        if "price" in item and item.get("quantity") != convert.to_number(product.get("quantity")):
+            return item | {"price": worth_of([product]), "quantity": 1}
+    return item
 
 
 def _impersonal(item: Document, settings: Settings) -> Document:

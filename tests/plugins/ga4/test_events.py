@@ -522,6 +522,24 @@ def test_an_order_is_worth_all_of_its_products(products: list[dict[str, Any]], v
 
 
 @pytest.mark.parametrize(
+    ("quantity", "expected"),
+    [
+        (2, {"price": 3, "quantity": 2}),
+        ("2.0", {"price": 3, "quantity": 2}),
+        (1.5, {"price": 4.5, "quantity": 1}),
+        ("0.4", {"price": 1.2, "quantity": 1}),
+        ("many", {"price": 3}),
+    ],
+)
+def test_a_part_of_a_product_is_one_of_its_whole_price(quantity: Any, expected: dict[str, Any]) -> None:
+    """Google multiplies the two, and 1.5 m of cloth were sold as two."""
+    product = {"product_id": "p-1", "price": 3, "quantity": quantity}
+
+    assert commerce("Product Added", product)["items"] == [{"item_id": "p-1", **expected}]
+    assert commerce("Order Completed", {"products": [product]})["items"] == [{"item_id": "p-1", **expected}]
+
+
+@pytest.mark.parametrize(
     ("name", "properties"),
     [
         pytest.param("Order Completed", {"products": [{"sku": "s-1", "price": 5}, {"sku": "s-2"}]}, id="no price"),
