@@ -140,10 +140,9 @@ def complete(name: str, event: Event, fields: Document, settings: Settings) -> t
     """Add to ``custom_data`` of the event *name* what follows from the rest: the products' ids and number, the currency. Ends
     with what to say of what is left out."""
     data: Document = fields.get(_AT, {})
-    if name in _PRODUCT_EVENTS and "contents" not in data:
-        content = _content({key: value for key, value in event.properties.items() if key != "id"})
-        if content is not None:
-            data["contents"] = [content]
+    content = _content({key: value for key, value in event.properties.items() if key != "id"})
+    if name in _PRODUCT_EVENTS and content is not None:
+        data.setdefault("contents", [content])
     contents = data.get("contents")
     if contents:
         data["content_ids"] = [item["id"] for item in contents]
@@ -161,7 +160,7 @@ def complete(name: str, event: Event, fields: Document, settings: Settings) -> t
         with suppress(ValueError):
             data["value"] = _worth(event)
     notes: tuple[str, ...] = ()
-    if "name" in data and not contents and event.type == "track" and tells_whose_name(event.properties):
+    if "name" in data and content is None and event.type == "track" and tells_whose_name(event.properties):
         del data["name"]
         notes = left_out(["name"], "beside an email, a phone or another name it is a person's")
     if "value" in data and "currency" not in data:

@@ -86,7 +86,9 @@ def build_track(event: Event, fields: Document, settings: Settings) -> Payload |
     if not name:
         return Skip("the event has no name")
     own = {key.strip().lower(): value for key, value in settings.event_map.items()}
-    name = own.get(name.lower()) or STANDARD_EVENTS.get(spelt_alike(name), name)
+    # What the map says of a standard event goes for each of its spellings.
+    standard = STANDARD_EVENTS | {alike: own[key] for key in own if (alike := spelt_alike(key)) in STANDARD_EVENTS}
+    name = own.get(name.lower()) or standard.get(spelt_alike(name), name)
     return _build(name, event, fields, settings)
 
 

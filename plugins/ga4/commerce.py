@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from plugins.ga4.context import complete, envelope_rows
 from plugins.ga4.identity import event_rows, make_payload
-from plugins.ga4.names import param_name
+from plugins.ga4.names import WHY_A_PERSONS, param_name
 from plugins.ga4.params import OF_CONTEXT, custom_params, cut, tells_email
 from plugins.ga4.settings import Settings
 from router.plugin import (
@@ -27,6 +27,7 @@ from router.plugin import (
     left_out,
     spelt_alike,
     tells_person,
+    tells_whose_name,
     worth_of,
 )
 
@@ -51,6 +52,18 @@ COMMERCE_EVENTS: Final = {
 """From the spec's name, by `spelt_alike`, to Google's."""
 _SALES: Final = frozenset({"purchase", "refund"})
 """Events that Google counts by their value: one without counts as none of money."""
+_OF_ONE_THING: Final = frozenset(
+    {
+        "select_item",
+        "view_item",
+        "add_to_cart",
+        "remove_from_cart",
+        "add_to_wishlist",
+        "view_promotion",
+        "select_promotion",
+    }
+)
+"""Events of one product or promotion, whose name is told."""
 MAX_ITEMS: Final = 200
 MAX_CUSTOM_ITEM_PARAMS: Final = 10
 """The protocol's own page says so; another one says 27."""
@@ -125,12 +138,22 @@ def build_commerce(event: Event, fields: Document, settings: Settings) -> Payloa
     if name is None:
         return Skip("no event of a shop (action track event)")
     params, item = fields.setdefault("params", {}), _impersonal(fields.pop("item", {}), settings)
+    told = _of_the_whole(event)
+    kept: tuple[str, ...] = ()
+    if (
+        settings.pii_guard
+        and "item_id" not in item
+        and name not in _OF_ONE_THING
+        and tells_whose_name(event.properties)
+    ):
+        item.pop("item_name", None)
+        kept = left_out(["name"], WHY_A_PERSONS) if told.pop("name", None) else ()
     if name.endswith("_promotion"):
-        params = fields["params"] = _of_promotion(_of_the_whole(event)) | params
+        params = fields["params"] = _of_promotion(told) | params
     elif "items" in params or not {"item_id", "item_name"} & item.keys():
-        params = fields["params"] = _of_the_whole(event) | params
+        params = fields["params"] = told | params
     else:
-        params["items"] = [{key: cut(key, value) for key, value in item.items()}]
+        params["items"] = [_counted({key: cut(key, value) for key, value in item.items()}, event.properties)]
         if "value" not in params:
             with suppress(ValueError):
                 params["value"] = worth_of([event.properties])
@@ -141,15 +164,13 @@ def build_commerce(event: Event, fields: Document, settings: Settings) -> Payloa
         with suppress(ValueError):
             params["value"] = worth_of(event.properties.get("products"))
     if name == "refund":
-        with suppress(
-            ValueError
-        ):  # other vendors want a sign; Google would take a negative one off what was given back
+        with suppress(ValueError):  # other vendors want a sign; Google would take it off what was given back
             params["value"] = abs(convert.to_amount(params.get("value")))
     if name == "purchase":
         params.setdefault("transaction_id", event.message_id)  # by which Google counts a purchase once
     made = make_payload(name, event, complete(event, fields), settings, FIRST)
-    beyond = left_out(_beyond(event.properties.get("products")), f"beyond the {MAX_ITEMS} items of an event")
-    return replace(made, notes=(*made.notes, *beyond)) if isinstance(made, Payload) and beyond else made
+    kept += left_out(_beyond(event.properties.get("products")), f"beyond the {MAX_ITEMS} items of an event")
+    return replace(made, notes=(*made.notes, *kept)) if isinstance(made, Payload) and kept else made
 
 
 def _beyond(products: Any) -> list[str]:
@@ -190,6 +211,7 @@ def to_item(product: Document, settings: Settings) -> Document:
         value = next((product[name] for name in names if product.get(name) not in (None, "")), None)
         with suppress(ValueError):
             item[to] = cut(to, converter(value))
+    item = _counted(item, product)
     own: Document = {}
     for key, value in product.items():
         name = None if key in _NAMED else param_name(key)
@@ -197,6 +219,14 @@ def to_item(product: Document, settings: Settings) -> Document:
         if name is not None and isinstance(value, str | int | float) and not is_personal:
             own.setdefault(name, cut(name, value))
     return dict(list(own.items())[:MAX_CUSTOM_ITEM_PARAMS]) | _impersonal(item, settings)
+
+
+def _counted(item: Document, product: Document) -> Document:
+    """*item* in whole numbers, as Google counts: of a weight or a length (1.5 of a unit) there is one, of its whole price."""
+    with suppress(ValueError):
+        if "price" in item and item.get("quantity") != convert.to_number(product.get("quantity")):
+            return item | {"price": worth_of([product]), "quantity": 1}
+    return item
 
 
 def _impersonal(item: Document, settings: Settings) -> Document:

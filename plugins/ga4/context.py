@@ -203,7 +203,8 @@ def complete(event: Event, fields: Document) -> Document:
     if device and "user_agent" not in fields:  # Google reads the device from the user agent, unless one is told
         fields["device"] = device | _screen(event)
     # Beside a location nothing of the person's address, which may be elsewhere.
-    place = _location(event) or fields.pop("user_location", {})
+    of_person = fields.pop("user_location", {})
+    place = _location(event) or of_person
     region = place.get("region_id")
     if region and "-" not in region:
         if "country_id" in place:

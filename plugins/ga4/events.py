@@ -12,7 +12,7 @@ from typing import Final
 from plugins.ga4.commerce import COMMERCE_EVENTS, MONEY_ROWS
 from plugins.ga4.context import complete, envelope_rows
 from plugins.ga4.identity import event_rows, make_payload
-from plugins.ga4.names import event_name
+from plugins.ga4.names import WHY_A_PERSONS, event_name
 from plugins.ga4.params import OF_CONTEXT, custom_params
 from plugins.ga4.settings import Settings
 from router.plugin import (
@@ -82,8 +82,7 @@ def build_track(event: Event, fields: Document, settings: Settings) -> Payload |
     made = make_payload(EVENTS.get(alike, name), event, complete(event, fields), settings)
     if of_person is None or isinstance(made, Skip):
         return made
-    kept = left_out(["name"], "beside an email, a phone or another name it is a person's (pii_guard)")
-    return replace(made, notes=(*made.notes, *kept))
+    return replace(made, notes=(*made.notes, *left_out(["name"], WHY_A_PERSONS)))
 
 
 def build_page(event: Event, fields: Document, settings: Settings) -> Payload | Skip:

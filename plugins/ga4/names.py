@@ -78,6 +78,8 @@ PERSONAL_TRAITS: Final = frozenset(
     }
 )
 """Google forbids to say them of a person, or they tell the person."""
+WHY_A_PERSONS: Final = "beside an email, a phone or another name it is a person's (pii_guard)"
+"""Of a ``name`` that is left out."""
 _NOT_A_WORD = re.compile("[^A-Za-z0-9_]+")
 
 

@@ -101,7 +101,7 @@ class Settings(PluginSettings):
     @field_validator("user_properties")
     @classmethod
     def _are_property_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        value = tuple(canonical_trait(trait, USER_TRAITS) for trait in value)  # as events have it
+        value = tuple(dict.fromkeys(canonical_trait(trait, USER_TRAITS) for trait in value))  # as events have it
         names = [property_name(trait) for trait in value]
         if len(set(names)) < len(names):
             raise ValueError("two traits have one name as a user property")

@@ -39,7 +39,6 @@ _PERHAPS_POSTED: Final = frozenset({"internal_error", "fatal_error", "request_ti
 _PERHAPS_POSTED_STATUSES: Final = (500, 502, 504)
 _OF_THE_TOKEN: Final = frozenset(
     {
-        "access_denied",
         "accesslimited",
         "account_inactive",
         "ekm_access_denied",
@@ -64,6 +63,7 @@ Source: also the errors of docs.slack.dev/reference/methods/chat.postMessage (co
 """
 _OF_THE_CHANNEL: Final = frozenset(
     {
+        "access_denied",  # "to a resource specified in the request", which is its channel
         "channel_not_found",
         "is_archived",
         "not_in_channel",

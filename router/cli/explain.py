@@ -139,8 +139,8 @@ def _read_calls(file: str, data: bytes) -> Iterator[Calls]:
     event, on a line or in a list."""
     try:
         whole = parse_json(data)
-    except Refused:
-        yield from (Calls((call,)) for _, call in read_lines(file, data))
+    except Refused as refused:
+        yield from (Calls((call,)) for _, call in read_lines(file, data, refused))
         return
     if isinstance(whole, dict) and "batch" in whole and "type" not in whole:
         try:
@@ -151,20 +151,25 @@ def _read_calls(file: str, data: bytes) -> Iterator[Calls]:
         yield from (Calls((call,)) for call in (whole if isinstance(whole, list) else [whole]))
 
 
-def read_lines(file: str, data: bytes) -> Iterator[tuple[bytes, Any]]:
-    """Each line of NDJSON that is not empty, and what it says.
+def read_lines(file: str, data: bytes, whole: Refused) -> Iterator[tuple[bytes, Any]]:
+    """Each line of NDJSON that is not empty, and what it says. *whole* is what keeps *data* from being one JSON value.
 
     Raises:
-        OperatorError: one is no JSON.
+        OperatorError: one is no JSON. If it is the first, an event of several lines may be meant, so *whole* is told.
     """
+    is_first = True
     for number, line in enumerate(data.removeprefix(codecs.BOM_UTF8).splitlines(), 1):
         if not line.strip():
             continue
         try:
             yield line, parse_json(line)
         except Refused as refused:
-            what = refused.message.removeprefix("the body is ")
-            raise OperatorError(f"{file}:{number}: expected one event as JSON a line, found {what}") from refused
+            where, why = (file, whole) if is_first else (f"{file}:{number}", refused)
+            what = why.message.removeprefix("the body is ")
+            raise OperatorError(
+                f"{where}: expected {'JSON' if is_first else 'one event as JSON a line'}, found {what}"
+            ) from refused
+        is_first = False
 
 
 def _print(answer: dict[str, Any]) -> None:

@@ -82,8 +82,8 @@ def _read(file: str, max_events: int, max_bytes: int) -> list[tuple[str, bytes]]
     data = read_input(file)
     try:
         body = parse_json(data)
-    except Refused:
-        lines = [line for line, _ in read_lines(file, data)]
+    except Refused as refused:
+        lines = [line for line, _ in read_lines(file, data, refused)]
         if not lines:
             raise OperatorError(f"{'standard input' if file == '-' else file}: there is no event in it") from None
         return [("batch", b'{"batch":[' + b",".join(part) + b"]}") for part in _parts(lines, max_events, max_bytes)]

@@ -184,6 +184,15 @@ def test_what_cannot_be_sent_is_refused(running: Stage, content: bytes | None, o
 
 
 @pytest.mark.timeout(60)
+def test_an_event_of_several_lines_that_is_no_json_is_told_of_with_the_line(running: Stage) -> None:
+    """It was told that the first line, a brace, is none."""
+    file = running.folder / "wrong.json"
+    file.write_text('{\n "type": "track",\n}\n')
+
+    assert "at line 3, column 1" in running.command("send", file).err
+
+
+@pytest.mark.timeout(60)
 def test_status_is_the_same_through_the_socket_and_the_port(running: Stage) -> None:
     router = router_of(running)
     router.until_settled()

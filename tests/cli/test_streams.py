@@ -28,7 +28,14 @@ def start(config: Path, arguments: str, closed: str, **env: str) -> subprocess.P
         pytest.param(
             "explain -", "<&-", 0, b"standard input: there is no event in it\n", id="input", marks=pytest.mark.full
         ),
-        pytest.param("send -", "<&-", 2, b"-: expected JSON", id="input of what is sent", marks=pytest.mark.full),
+        pytest.param(
+            "send -",
+            "<&-",
+            2,
+            b"standard input: there is no event in it\n",
+            id="input of what is sent",
+            marks=pytest.mark.full,
+        ),
         pytest.param("log export", ">&-", 2, b"standard output is closed", id="output"),
     ],
 )

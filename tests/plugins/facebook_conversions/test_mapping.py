@@ -75,6 +75,8 @@ def test_events_of_the_spec_become_standard_events_in_every_spelling(name: str, 
         pytest.param("Signed Up", {}, "Signed Up", id="a custom event"),
         pytest.param("  Signed Up ", {"signed up": "CompleteRegistration"}, "CompleteRegistration", id="of the map"),
         pytest.param("Product Viewed", {"Product Viewed": "Seen"}, "Seen", id="the map before the spec"),
+        pytest.param("product_viewed", {"Product Viewed": "Seen"}, "Seen", id="also in another spelling"),
+        pytest.param("signed_up", {"Signed Up": "Joined"}, "signed_up", id="a custom event has one spelling"),
         pytest.param("Order Completed 2", {}, "Order Completed 2", id="a name that only begins like one"),
     ],
 )
@@ -398,10 +400,17 @@ def test_a_name_beside_what_tells_the_person_is_a_person_s(beside: str) -> None:
     assert ["it is a person's" in note for note in payload.notes] == [True]
 
 
+def test_the_name_of_a_buyer_is_no_product_s() -> None:
+    told = {"name": "Ada", "email": "ada@example.test", "total": 9, "products": [{"product_id": "p-1", "name": "Cup"}]}
+
+    assert "name" not in data_of(told, "Order Completed")
+
+
 def test_the_name_of_a_product_is_sent_whoever_looks_at_it() -> None:
     product = {"product_id": "p-1", "name": "Cup", "email": "ada@example.test"}
 
     assert data_of(product, "Product Viewed")["name"] == "Cup"
+    assert data_of({**product, "total": 9}, "Order Completed")["name"] == "Cup"
     assert data_of({"name": "Cup"})["name"] == "Cup"
 
 

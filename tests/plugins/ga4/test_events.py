@@ -342,6 +342,26 @@ def test_a_name_beside_what_tells_the_person_is_a_person_s(beside: str) -> None:
     assert ["it is a person's" in note for note in payload.notes] == [True]
 
 
+@pytest.mark.parametrize("event", ["Order Completed", "Checkout Started", "Checkout Step Completed"])
+@pytest.mark.parametrize(
+    "products", [{}, {"products": [{"product_id": "p-1", "name": "Cup"}]}], ids=["alone", "products"]
+)
+def test_the_name_of_a_buyer_is_no_product_s(event: str, products: dict[str, Any]) -> None:
+    told = {"name": "Ada Lovelace", "email": "ada@example.test", "total": 9, **products}
+    payload = payload_of(track(event, told), "track commerce event")
+
+    assert "Ada" not in str(payload.body)
+    assert ["it is a person's" in note for note in payload.notes] == [True]
+
+
+@pytest.mark.parametrize(
+    ("event", "told"),
+    [("Product Added", {}), ("Promotion Viewed", {}), ("Order Completed", {"product_id": "p-1"})],
+)
+def test_the_name_of_a_product_is_sent_whoever_buys_it(event: str, told: dict[str, Any]) -> None:
+    assert "Cup" in str(commerce(event, {"name": "Cup", "email": "ada@example.test", **told}))
+
+
 def test_any_other_name_is_sent() -> None:
     assert params_of(track("Report Exported", {"name": "Sales", "page": 1}), "track event") == {
         "name": "Sales",
@@ -499,6 +519,24 @@ def test_an_order_without_a_total_is_worth_its_products(name: str) -> None:
 )
 def test_an_order_is_worth_all_of_its_products(products: list[dict[str, Any]], value: float) -> None:
     assert commerce("Order Completed", {"products": products})["value"] == value
+
+
+@pytest.mark.parametrize(
+    ("quantity", "expected"),
+    [
+        (2, {"price": 3, "quantity": 2}),
+        ("2.0", {"price": 3, "quantity": 2}),
+        (1.5, {"price": 4.5, "quantity": 1}),
+        ("0.4", {"price": 1.2, "quantity": 1}),
+        ("many", {"price": 3}),
+    ],
+)
+def test_a_part_of_a_product_is_one_of_its_whole_price(quantity: Any, expected: dict[str, Any]) -> None:
+    """Google multiplies the two, and 1.5 m of cloth were sold as two."""
+    product = {"product_id": "p-1", "price": 3, "quantity": quantity}
+
+    assert commerce("Product Added", product)["items"] == [{"item_id": "p-1", **expected}]
+    assert commerce("Order Completed", {"products": [product]})["items"] == [{"item_id": "p-1", **expected}]
 
 
 @pytest.mark.parametrize(
@@ -748,6 +786,14 @@ def test_no_action_takes_an_alias() -> None:
             },
             {"user_location": {"city": "London", "country_id": "GB"}},
             id="no place of two",
+        ),
+        pytest.param(
+            {
+                "location": {"region": "ENG"},
+                "traits": {"address": {"city": "Porto", "state": "13", "country": "PT"}},
+            },
+            {},
+            id="a region without its country",
         ),
         pytest.param(
             {"location": {"latitude": 51.5}, "traits": {"address": {"city": "Porto", "country": "PT"}}},

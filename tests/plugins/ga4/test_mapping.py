@@ -237,7 +237,7 @@ def test_a_trait_may_be_named_in_either_spelling() -> None:
     """An event has the one of the spec, so that a user property of the other was never sent."""
     traits = {"createdAt": "2024-01-02", "company": {"employee_count": 4}}
 
-    assert beside(traits, user_data=False, user_properties=["created_at", "company.employeeCount"]) == {
+    assert beside(traits, user_data=False, user_properties=["created_at", "createdAt", "company.employeeCount"]) == {
         "user_properties": {"signup_date": {"value": "2024-01-02"}, "company_employee_count": {"value": 4}}
     }
     with pytest.raises(ValidationError, match="pii_guard"):

@@ -134,6 +134,7 @@ def test_a_token_that_is_refused_blocks_the_destination(error: str) -> None:
         "channel_not_found",
         "not_in_channel",
         "is_archived",
+        "access_denied",
         "restricted_action",
         "restricted_action_read_only_channel",
         "restricted_action_thread_only_channel",
