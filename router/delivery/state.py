@@ -70,7 +70,11 @@ class Tries:
 
 @dataclass(frozen=True, slots=True)
 class ParkedUser:
-    """When a user's first parked event is tried again (Unix seconds), and how often it has been tried."""
+    """When the first parked event of a user is tried again (Unix seconds), and how often it has been tried.
+
+    "User" in the names of what is stored is a line (see `router.delivery.order`): a user, or a single event where no order is
+    kept.
+    """
 
     next_s: float
     attempts: int

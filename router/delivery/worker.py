@@ -3,6 +3,9 @@
 log ──reader──▶ preparation: decide, map ──▶ lanes ──flight──▶ lander ──▶ settlement ──▶ ledger
                      │         ▲              ▲                  │
                   skipped      └── a turn ── parked ◀── Later ───┘
+
+Whose fault a failure is decides what waits: the lander asks `outages` and `suspects`. The destination's means that the `pace`
+holds everything back, one event's that its line is parked, the plugin's that the `halt` keeps away from it.
 """
 
 from __future__ import annotations

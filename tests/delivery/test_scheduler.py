@@ -33,8 +33,19 @@ from router.delivery.send import ReadTimedOut
 from router.delivery.spec import ReplaySpec, RetrySpec
 from router.delivery.state import Job
 from router.destination import Destination
-from router.plugin import Again, Delivered, Judgement, Later, Payload, Request, Response, Verdict, judge_by_status
-from tests.delivery.harness import NETWORK_DOWN, Answer, Harness, Settings, batches, plugin
+from router.plugin import (
+    Again,
+    Credential,
+    Delivered,
+    Judgement,
+    Later,
+    Payload,
+    Request,
+    Response,
+    Verdict,
+    judge_by_status,
+)
+from tests.delivery.harness import NETWORK_DOWN, Answer, Harness, Settings, Vendor, batches, plugin
 from tests.delivery.simulated import SimulatedClock, SimulatedLoop
 
 ANSWERS: dict[str, Answer] = {
@@ -77,6 +88,10 @@ class Scheduler(RuleBasedStateMachine):
         self.max_events = 3
         self.is_independent = False
         self.crashes = 0
+        self.asked_until = 0.0
+        """Until when the vendor wants to be left alone."""
+        self.too_soon: list[float] = []
+        """When it was not."""
         self.has_replayed = False
         self.unordered: set[str] = set()
         """Events that were under way or came while no order was asked for, or that were dead letters."""
@@ -111,6 +126,7 @@ class Scheduler(RuleBasedStateMachine):
         self.harness = self.make_harness(Path(self.directory.name), options)
         self.harness.clock = SimulatedClock(self.loop)  # type: ignore[assignment]
         self.harness.vendor.script = self.answer
+        self.harness.vendor.send = self.look_and_send  # type: ignore[method-assign]
         self.is_ordered, self.max_events, self.is_independent = is_ordered, max_events, is_independent
         self.loop.disk_s = disk_s
         self.run(self.start())
@@ -121,8 +137,15 @@ class Scheduler(RuleBasedStateMachine):
     def run(self, what: Coroutine[Any, Any, Any]) -> None:
         self.loop.run_until_complete(what)
 
+    async def look_and_send(self, request: Request, credentials: Sequence[Credential], id: str) -> Response:
+        if self.loop.time() < self.asked_until:
+            self.too_soon.append(self.loop.time())
+        return await Vendor.send(self.harness.vendor, request, credentials, id)
+
     def answer(self, request: Request) -> Answer:
         answer = self.answers.pop() if self.answers else ANSWERS["delivered"]
+        if isinstance(answer, Response) and answer.status == 429:
+            self.asked_until = max(self.asked_until, self.loop.time() + float(answer.headers["retry-after"]))
         if isinstance(answer, Response) and answer.status == 207:
             first, *others = request.json
             self.harness.vendor.taken += [item for item in others if item["user"] != first["user"]]
@@ -137,6 +160,7 @@ class Scheduler(RuleBasedStateMachine):
         return set.intersection(*(set(self.harness.vendor.ids(at=name)) for name in self.endpoints))
 
     async def start(self) -> None:
+        self.asked_until = 0.0  # what is not on disk yet is forgotten, and the credentials may be others now
         made = [
             batches(name, max_events=self.max_events, judge=judge, is_independent=self.is_independent)
             for name in self.endpoints
@@ -236,6 +260,10 @@ class Scheduler(RuleBasedStateMachine):
         if hasattr(self, "harness"):
             assert self.harness.worker.broken == []
             assert self.harness.books.unaccounted == 0
+
+    @invariant()
+    def nothing_leaves_before_the_time_that_the_vendor_asked_for(self) -> None:
+        assert self.too_soon == []
 
     @invariant()
     def users_are_in_order(self) -> None:
