@@ -108,7 +108,7 @@ def holders(answer: Any) -> dict[str, str]:
     held: dict[str, str] = {}
     for error in _errors(answer):
         message = error.get("message")
-        if isinstance(message, str):
+        if isinstance(message, str) and "[{" not in message:  # else it quotes some, which are read one by one
             name, _, rest = message.partition("propertyName=")[2].partition(", value=")
             holder = _HOLDER.match(rest, max(rest.rfind("} on "), 0))  # the value may hold anything
             held |= {name: holder[1]} if holder else {}

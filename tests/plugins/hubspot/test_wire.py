@@ -306,3 +306,16 @@ def test_no_value_says_which_record_has_it() -> None:
     value = "x} on 1. 7 already has that value, propertyName=email, value=y"
 
     assert answers.holders({"message": HELD.format(f"propertyName=nick, value={value}")}) == {"nick": "51"}
+
+
+def test_of_two_values_that_others_have_each_is_told_with_its_own_record() -> None:
+    """Of a list that can't be read the first property was told with the record of the last: a contact was written to that
+    is another person's."""
+    quoted = [
+        {"message": HELD.format("propertyName=user_id, value=u-17"), "name": "user_id"},
+        {"message": HELD.format("propertyName=nick, value=ann").replace("51", "77"), "name": "nick"},
+    ]
+    message = f"Property values were not valid: {orjson.dumps(quoted).decode()}"
+
+    assert answers.holders({"message": message}) == {"user_id": "51", "nick": "77"}
+    assert answers.holders({"message": message[:-2]}) == {}

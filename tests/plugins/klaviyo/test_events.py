@@ -200,6 +200,27 @@ ORDER: dict[str, Any] = {
 }
 
 
+@pytest.mark.parametrize("ecommerce", [False, True])
+@pytest.mark.parametrize(
+    ("name", "properties", "value"),
+    [
+        pytest.param("Order Completed", {"revenue": 0, "total": 12.5}, 12.5, id="no revenue but a total"),
+        pytest.param("Order Completed", {"revenue": 0}, 0, id="nothing paid"),
+        pytest.param("order_completed", {"products": [{"price": "19.99", "quantity": 3}]}, 59.97, id="products alone"),
+        pytest.param("Order Completed", {"products": [{"price": 5}, {"name": "Cup"}]}, None, id="no price of one"),
+        pytest.param("Order Completed", {"products": [{"price": 5}], "currency": "euro"}, None, id="an odd currency"),
+        pytest.param("Checkout Started", {"products": [{"price": 5}]}, None, id="nothing sold"),
+    ],
+)
+def test_an_order_is_worth_what_it_tells_in_any_place(
+    name: str, properties: dict[str, Any], value: float | None, ecommerce: bool
+) -> None:
+    """Klaviyo reports the revenue of orders by their value: without one it was an order of nothing."""
+    order, *_ = payloads_of(track(name, properties=properties), ecommerce=ecommerce)
+
+    assert order.body["event"].get("value") == value
+
+
 def test_an_order_is_an_order_and_its_lines() -> None:
     order, cup, gift = payloads_of(track("Order Completed", properties=ORDER), ecommerce=True)
 
