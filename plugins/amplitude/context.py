@@ -5,6 +5,7 @@ Source: facts/vendors/amplitude.md section 5, context mapping, and section 4 (lo
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, Final
 
 from router.plugin import Document, Event, Field, convert
@@ -84,10 +85,17 @@ def _advertising_ids(device: Document) -> Document:
     if platform == "iOS" and isinstance(own_id, str):
         fields["idfv"] = own_id
     is_one = isinstance(advertising_id, str) and advertising_id.strip("0- ")  # that of zeros is everybody's
-    if is_one and device.get("adTrackingEnabled") is not False:
+    if is_one and not _is_refused(device):
         fields |= {"idfa": advertising_id} if platform == "iOS" else {}
         fields |= {"adid": advertising_id} if platform == "Android" else {}
     return fields
+
+
+def _is_refused(device: Document) -> bool:
+    """Whether the person has refused to be tracked, in so many words."""
+    with suppress(ValueError):
+        return not convert.to_boolean(device.get("adTrackingEnabled"))
+    return False
 
 
 def part_of(event: Event, name: str) -> Document:
