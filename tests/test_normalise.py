@@ -11,6 +11,7 @@ from router.event import EVENT_TYPES, Document
 from router.normalise import Normalised, normalise
 from router.odd_json import MAX_DEPTH
 from router.rejection import Rejected, RejectionCode
+from router.traits import camel_case
 
 RECEIVED = datetime(2024, 8, 24, 14, 15, 22, tzinfo=UTC)
 RECEIVED_TEXT = "2024-08-24T14:15:22.000Z"
@@ -520,6 +521,23 @@ def test_a_channel_that_is_no_text_is_told_and_ignored() -> None:
 # --- odd JSON --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("field", ["userId", "anonymousId", "messageId", "message_id"])
+def test_ids_that_differ_in_unreadable_characters_stay_apart(field: str) -> None:
+    """In Latin-1, Jürgen and Jörgen would be one person, and of two messageIds the second would count as a repeat."""
+    first, second = (run(call(**{field: f"J{byte}rgen"})).event.document for byte in ("\udcfc", "\udcf6"))
+
+    name = camel_case(field)
+    assert (first[name], second[name]) == (r"J\udcfcrgen", r"J\udcf6rgen")
+
+
+def test_an_unreadable_group_id_is_one_id_wherever_it_stands() -> None:
+    group = run(call("group", groupId="g\udcfc\ud83d\ude00")).event.document
+    rides = run(call("track", event="E", context={"group_id": "g\udcfc\ud83d\ude00"})).event.document
+    of_batch = run(call("track", event="E"), context={"groupId": "g\udcfc\ud83d\ude00"}).event.document
+
+    assert group["groupId"] == rides["context"]["groupId"] == of_batch["context"]["groupId"] == "g\\udcfc😀"
+
+
 def test_odd_values_cost_neither_the_event_nor_their_neighbours() -> None:
     normalised = run(
         call(
@@ -537,7 +555,7 @@ def test_odd_values_cost_neither_the_event_nor_their_neighbours() -> None:
     )
 
     event = normalised.event
-    assert (event.user_id, event.event) == ("u�", "Signed� Up")
+    assert (event.user_id, event.event) == ("u\\ud800", "Signed� Up")
     assert event.properties == {"id": float(1 << 70), "note": "�", "list": [None, 1], "plan": "free"}
     assert len(normalised.warnings) == 3
     event.to_json()
