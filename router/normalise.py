@@ -116,7 +116,8 @@ def normalise(
     channel = read_channel(document.pop("channel", None), document.get("context", _NOTHING), warnings)
     if channel is not None:
         document["channel"] = channel
-    return Normalised(Event.of_normalised(document), tuple(warnings))
+    # Once each: the context of a batch is read twice, alone and merged.
+    return Normalised(Event.of_normalised(document), tuple(dict.fromkeys(warnings)))
 
 
 def _rename(document: Document, spellings: Mapping[str, str], where: str, warnings: list[str]) -> None:

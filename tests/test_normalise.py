@@ -440,6 +440,10 @@ def test_odd_defaults_of_a_batch_are_refused_or_mended(field: str) -> None:
     assert [warning.split(":")[0] for warning in normalised.warnings] == [f"{field}.a", f"{field}.b.c"]
 
 
+def test_what_is_odd_about_a_batch_is_told_once() -> None:
+    assert len(run(call(), context={"traits": {"birthday": "in May"}}).warnings) == 1
+
+
 # --- times, version, channel -----------------------------------------------------------------------------------------
 
 
