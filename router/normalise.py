@@ -106,6 +106,8 @@ def normalise(
     _read_ids(document, new_id)
     if "context" in document:
         document["context"] = _canonical_context(document["context"], warnings)
+    if kind != "group" and "groupId" in document:
+        _tell_group(document)
     _read_traits(document, kind, warnings)
     _check_identity(document, kind)
     _read_times(document, received_at, sent_at, warnings)
@@ -254,6 +256,16 @@ def _canonical_context(context: Document, warnings: list[str]) -> Document:
         else:
             result["traits"] = canonical_traits(traits, USER_SPELLINGS, "context.traits", warnings)
     return result
+
+
+def _tell_group(document: Document) -> None:
+    """Put the ``groupId`` of a call that is no group call where the spec has it: into the context, unless it has one.
+
+    One SDK repeats it beside the ids of the person (facts/ingest-protocol.md section 2, jitsu).
+    """
+    context = document.get("context", _NOTHING)
+    if context.get("groupId") in (None, ""):
+        document["context"] = {**context, "groupId": document["groupId"]}
 
 
 def _read_traits(document: Document, kind: EventType, warnings: list[str]) -> None:

@@ -444,6 +444,29 @@ def test_what_is_odd_about_a_batch_is_told_once() -> None:
     assert len(run(call(), context={"traits": {"birthday": "in May"}}).warnings) == 1
 
 
+@pytest.mark.parametrize("kind", ["identify", "track", "page", "screen"])
+@pytest.mark.parametrize(
+    ("context", "group_id"),
+    [
+        pytest.param({}, "g1", id="no context"),
+        pytest.param({"context": {"groupId": None, "ip": None}}, "g1", id="null"),
+        pytest.param({"context": {"groupId": "g2"}}, "g2", id="one of its own"),
+        pytest.param({"context": {"group_id": 2}}, "2", id="one in snake case"),
+    ],
+)
+def test_the_group_that_one_sdk_repeats_beside_the_ids_is_that_of_the_context(
+    kind: str, context: Document, group_id: str
+) -> None:
+    """Destinations look for the group of an event there: no event of such a page counted for its group."""
+    event = run(call(kind, groupId="g1", **context)).event.document
+
+    assert (event["groupId"], event["context"]["groupId"]) == ("g1", group_id)
+
+
+def test_a_group_call_is_not_told_twice_of_its_group() -> None:
+    assert "context" not in document(call("group"))
+
+
 # --- times, version, channel -----------------------------------------------------------------------------------------
 
 
