@@ -18,6 +18,7 @@ from router.event_times import read_times
 from router.odd_json import Doubled, Mending, is_plain
 from router.rejection import Rejected, RejectionCode, excerpt, kind_of
 from router.reserved import GROUP_SPELLINGS, USER_SPELLINGS, canonical_traits, fill_name, spellings_of
+from router.traits import snake_case
 
 MAX_MESSAGE_ID_LENGTH: Final = 100
 """Characters (facts/event-spec.md section 2)."""
@@ -28,6 +29,7 @@ _IDS = ("userId", "anonymousId", "groupId", "previousId", "messageId")
 _TEXTS = ("event", "name", "category")
 _TIMES = ("timestamp", "originalTimestamp", "sentAt", "receivedAt")
 _OBJECTS = ("context", "traits", "properties", "integrations")
+_ID_PATHS: Final = frozenset({*_IDS, *map(snake_case, _IDS), "context.groupId", "context.group_id"})
 _NUMBERS_KEPT = (*_IDS, *_TEXTS, *_TIMES, "version")
 _FIRST_INEXACT_FLOAT = 2.0**53
 _NOTHING: Final[Document] = {}
@@ -89,7 +91,7 @@ def normalise(
     if not isinstance(raw, dict | Mapping):  # in this order: to recognise a dict as a Mapping is slow
         raise Rejected(RejectionCode.NOT_AN_OBJECT, "", "a JSON object", kind_of(raw))
     if not is_known_plain and not is_plain(raw):
-        raw = Mending(warnings).mend(raw, _NUMBERS_KEPT)
+        raw = Mending(warnings, _ID_PATHS).mend(raw, _NUMBERS_KEPT)
 
     document: Document = dict(raw)
     if not _RARE_FIELDS.isdisjoint(document):
@@ -104,6 +106,8 @@ def normalise(
     _read_ids(document, new_id)
     if "context" in document:
         document["context"] = _canonical_context(document["context"], warnings)
+    if kind != "group" and "groupId" in document:
+        _tell_group(document)
     _read_traits(document, kind, warnings)
     _check_identity(document, kind)
     _read_times(document, received_at, sent_at, warnings)
@@ -114,7 +118,8 @@ def normalise(
     channel = read_channel(document.pop("channel", None), document.get("context", _NOTHING), warnings)
     if channel is not None:
         document["channel"] = channel
-    return Normalised(Event.of_normalised(document), tuple(warnings))
+    # Once each: the context of a batch is read twice, alone and merged.
+    return Normalised(Event.of_normalised(document), tuple(dict.fromkeys(warnings)))
 
 
 def _rename(document: Document, spellings: Mapping[str, str], where: str, warnings: list[str]) -> None:
@@ -167,7 +172,7 @@ def _merge_defaults(
     if not is_known_plain and (
         not is_plain(defaults) or isinstance(context, Doubled) or isinstance(integrations, Doubled)
     ):
-        defaults = Mending(warnings).mend(defaults)
+        defaults = Mending(warnings, _ID_PATHS).mend(defaults)
     of_batch = _as_object(defaults.get("context"), "batch.context")
     if of_batch:
         # Both sides get their canonical names first: snake_case here must not lose against camelCase there.
@@ -251,6 +256,16 @@ def _canonical_context(context: Document, warnings: list[str]) -> Document:
         else:
             result["traits"] = canonical_traits(traits, USER_SPELLINGS, "context.traits", warnings)
     return result
+
+
+def _tell_group(document: Document) -> None:
+    """Put the ``groupId`` of a call that is no group call where the spec has it: into the context, unless it has one.
+
+    One SDK repeats it beside the ids of the person (facts/ingest-protocol.md section 2, jitsu).
+    """
+    context = document.get("context", _NOTHING)
+    if context.get("groupId") in (None, ""):
+        document["context"] = {**context, "groupId": document["groupId"]}
 
 
 def _read_traits(document: Document, kind: EventType, warnings: list[str]) -> None:

@@ -3,12 +3,14 @@
 How each is mended (facts/ingest-protocol.md sections 1.14 and 7, "keep the batch, mend the value"):
 
     lone surrogate or NUL in a text or a key  U+FFFD in its place (bytes that are no UTF-8 are read as lone surrogates)
+    lone surrogate in an id                   its number: ``\\udcfc``
     integer beyond 64 bits                    the nearest float, as strict readers make of it
     NaN, Infinity, an integer beyond floats   left out of an object, null in a list (which keeps its length)
     a key that stands twice in one object     the last one, as all readers have it
 
 NaN is left out rather than made null: a null trait means "clear this", but Python programs write NaN for "unknown". NUL is
-replaced because many vendors' databases can't hold it: the event would become a dead letter, or its text be cut short.
+replaced because many vendors' databases can't hold it: the event would become a dead letter, or its text be cut short. An id
+tells one person, or one event, from another: with U+FFFD in place of ``ü`` and ``ö`` in Latin-1, two would become one.
 """
 
 from __future__ import annotations
@@ -135,8 +137,10 @@ def _has_nul(value: Any, level: int) -> bool:
 class Mending:
     """Makes plain copies of values. Notes in *warnings* what was mended: the first of each kind, however many there are."""
 
-    def __init__(self, warnings: list[str]) -> None:
+    def __init__(self, warnings: list[str], ids: Collection[str] = ()) -> None:
+        """*ids* are the paths of texts that are ids: ``context.groupId``."""
         self._warnings = warnings
+        self._ids = ids
         self._noted: set[str] = set()
 
     def mend(self, call: Mapping[str, Any], numbers_kept: Collection[str] = ()) -> dict[str, Any]:
@@ -187,7 +191,11 @@ class Mending:
             text.encode()
         except UnicodeEncodeError:
             self._note(path, "half a character (a lone surrogate) or bytes that are no UTF-8; replaced")
-            text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+            joined = text.encode("utf-16-le", "surrogatepass")  # two halves that belong together become one character
+            if path in self._ids:
+                text = joined.decode("utf-16-le", "surrogatepass").encode("utf-8", "backslashreplace").decode()
+            else:
+                text = joined.decode("utf-16-le", "replace")
         if "\0" in text:
             self._note(path, "NUL in a text or a name; replaced")
             text = text.replace("\0", "\ufffd")

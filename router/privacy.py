@@ -22,7 +22,7 @@ _EMAIL: Final = re.compile(r"[^\s@]@[^\s@.]+\.[^\s@]")
 """An email anywhere in a text: ``mailto:ann@example.com`` gives one away too."""
 _NOT_NAMED: Final[Tree] = {}
 _PARTS_OF_NAME: Final = frozenset({"firstname", "lastname"})
-_IDS: Final = ("userId", "anonymousId", "previousId", "groupId")
+_IDS: Final[tuple[Path, ...]] = (("userId",), ("anonymousId",), ("previousId",), ("groupId",), ("context", "groupId"))
 
 
 def fold(name: str) -> str:
@@ -63,9 +63,11 @@ class Names:
             kind = place.holder.get("type")
             if isinstance(kind, str) and fold(kind) in traits:
                 yield place
-        for name in _IDS if "email" in traits else ():
-            if isinstance(document.get(name), str) and _EMAIL.search(document[name]):
-                yield Place(document, name, (name,))
+        for id in _IDS if "email" in traits else ():
+            for place in places(document, id):
+                value = place.holder[place.key]
+                if isinstance(value, str) and _EMAIL.search(value):
+                    yield place
 
     def _filled_names(self, document: Document) -> Iterator[Place]:
         """A full name that is just first and last name, if one of these is named: the router itself has filled it in."""
@@ -107,6 +109,6 @@ class Privacy:
         """Change the draft. Applying it twice is the same as once."""
         for place in draft.places(self.block.places):
             draft.drop(place)
-            draft.note(f"block: {dotted(place.path)}{', which holds an email' if len(place.path) == 1 else ''}")
+            draft.note(f"block: {dotted(place.path)}{', which holds an email' if place.path in _IDS else ''}")
         for place in draft.places(self.hash.places):
             hash_place(draft, place)

@@ -55,13 +55,12 @@ class RejectedCall:
 
 def call_text(call: Any) -> str:
     """*call* as JSON without its write key, cut. Works for any JSON, at a cost that doesn't grow with its size."""
-    call = _without_key(call)
-    if isinstance(call, dict) and isinstance(call.get("batch"), list):  # sent to the path of a single event
-        call = {**call, "batch": [_without_key(each) for each in call["batch"][:MAX_CALL_CHARS]]}
     parts: list[str] = []
     room = MAX_CALL_CHARS
     try:
-        for part in _ENCODER.iterencode(call):  # bit by bit, so that the rest of a big call is never written
+        for part in _ENCODER.iterencode(
+            _Bare().bare(call)
+        ):  # bit by bit, so that the rest of a big call is never written
             parts.append(part[:room])
             room -= len(part)
             if room < 0:
@@ -72,10 +71,22 @@ def call_text(call: Any) -> str:
     return "".join(parts).encode("utf-8", "replace").decode()
 
 
-def _without_key(call: Any) -> Any:
-    if isinstance(call, dict) and not call.keys().isdisjoint(_WRITE_KEYS):
-        return {name: value for name, value in call.items() if name not in _WRITE_KEYS}
-    return call
+class _Bare:
+    """Takes the write keys off a call and off the calls in it: a batch sent to the path of a single event, a list in a list."""
+
+    def __init__(self) -> None:
+        self._left = MAX_CALL_CHARS
+        """So many values are looked at. Each takes a character or more, so nothing behind them is shown."""
+
+    def bare(self, call: Any) -> Any:
+        self._left -= 1
+        if isinstance(call, list):
+            return [self.bare(each) for each in call[: max(0, self._left)]]
+        if not isinstance(call, dict):
+            return call
+        if not call.keys().isdisjoint(_WRITE_KEYS):
+            call = {name: value for name, value in call.items() if name not in _WRITE_KEYS}
+        return {**call, "batch": self.bare(call["batch"])} if isinstance(call.get("batch"), list) else call
 
 
 class RejectedCalls:

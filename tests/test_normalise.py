@@ -11,6 +11,7 @@ from router.event import EVENT_TYPES, Document
 from router.normalise import Normalised, normalise
 from router.odd_json import MAX_DEPTH
 from router.rejection import Rejected, RejectionCode
+from router.traits import camel_case
 
 RECEIVED = datetime(2024, 8, 24, 14, 15, 22, tzinfo=UTC)
 RECEIVED_TEXT = "2024-08-24T14:15:22.000Z"
@@ -439,6 +440,33 @@ def test_odd_defaults_of_a_batch_are_refused_or_mended(field: str) -> None:
     assert [warning.split(":")[0] for warning in normalised.warnings] == [f"{field}.a", f"{field}.b.c"]
 
 
+def test_what_is_odd_about_a_batch_is_told_once() -> None:
+    assert len(run(call(), context={"traits": {"birthday": "in May"}}).warnings) == 1
+
+
+@pytest.mark.parametrize("kind", ["identify", "track", "page", "screen"])
+@pytest.mark.parametrize(
+    ("context", "group_id"),
+    [
+        pytest.param({}, "g1", id="no context"),
+        pytest.param({"context": {"groupId": None, "ip": None}}, "g1", id="null"),
+        pytest.param({"context": {"groupId": "g2"}}, "g2", id="one of its own"),
+        pytest.param({"context": {"group_id": 2}}, "2", id="one in snake case"),
+    ],
+)
+def test_the_group_that_one_sdk_repeats_beside_the_ids_is_that_of_the_context(
+    kind: str, context: Document, group_id: str
+) -> None:
+    """Destinations look for the group of an event there: no event of such a page counted for its group."""
+    event = run(call(kind, groupId="g1", **context)).event.document
+
+    assert (event["groupId"], event["context"]["groupId"]) == ("g1", group_id)
+
+
+def test_a_group_call_is_not_told_twice_of_its_group() -> None:
+    assert "context" not in document(call("group"))
+
+
 # --- times, version, channel -----------------------------------------------------------------------------------------
 
 
@@ -520,6 +548,23 @@ def test_a_channel_that_is_no_text_is_told_and_ignored() -> None:
 # --- odd JSON --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("field", ["userId", "anonymousId", "messageId", "message_id"])
+def test_ids_that_differ_in_unreadable_characters_stay_apart(field: str) -> None:
+    """In Latin-1, Jürgen and Jörgen would be one person, and of two messageIds the second would count as a repeat."""
+    first, second = (run(call(**{field: f"J{byte}rgen"})).event.document for byte in ("\udcfc", "\udcf6"))
+
+    name = camel_case(field)
+    assert (first[name], second[name]) == (r"J\udcfcrgen", r"J\udcf6rgen")
+
+
+def test_an_unreadable_group_id_is_one_id_wherever_it_stands() -> None:
+    group = run(call("group", groupId="g\udcfc\ud83d\ude00")).event.document
+    rides = run(call("track", event="E", context={"group_id": "g\udcfc\ud83d\ude00"})).event.document
+    of_batch = run(call("track", event="E"), context={"groupId": "g\udcfc\ud83d\ude00"}).event.document
+
+    assert group["groupId"] == rides["context"]["groupId"] == of_batch["context"]["groupId"] == "g\\udcfc😀"
+
+
 def test_odd_values_cost_neither_the_event_nor_their_neighbours() -> None:
     normalised = run(
         call(
@@ -537,7 +582,7 @@ def test_odd_values_cost_neither_the_event_nor_their_neighbours() -> None:
     )
 
     event = normalised.event
-    assert (event.user_id, event.event) == ("u�", "Signed� Up")
+    assert (event.user_id, event.event) == ("u\\ud800", "Signed� Up")
     assert event.properties == {"id": float(1 << 70), "note": "�", "list": [None, 1], "plan": "free"}
     assert len(normalised.warnings) == 3
     event.to_json()

@@ -52,6 +52,7 @@ def identify(**call: Any) -> Event:
         pytest.param(identify(anonymousId=EMAIL), id="anonymous-id"),
         pytest.param(event(type="alias", userId="u1", previousId=EMAIL), id="previous-id"),
         pytest.param(event(type="group", groupId=EMAIL, userId="u1"), id="group-id"),
+        pytest.param(identify(context={"groupId": EMAIL}), id="group-id-of-the-context"),
         pytest.param(identify(context={"externalIds": [{"id": EMAIL, "type": "email"}]}), id="external-id"),
         pytest.param(
             identify(context={"externalIds": [{"type": "x"}, {"id": EMAIL, "type": "Email"}]}), id="one-of-two"
@@ -121,6 +122,8 @@ def test_an_id_and_a_trait_with_one_email_have_one_hash() -> None:
             ["block: properties.a.b"], id="a-key-with-a-dot"),
         pytest.param("context.ip", identify(context={"ip": "192.0.2.1"}), ["block: context.ip"], id="context"),
         pytest.param("traits.email", identify(userId=EMAIL), ["block: userId, which holds an email"], id="an-id"),
+        pytest.param("traits.email", identify(context={"groupId": EMAIL}),
+            ["block: context.groupId, which holds an email"], id="the-id-of-a-group"),
         pytest.param("properties.email", identify(userId=EMAIL), [], id="a-property-is-no-trait"),
         pytest.param("traits.plan", identify(userId=EMAIL), [], id="another-trait"),
         pytest.param("traits.plan", identify(traits={"firstName": "A", "lastName": "L"}), [],

@@ -104,6 +104,11 @@ async def test_there_is_room_again_once_calls_are_written(tmp_path: Path, monkey
             '{"batch": [{"event": "A"}, 1]}',
             id="a batch without the keys of its events",
         ),
+        pytest.param(
+            [{"event": "A", "writeKey": "k"}, [{"batch": [{"write_key": "k"}]}]],
+            '[{"event": "A"}, [{"batch": [{}]}]]',
+            id="a list without the keys of its events",
+        ),
         pytest.param(None, "null", id="no object"),
         pytest.param({"a": float("nan")}, '{"a": NaN}', id="a number that is none"),
         pytest.param({"a": "\ud800\0é"}, '{"a": "?\\u0000é"}', id="odd text"),
@@ -127,6 +132,7 @@ def nested(levels: int) -> Any:
         pytest.param("x" * 1_000_000, id="long"),
         pytest.param({f"key{number}": number for number in range(100_000)}, id="wide"),
         pytest.param(nested(900), id="deep"),
+        pytest.param([[number] * 100 for number in range(100_000)], id="lists in a list"),
         pytest.param({"é": ["é" * 20_000]}, id="not ASCII"),
     ],
 )

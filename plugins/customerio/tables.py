@@ -51,7 +51,7 @@ def person_table(settings: Settings) -> Table:
         Field(
             ("traits.timezone", "context.timezone"),
             to=f"{at}.timezone",
-            convert=convert.chain(convert.text_only, short_value),
+            convert=convert.chain(convert.named_timezone, short_value),
         ),
     )
     if settings.api == "track_v2":

@@ -52,7 +52,9 @@ def user_table(settings: Settings) -> Table:
         (
             Field("userId", f"{_AT}.userId" if settings.identity == "email" else "userId"),
             Field(("traits.locale", "context.locale"), f"{_AT}.locale", convert.text_only),
-            Field(("traits.timeZone", "traits.timezone", "context.timezone"), f"{_AT}.timeZone", convert.text_only),
+            Field(
+                ("traits.timeZone", "traits.timezone", "context.timezone"), f"{_AT}.timeZone", convert.named_timezone
+            ),
             Trait("id", note="the userId is sent in its place"),
             Trait("email", "email" if settings.identity == "email" else f"{_AT}.email", convert.to_email),
             Field(("traits.phone", "traits.phoneNumber"), f"{_AT}.phoneNumber", convert.to_e164),

@@ -122,11 +122,11 @@ _SOMEBODY: Final = Visitor(ip="(an address)", user_agent="(a browser)")
 
 
 def _what_a_visitor_adds(event: Event) -> Iterator[str]:
-    """A warning where the gateway would take from the request of a page what its event lacks. Here there is no request."""
+    """A warning where the gateway would take from the request what its event lacks. Here there is no request."""
     completed = _SOMEBODY.complete(event).context
     names = [f"context.{name}" for name, value in completed.items() if event.context.get(name) != value]
     if names:
-        yield f"{' and '.join(names)}: not shown here; the router adds what the page's own request says"
+        yield f"{' and '.join(names)}: not shown here; the router adds what the request itself says"
 
 
 def _show_rejection(rejection: Rejection) -> dict[str, Any]:

@@ -30,6 +30,9 @@ range."""
 USUAL_KEY_LENGTH: Final = 500
 """Characters of the id of a user. A longer one counts twice towards `Limits.max_event_bytes`."""
 
+_OF_BATCH: Final = "batch.context"
+"""Where it is, if what the batch says for all its events is beyond a limit of one. Its flags are measured with it, and
+small."""
 _LEAST_BYTES_OF_KEY = 4
 """An empty name in quotes, a colon and a digit."""
 _LACKING: Final = frozenset({RejectionCode.MISSING_ID, RejectionCode.MISSING_EVENT})
@@ -95,7 +98,8 @@ async def admit(
                 raise _Beyond(LimitCode.BATCH_TOO_BIG, f"at most {limits.max_stored_bytes} bytes in one batch", "more")
             if body_bytes + defaults_bytes > limits.max_event_bytes:
                 # Before the work, since a call can be as big as a body.
-                _check_size(max(_size(call), defaults_bytes), limits)
+                _check_size(defaults_bytes, limits, _OF_BATCH)
+                _check_size(_size(call), limits)
             signed = visitor.sign(call)
             if not is_plain:
                 # Before the work, since mending a call is slow.
@@ -146,10 +150,9 @@ async def admit(
 class _Beyond(Exception):
     """A call exceeds a limit of the gateway. Has the attributes of `Rejected`."""
 
-    field = ""
-
-    def __init__(self, code: LimitCode, expected: str, found: str) -> None:
+    def __init__(self, code: LimitCode, expected: str, found: str, field: str = "") -> None:
         self.code = code
+        self.field = field
         self.expected = expected
         self.found = found
 
@@ -161,9 +164,10 @@ def _rejection(index: int, call: Any, error: Rejected | _Beyond, kept: str) -> R
     return Rejection(index, _message_id(call), error.code, error.field, error.expected, found, call=kept)
 
 
-def _check_size(size: int, limits: Limits) -> None:
+def _check_size(size: int, limits: Limits, field: str = "") -> None:
     if size > limits.max_event_bytes:
-        raise _Beyond(LimitCode.EVENT_TOO_BIG, f"at most {limits.max_event_bytes} bytes as JSON", f"{size} bytes")
+        expected = f"at most {limits.max_event_bytes} bytes as JSON"
+        raise _Beyond(LimitCode.EVENT_TOO_BIG, expected, f"{size} bytes", field)
 
 
 def _check_shape(call: Any, limits: Limits, of_batch: Shape) -> None:
@@ -180,9 +184,12 @@ def _beyond_shape(call: Any, limits: Limits, of_batch: Shape) -> Rejected | _Bey
     shape = measure(call, limits.max_keys, limits.max_depth)
     if max(shape.depth, of_batch.depth) > limits.max_depth:
         expected = f"at most {limits.max_depth} levels of objects and lists in one event"
-        return Rejected(RejectionCode.TOO_DEEP, "", expected, "more")
+        return Rejected(
+            RejectionCode.TOO_DEEP, _OF_BATCH if of_batch.depth > limits.max_depth else "", expected, "more"
+        )
     if shape.keys + of_batch.keys > limits.max_keys:
-        return _Beyond(LimitCode.TOO_MANY_KEYS, f"at most {limits.max_keys} keys in one event", "more")
+        field = _OF_BATCH if of_batch.keys > limits.max_keys else ""
+        return _Beyond(LimitCode.TOO_MANY_KEYS, f"at most {limits.max_keys} keys in one event", "more", field)
     return None
 
 

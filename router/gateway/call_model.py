@@ -39,6 +39,9 @@ class Context(BaseModel):
     model_config = ConfigDict(extra="allow", alias_generator=to_camel)
 
     ip: str | None = Field(None, description="Filled in for pages. null: none is kept.")
+    direct: bool | None = Field(
+        None, description="true: the request comes from the user's own device; `ip` is filled in."
+    )
     user_agent: str | None = Field(None, description="Filled in for pages.")
     locale: str | None = None
     timezone: str | None = None

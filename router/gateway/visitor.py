@@ -1,6 +1,7 @@
 """The visitor of a page: what a request says about them that the event itself does not. Pure.
 
-Source: facts/ingest-protocol.md section 7, "context.ip", and section 2, rud-web and jitsu, "Headers".
+Source: facts/ingest-protocol.md section 7, "context.ip", and section 2, rud-web and jitsu, "Headers"; facts/event-spec.md
+section 5, on ``direct``.
 """
 
 from __future__ import annotations
@@ -54,13 +55,16 @@ class Visitor:
         """*event*, if it comes from a browser, with the address and the user agent that its context lacks.
 
         A server's events are left alone, since the address would be the server's. So is an ``ip`` in the context, even null:
-        with null a page says that it wants none kept.
+        with null a page says that it wants none kept. With ``direct`` in its context an app that is no browser says that the
+        address is its user's.
         """
         document = event.document
+        context: Document = document.get("context", {})
         channel = document.get("channel")
         if channel != "browser" and not (channel is None and self.has_page):
-            return event
-        context: Document = document.get("context", {})
+            if self.ip is None or context.get("direct") is not True or "ip" in context:
+                return event
+            return Event.of_normalised({**document, "context": {**context, "ip": self.ip}})
         added: Document = {}
         if self.ip is not None and "ip" not in context:
             added["ip"] = self.ip

@@ -61,7 +61,7 @@ def entries(command: Command) -> list[dict[str, Any]]:
 def test_what_the_request_of_a_page_will_add_is_told(config: Path, call: dict[str, Any], names: str) -> None:
     """Destinations are sent more than is shown, and some take an event only because of it."""
     [line] = lines(explain(config, json.dumps({**TRACK, **call})))
-    told = [warning for warning in line["warnings"] if "page's own request" in warning]
+    told = [warning for warning in line["warnings"] if "the request itself" in warning]
 
     assert len(told) == bool(names)
     assert all(warning.startswith(names) for warning in told)

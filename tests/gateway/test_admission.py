@@ -84,6 +84,25 @@ async def test_promise_8_an_event_is_measured_as_it_is_stored_the_batch_context_
     assert summary(admitted) == (["m1"], [(0, "event_too_big")])
 
 
+@pytest.mark.parametrize(
+    ("context", "code"),
+    [
+        pytest.param({"a": "x" * 1_200}, "event_too_big", id="size"),
+        pytest.param({"a": dict.fromkeys(map(str, range(60)))}, "too_many_keys", id="keys"),
+        pytest.param({"a": {"b": {"c": {"d": {}}}}}, "too_deep", id="depth"),
+    ],
+)
+async def test_promise_6_a_context_of_the_batch_that_is_beyond_a_limit_is_named(
+    context: dict[str, Any], code: str
+) -> None:
+    """Of events of a hundred bytes it was said that they are too big, and of what is not in them."""
+    limits = Limits(max_event_bytes=1_000, max_keys=50, max_depth=4)
+
+    [rejection] = (await admit_all([track(0)], limits, context=context)).rejections
+
+    assert (rejection.code, rejection.field) == (code, "batch.context")
+
+
 @pytest.mark.parametrize("odd", [float("nan"), "\ud800", 10**30, [[[[0]]]]], ids=["NaN", "surrogate", "big", "lists"])
 async def test_promise_8_odd_values_do_not_hide_the_size_of_an_event(odd: Any) -> None:
     big = track(0, properties={"odd": odd, "text": "x" * 600})

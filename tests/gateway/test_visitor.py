@@ -42,6 +42,10 @@ def page(context: Document, **further: Any) -> Document:
         pytest.param(page({}, channel="mobile"), {}, id="a telephone"),
         pytest.param(page({"library": {"name": "@jitsu/js", "env": "node"}}), {}, id="one library, on a server"),
         pytest.param(page({}), {}, id="nobody knows"),
+        pytest.param(page({"direct": True}), {"ip": "203.0.113.7"}, id="who says that it is the user's own device"),
+        pytest.param(page({"direct": True}, channel="mobile"), {"ip": "203.0.113.7"}, id="an app that says so"),
+        pytest.param(page({"direct": True, "ip": None}), {}, id="no address is wanted of it"),
+        pytest.param(page({"direct": False}, channel="mobile"), {}, id="it is not the user's own device"),
     ],
 )
 def test_the_address_and_user_agent_go_into_events_of_browsers_that_lack_them(call: Document, added: Document) -> None:

@@ -184,6 +184,7 @@ def test_subscriptions_are_changed_where_the_operator_says_so() -> None:
     [
         pytest.param({"locale": "en-GB"}, {"locale": "en-GB"}, id="locale"),
         pytest.param({"timezone": "Europe/London"}, {"timeZone": "Europe/London"}, id="timezone"),
+        pytest.param({"timezone": "GMT+0100"}, {}, id="no time zone: it would take the place of one"),
         pytest.param({"locale": None, "timezone": None}, {}, id="a null clears nothing"),
         pytest.param({"locale": 7}, {}, id="no text"),
     ],
