@@ -58,9 +58,8 @@ def call_text(call: Any) -> str:
     parts: list[str] = []
     room = MAX_CALL_CHARS
     try:
-        for part in _ENCODER.iterencode(
-            _Bare().bare(call)
-        ):  # bit by bit, so that the rest of a big call is never written
+        shown = _Bare().bare(call)
+        for part in _ENCODER.iterencode(shown):  # bit by bit, so that the rest of a big call is never written
             parts.append(part[:room])
             room -= len(part)
             if room < 0:

@@ -19,7 +19,6 @@ _AT_HOME: Final = {"+1": "1", "+39": "", "+378": ""}
 """What a number begins with that is dialled at home alone, where that is not a zero: in North America a one; in Italy and San
 Marino nothing, for their zero is part of the number."""
 _LOCALE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
-_TIMEZONE = re.compile(r"[A-Za-z_]+(/[A-Za-z0-9_+-]+)*")
 
 
 def attribute_name(key: str) -> str | None:
@@ -53,14 +52,6 @@ def to_locale(value: Any) -> str:
     text = convert.to_text(value).strip().replace("_", "-")
     if not _LOCALE.fullmatch(text):
         raise ValueError("expected a locale such as en-US")
-    return text
-
-
-def to_timezone(value: Any) -> str:
-    """A name of the tz database, by its shape."""
-    text = convert.to_text(value).strip()
-    if not _TIMEZONE.fullmatch(text):
-        raise ValueError("expected a time zone such as Europe/London")
     return text
 
 

@@ -14,7 +14,6 @@ from plugins.klaviyo.attributes import (
     to_locale,
     to_moment,
     to_property,
-    to_timezone,
 )
 from plugins.klaviyo.settings import Settings
 from router.plugin import (
@@ -64,7 +63,7 @@ def profile_table(settings: Settings) -> Table:
             Trait("address.state", "location.region", convert.to_text),
             Trait("address.country", "location.country", convert.to_text),
             Trait("address.postalCode", "location.zip", convert.to_text),
-            Field("context.timezone", "location.timezone", to_timezone),
+            Field("context.timezone", "location.timezone", convert.to_timezone),
             Field("context.ip", "location.ip", convert.to_ip),
             Field("context.locale", "locale", to_locale),
             Trait("company", "properties.company", to_property, "whatever else is in it"),

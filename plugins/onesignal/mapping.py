@@ -6,7 +6,6 @@ Source: facts/vendors/onesignal.md section 4, section 5 (group) and section 6 (c
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -42,17 +41,6 @@ _GROUP_ADDRESS: Final = tuple(f"group_address_{part}" for part in ("city", "coun
 """The same of a group, whose parts keep their names."""
 
 
-_TIMEZONE: Final = re.compile(r"[A-Za-z_]+(/[A-Za-z0-9_+-]+)*")
-
-
-def to_timezone(value: Any) -> str:
-    """A name of the tz database, by its shape: ``Europe/London``, and not ``GMT+02:00``, which might cost the whole user."""
-    text = convert.text_only(value).strip()
-    if not _TIMEZONE.fullmatch(text):
-        raise ValueError("expected a time zone such as Europe/London")
-    return text
-
-
 def degrees(most: int) -> Converter:
     """A number between -*most* and *most*.
 
@@ -75,7 +63,7 @@ def user_table(settings: Settings) -> Table:
         (
             Field("userId", "identity.external_id"),
             Field("context.locale", "properties.language", convert.to_language),
-            Field("context.timezone", "properties.timezone_id", to_timezone),
+            Field("context.timezone", "properties.timezone_id", convert.to_timezone),
             Field("context.ip", "properties.ip", convert.to_ip),
             Field("context.location.latitude", "properties.lat", degrees(90)),
             Field("context.location.longitude", "properties.long", degrees(180)),

@@ -34,6 +34,7 @@ _CURRENCY_SIGNS = "$€£¥"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _CURRENCY = re.compile("[A-Z]{3}")
 _COUNTRY = re.compile("[A-Z]{2}")
+_TIMEZONE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*(/[A-Za-z0-9_+-]+)*")
 _OFFSET = re.compile(r"\s*(GMT|UTC)?[+-][0-9]{2}:?[0-9]{2}\b.*", re.DOTALL)
 _LOCALE = re.compile("([A-Za-z]{2})([-_].*)?", re.DOTALL)
 _LARGEST_INTEGER = 2**63 - 1
@@ -272,6 +273,14 @@ def named_timezone(value: Any) -> str:
     """A time zone as it is written; an offset such as ``GMT+0100``, which one SDK sends for it, is none and is left out."""
     text = text_only(value)
     if _OFFSET.fullmatch(text):
+        raise ValueError("expected a time zone such as Europe/London")
+    return text
+
+
+def to_timezone(value: Any) -> str:
+    """A name of the tz database, by its shape: ``Europe/London``, for vendors that may refuse a person for another."""
+    text = named_timezone(value).strip()
+    if not _TIMEZONE.fullmatch(text):
         raise ValueError("expected a time zone such as Europe/London")
     return text
 

@@ -39,6 +39,7 @@ ALL: list[Converter] = [
     convert.to_country,
     convert.to_language,
     convert.named_timezone,
+    convert.to_timezone,
     convert.cut(3),
     convert.at_most(3),
     convert.text_only,
@@ -135,6 +136,10 @@ CONVERTED: list[tuple[Converter, Any, Any]] = [
     (convert.named_timezone, "Etc/GMT+5", "Etc/GMT+5"),
     (convert.named_timezone, "GMT+0", "GMT+0"),
     (convert.named_timezone, "Eastern Time (US & Canada)", "Eastern Time (US & Canada)"),
+    (convert.to_timezone, " America/Argentina/Buenos_Aires ", "America/Argentina/Buenos_Aires"),
+    (convert.to_timezone, "UTC", "UTC"),
+    (convert.to_timezone, "EST5EDT", "EST5EDT"),
+    (convert.to_timezone, "Etc/GMT+5", "Etc/GMT+5"),
     (convert.cut(3), "äöüß", "äöü"),
     (convert.cut(3), 12345, "123"),
     (convert.at_most(3), 123, "123"),
@@ -182,6 +187,9 @@ REFUSED: list[tuple[Converter, Any]] = [
     *refused(convert.to_country, "Portugal", "P", "ÄÖ", 7, "", None),
     *refused(convert.to_language, "English", "e", "", 7, None),
     *refused(convert.named_timezone, "GMT+0100", "GMT-03:30", "+01:00", "GMT+0200 (CEST)", 60, None),
+    *refused(
+        convert.to_timezone, "GMT+1 (London)", "GMT+02:00", "GMT-0330", "Eastern Time (US & Canada)", "", 60, None
+    ),
     *refused(convert.cut(3), None, [], {}),
     *refused(convert.at_most(3), "1234", None, [], {}),
     *refused(convert.text_only, 7, True, None, [], {}),

@@ -249,8 +249,6 @@ SETTINGS = Settings.model_validate(MINIMAL)
     [
         (attributes.to_locale, "en", "en"),
         (attributes.to_locale, "zh_Hans_CN", "zh-Hans-CN"),
-        (attributes.to_timezone, "America/Argentina/Buenos_Aires", "America/Argentina/Buenos_Aires"),
-        (attributes.to_timezone, "UTC", "UTC"),
         (attributes.to_moment, "2024-03-01T10:30:00+01:00", "2024-03-01T09:30:00+00:00"),
         (attributes.to_property, list(range(4_001)), list(range(4_000))),
     ],
@@ -264,7 +262,6 @@ def test_values_as_klaviyo_takes_them(converter: Converter, value: Any, expected
     [
         (attributes.to_locale, "English"),
         (attributes.to_locale, {}),
-        (attributes.to_timezone, "GMT+1 (London)"),
         (attributes.to_moment, "soon"),
         (attributes.to_phone(SETTINGS), "020 7946 0000"),
     ],
