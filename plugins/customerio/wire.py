@@ -93,8 +93,8 @@ def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -
     """Read an answer of either API.
 
     A 2xx that lists ``errors`` refuses those items and took all others. A 400 speaks for the whole request: in a batch the
-    one bad item is looked for by halving. A redirect (an EU account at the US host) and a 404 (a path that every request
-    shares) are the operator's to mend, so nothing may die of them.
+    one bad item is looked for by halving. A redirect (an EU account at the US host), a 404 and a 405 (a path that every
+    request shares) are the operator's to mend, so nothing may die of them.
 
     Raises:
         UnreadableAnswer: a 2xx whose body is no JSON object: not the vendor's answer, or cut.
@@ -102,7 +102,7 @@ def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -
     status = response.status
     if 200 <= status <= 299:
         return _judge_taken(response, len(payloads))
-    if 300 <= status <= 399 or status == 404:
+    if 300 <= status <= 399 or status in (404, 405):
         return Blocked(f"{describe(response)} (wrong region or base_url?)")
     if status == 400:
         reason = _refusal(response)

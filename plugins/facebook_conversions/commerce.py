@@ -33,6 +33,7 @@ _HASHED_TOO: Final = frozenset(
 for."""
 _PRODUCT_EVENTS: Final = frozenset({"ViewContent", "AddToCart", "AddToWishlist"})
 _AT: Final = "custom_data"
+_PRICES: Final = ("price", "item_price")
 MAX_ITEMS: Final = 1_000_000_000
 """A larger number is none of things, and a sum of such may be more than JSON can hold."""
 
@@ -58,7 +59,8 @@ def to_plain(value: Any) -> Any:
 
 
 def to_contents(value: Any) -> list[Document]:
-    """Products as ``id``, ``quantity`` and ``item_price``; those without an id are left out."""
+    """Products as ``id``, ``quantity`` and ``item_price``; those without an id are left out. Of a weight or a length (1.5 of a
+    unit) there is one, of its whole price, for Meta counts in whole numbers."""
     contents = [item for product in value if (item := _content(product))] if isinstance(value, list) else []
     if not contents:
         raise ValueError("expected a list of products with product_id or sku")
@@ -72,11 +74,15 @@ def _content(product: Any) -> Document | None:
     for name, values, converter in (
         ("id", _named(product, "product_id", "productId", "sku", "id"), _to_id),
         ("quantity", _named(product, "quantity"), convert.to_integer),
-        ("item_price", _named(product, "price", "item_price"), convert.to_amount),
+        ("item_price", _named(product, *_PRICES), convert.to_amount),
     ):
         for value in values:
             with suppress(ValueError):
                 item.setdefault(name, converter(value))
+    with suppress(ValueError):
+        if "quantity" in item and item["quantity"] != convert.to_number(product["quantity"]):
+            item["quantity"] = 1
+            item["item_price"] = worth_of([product], _PRICES)
     return {"quantity": 1, **item} if "id" in item else None
 
 
@@ -130,7 +136,7 @@ COMMERCE_ROWS: Final = (
 def _worth(event: Event) -> int | float:
     """What all products of an order come to."""
     told = (event.properties.get(name) for name in ("products", "contents"))
-    return worth_of(next((each for each in told if isinstance(each, list) and each), None), ("price", "item_price"))
+    return worth_of(next((each for each in told if isinstance(each, list) and each), None), _PRICES)
 
 
 CUSTOM_DATA: Final = Custom("properties", _AT, impersonal_name, convert=to_plain)

@@ -25,8 +25,9 @@ from router.plugin import (
     only_verdict,
 )
 
-BLOCKED: Final = (401, 403, 477)
-"""477: the account moves to another data centre, for up to a day. Waiting is for everybody, so it isn't `Later`."""
+BLOCKED: Final = (401, 403, 405, 477)
+"""405: whoever answers at `base_url` takes no such requests. 477: the account moves to another data centre, for up to a
+day. Waiting is for everybody, so it isn't `Later`."""
 LOCKED_S: Final = 2.0
 _WAITS_S: Final[Mapping[str, float]] = {"SECONDLY": 1.0, "TEN_SECONDLY_ROLLING": 10.0, "DAILY": 3_600.0}
 """By the policy that a 429 names. The daily one ends at midnight in the account's own time zone: ask once an hour."""

@@ -52,7 +52,8 @@ its company stays below the requests that one conversation may have (100)."""
 _EXISTING_ID = re.compile(r"\bid=([\w-]+)")
 _ARCHIVED = re.compile(r"\barchived\b")
 _UNKNOWN_ATTRIBUTE = re.compile(r"[Cc]ustom attribute ['\"]([^'\"]+)['\"]")
-_BLOCKED = (*OF_THE_SET_UP, 401, 403)
+_BLOCKED = (*OF_THE_SET_UP, 401, 403, 405)
+"""405: whoever answers at `base_url` takes no such requests."""
 _KEPT: Final = frozenset({"company_id", "custom_attributes", "external_id", "role"})
 """What no write is without: who it is about, and what is left out one by one."""
 _DATES: Final = frozenset({"birthday"})

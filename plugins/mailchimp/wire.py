@@ -38,9 +38,9 @@ MAX_MEMBERS: Final = 200
 """500 are allowed, but the answer holds all there is of each member, some 3 kB, and of an answer the router reads 1 MB."""
 TEMPORARY_ATTEMPTS: Final = 5
 """A member that Mailchimp says it can't write just now is tried so often."""
-BLOCKED: Final = (*OF_THE_SET_UP, 401, 403)
+BLOCKED: Final = (*OF_THE_SET_UP, 401, 403, 405)
 """A wrong data centre redirects or answers 403. A 403 that is a page comes from the firewall in front: it asks to wait, and a
-destination that is blocked does nothing else."""
+destination that is blocked does nothing else. 405: whoever answers at `base_url` takes no such requests."""
 OPTIONAL: Final = frozenset({"language", "timestamp_signup"})
 """What of a member, besides its merge fields, it can do without."""
 _LEFT: Final = "unsubscribed"

@@ -42,8 +42,8 @@ _NO_SUCH_FIELD: Final = "invalid custom field ids"
 
 Source: github.com/sendgrid/sendgrid-nodejs/issues/953 (a name for an id, 2019).
 """
-_BLOCKED: Final = (401, 403, 404)
-"""404 is a list of the settings that is not there, or the wrong address."""
+_BLOCKED: Final = (401, 403, 404, 405)
+"""404 is a list of the settings that is not there, or the wrong address, as is a 405."""
 
 
 def credentials(settings: Settings) -> Sequence[Credential]:

@@ -21,7 +21,8 @@ _NOT_IN_A_TYPE = re.compile("[^a-z0-9]+")
 
 
 def event_type(name: str) -> str:
-    """``Invoice  Paid!`` becomes ``invoice_paid``; a name without a letter from a to z is of type ``event``."""
+    """``Invoice  Paid!`` becomes ``invoice_paid``; a name with neither a letter from a to z nor a digit is of type
+    ``event``."""
     return _NOT_IN_A_TYPE.sub("_", name.lower()).strip("_")[:MAX_TYPE].strip("_") or ANY_TYPE
 
 

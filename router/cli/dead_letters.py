@@ -197,7 +197,7 @@ def discard(
 
 def _choose(numbers: list[int] | None, cause: str | None, reason: str | None, every: bool) -> dict[str, Any]:
     if sum(map(bool, (numbers, cause, reason, every))) != 1:
-        raise OperatorError("say which: numbers, --cause CODE, --reason TEXT or --all")
+        raise OperatorError("say which, by one of these: numbers, --cause CODE, --reason TEXT, --all")
     return {"ids": numbers, "cause": cause, "reason": reason}
 
 

@@ -25,12 +25,12 @@ class _NamesToo(TyperGroup):
         return super().resolve_command(ctx, args)
 
 
-app = typer.Typer(cls=_NamesToo, help="The configured destinations and what they make of events.")
+app = typer.Typer(cls=_NamesToo)
 
 
 @app.callback(invoke_without_command=True)
 def list_by_default(context: typer.Context, config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
-    """The configured destinations (`router destinations`), one's mapping tables (`router destinations NAME`).
+    """The configured destinations; with a NAME, that one's actions and mapping tables.
 
     Example: `router destinations mixpanel --json`
     """

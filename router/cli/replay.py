@@ -75,7 +75,8 @@ def replay(
     given = {key: value for key, value in chosen.items() if value not in (None, [])}
     if bool(given) == every:
         raise OperatorError(
-            "say which: --since, --until, --source, --type, --event, --user, --outcome, or --all that the log has"
+            "say which: by --since, --until, --source, --type, --event, --user and --outcome; or --all that the log "
+            "has, and nothing besides"
         )
     given["is_historical"] = not live
     if rate is not None:

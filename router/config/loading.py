@@ -282,7 +282,12 @@ def _read_settings(tree: Tree, name: str, plugin: Plugin) -> PluginSettings | No
                 path, f'plugin "{plugin.slug}" failed to read its settings ({type(error).__name__}); tell its author'
             )
             return None
-    least = min(reversed(refused), key=len)  # problems with given values, not with filled-in ones
+
+    def rank(problems: list[ErrorDetails]) -> tuple[bool, int]:
+        """Last are those for want of what a sandbox fills in: they hide what a plugin's own check says of the rest."""
+        return any(each["type"] == "missing" and each["loc"][0] in required for each in problems), len(problems)
+
+    least = min(reversed(refused), key=rank)  # problems with given values, not with filled-in ones
     Phrasebook(tree, path, plugin.settings, plugin.slug).report(least)
     return None
 

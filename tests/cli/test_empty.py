@@ -85,6 +85,22 @@ def test_to_discard_all_of_none_is_to_be_done(empty: Path) -> None:
     assert (done.code, done.out) == (0, "0 dead letters of crm discarded\n")
 
 
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        pytest.param("replay crm --all --type group", "--all that the log has, and nothing besides", id="replay"),
+        pytest.param("dead-letters discard crm --all --reason gone", "by one of these", id="discard"),
+        pytest.param("dead-letters retry crm --cause 3f9a01 --reason gone", "by one of these", id="retry"),
+    ],
+)
+def test_who_said_two_things_that_do_not_go_together_is_told(empty: Path, command: str, expected: str) -> None:
+    """Who had said --all and --type was asked for either of them."""
+    refused = run_command(*command.split(), "--config", empty)
+
+    assert (refused.code, refused.out) == (2, "")
+    assert expected in refused.err
+
+
 def test_dead_letters_of_a_destination_that_left_can_be_discarded(empty: Path) -> None:
     """Without --yes it was refused: it can't be sent to."""
     document = json.loads(empty.read_text())

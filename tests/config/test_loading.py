@@ -3,9 +3,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Self
 
 import pytest
-from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 
 from router.config import (
     Config,
@@ -224,6 +225,34 @@ def test_a_mistake_beside_it_is_the_only_one_that_is_told(two_ways: Registry, gi
         parse_config(text, two_ways, environ={})
 
     assert [problem.key for problem in caught.value.problems] == ["destinations.acme.settings.size"]
+
+
+class Bound(PluginSettings):
+    """A token, which a sandbox fills in, and two settings of which only one goes."""
+
+    token: SecretStr = Field(description="Required.")
+    bulk: bool = Field(False, description="Send in jobs.")
+    hours: int = Field(0, description="Not with `bulk`.")
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> Self:
+        if self.bulk and self.hours:
+            raise ValueError("hours go only without bulk")
+        return self
+
+
+@pytest.mark.parametrize("token", ["", 'token: "", ', "token: mine, "], ids=["absent", "empty", "given"])
+def test_a_sandbox_is_told_of_its_mistake_and_not_of_the_token_that_it_needs_not_have(
+    registry: Registry, token: str
+) -> None:
+    acme = next(each.plugin for each in registry if each.plugin.slug == "acme")
+    bound = Registry([replace(acme, settings=Bound, sandbox_settings={"token": "t"})])
+    text = SOURCES + f"destinations: {{acme: {{sandbox: true, settings: {{{token}bulk: true, hours: 4}}}}}}"
+
+    with pytest.raises(ConfigError) as caught:
+        parse_config(text, bound, environ={})
+
+    assert [problem.message for problem in caught.value.problems] == ["hours go only without bulk"]
 
 
 def test_a_base_url_is_put_into_a_copy(parse: Parse) -> None:

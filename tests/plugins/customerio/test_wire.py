@@ -132,6 +132,7 @@ DEAD = Dead("207 invalid: attributes: must be an object")
         pytest.param(answer(403), Blocked("403"), id="403"),
         pytest.param(answer(301, HTML), Blocked(f"301 {HTML.decode()} (wrong region or base_url?)"), id="301"),
         pytest.param(answer(404, b"not found"), Blocked("404 not found (wrong region or base_url?)"), id="404"),
+        pytest.param(answer(405), Blocked("405 (wrong region or base_url?)"), id="405"),
         pytest.param(answer(413), Split("413"), id="413"),
         pytest.param(answer(408), [Later("408")] * 3, id="408"),
         pytest.param(answer(429), [Later("429")] * 3, id="429"),

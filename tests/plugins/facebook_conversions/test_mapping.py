@@ -335,6 +335,25 @@ def test_of_several_products_those_with_an_id_are_sent() -> None:
     assert (data["content_ids"], data["content_type"], data["num_items"]) == (["p-1", "7"], "product_group", 3)
 
 
+@pytest.mark.parametrize(
+    ("product", "expected"),
+    [
+        ({"price": 3, "quantity": "2.0"}, {"quantity": 2, "item_price": 3}),
+        ({"price": 3, "quantity": 1.5}, {"quantity": 1, "item_price": 4.5}),
+        ({"price": "3", "quantity": "0.4"}, {"quantity": 1, "item_price": 1.2}),
+        ({"item_price": 3, "quantity": 0.4}, {"quantity": 1, "item_price": 1.2}),
+        ({"quantity": 0.4}, {"quantity": 1}),
+        ({"price": 3, "quantity": "many"}, {"quantity": 1, "item_price": 3}),
+    ],
+)
+def test_a_part_of_a_product_is_one_of_its_whole_price(product: dict[str, Any], expected: dict[str, Any]) -> None:
+    """1.5 m of cloth were two at the price of one metre, beside the value of 1.5; 0.4 m were none."""
+    data = data_of({"products": [{"product_id": "p-1", **product}]}, "Checkout Started")
+
+    assert data["contents"] == [{"id": "p-1", **expected}]
+    assert data["num_items"] == expected["quantity"]
+
+
 CONTENTS = [{"id": "p-1", "quantity": 2, "item_price": 9.99}]
 
 

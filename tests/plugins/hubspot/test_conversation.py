@@ -506,7 +506,8 @@ async def test_a_merge_beyond_what_a_contact_can_hold_is_dead() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "word"), [(400, Dead), (401, Blocked), (403, Blocked), (413, Dead), (423, Later), (477, Blocked)]
+    ("status", "word"),
+    [(400, Dead), (401, Blocked), (403, Blocked), (405, Blocked), (413, Dead), (423, Later), (477, Blocked)],
 )
 @pytest.mark.parametrize("event", [identify(), group(), track(context={}), ALIAS], ids=lambda event: event.type)
 async def test_what_ends_every_conversation(status: int, word: type, event: Event) -> None:

@@ -186,6 +186,7 @@ def test_an_event_is_sent_again_without_the_properties_that_hubspot_names(
         pytest.param(answer(404), [X], Split, id="404, perhaps no such definition"),
         pytest.param(answer(409), [D], Split, id="409, a uuid seen before"),
         pytest.param(answer(403, category="MISSING_SCOPES"), Blocked, Blocked, id="403"),
+        pytest.param(Response(405, b"<html>"), Blocked, Blocked, id="405 of another server"),
         pytest.param(answer(429), [L], [L, L], id="429"),
     ],
 )

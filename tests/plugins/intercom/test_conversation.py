@@ -556,6 +556,7 @@ async def test_ids_are_encoded_into_paths(vendor: StandIn) -> None:
         pytest.param(401, "{}", Blocked, id="revoked token"),
         pytest.param(402, "{}", Blocked, id="plan"),
         pytest.param(403, "{}", Blocked, id="scope"),
+        pytest.param(405, "<html>", Blocked, id="another server"),
         pytest.param(400, "<html>", Dead, id="refused"),
         pytest.param(422, "{}", Dead, id="invalid"),
         pytest.param(429, "{}", Later, id="too many requests"),

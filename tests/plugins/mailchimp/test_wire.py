@@ -93,6 +93,7 @@ def test_a_batch_has_each_member_once_with_the_last_value_of_everything() -> Non
         pytest.param(403, orjson.dumps({"title": "User Disabled"}), Blocked, Blocked, id="403"),
         pytest.param(403, b"<html>", Blocked, Blocked, id="403 of the firewall in front"),
         pytest.param(404, b"", X, Blocked, id="404"),
+        pytest.param(405, b"<html>", Blocked, Blocked, id="405 of another server"),
         pytest.param(413, b"", X, Split, id="413"),
         pytest.param(429, b"", L, [L, L], id="429"),
         pytest.param(500, b"", L, [L, L], id="500"),

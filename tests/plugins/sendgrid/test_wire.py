@@ -65,6 +65,7 @@ D, X, L = Delivered, Dead, Later
         pytest.param(Response(401), Blocked, Blocked, id="401"),
         pytest.param(Response(403), Blocked, Blocked, id="403"),
         pytest.param(Response(404), Blocked, Blocked, id="404, a list that is not there"),
+        pytest.param(Response(405, b"<html>"), Blocked, Blocked, id="405 of another server"),
         pytest.param(Response(413), Split, Split, id="413"),
         pytest.param(Response(429), [L], [L, L], id="429"),
         pytest.param(Response(500), [L], [L, L], id="500"),
