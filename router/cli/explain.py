@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import codecs
 import sys
 import time
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from uuid import uuid4
 import typer
 from rich.pretty import Pretty
 
+from router.cli.ndjson import read_lines
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, read_config
 from router.cli.output import NO_DESTINATIONS, console, print_json, print_line, print_table
 from router.cli.streams import read_input
@@ -149,27 +149,6 @@ def _read_calls(file: str, data: bytes) -> Iterator[Calls]:
             raise OperatorError(f"{file}: {refused.message}") from refused
     else:
         yield from (Calls((call,)) for call in (whole if isinstance(whole, list) else [whole]))
-
-
-def read_lines(file: str, data: bytes, whole: Refused) -> Iterator[tuple[bytes, Any]]:
-    """Each line of NDJSON that is not empty, and what it says. *whole* is what keeps *data* from being one JSON value.
-
-    Raises:
-        OperatorError: one is no JSON. If it is the first, an event of several lines may be meant, so *whole* is told.
-    """
-    is_first = True
-    for number, line in enumerate(data.removeprefix(codecs.BOM_UTF8).splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            yield line, parse_json(line)
-        except Refused as refused:
-            where, why = (file, whole) if is_first else (f"{file}:{number}", refused)
-            what = why.message.removeprefix("the body is ")
-            raise OperatorError(
-                f"{where}: expected {'JSON' if is_first else 'one event as JSON a line'}, found {what}"
-            ) from refused
-        is_first = False
 
 
 def _print(answer: dict[str, Any]) -> None:

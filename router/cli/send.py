@@ -13,7 +13,7 @@ import aiohttp
 import orjson
 import typer
 
-from router.cli.explain import read_lines
+from router.cli.ndjson import read_lines
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, read_config
 from router.cli.output import console, print_json
 from router.cli.streams import read_input
