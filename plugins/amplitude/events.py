@@ -92,11 +92,14 @@ def build_track(event: Event, fields: Document, settings: Settings) -> Sequence[
     }
     # Beside a currency that can't be read money stays a property: Amplitude would book it in another.
     is_money = not has_odd_currency(event)
-    revenue = order.get("revenue") or _total(event, name, is_given="revenue" in order)
-    if spelt_alike(name) == _ORDER_REFUNDED:
+    alike = spelt_alike(name)
+    revenue = order.get("revenue", 0)
+    if alike in _ORDER_COMPLETED and not revenue:
+        revenue = _total(event, is_given="revenue" in order)
+    if alike == _ORDER_REFUNDED:
         revenue = -abs(revenue)  # callers write it with and without a sign
     # A checkout or a refund may tell of revenue and products too, and nobody has bought these.
-    is_order = spelt_alike(name) in _ORDER_COMPLETED and revenue > 0
+    is_order = alike in _ORDER_COMPLETED and revenue > 0
     products = _products(event) if settings.product_events and is_order else []
     has_money = bool(products) and _tell_all(products, revenue)
     # Price and quantity are not sent beside it: where all three are there, Amplitude multiplies the two.
@@ -108,14 +111,13 @@ def build_track(event: Event, fields: Document, settings: Settings) -> Sequence[
     return [main, *_product_payloads(products, order, fields, is_money and has_money)]
 
 
-def _total(event: Event, name: str, is_given: bool) -> int | float:
-    """The total of a completed order, which is its revenue where none is given; else what its products come to."""
-    if spelt_alike(name) in _ORDER_COMPLETED:
+def _total(event: Event, is_given: bool) -> int | float:
+    """The total of a completed order, which is its revenue where none *is_given*; else what its products come to."""
+    with suppress(ValueError):
+        return convert.to_amount(event.properties.get("total"))
+    if not is_given:
         with suppress(ValueError):
-            return convert.to_amount(event.properties.get("total"))
-        if not is_given:
-            with suppress(ValueError):
-                return worth_of(event.properties.get("products"))
+            return worth_of(event.properties.get("products"))
     return 0
 
 

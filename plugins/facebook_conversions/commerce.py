@@ -146,7 +146,9 @@ def complete(name: str, event: Event, fields: Document, settings: Settings) -> t
     """Add to ``custom_data`` of the event *name* what follows from the rest: the products' ids and number, the currency. Ends
     with what to say of what is left out."""
     data: Document = fields.get(_AT, {})
-    content = _content({key: value for key, value in event.properties.items() if key != "id"})
+    content = None
+    if name in _PRODUCT_EVENTS or "name" in data:
+        content = _content({key: value for key, value in event.properties.items() if key != "id"})
     if name in _PRODUCT_EVENTS and content is not None:
         data.setdefault("contents", [content])
     contents = data.get("contents")
