@@ -15,6 +15,7 @@ from router.plugin import (
     Document,
     Event,
     Field,
+    complete_value,
     convert,
     has_odd_currency,
     holds_email,
@@ -133,10 +134,10 @@ COMMERCE_ROWS: Final = (
 )
 
 
-def _worth(event: Event) -> int | float:
-    """What all products of an order come to."""
+def _products(event: Event) -> Any:
+    """All products of an order, as it has them."""
     told = (event.properties.get(name) for name in ("products", "contents"))
-    return worth_of(next((each for each in told if isinstance(each, list) and each), None), _PRICES)
+    return next((each for each in told if isinstance(each, list) and each), None)
 
 
 CUSTOM_DATA: Final = Custom("properties", _AT, impersonal_name, convert=to_plain)
@@ -161,12 +162,8 @@ def complete(name: str, event: Event, fields: Document, settings: Settings) -> t
     if name in _PRODUCT_EVENTS and "value" not in data:
         with suppress(ValueError):
             data["value"] = convert.to_amount(event.properties.get("price"))
-    if name == "Purchase" and data.get("value") == 0:
-        with suppress(ValueError):  # a revenue of 0 beside a total says nothing (facts/event-spec.md section 4)
-            data["value"] = convert.to_amount(event.properties.get("total"))
-    if name == "Purchase" and "value" not in data:
-        with suppress(ValueError):
-            data["value"] = _worth(event)
+    if name == "Purchase":
+        complete_value(data, event.properties.get("total"), _products(event), _PRICES)
     notes: tuple[str, ...] = ()
     if "name" in data and content is None and event.type == "track" and tells_whose_name(event.properties):
         del data["name"]

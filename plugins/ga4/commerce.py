@@ -23,6 +23,7 @@ from router.plugin import (
     Skip,
     Table,
     Values,
+    complete_value,
     convert,
     left_out,
     spelt_alike,
@@ -157,12 +158,8 @@ def build_commerce(event: Event, fields: Document, settings: Settings) -> Payloa
         if "value" not in params:
             with suppress(ValueError):
                 params["value"] = worth_of([event.properties])
-    if name in _SALES and params.get("value") == 0:
-        with suppress(ValueError):  # a revenue of 0 beside a total says nothing (facts/event-spec.md section 4)
-            params["value"] = convert.to_amount(event.properties.get("total"))
-    if name in _SALES and "value" not in params:
-        with suppress(ValueError):
-            params["value"] = worth_of(event.properties.get("products"))
+    if name in _SALES:
+        complete_value(params, event.properties.get("total"), event.properties.get("products"))
     if name == "refund":
         with suppress(ValueError):  # other vendors want a sign; Google would take it off what was given back
             params["value"] = abs(convert.to_amount(params.get("value")))

@@ -6,7 +6,6 @@ Source: facts/vendors/klaviyo.md sections 3, 5, 6 and 8.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -30,12 +29,12 @@ from router.plugin import (
     Payload,
     Skip,
     Table,
+    complete_value,
     convert,
     has_odd_currency,
     left_out,
     spelt_alike,
     view_name,
-    worth_of,
 )
 
 MAX_PROPERTIES: Final = 400
@@ -77,24 +76,12 @@ def build_event(event: Event, fields: Document, settings: Settings) -> list[Payl
     known = METRICS.get(spelt_alike(name))
     properties: Document = fields.get("properties", {})
     if known == "Placed Order":
-        _complete_value(event, fields["event"])
+        complete_value(fields["event"], event.properties.get("total"), event.properties.get("products"))
     known = known if settings.ecommerce else None
     if known:
         add_expected(known, properties)
     lines = list(_lines(event, properties)) if known == "Placed Order" else []
     return _payloads(event, fields, [(known or name, fields["event"], properties), *lines], settings)
-
-
-def _complete_value(event: Event, about: Document) -> None:
-    """Put the value to an order that tells of its money in its total or its products alone.
-
-    Source: facts/event-spec.md section 4 (a revenue of 0 says nothing beside a total).
-    """
-    with suppress(ValueError):
-        if about.get("value") == 0:
-            about["value"] = convert.to_amount(event.properties.get("total"))
-        elif "value" not in about:
-            about["value"] = worth_of(event.properties.get("products"))
 
 
 def build_view(event: Event, fields: Document, settings: Settings) -> list[Payload] | Skip:

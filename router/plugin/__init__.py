@@ -54,7 +54,7 @@ from router.plugin.verdict import (
     only_verdict,
 )
 from router.plugin.view import view_name
-from router.plugin.worth import worth_of
+from router.plugin.worth import complete_value, worth_of
 from router.traits import GROUP_TRAITS, USER_TRAITS, camel_case, canonical_trait, snake_case
 
 __all__ = [
@@ -114,6 +114,7 @@ __all__ = [
     "build_url",
     "camel_case",
     "canonical_trait",
+    "complete_value",
     "convert",
     "describe",
     "has_odd_currency",

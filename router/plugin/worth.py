@@ -26,6 +26,19 @@ def worth_of(products: Any, prices: Sequence[str] = ("price",)) -> int | float:
     return to_amount(float(sum(_worth(product, prices) for product in products)))
 
 
+def complete_value(told: dict[str, Any], total: Any, products: Any, prices: Sequence[str] = ("price",)) -> None:
+    """Put the ``value`` to what is *told* of an order whose money is in its *total* or its *products* alone. It stays as it is
+    where neither says more.
+
+    Source: facts/event-spec.md section 4 (a revenue of 0 says nothing beside a total).
+    """
+    with suppress(ValueError):
+        if told.get("value") == 0:
+            told["value"] = to_amount(total)
+        elif "value" not in told:
+            told["value"] = worth_of(products, prices)
+
+
 def _worth(product: Any, prices: Sequence[str]) -> Decimal:
     for name in prices if isinstance(product, dict) else ():
         with suppress(ValueError):
