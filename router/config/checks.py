@@ -8,7 +8,8 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from router.config.phrase import HIDDEN, show
 from router.config.problem import KeyPath
@@ -50,10 +51,15 @@ def is_loopback(host: str) -> bool:
 
 def _check_ports(tree: Tree) -> None:
     server, admin = tree.mapping("server"), tree.mapping("admin")
-    port = str(server.get("port") or Server().port)
-    if port == str(admin.get("port") or Admin().port) and port != "0":
+    port = _port_of(server, Server().port)
+    if port == _port_of(admin, Admin().port) and port != "0":
         key: KeyPath = ("admin", "port") if "port" in admin else ("server", "port")
         tree.report(key, "server and admin have the same port; give one of them another")
+
+
+def _port_of(section: Mapping[str, Any], default: int) -> str:
+    given = section.get("port")
+    return str(default if given is None else given)  # 0 is one, too: a free port
 
 
 def _check_names(tree: Tree, section: str) -> None:

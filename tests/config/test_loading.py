@@ -459,6 +459,21 @@ def test_trusted_proxies_are_networks_or_single_addresses(parse: Parse) -> None:
     assert [str(proxy) for proxy in proxies] == ["10.0.0.0/8", "192.0.2.7/32", "2001:db8::/32"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("server: {port: 0}\nadmin: {port: 8080}\n", id="server"),
+        pytest.param("server: {port: 8081}\nadmin: {port: 0}\n", id="admin"),
+        pytest.param("server: {port: 0}\nadmin: {port: 0}\n", id="both"),
+        pytest.param("server: {port: 0}\nadmin: {port: }\n", id="one without a value"),
+    ],
+)
+def test_a_free_port_is_not_the_port_of_the_other(parse: Parse, text: str) -> None:
+    config = parse(SOURCES + text)
+
+    assert 0 in (config.server.port, config.admin.port)
+
+
 # --- what is stored ---
 
 
