@@ -29,6 +29,7 @@ _FOLDER: TypeAdapter[Path] = TypeAdapter(Folder)
 _DATA = Config.model_fields["data"].default
 _TRAFFIC = ("server", "admin", "sources", "destinations", "plugins")
 """The sections that say nothing of what is stored, and where."""
+_OF_TRAFFIC = re.compile(rf"(?:{'|'.join(_TRAFFIC)})(?:[.\[]|$)")
 _SECRETS = re.compile(r"sources\.[^.]+\.write_keys?\b|destinations\.[^.]+\.settings\b")
 """The keys that only a router has to know the values of."""
 
@@ -69,7 +70,7 @@ def load_storage(path: str | Path, environ: Mapping[str, str] = os.environ) -> C
     """
     tree = read_tree(_read_text(path), str(path), environ)
     data = {key: value for key, value in _mapping_of(tree).items() if key not in _TRAFFIC}
-    tree.problems = [problem for problem in tree.problems if problem.key.partition(".")[0] not in _TRAFFIC]
+    tree.problems = [problem for problem in tree.problems if not _OF_TRAFFIC.match(problem.key)]
     return _validate(tree, data)
 
 

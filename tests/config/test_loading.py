@@ -484,6 +484,7 @@ def test_what_is_stored_is_told_whatever_is_wrong_elsewhere(tmp_path: Path) -> N
         "retention: {age: 3d}\n"
         "sources: {website: {write_key: '${UNSET}'}}\n"
         "destinations: {acme: {pluggin: none, settings: {token: '${file:/nowhere}'}}}\n"
+        "plugins: ['${UNSET}']\n"
     )
 
     config = load_storage(path, {})
