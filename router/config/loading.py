@@ -17,7 +17,7 @@ from router.config.checks import check
 from router.config.known import Known, key_of
 from router.config.model import Config
 from router.config.phrase import HIDDEN, Phrasebook
-from router.config.problem import ConfigError, KeyPath, Problem, key_text, name_text
+from router.config.problem import ConfigError, KeyPath, Problem, name_text
 from router.config.quantity import FROM_FILE
 from router.config.tree import Tree, read_tree
 from router.config.value import Folder
@@ -123,7 +123,6 @@ def parse_config(
         data["sources"] = _with_made_up_keys(data["sources"])
         tree.problems = [problem for problem in tree.problems if not _SECRETS.match(problem.key)]
     config = _validate(tree, data)
-    config._files = {key_text(key): files for key, files in tree.files.items()}
     registry.adopt(candidate)
     return config
 

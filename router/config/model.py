@@ -6,10 +6,10 @@ without a value (``delivery:`` and nothing after it) counts as absent. Relative 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
-from pydantic import Field, PrivateAttr, SecretStr
+from pydantic import Field, SecretStr
 
 from router.config.destination import Destination
 from router.config.log_address import EMBEDDED, LogAddress
@@ -38,8 +38,6 @@ class Config(Section):
     destinations: dict[str, Destination] = Field(default_factory=dict)
     plugins: tuple[str, ...] = Field((), description="Plugins that aren't installed packages: modules or paths.")
 
-    _files: dict[str, tuple[Path, ...]] = PrivateAttr(default_factory=dict)
-
     def sources_of(self, destination: str) -> SourceChoice:
         """Whose events *destination* takes. A source's events go where both sides agree."""
         named = self.destinations[destination].sources
@@ -58,11 +56,6 @@ class Config(Section):
         """The addresses of the cluster that keeps the log, with credentials if there are any; empty for an embedded log."""
         address = self.log.get_secret_value()
         return () if address == EMBEDDED else tuple(address.split(","))
-
-    @property
-    def files(self) -> Mapping[str, tuple[Path, ...]]:
-        """The files (``${file:PATH}``) that values came from, by dotted key. A change of such a file calls for a reload."""
-        return self._files
 
 
 def _names(sources: Iterable[Source]) -> frozenset[str]:

@@ -22,7 +22,6 @@ class Resolved:
 
     text: str
     has_references: bool = False
-    files: list[Path] = field(default_factory=list)
     unset: list[str] = field(default_factory=list)
     """Variables that are unset or empty, and whose default is empty."""
     problems: list[str] = field(default_factory=list)
@@ -75,7 +74,6 @@ def _why_not(inner: str | None) -> str:
 def _read_file(name: str, resolved: Resolved) -> str:
     """The file's text without the final line end that editors add. *name* is relative to the working directory."""
     path = Path(name)
-    resolved.files.append(path)
     try:
         if not path.is_file():  # a pipe would make the start hang
             raise FileNotFoundError(2, "not a file" if path.exists() else "no such file")

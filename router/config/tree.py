@@ -11,7 +11,6 @@ import re
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -47,7 +46,6 @@ class Tree:
     """Values whose reference failed. They are null in the data, and nothing more is reported about them."""
     unset: dict[KeyPath, list[str]] = field(default_factory=dict)
     """For empty values: the variables that would fill them."""
-    files: dict[KeyPath, tuple[Path, ...]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     _reported: set[KeyPath] = field(default_factory=set)
 
@@ -268,8 +266,6 @@ class _Reader:
         if start != self._tree.lines.get(path):
             self._tree.text_lines[path] = start
         resolved = resolve(value, self._environ)
-        if resolved.files:
-            self._tree.files[path] = tuple(resolved.files)
         if resolved.unset and not resolved.text:
             self._tree.unset[path] = resolved.unset
         if resolved.problems:
