@@ -22,11 +22,9 @@ class LetterTable:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    def find(
-        self, choice: Choice = EVERY, *, after: int = 0, limit: int = 100, message_id: str | None = None
-    ) -> list[DeadLetter]:
+    def find(self, choice: Choice = EVERY, *, after: int = 0, limit: int = 100) -> list[DeadLetter]:
         """Dead letters by id, oldest first."""
-        condition, values = _where_of(choice, ("id > ?", after), ("message_id = ?", message_id))
+        condition, values = _where_of(choice, ("id > ?", after))
         rows = self._connection.execute(
             "SELECT partition, sequence, source, message_id, user_key, type, received_at_s, event, reason, attempts, died_s,"
             f" settled, events, id, job, replayed FROM dead_letters WHERE {condition} ORDER BY id LIMIT ?",

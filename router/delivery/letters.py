@@ -73,9 +73,7 @@ class Group:
 class Letters(Protocol):
     """Reached through `State.letters`. What `State` says about threads holds here too."""
 
-    def find(
-        self, choice: Choice = EVERY, *, after: int = 0, limit: int = 100, message_id: str | None = None
-    ) -> list[DeadLetter]:
+    def find(self, choice: Choice = EVERY, *, after: int = 0, limit: int = 100) -> list[DeadLetter]:
         """Dead letters by id, oldest first."""
 
     def count(self, choice: Choice = EVERY) -> int: ...

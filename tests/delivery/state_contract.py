@@ -172,7 +172,6 @@ class StateContract:
             pytest.param(Choice(up_to=2), {"after": 1}, [2], id="a stretch"),
             pytest.param(Choice(reason="400"), {}, [1, 3], id="by a text of the reason"),
             pytest.param(Choice(reason="%"), {}, [], id="a text is no pattern"),
-            pytest.param(Choice(), {"message_id": "m2"}, [2], id="by messageId"),
             pytest.param(Choice(ids=[3, 1, 77]), {}, [1, 3], id="by id"),
             pytest.param(Choice(ids=[]), {}, [], id="none of none"),
             pytest.param(Choice(ids=list(range(100_000)), reason="other"), {}, [3], id="however many ids"),
