@@ -96,6 +96,7 @@ ALTER TABLE replays RENAME TO single_replays;
 INSERT INTO replays (partition, first, last, offsets, job, kind, reason, at_s)
     SELECT partition, sequence, sequence, x'', job, kind, reason, at_s FROM single_replays;
 DROP TABLE single_replays;
+DROP INDEX dead_letters_by_message;
 """,
 }
 """The scripts that bring a file to each schema version from the one before."""
