@@ -16,7 +16,6 @@ from router.cli import (
     demo,
     destinations,
     explain,
-    inspect,
     jobs,
     log,
     logging,
@@ -26,6 +25,8 @@ from router.cli import (
     run,
     sandbox,
     send,
+    status,
+    trace,
 )
 from router.cli.output import fail
 from router.cli.streams import open_closed
@@ -58,8 +59,8 @@ app.command()(run.run)
 app.command()(check.check)
 app.command()(explain.explain)
 app.command()(send.send)
-app.command()(inspect.trace)
-app.command()(inspect.status)
+app.command()(trace.trace)
+app.command()(status.status)
 app.command()(replay.replay)
 app.add_typer(destinations.app, name="destinations")
 app.add_typer(dead_letters.app, name="dead-letters")

@@ -1,62 +1,17 @@
-"""``router trace`` and ``router status``: what happened to an event, and how the destinations are."""
+"""``router status``: how the destinations are, and what to do about it."""
 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Iterator
-from typing import Annotated, Any
-
-import typer
-from rich.pretty import Pretty
+from typing import Any
 
 from router.cli.agreement import describe
 from router.cli.backend import ask
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
-from router.cli.output import NO_DESTINATIONS, ago, console, duration, print_json, print_line, print_table
+from router.cli.output import NO_DESTINATIONS, duration, print_json, print_line, print_table
+from router.cli.trace import when
 from router.counted import counted
-
-
-def trace(
-    message_id: Annotated[str, typer.Argument(help="The event's messageId.")],
-    config: ConfigPath = DEFAULT_CONFIG,
-    as_json: AsJson = False,
-) -> None:
-    """Show a stored event and its outcome at each destination.
-
-    Example: `router trace 5f3a7c1e-8d11-4a43-9a4e-0c4f5f0b6a11`
-    """
-    answer = asyncio.run(ask(config, "trace", message_id=message_id))
-    if as_json:
-        print_json(answer)
-        return
-    for event in answer["events"]:
-        told = f"{message_id} from source {event['source']}, number {event['sequence']} in the log"
-        print_line(told, style="bold")
-        console.print(Pretty(event["event"], expand_all=True))
-        print_table(
-            "",
-            ["destination", "outcome", "reason", "when"],
-            [row for entry in event["destinations"] for row in _outcomes(entry)],
-            if_empty=NO_DESTINATIONS,
-        )
-
-
-def _outcomes(entry: dict[str, Any]) -> Iterator[tuple[str, str, str, str]]:
-    """What became of an event at a destination and, in a row of its own, of its latest replay there."""
-    yield entry["destination"], entry["outcome"], entry["reason"], _when(entry)
-    if replay := entry.get("replay"):
-        reason = f": {replay['reason']}" if replay["reason"] else ""
-        yield entry["destination"], replay["outcome"], f"in replay {replay['job']}{reason}", ago(replay["at_s"])
-
-
-def _when(entry: dict[str, Any]) -> str:
-    """When an event came to its outcome or, if it still waits, how often it was tried and when the next try is."""
-    tries = entry.get("attempts", 0)
-    if not tries:
-        return ago(entry.get("at_s"))
-    following = entry.get("next_try_s", 0) - time.time()
-    return counted(tries, "try", "tries") + (f", next in {duration(following)}" if following > 0 else "")
 
 
 def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
@@ -68,69 +23,80 @@ def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
     if as_json:
         print_json(answer)
         return
+    for line in _of_router(answer):
+        print_line(line)
+    rows = [_row(each) for each in answer["destinations"]]
+    print_table("", _COLUMNS, rows, has_lines=False, if_empty=NO_DESTINATIONS)
+    for each in answer["destinations"]:
+        for line in _of_destination(each):
+            print_line(f"{each['destination']}: {line}")
+    for line in _of_names(answer):
+        print_line(line)
+
+
+def _of_router(answer: dict[str, Any]) -> Iterator[str]:
+    """What concerns all destinations."""
     if not answer["running"]:
         said = (
             " on this machine; this is what the cluster says."
             if "cluster" in answer
             else "; this is what its files say."
         )
-        print_line(f"No router is running{said}")
+        yield f"No router is running{said}"
     for each in answer["stuck"]:
-        print_line(f"STUCK: {each}")
+        yield f"STUCK: {each}"
     if answer["log"]["obstacle"]:
-        print_line(f"EVENTS ARE REFUSED: {answer['log']['obstacle']}")
+        yield f"EVENTS ARE REFUSED: {answer['log']['obstacle']}"
     if "cluster" in answer:
-        for line in _describe_cluster(answer["cluster"], len(answer["log"]["partitions"]), answer["running"]):
-            print_line(line)
-    rows = [_row(each) for each in answer["destinations"]]
-    print_table("", _COLUMNS, rows, has_lines=False, if_empty=NO_DESTINATIONS)
-    for each in answer["destinations"]:
-        if each.get("attempts"):
-            print_line(f"{each['destination']}: {_describe_requests(each)}")
-        concurrency = each.get("concurrency")
-        if concurrency and concurrency["now"] < concurrency["most"]:
-            told = f"{concurrency['now']} of {counted(concurrency['most'], 'request')} at a time, until the vendor takes more"
-            print_line(f"{each['destination']}: {told}")
-        for where, count in each.get("waited", {}).items():
-            told = f"{count} had to wait for an earlier event of their user, {where}"
-            print_line(f"{each['destination']}: {told}")
-        for reason, count in each.get("skipped", {}).items():
-            print_line(f"{each['destination']}: {count} skipped: {reason}")
-        if each.get("partitions"):
-            unknown, count = each["partitions"]["unknown"], each["partitions"]["all"]
-            print_line(
-                f"{each['destination']}: what is in {unknown} of {count} partitions is not known, and not counted here"
-            )
-        unaccounted = each.get("books", {}).get("unaccounted")
-        if unaccounted:
-            print_line(f"{each['destination']}: {unaccounted} unaccounted for: please report this bug")
-        if each.get("warnings"):
-            told = f"{counted(each['warnings'], 'warning')} about what was delivered, such as a field that was left out"
-            print_line(f"{each['destination']}: {told}; the router's own log says what")
-        if each.get("parked_example"):
-            print_line(f"{each['destination']}: {_describe_parked(each)}")
-        if each["reason"]:
-            print_line(f"{each['destination']}: {each['state']}: {each['reason']}{_what_next(each)}")
-        if "hold_left_s" in each:
-            print_line(f"{each['destination']}: disabled: {_describe_hold(each['hold_left_s'])}")
-        for job in each.get("jobs", ()):
-            how = "is under way" if job["running"] else "waits"
-            told = f"{job['kind']} {job['job']} {how}: {job['done']} of {job['total']}"
-            print_line(f"{each['destination']}: {told}; see it with: router jobs list")
-        if each.get("dead_letters"):
-            print_line(
-                f"{each['destination']}: {counted(each['dead_letters'], 'dead letter')}; see them with: "
-                f"router dead-letters list {each['destination']}",
-            )
+        yield from _describe_cluster(answer["cluster"], len(answer["log"]["partitions"]), answer["running"])
+
+
+def _of_destination(each: dict[str, Any]) -> Iterator[str]:
+    """What the table has no column for."""
+    if each.get("attempts"):
+        yield _describe_requests(each)
+    concurrency = each.get("concurrency")
+    if concurrency and concurrency["now"] < concurrency["most"]:
+        most = counted(concurrency["most"], "request")
+        yield f"{concurrency['now']} of {most} at a time, until the vendor takes more"
+    for where, count in each.get("waited", {}).items():
+        yield f"{count} had to wait for an earlier event of their user, {where}"
+    for reason, count in each.get("skipped", {}).items():
+        yield f"{count} skipped: {reason}"
+    if each.get("partitions"):
+        unknown, count = each["partitions"]["unknown"], each["partitions"]["all"]
+        yield f"what is in {unknown} of {count} partitions is not known, and not counted here"
+    unaccounted = each.get("books", {}).get("unaccounted")
+    if unaccounted:
+        yield f"{unaccounted} unaccounted for: please report this bug"
+    if each.get("warnings"):
+        told = f"{counted(each['warnings'], 'warning')} about what was delivered, such as a field that was left out"
+        yield f"{told}; the router's own log says what"
+    if each.get("parked_example"):
+        yield _describe_parked(each)
+    if each["reason"]:
+        yield f"{each['state']}: {each['reason']}{_what_next(each)}"
+    if "hold_left_s" in each:
+        yield f"disabled: {_describe_hold(each['hold_left_s'])}"
+    for job in each.get("jobs", ()):
+        how = "is under way" if job["running"] else "waits"
+        yield f"{job['kind']} {job['job']} {how}: {job['done']} of {job['total']}; see it with: router jobs list"
+    if each.get("dead_letters"):
+        letters = counted(each["dead_letters"], "dead letter")
+        yield f"{letters}; see them with: router dead-letters list {each['destination']}"
+
+
+def _of_names(answer: dict[str, Any]) -> Iterator[str]:
+    """Names of destinations and sources that the config does not have."""
     for name, count in answer["unknown_names"].items():
-        print_line(f'integrations: "{name}" names no destination (events since the start: {count})')
+        yield f'integrations: "{name}" names no destination (events since the start: {count})'
     if answer["unknown_sources"]:
-        print_line(
+        yield (
             f"Events of sources that are not in the config: {', '.join(answer['unknown_sources'])}. They go where they went, "
             "and to destinations that name no sources. If one has a new name, say `formerly` there."
         )
     if answer["removed"]:
-        print_line(
+        yield (
             f"State is kept of destinations that left the config: {', '.join(answer['removed'])}. Put back, they go on where "
             "they were; to remove it: router destinations forget NAME"
         )
@@ -178,7 +144,7 @@ def _describe_parked(each: dict[str, Any]) -> str:
     """``3 parked, of 2 users, such as m-1: 404 no such user (1 try, next in 3s); see it with: router trace m-1``."""
     parked, example = each["parked"], each["parked_example"]
     told = f"{parked['events']} parked, of {counted(parked['users'], 'user')}, such as {example['message_id']}"
-    tries = _when(example) or "not tried yet"
+    tries = when(example) or "not tried yet"
     return f"{told}: {example['reason']} ({tries}); see it with: router trace {example['message_id']}"
 
 
