@@ -1,4 +1,4 @@
-"""A delivering process: delivers to a group of destinations. `router.cli.processes` starts it.
+"""A delivering process: delivers to a group of destinations. `router.cli.child_process` starts it.
 
 main process ──orders, news of the log──▶ standard input       the pipe is the leash: it ends, so does this process
              ──operations──▶ admin-N.sock (mode 0600)          answers like a daemon's

@@ -14,9 +14,10 @@ from structlog.testing import capture_logs
 
 from router.admin.client import Client, NotRunning
 from router.admin.server import listen_on_socket, socket_app
-from router.cli import processes
+from router.cli import child_process
+from router.cli.child_process import ChildProcess
 from router.cli.orders import Orders, check_portable, socket_name
-from router.cli.processes import PULSE_S, Process, ProcessDeliveries
+from router.cli.processes import PULSE_S, ProcessDeliveries
 from router.clock import SystemClock
 from router.config import Config, parse_config
 from router.errors import OperatorError
@@ -43,10 +44,10 @@ async def process(
     pulse: Callable[[], Awaitable[Any]],
     clock: SystemClock | None = None,
     **calls: Callable[..., Awaitable[Any]],
-) -> AsyncIterator[Process]:
+) -> AsyncIterator[ChildProcess]:
     """One that is up, and answers with *pulse*, and *calls*."""
     runner = await listen_on_socket(socket_app({"pulse": pulse, **calls}), data / socket_name(1))
-    process = Process(1, data, "info", clock or SystemClock())
+    process = ChildProcess(1, data, "info", clock or SystemClock())
     process._client = Client(data, socket_name(1))
     process._be_up()
     yield process
@@ -160,7 +161,7 @@ async def test_a_process_that_does_not_take_a_new_config_is_told_of(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A reload said that all was well, and its destinations went by the old one for as long as it hung."""
-    monkeypatch.setattr(processes, "APPLY_S", 0.05)
+    monkeypatch.setattr(child_process, "APPLY_S", 0.05)
 
     async def hang(number: int) -> None:
         await asyncio.sleep(60)
