@@ -15,10 +15,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
+from router.admin.answer import Answer
 from router.admin.hole import cut, hole
 from router.admin.letters import NoSuchCause, most_first
 from router.admin.metrics import add_state, states
-from router.admin.operations import Answer, Operations
+from router.admin.operations import Operations
 from router.errors import OperatorError
 
 ANSWER_S: Final = 5.0

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
+from router.admin.answer import Answer
 from router.errors import OperatorError
-
-Answer = dict[str, Any]
 
 
 def hole(destination: str, why: OperatorError) -> Answer:

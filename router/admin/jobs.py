@@ -6,6 +6,7 @@ import asyncio
 from contextlib import suppress
 from typing import Any, Literal
 
+from router.admin.answer import Answer
 from router.admin.letters import LetterOperations
 from router.admin.no_such_number import NoSuchNumber
 from router.admin.outlook import Outlook
@@ -18,8 +19,6 @@ from router.delivery.spec import ReplaySpec, RetrySpec
 from router.delivery.state import Job, State, StateUnusable
 from router.destination import Destination
 from router.log.record import last_of
-
-Answer = dict[str, Any]
 
 STRETCH = 500
 """Events in one call of a rehearsal, which runs in the daemon beside everything else."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from router.admin.answer import Answer
 from router.admin.hole import cut
 from router.admin.no_such_number import NoSuchNumber
 from router.admin.reach import Reach
@@ -17,8 +18,6 @@ from router.delivery.state import State
 from router.errors import OperatorError
 from router.event import Event
 from router.explain import explain_at
-
-Answer = dict[str, Any]
 
 DISCARDED_AT_ONCE = 1_000
 """Letters discarded in one transaction. Events wait for it."""

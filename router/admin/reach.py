@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from router.admin.hole import Answer, hole
+from router.admin.answer import Answer
+from router.admin.hole import hole
 from router.clock import Clock
 from router.delivery.fleet import Assignment, Berth, Fleet
 from router.delivery.state import State, telling_trouble

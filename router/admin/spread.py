@@ -11,9 +11,11 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from router.admin.answer import Answer
 from router.admin.hole import without_holes
 from router.admin.no_such_number import NoSuchNumber
-from router.admin.operations import Answer, Operations, never_accepted
+from router.admin.operations import Operations
+from router.admin.trace import never_accepted
 from router.delivery.state import StateTaken, StateUnusable
 from router.errors import OperatorError
 from router.log.interface import Engine

@@ -19,8 +19,9 @@ import structlog
 from nats.aio.msg import Msg
 from prometheus_client.registry import Collector
 
+from router.admin.answer import Answer
 from router.admin.metrics import BooksCollector
-from router.admin.operations import Answer, Operations
+from router.admin.operations import Operations
 from router.admin.spread import Spread
 from router.admin.summed import SummedBooks
 from router.cli.agreement import Told, describe, differing, read_word, tell, to_word
