@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from router.clock import Clock
 from router.delivery.fleet import Fleet
+from router.delivery.ledger import Ledger
 from router.delivery.order import WAITED
 from router.delivery.tally import Histogram
 from router.log.interface import Engine, Log
+
+_Family = TypeVar("_Family", CounterMetricFamily, GaugeMetricFamily)
 
 STATES = ("going", "throttled", "probing", "blocked", "broken", "disabled", "unusable", "down")
 DIED = {("dead", ""): "", ("replayed", "dead"): "replayed"}
@@ -72,100 +76,108 @@ class BooksCollector(Collector):
         self._oldest_s = seen
 
     def collect(self) -> Iterator[Metric]:
-        settled = CounterMetricFamily(
-            "router_destination_events",
-            "Events settled at a destination; what a retry delivers was dead before, and stays counted as that too.",
-            labels=["destination", "outcome", "reason"],
-        )
+        berths = self._fleet.berths
+        ledgers = {name: berth.ledger for name, berth in berths.items()}
+        workers = {name: berth.worker for name, berth in berths.items() if berth.worker is not None}
+        books = {name: ledger.books(self._log.end) for name, ledger in ledgers.items()}
         accepted = CounterMetricFamily(
             "router_destination_accepted", "Events in the log since the destination was added.", labels=["destination"]
         )
+        yield _filled(accepted, {name: each.accepted for name, each in books.items()})
         pending = GaugeMetricFamily("router_destination_pending", "Events not yet settled.", labels=["destination"])
+        yield _filled(pending, {name: each.pending for name, each in books.items()})
         parked = GaugeMetricFamily("router_destination_parked", "Of these, parked.", labels=["destination"])
+        yield _filled(parked, {name: ledger.parked_events for name, ledger in ledgers.items()})
         unaccounted = GaugeMetricFamily(
             "router_destination_unaccounted",
             "Accepted, and neither settled nor pending; other than 0 is a bug.",
             labels=["destination"],
         )
-        pace = states()
-        beside = CounterMetricFamily(
-            "router_destination_notable",
-            "Outages, warnings, odd flags, replays, retries; calls into the plugin broken off, and stops because of it.",
-            labels=["destination", "kind", "reason"],
-        )
-        waited = CounterMetricFamily(
-            "router_destination_waited_events",
-            "Events that had to wait for an earlier one of their user, each once, by where they waited.",
-            labels=["destination", "where"],
-        )
+        yield _filled(unaccounted, {name: each.unaccounted for name, each in books.items()})
         concurrency = GaugeMetricFamily(
             "router_destination_concurrency",
             "Requests that may be under way at a time, as the vendor lets us.",
             labels=["destination"],
         )
+        yield _filled(concurrency, {name: worker.pace.concurrency for name, worker in workers.items()})
         oldest = GaugeMetricFamily(
             "router_destination_oldest_pending_seconds",
             "Age of the oldest event not yet settled; 0 when there is none.",
             labels=["destination"],
         )
-        attempts = CounterMetricFamily(
-            "router_destination_attempts", "Requests sent, by how they ended.", labels=["destination", "status"]
-        )
-        batches = HistogramMetricFamily(
-            "router_destination_batch_events", "Events in one request.", labels=["destination"]
-        )
-        latencies = HistogramMetricFamily(
-            "router_destination_latency_seconds",
-            "From the acceptance of an event to the vendor's yes.",
-            labels=["destination"],
-        )
-        now_s = self._clock.now()
-        for name, berth in self._fleet.berths.items():
-            received_s = self._oldest_s.get(name)
-            oldest.add_metric([name], 0.0 if received_s is None else max(0.0, now_s - received_s))
-            tally = berth.ledger.tally
-            for status, count in sorted(tally.attempts.items()):
-                attempts.add_metric([name, status], count)
-            batches.add_metric([name], _buckets(tally.batch_sizes), tally.batch_sizes.sum)
-            latencies.add_metric([name], _buckets(tally.latencies_s), tally.latencies_s.sum)
-            books = berth.ledger.books(self._log.end)
-            accepted.add_metric([name], books.accepted)
-            pending.add_metric([name], books.pending)
-            parked.add_metric([name], berth.ledger.parked_events)
-            unaccounted.add_metric([name], books.unaccounted)
-            for (kind, reason), count in sorted(berth.ledger.counts.items()):
-                if kind == WAITED:
-                    waited.add_metric([name, reason], count)
-                    continue
-                if (kind, reason) in DIED:
-                    count += berth.ledger.counts["retried", DIED[kind, reason]]
-                family = settled if kind in ("delivered", "skipped", "dead") else beside
-                family.add_metric([name, kind, reason], count)
-            if berth.worker is not None:
-                concurrency.add_metric([name], berth.worker.pace.concurrency)
-            add_state(pace, name, berth.worker.state[0] if berth.worker else "disabled")
+        yield _filled(oldest, {name: self._age_s(self._oldest_s.get(name)) for name in berths})
+        pace = states()
+        for name in berths:
+            add_state(pace, name, workers[name].state[0] if name in workers else "disabled")
         for name in self._fleet.problems:
             add_state(pace, name, "unusable")
-        unknown = CounterMetricFamily(
-            "router_events_unknown_integrations", "Events whose integrations name what is no destination."
+        yield pace
+        yield CounterMetricFamily(
+            "router_events_unknown_integrations",
+            "Events whose integrations name what is no destination.",
+            value=self._fleet.unknown_names.events,
         )
-        unknown.add_metric([], self._fleet.unknown_names.events)
-        yield from (
-            accepted,
-            settled,
-            pending,
-            parked,
-            unaccounted,
-            pace,
-            beside,
-            unknown,
-            waited,
-            concurrency,
-            oldest,
-            attempts,
-            batches,
-            latencies,
-        )
+        yield from _counts(ledgers)
+        yield from _tallies(ledgers)
+
+    def _age_s(self, received_s: float | None) -> float:
+        return 0.0 if received_s is None else max(0.0, self._clock.now() - received_s)
+
+
+def _filled(family: _Family, values: Mapping[str, float]) -> _Family:
+    """*family* with the value of each destination."""
+    for name, value in values.items():
+        family.add_metric([name], value)
+    return family
+
+
+def _counts(ledgers: Mapping[str, Ledger]) -> Iterator[Metric]:
+    """What each ledger has counted: outcomes, waits, and what is notable besides."""
+    settled = CounterMetricFamily(
+        "router_destination_events",
+        "Events settled at a destination; what a retry delivers was dead before, and stays counted as that too.",
+        labels=["destination", "outcome", "reason"],
+    )
+    beside = CounterMetricFamily(
+        "router_destination_notable",
+        "Outages, warnings, odd flags, replays, retries; calls into the plugin broken off, and stops because of it.",
+        labels=["destination", "kind", "reason"],
+    )
+    waited = CounterMetricFamily(
+        "router_destination_waited_events",
+        "Events that had to wait for an earlier one of their user, each once, by where they waited.",
+        labels=["destination", "where"],
+    )
+    for name, ledger in ledgers.items():
+        for (kind, reason), count in sorted(ledger.counts.items()):
+            if kind == WAITED:
+                waited.add_metric([name, reason], count)
+                continue
+            if (kind, reason) in DIED:
+                count += ledger.counts["retried", DIED[kind, reason]]
+            family = settled if kind in ("delivered", "skipped", "dead") else beside
+            family.add_metric([name, kind, reason], count)
+    yield from (settled, beside, waited)
+
+
+def _tallies(ledgers: Mapping[str, Ledger]) -> Iterator[Metric]:
+    """What requests have been like since the start."""
+    attempts = CounterMetricFamily(
+        "router_destination_attempts", "Requests sent, by how they ended.", labels=["destination", "status"]
+    )
+    batches = HistogramMetricFamily("router_destination_batch_events", "Events in one request.", labels=["destination"])
+    latencies = HistogramMetricFamily(
+        "router_destination_latency_seconds",
+        "From the acceptance of an event to the vendor's yes.",
+        labels=["destination"],
+    )
+    for name, ledger in ledgers.items():
+        tally = ledger.tally
+        for status, count in sorted(tally.attempts.items()):
+            attempts.add_metric([name, status], count)
+        batches.add_metric([name], _buckets(tally.batch_sizes), tally.batch_sizes.sum)
+        latencies.add_metric([name], _buckets(tally.latencies_s), tally.latencies_s.sum)
+    yield from (attempts, batches, latencies)
 
 
 def states() -> GaugeMetricFamily:

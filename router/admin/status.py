@@ -132,8 +132,7 @@ class StatusOperation:
     async def _ledger_status(self, ledger: Ledger) -> Answer:
         books = ledger.books(self._reach.log.end)
         skipped = {reason: count for (kind, reason), count in sorted(ledger.counts.items()) if kind == "skipped"}
-        beside = dict.fromkeys(("discarded", "outages", "warnings", "odd_flags", "stuck_calls", "halts"), 0)
-        beside |= {kind: count for (kind, reason), count in ledger.counts.items() if kind in beside}
+        beside = ("discarded", "outages", "warnings", "odd_flags", "stuck_calls", "halts")
         parked = {line: user for line, user in ledger.parked_users.items() if line in ledger.parked}
         is_at_work = self._reach.is_at_work(ledger.name)
 
@@ -160,7 +159,7 @@ class StatusOperation:
                 "unaccounted": books.unaccounted,
             },
             "skipped": skipped,
-            **beside,
+            **{kind: ledger.counts[kind, ""] for kind in beside},
             "waited": {reason: count for (kind, reason), count in sorted(ledger.counts.items()) if kind == WAITED},
             "replayed": {reason: count for (kind, reason), count in ledger.counts.items() if kind == "replayed"},
             "parked": {"events": ledger.parked_events, "users": len(ledger.parked)},
