@@ -8,9 +8,9 @@ from __future__ import annotations
 import math
 import os
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +18,7 @@ import structlog
 
 from router.errors import OperatorError
 from router.log.dedup_index import FILE_NAME as INDEX_NAME
-from router.log.dedup_index import Broken, Key, Place, read_mark
+from router.log.dedup_index import Broken, read_mark
 from router.log.deduplication import NOT_NOW, Deduplication
 from router.log.identity import ensure_id
 from router.log.interface import LogAway, LogFull, NotStored
@@ -26,20 +26,19 @@ from router.log.lock import Lock
 from router.log.mark import START_NAME, Mark
 from router.log.mark import read_mark as read_log_mark
 from router.log.options import LogOptions
+from router.log.plan import Plan, plan
 from router.log.pulse import Pulse
 from router.log.record import Appended, Entry, Record
 from router.log.recovery import check_headers, recover, remembered_id, remove_drafts
 from router.log.room import Reserve, is_as_good_as_full, is_no_room
-from router.log.row import Row, dedup_key
+from router.log.row import Row
 from router.log.segment import Segment
 from router.log.segment_file import SegmentFile
-from router.log.segments import PARTITION, Segments, Unreadable
+from router.log.segments import Segments, Unreadable
 
 COMFORT: Final = 0.75
 """Above this share of ``max_bytes``, segments that nobody needs are given up before their time, so that there is always
 room."""
-
-_ROW_BYTES = 100
 
 Answer = list[Appended] | NotStored | ValueError
 
@@ -50,18 +49,6 @@ class Committed:
 
     answers: list[Answer]
     records: list[Record]
-
-
-@dataclass(slots=True)
-class _Plan:
-    """What the next commit does with one call."""
-
-    answers: list[Appended] = field(default_factory=list)
-    rows: list[Row] = field(default_factory=list)
-    keys: dict[bytes, Key] = field(default_factory=dict)
-    refused: NotStored | ValueError | None = None
-    is_waiting: bool = False
-    """One of its answers is about an event that is on disk only after this commit."""
 
 
 class Store:
@@ -176,84 +163,28 @@ class Store:
         except NOT_NOW as error:
             self._report_failure(error)
             return Committed([self._refusal("the deduplication index can't be used", error) for _ in calls], [])
-        rows = [row for plan in plans if plan.refused is None for row in plan.rows]
+        rows = [row for each in plans if each.refused is None for row in each.rows]
         if rows:
             try:
                 self._write(rows)
             except (sqlite3.Error, OSError, LogFull) as error:
                 self._report_failure(error)
-                for plan in plans:
-                    if plan.is_waiting and plan.refused is None:
-                        plan.refused = self._refusal("the log can't be written", error)
+                for each in plans:
+                    if each.is_waiting and each.refused is None:
+                        each.refused = self._refusal("the log can't be written", error)
                 rows = []
         if rows:
             self.end = rows[-1].sequence
             self._mark.write(self.end)
-            self._seen.note((plan.keys for plan in plans if plan.refused is None), self.end)
+            self._seen.note((each.keys for each in plans if each.refused is None), self.end)
             self._report_success()
-        over_budget = next((plan.refused for plan in plans if isinstance(plan.refused, LogFull)), None)
+        over_budget = next((each.refused for each in plans if isinstance(each.refused, LogFull)), None)
         if over_budget is not None:
             self.obstacle = str(over_budget)
-        return Committed([plan.refused or plan.answers for plan in plans], [row.record() for row in rows])
+        return Committed([each.refused or each.answers for each in plans], [row.record() for row in rows])
 
-    def _plan(self, calls: Sequence[Sequence[Entry]]) -> list[_Plan]:
-        plans: list[_Plan] = []
-        fresh: dict[bytes, Key] = {}
-        following = self.end + 1
-        room = self._options.max_bytes - self.segments.size_bytes
-        keys_of_calls = [_keys_of(call) for call in calls]
-        seen = self._seen.find([key for keys in keys_of_calls if isinstance(keys, list) for key in keys])
-        for call, keys in zip(calls, keys_of_calls, strict=True):
-            if isinstance(keys, ValueError):
-                plans.append(_Plan(refused=keys))
-                continue
-            try:
-                plan = self._plan_call(call, keys, seen, following, fresh)
-            except (ValueError, TypeError, AttributeError) as error:
-                plans.append(_Plan(refused=_no_entry(error)))
-                continue
-            except Unreadable as error:  # nobody can tell whether this call repeats anything; others can be stored
-                plans.append(_Plan(refused=LogAway(f"what an event may repeat can't be read: {error}")))
-                continue
-            needed = sum([len(row.event) for row in plan.rows]) + _ROW_BYTES * len(plan.rows)
-            if plan.rows and needed > room:
-                plan.refused = LogFull(
-                    f"the log has used the {self._options.max_bytes} bytes it may use (retention.max_disk)"
-                )
-            else:
-                room -= needed
-                following += len(plan.rows)
-                fresh |= plan.keys
-            plans.append(plan)
-        return plans
-
-    def _plan_call(
-        self,
-        call: Sequence[Entry],
-        keys: Sequence[bytes],
-        seen: Mapping[bytes, Place],
-        following: int,
-        fresh: Mapping[bytes, Key],
-    ) -> _Plan:
-        plan = _Plan()
-        answers, rows, keys_of_plan = plan.answers, plan.rows, plan.keys
-        for entry, key in zip(call, keys, strict=True):
-            new = keys_of_plan.get(key) or fresh.get(key)
-            if new and self._seen.is_within_window(entry, new.received_at_s):
-                plan.is_waiting = True
-                answers.append(Appended(PARTITION, new.sequence, is_duplicate=True))
-                continue
-            place = None if new else seen.get(key)
-            stored = self._seen.first_of(place, entry) if place else None
-            if stored is not None:
-                answers.append(Appended(PARTITION, stored, is_duplicate=True))
-                continue
-            row = Row.of(following + len(rows), entry)
-            rows.append(row)
-            keys_of_plan[key] = Key(row.sequence, key, row.received_at_s, entry.source)
-            answers.append(Appended(PARTITION, row.sequence))
-        plan.is_waiting = plan.is_waiting or bool(rows)
-        return plan
+    def _plan(self, calls: Sequence[Sequence[Entry]]) -> list[Plan]:
+        return plan(calls, self._seen, self.end, self.segments.size_bytes, self._options.max_bytes)
 
     def _write(self, rows: Sequence[Row]) -> None:
         self._check_room()
@@ -425,15 +356,3 @@ class Store:
         self._seen.close()
         self._close_marks()
         self._lock.release()
-
-
-def _keys_of(call: Sequence[Entry]) -> list[bytes] | ValueError:
-    """The key of each entry, or why one has none."""
-    try:
-        return [dedup_key(entry.source, entry.message_id) for entry in call]
-    except (ValueError, TypeError, AttributeError) as error:
-        return _no_entry(error)
-
-
-def _no_entry(error: Exception) -> ValueError:
-    return ValueError(f"no entry for the log: {error}")
