@@ -27,7 +27,8 @@ from router.event import Event
 from router.log.interface import Log, NotStored
 from router.log.partition import partition_of
 from router.log.record import Entry, Gap, Record, last_of
-from router.log.seen import Seen, dedup_key
+from router.log.row import dedup_key
+from router.log.seen import Seen
 
 BATCH: Final = 500
 """Roughly the events in one append, and the changes in one commit."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from router.log.interface import Log
 from router.log.record import Record, last_of
-from router.log.seen import Seen, dedup_key
+from router.log.row import dedup_key
+from router.log.seen import Seen
 
 MAX_KEYS = 100_000
 READ_BACK = 2_000

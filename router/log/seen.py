@@ -6,14 +6,9 @@ The first event in the order of the log wins, in whatever order the events becom
 
 from __future__ import annotations
 
-from router.log.row import dedup_key
-
-KEY_BYTES = 220
-"""Roughly what a key takes in memory."""
-
 
 class Seen:
-    """The latest keys of one partition: at least half of *max_keys*, at most *max_keys*."""
+    """The latest keys of one partition: at least half of *max_keys*, at most *max_keys*. Each takes some 220 bytes."""
 
     def __init__(self, window_s: float, max_keys: int) -> None:
         self._window_s = window_s
@@ -39,6 +34,3 @@ class Seen:
 
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
-
-
-__all__ = ["KEY_BYTES", "Seen", "dedup_key"]

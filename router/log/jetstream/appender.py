@@ -32,7 +32,8 @@ from router.log.jetstream.connection import FULL, WRONG_LAST_SEQUENCE, ApiError,
 from router.log.jetstream.look import look_at_end
 from router.log.jetstream.partition import WRITER, Extent, Span
 from router.log.record import Appended, Entry
-from router.log.seen import Seen, dedup_key
+from router.log.row import dedup_key
+from router.log.seen import Seen
 
 HEADER_BYTES: Final = 1_024
 """Room for the headers of a message, which count as payload."""

@@ -38,7 +38,8 @@ from router.log.jetstream.streams import LogStreams, StreamNames, ensure_streams
 from router.log.options import LogOptions
 from router.log.partition import partition_of
 from router.log.record import Appended, Entry, Gap, Record, last_of
-from router.log.seen import Seen, dedup_key
+from router.log.row import dedup_key
+from router.log.seen import Seen
 
 COMFORT: Final = 0.75
 """Of the room of a partition: beyond it, what nobody needs goes whatever its age."""
