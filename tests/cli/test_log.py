@@ -247,7 +247,7 @@ def test_an_export_that_is_broken_off_leaves_nothing_behind(
     def broken_off(record: Record) -> bytes:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("router.cli.log.to_line", broken_off)
+    monkeypatch.setattr("router.cli.log_export.to_line", broken_off)
 
     assert run(config, "export", "--out", tmp_path / "events.ndjson").code == 130
 

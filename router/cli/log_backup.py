@@ -1,0 +1,60 @@
+"""``router log backup``: a copy of what is stored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from router.admin.backup import back_up
+from router.cli.log_report import DAMAGED, describe, print_segment, show_report
+from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
+from router.cli.output import console, print_json
+from router.cli.wiring import log_directory, rejected_path, state_directory
+from router.config import load_storage
+from router.counted import counted
+from router.errors import OperatorError
+
+
+def backup(
+    directory: Annotated[Path, typer.Argument(help="Where to; it is made, and must not be there yet.")],
+    config: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Copy the log and the state of every destination, also while a router runs. To restore: point `data` at the copy.
+
+    Every event that was acknowledged before it began is in it, and no position is ahead of the copied log.
+
+    Example: `router log backup /backup/router-2026-11-26`
+    """
+    settings = load_storage(config)
+    if settings.log_urls:
+        raise OperatorError(
+            "the log and the states are in the cluster; back up its streams with its own tool: nats account backup. To have "
+            "what is pending in a folder: router log copy"
+        )
+    done = back_up(log_directory(settings), state_directory(settings), directory, others=(rejected_path(settings),))
+    is_sound = done.log.is_sound and not done.problems
+    if as_json:
+        shown = {
+            "ok": is_sound,
+            "backup": str(done.target),
+            "positions": done.positions,
+            "problems": list(done.problems),
+        }
+        print_json({**shown, "log": show_report(done.log)})
+    else:
+        console.print(
+            f"{done.target}: {describe(done.log)}, and {counted(len(done.positions), 'destination')}. "
+            f"To restore it, start a router with `data: {done.target}` in its config.",
+            soft_wrap=True,
+        )
+        for segment in done.log.segments:
+            if segment.state == "damaged":
+                print_segment(segment)
+        for problem in (*done.log.problems, *done.problems):
+            console.print(problem, soft_wrap=True)
+        if not is_sound:
+            console.print("The backup is whole, and as damaged as what it was copied from.")
+    raise typer.Exit(0 if is_sound else DAMAGED)

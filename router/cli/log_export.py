@@ -1,0 +1,102 @@
+"""``router log export``: stored events, one a line."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO
+
+import typer
+
+from router.cli.engine import open_log
+from router.cli.log_report import DAMAGED
+from router.cli.options import DEFAULT_CONFIG, ConfigPath, Since, Type, Until, check_given, to_period
+from router.clock import SystemClock
+from router.config import Config, load_storage
+from router.counted import counted
+from router.errors import OperatorError
+from router.log.checkup import show_ranges
+from router.log.export import Selection, select, to_line
+from router.log.record import Gap
+
+
+def export(
+    since: Since = None,
+    until: Until = None,
+    source: Annotated[str | None, typer.Option(help="Only events of this source.")] = None,
+    type: Annotated[Type | None, typer.Option(help="Only events of this type.")] = None,
+    user: Annotated[str | None, typer.Option(help="Only events of this userId, anonymousId or email.")] = None,
+    events: Annotated[
+        bool, typer.Option("--events", help="The events alone, as `router explain -` reads them.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option(help="A file to write to; standard output, if not given.")] = None,
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """Print stored events, one a line as JSON (NDJSON), in the log's order; exits with 1 if some of them are lost.
+
+    Example: `router log export --since 2026-11-01 --user u1 --out u1.ndjson`
+    """
+    check_given(source, user)
+    since_s, until_s = to_period(since, until)
+    settings = load_storage(config)
+    selection = Selection(since_s, until_s, source, type, user)
+    lost: list[tuple[int, int]] = []
+    with _open_out(out) as file:
+        count = asyncio.run(_export(settings, selection, events, file, lost))
+    typer.echo(f"{counted(count, 'event')}{f' to {out}' if out else ''}", err=True)
+    if lost:
+        number = sum(last - first + 1 for first, last in lost)
+        typer.echo(f"The log lost {counted(number, 'event')} that may belong here: {show_ranges(lost)}", err=True)
+        raise typer.Exit(DAMAGED)
+
+
+async def _export(
+    config: Config, selection: Selection, is_bare: bool, file: BinaryIO, lost: list[tuple[int, int]]
+) -> int:
+    count = 0
+    async for item in _selected(config, selection):
+        if isinstance(item, Gap):
+            lost.append((item.first, item.last))
+            continue
+        file.write(item.event + b"\n" if is_bare else to_line(item))
+        count += 1
+    file.flush()
+    return count
+
+
+async def _selected(config: Config, selection: Selection) -> AsyncIterator[Any]:
+    log = await open_log(config, SystemClock(), read_only=True)
+    try:
+        async for item in select(log, selection):
+            yield item
+    finally:
+        await log.close()
+
+
+@contextmanager
+def _open_out(path: Path | None) -> Iterator[BinaryIO]:
+    """Standard output, or a file that gets its name only when it is complete."""
+    if path is None:
+        if sys.stdout is None:
+            raise OperatorError(
+                "standard output is closed, so that nobody would get the events. Open it, or write to a file: --out"
+            )
+        yield sys.stdout.buffer
+        return
+    draft = path.parent / f"{path.name}.part"
+    try:
+        with open(str(draft), "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+            yield file
+        draft.replace(path)
+    except BaseException as error:
+        with suppress(OSError):
+            draft.unlink()
+        if not isinstance(error, OSError) or error.filename not in (None, str(draft)):
+            raise  # an error in what is read, or an interruption
+        raise OperatorError(
+            f"{path}: can't be written ({error.strerror}). Make room, or choose another place."
+        ) from error

@@ -1,0 +1,44 @@
+"""What the commands of ``router log`` say of a report on the log, for people and as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any, Final
+
+from router.cli.output import console
+from router.counted import counted
+from router.log.checkup import LogReport, SegmentReport, show_ranges
+
+DAMAGED: Final = 1
+"""The exit code if something is damaged or lost. 2 means that a command could not do its work."""
+
+
+def describe(report: LogReport) -> str:
+    return f"events {report.start} to {report.end}" if report.end >= report.start else "no events"
+
+
+def print_segment(segment: SegmentReport) -> None:
+    if segment.state == "sound":
+        return
+    events = counted(segment.last - segment.first + 1, "event")
+    console.print(
+        f"{segment.path}: {segment.state}; {segment.events} of its {events} can be read",
+        soft_wrap=True,
+    )
+    for finding in segment.findings:
+        console.print(f"  {finding}", soft_wrap=True)
+    if segment.lost and segment.state == "damaged":
+        console.print(f"  lost: {show_ranges(segment.lost)}", soft_wrap=True)
+
+
+def show_report(report: LogReport) -> dict[str, Any]:
+    return {
+        "start": report.start,
+        "end": report.end,
+        "segments": [show_segment(segment) for segment in report.segments],
+        "problems": list(report.problems),
+    }
+
+
+def show_segment(segment: SegmentReport) -> dict[str, Any]:
+    return {**asdict(segment), "path": str(segment.path), "lost_events": segment.lost_events}
