@@ -12,15 +12,15 @@ partition of the target tells how many were carried. States come last, and an un
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
+from router.admin.copied_state import CopiedState
+from router.admin.standing import ALL_KEYS, Standing
 from router.counted import counted
 from router.delivery.fleet import LEFT_OUT_BY
-from router.delivery.letters import DeadLetter
-from router.delivery.order import in_line, line_of, out_of_line
-from router.delivery.state import Changes, Outcome, Place, State, StateUnusable, telling_trouble
+from router.delivery.state import Changes, Place, State, StateUnusable, telling_trouble
 from router.delivery.states import States
 from router.errors import OperatorError
 from router.event import Event
@@ -32,9 +32,6 @@ from router.log.seen import Seen
 
 BATCH: Final = 500
 """Roughly the events in one append, and the changes in one commit."""
-_PAGE: Final = 500
-_ALL_KEYS: Final = 10_000_000
-_UNKNOWN: Final = "settled before the log was copied"
 _KEPT_NOTES: Final = ("disabled_since_s", LEFT_OUT_BY)
 
 
@@ -60,50 +57,6 @@ class Copied:
     lost: int = 0
     empty: int = 0
     jobs: int = 0
-
-
-class Standing:
-    """How far one destination has come in one partition of the source."""
-
-    def __init__(self, state: State, partition: int) -> None:
-        self.state = state
-        self.partition = partition
-        positions = state.positions()
-        self.is_new = partition not in positions
-        self.position = 0 if self.is_new else positions[partition][1]
-        self.above = state.settled_above_position().get(partition, set())
-        self.parked: dict[int, Record] = {}
-        self.lines: dict[int, str] = {}
-        """The line in which each parked event waits."""
-        for line in state.parked_places():
-            for record in state.parked(line, _ALL_KEYS):
-                if record.partition == partition:
-                    self.parked[record.sequence] = out_of_line(record)
-                    self.lines[record.sequence] = line
-        self.letters: dict[int, list[DeadLetter]] = {}
-        self.empty = 0
-        for letter in _letters_of(state):
-            if letter.record.partition == partition:
-                if letter.is_empty:
-                    self.empty += 1
-                else:
-                    self.letters.setdefault(letter.record.sequence, []).append(letter)
-        self.tries = state.tries()
-        self.settled_payloads = state.settled_payloads()
-        self.parked_users = state.parked_users()
-
-    def is_pending(self, sequence: int) -> bool:
-        return not self.is_new and sequence > self.position and sequence not in self.above
-
-    def is_needed(self, sequence: int) -> bool:
-        return self.is_pending(sequence) or sequence in self.parked or sequence in self.letters
-
-
-def _letters_of(state: State) -> Iterator[DeadLetter]:
-    after = 0
-    while page := state.letters.find(after=after, limit=_PAGE):
-        yield from page
-        after = page[-1].id
 
 
 class Carrying:
@@ -164,7 +117,7 @@ class Carrying:
         count = len(self._target.log.partitions)
         ends = dict.fromkeys(range(count), 0)
         # A partition of the target takes no event twice, but two partitions of the source may hold the same one.
-        seen = [Seen(self._window_s, _ALL_KEYS) for _ in range(count)]
+        seen = [Seen(self._window_s, ALL_KEYS) for _ in range(count)]
         self.copied.repeats = 0
         for partition in self._source.log.partitions:
             async for record in self._needed(partition):
@@ -278,7 +231,7 @@ class Carrying:
             for draft in drafts.values():
                 draft.state.close()
 
-    def _begin(self, name: str, partition: int) -> _Draft:
+    def _begin(self, name: str, partition: int) -> CopiedState:
         states = self._target.states[partition]
         if states.has(name):
             states.forget(name)
@@ -290,77 +243,7 @@ class Carrying:
             if name in standings:
                 found = {key: standings[name].state.meta(key) for key in _KEPT_NOTES}
                 notes |= {key: value for key, value in found.items() if value}
-        return _Draft(state, partition, Changes(meta=notes))
-
-
-class _Draft:
-    """The state of one destination in one partition of the target, while it is put together."""
-
-    def __init__(self, state: State, partition: int, changes: Changes) -> None:
-        self.state = state
-        self.size = 0
-        self.parked = self.letters = 0
-        self._partition = partition
-        self._changes = changes
-        self._is_unbroken = True
-
-    def take(self, record: Record, place: Place, standing: Standing | None) -> None:
-        """Take over what is known of the event *record*, which lies at *place* in the target. *standing* None: the destination
-        knew nothing of it."""
-        was = Place(record.partition, record.sequence)
-        record = record._replace(partition=place.partition, sequence=place.sequence)
-        is_pending = False
-        if standing is None or standing.is_new:
-            self._settle(Outcome(place, "skipped", _UNKNOWN, record.received_at_s))
-        elif was.sequence in standing.parked:
-            self._park(record, was, standing)
-        else:
-            letters = standing.letters.get(was.sequence, [])
-            self._changes.dead_letters += [replace(each, record=record, id=0, job=0) for each in letters]
-            self.letters += len(letters)
-            is_pending = standing.is_pending(was.sequence)
-            if is_pending:
-                self._note(place, was, standing)
-            elif any(not letter.is_replayed for letter in letters):
-                died = letters[0]
-                self._settle(Outcome(place, "dead", died.reason, died.died_s))
-            else:
-                before = standing.state.outcome(was)
-                known = before._replace(place=place) if before else None
-                self._settle(known or Outcome(place, "skipped", _UNKNOWN, record.received_at_s))
-        self.size += 1
-        self._is_unbroken = self._is_unbroken and not is_pending
-        if self._is_unbroken:
-            self._changes.positions[self._partition] = place.sequence
-
-    def _settle(self, outcome: Outcome) -> None:
-        code = outcome.reason.split(":", 1)[0] if outcome.kind == "skipped" else ""
-        self._changes.counts[outcome.kind, code] += 1
-        self._changes.outcomes.append(outcome)
-
-    def _park(self, record: Record, was: Place, standing: Standing) -> None:
-        reason, line_before = standing.state.parked_reason(was), standing.lines[was.sequence]
-        line = line_of(record, is_ordered=line_before == record.user_key)  # one of its own tells where it lies
-        self._changes.park.append((in_line(record, line), reason[0] if reason else ""))
-        self._note(Place(record.partition, record.sequence), was, standing)
-        user = standing.parked_users.get(line_before)
-        if user is not None:
-            self._changes.parked_users[line] = user
-        self.parked += 1
-
-    def _note(self, place: Place, was: Place, standing: Standing) -> None:
-        """Note what is known of an event that is still under way."""
-        if was in standing.tries:
-            self._changes.tries[place] = standing.tries[was]
-        for key, refused in standing.settled_payloads.get(was, {}).items():
-            self._changes.settled_payloads.append((place, key, refused))
-
-    def write(self) -> None:
-        if self._changes:
-            with telling_trouble(self.state):
-                self.state.commit(self._changes)
-        self._changes = Changes()
-        self.size = 0
+        return CopiedState(state, partition, Changes(meta=notes))
 
 
 def to_entry(record: Record) -> Entry:
