@@ -1,9 +1,10 @@
-"""Unless: wait for something, unless it becomes pointless."""
+"""Unless: wait for something, or for some time, unless that becomes pointless."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any
 
 
@@ -22,3 +23,9 @@ async def unless(over: asyncio.Event, step: Coroutine[Any, Any, None]) -> bool:
         for task in (work, end):
             task.cancel()
         await asyncio.gather(work, end, return_exceptions=True)
+
+
+async def pause(over: asyncio.Event, seconds: float) -> None:
+    """Wait for *seconds*, or until *over* is set."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(over.wait(), seconds)

@@ -20,10 +20,10 @@ import structlog
 from router.admin.client import Client, NotRunning
 from router.admin.gathering import ANSWER_S, Down
 from router.cli import orders
-from router.cli.deliveries import pause
 from router.cli.orders import NEWS, READY, Envelope, Orders, socket_name
 from router.clock import Clock
 from router.errors import OperatorError
+from router.unless import pause
 
 APPLY_S: Final = 60.0
 """How long a process may take to apply a config, since lanes land first."""

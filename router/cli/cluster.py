@@ -25,7 +25,8 @@ from router.admin.operations import Operations
 from router.admin.spread import Spread
 from router.admin.summed import SummedBooks
 from router.cli.agreement import Told, describe, differing, read_word, tell, to_word
-from router.cli.deliveries import Calls, pause, watch
+from router.cli.deliveries import Calls, watch
+from router.cli.housekeeping import INTERVAL_S
 from router.cli.partition_fleets import RETRY_S, PartitionFleets
 from router.cli.wiring import state_directory, to_access, to_assignments
 from router.clock import Clock
@@ -47,6 +48,7 @@ from router.log.jetstream.connection import ApiError, ClusterAway, Connection, D
 from router.log.jetstream.log import NatsLog
 from router.log.lock import Held, Lock
 from router.registry import Registry
+from router.unless import pause
 
 MIN_EVENTS: Final = 100
 MIN_BYTES: Final = 1_000_000
@@ -357,7 +359,7 @@ class ClusterDeliveries:
 
     async def _keep_house(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
-            await pause(stop, 10.0)
+            await pause(stop, INTERVAL_S)
             await self._compare_configs()
             for partition, housekeeping in list(self._fleets.housekeepers.items()):
                 if stop.is_set():

@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 from router.admin.metrics import LogCollector
 from router.admin.server import CONNECTIONS_S, SOCKET_NAME, listen_on_socket, port_app, socket_app
-from router.cli.deliveries import DRAIN_S, Deliveries, OwnDeliveries, pause
+from router.cli.deliveries import DRAIN_S, Deliveries, OwnDeliveries
 from router.cli.engine import open_log, tell_promise
 from router.cli.logging import tell_where_on_signal
 from router.cli.memory import give_big_blocks_back
@@ -45,7 +45,7 @@ from router.log.room import Reserve
 from router.own_thread import in_own_thread
 from router.registry import Registry
 from router.rejected import RejectedCalls
-from router.unless import unless
+from router.unless import pause, unless
 
 KEPT_ALIVE_S = 1.0
 """How long a stop waits for kept-alive connections to bring one more request, whose answer then ends them."""

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
@@ -24,6 +23,7 @@ from router.delivery.watchdog import LOOK_S, Glance, Watchdog
 from router.log.interface import Engine
 from router.log.room import Reserve
 from router.registry import Registry
+from router.unless import pause
 
 DRAIN_S = 7.0
 """How long a stop waits for flights to land."""
@@ -139,9 +139,3 @@ async def watch(watchdog: Watchdog, glances: Callable[[], Mapping[str, Glance]],
         except Exception as error:
             _LOGGER.error("the watchdog can't look: a bug in the router", exc_info=error)
         await pause(stop, LOOK_S)
-
-
-async def pause(stop: asyncio.Event, seconds: float) -> None:
-    """Wait for *seconds*, or until *stop* is set."""
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), seconds)

@@ -7,7 +7,6 @@ begins, and the step is tried again the next time.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from operator import methodcaller
@@ -17,6 +16,7 @@ import structlog
 from router.cli.memory import give_free_pages_back
 from router.delivery.fleet import Berth, Fleet
 from router.log.interface import Engine
+from router.unless import pause
 
 INTERVAL_S = 10.0
 DISK_WARNING = 0.8
@@ -44,8 +44,7 @@ class Housekeeping:
     async def run(self, stop: asyncio.Event) -> None:
         """Tidy every `INTERVAL_S` until *stop* is set."""
         while not stop.is_set():
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), INTERVAL_S)
+            await pause(stop, INTERVAL_S)
             if not stop.is_set():
                 await self.tidy()
 

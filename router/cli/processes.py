@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 from router.admin.gathering import GatheredMetrics, Gathering
 from router.admin.operations import Operations
 from router.cli.child_process import ChildProcess
-from router.cli.deliveries import DRAIN_S, Calls, pause
+from router.cli.deliveries import DRAIN_S, Calls
 from router.cli.housekeeping import Housekeeping
 from router.cli.orders import Orders
 from router.cli.placement import place
@@ -23,6 +23,7 @@ from router.log.interface import Engine
 from router.log.segments import Unreadable
 from router.log.sqlite import SqliteLog
 from router.registry import Registry
+from router.unless import pause
 
 PULSE_S: Final = 2.0
 """How often each process is asked how it is."""
