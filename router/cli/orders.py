@@ -64,9 +64,10 @@ class Envelope:
 
 
 def check_portable(config: Config) -> None:
-    """
+    """Check that *config* can be handed to another process.
+
     Raises:
-        OperatorError: the settings of a destination can't go to another process.
+        OperatorError: the settings of a destination can't be.
     """
     for name, each in config.destinations.items():
         try:

@@ -168,9 +168,8 @@ def main() -> None:
         import uvloop as loops
     except ImportError:  # pragma: no cover - no uvloop on this platform
         import asyncio as loops  # type: ignore[no-redef]
-    pipe = io.BufferedReader(
-        io.FileIO(sys.stdin.fileno(), closefd=False)
-    )  # not sys.stdin: an exit waits for whoever reads that
+    # Not sys.stdin: an exit waits for whoever reads that.
+    pipe = io.BufferedReader(io.FileIO(sys.stdin.fileno(), closefd=False))
     answer = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a plugin prints is for people
     try:

@@ -118,9 +118,7 @@ def read_tree(text: str, path: str, environ: Mapping[str, str]) -> Tree:
         position = getattr(error, "position", None)
         line = text.count("\n", 0, position) + 1 if isinstance(position, int) else None
         tree.problems.append(Problem(path, line, "", "a control character, which YAML does not allow"))
-    except (
-        Exception
-    ) as error:  # the YAML reader stumbles over some texts that are no YAML; whatever it is, it's the file
+    except Exception as error:  # the reader stumbles over some texts that are no YAML; whatever it is, it's the file
         tree.problems.append(Problem(path, None, "", f"it cannot be read as YAML ({type(error).__name__})"))
     return tree
 
@@ -260,9 +258,8 @@ class _Reader:
             self._tree.unresolved.add(path)
             return None
         self._check_tag(node, path, "str", "timestamp", "value")
-        start = self._line(node) + (
-            getattr(node, "style", None) == "|"
-        )  # behind the sign the text begins in the next line
+        # Behind the sign | the text begins in the next line.
+        start = self._line(node) + (getattr(node, "style", None) == "|")
         if start != self._tree.lines.get(path):
             self._tree.text_lines[path] = start
         resolved = resolve(value, self._environ)

@@ -215,9 +215,8 @@ class Gateway:
     async def _source_config(self, request: web.Request) -> web.StreamResponse:
         keys = keys_in_head(presented(request))
         if request.method == "HEAD" and not keys:
-            return web.Response(
-                content_type="application/json"
-            )  # it only tests whether something in the browser blocks the address
+            # It only tests whether something in the browser blocks the address.
+            return web.Response(content_type="application/json")
         setup = self._setup
         name = setup.keyring.find(keys, unknown_status=404, is_disabled_found=True)
         setup.check_origin(request, name)

@@ -41,9 +41,9 @@ class Surroundings:
         """The caller's IP address in its shortest form; None if there is none.
 
         Args:
-            peer: the address that the connection comes from. forwarded_for: each ``X-Forwarded-For`` header, in order. A proxy
-            appends the address that called *it*, so they are read
-                from the end, past the trusted proxies. What stands further left is hearsay.
+            peer: the address that the connection comes from.
+            forwarded_for: each ``X-Forwarded-For`` header, in order. A proxy appends the address that called *it*, so they are
+                read from the end, past the trusted proxies. What stands further left is hearsay.
         """
         if not self.trusted_proxies:
             return _shortest(peer or "")

@@ -112,9 +112,8 @@ class DedupIndex:
                 self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # reads the schema
             run = self._connection.execute
             run("PRAGMA journal_mode = WAL").fetchall()
-            run(
-                "PRAGMA synchronous = NORMAL"
-            )  # no fsync a commit; but after a power cut the mark never has more than the keys
+            # No fsync a commit; but after a power cut the mark never has more than the keys.
+            run("PRAGMA synchronous = NORMAL")
             run("PRAGMA cache_size = -16000")
             (version,) = run("PRAGMA user_version").fetchone()
             if version == 0:
