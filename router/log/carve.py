@@ -13,6 +13,7 @@ import os
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
+from itertools import chain
 from pathlib import Path
 
 from router.log.row import Row
@@ -54,7 +55,8 @@ def wal_reach(wal: Path) -> int:
     with ExitStack() as stack:
         file = _File(stack, wal)
         nothing = _File(stack, None)
-        reached = {0, *(max(_sequences(nothing, file, frames), default=0) for frames in _transactions(_frames(file)))}
+        found = (_carve(nothing, file, frames) for frames in _transactions(_frames(file)))
+        reached = {0, *(max((row.sequence for row in rows), default=0) for rows in found)}
         return sorted(reached)[-2] if len(reached) > 1 else 0
 
 
@@ -66,10 +68,6 @@ def _transactions(frames: list[_Frame]) -> Iterator[list[_Frame]]:
             yield frames[begin:end]
             begin = end
     yield frames[begin:]
-
-
-def _sequences(database: _File, wal: _File, frames: list[_Frame]) -> Iterator[int]:
-    return (row.sequence for row in _carve(database, wal, frames))
 
 
 class _File:
@@ -131,15 +129,13 @@ def _carve(database: _File, wal: _File, frames: list[_Frame]) -> Iterator[Row]:
         return in_database(number) or in_wal(number)
 
     limit = database.size + wal.size
-    for offset in range(0, database.size, PAGE_BYTES):
-        page = database.read(offset, PAGE_BYTES)
-        for cell in _cells(page, 100 if offset == 0 else 0):
-            row = _row(page, cell, newest, limit) or _row(page, cell, oldest, limit)
-            if row:
-                yield row
-    for frame in frames:
-        page = wal.read(frame.offset, PAGE_BYTES)
-        for cell in _cells(page, 0):
+    offsets = range(0, database.size, PAGE_BYTES)
+    in_files = chain(
+        ((database.read(offset, PAGE_BYTES), 0 if offset else 100) for offset in offsets),
+        ((wal.read(frame.offset, PAGE_BYTES), 0) for frame in frames),
+    )
+    for page, start in in_files:
+        for cell in _cells(page, start):
             row = _row(page, cell, newest, limit) or _row(page, cell, oldest, limit)
             if row:
                 yield row
