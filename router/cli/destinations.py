@@ -13,6 +13,7 @@ from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, read_config, 
 from router.cli.output import NO_DESTINATIONS, console, print_json, print_table
 from router.cli.wiring import to_destination
 from router.config import Config
+from router.destination import PlannedAction
 from router.errors import OperatorError
 
 
@@ -125,33 +126,7 @@ def show(
             f"no destination {destination!r} in {config}; there are: {', '.join(settings.destinations)}"
         )
     chosen = to_destination(settings.destinations[destination], registry)
-    actions: list[dict[str, Any]] = [
-        {
-            "action": planned.action.name,
-            "enabled": planned.rule.is_enabled,
-            "on": list(planned.types),
-            "endpoint": planned.action.endpoint,
-            "fields": [
-                {
-                    "from": " or ".join(row.sources),
-                    "to": row.to,
-                    "converter": row.convert.__name__ if row.convert else "",
-                    "note": row.note,
-                }
-                for row in planned.table.fields
-            ]
-            + [
-                {
-                    "from": f"{row.source}.*",
-                    "to": f"{row.at}.*" if row.at else "*",
-                    "converter": "",
-                    "note": "all others",
-                }
-                for row in planned.table.custom
-            ],
-        }
-        for planned in chosen.planned
-    ]
+    actions = [_show_action(planned) for planned in chosen.planned]
     if as_json:
         print_json({"destination": destination, "plugin": chosen.plugin.slug, "actions": actions})
         return
@@ -168,6 +143,30 @@ def show(
             [tuple(row.values()) for row in action["fields"]],
             if_empty=f"{title}: made in code, without a table; the plugin's README says of what",
         )
+
+
+def _show_action(planned: PlannedAction) -> dict[str, Any]:
+    """An action, and each row of its table."""
+    fields = [
+        {
+            "from": " or ".join(row.sources),
+            "to": row.to,
+            "converter": row.convert.__name__ if row.convert else "",
+            "note": row.note,
+        }
+        for row in planned.table.fields
+    ]
+    others = [
+        {"from": f"{row.source}.*", "to": f"{row.at}.*" if row.at else "*", "converter": "", "note": "all others"}
+        for row in planned.table.custom
+    ]
+    return {
+        "action": planned.action.name,
+        "enabled": planned.rule.is_enabled,
+        "on": list(planned.types),
+        "endpoint": planned.action.endpoint,
+        "fields": fields + others,
+    }
 
 
 def _title(action: dict[str, Any]) -> str:
