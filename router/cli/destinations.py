@@ -15,6 +15,7 @@ from router.cli.wiring import to_destination
 from router.config import Config
 from router.destination import PlannedAction
 from router.errors import OperatorError
+from router.plugin import convert
 
 
 class _NamesToo(TyperGroup):
@@ -151,7 +152,7 @@ def _show_action(planned: PlannedAction) -> dict[str, Any]:
         {
             "from": " or ".join(row.sources),
             "to": row.to,
-            "converter": row.convert.__name__ if row.convert else "",
+            "converter": convert.name_of(row.convert),
             "note": row.note,
         }
         for row in planned.table.fields

@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 
 from router.generate.markdown import table
 from router.generate.setting import default_value, type_name
-from router.plugin import Action, Plugin, Table
+from router.plugin import Action, Plugin, Table, convert
 from router.plugin.historical import UNTOLD, describe_historical
 from router.traits import GROUP_TRAITS, USER_TRAITS
 
@@ -95,7 +95,7 @@ def _trait_rows(rows: Table, reserved: Sequence[str], root: str) -> Iterable[tup
             yield f"`{trait}`", _NOT_SENT, ""
         for name, row in fitting:
             to = f"`{row.to}`" if row.to else "–"
-            yield f"`{name}`", f"{to} {row.note}".strip(), row.convert.__name__ if row.convert else ""
+            yield f"`{name}`", f"{to} {row.note}".strip(), convert.name_of(row.convert)
 
 
 def _default(field: FieldInfo) -> str:

@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
-from functools import lru_cache, wraps
+from functools import lru_cache, partial, wraps
 from ipaddress import ip_address
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
@@ -323,6 +323,14 @@ def _name_parts(value: Any) -> tuple[str, str]:
     return first, rest[0].strip() if rest else ""
 
 
+def name_of(converter: Converter | None) -> str:
+    """What explain and the READMEs call it; "" for none. A `functools.partial` has no name of its own, nor has an object that
+    can be called."""
+    if isinstance(converter, partial):
+        return name_of(converter.func)
+    return "" if converter is None else getattr(converter, "__name__", type(converter).__name__)
+
+
 def cut(limit: int) -> Converter:
     """Text cut to *limit* characters."""
 
@@ -344,7 +352,7 @@ def at_most(limit: int, converter: Converter = to_text) -> Converter:
             raise ValueError(f"expected at most {limit} characters")
         return text
 
-    at_most.__name__ = f"{converter.__name__}, at_most({limit})"
+    at_most.__name__ = f"{name_of(converter)}, at_most({limit})"
     at_most.__doc__ = f"{converter.__doc__} At most {limit} characters."
     return at_most
 
@@ -370,6 +378,6 @@ def chain(*converters: Converter) -> Converter:
             value = converter(value)
         return value
 
-    chained.__name__ = ", ".join(converter.__name__ for converter in converters)
+    chained.__name__ = ", ".join(map(name_of, converters))
     chained.__doc__ = " ".join(converter.__doc__ or "" for converter in converters)
     return chained

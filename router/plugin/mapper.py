@@ -34,7 +34,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from router.event import Document
-from router.plugin.convert import TEXT_AS_IT_IS
+from router.plugin.convert import TEXT_AS_IT_IS, name_of
 from router.plugin.trace import Lineage, Trace
 from router.plugin.values import Values
 
@@ -214,7 +214,7 @@ class _Source:
     def _write_value(self, row: Field) -> None:
         """Write ``value``, which is converted."""
         *inside, name = row.to.split(".")
-        self._told(f"line = Lineage(source, {row.to!r}, {row.convert.__name__ if row.convert else ''!r})")
+        self._told(f"line = Lineage(source, {row.to!r}, {name_of(row.convert)!r})")
         self._write(tuple(inside), repr(name))
 
     @contextmanager
@@ -256,9 +256,8 @@ class _Source:
                 self._leave_out("if name is None:", "the vendor takes no such name")
             if custom.forbidden:
                 self._leave_out(f"if name in {forbidden}:", "the vendor reserves this name")
-            converter = custom.convert.__name__ if custom.convert else ""
             self._told(f"line = Lineage(source, '.'.join(({custom.at!r}, name)) if {custom.at!r} else name,")
-            self._told(f"    {converter!r} if value is not None else '')")
+            self._told(f"    {name_of(custom.convert)!r} if value is not None else '')")
             if custom.convert is not None:
                 with self._block("if value is not None:"):
                     with self._block("try:"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -491,6 +492,34 @@ def test_lineage_says_from_where_to_where_and_how() -> None:
         Lineage("userId", "who.id"),
     ]
     assert (trace.unmapped, trace.warnings) == ([], [])
+
+
+class _Prefixed:
+    def __call__(self, value: Any) -> str:
+        return f"to:{value}"
+
+
+@pytest.mark.parametrize(
+    ("converter", "written", "name"),
+    [
+        pytest.param(partial(round, ndigits=1), 1.2, "round", id="partial"),
+        pytest.param(_Prefixed(), "to:1.23", "_Prefixed", id="object"),
+        pytest.param(convert.chain(partial(round, ndigits=1), convert.to_text), "1.2", "round, to_text", id="chain"),
+        pytest.param(convert.at_most(9, _Prefixed()), "to:1.23", "_Prefixed, at_most(9)", id="at most"),
+    ],
+)
+def test_what_can_be_called_is_a_converter_whether_or_not_it_has_a_name(
+    converter: convert.Converter, written: Any, name: str
+) -> None:
+    """It was taken as one, and then every event of the destination became a dead letter."""
+    event = event_of(traits={"score": 1.23})
+    table, custom = (
+        Table((Trait("score", to="score", convert=converter),)),
+        Table((), (Custom("traits", convert=converter),)),
+    )
+
+    assert (table.apply(event), custom.apply(event)) == ({"score": written}, {"score": written})
+    assert [line.converter for each in (table, custom) for line in trace_of(each, event).lineage] == [name, name]
 
 
 def test_what_no_row_and_no_custom_takes_is_unmapped() -> None:
