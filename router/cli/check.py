@@ -15,12 +15,11 @@ from router.cli.live import Tried, try_credentials
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, read_config
 from router.cli.output import NO_DESTINATIONS, console, print_json, print_table
 from router.cli.sandboxes import make_sandbox
-from router.cli.wiring import to_access, to_assignments, to_destination
+from router.cli.wiring import telling_of_plugin, to_access, to_assignments, to_destination
 from router.clock import SystemClock
 from router.config import Config, ConfigError, Problem
 from router.destination import Destination
 from router.errors import OperatorError
-from router.guard import PluginFailed
 from router.registry import Registry
 
 _SOMEWHERE = "http://127.0.0.1"
@@ -98,10 +97,8 @@ def _print(config: Path, settings: Config) -> None:
 def _look_at(destinations: Iterable[Destination]) -> None:
     """Ask the plugins everything that they are asked when a destination starts. One that fails then is unusable."""
     for destination in destinations:
-        try:
+        with telling_of_plugin(destination.name):
             _ = destination.endpoints, destination.origins
-        except PluginFailed as error:
-            raise OperatorError(f"destinations.{destination.name}: {error}") from error
 
 
 def _make_sandboxes(settings: Config, registry: Registry) -> None:

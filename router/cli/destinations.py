@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 from router.cli.backend import ask
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, read_config, read_plugins
 from router.cli.output import NO_DESTINATIONS, console, print_json, print_table
-from router.cli.wiring import to_destination
+from router.cli.wiring import telling_of_plugin, to_destination
 from router.config import Config
 from router.destination import PlannedAction
 from router.errors import OperatorError
@@ -132,7 +132,9 @@ def show(
         print_json({"destination": destination, "plugin": chosen.plugin.slug, "actions": actions})
         return
     does = "delivers to a built-in sandbox, not" if settings.destinations[destination].sandbox else "sends"
-    console.print(f"{destination} ({chosen.plugin.name}) {does} to {' and '.join(chosen.origins)}", style="bold")
+    with telling_of_plugin(destination):
+        where = " and ".join(chosen.origins)
+    console.print(f"{destination} ({chosen.plugin.name}) {does} to {where}", style="bold")
     by_table: dict[str, list[dict[str, Any]]] = {}
     for action in actions:
         by_table.setdefault(repr(action["fields"]), []).append(action)

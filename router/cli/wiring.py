@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def to_destination(config: DestinationConfig, registry: Registry, sources: Sourc
     Raises:
         OperatorError: the plugin has no table for these settings.
     """
-    try:
+    with telling_of_plugin(config.name):
         return Destination(
             name=config.name,
             plugin=registry.get(config.plugin),
@@ -44,8 +45,19 @@ def to_destination(config: DestinationConfig, registry: Registry, sources: Sourc
             is_ordered=config.delivery.order == "strict",
             former_name=config.formerly,
         )
+
+
+@contextmanager
+def telling_of_plugin(destination: str) -> Iterator[None]:
+    """Wrap whatever asks the plugin of a *destination*.
+
+    Raises:
+        OperatorError: the plugin fails.
+    """
+    try:
+        yield
     except PluginFailed as error:
-        raise OperatorError(f"destinations.{config.name}: {error}") from error
+        raise OperatorError(f"destinations.{destination}: {error}") from error
 
 
 def to_access(config: Config) -> Access:

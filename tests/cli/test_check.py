@@ -193,6 +193,15 @@ def test_a_destination_that_would_be_unusable_is_named(tmp_path: Path, slug: str
     assert told in checked.err
 
 
+def test_a_destination_without_an_address_has_no_table_to_show(tmp_path: Path) -> None:
+    config = config_of(tmp_path, "homeless", "settings=type('Homeless', (PluginSettings,), {})", "{plugin: homeless}")
+
+    shown = run_command("destinations", "crm", "--config", config)
+
+    assert (shown.code, shown.out) == (2, "")
+    assert shown.err.startswith("destinations.crm: plugin homeless: vendor_url raised NotImplementedError: ")
+
+
 def test_a_sandbox_that_can_not_be_made_is_told_before_a_router_is_started(tmp_path: Path) -> None:
     config = config_of(
         tmp_path, "without_stand_in", "sandbox='tests.destinations:Nobody'", "{plugin: without_stand_in, sandbox: true}"
