@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from router.delivery.state_file import SCHEMA_VERSION, StateFile
+from router.delivery.state_file import StateFile
+from router.delivery.state_schema import SCHEMA_VERSION
 from router.log import schema
 from router.log.sqlite import SqliteLog
 from tests import interrupted

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from router.delivery import state_file
+from router.delivery import state_file, state_schema
 from router.delivery.spec import ReplaySpec
 from router.delivery.state import Changes, Outcome, Place, Replayed, StateUnusable
 from router.delivery.state_directory import StateDirectory
-from router.delivery.state_file import _UPGRADES, SCHEMA_VERSION, StateFile
+from router.delivery.state_file import StateFile
+from router.delivery.state_schema import SCHEMA_VERSION, UPGRADES
 from router.errors import OperatorError
 from tests.delivery.state_contract import CHANGES, OpenState, StateContract, everything, make_letter, make_record
 
@@ -207,7 +208,8 @@ def test_a_file_of_the_first_version_is_brought_up_to_date(path: Path) -> None:
 def test_what_a_replay_did_before_the_upgrade_is_known_after_it(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each event had a row of its own."""
     with monkeypatch.context() as patch:
-        patch.setattr(state_file, "SCHEMA_VERSION", 3)
+        for module in (state_file, state_schema):
+            patch.setattr(module, "SCHEMA_VERSION", 3)
         with closing(StateFile.open(path, LOG)) as state:
             rows = [(0, 5, 1, "skipped", "flags: off", 8.0), (0, 6, 2, "delivered", "", 9.0)]
             state._connection.executemany("INSERT INTO replays VALUES (?, ?, ?, ?, ?, ?)", rows)
@@ -249,7 +251,7 @@ def test_an_upgrade_that_the_disk_refuses_leaves_the_file_as_it_was(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_version_1(path)
-    monkeypatch.setitem(_UPGRADES, 2, _UPGRADES[2] + "INSERT INTO nowhere VALUES (1);")
+    monkeypatch.setitem(UPGRADES, 2, UPGRADES[2] + "INSERT INTO nowhere VALUES (1);")
     with pytest.raises(OperatorError):
         StateFile.open(path, LOG)
     monkeypatch.undo()
