@@ -53,10 +53,10 @@ def read_data_folder(path: str | Path) -> Path | None:
         ConfigError: the file can't be read.
     """
     tree = read_tree(_read_text(path), str(path), os.environ)
-    if not isinstance(tree.data, dict):
+    if not isinstance(tree.data, dict) or tree.has_unresolved(("data",)):
         return None
     try:
-        return _FOLDER.validate_python(tree.data.get("data", _DATA))
+        return _FOLDER.validate_python(_DATA if tree.data.get("data") is None else tree.data["data"])
     except ValidationError:
         return None
 

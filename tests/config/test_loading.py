@@ -19,6 +19,7 @@ from router.config import (
     load_storage,
     load_without_secrets,
     parse_config,
+    read_data_folder,
 )
 from router.plugin import PluginSettings
 from router.registry import Registry
@@ -513,6 +514,26 @@ def test_what_is_wrong_about_what_is_stored_is_told(tmp_path: Path, text: str, p
 
     assert len(refused.value.problems) == 1
     assert problem in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "folder"),
+    [
+        pytest.param("data: /srv/router\nsauces: {}", Path("/srv/router"), id="a slip elsewhere"),
+        pytest.param("sauces: {}", Path("var"), id="absent"),
+        pytest.param("data:\nsauces: {}", Path("var"), id="without a value"),
+        pytest.param("data: '${UNSET}'", None, id="a variable that is not set here"),
+        pytest.param("data: ''", None, id="no folder"),
+        pytest.param("data: {", None, id="no YAML"),
+    ],
+)
+def test_the_folder_of_a_running_router_is_told_by_a_config_with_a_slip(
+    tmp_path: Path, text: str, folder: Path | None
+) -> None:
+    path = tmp_path / "router.yaml"
+    path.write_text(text)
+
+    assert read_data_folder(path) == folder
 
 
 # --- without secrets ---
