@@ -28,7 +28,7 @@ def to_word(told: Told) -> bytes:
 
 
 def read_word(word: bytes) -> Told | None:
-    """Read what `to_word` made; None for the word of a router of an earlier version."""
+    """Read what `to_word` made; None for a word that tells of no config."""
     try:
         read = orjson.loads(word)
     except orjson.JSONDecodeError:

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Final, Self
 from uuid import uuid4
 
-import structlog
 from nats.aio.msg import Msg
 from prometheus_client.registry import Collector
 
@@ -24,9 +23,10 @@ from router.admin.metrics import BooksCollector
 from router.admin.operations import Operations
 from router.admin.spread import Spread
 from router.admin.summed import SummedBooks
-from router.cli.agreement import Told, describe, differing, read_word, tell, to_word
+from router.cli.agreement import tell, to_word
 from router.cli.deliveries import Calls, watch
 from router.cli.housekeeping import INTERVAL_S
+from router.cli.neighbours import Neighbours, away
 from router.cli.partition_fleets import RETRY_S, PartitionFleets
 from router.cli.wiring import state_directory, to_access, to_assignments
 from router.clock import Clock
@@ -53,8 +53,6 @@ from router.unless import pause
 MIN_EVENTS: Final = 100
 MIN_BYTES: Final = 1_000_000
 """With less than this per partition, batches would not fill."""
-
-_LOGGER = structlog.get_logger()
 
 
 class ClusterDeliveries:
@@ -120,13 +118,13 @@ class ClusterDeliveries:
             self._fleets.give_up,
             delivers,
         )
+        self._neighbours = Neighbours(self._claims)
         self._delivers = delivers
         self._is_closing = False
         self._has_begun = False
         """A config was applied. What could not be noted then is noted later."""
         self._unbegun = ""
         """Why the places where new destinations begin are not noted everywhere yet. It is tried again."""
-        self._differing: list[Answer] = []
 
     @classmethod
     async def open(
@@ -264,21 +262,9 @@ class ClusterDeliveries:
                 "partitions": self._claims.partitions,
                 "routers": sorted(self._claims.alive),
                 "unclaimed": sorted(set(self._states) - self._claims.claimed),
-                "differing": differing(tell(self._config), await self._told()),
+                "differing": await self._neighbours.differing(self._config),
             },
         }
-
-    async def _told(self, is_of_all: bool = False) -> dict[str, Told]:
-        """What the other routers that deliver, or all others, tell about their configs.
-
-        Raises:
-            OperatorError: the cluster does not answer.
-        """
-        try:
-            read = {router: read_word(word) for router, word in (await self._claims.words(is_of_all)).items()}
-        except (ClusterAway, ApiError) as error:
-            raise _away(error) from error
-        return {router: told for router, told in read.items() if told is not None}
 
     async def _forget(self, destination: str) -> Answer:
         """As `Spread.forget`, unless another router still has the destination in its config.
@@ -287,8 +273,7 @@ class ClusterDeliveries:
             OperatorError: another router has it in its config; or as `Spread.forget`.
         """
         await self._refresh_states()
-        having = [router for router, told in (await self._told(is_of_all=True)).items() if destination in told]
-        if having:
+        if having := await self._neighbours.having(destination):
             raise OperatorError(
                 f"{destination} is in the config of {', '.join(having)}; remove it there (and reload) before its state is "
                 "removed"
@@ -308,7 +293,7 @@ class ClusterDeliveries:
             await self._claims.look()
             await asyncio.gather(*(asyncio.to_thread(states.refresh) for states in self._states.values()))
         except (ClusterAway, ApiError) as error:
-            raise _away(error) from error
+            raise away(error) from error
 
     def _is_elsewhere(self, partition: int) -> bool:
         return partition in self._claims.claimed and partition not in self._fleets.all
@@ -360,23 +345,13 @@ class ClusterDeliveries:
     async def _keep_house(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             await pause(stop, INTERVAL_S)
-            await self._compare_configs()
+            if self._delivers:
+                await self._neighbours.warn(self._config)
             for partition, housekeeping in list(self._fleets.housekeepers.items()):
                 if stop.is_set():
                     return
                 await housekeeping.tidy()
                 await self._catch_up_all(partition)
-
-    async def _compare_configs(self) -> None:
-        """Warn if another router has another config, once for each difference."""
-        if not self._delivers:
-            return
-        with suppress(OperatorError):
-            found = differing(tell(self._config), await self._told())
-            for each in found:
-                if each not in self._differing:
-                    _LOGGER.warning("another router has another config", problem=describe(each))
-            self._differing = found
 
     async def _catch_up_all(self, partition: int) -> None:
         """Read on in the journals of the partition's destinations, since an announcement of a change may have been missed."""
@@ -395,14 +370,6 @@ class ClusterDeliveries:
         await self._connection.close()
         await asyncio.to_thread(self._blocking.close)
         self._lock.release()
-
-
-def _away(error: Exception) -> OperatorError:
-    return OperatorError(
-        f"the cluster that keeps the log does not answer ({error}). While it is away events are answered 503, and nothing is "
-        "delivered or lost; all goes on by itself. Is a majority of its nodes up, and can this machine reach them? GET "
-        "/healthz on the monitoring port of each says how it is."
-    )
 
 
 def options_of_one(options: DeliveryOptions, partitions: int) -> DeliveryOptions:
