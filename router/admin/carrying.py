@@ -19,7 +19,7 @@ from typing import Final
 from router.admin.copied_state import CopiedState
 from router.admin.standing import ALL_KEYS, Standing
 from router.counted import counted
-from router.delivery.fleet import LEFT_OUT_BY
+from router.delivery.berth import LEFT_OUT_BY
 from router.delivery.state import Changes, Place, State, StateUnusable, telling_trouble
 from router.delivery.states import States
 from router.errors import OperatorError

@@ -13,7 +13,8 @@ from router.admin.reach import Reach
 from router.admin.status import StatusOperation
 from router.admin.trace import TraceOperation
 from router.clock import Clock
-from router.delivery.fleet import Assignment, Fleet
+from router.delivery.assignment import Assignment
+from router.delivery.fleet import Fleet
 from router.delivery.states import States
 from router.errors import OperatorError
 from router.log.interface import Engine

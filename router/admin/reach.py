@@ -12,7 +12,9 @@ from typing import TypeVar
 from router.admin.answer import Answer
 from router.admin.hole import hole
 from router.clock import Clock
-from router.delivery.fleet import Assignment, Berth, Fleet
+from router.delivery.assignment import Assignment
+from router.delivery.berth import Berth
+from router.delivery.fleet import Fleet
 from router.delivery.state import State, telling_trouble
 from router.delivery.states import States
 from router.delivery.worker import Worker

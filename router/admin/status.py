@@ -12,7 +12,7 @@ from typing import Final
 from router.admin.answer import Answer
 from router.admin.jobs import show_job
 from router.admin.reach import Reach, answer_of
-from router.delivery.fleet import Assignment
+from router.delivery.assignment import Assignment
 from router.delivery.ledger import Ledger
 from router.delivery.order import WAITED
 from router.delivery.state import ParkedUser, Place, State, StateUnusable, telling_trouble

@@ -18,7 +18,7 @@ from router.cli.options import check_given, read_config
 from router.cli.wiring import log_directory, states_of, to_assignments
 from router.clock import SystemClock
 from router.config import Config, ConfigError, read_data_folder
-from router.delivery.fleet import Assignment
+from router.delivery.assignment import Assignment
 from router.errors import OperatorError
 
 _T = TypeVar("_T")

@@ -32,8 +32,9 @@ from router.cli.wiring import state_directory, to_access, to_assignments
 from router.clock import Clock
 from router.config import Config
 from router.delivery.alarm import Alarm
+from router.delivery.assignment import Assignment
+from router.delivery.berth import Berth
 from router.delivery.claims import Claims
-from router.delivery.fleet import Assignment, Berth
 from router.delivery.journal.blocking_connection import BlockingConnection
 from router.delivery.journal.states import JournaledStates
 from router.delivery.journal.streams import JournalNames, ensure_journals

@@ -14,7 +14,8 @@ from operator import methodcaller
 import structlog
 
 from router.cli.memory import give_free_pages_back
-from router.delivery.fleet import Berth, Fleet
+from router.delivery.berth import Berth
+from router.delivery.fleet import Fleet
 from router.log.interface import Engine
 from router.unless import pause
 

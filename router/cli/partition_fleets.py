@@ -18,8 +18,9 @@ import structlog
 from router.cli.deliveries import DRAIN_S
 from router.cli.housekeeping import Housekeeping
 from router.clock import Clock
+from router.delivery.assignment import Assignment
 from router.delivery.claim import Claim
-from router.delivery.fleet import Assignment, Fleet
+from router.delivery.fleet import Fleet
 from router.delivery.journal.states import JournaledStates
 from router.delivery.portion import Portion
 from router.delivery.repeats import Repeats

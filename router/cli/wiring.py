@@ -10,7 +10,7 @@ from pathlib import Path
 from router.cli.rules import to_consent, to_privacy, to_rule, to_trigger
 from router.config import Config
 from router.config import Destination as DestinationConfig
-from router.delivery.fleet import Assignment
+from router.delivery.assignment import Assignment
 from router.delivery.options import DeliveryOptions
 from router.delivery.state_directory import StateDirectory
 from router.destination import Destination

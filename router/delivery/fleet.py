@@ -6,24 +6,25 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import structlog
 
 from router.clock import PATIENCE_S, Clock
+from router.delivery.assignment import Assignment
+from router.delivery.berth import LEFT_OUT_BY, Berth
 from router.delivery.claim import Claim, Claimed
 from router.delivery.decoder import Decoder
 from router.delivery.jumps import Jumps
 from router.delivery.ledger import Ledger
-from router.delivery.options import DeliveryOptions
 from router.delivery.repeats import Repeats
 from router.delivery.state import Changes, State, StateUnusable, telling_trouble
 from router.delivery.states import States
 from router.delivery.unknown_names import UnknownNames
 from router.delivery.unknown_sources import UnknownSources
 from router.delivery.watchdog import Glance
-from router.delivery.way import Way, Ways
+from router.delivery.way import Ways
 from router.delivery.worker import NOTES, Worker
 from router.destination import Destination
 from router.errors import OperatorError
@@ -34,51 +35,6 @@ from router.log.room import NO_RESERVE, Reserve
 from router.unless import unless
 
 _LOGGER = structlog.get_logger()
-LEFT_OUT_BY = "left_out_by"
-"""The note that lists the sources that leave a destination out: their names, separated by blanks."""
-
-
-@dataclass(frozen=True)
-class Assignment:
-    """One destination as the config wants it. If the new assignment equals the old one, the destination needs no restart."""
-
-    destination: Destination
-    options: DeliveryOptions = DeliveryOptions()
-    timeout_s: float = 10.0
-    connect_timeout_s: float = 5.0
-    is_enabled: bool = True
-    starts_at_beginning: bool = False
-    formerly: str | None = None
-    hold_s: float = 7 * 86_400.0
-    max_backlog_bytes: int = 10_000_000_000
-
-    @property
-    def name(self) -> str:
-        return self.destination.name
-
-
-@dataclass(slots=True)
-class Berth:
-    """A destination's place in the fleet: its state and connections, and its worker while it is enabled."""
-
-    assignment: Assignment
-    ledger: Ledger
-    destination: Destination
-    """The assignment's destination, which also leaves out the sources that it remembers (see `LEFT_OUT_BY`)."""
-    is_noted_blocked: bool
-    """It was blocked when it last stopped, and stays so while it is disabled."""
-    way: Way | None = None
-    worker: Worker | None = None
-    is_given_up: bool = False
-    """It is disabled, and its hold is over."""
-
-    def is_as(self, wanted: Assignment | None) -> bool:
-        """Whether it already is as *wanted*. A source that it leaves out from memory must not have come back into the
-        config."""
-        if wanted is None or wanted != self.assignment:
-            return False
-        remembered = self.destination.sources.never - wanted.destination.sources.never
-        return not remembered & (wanted.destination.sources.known or frozenset())
 
 
 class PluginUnusable(OperatorError):

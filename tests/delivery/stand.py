@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from router.delivery.fleet import Assignment, Fleet
+from router.delivery.assignment import Assignment
+from router.delivery.fleet import Fleet
 from router.delivery.ledger import Books
 from router.delivery.letters import DeadLetter
 from router.delivery.options import DeliveryOptions

@@ -16,7 +16,8 @@ from structlog.testing import capture_logs
 
 from router.admin.operations import Operations
 from router.clock import PATIENCE_S
-from router.delivery.fleet import Assignment, Fleet
+from router.delivery.assignment import Assignment
+from router.delivery.fleet import Fleet
 from router.delivery.ledger import Books, Ledger
 from router.delivery.send import HttpSend
 from router.delivery.state import Changes, Place, StateUnusable, Tries

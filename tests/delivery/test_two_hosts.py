@@ -11,7 +11,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from pydantic import Field, SecretStr
 
-from router.delivery.fleet import Assignment
+from router.delivery.assignment import Assignment
 from router.destination import Destination
 from router.plugin import BodyField, HeaderKey, Payload, PluginSettings, Request, build_url
 from tests.delivery.harness import batches, plugin, until
