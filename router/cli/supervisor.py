@@ -14,6 +14,7 @@ from collections.abc import Collection, MutableMapping
 from contextlib import suppress
 from typing import Final
 
+from router.config import is_loopback
 from router.errors import OperatorError
 
 FIRST_DESCRIPTOR: Final = 3
@@ -63,13 +64,9 @@ def _listening(descriptor: int, name: str) -> socket.socket:
 def is_public(sockets: Collection[socket.socket]) -> bool:
     """Whether another machine can reach one of them."""
     return any(
-        found.family in (socket.AF_INET, socket.AF_INET6) and not _is_loopback(found.getsockname()[0])
+        found.family in (socket.AF_INET, socket.AF_INET6) and not is_loopback(found.getsockname()[0])
         for found in sockets
     )
-
-
-def _is_loopback(address: str) -> bool:
-    return address.startswith("127.") or address == "::1"
 
 
 class Supervisor:

@@ -136,15 +136,15 @@ class Store:
             if last is not None:
                 self._active = Segment.open(last, self._options.roll_bytes, self.pulse)
                 self.segments.active = last
-                self._active_since_s = self._first_received_s(last)
+                self._active_since_s = self._received_s(last.first)
             self._prepare()
             self._seen.catch_up(self.end)
         except NOT_NOW as error:
             self._report_failure(error)  # no room: what is stored can be delivered, and appends will try again
 
-    def _first_received_s(self, file: SegmentFile) -> float | None:
-        first = self.segments.read(file.first - 1, 1, self.end, 1)
-        return first[0].received_at_s if first and isinstance(first[0], Record) else None
+    def _received_s(self, sequence: int) -> float | None:
+        found = self.segments.read(sequence - 1, 1, self.end, 1)
+        return found[0].received_at_s if found and isinstance(found[0], Record) else None
 
     # --- appending ---
 
@@ -334,10 +334,9 @@ class Store:
     def known_s(self) -> float | None:
         """When the last event was received, in Unix seconds; None if there is none, or it can't be read."""
         try:
-            last = self.segments.read(self.end - 1, 1, self.end, 1) if self.end else []
+            return self._received_s(self.end) if self.end else None
         except Unreadable:
             return None
-        return last[0].received_at_s if last and isinstance(last[0], Record) else None
 
     def _note_start(self, sequence: int) -> None:
         self._start_mark.write(sequence, is_synced=True)
