@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from router.admin.metrics import LogCollector
 from router.admin.server import CONNECTIONS_S, SOCKET_NAME, listen_on_socket, port_app, socket_app
 from router.cli.deliveries import DRAIN_S, Deliveries, OwnDeliveries
-from router.cli.engine import open_log, tell_promise
+from router.cli.engine import check_event_size, open_log, tell_promise
 from router.cli.logging import tell_where_on_signal
 from router.cli.memory import give_big_blocks_back
 from router.cli.processes import ProcessDeliveries
@@ -259,6 +259,7 @@ class Daemon:
                 raise OperatorError("the router is going down")
             # It may import a plugin, and wait there without an end.
             config = await in_own_thread(self._read_config, "reading the config")
+            check_event_size(config, self._log)
             config, fixed = _with_fixed_parts(config, self._config)
             await self._start_sandboxes(config)
             before, sources = to_sources(self._config), to_sources(config)

@@ -57,12 +57,12 @@ async def open_log(config: Config, clock: Clock, *, read_only: bool = False, res
             read_only=read_only,
             access=to_access(config),
         )
-        if not read_only and config.server.max_event_bytes > log.max_event_bytes:
+        try:
+            if not read_only:
+                check_event_size(config, log)
+        except OperatorError:
             await log.close()
-            raise OperatorError(
-                f"server.max_event: {config.server.max_event_bytes} bytes, and the cluster takes events of "
-                f"{log.max_event_bytes} at most. Lower it, or raise max_payload of the servers."
-            )
+            raise
         return log
     directory, options = log_directory(config), log_options(config)
     embedded = await SqliteLog.open(directory, options, patient.now, read_only=read_only, reserve=reserve)
@@ -70,6 +70,20 @@ async def open_log(config: Config, clock: Clock, *, read_only: bool = False, res
     if known_s is not None:
         patient.doubt(known_s)
     return embedded
+
+
+def check_event_size(config: Config, log: Engine) -> None:
+    """Check that *log* can hold whatever event the gateway takes by *config*. An embedded one can.
+
+    Raises:
+        OperatorError: it can't.
+    """
+    most = getattr(log, "max_event_bytes", config.server.max_event_bytes)
+    if config.server.max_event_bytes > most:
+        raise OperatorError(
+            f"server.max_event: {config.server.max_event_bytes} bytes, and the cluster takes events of {most} at most. Lower "
+            "it, or raise max_payload of the servers."
+        )
 
 
 def tell_promise(config: Config, log: Engine) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,7 @@ from tests.nats.server import Cluster
 from tests.system.checks import VENDOR_LAG_S, check_books, check_delivered, check_repeats_straddle
 from tests.system.evidence import find_repeats
 from tests.system.generator import make_event
-from tests.system.harness import Stage, call, run_command, until
+from tests.system.harness import KEY, Stage, call, run_command, until
 from tests.system.routers import TAKEOVER_S, Routers, divert, partitions_of, running, until_shared
 
 PARTITIONS = 4
@@ -154,6 +155,22 @@ def test_routers_that_disagree_say_so_and_forget_nothing_of_each_other(stage: St
     assert (refused.code, "new is in the config of" in refused.err) == (2, True)
     copied = run_command("log", "copy", elsewhere.config, stage.write_config({}))
     assert (copied.code, "Stop these routers first" in copied.err) == (2, True)
+
+
+def test_a_reload_lets_in_no_event_that_the_cluster_can_not_take(stage: Stage, server: Cluster) -> None:
+    """It was answered as a fault of the router, with the rest of its batch, and so sent again and again."""
+    [router] = Routers(stage, server, {}, PARTITIONS).start("only")
+    document = json.loads(router.config.read_text())
+    document["server"]["max_event"] = "9MB"
+    router.config.write_text(json.dumps(document))
+
+    line = router.reload()
+
+    large = {"type": "track", "userId": "u1", "event": "Paid", "properties": {"note": "x" * 8_500_000}}
+    status, answer = call("POST", f"{router.url}/v1/track", large, KEY)
+    assert (status, answer["code"]) == (400, "event_too_big")
+    assert line["event"] == "reload refused, the old config stays"
+    assert line["problems"][0].startswith("server.max_event: 9000000 bytes, and the cluster takes events of 83")
 
 
 def test_a_router_that_only_takes_events_counts_as_one(stage: Stage, server: Cluster) -> None:
