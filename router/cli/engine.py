@@ -100,7 +100,7 @@ async def durability_of(config: Config, clock: Clock) -> Durability:
     """What a 2xx means. If a cluster keeps the log, it is asked.
 
     Raises:
-        OperatorError: the cluster does not answer, or refuses.
+        OperatorError: the cluster does not answer, refuses, or takes no event as large as the config allows.
     """
     if not config.log_urls:
         return EMBEDDED
@@ -112,6 +112,7 @@ async def durability_of(config: Config, clock: Clock) -> Durability:
     except NoLog:
         return planned_durability(config)
     try:
+        check_event_size(config, log)
         return durability(getattr(log, "replicas", 1), config.nats.synced)
     finally:
         await log.close()

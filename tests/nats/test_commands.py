@@ -122,6 +122,10 @@ def test_events_that_the_cluster_can_not_take_are_refused_at_the_start(
     with pytest.raises(OperatorError, match=r"server\.max_event: 9000000 bytes, and the cluster takes events of 83"):
         asyncio.run(open_log(load_config(path, Registry.load()), SystemClock()))
 
+    checked = run_command("check", path, "--live")
+    assert (checked.code, checked.out) == (2, "")
+    assert checked.err.startswith("server.max_event: 9000000 bytes, and the cluster takes events of 83")
+
 
 @pytest.fixture
 def filled(tmp_path: Path, shared_server: Cluster, log_name: str) -> Path:
