@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import orjson
@@ -175,17 +176,7 @@ def most_first(group: Answer) -> float:
 
 
 def _show_group(name: str, group: Group) -> Answer:
-    return {
-        "destination": name,
-        "cause": group.cause,
-        "code": group.code,
-        "letters": group.letters,
-        "events": group.events,
-        "first_s": group.first_s,
-        "last_s": group.last_s,
-        "example": group.example,
-        "reason": group.reason,
-    }
+    return {"destination": name, "code": group.code, **asdict(group)}
 
 
 def _show_letter(destination: str, letter: DeadLetter) -> Answer:

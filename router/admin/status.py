@@ -6,6 +6,7 @@ import asyncio
 import math
 from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from functools import partial
 from typing import Final
 
@@ -150,14 +151,7 @@ class StatusOperation:
             async with asyncio.timeout(OLDEST_WITHIN_S):
                 oldest_s = await ledger.oldest_s(self._reach.log, oldest_parked_s)
         return {
-            "books": {
-                "accepted": books.accepted,
-                "delivered": books.delivered,
-                "skipped": books.skipped,
-                "dead": books.dead,
-                "pending": books.pending,
-                "unaccounted": books.unaccounted,
-            },
+            "books": {**asdict(books), "unaccounted": books.unaccounted},
             "skipped": skipped,
             **{kind: ledger.counts[kind, ""] for kind in beside},
             "waited": {reason: count for (kind, reason), count in sorted(ledger.counts.items()) if kind == WAITED},
