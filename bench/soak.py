@@ -21,7 +21,7 @@ from bench.events import calls
 from bench.figure import Figure, show
 from bench.load import send_steadily
 from bench.processes import Process, destination, running, start_router, start_vendor, taken
-from router.log.dedup_index import FILE_NAME as INDEX_NAME
+from router.log.dedup_index import INDEX_NAME
 from tests.system.disk import file_bytes
 
 PLUGINS = ("mixpanel", "customerio", "webhook", "webhook")

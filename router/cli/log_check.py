@@ -18,7 +18,8 @@ from router.config import Config, load_storage
 from router.counted import counted
 from router.delivery.state_file import StateFile, StateOlder
 from router.errors import OperatorError
-from router.log.checkup import LogReport, check_log, known_end, show_ranges
+from router.log.checkup import LogReport, check_log, show_ranges
+from router.log.recovery import known_end
 from router.log.survey import Survey, survey
 
 

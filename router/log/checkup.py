@@ -21,13 +21,10 @@ from router.errors import OperatorError
 from router.log import schema
 from router.log.carve import carve, wal_reach
 from router.log.connections import connect_to_read
-from router.log.dedup_index import FILE_NAME as INDEX_NAME
-from router.log.dedup_index import read_mark as read_index_mark
-from router.log.identity import FILE_NAME as ID_NAME
-from router.log.identity import read_id
-from router.log.mark import FILE_NAME as MARK_NAME
-from router.log.mark import START_NAME, read_mark
-from router.log.recovery import remembered_id
+from router.log.dedup_index import INDEX_NAME
+from router.log.identity import ID_NAME, read_id
+from router.log.mark import MARK_NAME, START_NAME, read_mark
+from router.log.recovery import known_end, remembered_id
 from router.log.rescue import holes, runs
 from router.log.row import Row
 from router.log.segment_file import SegmentFile, beside, find_segments
@@ -124,11 +121,6 @@ def check_log(directory: Path, on_segment: Callable[[SegmentReport], None] = lam
             on_segment(report)
     end = max([known, *(report.last for report in reports)])
     return LogReport(log_id, start or (files[0].first if files else end + 1), end, tuple(reports), tuple(problems))
-
-
-def known_end(directory: Path, log_id: str) -> int:
-    """The last sequence given out, according to the files beside the segments. It may lag but never runs ahead."""
-    return max(read_mark(directory, log_id), read_index_mark(directory / INDEX_NAME, log_id))
 
 
 def _check_derived(directory: Path, log_id: str) -> Iterable[str]:

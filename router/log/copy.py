@@ -17,12 +17,10 @@ from pathlib import Path
 
 from router.errors import OperatorError
 from router.log.connections import connect_to_read
-from router.log.dedup_index import FILE_NAME as INDEX_NAME
+from router.log.dedup_index import INDEX_NAME
 from router.log.durable_files import sync_directory, sync_file
-from router.log.identity import FILE_NAME as ID_NAME
-from router.log.identity import read_id
-from router.log.mark import FILE_NAME as MARK_NAME
-from router.log.mark import START_NAME, Mark, read_mark
+from router.log.identity import ID_NAME, read_id
+from router.log.mark import MARK_NAME, START_NAME, Mark, read_mark
 from router.log.segment_file import SegmentFile, beside, find_segments, remove_database
 
 

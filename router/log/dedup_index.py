@@ -26,7 +26,7 @@ from router.log.connections import connect_to_read, is_passing, speakable
 from router.log.row import dedup_key
 from router.log.segment_file import remove_database
 
-FILE_NAME = "dedup.sqlite"
+INDEX_NAME = "dedup.sqlite"
 
 _SCHEMA_VERSION = 2
 _TABLES = (
@@ -239,7 +239,7 @@ def look_up(path: Path, log_id: str, message_id: str) -> Places:
     return Places(sorted(row[0] for row in rows if row), first, mark)
 
 
-def read_mark(path: Path, log_id: str) -> int:
+def read_index_mark(path: Path, log_id: str) -> int:
     """The mark of the index at *path*; 0 if it can't be read."""
     try:
         with closing(connect_to_read(path)) as connection:

@@ -9,7 +9,7 @@ from typing import Final
 
 import structlog
 
-from router.log.dedup_index import FILE_NAME, Broken, DedupIndex, Key, Place
+from router.log.dedup_index import INDEX_NAME, Broken, DedupIndex, Key, Place
 from router.log.options import LogOptions
 from router.log.record import Entry, Record, last_of
 from router.log.row import dedup_key
@@ -31,7 +31,7 @@ class Deduplication:
         self._segments = segments
         self._options = options
         self._clock = clock
-        self._path = segments.directory / FILE_NAME
+        self._path = segments.directory / INDEX_NAME
         self._index: DedupIndex | None = None
         self._unindexed: dict[bytes, Key] = {}
         """Keys of committed events that are not in the index yet."""

@@ -7,11 +7,8 @@ import tempfile
 from pathlib import Path
 
 from router.errors import OperatorError
-from router.log.dedup_index import FILE_NAME as INDEX_NAME
-from router.log.dedup_index import read_mark
 from router.log.identity import read_id
-from router.log.mark import read_mark as read_log_mark
-from router.log.recovery import check_headers, remembered_id
+from router.log.recovery import check_headers, known_end, remembered_id
 from router.log.segments import Segments
 
 _NO_LOG = "there is no log here. Start the router first, or correct `data` in the config."
@@ -52,9 +49,8 @@ class Follower:
 
     def look(self) -> int:
         """See what was written since. Returns the last sequence there is."""
-        directory, log_id = self.segments.directory, self.segments.log_id
         # The marks first: the writer moves them after its commit, so the rows they speak of are already there.
-        known = max(self.end, read_log_mark(directory, log_id), read_mark(directory / INDEX_NAME, log_id))
+        known = max(self.end, known_end(self.segments.directory, self.segments.log_id))
         self.segments.refresh()
         files = self.segments.files
         if files:

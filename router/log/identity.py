@@ -13,7 +13,7 @@ import structlog
 from router.errors import OperatorError
 from router.log.durable_files import write_whole
 
-FILE_NAME = "log.json"
+ID_NAME = "log.json"
 LAYOUT_VERSION = 1
 """The version of the directory as a whole. A segment has a schema version of its own."""
 
@@ -24,7 +24,7 @@ def read_id(directory: Path) -> str | None:
     Raises:
         OperatorError: a newer program wrote it.
     """
-    path = directory / FILE_NAME
+    path = directory / ID_NAME
     try:
         content = orjson.loads(path.read_bytes())
         log_id, version = content["id"], content["schema_version"]
@@ -50,7 +50,7 @@ def ensure_id(directory: Path, remember: Callable[[], str | None]) -> str:
     log_id = read_id(directory)
     if log_id is not None:
         return log_id
-    path = directory / FILE_NAME
+    path = directory / ID_NAME
     remembered = remember()
     if path.exists() or remembered is not None:
         structlog.get_logger().error("log.json was lost, it is written anew", path=str(path), log_id=remembered)

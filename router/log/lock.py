@@ -9,7 +9,7 @@ from typing import Self
 
 from router.errors import OperatorError
 
-FILE_NAME = "log.lock"
+LOCK_NAME = "log.lock"
 
 
 class Held(Exception):
@@ -35,7 +35,7 @@ class Lock:
             OperatorError: another process, or another part of this one, holds it.
         """
         try:
-            return cls.take_file(directory / FILE_NAME)
+            return cls.take_file(directory / LOCK_NAME)
         except Held as held:
             raise OperatorError(
                 f"{directory}: another router (process {held.holder}) has this log open. Stop it first, or give this one a "

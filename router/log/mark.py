@@ -16,7 +16,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Self
 
-FILE_NAME = "log.mark"
+MARK_NAME = "log.mark"
 START_NAME = "log.start"
 
 _SEQUENCE = struct.Struct("<q")
@@ -31,7 +31,7 @@ class Mark:
         self._log_id = log_id
 
     @classmethod
-    def open(cls, directory: Path, log_id: str, name: str = FILE_NAME) -> Self:
+    def open(cls, directory: Path, log_id: str, name: str = MARK_NAME) -> Self:
         return cls(os.open(directory / name, os.O_RDWR | os.O_CREAT, 0o644), log_id)
 
     def write(self, sequence: int, *, is_synced: bool = False) -> None:
@@ -45,7 +45,7 @@ class Mark:
         os.close(self._descriptor)
 
 
-def read_mark(directory: Path, log_id: str, name: str = FILE_NAME) -> int:
+def read_mark(directory: Path, log_id: str, name: str = MARK_NAME) -> int:
     """The last sequence noted; 0 if the file is missing, damaged, or of another log."""
     try:
         data = (directory / name).read_bytes()[:_LENGTH]  # bytes that damage has added are never overwritten

@@ -11,6 +11,8 @@ import structlog
 from router.log import schema
 from router.log.carve import wal_reach
 from router.log.connections import connect_to_read
+from router.log.dedup_index import INDEX_NAME, read_index_mark
+from router.log.mark import read_mark
 from router.log.rescue import examine, last_row
 from router.log.segment_file import SegmentFile
 from router.log.segments import Segments, Unreadable
@@ -61,6 +63,11 @@ def remove_drafts(directory: Path) -> None:
         for draft in directory.glob(pattern):
             with suppress(OSError):
                 draft.unlink()
+
+
+def known_end(directory: Path, log_id: str) -> int:
+    """The last sequence given out, according to the files beside the segments. It may lag but never runs ahead."""
+    return max(read_mark(directory, log_id), read_index_mark(directory / INDEX_NAME, log_id))
 
 
 def recover(segments: Segments, known: int) -> tuple[int, SegmentFile | None]:

@@ -23,12 +23,11 @@ import orjson
 from router.errors import OperatorError
 from router.log import schema
 from router.log.checkup import LOST_KEY, LogReport, SegmentReport, check_log
-from router.log.dedup_index import FILE_NAME as INDEX_NAME
+from router.log.dedup_index import INDEX_NAME
 from router.log.durable_files import hand_over, sync_directory, sync_file
 from router.log.identity import ensure_id
 from router.log.lock import Lock
-from router.log.mark import FILE_NAME as MARK_NAME
-from router.log.mark import START_NAME, Mark
+from router.log.mark import MARK_NAME, START_NAME, Mark
 from router.log.recovery import check_headers, remembered_id, remove_drafts
 from router.log.rescue import rescue
 from router.log.segment_file import SegmentFile, beside, remove_database

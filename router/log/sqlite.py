@@ -34,8 +34,7 @@ from typing import TypeVar
 
 import structlog
 
-from router.log.dedup_index import FILE_NAME as INDEX_NAME
-from router.log.dedup_index import look_up
+from router.log.dedup_index import INDEX_NAME, look_up
 from router.log.follower import Follower
 from router.log.options import LogOptions
 from router.log.pulse import Pulse

@@ -17,19 +17,17 @@ from typing import Final
 import structlog
 
 from router.errors import OperatorError
-from router.log.dedup_index import FILE_NAME as INDEX_NAME
-from router.log.dedup_index import Broken, read_mark
+from router.log.dedup_index import Broken
 from router.log.deduplication import NOT_NOW, Deduplication
 from router.log.identity import ensure_id
 from router.log.interface import LogAway, LogFull, NotStored
 from router.log.lock import Lock
 from router.log.mark import START_NAME, Mark
-from router.log.mark import read_mark as read_log_mark
 from router.log.options import LogOptions
 from router.log.plan import Plan, plan
 from router.log.pulse import Pulse
 from router.log.record import Appended, Entry, Record
-from router.log.recovery import check_headers, recover, remembered_id, remove_drafts
+from router.log.recovery import check_headers, known_end, recover, remembered_id, remove_drafts
 from router.log.room import Reserve, is_as_good_as_full, is_no_room
 from router.log.row import Row
 from router.log.segment import Segment
@@ -125,8 +123,7 @@ class Store:
         return store
 
     def _recover(self) -> None:
-        log_id = self.segments.log_id
-        known = max(read_log_mark(self._directory, log_id), read_mark(self._directory / INDEX_NAME, log_id))
+        known = known_end(self._directory, self.segments.log_id)
         self.segments.read_start()
         self.end, last = recover(self.segments, known)
         self._note_start(self.segments.start or self.end + 1)

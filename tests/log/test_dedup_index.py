@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from router.log import dedup_index
-from router.log.dedup_index import Broken, DedupIndex, Key, look_up, read_mark
+from router.log.dedup_index import Broken, DedupIndex, Key, look_up, read_index_mark
 from router.log.row import dedup_key
 from tests.log.harness import DAY_S, NOW_S
 
@@ -209,7 +209,7 @@ def test_a_mark_that_cannot_be_trusted_is_0(path: Path, index: DedupIndex, damag
     index.close()
     damage(path)
 
-    assert read_mark(path, LOG_ID) == 0
+    assert read_index_mark(path, LOG_ID) == 0
 
 
 def test_damage_found_on_the_way_says_that_it_is_broken(path: Path, index: DedupIndex) -> None:

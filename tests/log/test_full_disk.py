@@ -18,7 +18,7 @@ from structlog.testing import capture_logs
 
 from router.errors import OperatorError
 from router.log import writer
-from router.log.dedup_index import FILE_NAME, read_mark
+from router.log.dedup_index import INDEX_NAME, read_index_mark
 from router.log.interface import LogAway, LogFull, NotStored
 from router.log.record import Appended, Entry, Record
 from router.log.room import Reserve
@@ -314,7 +314,7 @@ async def test_promise_4_what_was_not_indexed_before_a_kill_is_known_to_the_next
     killed = directory.with_name("killed")
     shutil.copytree(directory, killed)
     disk.work()
-    assert read_mark(killed / FILE_NAME, log.id) == 0, "the kill came too late: the test tests nothing"
+    assert read_index_mark(killed / INDEX_NAME, log.id) == 0, "the kill came too late: the test tests nothing"
 
     again = await SqliteLog.open(killed, OPTIONS, clock)
     answers = await again.append(entries(51, 110))

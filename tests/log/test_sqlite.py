@@ -17,7 +17,7 @@ import pytest
 
 from router.errors import OperatorError
 from router.log import writer
-from router.log.dedup_index import read_mark
+from router.log.dedup_index import read_index_mark
 from router.log.interface import LogAway, LogFull
 from router.log.record import Appended, Gap, Record
 from router.log.segment import Segment
@@ -755,7 +755,7 @@ async def test_the_index_is_written_when_nothing_has_come_for_a_while(
     log = await SqliteLog.open(directory, OPTIONS, clock)
     await log.append(entries(1, 50))
     assert await asyncio.to_thread(indexed.wait, 20)
-    mark = read_mark(directory / "dedup.sqlite", log.id)
+    mark = read_index_mark(directory / "dedup.sqlite", log.id)
     await log.close()
 
     assert mark == 50
