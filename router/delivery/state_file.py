@@ -240,6 +240,10 @@ class StateFile:
         """See `State.trouble`."""
         return unusable(self.path, error) if isinstance(error, sqlite3.Error) else None
 
+    def shift_tries(self, seconds: float) -> None:
+        """Move the retry windows forward. Only journals written by an older program contain this operation."""
+        self._connection.execute("UPDATE tries SET first_s = first_s + ?", (seconds,))
+
     def forget_outcomes(self, partition: int, before: int) -> None:
         """See `State.forget_outcomes`."""
         _, position = self.positions().get(partition, (0, 0))

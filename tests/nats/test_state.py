@@ -24,7 +24,7 @@ from router.delivery.journal.state import JournaledState
 from router.delivery.journal.states import JournaledStates
 from router.delivery.journal.streams import JournalNames, destinations_of, ensure_journals
 from router.delivery.letters import Choice
-from router.delivery.state import Changes, Outcome, Place, State, StateTaken, StateUnusable
+from router.delivery.state import Changes, Outcome, Place, State, StateTaken, StateUnusable, Tries
 from router.delivery.state_file import _connect
 from router.errors import OperatorError
 from router.log.jetstream.connection import ApiError, ClusterAway, Connection
@@ -281,6 +281,19 @@ def test_what_is_cancelled_elsewhere_is_heard_although_another_question_reads_it
     owner.catch_up()
 
     assert heard == [("cancel_job", (job.id,), None)]
+
+
+def test_what_an_older_program_wrote_is_read(open_view: OpenView, journal: Journal) -> None:
+    """It moved retry windows by an operation of their own."""
+    state = owned(open_view("a"))
+    state.commit(Changes(tries={Place(0, 1): Tries(10.0, 2), Place(0, 2): Tries(20.0, 1)}))
+    state.close()
+    journal.append(Draft("operation", "older", 1, b'{"v":2,"do":"shift_tries","with":[5.5]}'), journal.last())
+
+    fresh = open_view("b")
+    fresh.catch_up()
+
+    assert fresh.tries() == {Place(0, 1): Tries(15.5, 2), Place(0, 2): Tries(25.5, 1)}
 
 
 # --- answers that are lost ---

@@ -20,6 +20,9 @@ from router.delivery.state_file import StateFile
 from router.log.record import Record
 
 VERSION: Final = 2
+"""The version that this program writes. In version 1 each outcome stands by itself."""
+
+_UnpackOutcomes = Callable[[list[Any]], Iterator[Outcome]]
 
 
 class UnknownOperation(Exception):
@@ -43,6 +46,7 @@ _CALLS: Final[Mapping[str, Callable[..., Any]]] = {
     for call in (
         StateFile.commit,
         StateFile.add_partition,
+        StateFile.shift_tries,
         StateFile.discard,
         StateFile.add_job,
         StateFile.cancel_job,
@@ -72,10 +76,10 @@ def from_bytes(data: bytes) -> Operation:
     """
     document = orjson.loads(data)
     name, arguments = document["do"], document["with"]
-    if document["v"] != VERSION or name not in _CALLS:
+    if document["v"] not in _UNPACK_OUTCOMES or name not in _CALLS:
         raise UnknownOperation(f"the operation {name!r} of version {document['v']}")
     if name == "commit":
-        arguments = [_unpack_changes(arguments[0])]
+        arguments = [_unpack_changes(arguments[0], _UNPACK_OUTCOMES[document["v"]])]
     elif name == "discard":
         arguments = [Choice(*arguments[0]), arguments[1]]
     return Operation(name, tuple(arguments))
@@ -108,13 +112,13 @@ def _pack_changes(changes: Changes) -> dict[str, Any]:
     return {name: value for name, value in packed.items() if value}
 
 
-def _unpack_changes(packed: Mapping[str, Any]) -> Changes:
+def _unpack_changes(packed: Mapping[str, Any], unpack_outcomes: _UnpackOutcomes) -> Changes:
     def rows(name: str) -> Any:
         return packed.get(name, ())
 
     return Changes(
         positions=dict(rows("positions")),
-        outcomes=[outcome for row in rows("outcomes") for outcome in _unpack_group(row)],
+        outcomes=[outcome for row in rows("outcomes") for outcome in unpack_outcomes(row)],
         settled_payloads=[(Place(*row[:2]), row[2], row[3]) for row in rows("settled_payloads")],
         tries={Place(*row[:2]): Tries(*row[2:]) for row in rows("tries")},
         park=[(_unpack_record(row[:8]), row[8]) for row in rows("park")],
@@ -142,6 +146,13 @@ def _pack_group(each: OutcomeGroup) -> list[Any]:
 def _unpack_group(row: list[Any]) -> Iterator[Outcome]:
     partition, kind, reason, at_s, steps = row
     return OutcomeGroup(partition, kind, reason, at_s, list(accumulate(steps))).outcomes()
+
+
+def _unpack_outcome(row: list[Any]) -> Iterator[Outcome]:
+    yield Outcome(Place(*row[:2]), *row[2:])
+
+
+_UNPACK_OUTCOMES: Final[Mapping[int, _UnpackOutcomes]] = {1: _unpack_outcome, VERSION: _unpack_group}
 
 
 def _pack_record(record: Record) -> list[Any]:
