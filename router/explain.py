@@ -12,6 +12,7 @@ from router.event import Event
 from router.guard import PluginFailed
 from router.integrations import unknown_names
 from router.origin import check_url
+from router.payload_key import find_settled
 from router.plugin import (
     Action,
     Basic,
@@ -121,7 +122,8 @@ def _explain_action(
     if mapped.skipped:
         return entry | {"decision": "skip", "reason": f"action: {mapped.skipped}"}
     try:
-        missing = [written for written in payloads if written.key not in delivered]
+        keys = find_settled(mapped.action.name, mapped.payloads, delivered)
+        missing = [written for written, key in zip(payloads, keys, strict=True) if not key]
         if not missing:
             return entry | {"decision": "skip", "reason": "delivered already: it is not sent again"}
         for written in missing:

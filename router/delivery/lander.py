@@ -100,7 +100,7 @@ class Lander:
                         self._report_warnings(item, verdict)
                     delivered.append(item)
                 case Dead(reason):
-                    self._settlement.settle_item(item, reason)
+                    self._settlement.refuse_item(item, reason)
                 case Later():
                     later.setdefault(item.line, []).append((item, verdict))
                 case Again() if item.line in later:
@@ -118,14 +118,15 @@ class Lander:
         item.mendings += 1
         if item.mendings > MOST_MENDINGS:
             reason = "; ".join(payload.notes) or "no word of what"
-            self._settlement.settle_item(
+            self._settlement.refuse_item(
                 item, f"parts of it were refused {item.mendings} times, one after another: {reason}"
             )
             return False
+        item.transit.key_of(item)  # before it is another one
         payload = replace(payload, key=item.payload.key, group=item.payload.group)
-        written = write_payload(item.key, payload, item.endpoint)
+        written = write_payload(payload, item.endpoint)
         if written.too_big:
-            self._settlement.settle_item(item, written.too_big)
+            self._settlement.refuse_item(item, written.too_big)
             return False
         item.payload, item.size = written.payload, written.size
         return True
@@ -138,7 +139,7 @@ class Lander:
     def _narrow(self, lane: Lane, batch: list[Item], reason: str) -> None:
         """Halve a batch that fails as a whole. A single payload that fails is dead."""
         if len(batch) == 1:
-            self._settlement.settle_item(batch[0], reason)
+            self._settlement.refuse_item(batch[0], reason)
             lane.widen()
             return
         lane.batch_limit = len(batch) // 2
@@ -158,7 +159,7 @@ class Lander:
         for item in batch:
             if self._outages.is_expired(item.transit):
                 hours = self._options.retry_for_s / 3600
-                self._settlement.settle_item(item, f"gave up after {hours:g} hours: {outage.reason}")
+                self._settlement.refuse_item(item, f"gave up after {hours:g} hours: {outage.reason}")
         left = [item for item in batch if item.state == "flying"]
         if is_suspect:
             self._let_another_probe(lane, left, len(batch))
@@ -194,7 +195,7 @@ class Lander:
         """Park the event and, behind it, the line's other items in this lane. *behind* were in the same batch."""
         if item.transit.is_replay:
             for refused in (item, *behind):
-                self._settlement.settle_item(refused, f"not now: {later.reason}")
+                self._settlement.refuse_item(refused, f"not now: {later.reason}")
             return
         place, line = item.transit.place, item.line
         if not is_counted:
@@ -204,7 +205,7 @@ class Lander:
         own = min(tries.attempts, self._parking.attempts(line) + 1)
         is_last = later.max_attempts is not None and own >= later.max_attempts
         if is_last or self._outages.is_expired(item.transit):
-            self._settlement.settle_item(item, f"gave up after try {tries.attempts}: {later.reason}")
+            self._settlement.refuse_item(item, f"gave up after try {tries.attempts}: {later.reason}")
             lane.put_back(behind)
             return
         parked = [item, *behind, *lane.withdraw(lambda other: other.line == line)]

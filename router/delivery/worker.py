@@ -291,5 +291,5 @@ class Worker:
         whole = dict.fromkeys(item.transit for item in items if item.transit.is_untouched)
         for item in items:
             if item.transit not in whole:
-                self._settlement.settle_item(item, "cancelled before all of it was sent")
+                self._settlement.refuse_item(item, "cancelled before all of it was sent")
         return [*whole, *self._preparation.take_back()]
