@@ -28,7 +28,7 @@ ROOMS = {
     "plugin": ("plugin",),
     "destination": (
         "actions", "consent", "destination", "explain", "guard", "origin", "payload_key", "place", "plugin_calls",
-        "plugin_import", "plugin_packages", "privacy", "registry", "returned", "slow_import",
+        "plugin_import", "plugin_output", "plugin_packages", "privacy", "registry", "returned", "slow_import",
     ),
     "config": ("config",),
     "gateway": ("gateway",),
