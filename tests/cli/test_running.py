@@ -52,6 +52,13 @@ def test_an_event_is_sent_traced_and_seen_at_the_sandbox(running: Stage) -> None
 
 
 @pytest.mark.timeout(60)
+def test_a_name_that_matches_no_destination_is_seen_in_the_trace(running: Stage) -> None:
+    assert send(running, {**IDENTIFY, "messageId": "cli-odd", "integrations": {"Mixpannel": True}}).code == 0
+
+    assert "  warning: integrations.Mixpannel: names no destination\n" in running.command("trace", "cli-odd").out
+
+
+@pytest.mark.timeout(60)
 def test_an_event_whose_id_looks_like_markup_is_traced(running: Stage) -> None:
     assert send(running, {**IDENTIFY, "messageId": "[/b] [id]"}).code == 0
 
