@@ -117,9 +117,9 @@ class Preparation:
                 skipped.append(mapped.skipped)
                 continue
             endpoint = self._endpoints[mapped.action.endpoint]
-            name = mapped.action.name
+            made, name = self._destination.write(mapped), mapped.action.name
             keys: Iterable[str] = find_settled(name, mapped.payloads, known) if known else repeat("")
-            for written, key in zip(self._destination.write(mapped), keys, strict=False):
+            for written, key in zip(made, keys, strict=False):
                 item = Item(transit, name, written.payload, endpoint, written.size)
                 transit.items.append(item)
                 if key in transit.settled:

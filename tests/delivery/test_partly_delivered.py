@@ -244,3 +244,18 @@ async def test_an_event_that_one_answer_settles_costs_no_note(harness: Harness) 
     await harness.until_settled()
 
     assert (sent(harness), noted) == (["a", "b"], [])
+
+
+async def test_what_can_no_longer_be_written_is_refused_in_the_name_of_the_plugin(harness: Harness) -> None:
+    vendor = Refusing(Dead("400 no"))
+    harness.destination = destination(vendor)
+    harness.log.add("ada", properties=PARTS)
+    await harness.open()
+    await harness.until_settled()
+    odd = replace(harness.destination.plugin.actions[0], build=lambda event, fields, settings: Payload({"id": {1}}))
+
+    await reopen(harness, replace(harness.destination, plugin=replace(harness.destination.plugin, actions=(odd,))))
+    await finish(harness, await add_job(harness, "retry"))
+
+    [letter] = await harness.letters()
+    assert letter.reason.startswith('mapping: plugin fake: action "send to parts" made a payload that JSON can\'t hold')
