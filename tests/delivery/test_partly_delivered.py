@@ -15,6 +15,7 @@ from router.delivery.letters import DeadLetter
 from router.delivery.state import Changes, Outcome, Place
 from router.destination import Destination
 from router.event import Document, Event
+from router.explain import explain_at
 from router.plugin import Again, Dead, Delivered, Judgement, Later, Payload, Response, Skip, Verdict, without
 from tests.delivery.harness import Harness, Settings, batches, plugin
 from tests.delivery.test_jobs import add_job, finish
@@ -134,6 +135,7 @@ async def test_what_was_on_its_way_at_a_crash_is_sent_though_it_comes_first_now(
 async def test_what_has_not_changed_is_not_sent_again(
     harness: Harness, properties: Document, changes: list[Change], again: list[str]
 ) -> None:
+    """And `router dead-letters show` says so before."""
     vendor = Refusing(Dead("400 no"))
     harness.destination = destination(vendor)
     harness.log.add("ada", properties=properties)
@@ -141,11 +143,14 @@ async def test_what_has_not_changed_is_not_sent_again(
     await harness.until_settled()
     vendor.verdict = None
 
-    await reopen(harness, destination(vendor, *changes))
-    began = len(sent(harness))
+    changed = destination(vendor, *changes)
+    await reopen(harness, changed)
+    began, [letter] = len(sent(harness)), await harness.letters()
+    entries = explain_at(harness.log.events[0], changed, "website", [], delivered=letter.settled)
+    told = [part["id"] for entry in entries for request in entry["requests"] for part in request["body"]]
     await finish(harness, await add_job(harness, "retry"))
 
-    assert sent(harness)[began:] == again
+    assert sent(harness)[began:] == told == again
     assert await harness.letters() == []
 
 
