@@ -12,13 +12,18 @@ better than a loss.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from hashlib import blake2b
+from typing import Final
 
 import orjson
 
+from router.counted import counted
 from router.plugin import Payload
+
+_OF_SEVERAL: Final = re.compile(r"/[0-9a-f]{16}(/\d+)?$")
 
 
 def payload_keys(action: str, payloads: Sequence[Payload]) -> list[str]:
@@ -40,3 +45,10 @@ def find_settled(action: str, payloads: Sequence[Payload], settled: Collection[s
     if not any(key.startswith(f"{action}/") for key in settled):
         return [""] * len(payloads)
     return [key if key in settled else "" for key in payload_keys(action, payloads)]
+
+
+def describe_settled(settled: Collection[str]) -> list[str]:
+    """The keys in words, by action: ``identify user``, ``send purchase (2 payloads)``. Places, as older routers noted them,
+    stay as they are."""
+    names = Counter(_OF_SEVERAL.sub("", key) for key in settled)
+    return [name if name in settled else f"{name} ({counted(count, 'payload')})" for name, count in names.items()]

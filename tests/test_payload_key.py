@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from router.payload_key import find_settled, payload_keys
+from router.payload_key import describe_settled, find_settled, payload_keys
 from router.plugin import Payload
 
 A, B = {"name": "a"}, {"name": "b"}
@@ -35,3 +35,9 @@ def known(*bodies: Any, action: str = "buy") -> list[str]:
 )
 def test_a_payload_is_known_by_what_it_says(settled: list[str], bodies: list[Any], found: list[bool]) -> None:
     assert list(map(bool, find_settled("buy", [Payload(body) for body in bodies], settled))) == found
+
+
+def test_what_is_settled_is_told_by_action() -> None:
+    settled = ["greet", *known({"name": "c"}, action="greet"), *known(A, A, B), *known(A, action="ask/2"), "tell/0"]
+
+    assert describe_settled(settled) == ["greet", "buy (3 payloads)", "ask/2 (1 payload)", "tell/0"]
