@@ -70,8 +70,6 @@ class Mapped:
 class Written:
     """A payload that is ready to be sent. Treat it as immutable."""
 
-    key: str
-    """Identifies it within its event: the action's name and a number."""
     payload: Payload
     """Its body is already written as JSON if the endpoint's bodies are opaque."""
     size: int
@@ -113,7 +111,7 @@ class MappingFailed(Exception):
         self.is_by_plugin = is_by_plugin
 
 
-def write_payload(key: str, payload: Payload, endpoint: Endpoint) -> Written:
+def write_payload(payload: Payload, endpoint: Endpoint) -> Written:
     """*payload*, ready to be sent by *endpoint*.
 
     Raises:
@@ -130,7 +128,7 @@ def write_payload(key: str, payload: Payload, endpoint: Endpoint) -> Written:
             payload = Payload(orjson.Fragment(kept), payload.key, payload.group, payload.notes)
     if size > MAX_PAYLOAD_BYTES and not too_big:
         too_big = f"{size} bytes, the router takes {MAX_PAYLOAD_BYTES}"
-    return Written(key, payload, size, too_big)
+    return Written(payload, size, too_big)
 
 
 @dataclass(frozen=True)
@@ -319,12 +317,12 @@ class Destination:
         Raises:
             MappingFailed: JSON can't hold one of them, or together they are more than `MAX_PAYLOAD_BYTES`.
         """
-        endpoint, name = self.endpoints[mapped.action.endpoint], mapped.action.name
+        endpoint = self.endpoints[mapped.action.endpoint]
         written: list[Written] = []
         total = 0
         try:
             for payload in mapped.payloads:
-                each = write_payload(f"{name}/{len(written)}", payload, endpoint)
+                each = write_payload(payload, endpoint)
                 total += each.size
                 written.append(each)
         except TypeError as error:

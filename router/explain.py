@@ -10,8 +10,9 @@ import orjson
 from router.destination import MAX_STEPS, Destination, Mapped, MappingFailed, Written
 from router.event import Event
 from router.guard import PluginFailed
-from router.integrations import unknown_names
+from router.integrations import folded_names, unknown_warnings
 from router.origin import check_url
+from router.payload_key import find_settled
 from router.plugin import (
     Action,
     Basic,
@@ -57,8 +58,7 @@ def explain(
     notes = list(warnings)
     for destination in destinations if only is None else [each for each in destinations if each.name == only]:
         entries += explain_at(event, destination, source, notes, historical_age_s)
-    known = {name for destination in destinations for name in destination.names.folded}
-    notes += [f"integrations.{name}: names no destination" for name in unknown_names(event.integrations, known)]
+    notes += unknown_warnings(event.integrations, folded_names(each.names for each in destinations))
     return {"event": event.document, "warnings": list(dict.fromkeys(notes)), "destinations": entries}
 
 
@@ -121,7 +121,8 @@ def _explain_action(
     if mapped.skipped:
         return entry | {"decision": "skip", "reason": f"action: {mapped.skipped}"}
     try:
-        missing = [written for written in payloads if written.key not in delivered]
+        keys = find_settled(mapped.action.name, mapped.payloads, delivered)
+        missing = [written for written, key in zip(payloads, keys, strict=True) if not key]
         if not missing:
             return entry | {"decision": "skip", "reason": "delivered already: it is not sent again"}
         for written in missing:

@@ -10,13 +10,12 @@ marked.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from contextlib import redirect_stdout
 from threading import get_ident
 from typing import Any, Protocol, TypeVar
 
 from router.place import at_place
+from router.plugin_output import printing_aside
 
 _T = TypeVar("_T")
 
@@ -129,7 +128,7 @@ class Guard:
 
     def _run_unmarked(self, what: Any, function: Callable[..., _T], *arguments: Any) -> _T:
         try:
-            with redirect_stdout(sys.stderr):  # a command's stdout is its answer, which a plugin's print would break
+            with printing_aside():
                 return function(*arguments)
         except KeyboardInterrupt:  # somebody at a terminal
             raise

@@ -7,7 +7,7 @@ malformed flag means off: with flags, callers keep data from going somewhere.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -115,6 +115,17 @@ def unknown_names(integrations: Mapping[str, Any], known: Collection[str]) -> tu
     """
     folded = ((name, fold(name)) for name in integrations)
     return tuple(_shown(name) for name, key in folded if key not in known and key not in NOT_DESTINATIONS)
+
+
+def unknown_warnings(integrations: Mapping[str, Any], known: Collection[str]) -> list[str]:
+    """A warning for each of the `unknown_names`."""
+    return [f"integrations.{name}: names no destination" for name in unknown_names(integrations, known)]
+
+
+def flag_warnings(integrations: Mapping[str, Any], destinations: Sequence[DestinationNames]) -> list[str]:
+    """What is odd about *integrations*, where these are all *destinations*: each value, and each name that none of them has."""
+    odd = [warning for names in destinations for warning in read_flags(integrations, names).warnings]
+    return list(dict.fromkeys(odd + unknown_warnings(integrations, folded_names(destinations))))
 
 
 def folded_names(destinations: Iterable[DestinationNames]) -> frozenset[str]:

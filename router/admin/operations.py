@@ -46,7 +46,7 @@ class Operations:
         self.configure(assignments)
         self.status = StatusOperation(self._reach, stuck).status
         trace = TraceOperation(self._reach)
-        self.trace, self.trace_record = trace.trace, trace.trace_record
+        self.trace, self.trace_record, self.warnings_of = trace.trace, trace.trace_record, trace.warnings_of
         self._letters = LetterOperations(self._reach)
         self._jobs = JobOperations(self._reach, self._letters)
         self.add = self._jobs.add

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import orjson
 
 from router.admin.answer import Answer
@@ -9,6 +12,7 @@ from router.admin.reach import Reach
 from router.admin.status import noted_state
 from router.delivery.state import Place, State
 from router.errors import OperatorError
+from router.integrations import flag_warnings
 from router.log.record import Record
 
 
@@ -27,13 +31,20 @@ class TraceOperation:
 
     async def trace_record(self, record: Record) -> Answer:
         """An event of the log, and what became of it at every destination."""
+        event = orjson.loads(record.event)
         return {
             "source": record.source,
             "partition": record.partition,
             "sequence": record.sequence,
-            "event": orjson.loads(record.event),
+            "event": event,
+            "warnings": self.warnings_of(event),
             "destinations": [await self._trace_at(name, record) for name in self._reach.assignments],
         }
+
+    def warnings_of(self, event: Mapping[str, Any]) -> list[str]:
+        """What is odd about the flags of a stored *event*."""
+        names = [each.destination.names for each in self._reach.assignments.values()]
+        return flag_warnings(event.get("integrations") or {}, names)
 
     async def _trace_at(self, name: str, record: Record) -> Answer:
         place = Place(record.partition, record.sequence)

@@ -17,6 +17,7 @@ from router.cli.output import ago, console, print_json, print_line, print_table
 from router.cli.progress import follow, rehearse
 from router.counted import counted
 from router.errors import OperatorError
+from router.payload_key import describe_settled
 
 app = typer.Typer(no_args_is_help=True, help="See, retry and discard what destinations refused for good.")
 
@@ -119,7 +120,7 @@ def show(
     told = f"{letter['type']} {letter['message_id']} of {letter['user']} from {letter['source']}, {tries}"
     print_line(told + (", in a replay" if letter["of_replay"] else ""))
     if letter["delivered_payloads"]:
-        print_line(f"delivered all the same: {', '.join(letter['delivered_payloads'])}")
+        print_line(f"delivered all the same: {', '.join(describe_settled(letter['delivered_payloads']))}")
     console.print(Pretty(letter["event"], expand_all=True))
     if "today" in letter:
         console.print("\nA retry would send today:", style="bold")

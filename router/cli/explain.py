@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import redirect_stdout
 from typing import Annotated, Any, Final
 from uuid import uuid4
 
@@ -31,6 +29,7 @@ from router.gateway.document import parse_json
 from router.gateway.refusal import Refused
 from router.gateway.rejection import Rejection
 from router.gateway.visitor import Visitor
+from router.plugin_output import printing_aside
 
 
 def explain(
@@ -68,7 +67,7 @@ def explain(
         """Explain all events. Returns how many there were, and how many would be refused."""
         seen = refused = 0
         for calls in _read_calls(file, data):
-            with redirect_stdout(sys.stderr):  # what a plugin prints is no part of the answer
+            with printing_aside():  # calls that an alarm times are not guarded against it
                 answers = await explain_calls(calls, len(data), destinations, source, limits, historical, destination)
             for answer in answers:
                 seen += 1

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import redirect_stdout
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -15,6 +13,7 @@ from router.config.quantity import parse_rate
 from router.delivery.spec import parse_time
 from router.errors import OperatorError
 from router.event import EVENT_TYPES
+from router.plugin_output import printing_aside
 from router.registry import Registry
 
 ConfigPath = Annotated[
@@ -102,7 +101,7 @@ def read_config(path: Path, has_secrets: bool = True) -> tuple[Config, Registry]
         OperatorError: the file is not valid, or a plugin package is not.
     """
     load = load_config if has_secrets else load_without_secrets
-    with redirect_stdout(sys.stderr):  # plugins are imported, and check their settings
+    with printing_aside():  # plugins are imported, and check their settings
         registry = Registry.load()
         return load(path, registry), registry
 
@@ -114,12 +113,12 @@ def read_plugins(path: Path) -> Registry:
     Raises:
         OperatorError: a plugin package is not valid, or there is no file at another place than the usual one.
     """
-    with redirect_stdout(sys.stderr):
+    with printing_aside():
         registry = Registry.load()
     if path == DEFAULT_CONFIG and not path.exists():
         return registry
     try:
-        with redirect_stdout(sys.stderr):
+        with printing_aside():
             load_without_secrets(path, registry)
     except ConfigError:
         if not path.exists():

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import sys
 from collections.abc import Mapping
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ from router.guard import describe
 from router.place import at_place
 from router.plugin import Plugin
 from router.plugin.sandbox import Sandbox
+from router.plugin_output import printing_aside
 
 HOST = "127.0.0.1"
 
@@ -32,7 +31,7 @@ def make_sandbox(plugin: Plugin, settings: dict[str, Any] | None = None, record:
         raise OperatorError(f"{plugin.name} has no sandbox")
     module, _, name = plugin.sandbox.partition(":")
     try:
-        with redirect_stdout(sys.stderr):
+        with printing_aside():
             factory = getattr(importlib.import_module(module), name)
             sandbox: Sandbox = factory({**plugin.sandbox_settings, **(settings or {})}, record)
     except Exception as error:

@@ -33,6 +33,8 @@ def trace(
         told = f"{message_id} from source {event['source']}, number {event['sequence']} in the log"
         print_line(told, style="bold")
         console.print(Pretty(event["event"], expand_all=True))
+        for warning in event.get("warnings", ()):
+            print_line(f"  warning: {warning}")
         print_table(
             "",
             ["destination", "outcome", "reason", "when"],

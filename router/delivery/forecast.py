@@ -10,6 +10,7 @@ from router.destination import Destination, MappingFailed
 from router.event import Event
 from router.event_times import age_s
 from router.log.record import Record
+from router.payload_key import find_settled
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +41,10 @@ def forecast(
         too_big = [
             f"{mapped.action.name}: {written.too_big}"
             for mapped in made
-            for written in destination.write(mapped)
-            if written.too_big and written.key not in delivered
+            for written, key in zip(
+                destination.write(mapped), find_settled(mapped.action.name, mapped.payloads, delivered), strict=True
+            )
+            if written.too_big and not key
         ]
     except MappingFailed as error:
         return Forecast("die", f"mapping: {error}")

@@ -4,8 +4,9 @@
                 ▲                                                                                      │
                 └────────────────────── the cursor, the counts and the outcome, in one transaction ◀───┘
 
-A crash therefore repeats only what was in a request at that moment, with the same idempotency keys. Jobs stand outside the
-order per user and have books of their own.
+A crash therefore repeats only what was in a request at that moment, with the same idempotency keys. Of an event with several
+payloads a crash or a stop repeats those that had been delivered, too: they are noted when the event is done. Jobs stand outside
+the order per user and have books of their own.
 """
 
 from __future__ import annotations

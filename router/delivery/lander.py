@@ -18,6 +18,7 @@ from router.delivery.order import BEHIND, BEHIND_PARKED, WAITED
 from router.delivery.outages import Outages
 from router.delivery.outlet import Outlet
 from router.delivery.parking import Parking
+from router.delivery.retry_windows import RetryWindows
 from router.delivery.settlement import Settlement
 from router.delivery.suspects import Suspects
 from router.delivery.transit import Item
@@ -37,6 +38,7 @@ class Lander:
         ledger: Ledger,
         settlement: Settlement,
         outages: Outages,
+        windows: RetryWindows,
         parking: Parking,
         under_way: UnderWay,
         outlet: Outlet,
@@ -48,6 +50,7 @@ class Lander:
         self._ledger = ledger
         self._settlement = settlement
         self._outages = outages
+        self._windows = windows
         self._parking = parking
         self._under_way = under_way
         self._pace = outlet.pace
@@ -100,7 +103,7 @@ class Lander:
                         self._report_warnings(item, verdict)
                     delivered.append(item)
                 case Dead(reason):
-                    self._settlement.settle_item(item, reason)
+                    self._settlement.refuse_item(item, reason)
                 case Later():
                     later.setdefault(item.line, []).append((item, verdict))
                 case Again() if item.line in later:
@@ -118,14 +121,15 @@ class Lander:
         item.mendings += 1
         if item.mendings > MOST_MENDINGS:
             reason = "; ".join(payload.notes) or "no word of what"
-            self._settlement.settle_item(
+            self._settlement.refuse_item(
                 item, f"parts of it were refused {item.mendings} times, one after another: {reason}"
             )
             return False
+        item.transit.key_of(item)  # before it is another one
         payload = replace(payload, key=item.payload.key, group=item.payload.group)
-        written = write_payload(item.key, payload, item.endpoint)
+        written = write_payload(payload, item.endpoint)
         if written.too_big:
-            self._settlement.settle_item(item, written.too_big)
+            self._settlement.refuse_item(item, written.too_big)
             return False
         item.payload, item.size = written.payload, written.size
         return True
@@ -138,7 +142,7 @@ class Lander:
     def _narrow(self, lane: Lane, batch: list[Item], reason: str) -> None:
         """Halve a batch that fails as a whole. A single payload that fails is dead."""
         if len(batch) == 1:
-            self._settlement.settle_item(batch[0], reason)
+            self._settlement.refuse_item(batch[0], reason)
             lane.widen()
             return
         lane.batch_limit = len(batch) // 2
@@ -150,15 +154,15 @@ class Lander:
         is_suspect = outage.status is None or outage.status >= 500
         others_got_through = self._outages.has_delivered_since_it_failed(batch[0].transit)
         for transit in dict.fromkeys(item.transit for item in batch):
-            self._outages.count(transit)
+            self._windows.count(transit)
         if len(batch) == 1 and is_suspect and others_got_through:
             self._pace.abandoned(self._clock.monotonic())
             self._postpone(lane, batch[0], Later(outage.reason, outage.after_s), is_counted=True)
             return
         for item in batch:
-            if self._outages.is_expired(item.transit):
+            if self._windows.is_over(item.transit):
                 hours = self._options.retry_for_s / 3600
-                self._settlement.settle_item(item, f"gave up after {hours:g} hours: {outage.reason}")
+                self._settlement.refuse_item(item, f"gave up after {hours:g} hours: {outage.reason}")
         left = [item for item in batch if item.state == "flying"]
         if is_suspect:
             self._let_another_probe(lane, left, len(batch))
@@ -194,17 +198,17 @@ class Lander:
         """Park the event and, behind it, the line's other items in this lane. *behind* were in the same batch."""
         if item.transit.is_replay:
             for refused in (item, *behind):
-                self._settlement.settle_item(refused, f"not now: {later.reason}")
+                self._settlement.refuse_item(refused, f"not now: {later.reason}")
             return
         place, line = item.transit.place, item.line
         if not is_counted:
-            self._outages.count(item.transit)
+            self._windows.count(item.transit)
         tries = self._ledger.tries[place]
         # Tries in an outage count too, and attempts of the line may be those of another event: neither alone is enough.
         own = min(tries.attempts, self._parking.attempts(line) + 1)
         is_last = later.max_attempts is not None and own >= later.max_attempts
-        if is_last or self._outages.is_expired(item.transit):
-            self._settlement.settle_item(item, f"gave up after try {tries.attempts}: {later.reason}")
+        if is_last or self._windows.is_over(item.transit):
+            self._settlement.refuse_item(item, f"gave up after try {tries.attempts}: {later.reason}")
             lane.put_back(behind)
             return
         parked = [item, *behind, *lane.withdraw(lambda other: other.line == line)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
+from itertools import repeat
 from typing import Final
 
 import structlog
@@ -18,6 +20,7 @@ from router.delivery.unknown_sources import UnknownSources
 from router.destination import Decision, Destination, MappingFailed
 from router.event import Event
 from router.event_times import age_s
+from router.payload_key import find_settled
 
 LARGE_EVENT_BYTES: Final = 10_000
 """From here on an event may bring about more than the router takes (ten thousand payloads, a key of ten thousand characters),
@@ -104,24 +107,27 @@ class Preparation:
         """Add the payloads to *transit*. Returns the reasons of actions that made none."""
         noted = self._ledger.settled_payloads
         earlier = noted.get(transit.place, {}) if noted and not transit.is_replay else {}
+        known: Collection[str] = transit.settled
         if earlier:
             transit.settled |= {key for key, refused in earlier.items() if not refused}
+            known = earlier.keys() | transit.settled
         skipped: list[str] = []
         for mapped in self._destination.map(event, decision):
             if mapped.skipped:
                 skipped.append(mapped.skipped)
                 continue
             endpoint = self._endpoints[mapped.action.endpoint]
-            for written in self._destination.write(mapped):
-                key = written.key
-                item = Item(transit, key, written.payload, endpoint, written.size)
+            made, name = self._destination.write(mapped), mapped.action.name
+            keys: Iterable[str] = find_settled(name, mapped.payloads, known) if known else repeat("")
+            for written, key in zip(made, keys, strict=False):
+                item = Item(transit, name, written.payload, endpoint, written.size)
                 transit.items.append(item)
                 if key in transit.settled:
-                    item.state = "settled"
-                elif key in earlier:
+                    item.state, item.is_delivered = "settled", True
+                elif key:
                     item.state = "settled"
                     transit.refused.append(earlier[key])
                 elif written.too_big:
                     item.state = "settled"
-                    transit.refused.append(f"{mapped.action.name}: {written.too_big}")
+                    transit.refused.append(f"{name}: {written.too_big}")
         return skipped

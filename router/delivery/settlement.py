@@ -77,27 +77,39 @@ class Settlement:
         """The vendor has all of *items*."""
         done: list[Transit] = []
         """Events that are now delivered completely: booked together."""
+        others: dict[Transit, list[Item]] = {}
         for item in items:
             transit = item.transit
             if transit.is_replay or transit.refused or len(transit.items) > 1:
-                self.settle_item(item)
+                others.setdefault(transit, []).append(item)
             else:
                 item.state = "settled"
                 done.append(transit)
+        for transit, delivered in others.items():
+            self._settle_items(transit, delivered)
         self._ledger.deliver(done)
         self._end(done)
 
-    def settle_item(self, item: Item, refused: str = "") -> None:
-        """The vendor has the payload or, with a reason *refused*, the payload is dead."""
-        transit = item.transit
-        item.state = "settled"
-        if refused:
-            transit.refused.append(refused)
-        else:
-            transit.settled.add(item.key)
-        if transit.is_settled:
+    def refuse_item(self, item: Item, reason: str) -> None:
+        """The payload is dead, for *reason*."""
+        item.transit.refused.append(reason)
+        self._settle_items(item.transit, [item], reason)
+
+    def _settle_items(self, transit: Transit, items: Sequence[Item], refused: str = "") -> None:
+        """The vendor has *items* of the event or, with a reason *refused*, they are dead."""
+        for item in items:
+            item.state = "settled"
+            item.is_delivered = not refused
+        is_last = transit.is_settled
+        keys: Iterable[str] = ()  # they cost something, so they are made only where somebody will ask for them
+        if not refused and (transit.refused or not is_last):
+            keys = transit.note_delivered(items)
+        elif not is_last:
+            keys = map(transit.key_of, items)
+        if is_last:
             self.settle(transit)
         elif not transit.is_replay:
-            self._ledger.settle_payload(transit, item.key, refused)
+            for key in keys:
+                self._ledger.settle_payload(transit, key, refused)
             if transit.is_at_rest:  # the rest is parked, and is read from disk when its turn comes
                 self._under_way.remove(transit)

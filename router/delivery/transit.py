@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from router.delivery.letters import DeadLetter
 from router.delivery.state import Place
 from router.log.record import Record
+from router.payload_key import payload_keys
 from router.plugin import Endpoint, Payload
 
 Origin = Literal["log", "parked", "retry", "replay"]
@@ -53,6 +55,23 @@ class Transit:
             self.line = self.record.user_key
         self.is_replay = self.origin in ("retry", "replay")
 
+    def key_of(self, item: Item) -> str:
+        """The item's key (see `router.payload_key`). Ask before another payload takes the place of its own."""
+        if not item.key:
+            made = [each for each in self.items if each.action == item.action]
+            for each, key in zip(made, payload_keys(item.action, [each.payload for each in made]), strict=True):
+                each.key = key
+        return item.key
+
+    def note_delivered(self, items: Sequence[Item]) -> Iterable[str]:
+        """Note that the vendor has *items*, which it has not told before. Returns by what keys they are known from now on."""
+        keys: dict[str, None] = {}
+        for item in items:
+            is_whole = all(each.is_delivered for each in reversed(self.items) if each.action == item.action)
+            keys[item.action if is_whole else self.key_of(item)] = None
+        self.settled.update(keys)
+        return keys
+
     def weigh(self) -> None:
         """Set the weight once all payloads are there."""
         self.weight = len(self.record.event)
@@ -66,7 +85,8 @@ class Transit:
 
     @property
     def is_settled(self) -> bool:
-        for item in self.items:  # noqa: SIM110 - asked for every payload, and `all` takes three times as long
+        # From the end, here and elsewhere: they are settled in their order, so what is not is found soonest there.
+        for item in reversed(self.items):  # noqa: SIM110 - asked for every payload, and `all` takes three times as long
             if item.state != "settled":
                 return False
         return True
@@ -74,7 +94,7 @@ class Transit:
     @property
     def is_at_rest(self) -> bool:
         """Whether none of it is in a lane or a request."""
-        return all(item.state in ("waiting", "settled") for item in self.items)
+        return all(item.state in ("waiting", "settled") for item in reversed(self.items))
 
     @property
     def is_untouched(self) -> bool:
@@ -90,14 +110,18 @@ class Item:
     """One payload of one event under way."""
 
     transit: Transit
-    key: str
-    """Identifies the payload within its event, over restarts too: the action's name and a number."""
+    action: str
+    """The name of the action that made it."""
     payload: Payload
     endpoint: Endpoint
     size: int
     """Bytes of the payload as JSON."""
     state: Literal["waiting", "queued", "flying", "settled"] = "waiting"
     """Waiting means in no lane: not yet, or parked."""
+    is_delivered: bool = False
+    """The vendor has it. Not said of the only payload of an event, which is settled with it."""
+    key: str = ""
+    """Once it is asked for; see `Transit.key_of`."""
     mendings: int = 0
     """How often another payload took its place, because the vendor refused a part of it."""
 

@@ -33,6 +33,7 @@ from router.delivery.outlet import Outlet
 from router.delivery.parking import PARKING_NOTES, Parking
 from router.delivery.preparation import Preparation
 from router.delivery.reader import SHED, Reader
+from router.delivery.retry_windows import RetryWindows
 from router.delivery.send import MOST_EXCHANGES, Send
 from router.delivery.settlement import Settlement
 from router.delivery.state import Place
@@ -97,7 +98,9 @@ class Worker:
         ledger.on_foreign = self.jobs.hear
         self._under_way = UnderWay()
         self._parking = Parking(ledger, options.backoff, clock, chance, notes)
-        self._outages = Outages(outlet.pace, ledger, clock, options.retry_for_s, notes)
+        blocked_since_s = float(notes.get("blocked_since_s") or 0) or None
+        self._windows = RetryWindows(ledger, clock, options.retry_for_s, blocked_since_s)
+        self._outages = Outages(outlet.pace, ledger, self._windows, clock, notes)
         letter_log = LetterLog(destination.name, clock.monotonic)
         self._settlement = Settlement(ledger, self.jobs, self._parking, self._under_way, self._changed, letter_log)
         suspects = Suspects()
@@ -105,6 +108,7 @@ class Worker:
             ledger,
             self._settlement,
             self._outages,
+            self._windows,
             self._parking,
             self._under_way,
             outlet,
@@ -248,7 +252,7 @@ class Worker:
 
     def _go_on(self, halted_s: float) -> None:
         """A halt of the plugin is over. The time it took does not count for the retry windows."""
-        self._outages.halted(halted_s)
+        self._windows.halted(halted_s)
         for transit in self._preparation.take_back():
             self._preparation.take_up(transit)
         self._changed.notify()
@@ -291,5 +295,5 @@ class Worker:
         whole = dict.fromkeys(item.transit for item in items if item.transit.is_untouched)
         for item in items:
             if item.transit not in whole:
-                self._settlement.settle_item(item, "cancelled before all of it was sent")
+                self._settlement.refuse_item(item, "cancelled before all of it was sent")
         return [*whole, *self._preparation.take_back()]

@@ -87,7 +87,7 @@ class StandIn:
     async def _deliver(self, endpoint: Endpoint, payloads: Sequence[Payload]) -> Judgement:
         credentials = endpoint.credentials(self.settings)
         if isinstance(endpoint, BatchEndpoint):
-            payloads = [write_payload("", payload, endpoint).payload for payload in payloads]
+            payloads = [write_payload(payload, endpoint).payload for payload in payloads]
             request = endpoint.pack(payloads, self.settings)
             response = await self._send.send(request, credentials, payloads[0].key)
             return endpoint.judge(response, payloads, self.settings)

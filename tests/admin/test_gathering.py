@@ -41,6 +41,13 @@ class Mate:
     def names(self) -> list[str]:
         return [self.name]
 
+    @property
+    def traced(self) -> dict[str, Any]:
+        """It knows its own destination alone."""
+        event = {"integrations": {"One": True, "Three": True}}
+        found = {"event": event, "destinations": [{"destination": self.name, "outcome": "delivered"}]}
+        return {"partition": 0, "sequence": 1, "warnings": [f"none of {self.name}"], **found}
+
     async def call(self, operation: str, *, within_s: float | None = None, **arguments: Any) -> Any:
         self.patience_s = within_s
         if not self.is_up:
@@ -56,6 +63,7 @@ class Mate:
             "dead-letters": [{"destination": self.name, "id": number} for number in (1, 2)],
             "causes": [{"destination": self.name, "letters": self.unknown}],
             "retry": {"job": 1},
+            "trace": {"message_id": "m1", "events": [self.traced]},
         }
         return answers[operation]
 
@@ -91,6 +99,17 @@ async def test_a_destination_of_a_process_that_is_down_is_down_with_the_reason(o
     one, two = status["destinations"]
     assert (one["state"], one["reason"]) == ("down", "process 2 is down")
     assert two["state"] == "going"
+
+
+async def test_a_trace_has_all_destinations_and_warns_of_what_names_none_of_them(operations: Operations) -> None:
+    answer = await Gathering(operations, crews(two=True), list).calls()["trace"](message_id="m1")
+
+    [event] = answer["events"]
+    assert event["warnings"] == ["integrations.Three: names no destination"]
+    assert [(each["destination"], each["outcome"]) for each in event["destinations"]] == [
+        ("one", "delivered"),
+        ("two", "down"),
+    ]
 
 
 async def test_a_call_for_a_destination_goes_where_it_is(operations: Operations) -> None:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from router.admin.hole import without_holes
@@ -145,6 +146,20 @@ async def test_dead_letters_of_a_cause_are_found_without_the_name_of_the_destina
     assert await listed(cause="nobody") == []
     with pytest.raises(OperatorError, match="down: no dead letter has the cause"):
         await listed("down", cause=group["code"])
+
+
+async def test_a_trace_says_what_is_odd_about_the_flags_of_an_event(stand: Stand) -> None:
+    """Explain did. Who asked why a destination had not got an event saw what its flags say, and not that a name is misspelt."""
+    event = {"type": "track", "integrations": {"All": False, "upp": True, "down": "yes"}}
+    record = Record(0, 1, "website", "m1", "u1", "track", 0.0, orjson.dumps(event))
+    operations = Operations(stand.log, stand.states, [DOWN, UP], stand.clock, stand.fleet)
+
+    traced = await operations.trace_record(record)
+
+    assert traced["warnings"] == [
+        'integrations: "down" is the text "yes", expected a boolean or an object; read as off',
+        "integrations.upp: names no destination",
+    ]
 
 
 async def test_a_state_that_is_damaged_hides_no_other_destination_from_a_trace(tmp_path: Path) -> None:

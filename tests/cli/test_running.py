@@ -356,6 +356,7 @@ def test_names_and_flags_that_mean_nothing_are_counted_and_shown(running: Stage)
     """Two destinations or one, an event counts once; what it meant to say is told where an operator looks."""
     router = router_of(running)
     odd = {"type": "track", "userId": "u1", "event": "E", "integrations": {"Mixpannel": False, "Mixpanel": "yes"}}
+    odd["messageId"] = "cli-misspelt"
     assert router.post(odd)[0] == 200
     router.until_settled()
 
@@ -363,6 +364,7 @@ def test_names_and_flags_that_mean_nothing_are_counted_and_shown(running: Stage)
 
     assert router.status()["unknown_names"] == {"Mixpannel": 1}
     assert '"Mixpannel" names no destination (events since the start: 1)' in running.command("status").out
+    assert "  warning: integrations.Mixpannel: names no destination\n" in running.command("trace", "cli-misspelt").out
     assert "router_events_unknown_integrations_total 1.0" in text
     assert 'router_destination_notable_total{destination="mixpanel",kind="odd_flags",reason=""} 1.0' in text
     assert "router_log_bytes " in text

@@ -50,7 +50,7 @@ def make_lane(*names: str, size: int = 10) -> Lane:
 
 
 def names(items: Sequence[Item]) -> list[str]:
-    return [item.key for item in items]
+    return [item.action for item in items]
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ class LaneModel(RuleBasedStateMachine):
     def add(self, user: str, kind: str, size: int) -> None:
         self.number += 1
         item = make_item(f"{user}/{kind}#{self.number}", size)
-        self.added.setdefault(user, []).append(item.key)
+        self.added.setdefault(user, []).append(item.action)
         if user in self.parked:
             self.parked[user].append(item)
         else:
@@ -229,7 +229,7 @@ class LaneModel(RuleBasedStateMachine):
     @rule()
     def land(self) -> None:
         for item in self.flying:
-            self.delivered.setdefault(item.line, []).append(item.key)
+            self.delivered.setdefault(item.line, []).append(item.action)
         self.flying = []
 
     @rule()

@@ -1,0 +1,266 @@
+"""Promises 1 and 4 for an event that is delivered in part: its other payloads arrive, and what is delivered is not sent again;
+also where its action makes other payloads by then, since the operator has changed its mapping or the plugin has."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from router.actions import ActionRule, Change, Constant, Drop, read_changeable
+from router.delivery.letters import DeadLetter
+from router.delivery.state import Changes, Outcome, Place
+from router.destination import Destination
+from router.event import Document, Event
+from router.explain import explain_at
+from router.plugin import Again, Dead, Delivered, Judgement, Later, Payload, Response, Skip, Verdict, without
+from tests.delivery.harness import Harness, Settings, batches, plugin
+from tests.delivery.test_jobs import add_job, finish
+from tests.delivery.test_mending import hang_from_the_next_on
+
+PARTS = {"a": 1, "b": 2}
+
+
+def build_parts(event: Event, fields: Document, settings: Settings) -> list[Payload] | Skip:
+    """A payload for each property: its place among the others says nothing."""
+    made = [Payload({"id": name, "is": value}, key=f"m1:{name}") for name, value in event.properties.items()]
+    return made or Skip("nothing to tell")
+
+
+class Refusing:
+    """A vendor that refuses the part "b", or has no time for it, for as long as there is a reason."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        self.verdict: Verdict | None = verdict
+
+    def judge(self, response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
+        refused = self.verdict or Delivered()
+        return [refused if payload.body["id"] == "b" else Delivered() for payload in payloads]
+
+
+A, B = read_changeable("properties.a"), read_changeable("properties.b")
+DROPPED = Drop((A,))
+
+
+@pytest.fixture
+async def harness(tmp_path: Path) -> AsyncIterator[Harness]:
+    harness = Harness(tmp_path)
+    harness.options = replace(harness.options, concurrency=1)
+    yield harness
+    await harness.close()
+
+
+def destination(vendor: Refusing, *changes: Change, max_events: int = 10) -> Destination:
+    """One whose only action makes a payload of each property, after the operator's *changes*."""
+    fake = plugin(batches("parts", judge=vendor.judge, max_events=max_events))
+    fake = replace(fake, actions=tuple(replace(action, build=build_parts) for action in fake.actions))
+    return Destination("fake", fake, Settings(), rules={"send to parts": ActionRule(changes=changes)})
+
+
+async def reopen(harness: Harness, changed: Destination) -> None:
+    await harness.close()
+    harness.destination = changed
+    await harness.open()
+
+
+def sent(harness: Harness) -> list[str]:
+    return [part["id"] for request in harness.vendor.requests for part in request]
+
+
+async def test_a_retry_sends_what_was_refused_though_it_comes_first_now(harness: Harness) -> None:
+    vendor = Refusing(Dead("400 no"))
+    harness.destination = destination(vendor)
+    harness.log.add("ada", properties=PARTS)
+    await harness.open()
+    await harness.until_settled()
+    vendor.verdict = None
+
+    await reopen(harness, destination(vendor, DROPPED))
+    job = await finish(harness, await add_job(harness, "retry"))
+
+    assert sent(harness) == ["a", "b", "b"]
+    assert job.counts == {"delivered": 1}
+    assert await harness.letters() == []
+
+
+async def test_an_event_that_was_parked_in_part_is_sent_though_it_comes_first_now(harness: Harness) -> None:
+    vendor = Refusing(Later("busy", 3_600.0))
+    harness.destination = destination(vendor)
+    harness.log.add("ada", properties=PARTS)
+    await harness.open()
+    await harness.until(lambda: harness.worker.ledger.parked_events == 1)
+    vendor.verdict = None
+
+    await reopen(harness, destination(vendor, DROPPED))
+    harness.clock.passed_s += 3_600.0
+    await harness.until_settled()
+
+    assert sent(harness) == ["a", "b", "b"]
+    assert harness.books.delivered == 1
+
+
+async def test_what_was_on_its_way_at_a_crash_is_sent_though_it_comes_first_now(harness: Harness) -> None:
+    vendor = Refusing(Delivered())
+    harness.destination = destination(vendor, max_events=1)
+    harness.vendor.script = lambda request: hang_from_the_next_on(harness)
+    harness.log.add("ada", properties=PARTS)
+    await harness.open()
+    await harness.until(lambda: harness.vendor.hanging == 1 and sent(harness) == ["a", "b"])
+    await harness.worker.ledger.flushed()
+    await harness.crash()
+    harness.vendor.open.set()
+
+    harness.destination = destination(vendor, DROPPED)
+    await harness.open()
+    await harness.until_settled()
+
+    assert sent(harness) == ["a", "b", "b"]
+    assert harness.books.delivered == 1
+
+
+@pytest.mark.parametrize(
+    ("properties", "changes", "again"),
+    [
+        pytest.param({"a": 1, "b": 2}, [], ["b"], id="nothing"),
+        pytest.param({"b": 2, "a": 1}, [], ["b"], id="nothing, and it was refused before the other one was delivered"),
+        pytest.param({"a": 1, "b": 2, "c": 3}, [Constant({B: 5})], ["b"], id="what was refused"),
+        pytest.param({"a": 1, "b": 2, "c": 3}, [Constant({A: 5})], ["a", "b"], id="something that was delivered, too"),
+        pytest.param({"a": 1, "b": 2}, [Constant({read_changeable("properties.d"): 4})], ["b", "d"], id="more is made"),
+        pytest.param({"a": 1, "b": 2}, [Drop((B,))], [], id="what was refused is no longer made"),
+    ],
+)
+async def test_what_has_not_changed_is_not_sent_again(
+    harness: Harness, properties: Document, changes: list[Change], again: list[str]
+) -> None:
+    """And `router dead-letters show` says so before."""
+    vendor = Refusing(Dead("400 no"))
+    harness.destination = destination(vendor)
+    harness.log.add("ada", properties=properties)
+    await harness.open()
+    await harness.until_settled()
+    vendor.verdict = None
+
+    changed = destination(vendor, *changes)
+    await reopen(harness, changed)
+    began, [letter] = len(sent(harness)), await harness.letters()
+    entries = explain_at(harness.log.events[0], changed, "website", [], delivered=letter.settled)
+    told = [part["id"] for entry in entries for request in entry["requests"] for part in request["body"]]
+    await finish(harness, await add_job(harness, "retry"))
+
+    assert sent(harness)[began:] == told == again
+    assert await harness.letters() == []
+
+
+async def test_an_action_that_is_done_is_not_carried_out_again(harness: Harness) -> None:
+    """Whatever it makes of the event by now: an operator puts right what two actions share."""
+    fake = plugin(batches("parts"), batches("whole", max_events=1))
+    harness.plugin = replace(fake, actions=(replace(fake.actions[0], build=build_parts), fake.actions[1]))
+    harness.vendor.script = lambda request: Response(400 if "at" in request.json[0] else 200)
+    harness.log.add("ada", properties=PARTS)
+    await harness.open()
+    await harness.until_settled()
+    harness.vendor.script = lambda request: Response(200)
+    began = len(sent(harness))
+
+    rule = ActionRule(changes=(Constant({A: 5, B: 6}),))
+    changed = Destination("fake", harness.plugin, Settings(), rules={"send to parts": rule, "send to whole": rule})
+    await reopen(harness, changed)
+    await finish(harness, await add_job(harness, "retry"))
+
+    assert sent(harness)[began:] == ["m1"]
+    assert harness.vendor.taken[-1]["a"] == 5
+
+
+async def test_of_payloads_that_say_the_same_each_is_sent(harness: Harness) -> None:
+    """As two lines of an order may: each is one more sold."""
+    fake = plugin(batches("parts", max_events=1))
+    [action] = fake.actions
+    alike = [Payload({"id": "a"}), Payload({"id": "a"}), Payload({"id": "a"})]
+    harness.plugin = replace(fake, actions=(replace(action, build=lambda event, fields, settings: alike),))
+    harness.vendor.script = lambda request: Response(200 if len(harness.vendor.requests) == 2 else 400)
+    harness.log.add("ada")
+    await harness.open()
+    await harness.until_settled()
+    harness.vendor.script = lambda request: Response(200)
+
+    await finish(harness, await add_job(harness, "retry"))
+
+    assert len(sent(harness)) == 3 + 2
+    assert await harness.letters() == []
+
+
+async def test_what_was_mended_is_known_again(harness: Harness) -> None:
+    """What was delivered of it is not what the action makes of it."""
+
+    def judge(response: Response, payloads: Sequence[Payload], settings: Settings) -> Judgement:
+        return [judge_one(payload) for payload in payloads]
+
+    def judge_one(payload: Payload) -> Verdict:
+        if payload.body["id"] == "b":
+            return Dead("400 no") if is_refusing else Delivered()
+        left = without(payload, [("is",)], "no good")
+        return Again(left) if left else Delivered()
+
+    is_refusing = True
+    fake = plugin(batches("parts", judge=judge))
+    harness.plugin = replace(fake, actions=(replace(fake.actions[0], build=build_parts),))
+    harness.log.add("ada", properties=PARTS)
+    await harness.open()
+    await harness.until_settled()
+    is_refusing = False
+
+    await finish(harness, await add_job(harness, "retry"))
+
+    assert sent(harness) == ["a", "b", "a", "b"]
+    assert await harness.letters() == []
+
+
+async def test_what_an_older_router_noted_leads_to_a_repeat_and_to_no_loss(harness: Harness) -> None:
+    """It noted places, and the config has changed since."""
+    vendor = Refusing(Delivered())
+    first, _ = harness.log.add("ada", properties=PARTS), harness.log.add("ada", properties=PARTS)
+    letter = DeadLetter(first, "400 no", 1, 0.0, ("send to parts/0",))
+    with closing(harness.open_state()) as state:
+        state.add_partition(0, 0)
+        changes = Changes(dead_letters=[letter], outcomes=[Outcome(Place(0, 1), "dead", "400 no", 0.0)])
+        changes.counts["dead", ""] = 1
+        changes.settled_payloads = [(Place(0, 2), "send to parts/0", ""), (Place(0, 2), "send to parts/1", "400 no")]
+        state.commit(changes)
+
+    harness.destination = destination(vendor, DROPPED)
+    await harness.open()
+    await harness.until_settled()
+    await finish(harness, await add_job(harness, "retry"))
+
+    assert sent(harness) == ["b", "b"]
+    assert await harness.letters() == []
+
+
+async def test_an_event_that_one_answer_settles_costs_no_note(harness: Harness) -> None:
+    harness.destination = destination(Refusing(Delivered()))
+    harness.log.add("ada", properties=PARTS)
+    await harness.open()
+    noted: list[str] = []
+    harness.worker.ledger.settle_payload = lambda transit, key, refused="": noted.append(key)  # type: ignore[method-assign]
+
+    await harness.until_settled()
+
+    assert (sent(harness), noted) == (["a", "b"], [])
+
+
+async def test_what_can_no_longer_be_written_is_refused_in_the_name_of_the_plugin(harness: Harness) -> None:
+    vendor = Refusing(Dead("400 no"))
+    harness.destination = destination(vendor)
+    harness.log.add("ada", properties=PARTS)
+    await harness.open()
+    await harness.until_settled()
+    odd = replace(harness.destination.plugin.actions[0], build=lambda event, fields, settings: Payload({"id": {1}}))
+
+    await reopen(harness, replace(harness.destination, plugin=replace(harness.destination.plugin, actions=(odd,))))
+    await finish(harness, await add_job(harness, "retry"))
+
+    [letter] = await harness.letters()
+    assert letter.reason.startswith('mapping: plugin fake: action "send to parts" made a payload that JSON can\'t hold')
