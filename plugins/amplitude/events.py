@@ -22,7 +22,9 @@ from router.plugin import (
     Skip,
     Table,
     convert,
+    count_whole,
     has_odd_currency,
+    quantity_of,
     spelt_alike,
     view_name,
     worth_of,
@@ -122,11 +124,11 @@ def _total(event: Event, is_given: bool) -> int | float:
 
 
 def _products(event: Event) -> list[Document]:
-    """The products of an order; none where not one of them has a price."""
+    """The products of an order but those of which there are none; nothing where not one of them has a price."""
     products = event.properties.get("products")
     if not isinstance(products, list):
         return []
-    products = [product for product in products if isinstance(product, dict)]
+    products = [product for product in products if isinstance(product, dict) and quantity_of(product)]
     return products if any(_price_fields(product).get("price") for product in products) else []
 
 
@@ -134,7 +136,7 @@ def _tell_all(products: Sequence[Document], revenue: int | float) -> bool:
     """Whether the prices of *products* are all of the money: each has one, or the others come to the *revenue*, as beside a
     gift. If not, the order keeps its own."""
     priced = [fields for fields in map(_price_fields, products) if "price" in fields]
-    total = sum(fields["price"] * fields.get("quantity", 1) for fields in priced)
+    total = sum(fields["price"] * fields["quantity"] for fields in priced)
     return len(priced) == len(products) or total > revenue - _HALF_A_CENT
 
 
@@ -151,21 +153,14 @@ def _product_payloads(products: Sequence[Document], order: Document, fields: Doc
 
 
 def _price_fields(product: Document) -> Document:
-    """``price``, ``quantity`` and ``productId`` of one product, each where it is one; a quantity that is none is 1. Amplitude
-    counts whole ones: half a kilogram is one of half the price."""
-    fields: Document = {}
-    rows = (
-        ("price", product.get("price"), convert.to_amount),
-        ("quantity", product.get("quantity"), convert.to_integer),
-        ("productId", product.get("product_id") or product.get("productId"), convert.to_text),
-    )
-    for name, value, converter in rows:
-        with suppress(ValueError):
-            fields[name] = converter(value)
-    if "quantity" in fields and fields["quantity"] != convert.to_number(product["quantity"]):
-        del fields["quantity"]
-        with suppress(ValueError):
-            fields["price"] = worth_of([product])
+    """``quantity`` of one product, with ``price`` and ``productId`` where it has them. What was given back has a price below 0,
+    by which Amplitude knows it."""
+    price, quantity = count_whole(product)
+    fields: Document = {"quantity": abs(quantity)}
+    if price is not None:
+        fields["price"] = -price if quantity < 0 else price
+    with suppress(ValueError):
+        fields["productId"] = convert.to_text(product.get("product_id") or product.get("productId"))
     return fields
 
 

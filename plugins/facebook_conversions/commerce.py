@@ -5,7 +5,6 @@ Source: facts/vendors/facebook-conversions-api.md sections 4 (custom properties)
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ from router.plugin import (
     Field,
     complete_value,
     convert,
+    count_whole,
     has_odd_currency,
     holds_email,
     left_out,
@@ -24,7 +24,6 @@ from router.plugin import (
     tells_whose_name,
     without_email,
     without_params,
-    worth_of,
 )
 
 _HASHED_TOO: Final = frozenset(
@@ -60,8 +59,7 @@ def to_plain(value: Any) -> Any:
 
 
 def to_contents(value: Any) -> list[Document]:
-    """Products as ``id``, ``quantity`` and ``item_price``; those without an id are left out. Of a weight or a length (1.5 of a
-    unit) there is one, of its whole price, for Meta counts in whole numbers."""
+    """Products as ``id``, ``quantity`` (a whole number) and ``item_price``; those without an id are left out."""
     contents = [item for product in value if (item := _content(product))] if isinstance(value, list) else []
     if not contents:
         raise ValueError("expected a list of products with product_id or sku")
@@ -71,24 +69,12 @@ def to_contents(value: Any) -> list[Document]:
 def _content(product: Any) -> Document | None:
     if not isinstance(product, dict):
         return None
-    item: Document = {}
-    for name, values, converter in (
-        ("id", _named(product, "product_id", "productId", "sku", "id"), _to_id),
-        ("quantity", _named(product, "quantity"), convert.to_integer),
-        ("item_price", _named(product, *_PRICES), convert.to_amount),
-    ):
-        for value in values:
-            with suppress(ValueError):
-                item.setdefault(name, converter(value))
-    with suppress(ValueError):
-        if "quantity" in item and item["quantity"] != convert.to_number(product["quantity"]):
-            item["quantity"] = 1
-            item["item_price"] = worth_of([product], _PRICES)
-    return {"quantity": 1, **item} if "id" in item else None
-
-
-def _named(product: Document, *names: str) -> Iterator[Any]:
-    return (product[name] for name in names if product.get(name) is not None)
+    price, quantity = count_whole(product, _PRICES)
+    for name in ("product_id", "productId", "sku", "id"):
+        with suppress(ValueError):
+            item = {"id": _to_id(product.get(name)), "quantity": quantity}
+            return item if price is None else item | {"item_price": price}
+    return None
 
 
 def _to_id(value: Any) -> str:
@@ -152,6 +138,9 @@ def complete(name: str, event: Event, fields: Document, settings: Settings) -> t
         content = _content({key: value for key, value in event.properties.items() if key != "id"})
     if name in _PRODUCT_EVENTS and content is not None:
         data.setdefault("contents", [content])
+    if name == "Purchase":  # an order may list what was taken out of it, or given back
+        bought = [item for item in data.pop("contents", []) if item["quantity"] > 0]
+        data |= {"contents": bought} if bought else {}
     contents = data.get("contents")
     if contents:
         data["content_ids"] = [item["id"] for item in contents]

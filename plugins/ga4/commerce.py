@@ -25,6 +25,7 @@ from router.plugin import (
     Values,
     complete_value,
     convert,
+    count_whole,
     left_out,
     spelt_alike,
     tells_person,
@@ -219,11 +220,11 @@ def to_item(product: Document, settings: Settings) -> Document:
 
 
 def _counted(item: Document, product: Document) -> Document:
-    """*item* in whole numbers, as Google counts: of a weight or a length (1.5 of a unit) there is one, of its whole price."""
-    with suppress(ValueError):
-        if "price" in item and item.get("quantity") != convert.to_number(product.get("quantity")):
-            return item | {"price": worth_of([product]), "quantity": 1}
-    return item
+    """*item* with its quantity in whole numbers, as Google counts; one without has none."""
+    if "quantity" not in item:
+        return item
+    price, quantity = count_whole(product)
+    return item | {"quantity": quantity} | ({} if price is None else {"price": price})
 
 
 def _impersonal(item: Document, settings: Settings) -> Document:

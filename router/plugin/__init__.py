@@ -54,7 +54,7 @@ from router.plugin.verdict import (
     only_verdict,
 )
 from router.plugin.view import view_name
-from router.plugin.worth import complete_value, worth_of
+from router.plugin.worth import complete_value, count_whole, quantity_of, worth_of
 from router.traits import GROUP_TRAITS, USER_TRAITS, camel_case, canonical_trait, snake_case
 
 __all__ = [
@@ -116,6 +116,7 @@ __all__ = [
     "canonical_trait",
     "complete_value",
     "convert",
+    "count_whole",
     "describe",
     "has_odd_currency",
     "holds_email",
@@ -127,6 +128,7 @@ __all__ = [
     "looks_like_email",
     "make_room",
     "only_verdict",
+    "quantity_of",
     "same_name",
     "snake_case",
     "spelt_alike",

@@ -113,7 +113,7 @@ def test_the_products_of_such_an_order_are_purchases_where_they_are_wanted() -> 
     assert [{key: payload.body[key] for key in MONEY if key in payload.body} for payload in made] == [
         {},
         {"price": 19.99, "quantity": 3, "productId": "S1"},
-        {"price": 0.01, "productId": "S2"},
+        {"price": 0.01, "quantity": 1, "productId": "S2"},
     ]
 
 
@@ -123,10 +123,27 @@ def test_half_a_product_is_one_of_half_the_price() -> None:
     made = payloads_of(track("Order Completed", {"products": products}), "track event", product_events=True)
 
     assert [{key: payload.body[key] for key in MONEY if key in payload.body} for payload in made[1:]] == [
-        {"price": 15, "productId": "S1"},
+        {"price": 15, "quantity": 1, "productId": "S1"},
         {"price": 1, "quantity": 2, "productId": "S2"},
     ]
     assert type(made[2].body["quantity"]) is int
+
+
+def test_what_was_given_back_has_a_price_below_0_and_what_was_not_bought_is_no_purchase() -> None:
+    """Amplitude knows money that is given back by the sign of its price. A product of which there are none was a purchase."""
+    products = [
+        {"product_id": "S1", "price": 30, "quantity": 2},
+        {"product_id": "S2", "price": 5, "quantity": 0},
+        {"product_id": "S3", "price": 5, "quantity": -2},
+        {"product_id": "S4", "price": 4, "quantity": -1.5},
+    ]
+    _, *made = payloads_of(track("Order Completed", {"products": products}), "track event", product_events=True)
+
+    assert [(each.body["productId"], each.body["price"], each.body["quantity"]) for each in made] == [
+        ("S1", 30, 2),
+        ("S3", -5, 2),
+        ("S4", -6, 1),
+    ]
 
 
 PRODUCTS = [
@@ -146,7 +163,7 @@ def test_an_order_may_be_sent_as_one_event_a_product_and_never_counts_twice() ->
     assert [payload.key for payload in (main, *products)] == ["m-1", "m-1-1", "m-1-2", "m-1-3"]
     assert [{name: payload.body[name] for name in MONEY if name in payload.body} for payload in products] == [
         {"price": 9.99, "quantity": 2, "currency": "EUR", "productId": "S1"},
-        {"price": 0.01, "currency": "EUR", "productId": "S2"},
+        {"price": 0.01, "quantity": 1, "currency": "EUR", "productId": "S2"},
         {},
     ]
     assert {payload.body["event_type"] for payload in products} == {"Product Purchased"}

@@ -211,6 +211,16 @@ WHOLE = {"product_id": "Completed Order", "quantity": 1, "currency": "USD"}
             {"product_id": "a" * 255, "price": 25.0, "quantity": 1, "currency": "USD"},
             id="more than a hundred",
         ),
+        pytest.param(
+            {"products": [{"id": "a", "price": 5, "quantity": -2}]},
+            {"product_id": "a", "price": -5, "quantity": 2, "currency": "USD"},
+            id="given back",
+        ),
+        pytest.param(
+            {"products": [{"id": "a", "price": 5, "quantity": -101}]},
+            {"product_id": "a", "price": -505, "quantity": 1, "currency": "USD"},
+            id="more than a hundred given back",
+        ),
     ],
 )
 def test_an_order_of_an_odd_shape_tells_of_the_right_money(

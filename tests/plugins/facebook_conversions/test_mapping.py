@@ -354,6 +354,17 @@ def test_a_part_of_a_product_is_one_of_its_whole_price(product: dict[str, Any], 
     assert data["num_items"] == expected["quantity"]
 
 
+@pytest.mark.parametrize("quantity", [0, "0", -1, -0.4])
+def test_what_was_not_bought_is_no_content_of_a_purchase(quantity: Any) -> None:
+    """Meta takes whom it finds there for somebody who has the product, and a number below 0 for none of things."""
+    products = [{"product_id": "p-1", "price": 9}, {"product_id": "p-2", "price": 5, "quantity": quantity}]
+
+    data = data_of({"products": products}, "Order Completed")
+
+    assert (data["content_ids"], data["num_items"]) == (["p-1"], 1)
+    assert data_of({"revenue": 9, "products": products[1:]}, "Order Completed") == {"value": 9, "currency": "USD"}
+
+
 CONTENTS = [{"id": "p-1", "quantity": 2, "item_price": 9.99}]
 
 

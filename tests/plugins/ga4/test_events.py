@@ -528,6 +528,9 @@ def test_an_order_is_worth_all_of_its_products(products: list[dict[str, Any]], v
         ("2.0", {"price": 3, "quantity": 2}),
         (1.5, {"price": 4.5, "quantity": 1}),
         ("0.4", {"price": 1.2, "quantity": 1}),
+        (-1, {"price": 3, "quantity": -1}),
+        (-1.5, {"price": 4.5, "quantity": -1}),
+        (1e19, {"price": 3}),
         ("many", {"price": 3}),
     ],
 )
