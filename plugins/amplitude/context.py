@@ -80,14 +80,14 @@ def combined(event: Event) -> Document:
 def _advertising_ids(device: Document) -> Document:
     """``idfa`` and ``idfv`` on iOS, ``adid`` on Android; none where the person does not want to be tracked."""
     platform = _PLATFORMS.get(str(device.get("type")).casefold())
-    advertising_id, own_id = device.get("advertisingId"), device.get("id")
+    own_id = device.get("id")
     fields: Document = {}
     if platform == "iOS" and isinstance(own_id, str):
         fields["idfv"] = own_id
-    is_one = isinstance(advertising_id, str) and advertising_id.strip("0- ")  # that of zeros is everybody's
-    if is_one and not _is_refused(device):
-        fields |= {"idfa": advertising_id} if platform == "iOS" else {}
-        fields |= {"adid": advertising_id} if platform == "Android" else {}
+    name = {"iOS": "idfa", "Android": "adid"}.get(platform or "")
+    if name and not _is_refused(device):
+        with suppress(ValueError):
+            fields[name] = convert.to_advertising_id(device.get("advertisingId"))
     return fields
 
 

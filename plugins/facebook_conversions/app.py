@@ -44,14 +44,6 @@ def to_flag(value: Any) -> int:
     return int(convert.to_boolean(value))
 
 
-def to_advertising_id(value: Any) -> str:
-    """The id of a device for ads. The one of zeros, which devices give where nobody may be tracked, is everybody's."""
-    text = convert.text_only(value).strip()
-    if not text.strip("0-"):
-        raise ValueError("expected an id that is not all zeros")
-    return text
-
-
 APP_ROWS: Final = (
     Field(
         ("context.device.type", "context.os.name"), "app.version", to_version, note="app events only, as all `app.…`"
@@ -71,7 +63,7 @@ APP_ROWS: Final = (
     Field(
         ("context.device.advertisingId", "context.madid"),
         "app.madid",
-        to_advertising_id,
+        convert.to_advertising_id,
         note="not where tracking is refused in so many words",
     ),
 )

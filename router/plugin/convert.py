@@ -285,6 +285,14 @@ def to_timezone(value: Any) -> str:
     return text
 
 
+def to_advertising_id(value: Any) -> str:
+    """The id of a device for ads, without surrounding blanks. The one of zeros is everybody's who has refused to be tracked."""
+    text = text_only(value).strip()
+    if not text.strip("0-"):
+        raise ValueError("expected an id that is not all zeros")
+    return text
+
+
 def to_sha256(value: Any) -> str:
     """SHA-256 of the trimmed, lower-cased text, in lower-case hex. Text that is already a hash (64 hex digits) stays."""
     text = to_lower(value)

@@ -285,6 +285,9 @@ def test_a_page_tells_its_address_from_its_properties_else_from_its_context() ->
             {"device": {"type": "android", "advertisingId": "ad"}}, {"platform": "Android", "adid": "ad"}, id="android"
         ),
         pytest.param(
+            {"device": {"type": "ios", "advertisingId": " ad "}}, {"platform": "iOS", "idfa": "ad"}, id="blanks"
+        ),
+        pytest.param(
             {"device": {"type": "iOS", "advertisingId": "ad", "adTrackingEnabled": "false"}},
             {"platform": "iOS"},
             id="tracking refused in a text",
