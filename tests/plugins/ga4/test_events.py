@@ -803,6 +803,12 @@ def test_no_action_takes_an_alias() -> None:
             {"user_location": {"city": "Porto", "country_id": "PT"}},
             id="a location without a place",
         ),
+        pytest.param(
+            {"location": {"city": " "}, "traits": {"address": {"city": "Porto"}}},
+            {"user_location": {"city": "Porto"}},
+            id="a location of blanks",
+        ),
+        pytest.param({"traits": {"address": {"city": ""}}}, {}, id="an empty city"),
         pytest.param({"os": "x", "device": [], "page": 7, "screen": 1, "locale": {}}, {}, id="nothing usable"),
     ],
 )
