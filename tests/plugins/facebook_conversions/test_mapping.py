@@ -78,6 +78,9 @@ def test_events_of_the_spec_become_standard_events_in_every_spelling(name: str, 
         pytest.param("product_viewed", {"Product Viewed": "Seen"}, "Seen", id="also in another spelling"),
         pytest.param("signed_up", {"Signed Up": "Joined"}, "signed_up", id="a custom event has one spelling"),
         pytest.param("Order Completed 2", {}, "Order Completed 2", id="a name that only begins like one"),
+        pytest.param(
+            "Product Viewed", {"product viewed": ""}, "ViewContent", id="called nothing, it is called by the spec"
+        ),
     ],
 )
 def test_names_of_events(name: str, event_map: dict[str, str], expected: str) -> None:
