@@ -27,7 +27,17 @@ from router.plugin.historical import Harmless, Historical, Marked
 from router.plugin.hooks import hookimpl
 from router.plugin.personal import tells_person, tells_whose_name
 from router.plugin.query import without_params
-from router.plugin.request import Payload, Request, Response, UnreadableAnswer, build_url, left_out, make_room, without
+from router.plugin.request import (
+    Payload,
+    Request,
+    Response,
+    UnreadableAnswer,
+    build_url,
+    has_part,
+    left_out,
+    make_room,
+    without,
+)
 from router.plugin.settings import PluginSettings
 from router.plugin.skip import Skip
 from router.plugin.spelling import spelt_alike
@@ -119,6 +129,7 @@ __all__ = [
     "count_whole",
     "describe",
     "has_odd_currency",
+    "has_part",
     "holds_email",
     "hookimpl",
     "is_outage",
