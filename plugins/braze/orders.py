@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from typing import Any, Final
 
 from plugins.braze.identity import (
@@ -28,12 +27,14 @@ from router.plugin import (
     Payload,
     Skip,
     Table,
+    complete_value,
     convert,
     count_whole,
     has_odd_currency,
     left_out,
     quantity_of,
     spelt_alike,
+    worth_of,
 )
 
 MAX_QUANTITY: Final = 100
@@ -186,7 +187,9 @@ def _purchases(fields: Document) -> list[Document]:
         return [_purchase(product, head, properties) for product in products]
     if "price" not in fields:
         return []
-    return [{"product_id": WHOLE_ORDER, "price": fields["price"], "quantity": 1, **head, "properties": properties}]
+    order = {"value": fields["price"]}
+    complete_value(order, properties.get("total"), None)
+    return [{"product_id": WHOLE_ORDER, "price": order["value"], "quantity": 1, **head, "properties": properties}]
 
 
 def _purchase(product: Product, head: Document, properties: Document) -> Document:
@@ -202,7 +205,7 @@ def _purchase(product: Product, head: Document, properties: Document) -> Documen
 
 def ecommerce_event(event: Event, settings: Settings) -> Document | None:
     """The recommended event in place of a shop event in `recommended`. None where there is none, its schema would not have it
-    (a total, products with prices, an order's or a cart's id), its currency can't be read, or it is too large."""
+    (products with prices, an order's or a cart's id), its currency can't be read, or it is too large."""
     if not _is_shop_event(event, settings):
         return None
     made, _ = _recommended(event, ECOMMERCE.apply(event))
@@ -244,13 +247,13 @@ def _ecommerce(event: Event, fields: Document) -> Document | None:
     name = RECOMMENDED[call]
     properties = {"currency": "USD", "source": "server", **fields.get("properties", {})}
     rest: Document = fields.get("rest", {})
+    listed = fields.get("products")
     if call in _CART_ACTIONS:
-        products, rest = _bought([rest]), {}
+        listed, rest = [rest], {}
         properties["action"] = _CART_ACTIONS[call]
-        if products:
-            properties.setdefault("total_value", float(Decimal(str(products[0].price)) * products[0].quantity))
-    else:
-        products = _bought(fields.get("products"))
+    products = _bought(listed)
+    if products:
+        properties.setdefault("total_value", worth_of(listed))
     properties["products"] = [_item(product, rest) for product in products]
     id = "order_id" if name.startswith("ecommerce.order") else "cart_id"
     if not products or not (_NEEDED | {id}) <= properties.keys():
