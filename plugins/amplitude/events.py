@@ -96,9 +96,10 @@ def build_track(event: Event, fields: Document, settings: Settings) -> Sequence[
     is_money = not has_odd_currency(event)
     alike = spelt_alike(name)
     revenue = order.get("revenue", 0)
-    if alike in _ORDER_COMPLETED and not revenue:
+    is_refund = alike == _ORDER_REFUNDED
+    if (alike in _ORDER_COMPLETED or is_refund) and not revenue:
         revenue = _total(event, is_given="revenue" in order)
-    if alike == _ORDER_REFUNDED:
+    if is_refund:
         revenue = -abs(revenue)  # callers write it with and without a sign
     # A checkout or a refund may tell of revenue and products too, and nobody has bought these.
     is_order = alike in _ORDER_COMPLETED and revenue > 0
@@ -114,7 +115,7 @@ def build_track(event: Event, fields: Document, settings: Settings) -> Sequence[
 
 
 def _total(event: Event, is_given: bool) -> int | float:
-    """The total of a completed order, which is its revenue where none *is_given*; else what its products come to."""
+    """The total of an order or a refund; else, where no revenue *is_given*, what its products come to."""
     with suppress(ValueError):
         return convert.to_amount(event.properties.get("total"))
     if not is_given:

@@ -188,7 +188,10 @@ def test_an_order_of_which_one_price_is_missing_keeps_its_revenue_and_has_its_pr
     ("name", "properties", "money"),
     [
         pytest.param("Order Refunded", {"revenue": -9.99}, {"revenue": -9.99}, id="a refund"),
-        pytest.param("Order Refunded", {"total": 9.99}, {}, id="a refund told by its total"),
+        pytest.param("Order Refunded", {"total": 9.99}, {"revenue": -9.99}, id="a refund told by its total"),
+        pytest.param(
+            "Order Refunded", {"revenue": 0, "total": "-9.99"}, {"revenue": -9.99}, id="no revenue but a total"
+        ),
         pytest.param("Order Refunded", {"revenue": 9.99}, {"revenue": -9.99}, id="a refund told without a sign"),
         pytest.param("order_refunded", {"revenue": "9.99"}, {"revenue": -9.99}, id="a refund spelled otherwise"),
         pytest.param("Order Cancelled", {"revenue": 9.99}, {"revenue": 9.99}, id="an order called off"),
