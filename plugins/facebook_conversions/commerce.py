@@ -24,6 +24,7 @@ from router.plugin import (
     tells_whose_name,
     without_email,
     without_params,
+    worth_of,
 )
 
 _HASHED_TOO: Final = frozenset(
@@ -98,7 +99,12 @@ def to_ids(value: Any) -> list[str]:
 COMMERCE_ROWS: Final = (
     # The later row wins, so that one which is no amount leaves room for the others.
     *(
-        Field(f"properties.{name}", f"{_AT}.value", convert.to_amount, note="of one product its `price` without")
+        Field(
+            f"properties.{name}",
+            f"{_AT}.value",
+            convert.to_amount,
+            note="of one product its price by its quantity without",
+        )
         for name in ("total", "value", "revenue")
     ),
     Field(
@@ -150,7 +156,7 @@ def complete(name: str, event: Event, fields: Document, settings: Settings) -> t
         data.setdefault("content_type", "product")
     if name in _PRODUCT_EVENTS and "value" not in data:
         with suppress(ValueError):
-            data["value"] = convert.to_amount(event.properties.get("price"))
+            data["value"] = worth_of([event.properties], _PRICES)
     if name == "Purchase":
         complete_value(data, event.properties.get("total"), _products(event), _PRICES)
     notes: tuple[str, ...] = ()

@@ -317,12 +317,13 @@ def test_properties(properties: dict[str, Any], expected: dict[str, Any]) -> Non
 
 
 @pytest.mark.parametrize("event", ["Product Viewed", "Product Added", "Product Added to Wishlist"])
-def test_a_single_product_has_contents_and_its_price_for_a_value(event: str) -> None:
+def test_a_single_product_has_contents_and_what_they_come_to_for_a_value(event: str) -> None:
+    """Three of 9.99 were worth 9.99 to Meta, and 29.97 to Google."""
     data = data_of({"sku": "s-1", "price": "9.99", "quantity": 3, "id": "not a product"}, event)
 
     assert data["contents"] == [{"id": "s-1", "quantity": 3, "item_price": 9.99}]
     assert (data["content_ids"], data["content_type"], data["num_items"]) == (["s-1"], "product", 3)
-    assert (data["value"], data["currency"]) == (9.99, "USD")
+    assert (data["value"], data["currency"]) == (29.97, "USD")
 
 
 def test_of_several_products_those_with_an_id_are_sent() -> None:
