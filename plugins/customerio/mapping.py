@@ -9,12 +9,12 @@ from dataclasses import replace
 
 from plugins.customerio import pipelines
 from plugins.customerio.attribute import MAX_ATTRIBUTES, MAX_VALUE_BYTES, event_name, is_short
-from plugins.customerio.device import DEVICE_EVENTS, UNINSTALLED, device_platform
+from plugins.customerio.device import DEVICE_EVENTS, UNINSTALLED
 from plugins.customerio.identity import actor_identifiers, identifiers_of_id, person_identifiers, why_anonymous
 from plugins.customerio.settings import Settings
 from plugins.customerio.ulid import to_ulid
 from plugins.customerio.wire import MAX_PAYLOAD_BYTES
-from router.plugin import Document, Event, Payload, Skip, convert, left_out, make_room
+from router.plugin import Document, Event, Payload, Skip, app_platform, convert, left_out, make_room
 
 _NO_DEVICE_CHANGE = Skip(f"no device change: not one of {', '.join(DEVICE_EVENTS)}")
 
@@ -114,7 +114,7 @@ def build_device(event: Event, fields: Document, settings: Settings) -> Payload 
     body: Document = {"type": "person", "identifiers": identifiers}
     if event.event == UNINSTALLED:
         return _payload(event, {**body, "action": "delete_device", "device": {"token": fields["token"]}})
-    platform = device_platform(event.context)
+    platform = app_platform(event)
     if platform is None:
         return Skip("neither context.device.type nor context.os.name says ios or android")
     return _payload(event, {**body, "action": "add_device", "device": {**fields, "platform": platform}})

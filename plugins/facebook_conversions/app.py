@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from router.plugin import Document, Event, Field, Skip, convert
 
-_VERSIONS: Final = {"ios": "i2", "ipados": "i2", "android": "a2"}
+_VERSIONS: Final = {"ios": "i2", "android": "a2"}
 _EXTINFO: Final = (
     "version",
     "package",
@@ -33,10 +33,7 @@ _EXTINFO: Final = (
 
 def to_version(value: Any) -> str:
     """``i2`` for iOS, ``a2`` for Android."""
-    version = _VERSIONS.get(convert.to_lower(value))
-    if version is None:
-        raise ValueError("expected iOS or Android")
-    return version
+    return _VERSIONS[convert.to_app_platform(value)]
 
 
 def to_flag(value: Any) -> int:

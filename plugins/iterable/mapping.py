@@ -10,7 +10,7 @@ from typing import Final, get_args
 from plugins.iterable.identity import user, who, why_nobody
 from plugins.iterable.settings import Settings, SpecialTrait
 from plugins.iterable.value import field_name, to_address, to_object, to_time, to_value
-from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, Trait, Values, convert
+from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, Trait, Values, app_platform, convert
 
 SPECIAL: Final = frozenset(get_args(SpecialTrait))
 """Fields that change what a user is sent."""
@@ -149,13 +149,11 @@ def build_device(event: Event, fields: Document, settings: Settings) -> Payload 
 
 
 def _platform(event: Event, settings: Settings) -> tuple[str, str]:
-    """The app's name and Iterable's word for the platform. The type of a device may tell of its kind alone (``phone``)."""
-    device, os = event.context.get("device"), event.context.get("os")
-    words = [device.get("type") if isinstance(device, dict) else "", os.get("name") if isinstance(os, dict) else ""]
-    for kind in (word.strip().lower() for word in words if isinstance(word, str)):
-        if kind in ("ios", "ipados", "iphone os"):
+    """The app's name and Iterable's word for the platform."""
+    match app_platform(event):
+        case "ios":
             return settings.ios_app, "APNS_SANDBOX" if settings.ios_sandbox else "APNS"
-        if kind == "android":
+        case "android":
             return settings.android_app, "GCM"
     return "", ""
 

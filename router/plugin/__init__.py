@@ -21,6 +21,7 @@ from router.plugin.credential import (
 )
 from router.plugin.currency import has_odd_currency
 from router.plugin.declaration import API_VERSION, Action, CredentialCheck, Plugin
+from router.plugin.device import app_platform
 from router.plugin.email_in_text import holds_email, without_email
 from router.plugin.endpoint import BatchEndpoint, Conversation, ConversationEndpoint, Endpoint, Step
 from router.plugin.historical import Harmless, Historical, Marked
@@ -121,6 +122,7 @@ __all__ = [
     "Values",
     "Verdict",
     "again_without",
+    "app_platform",
     "build_url",
     "camel_case",
     "canonical_trait",

@@ -37,6 +37,7 @@ _COUNTRY = re.compile("[A-Z]{2}")
 _TIMEZONE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*(/[A-Za-z0-9_+-]+)*")
 _OFFSET = re.compile(r"\s*(GMT|UTC)?[+-][0-9]{2}:?[0-9]{2}\b.*", re.DOTALL)
 _LOCALE = re.compile("([A-Za-z]{2})([-_].*)?", re.DOTALL)
+_APP_PLATFORMS = {"ios": "ios", "ipados": "ios", "iphone os": "ios", "android": "android"}
 _LARGEST_INTEGER = 2**63 - 1
 """Every JSON reader can hold this. A larger number could cost the whole request."""
 
@@ -283,6 +284,14 @@ def to_timezone(value: Any) -> str:
     if not _TIMEZONE.fullmatch(text):
         raise ValueError("expected a time zone such as Europe/London")
     return text
+
+
+def to_app_platform(value: Any) -> str:
+    """``ios`` or ``android``, from the type of a device or the name of its system, in any letter case; an iPad's is ``ios``."""
+    platform = _APP_PLATFORMS.get(to_lower(value))
+    if platform is None:
+        raise ValueError("expected iOS or Android")
+    return platform
 
 
 def to_advertising_id(value: Any) -> str:

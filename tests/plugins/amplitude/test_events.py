@@ -288,6 +288,11 @@ def test_a_page_tells_its_address_from_its_properties_else_from_its_context() ->
             {"device": {"type": "android", "advertisingId": "ad"}}, {"platform": "Android", "adid": "ad"}, id="android"
         ),
         pytest.param(
+            {"device": {"advertisingId": "ad"}, "os": {"name": "iPadOS"}},
+            {"os_name": "iPadOS", "idfa": "ad"},
+            id="a platform that the system tells",
+        ),
+        pytest.param(
             {"device": {"type": "ios", "advertisingId": " ad "}}, {"platform": "iOS", "idfa": "ad"}, id="blanks"
         ),
         pytest.param(

@@ -200,6 +200,14 @@ def test_a_screen_of_a_device_unknown_to_meta_is_not_sent(context: dict[str, Any
     assert missing in skipped(make_event("screen", userId="u-17", context=context), "track screen")
 
 
+def test_an_older_name_of_apple_s_system_makes_an_app_event() -> None:
+    context = {"device": {"type": "phone"}, "os": {"name": "iPhone OS", "version": "17"}}
+
+    body = body_of(track(context=context), "track event")
+
+    assert (body["action_source"], body["app_data"]["extinfo"][0]) == ("app", "i2")
+
+
 @pytest.mark.parametrize(("told", "flag"), [(True, 1), (False, 0), ("true", 1), (None, 0), ("perhaps", 0)])
 def test_tracking_counts_as_refused_unless_it_is_allowed(told: Any, flag: int) -> None:
     context = {**PHONE, "device": {"type": "android", "adTrackingEnabled": told}}
