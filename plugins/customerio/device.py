@@ -6,7 +6,8 @@ identify gives it to somebody).
 
 from __future__ import annotations
 
-INSTALLED = "Application Installed"
-OPENED = "Application Opened"
-UNINSTALLED = "Application Uninstalled"
-DEVICE_EVENTS = (INSTALLED, OPENED, UNINSTALLED)
+from typing import Final
+
+UNINSTALLED: Final = "applicationuninstalled"
+DEVICE_EVENTS: Final = frozenset({"applicationinstalled", "applicationopened", UNINSTALLED})
+"""By `spelt_alike`."""
