@@ -14,6 +14,7 @@ from plugins.amplitude.identity import EVENT_ROWS, make_payload, user_rows
 from plugins.amplitude.mapping import not_too_deep, property_name
 from plugins.amplitude.settings import Settings
 from router.plugin import (
+    PRODUCT_IDS,
     Custom,
     Document,
     Event,
@@ -160,8 +161,9 @@ def _price_fields(product: Document) -> Document:
     fields: Document = {"quantity": abs(quantity)}
     if price is not None:
         fields["price"] = -price if quantity < 0 else price
-    with suppress(ValueError):
-        fields["productId"] = convert.to_text(product.get("product_id") or product.get("productId"))
+    for name in PRODUCT_IDS:
+        with suppress(ValueError):
+            return fields | {"productId": convert.not_blank(product.get(name))}
     return fields
 
 

@@ -20,6 +20,7 @@ from plugins.braze.identity import (
 )
 from plugins.braze.settings import Settings
 from router.plugin import (
+    PRODUCT_IDS,
     Custom,
     Document,
     Event,
@@ -123,7 +124,7 @@ class Product:
         whole_price, quantity = count_whole(raw, most=most)
         price, given = _amount(whole_price), rest.pop("quantity", None)
         rest.pop("price", None)
-        ids = [_text(rest, key) for key in ("product_id", "productId", "sku", "id", "name")]
+        ids = [_text(rest, key) for key in (*PRODUCT_IDS, "name")]
         id = next((each for each in ids if each), WHOLE_ORDER)
         for key in ("product_id", "productId"):
             rest.pop(key, None)

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from plugins.facebook_conversions.settings import Settings
 from router.plugin import (
+    PRODUCT_IDS,
     Custom,
     Document,
     Event,
@@ -71,7 +72,7 @@ def _content(product: Any) -> Document | None:
     if not isinstance(product, dict):
         return None
     price, quantity = count_whole(product, _PRICES)
-    for name in ("product_id", "productId", "sku", "id"):
+    for name in PRODUCT_IDS:
         with suppress(ValueError):
             item = {"id": _to_id(product.get(name)), "quantity": quantity}
             return item if price is None else item | {"item_price": price}

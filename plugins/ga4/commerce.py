@@ -15,6 +15,7 @@ from plugins.ga4.names import WHY_A_PERSONS, param_name
 from plugins.ga4.params import OF_CONTEXT, custom_params, cut, tells_email
 from plugins.ga4.settings import Settings
 from router.plugin import (
+    PRODUCT_IDS,
     Converter,
     Document,
     Event,
@@ -209,10 +210,14 @@ def to_item(product: Document, settings: Settings) -> Document:
         value = next((product[name] for name in names if product.get(name) not in (None, "")), None)
         with suppress(ValueError):
             item[to] = cut(to, converter(value))
+    named = _NAMED if "item_id" in item else _NAMED | {"id"}
+    for source in PRODUCT_IDS:
+        with suppress(ValueError):
+            item.setdefault("item_id", cut("item_id", convert.not_blank(product.get(source))))
     item = _counted(item, product)
     own: Document = {}
     for key, value in product.items():
-        name = None if key in _NAMED else param_name(key)
+        name = None if key in named else param_name(key)
         is_personal = settings.pii_guard and (tells_person(key) or tells_email(value))
         if name is not None and isinstance(value, str | int | float) and not is_personal:
             own.setdefault(name, cut(name, value))

@@ -11,6 +11,7 @@ from plugins.iterable.identity import user, why_nobody
 from plugins.iterable.settings import Settings
 from plugins.iterable.value import field_name, to_value
 from router.plugin import (
+    PRODUCT_IDS,
     Custom,
     Document,
     Event,
@@ -29,7 +30,7 @@ PURCHASES: Final = frozenset({"ordercompleted", "completedorder"})
 CARTS: Final = frozenset({"productadded", "productremoved", "cartviewed", "cartupdated"})
 """By `spelt_alike`."""
 
-_IDS: Final = ("product_id", "productId", "sku", "id", "name")
+_IDS: Final = (*PRODUCT_IDS, "name")
 _TAKEN: Final = frozenset(
     {"product_id", "productId", "id", "name", "price", "quantity", "sku", "category", "url", "image_url", "imageUrl"}
 )

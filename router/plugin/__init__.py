@@ -65,7 +65,7 @@ from router.plugin.verdict import (
     only_verdict,
 )
 from router.plugin.view import view_name
-from router.plugin.worth import complete_value, count_whole, quantity_of, worth_of
+from router.plugin.worth import PRODUCT_IDS, complete_value, count_whole, quantity_of, worth_of
 from router.traits import GROUP_TRAITS, USER_TRAITS, camel_case, canonical_trait, snake_case
 
 __all__ = [
@@ -74,6 +74,7 @@ __all__ = [
     "GROUP_TRAITS",
     "MISPLACED",
     "OF_THE_SET_UP",
+    "PRODUCT_IDS",
     "USER_TRAITS",
     "Action",
     "Again",

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from router.plugin.convert import to_amount, to_integer, to_number
+
+PRODUCT_IDS: Final = ("product_id", "productId", "sku", "id")
+"""What the id of a product in a list may be called, and the first that there is counts. ``id`` is the oldest; in the properties
+of an event that is of one product it may be of something else."""
 
 
 def quantity_of(product: dict[str, Any]) -> int | float:

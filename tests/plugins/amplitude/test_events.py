@@ -117,6 +117,18 @@ def test_the_products_of_such_an_order_are_purchases_where_they_are_wanted() -> 
     ]
 
 
+@pytest.mark.parametrize(
+    ("product", "product_id"),
+    [({"sku": "S1"}, "S1"), ({"product_id": " ", "id": "S1"}, "S1"), ({"product_id": 7, "productId": "S1"}, "7")],
+)
+def test_a_product_of_an_order_is_known_by_any_of_its_ids(product: dict[str, Any], product_id: str) -> None:
+    event = track("Order Completed", {"products": [{**product, "price": 30}]})
+
+    _, made = payloads_of(event, "track event", product_events=True)
+
+    assert made.body["productId"] == product_id
+
+
 def test_half_a_product_is_one_of_half_the_price() -> None:
     """Amplitude counts whole ones: half a kilogram was booked as one."""
     products = [{"product_id": "S1", "price": 30, "quantity": 0.5}, {"product_id": "S2", "price": 1, "quantity": 2.0}]

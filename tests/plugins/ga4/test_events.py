@@ -522,6 +522,19 @@ def test_an_order_is_worth_all_of_its_products(products: list[dict[str, Any]], v
 
 
 @pytest.mark.parametrize(
+    ("product", "item"),
+    [
+        pytest.param({"id": "p-1", "price": 3}, {"item_id": "p-1", "price": 3}, id="of the oldest kind"),
+        pytest.param({"product_id": " ", "id": 7}, {"item_id": "7"}, id="a blank one beside it"),
+        pytest.param({"sku": "S1", "id": 7}, {"item_id": "S1", "id": 7}, id="an id of its own"),
+    ],
+)
+def test_a_product_of_an_order_is_known_by_any_of_its_ids(product: dict[str, Any], item: dict[str, Any]) -> None:
+    """An order of products with an ``id`` and no name had no items."""
+    assert commerce("Completed Order", {"products": [product], "revenue": 3})["items"] == [item]
+
+
+@pytest.mark.parametrize(
     ("quantity", "expected"),
     [
         (2, {"price": 3, "quantity": 2}),
