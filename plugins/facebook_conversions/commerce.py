@@ -143,33 +143,54 @@ def complete(name: str, event: Event, fields: Document, settings: Settings) -> t
     content = None
     if name in _PRODUCT_EVENTS or "name" in data:
         content = _content({key: value for key, value in event.properties.items() if key != "id"})
-    if name in _PRODUCT_EVENTS and content is not None:
-        data.setdefault("contents", [content])
+    _complete_contents(name, data, content)
+    _complete_value(name, event, data)
+    notes = () if content is not None else _drop_name_of_person(event, data)
+    notes += _pair_value(event, data, settings)
+    if data:
+        fields[_AT] = data
+    return notes
+
+
+def _complete_contents(name: str, data: Document, content: Document | None) -> None:
+    """*content* is the product that the event itself is about."""
+    contents = data.pop("contents", None) or []
+    if name in _PRODUCT_EVENTS and content is not None and not contents:
+        contents = [content]
     if name == "Purchase":  # an order may list what was taken out of it, or given back
-        bought = [item for item in data.pop("contents", []) if item["quantity"] > 0]
-        data |= {"contents": bought} if bought else {}
-    contents = data.get("contents")
-    if contents:
-        data["content_ids"] = [item["id"] for item in contents]
-        count = sum(item["quantity"] for item in contents)
-        if abs(count) <= MAX_ITEMS:
-            data["num_items"] = count
-        data.setdefault("content_type", "product")
+        contents = [item for item in contents if item["quantity"] > 0]
+    if not contents:
+        return
+    data["contents"] = contents
+    data["content_ids"] = [item["id"] for item in contents]
+    count = sum(item["quantity"] for item in contents)
+    if abs(count) <= MAX_ITEMS:
+        data["num_items"] = count
+    data.setdefault("content_type", "product")
+
+
+def _complete_value(name: str, event: Event, data: Document) -> None:
     if name in _PRODUCT_EVENTS and "value" not in data:
         with suppress(ValueError):
             data["value"] = worth_of([event.properties], _PRICES)
     if name == "Purchase":
         complete_value(data, event.properties.get("total"), _products(event), _PRICES)
-    notes: tuple[str, ...] = ()
-    if "name" in data and content is None and event.type == "track" and tells_whose_name(event.properties):
-        del data["name"]
-        notes = left_out(["name"], "beside an email, a phone or another name it is a person's")
-    if "value" in data and "currency" not in data:
-        if has_odd_currency(event):
-            del data["value"]
-            notes += left_out(["value"], "in a currency that can't be read it would be booked in another")
-        else:
-            data["currency"] = settings.currency
-    if data:
-        fields[_AT] = data
-    return notes
+
+
+def _drop_name_of_person(event: Event, data: Document) -> tuple[str, ...]:
+    """Take out the name of somebody; that of a page or a screen stays."""
+    if "name" not in data or event.type != "track" or not tells_whose_name(event.properties):
+        return ()
+    del data["name"]
+    return left_out(["name"], "beside an email, a phone or another name it is a person's")
+
+
+def _pair_value(event: Event, data: Document, settings: Settings) -> tuple[str, ...]:
+    """Put a currency beside the value, or take the value out: Meta takes none without one."""
+    if "value" not in data or "currency" in data:
+        return ()
+    if has_odd_currency(event):
+        del data["value"]
+        return left_out(["value"], "in a currency that can't be read it would be booked in another")
+    data["currency"] = settings.currency
+    return ()

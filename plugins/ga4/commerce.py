@@ -140,26 +140,39 @@ def build_commerce(event: Event, fields: Document, settings: Settings) -> Payloa
     name = COMMERCE_EVENTS.get(spelt_alike(event.event))
     if name is None:
         return Skip("no event of a shop (action track event)")
-    params, item = fields.setdefault("params", {}), _impersonal(fields.pop("item", {}), settings)
-    told = _of_the_whole(event)
-    kept: tuple[str, ...] = ()
-    if (
-        settings.pii_guard
-        and "item_id" not in item
-        and name not in _OF_ONE_THING
-        and tells_whose_name(event.properties)
-    ):
-        item.pop("item_name", None)
-        kept = left_out(["name"], WHY_A_PERSONS) if told.pop("name", None) else ()
+    item, told = _impersonal(fields.pop("item", {}), settings), _of_the_whole(event)
+    notes = _drop_name_of_person(name, event, item, told) if settings.pii_guard else ()
+    fields["params"] = _with_item(name, event, fields.get("params", {}), item, told)
+    _complete_sale(name, event, fields["params"])
+    made = make_payload(name, event, complete(event, fields), settings, FIRST)
+    notes += left_out(_beyond(event.properties.get("products")), f"beyond the {MAX_ITEMS} items of an event")
+    return replace(made, notes=(*made.notes, *notes)) if isinstance(made, Payload) and notes else made
+
+
+def _drop_name_of_person(name: str, event: Event, item: Document, told: Document) -> tuple[str, ...]:
+    """Take out of *item* and of what is *told* of the whole a name that is no product's; ends with what to say of it."""
+    if "item_id" in item or name in _OF_ONE_THING or not tells_whose_name(event.properties):
+        return ()
+    item.pop("item_name", None)
+    return left_out(["name"], WHY_A_PERSONS) if told.pop("name", None) else ()
+
+
+def _with_item(name: str, event: Event, params: Document, item: Document, told: Document) -> Document:
+    """*params* with the only *item* of the event and its worth; where there is none or there are many, with what is *told* in
+    the words of one."""
     if name.endswith("_promotion"):
-        params = fields["params"] = _of_promotion(told) | params
-    elif "items" in params or not {"item_id", "item_name"} & item.keys():
-        params = fields["params"] = told | params
-    else:
-        params["items"] = [_counted({key: cut(key, value) for key, value in item.items()}, event.properties)]
-        if "value" not in params:
-            with suppress(ValueError):
-                params["value"] = worth_of([event.properties])
+        return _of_promotion(told) | params
+    if "items" in params or not {"item_id", "item_name"} & item.keys():
+        return told | params
+    params["items"] = [_counted({key: cut(key, value) for key, value in item.items()}, event.properties)]
+    if "value" not in params:
+        with suppress(ValueError):
+            params["value"] = worth_of([event.properties])
+    return params
+
+
+def _complete_sale(name: str, event: Event, params: Document) -> None:
+    """What Google counts a purchase and a refund by."""
     if name in _SALES:
         complete_value(params, event.properties.get("total"), event.properties.get("products"))
     if name == "refund":
@@ -167,9 +180,6 @@ def build_commerce(event: Event, fields: Document, settings: Settings) -> Payloa
             params["value"] = abs(convert.to_amount(params.get("value")))
     if name == "purchase":
         params.setdefault("transaction_id", event.message_id)  # by which Google counts a purchase once
-    made = make_payload(name, event, complete(event, fields), settings, FIRST)
-    kept += left_out(_beyond(event.properties.get("products")), f"beyond the {MAX_ITEMS} items of an event")
-    return replace(made, notes=(*made.notes, *kept)) if isinstance(made, Payload) and kept else made
 
 
 def _beyond(products: Any) -> list[str]:
