@@ -75,7 +75,7 @@ _PARTS: Final[Mapping[str, tuple[str, ...]]] = {
     "company": ("company_name", "company_id", "company_industry", "company_employee_count", "company_plan"),
 }
 """The attributes that one trait is spread over, all of which a null clears."""
-_TIME_ZONE: Final = convert.at_most(MAX_TEXT, convert.text_only)
+_TIME_ZONE: Final = convert.at_most(MAX_TEXT, convert.named_timezone)
 _EMAIL: Final = convert.at_most(MAX_TEXT, convert.to_email)
 _IMAGE: Final = convert.at_most(MAX_TEXT, convert.to_url)
 _OF_CONTEXT: Final = ("language", "time_zone", "current_location")

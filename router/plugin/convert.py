@@ -271,16 +271,17 @@ def to_language(value: Any) -> str:
 
 
 def named_timezone(value: Any) -> str:
-    """A time zone as it is written; an offset such as ``GMT+0100``, which one SDK sends for it, is none and is left out."""
-    text = text_only(value)
-    if _OFFSET.fullmatch(text):
+    """A time zone as it is written, without surrounding blanks. An offset such as ``GMT+0100``, which one SDK sends for it, is
+    none and is left out, as an empty text is: either would take the place of the one that is known."""
+    text = text_only(value).strip()
+    if not text or _OFFSET.fullmatch(text):
         raise ValueError("expected a time zone such as Europe/London")
     return text
 
 
 def to_timezone(value: Any) -> str:
     """A name of the tz database, by its shape: ``Europe/London``, for vendors that may refuse a person for another."""
-    text = named_timezone(value).strip()
+    text = named_timezone(value)
     if not _TIMEZONE.fullmatch(text):
         raise ValueError("expected a time zone such as Europe/London")
     return text

@@ -137,6 +137,7 @@ CONVERTED: list[tuple[Converter, Any, Any]] = [
     (convert.named_timezone, "America/Argentina/Buenos_Aires", "America/Argentina/Buenos_Aires"),
     (convert.named_timezone, "Etc/GMT+5", "Etc/GMT+5"),
     (convert.named_timezone, "GMT+0", "GMT+0"),
+    (convert.named_timezone, " Europe/Lisbon ", "Europe/Lisbon"),
     (convert.named_timezone, "Eastern Time (US & Canada)", "Eastern Time (US & Canada)"),
     (convert.to_timezone, " America/Argentina/Buenos_Aires ", "America/Argentina/Buenos_Aires"),
     (convert.to_timezone, "UTC", "UTC"),
@@ -192,7 +193,7 @@ REFUSED: list[tuple[Converter, Any]] = [
     *refused(convert.to_currency, "euro", "E", "ÄUR", 7, "", None),
     *refused(convert.to_country, "Portugal", "P", "ÄÖ", 7, "", None),
     *refused(convert.to_language, "English", "e", "", 7, None),
-    *refused(convert.named_timezone, "GMT+0100", "GMT-03:30", "+01:00", "GMT+0200 (CEST)", 60, None),
+    *refused(convert.named_timezone, "GMT+0100", "GMT-03:30", "+01:00", "GMT+0200 (CEST)", "", " ", 60, None),
     *refused(
         convert.to_timezone, "GMT+1 (London)", "GMT+02:00", "GMT-0330", "Eastern Time (US & Canada)", "", 60, None
     ),

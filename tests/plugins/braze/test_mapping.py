@@ -296,6 +296,7 @@ def test_a_null_clears_the_attribute(traits: dict[str, Any], cleared: list[str])
         pytest.param({"timezone": "x" * 256}, {}, id="a time zone that is none"),
         pytest.param({"locale": "portuguese"}, {}, id="no locale"),
         pytest.param({"timezone": "Europe/Lisbon"}, {"time_zone": "Europe/Lisbon"}, id="timezone"),
+        pytest.param({"timezone": "GMT+0100"}, {}, id="an offset"),
         pytest.param(
             {"location": {"latitude": 41.1, "longitude": -8}},
             {"current_location": {"latitude": 41.1, "longitude": -8}},
