@@ -59,8 +59,8 @@ PLACE_ROWS: Final = (
     Field("context.location.city", "city", convert.to_text),
     Field("context.location.region", "region", convert.to_text),
     Field("context.location.country", "country", convert.to_text),
-    Field("context.location.latitude", "location_lat", convert.to_number),
-    Field("context.location.longitude", "location_lng", convert.to_number),
+    Field("context.location.latitude", "location_lat", convert.to_latitude),
+    Field("context.location.longitude", "location_lng", convert.to_longitude),
 )
 """Where it happened. Not on identify, whose place is the person's address."""
 

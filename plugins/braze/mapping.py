@@ -100,8 +100,8 @@ def attributes_table(settings: Settings) -> Table:
             USER_ROW,
             Field("context.locale", "language", convert.to_language),
             Field("context.timezone", "time_zone", _TIME_ZONE),
-            Field("context.location.latitude", "current_location.latitude", convert.to_number),
-            Field("context.location.longitude", "current_location.longitude", convert.to_number),
+            Field("context.location.latitude", "current_location.latitude", convert.to_latitude),
+            Field("context.location.longitude", "current_location.longitude", convert.to_longitude),
             # A custom trait of the name of one of Braze's fields is that field, whose form Braze checks.
             Trait("language", "language", convert.to_language),
             Trait("time_zone", "time_zone", _TIME_ZONE),

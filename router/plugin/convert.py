@@ -165,6 +165,23 @@ def _from_digits(text: str) -> int | float:
         raise ValueError("expected a number") from None
 
 
+def to_latitude(value: Any) -> int | float:
+    """Degrees from -90 to 90."""
+    return _degrees(value, 90)
+
+
+def to_longitude(value: Any) -> int | float:
+    """Degrees from -180 to 180."""
+    return _degrees(value, 180)
+
+
+def _degrees(value: Any, most: int) -> int | float:
+    number = to_number(value)
+    if abs(number) > most:
+        raise ValueError(f"expected degrees from -{most} to {most}")
+    return number
+
+
 def to_integer(value: Any) -> int:
     """A whole number of at most 64 bits, rounded half up."""
     return _whole(_decimal(value))

@@ -40,6 +40,8 @@ ALL: list[Converter] = [
     convert.to_language,
     convert.named_timezone,
     convert.to_timezone,
+    convert.to_latitude,
+    convert.to_longitude,
     convert.to_app_platform,
     convert.to_advertising_id,
     convert.cut(3),
@@ -143,6 +145,8 @@ CONVERTED: list[tuple[Converter, Any, Any]] = [
     (convert.to_timezone, "UTC", "UTC"),
     (convert.to_timezone, "EST5EDT", "EST5EDT"),
     (convert.to_timezone, "Etc/GMT+5", "Etc/GMT+5"),
+    (convert.to_latitude, "-90", -90),
+    (convert.to_longitude, -179.5, -179.5),
     (convert.to_app_platform, " iPhone OS", "ios"),
     (convert.to_app_platform, "Android", "android"),
     (convert.to_advertising_id, " 7A3CBBA0-BDF5-11E4-8DFC-AA07A5B093DB\n", "7A3CBBA0-BDF5-11E4-8DFC-AA07A5B093DB"),
@@ -197,6 +201,8 @@ REFUSED: list[tuple[Converter, Any]] = [
     *refused(
         convert.to_timezone, "GMT+1 (London)", "GMT+02:00", "GMT-0330", "Eastern Time (US & Canada)", "", 60, None
     ),
+    *refused(convert.to_latitude, 90.1, -91, "north", None, True),
+    *refused(convert.to_longitude, 180.1, "-181", "", None, []),
     *refused(convert.to_app_platform, "phone", "Linux", "", 7, None, []),
     *refused(convert.to_advertising_id, "00000000-0000-0000-0000-000000000000", " 0000-0 ", "-", "", " ", 0, None, []),
     *refused(convert.cut(3), None, [], {}),

@@ -303,6 +303,7 @@ def test_a_null_clears_the_attribute(traits: dict[str, Any], cleared: list[str])
             id="location",
         ),
         pytest.param({"location": {"latitude": 41.1}}, {}, id="half a location"),
+        pytest.param({"location": {"latitude": 411, "longitude": -8}}, {}, id="a place beyond the earth"),
         pytest.param({"location": {"latitude": 41.1, "longitude": None}}, {}, id="half a location, half null"),
         pytest.param({"locale": None, "timezone": None}, {}, id="a null clears nothing"),
     ],
