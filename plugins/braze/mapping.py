@@ -38,22 +38,6 @@ from router.plugin import (
     snake_case,
 )
 
-GENDERS: Final[Mapping[str, str]] = {
-    "m": "M",
-    "male": "M",
-    "man": "M",
-    "f": "F",
-    "female": "F",
-    "w": "F",
-    "woman": "F",
-    "o": "O",
-    "other": "O",
-    "n": "N",
-    "not applicable": "N",
-    "p": "P",
-    "prefer not to say": "P",
-}
-
 RESERVED: Final = frozenset(
     {
         "_merge_objects",
@@ -83,10 +67,7 @@ _OF_CONTEXT: Final = ("language", "time_zone", "current_location")
 
 def to_gender(value: Any) -> str:
     """``M``, ``F``, ``O``, ``N`` or ``P``, from the letter or the word."""
-    gender = GENDERS.get(convert.to_lower(value))
-    if gender is None:
-        raise ValueError("expected one of male, female, other, not applicable, prefer not to say")
-    return gender
+    return str(convert.to_gender(value))[0].upper()
 
 
 def attributes_table(settings: Settings) -> Table:

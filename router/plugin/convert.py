@@ -37,6 +37,21 @@ _COUNTRY = re.compile("[A-Z]{2}")
 _TIMEZONE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*(/[A-Za-z0-9_+-]+)*")
 _OFFSET = re.compile(r"\s*(GMT|UTC)?[+-][0-9]{2}:?[0-9]{2}\b.*", re.DOTALL)
 _LOCALE = re.compile("([A-Za-z]{2})([-_].*)?", re.DOTALL)
+_GENDERS = {
+    "f": "female",
+    "female": "female",
+    "w": "female",
+    "woman": "female",
+    "m": "male",
+    "male": "male",
+    "man": "male",
+    "o": "other",
+    "other": "other",
+    "n": "not applicable",
+    "not applicable": "not applicable",
+    "p": "prefer not to say",
+    "prefer not to say": "prefer not to say",
+}
 _APP_PLATFORMS = {"ios": "ios", "ipados": "ios", "iphone os": "ios", "android": "android"}
 _LARGEST_INTEGER = 2**63 - 1
 """Every JSON reader can hold this. A larger number could cost the whole request."""
@@ -318,6 +333,14 @@ def to_advertising_id(value: Any) -> str:
     if not text.strip("0-"):
         raise ValueError("expected an id that is not all zeros")
     return text
+
+
+def to_gender(value: Any) -> str:
+    """``female``, ``male``, ``other``, ``not applicable`` or ``prefer not to say``, from the word or its letter."""
+    gender = _GENDERS.get(to_lower(value))
+    if gender is None:
+        raise ValueError("expected one of male, female, other, not applicable, prefer not to say")
+    return gender
 
 
 def to_sha256(value: Any) -> str:
