@@ -175,9 +175,12 @@ def _complete_sale(name: str, event: Event, params: Document) -> None:
     """What Google counts a purchase and a refund by."""
     if name in _SALES:
         complete_value(params, event.properties.get("total"), event.properties.get("products"))
-    if name == "refund":
-        with suppress(ValueError):  # other vendors want a sign; Google would take it off what was given back
+    if name == "refund":  # other vendors want a sign; Google would take it off what was given back
+        with suppress(ValueError):
             params["value"] = abs(convert.to_amount(params.get("value")))
+        for item in params.get("items", ()):
+            if "quantity" in item:
+                item["quantity"] = abs(item["quantity"])
     if name == "purchase":
         params.setdefault("transaction_id", event.message_id)  # by which Google counts a purchase once
 

@@ -482,6 +482,16 @@ def test_what_is_given_back_has_no_sign(revenue: Any) -> None:
     assert commerce("Order Refunded", {"order_id": "A-1", "revenue": revenue})["value"] == 30
 
 
+@pytest.mark.parametrize(("quantity", "sent"), [(2, 2), (-2, 2), (-1.5, 1)])
+def test_neither_has_a_product_of_which_so_many_are_given_back(quantity: float, sent: int) -> None:
+    """Google multiplies it by the price: the refund was of 30 and its products came to -30."""
+    products = [{"sku": "s-1", "price": 15, "quantity": quantity}, {"name": "Cup"}]
+
+    params = commerce("Order Refunded", {"order_id": "A-1", "products": products})
+
+    assert [item.get("quantity") for item in params["items"]] == [sent, None]
+
+
 @pytest.mark.parametrize(
     ("event", "action"),
     [
