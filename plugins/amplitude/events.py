@@ -66,7 +66,7 @@ VIEW_ROWS: Final = tuple(Field((f"properties.{name}", name), f"{_AT}.{name}") fo
 
 
 def _table(settings: Settings, rows: Sequence[Field] = ()) -> Table:
-    groups = Field("context.groupId", f"groups.{settings.group_type}", convert.not_blank)
+    groups = Field("context.groupId", f"groups.{settings.group_type}", convert.to_id)
     return Table(
         (*user_rows(settings), *EVENT_ROWS, *CONTEXT_ROWS, *PLACE_ROWS, groups, *rows),
         (Custom("properties", _AT, property_name, convert=not_too_deep),),

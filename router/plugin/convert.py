@@ -130,6 +130,14 @@ def not_blank(value: Any) -> str:
     return text
 
 
+def to_id(value: Any) -> str:
+    """An id as it is, blanks around it too: without them it would be another. Text of nothing but blanks is refused."""
+    text = to_text(value)
+    if not text.strip():
+        raise ValueError("expected an id that is not blank")
+    return text
+
+
 def to_email(value: Any) -> str:
     """An email address, trimmed and in lower case."""
     text = to_lower(value)

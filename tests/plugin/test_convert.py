@@ -40,6 +40,7 @@ ALL: list[Converter] = [
     convert.to_language,
     convert.named_timezone,
     convert.to_timezone,
+    convert.to_id,
     convert.to_latitude,
     convert.to_longitude,
     convert.to_gender,
@@ -146,6 +147,8 @@ CONVERTED: list[tuple[Converter, Any, Any]] = [
     (convert.to_timezone, "UTC", "UTC"),
     (convert.to_timezone, "EST5EDT", "EST5EDT"),
     (convert.to_timezone, "Etc/GMT+5", "Etc/GMT+5"),
+    (convert.to_id, " a b ", " a b "),
+    (convert.to_id, 7, "7"),
     (convert.to_latitude, "-90", -90),
     (convert.to_longitude, -179.5, -179.5),
     *((convert.to_gender, word, "female") for word in ("f", " Female ", "W", "woman")),
@@ -205,6 +208,7 @@ REFUSED: list[tuple[Converter, Any]] = [
     *refused(
         convert.to_timezone, "GMT+1 (London)", "GMT+02:00", "GMT-0330", "Eastern Time (US & Canada)", "", 60, None
     ),
+    *refused(convert.to_id, "", " \t", None, [], {}),
     *refused(convert.to_latitude, 90.1, -91, "north", None, True),
     *refused(convert.to_longitude, 180.1, "-181", "", None, []),
     *refused(convert.to_gender, "", "x", "womanly", 1, None, []),

@@ -342,6 +342,7 @@ def test_a_page_tells_its_address_from_its_properties_else_from_its_context() ->
             id="a browser's library",
         ),
         pytest.param({"groupId": 9}, {"groups": {"company": "9"}}, id="group"),
+        pytest.param({"groupId": " g "}, {"groups": {"company": " g "}}, id="a group as its own call names it"),
         pytest.param({"groupId": " "}, {}, id="a blank group"),
         pytest.param({"sessionId": 1772619600}, {"session_id": 1772619600000}, id="session"),
         pytest.param({"os": "x", "device": [], "page": 7, "library": None, "locale": {}}, {}, id="nothing usable"),
