@@ -84,8 +84,8 @@ def judge(
 
 
 def judge_one(response: Response) -> Verdict | Blocked:
-    """The same for a conversation, which has one payload, and ids in its paths."""
-    return only_verdict(judge(response, [Payload(None)], blocked=(401, 403)))
+    """The same for a conversation, which has one payload, and ids in its paths: a 404 may be about one of them."""
+    return only_verdict(judge(response, [Payload(None)], blocked=(401, 403, 405)))
 
 
 def errors_of(response: Response) -> list[Document]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any, Final
 
-from router.plugin import Document, Event, Field, convert
+from router.plugin import Document, Event, Field, app_platform, convert
 
 _PLATFORMS: Final = {"ios": "iOS", "android": "Android", "web": "Web", "browser": "Web"}
 
@@ -59,8 +59,8 @@ PLACE_ROWS: Final = (
     Field("context.location.city", "city", convert.to_text),
     Field("context.location.region", "region", convert.to_text),
     Field("context.location.country", "country", convert.to_text),
-    Field("context.location.latitude", "location_lat", convert.to_number),
-    Field("context.location.longitude", "location_lng", convert.to_number),
+    Field("context.location.latitude", "location_lat", convert.to_latitude),
+    Field("context.location.longitude", "location_lng", convert.to_longitude),
 )
 """Where it happened. Not on identify, whose place is the person's address."""
 
@@ -74,20 +74,20 @@ def combined(event: Event) -> Document:
         fields["library"] = f"{library['name']}/{version}" if isinstance(version, str) else library["name"]
     if event.channel == "browser":
         fields["platform"] = "Web"
-    return fields | _advertising_ids(part_of(event, "device"))
+    return fields | _advertising_ids(event)
 
 
-def _advertising_ids(device: Document) -> Document:
+def _advertising_ids(event: Event) -> Document:
     """``idfa`` and ``idfv`` on iOS, ``adid`` on Android; none where the person does not want to be tracked."""
-    platform = _PLATFORMS.get(str(device.get("type")).casefold())
-    advertising_id, own_id = device.get("advertisingId"), device.get("id")
+    platform, device = app_platform(event), part_of(event, "device")
+    own_id = device.get("id")
     fields: Document = {}
-    if platform == "iOS" and isinstance(own_id, str):
+    if platform == "ios" and isinstance(own_id, str):
         fields["idfv"] = own_id
-    is_one = isinstance(advertising_id, str) and advertising_id.strip("0- ")  # that of zeros is everybody's
-    if is_one and not _is_refused(device):
-        fields |= {"idfa": advertising_id} if platform == "iOS" else {}
-        fields |= {"adid": advertising_id} if platform == "Android" else {}
+    name = {"ios": "idfa", "android": "adid"}.get(platform or "")
+    if name and not _is_refused(device):
+        with suppress(ValueError):
+            fields[name] = convert.to_advertising_id(device.get("advertisingId"))
     return fields
 
 

@@ -14,6 +14,7 @@ from plugins.amplitude.identity import EVENT_ROWS, make_payload, user_rows
 from plugins.amplitude.mapping import not_too_deep, property_name
 from plugins.amplitude.settings import Settings
 from router.plugin import (
+    PRODUCT_IDS,
     Custom,
     Document,
     Event,
@@ -22,7 +23,9 @@ from router.plugin import (
     Skip,
     Table,
     convert,
+    count_whole,
     has_odd_currency,
+    quantity_of,
     spelt_alike,
     view_name,
     worth_of,
@@ -63,7 +66,7 @@ VIEW_ROWS: Final = tuple(Field((f"properties.{name}", name), f"{_AT}.{name}") fo
 
 
 def _table(settings: Settings, rows: Sequence[Field] = ()) -> Table:
-    groups = Field("context.groupId", f"groups.{settings.group_type}", convert.not_blank)
+    groups = Field("context.groupId", f"groups.{settings.group_type}", convert.to_id)
     return Table(
         (*user_rows(settings), *EVENT_ROWS, *CONTEXT_ROWS, *PLACE_ROWS, groups, *rows),
         (Custom("properties", _AT, property_name, convert=not_too_deep),),
@@ -94,9 +97,10 @@ def build_track(event: Event, fields: Document, settings: Settings) -> Sequence[
     is_money = not has_odd_currency(event)
     alike = spelt_alike(name)
     revenue = order.get("revenue", 0)
-    if alike in _ORDER_COMPLETED and not revenue:
+    is_refund = alike == _ORDER_REFUNDED
+    if (alike in _ORDER_COMPLETED or is_refund) and not revenue:
         revenue = _total(event, is_given="revenue" in order)
-    if alike == _ORDER_REFUNDED:
+    if is_refund:
         revenue = -abs(revenue)  # callers write it with and without a sign
     # A checkout or a refund may tell of revenue and products too, and nobody has bought these.
     is_order = alike in _ORDER_COMPLETED and revenue > 0
@@ -112,7 +116,7 @@ def build_track(event: Event, fields: Document, settings: Settings) -> Sequence[
 
 
 def _total(event: Event, is_given: bool) -> int | float:
-    """The total of a completed order, which is its revenue where none *is_given*; else what its products come to."""
+    """The total of an order or a refund; else, where no revenue *is_given*, what its products come to."""
     with suppress(ValueError):
         return convert.to_amount(event.properties.get("total"))
     if not is_given:
@@ -122,11 +126,11 @@ def _total(event: Event, is_given: bool) -> int | float:
 
 
 def _products(event: Event) -> list[Document]:
-    """The products of an order; none where not one of them has a price."""
+    """The products of an order but those of which there are none; nothing where not one of them has a price."""
     products = event.properties.get("products")
     if not isinstance(products, list):
         return []
-    products = [product for product in products if isinstance(product, dict)]
+    products = [product for product in products if isinstance(product, dict) and quantity_of(product)]
     return products if any(_price_fields(product).get("price") for product in products) else []
 
 
@@ -134,7 +138,7 @@ def _tell_all(products: Sequence[Document], revenue: int | float) -> bool:
     """Whether the prices of *products* are all of the money: each has one, or the others come to the *revenue*, as beside a
     gift. If not, the order keeps its own."""
     priced = [fields for fields in map(_price_fields, products) if "price" in fields]
-    total = sum(fields["price"] * fields.get("quantity", 1) for fields in priced)
+    total = sum(fields["price"] * fields["quantity"] for fields in priced)
     return len(priced) == len(products) or total > revenue - _HALF_A_CENT
 
 
@@ -151,21 +155,15 @@ def _product_payloads(products: Sequence[Document], order: Document, fields: Doc
 
 
 def _price_fields(product: Document) -> Document:
-    """``price``, ``quantity`` and ``productId`` of one product, each where it is one; a quantity that is none is 1. Amplitude
-    counts whole ones: half a kilogram is one of half the price."""
-    fields: Document = {}
-    rows = (
-        ("price", product.get("price"), convert.to_amount),
-        ("quantity", product.get("quantity"), convert.to_integer),
-        ("productId", product.get("product_id") or product.get("productId"), convert.to_text),
-    )
-    for name, value, converter in rows:
+    """``quantity`` of one product, with ``price`` and ``productId`` where it has them. What was given back has a price below 0,
+    by which Amplitude knows it."""
+    price, quantity = count_whole(product)
+    fields: Document = {"quantity": abs(quantity)}
+    if price is not None:
+        fields["price"] = -price if quantity < 0 else price
+    for name in PRODUCT_IDS:
         with suppress(ValueError):
-            fields[name] = converter(value)
-    if "quantity" in fields and fields["quantity"] != convert.to_number(product["quantity"]):
-        del fields["quantity"]
-        with suppress(ValueError):
-            fields["price"] = worth_of([product])
+            return fields | {"productId": convert.not_blank(product.get(name))}
     return fields
 
 

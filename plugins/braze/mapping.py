@@ -38,22 +38,6 @@ from router.plugin import (
     snake_case,
 )
 
-GENDERS: Final[Mapping[str, str]] = {
-    "m": "M",
-    "male": "M",
-    "man": "M",
-    "f": "F",
-    "female": "F",
-    "w": "F",
-    "woman": "F",
-    "o": "O",
-    "other": "O",
-    "n": "N",
-    "not applicable": "N",
-    "p": "P",
-    "prefer not to say": "P",
-}
-
 RESERVED: Final = frozenset(
     {
         "_merge_objects",
@@ -75,7 +59,7 @@ _PARTS: Final[Mapping[str, tuple[str, ...]]] = {
     "company": ("company_name", "company_id", "company_industry", "company_employee_count", "company_plan"),
 }
 """The attributes that one trait is spread over, all of which a null clears."""
-_TIME_ZONE: Final = convert.at_most(MAX_TEXT, convert.text_only)
+_TIME_ZONE: Final = convert.at_most(MAX_TEXT, convert.named_timezone)
 _EMAIL: Final = convert.at_most(MAX_TEXT, convert.to_email)
 _IMAGE: Final = convert.at_most(MAX_TEXT, convert.to_url)
 _OF_CONTEXT: Final = ("language", "time_zone", "current_location")
@@ -83,10 +67,7 @@ _OF_CONTEXT: Final = ("language", "time_zone", "current_location")
 
 def to_gender(value: Any) -> str:
     """``M``, ``F``, ``O``, ``N`` or ``P``, from the letter or the word."""
-    gender = GENDERS.get(convert.to_lower(value))
-    if gender is None:
-        raise ValueError("expected one of male, female, other, not applicable, prefer not to say")
-    return gender
+    return str(convert.to_gender(value))[0].upper()
 
 
 def attributes_table(settings: Settings) -> Table:
@@ -100,8 +81,8 @@ def attributes_table(settings: Settings) -> Table:
             USER_ROW,
             Field("context.locale", "language", convert.to_language),
             Field("context.timezone", "time_zone", _TIME_ZONE),
-            Field("context.location.latitude", "current_location.latitude", convert.to_number),
-            Field("context.location.longitude", "current_location.longitude", convert.to_number),
+            Field("context.location.latitude", "current_location.latitude", convert.to_latitude),
+            Field("context.location.longitude", "current_location.longitude", convert.to_longitude),
             # A custom trait of the name of one of Braze's fields is that field, whose form Braze checks.
             Trait("language", "language", convert.to_language),
             Trait("time_zone", "time_zone", _TIME_ZONE),

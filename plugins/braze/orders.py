@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from typing import Any, Final
 
 from plugins.braze.identity import (
@@ -21,6 +20,7 @@ from plugins.braze.identity import (
 )
 from plugins.braze.settings import Settings
 from router.plugin import (
+    PRODUCT_IDS,
     Custom,
     Document,
     Event,
@@ -28,10 +28,14 @@ from router.plugin import (
     Payload,
     Skip,
     Table,
+    complete_value,
     convert,
+    count_whole,
     has_odd_currency,
     left_out,
+    quantity_of,
     spelt_alike,
+    worth_of,
 )
 
 MAX_QUANTITY: Final = 100
@@ -102,8 +106,7 @@ ECOMMERCE: Final = Table(
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """One product of an order, as the Segment spec has it. Of a weight or a length (1.5 of a unit) there is one, of its whole
-    price: Braze counts in whole numbers."""
+    """One product of an order, as the Segment spec has it, in whole numbers; what was given back has a quantity below 0."""
 
     id: str
     price: int | float
@@ -113,24 +116,24 @@ class Product:
     rest: Document
 
     @classmethod
-    def read(cls, raw: Any) -> Product | None:
-        """None where there is no object or no price."""
+    def read(cls, raw: Any, most: int | None = None) -> Product | None:
+        """None where there is no object or no price. Of more than *most* there is one, of the whole price."""
         if not isinstance(raw, dict):
             return None
         rest = {key: value for key, value in raw.items() if value is not None}
-        price, given = _amount(rest.pop("price", None)), rest.pop("quantity", None)
-        ids = [_text(rest, key) for key in ("product_id", "productId", "sku", "id", "name")]
+        whole_price, quantity = count_whole(raw, most=most)
+        price, given = _amount(whole_price), rest.pop("quantity", None)
+        rest.pop("price", None)
+        ids = [_text(rest, key) for key in (*PRODUCT_IDS, "name")]
         id = next((each for each in ids if each), WHOLE_ORDER)
         for key in ("product_id", "productId"):
             rest.pop(key, None)
         if price is None:
             return None
-        quantity = _quantity(given)
-        if quantity != int(quantity):
+        if quantity != quantity_of(raw):
             rest["quantity"] = given
-            price, quantity = float(Decimal(str(price)) * Decimal(str(quantity))), 1
         variant = _text(rest, "variant") or _text(rest, "sku") or id
-        return cls(id, price, int(quantity), _text(rest, "name") or id, variant, to_value(rest))
+        return cls(id, price, quantity, _text(rest, "name") or id, variant, to_value(rest))
 
 
 def _amount(value: Any) -> int | float | None:
@@ -140,15 +143,6 @@ def _amount(value: Any) -> int | float | None:
         return None
 
 
-def _quantity(value: Any) -> int | float:
-    """0 for what was not bought; 1 where nothing is said that can be read."""
-    try:
-        convert.to_integer(value)  # of a size that may be counted
-        return max(0, convert.to_number(value))
-    except ValueError:
-        return 1
-
-
 def _text(values: Document, key: str) -> str:
     try:
         return str(to_short_text(values.get(key))).strip()
@@ -156,9 +150,10 @@ def _text(values: Document, key: str) -> str:
         return ""
 
 
-def read_products(raw: Any) -> list[Product]:
-    """All that were bought, or none: an order of which one product is left out would tell of too little money."""
-    products = [Product.read(item) for item in raw] if isinstance(raw, list) else []
+def read_products(raw: Any, most: int | None = None) -> list[Product]:
+    """All but those of which there are none, or nothing: an order of which one product is left out would tell of too little
+    money."""
+    products = [Product.read(item, most) for item in raw] if isinstance(raw, list) else []
     return [product for product in products if product is not None and product.quantity] if None not in products else []
 
 
@@ -188,21 +183,21 @@ def build_purchases(event: Event, fields: Document, settings: Settings) -> list[
 def _purchases(fields: Document) -> list[Document]:
     head = {"currency": fields.get("currency", "USD"), "time": fields["time"]}
     properties: Document = fields.get("properties", {})
-    products = read_products(fields.get("products"))
+    products = read_products(fields.get("products"), MAX_QUANTITY)
     if products:
         return [_purchase(product, head, properties) for product in products]
     if "price" not in fields:
         return []
-    return [{"product_id": WHOLE_ORDER, "price": fields["price"], "quantity": 1, **head, "properties": properties}]
+    order = {"value": fields["price"]}
+    complete_value(order, properties.get("total"), None)
+    return [{"product_id": WHOLE_ORDER, "price": order["value"], "quantity": 1, **head, "properties": properties}]
 
 
 def _purchase(product: Product, head: Document, properties: Document) -> Document:
-    """More than a hundred of one product are one purchase of their whole price."""
-    price, quantity = product.price, product.quantity
+    """What was given back is a purchase of less than nothing, for Braze takes no quantity below 1."""
     properties = {**properties, **{key: value for key, value in product.rest.items() if purchase_property(key)}}
-    if quantity > MAX_QUANTITY:
-        properties["quantity"] = quantity
-        price, quantity = float(Decimal(str(price)) * quantity), 1
+    price = -product.price if product.quantity < 0 else product.price
+    quantity = abs(product.quantity)
     return {"product_id": product.id, "price": price, "quantity": quantity, **head, "properties": properties}
 
 
@@ -211,7 +206,7 @@ def _purchase(product: Product, head: Document, properties: Document) -> Documen
 
 def ecommerce_event(event: Event, settings: Settings) -> Document | None:
     """The recommended event in place of a shop event in `recommended`. None where there is none, its schema would not have it
-    (a total, products with prices, an order's or a cart's id), its currency can't be read, or it is too large."""
+    (products with prices, an order's or a cart's id), its currency can't be read, or it is too large."""
     if not _is_shop_event(event, settings):
         return None
     made, _ = _recommended(event, ECOMMERCE.apply(event))
@@ -253,18 +248,22 @@ def _ecommerce(event: Event, fields: Document) -> Document | None:
     name = RECOMMENDED[call]
     properties = {"currency": "USD", "source": "server", **fields.get("properties", {})}
     rest: Document = fields.get("rest", {})
+    listed = fields.get("products")
     if call in _CART_ACTIONS:
-        products, rest = read_products([rest]), {}
+        listed, rest = [rest], {}
         properties["action"] = _CART_ACTIONS[call]
-        if products:
-            properties.setdefault("total_value", float(Decimal(str(products[0].price)) * products[0].quantity))
-    else:
-        products = read_products(fields.get("products"))
+    products = _bought(listed)
+    if products:
+        properties.setdefault("total_value", worth_of(listed))
     properties["products"] = [_item(product, rest) for product in products]
     id = "order_id" if name.startswith("ecommerce.order") else "cart_id"
     if not products or not (_NEEDED | {id}) <= properties.keys():
         return None
     return {"name": name, "time": fields["time"], "properties": properties}
+
+
+def _bought(raw: Any) -> list[Product]:
+    return [product for product in read_products(raw) if product.quantity > 0]
 
 
 def _item(product: Product, rest: Document) -> Document:

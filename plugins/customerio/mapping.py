@@ -9,14 +9,16 @@ from dataclasses import replace
 
 from plugins.customerio import pipelines
 from plugins.customerio.attribute import MAX_ATTRIBUTES, MAX_VALUE_BYTES, event_name, is_short
-from plugins.customerio.device import DEVICE_EVENTS, UNINSTALLED, device_platform
+from plugins.customerio.device import DEVICE_EVENTS, UNINSTALLED
 from plugins.customerio.identity import actor_identifiers, identifiers_of_id, person_identifiers, why_anonymous
 from plugins.customerio.settings import Settings
 from plugins.customerio.ulid import to_ulid
 from plugins.customerio.wire import MAX_PAYLOAD_BYTES
-from router.plugin import Document, Event, Payload, Skip, convert, left_out, make_room
+from router.plugin import Document, Event, Payload, Skip, app_platform, convert, left_out, make_room, spelt_alike
 
-_NO_DEVICE_CHANGE = Skip(f"no device change: not one of {', '.join(DEVICE_EVENTS)}")
+_NO_DEVICE_CHANGE = Skip(
+    "no device change: not one of Application Installed, Application Opened, Application Uninstalled"
+)
 
 
 def build_person(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
@@ -102,7 +104,9 @@ def build_merge(event: Event, fields: Document, settings: Settings) -> Payload |
 def build_device(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
     """The push token that the app's life cycle events carry, besides the event itself; and that of an identify, for an app is
     mostly opened by somebody anonymous before they sign in."""
-    if event.type == "track" and event.event not in DEVICE_EVENTS:
+    is_track = event.type == "track"
+    name = spelt_alike(event.event) if is_track else ""
+    if is_track and name not in DEVICE_EVENTS:
         return _NO_DEVICE_CHANGE
     if settings.api == "pipelines":
         return Skip("Pipelines reads the device from the event itself")
@@ -112,9 +116,9 @@ def build_device(event: Event, fields: Document, settings: Settings) -> Payload 
     if identifiers is None:
         return Skip(why_anonymous(settings))
     body: Document = {"type": "person", "identifiers": identifiers}
-    if event.event == UNINSTALLED:
+    if name == UNINSTALLED:
         return _payload(event, {**body, "action": "delete_device", "device": {"token": fields["token"]}})
-    platform = device_platform(event.context)
+    platform = app_platform(event)
     if platform is None:
         return Skip("neither context.device.type nor context.os.name says ios or android")
     return _payload(event, {**body, "action": "add_device", "device": {**fields, "platform": platform}})

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from router.plugin import Document, Event, Field, Skip, convert
 
-_VERSIONS: Final = {"ios": "i2", "ipados": "i2", "android": "a2"}
+_VERSIONS: Final = {"ios": "i2", "android": "a2"}
 _EXTINFO: Final = (
     "version",
     "package",
@@ -33,23 +33,12 @@ _EXTINFO: Final = (
 
 def to_version(value: Any) -> str:
     """``i2`` for iOS, ``a2`` for Android."""
-    version = _VERSIONS.get(convert.to_lower(value))
-    if version is None:
-        raise ValueError("expected iOS or Android")
-    return version
+    return _VERSIONS[convert.to_app_platform(value)]
 
 
 def to_flag(value: Any) -> int:
     """1 or 0."""
     return int(convert.to_boolean(value))
-
-
-def to_advertising_id(value: Any) -> str:
-    """The id of a device for ads. The one of zeros, which devices give where nobody may be tracked, is everybody's."""
-    text = convert.text_only(value).strip()
-    if not text.strip("0-"):
-        raise ValueError("expected an id that is not all zeros")
-    return text
 
 
 APP_ROWS: Final = (
@@ -71,7 +60,7 @@ APP_ROWS: Final = (
     Field(
         ("context.device.advertisingId", "context.madid"),
         "app.madid",
-        to_advertising_id,
+        convert.to_advertising_id,
         note="not where tracking is refused in so many words",
     ),
 )

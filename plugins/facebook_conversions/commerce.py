@@ -5,18 +5,19 @@ Source: facts/vendors/facebook-conversions-api.md sections 4 (custom properties)
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, Final
 
 from plugins.facebook_conversions.settings import Settings
 from router.plugin import (
+    PRODUCT_IDS,
     Custom,
     Document,
     Event,
     Field,
     complete_value,
     convert,
+    count_whole,
     has_odd_currency,
     holds_email,
     left_out,
@@ -60,8 +61,7 @@ def to_plain(value: Any) -> Any:
 
 
 def to_contents(value: Any) -> list[Document]:
-    """Products as ``id``, ``quantity`` and ``item_price``; those without an id are left out. Of a weight or a length (1.5 of a
-    unit) there is one, of its whole price, for Meta counts in whole numbers."""
+    """Products as ``id``, ``quantity`` (a whole number) and ``item_price``; those without an id are left out."""
     contents = [item for product in value if (item := _content(product))] if isinstance(value, list) else []
     if not contents:
         raise ValueError("expected a list of products with product_id or sku")
@@ -71,24 +71,12 @@ def to_contents(value: Any) -> list[Document]:
 def _content(product: Any) -> Document | None:
     if not isinstance(product, dict):
         return None
-    item: Document = {}
-    for name, values, converter in (
-        ("id", _named(product, "product_id", "productId", "sku", "id"), _to_id),
-        ("quantity", _named(product, "quantity"), convert.to_integer),
-        ("item_price", _named(product, *_PRICES), convert.to_amount),
-    ):
-        for value in values:
-            with suppress(ValueError):
-                item.setdefault(name, converter(value))
-    with suppress(ValueError):
-        if "quantity" in item and item["quantity"] != convert.to_number(product["quantity"]):
-            item["quantity"] = 1
-            item["item_price"] = worth_of([product], _PRICES)
-    return {"quantity": 1, **item} if "id" in item else None
-
-
-def _named(product: Document, *names: str) -> Iterator[Any]:
-    return (product[name] for name in names if product.get(name) is not None)
+    price, quantity = count_whole(product, _PRICES)
+    for name in PRODUCT_IDS:
+        with suppress(ValueError):
+            item = {"id": _to_id(product.get(name)), "quantity": quantity}
+            return item if price is None else item | {"item_price": price}
+    return None
 
 
 def _to_id(value: Any) -> str:
@@ -112,7 +100,12 @@ def to_ids(value: Any) -> list[str]:
 COMMERCE_ROWS: Final = (
     # The later row wins, so that one which is no amount leaves room for the others.
     *(
-        Field(f"properties.{name}", f"{_AT}.value", convert.to_amount, note="of one product its `price` without")
+        Field(
+            f"properties.{name}",
+            f"{_AT}.value",
+            convert.to_amount,
+            note="of one product its price by its quantity without",
+        )
         for name in ("total", "value", "revenue")
     ),
     Field(
@@ -150,30 +143,54 @@ def complete(name: str, event: Event, fields: Document, settings: Settings) -> t
     content = None
     if name in _PRODUCT_EVENTS or "name" in data:
         content = _content({key: value for key, value in event.properties.items() if key != "id"})
-    if name in _PRODUCT_EVENTS and content is not None:
-        data.setdefault("contents", [content])
-    contents = data.get("contents")
-    if contents:
-        data["content_ids"] = [item["id"] for item in contents]
-        count = sum(item["quantity"] for item in contents)
-        if abs(count) <= MAX_ITEMS:
-            data["num_items"] = count
-        data.setdefault("content_type", "product")
-    if name in _PRODUCT_EVENTS and "value" not in data:
-        with suppress(ValueError):
-            data["value"] = convert.to_amount(event.properties.get("price"))
-    if name == "Purchase":
-        complete_value(data, event.properties.get("total"), _products(event), _PRICES)
-    notes: tuple[str, ...] = ()
-    if "name" in data and content is None and event.type == "track" and tells_whose_name(event.properties):
-        del data["name"]
-        notes = left_out(["name"], "beside an email, a phone or another name it is a person's")
-    if "value" in data and "currency" not in data:
-        if has_odd_currency(event):
-            del data["value"]
-            notes += left_out(["value"], "in a currency that can't be read it would be booked in another")
-        else:
-            data["currency"] = settings.currency
+    _complete_contents(name, data, content)
+    _complete_value(name, event, data)
+    notes = () if content is not None else _drop_name_of_person(event, data)
+    notes += _pair_value(event, data, settings)
     if data:
         fields[_AT] = data
     return notes
+
+
+def _complete_contents(name: str, data: Document, content: Document | None) -> None:
+    """*content* is the product that the event itself is about."""
+    contents = data.pop("contents", None) or []
+    if name in _PRODUCT_EVENTS and content is not None and not contents:
+        contents = [content]
+    if name == "Purchase":  # an order may list what was taken out of it, or given back
+        contents = [item for item in contents if item["quantity"] > 0]
+    if not contents:
+        return
+    data["contents"] = contents
+    data["content_ids"] = [item["id"] for item in contents]
+    count = sum(item["quantity"] for item in contents)
+    if abs(count) <= MAX_ITEMS:
+        data["num_items"] = count
+    data.setdefault("content_type", "product")
+
+
+def _complete_value(name: str, event: Event, data: Document) -> None:
+    if name in _PRODUCT_EVENTS and "value" not in data:
+        with suppress(ValueError):
+            data["value"] = worth_of([event.properties], _PRICES)
+    if name == "Purchase":
+        complete_value(data, event.properties.get("total"), _products(event), _PRICES)
+
+
+def _drop_name_of_person(event: Event, data: Document) -> tuple[str, ...]:
+    """Take out the name of somebody; that of a page or a screen stays."""
+    if "name" not in data or event.type != "track" or not tells_whose_name(event.properties):
+        return ()
+    del data["name"]
+    return left_out(["name"], "beside an email, a phone or another name it is a person's")
+
+
+def _pair_value(event: Event, data: Document, settings: Settings) -> tuple[str, ...]:
+    """Put a currency beside the value, or take the value out: Meta takes none without one."""
+    if "value" not in data or "currency" in data:
+        return ()
+    if has_odd_currency(event):
+        del data["value"]
+        return left_out(["value"], "in a currency that can't be read it would be booked in another")
+    data["currency"] = settings.currency
+    return ()

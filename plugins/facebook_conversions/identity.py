@@ -66,10 +66,10 @@ def to_phone_digits(value: Any) -> str:
 
 def to_initial(value: Any) -> str:
     """``f`` or ``m``; anything else is left out."""
-    text = convert.to_lower(value)
-    if text not in ("f", "female", "m", "male"):
+    gender = convert.to_gender(value)
+    if gender not in ("female", "male"):
         raise ValueError("expected female or male, Meta knows no other")
-    return text[0]
+    return gender[0]
 
 
 def to_day(value: Any) -> str:

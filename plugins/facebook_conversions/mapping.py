@@ -85,11 +85,14 @@ def build_track(event: Event, fields: Document, settings: Settings) -> Payload |
     name = (event.event or "").strip()
     if not name:
         return Skip("the event has no name")
-    own = {key.strip().lower(): value for key, value in settings.event_map.items()}
-    # What the map says of a standard event goes for each of its spellings.
-    standard = STANDARD_EVENTS | {alike: own[key] for key in own if (alike := spelt_alike(key)) in STANDARD_EVENTS}
-    name = own.get(name.lower()) or standard.get(spelt_alike(name), name)
-    return _build(name, event, fields, settings)
+    return _build(settings.own_names.get(name.lower()) or _standard_name(name, settings), event, fields, settings)
+
+
+def _standard_name(name: str, settings: Settings) -> str:
+    """Meta's name of an event of the spec, in any of its spellings; any other name as it is."""
+    alike = spelt_alike(name)
+    standard = STANDARD_EVENTS.get(alike)
+    return settings.own_spellings.get(alike) or standard if standard else name
 
 
 def build_page(event: Event, fields: Document, settings: Settings) -> Payload | Skip:

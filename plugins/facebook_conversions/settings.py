@@ -5,11 +5,12 @@ Source: facts/vendors/facebook-conversions-api.md sections 1, 2, 5 and 8.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Final, Literal
 
 from pydantic import Field, SecretStr
 
-from router.plugin import PluginSettings
+from router.plugin import PluginSettings, spelt_alike
 
 HOST: Final = "https://graph.facebook.com"
 
@@ -74,3 +75,13 @@ class Settings(PluginSettings):
 
     def vendor_url(self) -> str:
         return HOST
+
+    @cached_property
+    def own_names(self) -> dict[str, str]:
+        """`event_map`, by the names in lower case."""
+        return {name.strip().lower(): called for name, called in self.event_map.items()}
+
+    @cached_property
+    def own_spellings(self) -> dict[str, str]:
+        """`event_map`, by the spellings of the names."""
+        return {spelt_alike(name): called for name, called in self.event_map.items()}

@@ -15,6 +15,7 @@ from plugins.ga4.names import WHY_A_PERSONS, param_name
 from plugins.ga4.params import OF_CONTEXT, custom_params, cut, tells_email
 from plugins.ga4.settings import Settings
 from router.plugin import (
+    PRODUCT_IDS,
     Converter,
     Document,
     Event,
@@ -25,6 +26,7 @@ from router.plugin import (
     Values,
     complete_value,
     convert,
+    count_whole,
     left_out,
     spelt_alike,
     tells_person,
@@ -138,36 +140,49 @@ def build_commerce(event: Event, fields: Document, settings: Settings) -> Payloa
     name = COMMERCE_EVENTS.get(spelt_alike(event.event))
     if name is None:
         return Skip("no event of a shop (action track event)")
-    params, item = fields.setdefault("params", {}), _impersonal(fields.pop("item", {}), settings)
-    told = _of_the_whole(event)
-    kept: tuple[str, ...] = ()
-    if (
-        settings.pii_guard
-        and "item_id" not in item
-        and name not in _OF_ONE_THING
-        and tells_whose_name(event.properties)
-    ):
-        item.pop("item_name", None)
-        kept = left_out(["name"], WHY_A_PERSONS) if told.pop("name", None) else ()
+    item, told = _impersonal(fields.pop("item", {}), settings), _of_the_whole(event)
+    notes = _drop_name_of_person(name, event, item, told) if settings.pii_guard else ()
+    fields["params"] = _with_item(name, event, fields.get("params", {}), item, told)
+    _complete_sale(name, event, fields["params"])
+    made = make_payload(name, event, complete(event, fields), settings, FIRST)
+    notes += left_out(_beyond(event.properties.get("products")), f"beyond the {MAX_ITEMS} items of an event")
+    return replace(made, notes=(*made.notes, *notes)) if isinstance(made, Payload) and notes else made
+
+
+def _drop_name_of_person(name: str, event: Event, item: Document, told: Document) -> tuple[str, ...]:
+    """Take out of *item* and of what is *told* of the whole a name that is no product's; ends with what to say of it."""
+    if "item_id" in item or name in _OF_ONE_THING or not tells_whose_name(event.properties):
+        return ()
+    item.pop("item_name", None)
+    return left_out(["name"], WHY_A_PERSONS) if told.pop("name", None) else ()
+
+
+def _with_item(name: str, event: Event, params: Document, item: Document, told: Document) -> Document:
+    """*params* with the only *item* of the event and its worth; where there is none or there are many, with what is *told* in
+    the words of one."""
     if name.endswith("_promotion"):
-        params = fields["params"] = _of_promotion(told) | params
-    elif "items" in params or not {"item_id", "item_name"} & item.keys():
-        params = fields["params"] = told | params
-    else:
-        params["items"] = [_counted({key: cut(key, value) for key, value in item.items()}, event.properties)]
-        if "value" not in params:
-            with suppress(ValueError):
-                params["value"] = worth_of([event.properties])
+        return _of_promotion(told) | params
+    if "items" in params or not {"item_id", "item_name"} & item.keys():
+        return told | params
+    params["items"] = [_counted({key: cut(key, value) for key, value in item.items()}, event.properties)]
+    if "value" not in params:
+        with suppress(ValueError):
+            params["value"] = worth_of([event.properties])
+    return params
+
+
+def _complete_sale(name: str, event: Event, params: Document) -> None:
+    """What Google counts a purchase and a refund by."""
     if name in _SALES:
         complete_value(params, event.properties.get("total"), event.properties.get("products"))
-    if name == "refund":
-        with suppress(ValueError):  # other vendors want a sign; Google would take it off what was given back
+    if name == "refund":  # other vendors want a sign; Google would take it off what was given back
+        with suppress(ValueError):
             params["value"] = abs(convert.to_amount(params.get("value")))
+        for item in params.get("items", ()):
+            if "quantity" in item:
+                item["quantity"] = abs(item["quantity"])
     if name == "purchase":
         params.setdefault("transaction_id", event.message_id)  # by which Google counts a purchase once
-    made = make_payload(name, event, complete(event, fields), settings, FIRST)
-    kept += left_out(_beyond(event.properties.get("products")), f"beyond the {MAX_ITEMS} items of an event")
-    return replace(made, notes=(*made.notes, *kept)) if isinstance(made, Payload) and kept else made
 
 
 def _beyond(products: Any) -> list[str]:
@@ -208,10 +223,14 @@ def to_item(product: Document, settings: Settings) -> Document:
         value = next((product[name] for name in names if product.get(name) not in (None, "")), None)
         with suppress(ValueError):
             item[to] = cut(to, converter(value))
+    named = _NAMED if "item_id" in item else _NAMED | {"id"}
+    for source in PRODUCT_IDS:
+        with suppress(ValueError):
+            item.setdefault("item_id", cut("item_id", convert.not_blank(product.get(source))))
     item = _counted(item, product)
     own: Document = {}
     for key, value in product.items():
-        name = None if key in _NAMED else param_name(key)
+        name = None if key in named else param_name(key)
         is_personal = settings.pii_guard and (tells_person(key) or tells_email(value))
         if name is not None and isinstance(value, str | int | float) and not is_personal:
             own.setdefault(name, cut(name, value))
@@ -219,11 +238,11 @@ def to_item(product: Document, settings: Settings) -> Document:
 
 
 def _counted(item: Document, product: Document) -> Document:
-    """*item* in whole numbers, as Google counts: of a weight or a length (1.5 of a unit) there is one, of its whole price."""
-    with suppress(ValueError):
-        if "price" in item and item.get("quantity") != convert.to_number(product.get("quantity")):
-            return item | {"price": worth_of([product]), "quantity": 1}
-    return item
+    """*item* with its quantity in whole numbers, as Google counts; one without has none."""
+    if "quantity" not in item:
+        return item
+    price, quantity = count_whole(product)
+    return item | {"quantity": quantity} | ({} if price is None else {"price": price})
 
 
 def _impersonal(item: Document, settings: Settings) -> Document:

@@ -6,7 +6,6 @@ Source: facts/vendors/ga4.md section 4 (user properties, user_data, user_locatio
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from typing import Any, Final, Literal
 
 from plugins.ga4.identity import option
@@ -126,7 +125,7 @@ def _consent_rows(settings: Settings) -> tuple[Field, ...]:
 
 
 _PLACE: Final[tuple[tuple[str, str, str, Converter], ...]] = (
-    ("city", "city", "city", convert.to_text),
+    ("city", "city", "city", convert.not_blank),
     ("region", "state", "region_id", to_region),
     ("country", "country", "country_id", convert.to_country),
 )
@@ -134,22 +133,15 @@ _PLACE: Final[tuple[tuple[str, str, str, Converter], ...]] = (
 
 
 def _place_rows(root: Root) -> tuple[Field, ...]:
+    """Where it happened, as ``location``, and apart from it where the person lives: `complete` takes one of the two whole."""
     return tuple(
-        Field((f"context.location.{name}", f"{root}.address.{part}"), f"user_location.{to}", converter)
+        row
         for name, part, to, converter in _PLACE
+        for row in (
+            Field(f"context.location.{name}", f"location.{to}", converter, note="as `user_location`"),
+            Field(f"{root}.address.{part}", f"user_location.{to}", converter),
+        )
     )
-
-
-def _location(event: Event) -> Document:
-    """What the event says of where it happened."""
-    location = event.context.get("location")
-    place: Document = {}
-    if not isinstance(location, dict):
-        return place
-    for name, _, to, converter in _PLACE:
-        with suppress(ValueError):
-            place[to] = converter(location.get(name))
-    return {to: value for to, value in place.items() if value}
 
 
 def person_rows(settings: Settings, root: Root) -> tuple[Field, ...]:
@@ -202,9 +194,8 @@ def complete(event: Event, fields: Document) -> Document:
     device = fields.pop("device", None)
     if device and "user_agent" not in fields:  # Google reads the device from the user agent, unless one is told
         fields["device"] = device | _screen(event)
-    # Beside a location nothing of the person's address, which may be elsewhere.
     of_person = fields.pop("user_location", {})
-    place = _location(event) or of_person
+    place = fields.pop("location", None) or of_person
     region = place.get("region_id")
     if region and "-" not in region:
         if "country_id" in place:

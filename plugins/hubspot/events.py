@@ -128,7 +128,11 @@ def _of_page_call(event: Event) -> Document:
     """A server's page call has no ``context.page``: what it says of the page is in its properties."""
     if event.type != "page":
         return {}
-    found = {"hs_page_url": event.properties.get("url"), "hs_page_title": event.properties.get("title") or event.name}
+    found = {
+        "hs_page_url": event.properties.get("url"),
+        "hs_page_title": event.properties.get("title") or event.name,
+        "hs_referrer": event.properties.get("referrer"),
+    }
     return {name: value for name, value in found.items() if isinstance(value, str) and value.strip()}
 
 

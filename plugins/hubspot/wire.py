@@ -6,7 +6,6 @@ Source: facts/vendors/hubspot.md sections 1, 2, 3, 6, 7 and 8.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import reduce
 from typing import Any, Final
 
 from plugins.hubspot.answers import MISSING, judge, refused_properties, words, words_of
@@ -28,6 +27,7 @@ from router.plugin import (
     UnreadableAnswer,
     build_url,
     describe,
+    has_part,
     judge_named,
     without,
 )
@@ -149,10 +149,9 @@ def _judge_whole(response: Response, payloads: Sequence[Payload], at: tuple[str,
     refused = refused_properties(response.json_object())
     reason = words(response)
     if len(payloads) == 1 or set(refused.values()) == {MISSING}:
-        held = [reduce(lambda inner, name: inner.get(name, {}), at, payload.body) for payload in payloads]
+        paths = [(*at, name) for name in refused]
         left = [
-            _mend(payload, [(*at, name) for name in refused if name in properties], reason)
-            for payload, properties in zip(payloads, held, strict=True)
+            _mend(payload, [path for path in paths if has_part(payload.body, path)], reason) for payload in payloads
         ]
         if any(left):
             return [Again(payload) for payload in left]

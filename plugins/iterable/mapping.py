@@ -10,7 +10,20 @@ from typing import Final, get_args
 from plugins.iterable.identity import user, who, why_nobody
 from plugins.iterable.settings import Settings, SpecialTrait
 from plugins.iterable.value import field_name, to_address, to_object, to_time, to_value
-from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, Trait, Values, convert
+from router.plugin import (
+    Custom,
+    Document,
+    Event,
+    Field,
+    Payload,
+    Skip,
+    Table,
+    Trait,
+    Values,
+    app_platform,
+    convert,
+    spelt_alike,
+)
 
 SPECIAL: Final = frozenset(get_args(SpecialTrait))
 """Fields that change what a user is sent."""
@@ -32,7 +45,8 @@ RESERVED: Final = frozenset(
 )
 """Fields that Iterable fills in itself."""
 
-DEVICE_EVENTS: Final = ("Application Installed", "Application Opened")
+DEVICE_EVENTS: Final = frozenset({"applicationinstalled", "applicationopened"})
+"""By `spelt_alike`."""
 _OF_CONTEXT: Final = ("locale", "timeZone")
 _AT: Final = "dataFields"
 _ADDRESS: Final = ("city", "country", "postalCode", "state", "street")
@@ -134,8 +148,8 @@ def _update(event: Event, data: Document, settings: Settings) -> Payload | Skip:
 
 def build_device(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
     """The push token of the device an app runs on."""
-    if event.type == "track" and event.event not in DEVICE_EVENTS:
-        return Skip(f"no device: not one of {', '.join(DEVICE_EVENTS)}")
+    if event.type == "track" and spelt_alike(event.event) not in DEVICE_EVENTS:
+        return Skip("no device: not one of Application Installed, Application Opened")
     token = fields.get("token")
     if not token:
         return Skip("no context.device.token")
@@ -149,13 +163,11 @@ def build_device(event: Event, fields: Document, settings: Settings) -> Payload 
 
 
 def _platform(event: Event, settings: Settings) -> tuple[str, str]:
-    """The app's name and Iterable's word for the platform. The type of a device may tell of its kind alone (``phone``)."""
-    device, os = event.context.get("device"), event.context.get("os")
-    words = [device.get("type") if isinstance(device, dict) else "", os.get("name") if isinstance(os, dict) else ""]
-    for kind in (word.strip().lower() for word in words if isinstance(word, str)):
-        if kind in ("ios", "ipados", "iphone os"):
+    """The app's name and Iterable's word for the platform."""
+    match app_platform(event):
+        case "ios":
             return settings.ios_app, "APNS_SANDBOX" if settings.ios_sandbox else "APNS"
-        if kind == "android":
+        case "android":
             return settings.android_app, "GCM"
     return "", ""
 

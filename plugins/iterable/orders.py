@@ -5,19 +5,32 @@ Source: facts/vendors/iterable.md section 5; facts/event-spec.md section 4, trac
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any, Final
 
 from plugins.iterable.identity import user, why_nobody
 from plugins.iterable.settings import Settings
 from plugins.iterable.value import field_name, to_value
-from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, convert, spelt_alike
+from router.plugin import (
+    PRODUCT_IDS,
+    Custom,
+    Document,
+    Event,
+    Field,
+    Payload,
+    Skip,
+    Table,
+    convert,
+    count_whole,
+    quantity_of,
+    spelt_alike,
+    worth_of,
+)
 
 PURCHASES: Final = frozenset({"ordercompleted", "completedorder"})
 CARTS: Final = frozenset({"productadded", "productremoved", "cartviewed", "cartupdated"})
 """By `spelt_alike`."""
 
-_IDS: Final = ("product_id", "productId", "sku", "id", "name")
+_IDS: Final = (*PRODUCT_IDS, "name")
 _TAKEN: Final = frozenset(
     {"product_id", "productId", "id", "name", "price", "quantity", "sku", "category", "url", "image_url", "imageUrl"}
 )
@@ -98,34 +111,27 @@ def _purchase(fields: Document) -> Document | None:
     if not items:
         return None
     purchase = {name: value for name, value in fields.items() if name != "products"}
-    total = sum(Decimal(str(item["price"])) * item["quantity"] for item in items)
-    return {"total": float(total), **purchase, "items": items}
+    return {"total": worth_of(fields["products"]), **purchase, "items": items}
 
 
 def read_items(raw: Any) -> list[Document]:
-    """All products as items but those of which there are none, or nothing: of an order or a cart a part tells of too little."""
+    """All products as items but those of which there are none and those given back. If one is no item there are none: of an
+    order or a cart a part tells of too little."""
     items = [_item(product) for product in raw] if isinstance(raw, list) else []
-    return [item for item in items if item is not None and item["quantity"]] if None not in items else []
+    return [item for item in items if item is not None and item["quantity"] > 0] if None not in items else []
 
 
 def _item(product: Any) -> Document | None:
-    """id, name, price and quantity are what an item needs. Of a weight or a length (1.5 of a unit) there is one, of its whole
-    price: Iterable counts in whole numbers."""
+    """id, name, price and quantity, a whole number, are what an item needs."""
     if not isinstance(product, dict):
         return None
     id = next((text for key in _IDS if (text := _text(product.get(key)))), "")
-    price = _price(product.get("price"))
+    whole_price, quantity = count_whole(product)
+    price = _price(whole_price)
     if not id or price is None:
         return None
-    quantity = _quantity(product.get("quantity"))
-    is_part = quantity != int(quantity)
-    item: Document = {
-        "id": id,
-        "name": _text(product.get("name")) or id,
-        "price": float(Decimal(str(price)) * Decimal(str(quantity))) if is_part else price,
-        "quantity": 1 if is_part else int(quantity),
-    }
-    taken = _TAKEN - {"quantity"} if is_part else _TAKEN
+    item: Document = {"id": id, "name": _text(product.get("name")) or id, "price": price, "quantity": quantity}
+    taken = _TAKEN if quantity == quantity_of(product) else _TAKEN - {"quantity"}
     named = {
         "sku": _text(product.get("sku")),
         "categories": [category] if (category := _text(product.get("category"))) else [],
@@ -152,12 +158,3 @@ def _price(value: Any) -> int | float | None:
         return convert.to_amount(value)
     except ValueError:
         return None
-
-
-def _quantity(value: Any) -> int | float:
-    """0 for what is not in the order or the cart; 1 where nothing is said that can be read."""
-    try:
-        convert.to_integer(value)  # of a size that may be counted
-        return max(0, convert.to_number(value))
-    except ValueError:
-        return 1

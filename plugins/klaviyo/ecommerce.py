@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
-from router.plugin import Document, camel_case, convert
+from router.plugin import Document, camel_case, convert, quantity_of, worth_of
 
 METRICS: Final[Mapping[str, str]] = {
     "productviewed": "Viewed Product",
@@ -23,6 +23,8 @@ METRICS: Final[Mapping[str, str]] = {
     "orderfulfilled": "Fulfilled Order",
 }
 """The spec's name, by `spelt_alike` → the metric."""
+SALES: Final = frozenset({"Placed Order", "Refunded Order"})
+"""Metrics that are reported by their value."""
 LINE_METRIC: Final = "Ordered Product"
 _LINE_KEYS: Final = (
     ("product_id", "ProductID"),
@@ -54,27 +56,20 @@ def _order(properties: Document) -> Document:
 def products_of(properties: Document) -> Iterator[Document]:
     """All but those of which there are none: an order may list what was taken out of it."""
     products = properties.get("products")
-    yield from (
-        (each for each in products if isinstance(each, dict) and _is_some(each)) if isinstance(products, list) else ()
-    )
-
-
-def _is_some(product: Document) -> bool:
-    try:
-        return convert.to_number(product.get("quantity", 1)) > 0
-    except ValueError:
-        return True
+    for product in products if isinstance(products, list) else ():
+        if isinstance(product, dict) and quantity_of(product) > 0:
+            yield product
 
 
 def line_of(product: Document) -> Document:
-    """One product in Klaviyo's words; ``RowTotal`` where there is a price, for a quantity of 1 unless it says more."""
+    """One product in Klaviyo's words; ``RowTotal``, in whole cents, where there is a price."""
     found = ((name, _either(product, key)) for key, name in _LINE_KEYS)
     line: Document = {name: value for name, value in found if value is not None}
     if isinstance(line.get("ProductCategories"), str):
         line["ProductCategories"] = [line["ProductCategories"]]
     with suppress(ValueError):
         line["ItemPrice"] = convert.to_amount(product.get("price"))
-        line["RowTotal"] = _product(line["ItemPrice"], product.get("quantity", 1))
+        line["RowTotal"] = convert.to_cents(worth_of([product])) / 100
     return line
 
 
@@ -82,8 +77,3 @@ def _either(values: Document, key: str) -> Any:
     """What *key* has in snake_case, else in camelCase."""
     value = values.get(key)
     return values.get(camel_case(key)) if value is None else value
-
-
-def _product(price: Any, quantity: Any) -> float:
-    """The price of so many, in whole cents: 3 × 19.99 is 59.97, not 59.97000000000001."""
-    return convert.to_cents(price * convert.to_number(quantity)) / 100

@@ -17,7 +17,7 @@ from plugins.klaviyo.attributes import (
     id_rows,
     to_property,
 )
-from plugins.klaviyo.ecommerce import LINE_METRIC, METRICS, add_expected, line_of, products_of
+from plugins.klaviyo.ecommerce import LINE_METRIC, METRICS, SALES, add_expected, line_of, products_of
 from plugins.klaviyo.settings import Settings
 from router.plugin import (
     Custom,
@@ -75,7 +75,7 @@ def build_event(event: Event, fields: Document, settings: Settings) -> list[Payl
     name = (event.event or "").strip()
     known = METRICS.get(spelt_alike(name))
     properties: Document = fields.get("properties", {})
-    if known == "Placed Order":
+    if known in SALES:
         complete_value(fields["event"], event.properties.get("total"), event.properties.get("products"))
     known = known if settings.ecommerce else None
     if known:

@@ -101,6 +101,9 @@ _PAGE_ROWS = (
     # A server's page call has no context.page; what it says of the page is in the properties.
     Field("properties.url", "$current_url"),
     Field("properties.url", "url"),
+    Field("properties.referrer", "$referrer"),
+    Field("properties.referrer", "$referring_domain", convert.to_host),
+    Field("properties.referrer", "referrer"),
 )
 
 

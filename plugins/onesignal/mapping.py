@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from plugins.onesignal.identity import who, why_nobody
 from plugins.onesignal.settings import Settings
 from plugins.onesignal.tag import RESERVED, tag_name, to_tags, to_time_tag
 from router.plugin import (
-    Converter,
     Custom,
     Document,
     Event,
@@ -41,21 +40,6 @@ _GROUP_ADDRESS: Final = tuple(f"group_address_{part}" for part in ("city", "coun
 """The same of a group, whose parts keep their names."""
 
 
-def degrees(most: int) -> Converter:
-    """A number between -*most* and *most*.
-
-    Source: documentation.onesignal.com/reference/create-user (a copy of 2026).
-    """
-
-    def to_degrees(value: Any) -> int | float:
-        number = convert.to_number(value)
-        if abs(number) > most:
-            raise ValueError(f"expected -{most} to {most}")
-        return number
-
-    return to_degrees
-
-
 def user_table(settings: Settings) -> Table:
     """Of an identify. What is no property of OneSignal's is a tag."""
     email, phone = "subscriptions.Email", "subscriptions.SMS"
@@ -65,8 +49,8 @@ def user_table(settings: Settings) -> Table:
             Field("context.locale", "properties.language", convert.to_language),
             Field("context.timezone", "properties.timezone_id", convert.to_timezone),
             Field("context.ip", "properties.ip", convert.to_ip),
-            Field("context.location.latitude", "properties.lat", degrees(90)),
-            Field("context.location.longitude", "properties.long", degrees(180)),
+            Field("context.location.latitude", "properties.lat", convert.to_latitude),
+            Field("context.location.longitude", "properties.long", convert.to_longitude),
             Trait("id", note="the userId is the user's `external_id`"),
             Trait("email", email, convert.to_email)
             if settings.email_subscription

@@ -78,7 +78,7 @@ SCREEN_ROWS: Final = (
 
 
 def _table(settings: Settings, rows: Sequence[Field] = ()) -> Table:
-    groups = Field("context.groupId", f"{_AT}.$groups.{settings.group_type}", convert.not_blank)
+    groups = Field("context.groupId", f"{_AT}.$groups.{settings.group_type}", convert.to_id)
     return Table(
         (*EVENT_ROWS, *CONTEXT_ROWS, groups, *rows),
         (Custom("properties", _AT, property_name, _RESERVED_PROPERTIES),),

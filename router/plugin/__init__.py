@@ -21,13 +21,24 @@ from router.plugin.credential import (
 )
 from router.plugin.currency import has_odd_currency
 from router.plugin.declaration import API_VERSION, Action, CredentialCheck, Plugin
+from router.plugin.device import app_platform
 from router.plugin.email_in_text import holds_email, without_email
 from router.plugin.endpoint import BatchEndpoint, Conversation, ConversationEndpoint, Endpoint, Step
 from router.plugin.historical import Harmless, Historical, Marked
 from router.plugin.hooks import hookimpl
 from router.plugin.personal import tells_person, tells_whose_name
 from router.plugin.query import without_params
-from router.plugin.request import Payload, Request, Response, UnreadableAnswer, build_url, left_out, make_room, without
+from router.plugin.request import (
+    Payload,
+    Request,
+    Response,
+    UnreadableAnswer,
+    build_url,
+    has_part,
+    left_out,
+    make_room,
+    without,
+)
 from router.plugin.settings import PluginSettings
 from router.plugin.skip import Skip
 from router.plugin.spelling import spelt_alike
@@ -54,7 +65,7 @@ from router.plugin.verdict import (
     only_verdict,
 )
 from router.plugin.view import view_name
-from router.plugin.worth import complete_value, worth_of
+from router.plugin.worth import PRODUCT_IDS, complete_value, count_whole, quantity_of, worth_of
 from router.traits import GROUP_TRAITS, USER_TRAITS, camel_case, canonical_trait, snake_case
 
 __all__ = [
@@ -63,6 +74,7 @@ __all__ = [
     "GROUP_TRAITS",
     "MISPLACED",
     "OF_THE_SET_UP",
+    "PRODUCT_IDS",
     "USER_TRAITS",
     "Action",
     "Again",
@@ -111,13 +123,16 @@ __all__ = [
     "Values",
     "Verdict",
     "again_without",
+    "app_platform",
     "build_url",
     "camel_case",
     "canonical_trait",
     "complete_value",
     "convert",
+    "count_whole",
     "describe",
     "has_odd_currency",
+    "has_part",
     "holds_email",
     "hookimpl",
     "is_outage",
@@ -127,6 +142,7 @@ __all__ = [
     "looks_like_email",
     "make_room",
     "only_verdict",
+    "quantity_of",
     "same_name",
     "snake_case",
     "spelt_alike",

@@ -37,6 +37,22 @@ _COUNTRY = re.compile("[A-Z]{2}")
 _TIMEZONE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*(/[A-Za-z0-9_+-]+)*")
 _OFFSET = re.compile(r"\s*(GMT|UTC)?[+-][0-9]{2}:?[0-9]{2}\b.*", re.DOTALL)
 _LOCALE = re.compile("([A-Za-z]{2})([-_].*)?", re.DOTALL)
+_GENDERS = {
+    "f": "female",
+    "female": "female",
+    "w": "female",
+    "woman": "female",
+    "m": "male",
+    "male": "male",
+    "man": "male",
+    "o": "other",
+    "other": "other",
+    "n": "not applicable",
+    "not applicable": "not applicable",
+    "p": "prefer not to say",
+    "prefer not to say": "prefer not to say",
+}
+_APP_PLATFORMS = {"ios": "ios", "ipados": "ios", "iphone os": "ios", "android": "android"}
 _LARGEST_INTEGER = 2**63 - 1
 """Every JSON reader can hold this. A larger number could cost the whole request."""
 
@@ -114,6 +130,14 @@ def not_blank(value: Any) -> str:
     return text
 
 
+def to_id(value: Any) -> str:
+    """An id as it is, blanks around it too: without them it would be another. Text of nothing but blanks is refused."""
+    text = to_text(value)
+    if not text.strip():
+        raise ValueError("expected an id that is not blank")
+    return text
+
+
 def to_email(value: Any) -> str:
     """An email address, trimmed and in lower case."""
     text = to_lower(value)
@@ -162,6 +186,23 @@ def _from_digits(text: str) -> int | float:
         return int(text) if text.lstrip("+-").isdecimal() else float(text)
     except ValueError:
         raise ValueError("expected a number") from None
+
+
+def to_latitude(value: Any) -> int | float:
+    """Degrees from -90 to 90."""
+    return _degrees(value, 90)
+
+
+def to_longitude(value: Any) -> int | float:
+    """Degrees from -180 to 180."""
+    return _degrees(value, 180)
+
+
+def _degrees(value: Any, most: int) -> int | float:
+    number = to_number(value)
+    if abs(number) > most:
+        raise ValueError(f"expected degrees from -{most} to {most}")
+    return number
 
 
 def to_integer(value: Any) -> int:
@@ -270,19 +311,44 @@ def to_language(value: Any) -> str:
 
 
 def named_timezone(value: Any) -> str:
-    """A time zone as it is written; an offset such as ``GMT+0100``, which one SDK sends for it, is none and is left out."""
-    text = text_only(value)
-    if _OFFSET.fullmatch(text):
+    """A time zone as it is written, without surrounding blanks. An offset such as ``GMT+0100``, which one SDK sends for it, is
+    none and is left out, as an empty text is: either would take the place of the one that is known."""
+    text = text_only(value).strip()
+    if not text or _OFFSET.fullmatch(text):
         raise ValueError("expected a time zone such as Europe/London")
     return text
 
 
 def to_timezone(value: Any) -> str:
     """A name of the tz database, by its shape: ``Europe/London``, for vendors that may refuse a person for another."""
-    text = named_timezone(value).strip()
+    text = named_timezone(value)
     if not _TIMEZONE.fullmatch(text):
         raise ValueError("expected a time zone such as Europe/London")
     return text
+
+
+def to_app_platform(value: Any) -> str:
+    """``ios`` or ``android``, from the type of a device or the name of its system, in any letter case; an iPad's is ``ios``."""
+    platform = _APP_PLATFORMS.get(to_lower(value))
+    if platform is None:
+        raise ValueError("expected iOS or Android")
+    return platform
+
+
+def to_advertising_id(value: Any) -> str:
+    """The id of a device for ads, without surrounding blanks. The one of zeros is everybody's who has refused to be tracked."""
+    text = text_only(value).strip()
+    if not text.strip("0-"):
+        raise ValueError("expected an id that is not all zeros")
+    return text
+
+
+def to_gender(value: Any) -> str:
+    """``female``, ``male``, ``other``, ``not applicable`` or ``prefer not to say``, from the word or its letter."""
+    gender = _GENDERS.get(to_lower(value))
+    if gender is None:
+        raise ValueError("expected one of male, female, other, not applicable, prefer not to say")
+    return gender
 
 
 def to_sha256(value: Any) -> str:

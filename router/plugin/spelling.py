@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
+_LONGEST_KEPT: Final = 200
+"""Characters. An event decides how long its name is, up to a megabyte."""
 _BETWEEN_WORDS: Final = re.compile(r"[\W_]+")
 
 
@@ -14,4 +17,13 @@ def spelt_alike(name: str | None) -> str:
 
     Source: facts/event-spec.md section 4, track (spellings of a name).
     """
-    return _BETWEEN_WORDS.sub("", (name or "").lower())
+    if not name:
+        return ""
+    return _kept(name) if len(name) <= _LONGEST_KEPT else _letters(name)
+
+
+def _letters(name: str) -> str:
+    return _BETWEEN_WORDS.sub("", name.lower())
+
+
+_kept: Final = lru_cache(maxsize=256)(_letters)  # a source has few names, and most destinations ask for each

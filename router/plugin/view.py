@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from router.event import Event
 
 
 def view_name(event: Event) -> str:
     """``Viewed {category} {name} Page``, without the category if there is none; ``Loaded a Page`` if there is no name.
 
-    For a screen call, ``Screen`` replaces ``Page``. Source: facts/event-spec.md section 4, page and screen (the classic rule).
+    For a screen call, ``Screen`` replaces ``Page``. Both may be told among the properties alone.
+
+    Source: facts/event-spec.md section 4, page and screen (the classic rule; reserved properties).
     """
     kind = "Screen" if event.type == "screen" else "Page"
-    name = _words(event.name)
+    name = _words(event.name, event.properties.get("name"))
     if not name:
         return f"Loaded a {kind}"
-    return " ".join(word for word in ("Viewed", _words(event.category), name, kind) if word)
+    category = _words(event.category, event.properties.get("category"))
+    return " ".join(word for word in ("Viewed", category, name, kind) if word)
 
 
-def _words(text: str | None) -> str:
-    return text.strip() if text else ""
+def _words(*told: Any) -> str:
+    """The first of *told* that is a text with something in it."""
+    return next((text.strip() for text in told if isinstance(text, str) and text.strip()), "")

@@ -1,13 +1,51 @@
-"""What the products of an order come to, for an order that tells of its money in them alone."""
+"""How many of a product an event tells of, and what the products of an order come to."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
-from router.plugin.convert import to_amount, to_number
+from router.plugin.convert import to_amount, to_integer, to_number
+
+PRODUCT_IDS: Final = ("product_id", "productId", "sku", "id")
+"""What the id of a product in a list may be called, and the first that there is counts. ``id`` is the oldest; in the properties
+of an event that is of one product it may be of something else."""
+
+
+def quantity_of(product: dict[str, Any]) -> int | float:
+    """How many of *product* there are: it may be a part of one (1.5 m of cloth), 0 of what was taken out, below 0 of what was
+    given back. It is 1 where nothing is said that can be counted."""
+    told = product.get("quantity")
+    try:
+        to_integer(told)  # of a size that may be counted
+        return to_number(told)
+    except ValueError:
+        return 1
+
+
+def count_whole(
+    product: dict[str, Any], prices: Sequence[str] = ("price",), most: int | None = None
+) -> tuple[int | float | None, int]:
+    """The price of one and the number of *product*, for a vendor that counts in whole numbers. Of a part (1.5 m of cloth) and
+    of more than *most* there is one, of the whole price; so the two multiplied are always what `worth_of` makes of it.
+
+    Args:
+        product: as an event has it, ``{"price": "19.99", "quantity": 1.5}``.
+        prices: the names of the price; the first that has an amount counts.
+        most: how many the vendor takes; None for any number.
+
+    Returns:
+        The price, None where there is none or it is more than a number holds; and the number, below 0 of what was given back.
+    """
+    quantity = quantity_of(product)
+    is_taken = quantity == int(quantity) and (most is None or abs(quantity) <= most)
+    number = int(quantity) if is_taken else -1 if quantity < 0 else 1
+    with suppress(ValueError):
+        price = _price(product, prices)
+        return price if is_taken else to_amount(float(_decimal(price) * abs(_decimal(quantity)))), number
+    return None, number
 
 
 def worth_of(products: Any, prices: Sequence[str] = ("price",)) -> int | float:
@@ -40,17 +78,16 @@ def complete_value(told: dict[str, Any], total: Any, products: Any, prices: Sequ
 
 
 def _worth(product: Any, prices: Sequence[str]) -> Decimal:
-    for name in prices if isinstance(product, dict) else ():
+    if not isinstance(product, dict):
+        raise ValueError("expected products that are objects")
+    return _decimal(_price(product, prices)) * _decimal(quantity_of(product))
+
+
+def _price(product: dict[str, Any], prices: Sequence[str]) -> int | float:
+    for name in prices:
         with suppress(ValueError):
-            return _decimal(to_amount(product.get(name))) * _quantity(product)
+            return to_amount(product.get(name))
     raise ValueError("expected products that all have a price")
-
-
-def _quantity(product: dict[str, Any]) -> Decimal:
-    try:
-        return _decimal(to_number(product.get("quantity")))
-    except ValueError:
-        return Decimal(1)
 
 
 def _decimal(number: int | float) -> Decimal:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
-from router.plugin import Payload, Response, UnreadableAnswer, build_url, left_out, make_room, without
+from router.plugin import Payload, Response, UnreadableAnswer, build_url, has_part, left_out, make_room, without
 from router.plugin.request import encode_form
 from router.testing.samples import HOSTILE_IDS
 
@@ -179,6 +179,19 @@ def test_a_payload_goes_without_what_is_refused_and_says_so(paths: list[list[str
     assert without(replace(payload, body=orjson.Fragment(orjson.dumps(body))), paths, "no good") == left
     assert left == (None if kept is None else Payload(kept, "k", "g", ("first", f"no good; left out: {named}")))
     assert body == {"a": 1, "p": {"x": 1, "y.z": 2, "l": [{"m": 1}]}}
+
+
+@pytest.mark.parametrize(
+    ("path", "is_there"),
+    [(["p", "x"], True), (["p", "l", "0", "m"], True), (["p", "z"], False), (["a", "x"], False), ([], False)],
+    ids=repr,
+)
+def test_a_body_has_the_parts_that_can_be_taken_out_of_it(path: list[str], is_there: bool) -> None:
+    body = {"a": 1, "p": {"x": None, "l": [{"m": 1}]}}
+
+    assert has_part(body, path) is is_there
+    assert has_part(orjson.Fragment(orjson.dumps(body)), path) is is_there
+    assert (without(Payload(body), [path], "no good") is not None) is is_there
 
 
 def test_the_vendors_words_leave_room_for_the_names() -> None:

@@ -18,6 +18,7 @@ from router.plugin import spelt_alike
         pytest.param("Ördér", "ördér", id="letters of other alphabets"),
         pytest.param("!", "", id="no letter"),
         pytest.param(None, "", id="no name"),
+        pytest.param("Order " * 100, "order" * 100, id="a long one"),
     ],
 )
 def test_the_spellings_of_a_name_are_one(name: str | None, alike: str) -> None:

@@ -20,6 +20,16 @@ from router.testing import make_event
         pytest.param("page", {"name": " Pricing ", "category": " "}, "Viewed Pricing Page", id="blanks around"),
         pytest.param("page", {}, "Loaded a Page", id="neither"),
         pytest.param("screen", {"name": "Home"}, "Viewed Home Screen", id="a screen"),
+        pytest.param(
+            "screen", {"properties": {"name": "Home"}}, "Viewed Home Screen", id="a name among the properties"
+        ),
+        pytest.param(
+            "page",
+            {"name": "Pricing", "properties": {"name": "Other", "category": "Docs"}},
+            "Viewed Docs Pricing Page",
+            id="a category among the properties",
+        ),
+        pytest.param("page", {"properties": {"name": {"en": "Home"}, "category": 7}}, "Loaded a Page", id="no texts"),
         pytest.param("screen", {}, "Loaded a Screen", id="a screen without a name"),
     ],
 )

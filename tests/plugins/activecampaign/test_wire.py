@@ -142,6 +142,7 @@ def test_a_dead_letter_has_activecampaigns_words(status: int, body: Any, words: 
         (Response(200, b" <!DOCTYPE html>"), Blocked),
         (Response(402), Blocked),
         (Response(404), Dead),
+        (Response(405), Blocked),
         (Response(413), Dead),
         (Response(422, b"<html>"), Dead),
         (Response(429), Later),

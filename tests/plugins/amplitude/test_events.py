@@ -113,8 +113,20 @@ def test_the_products_of_such_an_order_are_purchases_where_they_are_wanted() -> 
     assert [{key: payload.body[key] for key in MONEY if key in payload.body} for payload in made] == [
         {},
         {"price": 19.99, "quantity": 3, "productId": "S1"},
-        {"price": 0.01, "productId": "S2"},
+        {"price": 0.01, "quantity": 1, "productId": "S2"},
     ]
+
+
+@pytest.mark.parametrize(
+    ("product", "product_id"),
+    [({"sku": "S1"}, "S1"), ({"product_id": " ", "id": "S1"}, "S1"), ({"product_id": 7, "productId": "S1"}, "7")],
+)
+def test_a_product_of_an_order_is_known_by_any_of_its_ids(product: dict[str, Any], product_id: str) -> None:
+    event = track("Order Completed", {"products": [{**product, "price": 30}]})
+
+    _, made = payloads_of(event, "track event", product_events=True)
+
+    assert made.body["productId"] == product_id
 
 
 def test_half_a_product_is_one_of_half_the_price() -> None:
@@ -123,10 +135,27 @@ def test_half_a_product_is_one_of_half_the_price() -> None:
     made = payloads_of(track("Order Completed", {"products": products}), "track event", product_events=True)
 
     assert [{key: payload.body[key] for key in MONEY if key in payload.body} for payload in made[1:]] == [
-        {"price": 15, "productId": "S1"},
+        {"price": 15, "quantity": 1, "productId": "S1"},
         {"price": 1, "quantity": 2, "productId": "S2"},
     ]
     assert type(made[2].body["quantity"]) is int
+
+
+def test_what_was_given_back_has_a_price_below_0_and_what_was_not_bought_is_no_purchase() -> None:
+    """Amplitude knows money that is given back by the sign of its price. A product of which there are none was a purchase."""
+    products = [
+        {"product_id": "S1", "price": 30, "quantity": 2},
+        {"product_id": "S2", "price": 5, "quantity": 0},
+        {"product_id": "S3", "price": 5, "quantity": -2},
+        {"product_id": "S4", "price": 4, "quantity": -1.5},
+    ]
+    _, *made = payloads_of(track("Order Completed", {"products": products}), "track event", product_events=True)
+
+    assert [(each.body["productId"], each.body["price"], each.body["quantity"]) for each in made] == [
+        ("S1", 30, 2),
+        ("S3", -5, 2),
+        ("S4", -6, 1),
+    ]
 
 
 PRODUCTS = [
@@ -146,7 +175,7 @@ def test_an_order_may_be_sent_as_one_event_a_product_and_never_counts_twice() ->
     assert [payload.key for payload in (main, *products)] == ["m-1", "m-1-1", "m-1-2", "m-1-3"]
     assert [{name: payload.body[name] for name in MONEY if name in payload.body} for payload in products] == [
         {"price": 9.99, "quantity": 2, "currency": "EUR", "productId": "S1"},
-        {"price": 0.01, "currency": "EUR", "productId": "S2"},
+        {"price": 0.01, "quantity": 1, "currency": "EUR", "productId": "S2"},
         {},
     ]
     assert {payload.body["event_type"] for payload in products} == {"Product Purchased"}
@@ -171,7 +200,10 @@ def test_an_order_of_which_one_price_is_missing_keeps_its_revenue_and_has_its_pr
     ("name", "properties", "money"),
     [
         pytest.param("Order Refunded", {"revenue": -9.99}, {"revenue": -9.99}, id="a refund"),
-        pytest.param("Order Refunded", {"total": 9.99}, {}, id="a refund told by its total"),
+        pytest.param("Order Refunded", {"total": 9.99}, {"revenue": -9.99}, id="a refund told by its total"),
+        pytest.param(
+            "Order Refunded", {"revenue": 0, "total": "-9.99"}, {"revenue": -9.99}, id="no revenue but a total"
+        ),
         pytest.param("Order Refunded", {"revenue": 9.99}, {"revenue": -9.99}, id="a refund told without a sign"),
         pytest.param("order_refunded", {"revenue": "9.99"}, {"revenue": -9.99}, id="a refund spelled otherwise"),
         pytest.param("Order Cancelled", {"revenue": 9.99}, {"revenue": 9.99}, id="an order called off"),
@@ -268,6 +300,14 @@ def test_a_page_tells_its_address_from_its_properties_else_from_its_context() ->
             {"device": {"type": "android", "advertisingId": "ad"}}, {"platform": "Android", "adid": "ad"}, id="android"
         ),
         pytest.param(
+            {"device": {"advertisingId": "ad"}, "os": {"name": "iPadOS"}},
+            {"os_name": "iPadOS", "idfa": "ad"},
+            id="a platform that the system tells",
+        ),
+        pytest.param(
+            {"device": {"type": "ios", "advertisingId": " ad "}}, {"platform": "iOS", "idfa": "ad"}, id="blanks"
+        ),
+        pytest.param(
             {"device": {"type": "iOS", "advertisingId": "ad", "adTrackingEnabled": "false"}},
             {"platform": "iOS"},
             id="tracking refused in a text",
@@ -302,6 +342,7 @@ def test_a_page_tells_its_address_from_its_properties_else_from_its_context() ->
             id="a browser's library",
         ),
         pytest.param({"groupId": 9}, {"groups": {"company": "9"}}, id="group"),
+        pytest.param({"groupId": " g "}, {"groups": {"company": " g "}}, id="a group as its own call names it"),
         pytest.param({"groupId": " "}, {}, id="a blank group"),
         pytest.param({"sessionId": 1772619600}, {"session_id": 1772619600000}, id="session"),
         pytest.param({"os": "x", "device": [], "page": 7, "library": None, "locale": {}}, {}, id="nothing usable"),

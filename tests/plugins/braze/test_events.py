@@ -178,6 +178,8 @@ WHOLE = {"product_id": "Completed Order", "quantity": 1, "currency": "USD"}
         pytest.param({"revenue": "$19.99"}, {**WHOLE, "price": 19.99}, id="revenue as text"),
         pytest.param({"revenue": "", "total": 5}, {**WHOLE, "price": 5}, id="a total beside an empty revenue"),
         pytest.param({"total": 12.5}, {**WHOLE, "price": 12.5}, id="total"),
+        pytest.param({"revenue": 0, "total": 12.5}, {**WHOLE, "price": 12.5}, id="a total beside a revenue of nothing"),
+        pytest.param({"revenue": 0}, {**WHOLE, "price": 0}, id="nothing paid"),
         pytest.param({"revenue": 1, "currency": " "}, {**WHOLE, "price": 1}, id="an empty currency"),
         pytest.param(
             {"revenue": 9, "products": [{"product_id": "a", "price": 4}, {"product_id": "b"}]},
@@ -210,6 +212,16 @@ WHOLE = {"product_id": "Completed Order", "quantity": 1, "currency": "USD"}
             {"products": [{"product_id": "a" * 300, "price": 0.1, "quantity": 250}]},
             {"product_id": "a" * 255, "price": 25.0, "quantity": 1, "currency": "USD"},
             id="more than a hundred",
+        ),
+        pytest.param(
+            {"products": [{"id": "a", "price": 5, "quantity": -2}]},
+            {"product_id": "a", "price": -5, "quantity": 2, "currency": "USD"},
+            id="given back",
+        ),
+        pytest.param(
+            {"products": [{"id": "a", "price": 5, "quantity": -101}]},
+            {"product_id": "a", "price": -505, "quantity": 1, "currency": "USD"},
+            id="more than a hundred given back",
         ),
     ],
 )
@@ -304,6 +316,20 @@ CUP_ITEM = {
             id="what the schema does not know is metadata",
         ),
         pytest.param(
+            order("Order Refunded", products=[CUP, {"id": "a", "price": 2.5, "quantity": -1}], currency="EUR"),
+            {
+                "name": "ecommerce.order_refunded",
+                "properties": {
+                    "order_id": "A-1",
+                    "currency": "EUR",
+                    "source": "server",
+                    "total_value": 40,
+                    "products": [CUP_ITEM],
+                },
+            },
+            id="without a total it is worth its products",
+        ),
+        pytest.param(
             make_event("track", **ADA, event="Product Added", properties={"cart_id": "c-1", **CUP}),
             {
                 "name": "ecommerce.cart_updated",
@@ -351,7 +377,6 @@ def test_a_shop_event_takes_the_recommended_form(event: Any, expected: dict[str,
     "event",
     [
         pytest.param(order(revenue=1, products=[{"product_id": "a"}]), id="a product without a price"),
-        pytest.param(order(products=[CUP]), id="no total"),
         pytest.param(order(products=[CUP], total=42.5, currency="euros"), id="a total that would be in dollars"),
         pytest.param(order("Checkout Started", products=[CUP], value=1), id="no cart"),
         pytest.param(order("Order Refunded"), id="no products"),

@@ -316,6 +316,18 @@ def test_who_signs_in_gets_the_device_that_they_sign_in_with() -> None:
             id="opened, platform from the operating system",
         ),
         pytest.param(
+            device("application_opened"),
+            "add_device",
+            {"token": "token-1", "platform": "ios", "last_used": UNIX_SECONDS},
+            id="in another spelling",
+        ),
+        pytest.param(
+            device("applicationUninstalled", {"device": {"token": "token-1"}}),
+            "delete_device",
+            {"token": "token-1"},
+            id="uninstalled, in another spelling",
+        ),
+        pytest.param(
             device("Application Uninstalled", {"device": {"token": "token-1"}}),
             "delete_device",
             {"token": "token-1"},

@@ -197,8 +197,9 @@ def test_the_time_zone_of_the_context_is_the_persons_unless_a_trait_says_otherwi
     assert the_payload(told, make_settings()).body["attributes"] == {"timezone": "Europe/London"}
 
 
-def test_an_offset_in_the_context_takes_the_place_of_no_time_zone() -> None:
-    """RudderStack's SDK for browsers sends one with each event, and Customer.io sends by zones with a name."""
-    event = make_event("identify", userId="u-17", context={"timezone": "GMT+0100"})
+@pytest.mark.parametrize("told", ["GMT+0100", "", " "], ids=repr)
+def test_what_names_no_time_zone_takes_the_place_of_none(told: str) -> None:
+    """RudderStack's SDK for browsers sends an offset with each event, and Customer.io sends by zones with a name."""
+    event = make_event("identify", userId="u-17", context={"timezone": told})
 
     assert the_payload(event, make_settings()).body["attributes"] == {}

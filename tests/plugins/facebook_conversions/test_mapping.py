@@ -78,6 +78,9 @@ def test_events_of_the_spec_become_standard_events_in_every_spelling(name: str, 
         pytest.param("product_viewed", {"Product Viewed": "Seen"}, "Seen", id="also in another spelling"),
         pytest.param("signed_up", {"Signed Up": "Joined"}, "signed_up", id="a custom event has one spelling"),
         pytest.param("Order Completed 2", {}, "Order Completed 2", id="a name that only begins like one"),
+        pytest.param(
+            "Product Viewed", {"product viewed": ""}, "ViewContent", id="called nothing, it is called by the spec"
+        ),
     ],
 )
 def test_names_of_events(name: str, event_map: dict[str, str], expected: str) -> None:
@@ -197,6 +200,14 @@ def test_a_screen_of_a_device_unknown_to_meta_is_not_sent(context: dict[str, Any
     assert missing in skipped(make_event("screen", userId="u-17", context=context), "track screen")
 
 
+def test_an_older_name_of_apple_s_system_makes_an_app_event() -> None:
+    context = {"device": {"type": "phone"}, "os": {"name": "iPhone OS", "version": "17"}}
+
+    body = body_of(track(context=context), "track event")
+
+    assert (body["action_source"], body["app_data"]["extinfo"][0]) == ("app", "i2")
+
+
 @pytest.mark.parametrize(("told", "flag"), [(True, 1), (False, 0), ("true", 1), (None, 0), ("perhaps", 0)])
 def test_tracking_counts_as_refused_unless_it_is_allowed(told: Any, flag: int) -> None:
     context = {**PHONE, "device": {"type": "android", "adTrackingEnabled": told}}
@@ -314,12 +325,13 @@ def test_properties(properties: dict[str, Any], expected: dict[str, Any]) -> Non
 
 
 @pytest.mark.parametrize("event", ["Product Viewed", "Product Added", "Product Added to Wishlist"])
-def test_a_single_product_has_contents_and_its_price_for_a_value(event: str) -> None:
+def test_a_single_product_has_contents_and_what_they_come_to_for_a_value(event: str) -> None:
+    """Three of 9.99 were worth 9.99 to Meta, and 29.97 to Google."""
     data = data_of({"sku": "s-1", "price": "9.99", "quantity": 3, "id": "not a product"}, event)
 
     assert data["contents"] == [{"id": "s-1", "quantity": 3, "item_price": 9.99}]
     assert (data["content_ids"], data["content_type"], data["num_items"]) == (["s-1"], "product", 3)
-    assert (data["value"], data["currency"]) == (9.99, "USD")
+    assert (data["value"], data["currency"]) == (29.97, "USD")
 
 
 def test_of_several_products_those_with_an_id_are_sent() -> None:
@@ -352,6 +364,17 @@ def test_a_part_of_a_product_is_one_of_its_whole_price(product: dict[str, Any], 
 
     assert data["contents"] == [{"id": "p-1", **expected}]
     assert data["num_items"] == expected["quantity"]
+
+
+@pytest.mark.parametrize("quantity", [0, "0", -1, -0.4])
+def test_what_was_not_bought_is_no_content_of_a_purchase(quantity: Any) -> None:
+    """Meta takes whom it finds there for somebody who has the product, and a number below 0 for none of things."""
+    products = [{"product_id": "p-1", "price": 9}, {"product_id": "p-2", "price": 5, "quantity": quantity}]
+
+    data = data_of({"products": products}, "Order Completed")
+
+    assert (data["content_ids"], data["num_items"]) == (["p-1"], 1)
+    assert data_of({"revenue": 9, "products": products[1:]}, "Order Completed") == {"value": 9, "currency": "USD"}
 
 
 CONTENTS = [{"id": "p-1", "quantity": 2, "item_price": 9.99}]

@@ -482,6 +482,16 @@ def test_what_is_given_back_has_no_sign(revenue: Any) -> None:
     assert commerce("Order Refunded", {"order_id": "A-1", "revenue": revenue})["value"] == 30
 
 
+@pytest.mark.parametrize(("quantity", "sent"), [(2, 2), (-2, 2), (-1.5, 1)])
+def test_neither_has_a_product_of_which_so_many_are_given_back(quantity: float, sent: int) -> None:
+    """Google multiplies it by the price: the refund was of 30 and its products came to -30."""
+    products = [{"sku": "s-1", "price": 15, "quantity": quantity}, {"name": "Cup"}]
+
+    params = commerce("Order Refunded", {"order_id": "A-1", "products": products})
+
+    assert [item.get("quantity") for item in params["items"]] == [sent, None]
+
+
 @pytest.mark.parametrize(
     ("event", "action"),
     [
@@ -522,12 +532,28 @@ def test_an_order_is_worth_all_of_its_products(products: list[dict[str, Any]], v
 
 
 @pytest.mark.parametrize(
+    ("product", "item"),
+    [
+        pytest.param({"id": "p-1", "price": 3}, {"item_id": "p-1", "price": 3}, id="of the oldest kind"),
+        pytest.param({"product_id": " ", "id": 7}, {"item_id": "7"}, id="a blank one beside it"),
+        pytest.param({"sku": "S1", "id": 7}, {"item_id": "S1", "id": 7}, id="an id of its own"),
+    ],
+)
+def test_a_product_of_an_order_is_known_by_any_of_its_ids(product: dict[str, Any], item: dict[str, Any]) -> None:
+    """An order of products with an ``id`` and no name had no items."""
+    assert commerce("Completed Order", {"products": [product], "revenue": 3})["items"] == [item]
+
+
+@pytest.mark.parametrize(
     ("quantity", "expected"),
     [
         (2, {"price": 3, "quantity": 2}),
         ("2.0", {"price": 3, "quantity": 2}),
         (1.5, {"price": 4.5, "quantity": 1}),
         ("0.4", {"price": 1.2, "quantity": 1}),
+        (-1, {"price": 3, "quantity": -1}),
+        (-1.5, {"price": 4.5, "quantity": -1}),
+        (1e19, {"price": 3}),
         ("many", {"price": 3}),
     ],
 )
@@ -800,6 +826,12 @@ def test_no_action_takes_an_alias() -> None:
             {"user_location": {"city": "Porto", "country_id": "PT"}},
             id="a location without a place",
         ),
+        pytest.param(
+            {"location": {"city": " "}, "traits": {"address": {"city": "Porto"}}},
+            {"user_location": {"city": "Porto"}},
+            id="a location of blanks",
+        ),
+        pytest.param({"traits": {"address": {"city": ""}}}, {}, id="an empty city"),
         pytest.param({"os": "x", "device": [], "page": 7, "screen": 1, "locale": {}}, {}, id="nothing usable"),
     ],
 )

@@ -160,6 +160,9 @@ def test_the_context_fills_the_default_properties() -> None:
             {"hs_page_title": "Pricing", "hs_page_url": "https://example.test/p"},
             id="a server's page",
         ),
+        pytest.param(
+            {"properties": {"referrer": "https://e.test/"}}, {"hs_referrer": "https://e.test/"}, id="a referrer"
+        ),
         pytest.param({"properties": {"title": "T"}, "name": "N"}, {"hs_page_title": "T"}, id="a title of its own"),
         pytest.param({}, {}, id="a page without a name"),
         pytest.param({"name": "  "}, {}, id="a page with a blank name"),

@@ -203,7 +203,14 @@ def test_a_product_of_which_there_is_none_is_no_item(event: str, action: str, qu
     body = body_of(make_event("track", **ADA, event=event, properties={"products": products}), action)
 
     assert body["items"] == [CUP_ITEM]
-    assert body.get("total") in (42.5, None)
+
+
+@pytest.mark.parametrize(("quantity", "total"), [(1, 43.5), (0, 42.5), (-1, 41.5), (-1.5, 41)])
+def test_an_order_without_a_total_is_worth_its_products_less_what_was_given_back(quantity: float, total: float) -> None:
+    """Its money counted as if nothing had been given back."""
+    body = body_of(order(products=[CUP, {"id": "a", "price": 1, "quantity": quantity}]), "track purchase")
+
+    assert body["total"] == total
 
 
 def test_an_order_without_an_id_is_known_by_its_message() -> None:

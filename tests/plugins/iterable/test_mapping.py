@@ -388,6 +388,13 @@ def test_no_push_token_is_registered_without_user_app_and_platform(call: Any, se
     assert isinstance(map_event(make_event("identify", **call), **settings)[DEVICE], str)
 
 
+@pytest.mark.parametrize("name", ["application_opened", "applicationInstalled"])
+def test_an_app_may_tell_of_itself_in_another_spelling(name: str) -> None:
+    event = make_event("track", **ADA, event=name, context={"device": {"type": "ios", "token": "t"}})
+
+    assert body_of(event, DEVICE, **APPS)["device"]["token"] == "t"
+
+
 def test_other_events_register_no_device() -> None:
     event = make_event("track", **ADA, event="E", context={"device": {"type": "ios", "token": "t"}})
 

@@ -207,6 +207,8 @@ ORDER: dict[str, Any] = {
         pytest.param("Order Completed", {"revenue": 0, "total": 12.5}, 12.5, id="no revenue but a total"),
         pytest.param("Order Completed", {"revenue": 0}, 0, id="nothing paid"),
         pytest.param("order_completed", {"products": [{"price": "19.99", "quantity": 3}]}, 59.97, id="products alone"),
+        pytest.param("Order Refunded", {"revenue": 0, "total": 12.5}, 12.5, id="a total of what was given back"),
+        pytest.param("Order Refunded", {"products": [{"price": 5, "quantity": 2}]}, 10, id="products given back"),
         pytest.param("Order Completed", {"products": [{"price": 5}, {"name": "Cup"}]}, None, id="no price of one"),
         pytest.param("Order Completed", {"products": [{"price": 5}], "currency": "euro"}, None, id="an odd currency"),
         pytest.param("Checkout Started", {"products": [{"price": 5}]}, None, id="nothing sold"),
@@ -255,6 +257,18 @@ def test_an_order_is_an_order_and_its_lines() -> None:
         "properties": {"name": "Gift", "OrderId": "A-1", "ProductName": "Gift"},
     }
     assert [order.key, cup.key, gift.key] == ["m-1", "m-1:0", "m-1:1"]
+
+
+@pytest.mark.parametrize(
+    ("quantity", "total"), [(3, 59.97), ("1.5", 29.99), (None, 19.99), ("many", 19.99), ("", 19.99)]
+)
+def test_a_line_is_worth_its_price_by_its_quantity_and_that_of_one_without(quantity: Any, total: float) -> None:
+    """A quantity of null, which some shops send for one, took the money off the line."""
+    product = {"name": "Cup", "price": 19.99, "quantity": quantity}
+
+    _, line = payloads_of(track("Order Completed", properties={"products": [product]}), ecommerce=True)
+
+    assert (line.body["event"]["value"], line.body["event"]["properties"]["RowTotal"]) == (total, total)
 
 
 @pytest.mark.parametrize("quantity", [0, "0", -1])

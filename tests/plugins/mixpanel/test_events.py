@@ -252,6 +252,16 @@ def test_a_category_of_the_callers_own_is_kept_beside_an_empty_one() -> None:
     assert body_of(event, "track screen")["properties"]["category"] == "Shoes"
 
 
+def test_a_server_s_page_call_tells_where_the_visitor_came_from() -> None:
+    """It has no context.page, and Mixpanel's reports of origins read its own properties."""
+    event = make_event("page", userId="u-17", properties={"referrer": "https://search.example.test/?q=a"})
+
+    properties = body_of(event, "track page")["properties"]
+
+    assert properties["$referrer"] == properties["referrer"] == "https://search.example.test/?q=a"
+    assert properties["$referring_domain"] == "search.example.test"
+
+
 def test_the_address_in_the_context_is_the_page_s_own() -> None:
     event = make_event(
         "page", userId="u-17", properties={"url": "/a"}, context={"page": {"url": "https://example.test/a"}}

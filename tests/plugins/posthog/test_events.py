@@ -205,6 +205,7 @@ def test_a_screen_has_its_name() -> None:
         pytest.param({"sessionId": UUID_7}, {"$session_id": UUID_7}, id="a session"),
         pytest.param({"sessionId": 1772619600}, {}, id="a session that is no UUID of version 7"),
         pytest.param({"groupId": 9}, {"$groups": {"company": "9"}}, id="group"),
+        pytest.param({"groupId": " g "}, {"$groups": {"company": " g "}}, id="a group as its own call names it"),
         pytest.param({"groupId": ""}, {}, id="a blank group"),
         pytest.param({"os": "x", "device": [], "page": 7, "library": None}, {}, id="nothing usable"),
     ],
