@@ -33,7 +33,7 @@ def list_letters(
     cause: Annotated[str | None, typer.Option(help="One by one those of this cause: its code, from the list.")] = None,
     reason: Reason = None,
     each: Annotated[bool, typer.Option("--each", help="One by one, oldest first, instead of by cause.")] = False,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many, one by one.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many when they are listed one by one.")] = 50,
     config: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:

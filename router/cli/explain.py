@@ -41,7 +41,10 @@ def explain(
         ),
     ],
     config: ConfigPath = DEFAULT_CONFIG,
-    source: Annotated[str | None, typer.Option(help="Decide as for events of this source.")] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(help="Decide as for events of this source; without it, as if any destination took them."),
+    ] = None,
     destination: Annotated[str | None, typer.Option(help="Only this destination.")] = None,
     historical: Annotated[
         bool, typer.Option("--historical", help="As a replay would send it: nothing may start because of it.")
@@ -50,7 +53,7 @@ def explain(
 ) -> None:
     """Say what each destination would be sent for an event, and why (not). Nothing is sent.
 
-    Of an event that the router would not take, for its size too, it says so, and exits with 1.
+    Exits with 1 if the router would not take an event, and says why: its size counts as well.
 
     Example: `echo '{"type": "identify", "userId": "u1", "traits": {"createdAt": 1724508922}}' | router explain -`
     """

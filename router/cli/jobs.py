@@ -21,7 +21,7 @@ app = typer.Typer(no_args_is_help=True, help="See and stop replays and retries o
 @app.command("list")
 def list_jobs(
     destination: Annotated[str | None, typer.Argument(help="The destination; all, if not given.")] = None,
-    every: Annotated[bool, typer.Option("--all", help="Those that are over, too.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Also those that are over.")] = False,
     config: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:

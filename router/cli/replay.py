@@ -42,9 +42,9 @@ def replay(
     ] = None,
     outcome: Annotated[
         list[Outcome] | None,
-        typer.Option(help="Only what came to this there before; none is what never was for it; may be repeated."),
+        typer.Option(help="Only events that came to this there before (none: those it never had); may be repeated."),
     ] = None,
-    every: Annotated[bool, typer.Option("--all", help="All that the log has.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="All events that the log has.")] = False,
     rate: Rate = None,
     live: Annotated[
         bool, typer.Option("--live", help="Send them as new: the vendor may start mails because of them.")
