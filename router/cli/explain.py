@@ -14,7 +14,7 @@ import typer
 from rich.pretty import Pretty
 
 from router.cli.ndjson import read_lines
-from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, read_config
+from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, read_config, switch
 from router.cli.output import NO_DESTINATIONS, console, print_json, print_line, print_table
 from router.cli.streams import read_input
 from router.cli.wiring import to_assignments, to_limits
@@ -47,7 +47,7 @@ def explain(
     ] = None,
     destination: Annotated[str | None, typer.Option(help="Only this destination.")] = None,
     historical: Annotated[
-        bool, typer.Option("--historical", help="As a replay would send it: nothing may start because of it.")
+        bool, switch("--historical", help="As a replay would send it: nothing may start because of it.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -17,7 +17,7 @@ from router.admin.backup import back_up
 from router.cli.backend import refuse_beside_a_router
 from router.cli.engine import open_log
 from router.cli.log_copy import copy
-from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, Since, Type, Until, check_given, to_period
+from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, Since, Type, Until, check_given, switch, to_period
 from router.cli.output import console, print_json
 from router.cli.wiring import log_directory, rejected_path, state_directory
 from router.clock import SystemClock
@@ -117,9 +117,7 @@ def export(
     source: Annotated[str | None, typer.Option(help="Only events of this source.")] = None,
     type: Annotated[Type | None, typer.Option(help="Only events of this type.")] = None,
     user: Annotated[str | None, typer.Option(help="Only events of this userId, anonymousId or email.")] = None,
-    events: Annotated[
-        bool, typer.Option("--events", help="The events alone, as `router explain -` reads them.")
-    ] = False,
+    events: Annotated[bool, switch("--events", help="The events alone, as `router explain -` reads them.")] = False,
     out: Annotated[Path | None, typer.Option(help="A file to write to; standard output, if not given.")] = None,
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:
