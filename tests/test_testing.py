@@ -573,6 +573,14 @@ def test_the_kit_says_what_is_wrong_as_the_router_says_it(broken: Plugin, test: 
         getattr(contract, f"test_{test}")(TRACK)
 
 
+def test_the_kit_says_that_there_is_no_stand_in_before_what_its_settings_lack() -> None:
+    """An author who has not come to the stand-in yet was told of a token instead."""
+    contract = type("Contract", (TestAGoodPlugin,), {"plugin": replace(PLUGIN, sandbox="", sandbox_settings={})})()
+
+    with pytest.raises(AssertionError, match="there is no stand-in: declare sandbox="):
+        contract.test_the_sandbox_takes_its_own_settings()
+
+
 def test_the_kit_finds_what_waits_at_once_and_tries_no_other_sample(monkeypatch: pytest.MonkeyPatch) -> None:
     """All samples one after another would take minutes, and tell nothing more."""
     waited: list[Event] = []

@@ -12,7 +12,7 @@ import typer
 
 from router.cli.engine import WITHOUT_EXTRA, durability_of, has_extra, planned_durability
 from router.cli.live import Tried, try_credentials
-from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, read_config
+from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, read_config, switch
 from router.cli.output import NO_DESTINATIONS, console, print_json, print_table
 from router.cli.sandboxes import make_sandbox
 from router.cli.wiring import telling_of_plugin, to_access, to_assignments, to_destination
@@ -32,7 +32,7 @@ def check(
     as_json: AsJson = False,
     live: Annotated[
         bool,
-        typer.Option(
+        switch(
             "--live",
             help="Also try the credentials, with a call that changes nothing, and ask the cluster that keeps the log.",
         ),

@@ -12,7 +12,7 @@ from rich.pretty import Pretty
 from router.admin.hole import without_holes
 from router.cli.backend import ask
 from router.cli.explain import print_entry
-from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, DryRun, Number, Rate, Wait, to_rate
+from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, DryRun, Number, Rate, Wait, switch, to_rate
 from router.cli.output import ago, console, print_json, print_line, print_table
 from router.cli.progress import follow, rehearse
 from router.counted import counted
@@ -25,7 +25,7 @@ Name = Annotated[str, typer.Argument(help="The destination.")]
 Ids = Annotated[list[int] | None, typer.Argument(min=1, help="Numbers of dead letters, from the list.")]
 Cause = Annotated[str | None, typer.Option(help="Those of this cause: its code, from the list.")]
 Reason = Annotated[str | None, typer.Option(help="Those whose reason contains this text.")]
-Every = Annotated[bool, typer.Option("--all", help="All of the destination's.")]
+Every = Annotated[bool, switch("--all", help="All of the destination's.")]
 
 
 @app.command("list")
@@ -33,8 +33,8 @@ def list_letters(
     destination: Annotated[str | None, typer.Argument(help="The destination; all, if not given.")] = None,
     cause: Annotated[str | None, typer.Option(help="One by one those of this cause: its code, from the list.")] = None,
     reason: Reason = None,
-    each: Annotated[bool, typer.Option("--each", help="One by one, oldest first, instead of by cause.")] = False,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many, one by one.")] = 50,
+    each: Annotated[bool, switch("--each", help="One by one, oldest first, instead of by cause.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many when they are listed one by one.")] = 50,
     config: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
@@ -139,7 +139,7 @@ def retry(
     every: Every = False,
     rate: Rate = None,
     historical: Annotated[
-        bool, typer.Option("--historical", help="Send them as old events: the vendor must start nothing.")
+        bool, switch("--historical", help="Send them as old events: the vendor must start nothing.")
     ] = False,
     dry_run: DryRun = False,
     wait: Wait = True,
@@ -172,7 +172,7 @@ def discard(
     cause: Cause = None,
     reason: Reason = None,
     every: Every = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
+    yes: Annotated[bool, switch("--yes", "-y", help="Don't ask.")] = False,
     config: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:

@@ -12,7 +12,7 @@ import typer
 from rich.pretty import Pretty
 
 from router.cli.ndjson import read_lines
-from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, read_config
+from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, read_config, switch
 from router.cli.output import NO_DESTINATIONS, console, print_json, print_line, print_table
 from router.cli.streams import read_input
 from router.cli.wiring import to_assignments, to_limits
@@ -40,16 +40,19 @@ def explain(
         ),
     ],
     config: ConfigPath = DEFAULT_CONFIG,
-    source: Annotated[str | None, typer.Option(help="Decide as for events of this source.")] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(help="Decide as for events of this source; without it, as if any destination took them."),
+    ] = None,
     destination: Annotated[str | None, typer.Option(help="Only this destination.")] = None,
     historical: Annotated[
-        bool, typer.Option("--historical", help="As a replay would send it: nothing may start because of it.")
+        bool, switch("--historical", help="As a replay would send it: nothing may start because of it.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Say what each destination would be sent for an event, and why (not). Nothing is sent.
 
-    Of an event that the router would not take, for its size too, it says so, and exits with 1.
+    Exits with 1 if the router would not take an event, and says why: its size counts as well.
 
     Example: `echo '{"type": "identify", "userId": "u1", "traits": {"createdAt": 1724508922}}' | router explain -`
     """

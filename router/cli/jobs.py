@@ -10,7 +10,7 @@ import typer
 
 from router.admin.hole import without_holes
 from router.cli.backend import ask
-from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
+from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, switch
 from router.cli.output import ago, console, print_json, print_table
 from router.cli.progress import why_they_wait
 from router.errors import OperatorError
@@ -21,7 +21,7 @@ app = typer.Typer(no_args_is_help=True, help="See and stop replays and retries o
 @app.command("list")
 def list_jobs(
     destination: Annotated[str | None, typer.Argument(help="The destination; all, if not given.")] = None,
-    every: Annotated[bool, typer.Option("--all", help="Those that are over, too.")] = False,
+    every: Annotated[bool, switch("--all", help="Also those that are over.")] = False,
     config: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:

@@ -14,7 +14,7 @@ import typer
 
 from router.cli.engine import open_log
 from router.cli.log_report import DAMAGED
-from router.cli.options import DEFAULT_CONFIG, ConfigPath, Since, Type, Until, check_given, to_period
+from router.cli.options import DEFAULT_CONFIG, ConfigPath, Since, Type, Until, check_given, switch, to_period
 from router.clock import SystemClock
 from router.config import Config, load_storage
 from router.counted import counted
@@ -30,9 +30,7 @@ def export(
     source: Annotated[str | None, typer.Option(help="Only events of this source.")] = None,
     type: Annotated[Type | None, typer.Option(help="Only events of this type.")] = None,
     user: Annotated[str | None, typer.Option(help="Only events of this userId, anonymousId or email.")] = None,
-    events: Annotated[
-        bool, typer.Option("--events", help="The events alone, as `router explain -` reads them.")
-    ] = False,
+    events: Annotated[bool, switch("--events", help="The events alone, as `router explain -` reads them.")] = False,
     out: Annotated[Path | None, typer.Option(help="A file to write to; standard output, if not given.")] = None,
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:

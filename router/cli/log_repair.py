@@ -26,7 +26,7 @@ def repair(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
     settings = load_storage(config)
     if settings.log_urls:
         raise OperatorError(
-            "a cluster mends its replicas itself, so that there is nothing to repair here. What is lost all the same says: "
+            "a cluster mends its replicas itself, so that there is nothing to repair here. To see what is lost all the same: "
             "router log check"
         )
     asyncio.run(refuse_beside_a_router(settings, "nothing may be written while the log is repaired"))

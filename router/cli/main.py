@@ -28,6 +28,7 @@ from router.cli import (
     status,
     trace,
 )
+from router.cli.options import switch
 from router.cli.output import fail
 from router.cli.streams import open_closed
 from router.errors import OperatorError
@@ -49,7 +50,7 @@ def _print_version(is_asked: bool) -> None:
 
 @app.callback()
 def root(
-    version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Print the version."),
+    version: bool = switch(False, "--version", callback=_print_version, is_eager=True, help="Print the version."),
 ) -> None:
     """A destination fan-out router: each customer event in once, out to every tool in its own words."""
     logging.set_up_for_commands()

@@ -15,7 +15,7 @@ from router.registry import Registry
 
 def new_plugin(
     slug: Annotated[str, typer.Argument(help="The plugin's slug: lower-case letters, digits and _.")],
-    name: Annotated[str, typer.Option("--name", help="The vendor's own spelling; the slug's if absent.")] = "",
+    name: Annotated[str, typer.Option("--name", help="The vendor's own spelling; without it, the slug.")] = "",
     folder: Annotated[Path, typer.Option("--in", help="Where to write the package.")] = Path("."),
 ) -> None:
     """Write a new plugin as a package of its own, with a stand-in and tests that pass.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -16,11 +17,14 @@ from router.event import EVENT_TYPES
 from router.plugin_output import printing_aside
 from router.registry import Registry
 
+switch = partial(typer.Option, metavar="")
+"""An option without a value. Typer's help would show one, `<bool>`."""
+
 ConfigPath = Annotated[
     Path, typer.Option("--config", "-c", envvar="ROUTER_CONFIG", help="The config file.", show_default=True)
 ]
 DEFAULT_CONFIG = Path("config/router.yaml")
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+AsJson = Annotated[bool, switch("--json", help="Print JSON, for programs.")]
 Number = Annotated[int, typer.Argument(min=1, help="Its number, from the list.")]
 Type = StrEnum("Type", EVENT_TYPES)  # type: ignore[misc]
 Rate = Annotated[
@@ -31,8 +35,8 @@ Since = Annotated[
     typer.Option(help="Received at or after this time (2024-08-24T14:15:22Z; UTC, if it names no zone)."),
 ]
 Until = Annotated[str | None, typer.Option(help="Received before this time.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what it would come to, and send nothing.")]
-Wait = Annotated[bool, typer.Option(help="Wait for its end, and show how far it has come.")]
+DryRun = Annotated[bool, switch("--dry-run", help="Say what it would come to, and send nothing.")]
+Wait = Annotated[bool, switch(help="Wait for its end, and show how far it has come.")]
 
 MOST: Final = 2**63 - 1
 """The highest number that SQLite can hold."""

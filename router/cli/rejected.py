@@ -24,7 +24,7 @@ def rejected() -> None:
 def list_calls(
     source: Annotated[str | None, typer.Option(help="Only of this source.")] = None,
     code: Annotated[str | None, typer.Option(help="Only with this reason code.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest.")] = 50,
     config: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:

@@ -20,6 +20,7 @@ from router.cli.options import (
     Type,
     Until,
     Wait,
+    switch,
     to_period,
     to_rate,
 )
@@ -42,12 +43,12 @@ def replay(
     ] = None,
     outcome: Annotated[
         list[Outcome] | None,
-        typer.Option(help="Only what came to this there before; none is what never was for it; may be repeated."),
+        typer.Option(help="Only events that came to this there before (none: those it never had); may be repeated."),
     ] = None,
-    every: Annotated[bool, typer.Option("--all", help="All that the log has.")] = False,
+    every: Annotated[bool, switch("--all", help="All events that the log has.")] = False,
     rate: Rate = None,
     live: Annotated[
-        bool, typer.Option("--live", help="Send them as new: the vendor may start mails because of them.")
+        bool, switch("--live", help="Send them as new: the vendor may start mails because of them.")
     ] = False,
     dry_run: DryRun = False,
     wait: Wait = True,

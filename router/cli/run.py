@@ -45,9 +45,7 @@ def run(
         metavar="N",
         help="Deliver from N processes of their own, beside the one that takes events; without it, one process does all.",
     ),
-    role: Role = typer.Option(
-        Role.all, help="Of what the routers of a cluster share: only take events, only deliver them, or both."
-    ),
+    role: Role = typer.Option(Role.all, help="In a cluster: only take events, only deliver them, or both."),
 ) -> None:
     """Run the router until it is told to stop (SIGTERM, Ctrl-C); SIGHUP reads the config again.
 

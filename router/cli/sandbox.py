@@ -26,7 +26,7 @@ app = typer.Typer(
 @app.command()
 def show(
     destination: Annotated[str, typer.Argument(help="A destination with `sandbox: true`.")],
-    limit: Annotated[int, typer.Option(min=1, help="The last so many.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, the latest.")] = 20,
     config: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:

@@ -33,11 +33,13 @@ def send(
         ),
     ],
     config: ConfigPath = DEFAULT_CONFIG,
-    source: Annotated[str | None, typer.Option(help="The source to send as; the first of the config.")] = None,
+    source: Annotated[
+        str | None, typer.Option(help="The source to send as; without it, the first in the config.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Send an event (or a list of events, as one batch) to the router that runs with this config, and show the receipt. Of a
-    file with one event a line so many are sent together as a request may have.
+    """Send events to the router that runs with this config, and show the receipt: one event, a list of them as one batch, or
+    one a line, in batches as big as a request may be.
 
     Example: `echo '{"type": "track", "userId": "u1", "event": "Order Completed"}' | router send -`
     """

@@ -18,7 +18,7 @@ class Delivery(Section):
 
     order: Literal["strict", "none"] = Field(
         "strict",
-        description="Of the events of one user: strict delivers each after the one before; none as they can be.",
+        description="strict delivers a user's events one after the other; none side by side, in any order.",
     )
     concurrency: Whole = Field(
         4, ge=1, le=64, description="Requests under way at a time, at most; fewer while the vendor can't take so many."
@@ -28,22 +28,24 @@ class Delivery(Section):
         alias="rate_limit",
         gt=0,
         le=100_000,
-        description="Requests, below what the plugin knows its vendor allows.",
+        description="The most requests, where they are to be fewer than the plugin knows its vendor to allow.",
     )
-    timeout_s: Seconds = Field(10.0, alias="timeout", ge=0.05, le=600, description="Of one request, in all.")
+    timeout_s: Seconds = Field(
+        10.0, alias="timeout", ge=0.05, le=600, description="How long a request may take in all."
+    )
     connect_timeout_s: Seconds = Field(
         5.0,
         alias="connect_timeout",
         ge=0.05,
         le=300,
-        description="Of that, for a new connection; no more than half of `timeout`.",
+        description="How long a new connection may take of that; at most half of `timeout`.",
     )
     retry_for_s: Seconds = Field(
         3 * DAY_S,
         alias="retry_for",
         ge=0,
         le=90 * DAY_S,
-        description="From the first attempt, not counting time blocked; then an event is a dead letter.",
+        description="How long an event is tried, from its first attempt, not counting time blocked; then it is a dead letter.",
     )
     batch_wait_s: Seconds = Field(
         0.1, alias="batch_wait", ge=0, le=60, description="How long a batch that isn't full waits for more."
@@ -79,7 +81,7 @@ class Destination(Section):
         10_000_000_000,
         alias="max_backlog",
         ge=1_000_000,
-        description="Beyond it the oldest events become dead letters.",
+        description="The most of the log that it holds; beyond it its oldest events become dead letters.",
     )
     settings: SerializeAsAny[PluginSettings] = Field(
         default_factory=PluginSettings, description="The plugin's own; an instance of its settings model."

@@ -255,8 +255,8 @@ def _read_settings(tree: Tree, name: str, plugin: Plugin) -> PluginSettings | No
         found = "a list" if isinstance(given, list) else "a single value"
         tree.report(path, f"got {found}, expected a mapping of the plugin's settings")
         return None
-    values = {key: value for key, value in (given or {}).items() if value is not None}
     fields = {key_of(*each): each[1] for each in plugin.settings.model_fields.items()}
+    values = {key: value for key, value in (given or {}).items() if value is not None or key not in fields}
     required = {key for key, field in fields.items() if field.is_required()}
     secret = {key for key, field in fields.items() if Known.of_field(field).is_secret}
     if _is_true(tree.get((*path[:-1], "sandbox"))):
@@ -266,7 +266,7 @@ def _read_settings(tree: Tree, name: str, plugin: Plugin) -> PluginSettings | No
             tree.report(
                 (*path, "base_url"), "a sandbox has its own address; leave this empty, or take sandbox: true out"
             )
-        values = {key: value for key, value in values.items() if value != ""}
+        values = {key: value for key, value in values.items() if value != "" or key not in fields}
         needed = {key: value for key, value in plugin.sandbox_settings.items() if key in required or key in secret}
         ways = [{**needed, **values}, {**plugin.sandbox_settings, **values}, values]
     else:

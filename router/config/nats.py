@@ -29,11 +29,14 @@ class Nats(Section):
         None, description="File with a user's JWT and seed, as `nsc` makes it; or put user:password@ into the address."
     )
     ca: PathOfFile | None = Field(
-        None, description="Certificate (PEM) that signs the servers'; those the system trusts, if absent."
+        None,
+        description="Certificate (PEM) of the authority that signs the servers'; those that the system trusts, if absent.",
     )
-    certificate: PathOfFile | None = Field(None, description="Our own (PEM), for servers that ask for one.")
+    certificate: PathOfFile | None = Field(
+        None, description="The router's own certificate (PEM), for servers that ask for one."
+    )
     key: PathOfFile | None = Field(
-        None, description="Of `certificate`, without a password; in the same file, if absent."
+        None, description="The key of `certificate`, without a password; in the same file, if absent."
     )
 
     @field_validator("key", mode="after")

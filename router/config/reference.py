@@ -67,7 +67,7 @@ def _why_not(inner: str | None) -> str:
     if inner is None:
         return '"${" is never closed'
     if "${" in inner:
-        return "a reference stands in a reference, whose default is plain text"
+        return "there is a reference within a reference; its default can only be plain text"
     return "cannot read what stands in ${…}"
 
 

@@ -11,12 +11,18 @@ from router.config.section import Section
 class Retention(Section):
     """How long the log keeps events. What an enabled destination still needs is kept longer, up to its ``max_backlog``."""
 
-    age_s: Seconds = Field(7 * DAY_S, alias="age", ge=1, le=3_650 * DAY_S, description="Events older than this go.")
+    age_s: Seconds = Field(
+        7 * DAY_S,
+        alias="age",
+        ge=1,
+        le=3_650 * DAY_S,
+        description="Events older than this go, once no destination needs them any more.",
+    )
     max_disk_bytes: Bytes = Field(
         20_000_000_000,
         alias="max_disk",
         ge=1_000_000,
-        description="Of the log; full means that sources are answered 503.",
+        description="The most that the log takes on disk; when all of it is needed, sources are answered 503.",
     )
     dedup_window_s: Seconds = Field(
         7 * DAY_S,
@@ -33,5 +39,5 @@ class Retention(Section):
         alias="reserve",
         ge=0,
         le=100_000_000_000,
-        description="Of the disk, kept for settling what was accepted when it is full; 0 keeps none.",
+        description="Room on the disk that is kept for settling what was accepted when the disk is full; 0 keeps none.",
     )

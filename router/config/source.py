@@ -34,7 +34,11 @@ class Source(Section):
         None, description="The name it had: its events of that time go where those of its new name go."
     )
     rate_limit_per_s: PerSecond = Field(
-        1_000.0, alias="rate_limit", gt=0, le=1_000_000, description="Requests; beyond it they get 429."
+        1_000.0,
+        alias="rate_limit",
+        gt=0,
+        le=1_000_000,
+        description="The most requests it may make; beyond it they get 429.",
     )
 
     @field_validator("write_key", mode="after")

@@ -82,12 +82,10 @@ class RefusalCode(Reason):
 
 
 class Refusal(Answer):
-    """Nothing of the request was taken.
+    """Nothing of the request was taken."""
 
-    ``code`` and ``message`` are text and stand at the top: with any other JSON two SDKs send again what is refused for good.
-    Source: facts/ingest-protocol.md section 1, point 2.
-    """
-
+    # Both are text and stand at the top: with any other JSON two SDKs send again what is refused for good.
+    # Source: facts/ingest-protocol.md section 1, point 2.
     code: RefusalCode
     message: str = Field(description="For people to read; holds neither values of events nor keys.")
     field: str | SkipJsonSchema[None] = optional("Which field of the body is meant.")

@@ -34,7 +34,7 @@ class SettingsMetrics(Answer):
 
 
 class ProjectSettings(Answer):
-    """Of `routes.PROJECT_SETTINGS`."""
+    """Where the SDK of a page sends its events, for each family of SDKs."""
 
     integrations: dict[str, SettingsEntry] = Field(description="By the name that the SDK looks for.")
     metrics: SettingsMetrics = SettingsMetrics()
@@ -50,7 +50,7 @@ class SourceDocument(Answer):
 
 
 class SourceConfig(Answer):
-    """Of `routes.SOURCE_CONFIG`."""
+    """That the source is there, and whether it is switched on. The page itself says where to send."""
 
     source: SourceDocument
 

@@ -18,7 +18,7 @@ from router.generate.reasons import reason_parts
 from router.plugin import Plugin
 from router.registry import Registry
 
-COMMAND: Final = "make generate"
+COMMAND: Final = "python -m router.generate"
 ROOT: Final = Path(__file__).parents[2]
 
 

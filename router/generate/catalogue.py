@@ -43,9 +43,9 @@ Every plugin that comes with the router, as its declaration says. This page is g
 
 An event reaches a destination by the calls below; what the vendor has no place for is skipped with a reason, which
 `router explain` shows. *Traits* counts the reserved traits of a person (of {user}) and of a group (of {group}) that arrive
-somewhere. Requests a second that are *shared* are those of all endpoints that share them. A replay sends old events so
-that nothing starts because of them ([operating.md](operating.md#dead-letters-and-replay)); how, or that it skips them,
-stands beside each action.
+somewhere. A limit on requests is what the router keeps to, and `delivery.rate_limit` only lowers it; one that is *shared* is
+that of all endpoints together. A replay sends old events so that nothing starts because of them
+([operating.md](operating.md#replay)); how, or that it skips them, stands beside each action.
 """
 
 
@@ -86,7 +86,7 @@ def _part(plugin: Plugin) -> str:
         ],
     )
     limits = table(
-        ("endpoint", "at most", "bytes a request", "requests a second", "order"),
+        ("endpoint", "at most", "bytes a request", "requests", "order"),
         [_limits(endpoint.for_settings(settings)) for endpoint in plugin.endpoints],
     )
     slug = plugin.slug
@@ -139,11 +139,16 @@ def _batch(endpoint: Endpoint) -> int:
 
 def _limits(endpoint: Endpoint) -> tuple[str, str, str, str, str]:
     shared = ", shared" if endpoint.shared_rate else ""
-    rate = f"{endpoint.rate_limit_per_s:.4g}{shared}" if endpoint.rate_limit_per_s else "–"
+    rate = f"{_rate(endpoint.rate_limit_per_s)}{shared}" if endpoint.rate_limit_per_s else "–"
     order = "on its own" if endpoint.is_independent else "with the others"
     if isinstance(endpoint, BatchEndpoint):
         return endpoint.name, f"{endpoint.max_events:,}", f"{endpoint.max_bytes:,}", rate, order
     return endpoint.name, "one, in several requests", "–", rate, order
+
+
+def _rate(per_s: float) -> str:
+    """As ``delivery.rate_limit`` is written: by the second, or by the minute where that is the round number."""
+    return f"{per_s:g}/s" if per_s == round(per_s, 1) else f"{per_s * 60:g}/min"
 
 
 def _credentials(plugin: Plugin, settings: PluginSettings) -> str:

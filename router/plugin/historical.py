@@ -67,7 +67,7 @@ def describe_historical(historical: Historical) -> str:
         case Skip(reason):
             return f"skips it: {reason}"
         case Harmless(after_s, until_s):
-            told = "sends it as ever"
+            told = "sends it as usual"
             told += f" once it is {_hours(after_s)} old, skips it before" if after_s else ""
             return told + (f" until it is {_hours(until_s)} old, skips it then" if until_s is not None else "")
         case Marked(word, _):

@@ -103,7 +103,10 @@ class Sandbox:
         self._record = record.open("ab", buffering=0) if record else None
 
     def routes(self) -> Iterable[web.AbstractRouteDef]:
-        """The vendor's routes: ``[web.post("/import", self.import_events), …]``."""
+        """The vendor's routes: ``[web.post("/import", self.import_events), …]``.
+
+        The stand-in's address takes the place of all that ``vendor_url`` returns, so a path in that is no part of a route.
+        """
         raise NotImplementedError
 
     def accept(self, kind: str, item: Any, **facts: Any) -> None:
@@ -159,6 +162,10 @@ class Sandbox:
         try:
             return await handler(request)
         except web.HTTPException as error:
+            if error is request.match_info.http_exception:
+                return web.Response(
+                    status=error.status, text=f"this stand-in has no route for {request.method} {request.path}"
+                )
             return web.Response(status=error.status, text=error.text, headers={"Content-Type": error.content_type})
 
     def _next_fault(self, request: web.Request, body: str) -> Fault | None:

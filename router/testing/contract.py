@@ -458,8 +458,8 @@ class PluginContract:
     # --- the stand-in ---
 
     def test_the_sandbox_takes_its_own_settings(self) -> None:
-        self.plugin.settings.model_validate(dict(self.plugin.sandbox_settings))
         assert issubclass(sandbox_class(self.plugin), Sandbox), "a stand-in is a router.plugin.sandbox.Sandbox"
+        self.plugin.settings.model_validate(dict(self.plugin.sandbox_settings))
 
     def test_the_sandbox_accepts_what_is_mapped(self) -> None:
         """One event of each call, sent in order over a socket with credentials: nothing is refused, and something is kept."""

@@ -65,6 +65,17 @@ def test_every_option_and_argument_says_what_it_is() -> None:
     assert silent == []
 
 
+def test_an_option_without_a_value_shows_none() -> None:
+    """`--json <bool>` asks for a value, and with one a command ended in "unexpected extra argument"."""
+    asking = [
+        f"{' '.join(path)}: {parameter.name}"
+        for path in COMMANDS
+        for parameter in find(path).params
+        if getattr(parameter, "is_flag", False) and parameter.metavar != ""
+    ]
+    assert asking == []
+
+
 def find(path: tuple[str, ...]) -> Any:
     command: Any = get_command(app)
     for name in path:

@@ -162,6 +162,18 @@ def test_a_sandbox_keeps_the_settings_that_were_given(parse: Parse) -> None:
     assert destination.settings.model_dump()["region"] == "eu"
 
 
+@pytest.mark.parametrize("value", ["", '""', '"${TOKEN:-}"'], ids=["null", "empty", "a variable that is not set"])
+@pytest.mark.parametrize("sandbox", ["true", "false"])
+def test_a_setting_that_there_is_not_is_refused_without_a_value_too(parse: Parse, sandbox: str, value: str) -> None:
+    """A misspelt credential passed with its stand-in, and was found only on the day when that was taken out."""
+    text = SOURCES + f"destinations: {{acme: {{sandbox: {sandbox}, settings: {{token: t, tokn: {value}}}}}}}"
+
+    with pytest.raises(ConfigError) as caught:
+        parse(text)
+
+    assert [problem.key for problem in caught.value.problems] == ["destinations.acme.settings.tokn"]
+
+
 class Choosy(PluginSettings):
     """What is sent depends on settings with a default."""
 

@@ -44,11 +44,11 @@ def test_references_give_way_to_what_they_stand_for(text: str, result: str) -> N
         ("${s3cr3t token}", [f"cannot read what stands in ${{…}}; {EXPECTED}"]),
         (
             "${ABSENT:-${TOKEN}}",
-            [f"a reference stands in a reference, whose default is plain text; {EXPECTED}"],
+            [f"there is a reference within a reference; its default can only be plain text; {EXPECTED}"],
         ),
         (
             "${TOKEN:-${file:/run/secrets/token}}",
-            [f"a reference stands in a reference, whose default is plain text; {EXPECTED}"],
+            [f"there is a reference within a reference; its default can only be plain text; {EXPECTED}"],
         ),
         ("${TOKEN", [f'"${{" is never closed; {EXPECTED}']),
         ("${file:/nowhere/token}", ["cannot read file /nowhere/token: no such file"]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from router.gateway import routes
 from router.gateway.call_model import CALLS, Batch
-from router.gateway.openapi import description
+from router.gateway.openapi import description, description_json
 from tests.gateway.harness import Harness
 from tests.gateway.recording import recorded
 
@@ -81,3 +82,8 @@ def test_the_events_of_real_sdks_are_as_it_says(sdk: str) -> None:
 
 def test_the_description_is_plain_json() -> None:
     assert orjson.loads(orjson.dumps(DESCRIPTION)) == DESCRIPTION
+
+
+def test_it_speaks_to_those_who_have_only_the_api() -> None:
+    """Neither a name from the code nor a file that they can't have."""
+    assert not re.findall(r"``|`routes\.|Source: |\w+\.py\b|facts/", description_json().decode())

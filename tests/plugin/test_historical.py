@@ -54,9 +54,9 @@ def test_what_a_replay_does_is_told_in_a_few_words() -> None:
 
     assert told == [
         "skips it: something would start",
-        "sends it as ever",
-        "sends it as ever once it is 72 hours old, skips it before",
-        "sends it as ever until it is 1 hour old, skips it then",
+        "sends it as usual",
+        "sends it as usual once it is 72 hours old, skips it before",
+        "sends it as usual until it is 1 hour old, skips it then",
         "sends it marked `backfill`",
     ]
 

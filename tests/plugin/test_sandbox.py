@@ -1,8 +1,40 @@
-"""The kit for sandboxes: what several stand-ins count by."""
+"""The kit for sandboxes: what several stand-ins count by, and what they say of a request that none of them takes."""
 
 from __future__ import annotations
 
-from router.plugin.sandbox import RateWindow
+from collections.abc import Iterable
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from router.plugin.sandbox import RateWindow, Sandbox
+
+
+class People(Sandbox):
+    """Has one route."""
+
+    def routes(self) -> Iterable[web.AbstractRouteDef]:
+        return [web.post("/people", self.find)]
+
+    async def find(self, request: web.Request) -> web.Response:
+        raise web.HTTPNotFound(text="nobody of that name")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "text"),
+    [
+        pytest.param("POST", "/v1/people", 404, "this stand-in has no route for POST /v1/people", id="path"),
+        pytest.param("PUT", "/people", 405, "this stand-in has no route for PUT /people", id="method"),
+        pytest.param("POST", "/people", 404, "nobody of that name", id="the vendor's own word"),
+    ],
+)
+async def test_a_request_that_no_route_takes_is_named(method: str, path: str, status: int, text: str) -> None:
+    """An author saw "Not Found", and had to find out which path was asked for."""
+    async with TestClient(TestServer(People({}).app())) as client:
+        response = await client.request(method, path)
+
+        assert (response.status, await response.text()) == (status, text)
 
 
 def test_a_window_has_room_again_when_the_oldest_is_out_of_it() -> None:

@@ -11,13 +11,13 @@ import typer
 
 from router.cli.demo.script import EVENTS, play
 from router.cli.demo.stage import Stage
-from router.cli.options import DEFAULT_CONFIG, ConfigPath, read_config
+from router.cli.options import DEFAULT_CONFIG, ConfigPath, read_config, switch
 
 
 def demo(
     config: ConfigPath = DEFAULT_CONFIG,
-    stay: Annotated[bool, typer.Option(help="Stay up at the end, for events of your own.")] = True,
-    events: Annotated[int, typer.Option(min=100, max=100_000, help="How many the third part sends.")] = EVENTS,
+    stay: Annotated[bool, switch(help="Stay up at the end, for events of your own.")] = True,
+    events: Annotated[int, typer.Option(min=100, max=100_000, help="How many events its third part sends.")] = EVENTS,
 ) -> None:
     """Show what the router does: one event in every vendor's words, flags, and a crash in the middle of an outage.
 
