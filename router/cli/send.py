@@ -37,7 +37,7 @@ def send(
     as_json: AsJson = False,
 ) -> None:
     """Send an event (or a list of events, as one batch) to the router that runs with this config, and show the receipt. Of a
-    file with one event a line so many are sent together as a request may have.
+    file with one event a line so many are sent together as a request may have. Exits with 1 if any event was not taken.
 
     Example: `echo '{"type": "track", "userId": "u1", "event": "Order Completed"}' | router send -`
     """
@@ -54,7 +54,7 @@ def send(
         print_json(receipt)
     else:
         _print(receipt, is_accepted)
-    raise typer.Exit(0 if is_accepted else 1)
+    raise typer.Exit(1 if not is_accepted or receipt.get("rejected") else 0)
 
 
 def _print(receipt: dict[str, Any], is_accepted: bool) -> None:
