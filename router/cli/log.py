@@ -34,7 +34,10 @@ from router.log.survey import Survey, survey
 DAMAGED = 1
 """The exit code if something is damaged or lost. 2 means that a command could not do its work."""
 
-app = typer.Typer(no_args_is_help=True, help="Check, repair, export, back up and copy what is stored.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Check, repair, export, back up and copy what is stored.\n\nExample: `router log check`",
+)
 app.command()(copy)
 
 
