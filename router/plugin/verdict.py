@@ -23,7 +23,8 @@ class Later:
 
     If the answer speaks for the whole vendor (408, 425, 429, 5xx, or whatever *is_outage* says) and every payload of the
     request gets this verdict, the destination as a whole waits. Otherwise only the event waits, with its user's later events
-    behind it: it is *parked*.
+    behind it: it is *parked*. Those of them that the vendor took with the same request are there before it: nothing can call
+    them back.
     """
 
     reason: str
