@@ -19,7 +19,10 @@ from router.counted import counted
 from router.errors import OperatorError
 from router.payload_key import describe_settled
 
-app = typer.Typer(no_args_is_help=True, help="See, retry and discard what destinations refused for good.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="See, retry and discard what destinations refused for good.\n\nExample: `router dead-letters list`",
+)
 
 Name = Annotated[str, typer.Argument(help="The destination.")]
 Ids = Annotated[list[int] | None, typer.Argument(min=1, help="Numbers of dead letters, from the list.")]

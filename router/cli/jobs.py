@@ -15,7 +15,9 @@ from router.cli.output import ago, console, print_json, print_table
 from router.cli.progress import why_they_wait
 from router.errors import OperatorError
 
-app = typer.Typer(no_args_is_help=True, help="See and stop replays and retries of dead letters.")
+app = typer.Typer(
+    no_args_is_help=True, help="See and stop replays and retries of dead letters.\n\nExample: `router jobs list`"
+)
 
 
 @app.command("list")

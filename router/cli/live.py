@@ -53,6 +53,8 @@ async def _try(destination: Destination, timeout_s: float) -> Tried:
         return Tried(name, "unclear", f"{destination.origin_of(endpoint)}: {error}")
     finally:
         await send.close()
+    if response.is_success and response.is_page:
+        return Tried(name, "unclear", f"a page in place of an answer, such as a proxy's: {describe(response)}")
     if check.is_good(response):
         return Tried(name, "good", f"{plugin.name} takes them")
     if response.status < 500 and response.status not in (408, 425, 429):

@@ -10,7 +10,10 @@ from router.cli.log_copy import copy
 from router.cli.log_export import export
 from router.cli.log_repair import repair
 
-app = typer.Typer(no_args_is_help=True, help="Check, repair, export, back up and copy what is stored.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Check, repair, export, back up and copy what is stored.\n\nExample: `router log check`",
+)
 app.command()(copy)
 app.command()(check)
 app.command()(repair)

@@ -35,7 +35,6 @@ from router.errors import OperatorError
 
 app = typer.Typer(
     name="router",
-    help="A destination fan-out router: each customer event in once, out to every tool in its own words.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
@@ -52,7 +51,10 @@ def _print_version(is_asked: bool) -> None:
 def root(
     version: bool = switch(False, "--version", callback=_print_version, is_eager=True, help="Print the version."),
 ) -> None:
-    """A destination fan-out router: each customer event in once, out to every tool in its own words."""
+    """A destination fan-out router: each customer event in once, out to every tool in its own words.
+
+    Example: `router run --config config/router.yaml`
+    """
     logging.set_up_for_commands()
 
 

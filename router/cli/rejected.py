@@ -12,12 +12,15 @@ from router.cli.wiring import rejected_path
 from router.config import load_storage
 from router.rejected import list_rejected
 
-app = typer.Typer(no_args_is_help=True, help="See what sources sent that is no event, and why.")
+app = typer.Typer(no_args_is_help=True)
 
 
 @app.callback()
 def rejected() -> None:
-    """See what sources sent that is no event, and why."""
+    """See what sources sent that is no event, and why.
+
+    Example: `router rejected list`
+    """
 
 
 @app.command("list")

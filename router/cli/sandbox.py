@@ -19,7 +19,9 @@ from router.counted import counted
 from router.errors import OperatorError
 
 app = typer.Typer(
-    no_args_is_help=True, help="Stand-ins for vendors, on loopback: see what they took, or run one alone."
+    no_args_is_help=True,
+    help="Stand-ins for vendors, on loopback: see what they took, or run one alone.\n\n"
+    "Example: `router sandbox show crm`",
 )
 
 

@@ -39,7 +39,7 @@ def send(
     as_json: AsJson = False,
 ) -> None:
     """Send events to the router that runs with this config, and show the receipt: one event, a list of them as one batch, or
-    one a line, in batches as big as a request may be.
+    one a line, in batches as big as a request may be. Exits with 1 if any event was not taken.
 
     Example: `echo '{"type": "track", "userId": "u1", "event": "Order Completed"}' | router send -`
     """
@@ -56,7 +56,7 @@ def send(
         print_json(receipt)
     else:
         _print(receipt, is_accepted)
-    raise typer.Exit(0 if is_accepted else 1)
+    raise typer.Exit(1 if not is_accepted or receipt.get("rejected") else 0)
 
 
 def _print(receipt: dict[str, Any], is_accepted: bool) -> None:

@@ -23,7 +23,8 @@ class Later:
 
     If the answer speaks for the whole vendor (408, 425, 429, 5xx, or whatever *is_outage* says) and every payload of the
     request gets this verdict, the destination as a whole waits. Otherwise only the event waits, with its user's later events
-    behind it: it is *parked*.
+    behind it: it is *parked*. Those of them that the vendor took with the same request are there before it: nothing can call
+    them back.
     """
 
     reason: str
@@ -91,8 +92,12 @@ OUTAGE_STATUSES = frozenset({408, 425, 429})
 
 
 def is_outage(status: int) -> bool:
-    """Whether an answer with this status speaks for the whole vendor: 408, 425, 429 and every 5xx but 501."""
-    return status in OUTAGE_STATUSES or (500 <= status <= 599 and status != 501)
+    """Whether an answer with this status speaks for the whole vendor: 408, 425, 429, every 5xx but 501, and what is no final
+    status of HTTP's (101, 600 and beyond), such as the 999 of a firewall.
+
+    Source: RFC 9110 section 15: a client treats an invalid status as a 5xx.
+    """
+    return status in OUTAGE_STATUSES or not (200 <= status <= 499 or status == 501)
 
 
 def judge_by_status(
@@ -107,7 +112,7 @@ def judge_by_status(
     """Judge by the status alone, alike for every payload. Serves as an endpoint's ``judge``, or as the end of one that has
     special cases. *settings* is ignored.
 
-    2xx is `Delivered`. 408, 425, 429, 5xx (but 501) and *later* are `Later`. *blocked*, a redirect and a 402 (payment required)
+    2xx is `Delivered`. An outage (`is_outage`) and *later* are `Later`. *blocked*, a redirect and a 402 (payment required)
     are `Blocked`. *split* is `Split`, and so is a 400, 409 or 422 to several payloads: one of them may be the reason, and the
     others need not suffer for it. Everything else is `Dead`, with the status and the start of the body.
     """

@@ -100,6 +100,18 @@ async def test_a_vendor_that_is_out_says_nothing_of_the_credentials(acme: StandI
     assert await try_one(acme) == Tried("crm", "unclear", f"{status} later")
 
 
+async def test_a_page_in_the_vendors_place_says_nothing_of_the_credentials(acme: StandIn) -> None:
+    """A proxy's login page with a 200 was "good", and the first delivery then failed because of it."""
+    acme.sandbox.fail(Fault(status=200, body="<html>Log in</html>"))
+
+    tried = await try_one(acme)
+
+    assert (tried.result, tried.detail) == (
+        "unclear",
+        "a page in place of an answer, such as a proxy's: 200 <html>Log in</html>",
+    )
+
+
 async def test_a_vendor_that_is_not_there_says_nothing_of_the_credentials(acme: StandIn) -> None:
     tried = await try_one(acme, base_url="http://127.0.0.1:9")
 

@@ -68,8 +68,24 @@ def test_a_list_is_sent_as_one_batch(running: Stage, monkeypatch: pytest.MonkeyP
 
     sent = running.command("send", "-", "--json")
 
-    assert sent.code == 0
     assert (sent.json["accepted"], sent.json["duplicate"], sent.json["rejected"]) == (2, 1, 1)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    ("events", "code"),
+    [
+        pytest.param([{}], 1, id="none taken"),
+        pytest.param([IDENTIFY, {}], 1, id="one not taken"),
+        pytest.param([IDENTIFY, IDENTIFY], 0, id="all taken"),
+    ],
+)
+def test_the_exit_code_says_whether_all_events_of_a_batch_were_taken(
+    running: Stage, events: list[Any], code: int
+) -> None:
+    """A script that deletes what it has sent would have deleted what was rejected."""
+    assert send(running, events).code == code
+    assert send(running, {"batch": events}, "--json").code == code
 
 
 @pytest.mark.timeout(60)
@@ -153,7 +169,7 @@ def test_events_one_a_line_are_sent_in_as_many_requests_as_it_takes(tmp_path: Pa
     finally:
         stage.clear()
 
-    assert sent.code == 0
+    assert sent.code == 1
     assert [sent.json[name] for name in ("accepted", "duplicate", "rejected")] == [4, 0, 1]
     assert [(each["index"], each["messageId"]) for each in sent.json["rejections"]] == [(3, "m3")]
     assert again.out.startswith("0 accepted, 4 duplicate, 1 rejected")

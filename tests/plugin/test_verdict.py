@@ -27,7 +27,7 @@ from router.plugin import (
 )
 
 PAYLOADS = [Payload({"n": 1}), Payload({"n": 2})]
-OUTAGES = [408, 425, 429, 500, 502, 503, 504, 507, 520, 599]
+OUTAGES = [101, 408, 425, 429, 500, 502, 503, 504, 507, 520, 599, 600, 999]
 
 
 @pytest.mark.parametrize(
@@ -67,9 +67,10 @@ def test_a_plugin_says_which_statuses_mean_something_else(status: int, given: di
 
 
 def test_an_outage_is_what_speaks_for_the_whole_vendor() -> None:
-    outages = [status for status in range(100, 600) if is_outage(status)]
+    """A status that HTTP does not know is one, too (RFC 9110 section 15): such as the 999 of a firewall in front."""
+    outages = [status for status in range(100, 1000) if is_outage(status)]
 
-    assert outages == [408, 425, 429, 500, *range(502, 600)]
+    assert outages == [*range(100, 200), 408, 425, 429, 500, *range(502, 1000)]
 
 
 @pytest.mark.parametrize(
