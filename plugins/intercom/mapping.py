@@ -54,6 +54,7 @@ COMPANY_READ_ONLY: Final = frozenset(
 
 MAX_METADATA_KEYS: Final = 10
 """The API description says ten, the help centre twenty; more are ignored without a word."""
+MAX_NAME: Final = 190
 MAX_TEXT: Final = 255
 _MAX_MONTHLY_SPEND = 2_147_483_647
 _FORBIDDEN_SIGNS = re.compile(r"[^\w\- €$£¥]|\$", re.ASCII)
@@ -63,7 +64,7 @@ _AT = "contact.custom_attributes"
 
 def attribute_name(name: str) -> str | None:
     """*name* with ``_`` for what Intercom allows in no attribute name (``.``, ``$``, punctuation)."""
-    return _FORBIDDEN_SIGNS.sub("_", name)[:190] or None
+    return _FORBIDDEN_SIGNS.sub("_", name)[:MAX_NAME] or None
 
 
 def to_monthly_spend(value: Any) -> int:
@@ -306,7 +307,8 @@ def _company(fields: Document) -> Document | None:
 def _flat(values: Document, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Scalars only: objects by their keys joined with ``_``, lists as JSON in a text, texts cut to 255 characters."""
     for key, value in values.items():
-        name = prefix + (attribute_name(key) or "_")
+        # Cut as a whole: thousands of values, deep down, would repeat all of the names around them.
+        name = f"{prefix}{attribute_name(key) or '_'}"[:MAX_NAME]
         if isinstance(value, dict):
             yield from _flat(value, f"{name}_")
         elif isinstance(value, list):

@@ -134,8 +134,8 @@ class Expression:
                 return Answer("false", f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} absent")
         if isinstance(error, LookupError):
             key = str(error.args[0]) if error.args else ""
-            # else one of the event's values
-            is_ours = re.search(rf"""[.'"]\s*{re.escape(key)}(?!\w)""", self._asked)
+            # Else it is one of the event's values. They may be long, and Python keeps each pattern.
+            is_ours = key in self._asked and re.search(rf"""[.'"]\s*{re.escape(key)}(?!\w)""", self._asked)
             return Answer("false", f"{key if key and is_ours else 'a key'} is absent")
         return Answer("failed", f"failed: {_first_sentence(error)}{self._kinds(document)}")
 

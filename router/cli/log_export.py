@@ -87,7 +87,8 @@ def _open_out(path: Path | None) -> Iterator[BinaryIO]:
         return
     draft = path.parent / f"{path.name}.part"
     try:
-        with open(str(draft), "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        draft.unlink(missing_ok=True)  # what lies there, left behind or laid there, may be read by others
+        with open(str(draft), "wb", opener=lambda name, flags: os.open(name, flags | os.O_EXCL, 0o600)) as file:
             yield file
         draft.replace(path)
     except BaseException as error:

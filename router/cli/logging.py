@@ -7,6 +7,7 @@ import logging
 import signal
 import sys
 from contextlib import suppress
+from io import StringIO
 from typing import TextIO, cast
 
 import structlog
@@ -34,9 +35,28 @@ def _show_plainly(logger: object, method: str, facts: structlog.typing.EventDict
     return {name: plain(fact) if isinstance(fact, str) else fact for name, fact in facts.items()}
 
 
+def _write_traceback(out: TextIO, error: structlog.typing.ExcInfo) -> None:
+    """The text of an exception may be an event's, too."""
+    traceback = StringIO()
+    structlog.dev.plain_traceback(traceback, error)
+    out.write(plain(traceback.getvalue()))
+
+
+def _for_people() -> list[structlog.typing.Processor]:
+    return [
+        _show_plainly,
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=_write_traceback),
+    ]
+
+
 def set_up_for_commands() -> None:
     """Log warnings and errors to stderr, since a program may read what a command prints on stdout."""
     structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S", utc=False),
+            *_for_people(),
+        ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
         logger_factory=structlog.WriteLoggerFactory(cast(TextIO, _Unbothered(sys.stderr))),
     )
@@ -46,9 +66,7 @@ def set_up(level: str = "info", as_json: bool | None = None) -> None:
     """Log as the daemon does: from *level* on, as JSON unless stderr is a terminal."""
     as_json = not sys.stderr.isatty() if as_json is None else as_json
     renderer: list[structlog.typing.Processor] = (
-        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-        if as_json
-        else [_show_plainly, structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()] if as_json else _for_people()
     )
     structlog.configure(
         processors=[

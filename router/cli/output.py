@@ -28,6 +28,8 @@ _CONTROLS = dict.fromkeys(
     ],
     "?",
 )
+_CONTROLS_IN_JSON = {code: f"\\u{code:04x}" for code in _CONTROLS if code > 126}
+"""As JSON spells them. The writer of it spells those below in this way by itself."""
 
 
 def plain(text: str) -> str:
@@ -62,12 +64,12 @@ def print_line(text: str, **options: Any) -> None:
 
 
 def print_json(value: Any) -> None:
-    """One line of JSON."""
+    """One line of JSON, which a terminal does not obey either."""
     try:
         line = orjson.dumps(value).decode()
     except orjson.JSONEncodeError:  # a file name that is not text
         line = json.dumps(value)
-    typer.echo(line)
+    typer.echo(line.translate(_CONTROLS_IN_JSON))
 
 
 def print_table(

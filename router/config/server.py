@@ -34,7 +34,12 @@ class Server(Section):
         (), description="Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed."
     )
     max_events: Whole = Field(2_500, ge=1, le=100_000, description="Events in one batch; those beyond it are rejected.")
-    max_keys: Whole = Field(5_000, ge=100, le=1_000_000, description="Keys in one event, nested ones included.")
+    max_keys: Whole = Field(
+        5_000,
+        ge=100,
+        le=1_000_000,
+        description="Keys in one event, nested ones included. An empty object counts as one.",
+    )
     max_depth: Whole = Field(100, ge=10, le=100, description="Levels of objects and lists in one event.")
     max_held_bytes: Bytes = Field(
         100_000_000,

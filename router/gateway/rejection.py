@@ -19,7 +19,10 @@ class LimitCode(Reason):
         "event_too_big",
         "The event has more bytes than `server.max_event`. An id of its user of more than 500 characters counts twice.",
     )
-    TOO_MANY_KEYS = "too_many_keys", "The event has more keys than `server.max_keys`, in all its objects together."
+    TOO_MANY_KEYS = (
+        "too_many_keys",
+        "The event has more keys than `server.max_keys`, in all its objects together. An empty object counts as a key.",
+    )
     TOO_MANY_EVENTS = (
         "too_many_events",
         "Before it there are as many events as `server.max_events` allows in one batch. Send it again in another one.",

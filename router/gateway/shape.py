@@ -13,7 +13,8 @@ class Shape(NamedTuple):
     """Both counts stop soon after the limit that they are measured against."""
 
     keys: int
-    """Keys in all its objects together."""
+    """Keys in all its objects together. An empty object counts as one: a plugin has as much work with it, and a megabyte has
+    room for 300,000."""
     depth: int
     """Levels of objects and lists, including itself; 0 for a plain value."""
 
@@ -28,7 +29,7 @@ def measure(value: Any, max_keys: int, max_depth: int) -> Shape:
         for each in level:
             items: Iterable[Any] = each
             if isinstance(each, dict):
-                keys += len(each)
+                keys += len(each) or 1
                 items = each.values()
             below += [item for item in items if isinstance(item, _CONTAINERS)]
         level = below

@@ -48,9 +48,10 @@ class Lock:
 
         Raises:
             Held: another process, or another part of this one, holds it.
-            OSError: the file can't be made.
+            OSError: the file can't be made, or is a link.
         """
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        # The file is emptied: as a link, in a folder that others may write to, it would be any file of theirs or of ours.
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -344,13 +344,19 @@ def _write_by_rule(
     line: Lineage | None = None,
 ) -> None:
     """Write a value for which the vendor has a rule. Give both *trace* and *line* or neither."""
+    try:
+        parts = list(values.written(name, value))
+    except ValueError as error:
+        if trace is not None and line is not None:
+            trace.warnings.append(f"{line.source}: {error}; left out")
+        return
     if trace is not None and line is not None:
         if values.rule(value) == "drop":
             kind = "an object" if isinstance(value, dict) else "a list" if isinstance(value, list) else "null"
             trace.warnings.append(f"{line.source}: {kind} is not sent to this vendor; left out")
         else:
             trace.lineage.append(line)
-    for written, item in values.written(name, value):
+    for written, item in parts:
         if written not in forbidden:
             _object_in(result, inside)[written] = item
         elif trace is not None and line is not None:

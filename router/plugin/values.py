@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 import orjson
 
 Rule = Literal["keep", "flatten", "json", "drop"]
+
+LONGEST_NAME: Final = 500
+"""Characters of a name that ``flatten`` makes. Each name repeats those that it lies within, so without a limit thousands of
+values within one long name are gigabytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Values:
     """How the vendor wants objects, lists and null. Applied to every value that a table writes.
 
-    ``flatten`` turns ``{"a": {"b": 1}}`` into ``a_b: 1``; in a list, an item's index is its name. ``json`` writes JSON in a
-    string. ``null="clear"`` sends null on: only for a vendor that reads it as "clear this". A null in the event's context
-    is always as if absent.
+    ``flatten`` turns ``{"a": {"b": 1}}`` into ``a_b: 1``; in a list, an item's index is its name; a value whose names become
+    longer than any vendor takes is left out. ``json`` writes JSON in a string. ``null="clear"`` sends null on: only for a
+    vendor that reads it as "clear this". A null in the event's context is always as if absent.
     """
 
     objects: Rule = "keep"
@@ -45,7 +49,11 @@ class Values:
         return "drop" if value is None and self.null == "drop" else "keep"
 
     def written(self, name: str, value: Any) -> Iterator[tuple[str, Any]]:
-        """The (name, value) pairs to write for *value*, which is called *name*; none if it is dropped."""
+        """The (name, value) pairs to write for *value*, which is called *name*; none if it is dropped.
+
+        Raises:
+            ValueError: flattened, it has a name that is longer than `LONGEST_NAME`.
+        """
         rule = self.rule(value)
         if rule == "keep":
             yield name, value
@@ -53,4 +61,7 @@ class Values:
             yield name, orjson.dumps(value).decode()
         elif rule == "flatten":
             for key, item in value.items() if isinstance(value, dict) else enumerate(value):
-                yield from self.written(f"{name}{self.separator}{key}", item)
+                inner = f"{name}{self.separator}{key}"
+                if len(inner) > LONGEST_NAME:
+                    raise ValueError(f"expected names of at most {LONGEST_NAME} characters when it is flattened")
+                yield from self.written(inner, item)

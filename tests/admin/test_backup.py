@@ -383,6 +383,19 @@ async def test_what_a_backup_that_was_killed_leaves_behind_the_next_one_removes(
     assert sorted(os.listdir(backups / "second")) == ["destinations", "log"]
 
 
+async def test_what_pretends_to_be_left_behind_leads_to_no_other_file(site: Site, tmp_path: Path) -> None:
+    """Where others may write beside the backup, such as in /tmp: the file that the link named was emptied."""
+    other = tmp_path / "other"
+    other.write_text("somebody's")
+    pretended = tmp_path / ".router-backup-x" / "under-way.lock"
+    pretended.parent.mkdir()
+    pretended.symlink_to(other)
+
+    await site.back_up(tmp_path / "backup")
+
+    assert other.read_text() == "somebody's"
+
+
 @pytest.mark.parametrize(
     ("place", "message"),
     [

@@ -225,3 +225,15 @@ async def test_what_a_renamed_destination_takes_over_at_the_next_start_is_not_fo
     assert (status["removed"], status["destinations"][1]["state"]) == ([], "new")
     assert status["destinations"][1]["reason"] == "it goes on where up was, when the router runs"
     assert stand.states.has("up")
+
+
+async def test_nothing_but_the_state_of_a_destination_can_be_removed(stand: Stand) -> None:
+    """As a name, ``../log/segment-…`` removed a part of the log, with events that nobody had yet."""
+    operations = Operations(stand.log, stand.states, [DOWN], stand.clock)
+    other = stand.states.path("../other")
+    other.write_bytes(b"")
+
+    with pytest.raises(OperatorError, match="no state is kept for"):
+        await operations.forget("../other")
+
+    assert other.exists()

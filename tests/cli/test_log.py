@@ -233,6 +233,19 @@ def test_events_are_exported_to_standard_output_and_to_a_file(config: Path, data
     assert (tmp_path / "u1.ndjson").stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.usefixtures("data")
+def test_an_export_is_read_by_nobody_else_whatever_lay_in_its_place(config: Path, tmp_path: Path) -> None:
+    """A link to a file of somebody else's, or one that everybody may read, got the events."""
+    (tmp_path / "others").touch(0o666)
+    (tmp_path / "u1.ndjson.part").symlink_to(tmp_path / "others")
+
+    done = run(config, "export", "--out", tmp_path / "u1.ndjson")
+
+    assert done.code == 0
+    assert (tmp_path / "others").read_bytes() == b""
+    assert (tmp_path / "u1.ndjson").stat().st_mode & 0o777 == 0o600
+
+
 def test_an_export_that_fails_leaves_nothing_behind(config: Path, tmp_path: Path) -> None:
     assert run(config, "export", "--out", tmp_path / "events.ndjson").code == 2
 

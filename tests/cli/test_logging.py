@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import structlog
@@ -45,10 +45,27 @@ def test_a_line_that_cannot_be_written_fails_nobody(stderr: FullDisk) -> None:
     assert [line.split('"event": "')[1].split('"')[0] for line in stderr.getvalue().splitlines()] == ["before", "after"]
 
 
-@pytest.mark.usefixtures("stderr")
-def test_on_a_terminal_a_fact_is_not_obeyed(capsys: pytest.CaptureFixture[str]) -> None:
+def set_up_at_a_terminal() -> None:
     logging.set_up(as_json=False)
 
-    structlog.get_logger().info("event became a dead letter", message_id="\x1b[2J")
 
-    assert "?[2J" in capsys.readouterr().err
+@pytest.mark.usefixtures("stderr")
+@pytest.mark.parametrize("set_up", [set_up_at_a_terminal, logging.set_up_for_commands], ids=["the daemon", "a command"])
+def test_on_a_terminal_neither_a_fact_nor_an_error_is_obeyed_and_no_variable_is_shown(
+    set_up: Callable[[], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    set_up()
+    password = "pass" + "word"
+
+    structlog.get_logger().warning("event became a dead letter", message_id="\x1b[2J")
+    try:
+        raise ValueError("no plan is called \x1b]0;")
+    except ValueError as error:
+        structlog.get_logger().error("a bug in the router", exc_info=error)
+
+    shown = capsys.readouterr().err
+    assert "?[2J" in shown
+    assert "ValueError: no plan is called ?]0;" in shown
+    assert "\x1b[2J" not in shown
+    assert "\x1b]0;" not in shown
+    assert password not in shown

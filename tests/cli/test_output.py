@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from router.cli.output import console, fail, plain, print_line, print_table
+from router.cli.output import console, fail, plain, print_json, print_line, print_table
 from router.errors import OperatorError
 
 
@@ -40,6 +42,10 @@ def test_codes_for_the_terminal_are_not_sent_to_it(
     fail(OperatorError(text))
 
     told = capsys.readouterr()
+    print_json({"reason": text})
+    in_json = capsys.readouterr().out
+    assert json.loads(in_json) == {"reason": text}
+    assert not set("\x1b\x9b\r\x08\x7f\u202e") & set(in_json)
     assert plain(text) == expected
     assert not set("\x1b\x9b\r\x08\x7f\u202e") & set(told.out + told.err)
     assert told.err == expected + "\n"

@@ -229,6 +229,17 @@ def test_what_stays_on_the_host_is_fine(path: str) -> None:
     check_url(ORIGIN + path, (ORIGIN,))
 
 
+async def test_promise_8_a_url_that_no_server_takes_is_not_sent(web: aioresponses, sender: HttpSend) -> None:
+    """Long ids were in hundreds of URLs that were kept: 500 MB, for good."""
+    answer(web, ORIGIN + "/u/" + "a" * 60_000)
+
+    sent = await send(sender, url=ORIGIN + "/u/" + "a" * 60_000)
+    refused = await send(sender, url=ORIGIN + "/u/" + "a" * 66_000)
+
+    assert (sent.status, refused.status) == (200, 414)
+    assert "more than 65536 characters" in refused.text
+
+
 # --- OAuth 2 ---
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from threading import get_ident
 from typing import Any
 
 import pytest
 
+from router.gateway import admission
+from router.normalise import Normalised, normalise
 from router.odd_json import DoubledHook
 from tests.gateway.harness import Harness
 
@@ -122,3 +125,22 @@ async def test_a_large_body_may_be_odd_too(harness: Harness, size: int) -> None:
     answer = await harness.post("/v1/batch", data=as_batch(*calls))
 
     assert (answer.status, answer.json["accepted"], len(answer.json["warnings"])) == (200, 10, 10)
+
+
+async def test_promise_8_what_takes_long_to_mend_holds_up_nobody(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A megabyte that is no UTF-8 kept every other request waiting for two seconds."""
+    threads = set()
+
+    def normalise_and_tell(*arguments: Any, **options: Any) -> Normalised:
+        threads.add(get_ident())
+        return normalise(*arguments, **options)
+
+    monkeypatch.setattr(admission, "normalise", normalise_and_tell)
+
+    answer = await harness.post("/v1/batch", data=as_batch(GOOD, ODD % f"[{','.join(['NaN'] * 10_000)}]"))
+
+    assert (answer.status, answer.json["accepted"]) == (200, 2)
+    assert len(threads) == 1
+    assert get_ident() not in threads

@@ -31,7 +31,7 @@ def nested(depth: int, inner: Any = 0) -> Any:
     ("value", "shape"),
     [
         pytest.param(7, Shape(0, 0), id="a plain value"),
-        pytest.param({}, Shape(0, 1), id="an empty object"),
+        pytest.param({}, Shape(1, 1), id="an empty object, which is as much work as a key"),
         pytest.param({"a": 1, "b": {"c": 1, "d": 2}}, Shape(4, 2), id="objects"),
         pytest.param({"a": [{"b": 1}, {"b": 1}, 3]}, Shape(3, 3), id="a list of objects"),
         pytest.param([[[]]], Shape(0, 3), id="lists"),
@@ -48,7 +48,7 @@ def test_promise_8_measuring_stops_at_the_limit() -> None:
 
 def _keys(value: Any) -> int:
     if isinstance(value, dict):
-        return len(value) + sum(map(_keys, value.values()))
+        return (len(value) or 1) + sum(map(_keys, value.values()))
     return sum(map(_keys, value)) if isinstance(value, list) else 0
 
 
@@ -86,9 +86,17 @@ async def test_promise_8_an_event_with_too_many_keys_is_rejected_alone() -> None
     assert harness.count("events_rejected", source="website", code="too_many_keys") == 2
 
 
+async def test_promise_8_an_event_of_nothing_but_empty_objects_is_rejected() -> None:
+    """A megabyte of them, as the products of an order, held up a plugin for seconds."""
+    async with Harness(Limits(max_keys=100)) as harness:
+        answer = await harness.batch(track(0, products=[{}] * 90), track(1, products=[{}] * 101))
+
+    assert [(each["index"], each["code"]) for each in answer.json["rejections"]] == [(1, "too_many_keys")]
+
+
 async def test_promise_8_the_keys_of_the_batchs_context_count_in_each_event() -> None:
     async with Harness(Limits(max_keys=100)) as harness:
-        answer = await harness.batch(track(0), track(1, a=1), context={f"k{number}": 1 for number in range(95)})
+        answer = await harness.batch(track(0), track(1, a=1, b=2), context={f"k{number}": 1 for number in range(94)})
 
     assert [rejection["index"] for rejection in answer.json["rejections"]] == [1]
 

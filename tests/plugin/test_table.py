@@ -401,6 +401,19 @@ def test_custom_values_are_converted_or_left_out() -> None:
     assert Lineage("properties.a", "p.a", "to_text") in trace.lineage
 
 
+def test_what_flattens_to_a_name_longer_than_any_vendors_is_left_out() -> None:
+    """Within one long name, thousands of values were gigabytes, by an event of half a megabyte."""
+    table = Table((), (Custom("traits"),), Values(objects="flatten"))
+    many = {f"n{number}": number for number in range(4_000)}
+    event = event_of(traits={"k" * 400_000: many, "a": {"b" * 498: 1}, "c": {"d": {"e" * 497: 2}}, "f": {"g": 3}})
+
+    assert table.apply(event) == {f"a_{'b' * 498}": 1, "f_g": 3}
+    assert trace_of(table, event).warnings == [
+        f"traits.{name}: expected names of at most 500 characters when it is flattened; left out"
+        for name in ("k" * 400_000, "c")
+    ]
+
+
 # --- values that are no scalars ---
 
 NESTED = {"a": {"b": {"c": 1}, "d": [2, {"e": 3}]}, "f": [4], "g": None, "h": {}, "i": []}

@@ -146,6 +146,13 @@ def test_what_an_answer_of_event_tracking_means(response: Response, expected: ty
     assert isinstance(judgement if isinstance(judgement, Split | Blocked) else judgement[0], expected)
 
 
+@pytest.mark.timeout(10)
+def test_a_long_answer_of_event_tracking_is_read_at_once() -> None:
+    answer = orjson.dumps({"success": 0, "message": "x" * 500_000})
+
+    assert isinstance(wire.judge_event(Response(200, answer), [Payload({"event": "E"})], make_settings()), list)
+
+
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b"ok"])
 def test_a_200_that_says_nothing_of_success_is_unreadable(body: bytes) -> None:
     with pytest.raises(UnreadableAnswer):

@@ -115,6 +115,15 @@ def test_custom_traits_keep_their_names_and_become_flat() -> None:
     }
 
 
+def test_a_name_of_many_parts_is_cut_as_a_whole() -> None:
+    """Some 66 kB made 87 MB, since each of many values repeated all of the names around it."""
+    deep: dict[str, Any] = {f"n{number}": number for number in range(1_000)}
+    for _ in range(90):
+        deep = {"d" * 200: deep}
+
+    assert body(identify(deep=deep))["contact"]["custom_attributes"] == {"deep_" + "d" * 185: 999}
+
+
 @pytest.mark.parametrize("name", ["created_at", "updated_at", "location", "external_id", "session_count"])
 def test_a_custom_trait_can_not_pose_as_a_field_of_intercoms_own(name: str) -> None:
     call = event(type="identify", userId="u1", traits={"createdAt": 1724508922, "location": "x", "session_count": 1})
