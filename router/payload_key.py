@@ -6,7 +6,8 @@
 
 What an action makes of an event may be something else tomorrow: its mapping is changed, or there is a new version of the
 plugin. So a payload is known by what it says and not by its place among the others: one that has changed is another one, and is
-sent. Older routers noted places (``send purchase/0``). Those match nothing: what stood there is not known, and a repeat is
+sent. The vendor's word for old events is no part of what it says, for a dead letter of a replay may be tried again as a new
+event. Older routers noted places (``send purchase/0``). Those match nothing: what stood there is not known, and a repeat is
 better than a loss.
 """
 

@@ -42,7 +42,7 @@ def forecast(
             f"{mapped.action.name}: {written.too_big}"
             for mapped in made
             for written, key in zip(
-                destination.write(mapped), find_settled(mapped.action.name, mapped.payloads, delivered), strict=True
+                destination.write(mapped), find_settled(mapped.action.name, mapped.unmarked, delivered), strict=True
             )
             if written.too_big and not key
         ]

@@ -3,7 +3,7 @@ also where its action makes other payloads by then, since the operator has chang
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +16,19 @@ from router.delivery.state import Changes, Outcome, Place
 from router.destination import Destination
 from router.event import Document, Event
 from router.explain import explain_at
-from router.plugin import Again, Dead, Delivered, Judgement, Later, Payload, Response, Skip, Verdict, without
+from router.plugin import (
+    Again,
+    Dead,
+    Delivered,
+    Judgement,
+    Later,
+    Marked,
+    Payload,
+    Response,
+    Skip,
+    Verdict,
+    without,
+)
 from tests.delivery.harness import Harness, Settings, batches, plugin
 from tests.delivery.test_jobs import add_job, finish
 from tests.delivery.test_mending import hang_from_the_next_on
@@ -189,6 +201,44 @@ async def test_of_payloads_that_say_the_same_each_is_sent(harness: Harness) -> N
     await finish(harness, await add_job(harness, "retry"))
 
     assert len(sent(harness)) == 3 + 2
+    assert await harness.letters() == []
+
+
+def mark_body(payload: Payload, settings: Settings) -> Payload:
+    return replace(payload, body={**payload.body, "old": True})
+
+
+def mark_request(payload: Payload, settings: Settings) -> Payload:
+    return replace(payload, group="old")
+
+
+@pytest.mark.parametrize("mark", [mark_body, mark_request])
+@pytest.mark.parametrize("is_historical", [True, False], ids=["once as new, then as old", "once as old, then as new"])
+async def test_what_is_delivered_is_not_sent_again_with_or_without_the_word_for_old_events(
+    harness: Harness, mark: Callable[[Payload, Settings], Payload], is_historical: bool
+) -> None:
+    """Sent again as new, it would start what the word had kept from starting."""
+    vendor = Refusing(Delivered())
+    fake = replace(destination(vendor), plugin=replace(destination(vendor).plugin, historical=Marked("old", mark)))
+    harness.destination = fake
+    harness.log.add("ada", properties=PARTS)
+    if is_historical:
+        vendor.verdict = Dead("400 no")
+    await harness.open()
+    await harness.until_settled()
+    if not is_historical:
+        vendor.verdict = Dead("400 no")
+        await finish(harness, await add_job(harness, "replay", is_historical=True))
+    vendor.verdict = None
+    began, [letter] = len(sent(harness)), await harness.letters()
+    entries = explain_at(
+        harness.log.events[0], fake, "website", [], 1e9 if is_historical else None, delivered=letter.settled
+    )
+    told = [part["id"] for entry in entries for request in entry["requests"] for part in request["body"]]
+
+    await finish(harness, await add_job(harness, "retry", is_historical=is_historical))
+
+    assert sent(harness)[began:] == told == ["b"]
     assert await harness.letters() == []
 
 
