@@ -6,9 +6,9 @@
 
 What an action makes of an event may be something else tomorrow: its mapping is changed, or there is a new version of the
 plugin. So a payload is known by what it says and not by its place among the others: one that has changed is another one, and is
-sent. The vendor's word for old events is no part of what it says, for a dead letter of a replay may be tried again as a new
-event. Older routers noted places (``send purchase/0``). Those match nothing: what stood there is not known, and a repeat is
-better than a loss.
+sent. Its group is part of that, since a request may say something once for all in it. The vendor's word for old events is not,
+for a dead letter of a replay may be tried again as a new event. Older routers noted places (``send purchase/0``). Those match
+nothing: what stood there is not known, and a repeat is better than a loss.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ def payload_keys(action: str, payloads: Sequence[Payload]) -> list[str]:
     keys: list[str] = []
     seen: Counter[str] = Counter()
     for payload in payloads:
-        key = f"{action}/{blake2b(orjson.dumps(payload.body), digest_size=8).hexdigest()}"
+        said = orjson.dumps([payload.group, payload.body])
+        key = f"{action}/{blake2b(said, digest_size=8).hexdigest()}"
         seen[key] += 1
         keys.append(key if seen[key] == 1 else f"{key}/{seen[key]}")
     return keys

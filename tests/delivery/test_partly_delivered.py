@@ -24,6 +24,7 @@ from router.plugin import (
     Later,
     Marked,
     Payload,
+    Request,
     Response,
     Skip,
     Verdict,
@@ -201,6 +202,33 @@ async def test_of_payloads_that_say_the_same_each_is_sent(harness: Harness) -> N
     await finish(harness, await add_job(harness, "retry"))
 
     assert len(sent(harness)) == 3 + 2
+    assert await harness.letters() == []
+
+
+async def test_payloads_of_other_groups_are_other_payloads_though_they_say_the_same(harness: Harness) -> None:
+    """What stands once in a request, such as the list that all in it are put on, is known by the group."""
+
+    def destination_of(*lists: str) -> Destination:
+        def build(event: Event, fields: Document, settings: Settings) -> list[Payload]:
+            return [Payload({"id": "ada"}, group=each) for each in lists]
+
+        def pack_lists(payloads: Sequence[Payload], settings: Settings) -> Request:
+            return Request("POST", settings.api_url, [{"id": payloads[0].group}])
+
+        fake = plugin(batches("lists", pack=pack_lists))
+        return Destination("fake", replace(fake, actions=(replace(fake.actions[0], build=build),)), Settings())
+
+    harness.destination = destination_of("news", "offers")
+    harness.vendor.script = lambda request: Response(400 if request.json[0]["id"] == "offers" else 200)
+    harness.log.add("ada")
+    await harness.open()
+    await harness.until_settled()
+    harness.vendor.script = lambda request: Response(200)
+
+    await reopen(harness, destination_of("offers"))
+    await finish(harness, await add_job(harness, "retry"))
+
+    assert sent(harness) == ["news", "offers", "offers"]
     assert await harness.letters() == []
 
 
