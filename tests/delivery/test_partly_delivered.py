@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from router.actions import ActionRule, Change, Constant, Drop, read_changeable
+from router.delivery.forecast import forecast
 from router.delivery.letters import DeadLetter
 from router.delivery.state import Changes, Outcome, Place
 from router.destination import Destination
@@ -148,7 +149,7 @@ async def test_what_was_on_its_way_at_a_crash_is_sent_though_it_comes_first_now(
 async def test_what_has_not_changed_is_not_sent_again(
     harness: Harness, properties: Document, changes: list[Change], again: list[str]
 ) -> None:
-    """And `router dead-letters show` says so before."""
+    """And `router dead-letters show` says so before, and so does a dry run."""
     vendor = Refusing(Dead("400 no"))
     harness.destination = destination(vendor)
     harness.log.add("ada", properties=properties)
@@ -161,9 +162,11 @@ async def test_what_has_not_changed_is_not_sent_again(
     began, [letter] = len(sent(harness)), await harness.letters()
     entries = explain_at(harness.log.events[0], changed, "website", [], delivered=letter.settled)
     told = [part["id"] for entry in entries for request in entry["requests"] for part in request["body"]]
+    dry = forecast(changed, letter.record, harness.clock.now(), delivered=letter.settled)
     await finish(harness, await add_job(harness, "retry"))
 
     assert sent(harness)[began:] == told == again
+    assert dry.kind == ("send" if again else "done")
     assert await harness.letters() == []
 
 
