@@ -32,7 +32,7 @@ def payload_keys(action: str, payloads: Sequence[Payload]) -> list[str]:
     keys: list[str] = []
     seen: Counter[str] = Counter()
     for payload in payloads:
-        said = orjson.dumps([payload.group, payload.body])
+        said = orjson.dumps(payload.body) + payload.group.encode("utf-8", "surrogatepass")
         key = f"{action}/{blake2b(said, digest_size=8).hexdigest()}"
         seen[key] += 1
         keys.append(key if seen[key] == 1 else f"{key}/{seen[key]}")
