@@ -46,7 +46,8 @@ def find_settled(action: str, payloads: Sequence[Payload], settled: Collection[s
         return [action] * len(payloads)
     if not any(key.startswith(f"{action}/") for key in settled):
         return [""] * len(payloads)
-    return [key if key in settled else "" for key in payload_keys(action, payloads)]
+    known = frozenset(settled)  # there may be thousands on both sides
+    return [key if key in known else "" for key in payload_keys(action, payloads)]
 
 
 def describe_settled(settled: Collection[str]) -> list[str]:
