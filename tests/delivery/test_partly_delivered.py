@@ -14,6 +14,7 @@ from router.actions import ActionRule, Change, Constant, Drop, read_changeable
 from router.delivery.forecast import forecast
 from router.delivery.letters import DeadLetter
 from router.delivery.state import Changes, Outcome, Place
+from router.delivery.transit import Transit
 from router.destination import Destination
 from router.event import Document, Event
 from router.explain import explain_at
@@ -330,6 +331,30 @@ async def test_an_event_that_one_answer_settles_costs_no_note(harness: Harness) 
     await harness.until_settled()
 
     assert (sent(harness), noted) == (["a", "b"], [])
+
+
+async def test_a_cancellation_looks_at_each_event_once(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not once for each of its payloads, of which there may be thousands: the gateway stood still meanwhile."""
+    looked: list[Transit] = []
+
+    def look(transit: Transit) -> bool:
+        looked.append(transit)
+        return True
+
+    monkeypatch.setattr(Transit, "is_untouched", property(look))
+    harness.destination = destination(Refusing(Delivered()), max_events=1)
+    harness.log.add("ada", properties=PARTS)
+    harness.log.add("ada", properties=PARTS)
+    await harness.open()
+    await harness.until_settled()
+    harness.vendor.open.clear()
+    job = await add_job(harness)
+    await harness.until(lambda: harness.vendor.hanging == 1)
+
+    harness.worker.jobs.cancel(job)
+
+    assert len(looked) == 2, "two events, four payloads of which three wait"
+    harness.vendor.open.set()
 
 
 async def test_what_can_no_longer_be_written_is_refused_in_the_name_of_the_plugin(harness: Harness) -> None:
