@@ -57,6 +57,8 @@ class Mapped:
 
     action: Action
     payloads: tuple[Payload, ...] = ()
+    unmarked: tuple[Payload, ...] = ()
+    """The same as they are without the vendor's word for old events. By these they are known; see `router.payload_key`."""
     skipped: str = ""
     """Why there are no payloads; "" if there are some."""
     trace: Trace | None = None
@@ -302,14 +304,16 @@ class Destination:
         if draft is not None and trace is not None:
             draft.retrace(trace)
         built = returned.built(action.build(event, fields, self.settings))
-        if mark is not None and not isinstance(built, Skip):
-            built = returned.built(mark.mark(payload, self.settings) for payload in built)
         changes = tuple(draft.notes or ()) if draft is not None else ()
         if isinstance(built, Skip):
-            return Mapped(action, (), built.reason, trace, changes)
+            return Mapped(action, (), (), built.reason, trace, changes)
         if not built:
-            return Mapped(action, (), "nothing to send", trace, changes)
-        return Mapped(action, built, "", trace, changes, mark.word if mark is not None else "")
+            return Mapped(action, (), (), "nothing to send", trace, changes)
+        if mark is None:
+            return Mapped(action, built, built, "", trace, changes)
+        marked = returned.built([mark.mark(payload, self.settings) for payload in built])
+        assert not isinstance(marked, Skip)
+        return Mapped(action, marked, built, "", trace, changes, mark.word)
 
     def write(self, mapped: Mapped) -> list[Written]:
         """The payloads, ready to be sent, in their order.

@@ -121,7 +121,7 @@ def _explain_action(
     if mapped.skipped:
         return entry | {"decision": "skip", "reason": f"action: {mapped.skipped}"}
     try:
-        keys = find_settled(mapped.action.name, mapped.payloads, delivered)
+        keys = find_settled(mapped.action.name, mapped.unmarked, delivered)
         missing = [written for written, key in zip(payloads, keys, strict=True) if not key]
         if not missing:
             return entry | {"decision": "skip", "reason": "delivered already: it is not sent again"}

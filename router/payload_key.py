@@ -6,8 +6,9 @@
 
 What an action makes of an event may be something else tomorrow: its mapping is changed, or there is a new version of the
 plugin. So a payload is known by what it says and not by its place among the others: one that has changed is another one, and is
-sent. Older routers noted places (``send purchase/0``). Those match nothing: what stood there is not known, and a repeat is
-better than a loss.
+sent. Its group is part of that, since a request may say something once for all in it. The vendor's word for old events is not,
+for a dead letter of a replay may be tried again as a new event. Older routers noted places (``send purchase/0``). Those match
+nothing: what stood there is not known, and a repeat is better than a loss.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ def payload_keys(action: str, payloads: Sequence[Payload]) -> list[str]:
     keys: list[str] = []
     seen: Counter[str] = Counter()
     for payload in payloads:
-        key = f"{action}/{blake2b(orjson.dumps(payload.body), digest_size=8).hexdigest()}"
+        said = orjson.dumps(payload.body) + payload.group.encode("utf-8", "surrogatepass")
+        key = f"{action}/{blake2b(said, digest_size=8).hexdigest()}"
         seen[key] += 1
         keys.append(key if seen[key] == 1 else f"{key}/{seen[key]}")
     return keys
@@ -44,7 +46,8 @@ def find_settled(action: str, payloads: Sequence[Payload], settled: Collection[s
         return [action] * len(payloads)
     if not any(key.startswith(f"{action}/") for key in settled):
         return [""] * len(payloads)
-    return [key if key in settled else "" for key in payload_keys(action, payloads)]
+    known = frozenset(settled)  # there may be thousands on both sides
+    return [key if key in known else "" for key in payload_keys(action, payloads)]
 
 
 def describe_settled(settled: Collection[str]) -> list[str]:

@@ -37,6 +37,30 @@ def test_a_payload_is_known_by_what_it_says(settled: list[str], bodies: list[Any
     assert list(map(bool, find_settled("buy", [Payload(body) for body in bodies], settled))) == found
 
 
+def test_what_is_settled_is_not_looked_through_for_each_payload() -> None:
+    """A dead letter holds it as a tuple, which may be of thousands: a dry run stopped everything else for that long."""
+
+    class Settled(tuple[str, ...]):
+        asked = 0
+
+        def __contains__(self, key: object) -> bool:
+            self.asked += 1
+            return super().__contains__(key)
+
+    bodies = [{"line": number} for number in range(100)]
+    settled = Settled(known(*bodies))
+
+    assert all(find_settled("buy", [Payload(body) for body in bodies], settled))
+    assert settled.asked < 10
+
+
+def test_a_group_may_be_any_text() -> None:
+    """JSON could not hold this one. It is asked for when the answer is there, and that must not fail."""
+    groups = ["a", "b", "\ud800", "\ud801"]
+
+    assert len({payload_keys("buy", [Payload(A, group=group)])[0] for group in groups}) == len(groups)
+
+
 def test_what_is_settled_is_told_by_action() -> None:
     settled = ["greet", *known({"name": "c"}, action="greet"), *known(A, A, B), *known(A, action="ask/2"), "tell/0"]
 

@@ -23,6 +23,8 @@ class Outlook:
     """Events that would be sent, by what became of them before ("none": nothing)."""
     marked: Counter[str] = field(default_factory=Counter)
     """Those of them that would carry a vendor's word for old events, by the word."""
+    done: Counter[str] = field(default_factory=Counter)
+    """Events of which the vendor has all already: nothing would be sent, and they would count as delivered."""
     skip: Counter[str] = field(default_factory=Counter)
     """Events that would be skipped, by reason."""
     die: Counter[str] = field(default_factory=Counter)
@@ -35,6 +37,8 @@ class Outlook:
             case "send":
                 self.send[earlier] += 1
                 self.marked.update(forecast.marks)
+            case "done":
+                self.done[earlier] += 1
             case "skip":
                 _count(self.skip, forecast.reason)
             case "die":

@@ -183,6 +183,7 @@ def print_outlook(name: str, kind: str, outlook: dict[str, dict[str, int]]) -> N
     for title, key in (
         ("would be sent", "send"),
         ("of these marked as old events", "marked"),
+        ("have nothing left to send and would count as delivered", "done"),
         ("would be skipped", "skip"),
         ("would be dead without being sent", "die"),
         ("left out", "left"),
@@ -191,7 +192,7 @@ def print_outlook(name: str, kind: str, outlook: dict[str, dict[str, int]]) -> N
         if counts or key == "send":
             console.print(f"{sum(counts.values()):10,} {title}")
         for what, count in sorted(counts.items(), key=lambda pair: -pair[1]):
-            told = BEFORE.get(what, what) if key == "send" else what
+            told = BEFORE.get(what, what) if key in ("send", "done") else what
             console.print(f"{count:14,} {told}", soft_wrap=True)
         if key == "skip" and any(reason.startswith("historical:") for reason in counts):
             console.print(f"{'':14} {as_new(kind)}", soft_wrap=True)

@@ -15,10 +15,10 @@ from router.payload_key import find_settled
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """``send``: the vendor would get it. ``skip``: today's flags, consent, filter, triggers or the plugin hold it back.
-    ``die``: it can't be mapped, or some or all of it is too big."""
+    """``send``: the vendor would get it. ``done``: it has all of it already. ``skip``: today's flags, consent, filter, triggers
+    or the plugin hold it back. ``die``: it can't be mapped, or some or all of it is too big."""
 
-    kind: Literal["send", "skip", "die"]
+    kind: Literal["send", "done", "skip", "die"]
     reason: str = ""
     marks: tuple[str, ...] = ()
     """The vendor's words for old events that the payloads would carry."""
@@ -38,20 +38,23 @@ def forecast(
         if not decision.is_delivered:
             return Forecast("skip", decision.reason)
         made = destination.map(event, decision)
-        too_big = [
-            f"{mapped.action.name}: {written.too_big}"
+        left = [
+            (mapped, written)
             for mapped in made
             for written, key in zip(
-                destination.write(mapped), find_settled(mapped.action.name, mapped.payloads, delivered), strict=True
+                destination.write(mapped), find_settled(mapped.action.name, mapped.unmarked, delivered), strict=True
             )
-            if written.too_big and not key
+            if not key
         ]
     except MappingFailed as error:
         return Forecast("die", f"mapping: {error}")
     except Exception as error:
         return Forecast("die", f"mapping: {type(error).__name__}: {error}")
+    too_big = [f"{mapped.action.name}: {written.too_big}" for mapped, written in left if written.too_big]
     if too_big:
         return Forecast("die", "; ".join(dict.fromkeys(too_big)))
     if not any(mapped.payloads for mapped in made):
         return Forecast("skip", f"action: {'; '.join(dict.fromkeys(mapped.skipped for mapped in made))}")
-    return Forecast("send", marks=tuple(dict.fromkeys(mapped.mark for mapped in made if mapped.mark)))
+    if not left:
+        return Forecast("done")
+    return Forecast("send", marks=tuple(dict.fromkeys(mapped.mark for mapped, _ in left if mapped.mark)))

@@ -20,7 +20,7 @@ from router.delivery.unknown_sources import UnknownSources
 from router.destination import Decision, Destination, MappingFailed
 from router.event import Event
 from router.event_times import age_s
-from router.payload_key import find_settled
+from router.payload_key import find_settled, payload_keys
 
 LARGE_EVENT_BYTES: Final = 10_000
 """From here on an event may bring about more than the router takes (ten thousand payloads, a key of ten thousand characters),
@@ -118,15 +118,16 @@ class Preparation:
                 continue
             endpoint = self._endpoints[mapped.action.endpoint]
             made, name = self._destination.write(mapped), mapped.action.name
-            keys: Iterable[str] = find_settled(name, mapped.payloads, known) if known else repeat("")
-            for written, key in zip(made, keys, strict=False):
-                item = Item(transit, name, written.payload, endpoint, written.size)
+            found: Iterable[str] = find_settled(name, mapped.unmarked, known) if known else repeat("")
+            keys: Iterable[str] = payload_keys(name, mapped.unmarked) if mapped.mark else repeat("")
+            for written, settled, key in zip(made, found, keys, strict=False):
+                item = Item(transit, name, written.payload, endpoint, written.size, key=key)
                 transit.items.append(item)
-                if key in transit.settled:
+                if settled in transit.settled:
                     item.state, item.is_delivered = "settled", True
-                elif key:
+                elif settled:
                     item.state = "settled"
-                    transit.refused.append(earlier[key])
+                    transit.refused.append(earlier[settled])
                 elif written.too_big:
                     item.state = "settled"
                     transit.refused.append(f"{name}: {written.too_big}")

@@ -121,7 +121,7 @@ class Item:
     is_delivered: bool = False
     """The vendor has it. Not said of the only payload of an event, which is settled with it."""
     key: str = ""
-    """Once it is asked for; see `Transit.key_of`."""
+    """Once it is asked for (see `Transit.key_of`), and from the start if the payload is marked as old."""
     mendings: int = 0
     """How often another payload took its place, because the vendor refused a part of it."""
 

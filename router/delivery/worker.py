@@ -292,7 +292,8 @@ class Worker:
         """Empty the lanes of replays. Returns the events of which nothing was sent. For an event that was sent in part, the
         rest is refused."""
         items = self._lanes.withdraw(lambda item: True, are_replays=True)
-        whole = dict.fromkeys(item.transit for item in items if item.transit.is_untouched)
+        transits = dict.fromkeys(item.transit for item in items)
+        whole = {transit: None for transit in transits if transit.is_untouched}
         for item in items:
             if item.transit not in whole:
                 self._settlement.refuse_item(item, "cancelled before all of it was sent")

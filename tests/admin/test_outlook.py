@@ -11,6 +11,7 @@ def test_each_event_is_counted_once_by_what_would_become_of_it() -> None:
     for forecast, earlier in (
         (Forecast("send"), "delivered"),
         (Forecast("send", marks=("backfill",)), "none"),
+        (Forecast("done"), "dead letter"),
         (Forecast("skip", "flags: All is false"), "skipped"),
         (Forecast("die", "mapping: no user u-17"), "none"),
         (Forecast("die", "mapping: no user u-99"), "none"),
@@ -20,6 +21,7 @@ def test_each_event_is_counted_once_by_what_would_become_of_it() -> None:
     assert outlook.answer() == {
         "send": {"delivered": 1, "none": 1},
         "marked": {"backfill": 1},
+        "done": {"dead letter": 1},
         "skip": {"flags: All is false": 1},
         "die": {"mapping: no user …": 2},
         "left": {},

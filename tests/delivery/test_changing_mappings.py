@@ -1,5 +1,6 @@
 """Promises 1, 4 and 5 for events that make several payloads: whatever the vendor says to each, and whatever the mappings are
-from start to start, nothing is left out; and while they stay the same, nothing comes twice (seeded)."""
+from start to start, nothing is left out; and while they stay the same, nothing comes twice, also when it is tried again as an
+old event (seeded)."""
 
 from __future__ import annotations
 
@@ -23,6 +24,7 @@ from router.plugin import (
     Delivered,
     Judgement,
     Later,
+    Marked,
     Payload,
     Request,
     Response,
@@ -51,6 +53,10 @@ def builder(endpoint: str) -> Callable[[Event, Document, Settings], list[Payload
         return made or Skip("nothing to tell")
 
     return build
+
+
+def mark_old(payload: Payload, settings: Settings) -> Payload:
+    return replace(payload, body={**payload.body, "old": True})
 
 
 @dataclass
@@ -100,7 +106,8 @@ class Moods:
             batches("two", judge=self.judge, max_events=3, are_bodies_opaque=self.chance.random() < 0.5),
         )
         actions = tuple(replace(action, build=builder(action.endpoint)) for action in fake.actions)
-        return Destination("fake", replace(fake, actions=actions), Settings(), rules=rules)
+        fake = replace(fake, actions=actions, historical=Marked("old", mark_old))
+        return Destination("fake", fake, Settings(), rules=rules)
 
     def has_all(self, event: Event, endpoint: str) -> bool:
         """Whether it has all that the event's action made with one of its mappings."""
@@ -137,7 +144,7 @@ async def test_nothing_is_left_out(tmp_path: Path, has_crashes: bool, is_changin
     harness.destination = moods.destination(is_changing)
     await harness.open()
     await harness.until_settled()
-    await finish(harness, await add_job(harness, "retry"))
+    await finish(harness, await add_job(harness, "retry", is_historical=chance.random() < 0.5))
 
     assert await harness.letters() == []
     assert not harness.worker.ledger.settled_payloads

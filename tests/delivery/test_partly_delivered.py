@@ -3,7 +3,7 @@ also where its action makes other payloads by then, since the operator has chang
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -11,12 +11,27 @@ from pathlib import Path
 import pytest
 
 from router.actions import ActionRule, Change, Constant, Drop, read_changeable
+from router.delivery.forecast import forecast
 from router.delivery.letters import DeadLetter
 from router.delivery.state import Changes, Outcome, Place
+from router.delivery.transit import Transit
 from router.destination import Destination
 from router.event import Document, Event
 from router.explain import explain_at
-from router.plugin import Again, Dead, Delivered, Judgement, Later, Payload, Response, Skip, Verdict, without
+from router.plugin import (
+    Again,
+    Dead,
+    Delivered,
+    Judgement,
+    Later,
+    Marked,
+    Payload,
+    Request,
+    Response,
+    Skip,
+    Verdict,
+    without,
+)
 from tests.delivery.harness import Harness, Settings, batches, plugin
 from tests.delivery.test_jobs import add_job, finish
 from tests.delivery.test_mending import hang_from_the_next_on
@@ -135,7 +150,7 @@ async def test_what_was_on_its_way_at_a_crash_is_sent_though_it_comes_first_now(
 async def test_what_has_not_changed_is_not_sent_again(
     harness: Harness, properties: Document, changes: list[Change], again: list[str]
 ) -> None:
-    """And `router dead-letters show` says so before."""
+    """And `router dead-letters show` says so before, and so does a dry run."""
     vendor = Refusing(Dead("400 no"))
     harness.destination = destination(vendor)
     harness.log.add("ada", properties=properties)
@@ -148,9 +163,11 @@ async def test_what_has_not_changed_is_not_sent_again(
     began, [letter] = len(sent(harness)), await harness.letters()
     entries = explain_at(harness.log.events[0], changed, "website", [], delivered=letter.settled)
     told = [part["id"] for entry in entries for request in entry["requests"] for part in request["body"]]
+    dry = forecast(changed, letter.record, harness.clock.now(), delivered=letter.settled)
     await finish(harness, await add_job(harness, "retry"))
 
     assert sent(harness)[began:] == told == again
+    assert dry.kind == ("send" if again else "done")
     assert await harness.letters() == []
 
 
@@ -189,6 +206,71 @@ async def test_of_payloads_that_say_the_same_each_is_sent(harness: Harness) -> N
     await finish(harness, await add_job(harness, "retry"))
 
     assert len(sent(harness)) == 3 + 2
+    assert await harness.letters() == []
+
+
+async def test_payloads_of_other_groups_are_other_payloads_though_they_say_the_same(harness: Harness) -> None:
+    """What stands once in a request, such as the list that all in it are put on, is known by the group."""
+
+    def destination_of(*lists: str) -> Destination:
+        def build(event: Event, fields: Document, settings: Settings) -> list[Payload]:
+            return [Payload({"id": "ada"}, group=each) for each in lists]
+
+        def pack_lists(payloads: Sequence[Payload], settings: Settings) -> Request:
+            return Request("POST", settings.api_url, [{"id": payloads[0].group}])
+
+        fake = plugin(batches("lists", pack=pack_lists))
+        return Destination("fake", replace(fake, actions=(replace(fake.actions[0], build=build),)), Settings())
+
+    harness.destination = destination_of("news", "offers")
+    harness.vendor.script = lambda request: Response(400 if request.json[0]["id"] == "offers" else 200)
+    harness.log.add("ada")
+    await harness.open()
+    await harness.until_settled()
+    harness.vendor.script = lambda request: Response(200)
+
+    await reopen(harness, destination_of("offers"))
+    await finish(harness, await add_job(harness, "retry"))
+
+    assert sent(harness) == ["news", "offers", "offers"]
+    assert await harness.letters() == []
+
+
+def mark_body(payload: Payload, settings: Settings) -> Payload:
+    return replace(payload, body={**payload.body, "old": True})
+
+
+def mark_request(payload: Payload, settings: Settings) -> Payload:
+    return replace(payload, group="old")
+
+
+@pytest.mark.parametrize("mark", [mark_body, mark_request])
+@pytest.mark.parametrize("is_historical", [True, False], ids=["once as new, then as old", "once as old, then as new"])
+async def test_what_is_delivered_is_not_sent_again_with_or_without_the_word_for_old_events(
+    harness: Harness, mark: Callable[[Payload, Settings], Payload], is_historical: bool
+) -> None:
+    """Sent again as new, it would start what the word had kept from starting."""
+    vendor = Refusing(Delivered())
+    fake = replace(destination(vendor), plugin=replace(destination(vendor).plugin, historical=Marked("old", mark)))
+    harness.destination = fake
+    harness.log.add("ada", properties=PARTS)
+    if is_historical:
+        vendor.verdict = Dead("400 no")
+    await harness.open()
+    await harness.until_settled()
+    if not is_historical:
+        vendor.verdict = Dead("400 no")
+        await finish(harness, await add_job(harness, "replay", is_historical=True))
+    vendor.verdict = None
+    began, [letter] = len(sent(harness)), await harness.letters()
+    entries = explain_at(
+        harness.log.events[0], fake, "website", [], 1e9 if is_historical else None, delivered=letter.settled
+    )
+    told = [part["id"] for entry in entries for request in entry["requests"] for part in request["body"]]
+
+    await finish(harness, await add_job(harness, "retry", is_historical=is_historical))
+
+    assert sent(harness)[began:] == told == ["b"]
     assert await harness.letters() == []
 
 
@@ -249,6 +331,30 @@ async def test_an_event_that_one_answer_settles_costs_no_note(harness: Harness) 
     await harness.until_settled()
 
     assert (sent(harness), noted) == (["a", "b"], [])
+
+
+async def test_a_cancellation_looks_at_each_event_once(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not once for each of its payloads, of which there may be thousands: the gateway stood still meanwhile."""
+    looked: list[Transit] = []
+
+    def look(transit: Transit) -> bool:
+        looked.append(transit)
+        return True
+
+    monkeypatch.setattr(Transit, "is_untouched", property(look))
+    harness.destination = destination(Refusing(Delivered()), max_events=1)
+    harness.log.add("ada", properties=PARTS)
+    harness.log.add("ada", properties=PARTS)
+    await harness.open()
+    await harness.until_settled()
+    harness.vendor.open.clear()
+    job = await add_job(harness)
+    await harness.until(lambda: harness.vendor.hanging == 1)
+
+    harness.worker.jobs.cancel(job)
+
+    assert len(looked) == 2, "two events, four payloads of which three wait"
+    harness.vendor.open.set()
 
 
 async def test_what_can_no_longer_be_written_is_refused_in_the_name_of_the_plugin(harness: Harness) -> None:
