@@ -160,6 +160,8 @@ def _drop_name_of_person(name: str, event: Event, item: Document, told: Document
 def _with_item(name: str, event: Event, params: Document, item: Document, told: Document) -> Document:
     """*params* with the only *item* of the event and its worth; where there is none or there are many, with what is *told* in
     the words of one."""
+    if not isinstance(params.get("items"), list):  # a property of that name, which says how many there are
+        params.pop("items", None)
     if name.endswith("_promotion"):
         return _of_promotion(told) | params
     if "items" in params or not {"item_id", "item_name"} & item.keys():

@@ -483,6 +483,14 @@ def test_what_is_given_back_has_no_sign(revenue: Any) -> None:
     assert commerce("Order Refunded", {"order_id": "A-1", "revenue": revenue})["value"] == 30
 
 
+@pytest.mark.parametrize("event", ["Order Refunded", "Product Removed"])
+def test_how_many_items_there_are_takes_the_place_of_none(event: str) -> None:
+    """Nobody was told of such a refund, which became a dead letter, and such a product was left out."""
+    params = commerce(event, {"sku": "s-1", "price": 15, "items": 2})
+
+    assert (params["value"], params["items"]) == (15, [{"item_id": "s-1", "price": 15}])
+
+
 @pytest.mark.parametrize(("quantity", "sent"), [(2, 2), (-2, 2), (-1.5, 1)])
 def test_neither_has_a_product_of_which_so_many_are_given_back(quantity: float, sent: int) -> None:
     """Google multiplies it by the price: the refund was of 30 and its products came to -30."""
