@@ -180,11 +180,23 @@ def _complete_sale(name: str, event: Event, params: Document) -> None:
     if name == "refund":  # other vendors want a sign; Google would take it off what was given back
         with suppress(ValueError):
             params["value"] = abs(convert.to_amount(params.get("value")))
-        for item in params.get("items", ()):
-            if "quantity" in item:
-                item["quantity"] = abs(item["quantity"])
+        if "items" in params:
+            params["items"] = _given_back(params["items"])
     if name == "purchase":
         params.setdefault("transaction_id", event.message_id)  # by which Google counts a purchase once
+
+
+def _given_back(items: list[Document]) -> list[Document]:
+    """*items* of a refund without the sign that callers put to quantities or to prices. One that goes the other way, such as a
+    fee, has a price below 0: all of them come to what is given back."""
+    worth = [item.get("price", 0) * item.get("quantity", 1) for item in items]
+    sign = -1 if sum(worth) < 0 else 1
+    return [
+        item
+        | ({"quantity": abs(item["quantity"])} if "quantity" in item else {})
+        | ({"price": abs(item["price"]) if money * sign > 0 else -abs(item["price"])} if money else {})
+        for item, money in zip(items, worth, strict=True)
+    ]
 
 
 def _beyond(products: Any) -> list[str]:

@@ -502,6 +502,25 @@ def test_neither_has_a_product_of_which_so_many_are_given_back(quantity: float, 
 
 
 @pytest.mark.parametrize(
+    "products",
+    [
+        pytest.param([(15, 2), (-5, 1)], id="without a sign"),
+        pytest.param([(15, -2), (5, 1)], id="in the quantity"),
+        pytest.param([(-15, 2), (5, 1)], id="in the price"),
+        pytest.param([(-15, -2), (-5, 1)], id="in both of one"),
+    ],
+)
+def test_the_products_of_a_refund_come_to_what_is_given_back(products: list[tuple[int, int]]) -> None:
+    """30 less a fee of 5 or a voucher: with the sign in the price -30 was given back, and a fee came on top."""
+    told = [{"sku": "s-1", "price": price, "quantity": quantity} for price, quantity in products]
+
+    params = commerce("Order Refunded", {"order_id": "A-1", "products": told})
+
+    assert params["value"] == 25
+    assert [(item["price"], item["quantity"]) for item in params["items"]] == [(15, 2), (-5, 1)]
+
+
+@pytest.mark.parametrize(
     ("event", "action"),
     [
         (track("Order Completed", {"total": 5, "currency": "euro"}), "track commerce event"),
