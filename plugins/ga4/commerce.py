@@ -246,7 +246,7 @@ def to_item(product: Document, settings: Settings) -> Document:
     for key, value in product.items():
         name = None if key in named else param_name(key)
         is_personal = settings.pii_guard and (tells_person(key) or tells_email(value))
-        if name is not None and isinstance(value, str | int | float) and not is_personal:
+        if name is not None and name not in named and isinstance(value, str | int | float) and not is_personal:
             own.setdefault(name, cut(name, value))
     return dict(list(own.items())[:MAX_CUSTOM_ITEM_PARAMS]) | _impersonal(item, settings)
 

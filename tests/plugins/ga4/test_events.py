@@ -491,6 +491,14 @@ def test_how_many_items_there_are_takes_the_place_of_none(event: str) -> None:
     assert (params["value"], params["items"]) == (15, [{"item_id": "s-1", "price": 15}])
 
 
+@pytest.mark.parametrize("key", ["quantíty", "príce"])
+def test_a_word_of_the_caller_s_is_not_what_google_counts(key: str) -> None:
+    """Without its accent it was one of Google's fields, and a refund with a text in that became a dead letter."""
+    params = commerce("Order Refunded", {"order_id": "A-1", "products": [{"sku": "s-1", key: "some", "size": "L"}]})
+
+    assert params["items"] == [{"size": "L", "item_id": "s-1"}]
+
+
 @pytest.mark.parametrize(("quantity", "sent"), [(2, 2), (-2, 2), (-1.5, 1)])
 def test_neither_has_a_product_of_which_so_many_are_given_back(quantity: float, sent: int) -> None:
     """Google multiplies it by the price: the refund was of 30 and its products came to -30."""
