@@ -169,7 +169,7 @@ class Destination:
 
     def __post_init__(self) -> None:
         """Raises PluginFailed if the plugin has no table for these settings."""
-        self._derive("_order", _order_of(dict(self.settings)))
+        self._derive("_order", _order_of(self.settings))
         self._derive("calls", PluginCalls(self.name, self.plugin, self.settings))
         names = DestinationNames(
             destination=self.name,
@@ -354,7 +354,8 @@ class Destination:
 def _order_of(value: Any) -> object:
     """The keys of all mappings within *value*, in their order."""
     if isinstance(value, BaseModel):
-        value = dict(value)
+        told = type(value).model_fields.keys() | (value.model_extra or {}).keys()
+        value = {key: inner for key, inner in value if key in told}  # and not what was worked out of it since
     if isinstance(value, Mapping):
         return tuple((key, _order_of(inner)) for key, inner in value.items())
     return tuple(map(_order_of, value)) if isinstance(value, list | tuple) else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import orjson
@@ -385,6 +386,21 @@ def test_no_event_and_no_rule_makes_a_decision_or_a_change_fail(
     assert decision.is_delivered is bool(decision.actions)
     assert all(each.payloads or each.skipped for each in mapped)
     assert repr(call.document) == before
+
+
+class RememberingSettings(EchoSettings):
+    @cached_property
+    def worked_out(self) -> dict[str, str]:
+        return {"a": "b"}
+
+
+def test_what_a_plugin_works_out_of_its_settings_makes_no_other_destination() -> None:
+    """A cluster compares its destinations with new ones of the same settings, and restarts those that differ."""
+    settings = RememberingSettings()
+    destination = Destination("echo", ECHO, settings)
+
+    assert settings.worked_out
+    assert Destination("echo", ECHO, settings) == destination
 
 
 @pytest.mark.parametrize("is_opaque", [False, True], ids=["open", "opaque"])

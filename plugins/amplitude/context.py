@@ -78,10 +78,14 @@ def combined(event: Event) -> Document:
 
 
 def _advertising_ids(event: Event) -> Document:
-    """``idfa`` and ``idfv`` on iOS, ``adid`` on Android; none where the person does not want to be tracked."""
+    """``idfa`` and ``idfv`` on iOS, ``adid`` on Android; none in the browser of a phone, and for ads none where the person does
+    not want to be tracked."""
     platform, device = app_platform(event), part_of(event, "device")
     own_id = device.get("id")
     fields: Document = {}
+    kind = device.get("type") or ("web" if event.channel == "browser" else None)
+    if isinstance(kind, str) and to_platform(kind) == "Web":
+        return fields
     if platform == "ios" and isinstance(own_id, str):
         fields["idfv"] = own_id
     name = {"ios": "idfa", "android": "adid"}.get(platform or "")

@@ -160,6 +160,8 @@ def _drop_name_of_person(name: str, event: Event, item: Document, told: Document
 def _with_item(name: str, event: Event, params: Document, item: Document, told: Document) -> Document:
     """*params* with the only *item* of the event and its worth; where there is none or there are many, with what is *told* in
     the words of one."""
+    if not isinstance(params.get("items"), list):  # a property of that name, which says how many there are
+        params.pop("items", None)
     if name.endswith("_promotion"):
         return _of_promotion(told) | params
     if "items" in params or not {"item_id", "item_name"} & item.keys():
@@ -178,11 +180,23 @@ def _complete_sale(name: str, event: Event, params: Document) -> None:
     if name == "refund":  # other vendors want a sign; Google would take it off what was given back
         with suppress(ValueError):
             params["value"] = abs(convert.to_amount(params.get("value")))
-        for item in params.get("items", ()):
-            if "quantity" in item:
-                item["quantity"] = abs(item["quantity"])
+        if "items" in params:
+            params["items"] = _given_back(params["items"])
     if name == "purchase":
         params.setdefault("transaction_id", event.message_id)  # by which Google counts a purchase once
+
+
+def _given_back(items: list[Document]) -> list[Document]:
+    """*items* of a refund without the sign that callers put to quantities or to prices. One that goes the other way, such as a
+    fee, has a price below 0: all of them come to what is given back."""
+    worth = [item.get("price", 0) * item.get("quantity", 1) for item in items]
+    sign = -1 if sum(worth) < 0 else 1
+    return [
+        item
+        | ({"quantity": abs(item["quantity"])} if "quantity" in item else {})
+        | ({"price": abs(item["price"]) if money * sign > 0 else -abs(item["price"])} if money else {})
+        for item, money in zip(items, worth, strict=True)
+    ]
 
 
 def _beyond(products: Any) -> list[str]:
@@ -232,7 +246,7 @@ def to_item(product: Document, settings: Settings) -> Document:
     for key, value in product.items():
         name = None if key in named else param_name(key)
         is_personal = settings.pii_guard and (tells_person(key) or tells_email(value))
-        if name is not None and isinstance(value, str | int | float) and not is_personal:
+        if name is not None and name not in named and isinstance(value, str | int | float) and not is_personal:
             own.setdefault(name, cut(name, value))
     return dict(list(own.items())[:MAX_CUSTOM_ITEM_PARAMS]) | _impersonal(item, settings)
 

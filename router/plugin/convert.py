@@ -53,7 +53,7 @@ _GENDERS = {
     "prefer not to say": "prefer not to say",
 }
 _APP_PLATFORMS = {"ios": "ios", "ipados": "ios", "iphone os": "ios", "android": "android"}
-_LARGEST_INTEGER = 2**63 - 1
+LARGEST_INTEGER: Final = 2**63 - 1
 """Every JSON reader can hold this. A larger number could cost the whole request."""
 
 
@@ -168,7 +168,7 @@ def to_number(value: Any) -> int | float:
     Commas may only group thousands (``1,234.50``). ``19,99`` is refused: its comma could mean either.
     """
     number = _from_digits(value.strip()) if isinstance(value, str) else value
-    if isinstance(number, int) and not isinstance(number, bool) and abs(number) <= _LARGEST_INTEGER:
+    if isinstance(number, int) and not isinstance(number, bool) and abs(number) <= LARGEST_INTEGER:
         return number
     if isinstance(number, float) and math.isfinite(number):
         return number
@@ -226,7 +226,7 @@ def _decimal(value: Any) -> Decimal:
 
 def _whole(number: Decimal) -> int:
     whole = int(number.to_integral_value(ROUND_HALF_UP))
-    if abs(whole) > _LARGEST_INTEGER:
+    if abs(whole) > LARGEST_INTEGER:
         raise ValueError("expected a smaller number")
     return whole
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from decimal import Decimal
 from typing import Any, Final
 
-from router.plugin.convert import to_amount, to_integer, to_number
+from router.plugin.convert import LARGEST_INTEGER, to_amount, to_number
 
 PRODUCT_IDS: Final = ("product_id", "productId", "sku", "id")
 """What the id of a product in a list may be called, and the first that there is counts. ``id`` is the oldest; in the properties
@@ -17,12 +17,11 @@ of an event that is of one product it may be of something else."""
 def quantity_of(product: dict[str, Any]) -> int | float:
     """How many of *product* there are: it may be a part of one (1.5 m of cloth), 0 of what was taken out, below 0 of what was
     given back. It is 1 where nothing is said that can be counted."""
-    told = product.get("quantity")
     try:
-        to_integer(told)  # of a size that may be counted
-        return to_number(told)
+        number = to_number(product.get("quantity"))
     except ValueError:
         return 1
+    return number if abs(number) <= LARGEST_INTEGER else 1
 
 
 def count_whole(

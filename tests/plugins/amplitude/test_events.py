@@ -300,6 +300,16 @@ def test_a_page_tells_its_address_from_its_properties_else_from_its_context() ->
             {"device": {"type": "android", "advertisingId": "ad"}}, {"platform": "Android", "adid": "ad"}, id="android"
         ),
         pytest.param(
+            {"device": {"id": "d", "type": "browser"}, "os": {"name": "iOS"}},
+            {"os_name": "iOS", "platform": "Web", "device_id": "d"},
+            id="a browser, whose system is that of a phone",
+        ),
+        pytest.param(
+            {"channel": "browser", "device": {"id": "d"}, "os": {"name": "iOS"}},
+            {"os_name": "iOS", "platform": "Web", "device_id": "d"},
+            id="a page in it",
+        ),
+        pytest.param(
             {"device": {"advertisingId": "ad"}, "os": {"name": "iPadOS"}},
             {"os_name": "iPadOS", "idfa": "ad"},
             id="a platform that the system tells",

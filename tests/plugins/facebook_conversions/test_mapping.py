@@ -334,6 +334,14 @@ def test_a_single_product_has_contents_and_what_they_come_to_for_a_value(event: 
     assert (data["value"], data["currency"]) == (29.97, "USD")
 
 
+@pytest.mark.parametrize("quantity", [0, "-1"])
+def test_a_product_of_which_there_is_none_is_worth_what_one_is(quantity: object) -> None:
+    """It is looked at all the same: one viewed before any was bought had a value of 0, and one counted down one below 0."""
+    data = data_of({"sku": "s-1", "price": 9.99, "quantity": quantity}, "Product Viewed")
+
+    assert (data["value"], data["currency"]) == (9.99, "USD")
+
+
 def test_of_several_products_those_with_an_id_are_sent() -> None:
     products = [
         {"product_id": "p-1", "price": 9.99, "quantity": 2},
