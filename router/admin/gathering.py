@@ -138,9 +138,8 @@ class Gathering:
             gathered = await self._operations.trace(message_id)
         for event in gathered["events"]:
             at = entries.get((event["partition"], event["sequence"]), {})
-            event["warnings"] = self._operations.warnings_of(
-                event["event"]
-            )  # a process knows its own destinations alone
+            # Anew: a process knows its own destinations alone.
+            event["warnings"] = self._operations.warnings_of(event["event"])
             event["destinations"] = [
                 at.get(name) or {"destination": name, "outcome": "down", "reason": str(down.get(name, ""))}
                 for name in self._operations.names

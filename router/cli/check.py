@@ -10,8 +10,8 @@ from typing import Annotated
 
 import typer
 
+from router.cli.check_live import Tried, try_credentials
 from router.cli.engine import WITHOUT_EXTRA, durability_of, has_extra, planned_durability
-from router.cli.live import Tried, try_credentials
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, read_config, switch
 from router.cli.output import NO_DESTINATIONS, console, print_json, print_table
 from router.cli.sandboxes import make_sandbox

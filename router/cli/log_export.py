@@ -15,6 +15,7 @@ import typer
 from router.cli.engine import open_log
 from router.cli.log_report import DAMAGED
 from router.cli.options import DEFAULT_CONFIG, ConfigPath, Since, Type, Until, check_given, switch, to_period
+from router.cli.output import plain_json
 from router.clock import SystemClock
 from router.config import Config, load_storage
 from router.counted import counted
@@ -60,7 +61,8 @@ async def _export(
         if isinstance(item, Gap):
             lost.append((item.first, item.last))
             continue
-        file.write(item.event + b"\n" if is_bare else to_line(item))
+        line = item.event + b"\n" if is_bare else to_line(item)
+        file.write(plain_json(line.decode()).encode())
         count += 1
     file.flush()
     return count

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -28,14 +29,19 @@ _CONTROLS = dict.fromkeys(
     ],
     "?",
 )
-_CONTROLS_IN_JSON = {code: f"\\u{code:04x}" for code in _CONTROLS if code > 126}
-"""As JSON spells them. The writer of it spells those below in this way by itself."""
+_CONTROLS_IN_JSON = re.compile(f"[{''.join(chr(code) for code in _CONTROLS if code > 126)}]")
+"""Those that may stand in JSON as they are. The writer of it spells the others out by itself."""
 
 
 def plain(text: str) -> str:
     """*text* without characters that a terminal would obey. It may come from a vendor, or from anybody who can send an
     event."""
     return text.translate(_CONTROLS)
+
+
+def plain_json(text: str) -> str:
+    """The same JSON as *text*, which a terminal does not obey either."""
+    return _CONTROLS_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 class _Console(Console):
@@ -64,12 +70,12 @@ def print_line(text: str, **options: Any) -> None:
 
 
 def print_json(value: Any) -> None:
-    """One line of JSON, which a terminal does not obey either."""
+    """One line of JSON, as `plain_json` has it."""
     try:
         line = orjson.dumps(value).decode()
     except orjson.JSONEncodeError:  # a file name that is not text
         line = json.dumps(value)
-    typer.echo(line.translate(_CONTROLS_IN_JSON))
+    typer.echo(plain_json(line))
 
 
 def print_table(

@@ -256,9 +256,8 @@ async def test_damage_is_copied_as_it_is_and_said(site: Site, tmp_path: Path) ->
     backup = await site.back_up(tmp_path / "backup")
 
     assert not backup.log.is_sound
-    assert all(
-        segment.path.exists() for segment in backup.log.segments
-    )  # not the name under which it was looked through
+    # Not the name under which it was looked through.
+    assert all(segment.path.exists() for segment in backup.log.segments)
     found, _, _ = await restore(tmp_path / "backup")
     assert [item for item in found if isinstance(item, Gap)] == [item for item in lost if isinstance(item, Gap)]
 

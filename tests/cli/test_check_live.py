@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 from pydantic import Field, SecretStr
 
-from router.cli.live import Tried, try_credentials
+from router.cli.check_live import Tried, try_credentials
 from router.destination import Destination
 from router.plugin import (
     Action,

@@ -14,8 +14,10 @@ import sys
 from bisect import bisect_right
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
+import orjson
 import pytest
 
 from router.delivery.state import Changes
@@ -231,6 +233,25 @@ def test_events_are_exported_to_standard_output_and_to_a_file(config: Path, data
     assert [json.loads(line)["sequence"] for line in lines] == list(range(1, EVENTS + 1, 7))
     assert to_file.err == f"{len(lines)} events to {tmp_path / 'u1.ndjson'}\n"
     assert (tmp_path / "u1.ndjson").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("arguments", [[], ["--events"]], ids=["with their places", "alone"])
+def test_no_terminal_obeys_an_event_that_is_exported(config: Path, tmp_path: Path, arguments: list[str]) -> None:
+    """Whoever can send an event could write to the terminal of who looks at it."""
+    name = "\x9b2J\x7f\u202epaid é"
+    odd = replace(entries(1, 1)[0], event=orjson.dumps({"event": name}))
+
+    async def fill() -> None:
+        log = await SqliteLog.open(tmp_path / "var" / "log", LogOptions(), StillClock())
+        await log.append([odd])
+        await log.close()
+
+    asyncio.run(fill())
+    out = run(config, "export", *arguments).out
+
+    assert name in json.dumps(json.loads(out), ensure_ascii=False)
+    assert not set("\x9b\x7f\u202e") & set(out)
+    assert "é" in out
 
 
 @pytest.mark.usefixtures("data")

@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from plugins import customerio
-from router.cli.live import try_credentials
+from router.cli.check_live import try_credentials
 from router.plugin import Plugin
 from router.registry import Registry
 from router.testing import StandIn, open_stand_in

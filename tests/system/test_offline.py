@@ -148,9 +148,8 @@ def test_what_is_asked_for_offline_is_done_by_the_next_daemon(stage: Stage) -> N
     assert len(vendor.arrivals()) == begin
     router.start()
     router.ask("jobs", destination="customerio")
-    stage.command(
-        "replay", "customerio", "--user", "nobody"
-    )  # jobs run one after the other: when this is done, all are
+    # Jobs run one after the other: when this is done, all are.
+    stage.command("replay", "customerio", "--user", "nobody")
 
     assert set(vendor.kept()) == set(acked)
     again = sorted(sighting.label for sighting in vendor.arrivals()[begin:])

@@ -9,7 +9,7 @@ import pytest
 
 from plugins.slack import PLUGIN
 from plugins.slack.sandbox_rules import WEBHOOK_STATUSES
-from router.cli.live import try_credentials
+from router.cli.check_live import try_credentials
 from router.plugin import Blocked, Dead, Delivered, Later, Response
 from router.plugin.sandbox import Fault
 from router.testing import StandIn, make_event, open_stand_in
