@@ -167,7 +167,7 @@ COMPANY: Final = Table(
 
 EVENT: Final = Table(
     (
-        Field("event", "event_name"),
+        Field("event", "event_name", convert.not_blank),
         Field("timestamp", "created_at", convert.to_unix_seconds),
         Field("properties.revenue", "revenue", convert.to_cents),
         Field("properties.currency", "currency", convert.chain(convert.to_currency, convert.to_lower)),
@@ -239,7 +239,7 @@ def build_company(event: Event, fields: Document, settings: Settings) -> Payload
 
 def build_event(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
     """Something a contact did. Intercom takes no event of somebody it doesn't know."""
-    if not str(fields.get("event_name", "")).strip():
+    if "event_name" not in fields:
         return Skip("the event has no name")
     metadata: Document = dict(fields.get("metadata", {}))
     if "revenue" in fields:

@@ -203,6 +203,10 @@ def test_a_track_call_is_an_event_at_its_own_time_with_revenue_in_cents() -> Non
     }
 
 
+def test_the_name_of_an_event_has_no_blanks_around_it() -> None:
+    assert body(event(type="track", userId="u1", event=" Signed Up ", **TIME))["event_name"] == "Signed Up"
+
+
 @pytest.mark.parametrize(
     ("currency", "expected"),
     [

@@ -30,6 +30,10 @@ def track(**fields: Any) -> Any:
     return body_of(event, "track event")["properties"]
 
 
+def test_the_name_of_an_event_has_no_blanks_around_it() -> None:
+    assert body_of(make_event("track", event=" Signed Up ", userId="u-17"), "track event")["event"] == "Signed Up"
+
+
 PRODUCTS = [{"product_id": f"p-{number:03}", "name": "x" * 80} for number in range(100)]
 DEEP = {"a": {"b": {"c": {"d": 1}}}}
 
