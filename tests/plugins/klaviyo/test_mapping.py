@@ -88,6 +88,18 @@ def test_each_reserved_trait_of_a_group_arrives_at_its_people(trait: str, spell:
     assert body.get("organization") == ("Engines" if trait == "name" else None)
 
 
+@pytest.mark.parametrize(
+    ("traits", "expected"),
+    [
+        pytest.param({"employees": "11-50"}, "11-50", id="a range"),
+        pytest.param({"employees": "1,000+"}, "1,000+", id="more than"),
+        pytest.param({"employees": "11-50", "employee_count": 30}, 30, id="a number beside it"),
+    ],
+)
+def test_how_many_work_in_a_group_may_be_told_in_words(traits: Any, expected: Any) -> None:
+    assert body_of(group(**traits))["properties"]["group_employees"] == expected
+
+
 def test_custom_group_traits_arrive_and_hide_none_of_the_persons() -> None:
     body = body_of(group(regionCode="PT", plan="gold", **{"$source": 1}))
 
