@@ -351,10 +351,10 @@ def _write_by_rule(
             trace.warnings.append(f"{line.source}: {error}; left out")
         return
     if trace is not None and line is not None:
-        if values.rule(value) == "drop":
-            kind = "an object" if isinstance(value, dict) else "a list" if isinstance(value, list) else "null"
-            trace.warnings.append(f"{line.source}: {kind} is not sent to this vendor; left out")
-        else:
+        for source, item in values.dropped(line.source, value):
+            kind = "an object" if isinstance(item, dict) else "a list" if isinstance(item, list) else "null"
+            trace.warnings.append(f"{source}: {kind} is not sent to this vendor; left out")
+        if values.rule(value) != "drop":
             trace.lineage.append(line)
     for written, item in parts:
         if written not in forbidden:

@@ -65,3 +65,12 @@ class Values:
                 if len(inner) > LONGEST_NAME:
                     raise ValueError(f"expected names of at most {LONGEST_NAME} characters when it is flattened")
                 yield from self.written(inner, item)
+
+    def dropped(self, path: str, value: Any) -> Iterator[tuple[str, Any]]:
+        """The (path, value) pairs that `written` leaves out of *value*, which is at *path*: itself, or what is within it."""
+        rule = self.rule(value)
+        if rule == "drop":
+            yield path, value
+        elif rule == "flatten":
+            for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+                yield from self.dropped(f"{path}.{key}", item)

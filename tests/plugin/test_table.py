@@ -488,6 +488,16 @@ def test_what_is_dropped_is_told(value: Any, kind: str) -> None:
     assert trace.lineage == []
 
 
+def test_what_is_dropped_from_within_an_object_is_told() -> None:
+    table = Table((Trait("title", to="title"),), values=Values(objects="flatten", lists="drop"))
+    trace = trace_of(table, event_of(traits={"title": {"a": {"b": [1], "c": None}, "d": 1}}))
+
+    assert trace.warnings == [
+        "traits.title.a.b: a list is not sent to this vendor; left out",
+        "traits.title.a.c: null is not sent to this vendor; left out",
+    ]
+
+
 # --- what explain is told ---
 
 
