@@ -177,7 +177,10 @@ EVENT: Final = Table(
 )
 
 VIEW: Final = Table(
-    (Field("timestamp", "created_at", convert.to_unix_seconds),),
+    (
+        Field("timestamp", "created_at", convert.to_unix_seconds),
+        *(Field((name, f"properties.{name}"), f"metadata.{name}") for name in ("name", "category")),
+    ),
     custom=(Custom("properties", at="metadata", rename=attribute_name),),
 )
 
