@@ -88,7 +88,7 @@ def contact_table(settings: Settings) -> Table:
             Field("userId", "contact.external_id"),
             Trait("id", note="the userId is the contact's `external_id`"),
             Trait("email", "contact.email", convert.to_email),
-            Trait("phone", "contact.phone", convert.to_text),
+            Trait("phone", "contact.phone", convert.to_phone),
             Trait("name", "contact.name", convert.to_text),
             *(
                 Trait(

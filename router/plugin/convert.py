@@ -255,6 +255,15 @@ def to_e164(value: Any) -> str:
     return text
 
 
+def to_phone(value: Any) -> str:
+    """A phone number as ``+`` and digits where it says its country, else as it came, for vendors that take any text but know a
+    number best by that form."""
+    try:
+        return to_e164(value)
+    except ValueError:
+        return to_text(value).strip()
+
+
 def to_url(value: Any) -> str:
     """An absolute http or https address."""
     text = to_text(value).strip()

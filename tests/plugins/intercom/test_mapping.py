@@ -25,7 +25,7 @@ PEOPLE: dict[str, tuple[Any, str, Any]] = {
     "gender": ("female", "custom_attributes.gender", "female"),
     "lastName": ("Lovelace", "name", "Ada Lovelace"),
     "name": ("Ada L.", "name", "Ada L."),
-    "phone": ("+442079460000", "phone", "+442079460000"),
+    "phone": ("+44 (0)20 7946-0000", "phone", "+442079460000"),
     "title": ("Countess", "custom_attributes.title", "Countess"),
     "username": ("ada", "custom_attributes.username", "ada"),
     "website": ("https://example.test", "custom_attributes.website", "https://example.test"),
