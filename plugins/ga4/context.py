@@ -105,7 +105,7 @@ _CONTEXT: Final = (
     Field(("context.device.brand", "context.device.manufacturer"), "device.brand", convert.to_text),
     Field("context.os.name", "device.operating_system", convert.to_text),
     Field("context.os.version", "device.operating_system_version", convert.to_text),
-    Field("context.locale", "device.language", convert.to_text),
+    Field("context.locale", "device.language", convert.to_locale),
 )
 
 

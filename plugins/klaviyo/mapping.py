@@ -11,7 +11,6 @@ from plugins.klaviyo.attributes import (
     attribute_name,
     complete_ids,
     id_rows,
-    to_locale,
     to_moment,
     to_property,
 )
@@ -65,7 +64,7 @@ def profile_table(settings: Settings) -> Table:
             Trait("address.postalCode", "location.zip", convert.to_text),
             Field("context.timezone", "location.timezone", convert.to_timezone),
             Field("context.ip", "location.ip", convert.to_ip),
-            Field("context.locale", "locale", to_locale),
+            Field("context.locale", "locale", convert.to_locale),
             Trait("company", "properties.company", to_property, "whatever else is in it"),
             Trait("company.name", "organization", convert.to_text),
             Trait("company.id", "properties.company_id", convert.to_text),

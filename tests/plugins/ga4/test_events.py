@@ -796,7 +796,7 @@ def test_no_action_takes_an_alias() -> None:
             id="device",
         ),
         pytest.param(
-            {"locale": "pt-PT", "screen": {"width": 600, "height": 800}},
+            {"locale": "pt_PT", "screen": {"width": 600, "height": 800}},
             {"device": {"language": "pt-PT", "screen_resolution": "600x800"}},
             id="locale and screen",
         ),
