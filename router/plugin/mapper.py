@@ -188,8 +188,8 @@ class _Source:
 
     def _write_found(self, variable: str, read: str, path: Path, taken: str) -> None:
         self._line(f"{variable} = {read}.get({path[-1]!r}, ABSENT)")
-        if path[0] == "context":  # it tells of a device and a place, and a null there asks nobody to clear anything
-            with self._block(f"if {variable} is None:"):
+        if path[0] == "context":  # SDKs write null or "" there for what they don't know: it clears nothing
+            with self._block(f"if {variable} is None or {variable} == '':"):
                 self._line(f"{variable} = ABSENT")
         if taken:
             with self._block(f"if isinstance({variable}, dict):"):

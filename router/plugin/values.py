@@ -21,7 +21,7 @@ class Values:
 
     ``flatten`` turns ``{"a": {"b": 1}}`` into ``a_b: 1``; in a list, an item's index is its name; a value whose names become
     longer than any vendor takes is left out. ``json`` writes JSON in a string. ``null="clear"`` sends null on: only for a
-    vendor that reads it as "clear this". A null in the event's context is always as if absent.
+    vendor that reads it as "clear this". A null or an empty text in the event's context is always as if absent.
     """
 
     objects: Rule = "keep"

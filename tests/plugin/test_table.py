@@ -456,9 +456,10 @@ def test_nulls_inside_flattened_objects_follow_the_rule(null: Any, expected: Any
     [({}, {}), ({"timezone": None}, {"zone": None}), ({"timezone": "UTC"}, {"zone": "UTC"})],
     ids=["of the context alone", "of a trait", "beside a trait"],
 )
-def test_a_null_in_the_context_clears_nothing(traits: Any, expected: Any) -> None:
-    """A library that does not know the time zone sends null: what the vendor has of the person is left alone."""
-    event = event_of(traits=traits, context={"timezone": None, "ip": None, "traits": {"phone": None}})
+@pytest.mark.parametrize("nothing", [None, ""], ids=["null", "an empty text"])
+def test_nothing_in_the_context_clears_nothing(traits: Any, expected: Any, nothing: Any) -> None:
+    """A library that does not know the time zone sends null or "": what the vendor has of the person is left alone."""
+    event = event_of(traits=traits, context={"timezone": nothing, "ip": nothing, "traits": {"phone": nothing}})
     rows = (
         Field("context.ip", "ip", convert.to_ip),
         Field("context.traits.phone", "phone"),

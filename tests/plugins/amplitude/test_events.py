@@ -383,7 +383,7 @@ FROM_SEARCH = {"referrer": SEARCH, "referring_domain": "search.example.test"}
 
 @pytest.mark.parametrize("call", ["identify", "track", "page", "screen"])
 def test_campaign_and_referrer_are_remembered_as_latest_and_as_first(call: str) -> None:
-    context = {"campaign": {"name": "spring", "source": "mail", "x": 1}, "page": {"referrer": SEARCH}}
+    context = {"campaign": {"name": "spring", "source": "mail", "term": "", "x": 1}, "page": {"referrer": SEARCH}}
     event = make_event(call, anonymousId="a-1", event="E", context=context)
 
     [payload] = payloads_of(event, "remember origin")

@@ -89,7 +89,7 @@ CONTEXT = [
             "$referring_domain": "www.example.test",
         },
     ),
-    ({"page": {"referrer": ""}}, {"$referrer": ""}),
+    ({"page": {"referrer": ""}, "os": {"name": ""}}, {}),
     ({"os": {"name": "iOS", "version": "17"}}, {"$os": "iOS", "$os_version": "17"}),
     (
         {"device": {"manufacturer": "Acme", "model": "A1", "name": "Ada's"}},
