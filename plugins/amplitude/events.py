@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
 from plugins.amplitude.context import CONTEXT_ROWS, PLACE_ROWS, combined, part_of
 from plugins.amplitude.identity import EVENT_ROWS, make_payload, user_rows
@@ -195,6 +195,8 @@ def origin_table(settings: Settings) -> Table:
 def build_origin(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
     """Operations go with ``$identify`` alone, so what a visit tells of its origin is an event beside that of the visit."""
     properties = fields.get("user_properties", {})
+    if event.type == "page" and not part_of(event, "page").get("referrer"):
+        fields["user_properties"] = properties = _with_referrer(properties, event.properties.get("referrer"))
     if _is_internal(event, properties.get("$set", {}).get("referring_domain")):
         for operation in properties.values():
             for name in ("referrer", "referring_domain", "initial_referrer", "initial_referring_domain"):
@@ -204,10 +206,20 @@ def build_origin(event: Event, fields: Document, settings: Settings) -> Payload 
     return make_payload("$identify", fields, "origin")
 
 
+def _with_referrer(properties: Document, referrer: Any) -> Document:
+    """*properties* with the *referrer* of a server's page call, which has no ``context.page``; as they are where it is none."""
+    try:
+        told = {"referrer": convert.to_text(referrer), "referring_domain": convert.to_host(referrer)}
+    except ValueError:
+        return properties
+    first = {f"initial_{name}": value for name, value in told.items()}
+    return {"$set": properties.get("$set", {}) | told, "$setOnce": properties.get("$setOnce", {}) | first}
+
+
 def _is_internal(event: Event, referring_domain: str | None) -> bool:
     """Whether the visitor came from another page of the same site, or from nowhere that can be told."""
     if referring_domain is None:
         return True
     with suppress(ValueError):
-        return convert.to_host(part_of(event, "page").get("url")) == referring_domain
+        return convert.to_host(part_of(event, "page").get("url") or event.properties.get("url")) == referring_domain
     return False

@@ -144,7 +144,7 @@ def build_commerce(event: Event, fields: Document, settings: Settings) -> Payloa
     notes = _drop_name_of_person(name, event, item, told) if settings.pii_guard else ()
     fields["params"] = _with_item(name, event, fields.get("params", {}), item, told)
     _complete_sale(name, event, fields["params"])
-    made = make_payload(name, event, complete(event, fields), settings, FIRST)
+    made = make_payload(name, event, complete(event, fields, settings), settings, FIRST)
     notes += left_out(_beyond(event.properties.get("products")), f"beyond the {MAX_ITEMS} items of an event")
     return replace(made, notes=(*made.notes, *notes)) if isinstance(made, Payload) and notes else made
 

@@ -12,7 +12,7 @@ from plugins.ga4.identity import option
 from plugins.ga4.names import PERSONAL_TRAITS, property_name
 from plugins.ga4.params import tells_email
 from plugins.ga4.settings import Settings
-from router.plugin import USER_TRAITS, Converter, Document, Event, Field, convert
+from router.plugin import USER_TRAITS, Converter, Document, Event, Field, convert, looks_like_email
 
 MAX_PROPERTY_TEXT: Final = 36
 
@@ -105,7 +105,7 @@ _CONTEXT: Final = (
     Field(("context.device.brand", "context.device.manufacturer"), "device.brand", convert.to_text),
     Field("context.os.name", "device.operating_system", convert.to_text),
     Field("context.os.version", "device.operating_system_version", convert.to_text),
-    Field("context.locale", "device.language", convert.to_text),
+    Field("context.locale", "device.language", convert.to_locale),
 )
 
 
@@ -189,8 +189,8 @@ def _user_data_rows(root: Root) -> tuple[Field, ...]:
     )
 
 
-def complete(event: Event, fields: Document) -> Document:
-    """Put right what takes more than one value: the device, the region, the list of addresses."""
+def complete(event: Event, fields: Document, settings: Settings) -> Document:
+    """Put right what takes more than one value: the device, the region, the email, the list of addresses."""
     device = fields.pop("device", None)
     if device and "user_agent" not in fields:  # Google reads the device from the user agent, unless one is told
         fields["device"] = device | _screen(event)
@@ -204,6 +204,8 @@ def complete(event: Event, fields: Document) -> Document:
             del place["region_id"]
     if place:
         fields["user_location"] = place
+    if settings.user_data and event.user_id and looks_like_email(event.user_id):
+        fields.setdefault("user_data", {}).setdefault("sha256_email_address", to_email_sha256(event.user_id))
     if "address" in fields.get("user_data", {}):
         fields["user_data"]["address"] = [fields["user_data"]["address"]]
     return fields

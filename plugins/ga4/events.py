@@ -79,7 +79,7 @@ def build_track(event: Event, fields: Document, settings: Settings) -> Payload |
         return Skip("a shop's event (action track commerce event)")
     params = fields.get("params", {})
     of_person = params.pop("name", None) if settings.pii_guard and tells_whose_name(event.properties) else None
-    made = make_payload(EVENTS.get(alike, name), event, complete(event, fields), settings)
+    made = make_payload(EVENTS.get(alike, name), event, complete(event, fields, settings), settings)
     if of_person is None or isinstance(made, Skip):
         return made
     return replace(made, notes=(*made.notes, *left_out(["name"], WHY_A_PERSONS)))
@@ -87,14 +87,14 @@ def build_track(event: Event, fields: Document, settings: Settings) -> Payload |
 
 def build_page(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
     """``page_view``, whether the page has a name or not."""
-    return make_payload("page_view", event, complete(event, fields), settings)
+    return make_payload("page_view", event, complete(event, fields, settings), settings)
 
 
 def build_screen(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
     """``view_screen``: Google keeps ``screen_view`` for the Firebase SDK."""
     if not settings.send_screens:
         return Skip("screens are not sent (setting send_screens)")
-    return make_payload("view_screen", event, complete(event, fields), settings, ("screen_name",))
+    return make_payload("view_screen", event, complete(event, fields, settings), settings, ("screen_name",))
 
 
 def campaign_table(settings: Settings) -> Table:
@@ -109,5 +109,5 @@ def build_campaign(event: Event, fields: Document, settings: Settings) -> Payloa
         return Skip("the call names no campaign")
     if "session_id" not in params:
         return Skip("the call names no session that the campaign could belong to")
-    made = make_payload("campaign_details", event, complete(event, fields), settings)
+    made = make_payload("campaign_details", event, complete(event, fields, settings), settings)
     return made if isinstance(made, Skip) else Payload(made.body, f"{made.key}-campaign", made.group)

@@ -157,6 +157,7 @@ def make_payload(
     timestamp = fields.pop("timestamp_micros")
     params = {"engagement_time_msec": ENGAGEMENT_MS, **fields.pop("params", {})}
     unpaired = pair_value(params, event, settings)
+    lists = [key for key, value in params.items() if isinstance(value, list) and key != "items"]
     tidied, surplus = tidy(params, settings, (*OF_EACH, *first, "value", "currency", *_OF_THE_PAGE))
     made: Document = {"name": name, "timestamp_micros": timestamp, "params": tidied}
     beyond = make_room(made, "params", MAX_EVENT_BYTES)
@@ -166,6 +167,7 @@ def make_payload(
         group=_digest(fields),
         notes=(
             *unpaired,
+            *left_out(lists, "Google Analytics takes no lists, nor any within an object"),
             *left_out(surplus, f"more than {MAX_PARAMS} parameters"),
             *left_out(beyond, f"beyond the {MAX_EVENT_BYTES} bytes of an event"),
         ),

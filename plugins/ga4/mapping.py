@@ -38,7 +38,7 @@ def user_table(settings: Settings) -> Table:
 def build_user(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
     if not settings.identify_event:
         return Skip("Google has no call for identify (setting identify_event)")
-    return make_payload(settings.identify_event, event, complete(event, fields), settings)
+    return make_payload(settings.identify_event, event, complete(event, fields, settings), settings)
 
 
 def group_table(settings: Settings) -> Table:
@@ -51,4 +51,4 @@ def group_table(settings: Settings) -> Table:
 
 
 def build_group(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
-    return make_payload("join_group", event, complete(event, fields), settings, ("group_id", "group_name"))
+    return make_payload("join_group", event, complete(event, fields, settings), settings, ("group_id", "group_name"))

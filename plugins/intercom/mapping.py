@@ -23,6 +23,7 @@ from router.plugin import (
     convert,
     has_odd_currency,
     left_out,
+    looks_like_email,
     same_name,
     view_name,
 )
@@ -86,8 +87,8 @@ def contact_table(settings: Settings) -> Table:
         (
             Field("userId", "contact.external_id"),
             Trait("id", note="the userId is the contact's `external_id`"),
-            Trait("email", "contact.email", convert.to_lower),
-            Trait("phone", "contact.phone", convert.to_text),
+            Trait("email", "contact.email", convert.to_email),
+            Trait("phone", "contact.phone", convert.to_phone),
             Trait("name", "contact.name", convert.to_text),
             *(
                 Trait(
@@ -167,7 +168,7 @@ COMPANY: Final = Table(
 
 EVENT: Final = Table(
     (
-        Field("event", "event_name"),
+        Field("event", "event_name", convert.not_blank),
         Field("timestamp", "created_at", convert.to_unix_seconds),
         Field("properties.revenue", "revenue", convert.to_cents),
         Field("properties.currency", "currency", convert.chain(convert.to_currency, convert.to_lower)),
@@ -176,7 +177,10 @@ EVENT: Final = Table(
 )
 
 VIEW: Final = Table(
-    (Field("timestamp", "created_at", convert.to_unix_seconds),),
+    (
+        Field("timestamp", "created_at", convert.to_unix_seconds),
+        *(Field((name, f"properties.{name}"), f"metadata.{name}") for name in ("name", "category")),
+    ),
     custom=(Custom("properties", at="metadata", rename=attribute_name),),
 )
 
@@ -206,7 +210,7 @@ def build_contact(event: Event, fields: Document, settings: Settings) -> Payload
     body: Document = {"contact": contact}
     name = next((part for part in map(event.traits.get, ("firstName", "lastName")) if isinstance(part, str)), "")
     role = contact.pop("role") if contact["role"] == "lead" else ""
-    if_new = {"name": name, "email": (event.email or "").lower(), "role": role}
+    if_new = {"name": name, "email": _email(event), "role": role}
     if_new = {field: value for field, value in if_new.items() if value and field not in contact}
     if if_new:
         body["if_new"] = if_new
@@ -239,7 +243,7 @@ def build_company(event: Event, fields: Document, settings: Settings) -> Payload
 
 def build_event(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
     """Something a contact did. Intercom takes no event of somebody it doesn't know."""
-    if not str(fields.get("event_name", "")).strip():
+    if "event_name" not in fields:
         return Skip("the event has no name")
     metadata: Document = dict(fields.get("metadata", {}))
     if "revenue" in fields:
@@ -282,11 +286,16 @@ def _who(event: Event, settings: Settings) -> Document:
     """What finds the contact of an event: ``external_id``, else ``email``; empty for nobody."""
     if event.user_id:
         return {"external_id": event.user_id}
-    if event.email:
-        return {"email": event.email.lower()}
+    if email := _email(event):
+        return {"email": email}
     if settings.send_anonymous_id and event.anonymous_id:
         return {"external_id": event.anonymous_id}
     return {}
+
+
+def _email(event: Event) -> str:
+    """The person's email in lower case; "" where they have none, or one that is none."""
+    return event.email.lower() if event.email and looks_like_email(event.email) else ""
 
 
 def _company(fields: Document) -> Document | None:

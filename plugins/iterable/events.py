@@ -20,7 +20,7 @@ _ROWS: Final = (
 )
 _PROPERTIES: Final = (Custom("properties", at="dataFields", rename=field_name, convert=to_value),)
 
-EVENT: Final = Table((Field("event", "eventName"), *_ROWS), _PROPERTIES)
+EVENT: Final = Table((Field("event", "eventName", convert.not_blank), *_ROWS), _PROPERTIES)
 VIEW: Final = Table(
     (
         Field(("name", "properties.name"), "dataFields.name", convert.to_text),
@@ -35,7 +35,7 @@ def build_event(event: Event, fields: Document, settings: Settings) -> Payload |
     """A track call, unless it becomes a purchase."""
     if purchase_of(event, settings):
         return Skip("an order: it is sent as a purchase (setting track_purchases)")
-    if not str(fields.get("eventName", "")).strip():
+    if "eventName" not in fields:
         return Skip("the event has no name")
     return _event(event, fields, settings)
 

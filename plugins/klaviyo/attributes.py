@@ -18,7 +18,6 @@ MAX_TEXT_BYTES: Final = 100_000
 _AT_HOME: Final = {"+1": "1", "+39": "", "+378": ""}
 """What a number begins with that is dialled at home alone, where that is not a zero: in North America a one; in Italy and San
 Marino nothing, for their zero is part of the number."""
-_LOCALE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 
 
 def attribute_name(key: str) -> str | None:
@@ -45,14 +44,6 @@ def to_phone(settings: Settings) -> Converter:
 def to_moment(value: Any) -> str:
     """``2024-03-01T09:30:00+00:00``, which Klaviyo recognises as a date; a plain date is midnight UTC."""
     return convert.to_naive_utc(value) + "+00:00"
-
-
-def to_locale(value: Any) -> str:
-    """``en-US``; an underscore becomes a dash."""
-    text = convert.to_text(value).strip().replace("_", "-")
-    if not _LOCALE.fullmatch(text):
-        raise ValueError("expected a locale such as en-US")
-    return text
 
 
 def to_property(value: Any) -> Any:

@@ -64,10 +64,14 @@ def event_table(settings: Settings) -> Table:
 
 def view_table(settings: Settings) -> Table:
     """A browser's page call tells of the page in the context, a server's in its properties."""
-    return event_table(settings) + [
-        Field((f"properties.{name}", f"context.page.{name}"), f"properties.{name}", to_property)
-        for name in ("url", "title", "path", "referrer")
-    ]
+    return (
+        event_table(settings)
+        + [
+            Field((f"properties.{name}", f"context.page.{name}"), f"properties.{name}", to_property)
+            for name in ("url", "title", "path", "referrer")
+        ]
+        + [Field((name, f"properties.{name}"), f"properties.{name}", to_property) for name in ("name", "category")]
+    )
 
 
 def build_event(event: Event, fields: Document, settings: Settings) -> list[Payload] | Skip:

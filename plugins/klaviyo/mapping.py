@@ -5,13 +5,12 @@ Source: facts/vendors/klaviyo.md sections 3 to 5.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from plugins.klaviyo.attributes import (
     attribute_name,
     complete_ids,
     id_rows,
-    to_locale,
     to_moment,
     to_property,
 )
@@ -65,7 +64,7 @@ def profile_table(settings: Settings) -> Table:
             Trait("address.postalCode", "location.zip", convert.to_text),
             Field("context.timezone", "location.timezone", convert.to_timezone),
             Field("context.ip", "location.ip", convert.to_ip),
-            Field("context.locale", "locale", to_locale),
+            Field("context.locale", "locale", convert.to_locale),
             Trait("company", "properties.company", to_property, "whatever else is in it"),
             Trait("company.name", "organization", convert.to_text),
             Trait("company.id", "properties.company_id", convert.to_text),
@@ -98,7 +97,7 @@ def member_table(settings: Settings) -> Table:
             Trait("createdAt", "properties.group_created_at", to_moment),
             Trait("description", "properties.group_description", convert.to_text),
             Trait("email", "properties.group_email", convert.to_text),
-            Field(("traits.employees", "traits.employee_count"), "properties.group_employees", convert.to_number),
+            Field(("traits.employee_count", "traits.employees"), "properties.group_employees", to_count),
             Trait("industry", "properties.group_industry", convert.to_text),
             Trait("phone", "properties.group_phone", convert.to_text),
             Trait("plan", "properties.group_plan", convert.to_text),
@@ -107,6 +106,14 @@ def member_table(settings: Settings) -> Table:
         (Custom("traits", at=_PROPERTIES, rename=_group_attribute, convert=to_property),),
         Values(null="clear"),
     )
+
+
+def to_count(value: Any) -> int | float | str:
+    """A number where it is one; else the text, such as ``11-50``: Klaviyo's properties hold either."""
+    try:
+        return convert.to_number(value)
+    except ValueError:
+        return convert.to_text(value)
 
 
 def _group_attribute(key: str) -> str | None:

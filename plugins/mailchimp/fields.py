@@ -14,7 +14,7 @@ from router.plugin import Converter, Document, convert
 MAX_TEXT: Final = 255
 MAX_TAG: Final = 10
 MAX_EVENT_NAME: Final = 30
-_MONTH_AND_DAY: Final = re.compile(r"(0[1-9]|1[0-2])/(0[1-9]|[12][0-9]|3[01])")
+_MONTH_AND_DAY: Final = re.compile(r"(?:--)?(0[1-9]|1[0-2])[-/](0[1-9]|[12][0-9]|3[01])")
 _STATUSES: Final = ("subscribed", "pending", "transactional", "unsubscribed")
 _REQUIRED: Final = (("street", "addr1"), ("city", "city"), ("state", "state"), ("postalCode", "zip"))
 
@@ -47,8 +47,9 @@ to_last_name: Final = convert.chain(convert.to_last_name, convert.cut(MAX_TEXT))
 
 def to_birthday(value: Any) -> str:
     """``12/10``: month and day, which is all that Mailchimp keeps of it; they may come like that."""
-    if isinstance(value, str) and _MONTH_AND_DAY.fullmatch(value.strip()):
-        return value.strip()
+    told = _MONTH_AND_DAY.fullmatch(value.strip()) if isinstance(value, str) else None
+    if told:
+        return f"{told[1]}/{told[2]}"
     _, month, day = convert.to_date(value).split("-")
     return f"{month}/{day}"
 

@@ -137,9 +137,10 @@ def page_table(settings: Settings) -> Table:
 
 
 def build_track(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
-    if not event.event or not event.event.strip():
+    name = (event.event or "").strip()
+    if not name:
         return Skip("a track call without an event name")
-    return build_event(event.event, fields, fit(fields))
+    return build_event(name, fields, fit(fields))
 
 
 def build_page(event: Event, fields: Document, settings: Settings) -> Payload:

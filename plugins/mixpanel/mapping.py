@@ -55,14 +55,6 @@ _PARTS: Final[Mapping[str, tuple[str, ...]]] = {
 _PLACE: Final = frozenset({"$city", "$region", "$country_code", "country"})
 
 
-def to_phone(value: Any) -> str:
-    """A phone number as ``+`` and digits where it says its country, else as it came: Mixpanel then adds a country itself."""
-    try:
-        return convert.to_e164(value)
-    except ValueError:
-        return convert.to_text(value).strip()
-
-
 PROFILE: Final = Table(
     (
         Field("userId", "$distinct_id", known_id),
@@ -79,7 +71,7 @@ PROFILE: Final = Table(
         Trait("lastName", "$last_name", convert.to_text),
         Trait("name", "$name", convert.to_text),
         Trait("username", "$username", convert.to_text),
-        Trait("phone", "$phone", to_phone),
+        Trait("phone", "$phone", convert.to_phone),
         Trait("avatar", "$avatar", convert.to_url),
         Trait("createdAt", "$created", convert.to_naive_utc),
         Trait("address.city", "$city", convert.to_text),
@@ -112,7 +104,7 @@ GROUP: Final = Table(
         Field("groupId", "$group_id", known_id),
         Trait("name", "$name", convert.to_text),
         Trait("email", "$email", convert.to_text),
-        Trait("phone", "$phone", to_phone),
+        Trait("phone", "$phone", convert.to_phone),
         Trait("avatar", "$avatar", convert.to_url),
         Trait("createdAt", "$created", convert.to_naive_utc),
         Trait("birthday", "birthday", convert.to_naive_utc),

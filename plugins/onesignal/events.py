@@ -82,7 +82,7 @@ def build_tag(event: Event, fields: Document, settings: Settings) -> Payload | S
     """A tag of the event's name: that the user did it, and not when or how often."""
     if settings.event_mode != "tags":
         return Skip("events are not written as tags (setting event_mode)")
-    tags, _ = to_tags({event.event or "": "true"}, settings)
+    tags, _ = to_tags({(event.event or "").strip(): "true"}, settings)
     if not tags:
         return Skip("no tag may have the event's name, or it is not among those to be written (setting tags)")
     return upsert(event, {}, tags, [], settings)

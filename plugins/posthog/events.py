@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from plugins.posthog.identity import EVENT_ROWS, is_identified, make_payload, to_uuid_v7
+from plugins.posthog.identity import EVENT_ROWS, is_identified, is_somebody, make_payload, to_uuid_v7
 from plugins.posthog.settings import Settings
 from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, convert
 
@@ -114,7 +114,7 @@ def build_screen(event: Event, fields: Document, settings: Settings) -> Payload 
 
 def _make(name: str, event: Event, fields: Document, settings: Settings) -> Payload | Skip:
     """The payload, with word on whether the event may make a profile for whoever did it."""
-    wants_profile = {"identified_only": is_identified(event), "always": True, "never": False}
+    wants_profile = {"identified_only": is_identified(event), "always": is_somebody(event), "never": False}
     if not wants_profile[settings.person_profiles]:
         fields.setdefault("properties", {})["$process_person_profile"] = False
     return make_payload(name, fields, settings)

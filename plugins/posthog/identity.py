@@ -73,8 +73,17 @@ EVENT_ROWS: Final = (
 
 def is_identified(event: Event) -> bool:
     """Whether the event is of a user, and not of somebody anonymous."""
+    return _is_known(event.user_id)
+
+
+def is_somebody(event: Event) -> bool:
+    """Whether the event is of a user or of somebody anonymous, and not of an id that many have who are strangers."""
+    return _is_known(event.user_id) or _is_known(event.anonymous_id)
+
+
+def _is_known(id: str | None) -> bool:
     try:
-        return bool(known_id(event.user_id))
+        return bool(known_id(id))
     except ValueError:
         return False
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from plugins.posthog.events import CONTEXT_ROWS, property_name
-from plugins.posthog.identity import EVENT_ROWS, is_identified, known_id, make_payload
+from plugins.posthog.identity import EVENT_ROWS, is_identified, is_somebody, known_id, make_payload
 from plugins.posthog.settings import Settings
 from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, Trait, Values, convert, same_name
 
@@ -71,6 +71,8 @@ def build_person(event: Event, fields: Document, settings: Settings) -> Payload 
     if not is_identified(event):
         if settings.person_profiles == "identified_only":
             return Skip("anonymous: only users have a profile (setting person_profiles)")
+        if "distinct_id" in fields and not is_somebody(event):
+            return Skip("the userId stands for nobody: it makes no profile")
         return make_payload("$set", fields, settings) if has_traits else Skip("no traits to write")
     if joined not in (None, fields["distinct_id"]):
         properties["$anon_distinct_id"] = joined

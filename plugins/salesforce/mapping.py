@@ -37,6 +37,7 @@ _TYPED: Final[Mapping[str, Converter]] = {
 }
 """Traits of which the spec says what they are. For a text in a field for numbers Salesforce refuses the whole record."""
 _TYPED_OF_EVENT: Final[Mapping[str, Converter]] = {
+    "event": convert.not_blank,
     "timestamp": to_date_time,
     "properties.revenue": convert.to_amount,
     "properties.value": convert.to_number,

@@ -77,7 +77,7 @@ PLUGIN = Plugin(
             name="track view",
             on=("page", "screen"),
             endpoint="events",
-            table=events.EVENT,
+            table=events.VIEW,
             build=events.build_view,
         ),
         Action(

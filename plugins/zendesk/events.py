@@ -41,6 +41,9 @@ EVENT: Final = Table(
     custom=(Custom("properties", at="event.properties"),),
 )
 
+VIEW: Final = EVENT + [Field((name, f"properties.{name}"), f"event.properties.{name}") for name in ("name", "category")]
+"""The type is that of all pages and screens: which one it was, its properties tell."""
+
 
 def build_event(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
     if not settings.send_events:

@@ -66,7 +66,7 @@ USER: Final = Table(
         Trait("name", "user.name", convert.text_only),
         Trait("firstName", note="in `name`: Zendesk has no field for it", is_within=True),
         Trait("lastName", note="in `name`: Zendesk has no field for it", is_within=True),
-        Trait("phone", "user.phone", convert.to_text),
+        Trait("phone", "user.phone", convert.to_phone),
         Trait("description", "user.details", convert.to_text),
         Trait("avatar", "user.remote_photo_url", convert.to_url),
         Trait("timezone", "user.time_zone", convert.text_only),

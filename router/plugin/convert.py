@@ -37,6 +37,8 @@ _COUNTRY = re.compile("[A-Z]{2}")
 _TIMEZONE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*(/[A-Za-z0-9_+-]+)*")
 _OFFSET = re.compile(r"\s*(GMT|UTC)?[+-][0-9]{2}:?[0-9]{2}\b.*", re.DOTALL)
 _LOCALE = re.compile("([A-Za-z]{2})([-_].*)?", re.DOTALL)
+_TAG = re.compile("([A-Za-z]{2,3})((?:[-_][A-Za-z0-9]{2,8})*)([.@].*)?", re.DOTALL)
+"""Of a language, with what a system may have behind it: ``en_US.UTF-8``, ``de_AT@euro``."""
 _GENDERS = {
     "f": "female",
     "female": "female",
@@ -255,6 +257,15 @@ def to_e164(value: Any) -> str:
     return text
 
 
+def to_phone(value: Any) -> str:
+    """A phone number as ``+`` and digits where it says its country, else as it came, for vendors that take any text but know a
+    number best by that form."""
+    try:
+        return to_e164(value)
+    except ValueError:
+        return to_text(value).strip()
+
+
 def to_url(value: Any) -> str:
     """An absolute http or https address."""
     text = to_text(value).strip()
@@ -308,6 +319,14 @@ def to_language(value: Any) -> str:
     if match is None:
         raise ValueError("expected a locale such as en-GB")
     return match[1].lower()
+
+
+def to_locale(value: Any) -> str:
+    """A locale as BCP 47 writes it: ``en-US``, also of ``EN_US.UTF-8``."""
+    match = _TAG.fullmatch(to_text(value).strip())
+    if match is None:
+        raise ValueError("expected a locale such as en-GB")
+    return match[1].lower() + match[2].replace("_", "-")
 
 
 def named_timezone(value: Any) -> str:

@@ -188,8 +188,8 @@ class _Source:
 
     def _write_found(self, variable: str, read: str, path: Path, taken: str) -> None:
         self._line(f"{variable} = {read}.get({path[-1]!r}, ABSENT)")
-        if path[0] == "context":  # it tells of a device and a place, and a null there asks nobody to clear anything
-            with self._block(f"if {variable} is None:"):
+        if path[0] == "context":  # SDKs write null or "" there for what they don't know: it clears nothing
+            with self._block(f"if {variable} is None or {variable} == '':"):
                 self._line(f"{variable} = ABSENT")
         if taken:
             with self._block(f"if isinstance({variable}, dict):"):
@@ -351,10 +351,10 @@ def _write_by_rule(
             trace.warnings.append(f"{line.source}: {error}; left out")
         return
     if trace is not None and line is not None:
-        if values.rule(value) == "drop":
-            kind = "an object" if isinstance(value, dict) else "a list" if isinstance(value, list) else "null"
-            trace.warnings.append(f"{line.source}: {kind} is not sent to this vendor; left out")
-        else:
+        for source, item in values.dropped(line.source, value):
+            kind = "an object" if isinstance(item, dict) else "a list" if isinstance(item, list) else "null"
+            trace.warnings.append(f"{source}: {kind} is not sent to this vendor; left out")
+        if values.rule(value) != "drop":
             trace.lineage.append(line)
     for written, item in parts:
         if written not in forbidden:

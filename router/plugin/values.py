@@ -21,7 +21,7 @@ class Values:
 
     ``flatten`` turns ``{"a": {"b": 1}}`` into ``a_b: 1``; in a list, an item's index is its name; a value whose names become
     longer than any vendor takes is left out. ``json`` writes JSON in a string. ``null="clear"`` sends null on: only for a
-    vendor that reads it as "clear this". A null in the event's context is always as if absent.
+    vendor that reads it as "clear this". A null or an empty text in the event's context is always as if absent.
     """
 
     objects: Rule = "keep"
@@ -65,3 +65,12 @@ class Values:
                 if len(inner) > LONGEST_NAME:
                     raise ValueError(f"expected names of at most {LONGEST_NAME} characters when it is flattened")
                 yield from self.written(inner, item)
+
+    def dropped(self, path: str, value: Any) -> Iterator[tuple[str, Any]]:
+        """The (path, value) pairs that `written` leaves out of *value*, which is at *path*: itself, or what is within it."""
+        rule = self.rule(value)
+        if rule == "drop":
+            yield path, value
+        elif rule == "flatten":
+            for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+                yield from self.dropped(f"{path}.{key}", item)

@@ -456,9 +456,10 @@ def test_nulls_inside_flattened_objects_follow_the_rule(null: Any, expected: Any
     [({}, {}), ({"timezone": None}, {"zone": None}), ({"timezone": "UTC"}, {"zone": "UTC"})],
     ids=["of the context alone", "of a trait", "beside a trait"],
 )
-def test_a_null_in_the_context_clears_nothing(traits: Any, expected: Any) -> None:
-    """A library that does not know the time zone sends null: what the vendor has of the person is left alone."""
-    event = event_of(traits=traits, context={"timezone": None, "ip": None, "traits": {"phone": None}})
+@pytest.mark.parametrize("nothing", [None, ""], ids=["null", "an empty text"])
+def test_nothing_in_the_context_clears_nothing(traits: Any, expected: Any, nothing: Any) -> None:
+    """A library that does not know the time zone sends null or "": what the vendor has of the person is left alone."""
+    event = event_of(traits=traits, context={"timezone": nothing, "ip": nothing, "traits": {"phone": nothing}})
     rows = (
         Field("context.ip", "ip", convert.to_ip),
         Field("context.traits.phone", "phone"),
@@ -486,6 +487,16 @@ def test_what_is_dropped_is_told(value: Any, kind: str) -> None:
 
     assert trace.warnings == [f"traits.title: {kind} is not sent to this vendor; left out"]
     assert trace.lineage == []
+
+
+def test_what_is_dropped_from_within_an_object_is_told() -> None:
+    table = Table((Trait("title", to="title"),), values=Values(objects="flatten", lists="drop"))
+    trace = trace_of(table, event_of(traits={"title": {"a": {"b": [1], "c": None}, "d": 1}}))
+
+    assert trace.warnings == [
+        "traits.title.a.b: a list is not sent to this vendor; left out",
+        "traits.title.a.c: null is not sent to this vendor; left out",
+    ]
 
 
 # --- what explain is told ---

@@ -393,7 +393,7 @@ FROM_SEARCH = {"referrer": SEARCH, "referring_domain": "search.example.test"}
 
 @pytest.mark.parametrize("call", ["identify", "track", "page", "screen"])
 def test_campaign_and_referrer_are_remembered_as_latest_and_as_first(call: str) -> None:
-    context = {"campaign": {"name": "spring", "source": "mail", "x": 1}, "page": {"referrer": SEARCH}}
+    context = {"campaign": {"name": "spring", "source": "mail", "term": "", "x": 1}, "page": {"referrer": SEARCH}}
     event = make_event(call, anonymousId="a-1", event="E", context=context)
 
     [payload] = payloads_of(event, "remember origin")
@@ -416,8 +416,25 @@ def test_campaign_and_referrer_are_remembered_as_latest_and_as_first(call: str) 
         pytest.param({"referrer": 7}, id="a referrer that is none"),
     ],
 )
-def test_a_visitor_from_nowhere_new_has_no_origin(page: dict[str, Any]) -> None:
-    event = make_event("page", anonymousId="a-1", context={"page": page})
+@pytest.mark.parametrize("where", ["context", "properties"])
+def test_a_visitor_from_nowhere_new_has_no_origin(page: dict[str, Any], where: str) -> None:
+    event = make_event("page", anonymousId="a-1", **{where: {"page": page} if where == "context" else page})
+
+    assert skipped(event, "remember origin") == "neither a campaign nor a referrer from elsewhere"
+
+
+def test_a_server_s_page_call_tells_where_the_visitor_came_from() -> None:
+    """It has no ``context.page``."""
+    event = make_event("page", userId="u-17", properties={"url": "https://example.test/a", "referrer": SEARCH})
+
+    [payload] = payloads_of(event, "remember origin")
+
+    first = {f"initial_{name}": value for name, value in FROM_SEARCH.items()}
+    assert payload.body["user_properties"] == {"$set": FROM_SEARCH, "$setOnce": first}
+
+
+def test_a_referrer_that_is_a_property_of_something_done_is_no_origin() -> None:
+    event = make_event("track", userId="u-17", event="Invited", properties={"referrer": SEARCH})
 
     assert skipped(event, "remember origin") == "neither a campaign nor a referrer from elsewhere"
 

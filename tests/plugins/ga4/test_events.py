@@ -241,6 +241,15 @@ def test_a_context_of_any_length_is_sent() -> None:
 # --- parameters ---
 
 
+def test_a_list_within_an_object_is_told_to_be_left_out() -> None:
+    payload = payload_of(
+        make_event("track", userId="u-17", event="E", properties={"a": {"b": 1, "e": [1]}}), "track event"
+    )
+
+    assert payload.body["events"][0]["params"] == {"engagement_time_msec": 1, "a_b": 1}
+    assert payload.notes == ("Google Analytics takes no lists, nor any within an object; left out: a_e",)
+
+
 @pytest.mark.parametrize(
     ("properties", "expected"),
     [
@@ -832,7 +841,7 @@ def test_no_action_takes_an_alias() -> None:
             id="device",
         ),
         pytest.param(
-            {"locale": "pt-PT", "screen": {"width": 600, "height": 800}},
+            {"locale": "pt_PT", "screen": {"width": 600, "height": 800}},
             {"device": {"language": "pt-PT", "screen_resolution": "600x800"}},
             id="locale and screen",
         ),

@@ -99,6 +99,22 @@ def beside(traits: dict[str, Any], **settings: Any) -> dict[str, Any]:
     return {key: item for key, item in body.items() if key not in ("client_id", "user_id", "events")}
 
 
+@pytest.mark.parametrize(
+    ("traits", "settings", "expected"),
+    [
+        pytest.param({}, {}, "ada@example.test", id="no other"),
+        pytest.param({"email": "grace@example.test"}, {}, "grace@example.test", id="another"),
+        pytest.param({}, {"user_data": False}, None, id="nothing of the person is to be sent"),
+    ],
+)
+def test_a_user_id_that_is_an_email_is_the_person_s(traits: Any, settings: Any, expected: str | None) -> None:
+    event = make_event("identify", userId="Ada@example.test", traits=traits)
+
+    told = body_of(event, "tell user", **{**TOLD, **settings}).get("user_data")
+
+    assert told == (expected and {"sha256_email_address": [sha(expected)]})
+
+
 def test_every_reserved_trait_has_a_case() -> None:
     assert USER_CASES.keys() == set(USER_TRAITS)
     assert GROUP_CASES.keys() == set(GROUP_TRAITS)

@@ -25,7 +25,7 @@ PEOPLE: dict[str, tuple[Any, str, Any]] = {
     "gender": ("female", "custom_attributes.gender", "female"),
     "lastName": ("Lovelace", "name", "Ada Lovelace"),
     "name": ("Ada L.", "name", "Ada L."),
-    "phone": ("+442079460000", "phone", "+442079460000"),
+    "phone": ("+44 (0)20 7946-0000", "phone", "+442079460000"),
     "title": ("Countess", "custom_attributes.title", "Countess"),
     "username": ("ada", "custom_attributes.username", "ada"),
     "website": ("https://example.test", "custom_attributes.website", "https://example.test"),
@@ -141,6 +141,13 @@ def test_a_custom_trait_can_not_pose_as_a_field_of_intercoms_own(name: str) -> N
             {"email": "ada@example.test", "role": "user"},
             id="an email identifies, also beside an anonymousId",
         ),
+        pytest.param({"anonymousId": "a1", "traits": {"email": "n/a"}}, {}, "anonymous", id="an email that is none"),
+        pytest.param(
+            {"userId": "u1", "traits": {"email": "n/a"}},
+            {},
+            {"external_id": "u1", "role": "user"},
+            id="an email that is none beside a userId",
+        ),
         pytest.param(
             {"traits": {"email": "ada@example.test"}},
             {"role_without_user_id": "lead"},
@@ -203,6 +210,10 @@ def test_a_track_call_is_an_event_at_its_own_time_with_revenue_in_cents() -> Non
     }
 
 
+def test_the_name_of_an_event_has_no_blanks_around_it() -> None:
+    assert body(event(type="track", userId="u1", event=" Signed Up ", **TIME))["event_name"] == "Signed Up"
+
+
 @pytest.mark.parametrize(
     ("currency", "expected"),
     [
@@ -261,6 +272,11 @@ def test_no_more_metadata_than_intercom_reads_and_what_is_beyond_is_told() -> No
     ("call", "reason"),
     [
         pytest.param({"type": "track", "anonymousId": "a1", "event": "E"}, "known people", id="anonymous event"),
+        pytest.param(
+            {"type": "track", "anonymousId": "a1", "event": "E", "context": {"traits": {"email": "n/a"}}},
+            "known people",
+            id="event of an email that is none",
+        ),
         pytest.param({"type": "page", "userId": "u1", "name": "Pricing"}, "track_pages", id="page"),
         pytest.param({"type": "screen", "userId": "u1", "name": "Home"}, "track_pages", id="screen"),
     ],

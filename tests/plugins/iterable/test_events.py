@@ -77,6 +77,10 @@ def test_a_track_call_becomes_an_event_with_the_message_id() -> None:
     }
 
 
+def test_the_name_of_an_event_has_no_blanks_around_it() -> None:
+    assert body_of(make_event("track", **ADA, event=" Signed Up "), "track event")["eventName"] == "Signed Up"
+
+
 def test_an_event_happened_when_it_happened_and_not_when_it_came() -> None:
     event = make_event("track", **ADA, event="E", timestamp="2012-12-02T00:00:00.999Z")
 

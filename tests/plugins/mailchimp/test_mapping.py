@@ -154,6 +154,7 @@ def test_odd_values_of_traits(traits: Any, expected: Any) -> None:
         pytest.param({"address": {**ADDRESS, "country": "United Kingdom"}}, id="a country that is no code"),
         pytest.param({"age": "old"}, id="no number"),
         pytest.param({"birthday": "soon"}, id="no date"),
+        pytest.param({"birthday": "--13-10"}, id="no month"),
         pytest.param({"website": "example.org"}, id="no absolute address"),
         pytest.param({"plan": None}, id="null"),
         pytest.param({"tier": 1}, id="a trait without a field"),
@@ -345,7 +346,7 @@ def test_a_phone_of_elsewhere_is_left_out_of_it_and_costs_nobody() -> None:
     assert member_of(identify(phone="+44 20 7946 0000"), merge_fields={"phone": "PHONE:us_phone"}) == {}
 
 
-@pytest.mark.parametrize("value", ["12/10", "1815-12-10", "1815-12-10T05:00:00Z"])
+@pytest.mark.parametrize("value", ["12/10", "--12-10", "1815-12-10", "1815-12-10T05:00:00Z"])
 def test_a_birthday_is_month_and_day(value: str) -> None:
     assert fields.to_birthday(value) == "12/10"
 

@@ -30,6 +30,10 @@ def track(**fields: Any) -> Any:
     return body_of(event, "track event")["properties"]
 
 
+def test_the_name_of_an_event_has_no_blanks_around_it() -> None:
+    assert body_of(make_event("track", event=" Signed Up ", userId="u-17"), "track event")["event"] == "Signed Up"
+
+
 PRODUCTS = [{"product_id": f"p-{number:03}", "name": "x" * 80} for number in range(100)]
 DEEP = {"a": {"b": {"c": {"d": 1}}}}
 
@@ -85,7 +89,7 @@ CONTEXT = [
             "$referring_domain": "www.example.test",
         },
     ),
-    ({"page": {"referrer": ""}}, {"$referrer": ""}),
+    ({"page": {"referrer": ""}, "os": {"name": ""}}, {}),
     ({"os": {"name": "iOS", "version": "17"}}, {"$os": "iOS", "$os_version": "17"}),
     (
         {"device": {"manufacturer": "Acme", "model": "A1", "name": "Ada's"}},

@@ -125,6 +125,12 @@ def test_an_event_may_be_a_tag_instead() -> None:
     assert isinstance(made["track event"], str)
 
 
+def test_blanks_around_the_name_of_an_event_are_no_part_of_its_tag() -> None:
+    made = map_event(make_event("track", **ADA, event=" Signed Up "), event_mode="tags")
+
+    assert made["tag event"] == [{"identity": {"external_id": "u-17"}, "properties": {"tags": {"Signed_Up": "true"}}}]
+
+
 @pytest.mark.parametrize(
     ("event", "settings"),
     [

@@ -81,6 +81,7 @@ def test_revenue_is_a_property_like_any_other() -> None:
         pytest.param({"userId": None, "anonymousId": "a-1"}, "a-1", {}, False, id="somebody anonymous"),
         pytest.param({"userId": "undefined", "anonymousId": "a-1"}, "a-1", {}, False, id="nobody with an anonymousId"),
         pytest.param({"userId": "guest"}, "guest", {}, False, id="nobody"),
+        pytest.param({"userId": "guest"}, "guest", {"person_profiles": "always"}, False, id="nobody, always"),
         pytest.param(
             {"userId": None, "anonymousId": "a-1"}, "a-1", {"person_profiles": "always"}, True, id="anonymous, always"
         ),

@@ -196,6 +196,12 @@ def test_an_identify_without_traits_is_sent_only_where_it_joins_two_ids() -> Non
             id="an email alone, everybody has a profile",
         ),
         pytest.param({"userId": "undefined", "anonymousId": "a-1", "traits": {"a": 1}}, {}, "anonymous", id="nobody"),
+        pytest.param(
+            {"userId": "undefined", "traits": {"a": 1}},
+            {"person_profiles": "always"},
+            "stands for nobody",
+            id="nobody, everybody has a profile",
+        ),
         pytest.param({"anonymousId": "a-1"}, {"person_profiles": "always"}, "no traits", id="anonymous, no traits"),
         pytest.param({"userId": "u-17", "traits": {"a": 1}}, {"person_profiles": "never"}, "nobody has", id="never"),
     ],

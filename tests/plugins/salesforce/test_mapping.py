@@ -394,7 +394,7 @@ def test_an_event_is_a_record_known_by_its_message_id() -> None:
         "event_external_id_field": "Event_Id__c",
         "event_fields": {"event": "Name", "timestamp": "At__c", "userId": "User__c", "properties.total": "Total__c"},
     }
-    event = make_event("track", userId="u-17", event="Paid", properties={"total": 19.99, "more": 1})
+    event = make_event("track", userId="u-17", event=" Paid ", properties={"total": 19.99, "more": 1})
 
     payload = payload_of(event, "track event", **settings)
 

@@ -163,6 +163,7 @@ def test_all_custom_traits_of_a_group_arrive() -> None:
             {"user_fields": {"address_city": "London", "address_floor": 3}},
             id="address with a key of its own",
         ),
+        pytest.param({"phone": "+44 (0)20 7946-0000"}, {"phone": "+442079460000"}, id="a phone that says its country"),
         pytest.param({"phone": "020 7946 0000"}, {"phone": "020 7946 0000"}, id="a phone that is not E.164"),
         pytest.param({"email": "not an email"}, {}, id="an email that is none"),
         pytest.param({"avatar": "a.png", "age": "old", "birthday": "someday"}, {}, id="no address, number or date"),
