@@ -94,16 +94,20 @@ class NoToken(SendFailed):
         self.answer = answer
 
 
+class UrlTooLong(Exception):
+    """No server takes such a URL, so it is not sent. The ids of an event may bring that about: nothing need be wrong with the
+    plugin, and nothing is known of the vendor."""
+
+
 class Send(Protocol):
     """What sends one request. Wrappers that limit or count requests have the same method."""
 
     async def send(self, request: Request, credentials: Sequence[Credential], id: str) -> Response:
         """Send *request* with *credentials*. *id*, for signatures, is the same for all attempts.
 
-        A URL that no server takes is answered as a server would, with 414: the plugin knows what that means for the event.
-
         Raises:
             SendFailed: no answer came (`CredentialsRefused`: none will come).
+            UrlTooLong: it was not sent.
             ValueError: this request can never be sent: HTTP does not allow its URL or one of its headers.
         """
 
@@ -142,7 +146,7 @@ class HttpSend:
 
     async def send(self, request: Request, credentials: Sequence[Credential], id: str) -> Response:
         if len(request.url) > MAX_URL:
-            return Response(414, b"a URL of more than %d characters is not sent: no server takes it" % MAX_URL)
+            raise UrlTooLong(f"a URL of more than {MAX_URL} characters is not sent: no server takes it")
         check_url(request.url, self._origins)
         tokens = await self._tokens_for(credentials)
         response = await self._send_once(request, credentials, tokens, id)
