@@ -15,6 +15,7 @@ import typer
 from router.cli.engine import open_log
 from router.cli.log_report import DAMAGED
 from router.cli.options import DEFAULT_CONFIG, ConfigPath, Since, Type, Until, check_given, switch, to_period
+from router.cli.output import json_for_terminals
 from router.clock import SystemClock
 from router.config import Config, load_storage
 from router.counted import counted
@@ -56,11 +57,13 @@ async def _export(
     config: Config, selection: Selection, is_bare: bool, file: BinaryIO, lost: list[tuple[int, int]]
 ) -> int:
     count = 0
+    is_terminal = file.isatty()
     async for item in _selected(config, selection):
         if isinstance(item, Gap):
             lost.append((item.first, item.last))
             continue
-        file.write(item.event + b"\n" if is_bare else to_line(item))
+        line = item.event + b"\n" if is_bare else to_line(item)
+        file.write(json_for_terminals(line.decode()).encode() if is_terminal else line)
         count += 1
     file.flush()
     return count

@@ -63,13 +63,18 @@ def print_line(text: str, **options: Any) -> None:
     console.print(" ".join(text.splitlines()), **options)
 
 
+def json_for_terminals(line: str) -> str:
+    """The same JSON without characters that a terminal would obey."""
+    return line.translate(_CONTROLS_IN_JSON)
+
+
 def print_json(value: Any) -> None:
     """One line of JSON, which a terminal does not obey either."""
     try:
         line = orjson.dumps(value).decode()
     except orjson.JSONEncodeError:  # a file name that is not text
         line = json.dumps(value)
-    typer.echo(line.translate(_CONTROLS_IN_JSON))
+    typer.echo(json_for_terminals(line))
 
 
 def print_table(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import io
 import json
 import os
 import shutil
@@ -14,12 +15,16 @@ import sys
 from bisect import bisect_right
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from router.cli import log_export
+from router.config import load_storage
 from router.delivery.state import Changes
 from router.delivery.state_file import StateFile
+from router.log.export import Selection
 from router.log.lock import Lock
 from router.log.record import Record
 from router.log.sqlite import LogOptions, SqliteLog
@@ -231,6 +236,30 @@ def test_events_are_exported_to_standard_output_and_to_a_file(config: Path, data
     assert [json.loads(line)["sequence"] for line in lines] == list(range(1, EVENTS + 1, 7))
     assert to_file.err == f"{len(lines)} events to {tmp_path / 'u1.ndjson'}\n"
     assert (tmp_path / "u1.ndjson").stat().st_mode & 0o777 == 0o600
+
+
+class Terminal(io.BytesIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("is_bare", [False, True], ids=["export", "export --events"])
+def test_a_terminal_obeys_nothing_in_an_export(config: Path, tmp_path: Path, is_bare: bool) -> None:
+    """One of the codes, in one character, is text to JSON and stood there as it came."""
+    event = '{"event":"\\u001b[2J\x9b2J \u202eé"}'
+
+    async def show_in(file: io.BytesIO) -> str:
+        log = await SqliteLog.open(tmp_path / "var" / "log", LogOptions(), StillClock())
+        await log.append([replace(entries(1, 1)[0], event=event.encode())])
+        await log.close()
+        await log_export._export(load_storage(config), Selection(), is_bare, file, [])
+        return file.getvalue().decode()
+
+    shown = asyncio.run(show_in(Terminal()))
+
+    told = json.loads(shown)
+    assert (told if is_bare else told["event"]) == json.loads(event)
+    assert not set("\x1b\x9b\u202e") & set(shown)
 
 
 @pytest.mark.usefixtures("data")
