@@ -17,12 +17,13 @@ import tenacity
 
 from router.clock import Clock
 from router.delivery.gate import Gate, HeldBack
-from router.delivery.send import CredentialsRefused, NoToken, Send, SendFailed, TimedOut, UrlTooLong
+from router.delivery.send import CredentialsRefused, NoToken, Send, SendFailed, TimedOut
 from router.delivery.signal import Signal
 from router.delivery.tally import Tally
 from router.delivery.transit import Item
 from router.destination import MAX_STEPS
 from router.guard import PluginFailed, PluginStuck
+from router.origin import UrlTooLong
 from router.plugin import (
     BatchEndpoint,
     Blocked,

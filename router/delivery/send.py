@@ -45,10 +45,6 @@ MAX_HEADER_BYTES = 65_536
 """A header of a vendor's answer may be as long. The client's own limit of 8 kB is less than what proxies send along (a content
 security policy), and an answer that can't be read counts as none: the request would be sent again and again."""
 
-MAX_URL = 65_536
-"""Characters. Servers take some 8,000 to 32,000, and ids of events are in URLs: half a megabyte, before it is encoded. Python
-and the client keep the last hundreds of URLs that they have read."""
-
 MOST_EXCHANGES = 4
 """The most exchanges in one `HttpSend.send`, each with its own time-out: a token, the request, and both again if the token is
 refused."""
@@ -92,11 +88,6 @@ class NoToken(SendFailed):
     def __init__(self, answer: Response) -> None:
         super().__init__(f"the token address answered {answer.status} and no access token")
         self.answer = answer
-
-
-class UrlTooLong(Exception):
-    """No server takes such a URL, so it is not sent. The ids of an event may bring that about: nothing need be wrong with the
-    plugin, and nothing is known of the vendor."""
 
 
 class Send(Protocol):
@@ -145,8 +136,6 @@ class HttpSend:
             await self._session.close()
 
     async def send(self, request: Request, credentials: Sequence[Credential], id: str) -> Response:
-        if len(request.url) > MAX_URL:
-            raise UrlTooLong(f"a URL of more than {MAX_URL} characters is not sent: no server takes it")
         check_url(request.url, self._origins)
         tokens = await self._tokens_for(credentials)
         response = await self._send_once(request, credentials, tokens, id)

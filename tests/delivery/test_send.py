@@ -15,8 +15,8 @@ from aioresponses import CallbackResult, aioresponses
 from pydantic import SecretStr
 from yarl import URL
 
-from router.delivery.send import CredentialsRefused, HttpSend, NoToken, SendFailed, UrlTooLong, add_credentials
-from router.origin import check_url
+from router.delivery.send import CredentialsRefused, HttpSend, NoToken, SendFailed, add_credentials
+from router.origin import UrlTooLong, check_url
 from router.plugin import Bearer, Credential, HeaderKey, OAuth2, PathKey, QueryKey, Request, Response
 from tests.delivery.harness import FastClock
 

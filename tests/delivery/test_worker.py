@@ -14,9 +14,9 @@ from structlog.testing import capture_logs
 
 from router.delivery.options import DeliveryOptions
 from router.delivery.reader import SHED
-from router.delivery.send import UrlTooLong
 from router.delivery.spec import ReplaySpec
 from router.event import Document, Event
+from router.origin import UrlTooLong
 from router.plugin import Again, Dead, Delivered, Judgement, Later, Payload, Request, Response, Verdict, judge_by_status
 from tests.delivery.harness import NETWORK_DOWN, Answer, Harness, Vendor, batches, plugin
 from tests.delivery.simulated import SimulatedClock, simulate
