@@ -11,7 +11,7 @@ from router.destination import MAX_STEPS, Destination, Mapped, MappingFailed, Wr
 from router.event import Event
 from router.guard import PluginFailed
 from router.integrations import folded_names, unknown_warnings
-from router.origin import check_url
+from router.origin import UrlTooLong, check_url
 from router.payload_key import find_settled
 from router.plugin import (
     Action,
@@ -134,7 +134,7 @@ def _explain_action(
             entry["requests"] += [_show(request, destination, mapped.action) for request in requests]
     except CredentialsFailed as error:
         return entry | {"decision": "skip", "reason": f"{error}; the destination would be blocked", "requests": []}
-    except PluginFailed as error:
+    except (PluginFailed, UrlTooLong) as error:
         return entry | _dead(f"request: {error}")
     except Exception as error:
         label = destination.calls.guard.label("its request")

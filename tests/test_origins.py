@@ -126,6 +126,7 @@ def test_explain_tells_that_a_form_can_not_be_one() -> None:
         pytest.param("https://else.test/people", f"may only go to {HERE} or {THERE}", id="another host"),
         pytest.param("/people", f"may only go to {HERE} or {THERE}", id="no host"),
         pytest.param(f"{HERE}/a b", "holds a blank or a control character", id="a blank"),
+        pytest.param(f"{HERE}/{'a' * 66_000}", "a URL of more than 65536 characters is not sent", id="too long"),
     ],
 )
 def test_explain_tells_that_a_request_may_not_go_there(url: str, told: str) -> None:

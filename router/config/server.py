@@ -38,7 +38,7 @@ class Server(Section):
         5_000,
         ge=100,
         le=1_000_000,
-        description="Keys in one event, nested ones included. An empty object counts as one.",
+        description="Keys in one event, nested ones included. An empty object, and a list within a list, count as one each.",
     )
     max_depth: Whole = Field(100, ge=10, le=100, description="Levels of objects and lists in one event.")
     max_held_bytes: Bytes = Field(

@@ -23,6 +23,7 @@ from router.delivery.tally import Tally
 from router.delivery.transit import Item
 from router.destination import MAX_STEPS
 from router.guard import PluginFailed, PluginStuck
+from router.origin import UrlTooLong
 from router.plugin import (
     BatchEndpoint,
     Blocked,
@@ -88,7 +89,14 @@ class Raised:
     """A call took too long and was broken off. Such a batch must not be tried many times."""
 
 
-Landing = Judged | Outage | Held | Raised | Split | Blocked
+@dataclass(frozen=True, slots=True)
+class Unsendable:
+    """No vendor takes such a request, so it was not sent."""
+
+    reason: str
+
+
+Landing = Judged | Outage | Held | Raised | Unsendable | Split | Blocked
 """How a flight ended."""
 
 
@@ -194,6 +202,8 @@ class Flights:
             return Outage(str(error), has_timed_out=isinstance(error, TimedOut))
         except UnreadableAnswer as error:
             return Outage(f"unreadable answer: {error}")
+        except UrlTooLong as error:
+            return Unsendable(str(error))
         except PluginFailed as error:
             return Raised(str(error), isinstance(error, PluginStuck))
         except Exception as error:

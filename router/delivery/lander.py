@@ -9,7 +9,7 @@ from typing import Final
 import structlog
 
 from router.clock import Clock
-from router.delivery.flight import Held, Judged, Landing, Outage, Raised
+from router.delivery.flight import Held, Judged, Landing, Outage, Raised, Unsendable
 from router.delivery.halt import Halt
 from router.delivery.lane import Lane
 from router.delivery.ledger import Ledger
@@ -82,6 +82,9 @@ class Lander:
             case Held():
                 lane.put_back(batch)
                 self._pace.abandoned(self._clock.monotonic())
+            case Unsendable(reason):  # which tells nothing of how the vendor is
+                self._pace.abandoned(self._clock.monotonic())
+                self._narrow(lane, batch, reason)
             case Raised(reason, is_stuck):
                 self._pace.abandoned(self._clock.monotonic())
                 self._narrow(lane, batch, reason)

@@ -45,10 +45,6 @@ MAX_HEADER_BYTES = 65_536
 """A header of a vendor's answer may be as long. The client's own limit of 8 kB is less than what proxies send along (a content
 security policy), and an answer that can't be read counts as none: the request would be sent again and again."""
 
-MAX_URL = 65_536
-"""Characters. Servers take some 8,000 to 32,000, and ids of events are in URLs: half a megabyte, before it is encoded. Python
-and the client keep the last hundreds of URLs that they have read."""
-
 MOST_EXCHANGES = 4
 """The most exchanges in one `HttpSend.send`, each with its own time-out: a token, the request, and both again if the token is
 refused."""
@@ -100,10 +96,9 @@ class Send(Protocol):
     async def send(self, request: Request, credentials: Sequence[Credential], id: str) -> Response:
         """Send *request* with *credentials*. *id*, for signatures, is the same for all attempts.
 
-        A URL that no server takes is answered as a server would, with 414: the plugin knows what that means for the event.
-
         Raises:
             SendFailed: no answer came (`CredentialsRefused`: none will come).
+            UrlTooLong: it was not sent.
             ValueError: this request can never be sent: HTTP does not allow its URL or one of its headers.
         """
 
@@ -141,8 +136,6 @@ class HttpSend:
             await self._session.close()
 
     async def send(self, request: Request, credentials: Sequence[Credential], id: str) -> Response:
-        if len(request.url) > MAX_URL:
-            return Response(414, b"a URL of more than %d characters is not sent: no server takes it" % MAX_URL)
         check_url(request.url, self._origins)
         tokens = await self._tokens_for(credentials)
         response = await self._send_once(request, credentials, tokens, id)

@@ -33,8 +33,8 @@ USUAL_KEY_LENGTH: Final = 500
 _OF_BATCH: Final = "batch.context"
 """Where it is, if what the batch says for all its events is beyond a limit of one. Its flags are measured with it, and
 small."""
-_LEAST_BYTES_OF_KEY = 3
-"""An empty object, which counts as one, and a comma."""
+_LEAST_BYTES_OF_KEY = 2
+"""A list within a list, which counts as one."""
 _LACKING: Final = frozenset({RejectionCode.MISSING_ID, RejectionCode.MISSING_EVENT})
 """What a batch is rejected for where one event is expected."""
 _LEFT_OUT_SILENTLY = 100

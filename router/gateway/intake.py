@@ -154,7 +154,7 @@ class Intake:
             if calls.is_plain or size <= _LONG_TO_MEND_BYTES:
                 admitted = await admission
             else:
-                admitted = await _beside(partial(_at_once, admission), self._reader)
+                admitted = await _by_turns(admission, self._reader)
         finally:
             if is_large:
                 self._large_body.release()
@@ -220,14 +220,22 @@ async def _beside(work: Callable[[], _T], thread: Executor) -> _T:
     return done.pop()
 
 
-def _at_once(work: Coroutine[Any, Any, _T]) -> _T:
-    """The result of *work*, which waits for nothing, in a thread that has no other tasks."""
+async def _by_turns(work: Coroutine[Any, Any, _T], thread: Executor) -> _T:
+    """The result of *work*, which waits for nothing, done in a *thread*. Where it gives others a turn, they have theirs in that
+    thread, too: a hundred such bodies must not hold up large ones without fault for minutes."""
     while True:
-        try:
-            work.send(None)
-        except StopIteration as end:
-            result: _T = end.value
-            return result
+        ended = await _beside(partial(_turn, work), thread)
+        if ended is not None:
+            return ended[0]
+
+
+def _turn(work: Coroutine[Any, Any, _T]) -> tuple[_T] | None:
+    """The result of *work* if this turn is its last."""
+    try:
+        work.send(None)
+    except StopIteration as end:
+        return (end.value,)
+    return None
 
 
 def _rejected_call(rejection: Rejection, source: str, received_at_s: float) -> RejectedCall:

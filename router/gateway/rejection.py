@@ -21,7 +21,8 @@ class LimitCode(Reason):
     )
     TOO_MANY_KEYS = (
         "too_many_keys",
-        "The event has more keys than `server.max_keys`, in all its objects together. An empty object counts as a key.",
+        "The event has more keys than `server.max_keys`, in all its objects together. An empty object, and a list within a "
+        "list, count as a key each.",
     )
     TOO_MANY_EVENTS = (
         "too_many_events",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
 _CONTAINERS: Final = (dict, list)
@@ -13,8 +12,8 @@ class Shape(NamedTuple):
     """Both counts stop soon after the limit that they are measured against."""
 
     keys: int
-    """Keys in all its objects together. An empty object counts as one: a plugin has as much work with it, and a megabyte has
-    room for 300,000."""
+    """Keys in all its objects together. An empty object counts as one, and so does a list within a list: a plugin has as much
+    work with it, and a megabyte has room for 300,000."""
     depth: int
     """Levels of objects and lists, including itself; 0 for a plain value."""
 
@@ -27,10 +26,12 @@ def measure(value: Any, max_keys: int, max_depth: int) -> Shape:
         depth += 1
         below: list[Any] = []
         for each in level:
-            items: Iterable[Any] = each
             if isinstance(each, dict):
                 keys += len(each) or 1
-                items = each.values()
-            below += [item for item in items if isinstance(item, _CONTAINERS)]
+                below += [item for item in each.values() if isinstance(item, _CONTAINERS)]
+            else:
+                inner = [item for item in each if isinstance(item, _CONTAINERS)]
+                keys += sum(isinstance(item, list) for item in inner)
+                below += inner
         level = below
     return Shape(keys, depth)

@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from router.event import Document
 from router.plugin.convert import TEXT_AS_IT_IS, name_of
 from router.plugin.trace import Lineage, Trace
-from router.plugin.values import Values
+from router.plugin.values import LONGEST_NAME, TOO_LONG, Values
 
 if TYPE_CHECKING:
     from router.plugin.table import Custom, Field
@@ -344,20 +344,21 @@ def _write_by_rule(
     line: Lineage | None = None,
 ) -> None:
     """Write a value for which the vendor has a rule. Give both *trace* and *line* or neither."""
-    try:
-        parts = list(values.written(name, value))
-    except ValueError as error:
-        if trace is not None and line is not None:
-            trace.warnings.append(f"{line.source}: {error}; left out")
-        return
     if trace is not None and line is not None:
         for source, item in values.dropped(line.source, value):
             kind = "an object" if isinstance(item, dict) else "a list" if isinstance(item, list) else "null"
             trace.warnings.append(f"{source}: {kind} is not sent to this vendor; left out")
         if values.rule(value) != "drop":
             trace.lineage.append(line)
-    for written, item in parts:
-        if written not in forbidden:
+    too_long = 0
+    for written, item in values.written(name, value):
+        if item is TOO_LONG:
+            too_long += 1
+        elif written not in forbidden:
             _object_in(result, inside)[written] = item
         elif trace is not None and line is not None:
             trace.warnings.append(f"{line.source}: the vendor reserves the name {written}; left out")
+    if too_long and trace is not None and line is not None:
+        trace.warnings.append(
+            f"{line.source}: expected names of at most {LONGEST_NAME} characters when it is flattened; {too_long} left out"
+        )

@@ -13,13 +13,15 @@ Rule = Literal["keep", "flatten", "json", "drop"]
 LONGEST_NAME: Final = 500
 """Characters of a name that ``flatten`` makes. Each name repeats those that it lies within, so without a limit thousands of
 values within one long name are gigabytes."""
+TOO_LONG: Final[Any] = object()
+"""Stands in for what ``flatten`` leaves out because of its name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Values:
     """How the vendor wants objects, lists and null. Applied to every value that a table writes.
 
-    ``flatten`` turns ``{"a": {"b": 1}}`` into ``a_b: 1``; in a list, an item's index is its name; a value whose names become
+    ``flatten`` turns ``{"a": {"b": 1}}`` into ``a_b: 1``; in a list, an item's index is its name; what gets a name that is
     longer than any vendor takes is left out. ``json`` writes JSON in a string. ``null="clear"`` sends null on: only for a
     vendor that reads it as "clear this". A null or an empty text in the event's context is always as if absent.
     """
@@ -51,8 +53,7 @@ class Values:
     def written(self, name: str, value: Any) -> Iterator[tuple[str, Any]]:
         """The (name, value) pairs to write for *value*, which is called *name*; none if it is dropped.
 
-        Raises:
-            ValueError: flattened, it has a name that is longer than `LONGEST_NAME`.
+        `TOO_LONG` stands in for each that would have a name beyond `LONGEST_NAME`, with the name of what it lies in.
         """
         rule = self.rule(value)
         if rule == "keep":
@@ -61,10 +62,10 @@ class Values:
             yield name, orjson.dumps(value).decode()
         elif rule == "flatten":
             for key, item in value.items() if isinstance(value, dict) else enumerate(value):
-                inner = f"{name}{self.separator}{key}"
-                if len(inner) > LONGEST_NAME:
-                    raise ValueError(f"expected names of at most {LONGEST_NAME} characters when it is flattened")
-                yield from self.written(inner, item)
+                if len(name) + len(self.separator) + len(str(key)) > LONGEST_NAME:
+                    yield name, TOO_LONG
+                else:
+                    yield from self.written(f"{name}{self.separator}{key}", item)
 
     def dropped(self, path: str, value: Any) -> Iterator[tuple[str, Any]]:
         """The (path, value) pairs that `written` leaves out of *value*, which is at *path*: itself, or what is within it."""

@@ -16,10 +16,12 @@ from router.delivery.options import DeliveryOptions
 from router.delivery.reader import SHED
 from router.delivery.spec import ReplaySpec
 from router.event import Document, Event
+from router.origin import UrlTooLong
 from router.plugin import Again, Dead, Delivered, Judgement, Later, Payload, Request, Response, Verdict, judge_by_status
 from tests.delivery.harness import NETWORK_DOWN, Answer, Harness, Vendor, batches, plugin
 from tests.delivery.simulated import SimulatedClock, simulate
 
+UNSENDABLE: Answer = UrlTooLong("a URL of more than 65536 characters")
 DAY_S = 86_400.0
 WINDOW_S = 36_000.0
 """Less than a write of the state may take by the clock of the tests."""
@@ -370,6 +372,23 @@ async def test_blocked_waits_and_goes_on_where_it_was(harness: Harness) -> None:
 
     assert harness.books.delivered == 10
     assert harness.vendor.ids() == [f"m{number + 1}" for number in range(10)]
+
+
+async def test_what_can_not_be_sent_tells_nothing_of_a_vendor_that_refuses_everything(harness: Harness) -> None:
+    """By a 414 of the router's own, anybody with long ids ended the block, and the log said that the destination delivers."""
+    harness.plugin = plugin(max_events=1)
+    harness.vendor.script = lambda request: UNSENDABLE if request.json[0]["user"].startswith("long") else Response(401)
+    for number in range(3):
+        harness.log.add("u1")
+        harness.log.add(f"long{number}")
+
+    with capture_logs() as lines:
+        await harness.open()
+        await harness.until(lambda: harness.books.dead == 3)
+
+    assert harness.worker.pace.is_blocked
+    assert [letter.reason for letter in await harness.letters()] == ["a URL of more than 65536 characters"] * 3
+    assert not [line for line in lines if line["event"] == "destination delivers again"]
 
 
 @pytest.mark.parametrize("concurrency", [1, 4])

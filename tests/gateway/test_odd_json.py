@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from threading import get_ident
+import asyncio
+from threading import Event, get_ident
 from typing import Any
 
 import pytest
 
-from router.gateway import admission
+from router.gateway import admission, intake
 from router.normalise import Normalised, normalise
 from router.odd_json import DoubledHook
 from tests.gateway.harness import Harness
@@ -144,3 +145,35 @@ async def test_promise_8_what_takes_long_to_mend_holds_up_nobody(
     assert (answer.status, answer.json["accepted"]) == (200, 2)
     assert len(threads) == 1
     assert get_ident() not in threads
+
+
+async def test_promise_8_bodies_that_take_long_to_mend_do_so_by_turns(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hundred bodies of 90 kB, each with a context for 2,000 calls, kept large ones without fault waiting for minutes."""
+    order: list[str] = []
+    both_are_there = Event()
+
+    def normalise_in_order(raw: Any, **options: Any) -> Normalised:
+        order.append(raw["userId"])
+        assert both_are_there.wait(10)
+        return normalise(raw, **options)
+
+    def admit_and_tell(*arguments: Any) -> Any:
+        admissions.append(admission.admit(*arguments))
+        if len(admissions) == 2:
+            asyncio.get_running_loop().call_soon(both_are_there.set)
+        return admissions[-1]
+
+    admissions: list[Any] = []
+    monkeypatch.setattr(admission, "normalise", normalise_in_order)
+    monkeypatch.setattr(intake, "admit", admit_and_tell)
+    calls = [f'{{"type":"page","userId":"%s","properties":{{"a":[NaN,"{"a" * 2_000}"]}}}}' for _ in range(30)]
+
+    first, second = await asyncio.gather(
+        *(harness.post("/v1/batch", data=as_batch(*(call % user for call in calls))) for user in ("u1", "u2"))
+    )
+
+    assert (first.json["accepted"], second.json["accepted"]) == (30, 30)
+    assert [order.count(user) for user in ("u1", "u2")] == [30, 30]
+    assert order[:30].count(order[0]) < 20

@@ -34,7 +34,8 @@ def nested(depth: int, inner: Any = 0) -> Any:
         pytest.param({}, Shape(1, 1), id="an empty object, which is as much work as a key"),
         pytest.param({"a": 1, "b": {"c": 1, "d": 2}}, Shape(4, 2), id="objects"),
         pytest.param({"a": [{"b": 1}, {"b": 1}, 3]}, Shape(3, 3), id="a list of objects"),
-        pytest.param([[[]]], Shape(0, 3), id="lists"),
+        pytest.param({"a": [1, 2], "b": []}, Shape(2, 2), id="lists, which have their keys"),
+        pytest.param([[1], [2, []]], Shape(3, 3), id="lists within lists, which are as much work as keys"),
     ],
 )
 def test_keys_are_counted_in_all_objects_and_levels_in_objects_and_lists(value: Any, shape: Shape) -> None:
@@ -49,7 +50,7 @@ def test_promise_8_measuring_stops_at_the_limit() -> None:
 def _keys(value: Any) -> int:
     if isinstance(value, dict):
         return (len(value) or 1) + sum(map(_keys, value.values()))
-    return sum(map(_keys, value)) if isinstance(value, list) else 0
+    return sum(isinstance(item, list) + _keys(item) for item in value) if isinstance(value, list) else 0
 
 
 def _depth(value: Any) -> int:
@@ -86,10 +87,11 @@ async def test_promise_8_an_event_with_too_many_keys_is_rejected_alone() -> None
     assert harness.count("events_rejected", source="website", code="too_many_keys") == 2
 
 
-async def test_promise_8_an_event_of_nothing_but_empty_objects_is_rejected() -> None:
+@pytest.mark.parametrize("item", [{}, [], [1]], ids=str)
+async def test_promise_8_an_event_of_nothing_but_small_objects_or_lists_is_rejected(item: Any) -> None:
     """A megabyte of them, as the products of an order, held up a plugin for seconds."""
     async with Harness(Limits(max_keys=100)) as harness:
-        answer = await harness.batch(track(0, products=[{}] * 90), track(1, products=[{}] * 101))
+        answer = await harness.batch(track(0, products=[item] * 90), track(1, products=[item] * 101))
 
     assert [(each["index"], each["code"]) for each in answer.json["rejections"]] == [(1, "too_many_keys")]
 

@@ -401,16 +401,18 @@ def test_custom_values_are_converted_or_left_out() -> None:
     assert Lineage("properties.a", "p.a", "to_text") in trace.lineage
 
 
-def test_what_flattens_to_a_name_longer_than_any_vendors_is_left_out() -> None:
-    """Within one long name, thousands of values were gigabytes, by an event of half a megabyte."""
+def test_what_flattens_to_a_name_longer_than_any_vendors_is_left_out_alone() -> None:
+    """Within one long name, thousands of values were gigabytes, by an event of half a megabyte. Beside a long name, such as the
+    text of a question, lie the answers to others."""
     table = Table((), (Custom("traits"),), Values(objects="flatten"))
     many = {f"n{number}": number for number in range(4_000)}
-    event = event_of(traits={"k" * 400_000: many, "a": {"b" * 498: 1}, "c": {"d": {"e" * 497: 2}}, "f": {"g": 3}})
+    answers = {"b" * 498: 1, "Why? " * 100: 2, "d": {"e" * 496: 3, "f": 4}}
+    event = event_of(traits={"k" * 400_000: many, "a": answers, "g": {"h": 5}})
 
-    assert table.apply(event) == {f"a_{'b' * 498}": 1, "f_g": 3}
+    assert table.apply(event) == {f"a_{'b' * 498}": 1, f"a_d_{'e' * 496}": 3, "a_d_f": 4, "g_h": 5}
     assert trace_of(table, event).warnings == [
-        f"traits.{name}: expected names of at most 500 characters when it is flattened; left out"
-        for name in ("k" * 400_000, "c")
+        f"traits.{name}: expected names of at most 500 characters when it is flattened; {number} left out"
+        for name, number in (("k" * 400_000, 4_000), ("a", 1))
     ]
 
 
