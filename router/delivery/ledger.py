@@ -59,6 +59,13 @@ class Books:
         return self.accepted - self.delivered - self.skipped - self.dead - self.pending
 
 
+class RoomKept(Exception):
+    """What is left of a full disk is for the positions of all destinations."""
+
+    def __str__(self) -> str:
+        return "the disk is full, and has no more room for dead letters and parked events"
+
+
 class Ledger:
     """See the module's docstring. One per destination. Call its methods from the event loop."""
 
@@ -437,6 +444,9 @@ class Ledger:
         """Runs in the state's thread, so that time spent on an earlier question does not count as a slow write."""
         self._writing_since = self._clock.monotonic()
         try:
+            copied = changes.copied_bytes
+            if copied and not self._reserve.has_room_for(copied) and state.reusable_bytes() < copied:
+                raise RoomKept
             state.commit(changes)
         except Exception as error:
             if not (state.has_no_room(error) and self._reserve.spend()):

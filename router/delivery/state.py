@@ -137,6 +137,12 @@ class Changes:
     def __bool__(self) -> bool:
         return any(bool(getattr(self, name)) for name in self.__slots__)
 
+    @property
+    def copied_bytes(self) -> int:
+        """Of the events that are kept whole. All else takes a few bytes for each event."""
+        kept = [record for record, _ in self.park] + [letter.record for letter in self.dead_letters]
+        return sum(len(record.event) for record in kept)
+
 
 Hear = Callable[[str, tuple[Any, ...], Any], None]
 """Called with a change: the method of `State`, its arguments, and its result (None if that is not known)."""
@@ -176,6 +182,9 @@ class State(Protocol):
 
     def has_no_room(self, error: Exception) -> bool:
         """Whether *error*, from a `commit`, means that the disk is full."""
+
+    def reusable_bytes(self) -> int:
+        """Room in the state that something left when it was deleted: to write there takes nothing from the disk."""
 
     def is_away(self, error: Exception) -> bool:
         """Whether *error*, from a `commit`, means that the cluster that keeps the state can't be reached. Then nothing here is

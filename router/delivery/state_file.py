@@ -232,6 +232,13 @@ class StateFile:
         """See `State.has_no_room`."""
         return is_no_room(error, self.path.parent)
 
+    def reusable_bytes(self) -> int:
+        """See `State.reusable_bytes`."""
+        [pages], [page_bytes] = (
+            self._connection.execute(f"PRAGMA {name}").fetchone() for name in ("freelist_count", "page_size")
+        )
+        return int(pages) * int(page_bytes)
+
     def is_away(self, error: Exception) -> bool:
         """Never: the disk is part of this machine."""
         return False

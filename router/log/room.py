@@ -60,6 +60,11 @@ class Reserve:
         except OSError:
             return False
 
+    def has_room_for(self, copied_bytes: int) -> bool:
+        """Whether so many bytes of whole events may be written beside the log. Once the reserve is spent, half of its size is
+        left to those who only note how far they have come: whoever keeps events could use up all of it."""
+        return self.is_whole or _free_bytes(self._path.parent) - copied_bytes >= self._size_bytes // 2
+
     def spend(self) -> bool:
         """Release the room. False: there was none."""
         try:

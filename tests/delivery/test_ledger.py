@@ -23,6 +23,7 @@ from router.delivery.letters import Choice, DeadLetter
 from router.delivery.state import Changes, ParkedUser, Place, State
 from router.delivery.state_file import StateFile
 from router.delivery.transit import Origin, Transit
+from router.log import room
 from router.log.record import Gap, Record
 from router.log.room import Reserve
 from tests.delivery.harness import FastClock, until
@@ -359,6 +360,46 @@ async def test_a_state_without_room_is_written_with_the_reserve(disk: Disk, tmp_
     await ledger.flushed()
 
     assert (disk.refused, reserve.is_whole) == (1, False)
+    assert disk.positions() == {0: (0, 1)}
+    await ledger.close()
+
+
+async def test_promise_2_dead_letters_leave_room_for_the_positions_of_all(
+    disk: Disk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A vendor that refuses everything would otherwise use up the reserve, and no destination could settle anything."""
+    free = [1_000]
+    monkeypatch.setattr(room, "_free_bytes", lambda directory: free[0])
+    reserve = Reserve(tmp_path / "reserve", 100_000)  # spent already
+    ledger = Ledger("crm", disk, FastClock(), reserve)
+    ledger.start()
+    ledger.windows[0].open(2)
+    ledger.settle(Transit(make_record(1), "log"))
+    await ledger.flushed()
+
+    ledger.kill(make_record(2)._replace(event=bytes(50_000)), "400 no")
+    await until(lambda: bool(ledger.broken))
+    assert disk.positions() == {0: (0, 1)}
+    free[0] = 100_000
+    await ledger.flushed()
+
+    assert disk.positions() == {0: (0, 2)}
+    await ledger.close()
+
+
+async def test_a_dead_letter_that_was_discarded_leaves_room_for_others(
+    disk: Disk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "_free_bytes", lambda directory: 1_000)
+    disk.commit(Changes(dead_letters=[DeadLetter(make_record(1)._replace(event=bytes(50_000)), "no", 1, 0.0)]))
+    disk.discard(Choice())
+    ledger = Ledger("crm", disk, FastClock(), Reserve(tmp_path / "reserve", 100_000))
+    ledger.start()
+    ledger.windows[0].open(1)
+
+    ledger.kill(make_record(1)._replace(event=bytes(20_000)), "400 no")
+    await ledger.flushed()
+
     assert disk.positions() == {0: (0, 1)}
     await ledger.close()
 

@@ -57,6 +57,26 @@ def test_it_is_the_same_for_every_process(reserve: Reserve, tmp_path: Path) -> N
     assert not reserve.is_whole
 
 
+@pytest.mark.parametrize(
+    ("is_spent", "free_bytes", "has_room"),
+    [
+        pytest.param(False, 0, True, id="it is whole, and can be spent"),
+        pytest.param(True, SIZE, True, id="it is spent, and there is room"),
+        pytest.param(True, SIZE // 2 + 1_000, True, id="just enough"),
+        pytest.param(True, SIZE // 2 + 999, False, id="half of it is left"),
+    ],
+)
+def test_half_of_it_is_not_for_whole_events(
+    reserve: Reserve, monkeypatch: pytest.MonkeyPatch, is_spent: bool, free_bytes: int, has_room: bool
+) -> None:
+    reserve.fill()
+    if is_spent:
+        reserve.spend()
+    leave_free(monkeypatch, free_bytes)
+
+    assert reserve.has_room_for(1_000) == has_room
+
+
 @pytest.mark.parametrize(("free_bytes", "is_filled"), [(SIZE, False), (SIZE * 3 // 2, True)])
 def test_it_is_filled_only_where_there_is_room_beside_it(
     reserve: Reserve, monkeypatch: pytest.MonkeyPatch, free_bytes: int, is_filled: bool
@@ -85,6 +105,7 @@ def test_without_one_nothing_is_ever_refused_for_it() -> None:
     assert NO_RESERVE.is_whole
     assert NO_RESERVE.fill()
     assert not NO_RESERVE.spend()
+    assert NO_RESERVE.has_room_for(1_000_000)
 
 
 @pytest.mark.parametrize(
