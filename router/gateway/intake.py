@@ -35,7 +35,11 @@ LOG_AWAY_RETRY_AFTER_S = 5
 STOPPING_RETRY_AFTER_S = 2
 """About as long as a restart takes."""
 
+_SMALL_BODY_BYTES = 4_000
 _LARGE_BODY_BYTES = 256_000
+_READ_AT_A_TIME = 8
+"""Bodies that are neither small nor large. One that is read takes up to thirty times its size, and it has its turns among
+others: without a limit a hundred megabytes of bodies were gigabytes."""
 _LONG_TO_MEND_BYTES = 20_000
 """Of a body with something odd in it. To mend its values takes a hundred times as long as to read it."""
 
@@ -65,6 +69,8 @@ class Intake:
         self._throttle = Throttle()
         self._held = HeldBytes()
         self._large_body = asyncio.Lock()
+        self._read_bodies = asyncio.Semaphore(_READ_AT_A_TIME)
+        self._odd_bodies = asyncio.Semaphore(_READ_AT_A_TIME)
         # Its own thread: the shared ones may all be busy with states whose disk or cluster does not answer.
         self._reader = ThreadPoolExecutor(1, "large bodies")
         self._under_way = 0
@@ -137,28 +143,44 @@ class Intake:
         visitor = Visitor.of_headers(headers, caller)
         body = await read_body(request, setup.limits, lease)
         size = len(body)
+        judge = partial(
+            admit,
+            body_bytes=size,
+            received_at_s=received_at_s,
+            new_id=self._new_id,
+            limits=setup.limits,
+            visitor=visitor,
+        )
         is_large = size > _LARGE_BODY_BYTES
-        if is_large:  # A parsed body takes many times its size, so only one large one is parsed at a time.
-            await self._large_body.acquire()
+        at_a_time = self._large_body if is_large else self._read_bodies if size > _SMALL_BODY_BYTES else None
+        if at_a_time is not None:
+            await at_a_time.acquire()
         try:
             document, is_plain = (
                 await _beside(partial(read_document, body), self._reader) if is_large else read_document(body)
             )
-            del body
             if source is None:
                 source = setup.keyring.find(keys_in_body(document))
                 self._let_in(request, setup, source)
             calls = read(document, is_plain)
             del document
-            admission = admit(calls, size, source, received_at_s, self._new_id, setup.limits, visitor)
-            if calls.is_plain or size <= _LONG_TO_MEND_BYTES:
-                admitted = await admission
-            else:
-                admitted = await _by_turns(admission, self._reader)
+            is_slow = not calls.is_plain and size > _LONG_TO_MEND_BYTES
+            if is_large or not is_slow:
+                del body
+                admission = judge(calls, source=source)
+                admitted = await (_by_turns(admission, self._reader) if is_slow else admission)
+                return source, received_at_s, admitted
+            del calls
         finally:
-            if is_large:
-                self._large_body.release()
-        return source, received_at_s, admitted
+            if at_a_time is not None:
+                at_a_time.release()
+        # It is read once more, which is nothing beside the mending: what waits for that waits as bytes, and nobody for it.
+        async with self._odd_bodies:
+            document, is_plain = await _beside(partial(read_document, body), self._reader)
+            del body
+            admission = judge(read(document, is_plain), source=source)
+            del document
+            return source, received_at_s, await _by_turns(admission, self._reader)
 
     def _let_in(self, request: web.Request, setup: Setup, source: str) -> None:
         """Raises Refused if *source* may not send this: 403 from another page, 429 too many."""

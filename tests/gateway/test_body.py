@@ -9,12 +9,15 @@ import tracemalloc
 import zlib
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import orjson
 import pytest
 
-from router.gateway import Limits
+from router.gateway import Limits, intake
+from router.gateway.admission import Admitted, admit
 from router.gateway.body import HeldBytes, Inflation
+from router.gateway.calls import Calls
 from router.gateway.refusal import Refused
 from tests.gateway.harness import IDENTIFY, Harness
 
@@ -245,3 +248,32 @@ async def test_promise_2_a_large_body_waits_for_nobody_who_opens_a_state(harness
         await opening
 
     assert (answer.status, answer.json["accepted"]) == (200, 1)
+
+
+@pytest.mark.parametrize(
+    "filler", [pytest.param("1", id="plain"), pytest.param("NaN", id="odd, which is mended beside the loop")]
+)
+async def test_promise_8_few_bodies_are_read_at_a_time(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch, filler: str
+) -> None:
+    """What is read takes up to thirty times its size: a hundred megabytes of bodies that had their turns came to gigabytes."""
+    under_way: list[int] = []
+    most = 0
+
+    async def admit_and_count(calls: Calls, **options: Any) -> Admitted:
+        nonlocal most
+        under_way.append(1)
+        most = max(most, len(under_way))
+        try:
+            return await admit(calls, **options)
+        finally:
+            under_way.pop()
+
+    monkeypatch.setattr(intake, "admit", admit_and_count)
+    call = f'{{"type":"page","userId":"u1","properties":{{"a":[{",".join([filler] * 1_000)}]}}}}'
+    body = f'{{"batch":[{",".join([call] * 30)}]}}'.encode()
+
+    answers = await asyncio.gather(*(harness.post("/v1/batch", data=body) for _ in range(40)))
+
+    assert {(answer.status, answer.json["accepted"]) for answer in answers} == {(200, 30)}
+    assert 1 < most <= 8

@@ -159,8 +159,8 @@ async def test_promise_8_bodies_that_take_long_to_mend_do_so_by_turns(
         assert both_are_there.wait(10)
         return normalise(raw, **options)
 
-    def admit_and_tell(*arguments: Any) -> Any:
-        admissions.append(admission.admit(*arguments))
+    def admit_and_tell(*arguments: Any, **options: Any) -> Any:
+        admissions.append(admission.admit(*arguments, **options))
         if len(admissions) == 2:
             asyncio.get_running_loop().call_soon(both_are_there.set)
         return admissions[-1]
