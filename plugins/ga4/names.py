@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import lru_cache
 from typing import Final
 
-from router.plugin import snake_case
+from router.plugin import kept_by_text, snake_case
 
 MAX_NAME: Final = 40
 MAX_PROPERTY_NAME: Final = 24
@@ -82,8 +81,6 @@ PERSONAL_TRAITS: Final = frozenset(
 WHY_A_PERSONS: Final = "beside an email, a phone or another name it is a person's (pii_guard)"
 """Of a ``name`` that is left out."""
 _NOT_A_WORD = re.compile("[^A-Za-z0-9_]+")
-_LONGEST_KEPT: Final = 200
-"""Characters. An event decides how long its keys are, up to a megabyte."""
 
 
 def event_name(text: str) -> str:
@@ -102,17 +99,11 @@ def event_name(text: str) -> str:
     return name[:MAX_NAME]
 
 
+@kept_by_text(1024, 200)  # the products of an order have the same few keys
 def param_name(key: str) -> str | None:
     """*key* with ``_`` for what is no letter, digit or ``_``; None where Google takes no such name, or has it for itself."""
-    return _kept_param_name(key) if len(key) <= _LONGEST_KEPT else _param_name(key)
-
-
-def _param_name(key: str) -> str | None:
     name = _words(key)[:MAX_NAME]
     return name if _is_free(name) and name not in RESERVED_PARAMS else None
-
-
-_kept_param_name: Final = lru_cache(maxsize=1024)(_param_name)  # the products of an order have the same few keys
 
 
 def property_name(trait: str) -> str:

@@ -26,6 +26,7 @@ from router.plugin.email_in_text import holds_email, without_email
 from router.plugin.endpoint import BatchEndpoint, Conversation, ConversationEndpoint, Endpoint, Step
 from router.plugin.historical import Harmless, Historical, Marked
 from router.plugin.hooks import hookimpl
+from router.plugin.kept import kept_by_text
 from router.plugin.personal import tells_person, tells_whose_name
 from router.plugin.query import without_params
 from router.plugin.request import (
@@ -138,6 +139,7 @@ __all__ = [
     "is_outage",
     "judge_by_status",
     "judge_named",
+    "kept_by_text",
     "left_out",
     "looks_like_email",
     "make_room",

@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
-from functools import lru_cache, partial, wraps
+from functools import partial
 from ipaddress import ip_address
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
@@ -20,6 +20,7 @@ import orjson
 
 from router import dates
 from router.event import looks_like_email
+from router.plugin.kept import kept_by_text
 
 Converter = Callable[[Any], Any]
 
@@ -66,20 +67,11 @@ def _moment(value: Any) -> dates.Moment:
     return moment
 
 
-def _kept(converter: Callable[[Any], _T]) -> Callable[[Any], _T]:
-    """*converter* with a cache of the last texts it could read. Every destination reads an event's time, most of them more than
-    once, and pages have few hosts."""
-    kept = lru_cache(maxsize=256)(converter)
-
-    @wraps(converter)
-    def converted(value: Any) -> _T:
-        return kept(value) if type(value) is str and len(value) <= _LONGEST_KEPT else converter(value)
-
-    return converted
-
-
 _LONGEST_KEPT = 2_000
-"""Characters. An event decides how long its addresses are, up to a megabyte."""
+"""Characters."""
+_kept = kept_by_text(256, _LONGEST_KEPT)
+"""For what is read again and again: every destination reads an event's time, most of them more than once, and pages have few
+hosts."""
 
 
 @_kept
