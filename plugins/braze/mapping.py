@@ -67,7 +67,7 @@ _OF_CONTEXT: Final = ("language", "time_zone", "current_location")
 
 def to_gender(value: Any) -> str:
     """``M``, ``F``, ``O``, ``N`` or ``P``, from the letter or the word."""
-    return str(convert.to_gender(value))[0].upper()
+    return convert.to_gender(value)[0].upper()
 
 
 def attributes_table(settings: Settings) -> Table:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import ROUND_HALF_UP, Decimal
 from functools import partial
 from ipaddress import ip_address
@@ -340,10 +340,7 @@ def to_timezone(value: Any) -> str:
 
 def to_app_platform(value: Any) -> str:
     """``ios`` or ``android``, from the type of a device or the name of its system, in any letter case; an iPad's is ``ios``."""
-    platform = _APP_PLATFORMS.get(to_lower(value))
-    if platform is None:
-        raise ValueError("expected iOS or Android")
-    return platform
+    return _in_one_word(value, _APP_PLATFORMS, "expected iOS or Android")
 
 
 def to_advertising_id(value: Any) -> str:
@@ -356,10 +353,14 @@ def to_advertising_id(value: Any) -> str:
 
 def to_gender(value: Any) -> str:
     """``female``, ``male``, ``other``, ``not applicable`` or ``prefer not to say``, from the word or its letter."""
-    gender = _GENDERS.get(to_lower(value))
-    if gender is None:
-        raise ValueError("expected one of male, female, other, not applicable, prefer not to say")
-    return gender
+    return _in_one_word(value, _GENDERS, "expected one of male, female, other, not applicable, prefer not to say")
+
+
+def _in_one_word(value: Any, words: Mapping[str, str], expected: str) -> str:
+    word = words.get(to_lower(value))
+    if word is None:
+        raise ValueError(expected)
+    return word
 
 
 def to_sha256(value: Any) -> str:
