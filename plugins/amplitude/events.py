@@ -22,13 +22,13 @@ from router.plugin import (
     Payload,
     Skip,
     Table,
+    complete_value,
     convert,
     count_whole,
     has_odd_currency,
     quantity_of,
     spelt_alike,
     view_name,
-    worth_of,
 )
 
 PRODUCT_EVENT: Final = "Product Purchased"
@@ -96,10 +96,11 @@ def build_track(event: Event, fields: Document, settings: Settings) -> Sequence[
     # Beside a currency that can't be read money stays a property: Amplitude would book it in another.
     is_money = not has_odd_currency(event)
     alike = spelt_alike(name)
-    revenue = order.get("revenue", 0)
     is_refund = alike == _ORDER_REFUNDED
-    if (alike in _ORDER_COMPLETED or is_refund) and not revenue:
-        revenue = _total(event, is_given="revenue" in order)
+    money: Document = {"value": order["revenue"]} if "revenue" in order else {}
+    if alike in _ORDER_COMPLETED or is_refund:
+        complete_value(money, event.properties.get("total"), event.properties.get("products"))
+    revenue = money.get("value", 0)
     if is_refund:
         revenue = -abs(revenue)  # callers write it with and without a sign
     # A checkout or a refund may tell of revenue and products too, and nobody has bought these.
@@ -113,16 +114,6 @@ def build_track(event: Event, fields: Document, settings: Settings) -> Sequence[
     if isinstance(main, Skip):
         return main
     return [main, *_product_payloads(products, order, fields, is_money and has_money)]
-
-
-def _total(event: Event, is_given: bool) -> int | float:
-    """The total of an order or a refund; else, where no revenue *is_given*, what its products come to."""
-    with suppress(ValueError):
-        return convert.to_amount(event.properties.get("total"))
-    if not is_given:
-        with suppress(ValueError):
-            return worth_of(event.properties.get("products"))
-    return 0
 
 
 def _products(event: Event) -> list[Document]:

@@ -64,15 +64,16 @@ def worth_of(products: Any, prices: Sequence[str] = ("price",)) -> int | float:
 
 
 def complete_value(told: dict[str, Any], total: Any, products: Any, prices: Sequence[str] = ("price",)) -> None:
-    """Put the ``value`` to what is *told* of an order whose money is in its *total* or its *products* alone. It stays as it is
-    where neither says more.
+    """Put the ``value`` to what is *told* of an order whose money is in its *total*, or else in its *products* alone. It stays
+    as it is where neither says more.
 
     Source: facts/event-spec.md section 4 (a revenue of 0 says nothing beside a total).
     """
-    with suppress(ValueError):
-        if told.get("value") == 0:
+    if told.get("value", 0) == 0:
+        with suppress(ValueError):
             told["value"] = to_amount(total)
-        elif "value" not in told:
+    if "value" not in told:
+        with suppress(ValueError):
             told["value"] = worth_of(products, prices)
 
 
