@@ -5,7 +5,7 @@ Source: facts/vendors/posthog.md section 4 (reserved names) and section 5 (conte
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from plugins.posthog.identity import EVENT_ROWS, is_identified, is_somebody, make_payload, to_uuid_v7
@@ -77,6 +77,13 @@ SCREEN_ROWS: Final = (
 )
 
 
+_MAY_MAKE_PROFILE: Final[Mapping[str, Callable[[Event], bool]]] = {
+    "identified_only": is_identified,
+    "always": is_somebody,
+}
+"""By `person_profiles`, of which "never" is the other."""
+
+
 def _table(settings: Settings, rows: Sequence[Field] = ()) -> Table:
     groups = Field("context.groupId", f"{_AT}.$groups.{settings.group_type}", convert.to_id)
     return Table(
@@ -114,7 +121,7 @@ def build_screen(event: Event, fields: Document, settings: Settings) -> Payload 
 
 def _make(name: str, event: Event, fields: Document, settings: Settings) -> Payload | Skip:
     """The payload, with word on whether the event may make a profile for whoever did it."""
-    wants_profile = {"identified_only": is_identified(event), "always": is_somebody(event), "never": False}
-    if not wants_profile[settings.person_profiles]:
+    may_make_one = _MAY_MAKE_PROFILE.get(settings.person_profiles)
+    if may_make_one is None or not may_make_one(event):
         fields.setdefault("properties", {})["$process_person_profile"] = False
     return make_payload(name, fields, settings)
