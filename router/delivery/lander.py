@@ -128,7 +128,6 @@ class Lander:
                 item, f"parts of it were refused {item.mendings} times, one after another: {reason}"
             )
             return False
-        item.transit.key_of(item)  # before it is another one
         payload = replace(payload, key=item.payload.key, group=item.payload.group)
         written = write_payload(payload, item.endpoint)
         if written.too_big:

@@ -20,7 +20,7 @@ from router.delivery.unknown_sources import UnknownSources
 from router.destination import Decision, Destination, MappingFailed
 from router.event import Event
 from router.event_times import age_s
-from router.payload_key import find_settled, payload_keys
+from router.payload_key import find_settled
 
 LARGE_EVENT_BYTES: Final = 10_000
 """From here on an event may bring about more than the router takes (ten thousand payloads, a key of ten thousand characters),
@@ -119,9 +119,9 @@ class Preparation:
             endpoint = self._endpoints[mapped.action.endpoint]
             made, name = self._destination.write(mapped), mapped.action.name
             found: Iterable[str] = find_settled(name, mapped.unmarked, known) if known else repeat("")
-            keys: Iterable[str] = payload_keys(name, mapped.unmarked) if mapped.mark else repeat("")
-            for written, settled, key in zip(made, found, keys, strict=False):
-                item = Item(transit, name, written.payload, endpoint, written.size, key=key)
+            for written, unmarked, settled in zip(made, mapped.unmarked, found, strict=False):
+                known_by = unmarked if mapped.mark else written.payload  # which holds its body as it waits, once
+                item = Item(transit, name, written.payload, endpoint, written.size, known_by)
                 transit.items.append(item)
                 if settled in transit.settled:
                     item.state, item.is_delivered = "settled", True

@@ -56,10 +56,10 @@ class Transit:
         self.is_replay = self.origin in ("retry", "replay")
 
     def key_of(self, item: Item) -> str:
-        """The item's key (see `router.payload_key`). Ask before another payload takes the place of its own."""
+        """The item's key; see `router.payload_key`."""
         if not item.key:
             made = [each for each in self.items if each.action == item.action]
-            for each, key in zip(made, payload_keys(item.action, [each.payload for each in made]), strict=True):
+            for each, key in zip(made, payload_keys(item.action, [each.known_by for each in made]), strict=True):
                 each.key = key
         return item.key
 
@@ -116,12 +116,14 @@ class Item:
     endpoint: Endpoint
     size: int
     """Bytes of the payload as JSON."""
+    known_by: Payload
+    """The payload as its action made it: without the vendor's word for old events, and whatever takes its place."""
     state: Literal["waiting", "queued", "flying", "settled"] = "waiting"
     """Waiting means in no lane: not yet, or parked."""
     is_delivered: bool = False
     """The vendor has it. Not said of the only payload of an event, which is settled with it."""
     key: str = ""
-    """Once it is asked for (see `Transit.key_of`), and from the start if the payload is marked as old."""
+    """Once it is asked for; see `Transit.key_of`."""
     mendings: int = 0
     """How often another payload took its place, because the vendor refused a part of it."""
 

@@ -99,9 +99,10 @@ def batch_endpoint(judge: Callable[..., Any] = judge, pack: Callable[..., Any] =
 
 def items(endpoint: Endpoint, count: int) -> list[Item]:
     record = Record(0, 1, "website", "m1", "u1", "track", 0.0, b"{}")
+    payloads = [Payload({"n": number}, key=f"k{number}") for number in range(count)]
     return [
-        Item(Transit(record, "log"), f"a/{number}", Payload({"n": number}, key=f"k{number}"), endpoint, 10)
-        for number in range(count)
+        Item(Transit(record, "log"), f"a/{number}", payload, endpoint, 10, payload)
+        for number, payload in enumerate(payloads)
     ]
 
 

@@ -39,7 +39,7 @@ def make_item(name: str, size: int = 10) -> Item:
     user, endpoint, *group = path.split("/")
     record = Record(0, 1, "website", key, user, "track", 0.0, b"{}")
     payload = Payload({}, group=group[0] if group else "")
-    return Item(Transit(record, "log", is_suspect=key == "!"), name, payload, ENDPOINTS[endpoint], size)
+    return Item(Transit(record, "log", is_suspect=key == "!"), name, payload, ENDPOINTS[endpoint], size, payload)
 
 
 def make_lane(*names: str, size: int = 10) -> Lane:
