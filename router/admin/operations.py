@@ -94,7 +94,7 @@ class Operations:
                 f"{destination} is in the config; remove it there (and reload) before its state is removed"
             )
         states = self._reach.states
-        if destination not in states.names():  # `has` would look outside their folder, too, for a name with a slash
+        if not states.has(destination):
             raise OperatorError(
                 f"no state is kept for {destination!r}; kept are: {', '.join(self._reach.removed()) or 'none'}"
             )

@@ -31,7 +31,8 @@ class StateDirectory:
         return sorted(path.stem for path in self._directory.glob("*.sqlite"))
 
     def has(self, name: str) -> bool:
-        return self.path(name).exists()
+        path = self.path(name)
+        return path.parent == self._directory and path.exists()  # a name that somebody typed may lead out of it
 
     def take(self, name: str, formerly: str | None = None, wanted: Collection[str] = ()) -> StateFile:
         path = self.path(name)
