@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import structlog
 from aiohttp import web
@@ -40,6 +41,7 @@ _LARGE_BODY_BYTES = 256_000
 _READ_AT_A_TIME = 8
 """Bodies that are neither small nor large. One that is read takes up to thirty times its size, and it has its turns among
 others: without a limit a hundred megabytes of bodies were gigabytes."""
+_ROOM_FOR_ALL: Final = nullcontext()
 _LONG_TO_MEND_BYTES = 20_000
 """Of a body with something odd in it. To mend its values takes a hundred times as long as to read it."""
 
@@ -152,10 +154,7 @@ class Intake:
             visitor=visitor,
         )
         is_large = size > _LARGE_BODY_BYTES
-        at_a_time = self._large_body if is_large else self._read_bodies if size > _SMALL_BODY_BYTES else None
-        if at_a_time is not None:
-            await at_a_time.acquire()
-        try:
+        async with self._room_for(size):
             document, is_plain = (
                 await _beside(partial(read_document, body), self._reader) if is_large else read_document(body)
             )
@@ -171,9 +170,6 @@ class Intake:
                 admitted = await (_by_turns(admission, self._reader) if is_slow else admission)
                 return source, received_at_s, admitted
             del calls
-        finally:
-            if at_a_time is not None:
-                at_a_time.release()
         # It is read once more, which is nothing beside the mending: what waits for that waits as bytes, and nobody for it.
         async with self._odd_bodies:
             document, is_plain = await _beside(partial(read_document, body), self._reader)
@@ -181,6 +177,12 @@ class Intake:
             admission = judge(read(document, is_plain), source=source)
             del document
             return source, received_at_s, await _by_turns(admission, self._reader)
+
+    def _room_for(self, body_bytes: int) -> AbstractAsyncContextManager[None]:
+        """Held while a body of that size is read and judged."""
+        if body_bytes > _LARGE_BODY_BYTES:
+            return self._large_body
+        return self._read_bodies if body_bytes > _SMALL_BODY_BYTES else _ROOM_FOR_ALL
 
     def _let_in(self, request: web.Request, setup: Setup, source: str) -> None:
         """Raises Refused if *source* may not send this: 403 from another page, 429 too many."""
