@@ -87,10 +87,12 @@ class _Source:
     """The source code of a mapper, line by line, and the values that its names stand for."""
 
     def __init__(self, fields: Sequence[Field], custom: Sequence[Custom], values: Values, is_traced: bool) -> None:
+        self._writing = [field for field in fields if field.to]
         self._paths = [path for field in fields for path in _paths(field)]
         self._filled = {*(tuple(field.to.split(".")[:-1]) for field in fields), *(_target(each) for each in custom)}
         """The paths of all objects in the result that something is written into."""
         self._is_traced = is_traced
+        self._clears = values.null == "clear"
         self._ruled = values.ruled
         self._names: dict[str, Any] = {
             "ABSENT": _ABSENT,
@@ -99,6 +101,7 @@ class _Source:
             "RULED": values.ruled,
             "deepcopy": deepcopy,
             "Lineage": Lineage,
+            "clear": _clear,
             "object_in": _object_in,
             "write_by_rule": partial(_write_by_rule, values),
         }
@@ -203,8 +206,21 @@ class _Source:
             read = self._reads[path] = f"read_{len(self._reads)}"
             self._line(f"{read} = {inside}.get({path[-1]!r})")
             with self._block(f"if not isinstance({read}, dict):"):
+                parts = self._cleared_with(path)
+                if parts:
+                    with self._block(f"if {read} is None and {path[-1]!r} in {inside}:"):
+                        told = f", trace, {'.'.join(path)!r}" if self._is_traced else ""
+                        self._line(f"clear(result, {self._named('parts', parts)}{told})")
                 self._line(f"{read} = EMPTY")
         return self._reads[path]
+
+    def _cleared_with(self, path: Path) -> tuple[Path, ...]:
+        """The paths in the result that a null at *path* clears: what rows make of its parts, but not within the whole."""
+        if not self._clears or path[0] != "traits" or len(path) == 1:
+            return ()
+        whole = tuple(f"{row.to}." for row in self._writing if path in _paths(row))
+        rows = [row for row in self._writing if any(each[: len(path)] == path != each for each in _paths(row))]
+        return tuple(dict.fromkeys(tuple(row.to.split(".")) for row in rows if not row.to.startswith(whole)))
 
     def _write_row(self, row: Field) -> None:
         """Convert ``value`` (the row's, or ABSENT) and write it to the result."""
@@ -331,6 +347,16 @@ def _object_in(result: Document, path: Path) -> Document:
             inner = result[key] = {}
         result = inner
     return result
+
+
+def _clear(result: Document, paths: Sequence[Path], trace: Trace | None = None, source: str = "") -> None:
+    """Write null to each of *paths*, for the null at *source*. A value that is there already counts."""
+    for *inside, name in paths:
+        target = _object_in(result, tuple(inside))
+        if name not in target:
+            target[name] = None
+            if trace is not None:
+                trace.lineage.append(Lineage(source, ".".join((*inside, name))))
 
 
 def _write_by_rule(

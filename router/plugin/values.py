@@ -23,7 +23,8 @@ class Values:
 
     ``flatten`` turns ``{"a": {"b": 1}}`` into ``a_b: 1``; in a list, an item's index is its name; what gets a name that is
     longer than any vendor takes is left out. ``json`` writes JSON in a string. ``null="clear"`` sends null on: only for a
-    vendor that reads it as "clear this". A null or an empty text in the event's context is always as if absent.
+    vendor that reads it as "clear this". The null of a trait such as ``address`` is then one of each of its parts that has a
+    row, unless something else is told there. A null or an empty text in the event's context is always as if absent.
     """
 
     objects: Rule = "keep"

@@ -471,6 +471,58 @@ def test_nothing_in_the_context_clears_nothing(traits: Any, expected: Any, nothi
     assert Table(rows, values=Values(null="clear")).apply(event) == expected
 
 
+ADDRESS = (
+    Trait("address", to="place.whole"),
+    Trait("address.city", to="city", convert=convert.to_text),
+    Field(("traits.address.country", "traits.country"), to="place.country"),
+    Trait("address.geo.lat", to="lat"),
+    Trait("address.floor", to="place.whole.floor"),
+    Trait("address.since"),
+)
+
+
+@pytest.mark.parametrize(
+    ("traits", "expected"),
+    [
+        ({}, {}),
+        (
+            {"address": None},
+            {"city": None, "place": {"whole": None, "country": None}, "lat": None},
+        ),
+        (
+            {"address": None, "country": "GB", "lat": 51.5},
+            {"city": None, "place": {"whole": None, "country": "GB"}, "lat": 51.5},
+        ),
+        ({"address": {"city": "London", "geo": None}}, {"city": "London", "lat": None}),
+        ({"address": "12 Main St"}, {"place": {"whole": "12 Main St"}}),
+        ({"address": {}}, {}),
+    ],
+    ids=["absent", "null", "beside other traits", "an object within", "a text", "empty"],
+)
+def test_a_null_trait_clears_what_rows_make_of_its_parts(traits: Any, expected: Any) -> None:
+    """Whatever else the event tells counts more; and what goes with the whole isn't made anew to be cleared."""
+    table = Table(ADDRESS, (Custom("traits"),), Values(null="clear"))
+
+    assert table.apply(event_of(traits=traits)) == expected
+
+
+def test_a_null_trait_that_clears_its_parts_is_told_as_their_source() -> None:
+    rows = tuple(row for row in ADDRESS if row.source != "traits.address")
+    trace = trace_of(Table(rows, values=Values(null="clear")), event_of(traits={"address": None}))
+
+    assert [(line.source, line.to) for line in trace.lineage] == [
+        ("traits.address", to) for to in ("city", "place.country", "lat", "place.whole.floor")
+    ]
+
+
+def test_a_null_object_clears_nothing_where_a_null_is_dropped_or_outside_of_the_traits() -> None:
+    dropping = Table(ADDRESS)
+    reading = Table((Field("context.page.url", "url"), Field("properties.a.b", "b")), values=Values(null="clear"))
+
+    assert dropping.apply(event_of(traits={"address": None})) == {}
+    assert reading.apply(event_of(context={"page": None}, properties={"a": None})) == {}
+
+
 def test_the_rules_hold_for_mapped_values_too() -> None:
     row = Trait("company", to="org")
 
