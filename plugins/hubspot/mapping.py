@@ -195,7 +195,7 @@ def build_contact_of_batch(event: Event, fields: Document, settings: Settings) -
 
 
 def _contact(event: Event, fields: Document, settings: Settings) -> Payload | Skip:
-    properties: Document = _cleared(event, contact_table, settings) | fields.get("properties", {})
+    properties: Document = fields.get("properties", {})
     if properties.get("email") is None:
         properties.pop("email", None)  # clearing what a contact is known by helps nobody
     of_user_id = convert.to_email(event.user_id) if event.user_id and looks_like_email(event.user_id) else None
@@ -210,17 +210,6 @@ def _contact(event: Event, fields: Document, settings: Settings) -> Payload | Sk
         else:
             body["email_if_new"] = of_user_id  # somebody known by the userId may have another by now
     return Payload(body, key=event.message_id)
-
-
-def _cleared(event: Event, table: Callable[[Settings], Table], settings: Settings) -> Document:
-    """Null for every property that *table* makes of the parts of a trait that is null, such as an address."""
-    nulls = tuple(f"traits.{name}." for name, value in event.traits.items() if value is None)
-    rows = table(settings).fields if nulls else ()
-    return {
-        row.to.removeprefix("properties."): None
-        for row in rows
-        if row.to and any(source.startswith(nulls) for source in row.sources)
-    }
 
 
 def _key(user_id: str | None, email: str | None, settings: Settings) -> Document | None:
@@ -240,8 +229,7 @@ def build_company(event: Event, fields: Document, settings: Settings) -> Payload
     """The company, and who is to be linked to it."""
     if not event.group_id:
         return Skip("the call names no group")
-    properties = _cleared(event, company_table, settings) | fields["properties"]
-    body: Document = {"id": event.group_id, "properties": properties}
+    body: Document = {"id": event.group_id, "properties": fields["properties"]}
     contact = contact_key(event, settings)
     if contact is not None:
         body["contact"] = contact

@@ -153,6 +153,16 @@ def test_a_null_company_clears_what_is_known_of_it_and_nothing_else() -> None:
     assert listed == {"email": EMAIL, **dict.fromkeys(["company", "industry", "numemployees"])}
 
 
+def test_explain_tells_of_what_a_null_company_clears() -> None:
+    """It called the company unmapped, and said nothing of where the nulls in the request came from."""
+    settings = Settings.model_validate({**BY_EMAIL, "contact_properties": ["numemployees"]})
+    [entry, *_] = explain(identify(company=None), [Rehearsal(PLUGIN, settings).destination])["destinations"]
+
+    told = [line["to"] for line in entry["lineage"] if line["from"] == "traits.company"]
+    assert told == [f"properties.{name}" for name in ("company", "industry", "numemployees")]
+    assert entry["unmapped"] == []
+
+
 def test_a_null_address_of_a_group_clears_all_of_it() -> None:
     cleared = properties_of(group(name="Engines", address=None))
 
