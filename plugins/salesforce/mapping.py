@@ -5,7 +5,7 @@ Source: facts/vendors/salesforce.md sections 3 to 5.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from plugins.salesforce.fields import MAX_ID, cut, to_date_time, to_state_code, to_value
@@ -236,7 +236,7 @@ def _person(event: Event, fields: Document, settings: Settings) -> Document | Sk
         return Skip(_nobody(event, fields, settings))
     if len(str(fields.get(id_field, ""))) > MAX_ID:
         return Skip(f"the userId has more than {MAX_ID} characters")
-    record = _without_null(_cleared(event, person_table, settings) | fields, _required(settings))
+    record = _without_null(fields, _required(settings))
     return record | ({"LeadSource": settings.lead_source} if settings.lead_source else {})
 
 
@@ -259,14 +259,7 @@ def _account(event: Event, fields: Document, settings: Settings) -> Document | S
         return Skip("group calls are not sent without the setting account_external_id_field")
     if len(event.group_id or "") > MAX_ID:
         return Skip(f"the groupId has more than {MAX_ID} characters")
-    return _without_null(_cleared(event, account_table, settings) | fields, ("Name",))
-
-
-def _cleared(event: Event, table: Callable[[Settings], Table], settings: Settings) -> Document:
-    """Null for every field that *table* makes of the parts of a trait that is null, such as an address."""
-    nulls = tuple(f"traits.{name}." for name, value in event.traits.items() if value is None)
-    rows = table(settings).fields if nulls else ()
-    return {row.to: None for row in rows if row.to and any(source.startswith(nulls) for source in row.sources)}
+    return _without_null(fields, ("Name",))
 
 
 def _without_null(fields: Document, required: Sequence[str]) -> Document:
