@@ -5,7 +5,6 @@ Source: facts/vendors/mixpanel.md section 4 (traits, operations, reserved names)
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
@@ -44,13 +43,6 @@ RESERVED_TRAITS: Final = frozenset(
 
 _IGNORE_TIME: Final[Document] = {"$ignore_time": True}
 """The user was not there when it was written: `$last_seen` stays."""
-
-_PARTS: Final[Mapping[str, tuple[str, ...]]] = {
-    "address": ("$city", "$region", "$country_code", "country", "postal_code", "street"),
-    "company": ("company_name", "company_id", "company_industry", "company_employee_count", "company_plan"),
-}
-"""The properties that one trait is spread over, all of which a null clears."""
-
 
 _PLACE: Final = frozenset({"$city", "$region", "$country_code", "country"})
 
@@ -135,9 +127,6 @@ def build_profile(event: Event, fields: Document, settings: Settings) -> list[Pa
     head = _head(event, fields.pop("$distinct_id"))
     ip = fields.pop("$ip", None)
     _place_country(fields)
-    for trait, names in _PARTS.items():
-        if trait in fields and fields[trait] is None:
-            fields = dict.fromkeys(names) | fields
     if ip is not None and _PLACE.isdisjoint(fields):
         head["$ip"] = ip  # of a place said in part, Mixpanel would take the rest from it
     groups = _take_groups(fields, settings)
