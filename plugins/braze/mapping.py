@@ -5,7 +5,6 @@ Source: facts/vendors/braze.md section 4 (attributes) and section 5 (group).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 from plugins.braze.identity import (
@@ -54,11 +53,6 @@ RESERVED: Final = frozenset(
 
 _FIRST_NAME: Final = convert.chain(convert.to_first_name, to_short_text)
 _LAST_NAME: Final = convert.chain(convert.to_last_name, to_short_text)
-_PARTS: Final[Mapping[str, tuple[str, ...]]] = {
-    "address": ("home_city", "country", "address_country", "address_state", "address_postal_code", "address_street"),
-    "company": ("company_name", "company_id", "company_industry", "company_employee_count", "company_plan"),
-}
-"""The attributes that one trait is spread over, all of which a null clears."""
 _TIME_ZONE: Final = convert.at_most(MAX_TEXT, convert.named_timezone)
 _EMAIL: Final = convert.at_most(MAX_TEXT, convert.to_email)
 _IMAGE: Final = convert.at_most(MAX_TEXT, convert.to_url)
@@ -157,9 +151,8 @@ def build_attributes(event: Event, fields: Document, settings: Settings) -> Payl
     if len(fields.get("current_location", ())) < 2:
         fields.pop("current_location", None)
     _place_country(fields)
-    for trait, names in _PARTS.items():
-        if trait in fields and fields[trait] is None:
-            fields = dict.fromkeys(names) | fields
+    if fields.get("address", "") is None:
+        fields = {"country": None, "address_country": None} | fields  # the trait `country` is in one of them
     of_context = [name for name in _OF_CONTEXT if name not in event.traits]
     says = any(value is not None for name, value in fields.items() if name not in of_context)
     if not says:
