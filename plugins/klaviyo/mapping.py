@@ -32,9 +32,6 @@ from router.plugin import (
 )
 
 _PROPERTIES = "properties"
-_LOCATION: Final = ("address1", "city", "country", "region", "zip")
-_COMPANY: Final = ("company_employee_count", "company_id", "company_industry", "company_plan")
-"""What a profile has of a person's address and, beside the organization, of their company: a null clears all of it."""
 MAX_BYTES: Final = 99_000
 """Of a profile: 100 KB, with room for what stands around it."""
 
@@ -139,11 +136,6 @@ def build_profile_of_job(event: Event, fields: Document, settings: Settings) -> 
 def _profile(event: Event, fields: Document) -> Payload | Skip:
     if not complete_ids(event, fields):
         return Skip("nobody to tell from others: no userId, email or phone number")
-    if event.traits.get("address", "") is None:
-        fields["location"] = dict.fromkeys(_LOCATION) | fields.get("location", {})
-    if event.traits.get("company", "") is None:
-        fields["organization"] = None
-        fields[_PROPERTIES] = dict.fromkeys(_COMPANY) | fields.get(_PROPERTIES, {})
     properties: Document = fields.get(_PROPERTIES, {})
     if isinstance(properties.get("address"), str):
         fields.setdefault("location", {})["address1"] = properties.pop("address")
