@@ -6,13 +6,13 @@ Source: facts/vendors/onesignal.md section 4, section 5 (group) and section 6 (c
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from typing import Final
 
 from plugins.onesignal.identity import who, why_nobody
 from plugins.onesignal.settings import Settings
 from plugins.onesignal.tag import RESERVED, tag_name, to_tags, to_time_tag
 from router.plugin import (
+    NESTED_TRAITS,
     Custom,
     Document,
     Event,
@@ -31,13 +31,6 @@ MAX_CHANGES: Final = 100
 """Properties and tags of one request."""
 _TAGS: Final = "properties.tags"
 _VALUES: Final = Values(objects="flatten", lists="drop", null="clear")
-_PARTS: Final[Mapping[str, tuple[str, ...]]] = {
-    "address": ("address_city", "address_country", "address_postal_code", "address_state", "address_street"),
-    "company": ("company_name", "company_id", "company_industry", "company_employee_count", "company_plan"),
-}
-"""The tags that one trait is spread over, all of which a null deletes."""
-_GROUP_ADDRESS: Final = tuple(f"group_address_{part}" for part in ("city", "country", "postalCode", "state", "street"))
-"""The same of a group, whose parts keep their names."""
 
 
 def user_table(settings: Settings) -> Table:
@@ -69,7 +62,8 @@ def user_table(settings: Settings) -> Table:
                 for part in ("city", "postalCode", "state", "street")
             ),
             Trait("address", f"{_TAGS}.address", note="an address given as text, and whatever else is in it"),
-            Trait("company", f"{_TAGS}.company", note="a tag for each of its keys: `company_name`, `company_plan`"),
+            *(Trait(f"company.{part}", f"{_TAGS}.company_{part}") for part in NESTED_TRAITS["company"]),
+            Trait("company", f"{_TAGS}.company", note="whatever else is in it, a tag for each of its keys"),
             Trait("createdAt", f"{_TAGS}.created_at", to_time_tag),
             Trait("birthday", f"{_TAGS}.birthday", to_time_tag),
             *(_tag(name) for name in ("firstName", "lastName", "name", "age", "avatar", "description", "gender")),
@@ -98,6 +92,7 @@ GROUP: Final = Table(
         Trait("createdAt", f"{_TAGS}.group_created_at", to_time_tag),
         *(_tag(name, "group_") for name in ("name", "industry", "employees", "plan", "description", "email", "phone")),
         *(_tag(name, "group_") for name in ("website", "avatar", "address")),
+        *(Trait(f"address.{part}", f"{_TAGS}.group_address_{part}") for part in NESTED_TRAITS["address"]),
     ),
     (Custom("traits", at=_TAGS, rename=group_tag),),
     _VALUES,
@@ -109,6 +104,8 @@ def build_user(event: Event, fields: Document, settings: Settings) -> Payload | 
     """What an identify says of the person."""
     properties: Document = fields.get("properties", {})
     tags: Document = properties.pop("tags", {})
+    if properties.get("country", "") is None:
+        tags.setdefault("address_country", None)  # wherever it was written
     properties = {
         name: value for name, value in properties.items() if value not in (None, "")
     }  # tags alone are cleared
@@ -119,9 +116,6 @@ def build_user(event: Event, fields: Document, settings: Settings) -> Payload | 
             properties["country"] = convert.to_country(properties["country"])
         except ValueError:
             tags["address_country"] = properties.pop("country")
-    for trait, names in _PARTS.items():
-        if trait in tags and tags[trait] is None:
-            tags = dict.fromkeys(names) | tags
     tokens: Document = fields.get("subscriptions", {})
     subscriptions = [{"type": kind, "token": token} for kind, token in tokens.items() if token]
     written, notes = to_tags(tags, settings)
@@ -134,10 +128,7 @@ def build_group(event: Event, fields: Document, settings: Settings) -> Payload |
     """What a group call says of the person who made it. Of several groups the tags tell of the last one."""
     if not event.group_id:
         return Skip("the call names no group")
-    given: Document = fields["properties"]["tags"]
-    if given.get("group_address", "") is None:
-        given = dict.fromkeys(_GROUP_ADDRESS) | given
-    tags, notes = to_tags(given, settings)
+    tags, notes = to_tags(fields["properties"]["tags"], settings)
     return upsert(event, {}, tags, [], settings, notes)
 
 

@@ -67,13 +67,14 @@ from router.plugin.verdict import (
 )
 from router.plugin.view import view_name
 from router.plugin.worth import PRODUCT_IDS, complete_value, count_whole, quantity_of, worth_of
-from router.traits import GROUP_TRAITS, USER_TRAITS, camel_case, canonical_trait, snake_case
+from router.traits import GROUP_TRAITS, NESTED_TRAITS, USER_TRAITS, camel_case, canonical_trait, snake_case
 
 __all__ = [
     "API_VERSION",
     "EVENT_TYPES",
     "GROUP_TRAITS",
     "MISPLACED",
+    "NESTED_TRAITS",
     "OF_THE_SET_UP",
     "PRODUCT_IDS",
     "USER_TRAITS",

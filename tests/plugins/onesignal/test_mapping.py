@@ -152,6 +152,11 @@ def test_a_reserved_group_trait_is_a_tag_of_the_user(trait: str, spell: Any) -> 
             },
             id="null deletes all of an object",
         ),
+        pytest.param(
+            {"address": {"city": None, "country": None}},
+            {"address_city": "", "address_country": ""},
+            id="null deletes the country, which is a tag unless it is a code",
+        ),
     ],
 )
 def test_traits_of_odd_shapes_arrive(traits: dict[str, Any], expected: dict[str, Any]) -> None:
