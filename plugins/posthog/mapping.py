@@ -10,15 +10,23 @@ from typing import Any, Final
 from plugins.posthog.events import CONTEXT_ROWS, property_name
 from plugins.posthog.identity import EVENT_ROWS, is_identified, is_somebody, known_id, make_payload
 from plugins.posthog.settings import Settings
-from router.plugin import Custom, Document, Event, Field, Payload, Skip, Table, Trait, Values, convert, same_name
+from router.plugin import (
+    NESTED_TRAITS,
+    Custom,
+    Document,
+    Event,
+    Field,
+    Payload,
+    Skip,
+    Table,
+    Trait,
+    Values,
+    convert,
+    same_name,
+)
 
 _SET: Final = "properties.$set"
 _GROUP: Final = "properties.$group_set"
-_PARTS: Final = {
-    "address": ("city", "country", "postalCode", "state", "street"),
-    "company": ("name", "id", "industry", "employee_count", "plan"),
-}
-"""What a null clears of an object that was sent flat."""
 
 TRAIT_ROWS: Final = (
     Trait("id", note="the userId is the `distinct_id`"),
@@ -39,6 +47,10 @@ TRAIT_ROWS: Final = (
     Trait("company", f"{_SET}.company", note="an object; a company given as text is its `name`"),
     Trait("address", f"{_SET}.address", note="an object, or text as it is given"),
 )
+FLAT_ROWS: Final = tuple(
+    Trait(f"{name}.{part}", f"{_SET}.{name}_{part}") for name, parts in NESTED_TRAITS.items() for part in parts
+)
+"""Where objects are sent flat, for a null clears what rows make of the parts."""
 
 
 def _values(settings: Settings, null: Any = "drop") -> Values:
@@ -53,6 +65,7 @@ def person_table(settings: Settings) -> Table:
             *CONTEXT_ROWS,
             Field("anonymousId", "properties.$anon_distinct_id", known_id, note="only beside a userId"),
             *TRAIT_ROWS,
+            *(FLAT_ROWS if settings.flatten_objects else ()),
         ),
         (Custom("traits", _SET, property_name),),
         _values(settings, null="clear"),
@@ -65,7 +78,7 @@ def build_person(event: Event, fields: Document, settings: Settings) -> Payload 
         return Skip("nobody has a profile (setting person_profiles)")
     properties = {name: value for name, value in fields.get("properties", {}).items() if value is not None}
     fields["properties"] = properties
-    _clear(properties, settings)
+    _clear(properties)
     has_traits = not {"$set", "$set_once", "$unset"}.isdisjoint(properties)
     joined = properties.pop("$anon_distinct_id", None)
     if not is_identified(event):
@@ -81,15 +94,14 @@ def build_person(event: Event, fields: Document, settings: Settings) -> Payload 
     return make_payload("$identify", fields, settings)
 
 
-def _clear(properties: Document, settings: Settings) -> None:
+def _clear(properties: Document) -> None:
     """Move what is null to ``$unset``, a list of names."""
     cleared: list[str] = []
     for operation in ("$set", "$set_once"):
         values = properties.get(operation, {})
         for name in [name for name, value in values.items() if value is None]:
             del values[name]
-            parts = _PARTS.get(name, ()) if settings.flatten_objects else ()
-            cleared += [name, *(f"{name}_{part}" for part in parts)]
+            cleared.append(name)
         if not values:
             properties.pop(operation, None)
     if cleared:
