@@ -18,10 +18,8 @@ from plugins.customerio.attribute import (
     short_value,
 )
 from plugins.customerio.settings import Settings
-from router.plugin import Converter, Custom, Field, Table, Trait, Values, camel_case, convert, snake_case
+from router.plugin import NESTED_TRAITS, Converter, Custom, Field, Table, Trait, Values, camel_case, convert, snake_case
 
-_ADDRESS = ("city", "country", "postalCode", "state", "street")
-_COMPANY = ("name", "id", "industry", "employee_count", "plan")
 _CLEARS = Values(null="clear")
 
 DEVICE_TABLE = Table(
@@ -45,8 +43,8 @@ def person_table(settings: Settings) -> Table:
         *map(row, ("name", "firstName", "lastName", "username", "title", "gender", "description", "website", "avatar")),
         row("age", convert.to_number),
         row("birthday", convert.to_unix_seconds),
-        *row.nested("address", _ADDRESS),
-        *row.nested("company", _COMPANY),
+        *row.nested("address"),
+        *row.nested("company"),
         row("unsubscribed", convert.to_boolean),
         Field(
             ("traits.timezone", "context.timezone"),
@@ -75,7 +73,7 @@ def object_table(settings: Settings) -> Table:
         Trait("id", note="the object is named by `groupId`"),
         Trait("createdAt", to=f"{at}.created_at", convert=convert.to_unix_seconds),
         *map(row, ("name", "email", "phone", "employees", "industry", "plan", "description", "website", "avatar")),
-        *row.nested("address", _ADDRESS),
+        *row.nested("address"),
     )
     if settings.api == "track_v2":
         fields += (
@@ -145,13 +143,13 @@ class _Rows:
     def __call__(self, name: str, converter: Converter = short_value) -> Field:
         return Trait(name, to=f"{self._at}.{self._spell(name)}", convert=converter)
 
-    def nested(self, name: str, parts: tuple[str, ...]) -> tuple[Field, ...]:
+    def nested(self, name: str) -> tuple[Field, ...]:
         """The whole object first, with the keys nobody knows; then its reserved keys, put in beside them."""
         return (
             Trait(name, to=f"{self._at}.{name}", convert=short_value, note="kept as an object"),
             *(
                 Trait(f"{name}.{part}", to=f"{self._at}.{name}.{self._spell(part)}", convert=short_value)
-                for part in parts
+                for part in NESTED_TRAITS[name]
             ),
         )
 

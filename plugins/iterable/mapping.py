@@ -11,6 +11,7 @@ from plugins.iterable.identity import user, who, why_nobody
 from plugins.iterable.settings import Settings, SpecialTrait
 from plugins.iterable.value import field_name, to_address, to_object, to_time, to_value
 from router.plugin import (
+    NESTED_TRAITS,
     Custom,
     Document,
     Event,
@@ -49,14 +50,13 @@ DEVICE_EVENTS: Final = frozenset({"applicationinstalled", "applicationopened"})
 """By `spelt_alike`."""
 _OF_CONTEXT: Final = ("locale", "timeZone")
 _AT: Final = "dataFields"
-_ADDRESS: Final = ("city", "country", "postalCode", "state", "street")
 
 
 def _address(at: str) -> tuple[Field, ...]:
     """The whole first, with the keys that nobody knows; then its reserved keys, beside them. All of it is text."""
     return (
         Trait("address", at, to_address, note="kept as an object; an address given as text is its `street`"),
-        *(Trait(f"address.{part}", f"{at}.{part}", convert.to_text) for part in _ADDRESS),
+        *(Trait(f"address.{part}", f"{at}.{part}", convert.to_text) for part in NESTED_TRAITS["address"]),
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from plugins.zendesk.settings import Settings
 from router.plugin import (
+    NESTED_TRAITS,
     Custom,
     Document,
     Event,
@@ -89,10 +90,7 @@ USER: Final = Table(
         *same_name("gender", "title", "username", "website", at=_USER_FIELDS),
         Trait("company.id", "company.external_id", to_external_id, note="of the organization"),
         Trait("company.name", "company.name", convert.text_only, note="of the organization"),
-        *(
-            Trait(f"company.{part}", f"{_USER_FIELDS}.company_{part}")
-            for part in ("id", "name", "industry", "employee_count", "plan")
-        ),
+        *(Trait(f"company.{part}", f"{_USER_FIELDS}.company_{part}") for part in NESTED_TRAITS["company"]),
         Trait("company", f"{_USER_FIELDS}.company", note="whatever else is in it"),
     ),
     custom=(Custom("traits", _USER_FIELDS, field_key),),
