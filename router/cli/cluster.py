@@ -229,7 +229,15 @@ class ClusterDeliveries:
     def _assignments(self) -> list[Assignment]:
         """The assignments, made anew for each fleet: what a plugin does in one partition must not halt it in another."""
         assignments = to_assignments(self._config, self._registry, self._sandbox_urls)
-        return [replace(each, options=options_of_one(each.options, len(self._log.partitions))) for each in assignments]
+        partitions = len(self._log.partitions)
+        return [
+            replace(
+                each,
+                options=options_of_one(each.options, partitions),
+                max_dead_letters_bytes=each.max_dead_letters_bytes // partitions,
+            )
+            for each in assignments
+        ]
 
     # --- what the daemon asks ---
 

@@ -99,6 +99,7 @@ def _to_assignment(config: DestinationConfig, registry: Registry, sources: Sourc
         formerly=config.formerly,
         hold_s=config.hold_s,
         max_backlog_bytes=config.max_backlog_bytes,
+        max_dead_letters_bytes=config.max_dead_letters_bytes,
     )
 
 

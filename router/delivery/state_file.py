@@ -234,10 +234,22 @@ class StateFile:
 
     def reusable_bytes(self) -> int:
         """See `State.reusable_bytes`."""
-        [pages], [page_bytes] = (
-            self._connection.execute(f"PRAGMA {name}").fetchone() for name in ("freelist_count", "page_size")
+        return self._bytes_of("freelist_count")
+
+    def _bytes_of(self, pages: str) -> int:
+        """The size of the pages that the pragma *pages* counts."""
+        [number], [page_bytes] = (
+            self._connection.execute(f"PRAGMA {name}").fetchone() for name in (pages, "page_size")
         )
-        return int(pages) * int(page_bytes)
+        return int(number) * int(page_bytes)
+
+    def letters_bytes(self, enough: int) -> int:
+        """See `State.letters_bytes`. Adding up the letters themselves would mean to read all that there is of them."""
+        used = self._bytes_of("page_count") - self.reusable_bytes()
+        if used <= enough:
+            return used
+        (parked,) = self._connection.execute("SELECT coalesce(sum(length(event)), 0) FROM parked").fetchone()
+        return used - int(parked)
 
     def is_away(self, error: Exception) -> bool:
         """Never: the disk is part of this machine."""
