@@ -21,6 +21,7 @@ from typing import Any, Literal, NamedTuple, Protocol, Self
 from router.delivery.letters import Choice, DeadLetter, Letters
 from router.errors import OperatorError
 from router.log.record import Record
+from router.suppressed import Suppressed
 
 Kind = Literal["delivered", "skipped", "dead"]
 JobKind = Literal["replay", "retry"]
@@ -108,6 +109,15 @@ class Job:
     state: Literal["running", "done", "cancelled"]
     made_s: float
     reasons: dict[str, int] = field(default_factory=dict)
+
+
+class Erasure(NamedTuple):
+    """What was erased of a state."""
+
+    letters: int
+    events: int
+    """Of the letters, those outside of replays."""
+    parked: int
 
 
 @dataclass(slots=True)
@@ -209,6 +219,9 @@ class State(Protocol):
 
         Returns how many letters that were, and how many events outside of replays.
         """
+
+    def erase(self, suppressed: Suppressed) -> Erasure:
+        """Throw away the dead letters of *suppressed*, as `discard` does, and leave only tombstones of their parked events."""
 
     def add_job(self, kind: JobKind, spec: dict[str, Any], total: int, made_s: float) -> Job:
         """Note a replay or a retry to be run. The destination's worker takes it up."""
