@@ -29,6 +29,7 @@ from router.plugin.trace import Trace
 from router.plugin_calls import PluginCalls
 from router.privacy import Privacy
 from router.source_choice import ANY_SOURCE, SourceChoice
+from router.suppressed import NOBODY, Suppressed
 
 MAX_STEPS = 100
 """Requests in one conversation. A plugin that wants more is taken to be in an endless loop."""
@@ -152,6 +153,8 @@ class Destination:
     is_ordered: bool = True
     """Whether the events of one user wait for each other; see `router.delivery.order`."""
     former_name: str | None = None
+    suppressed: Suppressed = NOBODY
+    """Of whom it gets nothing."""
     _order: object = field(init=False, repr=False, hash=False)
     """The order of the keys in the settings. It decides which of several wins where they write one field, so destinations
     whose settings differ only in it are not equal."""
@@ -228,8 +231,9 @@ class Destination:
     def decide(self, event: Event, source: str | None, historical_age_s: float | None = None) -> Decision:
         """Whether this destination gets *event*, and with which actions.
 
-        Asked in this order: the source, the caller's flags, the person's consent, the operator's filter, then each action's
-        trigger (facts/event-spec.md section 6.9). All of them see the event as it arrived. A disabled destination asks none.
+        Asked in this order: whose event it is, the source, the caller's flags, the person's consent, the operator's filter,
+        then each action's trigger (facts/event-spec.md section 6.9). All of them see the event as it arrived. A disabled
+        destination asks none.
 
         Args:
             source: the event's source. None stands for one that may reach every destination (explain without ``--source``).
@@ -238,6 +242,8 @@ class Destination:
         """
         if not self.is_enabled:
             return Decision(False, "disabled: its events wait in the log, as long as the config's `hold` says")
+        if self.suppressed and self.suppressed.names(event.document):
+            return Decision(False, "suppressed: nothing of this person is sent (router suppressed list)")
         if source is not None and not self.sources.takes(source):
             return Decision(
                 False, f"source: {source} is left out, by its own `destinations` or by `sources` of {self.name}"

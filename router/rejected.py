@@ -21,6 +21,7 @@ import structlog
 
 from router.errors import OperatorError
 from router.log.connections import connect_to_read
+from router.suppressed import Suppressed
 
 KEPT = 10_000
 MAX_CALL_CHARS = 10_000
@@ -122,6 +123,27 @@ class RejectedCalls:
                 self._connection.execute("DELETE FROM calls WHERE id <= (SELECT max(id) FROM calls) - ?", (KEPT,))
         except (sqlite3.Error, ValueError, OSError) as error:
             self._logger.warning("rejected calls can't be kept", error=str(error))
+
+    async def erase(self, suppressed: Suppressed) -> int:
+        """Erase the calls in which an id of *suppressed* stands. Returns how many."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._erase, suppressed)
+
+    def _erase(self, suppressed: Suppressed) -> int:
+        """Raises OperatorError if the file can't be used."""
+        if self._connection is None and not self._path.exists():
+            return 0
+        try:
+            if self._connection is None:
+                self._connection = _open(self._path)
+            self._connection.execute("PRAGMA secure_delete = ON").fetchall()
+            with self._connection:
+                erased = self._connection.executemany(
+                    "DELETE FROM calls WHERE instr(call, ?) > 0", [(each.decode(),) for each in suppressed.spelled]
+                ).rowcount
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except (sqlite3.Error, OSError) as error:
+            raise OperatorError(f"{self._path}: can't be written ({error})") from error
+        return erased
 
     async def close(self) -> None:
         """Write what waits, then close."""

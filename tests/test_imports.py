@@ -21,10 +21,11 @@ PLUGIN_FILES = sorted(path for path in (ROOT / "plugins").rglob("*.py") if path.
 ROOMS = {
     "event": (
         "channel", "clock", "counted", "dates", "errors", "event", "event_times", "integrations", "normalise", "odd_json",
-        "own_thread", "reason", "rejection", "reserved", "source_choice", "traits", "unless",
+        "own_thread", "reason", "rejection", "reserved", "source_choice", "suppressed", "traits", "unless",
     ),
     "log": ("log",),
     "rejected": ("rejected",),
+    "suppressed": ("suppressed_file",),
     "plugin": ("plugin",),
     "destination": (
         "actions", "consent", "destination", "explain", "guard", "origin", "payload_key", "place", "plugin_calls",
@@ -45,6 +46,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "event": set(),
     "log": {"event"},
     "rejected": {"log", "event"},  # how a database is read that may not be written
+    "suppressed": {"log", "event"},  # the same
     "plugin": {"event"},
     "destination": {"plugin", "event"},
     "config": {"destination", "plugin", "event"},

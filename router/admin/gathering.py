@@ -75,7 +75,7 @@ class Gathering:
         }
         for name in ("dead-letters", "jobs"):
             gathered[name] = partial(self._list, name, calls[name])
-        return gathered | {"causes": self.causes, "status": self.status, "trace": self.trace}
+        return gathered | {"causes": self.causes, "status": self.status, "trace": self.trace, "erase": self.erase}
 
     async def _route(self, operation: str, call: Callable[..., Awaitable[Any]], **arguments: Any) -> Any:
         """Pass the call to the destination's crew. Calls about others, such as a destination that left the config, are answered
@@ -86,11 +86,13 @@ class Gathering:
     def _crew_of(self, destination: str | None) -> Crew | None:
         return next((crew for crew in self._crews if destination in crew.names), None)
 
-    async def _ask_all(self, operation: str, **arguments: Any) -> list[tuple[Crew, Any]]:
+    async def _ask_all(
+        self, operation: str, within_s: float | None = ANSWER_S, **arguments: Any
+    ) -> list[tuple[Crew, Any]]:
         """Each crew that has destinations, with its answer or with the `Down` that it raised."""
         crews = [crew for crew in self._crews if crew.names]
         answers = await asyncio.gather(
-            *(crew.call(operation, within_s=ANSWER_S, **arguments) for crew in crews), return_exceptions=True
+            *(crew.call(operation, within_s=within_s, **arguments) for crew in crews), return_exceptions=True
         )
         for answer in answers:
             if isinstance(answer, BaseException) and not isinstance(answer, Down):
@@ -145,6 +147,18 @@ class Gathering:
                 for name in self._operations.names
             ]
         return gathered
+
+    async def erase(self, people: Sequence[Sequence[str]]) -> Answer:
+        """As `ErasureOperation.erase`."""
+        names = {name for crew in self._crews for name in crew.names}
+        answer = await self._operations.erase(people, without=names)
+        for crew, erased in await self._ask_all("erase", None, people=people):
+            if isinstance(erased, Down):
+                answer["problems"].append(f"{', '.join(sorted(crew.names))}: {erased}")
+                continue
+            for key, found in erased.items():
+                answer[key] += found
+        return answer
 
     async def causes(self, **chosen: Any) -> list[Answer]:
         """As `LetterOperations.causes`: the most first, whichever process has them."""

@@ -13,15 +13,12 @@ from router.admin.answer import Answer
 from router.admin.hole import cut
 from router.admin.no_such_number import NoSuchNumber
 from router.admin.reach import Reach
+from router.delivery.discarding import DISCARDED_AT_ONCE, UnderRetry, discard
 from router.delivery.letters import Choice, DeadLetter, Group
-from router.delivery.spec import RetrySpec
 from router.delivery.state import State
 from router.errors import OperatorError
 from router.event import Event
 from router.explain import explain_at
-
-DISCARDED_AT_ONCE = 1_000
-"""Letters discarded in one transaction. Events wait for it."""
 
 
 class NoSuchCause(OperatorError):
@@ -109,23 +106,20 @@ class LetterOperations:
             )
             discarded += letters
             if self._reach.fleet and destination in self._reach.fleet.berths:
-                self._reach.fleet.berths[destination].ledger.counts["discarded", ""] += events
+                self._reach.fleet.berths[destination].ledger.note_discarded(events)
             if letters < DISCARDED_AT_ONCE:
                 return {"destination": destination, "discarded": discarded}
 
     def _throw_away(self, destination: str, state: State, choice: Choice) -> tuple[int, int]:
-        """Discard some. Runs in the state's thread, so that no retry begins between the check and the act."""
+        """Discard some. Runs in the state's thread."""
         worker = self._reach.worker(destination)
-        under_way = [Choice(ids=worker.jobs.letters_under_way())] if worker is not None else []
-        for job in state.jobs("running"):
-            if job.kind == "retry":
-                under_way.append(RetrySpec.model_validate(job.spec).choice(job.id))
-        if any(state.letters.has_any(choice, each) for each in under_way):
+        try:
+            return discard(state, worker.jobs if worker is not None else None, choice)
+        except UnderRetry:
             raise OperatorError(
                 f"{destination}: a retry has some of these dead letters under way. Wait for its end (router jobs list "
                 f"{destination}) or cancel it (router jobs cancel {destination}), and ask again"
-            )
-        return state.discard(choice, DISCARDED_AT_ONCE)
+            ) from None
 
     async def choose(
         self,

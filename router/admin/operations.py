@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from router.admin.answer import Answer
+from router.admin.erasure import ErasureOperation
 from router.admin.jobs import JobOperations
 from router.admin.letters import LetterOperations
 from router.admin.reach import Reach
@@ -50,6 +51,7 @@ class Operations:
         self._letters = LetterOperations(self._reach)
         self._jobs = JobOperations(self._reach, self._letters)
         self.add = self._jobs.add
+        self.erase = ErasureOperation(self._reach).erase
 
     def configure(self, assignments: Sequence[Assignment]) -> None:
         """From now on these are the destinations."""
@@ -85,6 +87,7 @@ class Operations:
             "jobs": self._jobs.jobs,
             "cancel": self._jobs.cancel,
             "forget": self.forget,
+            "erase": self.erase,
         }
 
     async def forget(self, destination: str) -> Answer:

@@ -15,7 +15,7 @@ from router.admin.client import Client, NotRunning
 from router.admin.operations import Operations
 from router.cli.engine import check_extra, open_log
 from router.cli.options import check_given, read_config
-from router.cli.wiring import log_directory, states_of, to_assignments
+from router.cli.wiring import log_directory, states_of, suppressed_people, to_assignments
 from router.clock import SystemClock
 from router.config import Config, ConfigError, read_data_folder
 from router.delivery.assignment import Assignment
@@ -48,7 +48,8 @@ async def ask(config_path: Path, operation: str, **arguments: Any) -> Any:
         from router.cli.cluster_question import ask_cluster
 
         return await _wait_for(ask_cluster(config, registry, operation, arguments), "cluster", _CLUSTER_AWAY)
-    return await _ask_files(config_path, config, to_assignments(config, registry), operation, arguments)
+    assignments = to_assignments(config, registry, None, suppressed_people(config))
+    return await _ask_files(config_path, config, assignments, operation, arguments)
 
 
 async def _ask_files(
@@ -99,7 +100,7 @@ async def _ask_in_spite_of(error: ConfigError, config_path: Path, operation: str
         raise error
     try:
         config, registry = read_config(config_path, has_secrets=False)
-        assignments = to_assignments(config, registry)
+        assignments = to_assignments(config, registry, None, suppressed_people(config))
     except OperatorError:
         raise error from None
     if config.log_urls:

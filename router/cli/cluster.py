@@ -49,6 +49,7 @@ from router.log.jetstream.connection import ApiError, ClusterAway, Connection, D
 from router.log.jetstream.log import NatsLog
 from router.log.lock import Held, Lock
 from router.registry import Registry
+from router.suppressed import NOBODY, Suppressed
 from router.unless import pause
 
 MIN_EVENTS: Final = 100
@@ -79,6 +80,7 @@ class ClusterDeliveries:
         self._registry = registry
         self._clock = clock
         self._sandbox_urls: Mapping[str, str] = {}
+        self._suppressed = NOBODY
         self._watchdog = Watchdog(clock.monotonic)
         self._alarm = Alarm(self._note_hang)
         self.me = f"{_plain(socket.gethostname())}-{os.getpid()}-{uuid4().hex[:6]}"
@@ -161,8 +163,9 @@ class ClusterDeliveries:
 
     # --- the config ---
 
-    async def apply(self, config: Config, sandbox_urls: Mapping[str, str]) -> None:
+    async def apply(self, config: Config, sandbox_urls: Mapping[str, str], suppressed: Suppressed = NOBODY) -> None:
         self._alarm.set()
+        self._suppressed = suppressed
         self.configure(config, sandbox_urls)
         results = await asyncio.gather(
             *(fleet.apply(self._assignments()) for fleet in list(self._fleets.all.values())), return_exceptions=True
@@ -228,8 +231,16 @@ class ClusterDeliveries:
 
     def _assignments(self) -> list[Assignment]:
         """The assignments, made anew for each fleet: what a plugin does in one partition must not halt it in another."""
-        assignments = to_assignments(self._config, self._registry, self._sandbox_urls)
-        return [replace(each, options=options_of_one(each.options, len(self._log.partitions))) for each in assignments]
+        assignments = to_assignments(self._config, self._registry, self._sandbox_urls, self._suppressed)
+        partitions = len(self._log.partitions)
+        return [
+            replace(
+                each,
+                options=options_of_one(each.options, partitions),
+                max_dead_letters_bytes=each.max_dead_letters_bytes // partitions,
+            )
+            for each in assignments
+        ]
 
     # --- what the daemon asks ---
 

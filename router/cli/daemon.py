@@ -26,9 +26,11 @@ from router.cli.processes import ProcessDeliveries
 from router.cli.role import Role
 from router.cli.sandboxes import Sandboxes, tell_of_sandboxes
 from router.cli.supervisor import Sockets, Supervisor
+from router.cli.suppression import Suppression
 from router.cli.wiring import (
     rejected_path,
     reserve_path,
+    suppressed_path,
     to_limits,
     to_sources,
     to_surroundings,
@@ -45,6 +47,7 @@ from router.log.room import Reserve
 from router.own_thread import in_own_thread
 from router.registry import Registry
 from router.rejected import RejectedCalls
+from router.suppressed import Suppressed
 from router.unless import pause, unless
 
 KEPT_ALIVE_S = 1.0
@@ -117,6 +120,14 @@ class Daemon:
         tell_promise(config, self._log)
         self._rejected = RejectedCalls(rejected_path(config))
         self._deliveries = await self._make_deliveries(reserve)
+        self._suppression = Suppression(
+            suppressed_path(config),
+            self._log,
+            self._rejected,
+            self._clock,
+            self._enforce,
+            lambda people: self._deliveries.calls()["erase"](people=people),
+        )
         self._metrics = CollectorRegistry()
         try:
             self._listen_to_signals()
@@ -125,6 +136,7 @@ class Daemon:
                 self._supervisor.ready(f"takes events at {self.url}" if self.url else "delivers events")
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(self._deliveries.run(self._stop))
+                    tasks.create_task(self._suppression.run(self._stop))
                     tasks.create_task(self._tell_alive())
         finally:
             await self._shut_down()
@@ -136,11 +148,17 @@ class Daemon:
 
     async def _start(self) -> None:
         config = self._config
+        self._suppression.load()
         await self._start_sandboxes(config)
-        await self._deliveries.apply(config, self._sandboxes.urls)
+        await self._deliveries.apply(config, self._sandboxes.urls, self._suppression.people)
         self._metrics.register(self._deliveries.collector)
         self._metrics.register(LogCollector(self._log, self._stuck))
-        calls = {**self._deliveries.calls(), "reload": self.reload, "sandbox": self._sandboxes.accepted}
+        calls = {
+            **self._deliveries.calls(),
+            **self._suppression.calls(),
+            "reload": self.reload,
+            "sandbox": self._sandboxes.accepted,
+        }
         self._runners.append(await listen_on_socket(socket_app(calls), config.data / SOCKET_NAME))
         self.admin_url = await self._listen(
             web.AppRunner(
@@ -172,6 +190,7 @@ class Daemon:
             stuck=self._stuck,
             obstacles=lambda: ["stopping"] if self._stop.is_set() else [],
         )
+        self._gateway.suppress(self._suppression.people)
         self._gateway_runner = self._gateway.runner(CONNECTIONS_S)
         self.url = await self._listen(self._gateway_runner, config.server.host, config.server.port, "server")
 
@@ -270,7 +289,7 @@ class Daemon:
             self._config = config
             try:
                 with contextlib.suppress(OperatorError):
-                    await self._deliveries.apply(config, self._sandboxes.urls)
+                    await self._deliveries.apply(config, self._sandboxes.urls, self._suppression.people)
             finally:
                 self._configure_gateway(config, sources)
             problems = list(self._deliveries.problems)
@@ -279,6 +298,23 @@ class Daemon:
             _LOGGER.info("config reloaded", destinations=len(config.destinations) - len(problems))
             tell_of_sandboxes(config)
             return {"reloaded": True, "restart_needed_for": fixed, "problems": problems}
+
+    async def _enforce(self, suppressed: Suppressed) -> list[str]:
+        """Take and send nothing of *suppressed* from now on. Returns where that can't be said yet.
+
+        Raises:
+            OperatorError: the router is going down.
+        """
+        async with self._reloading:
+            if self._stop.is_set():
+                raise OperatorError("the router is going down; what was noted holds from the next start on")
+            if self._role is not Role.delivery:
+                self._gateway.suppress(suppressed)
+            try:
+                await self._deliveries.apply(self._config, self._sandboxes.urls, suppressed)
+            except OperatorError as error:
+                return [str(error)]
+        return []
 
     def _configure_gateway(self, config: Config, sources: Mapping[str, Source]) -> None:
         """Raises ValueError if two sources have the same write key."""

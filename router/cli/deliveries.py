@@ -23,6 +23,7 @@ from router.delivery.watchdog import LOOK_S, Glance, Watchdog
 from router.log.interface import Engine
 from router.log.room import Reserve
 from router.registry import Registry
+from router.suppressed import NOBODY, Suppressed
 from router.unless import pause
 
 DRAIN_S = 7.0
@@ -36,8 +37,8 @@ _LOGGER = structlog.get_logger()
 class Deliveries(Protocol):
     """First `apply` a config, then `run`. Call `stop` in any case."""
 
-    async def apply(self, config: Config, sandbox_urls: Mapping[str, str]) -> None:
-        """From now on deliver as *config* says.
+    async def apply(self, config: Config, sandbox_urls: Mapping[str, str], suppressed: Suppressed = NOBODY) -> None:
+        """From now on deliver as *config* says, and nothing of *suppressed*.
 
         Raises:
             OperatorError: a state does not fit this log or this program. All other destinations are at work.
@@ -92,12 +93,16 @@ class OwnDeliveries:
         self._housekeeping = Housekeeping(log, self.fleet, self.fleet.needed_from if is_writer else None)
 
     async def apply(
-        self, config: Config, sandbox_urls: Mapping[str, str], names: Collection[str] | None = None
+        self,
+        config: Config,
+        sandbox_urls: Mapping[str, str],
+        suppressed: Suppressed = NOBODY,
+        names: Collection[str] | None = None,
     ) -> None:
         """As `Deliveries.apply`, for the destinations with these *names*. None: for all."""
         if not self._alarm.set():
             _LOGGER.warning("calls into plugins can't be timed: not the main thread, or SIGALRM is taken")
-        everywhere = to_assignments(config, self._registry, sandbox_urls)
+        everywhere = to_assignments(config, self._registry, sandbox_urls, suppressed)
         ours = {each.name: each for each in everywhere if names is None or each.name in names}
         self._operations.configure(list(ours.values()))
         elsewhere = [each.destination.names for each in everywhere if each.name not in ours]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Iterator
 from typing import Annotated, Any, Final
@@ -15,7 +16,7 @@ from router.cli.ndjson import read_lines
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, read_config, switch
 from router.cli.output import NO_DESTINATIONS, console, print_json, print_line, print_table
 from router.cli.streams import read_input
-from router.cli.wiring import to_assignments, to_limits
+from router.cli.wiring import suppressed_people, to_assignments, to_limits
 from router.delivery.alarm import Alarm
 from router.destination import Destination
 from router.errors import OperatorError
@@ -30,6 +31,7 @@ from router.gateway.refusal import Refused
 from router.gateway.rejection import Rejection
 from router.gateway.visitor import Visitor
 from router.plugin_output import printing_aside
+from router.suppressed import NOBODY
 
 
 def explain(
@@ -59,7 +61,10 @@ def explain(
     settings, registry = read_config(config)
     if source is not None and source not in settings.sources:
         raise OperatorError(f"no source {source!r} in {config}; there are: {', '.join(settings.sources)}")
-    destinations = [each.destination for each in to_assignments(settings, registry)]
+    suppressed = NOBODY
+    with contextlib.suppress(PermissionError):  # who may not look into the folder may still ask
+        suppressed = suppressed_people(settings)
+    destinations = [each.destination for each in to_assignments(settings, registry, None, suppressed)]
     if destination is not None and destination not in settings.destinations:
         raise OperatorError(
             f"no destination {destination!r} in {config}; there are: {', '.join(settings.destinations)}"

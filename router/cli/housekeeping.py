@@ -15,20 +15,21 @@ import structlog
 
 from router.cli.memory import give_free_pages_back
 from router.delivery.berth import Berth
+from router.delivery.discarding import keep_within
 from router.delivery.fleet import Fleet
 from router.log.interface import Engine
 from router.unless import pause
 
 INTERVAL_S = 10.0
 DISK_WARNING = 0.8
-"""Share of the disk space that the log may use."""
+"""Share of the disk space that the log may use, or the dead letters of a destination."""
 
 _LOGGER = structlog.get_logger()
 
 
 class Housekeeping:
-    """Tries destinations again that could not start, enforces ``max_backlog`` and retention, warns before the disk is full, and
-    gives free memory back."""
+    """Tries destinations again that could not start, enforces ``max_backlog``, ``max_dead_letters`` and retention, warns before
+    the disk is full, and gives free memory back."""
 
     def __init__(self, log: Engine, fleet: Fleet | None, needed_from: Callable[[], Mapping[int, int]] | None) -> None:
         """*fleet*: the destinations of this process, if it has any. *needed_from*, in the process that writes the log, tells
@@ -38,6 +39,8 @@ class Housekeeping:
         self._needed_from = needed_from
         self._failing: set[str] = set()
         self._shedding: set[str] = set()
+        self._told: dict[str, int] = {}
+        """By destination, what was last told of its dead letters: 1, that they take most of their room; 2, that some went."""
         self._is_tight = False
         self.is_over = False
         """Another router has its destinations now, so failures because of that are not logged."""
@@ -55,6 +58,7 @@ class Housekeeping:
             await self._attempt("starting what could not start", self._fleet.retry)
         for name, berth in list(berths.items()):
             await self._attempt(f"max_backlog of {name}", partial(self._shed, berth))
+            await self._attempt(f"max_dead_letters of {name}", partial(self._discard, berth))
         if self._needed_from:
             await self._attempt("retention of the log", partial(self._trim, self._needed_from))
         for name, berth in list(berths.items()):
@@ -95,6 +99,25 @@ class Housekeeping:
                     destination=name,
                 )
         (self._shedding.add if is_over else self._shedding.discard)(name)
+
+    async def _discard(self, berth: Berth) -> None:
+        """Discard the oldest dead letters of a destination that has more than its ``max_dead_letters``."""
+        name, worker = berth.assignment.name, berth.worker
+        jobs = worker.jobs if worker is not None else None
+        discarded, used = await keep_within(berth.ledger, jobs, berth.assignment.max_dead_letters_bytes)
+        news = 2 if discarded else 1 if used >= DISK_WARNING else 0
+        told = self._told.get(name, 0)
+        self._told[name] = max(news, told) if news else 0
+        if news <= told:
+            return
+        if discarded:
+            _LOGGER.error("dead letters are over max_dead_letters: the oldest are discarded", destination=name)
+        else:
+            _LOGGER.warning(
+                "dead letters have used most of the disk they may use (max_dead_letters); beyond it the oldest are discarded",
+                destination=name,
+                used=f"{used:.0%}",
+            )
 
     async def _trim(self, needed_from: Callable[[], Mapping[int, int]]) -> None:
         await self._log.trim(needed_from())

@@ -11,7 +11,7 @@ from router.admin.backup import back_up
 from router.cli.log_report import DAMAGED, describe, print_segment, show_report
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
 from router.cli.output import console, print_json
-from router.cli.wiring import log_directory, rejected_path, state_directory
+from router.cli.wiring import log_directory, rejected_path, state_directory, suppressed_path
 from router.config import load_storage
 from router.counted import counted
 from router.errors import OperatorError
@@ -34,7 +34,8 @@ def backup(
             "the log and the states are in the cluster; back up its streams with its own tool: nats account backup. To have "
             "what is pending in a folder: router log copy"
         )
-    done = back_up(log_directory(settings), state_directory(settings), directory, others=(rejected_path(settings),))
+    others = (suppressed_path(settings), rejected_path(settings))
+    done = back_up(log_directory(settings), state_directory(settings), directory, others)
     is_sound = done.log.is_sound and not done.problems
     if as_json:
         shown = {

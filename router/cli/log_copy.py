@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -16,7 +17,7 @@ from router.cli.backend import refuse_beside_a_router
 from router.cli.engine import open_log
 from router.cli.options import AsJson, read_config
 from router.cli.output import console, print_json
-from router.cli.wiring import log_directory, state_directory
+from router.cli.wiring import log_directory, state_directory, suppressed_path
 from router.clock import SystemClock
 from router.config import Config
 from router.counted import counted
@@ -24,6 +25,7 @@ from router.delivery.state_directory import StateDirectory
 from router.delivery.states import States
 from router.errors import OperatorError
 from router.log.interface import Log
+from router.suppressed_file import read_suppressions, suppress
 
 
 def copy(
@@ -45,6 +47,9 @@ def copy(
             f"{source} and {target} name the same log; change `data`, `log` or nats.name in one of them"
         )
     copied = asyncio.run(_copy(settings, wanted))
+    suppressed = [each.person for each in read_suppressions(suppressed_path(settings))]
+    if suppressed:
+        suppress(suppressed_path(wanted), suppressed, time.time())
     if as_json:
         print_json(asdict(copied))
         return
@@ -67,6 +72,12 @@ def copy(
         console.print(
             f"Left behind: {counted(copied.jobs, 'job')} under way. A retry can be asked for again in the new log; what a "
             "replay had still to send is in the old one.",
+            soft_wrap=True,
+        )
+    if suppressed and wanted.log_urls:
+        console.print(
+            f"Suppressed: {counted(len(suppressed), 'id')}, noted in {suppressed_path(wanted)}. Give each router of the "
+            "cluster that file in its `data`: who is suppressed at one is not at the others.",
             soft_wrap=True,
         )
     console.print(f"Start the routers of {target}, and none of {source} any more.", soft_wrap=True)

@@ -26,6 +26,7 @@ from router.cli import (
     sandbox,
     send,
     status,
+    suppressed,
     trace,
 )
 from router.cli.options import switch
@@ -70,6 +71,7 @@ app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(log.app, name="log")
 app.add_typer(rejected.app, name="rejected")
+app.add_typer(suppressed.app, name="suppressed")
 app.add_typer(sandbox.app, name="sandbox")
 app.command("new-plugin")(new_plugin.new_plugin)
 app.command()(demo.demo)

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, Final, Literal
 from router.config import Config
 from router.errors import OperatorError
 from router.registry import Registry
+from router.suppressed import NOBODY, Suppressed
 
 NEWS: Final[Literal["news"]] = "news"
 """There is something new in the log."""
@@ -34,6 +35,7 @@ class Orders:
     config: Config
     sandbox_urls: Mapping[str, str]
     names: frozenset[str]
+    suppressed: Suppressed = NOBODY
 
 
 @dataclass(frozen=True, slots=True)

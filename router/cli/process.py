@@ -116,7 +116,7 @@ class DeliveringProcess:
             pass  # orders of a call that was given up
         new = await asyncio.to_thread(envelope.open, self._registry)
         await self._log.look()
-        await self._deliveries.apply(new.config, new.sandbox_urls, new.names)
+        await self._deliveries.apply(new.config, new.sandbox_urls, new.suppressed, new.names)
         return {"problems": list(self._deliveries.problems)}
 
     async def _pulse(self) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from router.log.interface import Engine
 from router.log.segments import Unreadable
 from router.log.sqlite import SqliteLog
 from router.registry import Registry
+from router.suppressed import NOBODY, Suppressed
 from router.unless import pause
 
 PULSE_S: Final = 2.0
@@ -54,18 +55,18 @@ class ProcessDeliveries:
         self._metrics = GatheredMetrics(self._processes)
         self._housekeeping = Housekeeping(log, None, self.needed_from)
 
-    async def apply(self, config: Config, sandbox_urls: Mapping[str, str]) -> None:
+    async def apply(self, config: Config, sandbox_urls: Mapping[str, str], suppressed: Suppressed = NOBODY) -> None:
         destinations = config.destinations
         formerly = {name: each.formerly for name, each in destinations.items() if each.formerly}
         self._placed = place(list(destinations), len(self._processes), self._placed, formerly)
-        self._operations.configure(to_assignments(config, self._registry, sandbox_urls))
+        self._operations.configure(to_assignments(config, self._registry, sandbox_urls, suppressed))
         everyone = [
             frozenset(name for name, index in self._placed.items() if index == number)
             for number in range(len(self._processes))
         ]
         results = await asyncio.gather(
             *(
-                process.take(Orders(config, sandbox_urls, names))
+                process.take(Orders(config, sandbox_urls, names, suppressed))
                 for process, names in zip(self._processes, everyone, strict=True)
             ),
             return_exceptions=True,

@@ -63,12 +63,17 @@ def _print(receipt: dict[str, Any], is_accepted: bool) -> None:
     if not is_accepted:
         console.print(f"refused: {receipt.get('code')}: {receipt.get('message')}", soft_wrap=True)
     elif "messageId" in receipt:
+        if receipt.get("suppressed"):
+            console.print("not stored: nothing of this person is taken (router suppressed list)")
+            return
         what = "known already, not sent again" if receipt.get("duplicate") else "accepted, it is on disk"
         console.print(f"{what}. What becomes of it: router trace {receipt['messageId']}", soft_wrap=True)
         for warning in receipt.get("warnings", ()):
             console.print(f"warning: {warning}", soft_wrap=True)
     else:
-        counts = (f"{receipt[key]} {key}" for key in ("accepted", "duplicate", "rejected"))
+        counts = (
+            f"{receipt[key]} {key}" for key in ("accepted", "duplicate", "suppressed", "rejected") if key in receipt
+        )
         console.print(", ".join(counts))
         for each in receipt["rejections"]:
             where = f"event {each['index']}: {each['field'] or each['code']}"

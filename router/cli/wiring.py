@@ -22,9 +22,16 @@ from router.log.options import LogOptions
 from router.log.room import Reserve
 from router.registry import Registry
 from router.source_choice import ANY_SOURCE, SourceChoice
+from router.suppressed import NOBODY, Suppressed
+from router.suppressed_file import read_suppressions
 
 
-def to_destination(config: DestinationConfig, registry: Registry, sources: SourceChoice = ANY_SOURCE) -> Destination:
+def to_destination(
+    config: DestinationConfig,
+    registry: Registry,
+    sources: SourceChoice = ANY_SOURCE,
+    suppressed: Suppressed = NOBODY,
+) -> Destination:
     """The destination as delivery and explain know it. *sources*: whose events it takes (`Config.sources_of`).
 
     Raises:
@@ -44,6 +51,7 @@ def to_destination(config: DestinationConfig, registry: Registry, sources: Sourc
             privacy=to_privacy(config.block, config.hashed),
             is_ordered=config.delivery.order == "strict",
             former_name=config.formerly,
+            suppressed=suppressed,
         )
 
 
@@ -66,9 +74,13 @@ def to_access(config: Config) -> Access:
 
 
 def to_assignments(
-    config: Config, registry: Registry, sandbox_urls: Mapping[str, str] | None = None
+    config: Config,
+    registry: Registry,
+    sandbox_urls: Mapping[str, str] | None = None,
+    suppressed: Suppressed = NOBODY,
 ) -> list[Assignment]:
-    """Every destination of the config. *sandbox_urls* says, by destination, where its stand-in listens.
+    """Every destination of the config; none of them gets anything of *suppressed*. *sandbox_urls* says, by destination, where
+    its stand-in listens.
 
     A destination that no longer asks for its stand-in goes to the vendor, even if the stand-in still runs.
     """
@@ -76,14 +88,15 @@ def to_assignments(
     for destination in config.destinations.values():
         url = (sandbox_urls or {}).get(destination.name) if destination.sandbox else None
         placed = destination.with_base_url(url) if url else destination
-        assignments.append(_to_assignment(placed, registry, config.sources_of(destination.name)))
+        made = to_destination(placed, registry, config.sources_of(destination.name), suppressed)
+        assignments.append(_to_assignment(placed, made))
     return assignments
 
 
-def _to_assignment(config: DestinationConfig, registry: Registry, sources: SourceChoice) -> Assignment:
+def _to_assignment(config: DestinationConfig, destination: Destination) -> Assignment:
     delivery = config.delivery
     return Assignment(
-        destination=to_destination(config, registry, sources),
+        destination=destination,
         options=DeliveryOptions(
             concurrency=delivery.concurrency,
             rate_limit_per_s=delivery.rate_limit_per_s,
@@ -99,6 +112,7 @@ def _to_assignment(config: DestinationConfig, registry: Registry, sources: Sourc
         formerly=config.formerly,
         hold_s=config.hold_s,
         max_backlog_bytes=config.max_backlog_bytes,
+        max_dead_letters_bytes=config.max_dead_letters_bytes,
     )
 
 
@@ -158,6 +172,15 @@ def reserve_of(config: Config) -> Reserve:
 def reserve_path(config: Config) -> Path:
     """Its path, on the same disk as the log and the states."""
     return config.data / "reserve"
+
+
+def suppressed_path(config: Config) -> Path:
+    return config.data / "suppressed.sqlite"
+
+
+def suppressed_people(config: Config) -> Suppressed:
+    """Who is suppressed. Raises OperatorError if their file can't be read."""
+    return Suppressed.of(each.person for each in read_suppressions(suppressed_path(config)))
 
 
 def rejected_path(config: Config) -> Path:

@@ -83,6 +83,12 @@ class Destination(Section):
         ge=1_000_000,
         description="The most of the log that it holds; beyond it its oldest events become dead letters.",
     )
+    max_dead_letters_bytes: Bytes = Field(
+        10_000_000_000,
+        alias="max_dead_letters",
+        ge=1_000_000,
+        description="The most that its dead letters take on disk; beyond it the oldest are discarded.",
+    )
     settings: SerializeAsAny[PluginSettings] = Field(
         default_factory=PluginSettings, description="The plugin's own; an instance of its settings model."
     )

@@ -21,6 +21,7 @@ class Assignment:
     formerly: str | None = None
     hold_s: float = 7 * 86_400.0
     max_backlog_bytes: int = 10_000_000_000
+    max_dead_letters_bytes: int = 10_000_000_000
 
     @property
     def name(self) -> str:

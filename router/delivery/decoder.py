@@ -17,6 +17,12 @@ class Decoder:
         self._events: dict[tuple[int, int], tuple[Event, int]] = {}
         """Events with their sizes, by partition and sequence, oldest first. The oldest goes first."""
 
+    def forget(self) -> None:
+        """Decode all events anew: some may have been erased from the log."""
+        for _, size in self._events.values():
+            self._room += size
+        self._events.clear()
+
     def event(self, record: Record) -> Event:
         """The event of *record*. It is shared: do not change it.
 

@@ -124,6 +124,7 @@ class Fleet:
         if self._over.is_set():
             return
         self._follow_clock()
+        self._decoder.forget()
         wanted = {assignment.name: assignment for assignment in self._assignments}
         names = (*(each.destination.names for each in self._assignments), *self._elsewhere)
         self.unknown_names.configure(self._log.partitions, names)

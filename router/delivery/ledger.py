@@ -307,6 +307,10 @@ class Ledger:
         self._count(name, reason, number)
         self._changed()
 
+    def note_discarded(self, events: int) -> None:
+        """Somebody has discarded dead letters of so many *events*, and the state has counted them."""
+        self.counts["discarded", ""] += events
+
     # --- the books ---
 
     def _count(self, name: str, reason: str, number: int) -> None:
@@ -388,7 +392,7 @@ class Ledger:
     def _hear(self, method: str, arguments: tuple[Any, ...], result: Any) -> None:
         """Somebody else has changed the state: an operator, through another router."""
         if method == "discard" and result is not None:
-            self.counts["discarded", ""] += result[1]
+            self.note_discarded(result[1])
         self.on_foreign(method, arguments)
 
     async def _write(self) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+from bisect import bisect_left
 from collections.abc import Iterable
+from itertools import accumulate
 from typing import Any
 
 import orjson
@@ -56,6 +58,12 @@ class LetterTable:
         also, more = _where_of(other)
         query = f"SELECT 1 FROM dead_letters WHERE ({condition}) AND ({also}) LIMIT 1"
         return self._connection.execute(query, [*values, *more]).fetchone() is not None
+
+    def oldest(self, total_bytes: int, limit: int) -> int:
+        """See `Letters.oldest`."""
+        query = "SELECT length(event) + length(reason) FROM dead_letters ORDER BY id LIMIT ?"
+        sizes = list(accumulate(size for (size,) in self._connection.execute(query, (limit,))))
+        return min(len(sizes), bisect_left(sizes, total_bytes) + 1)
 
     def last(self) -> int:
         """The id of the newest; 0 if there is none."""

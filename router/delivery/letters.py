@@ -81,6 +81,9 @@ class Letters(Protocol):
     def has_any(self, one: Choice, other: Choice) -> bool:
         """Whether some letter is in both choices."""
 
+    def oldest(self, total_bytes: int, limit: int) -> int:
+        """How many of the oldest letters, up to *limit*, come to *total_bytes* of events and reasons."""
+
     def last(self) -> int:
         """The id of the newest; 0 if there is none."""
 

@@ -21,6 +21,7 @@ from typing import Any, Literal, NamedTuple, Protocol, Self
 from router.delivery.letters import Choice, DeadLetter, Letters
 from router.errors import OperatorError
 from router.log.record import Record
+from router.suppressed import Suppressed
 
 Kind = Literal["delivered", "skipped", "dead"]
 JobKind = Literal["replay", "retry"]
@@ -110,6 +111,15 @@ class Job:
     reasons: dict[str, int] = field(default_factory=dict)
 
 
+class Erasure(NamedTuple):
+    """What was erased of a state."""
+
+    letters: int
+    events: int
+    """Of the letters, those outside of replays."""
+    parked: int
+
+
 @dataclass(slots=True)
 class Changes:
     """What one commit writes. Starts empty. `State.commit` writes all of it or nothing."""
@@ -186,6 +196,10 @@ class State(Protocol):
     def reusable_bytes(self) -> int:
         """Room in the state that something left when it was deleted: to write there takes nothing from the disk."""
 
+    def letters_bytes(self, enough: int) -> int:
+        """About what the dead letters take, in bytes: all of the state, and only where that is more than *enough*, without the
+        parked events."""
+
     def is_away(self, error: Exception) -> bool:
         """Whether *error*, from a `commit`, means that the cluster that keeps the state can't be reached. Then nothing here is
         stuck."""
@@ -205,6 +219,9 @@ class State(Protocol):
 
         Returns how many letters that were, and how many events outside of replays.
         """
+
+    def erase(self, suppressed: Suppressed) -> Erasure:
+        """Throw away the dead letters of *suppressed*, as `discard` does, and leave only tombstones of their parked events."""
 
     def add_job(self, kind: JobKind, spec: dict[str, Any], total: int, made_s: float) -> Job:
         """Note a replay or a retry to be run. The destination's worker takes it up."""

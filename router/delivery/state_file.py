@@ -19,6 +19,7 @@ from router.delivery.replay_table import ReplayTable
 from router.delivery.state import (
     Changes,
     Earlier,
+    Erasure,
     Hear,
     Job,
     JobKind,
@@ -35,6 +36,8 @@ from router.log.connections import connect_to_read
 from router.log.lock import Lock
 from router.log.record import Record
 from router.log.room import is_no_room
+from router.log.tombstone import tombstone
+from router.suppressed import Suppressed
 
 
 class StateOlder(OperatorError):
@@ -234,10 +237,22 @@ class StateFile:
 
     def reusable_bytes(self) -> int:
         """See `State.reusable_bytes`."""
-        [pages], [page_bytes] = (
-            self._connection.execute(f"PRAGMA {name}").fetchone() for name in ("freelist_count", "page_size")
+        return self._bytes_of("freelist_count")
+
+    def _bytes_of(self, pages: str) -> int:
+        """The size of the pages that the pragma *pages* counts."""
+        [number], [page_bytes] = (
+            self._connection.execute(f"PRAGMA {name}").fetchone() for name in (pages, "page_size")
         )
-        return int(pages) * int(page_bytes)
+        return int(number) * int(page_bytes)
+
+    def letters_bytes(self, enough: int) -> int:
+        """See `State.letters_bytes`. Adding up the letters themselves would mean to read all that there is of them."""
+        used = self._bytes_of("page_count") - self.reusable_bytes()
+        if used <= enough:
+            return used
+        (parked,) = self._connection.execute("SELECT coalesce(sum(length(event)), 0) FROM parked").fetchone()
+        return used - int(parked)
 
     def is_away(self, error: Exception) -> bool:
         """Never: the disk is part of this machine."""
@@ -268,6 +283,31 @@ class StateFile:
                 (events,),
             )
         return letters, events
+
+    def erase(self, suppressed: Suppressed) -> Erasure:
+        """See `State.erase`. What is erased is overwritten in the file, too."""
+        self._connection.execute("PRAGMA secure_delete = ON").fetchall()
+        with self._transaction():
+            ids = [id for id, _ in self._theirs("SELECT id, event FROM dead_letters", suppressed)]
+            letters, events = self.discard(Choice(ids=ids), len(ids))
+            parked = [
+                (tombstone(kind, message_id, received_s), partition, sequence)
+                for partition, sequence, kind, message_id, received_s, _ in self._theirs(
+                    "SELECT partition, sequence, type, message_id, received_at_s, event FROM parked", suppressed
+                )
+            ]
+            self._connection.executemany("UPDATE parked SET event = ? WHERE partition = ? AND sequence = ?", parked)
+        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        return Erasure(letters, events, len(parked))
+
+    def _theirs(self, query: str, suppressed: Suppressed) -> list[tuple[Any, ...]]:
+        """The rows of *query*, with the event in the last column, whose event is of *suppressed*."""
+        spelled = suppressed.spelled
+        return [
+            row
+            for row in self._connection.execute(query)
+            if any(each in row[-1] for each in spelled) and suppressed.names(orjson.loads(row[-1]))
+        ]
 
     def add_job(self, kind: JobKind, spec: dict[str, Any], total: int, made_s: float) -> Job:
         """See `State.add_job`."""

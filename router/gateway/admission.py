@@ -20,8 +20,9 @@ from router.log.record import Entry
 from router.normalise import LEFT_OUT, MAX_MESSAGE_ID_LENGTH, normalise
 from router.rejected import call_text
 from router.rejection import Rejected, RejectionCode
+from router.suppressed import NOBODY, Suppressed
 
-NOBODY: Final = Visitor()
+UNSEEN: Final = Visitor()
 
 MAX_LISTED: Final = 10_000
 """The most rejections that a receipt names one by one. Beyond `Limits.max_events` all have the same reason and share a
@@ -55,9 +56,11 @@ class Mended:
 
 @dataclass(slots=True)
 class Admitted:
-    """*entries* for the log, in the order of their calls, and the *rejections* of all the others."""
+    """*entries* for the log, in the order of their calls; what is not stored; and the *rejections* of all the others."""
 
     entries: list[Entry] = field(default_factory=list)
+    suppressed: list[str] = field(default_factory=list)
+    """The messageIds of events of suppressed people, which are not stored."""
     rejections: list[Rejection] = field(default_factory=list)
     mended: list[Mended] = field(default_factory=list)
 
@@ -69,9 +72,11 @@ async def admit(
     received_at_s: float,
     new_id: Callable[[], str],
     limits: Limits,
-    visitor: Visitor = NOBODY,
+    visitor: Visitor = UNSEEN,
+    suppressed: Suppressed = NOBODY,
 ) -> Admitted:
-    """Judge each call by itself. *body_bytes* is the size of the request's body; *visitor* is whom the request came from.
+    """Judge each call by itself. *body_bytes* is the size of the request's body; *visitor* is whom the request came from;
+    nothing is stored of *suppressed*.
 
     It waits for nothing, and only gives other tasks a turn now and then.
     """
@@ -115,6 +120,10 @@ async def admit(
                 is_known_plain=is_plain,
             )
             event = visitor.complete(normalised.event)
+            if suppressed and suppressed.names(event.document):
+                admitted.suppressed.append(event.message_id)
+                room -= defaults_bytes
+                continue
             stored = event.to_json()
             size = len(stored)
             if (

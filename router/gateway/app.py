@@ -26,7 +26,7 @@ from router.gateway.intake import Intake
 from router.gateway.limits import Limits
 from router.gateway.metrics import GatewayMetrics
 from router.gateway.open_files import room_for_connections
-from router.gateway.receipt import Forgotten, accepted_json, batch_receipt, rejected_receipt
+from router.gateway.receipt import Forgotten, accepted_json, batch_receipt, rejected_receipt, suppressed_receipt
 from router.gateway.refusal import RefusalCode, Refused
 from router.gateway.server import make_runner
 from router.gateway.settings_document import cache_control, project_settings, source_config
@@ -35,6 +35,7 @@ from router.gateway.source import Source
 from router.gateway.surroundings import PublicAddress, Surroundings
 from router.log.interface import Log
 from router.rejected import RejectedCall
+from router.suppressed import Suppressed
 
 _CODES = {404: RefusalCode.NOT_FOUND, 405: RefusalCode.METHOD_NOT_ALLOWED}
 _BARE: Final = Surroundings()
@@ -97,6 +98,10 @@ class Gateway:
         self._setup = Setup(dict(sources), limits, surroundings)
         self._intake.configure(sources)
         self._metrics.show_sources(sources)
+
+    def suppress(self, suppressed: Suppressed) -> None:
+        """Store nothing of *suppressed* from now on."""
+        self._intake.suppressed = suppressed
 
     def app(self) -> web.Application:
         """The routes. Serve them with `runner`: they read compressed bodies themselves, and it answers what they raise."""
@@ -189,6 +194,8 @@ class Gateway:
         )
         if admitted.rejections:
             return json_response(rejected_receipt(admitted.rejections[0]), 400)
+        if admitted.suppressed:
+            return json_response(suppressed_receipt(admitted.suppressed[0]))
         warnings = admitted.mended[0].warnings if admitted.mended else ()
         return json_response(accepted_json(admitted.entries[0].message_id, appended[0], warnings))
 

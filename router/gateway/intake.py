@@ -28,6 +28,7 @@ from router.gateway.visitor import Visitor
 from router.log.interface import Log, LogFull, NotStored, PartitionFull
 from router.log.record import Appended, Entry
 from router.rejected import RejectedCall
+from router.suppressed import NOBODY, Suppressed
 
 LOG_FULL_RETRY_AFTER_S = 10
 """There is room again when a segment is given up. SDKs that honour the header wait up to 300 s."""
@@ -83,6 +84,8 @@ class Intake:
         self._is_full = self._is_partial = False
         """How it was refused: for want of room, and only events of some users."""
         self.is_closing = False
+        self.suppressed: Suppressed = NOBODY
+        """Of whom nothing is stored, by whichever request."""
 
     def configure(self, sources: Mapping[str, Source]) -> None:
         """Use the rates of *sources* from the next request on."""
@@ -128,6 +131,8 @@ class Intake:
             if not self._under_way:
                 self._is_idle.set()
         self._metrics.count_receipt(source, appended, admitted.rejections, len(admitted.mended))
+        if admitted.suppressed:
+            self._metrics.count_suppressed(source, len(admitted.suppressed))
         if admitted.rejections:
             self._keep_rejected(
                 [_rejected_call(each, source, received_at_s) for each in admitted.rejections if each.call]
@@ -152,6 +157,7 @@ class Intake:
             new_id=self._new_id,
             limits=setup.limits,
             visitor=visitor,
+            suppressed=self.suppressed,
         )
         is_large = size > _LARGE_BODY_BYTES
         async with self._room_for(size):

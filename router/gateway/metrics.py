@@ -26,6 +26,12 @@ class GatewayMetrics:
             ["source", "code"],
             registry=registry,
         )
+        self._suppressed = Counter(
+            "router_gateway_events_suppressed",
+            "Events of suppressed people, which were not stored.",
+            ["source"],
+            registry=registry,
+        )
         self._mended = Counter(
             "router_gateway_events_mended",
             "Events stored although something was odd about them.",
@@ -85,6 +91,9 @@ class GatewayMetrics:
             of_mended.inc(mended)
         for rejection in rejections:
             self._rejected.labels(source, str(rejection.code)).inc(rejection.count)
+
+    def count_suppressed(self, source: str, events: int) -> None:
+        self._suppressed.labels(source).inc(events)
 
     def count_refusal(self, code: str) -> None:
         self._refused.labels(str(code)).inc()

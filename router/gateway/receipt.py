@@ -20,11 +20,12 @@ MAX_MENDED_LISTED = 100
 
 
 class Receipt(Answer):
-    """The event is on disk, now or since an earlier request."""
+    """The event is on disk, now or since an earlier request; unless its person is suppressed."""
 
     success: Literal[True] = True
     message_id: str = Field(description="As the event has it, or made for it. `router trace` takes it.")
     duplicate: Literal[True] | SkipJsonSchema[None] = optional("The messageId was seen before: not routed again.")
+    suppressed: Literal[True] | SkipJsonSchema[None] = optional("Nothing of this person is taken: it was not stored.")
     warnings: list[str] | SkipJsonSchema[None] = optional("What was odd about the event and was put right.")
 
 
@@ -66,11 +67,12 @@ class BatchWarning(Answer):
 
 
 class BatchReceipt(Answer):
-    """The accepted events are on disk. The three counts add up to the length of the batch."""
+    """The accepted events are on disk. The counts add up to the length of the batch."""
 
     success: Literal[True] = True
     accepted: int = Field(ge=0)
     duplicate: int = Field(ge=0, description="Their messageId was seen before: not routed again.")
+    suppressed: int | SkipJsonSchema[None] = optional("Of people of whom nothing is taken: not stored.")
     rejected: int = Field(ge=0)
     rejections: list[BatchRejection] = Field(description="In the order of the batch.")
     warnings: list[BatchWarning] | SkipJsonSchema[None] = optional(
@@ -94,6 +96,10 @@ def accepted_json(message_id: str, appended: Appended, warnings: Sequence[str] =
 _BEFORE_ID, _BEHIND_ID = json_of(accepted_receipt("an id", Appended(0, 0))).split(b'"an id"')
 
 
+def suppressed_receipt(message_id: str) -> Receipt:
+    return Receipt(message_id=message_id, suppressed=True)
+
+
 def rejected_receipt(rejection: Rejection) -> RejectedEvent:
     """The body of a 400."""
     where = rejection.field or "the event"
@@ -113,6 +119,7 @@ def batch_receipt(appended: Sequence[Appended], admitted: Admitted) -> BatchRece
     return BatchReceipt(
         accepted=len(appended) - duplicates,
         duplicate=duplicates,
+        suppressed=len(admitted.suppressed) or None,
         rejected=sum(rejection.count for rejection in admitted.rejections),
         rejections=[_listed(rejection) for rejection in admitted.rejections],
         warnings=[_warned(mended) for mended in admitted.mended[:MAX_MENDED_LISTED]] or None,

@@ -28,6 +28,8 @@ class SegmentFile:
     """How often it was mended. From the first time on, what it can't give is lost."""
     newest_s: float | None = None
     """When its last event was received. Known only if nothing more is added to it."""
+    inodes: tuple[int, ...] = ()
+    """Which files it was last found to consist of: another one may take the place of one."""
     _names: tuple[str, ...] | None = None
 
     @classmethod
@@ -35,6 +37,7 @@ class SegmentFile:
         file = cls(directory, first, rescue_directory)
         file.mended = int(bool(file.copies))
         file.measure()
+        file.inodes = tuple(map(_inode, (file.path, file.rescued)))
         return file
 
     @property
@@ -94,6 +97,13 @@ def remove_database(path: Path) -> None:
     """Remove a database and what SQLite keeps beside it."""
     for suffix in ("-wal", "-shm", "-journal", ""):
         beside(path, suffix).unlink(missing_ok=True)
+
+
+def _inode(path: Path) -> int:
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return 0
 
 
 def _size(path: Path | str) -> int:

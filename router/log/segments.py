@@ -17,11 +17,12 @@ import structlog
 
 from router.log import schema
 from router.log.connections import Connections, is_passing
+from router.log.durable_files import sync_directory
 from router.log.mark import START_NAME, read_mark
 from router.log.record import Gap, Record
 from router.log.rescue import holes, last_row, rescue
 from router.log.row import Row
-from router.log.segment_file import SegmentFile, find_segments
+from router.log.segment_file import SegmentFile, beside, find_segments
 
 PARTITION = 0
 
@@ -34,7 +35,7 @@ class Unreadable(Exception):
     """The files can't be read now (no room, no file handles, no permission). Nothing is known to be lost; try again."""
 
 
-class _Moved(Exception):
+class Moved(Exception):
     """The segment is no longer one of ours: look again."""
 
 
@@ -90,19 +91,46 @@ class Segments:
             self.files = before
             raise
 
+    def replace(self, file: SegmentFile, draft: Path, mended: int) -> None:
+        """Let *draft*, which is durable, take the place of what is read of *file*. *mended*: the value of `SegmentFile.mended`
+        when it was read for the draft. What is to be replaced has nothing in its write-ahead log.
+
+        Raises:
+            Unreadable: it was mended meanwhile, or is gone. Read it again.
+            OSError: a failing disk.
+        """
+        with self._mending:
+            if file.mended != mended or file not in self.files:
+                raise Unreadable(f"{file.current}: has changed meanwhile")
+            current = file.current
+            for suffix in ("-wal", "-shm"):
+                beside(current, suffix).unlink(missing_ok=True)
+            draft.replace(current)
+            sync_directory(current.parent)
+            self.connections.drop(current)
+            file.measure()
+
     def refresh(self) -> None:
         """Look at the directory again. For processes that do not write it."""
         known = {file.first: file for file in self.files}
         found = find_segments(self.directory, self.rescue_directory)
         for file in found:
             if file.first in known:
-                known[file.first].bytes = file.bytes
+                self._see_again(known[file.first], file)
         self.files = tuple(known.get(file.first, file) for file in found)
         for file in known.values():
             if file not in self.files:  # an open file takes room on the disk even without a name
                 self.connections.drop(file.path)
                 self.connections.drop(file.rescued)
         self.read_start()  # after the directory: the writer notes it before it removes a file
+
+    def _see_again(self, known: SegmentFile, found: SegmentFile) -> None:
+        """Take over what has become of a segment."""
+        known.bytes = found.bytes
+        if known.inodes != found.inodes:  # erasing puts another file in its place; connections lead to the old one
+            known.inodes = found.inodes
+            self.connections.drop(known.path)
+            self.connections.drop(known.rescued)
 
     def last_of(self, file: SegmentFile) -> int | None:
         """The last sequence of *file*, known from where the next one begins; None for the last file."""
@@ -145,7 +173,7 @@ class Segments:
             last = min(end, files[index + 1].first - 1) if index + 1 < len(files) else end
             try:
                 rows, last = self._rows(files[index], following, last, limit, max_bytes)
-            except _Moved:
+            except Moved:
                 continue
             for row in rows:
                 if row.sequence > following:
@@ -169,7 +197,7 @@ class Segments:
                     try:
                         rows, reached, is_whole = self._select(file, first, last, limit, max_bytes)
                     except sqlite3.Error as error:
-                        self._check_passing(file, error)
+                        self.check_passing(file, error)
                     else:
                         if is_whole or (mended and file.mended == mended):
                             return rows, reached
@@ -181,10 +209,15 @@ class Segments:
         if self.is_follower:
             self.refresh()
         if file not in self.files:
-            raise _Moved
+            raise Moved
 
-    def _check_passing(self, file: SegmentFile, error: sqlite3.Error) -> None:
-        """Return if *error* means that *file* is damaged; otherwise raise."""
+    def check_passing(self, file: SegmentFile, error: sqlite3.Error) -> None:
+        """Return if *error*, met when reading *file*, means that it is damaged.
+
+        Raises:
+            Unreadable: it does not.
+            Moved: the segment is no longer one of ours.
+        """
         self._check_still_ours(file)
         if is_passing(error) and file.current.exists():
             raise Unreadable(f"{file.current}: {error}") from error
@@ -225,7 +258,7 @@ class Segments:
             end = min(last, self.last_of(file) or last)
             if end < first or file.first > last:
                 continue
-            with suppress(_Moved):
+            with suppress(Moved):
                 found += self._search(file, message_id, first, end)
         return found
 
@@ -238,7 +271,7 @@ class Segments:
                     with self.connections.borrow(file.current) as connection:
                         return [row[0] for row in connection.execute(query, (message_id, first, last)).fetchall()]
                 except sqlite3.Error as error:
-                    self._check_passing(file, error)
+                    self.check_passing(file, error)
             self.mend(file, mended)
         return []
 

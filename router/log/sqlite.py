@@ -25,25 +25,32 @@ What a start does with each state of a file:
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import structlog
 
 from router.log.dedup_index import INDEX_NAME, look_up
+from router.log.erase import Erased, erase
 from router.log.follower import Follower
+from router.log.interface import LogAway
 from router.log.options import LogOptions
 from router.log.pulse import Pulse
 from router.log.record import Appended, Entry, Gap, Record
+from router.log.repair import DAMAGED_NAME
 from router.log.room import NO_RESERVE, Reserve
-from router.log.segments import PARTITION, Segments, Unreadable
+from router.log.segment_file import SegmentFile
+from router.log.segments import PARTITION, Moved, Segments, Unreadable
 from router.log.store import Store
 from router.log.tail import Tail
 from router.log.writer import Writer
+from router.suppressed import Suppressed
 
 __all__ = ["LogOptions", "SqliteLog"]
 
@@ -192,6 +199,31 @@ class SqliteLog:
             raise RuntimeError("the log is open for reading only")
         needed = needed_from.get(PARTITION, 0)
         await asyncio.wrap_future(writer.run(lambda: store.trim(needed)))
+
+    async def erase(self, suppressed: Suppressed) -> Erased:
+        """Put tombstones in the place of all events of *suppressed* that have been appended so far.
+
+        Raises:
+            NotStored: not now. Some may be erased; the call can be made again.
+        """
+        writer, store = self._writer, self._store
+        if writer is None or store is None:
+            raise RuntimeError("the log is open for reading only")
+        erased = Erased()
+        try:
+            await asyncio.wrap_future(writer.run(store.seal))
+            for file in self._segments.files:
+                if file is not self._segments.active:
+                    await self._in_thread(partial(self._erase, file, suppressed, erased, writer))
+        except (sqlite3.Error, OSError, Unreadable) as error:
+            raise LogAway(f"not all could be erased from the log: {error}") from error
+        self._tail = Tail(self._options.tail_bytes)
+        erased.left += sorted((self._segments.directory / DAMAGED_NAME).glob("*"))
+        return erased
+
+    def _erase(self, file: SegmentFile, suppressed: Suppressed, erased: Erased, writer: Writer) -> None:
+        with suppress(Moved):  # retention was faster
+            erase(self._segments, file, suppressed, erased, lambda step: writer.run(step).result())
 
     # --- reading ---
 

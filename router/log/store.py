@@ -224,6 +224,14 @@ class Store:
             self.segments.connections.drop(sealed.file.path)
             sealed.seal()
 
+    def seal(self) -> None:
+        """Seal the active segment, if it holds anything, and begin another: what is stored so far is not added to any more.
+
+        Raises:
+            sqlite3.Error, OSError: no room, or a failing disk.
+        """
+        self._roll()
+
     def _begin(self) -> None:
         """Start a segment after the last sequence ever given out."""
         self._check_place()

@@ -68,6 +68,29 @@ async def test_a_destination_that_is_down_keeps_no_more_than_its_max_backlog(sta
     ]
 
 
+async def test_promise_8_a_destination_that_refuses_everything_does_not_fill_the_disk(stand: Stand) -> None:
+    """Its oldest dead letters go, the books balance all the same, and it is told before and when it happens, once."""
+    await stand.open(replace(DOWN, max_backlog_bytes=1, max_dead_letters_bytes=1_000_000))
+    house = Housekeeping(stand.log, stand.fleet, stand.fleet.needed_from)
+
+    with capture_logs() as logs:
+        for _ in range(10):
+            await stand.add(MANY // 2, size=2_000)
+            await house.tidy()
+            await until(lambda: stand.books("down").pending < MANY)
+            await stand.fleet.berths["down"].ledger.flushed()
+        await house.tidy()
+
+    books, letters = stand.books("down"), await stand.letters("down")
+    discarded = stand.fleet.berths["down"].ledger.counts["discarded", ""]
+    assert (len(letters), books.unaccounted) == (books.dead - discarded, 0)
+    assert letters[0].id == discarded + 1 > 1
+    assert [line["event"].partition(" (")[0] for line in logs if "max_dead_letters" in line["event"]] == [
+        "dead letters have used most of the disk they may use",
+        "dead letters are over max_dead_letters: the oldest are discarded",
+    ]
+
+
 def refuse(*arguments: Any, **options: Any) -> Any:
     raise sqlite3.OperationalError("database or disk is full")
 

@@ -25,6 +25,8 @@ from router.delivery.state_file import StateFile
 from router.log.lock import Lock
 from router.log.record import Record
 from router.log.sqlite import LogOptions, SqliteLog
+from router.suppressed import Person
+from router.suppressed_file import read_suppressions, suppress
 from tests.log.damage import fill_with_noise, first_in, flip_an_event, middle_of, segments_of
 from tests.log.harness import PARTITION, StillClock, entries
 from tests.log.unreadable import unreadable, unwritable
@@ -416,6 +418,18 @@ def test_what_is_stored_is_copied_without_the_secrets_of_the_router(config: Path
 
     assert (done.code, done.err) == (0, "")
     assert done.out.startswith("In the new log: 150 events")
+
+
+def test_who_is_suppressed_stays_so_in_the_new_log(config: Path, data: Path, tmp_path: Path) -> None:
+    suppress(data / "suppressed.sqlite", [Person("userId", "ada")], 1.0)
+    wanted = tmp_path / "wanted.yaml"
+    wanted.write_text(json.dumps(json.loads(config.read_text()) | {"data": str(tmp_path / "copy")}))
+
+    assert run_command("log", "copy", config, wanted).code == 0
+    assert run(config, "backup", tmp_path / "backup").code == 0
+
+    for place in ("copy", "backup"):
+        assert [each.person.id for each in read_suppressions(tmp_path / place / "suppressed.sqlite")] == ["ada"]
 
 
 # --- where there is nothing ---

@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 from router.event import EVENT_TYPES
 from router.gateway import Limits, Source
 from router.log.interface import LogFull
+from router.suppressed import NOBODY, Person, Suppressed
 from tests.gateway.harness import IDENTIFY, KEY, Harness
 
 CALLS: dict[str, dict[str, Any]] = {
@@ -29,6 +30,26 @@ async def is_waiting(task: asyncio.Task[Any]) -> bool:
     """True if nothing comes of *task* for some turns of the loop, and some real time on top."""
     done, _ = await asyncio.wait({task}, timeout=0.05)
     return not done
+
+
+# --- suppressed people ---
+
+
+async def test_row_53_nothing_of_suppressed_people_is_stored_and_the_caller_is_told(harness: Harness) -> None:
+    harness.gateway.suppress(Suppressed.of([Person("userId", "u1")]))
+    other = {"type": "track", "userId": "u2", "messageId": "m2", "event": "Done"}
+
+    single = await harness.post("/v1/identify", IDENTIFY)
+    batch = await harness.post("/v1/batch", {"batch": [IDENTIFY | {"type": "identify"}, other, {"type": "track"}]})
+
+    assert (single.status, single.json) == (200, {"success": True, "messageId": "m1", "suppressed": True})
+    counts = {name: batch.json[name] for name in ("accepted", "duplicate", "suppressed", "rejected")}
+    assert counts == {"accepted": 1, "duplicate": 0, "suppressed": 1, "rejected": 1}
+    assert [each.message_id for each in harness.log.entries] == ["m2"]
+    assert harness.count("events_suppressed", source="website") == 2
+
+    harness.gateway.suppress(NOBODY)
+    assert (await harness.post("/v1/identify", IDENTIFY)).json == {"success": True, "messageId": "m1"}
 
 
 # --- promise 1: nothing accepted is lost ---

@@ -30,10 +30,11 @@ from router.delivery.journal.entry import Kind as EntryKind
 from router.delivery.journal.journal import Journal, Overtaken
 from router.delivery.journal.operation import Operation, UnknownOperation, from_bytes, to_bytes
 from router.delivery.letters import Choice
-from router.delivery.state import Changes, Hear, Job, JobKind, StateTaken, StateUnusable
+from router.delivery.state import Changes, Erasure, Hear, Job, JobKind, StateTaken, StateUnusable
 from router.delivery.state_file import StateFile
 from router.errors import OperatorError
 from router.log.jetstream.connection import ApiError, ClusterAway
+from router.suppressed import Suppressed
 
 SNAPSHOT_BYTES: Final = 4_000_000
 SNAPSHOT_ENTRIES: Final = 5_000
@@ -303,6 +304,9 @@ class JournaledState(StateFile):
         if done is None:
             raise StateUnusable(f"{self.label}: they are discarded, but how many is not known: an answer was lost")
         return done
+
+    def erase(self, suppressed: Suppressed) -> Erasure:
+        raise NotImplementedError("the entries of a journal stay until a snapshot")
 
     def add_job(self, kind: JobKind, spec: dict[str, Any], total: int, made_s: float) -> Job:
         job: Job | None = self._write("add_job", kind, spec, total, made_s)

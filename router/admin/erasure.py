@@ -1,0 +1,39 @@
+"""Erasure: what the states of destinations keep of people who are to be forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+
+from router.admin.answer import Answer
+from router.admin.reach import Reach
+from router.errors import OperatorError
+from router.suppressed import Person, Suppressed
+
+
+class ErasureOperation:
+    """It takes and returns JSON; see `Operations`."""
+
+    def __init__(self, reach: Reach) -> None:
+        self._reach = reach
+
+    async def erase(self, people: Sequence[Sequence[str]], without: Container[str] = ()) -> Answer:
+        """Erase what is kept of *people* (kind and id of each), who are suppressed by now: dead letters, parked events. Not of
+        the destinations in *without*.
+
+        ``problems`` says what could not be erased.
+        """
+        suppressed = Suppressed.of(Person(kind, id) for kind, id in people)  # type: ignore[arg-type]
+        answer: Answer = {"dead_letters": 0, "parked": 0, "problems": []}
+        for name in self._reach.with_state():
+            if name in without:
+                continue
+            try:
+                erased = await self._reach.ask(name, lambda state: state.erase(suppressed))
+            except OperatorError as error:
+                answer["problems"].append(f"{name}: {error}")
+                continue
+            answer["dead_letters"] += erased.letters
+            answer["parked"] += erased.parked
+            if self._reach.fleet and name in self._reach.fleet.berths:
+                self._reach.fleet.berths[name].ledger.note_discarded(erased.events)
+        return answer

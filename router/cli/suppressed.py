@@ -1,0 +1,120 @@
+"""``router suppressed``: people who are to be forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any, Final
+
+import typer
+
+from router.cli.backend import ask
+from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, check_given, switch
+from router.cli.output import ago, console, print_json, print_table
+from router.cli.wiring import suppressed_path
+from router.config import load_storage
+from router.counted import counted
+from router.suppressed import IdKind
+from router.suppressed_file import read_suppressions
+
+app = typer.Typer(no_args_is_help=True)
+
+Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="Their userIds.")]
+Anonymous = Annotated[bool, switch("--anonymous", help="They are anonymousIds.")]
+
+
+@app.callback()
+def suppressed() -> None:
+    """People of whom nothing is to be taken, sent or kept.
+
+    Example: `router suppressed add u1`
+    """
+
+
+@app.command()
+def add(
+    ids: Ids,
+    anonymous: Anonymous = False,
+    config: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Suppress people: take no more events of theirs, send none, and erase those that are stored. Exits with 1 if something
+    could not be done yet; the router goes on trying.
+
+    What vendors have got is theirs to delete, and what is in a backup stays there. An id that is suppressed already is erased
+    once more, as after a backup was restored.
+
+    Example: `router suppressed add u1 u2`
+    """
+    answer = asyncio.run(ask(config, "suppress", people=_people(ids, anonymous)))
+    if as_json:
+        print_json(answer)
+    else:
+        _print(answer, ids)
+    raise typer.Exit(1 if answer["problems"] else 0)
+
+
+_KEPT: Final = {
+    "events": ("event of the log", "events of the log"),
+    "dead_letters": ("dead letter",),
+    "parked": ("parked event",),
+    "rejected": ("rejected call",),
+}
+"""What the router keeps of people, as the answer names it and in words."""
+
+
+def _print(answer: dict[str, Any], ids: list[str]) -> None:
+    erased = ", ".join(counted(answer[key], *words) for key, words in _KEPT.items() if key in answer)
+    console.print(f"Suppressed: {', '.join(ids)}. Erased: {erased}.", soft_wrap=True)
+    others = answer.get("anonymous_ids")
+    if others:
+        console.print(
+            f"Their events had these anonymousIds, too: {', '.join(others)}. What came with such an id alone is kept; if it is "
+            f"theirs: router suppressed add --anonymous {' '.join(others)}",
+            soft_wrap=True,
+        )
+    for path in answer.get("left", ()):
+        console.print(f"Damaged, and may hold events of theirs; remove it once it is of no use: {path}", soft_wrap=True)
+    for problem in answer["problems"]:
+        console.print(f"Not done yet: {problem}", soft_wrap=True)
+
+
+@app.command("list")
+def list_suppressed(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """List suppressed people, the oldest first.
+
+    Example: `router suppressed list`
+    """
+    found = read_suppressions(suppressed_path(load_storage(config)))
+    if as_json:
+        print_json([{**each.person._asdict(), "since_s": each.since_s, "erased_s": each.erased_s} for each in found])
+        return
+    rows = [
+        (each.person.kind, each.person.id, ago(each.since_s), "yes" if each.erased_s else "not yet") for each in found
+    ]
+    print_table("", ("", "id", "since", "erased"), rows, if_empty="Nobody is suppressed.")
+
+
+@app.command()
+def remove(
+    ids: Ids,
+    anonymous: Anonymous = False,
+    config: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Take people's events again, from now on. What was erased does not come back.
+
+    Example: `router suppressed remove u1`
+    """
+    answer = asyncio.run(ask(config, "lift", people=_people(ids, anonymous)))
+    if as_json:
+        print_json(answer)
+    else:
+        console.print(f"{answer['lifted']} of {len(ids)} struck off: their events are taken again.")
+        for problem in answer["problems"]:
+            console.print(f"Not done yet: {problem}", soft_wrap=True)
+    raise typer.Exit(1 if answer["problems"] else 0)
+
+
+def _people(ids: list[str], is_anonymous: bool) -> list[tuple[IdKind, str]]:
+    check_given(*ids)
+    return [("anonymousId" if is_anonymous else "userId", id) for id in ids]

@@ -1,0 +1,149 @@
+"""Suppression: a person's events are no longer taken or sent, and what is kept of them is erased.
+
+    suppress ──▶ noted on disk ──▶ in force: the gateway takes none, destinations land what is under way and send none
+                                      │
+                                      └──▶ erased: states ──▶ rejected calls ──▶ log ──▶ noted as erased
+
+Each step can be done again. What was not done when the router ended, or because a disk refused, is done later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+
+from router.admin.answer import Answer
+from router.clock import Clock
+from router.errors import OperatorError
+from router.log.erase import Erased
+from router.log.interface import Engine, NotStored
+from router.log.sqlite import SqliteLog
+from router.rejected import RejectedCalls
+from router.suppressed import NOBODY, Person, Suppressed
+from router.suppressed_file import lift, note_erased, read_suppressions, suppress
+from router.unless import pause
+
+AGAIN_S: Final = 30.0
+"""How long after a failure it is tried again to erase."""
+
+_LOGGER = structlog.get_logger()
+
+
+class Suppression:
+    """The operations on suppressed people, of a daemon. First `load`, then `run`."""
+
+    def __init__(
+        self,
+        path: Path,
+        log: Engine,
+        rejected: RejectedCalls,
+        clock: Clock,
+        enforce: Callable[[Suppressed], Awaitable[list[str]]],
+        erase_states: Callable[[Sequence[Sequence[str]]], Awaitable[Answer]],
+    ) -> None:
+        """
+        Args:
+            path: of the file of suppressed people.
+            enforce: from its return on, nothing of theirs is taken or sent. It returns where that can't be said yet.
+            erase_states: the operation ``erase`` of the deliveries.
+        """
+        self.people: Suppressed = NOBODY
+        self._path = path
+        self._log = log
+        self._rejected = rejected
+        self._clock = clock
+        self._enforce = enforce
+        self._erase_states = erase_states
+        self._changing = asyncio.Lock()
+        self._gone_from_log: set[Person] = set()
+        """Suppressed people of whom the log has nothing any more, as far as this run knows."""
+
+    def load(self) -> None:
+        """Read who is suppressed. Raises OperatorError if the file can't be read."""
+        self.people = Suppressed.of(each.person for each in read_suppressions(self._path))
+
+    def calls(self) -> dict[str, Callable[..., Awaitable[Any]]]:
+        """The operations by the name they have on the admin socket."""
+        return {"suppress": self.suppress, "lift": self.lift}
+
+    async def suppress(self, people: Sequence[Sequence[str]]) -> Answer:
+        """Suppress *people* (kind and id of each), and erase what is kept of them. Once this returns nothing of theirs is sent
+        any more, unless ``problems`` names an exception.
+
+        Raises:
+            OperatorError: the log is in a cluster, or it can't be noted. Nothing has changed.
+        """
+        if not isinstance(self._log, SqliteLog):
+            raise OperatorError(
+                "the log is in a cluster, where single events can't be erased: they go when `retention.age` is over. Have the "
+                "application send nothing more of this person, or block them with a `filter` of each destination"
+            )
+        async with self._changing:
+            named = _people(people)
+            await asyncio.to_thread(suppress, self._path, named, self._clock.now())
+            self.load()
+            self._gone_from_log.difference_update(named)
+            problems = await self._enforce(self.people)
+            answer = await self._erase(named)
+            return answer | {"problems": [*problems, *answer["problems"]]}
+
+    async def lift(self, people: Sequence[Sequence[str]]) -> Answer:
+        """Take events of *people* again from now on. Raises OperatorError if it can't be noted."""
+        async with self._changing:
+            named = _people(people)
+            lifted = await asyncio.to_thread(lift, self._path, named)
+            self.load()
+            self._gone_from_log.difference_update(named)
+            return {"lifted": lifted, "problems": await self._enforce(self.people)}
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until *stop* is set: erase what could not be erased before."""
+        told: list[str] = []
+        while not stop.is_set():
+            async with self._changing:
+                problems = await self._go_on()
+            if problems and problems != told:
+                _LOGGER.error("not all of suppressed people could be erased, it is tried again", problems=problems)
+            told = problems
+            await pause(stop, AGAIN_S)
+
+    async def _go_on(self) -> list[str]:
+        """Erase what is left to erase. Returns what hinders that."""
+        try:
+            left = [each.person for each in read_suppressions(self._path) if each.erased_s is None]
+            return list((await self._erase(left))["problems"]) if left and isinstance(self._log, SqliteLog) else []
+        except OperatorError as error:
+            return [str(error)]
+
+    async def _erase(self, people: Sequence[Person]) -> Answer:
+        """Erase what is kept of *people*. Of the log only once: nothing of theirs comes into it any more."""
+        answer = await self._erase_states([tuple(each) for each in people])  # as JSON knows them
+        problems: list[str] = answer["problems"]
+        try:
+            answer["rejected"] = await self._rejected.erase(Suppressed.of(people))
+            # Last, when requests that were under way have been stored.
+            answer |= await self._erase_log([person for person in people if person not in self._gone_from_log])
+            if not problems:
+                await asyncio.to_thread(note_erased, self._path, people, self._clock.now())
+        except (OperatorError, NotStored) as error:
+            problems.append(str(error))
+        return answer
+
+    async def _erase_log(self, people: Sequence[Person]) -> Answer:
+        """Raises NotStored: not now."""
+        assert isinstance(self._log, SqliteLog)
+        erased = await self._log.erase(Suppressed.of(people)) if people else Erased()
+        self._gone_from_log.update(people)
+        return {
+            "events": erased.events,
+            "anonymous_ids": sorted(erased.anonymous_ids - self.people.anonymous_ids),
+            "left": [str(path) for path in erased.left],
+        }
+
+
+def _people(people: Sequence[Sequence[str]]) -> list[Person]:
+    return [Person(kind, id) for kind, id in people]  # type: ignore[arg-type]

@@ -1,0 +1,80 @@
+"""Dead letters are discarded when they are too many, and never while a retry has them under way."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from router.delivery.discarding import DISCARDED_AT_ONCE, UnderRetry, discard, keep_within
+from router.delivery.ledger import Ledger
+from router.delivery.letters import EVERY
+from router.delivery.spec import RetrySpec
+from router.delivery.state import Changes
+from router.delivery.state_file import StateFile
+from tests.delivery.harness import FastClock
+from tests.delivery.state_contract import make_letter, make_record
+
+LOG_ID = "log"
+KB = 1_000
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> StateFile:
+    state = StateFile.open(tmp_path / "one.sqlite", LOG_ID)
+    state.add_partition(0, 0)
+    return state
+
+
+def fill(state: StateFile, letters: int, size: int) -> None:
+    made = [
+        replace(make_letter(number), record=make_record(number, event=b"x" * size)) for number in range(1, letters + 1)
+    ]
+    state.commit(Changes(dead_letters=made))
+
+
+@pytest.mark.parametrize(
+    ("letters", "size", "bound", "left"),
+    [
+        pytest.param(100, KB, 1_000 * KB, range(100, 101), id="fewer than may be: all stay"),
+        pytest.param(3_000, KB, 1_500 * KB, range(700, 1_300), id="the oldest go, and no more than must"),
+        pytest.param(20, 100 * KB, 1_000 * KB, range(8, 11), id="large ones, of which each counts"),
+    ],
+)
+async def test_promise_8_dead_letters_take_no_more_than_they_may(
+    state: StateFile, letters: int, size: int, bound: int, left: range
+) -> None:
+    fill(state, letters, size)
+    ledger = Ledger("one", state, FastClock())
+
+    discarded, used = await keep_within(ledger, None, bound)
+
+    kept = [letter.record.sequence for letter in state.letters.find(limit=letters)]
+    assert len(kept) in left
+    assert kept == list(range(letters - len(kept) + 1, letters + 1))
+    assert (discarded, ledger.counts["discarded", ""]) == (letters - len(kept), letters - len(kept))
+    assert state.counts()["discarded", ""] == letters - len(kept)
+    assert used <= 1.0
+
+
+async def test_parked_events_are_not_taken_for_dead_letters(state: StateFile) -> None:
+    fill(state, 10, KB)
+    state.commit(Changes(park=[(make_record(number, event=b"x" * 100 * KB), "later") for number in range(20, 40)]))
+
+    discarded, _ = await keep_within(Ledger("one", state, FastClock()), None, 1_000 * KB)
+
+    assert (discarded, state.letters.count()) == (0, 10)
+
+
+async def test_what_a_retry_has_under_way_stays_until_its_end(state: StateFile) -> None:
+    fill(state, 2 * DISCARDED_AT_ONCE, KB)
+    job = state.add_job("retry", RetrySpec(up_to=state.letters.last()).model_dump(), 1, 0.0)
+
+    with pytest.raises(UnderRetry):
+        discard(state, None, EVERY)
+    assert await keep_within(Ledger("one", state, FastClock()), None, 1_000 * KB) > (0, 1.0)
+    assert state.letters.count() == 2 * DISCARDED_AT_ONCE
+
+    state.cancel_job(job.id)
+    assert (await keep_within(Ledger("one", state, FastClock()), None, 1_000 * KB))[0] > 0
