@@ -69,9 +69,9 @@ def combined(event: Event) -> Document:
     """What takes more than one part of the context: library, the web platform, advertising ids."""
     fields: Document = {}
     library = part_of(event, "library")
-    if isinstance(library.get("name"), str):
-        version = library.get("version")
-        fields["library"] = f"{library['name']}/{version}" if isinstance(version, str) else library["name"]
+    name, version = library.get("name"), library.get("version")
+    if name and isinstance(name, str):
+        fields["library"] = f"{name}/{version}" if version and isinstance(version, str) else name
     if event.channel == "browser":
         fields["platform"] = "Web"
     return fields | _advertising_ids(event)
@@ -86,7 +86,7 @@ def _advertising_ids(event: Event) -> Document:
     kind = device.get("type") or ("web" if event.channel == "browser" else None)
     if isinstance(kind, str) and to_platform(kind) == "Web":
         return fields
-    if platform == "ios" and isinstance(own_id, str):
+    if platform == "ios" and own_id and isinstance(own_id, str):
         fields["idfv"] = own_id
     name = {"ios": "idfa", "android": "adid"}.get(platform or "")
     if name and not _is_refused(device):

@@ -5,7 +5,7 @@ Source: facts/vendors/braze.md section 5; facts/event-spec.md section 4, track (
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -252,9 +252,12 @@ def _ecommerce(event: Event, fields: Document) -> Document | None:
     if call in _CART_ACTIONS:
         listed, rest = [rest], {}
         properties["action"] = _CART_ACTIONS[call]
-    products = _bought(listed)
+    is_refund = call == "orderrefunded"
+    products = _given_back(read_products(listed)) if is_refund else _bought(listed)
     if products:
         properties.setdefault("total_value", worth_of(listed))
+    if is_refund and "total_value" in properties:
+        properties["total_value"] = abs(properties["total_value"])
     properties["products"] = [_item(product, rest) for product in products]
     id = "order_id" if name.startswith("ecommerce.order") else "cart_id"
     if not products or not (_NEEDED | {id}) <= properties.keys():
@@ -264,6 +267,22 @@ def _ecommerce(event: Event, fields: Document) -> Document | None:
 
 def _bought(raw: Any) -> list[Product]:
     return [product for product in read_products(raw) if product.quantity > 0]
+
+
+def _given_back(products: Sequence[Product]) -> list[Product]:
+    """*products* of a refund without the sign that callers put to quantities or to prices, for Braze adds up what was given
+    back. What goes the other way, such as a fee, is left out: it would have a price below 0.
+
+    Source: www.braze.com/docs/developer_guide/analytics/logging_ecommerce_events (prices, values and quantities are 0 or more;
+    a copy of 2026).
+    """
+    worth = [product.price * product.quantity for product in products]
+    sign = -1 if sum(worth) < 0 else 1
+    return [
+        replace(product, price=abs(product.price), quantity=abs(product.quantity))
+        for product, money in zip(products, worth, strict=True)
+        if money * sign >= 0
+    ]
 
 
 def _item(product: Product, rest: Document) -> Document:

@@ -21,12 +21,11 @@ from router.plugin import (
     has_odd_currency,
     holds_email,
     left_out,
-    quantity_of,
     tells_person,
     tells_whose_name,
     without_email,
     without_params,
-    worth_of,
+    worth_of_one,
 )
 
 _HASHED_TOO: Final = frozenset(
@@ -172,11 +171,8 @@ def _complete_contents(name: str, data: Document, content: Document | None) -> N
 
 def _complete_value(name: str, event: Event, data: Document) -> None:
     if name in _PRODUCT_EVENTS and "value" not in data:
-        product = event.properties
-        if quantity_of(product) <= 0:  # looked at all the same
-            product = product | {"quantity": 1}
         with suppress(ValueError):
-            data["value"] = worth_of([product], _PRICES)
+            data["value"] = worth_of_one(event.properties, _PRICES)
     if name == "Purchase":
         complete_value(data, event.properties.get("total"), _products(event), _PRICES)
 

@@ -32,6 +32,7 @@ from router.plugin import (
     tells_person,
     tells_whose_name,
     worth_of,
+    worth_of_one,
 )
 
 COMMERCE_EVENTS: Final = {
@@ -169,7 +170,8 @@ def _with_item(name: str, event: Event, params: Document, item: Document, told: 
     params["items"] = [_counted({key: cut(key, value) for key, value in item.items()}, event.properties)]
     if "value" not in params:
         with suppress(ValueError):
-            params["value"] = worth_of([event.properties])
+            only = event.properties
+            params["value"] = worth_of([only]) if name in _SALES else worth_of_one(only)
     return params
 
 

@@ -29,11 +29,15 @@ MAX_EXTERNAL_ID: Final = 255
 to_external_id: Final = convert.at_most(MAX_EXTERNAL_ID)
 _USER_FIELDS: Final = "user.user_fields"
 _ORGANIZATION_FIELDS: Final = "organization.organization_fields"
+_LONGEST_KEY: Final = 500
+"""Characters. Within an object each key repeats those around it, so without a limit thousands of values are gigabytes."""
 _NOT_IN_A_KEY = re.compile("[^A-Za-z0-9_]+")
 
 
 def field_key(name: str) -> str | None:
-    """*name* with ``_`` for what no key of a field may have; None where nothing is left."""
+    """*name* with ``_`` for what no key of a field may have; None where nothing is left, or it is longer than any field's."""
+    if len(name) > _LONGEST_KEY:
+        return None
     return _NOT_IN_A_KEY.sub("_", name) if _NOT_IN_A_KEY.sub("", name) else None
 
 

@@ -26,7 +26,7 @@ _NESTING = re.compile(
     rf"{TEXT}|{OF_ANOTHER}|\.\s*(?P<macro>all|exists|exists_one|existsOne|filter|map)\s*\(|(?P<match>\bmatches\s*\()"
     r"|(?P<open>\()|(?P<close>\))|(?P<event>\bevent\b)"
 )
-_REPEATED: Final = re.compile(r"(?P<group>\)?)\{(?P<least>[0-9]{1,4})(?:,(?P<most>[0-9]{0,4}))?\}")
+_REPEATED: Final = re.compile(r"(?P<group>\)?)\{(?P<least>[0-9]+)(?:,(?P<most>[0-9]*))?\}")
 """``{30}``, ``{1,30}`` or ``{30,}`` in a pattern, which holds what stands before it so many times."""
 _STEPS_OF_A_CLASS: Final = ((re.compile(r"\\[wp]", re.IGNORECASE), 500), (re.compile(r"\\[ds]", re.IGNORECASE), 60))
 """What is large in a pattern."""
@@ -91,7 +91,8 @@ def cost_of(text: str) -> Cost:
 
 def _steps_of_a_match(text: str) -> int:
     """Of the patterns in *text*, as if they were one, and each sign that is repeated the largest of all."""
-    of_a_sign = next((steps for large, steps in _STEPS_OF_A_CLASS if large.search(text)), _STEPS_OF_A_SIGN)
+    found = ((steps, len(large.findall(text))) for large, steps in _STEPS_OF_A_CLASS)
+    of_a_sign, count = next((each for each in found if each[1]), (_STEPS_OF_A_SIGN, 1))
     repeated, in_groups = 0, 1
     for match in _REPEATED.finditer(text):
         times = int(match["most"] or match["least"])
@@ -99,7 +100,7 @@ def _steps_of_a_match(text: str) -> int:
             in_groups *= max(1, times)
         else:
             repeated += times
-    return max(_LEAST_STEPS_OF_A_MATCH, of_a_sign * max(1, repeated) * in_groups)
+    return max(_LEAST_STEPS_OF_A_MATCH, of_a_sign * max(count, repeated) * in_groups)
 
 
 def _longest(value: Any) -> int:

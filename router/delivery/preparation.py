@@ -17,7 +17,7 @@ from router.delivery.settlement import Settlement
 from router.delivery.transit import Item, Transit
 from router.delivery.unknown_names import UnknownNames
 from router.delivery.unknown_sources import UnknownSources
-from router.destination import Decision, Destination, MappingFailed
+from router.destination import Decision, Destination, MappingFailed, write_payload
 from router.event import Event
 from router.event_times import age_s
 from router.payload_key import find_settled
@@ -120,7 +120,8 @@ class Preparation:
             made, name = self._destination.write(mapped), mapped.action.name
             found: Iterable[str] = find_settled(name, mapped.unmarked, known) if known else repeat("")
             for written, unmarked, settled in zip(made, mapped.unmarked, found, strict=False):
-                known_by = unmarked if mapped.mark else written.payload  # which holds its body as it waits, once
+                # Written as what waits is, since objects take ten times as much; without a mark the two are one.
+                known_by = write_payload(unmarked, endpoint).payload if mapped.mark else written.payload
                 item = Item(transit, name, written.payload, endpoint, written.size, known_by)
                 transit.items.append(item)
                 if settled in transit.settled:

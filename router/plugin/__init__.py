@@ -66,7 +66,7 @@ from router.plugin.verdict import (
     only_verdict,
 )
 from router.plugin.view import view_name
-from router.plugin.worth import PRODUCT_IDS, complete_value, count_whole, quantity_of, worth_of
+from router.plugin.worth import PRODUCT_IDS, complete_value, count_whole, quantity_of, worth_of, worth_of_one
 from router.traits import GROUP_TRAITS, NESTED_TRAITS, USER_TRAITS, camel_case, canonical_trait, snake_case
 
 __all__ = [
@@ -156,4 +156,5 @@ __all__ = [
     "without_email",
     "without_params",
     "worth_of",
+    "worth_of_one",
 ]

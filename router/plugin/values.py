@@ -75,4 +75,5 @@ class Values:
             yield path, value
         elif rule == "flatten":
             for key, item in value.items() if isinstance(value, dict) else enumerate(value):
-                yield from self.dropped(f"{path}.{key}", item)
+                # Cut as names are: each repeats those around it, which may be long.
+                yield from self.dropped(f"{path[:LONGEST_NAME]}.{key}", item)

@@ -63,6 +63,16 @@ def worth_of(products: Any, prices: Sequence[str] = ("price",)) -> int | float:
     return to_amount(float(sum(_worth(product, prices) for product in products)))
 
 
+def worth_of_one(product: dict[str, Any], prices: Sequence[str] = ("price",)) -> int | float:
+    """What the *product* that an event is about comes to, where nothing is bought: its price by its quantity. One of which
+    there is none, or that is counted down, is worth what one is: it is looked at, or taken out, all the same.
+
+    Raises:
+        ValueError: it has no price, or is worth more than a number holds.
+    """
+    return worth_of([product if quantity_of(product) > 0 else product | {"quantity": 1}], prices)
+
+
 def complete_value(told: dict[str, Any], total: Any, products: Any, prices: Sequence[str] = ("price",)) -> None:
     """Put the ``value`` to what is *told* of an order whose money is in its *total*, or else in its *products* alone. It stays
     as it is where neither says more.

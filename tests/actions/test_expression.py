@@ -275,6 +275,8 @@ def test_promise_2_nor_do_patterns_for_each_item_of_a_list(text: str, kind: str)
         (r"^\\w{30,}$", 66),
         (r"^\\w{5}-\\w{5}$", 200),
         (r"^(\\w{10}){1,10}$", 20),
+        (r"^[\\w.+-]+@[\\w-]+\\.[\\w.-]+$", 666),
+        ("^a{20000}$", 3),
     ],
 )
 def test_promise_2_a_pattern_is_reckoned_by_what_it_repeats(pattern: str, most: int) -> None:

@@ -7,14 +7,17 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import orjson
 import pytest
 
 from router.actions import ActionRule, Change, Constant, Drop, read_changeable
+from router.delivery import preparation
 from router.delivery.forecast import forecast
 from router.delivery.letters import DeadLetter
 from router.delivery.state import Changes, Outcome, Place
-from router.delivery.transit import Transit
+from router.delivery.transit import Item, Transit
 from router.destination import Destination
 from router.event import Document, Event
 from router.explain import explain_at
@@ -272,6 +275,28 @@ async def test_what_is_delivered_is_not_sent_again_with_or_without_the_word_for_
 
     assert sent(harness)[began:] == told == ["b"]
     assert await harness.letters() == []
+
+
+async def test_promise_8_what_waits_in_a_replay_is_held_as_json(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it is known by was held as objects beside it, which take ten times as much: 16 MB of events came to 170."""
+    items: list[Item] = []
+
+    def make_item(*arguments: Any) -> Item:
+        items.append(Item(*arguments))
+        return items[-1]
+
+    monkeypatch.setattr(preparation, "Item", make_item)
+    fake = replace(plugin(batches("parts", are_bodies_opaque=True)), historical=Marked("old", mark_request))
+    harness.destination = Destination("fake", fake, Settings())
+    harness.log.add("ada")
+    await harness.open()
+    await harness.until_settled()
+
+    await finish(harness, await add_job(harness, "replay", is_historical=True))
+
+    assert [type(item.known_by.body) for item in items] == [orjson.Fragment] * 2
 
 
 async def test_what_was_mended_is_known_again(harness: Harness) -> None:

@@ -416,6 +416,19 @@ def test_what_flattens_to_a_name_longer_than_any_vendors_is_left_out_alone() -> 
     ]
 
 
+def test_what_is_told_of_values_left_out_does_not_repeat_a_long_name_with_each() -> None:
+    """Explain took two gigabytes, within the router where a dead letter was shown, by an event of half a megabyte."""
+    table = Table((), (Custom("traits"),), Values(objects="flatten", lists="drop"))
+
+    warnings = trace_of(
+        table, event_of(traits={"a": {"k" * 400_000: {f"n{number}": [] for number in range(9)}}})
+    ).warnings
+
+    told = f"traits.a.{'k' * 491}.n8: a list is not sent to this vendor; left out"
+    assert told in warnings
+    assert {len(told), len(warnings[-1])} == set(map(len, warnings))
+
+
 # --- values that are no scalars ---
 
 NESTED = {"a": {"b": {"c": 1}, "d": [2, {"e": 3}]}, "f": [4], "g": None, "h": {}, "i": []}

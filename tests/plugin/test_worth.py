@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from router.plugin import count_whole, quantity_of, worth_of
+from router.plugin import count_whole, quantity_of, worth_of, worth_of_one
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,11 @@ from router.plugin import count_whole, quantity_of, worth_of
 )
 def test_products_come_to_their_prices_by_their_quantities(products: Any, worth: float) -> None:
     assert worth_of(products) == worth
+
+
+@pytest.mark.parametrize(("quantity", "worth"), [(3, 15), (0.5, 2.5), (None, 5), (0, 5), ("-2", 5)])
+def test_a_product_of_which_there_is_none_is_worth_what_one_is(quantity: Any, worth: float) -> None:
+    assert worth_of_one({"price": 5, "quantity": quantity}) == worth
 
 
 def test_a_vendor_s_own_word_for_a_price_counts_where_there_is_no_other() -> None:

@@ -330,6 +330,34 @@ CUP_ITEM = {
             id="without a total it is worth its products",
         ),
         pytest.param(
+            order("Order Refunded", total=-42.5, products=[{**CUP, "quantity": -2}]),
+            {
+                "name": "ecommerce.order_refunded",
+                "properties": {
+                    "order_id": "A-1",
+                    "currency": "USD",
+                    "source": "server",
+                    "total_value": 42.5,
+                    "products": [CUP_ITEM],
+                },
+            },
+            id="a refund whose money and quantities have a sign",
+        ),
+        pytest.param(
+            order("Order Refunded", products=[{**CUP, "price": -21.25}, {"id": "fee", "price": 2.5}]),
+            {
+                "name": "ecommerce.order_refunded",
+                "properties": {
+                    "order_id": "A-1",
+                    "currency": "USD",
+                    "source": "server",
+                    "total_value": 40,
+                    "products": [CUP_ITEM],
+                },
+            },
+            id="a refund whose prices have a sign, less a fee",
+        ),
+        pytest.param(
             make_event("track", **ADA, event="Product Added", properties={"cart_id": "c-1", **CUP}),
             {
                 "name": "ecommerce.cart_updated",

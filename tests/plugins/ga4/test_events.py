@@ -655,6 +655,12 @@ def test_an_order_whose_id_is_none_is_not_taken_for_another_one(order_id: Any) -
             id="one product, told by the event's own properties",
         ),
         pytest.param(
+            "Product Viewed",
+            {"sku": "S1", "price": 9.99, "quantity": 0},
+            {"value": 9.99, "currency": "USD", "items": [{"item_id": "S1", "price": 9.99, "quantity": 0}]},
+            id="one product of which there is none",
+        ),
+        pytest.param(
             "Product Clicked", {"name": "Cup"}, {"items": [{"item_name": "Cup"}]}, id="one product without a price"
         ),
         pytest.param("Product Clicked", {"position": 3}, {"position": 3}, id="no product"),

@@ -372,9 +372,24 @@ def test_explain_tells_what_is_left_out_and_why() -> None:
 # --- names and settings ---
 
 
-@pytest.mark.parametrize(("name", "key"), [("planTier", "planTier"), ("a b.c", "a_b_c"), ("имя", None), ("", None)])
+@pytest.mark.parametrize(
+    ("name", "key"), [("planTier", "planTier"), ("a b.c", "a_b_c"), ("имя", None), ("", None), ("x" * 501, None)]
+)
 def test_a_field_has_a_key_that_zendesk_takes(name: str, key: str | None) -> None:
     assert field_key(name) == key
+
+
+def test_what_is_within_names_longer_than_any_fields_is_left_out_alone() -> None:
+    """Each of many values repeated all of the names around it: half a megabyte became a gigabyte, and stopped the router for as
+    long as a call into a plugin may take."""
+    deep: dict[str, Any] = {f"n{number}": number for number in range(9)}
+    for _ in range(5):
+        deep = {"d" * 120: deep}
+    traits = {"deep": deep, "long": {"k" * 400_000: {"a": 1}, "b": 2}}
+
+    user = body_of(make_event("identify", userId="u-17", traits=traits))["user"]
+
+    assert user["user_fields"] == {"long_b": 2}
 
 
 @pytest.mark.parametrize(
