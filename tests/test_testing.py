@@ -6,8 +6,10 @@ import random
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from socket import socket
 from typing import Any, ClassVar
 
 import pytest
@@ -232,6 +234,12 @@ def trusts_the_body(payload: Payload, settings: Settings) -> Conversation:
     return Delivered() if response.json()["status"] else Later("not yet")
 
 
+def asks_the_network(event: Event, fields: Document, settings: Settings) -> Payload:
+    with suppress(OSError), socket() as asked:
+        asked.connect(("127.0.0.1", 9))
+    return Payload(fields, key=event.message_id)
+
+
 class UndescribedSettings(Settings):
     region: str = "us"
 
@@ -384,6 +392,13 @@ BROKEN = [
     (
         "throws dice",
         with_request(lambda p, s: Request("POST", s.api_url, CHANCE.random())),
+        "the_same_event_makes_the_same_request",
+        (TRACK,),
+        {},
+    ),
+    (
+        "asks the network",
+        with_build(asks_the_network),
         "the_same_event_makes_the_same_request",
         (TRACK,),
         {},
@@ -590,12 +605,20 @@ def test_the_kit_finds_what_waits_at_once_and_tries_no_other_sample(monkeypatch:
         time.sleep(0.02)
         return Payload({}, key=event.message_id)
 
-    monkeypatch.setattr("router.testing.rehearsal.LIMIT_S", 0.01)
+    monkeypatch.setattr("router.testing.waiting.LIMIT_S", 0.01)
     contract = type("Contract", (TestAGoodPlugin,), {"plugin": with_build(wait)})()
 
     with pytest.raises(AssertionError, match=r"mapping took 0\.\d s; the router breaks it off after 0\.01 s"):
         contract.test_requests_can_be_sent()
     assert len(waited) == 1
+
+
+def test_the_kit_names_what_a_plugin_turned_to() -> None:
+    """Asking the network in a build was found only where it took two seconds, and in an author's tests it never does."""
+    contract = type("Contract", (TestAGoodPlugin,), {"plugin": with_build(asks_the_network)})()
+
+    with pytest.raises(AssertionError, match=r"mapping called socket\.\S+ A plugin does no I/O"):
+        contract.test_requests_can_be_sent()
 
 
 def test_each_test_of_the_kit_is_seen_to_fail() -> None:

@@ -57,7 +57,6 @@ from router.testing.rehearsal import (
     MAX_STEPS,
     Rehearsal,
     Sent,
-    TooSlow,
     as_events_have_it,
     at_base_url,
     converters,
@@ -69,6 +68,7 @@ from router.testing.rehearsal import (
 )
 from router.testing.samples import HOSTILE_IDS, SAMPLES, WELL_MADE, hostile_events
 from router.testing.stand_in import open_stand_in, sandbox_class
+from router.testing.waiting import Waits, in_time
 
 _Check = Callable[[Any, Any], None]
 
@@ -85,7 +85,7 @@ def _for_each(samples: Mapping[str, Any]) -> Callable[[_Check], Callable[..., No
             for name, sample in ({ascii(each): each for each in given} or samples).items():
                 try:
                     check(self, sample)
-                except TooSlow as error:  # so would all others be
+                except Waits as error:  # so would all others be
                     failed.append(f"{name}: {error}")
                     break
                 except Exception as error:
@@ -346,7 +346,7 @@ class PluginContract:
             is_alike = isinstance(answer.verdict, type)
             for most in (1, 3) if is_alike else (len(list(answer.verdict)),):  # type: ignore[arg-type]
                 payloads = self._batch(endpoint, most)
-                judgement = endpoint.judge(answer.response(status, payloads), payloads, self.settings)
+                judgement = in_time("judge", endpoint.judge, answer.response(status, payloads), payloads, self.settings)
                 wrong = why_no_judgement(judgement, len(payloads))
                 wrong = wrong or why_unlike(answer.verdict, judgement, len(payloads))
                 assert not wrong, f"{endpoint.name}: what was read in a {status} for {len(payloads)} payloads {wrong}"

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from time import perf_counter
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import orjson
 from pydantic import SecretStr
 
-from router.delivery.alarm import LIMIT_S
 from router.destination import Destination, Mapped
 from router.event import FIELDS, Event, EventType
 from router.plugin import (
@@ -31,11 +29,11 @@ from router.plugin import (
     canonical_trait,
 )
 from router.testing.samples import WELL_MADE
+from router.testing.waiting import in_time
 
 MAX_STEPS = 100
 """More than any vendor needs: a conversation this long will not end."""
 _FREE = ("traits.", "properties.", "context.")
-_T = TypeVar("_T")
 
 NOTHING: Mapping[int, Response] = {}
 _RESERVED: Mapping[str, Collection[str]] = {"identify": USER_TRAITS, "group": GROUP_TRAITS}
@@ -65,26 +63,6 @@ class Talk:
     requests: tuple[Request, ...]
     end: Any
     """What the generator returned: a `Verdict` or `Blocked` if the plugin is right."""
-
-
-class TooSlow(AssertionError):
-    """A plugin's function took longer than the router lets it."""
-
-
-def in_time(what: str, function: Callable[..., _T], *arguments: Any) -> _T:
-    """``function(*arguments)``, which calls the plugin. Not broken off as in the router, where nobody sits at a debugger.
-
-    Raises:
-        TooSlow: it took too long.
-    """
-    since_s = perf_counter()
-    result = function(*arguments)
-    lasted_s = perf_counter() - since_s
-    if lasted_s > LIMIT_S:
-        raise TooSlow(
-            f"{what} took {lasted_s:.1f} s; the router breaks it off after {LIMIT_S:g} s. A plugin waits for nothing"
-        )
-    return result
 
 
 class Rehearsal:
