@@ -234,6 +234,27 @@ def trusts_the_body(payload: Payload, settings: Settings) -> Conversation:
     return Delivered() if response.json()["status"] else Later("not yet")
 
 
+SHARED: Document = {}
+"""What no plugin should have: one object for the payloads of all events."""
+
+
+def fills_one_body(event: Event, fields: Document, settings: Settings) -> Payload:
+    SHARED.clear()
+    SHARED.update(fields)
+    return Payload(SHARED, key=event.message_id)
+
+
+def keeps_what_it_saw(event: Event, fields: Document, settings: Settings) -> Payload:
+    SHARED.update(fields)
+    return Payload(dict(SHARED), key=event.message_id)
+
+
+def counts_its_tries(payloads: Sequence[Payload], settings: Settings) -> Request:
+    for payload in payloads:
+        payload.body["tries"] = payload.body.get("tries", 0) + 1
+    return pack(payloads, settings)
+
+
 def asks_the_network(event: Event, fields: Document, settings: Settings) -> Payload:
     with suppress(OSError), socket() as asked:
         asked.connect(("127.0.0.1", 9))
@@ -401,6 +422,16 @@ BROKEN = [
         with_build(asks_the_network),
         "the_same_event_makes_the_same_request",
         (TRACK,),
+        {},
+    ),
+    ("counts its tries", with_request(counts_its_tries), "a_retry_makes_the_same_request", (TRACK,), {}),
+    ("one body for all", with_build(fills_one_body), "events_share_nothing", (), {}),
+    ("keeps what it saw", with_build(keeps_what_it_saw), "events_share_nothing", (), {}),
+    (
+        "null for what is not there",
+        with_build(lambda event, *_: Payload({"tier": event.traits.get("tier")}, key=event.message_id)),
+        "no_null_is_made_up",
+        (IDENTIFY,),
         {},
     ),
     (

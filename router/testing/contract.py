@@ -292,6 +292,35 @@ class PluginContract:
         ]
 
     @_every_sample
+    def test_a_retry_makes_the_same_request(self, event: Event) -> None:
+        """What is sent again is the payload that was sent before, so *pack* and a conversation leave it as it is."""
+        for action, endpoint, payload in self.rehearsal.payloads(event):
+            before = orjson.dumps(payload.body)
+            first, second = (self.rehearsal.requests_of(endpoint, payload) for _ in range(2))
+            assert orjson.dumps(payload.body) == before, f"{action}: making a request of a payload changed the payload"
+            assert first == second, f"{action}: another request at the second try"
+
+    def test_events_share_nothing(self) -> None:
+        """What is made of an event is neither changed by those after it nor holds anything of those before it: of a dict at the
+        top of a module, or of a function's default, one person would get what another's event said."""
+        made = {name: self._payloads(event) for name, event in SAMPLES.items()}
+        bodies = {name: [orjson.dumps(payload.body) for payload in payloads] for name, payloads in made.items()}
+        backwards = {name: self._payloads(event) for name, event in reversed(list(SAMPLES.items()))}
+        for name, payloads in made.items():
+            now = [orjson.dumps(payload.body) for payload in payloads]
+            assert now == bodies[name], f"{name}: its payload changed when other events were mapped"
+            then = [orjson.dumps(payload.body) for payload in backwards[name]]
+            assert then == bodies[name], f"{name}: its payload depends on which events were mapped before it"
+
+    @_every_sample
+    def test_no_null_is_made_up(self, event: Event) -> None:
+        """To many vendors null means "clear this". What an event does not say must be absent, and not null."""
+        if not _has_null(event.document):
+            for sent in self.rehearsal.requests(event):
+                body = orjson.loads(orjson.dumps(sent.request.json)) if sent.request.json is not None else ()
+                assert not _has_null(body), f"{sent.action}: sends null for what the event does not have: {body}"
+
+    @_every_sample
     def test_all_attempts_have_one_key(self, event: Event) -> None:
         """Only the event decides the idempotency key and the group."""
         assert self._keys(Event.from_json(event.to_json())) == self._keys(event)
@@ -469,6 +498,9 @@ class PluginContract:
 
     # --- what the tests above are made from ---
 
+    def _payloads(self, event: Event) -> list[Payload]:
+        return [payload for _, _, payload in self.rehearsal.payloads(event)]
+
     def _keys(self, event: Event) -> list[tuple[str, str, str]]:
         return [(action, payload.key, payload.group) for action, _, payload in self.rehearsal.payloads(event)]
 
@@ -529,6 +561,12 @@ class PluginContract:
                 if not isinstance(judgement, Sequence) or any(isinstance(verdict, Dead) for verdict in judgement)
             ]
             return refused, len(stand_in.accepted())
+
+
+def _has_null(value: Any) -> bool:
+    if isinstance(value, dict | list):
+        return any(map(_has_null, value.values() if isinstance(value, dict) else value))
+    return value is None
 
 
 def _assert_hidden(secrets: Sequence[str], text: str) -> None:

@@ -98,12 +98,14 @@ class Rehearsal:
         """Every request, with conversations answered as they assume."""
         sent: dict[str, list[Request]] = {}
         for action, endpoint, payload in self.payloads(event, historical_age_s):
-            if isinstance(endpoint, BatchEndpoint):
-                requests: Sequence[Request] = [in_time("pack", self.destination.calls.pack, endpoint, [payload])]
-            else:
-                requests = self.talk(endpoint, payload).requests
-            sent.setdefault(action, []).extend(requests)
+            sent.setdefault(action, []).extend(self.requests_of(endpoint, payload))
         return [Sent(name, number, each) for name, made in sent.items() for number, each in enumerate(made)]
+
+    def requests_of(self, endpoint: Endpoint, payload: Payload) -> Sequence[Request]:
+        """The requests that *payload* takes if it travels alone, with a conversation answered as it assumes."""
+        if isinstance(endpoint, BatchEndpoint):
+            return [in_time("pack", self.destination.calls.pack, endpoint, [payload])]
+        return self.talk(endpoint, payload).requests
 
     def talk(self, endpoint: Endpoint, payload: Payload, instead: Mapping[int, Response] = NOTHING) -> Talk:
         """Hold a conversation to its end. Each step is answered as it assumes, or by *instead* for its number, from 0.
