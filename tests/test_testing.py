@@ -261,6 +261,23 @@ def asks_the_network(event: Event, fields: Document, settings: Settings) -> Payl
     return Payload(fields, key=event.message_id)
 
 
+def judge_successes(response: Response, payloads: Sequence[Payload]) -> Any:
+    return [Delivered() if response.is_success else Dead("no")] * len(payloads)
+
+
+def does_not_read_its_last_answer(payload: Payload, settings: Settings) -> Conversation:
+    url = build_url(settings.api_url, "users", payload.body["user"])
+    written = yield Step(Request("PUT", url, payload.body), Response(200, b"{}"))
+    if written.status == 401 or is_outage(written.status):
+        return only_verdict(judge_by_status(written, [payload]))
+    return Delivered()
+
+
+def names_its_token(payload: Payload, settings: Settings) -> Conversation:
+    yield Step(Request("GET", build_url(settings.api_url, "users")), Response(200))
+    return Dead(f"{settings.token.get_secret_value()} is wrong")
+
+
 class UndescribedSettings(Settings):
     region: str = "us"
 
@@ -526,6 +543,15 @@ BROKEN = [
         (IDENTIFY,),
         {},
     ),
+    ("refuses in an outage", with_judge(judge_successes), "an_outage_costs_no_event", (), {}),
+    ("a conversation that refuses in an outage", ends_with(Dead("no")), "an_outage_costs_no_event", (), {}),
+    (
+        "does not read its last answer",
+        with_endpoint(USERS, converse=does_not_read_its_last_answer),
+        "conversations_take_no_refusal_for_a_delivery",
+        (IDENTIFY,),
+        {},
+    ),
     ("takes any page", ends_with(Delivered()), "conversations_take_no_page_for_a_delivery", (IDENTIFY,), {}),
     ("does not look", ends_with(Delivered()), "conversations_stop_where_the_vendor_is_out", (IDENTIFY,), {}),
     ("sends something instead", ends_with(Again(Payload({}))), "conversations_survive_any_answer", (IDENTIFY,), {}),
@@ -558,6 +584,13 @@ BROKEN = [
     (
         "a secret in a reason",
         with_endpoint(judge=lambda r, p, s: Blocked(f"{s.token.get_secret_value()} is wrong")),
+        "verdicts_show_no_secret",
+        (),
+        {},
+    ),
+    (
+        "a secret at the end of a conversation",
+        with_endpoint(USERS, converse=names_its_token),
         "verdicts_show_no_secret",
         (),
         {},

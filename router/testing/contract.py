@@ -41,6 +41,7 @@ from router.testing.answers import (
     ODD_BODIES,
     ODD_STATUSES,
     ODD_VALUES,
+    OUTAGES,
     SUCCESSES,
     Answer,
     Answers,
@@ -50,6 +51,7 @@ from router.testing.answers import (
     why_bad_end,
     why_broken,
     why_delivered,
+    why_lost,
     why_no_judgement,
     why_unlike,
 )
@@ -398,6 +400,21 @@ class PluginContract:
                 read = why_delivered(endpoint, Response(status, ODD_BODIES["a page"]), payloads, self.settings)
                 assert not read, f"{endpoint.name}: a page with a {status} {read}; judge response.unless_page()"
 
+    def test_an_outage_costs_no_event(self) -> None:
+        """A status that speaks for the whole vendor, without the vendor's own words: a proxy answers so in its place."""
+        settings, rehearsal = self.settings, self.rehearsal
+        for batch in rehearsal.batch_endpoints:
+            payloads = self._batch(batch, 3)
+            for response in self._untold_outages(batch):
+                lost = why_lost(batch.judge, response, payloads, settings)
+                assert not lost, f"{batch.name}: a {response.status} {lost}"
+        for event in WELL_MADE.values():
+            for action, endpoint, payload in self._conversations(event):
+                for place in range(len(rehearsal.talk(endpoint, payload).requests)):
+                    for response in self._untold_outages(endpoint):
+                        lost = why_lost(rehearsal.end, endpoint, payload, {place: response})
+                        assert not lost, f"{action}: a {response.status} at step {place} {lost}"
+
     @_every_sample
     def test_conversations_end_well_where_all_is_as_assumed(self, event: Event) -> None:
         for action, endpoint, payload in self._conversations(event):
@@ -414,6 +431,19 @@ class PluginContract:
                 for status, word, response in self._outages(endpoint, payload):
                     end = rehearsal.talk(endpoint, payload, {place: response}).end
                     assert isinstance(end, word), f"{action}: a {status} at step {place} ends with {end!r}"
+
+    @_every_call
+    def test_conversations_take_no_refusal_for_a_delivery(self, event: Event) -> None:
+        """If the vendor refuses a step and all after it, the event is not delivered, or with a warning of what is missing."""
+        rehearsal = self.rehearsal
+        for action, endpoint, payload in self._conversations(event):
+            for place in range(len(rehearsal.talk(endpoint, payload).requests)):
+                refused = dict.fromkeys(range(place, MAX_STEPS), Response(400))
+                try:
+                    end = rehearsal.end(endpoint, payload, refused)
+                except UnreadableAnswer:
+                    continue
+                assert end != Delivered(), f"{action}: a 400 from step {place} on ends with {end!r}"
 
     @_every_call
     def test_conversations_take_no_page_for_a_delivery(self, event: Event) -> None:
@@ -483,6 +513,16 @@ class PluginContract:
                     _assert_hidden(secrets, repr(endpoint.judge(response, payloads, settings)))
                 except UnreadableAnswer as error:
                     _assert_hidden(secrets, str(error))
+        rehearsal = Rehearsal(self.plugin, settings)
+        for event in WELL_MADE.values():
+            for _, talker, payload in self._conversations(event):
+                for place in range(len(rehearsal.talk(talker, payload).requests)):
+                    for status in ODD_STATUSES:
+                        response = Response(status, ODD_BODIES["a page"])
+                        try:
+                            _assert_hidden(secrets, repr(rehearsal.end(talker, payload, {place: response})))
+                        except UnreadableAnswer as error:
+                            _assert_hidden(secrets, str(error))
 
     # --- the stand-in ---
 
@@ -542,6 +582,11 @@ class PluginContract:
             word = answer.verdict
             if isinstance(word, type) and (word is Blocked or (word is Later and is_outage(status))):
                 yield status, word, answer.response(status, [payload])
+
+    def _untold_outages(self, endpoint: Endpoint) -> Iterator[Response]:
+        """Answers that speak for the whole vendor, of those that are not documented."""
+        told = {status for status, _ in self._answers_of(endpoint)}
+        yield from (Response(status) for status in OUTAGES if status not in told)
 
     def _odd_responses(self, endpoint: Endpoint, payloads: Sequence[Payload]) -> Iterator[tuple[str, Response]]:
         for status in ODD_STATUSES:

@@ -126,6 +126,10 @@ class Rehearsal:
             conversation.close()
         raise AssertionError(f"the conversation is not over after {MAX_STEPS} steps")
 
+    def end(self, endpoint: Endpoint, payload: Payload, instead: Mapping[int, Response]) -> Any:
+        """What such a conversation returns."""
+        return self.talk(endpoint, payload, instead).end
+
     def batch(self, endpoint: str, events: Mapping[str, Event], most: int) -> list[Payload]:
         """Up to *most* payloads that travel together, made from one of *events* that makes some for *endpoint*; else none."""
         [place] = [each for each in self.batch_endpoints if each.name == endpoint]
