@@ -129,6 +129,16 @@ class StrictSandbox(AcmeSandbox):
         return json_response({}, 422)
 
 
+class OnceOnlySandbox(AcmeSandbox):
+    """Refuses an event that it has already."""
+
+    async def take(self, request: web.Request) -> web.Response:
+        body = await request.read()
+        if any(entry["body"] == body.decode() for entry in self.requests):
+            return json_response({}, 409)
+        return await super().take(request)
+
+
 class ForgetfulSandbox(AcmeSandbox):
     def accept(self, kind: str, item: Any, **facts: Any) -> None:
         pass
@@ -599,6 +609,7 @@ BROKEN = [
     ("no stand-in", {"sandbox": ""}, "the_sandbox_takes_its_own_settings", (), {}),
     ("a stand-in that is none", {"sandbox": "builtins:int"}, "the_sandbox_takes_its_own_settings", (), {}),
     ("a stand-in that refuses", {"sandbox": f"{__name__}:StrictSandbox"}, "the_sandbox_accepts_what_is_mapped", (), {}),
+    ("a repeat is dead", {"sandbox": f"{__name__}:OnceOnlySandbox"}, "the_sandbox_accepts_what_is_mapped", (), {}),
     (
         "a stand-in that keeps nothing",
         {"sandbox": f"{__name__}:ForgetfulSandbox"},
