@@ -48,6 +48,7 @@ from router.plugin import (
     Split,
     Step,
     Table,
+    Trait,
     UnreadableAnswer,
     build_url,
     is_outage,
@@ -60,7 +61,7 @@ from router.plugin.sandbox import Sandbox, json_response
 from router.testing import Answer, GoldenRequests, PluginContract
 from router.testing.answers import Answers
 from router.testing.rehearsal import with_marked_secrets
-from router.testing.samples import WELL_MADE
+from router.testing.samples import PERSON, WELL_MADE
 
 TABLE = Table(
     same_name(*dict.fromkeys((*USER_TRAITS, *GROUP_TRAITS))), (Custom("traits"), Custom("properties", "about"))
@@ -362,6 +363,23 @@ BROKEN = [
     ("a converter that trips", with_row("traits.age", convert=int), "converters_refuse_by_a_value_error", (), {}),
     ("a row beneath another", with_row("traits.age", "email.age"), "no_row_writes_over_another", (IDENTIFY,), {}),
     ("a part in snake_case", with_row("traits.address.postal_code"), "rows_read_what_events_have", (), {}),
+    (
+        "loses what is mapped",
+        with_build(lambda event, fields, settings: Payload({"email": fields.get("email")}, key=event.message_id)),
+        "every_trait_that_a_row_sends_is_in_the_payload",
+        ("identify", PERSON),
+        {},
+    ),
+    (
+        "says to be within what is not there",
+        with_action(
+            table=Table((*same_name("email", "name"), Trait("firstName", note="in `name`", is_within=True))),
+            build=lambda event, fields, settings: Payload({"id": event.message_id, **fields}, key=event.message_id),
+        ),
+        "every_trait_that_a_row_sends_is_in_the_payload",
+        ("identify", PERSON),
+        {},
+    ),
     (
         "skips without a reason",
         with_build(lambda *_: Skip(" ")),

@@ -14,7 +14,7 @@ import orjson
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from router.event import Event
+from router.event import Event, EventType
 from router.explain import explain
 from router.origin import origin_of
 from router.plugin import (
@@ -65,10 +65,11 @@ from router.testing.rehearsal import (
     renamed,
     shape,
     traits_dealt_with,
+    traits_sent,
     with_marked_secrets,
     written_over,
 )
-from router.testing.samples import HOSTILE_IDS, SAMPLES, WELL_MADE, hostile_events
+from router.testing.samples import COMPANY, HOSTILE_IDS, PERSON, SAMPLES, WELL_MADE, hostile_events, make_event
 from router.testing.stand_in import open_stand_in, sandbox_class
 from router.testing.waiting import Waits, in_time
 
@@ -234,6 +235,27 @@ class PluginContract:
             lost = written_over(action.table_for(self.settings), event) if event.type in action.on else []
             assert not lost, (
                 f"{action.name}: nothing is sent of {lost}: other rows write to paths beneath or above theirs"
+            )
+
+    @pytest.mark.parametrize(("call", "reserved"), [("identify", PERSON), ("group", COMPANY)])
+    def test_every_trait_that_a_row_sends_is_in_the_payload(self, call: EventType, reserved: Mapping[str, Any]) -> None:
+        """Explain believes the table: it shows as sent what the *build* then leaves out, and what a row says to be within
+        another's value, whether it is or not. A person has little more than the trait: nobody has a ``lastName`` then."""
+        known = {"email": reserved["email"]}
+        for action in self.plugin.actions:
+            if call not in action.on:
+                continue
+            lost = []
+            for trait in [each for each in reserved if each in traits_sent(action.table_for(self.settings))]:
+                least = {name: value for name, value in known.items() if name != trait}
+                with_it, without_it = (
+                    self._bodies(make_event(call, userId="u-17", groupId="c9", traits=traits), action.name)
+                    for traits in ({**least, trait: reserved[trait]}, least)
+                )
+                if with_it and with_it == without_it:
+                    lost.append(trait)
+            assert not lost, (
+                f"{action.name}: its rows send {lost}, but the payload of a {call} with one of them lacks it"
             )
 
     # --- events to requests ---
@@ -541,6 +563,9 @@ class PluginContract:
 
     def _payloads(self, event: Event) -> list[Payload]:
         return [payload for _, _, payload in self.rehearsal.payloads(event)]
+
+    def _bodies(self, event: Event, action: str) -> list[bytes]:
+        return [orjson.dumps(payload.body) for name, _, payload in self.rehearsal.payloads(event) if name == action]
 
     def _keys(self, event: Event) -> list[tuple[str, str, str]]:
         return [(action, payload.key, payload.group) for action, _, payload in self.rehearsal.payloads(event)]

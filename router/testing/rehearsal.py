@@ -209,6 +209,13 @@ def traits_dealt_with(plugin: Plugin, settings: PluginSettings, call: str) -> se
     return {path[1] for path in paths if path[0] == "traits" and len(path) > 1} if actions else None
 
 
+def traits_sent(table: Table) -> set[str]:
+    """The traits that some row of *table* sends, or says to be within what another one sends."""
+    rows = [row for row in table.fields if row.to or row.is_within]
+    paths = [source.split(".") for row in rows for source in row.sources]
+    return {path[1] for path in paths if path[0] == "traits" and len(path) > 1}
+
+
 def as_events_have_it(source: str, types: Collection[EventType]) -> str:
     """The source of a row, spelt as events of *types* have it: keys of the spec and reserved traits are in camelCase."""
     root, dot, name = source.partition(".")
