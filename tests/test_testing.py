@@ -284,6 +284,11 @@ def does_not_read_its_last_answer(payload: Payload, settings: Settings) -> Conve
     return Delivered()
 
 
+def forgets_the_answer_it_assumes(payload: Payload, settings: Settings) -> Any:
+    yield Request("GET", build_url(settings.api_url, "users"))
+    return Delivered()
+
+
 def names_its_token(payload: Payload, settings: Settings) -> Conversation:
     yield Step(Request("GET", build_url(settings.api_url, "users")), Response(200))
     return Dead(f"{settings.token.get_secret_value()} is wrong")
@@ -672,13 +677,25 @@ def test_a_broken_promise_is_found(
             'plugin acme: action "send event" made a payload that JSON can\'t hold',
             id="no JSON",
         ),
+        pytest.param(
+            with_endpoint(USERS, converse=lambda payload, settings: Delivered()),
+            "requests_can_be_sent",
+            "converse gave Delivered, expected a Generator",
+            id="no conversation",
+        ),
+        pytest.param(
+            with_endpoint(USERS, converse=forgets_the_answer_it_assumes),
+            "requests_can_be_sent",
+            "converse gave Request, expected a Step",
+            id="no step",
+        ),
     ],
 )
 def test_the_kit_says_what_is_wrong_as_the_router_says_it(broken: Plugin, test: str, told: str) -> None:
     contract = type("Contract", (TestAGoodPlugin,), {"plugin": broken})()
 
     with pytest.raises(AssertionError, match=re.escape(told)):
-        getattr(contract, f"test_{test}")(TRACK)
+        getattr(contract, f"test_{test}")(IDENTIFY)
 
 
 def test_the_kit_says_that_there_is_no_stand_in_before_what_its_settings_lack() -> None:

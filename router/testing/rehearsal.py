@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -24,6 +24,7 @@ from router.plugin import (
     PluginSettings,
     Request,
     Response,
+    Step,
     Table,
     camel_case,
     canonical_trait,
@@ -114,10 +115,12 @@ class Rehearsal:
         """
         assert isinstance(endpoint, ConversationEndpoint)
         conversation = endpoint.converse(payload, self.settings)
+        assert isinstance(conversation, Generator), f"converse gave {_kind(conversation)}, expected a Generator"
         requests: list[Request] = []
         try:
             step = in_time("converse", next, conversation)
             while len(requests) < MAX_STEPS:
+                assert isinstance(step, Step), f"converse gave {_kind(step)}, expected a Step"
                 requests.append(step.request)
                 step = in_time("converse", conversation.send, instead.get(len(requests) - 1, step.assumed))
         except StopIteration as stop:
@@ -156,6 +159,10 @@ class Rehearsal:
 
     def _payloads_at(self, endpoint: Endpoint, event: Event) -> list[Payload]:
         return [payload for _, place, payload in self.payloads(event) if place is endpoint]
+
+
+def _kind(value: Any) -> str:
+    return type(value).__name__
 
 
 def renamed(event: Event, message_id: str) -> Event:
