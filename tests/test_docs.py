@@ -14,6 +14,7 @@ from router.config import parse_config
 from router.destination import Destination
 from router.explain import explain
 from router.registry import Registry
+from router.testing import make_event
 from tests.events import identify
 
 ROOT = Path(__file__).parent.parent
@@ -40,6 +41,8 @@ def test_the_plugin_in_the_readme_is_a_plugin() -> None:
     [request] = entry["requests"]
     assert request["url"] == "https://api.example.com/people"
     assert request["body"] == [{"id": "u1", "plan": "gold", "created_at": 1724508922}]
+    [anonymous] = explain(make_event("identify", anonymousId="a"), [destination])["destinations"]
+    assert anonymous["decision"] == "skip", "not a person whose id is null"
 
 
 def test_the_config_in_the_readme_is_right(tmp_path: Path) -> None:

@@ -6,8 +6,10 @@ import random
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from socket import socket
 from typing import Any, ClassVar
 
 import pytest
@@ -46,6 +48,7 @@ from router.plugin import (
     Split,
     Step,
     Table,
+    Trait,
     UnreadableAnswer,
     build_url,
     is_outage,
@@ -58,7 +61,7 @@ from router.plugin.sandbox import Sandbox, json_response
 from router.testing import Answer, GoldenRequests, PluginContract
 from router.testing.answers import Answers
 from router.testing.rehearsal import with_marked_secrets
-from router.testing.samples import WELL_MADE
+from router.testing.samples import PERSON, WELL_MADE
 
 TABLE = Table(
     same_name(*dict.fromkeys((*USER_TRAITS, *GROUP_TRAITS))), (Custom("traits"), Custom("properties", "about"))
@@ -125,6 +128,16 @@ class AcmeSandbox(Sandbox):
 class StrictSandbox(AcmeSandbox):
     async def take(self, request: web.Request) -> web.Response:
         return json_response({}, 422)
+
+
+class OnceOnlySandbox(AcmeSandbox):
+    """Refuses an event that it has already."""
+
+    async def take(self, request: web.Request) -> web.Response:
+        body = await request.read()
+        if any(entry["body"] == body.decode() for entry in self.requests):
+            return json_response({}, 409)
+        return await super().take(request)
 
 
 class ForgetfulSandbox(AcmeSandbox):
@@ -232,6 +245,55 @@ def trusts_the_body(payload: Payload, settings: Settings) -> Conversation:
     return Delivered() if response.json()["status"] else Later("not yet")
 
 
+SHARED: Document = {}
+"""What no plugin should have: one object for the payloads of all events."""
+
+
+def fills_one_body(event: Event, fields: Document, settings: Settings) -> Payload:
+    SHARED.clear()
+    SHARED.update(fields)
+    return Payload(SHARED, key=event.message_id)
+
+
+def keeps_what_it_saw(event: Event, fields: Document, settings: Settings) -> Payload:
+    SHARED.update(fields)
+    return Payload(dict(SHARED), key=event.message_id)
+
+
+def counts_its_tries(payloads: Sequence[Payload], settings: Settings) -> Request:
+    for payload in payloads:
+        payload.body["tries"] = payload.body.get("tries", 0) + 1
+    return pack(payloads, settings)
+
+
+def asks_the_network(event: Event, fields: Document, settings: Settings) -> Payload:
+    with suppress(OSError), socket() as asked:
+        asked.connect(("127.0.0.1", 9))
+    return Payload(fields, key=event.message_id)
+
+
+def judge_successes(response: Response, payloads: Sequence[Payload]) -> Any:
+    return [Delivered() if response.is_success else Dead("no")] * len(payloads)
+
+
+def does_not_read_its_last_answer(payload: Payload, settings: Settings) -> Conversation:
+    url = build_url(settings.api_url, "users", payload.body["user"])
+    written = yield Step(Request("PUT", url, payload.body), Response(200, b"{}"))
+    if written.status == 401 or is_outage(written.status):
+        return only_verdict(judge_by_status(written, [payload]))
+    return Delivered()
+
+
+def forgets_the_answer_it_assumes(payload: Payload, settings: Settings) -> Any:
+    yield Request("GET", build_url(settings.api_url, "users"))
+    return Delivered()
+
+
+def names_its_token(payload: Payload, settings: Settings) -> Conversation:
+    yield Step(Request("GET", build_url(settings.api_url, "users")), Response(200))
+    return Dead(f"{settings.token.get_secret_value()} is wrong")
+
+
 class UndescribedSettings(Settings):
     region: str = "us"
 
@@ -306,6 +368,23 @@ BROKEN = [
     ("a converter that trips", with_row("traits.age", convert=int), "converters_refuse_by_a_value_error", (), {}),
     ("a row beneath another", with_row("traits.age", "email.age"), "no_row_writes_over_another", (IDENTIFY,), {}),
     ("a part in snake_case", with_row("traits.address.postal_code"), "rows_read_what_events_have", (), {}),
+    (
+        "loses what is mapped",
+        with_build(lambda event, fields, settings: Payload({"email": fields.get("email")}, key=event.message_id)),
+        "every_trait_that_a_row_sends_is_in_the_payload",
+        ("identify", PERSON),
+        {},
+    ),
+    (
+        "says to be within what is not there",
+        with_action(
+            table=Table((*same_name("email", "name"), Trait("firstName", note="in `name`", is_within=True))),
+            build=lambda event, fields, settings: Payload({"id": event.message_id, **fields}, key=event.message_id),
+        ),
+        "every_trait_that_a_row_sends_is_in_the_payload",
+        ("identify", PERSON),
+        {},
+    ),
     (
         "skips without a reason",
         with_build(lambda *_: Skip(" ")),
@@ -386,6 +465,23 @@ BROKEN = [
         with_request(lambda p, s: Request("POST", s.api_url, CHANCE.random())),
         "the_same_event_makes_the_same_request",
         (TRACK,),
+        {},
+    ),
+    (
+        "asks the network",
+        with_build(asks_the_network),
+        "the_same_event_makes_the_same_request",
+        (TRACK,),
+        {},
+    ),
+    ("counts its tries", with_request(counts_its_tries), "a_retry_makes_the_same_request", (TRACK,), {}),
+    ("one body for all", with_build(fills_one_body), "events_share_nothing", (), {}),
+    ("keeps what it saw", with_build(keeps_what_it_saw), "events_share_nothing", (), {}),
+    (
+        "null for what is not there",
+        with_build(lambda event, *_: Payload({"tier": event.traits.get("tier")}, key=event.message_id)),
+        "no_null_is_made_up",
+        (IDENTIFY,),
         {},
     ),
     (
@@ -480,6 +576,15 @@ BROKEN = [
         (IDENTIFY,),
         {},
     ),
+    ("refuses in an outage", with_judge(judge_successes), "an_outage_costs_no_event", (), {}),
+    ("a conversation that refuses in an outage", ends_with(Dead("no")), "an_outage_costs_no_event", (), {}),
+    (
+        "does not read its last answer",
+        with_endpoint(USERS, converse=does_not_read_its_last_answer),
+        "conversations_take_no_refusal_for_a_delivery",
+        (IDENTIFY,),
+        {},
+    ),
     ("takes any page", ends_with(Delivered()), "conversations_take_no_page_for_a_delivery", (IDENTIFY,), {}),
     ("does not look", ends_with(Delivered()), "conversations_stop_where_the_vendor_is_out", (IDENTIFY,), {}),
     ("sends something instead", ends_with(Again(Payload({}))), "conversations_survive_any_answer", (IDENTIFY,), {}),
@@ -516,10 +621,18 @@ BROKEN = [
         (),
         {},
     ),
+    (
+        "a secret at the end of a conversation",
+        with_endpoint(USERS, converse=names_its_token),
+        "verdicts_show_no_secret",
+        (),
+        {},
+    ),
     ("a stand-in for strangers", {"sandbox_settings": {}}, "the_sandbox_takes_its_own_settings", (), {}),
     ("no stand-in", {"sandbox": ""}, "the_sandbox_takes_its_own_settings", (), {}),
     ("a stand-in that is none", {"sandbox": "builtins:int"}, "the_sandbox_takes_its_own_settings", (), {}),
     ("a stand-in that refuses", {"sandbox": f"{__name__}:StrictSandbox"}, "the_sandbox_accepts_what_is_mapped", (), {}),
+    ("a repeat is dead", {"sandbox": f"{__name__}:OnceOnlySandbox"}, "the_sandbox_accepts_what_is_mapped", (), {}),
     (
         "a stand-in that keeps nothing",
         {"sandbox": f"{__name__}:ForgetfulSandbox"},
@@ -564,13 +677,25 @@ def test_a_broken_promise_is_found(
             'plugin acme: action "send event" made a payload that JSON can\'t hold',
             id="no JSON",
         ),
+        pytest.param(
+            with_endpoint(USERS, converse=lambda payload, settings: Delivered()),
+            "requests_can_be_sent",
+            "converse gave Delivered, expected a Generator",
+            id="no conversation",
+        ),
+        pytest.param(
+            with_endpoint(USERS, converse=forgets_the_answer_it_assumes),
+            "requests_can_be_sent",
+            "converse gave Request, expected a Step",
+            id="no step",
+        ),
     ],
 )
 def test_the_kit_says_what_is_wrong_as_the_router_says_it(broken: Plugin, test: str, told: str) -> None:
     contract = type("Contract", (TestAGoodPlugin,), {"plugin": broken})()
 
     with pytest.raises(AssertionError, match=re.escape(told)):
-        getattr(contract, f"test_{test}")(TRACK)
+        getattr(contract, f"test_{test}")(IDENTIFY)
 
 
 def test_the_kit_says_that_there_is_no_stand_in_before_what_its_settings_lack() -> None:
@@ -590,12 +715,20 @@ def test_the_kit_finds_what_waits_at_once_and_tries_no_other_sample(monkeypatch:
         time.sleep(0.02)
         return Payload({}, key=event.message_id)
 
-    monkeypatch.setattr("router.testing.rehearsal.LIMIT_S", 0.01)
+    monkeypatch.setattr("router.testing.waiting.LIMIT_S", 0.01)
     contract = type("Contract", (TestAGoodPlugin,), {"plugin": with_build(wait)})()
 
     with pytest.raises(AssertionError, match=r"mapping took 0\.\d s; the router breaks it off after 0\.01 s"):
         contract.test_requests_can_be_sent()
     assert len(waited) == 1
+
+
+def test_the_kit_names_what_a_plugin_turned_to() -> None:
+    """Asking the network in a build was found only where it took two seconds, and in an author's tests it never does."""
+    contract = type("Contract", (TestAGoodPlugin,), {"plugin": with_build(asks_the_network)})()
+
+    with pytest.raises(AssertionError, match=r"mapping called socket\.\S+ A plugin does no I/O"):
+        contract.test_requests_can_be_sent()
 
 
 def test_each_test_of_the_kit_is_seen_to_fail() -> None:

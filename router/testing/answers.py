@@ -68,6 +68,7 @@ ODD_BODIES: Mapping[str, bytes] = {
 
 
 SUCCESSES = (200, 201, 202, 203, 207)
+OUTAGES = (408, 429, 500, 502, 503, 504)
 
 
 def why_delivered(endpoint: BatchEndpoint, response: Response, payloads: Sequence[Payload], settings: Any) -> str:
@@ -78,6 +79,19 @@ def why_delivered(endpoint: BatchEndpoint, response: Response, payloads: Sequenc
         return ""
     is_any = isinstance(judgement, Sequence) and any(isinstance(verdict, Delivered) for verdict in judgement)
     return "counts as delivered" if is_any else ""
+
+
+def why_lost(read: Callable[..., Any], *arguments: Any) -> str:
+    """What is wrong if what *read* makes of an outage is not that everything waits: a judgement or the end of a conversation;
+    "" if nothing is."""
+    try:
+        word = read(*arguments)
+    except UnreadableAnswer:
+        return ""
+    found = word if isinstance(word, Sequence) else [word]
+    if all(isinstance(each, Later | Blocked) for each in found):
+        return ""
+    return f"is read as {found[0]!r}, which costs events; `judge_by_status` reads it as Later"
 
 
 def as_answers(answers: Word | Answer | Sequence[Answer]) -> Sequence[Answer]:

@@ -14,7 +14,7 @@ import orjson
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from router.event import Event
+from router.event import Event, EventType
 from router.explain import explain
 from router.origin import origin_of
 from router.plugin import (
@@ -41,6 +41,7 @@ from router.testing.answers import (
     ODD_BODIES,
     ODD_STATUSES,
     ODD_VALUES,
+    OUTAGES,
     SUCCESSES,
     Answer,
     Answers,
@@ -50,6 +51,7 @@ from router.testing.answers import (
     why_bad_end,
     why_broken,
     why_delivered,
+    why_lost,
     why_no_judgement,
     why_unlike,
 )
@@ -57,18 +59,19 @@ from router.testing.rehearsal import (
     MAX_STEPS,
     Rehearsal,
     Sent,
-    TooSlow,
     as_events_have_it,
     at_base_url,
     converters,
     renamed,
     shape,
     traits_dealt_with,
+    traits_sent,
     with_marked_secrets,
     written_over,
 )
-from router.testing.samples import HOSTILE_IDS, SAMPLES, WELL_MADE, hostile_events
+from router.testing.samples import COMPANY, HOSTILE_IDS, PERSON, SAMPLES, WELL_MADE, hostile_events, make_event
 from router.testing.stand_in import open_stand_in, sandbox_class
+from router.testing.waiting import Waits, in_time
 
 _Check = Callable[[Any, Any], None]
 
@@ -85,7 +88,7 @@ def _for_each(samples: Mapping[str, Any]) -> Callable[[_Check], Callable[..., No
             for name, sample in ({ascii(each): each for each in given} or samples).items():
                 try:
                     check(self, sample)
-                except TooSlow as error:  # so would all others be
+                except Waits as error:  # so would all others be
                     failed.append(f"{name}: {error}")
                     break
                 except Exception as error:
@@ -234,6 +237,27 @@ class PluginContract:
                 f"{action.name}: nothing is sent of {lost}: other rows write to paths beneath or above theirs"
             )
 
+    @pytest.mark.parametrize(("call", "reserved"), [("identify", PERSON), ("group", COMPANY)])
+    def test_every_trait_that_a_row_sends_is_in_the_payload(self, call: EventType, reserved: Mapping[str, Any]) -> None:
+        """Explain believes the table: it shows as sent what the *build* then leaves out, and what a row says to be within
+        another's value, whether it is or not. A person has little more than the trait: nobody has a ``lastName`` then."""
+        known = {"email": reserved["email"]}
+        for action in self.plugin.actions:
+            if call not in action.on:
+                continue
+            lost = []
+            for trait in [each for each in reserved if each in traits_sent(action.table_for(self.settings))]:
+                least = {name: value for name, value in known.items() if name != trait}
+                with_it, without_it = (
+                    self._bodies(make_event(call, userId="u-17", groupId="c9", traits=traits), action.name)
+                    for traits in ({**least, trait: reserved[trait]}, least)
+                )
+                if with_it and with_it == without_it:
+                    lost.append(trait)
+            assert not lost, (
+                f"{action.name}: its rows send {lost}, but the payload of a {call} with one of them lacks it"
+            )
+
     # --- events to requests ---
 
     @_every_sample
@@ -292,6 +316,35 @@ class PluginContract:
         ]
 
     @_every_sample
+    def test_a_retry_makes_the_same_request(self, event: Event) -> None:
+        """What is sent again is the payload that was sent before, so *pack* and a conversation leave it as it is."""
+        for action, endpoint, payload in self.rehearsal.payloads(event):
+            before = orjson.dumps(payload.body)
+            first, second = (self.rehearsal.requests_of(endpoint, payload) for _ in range(2))
+            assert orjson.dumps(payload.body) == before, f"{action}: making a request of a payload changed the payload"
+            assert first == second, f"{action}: another request at the second try"
+
+    def test_events_share_nothing(self) -> None:
+        """What is made of an event is neither changed by those after it nor holds anything of those before it: of a dict at the
+        top of a module, or of a function's default, one person would get what another's event said."""
+        made = {name: self._payloads(event) for name, event in SAMPLES.items()}
+        bodies = {name: [orjson.dumps(payload.body) for payload in payloads] for name, payloads in made.items()}
+        backwards = {name: self._payloads(event) for name, event in reversed(list(SAMPLES.items()))}
+        for name, payloads in made.items():
+            now = [orjson.dumps(payload.body) for payload in payloads]
+            assert now == bodies[name], f"{name}: its payload changed when other events were mapped"
+            then = [orjson.dumps(payload.body) for payload in backwards[name]]
+            assert then == bodies[name], f"{name}: its payload depends on which events were mapped before it"
+
+    @_every_sample
+    def test_no_null_is_made_up(self, event: Event) -> None:
+        """To many vendors null means "clear this". What an event does not say must be absent, and not null."""
+        if not _has_null(event.document):
+            for sent in self.rehearsal.requests(event):
+                body = orjson.loads(orjson.dumps(sent.request.json)) if sent.request.json is not None else ()
+                assert not _has_null(body), f"{sent.action}: sends null for what the event does not have: {body}"
+
+    @_every_sample
     def test_all_attempts_have_one_key(self, event: Event) -> None:
         """Only the event decides the idempotency key and the group."""
         assert self._keys(Event.from_json(event.to_json())) == self._keys(event)
@@ -346,7 +399,7 @@ class PluginContract:
             is_alike = isinstance(answer.verdict, type)
             for most in (1, 3) if is_alike else (len(list(answer.verdict)),):  # type: ignore[arg-type]
                 payloads = self._batch(endpoint, most)
-                judgement = endpoint.judge(answer.response(status, payloads), payloads, self.settings)
+                judgement = in_time("judge", endpoint.judge, answer.response(status, payloads), payloads, self.settings)
                 wrong = why_no_judgement(judgement, len(payloads))
                 wrong = wrong or why_unlike(answer.verdict, judgement, len(payloads))
                 assert not wrong, f"{endpoint.name}: what was read in a {status} for {len(payloads)} payloads {wrong}"
@@ -369,6 +422,21 @@ class PluginContract:
                 read = why_delivered(endpoint, Response(status, ODD_BODIES["a page"]), payloads, self.settings)
                 assert not read, f"{endpoint.name}: a page with a {status} {read}; judge response.unless_page()"
 
+    def test_an_outage_costs_no_event(self) -> None:
+        """A status that speaks for the whole vendor, without the vendor's own words: a proxy answers so in its place."""
+        settings, rehearsal = self.settings, self.rehearsal
+        for batch in rehearsal.batch_endpoints:
+            payloads = self._batch(batch, 3)
+            for response in self._untold_outages(batch):
+                lost = why_lost(batch.judge, response, payloads, settings)
+                assert not lost, f"{batch.name}: a {response.status} {lost}"
+        for event in WELL_MADE.values():
+            for action, endpoint, payload in self._conversations(event):
+                for place in range(len(rehearsal.talk(endpoint, payload).requests)):
+                    for response in self._untold_outages(endpoint):
+                        lost = why_lost(rehearsal.end, endpoint, payload, {place: response})
+                        assert not lost, f"{action}: a {response.status} at step {place} {lost}"
+
     @_every_sample
     def test_conversations_end_well_where_all_is_as_assumed(self, event: Event) -> None:
         for action, endpoint, payload in self._conversations(event):
@@ -385,6 +453,19 @@ class PluginContract:
                 for status, word, response in self._outages(endpoint, payload):
                     end = rehearsal.talk(endpoint, payload, {place: response}).end
                     assert isinstance(end, word), f"{action}: a {status} at step {place} ends with {end!r}"
+
+    @_every_call
+    def test_conversations_take_no_refusal_for_a_delivery(self, event: Event) -> None:
+        """If the vendor refuses a step and all after it, the event is not delivered, or with a warning of what is missing."""
+        rehearsal = self.rehearsal
+        for action, endpoint, payload in self._conversations(event):
+            for place in range(len(rehearsal.talk(endpoint, payload).requests)):
+                refused = dict.fromkeys(range(place, MAX_STEPS), Response(400))
+                try:
+                    end = rehearsal.end(endpoint, payload, refused)
+                except UnreadableAnswer:
+                    continue
+                assert end != Delivered(), f"{action}: a 400 from step {place} on ends with {end!r}"
 
     @_every_call
     def test_conversations_take_no_page_for_a_delivery(self, event: Event) -> None:
@@ -454,6 +535,16 @@ class PluginContract:
                     _assert_hidden(secrets, repr(endpoint.judge(response, payloads, settings)))
                 except UnreadableAnswer as error:
                     _assert_hidden(secrets, str(error))
+        rehearsal = Rehearsal(self.plugin, settings)
+        for event in WELL_MADE.values():
+            for _, talker, payload in self._conversations(event):
+                for place in range(len(rehearsal.talk(talker, payload).requests)):
+                    for status in ODD_STATUSES:
+                        response = Response(status, ODD_BODIES["a page"])
+                        try:
+                            _assert_hidden(secrets, repr(rehearsal.end(talker, payload, {place: response})))
+                        except UnreadableAnswer as error:
+                            _assert_hidden(secrets, str(error))
 
     # --- the stand-in ---
 
@@ -462,12 +553,19 @@ class PluginContract:
         self.plugin.settings.model_validate(dict(self.plugin.sandbox_settings))
 
     def test_the_sandbox_accepts_what_is_mapped(self) -> None:
-        """One event of each call, sent in order over a socket with credentials: nothing is refused, and something is kept."""
+        """One event of each call, sent in order over a socket with credentials: nothing is refused, and something is kept. Nor
+        is anything refused that comes again, as after an answer that was lost: a repeat is no dead letter."""
         refused, accepted = asyncio.run(self._send_to_sandbox())
         assert not refused, f"the sandbox refused: {refused}"
         assert accepted, "the sandbox kept nothing"
 
     # --- what the tests above are made from ---
+
+    def _payloads(self, event: Event) -> list[Payload]:
+        return [payload for _, _, payload in self.rehearsal.payloads(event)]
+
+    def _bodies(self, event: Event, action: str) -> list[bytes]:
+        return [orjson.dumps(payload.body) for name, _, payload in self.rehearsal.payloads(event) if name == action]
 
     def _keys(self, event: Event) -> list[tuple[str, str, str]]:
         return [(action, payload.key, payload.group) for action, _, payload in self.rehearsal.payloads(event)]
@@ -511,6 +609,11 @@ class PluginContract:
             if isinstance(word, type) and (word is Blocked or (word is Later and is_outage(status))):
                 yield status, word, answer.response(status, [payload])
 
+    def _untold_outages(self, endpoint: Endpoint) -> Iterator[Response]:
+        """Answers that speak for the whole vendor, of those that are not documented."""
+        told = {status for status, _ in self._answers_of(endpoint)}
+        yield from (Response(status) for status in OUTAGES if status not in told)
+
     def _odd_responses(self, endpoint: Endpoint, payloads: Sequence[Payload]) -> Iterator[tuple[str, Response]]:
         for status in ODD_STATUSES:
             yield from ((f"{status} with {what}", Response(status, body)) for what, body in ODD_BODIES.items())
@@ -522,13 +625,20 @@ class PluginContract:
         """What was refused, and how much was kept."""
         async with open_stand_in(self.plugin) as stand_in:
             refused = [
-                f"{action} on {event.type}: {judgement}"
+                f"{action} on {event.type}, {how}: {judgement}"
                 for event in WELL_MADE.values()
+                for how in ("sent once", "sent again")
                 for action, judgements in (await stand_in.deliver(event)).items()
                 for judgement in judgements
                 if not isinstance(judgement, Sequence) or any(isinstance(verdict, Dead) for verdict in judgement)
             ]
             return refused, len(stand_in.accepted())
+
+
+def _has_null(value: Any) -> bool:
+    if isinstance(value, dict | list):
+        return any(map(_has_null, value.values() if isinstance(value, dict) else value))
+    return value is None
 
 
 def _assert_hidden(secrets: Sequence[str], text: str) -> None:

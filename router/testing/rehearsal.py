@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from time import perf_counter
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import orjson
 from pydantic import SecretStr
 
-from router.delivery.alarm import LIMIT_S
 from router.destination import Destination, Mapped
 from router.event import FIELDS, Event, EventType
 from router.plugin import (
@@ -26,16 +24,17 @@ from router.plugin import (
     PluginSettings,
     Request,
     Response,
+    Step,
     Table,
     camel_case,
     canonical_trait,
 )
 from router.testing.samples import WELL_MADE
+from router.testing.waiting import in_time
 
 MAX_STEPS = 100
 """More than any vendor needs: a conversation this long will not end."""
 _FREE = ("traits.", "properties.", "context.")
-_T = TypeVar("_T")
 
 NOTHING: Mapping[int, Response] = {}
 _RESERVED: Mapping[str, Collection[str]] = {"identify": USER_TRAITS, "group": GROUP_TRAITS}
@@ -65,26 +64,6 @@ class Talk:
     requests: tuple[Request, ...]
     end: Any
     """What the generator returned: a `Verdict` or `Blocked` if the plugin is right."""
-
-
-class TooSlow(AssertionError):
-    """A plugin's function took longer than the router lets it."""
-
-
-def in_time(what: str, function: Callable[..., _T], *arguments: Any) -> _T:
-    """``function(*arguments)``, which calls the plugin. Not broken off as in the router, where nobody sits at a debugger.
-
-    Raises:
-        TooSlow: it took too long.
-    """
-    since_s = perf_counter()
-    result = function(*arguments)
-    lasted_s = perf_counter() - since_s
-    if lasted_s > LIMIT_S:
-        raise TooSlow(
-            f"{what} took {lasted_s:.1f} s; the router breaks it off after {LIMIT_S:g} s. A plugin waits for nothing"
-        )
-    return result
 
 
 class Rehearsal:
@@ -120,12 +99,14 @@ class Rehearsal:
         """Every request, with conversations answered as they assume."""
         sent: dict[str, list[Request]] = {}
         for action, endpoint, payload in self.payloads(event, historical_age_s):
-            if isinstance(endpoint, BatchEndpoint):
-                requests: Sequence[Request] = [in_time("pack", self.destination.calls.pack, endpoint, [payload])]
-            else:
-                requests = self.talk(endpoint, payload).requests
-            sent.setdefault(action, []).extend(requests)
+            sent.setdefault(action, []).extend(self.requests_of(endpoint, payload))
         return [Sent(name, number, each) for name, made in sent.items() for number, each in enumerate(made)]
+
+    def requests_of(self, endpoint: Endpoint, payload: Payload) -> Sequence[Request]:
+        """The requests that *payload* takes if it travels alone, with a conversation answered as it assumes."""
+        if isinstance(endpoint, BatchEndpoint):
+            return [in_time("pack", self.destination.calls.pack, endpoint, [payload])]
+        return self.talk(endpoint, payload).requests
 
     def talk(self, endpoint: Endpoint, payload: Payload, instead: Mapping[int, Response] = NOTHING) -> Talk:
         """Hold a conversation to its end. Each step is answered as it assumes, or by *instead* for its number, from 0.
@@ -134,10 +115,12 @@ class Rehearsal:
         """
         assert isinstance(endpoint, ConversationEndpoint)
         conversation = endpoint.converse(payload, self.settings)
+        assert isinstance(conversation, Generator), f"converse gave {_kind(conversation)}, expected a Generator"
         requests: list[Request] = []
         try:
             step = in_time("converse", next, conversation)
             while len(requests) < MAX_STEPS:
+                assert isinstance(step, Step), f"converse gave {_kind(step)}, expected a Step"
                 requests.append(step.request)
                 step = in_time("converse", conversation.send, instead.get(len(requests) - 1, step.assumed))
         except StopIteration as stop:
@@ -145,6 +128,10 @@ class Rehearsal:
         finally:
             conversation.close()
         raise AssertionError(f"the conversation is not over after {MAX_STEPS} steps")
+
+    def end(self, endpoint: Endpoint, payload: Payload, instead: Mapping[int, Response]) -> Any:
+        """What such a conversation returns."""
+        return self.talk(endpoint, payload, instead).end
 
     def batch(self, endpoint: str, events: Mapping[str, Event], most: int) -> list[Payload]:
         """Up to *most* payloads that travel together, made from one of *events* that makes some for *endpoint*; else none."""
@@ -172,6 +159,10 @@ class Rehearsal:
 
     def _payloads_at(self, endpoint: Endpoint, event: Event) -> list[Payload]:
         return [payload for _, place, payload in self.payloads(event) if place is endpoint]
+
+
+def _kind(value: Any) -> str:
+    return type(value).__name__
 
 
 def renamed(event: Event, message_id: str) -> Event:
@@ -223,6 +214,13 @@ def traits_dealt_with(plugin: Plugin, settings: PluginSettings, call: str) -> se
     rows = [row for action in actions for row in action.table_for(settings).fields]
     paths = [source.split(".") for row in rows for source in row.sources]
     return {path[1] for path in paths if path[0] == "traits" and len(path) > 1} if actions else None
+
+
+def traits_sent(table: Table) -> set[str]:
+    """The traits that some row of *table* sends, or says to be within what another one sends."""
+    rows = [row for row in table.fields if row.to or row.is_within]
+    paths = [source.split(".") for row in rows for source in row.sources]
+    return {path[1] for path in paths if path[0] == "traits" and len(path) > 1}
 
 
 def as_events_have_it(source: str, types: Collection[EventType]) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -14,6 +15,10 @@ MAX_ITEMS = 100
 
 class AcmeSandbox(Sandbox):
     """One account. Accepted kinds: ``person``, ``event``."""
+
+    def __init__(self, settings: Mapping[str, Any], record: Path | None = None) -> None:
+        super().__init__(settings, record)
+        self.keys: set[str] = set()
 
     def routes(self) -> Iterable[web.AbstractRouteDef]:
         return [web.post("/v1/people", self.take_people), web.post("/v1/events", self.take_events)]
@@ -36,8 +41,11 @@ class AcmeSandbox(Sandbox):
         refused = []
         for index, item in enumerate(items):
             missing = [name for name in required if not item.get(name)]
+            key_of_item = item.get("idempotency_key")
             if missing:
                 refused.append({"index": index, "reason": f"{missing[0]} is missing"})
-            else:
+            elif key_of_item not in self.keys:  # a repeat is taken without a word, and not kept
                 self.accept(kind, item)
+                if key_of_item is not None:
+                    self.keys.add(key_of_item)
         return json_response({"refused": refused})

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from router.plugin import Delivered
+from router.plugin import Delivered, Later
+from router.plugin.sandbox import Fault
 from router.testing import StandIn, make_event, open_stand_in
 
 from router_acme import PLUGIN
@@ -53,3 +54,14 @@ async def test_an_event_arrives_at_its_time(acme: StandIn) -> None:
     assert acme.accepted("event") == [
         {"name": "Signed Up", "person_id": "u1", "at": 1772619630, "idempotency_key": event.message_id}
     ]
+
+
+async def test_an_event_whose_answer_was_lost_comes_again_and_is_kept_once(acme: StandIn) -> None:
+    event = make_event("track", userId="u1", event="Signed Up")
+    acme.sandbox.fail(Fault(status=503, after=True, times=1))
+
+    lost, again = await acme.deliver(event), await acme.deliver(event)
+
+    assert isinstance(lost["track event"][0][0], Later)
+    assert again == {"track event": [[Delivered()]]}
+    assert len(acme.accepted("event")) == 1
