@@ -109,7 +109,8 @@ def _explain_action(
             {"from": line.source, "to": line.to, "converter": line.converter} for line in mapped.trace.lineage
         ]
         entry["unmapped"] = mapped.trace.unmapped
-    warnings = [*(mapped.trace.warnings if mapped.trace else ()), *(n for each in mapped.payloads for n in each.notes)]
+    of_converters = map(destination.calls.guard.tell, mapped.trace.warnings if mapped.trace else ())
+    warnings = [*of_converters, *(note for each in mapped.payloads for note in each.notes)]
     if warnings:
         entry["warnings"] = list(dict.fromkeys(warnings))
     if mapped.changes:
@@ -137,8 +138,8 @@ def _explain_action(
     except (PluginFailed, UrlTooLong) as error:
         return entry | _dead(f"request: {error}")
     except Exception as error:
-        label = destination.calls.guard.label("its request")
-        return entry | _dead(f"request: {label} can't be sent: {type(error).__name__}: {error}")
+        guard = destination.calls.guard
+        return entry | _dead(f"request: {guard.label('its request')} can't be sent: {guard.describe(error)}")
     too_big = next((written.too_big for written in missing if written.too_big), "")
     if too_big:  # the action's other payloads are sent all the same
         sent = entry["requests"]

@@ -21,6 +21,8 @@ _T = TypeVar("_T")
 
 MAX_TEXT = 2_000
 """Characters that are kept of a plugin's words: a reason, an exception's text."""
+_HEARD = 20_000
+"""Characters in which secrets are looked for before the words are cut: a secret must not be cut in two and so stay."""
 
 
 class PluginFailed(Exception):
@@ -93,12 +95,23 @@ class HeldUp(Protocol):
 def _nobody_asks(what: Any, seconds: float, is_broken_off: bool) -> None: ...
 
 
+def cut(text: str) -> str:
+    """As much of a plugin's words as is kept."""
+    return text[:MAX_TEXT]
+
+
+def _hide_nothing(text: str) -> str:
+    return text
+
+
 class Guard:
     """The calls into the plugin of one destination."""
 
-    def __init__(self, destination: str, slug: str) -> None:
+    def __init__(self, destination: str, slug: str, hide: Callable[[str], str] = _hide_nothing) -> None:
+        """*hide* masks the destination's secrets in a text."""
         self.destination = destination
         self.slug = slug
+        self._hide = hide
         self.on_held_up: HeldUp = _nobody_asks
         """Called after each call that took long enough to be noticed."""
 
@@ -120,7 +133,8 @@ class Guard:
         try:
             return function(*arguments)
         except BaseException as error:
-            raise self._translate(what, error) from error
+            failed = self._translate(what, error)
+            raise failed from None  # in a traceback, a log would tell the plugin's own words
         finally:
             mark.guard = None  # before anything that a signal could interrupt
             if mark.pulse - mark.since > 1 or mark.ticks > 1:
@@ -140,8 +154,16 @@ class Guard:
             return PluginStuck(f"{self.label(what)} took longer than {MARK.limit_s:g} s and was broken off, {error}")
         if isinstance(error, BadReturn):
             kind = PluginExceeds if isinstance(error, TooMuch) else PluginFailed
-            return kind(f"{self.label(what)} {error}")
-        return PluginFailed(f"{self.label(what)} raised {describe(error)}{at_place(error)}")
+            return kind(f"{self.label(what)} {self.tell(str(error))}")
+        return PluginFailed(f"{self.label(what)} raised {self.describe(error)}{at_place(error)}")
+
+    def tell(self, text: str) -> str:
+        """A plugin's words as people may read them, wherever they are told: without the destination's secrets, and cut."""
+        return cut(self._hide(text[:_HEARD]))
+
+    def describe(self, error: BaseException) -> str:
+        """The type of an exception that a plugin may have brought about, and its text."""
+        return describe(error, self.tell)
 
     def label(self, what: Any) -> str:
         """``plugin acme: pack``, or ``plugin acme: action "track event"``."""
@@ -153,15 +175,15 @@ def name_of(what: Any) -> str:
     return what if isinstance(what, str) else f'action "{what.name}"'
 
 
-def describe(error: BaseException) -> str:
+def describe(error: BaseException, tell: Callable[[str], str] = cut) -> str:
     """The type of an exception and its text."""
-    text = text_of(error)
+    text = tell(text_of(error))
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def text_of(error: BaseException) -> str:
-    """The text of an exception. Making it may run the plugin's own code."""
+    """The text of an exception, still to be told. Making it may run the plugin's own code."""
     try:
-        return str(error)[:MAX_TEXT]
+        return str(error)[:_HEARD]
     except BaseException:  # including the alarm's
         return ""

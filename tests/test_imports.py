@@ -27,7 +27,7 @@ ROOMS = {
     "rejected": ("rejected",),
     "plugin": ("plugin",),
     "destination": (
-        "actions", "consent", "destination", "explain", "guard", "origin", "payload_key", "place", "plugin_calls",
+        "actions", "consent", "destination", "explain", "guard", "mask", "origin", "payload_key", "place", "plugin_calls",
         "plugin_import", "plugin_output", "plugin_packages", "privacy", "registry", "returned", "slow_import",
     ),
     "config": ("config",),
