@@ -138,8 +138,7 @@ def _explain_action(
     except (PluginFailed, UrlTooLong) as error:
         return entry | _dead(f"request: {error}")
     except Exception as error:
-        guard = destination.calls.guard
-        return entry | _dead(f"request: {guard.label('its request')} can't be sent: {guard.describe(error)}")
+        return entry | _dead(f"request: {destination.calls.guard.why_unsendable(error)}")
     too_big = next((written.too_big for written in missing if written.too_big), "")
     if too_big:  # the action's other payloads are sent all the same
         sent = entry["requests"]

@@ -155,15 +155,15 @@ class Guard:
         if isinstance(error, BadReturn):
             kind = PluginExceeds if isinstance(error, TooMuch) else PluginFailed
             return kind(f"{self.label(what)} {self.tell(str(error))}")
-        return PluginFailed(f"{self.label(what)} raised {self.describe(error)}{at_place(error)}")
+        return PluginFailed(f"{self.label(what)} raised {describe(error, self.tell)}{at_place(error)}")
 
     def tell(self, text: str) -> str:
         """A plugin's words as people may read them, wherever they are told: without the destination's secrets, and cut."""
         return cut(self._hide(text[:_HEARD]))
 
-    def describe(self, error: BaseException) -> str:
-        """The type of an exception that a plugin may have brought about, and its text."""
-        return describe(error, self.tell)
+    def why_unsendable(self, error: Exception) -> str:
+        """Why a request that the plugin has made can't be sent."""
+        return f"{self.label('its request')} can't be sent: {describe(error, self.tell)}"
 
     def label(self, what: Any) -> str:
         """``plugin acme: pack``, or ``plugin acme: action "track event"``."""

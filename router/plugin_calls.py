@@ -100,6 +100,10 @@ class PluginCalls:
     def check_request(self, check: CredentialCheck) -> Request:
         return self.guard.run("credential_check", lambda: returned.request(check.request(self._settings)))
 
+    def is_good(self, check: CredentialCheck, response: Response) -> bool:
+        """Whether the answer to the request of *check* means that the credentials are right."""
+        return self.guard.run("credential_check", lambda: bool(check.is_good(response)))
+
     # --- for every batch ---
 
     def pack(self, endpoint: BatchEndpoint, payloads: Sequence[Payload]) -> Request:

@@ -207,8 +207,7 @@ class Flights:
         except PluginFailed as error:
             return Raised(str(error), isinstance(error, PluginStuck))
         except Exception as error:
-            guard = self._calls.guard
-            return Raised(f"{guard.label('its request')} can't be sent: {guard.describe(error)}")
+            return Raised(self._calls.guard.why_unsendable(error))
 
     async def _send_batch(self, attempt: _Try, endpoint: BatchEndpoint, payloads: Sequence[Payload]) -> Landing:
         request = self._calls.pack(endpoint, payloads)
