@@ -11,7 +11,7 @@ marked.
 from __future__ import annotations
 
 from collections.abc import Callable
-from threading import get_ident
+from threading import get_ident, local
 from typing import Any, Protocol, TypeVar
 
 from router.place import at_place
@@ -85,6 +85,13 @@ class Mark:
 
 
 MARK = Mark()
+_HERE = local()
+"""``guard``: whose call a thread is in whose calls are not marked."""
+
+
+def current_guard() -> Guard | None:
+    """Whose call this thread is in."""
+    return MARK.guard if get_ident() == MARK.thread else getattr(_HERE, "guard", None)
 
 
 class HeldUp(Protocol):
@@ -111,7 +118,7 @@ class Guard:
         """*hide* masks the destination's secrets in a text."""
         self.destination = destination
         self.slug = slug
-        self._hide = hide
+        self.hide = hide
         self.on_held_up: HeldUp = _nobody_asks
         """Called after each call that took long enough to be noticed."""
 
@@ -141,6 +148,7 @@ class Guard:
                 self.on_held_up(what, (mark.age - 1) * mark.tick_s, mark.broken_off > 0)
 
     def _run_unmarked(self, what: Any, function: Callable[..., _T], *arguments: Any) -> _T:
+        _HERE.guard = self
         try:
             with printing_aside():
                 return function(*arguments)
@@ -148,6 +156,8 @@ class Guard:
             raise
         except BaseException as error:
             raise self._translate(what, error) from error
+        finally:
+            _HERE.guard = None
 
     def _translate(self, what: Any, error: BaseException) -> PluginFailed:
         if isinstance(error, BreakOff):
@@ -159,7 +169,7 @@ class Guard:
 
     def tell(self, text: str) -> str:
         """A plugin's words as people may read them, wherever they are told: without the destination's secrets, and cut."""
-        return cut(self._hide(text[:_HEARD]))
+        return cut(self.hide(text[:_HEARD]))
 
     def why_unsendable(self, error: Exception) -> str:
         """Why a request that the plugin has made can't be sent."""

@@ -27,8 +27,8 @@ ROOMS = {
     "rejected": ("rejected",),
     "plugin": ("plugin",),
     "destination": (
-        "actions", "consent", "destination", "explain", "guard", "mask", "origin", "payload_key", "place", "plugin_calls",
-        "plugin_import", "plugin_output", "plugin_packages", "privacy", "registry", "returned", "slow_import",
+        "actions", "consent", "destination", "explain", "guard", "mask", "origin", "overheard", "payload_key", "place",
+        "plugin_calls", "plugin_import", "plugin_output", "plugin_packages", "privacy", "registry", "returned", "slow_import",
     ),
     "config": ("config",),
     "gateway": ("gateway",),
