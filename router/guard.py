@@ -140,7 +140,9 @@ class Guard:
         try:
             return function(*arguments)
         except BaseException as error:
-            failed = self._translate(what, error)
+            text = text_of(error)
+            mark.guard = None  # what follows is the router's own, and the alarm must not break it off
+            failed = self._translate(what, error, text)
             raise failed from None  # in a traceback, a log would tell the plugin's own words
         finally:
             mark.guard = None  # before anything that a signal could interrupt
@@ -155,17 +157,18 @@ class Guard:
         except KeyboardInterrupt:  # somebody at a terminal
             raise
         except BaseException as error:
-            raise self._translate(what, error) from error
+            raise self._translate(what, error, text_of(error)) from error
         finally:
             _HERE.guard = None
 
-    def _translate(self, what: Any, error: BaseException) -> PluginFailed:
+    def _translate(self, what: Any, error: BaseException, text: str) -> PluginFailed:
+        """*text* is that of *error*."""
         if isinstance(error, BreakOff):
-            return PluginStuck(f"{self.label(what)} took longer than {MARK.limit_s:g} s and was broken off, {error}")
+            return PluginStuck(f"{self.label(what)} took longer than {MARK.limit_s:g} s and was broken off, {text}")
         if isinstance(error, BadReturn):
             kind = PluginExceeds if isinstance(error, TooMuch) else PluginFailed
-            return kind(f"{self.label(what)} {self.tell(str(error))}")
-        return PluginFailed(f"{self.label(what)} raised {describe(error, self.tell)}{at_place(error)}")
+            return kind(f"{self.label(what)} {self.tell(text)}")
+        return PluginFailed(f"{self.label(what)} raised {_named(error, self.tell(text))}{at_place(error)}")
 
     def tell(self, text: str) -> str:
         """A plugin's words as people may read them, wherever they are told: without the destination's secrets, and cut."""
@@ -187,7 +190,10 @@ def name_of(what: Any) -> str:
 
 def describe(error: BaseException, tell: Callable[[str], str] = cut) -> str:
     """The type of an exception and its text."""
-    text = tell(text_of(error))
+    return _named(error, tell(text_of(error)))
+
+
+def _named(error: BaseException, text: str) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 

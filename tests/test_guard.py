@@ -109,6 +109,19 @@ def test_a_call_broken_off_is_told_apart(watched: Guard) -> None:
     )
 
 
+def test_the_alarm_leaves_alone_what_the_router_says_of_a_call_that_is_over(watched: Guard) -> None:
+    """Broken off there, the router itself would be: nobody expects it outside of a call."""
+
+    def ring(text: str) -> str:
+        if MARK.guard is not None:
+            raise BreakOff("at router/guard.py:1 in _translate")
+        return text
+
+    watched.hide = ring
+    with pytest.raises(PluginFailed, match="raised ValueError: slow"):
+        watched.run("pack", _raise, ValueError("slow"))
+
+
 def test_a_call_is_marked_for_as_long_as_it_lasts(watched: Guard) -> None:
     seen = watched.run("judge", lambda: (MARK.guard, MARK.what, MARK.age))
 
