@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -203,7 +203,22 @@ def _show(request: Request, destination: Destination, action: Action) -> dict[st
             body = with_field(body, credential.path.split("."), HIDDEN)
     if request.form and body is not None:
         encode_form(body)  # raises for a body that could not be sent either
-    return {"method": request.method, "url": url, "headers": headers, "body": body}
+    shown = {"method": request.method, "url": url, "headers": headers, "body": body}
+    hidden: dict[str, Any] = _hide(shown, destination.calls.guard.hide)
+    return hidden
+
+
+def _hide(shown: Any, hide: Callable[[str], str]) -> Any:
+    """*shown* without the secrets that the plugin has put into it by itself."""
+    match shown:
+        case str():
+            return hide(shown)
+        case dict():
+            return {hide(name): _hide(value, hide) for name, value in shown.items()}
+        case list():
+            return [_hide(value, hide) for value in shown]
+        case _:
+            return shown
 
 
 def _hidden_headers(credential: Credential) -> Mapping[str, str]:

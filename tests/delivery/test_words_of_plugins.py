@@ -37,6 +37,7 @@ from router.plugin import (
     Step,
     Table,
     UnreadableAnswer,
+    build_url,
 )
 from router.plugin_calls import PluginCalls
 from tests.delivery.harness import Harness, MemoryLog, batches
@@ -182,6 +183,24 @@ def test_promise_7_nor_explained(destination: Destination) -> None:
 
     for age_s in (None, 9.0):
         assert "canary" not in str(explain(log.events[0], [destination], historical_age_s=age_s))
+
+
+def test_promise_7_a_secret_that_a_plugin_sends_by_itself_is_not_explained() -> None:
+    """Instead of declaring it as a credential, which the core adds last."""
+
+    def pack(payloads: Any, settings: Any) -> Request:
+        token = settings.token.get_secret_value()
+        return Request("POST", build_url(URL, token), [{"a": {token: [token, 7]}}], {"X-Key": token})
+
+    log = MemoryLog()
+    log.add("u1")
+
+    [entry] = explain(log.events[0], [packing(pack)])["destinations"]
+
+    [request] = entry["requests"]
+    assert request["url"] == f"{URL}/********"
+    assert request["headers"]["X-Key"] == "********"
+    assert request["body"] == [{"a": {"********": ["********", 7]}}]
 
 
 TOLD = {
