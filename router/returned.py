@@ -319,9 +319,10 @@ def _kind(value: Any) -> str:
 
 
 def _show(value: Any) -> str:
-    """*value* for a message: plain values briefly, others by their type, since showing them could run the plugin's code."""
+    """*value* for a message: plain values, others by their type, since showing them could run the plugin's code. A long text is
+    not shown in part: it may be a secret, which is known only as a whole."""
     if isinstance(value, str | bytes):
-        return repr(value[:80])
+        return repr(value) if len(value) <= 80 else f"{_kind(value)} of {len(value)} characters"
     if isinstance(value, bool | float) or (isinstance(value, int) and value.bit_length() <= 64):
         return repr(value)
     return _kind(value)

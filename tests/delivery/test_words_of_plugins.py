@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 
 from router.destination import Destination
 from router.explain import explain
-from router.guard import MAX_TEXT
+from router.guard import MAX_TEXT, PluginFailed
 from router.plugin import (
     Action,
     Again,
@@ -227,6 +227,16 @@ def test_secrets_are_found_in_every_spelling(said: str, told: str) -> None:
     calls.credentials(endpoint)
 
     assert calls.judge(endpoint, Response(400), [Payload({})]) == [Dead(told)]
+
+
+def test_of_a_long_secret_not_even_a_part_is_shown() -> None:
+    """What a plugin returns by mistake is quoted; the beginning of a token would not be known for a secret."""
+    token = "canary-" * 30
+    endpoint = batches(pack=lambda payloads, settings: settings.token.get_secret_value())
+    calls = PluginCalls("fake", one(endpoint).plugin, Settings(token=SecretStr(token)))
+
+    with pytest.raises(PluginFailed, match=r"pack gave str of 210 characters, expected a Request$"):
+        calls.pack(endpoint, [Payload({})])
 
 
 def test_a_secret_that_is_part_of_another_leaves_nothing_of_it() -> None:
