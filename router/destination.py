@@ -309,7 +309,7 @@ class Destination:
         fields: Document = planned.table.apply(event, trace)
         if draft is not None and trace is not None:
             draft.retrace(trace)
-        built = returned.built(action.build(event, fields, self.settings))
+        built = returned.built(action.build(event, fields, self.settings), self.calls.guard.tell)
         changes = tuple(draft.notes or ()) if draft is not None else ()
         if isinstance(built, Skip):
             return Mapped(action, (), (), built.reason, trace, changes)
@@ -317,7 +317,7 @@ class Destination:
             return Mapped(action, (), (), "nothing to send", trace, changes)
         if mark is None:
             return Mapped(action, built, built, "", trace, changes)
-        marked = returned.built([mark.mark(payload, self.settings) for payload in built])
+        marked = returned.built([mark.mark(payload, self.settings) for payload in built], self.calls.guard.tell)
         assert not isinstance(marked, Skip)
         return Mapped(action, marked, built, "", trace, changes, mark.word)
 

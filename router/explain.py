@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -109,7 +109,8 @@ def _explain_action(
             {"from": line.source, "to": line.to, "converter": line.converter} for line in mapped.trace.lineage
         ]
         entry["unmapped"] = mapped.trace.unmapped
-    warnings = [*(mapped.trace.warnings if mapped.trace else ()), *(n for each in mapped.payloads for n in each.notes)]
+    of_converters = map(destination.calls.guard.tell, mapped.trace.warnings if mapped.trace else ())
+    warnings = [*of_converters, *(note for each in mapped.payloads for note in each.notes)]
     if warnings:
         entry["warnings"] = list(dict.fromkeys(warnings))
     if mapped.changes:
@@ -137,8 +138,7 @@ def _explain_action(
     except (PluginFailed, UrlTooLong) as error:
         return entry | _dead(f"request: {error}")
     except Exception as error:
-        label = destination.calls.guard.label("its request")
-        return entry | _dead(f"request: {label} can't be sent: {type(error).__name__}: {error}")
+        return entry | _dead(f"request: {destination.calls.guard.why_unsendable(error)}")
     too_big = next((written.too_big for written in missing if written.too_big), "")
     if too_big:  # the action's other payloads are sent all the same
         sent = entry["requests"]
@@ -203,7 +203,22 @@ def _show(request: Request, destination: Destination, action: Action) -> dict[st
             body = with_field(body, credential.path.split("."), HIDDEN)
     if request.form and body is not None:
         encode_form(body)  # raises for a body that could not be sent either
-    return {"method": request.method, "url": url, "headers": headers, "body": body}
+    shown = {"method": request.method, "url": url, "headers": headers, "body": body}
+    hidden: dict[str, Any] = _hide(shown, destination.calls.guard.hide)
+    return hidden
+
+
+def _hide(shown: Any, hide: Callable[[str], str]) -> Any:
+    """*shown* without the secrets that the plugin has put into it by itself."""
+    match shown:
+        case str():
+            return hide(shown)
+        case dict():
+            return {hide(name): _hide(value, hide) for name, value in shown.items()}
+        case list():
+            return [_hide(value, hide) for value in shown]
+        case _:
+            return shown
 
 
 def _hidden_headers(credential: Credential) -> Mapping[str, str]:

@@ -11,7 +11,7 @@ marked.
 from __future__ import annotations
 
 from collections.abc import Callable
-from threading import get_ident
+from threading import get_ident, local
 from typing import Any, Protocol, TypeVar
 
 from router.place import at_place
@@ -21,6 +21,8 @@ _T = TypeVar("_T")
 
 MAX_TEXT = 2_000
 """Characters that are kept of a plugin's words: a reason, an exception's text."""
+_HEARD = 20_000
+"""Characters in which secrets are looked for before the words are cut: a secret must not be cut in two and so stay."""
 
 
 class PluginFailed(Exception):
@@ -83,6 +85,13 @@ class Mark:
 
 
 MARK = Mark()
+_HERE = local()
+"""``guard``: whose call a thread is in whose calls are not marked."""
+
+
+def current_guard() -> Guard | None:
+    """Whose call this thread is in."""
+    return MARK.guard if get_ident() == MARK.thread else getattr(_HERE, "guard", None)
 
 
 class HeldUp(Protocol):
@@ -93,12 +102,23 @@ class HeldUp(Protocol):
 def _nobody_asks(what: Any, seconds: float, is_broken_off: bool) -> None: ...
 
 
+def cut(text: str) -> str:
+    """As much of a plugin's words as is kept."""
+    return text[:MAX_TEXT]
+
+
+def _hide_nothing(text: str) -> str:
+    return text
+
+
 class Guard:
     """The calls into the plugin of one destination."""
 
-    def __init__(self, destination: str, slug: str) -> None:
+    def __init__(self, destination: str, slug: str, hide: Callable[[str], str] = _hide_nothing) -> None:
+        """*hide* masks the destination's secrets in a text."""
         self.destination = destination
         self.slug = slug
+        self.hide = hide
         self.on_held_up: HeldUp = _nobody_asks
         """Called after each call that took long enough to be noticed."""
 
@@ -120,28 +140,43 @@ class Guard:
         try:
             return function(*arguments)
         except BaseException as error:
-            raise self._translate(what, error) from error
+            text = text_of(error)
+            mark.guard = None  # what follows is the router's own, and the alarm must not break it off
+            failed = self._translate(what, error, text)
+            raise failed from None  # in a traceback, a log would tell the plugin's own words
         finally:
             mark.guard = None  # before anything that a signal could interrupt
             if mark.pulse - mark.since > 1 or mark.ticks > 1:
                 self.on_held_up(what, (mark.age - 1) * mark.tick_s, mark.broken_off > 0)
 
     def _run_unmarked(self, what: Any, function: Callable[..., _T], *arguments: Any) -> _T:
+        _HERE.guard = self
         try:
             with printing_aside():
                 return function(*arguments)
         except KeyboardInterrupt:  # somebody at a terminal
             raise
         except BaseException as error:
-            raise self._translate(what, error) from error
+            raise self._translate(what, error, text_of(error)) from error
+        finally:
+            _HERE.guard = None
 
-    def _translate(self, what: Any, error: BaseException) -> PluginFailed:
+    def _translate(self, what: Any, error: BaseException, text: str) -> PluginFailed:
+        """*text* is that of *error*."""
         if isinstance(error, BreakOff):
-            return PluginStuck(f"{self.label(what)} took longer than {MARK.limit_s:g} s and was broken off, {error}")
+            return PluginStuck(f"{self.label(what)} took longer than {MARK.limit_s:g} s and was broken off, {text}")
         if isinstance(error, BadReturn):
             kind = PluginExceeds if isinstance(error, TooMuch) else PluginFailed
-            return kind(f"{self.label(what)} {error}")
-        return PluginFailed(f"{self.label(what)} raised {describe(error)}{at_place(error)}")
+            return kind(f"{self.label(what)} {self.tell(text)}")
+        return PluginFailed(f"{self.label(what)} raised {_named(error, self.tell(text))}{at_place(error)}")
+
+    def tell(self, text: str) -> str:
+        """A plugin's words as people may read them, wherever they are told: without the destination's secrets, and cut."""
+        return cut(self.hide(text[:_HEARD]))
+
+    def why_unsendable(self, error: Exception) -> str:
+        """Why a request that the plugin has made can't be sent."""
+        return f"{self.label('its request')} can't be sent: {describe(error, self.tell)}"
 
     def label(self, what: Any) -> str:
         """``plugin acme: pack``, or ``plugin acme: action "track event"``."""
@@ -153,15 +188,18 @@ def name_of(what: Any) -> str:
     return what if isinstance(what, str) else f'action "{what.name}"'
 
 
-def describe(error: BaseException) -> str:
+def describe(error: BaseException, tell: Callable[[str], str] = cut) -> str:
     """The type of an exception and its text."""
-    text = text_of(error)
+    return _named(error, tell(text_of(error)))
+
+
+def _named(error: BaseException, text: str) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def text_of(error: BaseException) -> str:
-    """The text of an exception. Making it may run the plugin's own code."""
+    """The text of an exception, still to be told. Making it may run the plugin's own code."""
     try:
-        return str(error)[:MAX_TEXT]
+        return str(error)[:_HEARD]
     except BaseException:  # including the alarm's
         return ""

@@ -15,6 +15,7 @@ import structlog
 
 from router import returned
 from router.guard import BadReturn, BreakOff, Guard, PluginFailed, text_of
+from router.mask import mask_text, secrets_in, secrets_of
 from router.plugin import (
     Action,
     BatchEndpoint,
@@ -52,11 +53,22 @@ class PluginCalls:
     """See the module's docstring. All methods raise `PluginFailed`."""
 
     def __init__(self, destination: str, plugin: Plugin, settings: PluginSettings) -> None:
-        self.guard = Guard(destination, plugin.slug)
+        self.guard = Guard(destination, plugin.slug, self._hide)
         self.is_unclosable = False
         """A conversation could not be closed before."""
         self._plugin = plugin
         self._settings = settings
+        self._credentials: dict[str, Sequence[Credential]] = {}
+        """Those asked for so far, by endpoint."""
+        self._secrets: tuple[str, ...] | None = None
+        """All known ones, the longest first; None where they are still to be gathered."""
+
+    def _hide(self, text: str) -> str:
+        """*text* without the secrets of the settings, and of the credentials that the plugin has made of them."""
+        if self._secrets is None:
+            made = secrets_of((each for found in self._credentials.values() for each in found), {})
+            self._secrets = tuple(sorted({*secrets_in(self._settings), *made}, key=len, reverse=True))
+        return mask_text(text, self._secrets)
 
     # --- once, when a destination is made ---
 
@@ -66,7 +78,7 @@ class PluginCalls:
     def historical(self, action: Action) -> Historical:
         """What a replay does with old events that trigger *action*."""
         found = self._plugin.historical_for
-        return self.guard.run(action, lambda: returned.historical(found(action, self._settings)))
+        return self.guard.run(action, lambda: returned.historical(found(action, self._settings), self.guard.tell))
 
     def address(self) -> str:
         """Where requests go: the operator's choice, else the plugin's."""
@@ -88,6 +100,10 @@ class PluginCalls:
     def check_request(self, check: CredentialCheck) -> Request:
         return self.guard.run("credential_check", lambda: returned.request(check.request(self._settings)))
 
+    def is_good(self, check: CredentialCheck, response: Response) -> bool:
+        """Whether the answer to the request of *check* means that the credentials are right."""
+        return self.guard.run("credential_check", lambda: bool(check.is_good(response)))
+
     # --- for every batch ---
 
     def pack(self, endpoint: BatchEndpoint, payloads: Sequence[Payload]) -> Request:
@@ -97,7 +113,7 @@ class PluginCalls:
         self, endpoint: BatchEndpoint, response: Response, payloads: Sequence[Payload]
     ) -> list[Verdict] | Split | Blocked:
         """Raises UnreadableAnswer too, which a plugin may raise."""
-        found = self.guard.run("judge", _judge, endpoint, response, payloads, self._settings)
+        found = self.guard.run("judge", _judge, endpoint, response, payloads, self._settings, self.guard.tell)
         if isinstance(found, UnreadableAnswer):
             raise found
         return found
@@ -112,6 +128,8 @@ class PluginCalls:
             CredentialsFailed: something is wrong with them.
         """
         found = self._privately("credentials", lambda: returned.credentials(endpoint.credentials(self._settings)))
+        if endpoint.name not in self._credentials:
+            self._credentials[endpoint.name], self._secrets = found, None
         return [self._guarded(each) if isinstance(each, Signature) else each for each in found]
 
     def _guarded(self, signature: Signature) -> Signature:
@@ -149,7 +167,7 @@ class Talk:
 
         Raises UnreadableAnswer too, which a plugin may raise.
         """
-        found = self._calls.guard.run("converse", _go_on, self._conversation, response)
+        found = self._calls.guard.run("converse", _go_on, self._conversation, response, self._calls.guard.tell)
         if isinstance(found, UnreadableAnswer):
             raise found
         return found
@@ -175,22 +193,24 @@ def _pack(endpoint: BatchEndpoint, payloads: Sequence[Payload], settings: Any) -
 
 
 def _judge(
-    endpoint: BatchEndpoint, response: Response, payloads: Sequence[Payload], settings: Any
+    endpoint: BatchEndpoint, response: Response, payloads: Sequence[Payload], settings: Any, tell: Callable[[str], str]
 ) -> list[Verdict] | Split | Blocked | UnreadableAnswer:
     try:
-        return returned.judgement(endpoint.judge(response, payloads, settings), len(payloads))
+        return returned.judgement(endpoint.judge(response, payloads, settings), len(payloads), tell)
     except UnreadableAnswer as error:
-        return UnreadableAnswer(text_of(error))
+        return UnreadableAnswer(tell(text_of(error)))
 
 
 def _begin(endpoint: ConversationEndpoint, payload: Payload, settings: Any) -> Conversation:
     return returned.conversation(endpoint.converse(payload, settings))
 
 
-def _go_on(conversation: Conversation, response: Response | None) -> Step | Verdict | Blocked | UnreadableAnswer:
+def _go_on(
+    conversation: Conversation, response: Response | None, tell: Callable[[str], str]
+) -> Step | Verdict | Blocked | UnreadableAnswer:
     try:
         return returned.step(next(conversation) if response is None else conversation.send(response))
     except StopIteration as end:
-        return returned.last_word(end.value)
+        return returned.last_word(end.value, tell)
     except UnreadableAnswer as error:
-        return UnreadableAnswer(text_of(error))
+        return UnreadableAnswer(tell(text_of(error)))

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import fields, replace
 from inspect import iscoroutine
 from itertools import islice
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 import orjson
 from pydantic import SecretStr
 
-from router.guard import MAX_TEXT, BadReturn, TooMuch
+from router.guard import BadReturn, TooMuch, cut
 from router.plugin import (
     Again,
     BatchEndpoint,
@@ -50,6 +50,11 @@ MAX_WARNINGS = 20
 MAX_CREDENTIALS = 20
 NO_REASON = "the plugin gave no reason"
 
+_Reasoned = TypeVar("_Reasoned", bound=Skip | Split | Blocked | Later | Dead)
+
+Tell = Callable[[str], str]
+"""From a plugin's words to those that are told; see `Guard.tell`."""
+
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """What methods and header names are made of (RFC 9110 section 5.6.2)."""
 _FRAMING = frozenset({"connection", "content-length", "host", "transfer-encoding"})
@@ -80,11 +85,11 @@ def endpoint(value: Any) -> Endpoint:
     return found
 
 
-def historical(value: Any) -> Historical:
+def historical(value: Any, tell: Tell = cut) -> Historical:
     """The result of a plugin's or an action's ``historical``, if that is a function."""
     found: Historical = _expect(value, Skip | Harmless | Marked)
     if isinstance(found, Skip):
-        return found if _is_reason(found.reason) else replace(found, reason=_reason(found))
+        return _told(found, tell)
     if isinstance(found, Marked):
         _expect_text("word", found.word)
         return found
@@ -101,12 +106,12 @@ def address(value: Any) -> str:
     return value
 
 
-def built(value: Any) -> Skip | tuple[Payload, ...]:
+def built(value: Any, tell: Tell = cut) -> Skip | tuple[Payload, ...]:
     """The result of an action's ``build``: payloads, in whatever collection, or a `Skip` with a reason."""
     if isinstance(value, Payload):
-        return (_payload(value),)
+        return (_payload(value, tell),)
     if isinstance(value, Skip):
-        return value if _is_reason(value.reason) else replace(value, reason=_reason(value))
+        return _told(value, tell)
     if not isinstance(value, list) and (
         isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable)
     ):  # to ask for lists first is to ask the others seldom, which takes long
@@ -114,10 +119,10 @@ def built(value: Any) -> Skip | tuple[Payload, ...]:
     payloads = tuple(islice(value, MAX_PAYLOADS + 1))
     if len(payloads) > MAX_PAYLOADS:
         raise TooMuch(f"made more than {MAX_PAYLOADS} payloads of one event")
-    return tuple(_payload(each) for each in payloads)
+    return tuple(_payload(each, tell) for each in payloads)
 
 
-def _payload(value: Any) -> Payload:
+def _payload(value: Any, tell: Tell) -> Payload:
     if not isinstance(value, Payload):
         raise BadReturn(f"returned {_show(value)} among its payloads, expected a Payload")
     key, group = value.key, value.group
@@ -125,7 +130,7 @@ def _payload(value: Any) -> Payload:
         raise BadReturn(f"made a payload with the key {_show(key)} and the group {_show(group)}, expected texts")
     if len(key) + len(group) > MAX_KEY:
         raise TooMuch(f"made a payload whose key and group have more than {MAX_KEY} characters")
-    return value if value.notes == () else replace(value, notes=_warnings(value.notes))
+    return value if value.notes == () else replace(value, notes=_warnings(value.notes, tell))
 
 
 def request(value: Any) -> Request:
@@ -160,10 +165,10 @@ def step(value: Any) -> Step:
     return found if checked is found.request else replace(found, request=checked)
 
 
-def judgement(value: Any, expected: int) -> list[Verdict] | Split | Blocked:
+def judgement(value: Any, expected: int, tell: Tell = cut) -> list[Verdict] | Split | Blocked:
     """The result of ``judge`` for *expected* payloads."""
     if isinstance(value, Split | Blocked):
-        return value if _is_reason(value.reason) else replace(value, reason=_reason(value))
+        return _told(value, tell)
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
         raise BadReturn(f"returned {_show(value)}, expected verdicts, Split or Blocked")
     verdicts = list(islice(value, expected + 1))
@@ -172,23 +177,23 @@ def judgement(value: Any, expected: int) -> list[Verdict] | Split | Blocked:
         raise BadReturn(f"returned {count} verdicts for {expected} payloads")
     if all(isinstance(each, Again) and each.instead is None for each in verdicts):
         raise BadReturn("wants to send the same again, for ever")
-    return [_verdict(each) for each in verdicts]
+    return [_verdict(each, tell) for each in verdicts]
 
 
-def last_word(value: Any) -> Verdict | Blocked:
+def last_word(value: Any, tell: Tell = cut) -> Verdict | Blocked:
     """What a conversation returns."""
     if isinstance(value, Blocked):
-        return value if _is_reason(value.reason) else replace(value, reason=_reason(value))
+        return _told(value, tell)
     if isinstance(value, Delivered | Later | Dead):
-        return _verdict(value)
+        return _verdict(value, tell)
     raise BadReturn(f"returned {_show(value)}, expected one of Delivered, Later, Dead and Blocked")
 
 
-def _verdict(value: Any) -> Verdict:
+def _verdict(value: Any, tell: Tell) -> Verdict:
     if isinstance(value, Delivered):
-        return value if not value.warnings else replace(value, warnings=_warnings(value.warnings))
+        return value if not value.warnings else replace(value, warnings=_warnings(value.warnings, tell))
     if isinstance(value, Dead):
-        return value if _is_reason(value.reason) else replace(value, reason=_reason(value))
+        return _told(value, tell)
     if isinstance(value, Later):
         if value.after_s is not None and not (_is_number(value.after_s) and value.after_s >= 0):
             raise BadReturn(f"returned Later with after_s {_show(value.after_s)}, expected seconds")
@@ -196,15 +201,15 @@ def _verdict(value: Any) -> Verdict:
             _expect_count("max_attempts", value.max_attempts)
         if value.is_outage is not None and not isinstance(value.is_outage, bool):
             raise BadReturn(f"returned Later with is_outage {_show(value.is_outage)}, expected True, False or None")
-        return value if _is_reason(value.reason) else replace(value, reason=_reason(value))
+        return _told(value, tell)
     if isinstance(value, Again):
-        return value if value.instead is None else Again(_left_of_it(value.instead))
+        return value if value.instead is None else Again(_left_of_it(value.instead, tell))
     raise BadReturn(f"returned {_show(value)}, expected Delivered, Later, Dead or Again")
 
 
-def _left_of_it(value: Any) -> Payload:
+def _left_of_it(value: Any, tell: Tell) -> Payload:
     """A payload that takes another's place. It is written as JSON here, where it is known whose fault it is if it can't be."""
-    payload = _payload(value)
+    payload = _payload(value, tell)
     try:
         orjson.dumps(payload.body)
     except TypeError as error:
@@ -212,11 +217,11 @@ def _left_of_it(value: Any) -> Payload:
     return payload
 
 
-def _warnings(value: Any) -> tuple[str, ...]:
+def _warnings(value: Any, tell: Tell) -> tuple[str, ...]:
     """The warnings, mended if need be: no event may be lost because its warnings are wrong."""
     if not isinstance(value, tuple | list):
-        return (f"the plugin gave {_show(value)} for its warnings",)
-    return tuple(text[:MAX_TEXT] if isinstance(text, str) else _show(text) for text in value[:MAX_WARNINGS])
+        return (tell(f"the plugin gave {_show(value)} for its warnings"),)
+    return tuple(tell(text if isinstance(text, str) else _show(text)) for text in value[:MAX_WARNINGS])
 
 
 def credentials(value: Any) -> tuple[Credential, ...]:
@@ -277,16 +282,13 @@ def _is_header(name: Any) -> bool:
     return isinstance(name, str) and bool(_TOKEN.fullmatch(name)) and name.lower() not in _FRAMING
 
 
-def _is_reason(value: Any) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= MAX_TEXT
-
-
-def _reason(value: Any) -> str:
-    """A reason that can be stored. Never empty, since an empty one would mean none."""
-    reason = value.reason
+def _told(value: _Reasoned, tell: Tell) -> _Reasoned:
+    """*value* with a reason that can be stored and told. Never an empty one, since that would mean none."""
+    reason: Any = value.reason
     if not isinstance(reason, str):
         raise BadReturn(f"returned {_kind(value)} whose reason is {_show(reason)}, expected a text")
-    return reason[:MAX_TEXT] or NO_REASON
+    told = tell(reason) or NO_REASON
+    return value if told == reason else replace(value, reason=told)
 
 
 def _expect(value: Any, kind: Any) -> Any:
@@ -317,9 +319,10 @@ def _kind(value: Any) -> str:
 
 
 def _show(value: Any) -> str:
-    """*value* for a message: plain values briefly, others by their type, since showing them could run the plugin's code."""
+    """*value* for a message: plain values, others by their type, since showing them could run the plugin's code. A long text is
+    not shown in part: it may be a secret, which is known only as a whole."""
     if isinstance(value, str | bytes):
-        return repr(value[:80])
+        return repr(value) if len(value) <= 80 else f"{_kind(value)} of {len(value)} characters"
     if isinstance(value, bool | float) or (isinstance(value, int) and value.bit_length() <= 64):
         return repr(value)
     return _kind(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import traceback
 from collections.abc import Callable, Iterator
 from threading import get_ident
 from typing import Any
@@ -65,7 +66,7 @@ def test_whatever_a_plugin_raises_is_told_with_its_name(
         guard.run("pack", _raise, error)
 
     assert re.sub(r", at tests/test_guard\.py:\d+ in _raise$", "", str(failed.value)) == told
-    assert failed.value.__cause__ is error
+    assert failed.value.__cause__ is (None if is_watched else error)
     assert MARK.guard is None
 
 
@@ -75,6 +76,21 @@ def test_a_plugin_can_not_interrupt_the_daemon_but_a_person_can_interrupt_a_comm
     MARK.thread = 0
     with pytest.raises(KeyboardInterrupt):
         watched.run("pack", _raise, KeyboardInterrupt())
+
+
+def test_promise_7_in_a_daemon_no_traceback_tells_the_words_of_a_plugin(watched: Guard) -> None:
+    """A log that shows how a call came to fail would show them as they are. An author's tests show all there is."""
+
+    def pack() -> Any:
+        try:
+            raise KeyError("canary")
+        except KeyError as error:
+            raise ValueError("no such key") from error
+
+    with pytest.raises(PluginFailed) as failed:
+        watched.run("pack", pack)
+
+    assert "canary" not in "".join(traceback.format_exception(failed.value))
 
 
 def test_a_long_story_is_cut(guard: Guard) -> None:
@@ -91,6 +107,19 @@ def test_a_call_broken_off_is_told_apart(watched: Guard) -> None:
     assert str(failed.value) == (
         'plugin acme: action "know person" took longer than 2 s and was broken off, at acme/mapping.py:7 in build'
     )
+
+
+def test_the_alarm_leaves_alone_what_the_router_says_of_a_call_that_is_over(watched: Guard) -> None:
+    """Broken off there, the router itself would be: nobody expects it outside of a call."""
+
+    def ring(text: str) -> str:
+        if MARK.guard is not None:
+            raise BreakOff("at router/guard.py:1 in _translate")
+        return text
+
+    watched.hide = ring
+    with pytest.raises(PluginFailed, match="raised ValueError: slow"):
+        watched.run("pack", _raise, ValueError("slow"))
 
 
 def test_a_call_is_marked_for_as_long_as_it_lasts(watched: Guard) -> None:

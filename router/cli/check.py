@@ -49,7 +49,7 @@ def check(
         if as_json:
             print_json({"ok": False, "problems": [_show(problem) for problem in error.problems]})
         raise
-    # Fails if a plugin has no table, no address or no limits for its settings.
+    # Fails if a plugin has no table, no address, no limits or no credentials for its settings.
     stand_ins = {name: _SOMEWHERE for name, each in settings.destinations.items() if each.sandbox}
     _look_at(each.destination for each in to_assignments(settings, registry, stand_ins) if each.is_enabled)
     _make_sandboxes(settings, registry)  # fails if a plugin has no stand-in
@@ -95,10 +95,13 @@ def _print(config: Path, settings: Config) -> None:
 
 
 def _look_at(destinations: Iterable[Destination]) -> None:
-    """Ask the plugins everything that they are asked when a destination starts. One that fails then is unusable."""
+    """Ask the plugins everything that they are asked when a destination starts or first sends. One that fails then is unusable,
+    or blocked."""
     for destination in destinations:
         with telling_of_plugin(destination.name):
             _ = destination.endpoints, destination.origins
+            for endpoint in destination.plugin.endpoints:
+                destination.calls.credentials(endpoint)
 
 
 def _make_sandboxes(settings: Config, registry: Registry) -> None:

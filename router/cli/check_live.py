@@ -51,11 +51,17 @@ async def _try(destination: Destination, timeout_s: float) -> Tried:
         return Tried(name, "refused", str(error))
     except SendFailed as error:
         return Tried(name, "unclear", f"{destination.origin_of(endpoint)}: {error}")
+    except Exception as error:
+        return Tried(name, "unclear", destination.calls.guard.why_unsendable(error))
     finally:
         await send.close()
     if response.is_success and response.is_page:
         return Tried(name, "unclear", f"a page in place of an answer, such as a proxy's: {describe(response)}")
-    if check.is_good(response):
+    try:
+        is_good = destination.calls.is_good(check, response)
+    except PluginFailed as error:
+        return Tried(name, "unclear", str(error))
+    if is_good:
         return Tried(name, "good", f"{plugin.name} takes them")
     if response.status < 500 and response.status not in (408, 425, 429):
         return Tried(name, "refused", describe(response))

@@ -33,6 +33,7 @@ from router.cli.options import switch
 from router.cli.output import fail
 from router.cli.streams import open_closed
 from router.errors import OperatorError
+from router.overheard import overhearing
 
 app = typer.Typer(
     name="router",
@@ -99,7 +100,8 @@ def main() -> None:
     # If `router` is the first process of a container, it would not even notice the signal by default.
     before = signal.signal(signal.SIGTERM, _terminate)
     try:
-        _run()
+        with overhearing():
+            _run()
     except _Terminated:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTERM)  # so that the caller sees what ended it

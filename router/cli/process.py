@@ -38,6 +38,7 @@ from router.gateway.open_files import raise_limit
 from router.log.room import Reserve
 from router.log.segments import Unreadable
 from router.log.sqlite import SqliteLog
+from router.overheard import overhearing
 from router.registry import Registry
 
 MEND_S = 60.0
@@ -157,6 +158,7 @@ async def _run(number: int, pipe: BinaryIO, answer: int, first: Envelope) -> Non
     await process.run(first.open(registry).config)
 
 
+@overhearing()
 def main() -> None:
     """``python -m router.cli.process NUMBER LOG_LEVEL``; not for people."""
     number, level = int(sys.argv[1]), sys.argv[2]

@@ -12,7 +12,8 @@ from aiohttp import web
 
 from router.config import Config
 from router.errors import OperatorError
-from router.guard import describe
+from router.guard import cut, describe
+from router.mask import mask_text
 from router.place import at_place
 from router.plugin import Plugin
 from router.plugin.sandbox import Sandbox
@@ -35,8 +36,10 @@ def make_sandbox(plugin: Plugin, settings: dict[str, Any] | None = None, record:
             factory = getattr(importlib.import_module(module), name)
             sandbox: Sandbox = factory({**plugin.sandbox_settings, **(settings or {})}, record)
     except Exception as error:
+        given = [value for value in (settings or {}).values() if isinstance(value, str)]  # any may be a secret
+        told = describe(error, lambda text: cut(mask_text(text, given)))
         raise OperatorError(
-            f'plugin {plugin.slug}: its sandbox "{plugin.sandbox}" could not be made: {describe(error)}{at_place(error)}. '
+            f'plugin {plugin.slug}: its sandbox "{plugin.sandbox}" could not be made: {told}{at_place(error)}. '
             "Correct the plugin, or take `sandbox: true` out"
         ) from error
     return sandbox

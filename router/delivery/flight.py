@@ -207,8 +207,7 @@ class Flights:
         except PluginFailed as error:
             return Raised(str(error), isinstance(error, PluginStuck))
         except Exception as error:
-            label = self._calls.guard.label("its request")
-            return Raised(f"{label} can't be sent: {type(error).__name__}: {error}")
+            return Raised(self._calls.guard.why_unsendable(error))
 
     async def _send_batch(self, attempt: _Try, endpoint: BatchEndpoint, payloads: Sequence[Payload]) -> Landing:
         request = self._calls.pack(endpoint, payloads)

@@ -17,9 +17,9 @@ import orjson
 from yarl import URL
 
 from router.clock import Clock
-from router.delivery.mask import mask
 from router.delivery.resolver import Resolver
 from router.guard import PluginFailed
+from router.mask import mask
 from router.origin import check_url, origin_of
 from router.plugin import (
     Basic,

@@ -59,3 +59,53 @@ def test_what_a_plugin_prints_does_not_get_into_what_a_program_reads(files: dict
     assert answered.code == 0, answered.err
     assert json.loads(answered.out)
     assert "called" in answered.err
+
+
+TALKATIVE = """
+import logging, sys
+from dataclasses import replace
+from pydantic import Field, SecretStr
+from router.plugin import Skip, hookimpl
+from tests.destinations import ECHO, EchoSettings
+
+
+class Settings(EchoSettings):
+    token: SecretStr = Field(description="The token.")
+
+
+def talk(function):
+    def call(*arguments):
+        token = arguments[-1].token.get_secret_value()
+        print("printed", token)
+        print("told", token, file=sys.stderr, flush=True)
+        logging.getLogger("talkative").warning("logged %s", token)
+        return function(*arguments)
+    return call
+
+
+ACTIONS = tuple(replace(each, table=talk(each.table_for), build=talk(each.build)) for each in ECHO.actions)
+PLUGIN = replace(ECHO, slug="talkative", settings=Settings, actions=ACTIONS)
+
+
+@hookimpl
+def router_plugins():
+    return [PLUGIN]
+"""
+
+
+def test_promise_7_what_a_plugin_prints_shows_no_secret(tmp_path: Path) -> None:
+    """Whether an alarm times its calls (explain) or not."""
+    plugin, config, event = tmp_path / "talkative.py", tmp_path / "router.yaml", tmp_path / "event.json"
+    plugin.write_text(TALKATIVE)
+    event.write_text('{"type": "identify", "userId": "u1"}')
+    config.write_text(
+        f"plugins: [{plugin}]\nsources: {{website: {{write_key: demo}}}}\n"
+        "destinations: {crm: {plugin: talkative, settings: {token: canary-token}}}\n"
+    )
+
+    explained, checked = run_command("explain", event, "--config", config), run_command("check", config)
+
+    assert (explained.code, checked.code) == (0, 0)
+    assert "printed ********\ntold ********\n" in explained.err
+    assert "printed ********\ntold ********\n" in checked.err
+    assert "canary" not in explained.out + explained.err + checked.out + checked.err

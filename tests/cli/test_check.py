@@ -180,6 +180,16 @@ def test_a_plugin_that_has_no_table_for_its_settings_is_named(tmp_path: Path) ->
             "settings=type('Homeless', (PluginSettings,), {})",
             "vendor_url raised NotImplementedError: Homeless has no vendor_url, which returns the vendor's address",
         ),
+        (
+            "without_credentials",
+            "endpoints=(replace(ECHO.endpoints[0], credentials=lambda settings: [settings.token]), *ECHO.endpoints[1:])",
+            "credentials raised AttributeError",
+        ),
+        (
+            "with_bare_credentials",
+            "endpoints=(replace(ECHO.endpoints[0], credentials=lambda settings: ['canary']), *ECHO.endpoints[1:])",
+            "credentials returned str among its credentials",
+        ),
     ],
 )
 def test_a_destination_that_would_be_unusable_is_named(tmp_path: Path, slug: str, change: str, told: str) -> None:
@@ -191,6 +201,7 @@ def test_a_destination_that_would_be_unusable_is_named(tmp_path: Path, slug: str
     assert checked.code == 2
     assert checked.err.startswith(f"destinations.crm: plugin {slug}: ")
     assert told in checked.err
+    assert "canary" not in checked.err
 
 
 def test_a_destination_without_an_address_has_no_table_to_show(tmp_path: Path) -> None:

@@ -153,3 +153,39 @@ async def test_a_plugin_that_fails_at_it_is_named(acme: StandIn, request_of: Any
 
     assert tried.result == "unclear"
     assert tried.detail.startswith("plugin acme: credential_check ")
+
+
+def _no_such(response: Any) -> Any:
+    raise KeyError("right-secret")
+
+
+async def test_a_plugin_that_fails_to_read_the_answer_is_named_and_hides_nothing_of_the_others(acme: StandIn) -> None:
+    """It ended the command with a traceback, and the plugin's words in it."""
+    assert PLUGIN.credential_check is not None
+    check = replace(PLUGIN.credential_check, is_good=_no_such)
+
+    tried = await try_one(acme, replace(PLUGIN, credential_check=check), token="right-secret")
+
+    assert tried.result == "unclear"
+    assert tried.detail.startswith("plugin acme: credential_check raised KeyError: '********', at ")
+
+
+@pytest.mark.parametrize(
+    "request_made",
+    [
+        Request("GET", "https://elsewhere.test/me"),
+        Request("GET", f"https://api.acme.example.test/{'x' * 70_000}"),
+        Request("GET", "https://api.acme.example.test/me?right-secret\n"),
+        Request("POST", "https://api.acme.example.test/me", {"token": object()}),
+    ],
+    ids=["elsewhere", "too long", "with a break", "what JSON can't hold"],
+)
+async def test_a_plugin_whose_request_can_not_be_sent_is_named(acme: StandIn, request_made: Request) -> None:
+    """So did this."""
+    check = CredentialCheck(request=lambda settings: request_made, endpoint="events")
+
+    tried = await try_one(acme, replace(PLUGIN, credential_check=check), token="right-secret", base_url="")
+
+    assert tried.result == "unclear"
+    assert tried.detail.startswith("plugin acme: its request can't be sent: ")
+    assert "secret" not in tried.detail

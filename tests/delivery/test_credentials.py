@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from router.delivery.mask import mask
 from router.delivery.send import CredentialsRefused, add_credentials
+from router.mask import mask
 from router.plugin import (
     Basic,
     Bearer,

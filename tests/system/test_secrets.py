@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -178,3 +179,58 @@ def reload_with_mistakes(stage: Stage, router: Router) -> None:
         assert wrong != right
         stage.config.write_text(wrong)
         assert router.reload()["event"] == "reload refused, the old config stays"
+
+
+TALKER = """
+import logging, sys
+from dataclasses import replace
+from pydantic import Field, SecretStr
+from router.plugin import Skip, hookimpl
+from tests.destinations import ECHO, EchoSettings
+
+
+class Settings(EchoSettings):
+    token: SecretStr = Field(description="The token.")
+
+
+def build(event, fields, settings):
+    token = settings.token.get_secret_value()
+    print("printed", token, flush=True)
+    print("told", token, file=sys.stderr, flush=True)
+    logging.getLogger("talker").warning("logged %s", token)
+    if event.user_id == "user001":
+        return Skip(f"skipped for {token}")
+    raise KeyError(token)
+
+
+ACTIONS = tuple(replace(each, build=build) for each in ECHO.actions)
+
+
+@hookimpl
+def router_plugins():
+    return [replace(ECHO, slug="talker", settings=Settings, actions=ACTIONS)]
+"""
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("options", [(), ("--processes", "1")], ids=["one process", "a process of its own"])
+def test_no_secret_shows_where_a_plugin_talks(stage: Stage, tmp_path: Path, options: tuple[str, ...]) -> None:
+    plugin = tmp_path / "talker.py"
+    plugin.write_text(TALKER)
+    router = stage.router({"talker": {"settings": {"token": TOKEN}}}, *options, plugins=[str(plugin)])
+    router.post([make_event(user, 1) for user in ("user001", "user002")])
+    router.until_settled()
+    [letter] = stage.command("dead-letters", "list", "--each", "--json").json
+    shown = [str(letter), str(router.status()), str(call("GET", f"{router.admin_url}/metrics"))]
+    shown += [said(stage.command("trace", make_event("user001", 1)["messageId"]))]
+    router.send(signal.SIGTERM)
+    assert router.popen is not None
+    assert router.popen.stdout is not None
+    shown.append(router.popen.stdout.read().decode())
+    router.wait()
+    shown += [path.read_bytes().decode("latin-1") for path in (stage.folder / "var").rglob("*") if path.is_file()]
+
+    assert "KeyError: '********'" in letter["reason"]
+    assert "told ********\nlogged ********\n" in router.read_stderr()
+    for text in (*shown, router.read_stderr()):
+        assert CANARY not in "".join(text.split())

@@ -1,13 +1,17 @@
-"""Masking: secrets that a vendor echoes in its answer must not reach dead letters, logs and traces. Pure."""
+"""Masking: secrets that a vendor echoes in its answer, or a plugin puts into its words, must not reach dead letters, logs and
+traces. Pure."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import product
+from typing import Any
 from urllib.parse import quote, quote_plus
+
+from pydantic import BaseModel, SecretBytes, SecretStr
 
 from router.plugin import Basic, Bearer, BodyField, Credential, HeaderKey, OAuth2, PathKey, QueryKey
 from router.plugin.credential import basic_token, encode_path
@@ -24,20 +28,45 @@ def mask(answer: bytes, credentials: Sequence[Credential], tokens: Mapping[OAuth
 
     Short secrets and plain numbers stay: they are worth little as secrets, and an answer may hold them by chance.
     """
-    for secret in _secrets(credentials, tokens):
+    return _mask(answer, secrets_of(credentials, tokens))
+
+
+def mask_text(text: str, secrets: Iterable[str]) -> str:
+    """*text* without the *secrets*, as `mask` does it. If one is part of another, the longer one has to come first."""
+    return _mask(text.encode(errors="surrogatepass"), secrets).decode(errors="surrogatepass")
+
+
+def _mask(text: bytes, secrets: Iterable[str]) -> bytes:
+    for secret in secrets:
         if len(secret) >= _SHORTEST and not secret.isdigit():
             for spelling in _spellings(secret):
-                answer = answer.replace(spelling, _MASK)
-    return answer
+                text = text.replace(spelling, _MASK)
+    return text
 
 
-def _secrets(credentials: Sequence[Credential], tokens: Mapping[OAuth2, str]) -> Iterator[str]:
+def secrets_in(settings: Any) -> Iterator[str]:
+    """What *settings*, or any part of them, declare as secret."""
+    match settings:
+        case SecretStr():
+            yield settings.get_secret_value()
+        case SecretBytes():
+            yield settings.get_secret_value().decode(errors="replace")
+        case BaseModel() | Mapping():
+            for part in dict(settings).values():
+                yield from secrets_in(part)
+        case list() | tuple() | set() | frozenset():
+            for part in settings:
+                yield from secrets_in(part)
+
+
+def secrets_of(credentials: Iterable[Credential], tokens: Mapping[OAuth2, str]) -> Iterator[str]:
+    """What is sent of *credentials* and must stay secret, also as it is derived from them. *tokens*: those fetched so far."""
     for credential in credentials:
         match credential:
             case Basic(user, password):
                 yield basic_token(user.get_secret_value(), password.get_secret_value())
                 yield from (password.get_secret_value(), user.get_secret_value())  # some vendors take a key as the user
-            case OAuth2():
+            case OAuth2() if credential in tokens:
                 yield tokens[credential]
             case PathKey(path):
                 yield encode_path(credential)  # as it stands in an echoed address
