@@ -37,6 +37,7 @@ from router.plugin import (
     Table,
     UnreadableAnswer,
     Verdict,
+    kept_by_text,
 )
 from router.plugin.historical import Historical
 
@@ -60,15 +61,17 @@ class PluginCalls:
         self._settings = settings
         self._credentials: dict[str, Sequence[Credential]] = {}
         """Those asked for so far, by endpoint."""
-        self._secrets: tuple[str, ...] | None = None
-        """All known ones, the longest first; None where they are still to be gathered."""
+        self._masked: Callable[[str], str] | None = None
+        """Masks all secrets that are known; None where they are still to be gathered."""
 
     def _hide(self, text: str) -> str:
         """*text* without the secrets of the settings, and of the credentials that the plugin has made of them."""
-        if self._secrets is None:
+        if self._masked is None:
             made = secrets_of((each for found in self._credentials.values() for each in found), {})
-            self._secrets = tuple(sorted({*secrets_in(self._settings), *made}, key=len, reverse=True))
-        return mask_text(text, self._secrets)
+            secrets = sorted({*secrets_in(self._settings), *made}, key=len, reverse=True)
+            # Most reasons come again and again: an action may skip every second event.
+            self._masked = kept_by_text(most=500, longest=300)(lambda told: mask_text(told, secrets))
+        return self._masked(text)
 
     # --- once, when a destination is made ---
 
@@ -129,7 +132,7 @@ class PluginCalls:
         """
         found = self._privately("credentials", lambda: returned.credentials(endpoint.credentials(self._settings)))
         if endpoint.name not in self._credentials:
-            self._credentials[endpoint.name], self._secrets = found, None
+            self._credentials[endpoint.name], self._masked = found, None
         return [self._guarded(each) if isinstance(each, Signature) else each for each in found]
 
     def _guarded(self, signature: Signature) -> Signature:
