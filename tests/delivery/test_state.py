@@ -205,6 +205,29 @@ def test_a_file_of_the_first_version_is_brought_up_to_date(path: Path) -> None:
             assert state.settled_above_position() == {0: {9}}
 
 
+@pytest.mark.parametrize(
+    "before",
+    [
+        pytest.param("INSERT INTO settled_payloads VALUES (0, 8, 'send purchase/0', '')", id="with refusals"),
+        pytest.param(
+            "ALTER TABLE settled_payloads DROP COLUMN refused;"
+            "INSERT INTO settled_payloads VALUES (0, 8, 'send purchase/0')",
+            id="without",
+        ),
+    ],
+)
+def test_settled_payloads_are_noted_in_a_file_of_the_first_version(path: Path, before: str) -> None:
+    """Its own notes, of places, are gone. The first routers of 0.1.0 had no column for refusals."""
+    write_version_1(path)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(before)
+
+    with closing(StateFile.open(path, LOG)) as state:
+        assert state.settled_payloads() == {}
+        state.commit(Changes(settled_payloads=[(Place(0, 8), "send purchase/0f3a55e0c1d29b84", "400 no")]))
+        assert state.settled_payloads() == {Place(0, 8): {"send purchase/0f3a55e0c1d29b84": "400 no"}}
+
+
 def test_what_a_replay_did_before_the_upgrade_is_known_after_it(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each event had a row of its own."""
     with monkeypatch.context() as patch:
