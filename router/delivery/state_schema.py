@@ -40,7 +40,7 @@ CREATE TABLE jobs (
 
 UPGRADES = {
     # Version 1 noted the places of settled payloads. Nothing is known by those any more (see `router.payload_key`), and the
-    # first routers of 0.1.0 had a table without `refused`.
+    # first routers of 0.1.0 had a table without `refused`. Its replays send events as new ones: there was nothing else.
     2: """
 DROP TABLE IF EXISTS settled_payloads;
 CREATE TABLE settled_payloads (
@@ -53,6 +53,7 @@ UPDATE dead_letters SET cause = cause_of(reason, message_id, user_key);
 CREATE INDEX dead_letters_by_cause ON dead_letters (cause, id, events, died_s);
 CREATE INDEX dead_letters_by_place ON dead_letters (partition, sequence);
 ALTER TABLE jobs ADD COLUMN reasons TEXT NOT NULL DEFAULT '{}';
+UPDATE jobs SET spec = json_set(spec, '$.is_historical', json('false')) WHERE kind = 'replay';
 CREATE TABLE replays (
     partition INTEGER, sequence INTEGER, job INTEGER NOT NULL, kind TEXT NOT NULL, reason TEXT NOT NULL, at_s REAL NOT NULL,
     PRIMARY KEY (partition, sequence)) WITHOUT ROWID;

@@ -189,7 +189,8 @@ def write_version_1(path: Path) -> None:
 
 
 def test_a_file_of_the_first_version_is_brought_up_to_date(path: Path) -> None:
-    """Dead letters get their causes, a replay under way goes on where it was; the second time there is nothing to do."""
+    """Dead letters get their causes, a replay under way goes on where it was and as it was asked for: it sends events as new.
+    The second time there is nothing to do."""
     write_version_1(path)
 
     for _ in range(2):
@@ -199,7 +200,8 @@ def test_a_file_of_the_first_version_is_brought_up_to_date(path: Path) -> None:
             assert [letter.is_replayed for letter in state.letters.find()] == [False, False, False]
             [job] = state.jobs("running")
             assert (job.cursor, job.counts, job.reasons) == (3, {"delivered": 2}, {})
-            assert ReplaySpec.model_validate(job.spec).source == ["website"]
+            spec = ReplaySpec.model_validate(job.spec)
+            assert (spec.source, spec.is_historical) == (["website"], False)
             assert state.counts() == {("dead", ""): 3, ("delivered", ""): 4}
             assert state.outcome(Place(0, 1)) == Outcome(Place(0, 1), "dead", "400 no user u-17", 2001.0)
             assert state.settled_above_position() == {0: {9}}
