@@ -34,6 +34,9 @@ def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
         print_line(line)
 
 
+# Between an upgrade and the restart the answer is an older router's: what it does not tell of is left out.
+
+
 def _of_router(answer: dict[str, Any]) -> Iterator[str]:
     """What concerns all destinations."""
     if not answer["running"]:
@@ -43,9 +46,9 @@ def _of_router(answer: dict[str, Any]) -> Iterator[str]:
             else "; this is what its files say."
         )
         yield f"No router is running{said}"
-    for each in answer["stuck"]:
+    for each in answer.get("stuck", ()):
         yield f"STUCK: {each}"
-    if answer["log"]["obstacle"]:
+    if answer["log"].get("obstacle"):
         yield f"EVENTS ARE REFUSED: {answer['log']['obstacle']}"
     if "cluster" in answer:
         yield from _describe_cluster(answer["cluster"], len(answer["log"]["partitions"]), answer["running"])
@@ -79,8 +82,9 @@ def _of_destination(each: dict[str, Any]) -> Iterator[str]:
     if "hold_left_s" in each:
         yield f"disabled: {_describe_hold(each['hold_left_s'])}"
     for job in each.get("jobs", ()):
-        how = "is under way" if job["running"] else "waits"
-        yield f"{job['kind']} {job['job']} {how}: {job['done']} of {job['total']}; see it with: router jobs list"
+        how = "is under way" if job.get("running", True) else "waits"
+        done = job.get("done", sum(job["counts"].values()))
+        yield f"{job['kind']} {job['job']} {how}: {done} of {job['total']}; see it with: router jobs list"
     if each.get("dead_letters"):
         letters = counted(each["dead_letters"], "dead letter")
         yield f"{letters}; see them with: router dead-letters list {each['destination']}"
@@ -88,14 +92,14 @@ def _of_destination(each: dict[str, Any]) -> Iterator[str]:
 
 def _of_names(answer: dict[str, Any]) -> Iterator[str]:
     """Names of destinations and sources that the config does not have."""
-    for name, count in answer["unknown_names"].items():
+    for name, count in answer.get("unknown_names", {}).items():
         yield f'integrations: "{name}" names no destination (events since the start: {count})'
-    if answer["unknown_sources"]:
+    if answer.get("unknown_sources"):
         yield (
             f"Events of sources that are not in the config: {', '.join(answer['unknown_sources'])}. They go where they went, "
             "and to destinations that name no sources. If one has a new name, say `formerly` there."
         )
-    if answer["removed"]:
+    if answer.get("removed"):
         yield (
             f"State is kept of destinations that left the config: {', '.join(answer['removed'])}. Put back, they go on where "
             "they were; to remove it: router destinations forget NAME"

@@ -89,7 +89,8 @@ class StateFile:
             self._upgrade(version, log_id)
         elif version < SCHEMA_VERSION:
             raise StateOlder(
-                f"{self.path}: has schema version {version}, of an older program. Start the router: it brings it up to date."
+                f"{self.path}: has schema version {version}, of an older program. Start the router with this destination in "
+                "its config: it brings it up to date."
             )
         found = self.meta("log_id")
         if found != log_id:

@@ -16,9 +16,6 @@ CREATE TABLE positions (partition INTEGER PRIMARY KEY, start INTEGER NOT NULL, p
 CREATE TABLE outcomes (
     partition INTEGER, sequence INTEGER, kind TEXT NOT NULL, reason TEXT NOT NULL, at_s REAL NOT NULL,
     PRIMARY KEY (partition, sequence)) WITHOUT ROWID;
-CREATE TABLE settled_payloads (
-    partition INTEGER, sequence INTEGER, key TEXT, refused TEXT NOT NULL,
-    PRIMARY KEY (partition, sequence, key)) WITHOUT ROWID;
 CREATE TABLE tries (
     partition INTEGER, sequence INTEGER, first_s REAL NOT NULL, attempts INTEGER NOT NULL,
     PRIMARY KEY (partition, sequence)) WITHOUT ROWID;
@@ -39,10 +36,16 @@ CREATE TABLE jobs (
     id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, spec TEXT NOT NULL, cursor INTEGER NOT NULL,
     total INTEGER NOT NULL, counts TEXT NOT NULL, state TEXT NOT NULL, made_s REAL NOT NULL);
 """
-"""Version 1."""
+"""Version 1, but for its notes of settled payloads."""
 
 UPGRADES = {
+    # Version 1 noted the places of settled payloads. Nothing is known by those any more (see `router.payload_key`), and the
+    # first routers of 0.1.0 had a table without `refused`. Its replays send events as new ones: there was nothing else.
     2: """
+DROP TABLE IF EXISTS settled_payloads;
+CREATE TABLE settled_payloads (
+    partition INTEGER, sequence INTEGER, key TEXT, refused TEXT NOT NULL,
+    PRIMARY KEY (partition, sequence, key)) WITHOUT ROWID;
 ALTER TABLE dead_letters ADD COLUMN cause TEXT NOT NULL DEFAULT '';
 ALTER TABLE dead_letters ADD COLUMN job INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE dead_letters ADD COLUMN replayed INTEGER NOT NULL DEFAULT 0;
@@ -50,6 +53,7 @@ UPDATE dead_letters SET cause = cause_of(reason, message_id, user_key);
 CREATE INDEX dead_letters_by_cause ON dead_letters (cause, id, events, died_s);
 CREATE INDEX dead_letters_by_place ON dead_letters (partition, sequence);
 ALTER TABLE jobs ADD COLUMN reasons TEXT NOT NULL DEFAULT '{}';
+UPDATE jobs SET spec = json_set(spec, '$.is_historical', json('false')) WHERE kind = 'replay';
 CREATE TABLE replays (
     partition INTEGER, sequence INTEGER, job INTEGER NOT NULL, kind TEXT NOT NULL, reason TEXT NOT NULL, at_s REAL NOT NULL,
     PRIMARY KEY (partition, sequence)) WITHOUT ROWID;

@@ -84,6 +84,59 @@ def test_a_field_that_a_vendor_refuses_is_seen_in_the_status_and_in_the_log(stag
     assert router.books("salesforce")["delivered"] == 2
 
 
+# --- beside an older router ---
+
+OF_0_1_0 = {
+    "log": {"id": "a1", "partitions": {"0": {"start": 1, "end": 9}}, "size_bytes": 16440, "max_bytes": 20000000000},
+    "running": True,
+    "destinations": [
+        {
+            "destination": "crm",
+            "plugin": "intercom",
+            "state": "going",
+            "reason": "",
+            "books": {"accepted": 9, "delivered": 7, "skipped": 0, "dead": 2, "pending": 0, "unaccounted": 0},
+            "skipped": {},
+            "discarded": 0,
+            "outages": 0,
+            "warnings": 0,
+            "replayed": {},
+            "parked": {"events": 0, "users": 0},
+            "dead_letters": 2,
+            "oldest_pending_s": None,
+            "positions": {"0": 9},
+            "jobs": [
+                {
+                    "job": 1,
+                    "kind": "replay",
+                    "spec": {"partition": 0, "first": 1, "last": 9},
+                    "state": "running",
+                    "total": 9,
+                    "cursor": 4,
+                    "counts": {"delivered": 4},
+                }
+            ],
+        }
+    ],
+    "removed": [],
+}
+
+
+def test_the_status_of_an_older_router_is_told(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The new version is installed, and the router is not yet restarted."""
+
+    async def ask(*_: Any) -> Any:
+        return OF_0_1_0
+
+    monkeypatch.setattr("router.cli.status.ask", ask)
+
+    status = run_command("status", "--config", config)
+
+    assert status.code == 0
+    assert "crm: replay 1 is under way: 4 of 9; see it with: router jobs list" in status.out
+    assert "crm: 2 dead letters; see them with: router dead-letters list crm" in status.out
+
+
 # --- run by another user ---
 
 

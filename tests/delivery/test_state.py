@@ -189,7 +189,8 @@ def write_version_1(path: Path) -> None:
 
 
 def test_a_file_of_the_first_version_is_brought_up_to_date(path: Path) -> None:
-    """Dead letters get their causes, a replay under way goes on where it was; the second time there is nothing to do."""
+    """Dead letters get their causes, a replay under way goes on where it was and as it was asked for: it sends events as new.
+    The second time there is nothing to do."""
     write_version_1(path)
 
     for _ in range(2):
@@ -199,10 +200,34 @@ def test_a_file_of_the_first_version_is_brought_up_to_date(path: Path) -> None:
             assert [letter.is_replayed for letter in state.letters.find()] == [False, False, False]
             [job] = state.jobs("running")
             assert (job.cursor, job.counts, job.reasons) == (3, {"delivered": 2}, {})
-            assert ReplaySpec.model_validate(job.spec).source == ["website"]
+            spec = ReplaySpec.model_validate(job.spec)
+            assert (spec.source, spec.is_historical) == (["website"], False)
             assert state.counts() == {("dead", ""): 3, ("delivered", ""): 4}
             assert state.outcome(Place(0, 1)) == Outcome(Place(0, 1), "dead", "400 no user u-17", 2001.0)
             assert state.settled_above_position() == {0: {9}}
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        pytest.param("INSERT INTO settled_payloads VALUES (0, 8, 'send purchase/0', '')", id="with refusals"),
+        pytest.param(
+            "ALTER TABLE settled_payloads DROP COLUMN refused;"
+            "INSERT INTO settled_payloads VALUES (0, 8, 'send purchase/0')",
+            id="without",
+        ),
+    ],
+)
+def test_settled_payloads_are_noted_in_a_file_of_the_first_version(path: Path, before: str) -> None:
+    """Its own notes, of places, are gone. The first routers of 0.1.0 had no column for refusals."""
+    write_version_1(path)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(before)
+
+    with closing(StateFile.open(path, LOG)) as state:
+        assert state.settled_payloads() == {}
+        state.commit(Changes(settled_payloads=[(Place(0, 8), "send purchase/0f3a55e0c1d29b84", "400 no")]))
+        assert state.settled_payloads() == {Place(0, 8): {"send purchase/0f3a55e0c1d29b84": "400 no"}}
 
 
 def test_what_a_replay_did_before_the_upgrade_is_known_after_it(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -238,10 +263,11 @@ def test_what_replays_did_alike_is_kept_together(path: Path) -> None:
 
 
 def test_a_command_does_not_touch_an_older_file(path: Path) -> None:
+    """It says what does: a start, which leaves the state of a destination that left the config as it is, too."""
     write_version_1(path)
     before = path.read_bytes()
 
-    with pytest.raises(OperatorError, match=r"schema version 1, of an older program\. Start the router"):
+    with pytest.raises(OperatorError, match=r"of an older program\. Start the router with this destination in"):
         StateFile.open(path, LOG, read_only=True)
 
     assert path.read_bytes() == before
