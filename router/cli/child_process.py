@@ -128,7 +128,7 @@ class ChildProcess:
         if self._popen.stdin.is_closing():  # it has just died, and nobody has noticed yet
             raise Down(self._explain())
         number = next(_NUMBERS)
-        self._popen.stdin.write(orders.write(Envelope.seal(number, new)))
+        self._popen.stdin.write(orders.write(Envelope(number, new)))
         return number
 
     async def _apply(self, number: int) -> None:

@@ -58,14 +58,16 @@ class ProcessDeliveries:
         destinations = config.destinations
         formerly = {name: each.formerly for name, each in destinations.items() if each.formerly}
         self._placed = place(list(destinations), len(self._processes), self._placed, formerly)
-        self._operations.configure(to_assignments(config, self._registry, sandbox_urls))
+        assignments = to_assignments(config, self._registry, sandbox_urls)
+        self._operations.configure(assignments)
+        known = {each.name: each.destination.names for each in assignments}
         everyone = [
             frozenset(name for name, index in self._placed.items() if index == number)
             for number in range(len(self._processes))
         ]
         results = await asyncio.gather(
             *(
-                process.take(Orders(config, sandbox_urls, names))
+                process.take(Orders.give(config, sandbox_urls, names, known))
                 for process, names in zip(self._processes, everyone, strict=True)
             ),
             return_exceptions=True,

@@ -19,10 +19,16 @@ from router.cli.child_process import ChildProcess
 from router.cli.orders import Orders, check_portable, socket_name
 from router.cli.processes import PULSE_S, ProcessDeliveries
 from router.clock import SystemClock
-from router.config import Config, parse_config
+from router.config import Config, Destination, parse_config
 from router.errors import OperatorError
+from router.integrations import DestinationNames
 from router.plugin import Plugin, PluginSettings
 from router.registry import Registry
+
+
+def orders_for(name: str, config: Config | None = None) -> Orders:
+    config = config or Config(destinations={name: Destination(name=name, plugin="made_up")})
+    return Orders.give(config, {}, {name}, {name: DestinationNames(name, "Made up", "made_up")})
 
 
 async def fail() -> Any:
@@ -86,7 +92,7 @@ async def test_a_process_that_takes_its_time_for_a_reload_is_not_stuck(tmp_path:
         return {"needed_from": [[0, 1]], "stuck": ["destination crm: nothing moves"]}
 
     async with process(tmp_path, pulse, clock) as reloading:
-        reloading._orders = Orders(Config(), {}, frozenset({"crm"}))
+        reloading._orders = orders_for("crm")
         async with reloading._changing:
             reloading._forget_pulse()
             for _ in range(10):
@@ -112,7 +118,7 @@ async def test_promise_2_a_process_that_stays_down_holds_no_more_of_the_log_than
     )
     deliveries = ProcessDeliveries(2, log, config, Registry(), "info", SystemClock(), list)
     down, up = deliveries._processes
-    down._orders, up._orders = (Orders(config, {}, frozenset({name})) for name in ("one", "two"))
+    down._orders, up._orders = (orders_for(name, config) for name in ("one", "two"))
     up.pulse = {"needed_from": [[0, 80]]}
 
     assert deliveries.needed_from() == {0: 41}
@@ -149,7 +155,7 @@ async def test_orders_for_a_process_that_has_just_died_are_kept_for_its_next_sta
     async with process(tmp_path, fail) as dying:
         dying._popen = SimpleNamespace(stdin=Broken())  # type: ignore[assignment]
         dying._supervisor = asyncio.create_task(asyncio.sleep(0))
-        orders = Orders(Config(), {}, frozenset({"crm"}))
+        orders = orders_for("crm")
 
         with pytest.raises(OperatorError, match="it is started again by itself"):
             await dying.take(orders)
@@ -171,7 +177,7 @@ async def test_a_process_that_does_not_take_a_new_config_is_told_of(
         hanging._popen = SimpleNamespace(stdin=stdin)  # type: ignore[assignment]
         hanging._supervisor = asyncio.create_task(asyncio.sleep(0))
         with capture_logs() as log, pytest.raises(OperatorError, match="process 1 does not answer in time"):
-            await hanging.take(Orders(Config(), {}, frozenset({"crm"})))
+            await hanging.take(orders_for("crm"))
 
     [line] = log
     assert line["event"].startswith("a process that delivers has not taken the new config")

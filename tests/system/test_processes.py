@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 from pathlib import Path
@@ -202,3 +203,50 @@ def test_promise_2_a_plugin_may_print(stage: Stage, tmp_path: Path, when: str) -
     stage.generator(router, users=2, events=3).finish()
 
     router.until_settled("talker")
+
+
+BROKEN = {
+    "a syntax error": (r"^from ", "from from ", "SyntaxError"),
+    "an import that is gone": (r"^import hashlib$", "import hashlib_that_is_gone", "ModuleNotFoundError"),
+    "a setting more": (r"^    way: ", "    region: str = 'eu'\n    way: ", "region"),
+    "another settings class": (r"\bSettings\b", "Other", "Settings"),
+}
+"""How the file of a plugin changes while the router runs: what is replaced, by what, and a word of what is told."""
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(
+    "way", [pytest.param(way, marks=pytest.mark.full if at else ()) for at, way in enumerate(BROKEN)]
+)
+def test_promise_2_a_plugin_that_breaks_on_disk_keeps_no_other_destination_from_starting_again(
+    stage: Stage, tmp_path: Path, way: str
+) -> None:
+    """With it in one process, they stayed down for as long as the file was broken. Its own destination says what is wrong,
+    keeps its events, and starts once the file is mended."""
+    [vendor] = stage.vendors("mixpanel")
+    plugin = tmp_path / "own.py"
+    whole = (Path(__file__).with_name("bad_plugin") / "__init__.py").read_text()
+    plugin.write_text(whole)
+    own = {"plugin": "bad", "settings": {"way": "behaves", "base_url": vendor.url}}
+    destinations = {"mixpanel": vendor.destination(), "own": own}
+    router = stage.router(destinations, "--processes", "1", plugins=[str(plugin)])
+    old, new, told = BROKEN[way]
+
+    plugin.write_text(re.sub(old, new, whole, flags=re.MULTILINE))
+    os.kill(children_of(router)["mixpanel"], signal.SIGKILL)
+    until(lambda: router.destination("mixpanel")["state"] == "down", "it is down")
+    until(lambda: router.destination("mixpanel")["state"] == "going", "the other starts again")
+
+    assert router.post(make_event("user1", 1))[0] == 200
+    router.until_settled("mixpanel")
+    assert len(vendor.kept()) == 1
+    broken = router.destination("own")
+    assert broken["state"] == "unusable"
+    assert told in broken["reason"]
+    assert scrape(router)['router_destination_state{destination="own",state="unusable"}'] == 1
+    plugin.write_text(whole)
+    if told not in ("SyntaxError", "ModuleNotFoundError"):  # it has been loaded as it was meanwhile
+        os.kill(children_of(router)["mixpanel"], signal.SIGKILL)
+    until(lambda: router.destination("own")["state"] == "going", "it starts after all", 30.0)
+    router.until_settled("own")
+    assert router.books("own")["delivered"] == 1
