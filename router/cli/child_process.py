@@ -133,7 +133,7 @@ class ChildProcess:
 
     async def _apply(self, number: int) -> None:
         try:
-            await self.call("apply", within_s=APPLY_S, number=number)
+            await self._ask("apply", within_s=APPLY_S, number=number)
         except Down:
             raise
         except OperatorError:  # it concerns one destination; the others are at work
@@ -142,11 +142,16 @@ class ChildProcess:
         self.pulse = await self._ask_pulse()
 
     async def _ask_pulse(self) -> dict[str, Any]:
-        pulse: dict[str, Any] = await self.call("pulse", within_s=ANSWER_S)
+        pulse: dict[str, Any] = await self._ask("pulse", within_s=ANSWER_S)
         return pulse
 
     async def call(self, operation: str, *, within_s: float | None = None, **arguments: Any) -> Any:
-        """See `Crew.call`."""
+        """See `Crew.call`. Before it has applied its first orders it knows of no destination."""
+        if not self.is_up:
+            raise Down(self._explain())
+        return await self._ask(operation, within_s=within_s, **arguments)
+
+    async def _ask(self, operation: str, *, within_s: float | None, **arguments: Any) -> Any:
         if self._client is None:
             raise Down(self._explain())
         try:

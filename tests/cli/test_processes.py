@@ -13,6 +13,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from router.admin.client import Client, NotRunning
+from router.admin.gathering import Down
 from router.admin.server import listen_on_socket, socket_app
 from router.cli import child_process
 from router.cli.child_process import ChildProcess
@@ -139,6 +140,21 @@ async def test_an_answer_that_is_cut_off_is_that_of_a_daemon_that_ended(tmp_path
         with pytest.raises(NotRunning):
             await client.call("pulse")
     server.close()
+
+
+async def test_a_process_that_has_not_applied_its_first_orders_is_down(tmp_path: Path) -> None:
+    """It knows of no destination yet: they were said to be stopped, and lists had nothing of theirs."""
+
+    async def list_none() -> list[Any]:
+        return []
+
+    async with process(tmp_path, fail, jobs=list_none) as starting:
+        starting._reason = "it was killed by SIGKILL"
+
+        with pytest.raises(Down, match="process 1 is down: it was killed by SIGKILL"):
+            await starting.call("jobs")
+        starting._be_up()
+        assert await starting.call("jobs") == []
 
 
 class Broken:
