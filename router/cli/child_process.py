@@ -79,10 +79,13 @@ class ChildProcess:
 
     @property
     def problems(self) -> Sequence[str]:
-        """Why its destinations could not start."""
+        """Why its destinations could not start; one for each."""
         if self._supervisor is not None and not self.is_up:
-            return [self._explain()]
+            return self._problems_of_all(self._explain())
         return list(self.pulse.get("problems", ()))
+
+    def _problems_of_all(self, why: str) -> list[str]:
+        return [f"{name}: {why}" for name in self.names]
 
     @property
     def stuck(self) -> list[str]:
@@ -120,6 +123,7 @@ class ChildProcess:
                         destinations=sorted(self.names),
                         reason=str(error),
                     )
+                    self.pulse = {"problems": self._problems_of_all(str(error))}
                     raise
 
     def _send(self, new: Orders) -> int:

@@ -198,6 +198,18 @@ async def test_a_process_that_does_not_take_a_new_config_is_told_of(
     [line] = log
     assert line["event"].startswith("a process that delivers has not taken the new config")
     assert (line["process"], line["destinations"]) == (1, ["crm"])
+    assert hanging.problems == [f"crm: {line['reason']}"]
+
+
+async def test_a_process_that_is_down_is_a_problem_of_each_of_its_destinations(tmp_path: Path) -> None:
+    """A reload counts the destinations that it has started, and took all of them for one."""
+    config = Config(destinations={name: Destination(name=name, plugin="made_up") for name in ("crm", "mail")})
+    async with process(tmp_path, fail) as down:
+        down._orders = Orders.give(config, {}, config.destinations, {})
+        down._supervisor = asyncio.create_task(asyncio.sleep(0))
+        down._reason = "it was killed by SIGKILL"
+
+        assert [each.partition(":")[0] for each in down.problems] == ["crm", "mail"]
 
 
 def test_settings_that_no_other_process_could_have_are_refused_before_anything_starts() -> None:
