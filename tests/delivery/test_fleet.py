@@ -173,6 +173,8 @@ async def test_promise_2_a_plugin_that_cannot_be_loaded_just_now_stops_none_of_t
     assert stand.fleet.problems == {"bad": "plugin fake: SyntaxError"}
     with pytest.raises(OperatorError, match="bad could not start: plugin fake: SyntaxError"):
         await operations.calls()["plan-replay"]("bad")
+    [event] = (await operations.trace("m1"))["events"]
+    assert event["destinations"][0]["reason"] == "the destination is unusable: plugin fake: SyntaxError"
     up = stand.fleet.berths["up"]
     await stand.fleet.retry([bad, UP])
 
