@@ -1,5 +1,5 @@
 """A delivering process as the main process sees it: started, watched, asked how it is, and told what is new. What runs in it is
-`router.cli.process`.
+`router.cli.delivering_process`.
 
 down ──start──▶ up ──ends, or is killed──▶ down ──after a growing wait──▶ start …
 """
@@ -207,7 +207,7 @@ class ChildProcess:
         path = os.pathsep.join(each for each in sys.path if each)
         try:
             self._popen = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-P", "-m", "router.cli.process", str(self.number), self._log_level),
+                *(sys.executable, "-P", "-m", "router.cli.delivering_process", str(self.number), self._log_level),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 env={**os.environ, "PYTHONPATH": path},

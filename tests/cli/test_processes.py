@@ -18,7 +18,7 @@ from router.admin.server import listen_on_socket, socket_app
 from router.cli import child_process
 from router.cli.child_process import ChildProcess
 from router.cli.orders import Orders, check_portable, socket_name
-from router.cli.processes import PULSE_S, ProcessDeliveries
+from router.cli.process_deliveries import PULSE_S, ProcessDeliveries
 from router.clock import SystemClock
 from router.config import Config, Destination, parse_config
 from router.errors import OperatorError

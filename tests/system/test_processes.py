@@ -195,7 +195,7 @@ def test_promise_2_a_plugin_may_print(stage: Stage, tmp_path: Path, when: str) -
     if when == "for each event":
         code = code.replace("    return payload\n", f"    {spoken}\n    return payload\n")
     else:
-        code += f"\nimport sys\nif sys.argv[0].endswith('process.py'):\n    {spoken}\n"
+        code += f"\nimport sys\nif sys.argv[0].endswith('delivering_process.py'):\n    {spoken}\n"
     plugin.write_text(code)
     talker = {"plugin": "bad", "settings": {"way": "behaves", "base_url": vendor.url}}
     router = stage.router({"talker": talker}, "--processes", "1", plugins=[str(plugin)])

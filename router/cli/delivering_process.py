@@ -195,7 +195,7 @@ async def _run(number: int, pipe: BinaryIO, answer: int, first: Envelope) -> Non
 
 
 def main() -> None:
-    """``python -m router.cli.process NUMBER LOG_LEVEL``; not for people."""
+    """``python -m router.cli.delivering_process NUMBER LOG_LEVEL``; not for people."""
     number, level = int(sys.argv[1]), sys.argv[2]
     for ignored in (signal.SIGINT, signal.SIGHUP):  # a terminal sends them to all; they are for the main process
         signal.signal(ignored, signal.SIG_IGN)
