@@ -78,9 +78,14 @@ class ChildProcess:
         return not self._reason
 
     @property
+    def is_down(self) -> bool:
+        """Whether it was started, and is not up."""
+        return self._supervisor is not None and not self.is_up
+
+    @property
     def problems(self) -> Sequence[str]:
         """Why its destinations could not start; one for each."""
-        if self._supervisor is not None and not self.is_up:
+        if self.is_down:
             return self._problems_of_all(self._explain())
         return list(self.pulse.get("problems", ()))
 

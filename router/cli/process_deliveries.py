@@ -57,7 +57,8 @@ class ProcessDeliveries:
     async def apply(self, config: Config, sandbox_urls: Mapping[str, str]) -> None:
         destinations = config.destinations
         formerly = {name: each.formerly for name, each in destinations.items() if each.formerly}
-        self._placed = place(list(destinations), len(self._processes), self._placed, formerly)
+        down = {number for number, process in enumerate(self._processes) if process.is_down}
+        self._placed = place(list(destinations), len(self._processes), self._placed, formerly, down)
         assignments = to_assignments(config, self._registry, sandbox_urls)
         self._operations.configure(assignments)
         known = {each.name: each.destination.names for each in assignments}

@@ -158,6 +158,25 @@ def test_what_is_told_asked_and_done_is_as_with_one_process(stage: Stage) -> Non
     assert sorted((router.folder / "var").glob("*.sock")) == []
 
 
+@pytest.mark.timeout(60)
+def test_a_new_destination_does_not_wait_for_a_process_that_is_down(stage: Stage) -> None:
+    """It was given to that process if there were as few, and what came until this was up again was not for it."""
+    customerio, mixpanel, third = stage.vendors("customerio", "mixpanel", third="customerio")
+    router = begin(stage, customerio, mixpanel)
+    destinations = {vendor.name: vendor.destination() for vendor in (customerio, mixpanel, third)}
+    stage.write_config(destinations)
+
+    os.kill(children_of(router)["customerio"], signal.SIGKILL)
+    until(lambda: router.destination("customerio")["state"] == "down", "it is down")
+    router.reload()
+
+    assert router.post(make_event("user1", 1))[0] == 200
+    assert router.destination("third")["state"] == "going"
+    router.until_settled("third")
+    assert len(third.kept()) == 1
+    assert children_of(router)["third"] == children_of(router)["mixpanel"]
+
+
 @pytest.mark.full
 @pytest.mark.timeout(60)
 def test_a_process_that_hangs_is_named_and_hinders_nobody(stage: Stage) -> None:
