@@ -161,14 +161,16 @@ class ChildProcess:
         return await self._ask(operation, within_s=within_s, **arguments)
 
     async def _ask(self, operation: str, *, within_s: float | None, **arguments: Any) -> Any:
-        if self._client is None:
+        if self._client is None or self._popen is None:
             raise Down(self._explain())
+        pid = self._popen.pid
         try:
             return await asyncio.wait_for(self._client.call(operation, **arguments), within_s)
         except TimeoutError as error:
             raise Down(
                 f"process {self.number} does not answer in time. Nothing is lost: what is for its destinations waits. It is "
-                "busy, or held up by a plugin: ask again, and if GET /health stays red, restart the router"
+                f"busy, or held up by a plugin: ask again, and if GET /health stays red, end it with kill -9 {pid}: it is "
+                "started again by itself"
             ) from error
         except NotRunning as error:
             raise Down(self._explain()) from error

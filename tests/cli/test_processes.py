@@ -56,6 +56,7 @@ async def process(
     runner = await listen_on_socket(socket_app({"pulse": pulse, **calls}), data / socket_name(1))
     process = ChildProcess(1, data, "info", clock or SystemClock())
     process._client = Client(data, socket_name(1))
+    process._popen = SimpleNamespace(pid=4711)  # type: ignore[assignment]
     process._be_up()
     yield process
     await process._client.close()
@@ -169,7 +170,7 @@ class Broken:
 
 async def test_orders_for_a_process_that_has_just_died_are_kept_for_its_next_start(tmp_path: Path) -> None:
     async with process(tmp_path, fail) as dying:
-        dying._popen = SimpleNamespace(stdin=Broken())  # type: ignore[assignment]
+        dying._popen = SimpleNamespace(stdin=Broken(), pid=4711)  # type: ignore[assignment]
         dying._supervisor = asyncio.create_task(asyncio.sleep(0))
         orders = orders_for("crm")
 
@@ -190,7 +191,7 @@ async def test_a_process_that_does_not_take_a_new_config_is_told_of(
 
     async with process(tmp_path, fail, apply=hang) as hanging:
         stdin = SimpleNamespace(is_closing=lambda: False, write=lambda data: None)
-        hanging._popen = SimpleNamespace(stdin=stdin)  # type: ignore[assignment]
+        hanging._popen = SimpleNamespace(stdin=stdin, pid=4711)  # type: ignore[assignment]
         hanging._supervisor = asyncio.create_task(asyncio.sleep(0))
         with capture_logs() as log, pytest.raises(OperatorError, match="process 1 does not answer in time"):
             await hanging.take(orders_for("crm"))
@@ -198,6 +199,7 @@ async def test_a_process_that_does_not_take_a_new_config_is_told_of(
     [line] = log
     assert line["event"].startswith("a process that delivers has not taken the new config")
     assert (line["process"], line["destinations"]) == (1, ["crm"])
+    assert line["reason"].endswith("end it with kill -9 4711: it is started again by itself")  # alone, not the router
     assert hanging.problems == [f"crm: {line['reason']}"]
 
 
