@@ -10,7 +10,7 @@ import difflib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 
 from router.errors import OperatorError
@@ -61,29 +61,43 @@ class Registry:
                 version of the plugin API.
         """
         registry = cls()
-        broken = []
-        for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda entry: (entry.name, entry.value)):
-            origin = package_of(entry)
-            if not _ENTRY.fullmatch(entry.value):
-                broken.append(Broken(entry.name, origin, f'its entry point says "{entry.value}", {_EXPECTED}'))
-                continue
-            try:
-                with telling_of_slow_import(origin):
-                    module = entry.load()
-            except (Exception, SystemExit) as error:
-                broken.append(Broken(entry.name, origin, describe(error)))
-                continue
-            try:
-                with telling_of_slow_import(origin):
-                    found = registry._packages.plugins_of(module, origin)
-            except NoPlugins as error:
-                is_module = isinstance(module, ModuleType)
-                reason = str(error) if is_module else f'its entry point says "{entry.value}", {_EXPECTED}'
-                broken.append(Broken(entry.name, origin, reason))
-                continue
-            _add(registry._installed, found)
-        registry.broken = tuple(broken)
+        for entry in _entries():
+            registry._load(entry)
         return registry
+
+    def load_missing(self) -> None:
+        """Load the installed packages that are not loaded yet. One with anything wrong is listed in `broken`: for a process
+        that starts while the router runs, where what has changed since must not hurt those who have nothing to do with it."""
+        self.broken = ()
+        for entry in _entries():
+            try:
+                self._load(entry)
+            except OperatorError as error:
+                self._note_broken(entry, str(error))
+
+    def _load(self, entry: EntryPoint) -> None:
+        """Load a package, if it is not loaded yet; what has been stays as it is. Raises as `load` does."""
+        origin = package_of(entry)
+        if not _ENTRY.fullmatch(entry.value):
+            self._note_broken(entry, f'its entry point says "{entry.value}", {_EXPECTED}')
+            return
+        try:
+            with telling_of_slow_import(origin):
+                module = entry.load()
+        except (Exception, SystemExit) as error:
+            self._note_broken(entry, describe(error))
+            return
+        try:
+            with telling_of_slow_import(origin):
+                found = self._packages.plugins_of(module, origin)
+        except NoPlugins as error:
+            is_module = isinstance(module, ModuleType)
+            self._note_broken(entry, str(error) if is_module else f'its entry point says "{entry.value}", {_EXPECTED}')
+            return
+        _add(self._installed, found)
+
+    def _note_broken(self, entry: EntryPoint, reason: str) -> None:
+        self.broken += (Broken(entry.name, package_of(entry), reason),)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -169,6 +183,10 @@ class Registry:
 
     def __len__(self) -> int:
         return len(self.slugs)
+
+
+def _entries() -> list[EntryPoint]:
+    return sorted(entry_points(group=ENTRY_POINTS), key=lambda entry: (entry.name, entry.value))
 
 
 def _add(plugins: dict[str, Registered], found: Iterable[Registered], *others: dict[str, Registered]) -> None:

@@ -102,6 +102,36 @@ def test_two_packages_with_one_slug_stop_the_start_and_both_are_named(install: I
     )
 
 
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        pytest.param("made up", "SyntaxError", id="broken"),
+        pytest.param(source_of("made_up", hook="router_pluginz"), "unknown hook", id="an unknown hook"),
+        pytest.param(source_of("made_up", api=0), "written for version 0", id="another version"),
+        pytest.param(source_of("aa_made_up"), 'plugin "aa_made_up" comes from both', id="a slug of another"),
+    ],
+)
+def test_promise_2_a_package_that_changes_while_the_router_runs_hinders_no_other(
+    install: Install, changed: str, told: str
+) -> None:
+    """A process that was started again ended because of it, whichever destinations it had. Mended, the package is loaded."""
+    install("made-up-one", "1", source_of("aa_made_up"))
+    file = install("made-up-two", "1", changed)
+    registry = Registry()
+
+    registry.load_missing()
+
+    [warning] = _warnings_of(registry, "made-up-two")
+    assert told in warning
+    plugin = registry.get("aa_made_up")
+    file.write_text(source_of("made_up"))
+    sys.modules.pop("made_up_two", None)
+    registry.load_missing()
+    assert _warnings_of(registry, "made-up-two") == []
+    assert registry.get("made_up").name == "Made up"
+    assert registry.get("aa_made_up") is plugin
+
+
 def test_one_package_cannot_name_a_slug_twice(install: Install) -> None:
     install("made-up-one", "1", source_of("made_up", answer="[PLUGIN, __import__('dataclasses').replace(PLUGIN)]"))
 

@@ -16,6 +16,7 @@ from router.admin.reach import Reach
 from router.delivery.discarding import DISCARDED_AT_ONCE, UnderRetry, discard
 from router.delivery.letters import Choice, DeadLetter, Group
 from router.delivery.state import State
+from router.destination import Destination
 from router.errors import OperatorError
 from router.event import Event
 from router.explain import explain_at
@@ -151,13 +152,13 @@ class LetterOperations:
             "event": orjson.loads(event) if event else None,
             "delivered_payloads": list(letter.settled),
         }
-        if event and name in self._reach.assignments:
-            shown |= self._explain(name, letter)
+        assignment = self._reach.assignments.get(name)
+        if event and assignment is not None and not assignment.obstacle:
+            shown |= self._explain(assignment.destination, letter)
         return shown
 
-    def _explain(self, name: str, letter: DeadLetter) -> Answer:
+    def _explain(self, destination: Destination, letter: DeadLetter) -> Answer:
         """What would be sent of it now, as in ``router explain``."""
-        destination = self._reach.assignments[name].destination
         notes: list[str] = []
         event = Event.from_json(letter.record.event)
         entries = explain_at(event, destination, letter.record.source, notes, delivered=letter.settled)

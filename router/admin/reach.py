@@ -84,6 +84,8 @@ class Reach:
         if name in self.assignments:
             if self.fleet and name in self.fleet.problems:
                 raise OperatorError(f"{name} could not start: {self.fleet.problems[name]}")
+            if self.assignments[name].obstacle:  # a disabled one does not start
+                raise OperatorError(f"{name}: {self.assignments[name].obstacle}")
             return self.assignments[name]
         if name in self.known():
             raise OperatorError(f"{name} is no longer in the config; put it back (and reload) to send to it")

@@ -91,8 +91,10 @@ class TraceOperation:
             return "the destination is disabled"
         worker = self._reach.worker(name)
         if worker is None:
-            is_delivered = self._reach.fleet is not None or self._reach.is_elsewhere()
-            return "" if is_delivered else "no router delivers just now"
+            fleet = self._reach.fleet
+            if fleet is not None and name in fleet.problems:
+                return _waits(("unusable", fleet.problems[name]))
+            return "" if fleet is not None or self._reach.is_elsewhere() else "no router delivers just now"
         return _waits(worker.state)
 
 

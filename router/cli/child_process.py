@@ -1,5 +1,5 @@
 """A delivering process as the main process sees it: started, watched, asked how it is, and told what is new. What runs in it is
-`router.cli.process`.
+`router.cli.delivering_process`.
 
 down ──start──▶ up ──ends, or is killed──▶ down ──after a growing wait──▶ start …
 """
@@ -78,11 +78,19 @@ class ChildProcess:
         return not self._reason
 
     @property
+    def is_down(self) -> bool:
+        """Whether it was started, and is not up."""
+        return self._supervisor is not None and not self.is_up
+
+    @property
     def problems(self) -> Sequence[str]:
-        """Why its destinations could not start."""
-        if self._supervisor is not None and not self.is_up:
-            return [self._explain()]
+        """Why its destinations could not start; one for each."""
+        if self.is_down:
+            return self._problems_of_all(self._explain())
         return list(self.pulse.get("problems", ()))
+
+    def _problems_of_all(self, why: str) -> list[str]:
+        return [f"{name}: {why}" for name in self.names]
 
     @property
     def stuck(self) -> list[str]:
@@ -120,6 +128,7 @@ class ChildProcess:
                         destinations=sorted(self.names),
                         reason=str(error),
                     )
+                    self.pulse = {"problems": self._problems_of_all(str(error))}
                     raise
 
     def _send(self, new: Orders) -> int:
@@ -128,12 +137,12 @@ class ChildProcess:
         if self._popen.stdin.is_closing():  # it has just died, and nobody has noticed yet
             raise Down(self._explain())
         number = next(_NUMBERS)
-        self._popen.stdin.write(orders.write(Envelope.seal(number, new)))
+        self._popen.stdin.write(orders.write(Envelope(number, new)))
         return number
 
     async def _apply(self, number: int) -> None:
         try:
-            await self.call("apply", within_s=APPLY_S, number=number)
+            await self._ask("apply", within_s=APPLY_S, number=number)
         except Down:
             raise
         except OperatorError:  # it concerns one destination; the others are at work
@@ -142,19 +151,26 @@ class ChildProcess:
         self.pulse = await self._ask_pulse()
 
     async def _ask_pulse(self) -> dict[str, Any]:
-        pulse: dict[str, Any] = await self.call("pulse", within_s=ANSWER_S)
+        pulse: dict[str, Any] = await self._ask("pulse", within_s=ANSWER_S)
         return pulse
 
     async def call(self, operation: str, *, within_s: float | None = None, **arguments: Any) -> Any:
-        """See `Crew.call`."""
-        if self._client is None:
+        """See `Crew.call`. Before it has applied its first orders it knows of no destination."""
+        if not self.is_up:
             raise Down(self._explain())
+        return await self._ask(operation, within_s=within_s, **arguments)
+
+    async def _ask(self, operation: str, *, within_s: float | None, **arguments: Any) -> Any:
+        if self._client is None or self._popen is None:
+            raise Down(self._explain())
+        pid = self._popen.pid
         try:
             return await asyncio.wait_for(self._client.call(operation, **arguments), within_s)
         except TimeoutError as error:
             raise Down(
                 f"process {self.number} does not answer in time. Nothing is lost: what is for its destinations waits. It is "
-                "busy, or held up by a plugin: ask again, and if GET /health stays red, restart the router"
+                f"busy, or held up by a plugin: ask again, and if GET /health stays red, end it with kill -9 {pid}: it is "
+                "started again by itself"
             ) from error
         except NotRunning as error:
             raise Down(self._explain()) from error
@@ -198,7 +214,7 @@ class ChildProcess:
         path = os.pathsep.join(each for each in sys.path if each)
         try:
             self._popen = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-P", "-m", "router.cli.process", str(self.number), self._log_level),
+                *(sys.executable, "-P", "-m", "router.cli.delivering_process", str(self.number), self._log_level),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 env={**os.environ, "PYTHONPATH": path},

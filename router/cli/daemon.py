@@ -22,7 +22,7 @@ from router.cli.deliveries import DRAIN_S, Deliveries, OwnDeliveries
 from router.cli.engine import check_event_size, open_log, tell_promise
 from router.cli.logging import tell_where_on_signal
 from router.cli.memory import give_big_blocks_back
-from router.cli.processes import ProcessDeliveries
+from router.cli.process_deliveries import ProcessDeliveries
 from router.cli.role import Role
 from router.cli.sandboxes import Sandboxes, tell_of_sandboxes
 from router.cli.supervisor import Sockets, Supervisor

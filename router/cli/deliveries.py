@@ -1,11 +1,11 @@
 """Deliveries: everything that delivers in a router, as the daemon sees it. In this process, in others
-(`router.cli.processes`), or for partitions of a log in a cluster (`router.cli.cluster`)."""
+(`router.cli.process_deliveries`), or for partitions of a log in a cluster (`router.cli.cluster`)."""
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import structlog
@@ -18,8 +18,10 @@ from router.cli.wiring import states_of, to_assignments
 from router.clock import Clock
 from router.config import Config
 from router.delivery.alarm import Alarm
+from router.delivery.assignment import Assignment
 from router.delivery.fleet import Fleet
 from router.delivery.watchdog import LOOK_S, Glance, Watchdog
+from router.integrations import DestinationNames
 from router.log.interface import Engine
 from router.log.room import Reserve
 from router.registry import Registry
@@ -92,21 +94,24 @@ class OwnDeliveries:
         self._operations = Operations(log, states, (), clock, self.fleet, stuck, knows_all=is_writer)
         self._housekeeping = Housekeeping(log, self.fleet, self.fleet.needed_from if is_writer else None)
 
-    async def apply(
-        self,
-        config: Config,
-        sandbox_urls: Mapping[str, str],
-        suppressed: Suppressed = NOBODY,
-        names: Collection[str] | None = None,
-    ) -> None:
-        """As `Deliveries.apply`, for the destinations with these *names*. None: for all."""
+    async def apply(self, config: Config, sandbox_urls: Mapping[str, str], suppressed: Suppressed = NOBODY) -> None:
+        self.time_calls()
+        await self.deliver(to_assignments(config, self._registry, sandbox_urls, suppressed))
+
+    def time_calls(self) -> None:
+        """From now on time calls into plugins; the first of them come with the making of assignments."""
         if not self._alarm.set():
             _LOGGER.warning("calls into plugins can't be timed: not the main thread, or SIGALRM is taken")
-        everywhere = to_assignments(config, self._registry, sandbox_urls, suppressed)
-        ours = {each.name: each for each in everywhere if names is None or each.name in names}
-        self._operations.configure(list(ours.values()))
-        elsewhere = [each.destination.names for each in everywhere if each.name not in ours]
-        await self.fleet.apply(list(ours.values()), elsewhere)
+
+    async def deliver(self, assignments: Sequence[Assignment], elsewhere: Sequence[DestinationNames] = ()) -> None:
+        """See `Fleet.apply`."""
+        self._operations.configure(assignments)
+        await self.fleet.apply(assignments, elsewhere)
+
+    async def retry(self, assignments: Sequence[Assignment]) -> None:
+        """Try again to start what could not start, as *assignments*, which are all that there are, have it now."""
+        self._operations.configure(assignments)
+        await self.fleet.retry(assignments)
 
     @property
     def problems(self) -> Sequence[str]:

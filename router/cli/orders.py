@@ -2,18 +2,24 @@
 
 The pipe is a leash too: when the main process is gone, for whatever reason, the pipe ends, and its reader ends with it. It
 carries pickles, as between the processes of `multiprocessing`: a destination's settings are a plugin's own models, with secrets
-that no file should hold.
+that no file should hold. Those of each destination are a pickle within the pickle: the reader loads the plugins when it starts,
+and a plugin may have changed on disk since the main process loaded it.
 """
 
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, Final, Literal
 
+from router.cli.wiring import to_assignment
 from router.config import Config
+from router.delivery.assignment import Assignment
 from router.errors import OperatorError
+from router.integrations import DestinationNames
+from router.plugin import Plugin, PluginSettings
+from router.plugin_import import describe
 from router.registry import Registry
 from router.suppressed import NOBODY, Suppressed
 
@@ -30,39 +36,94 @@ def socket_name(number: int) -> str:
 
 @dataclass(frozen=True)
 class Orders:
-    """The config from now on, and which of its destinations the reader delivers to."""
+    """What the reader delivers from now on. The core's own all through: to take them asks for no plugin."""
 
     config: Config
+    """The config with the reader's destinations alone, and without their settings."""
+    settings: Mapping[str, bytes]
+    """Of each destination by itself, pickled, so that one whose plugin can't be used keeps no other from its own."""
     sandbox_urls: Mapping[str, str]
-    names: frozenset[str]
+    known: Mapping[str, DestinationNames]
+    """What callers may call the destinations of the whole router."""
     suppressed: Suppressed = NOBODY
+
+    @classmethod
+    def give(
+        cls,
+        config: Config,
+        sandbox_urls: Mapping[str, str],
+        names: Collection[str],
+        known: Mapping[str, DestinationNames],
+        suppressed: Suppressed = NOBODY,
+    ) -> Orders:
+        """Orders to deliver to the destinations of *config* with these *names*."""
+        mine = {name: each for name, each in config.destinations.items() if name in names}
+        bare = {name: each.model_copy(update={"settings": PluginSettings()}) for name, each in mine.items()}
+        settings = {name: pickle.dumps(each.settings) for name, each in mine.items()}
+        return cls(config.model_copy(update={"destinations": bare}), settings, sandbox_urls, known, suppressed)
+
+    @property
+    def names(self) -> Collection[str]:
+        """The reader's destinations."""
+        return self.config.destinations.keys()
+
+    @property
+    def elsewhere(self) -> list[DestinationNames]:
+        """The names of all others."""
+        return [each for name, each in self.known.items() if name not in self.names]
+
+    def assignment(self, name: str, registry: Registry, absent: Sequence[str] = ()) -> Assignment:
+        """The assignment of one of the reader's destinations. If its plugin can't be used as the main process uses it, that is
+        its obstacle.
+
+        Args:
+            absent: why plugins that the config names are not in *registry*.
+        """
+        try:
+            if absent and self.config.destinations[name].plugin not in registry:
+                raise OperatorError("; ".join(absent))
+            settings = self._settings(name, registry)
+            config = self._with_settings(name, settings)
+            return to_assignment(config, name, registry, self.sandbox_urls, self.suppressed)
+        except Exception as error:  # whatever a plugin does that is not the one of the main process any more
+            why = str(error) if isinstance(error, OperatorError) else describe(error)
+        known = self.known[name]
+        stand_in = Plugin(
+            slug=known.slug,
+            name=known.display,
+            aliases=known.aliases,
+            settings=PluginSettings,
+            endpoints=(),
+            actions=(),
+        )
+        obstacle = (
+            f"plugin {known.slug} is not as it was when the router started: {why}. It is tried again; if it was meant to "
+            "change, restart the router"
+        )
+        return replace(to_assignment(self.config, name, Registry([stand_in])), obstacle=obstacle)
+
+    def _settings(self, name: str, registry: Registry) -> PluginSettings:
+        """Raises whatever may go wrong with a plugin."""
+        expected = registry.get(self.config.destinations[name].plugin).settings
+        settings = pickle.loads(self.settings[name])
+        if not isinstance(settings, expected):
+            raise OperatorError(f"its settings are a {expected.__name__} now, and no {type(settings).__name__}")
+        if missing := expected.model_fields.keys() - vars(settings):
+            raise OperatorError(f"its settings now have: {', '.join(sorted(missing))}")
+        return settings
+
+    def _with_settings(self, name: str, settings: PluginSettings) -> Config:
+        destination = self.config.destinations[name].model_copy(update={"settings": settings})
+        return self.config.model_copy(update={"destinations": {name: destination}})
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """Orders on their way. They hold models of plugins that the config names, so those are loaded before it is opened."""
+    """Orders on their way."""
 
     number: int
     """Counts up."""
-    plugins: tuple[str, ...]
-    pickled: bytes
-
-    @classmethod
-    def seal(cls, number: int, orders: Orders) -> Envelope:
-        return cls(number, orders.config.plugins, pickle.dumps(orders))
-
-    def open(self, registry: Registry) -> Orders:
-        """The orders. From now on *registry* has the plugins of their config.
-
-        Raises:
-            Exception: anything may go wrong with a plugin, although the main process could load it.
-        """
-        candidate, problems = registry.with_named(self.plugins)
-        if problems:
-            raise ImportError("; ".join(message for _, message in problems))
-        registry.adopt(candidate)
-        orders: Orders = pickle.loads(self.pickled)
-        return orders
+    orders: Orders
 
 
 def check_portable(config: Config) -> None:

@@ -82,21 +82,27 @@ def to_assignments(
     """Every destination of the config; none of them gets anything of *suppressed*. *sandbox_urls* says, by destination, where
     its stand-in listens.
 
-    A destination that no longer asks for its stand-in goes to the vendor, even if the stand-in still runs.
+    Raises:
+        OperatorError: a plugin has no table for its settings.
     """
-    assignments = []
-    for destination in config.destinations.values():
-        url = (sandbox_urls or {}).get(destination.name) if destination.sandbox else None
-        placed = destination.with_base_url(url) if url else destination
-        made = to_destination(placed, registry, config.sources_of(destination.name), suppressed)
-        assignments.append(_to_assignment(placed, made))
-    return assignments
+    return [to_assignment(config, name, registry, sandbox_urls, suppressed) for name in config.destinations]
 
 
-def _to_assignment(config: DestinationConfig, destination: Destination) -> Assignment:
+def to_assignment(
+    whole: Config,
+    name: str,
+    registry: Registry,
+    sandbox_urls: Mapping[str, str] | None = None,
+    suppressed: Suppressed = NOBODY,
+) -> Assignment:
+    """One destination; see `to_assignments`. One that no longer asks for its stand-in goes to the vendor, even if the stand-in
+    still runs."""
+    config = whole.destinations[name]
+    url = (sandbox_urls or {}).get(name) if config.sandbox else None
+    placed = config.with_base_url(url) if url else config
     delivery = config.delivery
     return Assignment(
-        destination=destination,
+        destination=to_destination(placed, registry, whole.sources_of(name), suppressed),
         options=DeliveryOptions(
             concurrency=delivery.concurrency,
             rate_limit_per_s=delivery.rate_limit_per_s,

@@ -93,7 +93,7 @@ class Alarm:
             told = since
             call = name_of(MARK.what)
             _LOGGER.error(
-                "a call into a plugin does not come back and can't be broken off: the whole router waits for it",
+                "a call into a plugin does not come back and can't be broken off: all that its process does waits for it",
                 destination=guard.destination,
                 plugin=guard.slug,
                 call=call,

@@ -22,6 +22,8 @@ class Assignment:
     hold_s: float = 7 * 86_400.0
     max_backlog_bytes: int = 10_000_000_000
     max_dead_letters_bytes: int = 10_000_000_000
+    obstacle: str = ""
+    """Why its plugin can't be used just now; "" if it can. Until then *destination* has a plugin that stands in for it."""
 
     @property
     def name(self) -> str:

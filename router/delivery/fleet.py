@@ -38,7 +38,7 @@ _LOGGER = structlog.get_logger()
 
 
 class PluginUnusable(OperatorError):
-    """The plugin has no address or no limits for these settings. Concerns one destination alone."""
+    """The plugin can't be loaded, or has no address or no limits for these settings. Concerns one destination alone."""
 
 
 class PastTheEnd(OperatorError):
@@ -106,10 +106,12 @@ class Fleet:
             self._forgive()
             await self._apply()
 
-    async def retry(self) -> None:
-        """Try again to start the destinations that could not start. Raises as `apply` does."""
+    async def retry(self, assignments: Sequence[Assignment] = ()) -> None:
+        """Try again to start the destinations that could not start, according to *assignments* if there are any; those of all
+        others are as before. Raises as `apply` does."""
         async with self._applying:
             if self.problems:
+                self._assignments = tuple(assignments) or self._assignments
                 await self._apply()
 
     def _forgive(self) -> None:
@@ -238,6 +240,8 @@ class Fleet:
             return
         ledger.note("disabled_since_s", "")
         try:
+            if assignment.obstacle:
+                raise PluginFailed(assignment.obstacle)
             # The assignment's destination, without what this partition remembers: all partitions share one way.
             berth.way = self._ways.take(
                 assignment.destination, options, assignment.timeout_s, assignment.connect_timeout_s

@@ -132,6 +132,22 @@ async def test_a_job_is_under_way_while_a_reload_replaces_its_destination(
     await stand.close()
 
 
+async def test_a_dead_letter_says_nothing_of_today_while_its_plugin_cannot_be_loaded(stand: Stand) -> None:
+    """What would be sent of it is not known then; the letter itself is."""
+    away = replace(UP, obstacle="plugin fake: SyntaxError")
+    stand.fleet.berths["up"].ledger.kill(
+        Record(0, 1, "website", "m1", "u1", "track", 0.0, stand._entry(1, 9).event), "400 not this"
+    )
+
+    [[then], [now]] = [
+        await Operations(stand.log, stand.states, [each], stand.clock, stand.fleet).calls()["dead-letters"]("up", id=1)
+        for each in (UP, away)
+    ]
+
+    assert "today" in then
+    assert now == {key: value for key, value in then.items() if key not in ("today", "warnings")}
+
+
 async def test_dead_letters_of_a_cause_are_found_without_the_name_of_the_destination(stand: Stand) -> None:
     """The first destination that had none of the cause was the whole answer, and an error."""
     operations = Operations(stand.log, stand.states, [DOWN, UP], stand.clock, stand.fleet)

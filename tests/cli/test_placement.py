@@ -27,3 +27,15 @@ def test_who_is_somewhere_stays_and_others_go_where_there_are_fewest(
     names: list[str], before: dict[str, int], formerly: dict[str, str], placed: dict[str, int]
 ) -> None:
     assert place(names, 2, before, formerly) == placed
+
+
+@pytest.mark.parametrize(
+    ("down", "placed"),
+    [
+        pytest.param({0}, {"a": 0, "b": 1, "c": 1, "new": 1}, id="although there are more"),
+        pytest.param({0, 1}, {"a": 0, "b": 1, "c": 1, "new": 0}, id="all are down"),
+    ],
+)
+def test_a_new_destination_goes_to_no_process_that_is_down(down: set[int], placed: dict[str, int]) -> None:
+    """It begins when its process does: what was accepted until then was not for it, while another process was up."""
+    assert place(["a", "b", "c", "new"], 2, {"a": 0, "b": 1, "c": 1}, {}, down) == placed

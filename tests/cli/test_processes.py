@@ -13,16 +13,23 @@ import pytest
 from structlog.testing import capture_logs
 
 from router.admin.client import Client, NotRunning
+from router.admin.gathering import Down
 from router.admin.server import listen_on_socket, socket_app
 from router.cli import child_process
 from router.cli.child_process import ChildProcess
 from router.cli.orders import Orders, check_portable, socket_name
-from router.cli.processes import PULSE_S, ProcessDeliveries
+from router.cli.process_deliveries import PULSE_S, ProcessDeliveries
 from router.clock import SystemClock
-from router.config import Config, parse_config
+from router.config import Config, Destination, parse_config
 from router.errors import OperatorError
+from router.integrations import DestinationNames
 from router.plugin import Plugin, PluginSettings
 from router.registry import Registry
+
+
+def orders_for(name: str, config: Config | None = None) -> Orders:
+    config = config or Config(destinations={name: Destination(name=name, plugin="made_up")})
+    return Orders.give(config, {}, {name}, {name: DestinationNames(name, "Made up", "made_up")})
 
 
 async def fail() -> Any:
@@ -49,6 +56,7 @@ async def process(
     runner = await listen_on_socket(socket_app({"pulse": pulse, **calls}), data / socket_name(1))
     process = ChildProcess(1, data, "info", clock or SystemClock())
     process._client = Client(data, socket_name(1))
+    process._popen = SimpleNamespace(pid=4711)  # type: ignore[assignment]
     process._be_up()
     yield process
     await process._client.close()
@@ -86,7 +94,7 @@ async def test_a_process_that_takes_its_time_for_a_reload_is_not_stuck(tmp_path:
         return {"needed_from": [[0, 1]], "stuck": ["destination crm: nothing moves"]}
 
     async with process(tmp_path, pulse, clock) as reloading:
-        reloading._orders = Orders(Config(), {}, frozenset({"crm"}))
+        reloading._orders = orders_for("crm")
         async with reloading._changing:
             reloading._forget_pulse()
             for _ in range(10):
@@ -112,7 +120,7 @@ async def test_promise_2_a_process_that_stays_down_holds_no_more_of_the_log_than
     )
     deliveries = ProcessDeliveries(2, log, config, Registry(), "info", SystemClock(), list)
     down, up = deliveries._processes
-    down._orders, up._orders = (Orders(config, {}, frozenset({name})) for name in ("one", "two"))
+    down._orders, up._orders = (orders_for(name, config) for name in ("one", "two"))
     up.pulse = {"needed_from": [[0, 80]]}
 
     assert deliveries.needed_from() == {0: 41}
@@ -135,6 +143,21 @@ async def test_an_answer_that_is_cut_off_is_that_of_a_daemon_that_ended(tmp_path
     server.close()
 
 
+async def test_a_process_that_has_not_applied_its_first_orders_is_down(tmp_path: Path) -> None:
+    """It knows of no destination yet: they were said to be stopped, and lists had nothing of theirs."""
+
+    async def list_none() -> list[Any]:
+        return []
+
+    async with process(tmp_path, fail, jobs=list_none) as starting:
+        starting._reason = "it was killed by SIGKILL"
+
+        with pytest.raises(Down, match="process 1 is down: it was killed by SIGKILL"):
+            await starting.call("jobs")
+        starting._be_up()
+        assert await starting.call("jobs") == []
+
+
 class Broken:
     """The standard input of a process that died a moment ago, as uvloop has it."""
 
@@ -147,9 +170,9 @@ class Broken:
 
 async def test_orders_for_a_process_that_has_just_died_are_kept_for_its_next_start(tmp_path: Path) -> None:
     async with process(tmp_path, fail) as dying:
-        dying._popen = SimpleNamespace(stdin=Broken())  # type: ignore[assignment]
+        dying._popen = SimpleNamespace(stdin=Broken(), pid=4711)  # type: ignore[assignment]
         dying._supervisor = asyncio.create_task(asyncio.sleep(0))
-        orders = Orders(Config(), {}, frozenset({"crm"}))
+        orders = orders_for("crm")
 
         with pytest.raises(OperatorError, match="it is started again by itself"):
             await dying.take(orders)
@@ -168,14 +191,27 @@ async def test_a_process_that_does_not_take_a_new_config_is_told_of(
 
     async with process(tmp_path, fail, apply=hang) as hanging:
         stdin = SimpleNamespace(is_closing=lambda: False, write=lambda data: None)
-        hanging._popen = SimpleNamespace(stdin=stdin)  # type: ignore[assignment]
+        hanging._popen = SimpleNamespace(stdin=stdin, pid=4711)  # type: ignore[assignment]
         hanging._supervisor = asyncio.create_task(asyncio.sleep(0))
         with capture_logs() as log, pytest.raises(OperatorError, match="process 1 does not answer in time"):
-            await hanging.take(Orders(Config(), {}, frozenset({"crm"})))
+            await hanging.take(orders_for("crm"))
 
     [line] = log
     assert line["event"].startswith("a process that delivers has not taken the new config")
     assert (line["process"], line["destinations"]) == (1, ["crm"])
+    assert line["reason"].endswith("end it with kill -9 4711: it is started again by itself")  # alone, not the router
+    assert hanging.problems == [f"crm: {line['reason']}"]
+
+
+async def test_a_process_that_is_down_is_a_problem_of_each_of_its_destinations(tmp_path: Path) -> None:
+    """A reload counts the destinations that it has started, and took all of them for one."""
+    config = Config(destinations={name: Destination(name=name, plugin="made_up") for name in ("crm", "mail")})
+    async with process(tmp_path, fail) as down:
+        down._orders = Orders.give(config, {}, config.destinations, {})
+        down._supervisor = asyncio.create_task(asyncio.sleep(0))
+        down._reason = "it was killed by SIGKILL"
+
+        assert [each.partition(":")[0] for each in down.problems] == ["crm", "mail"]
 
 
 def test_settings_that_no_other_process_could_have_are_refused_before_anything_starts() -> None:

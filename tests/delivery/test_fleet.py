@@ -160,6 +160,29 @@ async def test_a_position_past_the_end_of_the_log_stops_the_start_up(stand: Stan
     assert list(stand.fleet.berths) == ["down"]
 
 
+async def test_promise_2_a_plugin_that_cannot_be_loaded_just_now_stops_none_of_the_others(stand: Stand) -> None:
+    """Its destination is named, has its place from now on, and starts once the plugin can be used. Until then nothing is
+    sent again, for what would be sent is not known."""
+    bad = assignment("bad")
+    absent = replace(bad, obstacle="plugin fake: SyntaxError")
+    await stand.open(absent, UP)
+    operations = Operations(stand.log, stand.states, [absent, UP], stand.clock, stand.fleet)
+    await stand.add(10)
+    await until(stand.has_kept_up("up"))
+
+    assert stand.fleet.problems == {"bad": "plugin fake: SyntaxError"}
+    with pytest.raises(OperatorError, match="bad could not start: plugin fake: SyntaxError"):
+        await operations.calls()["plan-replay"]("bad")
+    [event] = (await operations.trace("m1"))["events"]
+    assert event["destinations"][0]["reason"] == "the destination is unusable: plugin fake: SyntaxError"
+    up = stand.fleet.berths["up"]
+    await stand.fleet.retry([bad, UP])
+
+    assert stand.fleet.problems == {}
+    assert stand.fleet.berths["up"] is up
+    assert stand.books("bad").pending == 10
+
+
 async def test_promise_2_a_state_that_cannot_be_used_stops_none_of_the_others(stand: Stand) -> None:
     """Those that are well are at work; the bad ones are named, and start when they can, from the end of the log."""
     (stand.directory / "destinations").mkdir()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 from pathlib import Path
@@ -157,6 +158,25 @@ def test_what_is_told_asked_and_done_is_as_with_one_process(stage: Stage) -> Non
     assert sorted((router.folder / "var").glob("*.sock")) == []
 
 
+@pytest.mark.timeout(60)
+def test_a_new_destination_does_not_wait_for_a_process_that_is_down(stage: Stage) -> None:
+    """It was given to that process if there were as few, and what came until this was up again was not for it."""
+    customerio, mixpanel, third = stage.vendors("customerio", "mixpanel", third="customerio")
+    router = begin(stage, customerio, mixpanel)
+    destinations = {vendor.name: vendor.destination() for vendor in (customerio, mixpanel, third)}
+    stage.write_config(destinations)
+
+    os.kill(children_of(router)["customerio"], signal.SIGKILL)
+    until(lambda: router.destination("customerio")["state"] == "down", "it is down")
+    router.reload()
+
+    assert router.post(make_event("user1", 1))[0] == 200
+    assert router.destination("third")["state"] == "going"
+    router.until_settled("third")
+    assert len(third.kept()) == 1
+    assert children_of(router)["third"] == children_of(router)["mixpanel"]
+
+
 @pytest.mark.full
 @pytest.mark.timeout(60)
 def test_a_process_that_hangs_is_named_and_hinders_nobody(stage: Stage) -> None:
@@ -194,7 +214,7 @@ def test_promise_2_a_plugin_may_print(stage: Stage, tmp_path: Path, when: str) -
     if when == "for each event":
         code = code.replace("    return payload\n", f"    {spoken}\n    return payload\n")
     else:
-        code += f"\nimport sys\nif sys.argv[0].endswith('process.py'):\n    {spoken}\n"
+        code += f"\nimport sys\nif sys.argv[0].endswith('delivering_process.py'):\n    {spoken}\n"
     plugin.write_text(code)
     talker = {"plugin": "bad", "settings": {"way": "behaves", "base_url": vendor.url}}
     router = stage.router({"talker": talker}, "--processes", "1", plugins=[str(plugin)])
@@ -202,3 +222,50 @@ def test_promise_2_a_plugin_may_print(stage: Stage, tmp_path: Path, when: str) -
     stage.generator(router, users=2, events=3).finish()
 
     router.until_settled("talker")
+
+
+BROKEN = {
+    "a syntax error": (r"^from ", "from from ", "SyntaxError"),
+    "an import that is gone": (r"^import hashlib$", "import hashlib_that_is_gone", "ModuleNotFoundError"),
+    "a setting more": (r"^    way: ", "    region: str = 'eu'\n    way: ", "region"),
+    "another settings class": (r"\bSettings\b", "Other", "Settings"),
+}
+"""How the file of a plugin changes while the router runs: what is replaced, by what, and a word of what is told."""
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(
+    "way", [pytest.param(way, marks=pytest.mark.full if at else ()) for at, way in enumerate(BROKEN)]
+)
+def test_promise_2_a_plugin_that_breaks_on_disk_keeps_no_other_destination_from_starting_again(
+    stage: Stage, tmp_path: Path, way: str
+) -> None:
+    """With it in one process, they stayed down for as long as the file was broken. Its own destination says what is wrong,
+    keeps its events, and starts once the file is mended."""
+    [vendor] = stage.vendors("mixpanel")
+    plugin = tmp_path / "own.py"
+    whole = (Path(__file__).with_name("bad_plugin") / "__init__.py").read_text()
+    plugin.write_text(whole)
+    own = {"plugin": "bad", "settings": {"way": "behaves", "base_url": vendor.url}}
+    destinations = {"mixpanel": vendor.destination(), "own": own}
+    router = stage.router(destinations, "--processes", "1", plugins=[str(plugin)])
+    old, new, told = BROKEN[way]
+
+    plugin.write_text(re.sub(old, new, whole, flags=re.MULTILINE))
+    os.kill(children_of(router)["mixpanel"], signal.SIGKILL)
+    until(lambda: router.destination("mixpanel")["state"] == "down", "it is down")
+    until(lambda: router.destination("mixpanel")["state"] == "going", "the other starts again")
+
+    assert router.post(make_event("user1", 1))[0] == 200
+    router.until_settled("mixpanel")
+    assert len(vendor.kept()) == 1
+    broken = router.destination("own")
+    assert broken["state"] == "unusable"
+    assert told in broken["reason"]
+    assert scrape(router)['router_destination_state{destination="own",state="unusable"}'] == 1
+    plugin.write_text(whole)
+    if told not in ("SyntaxError", "ModuleNotFoundError"):  # it has been loaded as it was meanwhile
+        os.kill(children_of(router)["mixpanel"], signal.SIGKILL)
+    until(lambda: router.destination("own")["state"] == "going", "it starts after all", 30.0)
+    router.until_settled("own")
+    assert router.books("own")["delivered"] == 1

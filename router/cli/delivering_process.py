@@ -15,7 +15,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, BinaryIO
 
@@ -27,12 +27,13 @@ from router.admin.server import listen_on_socket, socket_app
 from router.cli import logging, orders
 from router.cli.deliveries import DRAIN_S, Calls, OwnDeliveries
 from router.cli.engine import open_log
+from router.cli.housekeeping import INTERVAL_S
 from router.cli.logging import tell_where_on_signal
 from router.cli.memory import give_big_blocks_back
 from router.cli.orders import NEWS, READY, Envelope, socket_name
 from router.cli.wiring import reserve_path
 from router.clock import SystemClock
-from router.config import Config
+from router.delivery.assignment import Assignment
 from router.errors import OperatorError
 from router.gateway.open_files import raise_limit
 from router.log.room import Reserve
@@ -40,6 +41,7 @@ from router.log.segments import Unreadable
 from router.log.sqlite import SqliteLog
 from router.overheard import overhearing
 from router.registry import Registry
+from router.unless import pause
 
 MEND_S = 60.0
 """How long a reader waits for the main process to mend a segment before it asks again."""
@@ -48,19 +50,25 @@ MEND_S = 60.0
 class DeliveringProcess:
     """Reads the log, and has the states of its destinations to itself."""
 
-    def __init__(self, number: int, registry: Registry, pipe: BinaryIO, answer: int) -> None:
-        """Orders come from *pipe*. That they can be taken is announced on the descriptor *answer*."""
+    def __init__(self, number: int, first: Envelope, pipe: BinaryIO, answer: int) -> None:
+        """Orders come from *pipe*; the *first* have come, and are still to be applied. That further ones can be taken is
+        announced on the descriptor *answer*."""
         self._number = number
         self._pipe = pipe
         self._answer = answer
-        self._registry = registry
+        self._registry = Registry()
         self._clock = SystemClock()
         self._stop = asyncio.Event()
         self._envelopes: asyncio.Queue[Envelope] = asyncio.Queue()
+        self._applying = asyncio.Lock()
+        self._orders = first.orders
+        self._assignments: dict[str, Assignment] = {}
         self._loop = asyncio.get_running_loop()
+        self._take(first)
 
-    async def run(self, config: Config) -> None:
-        """Run until SIGTERM. *config* is the one of the first orders, which are still to be applied."""
+    async def run(self) -> None:
+        """Run until SIGTERM."""
+        config = self._orders.config
         give_big_blocks_back()
         raise_limit()
         self._data = config.data
@@ -81,9 +89,11 @@ class DeliveringProcess:
         calls = {name: partial(self._look_first, call) for name, call in self._deliveries.calls().items()}
         runner = await listen_on_socket(socket_app({**calls, **further}), socket)
         os.write(self._answer, READY)
+        again = asyncio.create_task(self._assign_again())
         try:
             await self._deliveries.run(self._stop)
         finally:
+            again.cancel()
             await runner.cleanup()
             await self._deliveries.stop(DRAIN_S)
             await self._log.close()
@@ -115,10 +125,40 @@ class DeliveringProcess:
         """Apply the orders that came through the pipe with this *number*."""
         while (envelope := await self._envelopes.get()).number != number:
             pass  # orders of a call that was given up
-        new = await asyncio.to_thread(envelope.open, self._registry)
-        await self._log.look()
-        await self._deliveries.apply(new.config, new.sandbox_urls, new.suppressed, new.names)
+        async with self._applying:
+            self._orders, self._assignments = envelope.orders, {}
+            await self._assign()
+            await self._log.look()
+            await self._deliveries.deliver(list(self._assignments.values()), self._orders.elsewhere)
         return {"problems": list(self._deliveries.problems)}
+
+    async def _assign(self) -> bool:
+        """Make the assignments that are not made yet, or whose plugins could not be used. Returns whether there were any."""
+        orders, made = self._orders, self._assignments
+        missing = [name for name in orders.names if name not in made or made[name].obstacle]
+        if missing:
+            absent = await asyncio.to_thread(self._load_plugins, orders.config.plugins)
+            self._deliveries.time_calls()
+            self._assignments = {
+                name: orders.assignment(name, self._registry, absent) if name in missing else made[name]
+                for name in orders.names
+            }
+        return bool(missing)
+
+    def _load_plugins(self, named: Sequence[str]) -> list[str]:
+        """Load the plugins that are not loaded yet. Returns what is wrong with those that the config names."""
+        self._registry.load_missing()
+        self._registry, problems = self._registry.with_named(named)
+        return [message for _, message in problems]
+
+    async def _assign_again(self) -> None:
+        """Until the end, try again to use the plugins that could not be used."""
+        while not self._stop.is_set():
+            await pause(self._stop, INTERVAL_S)
+            async with self._applying:
+                if await self._assign():
+                    with contextlib.suppress(OperatorError):  # noted, and told
+                        await self._deliveries.retry(list(self._assignments.values()))
 
     async def _pulse(self) -> dict[str, Any]:
         """What the main process asks every few seconds."""
@@ -152,15 +192,12 @@ class DeliveringProcess:
 
 
 async def _run(number: int, pipe: BinaryIO, answer: int, first: Envelope) -> None:
-    registry = await asyncio.to_thread(Registry.load)
-    process = DeliveringProcess(number, registry, pipe, answer)
-    process._take(first)
-    await process.run(first.open(registry).config)
+    await DeliveringProcess(number, first, pipe, answer).run()
 
 
 @overhearing()
 def main() -> None:
-    """``python -m router.cli.process NUMBER LOG_LEVEL``; not for people."""
+    """``python -m router.cli.delivering_process NUMBER LOG_LEVEL``; not for people."""
     number, level = int(sys.argv[1]), sys.argv[2]
     for ignored in (signal.SIGINT, signal.SIGHUP):  # a terminal sends them to all; they are for the main process
         signal.signal(ignored, signal.SIG_IGN)

@@ -58,15 +58,18 @@ class ProcessDeliveries:
     async def apply(self, config: Config, sandbox_urls: Mapping[str, str], suppressed: Suppressed = NOBODY) -> None:
         destinations = config.destinations
         formerly = {name: each.formerly for name, each in destinations.items() if each.formerly}
-        self._placed = place(list(destinations), len(self._processes), self._placed, formerly)
-        self._operations.configure(to_assignments(config, self._registry, sandbox_urls, suppressed))
+        down = {number for number, process in enumerate(self._processes) if process.is_down}
+        self._placed = place(list(destinations), len(self._processes), self._placed, formerly, down)
+        assignments = to_assignments(config, self._registry, sandbox_urls, suppressed)
+        self._operations.configure(assignments)
+        known = {each.name: each.destination.names for each in assignments}
         everyone = [
             frozenset(name for name, index in self._placed.items() if index == number)
             for number in range(len(self._processes))
         ]
         results = await asyncio.gather(
             *(
-                process.take(Orders(config, sandbox_urls, names, suppressed))
+                process.take(Orders.give(config, sandbox_urls, names, known, suppressed))
                 for process, names in zip(self._processes, everyone, strict=True)
             ),
             return_exceptions=True,
