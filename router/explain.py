@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -85,8 +85,10 @@ def explain_at(
         return [_entry(destination, "skip", "") | _dead(f"mapping: {error}")]
     except PluginFailed as error:
         return [_entry(destination, "skip", "") | _dead(f"request: {error}")]
+    told = set(_texts_in(event.document))
     entries = [
-        _explain_action(destination, *each, decision.reason, delivered) for each in zip(mapped, written, strict=True)
+        _explain_action(destination, *each, decision.reason, delivered, told)
+        for each in zip(mapped, written, strict=True)
     ] + passed_over
     sent = {line["from"] for entry in entries if entry["decision"] == "deliver" for line in entry["lineage"]}
     for entry in entries:  # a field that another action of this destination sends is not missing
@@ -101,8 +103,14 @@ def _is_among(source: str, sent: Collection[str]) -> bool:
 
 
 def _explain_action(
-    destination: Destination, mapped: Mapped, payloads: Sequence[Written], reason: str, delivered: Collection[str]
+    destination: Destination,
+    mapped: Mapped,
+    payloads: Sequence[Written],
+    reason: str,
+    delivered: Collection[str],
+    told: Collection[str],
 ) -> dict[str, Any]:
+    """*told*: texts of the event, which is shown as a whole: as little as they are hidden there, they are in a request."""
     entry = _entry(destination, "deliver", reason, mapped.action)
     if mapped.trace is not None:
         entry["lineage"] = [
@@ -132,7 +140,7 @@ def _explain_action(
             requests = _requests(destination, mapped.action, written.payload)
             for request in requests:
                 check_url(request.url, destination.origins)  # as delivery does before it sends
-            entry["requests"] += [_show(request, destination, mapped.action) for request in requests]
+            entry["requests"] += [_show(request, destination, mapped.action, told) for request in requests]
     except CredentialsFailed as error:
         return entry | {"decision": "skip", "reason": f"{error}; the destination would be blocked", "requests": []}
     except (PluginFailed, UrlTooLong) as error:
@@ -185,14 +193,15 @@ def _requests(destination: Destination, action: Action, payload: Payload) -> lis
         talk.close()
 
 
-def _show(request: Request, destination: Destination, action: Action) -> dict[str, Any]:
-    """The request, with stars in place of the credentials that the core will add."""
-    headers, url, body = dict(request.headers), request.url, request.json
+def _show(request: Request, destination: Destination, action: Action, told: Collection[str]) -> dict[str, Any]:
+    """The request, with stars in place of the credentials that the core will add, and of secrets that the plugin has put into
+    it by itself."""
+    made = [request.method, request.url, dict(request.headers), orjson.loads(orjson.dumps(request.json))]
+    method, url, headers, body = _hide(made, destination.calls.guard.hide, told)
     if body is not None:
         set_content_type(headers, request)
         if request.gzip:
             headers["Content-Encoding"] = "gzip"
-        body = orjson.loads(orjson.dumps(body))
     for credential in destination.calls.credentials(destination.endpoints[action.endpoint]):
         headers |= _hidden_headers(credential)
         if isinstance(credential, QueryKey):
@@ -203,22 +212,34 @@ def _show(request: Request, destination: Destination, action: Action) -> dict[st
             body = with_field(body, credential.path.split("."), HIDDEN)
     if request.form and body is not None:
         encode_form(body)  # raises for a body that could not be sent either
-    shown = {"method": request.method, "url": url, "headers": headers, "body": body}
-    hidden: dict[str, Any] = _hide(shown, destination.calls.guard.hide)
-    return hidden
+    return {"method": method, "url": url, "headers": headers, "body": body}
 
 
-def _hide(shown: Any, hide: Callable[[str], str]) -> Any:
-    """*shown* without the secrets that the plugin has put into it by itself."""
+def _hide(shown: Any, hide: Callable[[str], str], told: Collection[str]) -> Any:
+    """*shown*, where *hide* has been at each text that is not *told* anyway."""
     match shown:
         case str():
-            return hide(shown)
+            return shown if shown in told else hide(shown)
         case dict():
-            return {hide(name): _hide(value, hide) for name, value in shown.items()}
+            return {_hide(name, hide, told): _hide(value, hide, told) for name, value in shown.items()}
         case list():
-            return [_hide(value, hide) for value in shown]
+            return [_hide(value, hide, told) for value in shown]
         case _:
             return shown
+
+
+def _texts_in(value: Any) -> Iterator[str]:
+    """All texts of a JSON value, also names."""
+    match value:
+        case str():
+            yield value
+        case dict():
+            yield from value
+            for item in value.values():
+                yield from _texts_in(item)
+        case list():
+            for item in value:
+                yield from _texts_in(item)
 
 
 def _hidden_headers(credential: Credential) -> Mapping[str, str]:

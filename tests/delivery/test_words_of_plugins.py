@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from base64 import b64encode
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
@@ -201,6 +202,30 @@ def test_promise_7_a_secret_that_a_plugin_sends_by_itself_is_not_explained() -> 
     assert request["url"] == f"{URL}/********"
     assert request["headers"]["X-Key"] == "********"
     assert request["body"] == [{"a": {"********": ["********", 7]}}]
+
+
+def test_explain_hides_no_word_of_the_event_or_of_the_core_because_it_is_a_secret_too() -> None:
+    """An operator's `X-Environment: production` made stars of every event in production."""
+
+    def build(event: Any, fields: Any, settings: Any) -> Payload:
+        return Payload({**event.properties, "own": "application/json production"})
+
+    endpoint = batches(pack=lambda payloads, _: Request("POST", URL, payloads[0].body))
+    destination = one(endpoint, build)
+    secrets = {"a": [Account(key=SecretStr("production")), Account(key=SecretStr("application/json"))]}
+    destination = replace(destination, settings=Settings(accounts=secrets))
+    log = MemoryLog()
+    log.add("u1", properties={"environment": "production", "production": [{"a": "production"}]})
+
+    [entry] = explain(log.events[0], [destination])["destinations"]
+
+    [request] = entry["requests"]
+    assert request["headers"] == {"Content-Type": "application/json"}
+    assert request["body"] == {
+        "environment": "production",
+        "production": [{"a": "production"}],
+        "own": "******** ********",
+    }
 
 
 TOLD = {
