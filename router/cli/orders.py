@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO, Final, Literal
 
 from router.cli.wiring import to_assignment
@@ -40,8 +40,9 @@ class Orders:
 
     config: Config
     """The config with the reader's destinations alone, and without their settings."""
-    settings: Mapping[str, bytes]
-    """Of each destination by itself, pickled, so that one whose plugin can't be used keeps no other from its own."""
+    settings: Mapping[str, bytes] = field(repr=False)
+    """Of each destination by itself, pickled, so that one whose plugin can't be used keeps no other from its own. Secrets in it
+    can be read."""
     sandbox_urls: Mapping[str, str]
     known: Mapping[str, DestinationNames]
     """What callers may call the destinations of the whole router."""

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from router.admin.client import Client, NotRunning
@@ -17,7 +18,7 @@ from router.admin.gathering import Down
 from router.admin.server import listen_on_socket, socket_app
 from router.cli import child_process
 from router.cli.child_process import ChildProcess
-from router.cli.orders import Orders, check_portable, socket_name
+from router.cli.orders import Envelope, Orders, check_portable, socket_name
 from router.cli.process_deliveries import PULSE_S, ProcessDeliveries
 from router.clock import SystemClock
 from router.config import Config, Destination, parse_config
@@ -30,6 +31,17 @@ from router.registry import Registry
 def orders_for(name: str, config: Config | None = None) -> Orders:
     config = config or Config(destinations={name: Destination(name=name, plugin="made_up")})
     return Orders.give(config, {}, {name}, {name: DestinationNames(name, "Made up", "made_up")})
+
+
+class Settings(PluginSettings):
+    token: SecretStr = SecretStr("canary-1")
+
+
+def test_promise_7_orders_show_no_secret() -> None:
+    """A log of a call that failed may show its arguments."""
+    config = Config(destinations={"crm": Destination(name="crm", plugin="made_up", settings=Settings())})
+
+    assert "canary" not in repr(Envelope(1, orders_for("crm", config)))
 
 
 async def fail() -> Any:
