@@ -21,11 +21,6 @@ CREATE INDEX outcomes_by_last ON outcomes (partition, last, first);
 """
 """``offsets`` are the events' distances from ``first``, two bytes each; empty if the group is all events up to ``last``."""
 
-_SAMPLE: Final = 200
-"""The most rows whose size is looked at."""
-_BESIDE: Final = 40
-"""What a row takes beside its texts and offsets, in bytes, also in the index."""
-
 
 class OutcomeTable:
     """Outcomes in a state's file. If an event is in several rows, the newest one holds."""
@@ -73,21 +68,6 @@ class OutcomeTable:
     def forget(self, partition: int, before: int) -> None:
         """Drop the groups that lie below *before*."""
         self._connection.execute("DELETE FROM outcomes WHERE partition = ? AND last < ?", (partition, before))
-
-    def about_bytes(self) -> int:
-        """See `about_bytes`."""
-        return about_bytes(self._connection, "outcomes")
-
-
-def about_bytes(connection: sqlite3.Connection, table: str) -> int:
-    """About what a *table* of groups takes, in bytes: by some of its rows, for to read all would take long."""
-    [first], [last] = (connection.execute(f"SELECT {end}(id) FROM {table}").fetchone() for end in ("min", "max"))
-    if first is None:
-        return 0
-    query = f"SELECT length(offsets) + length(kind) + length(reason) FROM {table} WHERE id >= ? LIMIT 1"
-    places = range(first, last + 1, (last - first) // _SAMPLE + 1)
-    sizes: list[int] = [size for place in places for (size,) in connection.execute(query, (place,))]
-    return int(last - first + 1) * (sum(sizes) // len(sizes) + _BESIDE)
 
 
 def pack(sequences: Sequence[int]) -> bytes:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from router.delivery.outcome_group import MAX_SPAN, group
-from router.delivery.outcome_table import about_bytes, pack, unpack
+from router.delivery.outcome_table import pack, unpack
 from router.delivery.state import Outcome, Place, Replayed
 
 SCHEMA: Final = """
@@ -54,7 +54,3 @@ class ReplayTable:
     def forget(self, partition: int, before: int) -> None:
         """Drop the groups that lie below *before*."""
         self._connection.execute("DELETE FROM replays WHERE partition = ? AND last < ?", (partition, before))
-
-    def about_bytes(self) -> int:
-        """See `router.delivery.outcome_table.about_bytes`."""
-        return about_bytes(self._connection, "replays")

@@ -198,7 +198,7 @@ class State(Protocol):
 
     def letters_bytes(self, enough: int) -> int:
         """About what the dead letters take, in bytes: all of the state, and only where that is more than *enough*, without the
-        parked events and the outcomes, of which there may be months."""
+        parked events."""
 
     def is_away(self, error: Exception) -> bool:
         """Whether *error*, from a `commit`, means that the cluster that keeps the state can't be reached. Then nothing here is

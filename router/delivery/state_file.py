@@ -253,7 +253,7 @@ class StateFile:
         if used <= enough:
             return used
         (parked,) = self._connection.execute("SELECT coalesce(sum(length(event)), 0) FROM parked").fetchone()
-        return max(0, used - int(parked) - self._outcomes.about_bytes() - self._replays.about_bytes())
+        return used - int(parked)
 
     def is_away(self, error: Exception) -> bool:
         """Never: the disk is part of this machine."""

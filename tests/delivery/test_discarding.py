@@ -11,7 +11,7 @@ from router.delivery.discarding import DISCARDED_AT_ONCE, UnderRetry, discard, k
 from router.delivery.ledger import Ledger
 from router.delivery.letters import EVERY
 from router.delivery.spec import RetrySpec
-from router.delivery.state import Changes, Kind, Outcome, Place, Replayed
+from router.delivery.state import Changes
 from router.delivery.state_file import StateFile
 from tests.delivery.harness import FastClock
 from tests.delivery.state_contract import make_letter, make_record
@@ -65,25 +65,6 @@ async def test_parked_events_are_not_taken_for_dead_letters(state: StateFile) ->
     discarded, _ = await keep_within(Ledger("one", state, FastClock()), None, 1_000 * KB)
 
     assert (discarded, state.letters.count()) == (0, 10)
-
-
-@pytest.mark.parametrize(
-    ("letters", "left"), [pytest.param(10, range(10, 11), id="few"), pytest.param(3_000, range(700, 1_300), id="many")]
-)
-async def test_outcomes_are_not_taken_for_dead_letters(state: StateFile, letters: int, left: range) -> None:
-    """A month of them is more than some bounds, and all dead letters were discarded. So it is with those of replays."""
-    fill(state, letters, KB)
-    told: list[tuple[Kind, str, float]] = [
-        ("skipped", f"{number} {'x' * (number % 307)}", 0.0) for number in range(10_000)
-    ]
-    outcomes = [Outcome(Place(0, number), *each) for number, each in enumerate(told)]
-    replayed = [Replayed(Place(0, number), 1, *each) for number, each in enumerate(told)]
-    state.commit(Changes(outcomes=outcomes, replayed=replayed))
-
-    _, used = await keep_within(Ledger("one", state, FastClock()), None, 1_500 * KB)
-
-    assert state.letters.count() in left
-    assert used <= 1.0
 
 
 async def test_what_a_retry_has_under_way_stays_until_its_end(state: StateFile) -> None:
