@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -228,7 +228,7 @@ def _hide(shown: Any, hide: Callable[[str], str], told: Collection[str]) -> Any:
             return shown
 
 
-def _texts_in(value: Any) -> Iterator[str]:
+def _texts_in(value: Any) -> Iterable[str]:
     """All texts of a JSON value, also names."""
     match value:
         case str():
