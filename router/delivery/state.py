@@ -197,8 +197,7 @@ class State(Protocol):
         """Room in the state that something left when it was deleted: to write there takes nothing from the disk."""
 
     def letters_bytes(self, enough: int) -> int:
-        """About what the dead letters take, in bytes: all of the state, and only where that is more than *enough*, without the
-        parked events."""
+        """About what the dead letters take, in bytes; the whole of the state, while that is no more than *enough*."""
 
     def is_away(self, error: Exception) -> bool:
         """Whether *error*, from a `commit`, means that the cluster that keeps the state can't be reached. Then nothing here is

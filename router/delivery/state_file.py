@@ -39,6 +39,14 @@ from router.log.room import is_no_room
 from router.log.tombstone import tombstone
 from router.suppressed import Suppressed
 
+_OTHERS_BYTES = """
+SELECT (SELECT (count(*) + 1) * page_size FROM sqlite_master, pragma_page_size WHERE rootpage > 0)
+    + (SELECT coalesce(sum(length(event) + 150), 0) FROM parked)
+    + (SELECT coalesce(sum(length(offsets) + 60), 0) FROM outcomes)
+    + (SELECT coalesce(sum(length(offsets) + 60), 0) FROM replays)
+"""
+"""About what all but the dead letters take: a page for each table and index, and the rows of those that grow."""
+
 
 class StateOlder(OperatorError):
     """An older program wrote the file, and a reader does not bring it up to date. There is nothing wrong with it."""
@@ -251,8 +259,8 @@ class StateFile:
         used = self._bytes_of("page_count") - self.reusable_bytes()
         if used <= enough:
             return used
-        (parked,) = self._connection.execute("SELECT coalesce(sum(length(event)), 0) FROM parked").fetchone()
-        return used - int(parked)
+        (others,) = self._connection.execute(_OTHERS_BYTES).fetchone()
+        return max(0, used - int(others))
 
     def is_away(self, error: Exception) -> bool:
         """Never: the disk is part of this machine."""
