@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import orjson
 import structlog
 
 from router.errors import OperatorError
@@ -151,7 +152,9 @@ class RejectedCalls:
             ]
             with self._connection:
                 self._connection.executemany("DELETE FROM calls WHERE id = ?", theirs)
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            (is_busy, *_) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            if is_busy:
+                raise sqlite3.OperationalError("somebody reads it, so what was erased still lies in it")
         except (sqlite3.Error, OSError) as error:
             raise OperatorError(f"{self._path}: can't be written ({error})") from error
         return len(theirs)
@@ -168,7 +171,7 @@ class RejectedCalls:
 
 def _ids_of(suppressed: Suppressed) -> frozenset[str]:
     """The ids of *suppressed* as JSON writes them, without the quotes: SDKs send numbers, too."""
-    return frozenset(each.decode()[1:-1] for each in suppressed.spelled)
+    return frozenset(orjson.dumps(id).decode()[1:-1] for id in suppressed.user_ids | suppressed.anonymous_ids)
 
 
 def _has_any(call: str, ids: frozenset[str]) -> bool:

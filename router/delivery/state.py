@@ -118,6 +118,8 @@ class Erasure(NamedTuple):
     events: int
     """Of the letters, those outside of replays."""
     parked: int
+    is_overwritten: bool
+    """Whether nothing of it is left in any file. Else somebody who reads the state has hindered that."""
 
 
 @dataclass(slots=True)
@@ -220,7 +222,8 @@ class State(Protocol):
         """
 
     def erase(self, suppressed: Suppressed) -> Erasure:
-        """Throw away the dead letters of *suppressed*, as `discard` does, and leave only tombstones of their parked events."""
+        """Throw away the dead letters of *suppressed*, as `discard` does, and leave only tombstones of their parked events; and
+        nothing of what vendors said of either."""
 
     def add_job(self, kind: JobKind, spec: dict[str, Any], total: int, made_s: float) -> Job:
         """Note a replay or a retry to be run. The destination's worker takes it up."""
