@@ -40,8 +40,11 @@ def read_suppressions(path: Path) -> list[Suppression]:
 
     Raises:
         OperatorError: the file can't be read.
+        PermissionError: it is another user's.
     """
-    if not path.exists():
+    try:
+        path.open("rb").close()  # SQLite does not say what hinders it
+    except FileNotFoundError:
         return []
     with _telling(path), closing(connect_to_read(path)) as connection:
         _check_version(connection)
