@@ -7,10 +7,10 @@ source ──▶ flags ──▶ consent ──▶ filter ──▶ each action'
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 from pydantic import BaseModel
@@ -19,12 +19,13 @@ from router import returned
 from router.actions import ActionRule, DropCustom, EventContext, Trigger
 from router.actions.draft import Draft
 from router.consent import Consent
+from router.decision import Decision, PlannedAction, ask_history, ask_triggers, reason_of
 from router.event import EVENT_TYPES, Document, Event, EventType
 from router.guard import PluginExceeds, PluginFailed
 from router.integrations import DestinationNames, Flag, read_flags
 from router.origin import origin_of
-from router.plugin import Action, BatchEndpoint, Endpoint, Payload, Plugin, PluginSettings, Skip, Table
-from router.plugin.historical import UNTOLD, Historical, Marked, why_not
+from router.plugin import Action, BatchEndpoint, Endpoint, Payload, Plugin, PluginSettings, Skip
+from router.plugin.historical import Marked
 from router.plugin.trace import Trace
 from router.plugin_calls import PluginCalls
 from router.privacy import Privacy
@@ -35,21 +36,6 @@ MAX_STEPS = 100
 """Requests in one conversation. A plugin that wants more is taken to be in an endless loop."""
 MAX_PAYLOAD_BYTES = 10_000_000
 """All that one action makes of one event, as JSON. Waiting payloads are kept in memory, and no vendor takes nearly as much."""
-
-
-class Decision(NamedTuple):
-    """Whether a destination gets an event, and why or why not."""
-
-    is_delivered: bool
-    reason: str
-    """A reason code, a colon and the detail: ``flags: All is false``."""
-    flag: Flag | None = None
-    actions: tuple[PlannedAction, ...] = ()
-    """The actions that the event triggers: at least one if it is delivered. `Destination.map` takes them from here."""
-    passed_over: tuple[PassedOver, ...] = ()
-    """Actions for this type of event that the event does not trigger."""
-    is_historical: bool = False
-    """The event is sent long after it happened, so it must not start anything at the vendor."""
 
 
 @dataclass(slots=True)
@@ -79,29 +65,6 @@ class Written:
     """Bytes as JSON."""
     too_big: str
     """Why it is too big to be sent; "" if it is not."""
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedAction:
-    """An action of one destination, with its mapping table and the operator's rule for it."""
-
-    action: Action
-    table: Table
-    rule: ActionRule = ActionRule()
-    historical: Historical = UNTOLD
-
-    @property
-    def types(self) -> tuple[EventType, ...]:
-        """The types of events that it is for."""
-        return self.rule.trigger.on if self.rule.trigger.on is not None else self.action.on
-
-
-@dataclass(frozen=True, slots=True)
-class PassedOver:
-    """An action that an event does not trigger. *reason* begins with its code and names the action."""
-
-    action: Action
-    reason: str
 
 
 class MappingFailed(Exception):
@@ -269,11 +232,11 @@ class Destination:
                 return Decision(False, f"{code}: {refusal.detail}", flag)
         if not planned:
             return Decision(False, f"no action: {self.plugin.name} has none for {event.type}", flag)
-        triggered, passed_over = _ask_triggers(planned, event, context)
+        triggered, passed_over = ask_triggers(planned, event, context)
         if historical_age_s is not None:
-            triggered, harmful = _ask_history(triggered, historical_age_s)
+            triggered, harmful = ask_history(triggered, historical_age_s)
             passed_over += harmful
-        reason = flag.reason if triggered else _reason(passed_over)
+        reason = flag.reason if triggered else reason_of(passed_over)
         return Decision(bool(triggered), reason, flag, triggered, passed_over, historical_age_s is not None)
 
     def map(self, event: Event, decision: Decision | None = None, with_trace: bool = False) -> list[Mapped]:
@@ -287,7 +250,7 @@ class Destination:
         if decision is not None:
             triggered = decision.actions
         else:
-            triggered, _ = _ask_triggers(self._by_type[event.type], event, EventContext(event))
+            triggered, _ = ask_triggers(self._by_type[event.type], event, EventContext(event))
         is_historical = decision is not None and decision.is_historical
         run = self.calls.guard.run
         mapped: list[Mapped] = []
@@ -365,46 +328,3 @@ def _order_of(value: Any) -> object:
     if isinstance(value, Mapping):
         return tuple((key, _order_of(inner)) for key, inner in value.items())
     return tuple(map(_order_of, value)) if isinstance(value, list | tuple) else None
-
-
-def _ask_triggers(
-    planned: Iterable[PlannedAction], event: Event, context: EventContext
-) -> tuple[tuple[PlannedAction, ...], tuple[PassedOver, ...]]:
-    triggered: list[PlannedAction] = []
-    passed_over: list[PassedOver] = []
-    for each in planned:
-        name = each.action.name
-        if not each.rule.is_enabled:
-            passed_over.append(PassedOver(each.action, f"no action: {name} is switched off"))
-            continue
-        refusal = each.rule.trigger.why_not(event, context)
-        if refusal is None:
-            triggered.append(each)
-        else:
-            passed_over.append(PassedOver(each.action, f"{refusal.code}: {name}: {refusal.detail}"))
-    return tuple(triggered), tuple(passed_over)
-
-
-def _ask_history(
-    planned: Iterable[PlannedAction], age_s: float
-) -> tuple[tuple[PlannedAction, ...], tuple[PassedOver, ...]]:
-    """Which of the actions are harmless for an event of this age, and why the others are not."""
-    harmless: list[PlannedAction] = []
-    harmful: list[PassedOver] = []
-    for each in planned:
-        reason = why_not(each.historical, age_s)
-        if reason is None:
-            harmless.append(each)
-        else:
-            harmful.append(PassedOver(each.action, f"historical: {each.action.name}: {reason}"))
-    return tuple(harmless), tuple(harmful)
-
-
-_URGENT = ("expression", "historical", "trigger", "no action")
-
-
-def _reason(passed_over: Sequence[PassedOver]) -> str:
-    """One reason for all of them. The most urgent comes first, since the code in front is the one that is counted."""
-    return "; ".join(
-        sorted((each.reason for each in passed_over), key=lambda reason: _URGENT.index(reason.split(":")[0]))
-    )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import sqlite3
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,11 +18,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import orjson
 import structlog
 
 from router.errors import OperatorError
 from router.log.connections import connect_to_read
-from router.suppressed import Suppressed
+from router.suppressed import NOBODY, Suppressed
 
 KEPT = 10_000
 MAX_CALL_CHARS = 10_000
@@ -31,6 +33,9 @@ _MAX_WAITING = 1_000
 
 _WRITE_KEYS = ("writeKey", "write_key")
 _ENCODER = json.JSONEncoder(ensure_ascii=False, check_circular=False)  # its checks would hold on to a call that is cut
+
+_VALUE = re.compile(r'"((?:[^"\\]|\\.)*)"|([-+.\w]+)')
+"""A text or a number in JSON, which may be cut."""
 
 _SCHEMA = """
 CREATE TABLE calls (
@@ -97,7 +102,12 @@ class RejectedCalls:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="rejected calls")
         self._connection: sqlite3.Connection | None = None
         self._waiting = 0
+        self._ids = _ids_of(NOBODY)
         self._logger = structlog.get_logger()
+
+    def suppress(self, suppressed: Suppressed) -> None:
+        """Keep no call from now on in which an id of *suppressed* stands."""
+        self._ids = _ids_of(suppressed)
 
     def keep(self, calls: Sequence[RejectedCall]) -> None:
         """Note *calls* and return at once. Never raises: a full disk must not cost anybody a receipt."""
@@ -113,7 +123,7 @@ class RejectedCalls:
         try:
             if self._connection is None:
                 self._connection = _open(self._path)
-            columns = [tuple(asdict(call).values()) for call in calls]
+            columns = [tuple(asdict(call).values()) for call in calls if not _has_any(call.call, self._ids)]
             with self._connection:
                 self._connection.executemany(
                     "INSERT INTO calls (received_at_s, source, message_id, code, field, expected, found, call) "
@@ -136,14 +146,18 @@ class RejectedCalls:
             if self._connection is None:
                 self._connection = _open(self._path)
             self._connection.execute("PRAGMA secure_delete = ON").fetchall()
+            ids = _ids_of(suppressed)
+            theirs = [
+                (id,) for id, call in self._connection.execute("SELECT id, call FROM calls") if _has_any(call, ids)
+            ]
             with self._connection:
-                erased = self._connection.executemany(
-                    "DELETE FROM calls WHERE instr(call, ?) > 0", [(each.decode(),) for each in suppressed.spelled]
-                ).rowcount
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                self._connection.executemany("DELETE FROM calls WHERE id = ?", theirs)
+            (is_busy, *_) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            if is_busy:
+                raise sqlite3.OperationalError("somebody reads it, so what was erased still lies in it")
         except (sqlite3.Error, OSError) as error:
             raise OperatorError(f"{self._path}: can't be written ({error})") from error
-        return erased
+        return len(theirs)
 
     async def close(self) -> None:
         """Write what waits, then close."""
@@ -153,6 +167,16 @@ class RejectedCalls:
     def _close(self) -> None:
         if self._connection is not None:
             self._connection.close()
+
+
+def _ids_of(suppressed: Suppressed) -> frozenset[str]:
+    """The ids of *suppressed* as JSON writes them, without the quotes: SDKs send numbers, too."""
+    return frozenset(orjson.dumps(id).decode()[1:-1] for id in suppressed.user_ids | suppressed.anonymous_ids)
+
+
+def _has_any(call: str, ids: frozenset[str]) -> bool:
+    """Whether one of *ids* stands in the JSON *call*."""
+    return bool(ids) and any((found[1] or found[2]) in ids for found in _VALUE.finditer(call))
 
 
 def list_rejected(

@@ -10,8 +10,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple, Self, get_args
 
-import orjson
-
 from router.event import Document
 
 IdKind = Literal["userId", "anonymousId"]
@@ -48,11 +46,6 @@ class Suppressed:
             return True
         previous = document.get("previousId") if document["type"] == "alias" else None
         return previous in self.user_ids or previous in self.anonymous_ids
-
-    @property
-    def spelled(self) -> list[bytes]:
-        """All ids, as an event's JSON spells them: one without any of these is not theirs, and need not be read."""
-        return [orjson.dumps(id) for id in (*self.user_ids, *self.anonymous_ids)]
 
 
 NOBODY: Final = Suppressed()

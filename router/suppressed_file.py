@@ -14,6 +14,8 @@ from pathlib import Path
 
 from router.errors import OperatorError
 from router.log.connections import connect_to_read
+from router.log.durable_files import sync_directory
+from router.log.segment_file import beside, remove_database
 from router.suppressed import Person
 
 SCHEMA_VERSION = 1
@@ -38,8 +40,11 @@ def read_suppressions(path: Path) -> list[Suppression]:
 
     Raises:
         OperatorError: the file can't be read.
+        PermissionError: it is another user's.
     """
-    if not path.exists():
+    try:
+        path.open("rb").close()  # SQLite does not say what hinders it
+    except FileNotFoundError:
         return []
     with _telling(path), closing(connect_to_read(path)) as connection:
         _check_version(connection)
@@ -80,18 +85,36 @@ def lift(path: Path, people: Iterable[Person]) -> int:
 def _writing(path: Path) -> Iterator[sqlite3.Connection]:
     """A transaction."""
     with _telling(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # it says who wants to be forgotten
+        if not path.exists():
+            _make(path)
         with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            # Whoever only reads can't undo what a kill has left half done in the file itself.
+            connection.execute("PRAGMA journal_mode = WAL").fetchall()
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA secure_delete = ON").fetchall()
             connection.execute("BEGIN IMMEDIATE")
-            if connection.execute("PRAGMA user_version").fetchone() == (0,):
-                connection.execute(_SCHEMA)
-                connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             _check_version(connection)
             yield connection
             connection.execute("COMMIT")
+
+
+def _make(path: Path) -> None:
+    """Make the file, which gets its name when it is whole: one without tables is damaged, and nobody starts with it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = beside(path, ".new")
+    remove_database(draft)
+    try:
+        os.close(os.open(draft, os.O_RDWR | os.O_CREAT, 0o600))  # it says who wants to be forgotten
+        with closing(sqlite3.connect(draft, isolation_level=None)) as connection:
+            connection.execute("BEGIN")
+            connection.execute(_SCHEMA)
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            connection.execute("COMMIT")
+        draft.rename(path)
+        sync_directory(path.parent)
+    except BaseException:
+        remove_database(draft)
+        raise
 
 
 def _check_version(connection: sqlite3.Connection) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from router import rejected
 from router.errors import OperatorError
 from router.rejected import MAX_CALL_CHARS, RejectedCall, RejectedCalls, call_text, list_rejected
+from router.suppressed import Person, Suppressed
 from tests.log.unreadable import unwritable
 
 
@@ -49,6 +51,41 @@ async def test_what_people_sent_is_for_the_routers_own_user(tmp_path: Path) -> N
     await calls.close()
 
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("sent", "is_theirs"),
+    [
+        ({"userId": "ada"}, True),
+        ({"userId": 'a"\\d\n', "traits": {}}, True),
+        ({"userId": "é😀"}, True),
+        ({"user": {"id": 4711}}, True),
+        ({"userId": "phone"}, True),
+        ({"userId": "ad"}, False),
+        ({"userId": "adam"}, False),
+        ({"userId": 47110}, False),
+        ({"text": 'the "ada"'}, False),
+        ("…", False),
+    ],
+    ids=repr,
+)
+async def test_row_53_calls_with_an_id_of_suppressed_people_are_erased_and_no_more_are_kept(
+    tmp_path: Path, sent: Any, is_theirs: bool
+) -> None:
+    path = tmp_path / "rejected.sqlite"
+    people = [Person("userId", id) for id in ("ada", 'a"\\d\n', "é😀", "4711")]
+    suppressed = Suppressed.of([*people, Person("anonymousId", "phone")])
+    theirs = replace(call(1), call=call_text(sent))
+    calls = RejectedCalls(path)
+    calls.keep([theirs, call(2)])
+
+    assert await calls.erase(suppressed) == is_theirs
+    assert [each["message_id"] for each in list_rejected(path)] == (["m2"] if is_theirs else ["m2", "m1"])
+
+    calls.suppress(suppressed)
+    calls.keep([replace(theirs, message_id="m3")])
+    await calls.close()
+    assert ("m3" not in [each["message_id"] for each in list_rejected(path)]) == is_theirs
 
 
 async def test_promise_8_no_more_than_so_many_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

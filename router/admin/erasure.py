@@ -32,6 +32,10 @@ class ErasureOperation:
             except OperatorError as error:
                 answer["problems"].append(f"{name}: {error}")
                 continue
+            if not erased.is_overwritten:
+                answer["problems"].append(
+                    f"{name}: somebody reads its state, so what was erased still lies in its file"
+                )
             answer["dead_letters"] += erased.letters
             answer["parked"] += erased.parked
             if self._reach.fleet and name in self._reach.fleet.berths:

@@ -26,6 +26,9 @@ ANSWER_S: Final = 5.0
 """How long a process may take to answer what is asked of all: the others' answers wait. What is asked of it alone takes as long
 as it takes, as with one process; who gave that up would not know whether it was done."""
 
+ERASE_S: Final = 60.0
+"""How long a process may take to erase what its destinations keep of people. What is not done then is tried again."""
+
 
 class Down(OperatorError):
     """The process of a destination is down or does not answer. It is started again automatically."""
@@ -86,9 +89,7 @@ class Gathering:
     def _crew_of(self, destination: str | None) -> Crew | None:
         return next((crew for crew in self._crews if destination in crew.names), None)
 
-    async def _ask_all(
-        self, operation: str, within_s: float | None = ANSWER_S, **arguments: Any
-    ) -> list[tuple[Crew, Any]]:
+    async def _ask_all(self, operation: str, within_s: float = ANSWER_S, **arguments: Any) -> list[tuple[Crew, Any]]:
         """Each crew that has destinations, with its answer or with the `Down` that it raised."""
         crews = [crew for crew in self._crews if crew.names]
         answers = await asyncio.gather(
@@ -152,7 +153,7 @@ class Gathering:
         """As `ErasureOperation.erase`."""
         names = {name for crew in self._crews for name in crew.names}
         answer = await self._operations.erase(people, without=names)
-        for crew, erased in await self._ask_all("erase", None, people=people):
+        for crew, erased in await self._ask_all("erase", ERASE_S, people=people):
             if isinstance(erased, Down):
                 answer["problems"].append(f"{', '.join(sorted(crew.names))}: {erased}")
                 continue

@@ -17,6 +17,8 @@ from router.errors import OperatorError
 SOCKET_NAME = "admin.sock"
 LONGEST_PATH = 107 if sys.platform == "linux" else 103
 """Bytes. Source: unix(7), sun_path."""
+MAX_ARGUMENTS_BYTES = 100_000_000
+"""Of one operation: it may concern a hundred thousand people."""
 CONNECTIONS_S = 1.0
 """How long a stop waits for connections to close, after requests have had their time."""
 
@@ -63,7 +65,7 @@ def socket_app(calls: Mapping[str, Callable[..., Awaitable[Any]]]) -> web.Applic
         except OperatorError as error:
             return _json({"message": str(error)}, 400)
 
-    app = web.Application()
+    app = web.Application(client_max_size=MAX_ARGUMENTS_BYTES)
     app.add_routes([web.post("/{operation}", call)])
     return app
 

@@ -190,7 +190,7 @@ class Daemon:
             stuck=self._stuck,
             obstacles=lambda: ["stopping"] if self._stop.is_set() else [],
         )
-        self._gateway.suppress(self._suppression.people)
+        self._take_nothing_of(self._suppression.people)
         self._gateway_runner = self._gateway.runner(CONNECTIONS_S)
         self.url = await self._listen(self._gateway_runner, config.server.host, config.server.port, "server")
 
@@ -309,12 +309,16 @@ class Daemon:
             if self._stop.is_set():
                 raise OperatorError("the router is going down; what was noted holds from the next start on")
             if self._role is not Role.delivery:
-                self._gateway.suppress(suppressed)
+                self._take_nothing_of(suppressed)
             try:
                 await self._deliveries.apply(self._config, self._sandboxes.urls, suppressed)
             except OperatorError as error:
                 return [str(error)]
         return []
+
+    def _take_nothing_of(self, suppressed: Suppressed) -> None:
+        self._gateway.suppress(suppressed)
+        self._rejected.suppress(suppressed)
 
     def _configure_gateway(self, config: Config, sources: Mapping[str, Source]) -> None:
         """Raises ValueError if two sources have the same write key."""

@@ -13,7 +13,7 @@ from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, read_config, 
 from router.cli.output import NO_DESTINATIONS, console, print_json, print_table
 from router.cli.wiring import telling_of_plugin, to_destination
 from router.config import Config
-from router.destination import PlannedAction
+from router.decision import PlannedAction
 from router.errors import OperatorError
 from router.plugin import convert
 

@@ -2,7 +2,7 @@
 
     suppress ──▶ noted on disk ──▶ in force: the gateway takes none, destinations land what is under way and send none
                                       │
-                                      └──▶ erased: states ──▶ rejected calls ──▶ log ──▶ noted as erased
+                                      └──▶ erased: log ──▶ rejected calls ──▶ states ──▶ noted as erased
 
 Each step can be done again. What was not done when the router ended, or because a disk refused, is done later.
 """
@@ -25,7 +25,7 @@ from router.log.sqlite import SqliteLog
 from router.rejected import RejectedCalls
 from router.suppressed import NOBODY, Person, Suppressed
 from router.suppressed_file import lift, note_erased, read_suppressions, suppress
-from router.unless import pause
+from router.unless import pause, unless
 
 AGAIN_S: Final = 30.0
 """How long after a failure it is tried again to erase."""
@@ -61,6 +61,8 @@ class Suppression:
         self._changing = asyncio.Lock()
         self._gone_from_log: set[Person] = set()
         """Suppressed people of whom the log has nothing any more, as far as this run knows."""
+        self._told: list[str] = []
+        """What was last told to hinder the erasing."""
 
     def load(self) -> None:
         """Read who is suppressed. Raises OperatorError if the file can't be read."""
@@ -87,9 +89,7 @@ class Suppression:
             await asyncio.to_thread(suppress, self._path, named, self._clock.now())
             self.load()
             self._gone_from_log.difference_update(named)
-            problems = await self._enforce(self.people)
-            answer = await self._erase(named)
-            return answer | {"problems": [*problems, *answer["problems"]]}
+            return await self._erase(named, await self._enforce(self.people))
 
     async def lift(self, people: Sequence[Sequence[str]]) -> Answer:
         """Take events of *people* again from now on. Raises OperatorError if it can't be noted."""
@@ -102,36 +102,45 @@ class Suppression:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until *stop* is set: erase what could not be erased before."""
-        told: list[str] = []
         while not stop.is_set():
-            async with self._changing:
-                problems = await self._go_on()
-            if problems and problems != told:
-                _LOGGER.error("not all of suppressed people could be erased, it is tried again", problems=problems)
-            told = problems
+            await unless(stop, self._go_on())
             await pause(stop, AGAIN_S)
 
-    async def _go_on(self) -> list[str]:
-        """Erase what is left to erase. Returns what hinders that."""
+    async def _go_on(self) -> None:
+        """Erase what is left to erase, and tell what hinders that, but only once."""
+        problems: list[str] = []
         try:
-            left = [each.person for each in read_suppressions(self._path) if each.erased_s is None]
-            return list((await self._erase(left))["problems"]) if left and isinstance(self._log, SqliteLog) else []
+            async with self._changing:
+                left = [each.person for each in read_suppressions(self._path) if each.erased_s is None]
+                if left and isinstance(self._log, SqliteLog):
+                    problems = (await self._erase(left))["problems"]
         except OperatorError as error:
-            return [str(error)]
+            problems = [str(error)]
+        except Exception as error:  # whatever it is, all else goes on
+            problems = [f"{type(error).__name__}: {error}"]
+        if problems and problems != self._told:
+            _LOGGER.error("not all of suppressed people could be erased, it is tried again", problems=problems)
+        self._told = problems
 
-    async def _erase(self, people: Sequence[Person]) -> Answer:
-        """Erase what is kept of *people*. Of the log only once: nothing of theirs comes into it any more."""
-        answer = await self._erase_states([tuple(each) for each in people])  # as JSON knows them
-        problems: list[str] = answer["problems"]
+    async def _erase(self, people: Sequence[Person], so_far: Sequence[str] = ()) -> Answer:
+        """Erase what is kept of *people*. Of the log only once: nothing of theirs comes into it any more. It is all done only
+        if there are no problems, *so_far* either."""
+        answer: Answer = {}
+        problems = list(so_far)
         try:
-            answer["rejected"] = await self._rejected.erase(Suppressed.of(people))
-            # Last, when requests that were under way have been stored.
             answer |= await self._erase_log([person for person in people if person not in self._gone_from_log])
-            if not problems:
-                await asyncio.to_thread(note_erased, self._path, people, self._clock.now())
+            answer["rejected"] = await self._rejected.erase(Suppressed.of(people))
         except (OperatorError, NotStored) as error:
             problems.append(str(error))
-        return answer
+        # After the log: what a backlog gives up becomes dead letters, whosesoever it is.
+        answer |= await self._erase_states([tuple(each) for each in people])  # as JSON knows them
+        problems += answer["problems"]
+        if not problems:
+            try:
+                await asyncio.to_thread(note_erased, self._path, people, self._clock.now())
+            except OperatorError as error:
+                problems.append(str(error))
+        return answer | {"problems": problems}
 
     async def _erase_log(self, people: Sequence[Person]) -> Answer:
         """Raises NotStored: not now."""

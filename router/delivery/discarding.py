@@ -60,7 +60,7 @@ async def keep_within(ledger: Ledger, jobs: Jobs | None, max_bytes: int) -> tupl
 
 def _discard_excess(state: State, jobs: Jobs | None, max_bytes: int) -> tuple[int, tuple[int, int]]:
     """What the letters took before, in bytes, and how many letters and events were discarded of them."""
-    used = state.letters_bytes(max_bytes)
+    used = state.letters_bytes(max_bytes // 2)
     excess = used - max_bytes
     number = state.letters.oldest(excess, DISCARDED_AT_ONCE) if excess > 0 else 0
     if not number:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from router.delivery.outcome_group import MAX_SPAN, OutcomeGroup, group
-from router.delivery.state import Outcome
+from router.delivery.state import Outcome, Place
 
 SCHEMA: Final = """
 CREATE TABLE outcomes (
@@ -20,6 +20,8 @@ CREATE TABLE outcomes (
 CREATE INDEX outcomes_by_last ON outcomes (partition, last, first);
 """
 """``offsets`` are the events' distances from ``first``, two bytes each; empty if the group is all events up to ``last``."""
+ERASED: Final = "erased"
+"""Stands for a vendor's words about somebody who is to be forgotten: they may quote what was sent."""
 
 
 class OutcomeTable:
@@ -65,9 +67,28 @@ class OutcomeTable:
         ).fetchone()
         return int(last or 0)
 
+    def erase_reasons(self, places: Iterable[Place]) -> None:
+        """Forget why the events at *places* are dead."""
+        erase_reasons(self._connection, "outcomes", places)
+
     def forget(self, partition: int, before: int) -> None:
         """Drop the groups that lie below *before*."""
         self._connection.execute("DELETE FROM outcomes WHERE partition = ? AND last < ?", (partition, before))
+
+
+def erase_reasons(connection: sqlite3.Connection, table: str, places: Iterable[Place]) -> None:
+    """Forget why the events at *places* are dead, in a *table* of groups: for all of a group, since they share the words."""
+    groups = {
+        id
+        for place in places
+        for id, *packed in connection.execute(
+            f"SELECT id, first, last, offsets FROM {table} "
+            "WHERE partition = ?1 AND last BETWEEN ?2 AND ?2 + ?3 AND first <= ?2 AND kind = 'dead'",
+            (*place, MAX_SPAN),
+        )
+        if place.sequence in unpack(*packed)
+    }
+    connection.executemany(f"UPDATE {table} SET reason = ? WHERE id = ?", [(ERASED, id) for id in groups])
 
 
 def pack(sequences: Sequence[int]) -> bytes:

@@ -9,6 +9,7 @@ from typing import Final
 import structlog
 
 from router.clock import Clock
+from router.decision import Decision
 from router.delivery.decoder import Decoder
 from router.delivery.halt import Halt
 from router.delivery.lanes import Lanes
@@ -17,7 +18,7 @@ from router.delivery.settlement import Settlement
 from router.delivery.transit import Item, Transit
 from router.delivery.unknown_names import UnknownNames
 from router.delivery.unknown_sources import UnknownSources
-from router.destination import Decision, Destination, MappingFailed, write_payload
+from router.destination import Destination, MappingFailed, write_payload
 from router.event import Event
 from router.event_times import age_s
 from router.payload_key import find_settled

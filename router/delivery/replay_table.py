@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from router.delivery.outcome_group import MAX_SPAN, group
-from router.delivery.outcome_table import pack, unpack
+from router.delivery.outcome_table import erase_reasons, pack, unpack
 from router.delivery.state import Outcome, Place, Replayed
 
 SCHEMA: Final = """
@@ -50,6 +50,10 @@ class ReplayTable:
             for sequence in unpack(*packed)
             if first <= sequence <= last
         }
+
+    def erase_reasons(self, places: Iterable[Place]) -> None:
+        """Forget why the events at *places* are dead."""
+        erase_reasons(self._connection, "replays", places)
 
     def forget(self, partition: int, before: int) -> None:
         """Drop the groups that lie below *before*."""

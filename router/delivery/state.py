@@ -118,6 +118,8 @@ class Erasure(NamedTuple):
     events: int
     """Of the letters, those outside of replays."""
     parked: int
+    is_overwritten: bool
+    """Whether nothing of it is left in any file. Else somebody who reads the state has hindered that."""
 
 
 @dataclass(slots=True)
@@ -197,8 +199,7 @@ class State(Protocol):
         """Room in the state that something left when it was deleted: to write there takes nothing from the disk."""
 
     def letters_bytes(self, enough: int) -> int:
-        """About what the dead letters take, in bytes: all of the state, and only where that is more than *enough*, without the
-        parked events."""
+        """About what the dead letters take, in bytes; the whole of the state, while that is no more than *enough*."""
 
     def is_away(self, error: Exception) -> bool:
         """Whether *error*, from a `commit`, means that the cluster that keeps the state can't be reached. Then nothing here is
@@ -221,7 +222,8 @@ class State(Protocol):
         """
 
     def erase(self, suppressed: Suppressed) -> Erasure:
-        """Throw away the dead letters of *suppressed*, as `discard` does, and leave only tombstones of their parked events."""
+        """Throw away the dead letters of *suppressed*, as `discard` does, and leave only tombstones of their parked events; and
+        nothing of what vendors said of either."""
 
     def add_job(self, kind: JobKind, spec: dict[str, Any], total: int, made_s: float) -> Job:
         """Note a replay or a retry to be run. The destination's worker takes it up."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +14,7 @@ import orjson
 
 from router.delivery.letter_table import LetterTable, where
 from router.delivery.letters import Choice
-from router.delivery.outcome_table import OutcomeTable
+from router.delivery.outcome_table import ERASED, OutcomeTable
 from router.delivery.replay_table import ReplayTable
 from router.delivery.state import (
     Changes,
@@ -38,6 +38,14 @@ from router.log.record import Record
 from router.log.room import is_no_room
 from router.log.tombstone import tombstone
 from router.suppressed import Suppressed
+
+_OTHERS_BYTES = """
+SELECT (SELECT (count(*) + 1) * page_size FROM sqlite_master, pragma_page_size WHERE rootpage > 0)
+    + (SELECT coalesce(sum(length(event) + 150), 0) FROM parked)
+    + (SELECT coalesce(sum(length(offsets) + 60), 0) FROM outcomes)
+    + (SELECT coalesce(sum(length(offsets) + 60), 0) FROM replays)
+"""
+"""About what all but the dead letters take: a page for each table and index, and the rows of those that grow."""
 
 
 class StateOlder(OperatorError):
@@ -252,8 +260,8 @@ class StateFile:
         used = self._bytes_of("page_count") - self.reusable_bytes()
         if used <= enough:
             return used
-        (parked,) = self._connection.execute("SELECT coalesce(sum(length(event)), 0) FROM parked").fetchone()
-        return used - int(parked)
+        (others,) = self._connection.execute(_OTHERS_BYTES).fetchone()
+        return max(0, used - int(others))
 
     def is_away(self, error: Exception) -> bool:
         """Never: the disk is part of this machine."""
@@ -287,28 +295,45 @@ class StateFile:
 
     def erase(self, suppressed: Suppressed) -> Erasure:
         """See `State.erase`. What is erased is overwritten in the file, too."""
+        run = self._connection.executemany
         self._connection.execute("PRAGMA secure_delete = ON").fetchall()
         with self._transaction():
-            ids = [id for id, _ in self._theirs("SELECT id, event FROM dead_letters", suppressed)]
-            letters, events = self.discard(Choice(ids=ids), len(ids))
+            found = self._theirs("SELECT id, partition, sequence, reason, event FROM dead_letters", suppressed)
+            letters, events = self.discard(Choice(ids=[id for id, *_ in found]), len(found))
+            places = {Place(partition, sequence) for _, partition, sequence, *_ in found}
+            self._outcomes.erase_reasons(places)
+            self._replays.erase_reasons(places)
+            self._erase_job_reasons({reason for *_, reason, _ in found})
             parked = [
-                (tombstone(kind, message_id, received_s), partition, sequence)
+                (tombstone(kind, message_id, received_s), ERASED, partition, sequence)
                 for partition, sequence, kind, message_id, received_s, _ in self._theirs(
                     "SELECT partition, sequence, type, message_id, received_at_s, event FROM parked", suppressed
                 )
             ]
-            self._connection.executemany("UPDATE parked SET event = ? WHERE partition = ? AND sequence = ?", parked)
-        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        return Erasure(letters, events, len(parked))
+            run("UPDATE parked SET event = ?, reason = ? WHERE partition = ? AND sequence = ?", parked)
+            run(
+                "UPDATE settled_payloads SET refused = ? WHERE refused != '' AND partition = ? AND sequence = ?",
+                [each[1:] for each in parked],
+            )
+        (is_busy, *_) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return Erasure(letters, events, len(parked), is_overwritten=not is_busy)
 
     def _theirs(self, query: str, suppressed: Suppressed) -> list[tuple[Any, ...]]:
         """The rows of *query*, with the event in the last column, whose event is of *suppressed*."""
-        spelled = suppressed.spelled
         return [
             row
             for row in self._connection.execute(query)
-            if any(each in row[-1] for each in spelled) and suppressed.names(orjson.loads(row[-1]))
+            if row[-1] and suppressed.names(orjson.loads(row[-1]))  # one that the log lost is empty
         ]
+
+    def _erase_job_reasons(self, reasons: Set[str]) -> None:
+        for job in self.jobs():
+            kept = {reason: count for reason, count in job.reasons.items() if reason not in reasons}
+            if len(kept) < len(job.reasons):
+                kept[ERASED] = sum(job.reasons.values()) - sum(kept.values())
+                self._connection.execute(
+                    "UPDATE jobs SET reasons = ? WHERE id = ?", (orjson.dumps(kept).decode(), job.id)
+                )
 
     def add_job(self, kind: JobKind, spec: dict[str, Any], total: int, made_s: float) -> Job:
         """See `State.add_job`."""

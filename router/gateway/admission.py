@@ -20,7 +20,7 @@ from router.log.record import Entry
 from router.normalise import LEFT_OUT, MAX_MESSAGE_ID_LENGTH, normalise
 from router.rejected import call_text
 from router.rejection import Rejected, RejectionCode
-from router.suppressed import NOBODY, Suppressed
+from router.suppressed import Suppressed
 
 UNSEEN: Final = Visitor()
 
@@ -64,6 +64,16 @@ class Admitted:
     rejections: list[Rejection] = field(default_factory=list)
     mended: list[Mended] = field(default_factory=list)
 
+    def leave_out(self, suppressed: Suppressed) -> None:
+        """Take the entries of *suppressed* out."""
+        kept: list[Entry] = []
+        for entry in self.entries:
+            if _is_of(entry, suppressed):
+                self.suppressed.append(entry.message_id)
+            else:
+                kept.append(entry)
+        self.entries = kept
+
 
 async def admit(
     calls: Calls,
@@ -73,10 +83,8 @@ async def admit(
     new_id: Callable[[], str],
     limits: Limits,
     visitor: Visitor = UNSEEN,
-    suppressed: Suppressed = NOBODY,
 ) -> Admitted:
-    """Judge each call by itself. *body_bytes* is the size of the request's body; *visitor* is whom the request came from;
-    nothing is stored of *suppressed*.
+    """Judge each call by itself. *body_bytes* is the size of the request's body; *visitor* is whom the request came from.
 
     It waits for nothing, and only gives other tasks a turn now and then.
     """
@@ -120,10 +128,6 @@ async def admit(
                 is_known_plain=is_plain,
             )
             event = visitor.complete(normalised.event)
-            if suppressed and suppressed.names(event.document):
-                admitted.suppressed.append(event.message_id)
-                room -= defaults_bytes
-                continue
             stored = event.to_json()
             size = len(stored)
             if (
@@ -154,6 +158,12 @@ async def admit(
     if count < len(calls.calls):
         admitted.rejections.extend(_surplus(calls.calls, count, MAX_KEPT - len(admitted.rejections)))
     return admitted
+
+
+def _is_of(entry: Entry, suppressed: Suppressed) -> bool:
+    if entry.type == "alias":  # it names another one, which only the event has
+        return suppressed.names(orjson.loads(entry.event))
+    return entry.user_id in suppressed.user_ids or entry.anonymous_id in suppressed.anonymous_ids
 
 
 class _Beyond(Exception):

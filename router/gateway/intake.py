@@ -125,6 +125,10 @@ class Intake:
         try:
             with self._held.lease(setup.limits.max_held_bytes) as lease:
                 source, received_at_s, admitted = await self._admit(request, setup, read, lease)
+                if self.suppressed:
+                    # Not before: somebody may have been suppressed while the request was judged, and what comes into the
+                    # log after it was searched stays there.
+                    admitted.leave_out(self.suppressed)
                 appended = await self._append(admitted.entries)
         finally:
             self._under_way -= 1
@@ -157,7 +161,6 @@ class Intake:
             new_id=self._new_id,
             limits=setup.limits,
             visitor=visitor,
-            suppressed=self.suppressed,
         )
         is_large = size > _LARGE_BODY_BYTES
         async with self._room_for(size):

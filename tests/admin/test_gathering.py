@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from router.admin.gathering import ANSWER_S, Crew, Down, GatheredMetrics, Gathering
+from router.admin.gathering import ANSWER_S, ERASE_S, Crew, Down, GatheredMetrics, Gathering
 from router.admin.operations import Operations
 from router.errors import OperatorError
 from tests.delivery.stand import Stand, assignment
@@ -63,6 +63,7 @@ class Mate:
             "dead-letters": [{"destination": self.name, "id": number} for number in (1, 2)],
             "causes": [{"destination": self.name, "letters": self.unknown}],
             "retry": {"job": 1},
+            "erase": {"dead_letters": self.number, "parked": 1, "problems": []},
             "trace": {"message_id": "m1", "events": [self.traced]},
         }
         return answers[operation]
@@ -99,6 +100,18 @@ async def test_a_destination_of_a_process_that_is_down_is_down_with_the_reason(o
     one, two = status["destinations"]
     assert (one["state"], one["reason"]) == ("down", "process 2 is down")
     assert two["state"] == "going"
+
+
+async def test_row_53_a_process_that_is_down_or_stands_still_is_named_as_what_hinders_the_erasing(
+    operations: Operations,
+) -> None:
+    """A process that stands still may do so for ever, and nobody else could be suppressed meanwhile."""
+    mates = crews(one=True)
+
+    answer = await Gathering(operations, mates, list).calls()["erase"](people=[("userId", "ada")])
+
+    assert answer == {"dead_letters": 1, "parked": 1, "problems": ["one: process 2 is down"]}
+    assert [mate.patience_s for mate in mates] == [ERASE_S, ERASE_S]
 
 
 async def test_a_trace_has_all_destinations_and_warns_of_what_names_none_of_them(operations: Operations) -> None:

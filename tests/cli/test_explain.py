@@ -10,6 +10,11 @@ from typing import Any
 
 import pytest
 
+from router.cli.wiring import suppressed_path
+from router.config import load_storage
+from router.suppressed import Person
+from router.suppressed_file import suppress
+from tests.log.unreadable import unreadable
 from tests.system.harness import Command, run_command
 
 IDENTIFY = {
@@ -108,6 +113,19 @@ def test_requests_show_where_the_credentials_go_and_not_the_credentials(config: 
     ]
     assert request["url"] == "http://customerio.test/api/v2/batch"
     assert request["headers"]["Authorization"] == "Basic ********"
+
+
+def test_who_may_not_know_who_is_suppressed_may_ask_all_the_same(config: Path) -> None:
+    """The file is for the router's own user, and an application developer is often another."""
+    path = suppressed_path(load_storage(config))
+    suppress(path, [Person("userId", "u1")], 1.0)
+    assert "suppressed" in {each["reason"].split(":")[0] for each in entries(explain(config, json.dumps(IDENTIFY)))}
+
+    with unreadable(path):
+        asked = explain(config, json.dumps(IDENTIFY))
+
+    assert asked.code == 0, asked.err
+    assert "suppressed" not in {each["reason"].split(":")[0] for each in entries(asked)}
 
 
 def test_what_is_not_delivered_says_why(config: Path) -> None:

@@ -74,8 +74,8 @@ async def test_promise_8_a_destination_that_refuses_everything_does_not_fill_the
     house = Housekeeping(stand.log, stand.fleet, stand.fleet.needed_from)
 
     with capture_logs() as logs:
-        for _ in range(10):
-            await stand.add(MANY // 2, size=2_000)
+        for _ in range(20):
+            await stand.add(MANY // 2, size=1_000)
             await house.tidy()
             await until(lambda: stand.books("down").pending < MANY)
             await stand.fleet.berths["down"].ledger.flushed()

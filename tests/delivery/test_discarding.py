@@ -11,7 +11,7 @@ from router.delivery.discarding import DISCARDED_AT_ONCE, UnderRetry, discard, k
 from router.delivery.ledger import Ledger
 from router.delivery.letters import EVERY
 from router.delivery.spec import RetrySpec
-from router.delivery.state import Changes
+from router.delivery.state import Changes, Outcome, Place, Replayed
 from router.delivery.state_file import StateFile
 from tests.delivery.harness import FastClock
 from tests.delivery.state_contract import make_letter, make_record
@@ -58,13 +58,44 @@ async def test_promise_8_dead_letters_take_no_more_than_they_may(
     assert used <= 1.0
 
 
-async def test_parked_events_are_not_taken_for_dead_letters(state: StateFile) -> None:
+@pytest.mark.parametrize(
+    ("changes", "bound"),
+    [
+        pytest.param(
+            Changes(park=[(make_record(number, event=b"x" * 100 * KB), "later") for number in range(20, 40)]),
+            1_000 * KB,
+            id="few large parked events",
+        ),
+        pytest.param(
+            Changes(park=[(make_record(number, event=b"x" * 100), "later") for number in range(20, 5_020)]),
+            1_000 * KB,
+            id="many small parked events",
+        ),
+        pytest.param(
+            Changes(outcomes=[Outcome(Place(0, 2 * number), "delivered", "", 1.0) for number in range(500 * KB)]),
+            1_000 * KB,
+            id="the outcomes of many events",
+        ),
+        pytest.param(
+            Changes(
+                replayed=[Replayed(Place(0, number), 1, "delivered", "", float(number)) for number in range(20 * KB)]
+            ),
+            1_000 * KB,
+            id="what became of many events in replays",
+        ),
+        pytest.param(Changes(), 1_000 * KB // 16, id="the file itself, where sixteen partitions share 1 MB"),
+    ],
+)
+async def test_all_else_in_the_state_is_not_taken_for_dead_letters(
+    state: StateFile, changes: Changes, bound: int
+) -> None:
     fill(state, 10, KB)
-    state.commit(Changes(park=[(make_record(number, event=b"x" * 100 * KB), "later") for number in range(20, 40)]))
+    state.commit(changes)
 
-    discarded, _ = await keep_within(Ledger("one", state, FastClock()), None, 1_000 * KB)
+    discarded, used = await keep_within(Ledger("one", state, FastClock()), None, bound)
 
     assert (discarded, state.letters.count()) == (0, 10)
+    assert used < 0.8  # else there would be a warning
 
 
 async def test_what_a_retry_has_under_way_stays_until_its_end(state: StateFile) -> None:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import orjson
 import pytest
 
-from router.delivery.state import Changes, Erasure, ParkedUser
+from router.delivery.outcome_table import ERASED
+from router.delivery.state import Changes, Erasure, Outcome, ParkedUser, Place, Replayed
 from router.delivery.state_file import StateFile
+from router.log.connections import connect_to_read
 from router.log.tombstone import tombstone
 from router.suppressed import Person, Suppressed
 from tests.delivery.state_contract import make_letter, make_record
 
 SECRET = "nobody else's word"
-ADA = Suppressed.of([Person("userId", "ada")])
+ADA_ID = Person("userId", "ada")
+ADA = Suppressed.of([ADA_ID])
 
 
 def event_of(user: str, number: int) -> bytes:
@@ -53,7 +57,7 @@ def test_row_53_nothing_of_theirs_is_left_in_the_file(state: StateFile, path: Pa
 
     erased = state.erase(ADA)
 
-    assert erased == Erasure(letters=29, events=29, parked=10)
+    assert erased == Erasure(letters=29, events=29, parked=10, is_overwritten=True)
     assert [letter.record.user_key for letter in state.letters.find()] == ["bob"]
     assert state.counts()["discarded", ""] == 29
     assert state.parked("bob", 10) == before
@@ -62,7 +66,59 @@ def test_row_53_nothing_of_theirs_is_left_in_the_file(state: StateFile, path: Pa
     assert [each.event for each in kept] == [tombstone("track", each.message_id, each.received_at_s) for each in kept]
     for file in path.parent.glob("one.sqlite*"):
         assert SECRET.encode() not in file.read_bytes(), file
-    assert state.erase(ADA) == Erasure(0, 0, 0)
+    assert state.erase(ADA) == Erasure(0, 0, 0, is_overwritten=True)
+
+
+def test_row_53_nothing_is_left_of_what_vendors_said_of_them(state: StateFile, path: Path) -> None:
+    """They quote what they refuse: an address, a name."""
+    words = {11: f"400 {SECRET}", 12: f"400 {SECRET}", 13: "400 no", 51: "400 nor this"}
+    job = state.add_job("retry", {}, 0, 1.0)
+    state.commit(
+        Changes(
+            park=[(record, f"503 {SECRET}") for record in state.parked("ada", 5)],
+            settled_payloads=[(Place(0, 1), "one", f"400 {SECRET}"), (Place(0, 1), "other", "")],
+            outcomes=[Outcome(Place(0, number), "dead", reason, 1.0) for number, reason in words.items()],
+            replayed=[Replayed(Place(0, number), 1, "dead", reason, 1.0) for number, reason in words.items()],
+            refused_again=[replace(letter, reason=f"422 {SECRET}") for letter in state.letters.find()[5:9]],
+            jobs={job.id: replace(job, reasons={f"422 {SECRET}": 4, "400 nor this": 2})},
+        )
+    )
+
+    state.erase(ADA)
+
+    for file in path.parent.glob("one.sqlite*"):
+        assert SECRET.encode() not in file.read_bytes(), file
+    for said in (state.outcome, state.replayed):
+        found = {number: said(Place(0, number)) for number in words}
+        assert {number: (each.kind, each.reason) for number, each in found.items() if each} == {
+            11: ("dead", ERASED),
+            12: ("dead", ERASED),
+            13: ("dead", ERASED),
+            51: ("dead", "400 nor this"),
+        }
+    assert state.settled_payloads() == {Place(0, 1): {"one": ERASED, "other": ""}}
+    assert [each.reasons for each in state.jobs()] == [{"400 nor this": 2, ERASED: 4}]
+
+
+def test_whoever_reads_the_state_is_named_as_what_hinders_it(state: StateFile, path: Path) -> None:
+    state._connection.execute("PRAGMA busy_timeout = 0").fetchall()
+    with closing(connect_to_read(path)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM dead_letters").fetchone()
+
+        assert state.erase(ADA) == Erasure(letters=29, events=29, parked=10, is_overwritten=False)
+
+    assert state.erase(ADA) == Erasure(0, 0, 0, is_overwritten=True)
+
+
+@pytest.mark.timeout(20)
+def test_thousands_of_people_are_searched_for_at_once(state: StateFile) -> None:
+    others = [make_record(number, event=event_of("bob", number)) for number in range(100, 3_100)]
+    state.commit(Changes(dead_letters=[replace(make_letter(record.sequence), record=record) for record in others]))
+
+    erased = state.erase(Suppressed.of([Person("userId", f"u{number}") for number in range(9_999)] + [ADA_ID]))
+
+    assert erased.letters == 29
 
 
 def test_a_letter_of_events_that_the_log_lost_is_nobodys(state: StateFile) -> None:

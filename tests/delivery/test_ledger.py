@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, precondition, rule
 from structlog.testing import capture_logs
 
-from router.delivery.ledger import HANG_S, MAX_REASON, Ledger
+from router.delivery.ledger import MAX_REASON, Ledger
 from router.delivery.letters import Choice, DeadLetter
 from router.delivery.state import Changes, ParkedUser, Place, State
 from router.delivery.state_file import StateFile
+from router.delivery.state_writer import HANG_S
 from router.delivery.transit import Origin, Transit
 from router.log import room
 from router.log.record import Gap, Record

@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 
 from router.event import EVENT_TYPES
 from router.gateway import Limits, Source
+from router.gateway.admission import Admitted, admit
 from router.log.interface import LogFull
 from router.suppressed import NOBODY, Person, Suppressed
 from tests.gateway.harness import IDENTIFY, KEY, Harness
@@ -50,6 +51,32 @@ async def test_row_53_nothing_of_suppressed_people_is_stored_and_the_caller_is_t
 
     harness.gateway.suppress(NOBODY)
     assert (await harness.post("/v1/identify", IDENTIFY)).json == {"success": True, "messageId": "m1"}
+
+
+@pytest.mark.parametrize(
+    ("id", "call"),
+    [
+        (Person("userId", "u1"), IDENTIFY | {"type": "identify"}),
+        (Person("anonymousId", "a1"), {"type": "page", "messageId": "m1", "userId": "u2", "anonymousId": "a1"}),
+        (Person("userId", "u1"), {"type": "alias", "messageId": "m1", "userId": "u2", "previousId": "u1"}),
+    ],
+    ids=["userId", "anonymousId", "alias"],
+)
+async def test_row_53_what_was_judged_before_somebody_was_suppressed_is_not_stored_after_it(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch, id: Person, call: dict[str, Any]
+) -> None:
+    """By then the log may have been searched for what is to be erased."""
+
+    async def admit_and_suppress(*arguments: Any, **options: Any) -> Admitted:
+        admitted = await admit(*arguments, **options)
+        harness.gateway.suppress(Suppressed.of([id]))
+        return admitted
+
+    monkeypatch.setattr("router.gateway.intake.admit", admit_and_suppress)
+
+    answer = await harness.post("/v1/batch", {"batch": [call]})
+
+    assert (answer.json["accepted"], answer.json["suppressed"], harness.log.entries) == (0, 1, [])
 
 
 # --- promise 1: nothing accepted is lost ---

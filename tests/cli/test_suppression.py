@@ -1,0 +1,164 @@
+"""Who is suppressed is erased in the end, whatever hinders that, and nothing else is hindered by it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from structlog.testing import capture_logs
+
+from router.admin.answer import Answer
+from router.cli import suppression
+from router.cli.suppression import Suppression
+from router.errors import OperatorError
+from router.event import Event
+from router.log.record import Entry, Record
+from router.log.sqlite import LogOptions, SqliteLog
+from router.rejected import RejectedCalls
+from router.suppressed import Person, Suppressed
+from router.suppressed_file import read_suppressions
+from router.suppressed_file import suppress as note
+from tests.delivery.harness import FastClock
+
+ADA = Person("userId", "ada")
+
+
+class Deliveries:
+    """What a suppression asks of them. An exception in *failures* is raised, by one call each; with *is_erasing* not set,
+    erasing takes for ever."""
+
+    def __init__(self, log: SqliteLog) -> None:
+        self.log = log
+        self.suppressed = Suppressed()
+        self.hindered: list[str] = []
+        self.failures: list[Exception] = []
+        self.is_erasing = asyncio.Event()
+        self.is_erasing.set()
+        self.asked = asyncio.Event()
+        self.events_found: list[Any] = []
+        """What the log held when the states were erased."""
+
+    async def enforce(self, suppressed: Suppressed) -> list[str]:
+        self.suppressed = suppressed
+        return list(self.hindered)
+
+    async def erase(self, people: Sequence[Sequence[str]]) -> Answer:
+        self.asked.set()
+        await self.is_erasing.wait()
+        if self.failures:
+            raise self.failures.pop()
+        found = await self.log.read(0, 0)
+        self.events_found = [orjson.loads(each.event).get("userId") for each in found if isinstance(each, Record)]
+        return {"dead_letters": 2, "parked": 3, "problems": []}
+
+
+@pytest.fixture
+async def deliveries(tmp_path: Path) -> AsyncIterator[Deliveries]:
+    log = await SqliteLog.open(tmp_path / "log", LogOptions(), lambda: 1.0)
+    moment = "2026-01-01T00:00:00.000Z"
+    event = Event(type="track", messageId="m1", userId="ada", timestamp=moment, receivedAt=moment)
+    await log.append([Entry.of(event, "website", 1.0, event.to_json())])
+    yield Deliveries(log)
+    await log.close()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "suppressed.sqlite"
+
+
+@pytest.fixture
+async def at_work(deliveries: Deliveries, path: Path) -> AsyncIterator[Suppression]:
+    rejected = RejectedCalls(path.with_name("rejected.sqlite"))
+    yield Suppression(path, deliveries.log, rejected, FastClock(), deliveries.enforce, deliveries.erase)
+    await rejected.close()
+
+
+def is_erased(path: Path) -> bool:
+    [found] = read_suppressions(path)
+    return found.erased_s is not None
+
+
+async def test_the_log_is_searched_before_the_states(deliveries: Deliveries, at_work: Suppression) -> None:
+    """What a destination gives up of its backlog becomes dead letters, and they are not asked whose they are."""
+    answer = await at_work.suppress([tuple(ADA)])
+
+    assert deliveries.suppressed == Suppressed.of([ADA])
+    assert deliveries.events_found == [None]
+    assert answer == {
+        "events": 1,
+        "anonymous_ids": [],
+        "left": [],
+        "rejected": 0,
+        "dead_letters": 2,
+        "parked": 3,
+        "problems": [],
+    }
+
+
+async def test_who_may_still_be_sent_is_not_erased_yet(
+    deliveries: Deliveries, at_work: Suppression, path: Path
+) -> None:
+    deliveries.hindered = ["process 1 does not answer in time"]
+
+    answer = await at_work.suppress([tuple(ADA)])
+
+    assert (answer["problems"], answer["events"]) == (deliveries.hindered, 1)
+    assert not is_erased(path)
+
+
+async def test_a_disk_that_does_not_let_the_log_be_erased_hinders_nothing_else(
+    deliveries: Deliveries, at_work: Suppression, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(_: object) -> None:
+        raise OperatorError("no room")
+
+    monkeypatch.setattr(deliveries.log, "erase", refuse)
+
+    answer = await at_work.suppress([tuple(ADA)])
+
+    assert (answer["problems"], answer["dead_letters"]) == (["no room"], 2)
+    assert not is_erased(path)
+
+
+@pytest.mark.parametrize("failure", [OperatorError("not now"), ValueError("a bug")], ids=repr)
+async def test_whatever_fails_is_told_once_and_tried_again(
+    deliveries: Deliveries, at_work: Suppression, path: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    """Else the router would end, at every start."""
+    monkeypatch.setattr(suppression, "AGAIN_S", 0.01)
+    note(path, [ADA], 1.0)
+    deliveries.failures = [failure] * 2
+    stop = asyncio.Event()
+    with capture_logs() as logs:
+        running = asyncio.create_task(at_work.run(stop))
+        async with asyncio.timeout(10):
+            for _ in range(3):
+                await deliveries.asked.wait()
+                deliveries.asked.clear()
+            await at_work.lift([])  # has its turn when the last try is over
+        stop.set()
+        await running
+
+    assert [each["event"] for each in logs] == ["not all of suppressed people could be erased, it is tried again"]
+    assert is_erased(path)
+
+
+async def test_a_stop_does_not_wait_for_what_can_be_erased_after_the_next_start(
+    deliveries: Deliveries, at_work: Suppression, path: Path
+) -> None:
+    note(path, [ADA], 1.0)
+    deliveries.is_erasing.clear()
+    stop = asyncio.Event()
+    running = asyncio.create_task(at_work.run(stop))
+    await deliveries.asked.wait()
+
+    stop.set()
+
+    async with asyncio.timeout(5):
+        await running
+    assert not is_erased(path)
