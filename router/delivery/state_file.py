@@ -14,7 +14,7 @@ import orjson
 
 from router.delivery.letter_table import LetterTable, where
 from router.delivery.letters import Choice
-from router.delivery.outcome_table import ERASED, OutcomeTable
+from router.delivery.outcome_table import ERASED, OutcomeTable, about_bytes
 from router.delivery.replay_table import ReplayTable
 from router.delivery.state import (
     Changes,
@@ -41,11 +41,9 @@ from router.suppressed import Suppressed
 
 _OTHERS_BYTES = """
 SELECT (SELECT (count(*) + 1) * page_size FROM sqlite_master, pragma_page_size WHERE rootpage > 0)
-    + (SELECT coalesce(sum(length(event) + 150), 0) FROM parked)
-    + (SELECT coalesce(sum(length(offsets) + 60), 0) FROM outcomes)
-    + (SELECT coalesce(sum(length(offsets) + 60), 0) FROM replays)
+    + (SELECT coalesce(sum(length(event) + length(reason) + 150), 0) FROM parked)
 """
-"""About what all but the dead letters take: a page for each table and index, and the rows of those that grow."""
+"""About what all but dead letters and outcomes take: a page for each table and index, and the parked events."""
 
 
 class StateOlder(OperatorError):
@@ -261,7 +259,8 @@ class StateFile:
         if used <= enough:
             return used
         (others,) = self._connection.execute(_OTHERS_BYTES).fetchone()
-        return max(0, used - int(others))
+        outcomes = sum(about_bytes(self._connection, table) for table in ("outcomes", "replays"))
+        return max(0, used - int(others) - outcomes)
 
     def is_away(self, error: Exception) -> bool:
         """Never: the disk is part of this machine."""

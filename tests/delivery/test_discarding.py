@@ -83,6 +83,16 @@ async def test_promise_8_dead_letters_take_no_more_than_they_may(
             1_000 * KB,
             id="what became of many events in replays",
         ),
+        pytest.param(
+            Changes(
+                outcomes=[
+                    Outcome(Place(0, number), "skipped", f"action: {'x' * 100}", float(number))
+                    for number in range(20 * KB)
+                ]
+            ),
+            1_000 * KB,
+            id="the reasons of many events",
+        ),
         pytest.param(Changes(), 1_000 * KB // 16, id="the file itself, where sixteen partitions share 1 MB"),
     ],
 )
