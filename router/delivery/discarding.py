@@ -6,6 +6,7 @@ on a full disk every source is answered 503.
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Final
 
 from router.delivery.jobs import Jobs
@@ -16,7 +17,8 @@ from router.delivery.state import State
 
 DISCARDED_AT_ONCE: Final = 1_000
 """Letters discarded in one transaction. Events wait for it."""
-_STEPS: Final = 50
+_MOST: Final = 50_000
+"""Letters discarded in one call, because they are too many."""
 
 
 class UnderRetry(Exception):
@@ -42,30 +44,23 @@ def discard(state: State, jobs: Jobs | None, choice: Choice, limit: int = DISCAR
 
 
 async def keep_within(ledger: Ledger, jobs: Jobs | None, max_bytes: int) -> tuple[int, float]:
-    """Discard the oldest letters, until all take at most *max_bytes*. While a retry is under way nothing is discarded, and one
-    call does no more than some thousand.
+    """Discard the oldest letters if all take more than *max_bytes*. While a retry is under way nothing is discarded, and one
+    call does no more than `_MOST`.
 
     Returns:
-        How many were discarded, and what share of *max_bytes* the others take.
+        How many were discarded, and what share of *max_bytes* all took before.
     """
-    discarded = used = 0
-    for _ in range(_STEPS):
-        used, (letters, events) = await ledger.ask(lambda state: _discard_excess(state, jobs, max_bytes))
-        ledger.note_discarded(events)
-        discarded += letters
-        if not letters:
+    letters, used = await ledger.ask(lambda state: state.letters.measure())
+    excess = min(_MOST, ceil(letters * (1 - max_bytes / used))) if used > max_bytes else 0
+    discarded = 0
+    while discarded < excess:
+        number = min(DISCARDED_AT_ONCE, excess - discarded)
+        try:
+            found, events = await ledger.ask(lambda state: discard(state, jobs, EVERY, number))  # noqa: B023 - awaited at once
+        except UnderRetry:
             break
+        if not found:
+            break
+        ledger.note_discarded(events)
+        discarded += found
     return discarded, used / max_bytes
-
-
-def _discard_excess(state: State, jobs: Jobs | None, max_bytes: int) -> tuple[int, tuple[int, int]]:
-    """What the letters took before, in bytes, and how many letters and events were discarded of them."""
-    used = state.letters_bytes(max_bytes // 2)
-    excess = used - max_bytes
-    number = state.letters.oldest(excess, DISCARDED_AT_ONCE) if excess > 0 else 0
-    if not number:
-        return used, (0, 0)
-    try:
-        return used, discard(state, jobs, EVERY, number)
-    except UnderRetry:
-        return used, (0, 0)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from bisect import bisect_left
 from collections.abc import Iterable
-from itertools import accumulate
 from typing import Any
 
 import orjson
@@ -14,6 +12,10 @@ from router.delivery.cause import cause_at, code_of
 from router.delivery.letters import EVERY, Choice, DeadLetter, Group
 from router.log.record import Record
 
+_SAMPLE = 200
+"""The most letters whose size is looked at."""
+_BESIDE = 200
+"""Bytes that a letter takes beside its event and its reason: ids, and places in the indexes."""
 _AMONG = "{} IN (SELECT value FROM json_each(?))"
 """The list is one parameter, as JSON, however many values it holds."""
 
@@ -59,11 +61,16 @@ class LetterTable:
         query = f"SELECT 1 FROM dead_letters WHERE ({condition}) AND ({also}) LIMIT 1"
         return self._connection.execute(query, [*values, *more]).fetchone() is not None
 
-    def oldest(self, total_bytes: int, limit: int) -> int:
-        """See `Letters.oldest`."""
-        query = "SELECT length(event) + length(reason) FROM dead_letters ORDER BY id LIMIT ?"
-        sizes = list(accumulate(size for (size,) in self._connection.execute(query, (limit,))))
-        return min(len(sizes), bisect_left(sizes, total_bytes) + 1)
+    def measure(self) -> tuple[int, int]:
+        """See `Letters.measure`. The size is that of some of them: to read all would mean gigabytes."""
+        query = "SELECT count(*), min(id), max(id) FROM dead_letters"
+        count, first, last = self._connection.execute(query).fetchone()
+        if not count:
+            return 0, 0
+        one = "SELECT length(event) + length(reason) FROM dead_letters WHERE id >= ? LIMIT 1"
+        places = range(first, last + 1, (last - first) // _SAMPLE + 1)
+        sizes = [size for place in places for (size,) in self._connection.execute(one, (place,))]
+        return count, count * (sum(sizes) // len(sizes) + _BESIDE)
 
     def last(self) -> int:
         """The id of the newest; 0 if there is none."""

@@ -81,8 +81,8 @@ class Letters(Protocol):
     def has_any(self, one: Choice, other: Choice) -> bool:
         """Whether some letter is in both choices."""
 
-    def oldest(self, total_bytes: int, limit: int) -> int:
-        """How many of the oldest letters, up to *limit*, come to *total_bytes* of events and reasons."""
+    def measure(self) -> tuple[int, int]:
+        """How many there are, and about how many bytes they take."""
 
     def last(self) -> int:
         """The id of the newest; 0 if there is none."""

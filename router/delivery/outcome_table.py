@@ -23,11 +23,6 @@ CREATE INDEX outcomes_by_last ON outcomes (partition, last, first);
 ERASED: Final = "erased"
 """Stands for a vendor's words about somebody who is to be forgotten: they may quote what was sent."""
 
-_SAMPLE: Final = 200
-"""The most rows whose size is looked at."""
-_BESIDE: Final = 40
-"""What a row takes beside its texts and offsets, in bytes, also in the index."""
-
 
 class OutcomeTable:
     """Outcomes in a state's file. If an event is in several rows, the newest one holds."""
@@ -94,17 +89,6 @@ def erase_reasons(connection: sqlite3.Connection, table: str, places: Iterable[P
         if place.sequence in unpack(*packed)
     }
     connection.executemany(f"UPDATE {table} SET reason = ? WHERE id = ?", [(ERASED, id) for id in groups])
-
-
-def about_bytes(connection: sqlite3.Connection, table: str) -> int:
-    """About what a *table* of groups takes, in bytes: by some of its rows, for to read millions would hold up delivery."""
-    [first], [last] = (connection.execute(f"SELECT {end}(id) FROM {table}").fetchone() for end in ("min", "max"))
-    if first is None:
-        return 0
-    query = f"SELECT length(offsets) + length(kind) + length(reason) FROM {table} WHERE id >= ? LIMIT 1"
-    places = range(first, last + 1, (last - first) // _SAMPLE + 1)
-    sizes: list[int] = [size for place in places for (size,) in connection.execute(query, (place,))]
-    return int(last - first + 1) * (sum(sizes) // len(sizes) + _BESIDE)
 
 
 def pack(sequences: Sequence[int]) -> bytes:

@@ -198,9 +198,6 @@ class State(Protocol):
     def reusable_bytes(self) -> int:
         """Room in the state that something left when it was deleted: to write there takes nothing from the disk."""
 
-    def letters_bytes(self, enough: int) -> int:
-        """About what the dead letters take, in bytes; the whole of the state, while that is no more than *enough*."""
-
     def is_away(self, error: Exception) -> bool:
         """Whether *error*, from a `commit`, means that the cluster that keeps the state can't be reached. Then nothing here is
         stuck."""

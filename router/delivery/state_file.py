@@ -14,7 +14,7 @@ import orjson
 
 from router.delivery.letter_table import LetterTable, where
 from router.delivery.letters import Choice
-from router.delivery.outcome_table import ERASED, OutcomeTable, about_bytes
+from router.delivery.outcome_table import ERASED, OutcomeTable
 from router.delivery.replay_table import ReplayTable
 from router.delivery.state import (
     Changes,
@@ -38,12 +38,6 @@ from router.log.record import Record
 from router.log.room import is_no_room
 from router.log.tombstone import tombstone
 from router.suppressed import Suppressed
-
-_OTHERS_BYTES = """
-SELECT (SELECT (count(*) + 1) * page_size FROM sqlite_master, pragma_page_size WHERE rootpage > 0)
-    + (SELECT coalesce(sum(length(event) + length(reason) + 150), 0) FROM parked)
-"""
-"""About what all but dead letters and outcomes take: a page for each table and index, and the parked events."""
 
 
 class StateOlder(OperatorError):
@@ -244,23 +238,10 @@ class StateFile:
 
     def reusable_bytes(self) -> int:
         """See `State.reusable_bytes`."""
-        return self._bytes_of("freelist_count")
-
-    def _bytes_of(self, pages: str) -> int:
-        """The size of the pages that the pragma *pages* counts."""
-        [number], [page_bytes] = (
-            self._connection.execute(f"PRAGMA {name}").fetchone() for name in (pages, "page_size")
+        [pages], [page_bytes] = (
+            self._connection.execute(f"PRAGMA {name}").fetchone() for name in ("freelist_count", "page_size")
         )
-        return int(number) * int(page_bytes)
-
-    def letters_bytes(self, enough: int) -> int:
-        """See `State.letters_bytes`. Adding up the letters themselves would mean to read all that there is of them."""
-        used = self._bytes_of("page_count") - self.reusable_bytes()
-        if used <= enough:
-            return used
-        (others,) = self._connection.execute(_OTHERS_BYTES).fetchone()
-        outcomes = sum(about_bytes(self._connection, table) for table in ("outcomes", "replays"))
-        return max(0, used - int(others) - outcomes)
+        return int(pages) * int(page_bytes)
 
     def is_away(self, error: Exception) -> bool:
         """Never: the disk is part of this machine."""
