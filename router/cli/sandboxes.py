@@ -36,8 +36,8 @@ def make_sandbox(plugin: Plugin, settings: dict[str, Any] | None = None, record:
             factory = getattr(importlib.import_module(module), name)
             sandbox: Sandbox = factory({**plugin.sandbox_settings, **(settings or {})}, record)
     except Exception as error:
-        given = [value for value in (settings or {}).values() if isinstance(value, str)]  # any may be a secret
-        told = describe(error, lambda text: cut(mask_text(text, given)))
+        given = sorted((each for each in (settings or {}).values() if isinstance(each, str)), key=len, reverse=True)
+        told = describe(error, lambda text: cut(mask_text(text, given)))  # any of them may be a secret
         raise OperatorError(
             f'plugin {plugin.slug}: its sandbox "{plugin.sandbox}" could not be made: {told}{at_place(error)}. '
             "Correct the plugin, or take `sandbox: true` out"

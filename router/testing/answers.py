@@ -88,10 +88,8 @@ def why_lost(read: Callable[..., Any], *arguments: Any) -> str:
         word = read(*arguments)
     except UnreadableAnswer:
         return ""
-    found = word if isinstance(word, Sequence) else [word]
-    if all(isinstance(each, Later | Blocked) for each in found):
-        return ""
-    return f"is read as {found[0]!r}, which costs events; `judge_by_status` reads it as Later"
+    lost = [each for each in (word if isinstance(word, Sequence) else [word]) if not isinstance(each, Later | Blocked)]
+    return f"is read as {lost[0]!r}, which costs events; `judge_by_status` reads it as Later" if lost else ""
 
 
 def as_answers(answers: Word | Answer | Sequence[Answer]) -> Sequence[Answer]:
