@@ -52,7 +52,9 @@ async def test_what_can_not_be_done_is_told_and_is_no_bug_of_the_router(operatio
         await operations.calls()[operation]("up")
 
 
-@pytest.mark.parametrize("question", [("trace", "m1"), ("causes",), ("dead-letters",), ("jobs",)], ids=lambda each: each[0])
+@pytest.mark.parametrize(
+    "question", [("trace", "m1"), ("causes",), ("dead-letters",), ("jobs",)], ids=lambda each: each[0]
+)
 async def test_destinations_are_asked_side_by_side(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, question: tuple[str, ...]
 ) -> None:
