@@ -96,7 +96,7 @@ def explain_at(
 
 
 def _roots(fields: Iterable[str]) -> list[str]:
-    """Those of *fields* that lie within no other one, sorted, each with a dot behind it. An event may have tens of thousands."""
+    """Those of *fields* that lie within no other one, sorted, each with a dot behind it; there may be tens of thousands."""
     roots: list[str] = []
     for field in sorted(f"{each}." for each in fields):
         if not roots or not field.startswith(roots[-1]):
