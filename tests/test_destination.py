@@ -231,7 +231,7 @@ def test_explain_says_that_a_field_is_not_sent_where_no_action_sends_it(
 
 @pytest.mark.timeout(10)
 def test_promise_8_explain_tells_of_an_event_with_many_fields_soon() -> None:
-    """Each field that an action does not send was compared with each that another does: 0.5 MB took two minutes, in the daemon too."""
+    """Each field that an action leaves to another was compared with each that this one sends: 0.5 MB took two minutes."""
     sent = replace(ECHO.actions[1], table=Table((), (Custom("properties"),)))
     other = replace(sent, name="another", table=Table((Field("event", to="name"),)))
     destination = Destination("echo", replace(ECHO, actions=(sent, other)), EchoSettings())
