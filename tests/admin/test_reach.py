@@ -53,10 +53,10 @@ async def test_what_can_not_be_done_is_told_and_is_no_bug_of_the_router(operatio
 
 
 @pytest.mark.parametrize(
-    "question", [("trace", "m1"), ("causes",), ("dead-letters",), ("jobs",)], ids=lambda each: each[0]
+    "question", [("trace", "m1"), ("causes",), ("dead-letters",), ("jobs",), ("erase", [])], ids=lambda each: each[0]
 )
 async def test_destinations_are_asked_side_by_side(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, question: tuple[str, ...]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, question: tuple[Any, ...]
 ) -> None:
     """Each may wait for its disk as long as a question waits at all: one after another, that was as many times as long."""
     stand, names = Stand(tmp_path), ("one", "two", "three")
