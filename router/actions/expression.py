@@ -41,7 +41,7 @@ _BOUND = re.compile(r"\.\s*(?:all|exists|exists_one|existsOne|map|filter)\s*\(\s
 _MENTIONED = rf"\bevent\b(?P<path>(?:\s*\.\s*\w+(?!\w|\s*\()|\s*\[\s*(?:{TEXT})\s*\])*)"
 _FIELDS = re.compile(rf"{TEXT}|{OF_ANOTHER}|\bhas\s*\([^)]*\)|{_MENTIONED}")
 _FIELDS_AND_TEXTS = re.compile(rf"{TEXT}|{OF_ANOTHER}|{_MENTIONED}")
-_COMMENT: Final = r"//[^\n]*"
+_COMMENT: Final = r"//[^\n]*+"
 _LITERAL: Final = (
     r"[rR](?:\"\"\"(?s:.*?)\"\"\"|'''(?s:.*?)'''|\"[^\"]*\"|'[^']*')"
     r"|\"\"\"(?s:\\.|[^\\])*?\"\"\"|'''(?s:\\.|[^\\])*?'''|" + TEXT

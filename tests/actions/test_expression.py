@@ -169,6 +169,7 @@ def test_what_is_no_expression_is_refused_with_its_place(text: str, said: str) -
         r"event.event != r'\' && event.event.matches(event.properties.p)",
         "event.event == 'a' // it's\n || event.event.matches(event.properties.p)",
         "matches(event.event, 'a')",
+        f"event.event.matches({'/' * 100}\n event.properties.p)",
     ],
 )
 def test_promise_8_no_event_chooses_a_pattern(text: str) -> None:
