@@ -310,7 +310,7 @@ class Destination:
     def _change(self, planned: PlannedAction, event: Event, with_notes: bool) -> Draft:
         """Apply the operator's privacy settings and changes. Privacy comes first, so that no change can carry a value
         elsewhere, and again last, so that no change can bring a blocked name back."""
-        draft = Draft(event, [] if with_notes else None)
+        draft = Draft(event, {} if with_notes else None)
         if self.privacy is not None:
             self.privacy.apply(draft)
         for change in planned.rule.changes:

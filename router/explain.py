@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -90,16 +91,27 @@ def explain_at(
         _explain_action(destination, *each, decision.reason, delivered, told)
         for each in zip(mapped, written, strict=True)
     ] + passed_over
-    sent = {line["from"] for entry in entries if entry["decision"] == "deliver" for line in entry["lineage"]}
+    sent = _roots({line["from"] for entry in entries if entry["decision"] == "deliver" for line in entry["lineage"]})
     for entry in entries:  # a field that another action of this destination sends is not missing
         entry["unmapped"] = [source for source in entry["unmapped"] if not _is_among(source, sent)]
     return entries
 
 
-def _is_among(source: str, sent: Collection[str]) -> bool:
-    """Whether *sent* has the field at *source*, or parts of it (and the action that sends those tells of the others), or the
-    object that it is a part of."""
-    return any(each == source or each.startswith(f"{source}.") or source.startswith(f"{each}.") for each in sent)
+def _roots(fields: Iterable[str]) -> list[str]:
+    """Those of *fields* that lie within no other one, sorted, each with a dot behind it; there may be tens of thousands."""
+    roots: list[str] = []
+    for field in sorted(f"{each}." for each in fields):
+        if not roots or not field.startswith(roots[-1]):
+            roots.append(field)
+    return roots
+
+
+def _is_among(source: str, sent: Sequence[str]) -> bool:
+    """Whether *sent* (as of `_roots`) has the field at *source*, or parts of it (and the action that sends those tells of the
+    others), or the object that it is a part of. None lies within another, so that only the neighbours can be either."""
+    field = f"{source}."
+    at = bisect_left(sent, field)
+    return (at < len(sent) and sent[at].startswith(field)) or (at > 0 and field.startswith(sent[at - 1]))
 
 
 def _explain_action(

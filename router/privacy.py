@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from router.actions.change import PERSON, hash_place
 from router.actions.draft import Draft
-from router.actions.path import Path, Place, Tree, dotted, find, places, tree_of
+from router.actions.path import Path, Place, Tree, dotted, find, places, shown, tree_of
 from router.event import Document
 from router.reserved import fill_name
 
@@ -109,6 +109,6 @@ class Privacy:
         """Change the draft. Applying it twice is the same as once."""
         for place in draft.places(self.block.places):
             draft.drop(place)
-            draft.note(f"block: {dotted(place.path)}{', which holds an email' if place.path in _IDS else ''}")
+            draft.note(f"block: {shown(place.path)}{', which holds an email' if place.path in _IDS else ''}")
         for place in draft.places(self.hash.places):
             hash_place(draft, place)

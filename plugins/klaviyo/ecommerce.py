@@ -23,7 +23,8 @@ METRICS: Final[Mapping[str, str]] = {
     "orderfulfilled": "Fulfilled Order",
 }
 """The spec's name, by `spelt_alike` → the metric."""
-SALES: Final = frozenset({"Placed Order", "Refunded Order"})
+REFUND: Final = "Refunded Order"
+SALES: Final = frozenset({"Placed Order", REFUND})
 """Metrics that are reported by their value."""
 LINE_METRIC: Final = "Ordered Product"
 _LINE_KEYS: Final = (

@@ -17,7 +17,7 @@ from plugins.klaviyo.attributes import (
     id_rows,
     to_property,
 )
-from plugins.klaviyo.ecommerce import LINE_METRIC, METRICS, SALES, add_expected, line_of, products_of
+from plugins.klaviyo.ecommerce import LINE_METRIC, METRICS, REFUND, SALES, add_expected, line_of, products_of
 from plugins.klaviyo.settings import Settings
 from router.plugin import (
     Custom,
@@ -81,6 +81,8 @@ def build_event(event: Event, fields: Document, settings: Settings) -> list[Payl
     properties: Document = fields.get("properties", {})
     if known in SALES:
         complete_value(fields["event"], event.properties.get("total"), event.properties.get("products"))
+    if known == REFUND and "value" in fields["event"]:  # callers write it with and without a sign
+        fields["event"]["value"] = abs(fields["event"]["value"])
     known = known if settings.ecommerce else None
     if known:
         add_expected(known, properties)

@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol, Self
 
 from router.actions.draft import Draft, Origin, Taken
 from router.actions.hashing import CONVERTER, hash_value
-from router.actions.path import Path, Place, Tree, dotted, find, places, tree_of
+from router.actions.path import Path, Place, Tree, dotted, find, places, shown, tree_of
 from router.actions.template import Template, Unfilled
 from router.event import Document
 from router.plugin import Table
@@ -87,10 +87,10 @@ def hash_place(draft: Draft, place: Place) -> None:
         hashed = hash_value(place.key, place.holder[place.key])
     except ValueError:
         draft.drop(place)
-        draft.note(f"hash: {dotted(place.path)} has no hash (blank, or no single value); left out")
+        draft.note(f"hash: {shown(place.path)} has no hash (blank, or no single value); left out")
         return
     draft.convert(place, hashed, CONVERTER)
-    draft.note(f"hash: {dotted(place.path)}")
+    draft.note(f"hash: {shown(place.path)}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +149,7 @@ class Allow:
     def apply(self, draft: Draft) -> None:
         for place in draft.places(self._unlisted):
             draft.drop(place)
-            draft.note(f"allow: {dotted(place.path)} is not on the list; left out")
+            draft.note(f"allow: {shown(place.path)} is not on the list; left out")
 
     def _unlisted(self, document: Document) -> Iterator[Place]:
         for at, tree in self._kept:
@@ -189,7 +189,7 @@ class DropCustom:
     def apply(self, draft: Draft) -> None:
         for place in draft.places(partial(self._custom, kind=draft.event.type)):
             draft.drop(place)
-            draft.note(f"custom: {dotted(place.path)} is a custom trait; left out")
+            draft.note(f"custom: {shown(place.path)} is a custom trait; left out")
 
     def _custom(self, document: Document, kind: str) -> Iterator[Place]:
         for at in PERSON:

@@ -91,6 +91,7 @@ def cost_of(text: str) -> Cost:
 
 def _steps_of_a_match(text: str) -> int:
     """Of the patterns in *text*, as if they were one, and each sign that is repeated the largest of all."""
+    text = "".join(text.split())  # blanks may stand in a count, and with ``(?x)`` before one, and change nothing
     found = ((steps, len(large.findall(text))) for large, steps in _STEPS_OF_A_CLASS)
     of_a_sign, count = next((each for each in found if each[1]), (_STEPS_OF_A_SIGN, 1))
     repeated, in_groups = 0, 1

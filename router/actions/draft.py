@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from router.actions.path import ABSENT, TEXTS, Path, Place, dotted, find, place_of, put
+from router.actions.path import ABSENT, TEXTS, Path, Place, find, place_of, put, shown
 from router.event import Document, Event
 from router.plugin import convert
 from router.plugin.trace import Lineage, Trace
@@ -33,19 +33,21 @@ class Taken:
 
 
 class Draft:
-    """One event for one destination. `notes` says what was changed, for explain; None if nobody asks."""
+    """One event for one destination. `notes` has a key for each thing that was changed, for explain; None if nobody asks."""
 
-    def __init__(self, event: Event, notes: list[str] | None = None) -> None:
+    def __init__(self, event: Event, notes: dict[str, None] | None = None) -> None:
         self.event = event
         self.document: Document = event.document
         """The event with the changes so far. Only this class changes it."""
         self.notes = notes
         self._is_copied = False
         self._origins: dict[Path, Origin] = {}
+        self._within: dict[Path, dict[Path, None]] = {}
+        """By what they lie in: the paths in `_origins`, and some that were there. An event may have thousands."""
 
     def note(self, text: str) -> None:
-        if self.notes is not None and text not in self.notes:
-            self.notes.append(text)
+        if self.notes is not None:
+            self.notes[text] = None
 
     # --- changes ---
 
@@ -73,7 +75,7 @@ class Draft:
         place = place_of(self.document, path)
         assert place is not None
         value = place.holder[place.key]
-        below = {inner[len(path) :]: origin for inner, origin in self._origins.items() if inner[: len(path)] == path}
+        below = {inner[len(path) :]: self._origins[inner] for inner in self._inner(path)}
         taken = Taken(value, {(): self.origin(path), **below})
         self.drop(place)
         return taken
@@ -89,7 +91,8 @@ class Draft:
         self.copy()
         put(self.document, path, _copy(value))
         self._forget(path)
-        self._origins |= {(*path, *below): origin for below, origin in taken.origins.items()}
+        for below, origin in taken.origins.items():
+            self._remember((*path, *below), origin)
         return True
 
     def convert(self, place: Place, value: Any, converter: str) -> None:
@@ -97,7 +100,7 @@ class Draft:
         place.holder[place.key] = value
         origin = self.origin(place.path)
         if converter not in origin.converters:  # each item of a list passes here
-            self._origins[place.path] = replace(origin, converters=(*origin.converters, converter))
+            self._remember(place.path, replace(origin, converters=(*origin.converters, converter)))
 
     def copy(self) -> None:
         """Copy the document before anything in it is changed."""
@@ -105,9 +108,18 @@ class Draft:
             self.document = _copy(self.document)
             self._is_copied = True
 
+    def _remember(self, path: Path, origin: Origin) -> None:
+        self._origins[path] = origin
+        for length in range(1, len(path)):
+            self._within.setdefault(path[:length], {})[path] = None
+
+    def _inner(self, path: Path) -> list[Path]:
+        """The paths in `_origins` that lie within *path*."""
+        return [each for each in self._within.get(path, ()) if each in self._origins]
+
     def _forget(self, path: Path) -> None:
-        for inner in [each for each in self._origins if each[: len(path)] == path]:
-            del self._origins[inner]
+        for each in (path, *self._within.pop(path, ())):
+            self._origins.pop(each, None)
 
     # --- what comes of it ---
 
@@ -127,18 +139,17 @@ class Draft:
         """Make *trace*, which a table has filled from the changed event, speak of the event as it arrived."""
         if not self._origins:
             return
-        trace.lineage[:] = [line for told in trace.lineage for line in self._lines(told)]
+        trace.lineage[:] = dict.fromkeys(line for told in trace.lineage for line in self._lines(told))
         trace.unmapped[:] = list(dict.fromkeys(name for told in trace.unmapped for name in self._names(told)))
 
     def _lines(self, told: Lineage) -> Iterator[Lineage]:
         path = tuple(told.source.split("."))
         yield from _retold(self.origin(path), told.to, told.converter)
-        for inner, origin in self._origins.items():  # the changed parts of a whole object get lines of their own
-            if len(inner) > len(path) and inner[: len(path)] == path:
-                yield from _retold(origin, ".".join((told.to, *inner[len(path) :])), told.converter)
+        for inner in self._inner(path):  # the changed parts of a whole object get lines of their own
+            yield from _retold(self._origins[inner], shown((told.to, *inner[len(path) :])), told.converter)
 
     def _names(self, told: str) -> list[str]:
-        return [dotted(source) for source in self.origin(tuple(told.split("."))).sources] or [told]
+        return [shown(source) for source in self.origin(tuple(told.split("."))).sources] or [told]
 
 
 CONSTANT = "(constant)"
@@ -147,7 +158,7 @@ CONSTANT = "(constant)"
 
 def _retold(origin: Origin, to: str, converter: str) -> Iterator[Lineage]:
     converters = ", ".join(filter(None, (*origin.converters, converter)))
-    for source in map(dotted, origin.sources):
+    for source in map(shown, origin.sources):
         yield Lineage(source, to, converters)
     if not origin.sources:
         yield Lineage(CONSTANT, to, converters)

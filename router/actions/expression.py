@@ -41,6 +41,16 @@ _BOUND = re.compile(r"\.\s*(?:all|exists|exists_one|existsOne|map|filter)\s*\(\s
 _MENTIONED = rf"\bevent\b(?P<path>(?:\s*\.\s*\w+(?!\w|\s*\()|\s*\[\s*(?:{TEXT})\s*\])*)"
 _FIELDS = re.compile(rf"{TEXT}|{OF_ANOTHER}|\bhas\s*\([^)]*\)|{_MENTIONED}")
 _FIELDS_AND_TEXTS = re.compile(rf"{TEXT}|{OF_ANOTHER}|{_MENTIONED}")
+_COMMENT: Final = r"//[^\n]*+"
+_LITERAL: Final = (
+    r"[rR](?:\"\"\"(?s:.*?)\"\"\"|'''(?s:.*?)'''|\"[^\"]*\"|'[^']*')"
+    r"|\"\"\"(?s:\\.|[^\\])*?\"\"\"|'''(?s:\\.|[^\\])*?'''|" + TEXT
+)
+"""A text in any of the quotes that there are."""
+_PATTERNS = re.compile(
+    rf"\bmatches\s*\((?P<text>(?:\s|{_COMMENT})*(?:{_LITERAL})(?:\s|{_COMMENT})*\))?|{_LITERAL}|{_COMMENT}"
+)
+"""The calls of ``matches``, with ``text`` where their pattern is one; and what looks like a call and is none."""
 _PART = re.compile(rf"\.\s*(\w+)|\[\s*({TEXT})\s*\]")
 
 
@@ -102,6 +112,7 @@ class Expression:
         except ValueError as error:
             raise _syntax_error(str(error)) from None
         _check_names(program, self.text)
+        _check_patterns(self.text)
         asked = _FIELDS_AND_TEXTS.sub(_canonical, self.text)
         object.__setattr__(self, "_asked", asked)
         object.__setattr__(self, "_program", program if asked == self.text else cel.compile(asked))
@@ -215,6 +226,18 @@ def _check_names(program: cel.Program, text: str) -> None:
             near = difflib.get_close_matches(name, FUNCTIONS | MACROS, n=1)
             hint = f'did you mean "{near[0]}"?' if near else f"there are: {', '.join(sorted(FUNCTIONS | MACROS))}"
             raise ExpressionError(f'no CEL expression: unknown function "{name}"; {hint}')
+
+
+def _check_patterns(text: str) -> None:
+    """To make a pattern may take long, so no event may choose it."""
+    for match in _PATTERNS.finditer(text):
+        if match[0].startswith("matches") and match["text"] is None:
+            line, column = text.count("\n", 0, match.start()) + 1, match.start() - text.rfind("\n", 0, match.start())
+            raise ExpressionError(
+                f"column {column}: expected the pattern of matches as one text in quotes, as in "
+                "event.userId.matches('^[0-9]+$'); what another field says is found with contains or startsWith",
+                line,
+            )
 
 
 def _kind(value: Any) -> str:

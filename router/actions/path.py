@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from router.event import FIELDS, Document
+from router.plugin.values import LONGEST_NAME
 from router.reserved import GROUP_SPELLINGS, NESTED_SPELLINGS, USER_SPELLINGS
 
 Path = tuple[str, ...]
@@ -30,6 +31,12 @@ _TRAIT_SPELLINGS: Final = USER_SPELLINGS | GROUP_SPELLINGS
 
 def dotted(path: Path) -> str:
     return ".".join(path)
+
+
+def shown(path: Path) -> str:
+    """*path* for a note. Names may be as long as an event, and each place within one has them all: it is cut."""
+    text = dotted(tuple(part[: LONGEST_NAME + 1] for part in path))
+    return text if len(text) <= LONGEST_NAME else f"{text[:LONGEST_NAME]}…"
 
 
 def read_path(text: str) -> Path:

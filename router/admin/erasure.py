@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Container, Sequence
 
 from router.admin.answer import Answer
@@ -24,14 +25,13 @@ class ErasureOperation:
         """
         suppressed = Suppressed.of(Person(kind, id) for kind, id in people)  # type: ignore[arg-type]
         answer: Answer = {"dead_letters": 0, "parked": 0, "problems": []}
-        for name in self._reach.with_state():
-            if name in without:
-                continue
+
+        async def erase_at(name: str) -> None:
             try:
                 erased = await self._reach.ask(name, lambda state: state.erase(suppressed))
             except OperatorError as error:
                 answer["problems"].append(f"{name}: {error}")
-                continue
+                return
             if not erased.is_overwritten:
                 answer["problems"].append(
                     f"{name}: somebody reads its state, so what was erased still lies in its file"
@@ -40,4 +40,6 @@ class ErasureOperation:
             answer["parked"] += erased.parked
             if self._reach.fleet and name in self._reach.fleet.berths:
                 self._reach.fleet.berths[name].ledger.note_discarded(erased.events)
+
+        await asyncio.gather(*(erase_at(name) for name in self._reach.with_state() if name not in without))
         return answer

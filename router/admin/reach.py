@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from router.admin.answer import Answer
 from router.admin.hole import hole
@@ -26,6 +26,8 @@ _T = TypeVar("_T")
 
 FLUSH_S = 3.0
 """How long a question waits for changes that are not on disk yet. After that the answer is what the disk has."""
+_LOOKED_AT: Final = 4
+"""How many states that are not at work here are open at a time. Each takes file handles and one of the few shared threads."""
 
 
 @dataclass
@@ -40,6 +42,8 @@ class Reach:
     knows_all: bool = True
     is_elsewhere: Callable[[], bool] = lambda: False
     """Whether another router delivers what this one does not."""
+    looking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_LOOKED_AT))
+    """Held while a state that is not at work here is open."""
 
     def known(self) -> list[str]:
         """Destinations of the config, then others whose state is kept."""
@@ -123,23 +127,25 @@ class Reach:
             finally:
                 state.close()
 
-        return await asyncio.to_thread(look)
+        async with self.looking:
+            return await asyncio.to_thread(look)
 
     async def gather(self, destination: str | None, list_of: Callable[[str], Awaitable[list[Answer]]]) -> list[Answer]:
-        """*list_of* one destination; or of all that have run, with a hole for each whose state can't be read.
+        """*list_of* one destination; or of all that have run, side by side, with a hole for each whose state can't be read.
 
         Raises:
             OperatorError: *list_of* does, of the one that was asked for.
         """
         if destination is not None:
             return await list_of(destination)
-        found: list[Answer] = []
-        for name in self.with_state():
+
+        async def told(name: str) -> list[Answer]:
             try:
-                found += await list_of(name)
+                return await list_of(name)
             except OperatorError as error:
-                found.append(hole(name, error))
-        return found
+                return [hole(name, error)]
+
+        return [each for found in await asyncio.gather(*map(told, self.with_state())) for each in found]
 
     def _unknown(self, name: str) -> OperatorError:
         return OperatorError(f"no destination {name!r}; there are: {', '.join(self.known()) or 'none'}")

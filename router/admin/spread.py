@@ -225,7 +225,7 @@ class Spread:
             raise never_accepted(message_id)
         return {
             "message_id": message_id,
-            "events": [await self._parts[record.partition].trace_record(record) for record in records],
+            "events": await asyncio.gather(*(self._parts[record.partition].trace_record(record) for record in records)),
         }
 
     async def status(self) -> Answer:

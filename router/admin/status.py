@@ -24,8 +24,6 @@ from router.errors import OperatorError
 OLDEST_WITHIN_S: Final = 2.0
 """How long a status waits for a destination's oldest event, which comes from the log. After that it looks only at parked
 ones."""
-_LOOKED_AT: Final = 4
-"""How many states are opened at a time for a status. Each takes file handles and one of the few shared threads."""
 
 
 class StatusOperation:
@@ -35,7 +33,6 @@ class StatusOperation:
         """*stuck* as in `Operations`."""
         self._reach = reach
         self._stuck = stuck
-        self._looking = asyncio.Semaphore(_LOOKED_AT)
 
     async def status(self, without: Container[str] = ()) -> Answer:
         """The log, and for each destination its state, its books and its oldest pending event. Destinations in *without* have
@@ -92,7 +89,7 @@ class StatusOperation:
             return status | {"state": "new", "reason": reason}
         if self._reach.fleet and assignment.is_enabled:
             status["reason"] = "a start or a reload is under way: what it has sent lands first, then it goes on"
-        async with self._looking:
+        async with self._reach.looking:
             return status | await self._kept_status(assignment)
 
     async def _kept_status(self, assignment: Assignment) -> Answer:

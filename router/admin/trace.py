@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,7 +28,7 @@ class TraceOperation:
         records = await self._reach.log.find(message_id)
         if not records:
             raise never_accepted(message_id)
-        return {"message_id": message_id, "events": [await self.trace_record(record) for record in records]}
+        return {"message_id": message_id, "events": await asyncio.gather(*map(self.trace_record, records))}
 
     async def trace_record(self, record: Record) -> Answer:
         """An event of the log, and what became of it at every destination."""
@@ -38,7 +39,7 @@ class TraceOperation:
             "sequence": record.sequence,
             "event": event,
             "warnings": self.warnings_of(event),
-            "destinations": [await self._trace_at(name, record) for name in self._reach.assignments],
+            "destinations": await asyncio.gather(*(self._trace_at(name, record) for name in self._reach.assignments)),
         }
 
     def warnings_of(self, event: Mapping[str, Any]) -> list[str]:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
+from uuid import uuid4
 
 import typer
 
@@ -44,7 +45,7 @@ def export(
     settings = load_storage(config)
     selection = Selection(since_s, until_s, source, type, user)
     lost: list[tuple[int, int]] = []
-    with _open_out(out) as file:
+    with open_out(out) as file:
         count = asyncio.run(_export(settings, selection, events, file, lost))
     typer.echo(f"{counted(count, 'event')}{f' to {out}' if out else ''}", err=True)
     if lost:
@@ -78,8 +79,8 @@ async def _selected(config: Config, selection: Selection) -> AsyncIterator[Any]:
 
 
 @contextmanager
-def _open_out(path: Path | None) -> Iterator[BinaryIO]:
-    """Standard output, or a file that gets its name only when it is complete."""
+def open_out(path: Path | None) -> Iterator[BinaryIO]:
+    """Standard output, or a file that gets its name only when it is complete. Of several at once the last one has it."""
     if path is None:
         if sys.stdout is None:
             raise OperatorError(
@@ -87,9 +88,8 @@ def _open_out(path: Path | None) -> Iterator[BinaryIO]:
             )
         yield sys.stdout.buffer
         return
-    draft = path.parent / f"{path.name}.part"
+    draft = path.parent / f"{path.name}.{uuid4().hex[:8]}.part"
     try:
-        draft.unlink(missing_ok=True)  # what lies there, left behind or laid there, may be read by others
         with open(str(draft), "wb", opener=lambda name, flags: os.open(name, flags | os.O_EXCL, 0o600)) as file:
             yield file
         draft.replace(path)

@@ -47,11 +47,11 @@ def call(**fields: Any) -> Event:
 def changed(changes: Sequence[Change], before: Event | None = None) -> tuple[Document, list[str]]:
     """What became of the event, as the fields that are not as they were, and the notes."""
     before = before or call()
-    draft = Draft(before, [])
+    draft = Draft(before, {})
     for change in changes:
         change.apply(draft)
     after = draft.finish().document
-    return _differences(before.document, after), draft.notes or []
+    return _differences(before.document, after), list(draft.notes or ())
 
 
 def _differences(before: Document, after: Document, at: str = "") -> Document:
@@ -321,7 +321,7 @@ TABLE = Table(
 
 
 def lineage(changes: Sequence[Change], before: Event | None = None) -> list[tuple[str, str, str]]:
-    draft, trace = Draft(before or call(), []), Trace()
+    draft, trace = Draft(before or call(), {}), Trace()
     for change in changes:
         change.apply(draft)
     TABLE.apply(draft.finish(), trace)
@@ -410,7 +410,7 @@ def test_lineage_speaks_of_the_event_as_it_arrived(changes: list[Change], lines:
 
 
 def test_what_nothing_maps_is_named_as_it_arrived() -> None:
-    draft, trace = Draft(call(), []), Trace()
+    draft, trace = Draft(call(), {}), Trace()
     Rename({("properties", "orderId"): ("traits", "order")}).apply(draft)
 
     TABLE.apply(draft.finish(), trace)

@@ -154,6 +154,55 @@ def test_what_is_no_expression_is_refused_with_its_place(text: str, said: str) -
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "event.event.matches(event.properties.p)",
+        "event.event.matches( event.properties.p )",
+        "event.event.matches('^' + event.properties.p)",
+        "event.event.matches('^a', event.properties.p)",
+        "'abc'.matches(event.properties.p)",
+        "event.properties.tags.exists(t, event.event.matches(t))",
+        "event.event.matches(event.properties.b ? 'a' : event.properties.p)",
+        'event.event.matches("""a""" + event.properties.p)',
+        'event.event != """it\'s""" && event.event.matches(event.properties.p)',
+        r"event.event != r'\' && event.event.matches(event.properties.p)",
+        "event.event == 'a' // it's\n || event.event.matches(event.properties.p)",
+        "matches(event.event, 'a')",
+        f"event.event.matches({'/' * 100}\n event.properties.p)",
+    ],
+)
+def test_promise_8_no_event_chooses_a_pattern(text: str) -> None:
+    """Whoever sends events could hold up the router for 100 ms with each of them, and within a macro with each item."""
+    with pytest.raises(ExpressionError, match="expected the pattern of matches as one text in quotes"):
+        Expression(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "event.event.matches( '^Order' )",
+        'event.event.matches("^Order")',
+        r"event.event.matches(r'^Order\b')",
+        "event.event.matches('''^Order''')",
+        'event.event.matches(r"""^Order""")',
+        "event.event.matches( // it's ours\n '^Order' // it's\n)",
+        "event.event != 'matches(event.event)'",
+        "event.event != 'a' // matches(event.event)",
+        "!has(event.properties.matches)",
+    ],
+)
+def test_a_pattern_is_a_text_in_any_quotes(text: str) -> None:
+    assert ask(text) == Answer("true")
+
+
+def test_the_line_of_a_pattern_that_is_no_text_is_told() -> None:
+    with pytest.raises(ExpressionError, match="column 18: ") as caught:
+        Expression("event.type == 'a'\n  && event.event.matches(event.type)")
+
+    assert caught.value.line == 2
+
+
 def test_the_line_of_a_mistake_is_told() -> None:
     with pytest.raises(ExpressionError) as caught:
         Expression("event.type == 'a' &&\n  )")
@@ -277,6 +326,8 @@ def test_promise_2_nor_do_patterns_for_each_item_of_a_list(text: str, kind: str)
         (r"^(\\w{10}){1,10}$", 20),
         (r"^[\\w.+-]+@[\\w-]+\\.[\\w.-]+$", 666),
         ("^a{20000}$", 3),
+        (r"^\\w{ 1, 30 }$", 66),
+        (r"(?x) ^ ( \\w {10} ) {1,10} $", 20),
     ],
 )
 def test_promise_2_a_pattern_is_reckoned_by_what_it_repeats(pattern: str, most: int) -> None:

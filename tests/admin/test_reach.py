@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from router.admin import reach
 from router.admin.operations import Operations
 from router.errors import OperatorError
 from tests.delivery.harness import until
-from tests.delivery.stand import UP, Stand
+from tests.delivery.stand import UP, Stand, assignment
 
 
 @pytest.fixture
@@ -49,3 +50,26 @@ async def test_what_is_on_disk_is_shown(operations: Operations) -> None:
 async def test_what_can_not_be_done_is_told_and_is_no_bug_of_the_router(operations: Operations, operation: str) -> None:
     with pytest.raises(OperatorError, match=r"disk is full.*Check the free space"):
         await operations.calls()[operation]("up")
+
+
+@pytest.mark.parametrize(
+    "question", [("trace", "m1"), ("causes",), ("dead-letters",), ("jobs",), ("erase", [])], ids=lambda each: each[0]
+)
+async def test_destinations_are_asked_side_by_side(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, question: tuple[Any, ...]
+) -> None:
+    """Each may wait for its disk as long as a question waits at all: one after another, that was as many times as long."""
+    stand, names = Stand(tmp_path), ("one", "two", "three")
+    assignments = [assignment(name, is_opt_in=True) for name in names]
+    await stand.open(*assignments)
+    await stand.add(1)
+    everybody = asyncio.Barrier(len(names))
+    with pytest.MonkeyPatch.context() as slow:
+        for berth in stand.fleet.berths.values():
+            slow.setattr(berth.ledger, "flushed", everybody.wait)
+        slow.setattr(reach, "FLUSH_S", 60.0)
+        operation, *arguments = question
+        operations = Operations(stand.log, stand.states, assignments, stand.clock, stand.fleet)
+        async with asyncio.timeout(20):
+            await operations.calls()[operation](*arguments)
+    await stand.close()

@@ -20,6 +20,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from router.cli.log_export import open_out
 from router.delivery.state import Changes
 from router.delivery.state_file import StateFile
 from router.log.lock import Lock
@@ -256,11 +257,25 @@ def test_no_terminal_obeys_an_event_that_is_exported(config: Path, tmp_path: Pat
     assert "é" in out
 
 
+def test_two_exports_to_one_file_are_both_complete_when_they_get_its_name(tmp_path: Path) -> None:
+    """The second took the first's draft away, which ended without a file: "no such file"."""
+    path = tmp_path / "all.ndjson"
+    with open_out(path) as first:
+        first.write(b"1")
+        with open_out(path) as second:
+            second.write(b"2")
+        assert path.read_bytes() == b"2"
+        first.write(b"1")
+
+    assert path.read_bytes() == b"11"
+    assert list(tmp_path.iterdir()) == [path]
+
+
 @pytest.mark.usefixtures("data")
 def test_an_export_is_read_by_nobody_else_whatever_lay_in_its_place(config: Path, tmp_path: Path) -> None:
     """A link to a file of somebody else's, or one that everybody may read, got the events."""
     (tmp_path / "others").touch(0o666)
-    (tmp_path / "u1.ndjson.part").symlink_to(tmp_path / "others")
+    (tmp_path / "u1.ndjson").symlink_to(tmp_path / "others")
 
     done = run(config, "export", "--out", tmp_path / "u1.ndjson")
 

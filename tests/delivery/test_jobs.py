@@ -632,6 +632,8 @@ async def test_a_destination_without_jobs_leaves_its_state_alone(
         return await ask(question)
 
     monkeypatch.setattr(worker.ledger, "ask", count)
+    began_s = harness.clock.monotonic()
     await harness.clock.sleep(100.0)
 
-    assert asked <= 11
+    passed_s = harness.clock.monotonic() - began_s  # more than that on a busy machine
+    assert asked <= passed_s / 10 + 1

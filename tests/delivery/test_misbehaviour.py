@@ -681,7 +681,7 @@ async def test_time_in_a_halt_does_not_count_for_the_retry_window(harness: Harne
 
 async def test_a_hang_is_remembered_over_the_restart_that_ends_it(harness: Harness) -> None:
     """The note is written while the event loop stands still. The next run does not come upon the same call at once."""
-    slow(harness)
+    harness.clock.speed = 1.0  # so that a halt outlasts the restart on the busiest machine
     bug = Bug()
     bug.is_there = False
     harness.destination = building(bug.build)
@@ -727,6 +727,7 @@ async def test_a_hang_long_ago_stops_nothing(harness: Harness) -> None:
 async def test_a_reload_lets_a_stopped_destination_try_again(tmp_path: Path, is_changed: bool) -> None:
     """After a hang, too."""
     stand = Stand(tmp_path)
+    stand.clock.speed = 1.0  # so that the halt outlasts the restart on the busiest machine
     up = assignment("up", is_opt_in=True)
     await stand.open(up)
     try:
