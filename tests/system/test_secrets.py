@@ -183,14 +183,15 @@ def reload_with_mistakes(stage: Stage, router: Router) -> None:
 
 TALKER = """
 import logging, sys
-from dataclasses import replace
 from pydantic import Field, SecretStr
-from router.plugin import Skip, hookimpl
-from tests.destinations import ECHO, EchoSettings
+from router.plugin import Action, BatchEndpoint, Custom, Plugin, PluginSettings, Request, Skip, Table, hookimpl
 
 
-class Settings(EchoSettings):
+class Settings(PluginSettings):
     token: SecretStr = Field(description="The token.")
+
+    def vendor_url(self):
+        return "https://talker.test"
 
 
 def build(event, fields, settings):
@@ -203,12 +204,33 @@ def build(event, fields, settings):
     raise KeyError(token)
 
 
-ACTIONS = tuple(replace(each, build=build) for each in ECHO.actions)
+def pack(payloads, settings):
+    return Request("POST", settings.api_url, [])
+
+
+def judge(response, payloads, settings):
+    return []
 
 
 @hookimpl
 def router_plugins():
-    return [replace(ECHO, slug="talker", settings=Settings, actions=ACTIONS)]
+    return [
+        Plugin(
+            slug="talker",
+            name="Talker",
+            settings=Settings,
+            endpoints=(BatchEndpoint(name="events", pack=pack, judge=judge, max_events=10),),
+            actions=(
+                Action(
+                    name="know person",
+                    on=("identify",),
+                    endpoint="events",
+                    table=Table((), (Custom("traits"),)),
+                    build=build,
+                ),
+            ),
+        )
+    ]
 """
 
 
