@@ -233,10 +233,9 @@ BROKEN = {
 """How the file of a plugin changes while the router runs: what is replaced, by what, and a word of what is told."""
 
 
+@pytest.mark.full
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize(
-    "way", [pytest.param(way, marks=pytest.mark.full if at else ()) for at, way in enumerate(BROKEN)]
-)
+@pytest.mark.parametrize("way", BROKEN)
 def test_promise_2_a_plugin_that_breaks_on_disk_keeps_no_other_destination_from_starting_again(
     stage: Stage, tmp_path: Path, way: str
 ) -> None:
