@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
+from router.registry import Registry
 from tests.system.evidence import (
     Sighting,
     find_changed_keys,
@@ -41,14 +42,21 @@ def check_books(router: Router, **accepted: int) -> None:
     assert {name: named[name] for name in accepted} == accepted
 
 
+def lanes_of(vendor: Vendor, concurrency: int) -> int:
+    """How many lanes a destination of *vendor* has. Each has one request that is under way, or that has its answer and is not
+    noted on disk yet, while another lane's is under way."""
+    endpoints = Registry.load().get(vendor.plugin).endpoints
+    return concurrency * len({each.name if each.is_independent else "" for each in endpoints})
+
+
 def check_repeats_straddle(
     arrivals: Sequence[Sighting], moments: Sequence[float], requests_at_once: int, lasting_s: float = 0.0
 ) -> None:
     """D: an event came twice only if the router was interrupted in between, and only what was in flight at that moment.
 
     *moments* are when it was killed or stood still, in Unix seconds, each with `VENDOR_LAG_S`; *requests_at_once* is how
-    many requests may be under way at a time. A router that stands still does so for *lasting_s*; what it sends as it wakes
-    may have run out of its time by then, and is sent again.
+    many requests may be unsettled at a time (`lanes_of`). A router that stands still does so for *lasting_s*; what it sends
+    as it wakes may have run out of its time by then, and is sent again.
     """
 
     def straddles(first: Sighting, moment: float, second: Sighting) -> bool:

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests.system.checks import VENDOR_LAG_S, check_books, check_delivered, check_repeats_straddle
+from tests.system.checks import VENDOR_LAG_S, check_books, check_delivered, check_repeats_straddle, lanes_of
 from tests.system.generator import label_of
 from tests.system.harness import Stage, call, until
 
@@ -87,5 +87,5 @@ def test_row_28_a_router_that_stood_still_goes_on_where_it_was(stage: Stage, sec
     assert healthy == 200
     check_delivered(acked, *vendors)
     for vendor in vendors:
-        check_repeats_straddle(vendor.arrivals(), [stopped_at + VENDOR_LAG_S], LANES, stood_still_s)
+        check_repeats_straddle(vendor.arrivals(), [stopped_at + VENDOR_LAG_S], lanes_of(vendor, LANES), stood_still_s)
     check_books(router, mixpanel=len(acked), customerio=len(acked))

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests.system.checks import VENDOR_LAG_S, check_books, check_delivered, check_repeats_straddle
+from tests.system.checks import VENDOR_LAG_S, check_books, check_delivered, check_repeats_straddle, lanes_of
 from tests.system.harness import Router, Stage
 
 LANES = 4
@@ -50,7 +50,7 @@ def test_nothing_acknowledged_is_lost_by_kill_9(stage: Stage, plugins: tuple[str
     assert len(acked) > kills
     check_delivered(acked, *vendors)
     for vendor in vendors:
-        check_repeats_straddle(vendor.arrivals(), moments, LANES)
+        check_repeats_straddle(vendor.arrivals(), moments, lanes_of(vendor, LANES))
     check_books(router, **{vendor.name: len(acked) for vendor in vendors})
 
 
@@ -73,7 +73,7 @@ def test_nothing_acknowledged_is_lost_by_kill_9_of_a_router_with_processes_of_it
 
     check_delivered(acked, *vendors)
     for vendor in vendors:
-        check_repeats_straddle(vendor.arrivals(), moments, LANES)
+        check_repeats_straddle(vendor.arrivals(), moments, lanes_of(vendor, LANES))
     check_books(router, mixpanel=len(acked), customerio=len(acked))
 
 

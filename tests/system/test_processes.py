@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.system.checks import VENDOR_LAG_S, check_books, check_delivered, check_repeats_straddle
+from tests.system.checks import VENDOR_LAG_S, check_books, check_delivered, check_repeats_straddle, lanes_of
 from tests.system.evidence import find_repeats
 from tests.system.generator import make_event
 from tests.system.harness import Router, Stage, Vendor, until
@@ -68,7 +68,7 @@ def test_a_process_that_is_killed_loses_nothing_and_the_others_go_on(stage: Stag
     router.until_settled()
 
     check_delivered(acked, *vendors)
-    check_repeats_straddle(mixpanel.arrivals(), moments, LANES)
+    check_repeats_straddle(mixpanel.arrivals(), moments, lanes_of(mixpanel, LANES))
     assert find_repeats(customerio.arrivals()) == []
     check_books(router, mixpanel=len(acked), customerio=len(acked))
     downs = [line for line in router.log() if line["event"].startswith("a process that delivers is down")]
@@ -102,7 +102,7 @@ def test_when_the_main_process_is_killed_the_others_end_and_the_next_start_loses
 
     check_delivered(acked, *vendors)
     for vendor in vendors:
-        check_repeats_straddle(vendor.arrivals(), moments, LANES)
+        check_repeats_straddle(vendor.arrivals(), moments, lanes_of(vendor, LANES))
     check_books(router, mixpanel=len(acked), customerio=len(acked))
 
 
