@@ -117,7 +117,7 @@ def _draft_of(file: SegmentFile, log_id: str) -> Iterator[Path]:
 
 def _fill(draft: Path, source: Path, theirs: list[Row]) -> None:
     """Fill *draft* with what *source* holds, and with tombstones in the place of *theirs*."""
-    with closing(sqlite3.connect(draft.as_uri(), uri=True, isolation_level=None)) as connection:
+    with closing(sqlite3.connect(draft.absolute().as_uri(), uri=True, isolation_level=None)) as connection:
         connection.execute("PRAGMA synchronous = OFF")  # it is synced as a whole
         connection.execute("ATTACH ? AS source", (f"{source.absolute().as_uri()}?mode=ro",))
         connection.execute("BEGIN")

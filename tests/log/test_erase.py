@@ -92,6 +92,21 @@ async def test_row_53_nothing_of_theirs_is_left_in_any_file(log: SqliteLog, tmp_
     assert (report.is_sound, report.end) == (True, EVENTS)
 
 
+async def test_a_log_whose_folder_is_named_from_here_is_erased_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `data: ./var` names it."""
+    monkeypatch.chdir(tmp_path)
+    log = await SqliteLog.open(Path("log"), OPTIONS, StillClock())
+    await log.append(list(ENTRIES.values()))
+
+    await log.erase(ADA)
+
+    assert_erased(await read_all(log))
+    await log.close()
+    assert_no_trace(tmp_path / "log")
+
+
 async def test_the_log_goes_on_after_it_and_over_a_restart(log: SqliteLog, tmp_path: Path) -> None:
     """A repeat of an erased event is still known as one."""
     await log.erase(ADA)
