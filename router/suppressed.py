@@ -6,7 +6,7 @@ another person may have it, too.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple, Self, get_args
 
@@ -21,6 +21,11 @@ class Person(NamedTuple):
 
     kind: IdKind
     id: str
+
+
+def people_of(told: Iterable[Sequence[str]]) -> list[Person]:
+    """The people that *told* names, each by kind and id, as JSON knows them."""
+    return [Person(kind, id) for kind, id in told]  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +45,13 @@ class Suppressed:
     def __bool__(self) -> bool:
         return bool(self.user_ids or self.anonymous_ids)
 
+    def has(self, user_id: str | None, anonymous_id: str | None) -> bool:
+        """Whether one of these ids is theirs."""
+        return user_id in self.user_ids or anonymous_id in self.anonymous_ids
+
     def names(self, document: Document) -> bool:
         """Whether the event with the JSON object *document* is theirs. An alias is also of whom it names as the previous."""
-        if document.get("userId") in self.user_ids or document.get("anonymousId") in self.anonymous_ids:
+        if self.has(document.get("userId"), document.get("anonymousId")):
             return True
         previous = document.get("previousId") if document["type"] == "alias" else None
         return previous in self.user_ids or previous in self.anonymous_ids

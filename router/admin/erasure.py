@@ -8,7 +8,7 @@ from collections.abc import Container, Sequence
 from router.admin.answer import Answer
 from router.admin.reach import Reach
 from router.errors import OperatorError
-from router.suppressed import Person, Suppressed
+from router.suppressed import Suppressed, people_of
 
 
 class ErasureOperation:
@@ -23,7 +23,7 @@ class ErasureOperation:
 
         ``problems`` says what could not be erased.
         """
-        suppressed = Suppressed.of(Person(kind, id) for kind, id in people)  # type: ignore[arg-type]
+        suppressed = Suppressed.of(people_of(people))
         answer: Answer = {"dead_letters": 0, "parked": 0, "problems": []}
 
         async def erase_at(name: str) -> None:

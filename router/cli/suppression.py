@@ -23,7 +23,7 @@ from router.log.erase import Erased
 from router.log.interface import Engine, NotStored
 from router.log.sqlite import SqliteLog
 from router.rejected import RejectedCalls
-from router.suppressed import NOBODY, Person, Suppressed
+from router.suppressed import NOBODY, Person, Suppressed, people_of
 from router.suppressed_file import lift, note_erased, read_suppressions, suppress
 from router.unless import pause, unless
 
@@ -85,7 +85,7 @@ class Suppression:
                 "application send nothing more of this person, or block them with a `filter` of each destination"
             )
         async with self._changing:
-            named = _people(people)
+            named = people_of(people)
             await asyncio.to_thread(suppress, self._path, named, self._clock.now())
             self.load()
             self._gone_from_log.difference_update(named)
@@ -94,7 +94,7 @@ class Suppression:
     async def lift(self, people: Sequence[Sequence[str]]) -> Answer:
         """Take events of *people* again from now on. Raises OperatorError if it can't be noted."""
         async with self._changing:
-            named = _people(people)
+            named = people_of(people)
             lifted = await asyncio.to_thread(lift, self._path, named)
             self.load()
             self._gone_from_log.difference_update(named)
@@ -152,7 +152,3 @@ class Suppression:
             "anonymous_ids": sorted(erased.anonymous_ids - self.people.anonymous_ids),
             "left": [str(path) for path in erased.left],
         }
-
-
-def _people(people: Sequence[Sequence[str]]) -> list[Person]:
-    return [Person(kind, id) for kind, id in people]  # type: ignore[arg-type]

@@ -163,7 +163,7 @@ async def admit(
 def _is_of(entry: Entry, suppressed: Suppressed) -> bool:
     if entry.type == "alias":  # it names another one, which only the event has
         return suppressed.names(orjson.loads(entry.event))
-    return entry.user_id in suppressed.user_ids or entry.anonymous_id in suppressed.anonymous_ids
+    return suppressed.has(entry.user_id, entry.anonymous_id)
 
 
 class _Beyond(Exception):
