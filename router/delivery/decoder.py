@@ -19,8 +19,7 @@ class Decoder:
 
     def forget(self) -> None:
         """Decode all events anew: some may have been erased from the log."""
-        for _, size in self._events.values():
-            self._room += size
+        self._room += sum(size for _, size in self._events.values())
         self._events.clear()
 
     def event(self, record: Record) -> Event:

@@ -103,6 +103,7 @@ class Fleet:
         async with self._applying:
             self._assignments = tuple(assignments)
             self._elsewhere = tuple(elsewhere)
+            self._decoder.forget()
             self._forgive()
             await self._apply()
 
@@ -126,7 +127,6 @@ class Fleet:
         if self._over.is_set():
             return
         self._follow_clock()
-        self._decoder.forget()
         wanted = {assignment.name: assignment for assignment in self._assignments}
         names = (*(each.destination.names for each in self._assignments), *self._elsewhere)
         self.unknown_names.configure(self._log.partitions, names)

@@ -56,7 +56,9 @@ class Ledger(StateWriter):
         """Called when somebody else changed the state: with the name of the method of `State` and its arguments."""
         self.disabled_since_s = float(state.meta("disabled_since_s") or 0) or None
         above = state.settled_above_position()
-        self.starts = {partition: start for partition, (start, _) in state.positions().items()}
+        positions = state.positions()
+        self.starts = {partition: start for partition, (start, _) in positions.items()}
+        self.written_positions = {partition: position for partition, (_, position) in positions.items()}
         self.windows = {
             partition: Window(position, above.get(partition, ()))
             for partition, position in self.written_positions.items()

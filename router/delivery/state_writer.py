@@ -57,7 +57,7 @@ class StateWriter:
         self.made = 0
         """Changes made since the start."""
         self._written = 0
-        self.written_positions = {partition: position for partition, (_, position) in state.positions().items()}
+        self.written_positions: dict[int, int] = {}
         """The positions on disk. What lies above them is still needed from the log, whatever is settled in memory."""
         self._is_waited_for = False
         self._is_closing = self._is_taken = False
