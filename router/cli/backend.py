@@ -48,7 +48,7 @@ async def ask(config_path: Path, operation: str, **arguments: Any) -> Any:
         from router.cli.cluster_question import ask_cluster
 
         return await _wait_for(ask_cluster(config, registry, operation, arguments), "cluster", _CLUSTER_AWAY)
-    assignments = to_assignments(config, registry, None, suppressed_people(config))
+    assignments = to_assignments(config, registry, suppressed=suppressed_people(config))
     return await _ask_files(config_path, config, assignments, operation, arguments)
 
 
@@ -100,7 +100,7 @@ async def _ask_in_spite_of(error: ConfigError, config_path: Path, operation: str
         raise error
     try:
         config, registry = read_config(config_path, has_secrets=False)
-        assignments = to_assignments(config, registry, None, suppressed_people(config))
+        assignments = to_assignments(config, registry, suppressed=suppressed_people(config))
     except OperatorError:
         raise error from None
     if config.log_urls:

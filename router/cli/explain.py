@@ -64,7 +64,7 @@ def explain(
     suppressed = NOBODY
     with contextlib.suppress(PermissionError):  # who may not look into the folder may still ask
         suppressed = suppressed_people(settings)
-    destinations = [each.destination for each in to_assignments(settings, registry, None, suppressed)]
+    destinations = [each.destination for each in to_assignments(settings, registry, suppressed=suppressed)]
     if destination is not None and destination not in settings.destinations:
         raise OperatorError(
             f"no destination {destination!r} in {config}; there are: {', '.join(settings.destinations)}"

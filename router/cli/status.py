@@ -1,4 +1,7 @@
-"""``router status``: how the destinations are, and what to do about it."""
+"""``router status``: how the destinations are, and what to do about it.
+
+Between an upgrade and the restart the answer is an older router's: what it does not tell of is left out.
+"""
 
 from __future__ import annotations
 
@@ -32,9 +35,6 @@ def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None
             print_line(f"{each['destination']}: {line}")
     for line in _of_names(answer):
         print_line(line)
-
-
-# Between an upgrade and the restart the answer is an older router's: what it does not tell of is left out.
 
 
 def _of_router(answer: dict[str, Any]) -> Iterator[str]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Any, Final
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Any, Final, NoReturn
 
 import typer
 
 from router.cli.backend import ask
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, check_given, switch
-from router.cli.output import ago, console, print_json, print_table
+from router.cli.output import ago, print_json, print_line, print_table
 from router.cli.wiring import suppressed_path
 from router.config import load_storage
 from router.counted import counted
@@ -46,11 +47,7 @@ def add(
     Example: `router suppressed add u1 u2`
     """
     answer = asyncio.run(ask(config, "suppress", people=_people(ids, anonymous)))
-    if as_json:
-        print_json(answer)
-    else:
-        _print(answer, ids)
-    raise typer.Exit(1 if answer["problems"] else 0)
+    _end(answer, _told_of(answer, ids), as_json)
 
 
 _KEPT: Final = {
@@ -62,20 +59,28 @@ _KEPT: Final = {
 """What the router keeps of people, as the answer names it and in words."""
 
 
-def _print(answer: dict[str, Any], ids: list[str]) -> None:
+def _told_of(answer: dict[str, Any], ids: list[str]) -> Iterator[str]:
+    """What was erased, and what is left to do for a person."""
     erased = ", ".join(counted(answer[key], *words) for key, words in _KEPT.items() if key in answer)
-    console.print(f"Suppressed: {', '.join(ids)}. Erased: {erased}.", soft_wrap=True)
+    yield f"Suppressed: {', '.join(ids)}. Erased: {erased}."
     others = answer.get("anonymous_ids")
     if others:
-        console.print(
+        yield (
             f"Their events had these anonymousIds, too: {', '.join(others)}. What came with such an id alone is kept; if it is "
-            f"theirs: router suppressed add --anonymous {' '.join(others)}",
-            soft_wrap=True,
+            f"theirs: router suppressed add --anonymous {' '.join(others)}"
         )
     for path in answer.get("left", ()):
-        console.print(f"Damaged, and may hold events of theirs; remove it once it is of no use: {path}", soft_wrap=True)
-    for problem in answer["problems"]:
-        console.print(f"Not done yet: {problem}", soft_wrap=True)
+        yield f"Damaged, and may hold events of theirs; remove it once it is of no use: {path}"
+
+
+def _end(answer: dict[str, Any], told: Iterable[str], as_json: bool) -> NoReturn:
+    """Print the answer: as JSON, or as it is *told*, and what could not be done yet. The exit code says whether that is all."""
+    if as_json:
+        print_json(answer)
+    else:
+        for line in (*told, *(f"Not done yet: {problem}" for problem in answer["problems"])):
+            print_line(line, soft_wrap=True)
+    raise typer.Exit(1 if answer["problems"] else 0)
 
 
 @app.command("list")
@@ -106,13 +111,7 @@ def remove(
     Example: `router suppressed remove u1`
     """
     answer = asyncio.run(ask(config, "lift", people=_people(ids, anonymous)))
-    if as_json:
-        print_json(answer)
-    else:
-        console.print(f"{answer['lifted']} of {len(ids)} struck off: their events are taken again.")
-        for problem in answer["problems"]:
-            console.print(f"Not done yet: {problem}", soft_wrap=True)
-    raise typer.Exit(1 if answer["problems"] else 0)
+    _end(answer, [f"{answer['lifted']} of {len(ids)} struck off: their events are taken again."], as_json)
 
 
 def _people(ids: list[str], is_anonymous: bool) -> list[tuple[IdKind, str]]:
