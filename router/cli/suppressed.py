@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, Final, NoReturn
 
@@ -67,7 +68,7 @@ def _told_of(answer: dict[str, Any], ids: list[str]) -> Iterator[str]:
     if others:
         yield (
             f"Their events had these anonymousIds, too: {', '.join(others)}. What came with such an id alone is kept; if it is "
-            f"theirs: router suppressed add --anonymous {' '.join(others)}"
+            f"theirs: router suppressed add --anonymous {shlex.join(others)}"
         )
     for path in answer.get("left", ()):
         yield f"Damaged, and may hold events of theirs; remove it once it is of no use: {path}"

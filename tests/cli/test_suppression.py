@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 
 from router.admin.answer import Answer
 from router.cli import suppression
+from router.cli.suppressed import _told_of
 from router.cli.suppression import Suppression
 from router.errors import OperatorError
 from router.event import Event
@@ -162,3 +163,12 @@ async def test_a_stop_does_not_wait_for_what_can_be_erased_after_the_next_start(
     async with asyncio.timeout(5):
         await running
     assert not is_erased(path)
+
+
+def test_an_id_of_an_event_is_no_command_of_the_shell() -> None:
+    """Whoever sends events chooses the anonymousIds in the command that the operator is told to run."""
+    answer = {"events": 1, "anonymous_ids": ["a1", "$(reboot)", "two words"], "problems": []}
+
+    _, told = _told_of(answer, ["ada"])
+
+    assert told.endswith("router suppressed add --anonymous a1 '$(reboot)' 'two words'")
