@@ -271,13 +271,15 @@ def test_an_event_beyond_a_limit_of_the_router_is_explained_as_rejected(
         pytest.param('{"type": "track"', r"events\.json: .* at line 1, column 17", id="torn"),
         pytest.param(f"{json.dumps(TRACK)}\nnot JSON\n", r"events\.json:2: .*", id="second line"),
         pytest.param(
-            '{\n "type": "track",\n}\n', r"events\.json: .* at line 3, column 1", id="an event of several lines"
+            '{\n "type": "track"\n "userId": "u1"\n}\n',
+            r"events\.json: .* at line 3, column 2",
+            id="an event of several lines",
         ),
         pytest.param("<html>", r"events\.json: .* at line 1, column 1", id="HTML"),
     ],
 )
 def test_what_is_no_json_is_said_so_with_its_line(config: Path, text: str, told: str) -> None:
-    """Of a comma too many in an event of several lines it was told that the first line, a brace, is no JSON."""
+    """Of a comma that an event of several lines lacked it was told that the first line, a brace, is no JSON."""
     explained = explain(config, text)
 
     assert explained.code == 2

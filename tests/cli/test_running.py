@@ -203,9 +203,9 @@ def test_what_cannot_be_sent_is_refused(running: Stage, content: bytes | None, o
 def test_an_event_of_several_lines_that_is_no_json_is_told_of_with_the_line(running: Stage) -> None:
     """It was told that the first line, a brace, is none."""
     file = running.folder / "wrong.json"
-    file.write_text('{\n "type": "track",\n}\n')
+    file.write_text('{\n "type": "track"\n "userId": "u1"\n}\n')
 
-    assert "at line 3, column 1" in running.command("send", file).err
+    assert "at line 3, column 2" in running.command("send", file).err
 
 
 @pytest.mark.timeout(60)
