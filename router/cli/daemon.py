@@ -29,7 +29,7 @@ from router.cli.supervisor import Sockets, Supervisor
 from router.cli.suppression import Suppression
 from router.cli.wiring import (
     rejected_path,
-    reserve_path,
+    reserve_of,
     suppressed_path,
     to_limits,
     to_sources,
@@ -43,7 +43,6 @@ from router.gateway import Source
 from router.gateway.app import Gateway
 from router.gateway.health import health_response
 from router.gateway.open_files import raise_limit
-from router.log.room import Reserve
 from router.own_thread import in_own_thread
 from router.registry import Registry
 from router.rejected import RejectedCalls
@@ -115,11 +114,10 @@ class Daemon:
         config = self._config
         give_big_blocks_back()
         raise_limit()
-        reserve = Reserve(reserve_path(config), config.retention.reserve_bytes)
-        self._log = await open_log(config, self._clock, reserve=reserve)
+        self._log = await open_log(config, self._clock, reserve=reserve_of(config))
         tell_promise(config, self._log)
         self._rejected = RejectedCalls(rejected_path(config))
-        self._deliveries = await self._make_deliveries(reserve)
+        self._deliveries = await self._make_deliveries()
         self._suppression = Suppression(
             suppressed_path(config),
             self._log,
@@ -198,7 +196,7 @@ class Daemon:
         """What is stuck inside, for ``/health``. Never names a vendor."""
         return list(dict.fromkeys([*self._log.stuck, *self._deliveries.stuck]))
 
-    async def _make_deliveries(self, reserve: Reserve) -> Deliveries:
+    async def _make_deliveries(self) -> Deliveries:
         if self._config.log_urls:
             from router.cli.cluster import ClusterDeliveries  # the extra may not be installed
 
@@ -206,7 +204,7 @@ class Daemon:
                 self._log, self._config, self._registry, self._clock, self._stuck, self._role is not Role.gateway
             )
         if self._processes is None:
-            return OwnDeliveries(self._log, self._config, self._registry, reserve, self._clock, self._stuck)
+            return OwnDeliveries(self._log, self._config, self._registry, self._clock, self._stuck)
         return ProcessDeliveries(
             self._processes, self._log, self._config, self._registry, self._log_level, self._clock, self._stuck
         )

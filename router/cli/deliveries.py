@@ -14,7 +14,7 @@ from prometheus_client.registry import Collector
 from router.admin.metrics import BooksCollector
 from router.admin.operations import Operations
 from router.cli.housekeeping import Housekeeping
-from router.cli.wiring import states_of, to_assignments
+from router.cli.wiring import reserve_of, states_of, to_assignments
 from router.clock import Clock
 from router.config import Config
 from router.delivery.alarm import Alarm
@@ -23,7 +23,6 @@ from router.delivery.fleet import Fleet
 from router.delivery.watchdog import LOOK_S, Glance, Watchdog
 from router.integrations import DestinationNames
 from router.log.interface import Engine
-from router.log.room import Reserve
 from router.registry import Registry
 from router.suppressed import NOBODY, Suppressed
 from router.unless import pause
@@ -78,7 +77,6 @@ class OwnDeliveries:
         log: Engine,
         config: Config,
         registry: Registry,
-        reserve: Reserve,
         clock: Clock,
         stuck: Callable[[], Sequence[str]],
         is_writer: bool = True,
@@ -88,7 +86,7 @@ class OwnDeliveries:
         self._registry = registry
         self._watchdog = Watchdog(clock.monotonic)
         states = states_of(config, log.id)
-        self.fleet = Fleet(log, states, clock, random.Random(), reserve)
+        self.fleet = Fleet(log, states, clock, random.Random(), reserve_of(config))
         self._alarm = Alarm(self.fleet.note_hang)
         self._books = BooksCollector(self.fleet, log, clock)
         self._operations = Operations(log, states, (), clock, self.fleet, stuck, knows_all=is_writer)

@@ -31,12 +31,10 @@ from router.cli.housekeeping import INTERVAL_S
 from router.cli.logging import tell_where_on_signal
 from router.cli.memory import give_big_blocks_back
 from router.cli.orders import NEWS, READY, Envelope, socket_name
-from router.cli.wiring import reserve_path
 from router.clock import SystemClock
 from router.delivery.assignment import Assignment
 from router.errors import OperatorError
 from router.gateway.open_files import raise_limit
-from router.log.room import Reserve
 from router.log.segments import Unreadable
 from router.log.sqlite import SqliteLog
 from router.overheard import overhearing
@@ -75,9 +73,8 @@ class DeliveringProcess:
         self._log = await open_log(config, self._clock, read_only=True)
         if isinstance(self._log, SqliteLog):
             self._log.mend_through(self._ask_writer)
-        reserve = Reserve(reserve_path(config), config.retention.reserve_bytes)
         self._deliveries = OwnDeliveries(
-            self._log, config, self._registry, reserve, self._clock, lambda: self._deliveries.stuck, is_writer=False
+            self._log, config, self._registry, self._clock, lambda: self._deliveries.stuck, is_writer=False
         )
         self._metrics = CollectorRegistry()
         self._metrics.register(self._deliveries.collector)

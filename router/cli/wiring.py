@@ -172,12 +172,7 @@ def states_of(config: Config, log_id: str, upgrades: bool = True) -> StateDirect
 
 def reserve_of(config: Config) -> Reserve:
     """The reserve of room on the disk of the log and the states."""
-    return Reserve(reserve_path(config), config.retention.reserve_bytes)
-
-
-def reserve_path(config: Config) -> Path:
-    """Its path, on the same disk as the log and the states."""
-    return config.data / "reserve"
+    return Reserve(config.data / "reserve", config.retention.reserve_bytes)
 
 
 def suppressed_path(config: Config) -> Path:
