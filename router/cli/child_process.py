@@ -18,7 +18,7 @@ from typing import Any, Final
 import structlog
 
 from router.admin.client import Client, NotRunning
-from router.admin.gathering import ANSWER_S, Down
+from router.admin.crew import ANSWER_S, Down
 from router.cli import orders
 from router.cli.orders import NEWS, READY, Envelope, Orders, socket_name
 from router.clock import Clock
@@ -40,7 +40,7 @@ _NUMBERS = count(1)
 
 
 class ChildProcess:
-    """One delivering process, up or down. A `router.admin.gathering.Crew`."""
+    """One delivering process, up or down. A `router.admin.crew.Crew`."""
 
     def __init__(self, number: int, data: Path, log_level: str, clock: Clock) -> None:
         self.number = number

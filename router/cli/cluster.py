@@ -19,10 +19,10 @@ from nats.aio.msg import Msg
 from prometheus_client.registry import Collector
 
 from router.admin.answer import Answer
+from router.admin.merged_metrics import SummedBooks
 from router.admin.metrics import BooksCollector
 from router.admin.operations import Operations
 from router.admin.spread import Spread
-from router.admin.summed import SummedBooks
 from router.cli.agreement import tell, to_word
 from router.cli.deliveries import Calls, watch
 from router.cli.housekeeping import INTERVAL_S

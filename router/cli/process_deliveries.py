@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from prometheus_client.registry import Collector
 
-from router.admin.gathering import GatheredMetrics, Gathering
+from router.admin.gathering import Gathering
+from router.admin.merged_metrics import GatheredMetrics
 from router.admin.operations import Operations
 from router.cli.child_process import ChildProcess
 from router.cli.deliveries import DRAIN_S, Calls

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
-from router.admin import summed
+from router.admin.merged_metrics import merge, sum_or_highest
 from router.admin.no_such_number import NoSuchNumber
 from router.admin.operations import Operations
 from router.admin.spread import Spread, add_group, add_up
@@ -130,7 +130,7 @@ def test_metrics_are_added_up_but_for_states_and_ages_and_the_pace() -> None:
         pace.add_metric(["crm"], 4)
         return [events, oldest, pace]
 
-    added = summed.add_up([*families(3, 7.0), *families(4, 2.0)])
+    added = merge([*families(3, 7.0), *families(4, 2.0)], sum_or_highest)
 
     assert {family.name: family.samples[0].value for family in added} == {
         "router_destination_events": 7.0,

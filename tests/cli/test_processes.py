@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from router.admin.client import Client, NotRunning
-from router.admin.gathering import Down
+from router.admin.crew import Down
 from router.admin.server import listen_on_socket, socket_app
 from router.cli import child_process
 from router.cli.child_process import ChildProcess
