@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
-from router.admin.answer import Answer
+from router.admin.answer import Answer, Operation
 from router.admin.crew import ANSWER_S, Crew, Down
 from router.admin.hole import cut, hole
 from router.admin.letters import NoSuchCause, most_first
@@ -31,17 +31,15 @@ class Gathering:
         self._crews = crews
         self._stuck = stuck
 
-    def calls(self) -> Mapping[str, Callable[..., Awaitable[Any]]]:
+    def calls(self) -> Mapping[str, Operation]:
         """The operations by the name they have on the admin socket."""
         calls = self._operations.calls()
-        gathered: dict[str, Callable[..., Awaitable[Any]]] = {
-            name: partial(self._route, name, call) for name, call in calls.items()
-        }
+        gathered: dict[str, Operation] = {name: partial(self._route, name, call) for name, call in calls.items()}
         for name in ("dead-letters", "jobs"):
             gathered[name] = partial(self._list, name, calls[name])
         return gathered | {"causes": self.causes, "status": self.status, "trace": self.trace, "erase": self.erase}
 
-    async def _route(self, operation: str, call: Callable[..., Awaitable[Any]], **arguments: Any) -> Any:
+    async def _route(self, operation: str, call: Operation, **arguments: Any) -> Any:
         """Pass the call to the destination's crew. Calls about others, such as a destination that left the config, are answered
         here."""
         crew = self._crew_of(arguments.get("destination"))

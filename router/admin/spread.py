@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from router.admin.answer import Answer
+from router.admin.answer import Answer, Operation
 from router.admin.hole import without_holes
 from router.admin.no_such_number import NoSuchNumber
 from router.admin.operations import Operations
@@ -39,7 +39,7 @@ class Spread:
         self._refresh = refresh
         self._stuck = stuck
 
-    def calls(self) -> Mapping[str, Callable[..., Awaitable[Any]]]:
+    def calls(self) -> Mapping[str, Operation]:
         """The operations by the name they have on the admin socket."""
         return {
             "status": self.status,

@@ -18,13 +18,13 @@ from uuid import uuid4
 from nats.aio.msg import Msg
 from prometheus_client.registry import Collector
 
-from router.admin.answer import Answer
+from router.admin.answer import Answer, Operation
 from router.admin.merged_metrics import SummedBooks
 from router.admin.metrics import BooksCollector
 from router.admin.operations import Operations
 from router.admin.spread import Spread
 from router.cli.agreement import tell, to_word
-from router.cli.deliveries import Calls, watch
+from router.cli.deliveries import watch
 from router.cli.housekeeping import INTERVAL_S
 from router.cli.neighbours import Neighbours, away
 from router.cli.partition_fleets import RETRY_S, PartitionFleets
@@ -260,7 +260,7 @@ class ClusterDeliveries:
         fleets = self._fleets.all.values()
         return [*self._log.stuck, *ended, *(task for fleet in fleets for task in fleet.broken), *self._watchdog.stuck]
 
-    def calls(self) -> Calls:
+    def calls(self) -> Mapping[str, Operation]:
         return {**self._spread.calls(), "status": self._status, "forget": self._forget}
 
     async def _status(self) -> Answer:

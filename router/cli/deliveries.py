@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 import structlog
 from prometheus_client.registry import Collector
 
+from router.admin.answer import Operation
 from router.admin.metrics import BooksCollector
 from router.admin.operations import Operations
 from router.cli.housekeeping import Housekeeping
@@ -29,8 +30,6 @@ from router.unless import pause
 
 DRAIN_S = 7.0
 """How long a stop waits for flights to land."""
-
-Calls = Mapping[str, Callable[..., Awaitable[Any]]]
 
 _LOGGER = structlog.get_logger()
 
@@ -53,7 +52,7 @@ class Deliveries(Protocol):
     def stuck(self) -> Sequence[str]:
         """What is stuck. Never names a vendor."""
 
-    def calls(self) -> Calls:
+    def calls(self) -> Mapping[str, Operation]:
         """The admin operations."""
 
     @property
@@ -119,7 +118,7 @@ class OwnDeliveries:
     def stuck(self) -> Sequence[str]:
         return [*self.fleet.broken, *self._watchdog.stuck]
 
-    def calls(self) -> Calls:
+    def calls(self) -> Mapping[str, Operation]:
         return self._operations.calls()
 
     @property

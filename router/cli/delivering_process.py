@@ -15,17 +15,18 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, BinaryIO
 
 import structlog
 from prometheus_client import CollectorRegistry, generate_latest
 
+from router.admin.answer import Operation
 from router.admin.client import Client, NotRunning
 from router.admin.server import listen_on_socket, socket_app
 from router.cli import logging, orders
-from router.cli.deliveries import DRAIN_S, Calls, OwnDeliveries
+from router.cli.deliveries import DRAIN_S, OwnDeliveries
 from router.cli.engine import open_log
 from router.cli.housekeeping import INTERVAL_S
 from router.cli.logging import tell_where_on_signal
@@ -81,7 +82,7 @@ class DeliveringProcess:
         threading.Thread(target=self._listen, name="orders", daemon=True).start()
         self._loop.add_signal_handler(signal.SIGTERM, self._stop.set)
         tell_where_on_signal()
-        further: Calls = {"apply": self._apply, "pulse": self._pulse, "metrics": self._show_metrics}
+        further: dict[str, Operation] = {"apply": self._apply, "pulse": self._pulse, "metrics": self._show_metrics}
         socket = config.data / socket_name(self._number)
         calls = {name: partial(self._look_first, call) for name, call in self._deliveries.calls().items()}
         runner = await listen_on_socket(socket_app({**calls, **further}), socket)
@@ -113,7 +114,7 @@ class DeliveringProcess:
     def _take(self, envelope: Envelope) -> None:
         self._envelopes.put_nowait(envelope)
 
-    async def _look_first(self, call: Callable[..., Awaitable[Any]], **arguments: Any) -> Any:
+    async def _look_first(self, call: Operation, **arguments: Any) -> Any:
         """Look at the log before the call: the caller may know of events that were stored a moment ago."""
         await self._log.look()
         return await call(**arguments)

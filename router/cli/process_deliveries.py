@@ -8,11 +8,12 @@ from typing import Any, Final
 
 from prometheus_client.registry import Collector
 
+from router.admin.answer import Operation
 from router.admin.gathering import Gathering
 from router.admin.merged_metrics import GatheredMetrics
 from router.admin.operations import Operations
 from router.cli.child_process import ChildProcess
-from router.cli.deliveries import DRAIN_S, Calls
+from router.cli.deliveries import DRAIN_S
 from router.cli.housekeeping import Housekeeping
 from router.cli.orders import Orders
 from router.cli.placement import place
@@ -90,7 +91,7 @@ class ProcessDeliveries:
     def stuck(self) -> Sequence[str]:
         return [each for process in self._processes for each in process.stuck]
 
-    def calls(self) -> Calls:
+    def calls(self) -> Mapping[str, Operation]:
         return {**self._gathering.calls(), "mend": self._mend}
 
     async def _mend(self, first: int, is_copy: bool) -> dict[str, Any]:
