@@ -45,7 +45,7 @@ async def ask(config_path: Path, operation: str, **arguments: Any) -> Any:
             return await _ask_router(client, config.data, operation, arguments)
     if config.log_urls:
         check_extra()
-        from router.cli.cluster_question import ask_cluster
+        from router.cli.cluster.question import ask_cluster
 
         return await _wait_for(ask_cluster(config, registry, operation, arguments), "cluster", _CLUSTER_AWAY)
     assignments = to_assignments(config, registry, suppressed=suppressed_people(config))

@@ -22,7 +22,7 @@ from router.cli.deliveries import DRAIN_S, Deliveries, OwnDeliveries
 from router.cli.engine import check_event_size, open_log, tell_promise
 from router.cli.logging import tell_where_on_signal
 from router.cli.memory import give_big_blocks_back
-from router.cli.process_deliveries import ProcessDeliveries
+from router.cli.processes.deliveries import ProcessDeliveries
 from router.cli.role import Role
 from router.cli.sandboxes import Sandboxes, tell_of_sandboxes
 from router.cli.supervisor import Sockets, Supervisor
@@ -198,7 +198,7 @@ class Daemon:
 
     async def _make_deliveries(self) -> Deliveries:
         if self._config.log_urls:
-            from router.cli.cluster import ClusterDeliveries  # the extra may not be installed
+            from router.cli.cluster.deliveries import ClusterDeliveries  # the extra may not be installed
 
             return await ClusterDeliveries.open(
                 self._log, self._config, self._registry, self._clock, self._stuck, self._role is not Role.gateway

@@ -1,5 +1,5 @@
 """Deliveries: everything that delivers in a router, as the daemon sees it. In this process, in others
-(`router.cli.process_deliveries`), or for partitions of a log in a cluster (`router.cli.cluster`)."""
+(`router.cli.processes.deliveries`), or for partitions of a log in a cluster (`router.cli.cluster.deliveries`)."""
 
 from __future__ import annotations
 

@@ -9,8 +9,8 @@ import asyncio
 from collections.abc import Iterator
 from typing import Any
 
-from router.cli.agreement import describe
 from router.cli.backend import ask
+from router.cli.cluster.agreement import describe
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
 from router.cli.output import NO_DESTINATIONS, duration, print_json, print_line, print_table
 from router.cli.trace import when

@@ -16,7 +16,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from nats.aio.msg import Msg
 
-from router.cli.cluster import ClusterDeliveries
+from router.cli.cluster.deliveries import ClusterDeliveries
 from router.cli.engine import open_log
 from router.clock import SystemClock
 from router.config import load_config
@@ -262,7 +262,7 @@ async def test_a_start_waits_for_a_cluster_that_has_no_leader_just_now(
             raise failures.pop()
         return await call(connection, asked, *more)
 
-    monkeypatch.setattr("router.cli.cluster.RETRY_S", 0.05)
+    monkeypatch.setattr("router.cli.cluster.deliveries.RETRY_S", 0.05)
     monkeypatch.setattr(Connection, "call", lead_soon)
 
     deliveries, stop, running = await begin(shared_server, log_name, tmp_path, {})
@@ -315,7 +315,9 @@ async def test_a_start_does_not_wait_for_what_its_user_may_not_do(
                 await deliveries._begin_new(START_S)
 
 
-@pytest.mark.parametrize("place", ["router.cli.cluster.BlockingConnection.open", "router.cli.cluster.Claims.ensure"])
+@pytest.mark.parametrize(
+    "place", ["router.cli.cluster.deliveries.BlockingConnection.open", "router.cli.cluster.deliveries.Claims.ensure"]
+)
 async def test_a_start_that_fails_leaves_nothing_open(
     shared_server: Cluster, log_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:

@@ -1,4 +1,4 @@
-"""A delivering process: delivers to a group of destinations. `router.cli.child_process` starts it.
+"""A delivering process: delivers to a group of destinations. `router.cli.processes.child_process` starts it.
 
 main process ──orders, news of the log──▶ standard input       the pipe is the leash: it ends, so does this process
              ──operations──▶ admin-N.sock (mode 0600)          answers like a daemon's
@@ -25,13 +25,14 @@ from prometheus_client import CollectorRegistry, generate_latest
 from router.admin.answer import Operation
 from router.admin.client import Client, NotRunning
 from router.admin.server import listen_on_socket, socket_app
-from router.cli import logging, orders
+from router.cli import logging
 from router.cli.deliveries import DRAIN_S, OwnDeliveries
 from router.cli.engine import open_log
 from router.cli.housekeeping import INTERVAL_S
 from router.cli.logging import tell_where_on_signal
 from router.cli.memory import give_big_blocks_back
-from router.cli.orders import NEWS, READY, Envelope, socket_name
+from router.cli.processes import orders
+from router.cli.processes.orders import NEWS, READY, Envelope, socket_name
 from router.clock import SystemClock
 from router.delivery.assignment import Assignment
 from router.errors import OperatorError
@@ -195,7 +196,7 @@ async def _run(number: int, pipe: BinaryIO, answer: int, first: Envelope) -> Non
 
 @overhearing()
 def main() -> None:
-    """``python -m router.cli.delivering_process NUMBER LOG_LEVEL``; not for people."""
+    """``python -m router.cli.processes.delivering_process NUMBER LOG_LEVEL``; not for people."""
     number, level = int(sys.argv[1]), sys.argv[2]
     for ignored in (signal.SIGINT, signal.SIGHUP):  # a terminal sends them to all; they are for the main process
         signal.signal(ignored, signal.SIG_IGN)

@@ -23,11 +23,11 @@ from router.admin.merged_metrics import SummedBooks
 from router.admin.metrics import BooksCollector
 from router.admin.operations import Operations
 from router.admin.spread import Spread
-from router.cli.agreement import tell, to_word
+from router.cli.cluster.agreement import tell, to_word
+from router.cli.cluster.neighbours import Neighbours, away
+from router.cli.cluster.partition_fleets import RETRY_S, PartitionFleets
 from router.cli.deliveries import watch
 from router.cli.housekeeping import INTERVAL_S
-from router.cli.neighbours import Neighbours, away
-from router.cli.partition_fleets import RETRY_S, PartitionFleets
 from router.cli.wiring import state_directory, to_access, to_assignments
 from router.clock import Clock
 from router.config import Config

@@ -16,10 +16,10 @@ from structlog.testing import capture_logs
 from router.admin.client import Client, NotRunning
 from router.admin.crew import Down
 from router.admin.server import listen_on_socket, socket_app
-from router.cli import child_process
-from router.cli.child_process import ChildProcess
-from router.cli.orders import Envelope, Orders, check_portable, socket_name
-from router.cli.process_deliveries import PULSE_S, ProcessDeliveries
+from router.cli.processes import child_process
+from router.cli.processes.child_process import ChildProcess
+from router.cli.processes.deliveries import PULSE_S, ProcessDeliveries
+from router.cli.processes.orders import Envelope, Orders, check_portable, socket_name
 from router.clock import SystemClock
 from router.config import Config, Destination, parse_config
 from router.errors import OperatorError

@@ -9,7 +9,7 @@ from pathlib import Path
 import typer
 
 from router.cli.engine import open_log
-from router.cli.log_report import DAMAGED, describe, print_segment, show_report
+from router.cli.log.report import DAMAGED, describe, print_segment, show_report
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
 from router.cli.output import console, print_json
 from router.cli.wiring import log_directory, state_directory

@@ -123,7 +123,7 @@ async def _states(config: Config, log: Log) -> AsyncIterator[Mapping[int, States
     if not config.log_urls:
         yield dict.fromkeys(log.partitions, StateDirectory(state_directory(config), log.id))
         return
-    from router.cli.cluster_states import states_of_cluster
+    from router.cli.cluster.states import states_of_cluster
 
     async with states_of_cluster(config, log) as states:
         yield states

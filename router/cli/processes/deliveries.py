@@ -12,11 +12,11 @@ from router.admin.answer import Operation
 from router.admin.gathering import Gathering
 from router.admin.merged_metrics import GatheredMetrics
 from router.admin.operations import Operations
-from router.cli.child_process import ChildProcess
 from router.cli.deliveries import DRAIN_S
 from router.cli.housekeeping import Housekeeping
-from router.cli.orders import Orders
-from router.cli.placement import place
+from router.cli.processes.child_process import ChildProcess
+from router.cli.processes.orders import Orders
+from router.cli.processes.placement import place
 from router.cli.wiring import states_of, to_assignments
 from router.clock import Clock
 from router.config import Config

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from router.cli.cluster import ClusterDeliveries
+from router.cli.cluster.deliveries import ClusterDeliveries
 from router.cli.engine import open_log
 from router.clock import SystemClock
 from router.config import Config

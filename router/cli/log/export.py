@@ -14,7 +14,7 @@ from uuid import uuid4
 import typer
 
 from router.cli.engine import open_log
-from router.cli.log_report import DAMAGED
+from router.cli.log.report import DAMAGED
 from router.cli.options import DEFAULT_CONFIG, ConfigPath, Since, Type, Until, check_given, switch, to_period
 from router.cli.output import plain_json
 from router.clock import SystemClock
