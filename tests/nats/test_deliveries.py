@@ -196,7 +196,7 @@ async def test_a_cluster_that_goes_away_as_a_config_is_applied_is_told_as_that(
     monkeypatch.setattr(Journal, "append", go_away)
 
     with pytest.raises(OperatorError, match="the cluster does not take"):
-        await asyncio.to_thread(deliveries._begin_in, 0)
+        await asyncio.to_thread(deliveries._beginnings.note_in, 0)
 
 
 async def test_what_could_not_be_noted_for_the_cluster_was_away_is_noted_once_it_is_back(
@@ -209,7 +209,7 @@ async def test_what_could_not_be_noted_for_the_cluster_was_away_is_noted_once_it
     with monkeypatch.context() as patch:
         patch.setattr(Journal, "append", go_away)
         with pytest.raises(OperatorError):
-            await deliveries._begin_new(0.0)
+            await deliveries._beginnings.note(0.0)
     assert ["the cluster does not take" in problem for problem in deliveries.problems] == [True]
 
     await until(lambda: not deliveries.problems)
@@ -262,7 +262,7 @@ async def test_a_start_waits_for_a_cluster_that_has_no_leader_just_now(
             raise failures.pop()
         return await call(connection, asked, *more)
 
-    monkeypatch.setattr("router.cli.cluster.deliveries.RETRY_S", 0.05)
+    monkeypatch.setattr("router.cli.cluster.beginnings.RETRY_S", 0.05)
     monkeypatch.setattr(Connection, "call", lead_soon)
 
     deliveries, stop, running = await begin(shared_server, log_name, tmp_path, {})
@@ -312,7 +312,7 @@ async def test_a_start_does_not_wait_for_what_its_user_may_not_do(
         patch.setattr(Connection, "call", fail)
         async with asyncio.timeout(15):
             with pytest.raises(OperatorError, match="permissions violation"):
-                await deliveries._begin_new(START_S)
+                await deliveries._beginnings.note(START_S)
 
 
 @pytest.mark.parametrize(

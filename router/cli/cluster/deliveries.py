@@ -8,11 +8,10 @@ import re
 import socket
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, closing, suppress
-from dataclasses import replace
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 from pathlib import Path
-from typing import Final, Self
+from typing import Self
 from uuid import uuid4
 
 from nats.aio.msg import Msg
@@ -24,8 +23,10 @@ from router.admin.metrics import BooksCollector
 from router.admin.operations import Operations
 from router.admin.spread import Spread
 from router.cli.cluster.agreement import tell, to_word
+from router.cli.cluster.beginnings import Beginnings
 from router.cli.cluster.neighbours import Neighbours, away
 from router.cli.cluster.partition_fleets import RETRY_S, PartitionFleets
+from router.cli.cluster.share import share_of
 from router.cli.deliveries import watch
 from router.cli.housekeeping import INTERVAL_S
 from router.cli.wiring import state_directory, to_access, to_assignments
@@ -38,23 +39,17 @@ from router.delivery.claims import Claims
 from router.delivery.journal.blocking_connection import BlockingConnection
 from router.delivery.journal.states import JournaledStates
 from router.delivery.journal.streams import JournalNames, ensure_journals
-from router.delivery.options import DeliveryOptions
 from router.delivery.portion import Portion
-from router.delivery.state import telling_trouble
 from router.delivery.watchdog import Glance, Watchdog
 from router.errors import OperatorError
 from router.log.interface import Log
 from router.log.jetstream.answered import START_S, until_answered
-from router.log.jetstream.connection import ApiError, ClusterAway, Connection, Denied
+from router.log.jetstream.connection import ApiError, ClusterAway, Connection
 from router.log.jetstream.log import NatsLog
 from router.log.lock import Held, Lock
 from router.registry import Registry
 from router.suppressed import NOBODY, Suppressed
 from router.unless import pause
-
-MIN_EVENTS: Final = 100
-MIN_BYTES: Final = 1_000_000
-"""With less than this per partition, batches would not fill."""
 
 
 class ClusterDeliveries:
@@ -105,6 +100,9 @@ class ClusterDeliveries:
             lambda number, fleet: self._operations[number].set_fleet(fleet),
             lambda number: self._claims.lose(number),
         )
+        self._beginnings = Beginnings(
+            log, self._states, clock, self._refresh_states, self._assignments, lambda: self._fleets.all
+        )
         self._books = SummedBooks(
             lambda: {
                 number: BooksCollector(fleet, Portion(log, number), clock) for number, fleet in self._fleets.all.items()
@@ -125,9 +123,7 @@ class ClusterDeliveries:
         self._delivers = delivers
         self._is_closing = False
         self._has_begun = False
-        """A config was applied. What could not be noted then is noted later."""
-        self._unbegun = ""
-        """Why the places where new destinations begin are not noted everywhere yet. It is tried again."""
+        """A config was applied. For the first one a router waits until the cluster answers."""
 
     @classmethod
     async def open(
@@ -174,7 +170,7 @@ class ClusterDeliveries:
         for problem in problems:
             if not isinstance(problem, OperatorError):
                 raise problem
-        await self._begin_new(0.0 if self._has_begun else START_S)
+        await self._beginnings.note(0.0 if self._has_begun else START_S)
         self._has_begun = True
         if problems:
             raise OperatorError("\n".join(dict.fromkeys(map(str, problems))))
@@ -186,68 +182,17 @@ class ClusterDeliveries:
         for operations in self._operations.values():
             operations.configure(self._assignments())
 
-    async def _begin_new(self, patience_s: float) -> None:
-        """Note where new destinations begin, also in partitions that are not (or not yet) this router's: events that are taken
-        before somebody delivers there are for them too.
-
-        Raises:
-            OperatorError: the cluster has not answered for *patience_s* seconds.
-        """
-        until = self._clock.monotonic() + patience_s
-        while True:
-            try:
-                return await self._note_begin()
-            except OperatorError as error:
-                why = error.__cause__
-                may_pass = isinstance(why, ClusterAway | ApiError) and not isinstance(why, Denied)
-                if not may_pass or self._clock.monotonic() >= until:
-                    raise
-                await self._clock.sleep(RETRY_S)
-
-    async def _note_begin(self) -> None:
-        try:
-            await self._refresh_states()
-            await asyncio.gather(
-                *(
-                    asyncio.to_thread(self._begin_in, number)
-                    for number in self._states
-                    if number not in self._fleets.all
-                )
-            )
-        except OperatorError as error:
-            self._unbegun = str(error)
-            raise
-        self._unbegun = ""
-
-    def _begin_in(self, partition: int) -> None:
-        states = self._states[partition]
-        known = set(states.names())
-        for each in self._assignments():
-            if each.name in known or each.formerly in known:
-                continue
-            start = self._log.start(partition) - 1 if each.starts_at_beginning else self._log.end(partition)
-            with closing(states.look(each.name)) as state, telling_trouble(state):
-                state.add_partition(partition, start)
-
     def _assignments(self) -> list[Assignment]:
         """The assignments, made anew for each fleet: what a plugin does in one partition must not halt it in another."""
         assignments = to_assignments(self._config, self._registry, self._sandbox_urls, self._suppressed)
-        partitions = len(self._log.partitions)
-        return [
-            replace(
-                each,
-                options=options_of_one(each.options, partitions),
-                max_dead_letters_bytes=each.max_dead_letters_bytes // partitions,
-            )
-            for each in assignments
-        ]
+        return [share_of(each, len(self._log.partitions)) for each in assignments]
 
     # --- what the daemon asks ---
 
     @property
     def problems(self) -> Sequence[str]:
         of_fleets = [problem for fleet in self._fleets.all.values() for problem in fleet.problems.values()]
-        return list(dict.fromkeys(problem for problem in (*of_fleets, self._unbegun) if problem))
+        return list(dict.fromkeys(problem for problem in (*of_fleets, self._beginnings.problem) if problem))
 
     @property
     def stuck(self) -> Sequence[str]:
@@ -345,9 +290,9 @@ class ClusterDeliveries:
     async def _retry(self, stop: asyncio.Event) -> None:
         """For ever: as soon as the cluster is back, start what could not start without it."""
         while not stop.is_set():
-            if self._unbegun:
+            if self._beginnings.problem:
                 with suppress(OperatorError):
-                    await self._note_begin()
+                    await self._beginnings.note_now()
             for fleet in list(self._fleets.all.values()):
                 if fleet.problems:
                     with suppress(Exception):  # logged already, or by housekeeping, which tries the same
@@ -382,17 +327,6 @@ class ClusterDeliveries:
         await self._connection.close()
         await asyncio.to_thread(self._blocking.close)
         self._lock.release()
-
-
-def options_of_one(options: DeliveryOptions, partitions: int) -> DeliveryOptions:
-    """A destination's options for each of so many partitions. One router may have all of them, with no more memory for that."""
-    return replace(
-        options,
-        lanes=max(1, options.concurrency // partitions),
-        max_parked=max(MIN_EVENTS, options.max_parked // partitions),
-        max_in_flight=max(MIN_EVENTS, options.max_in_flight // partitions),
-        max_in_flight_bytes=max(MIN_BYTES, options.max_in_flight_bytes // partitions),
-    )
 
 
 def _lock(data: Path) -> Lock:
