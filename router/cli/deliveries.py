@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 import structlog
@@ -22,10 +22,11 @@ from router.delivery.alarm import Alarm
 from router.delivery.assignment import Assignment
 from router.delivery.fleet import Fleet
 from router.delivery.watchdog import LOOK_S, Glance, Watchdog
+from router.errors import OperatorError
 from router.integrations import DestinationNames
 from router.log.interface import Engine
 from router.registry import Registry
-from router.suppressed import NOBODY, Suppressed
+from router.suppressed import Suppressed
 from router.unless import pause
 
 DRAIN_S = 7.0
@@ -37,7 +38,7 @@ _LOGGER = structlog.get_logger()
 class Deliveries(Protocol):
     """First `apply` a config, then `run`. Call `stop` in any case."""
 
-    async def apply(self, config: Config, sandbox_urls: Mapping[str, str], suppressed: Suppressed = NOBODY) -> None:
+    async def apply(self, config: Config, sandbox_urls: Mapping[str, str], suppressed: Suppressed) -> None:
         """From now on deliver as *config* says, and nothing of *suppressed*.
 
         Raises:
@@ -91,7 +92,7 @@ class OwnDeliveries:
         self._operations = Operations(log, states, (), clock, self.fleet, stuck, knows_all=is_writer)
         self._housekeeping = Housekeeping(log, self.fleet, self.fleet.needed_from if is_writer else None)
 
-    async def apply(self, config: Config, sandbox_urls: Mapping[str, str], suppressed: Suppressed = NOBODY) -> None:
+    async def apply(self, config: Config, sandbox_urls: Mapping[str, str], suppressed: Suppressed) -> None:
         self.time_calls()
         await self.deliver(to_assignments(config, self._registry, sandbox_urls, suppressed))
 
@@ -136,6 +137,18 @@ class OwnDeliveries:
     async def stop(self, deadline_s: float) -> None:
         await self.fleet.stop(deadline_s)
         self._alarm.clear()
+
+
+async def problems_of(steps: Iterable[Awaitable[None]]) -> list[str]:
+    """Do all *steps* side by side, whether or not some fail. Returns why, each reason once.
+
+    Raises whatever is no `OperatorError`.
+    """
+    failures = [each for each in await asyncio.gather(*steps, return_exceptions=True) if each is not None]
+    for failure in failures:
+        if not isinstance(failure, OperatorError):
+            raise failure
+    return list(dict.fromkeys(map(str, failures)))
 
 
 async def watch(watchdog: Watchdog, glances: Callable[[], Mapping[str, Glance]], stop: asyncio.Event) -> None:

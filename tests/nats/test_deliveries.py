@@ -35,6 +35,7 @@ from router.log.options import LogOptions
 from router.log.record import Record
 from router.log.tail import Tail
 from router.registry import Registry
+from router.suppressed import NOBODY
 from tests.delivery.harness import until
 from tests.log.harness import entry
 from tests.nats.server import Cluster
@@ -68,7 +69,7 @@ async def begin(
     config, clock = load_config(path, registry), SystemClock()
     log = await open_log(config, clock)
     deliveries = await ClusterDeliveries.open(log, config, registry, clock, tuple, delivers=True)
-    await deliveries.apply(config, {})
+    await deliveries.apply(config, {}, NOBODY)
     stop = asyncio.Event()
     running = asyncio.create_task(deliveries.run(stop))
     await until(lambda: any("crm" in fleet.berths for fleet in deliveries._fleets.all.values()))
@@ -151,7 +152,7 @@ async def test_a_destination_starts_where_another_router_noted_its_place_behind_
     both = config.model_copy(update={"destinations": {**config.destinations, "sales": sales}})
     assert deliveries._log.end(0) == 0
 
-    await deliveries.apply(both, {})
+    await deliveries.apply(both, {}, NOBODY)
 
     assert sorted(deliveries._fleets.all[0].berths) == ["crm", "sales"]
     await end(deliveries, stop, running)

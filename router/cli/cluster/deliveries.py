@@ -27,7 +27,7 @@ from router.cli.cluster.beginnings import Beginnings
 from router.cli.cluster.neighbours import Neighbours, away
 from router.cli.cluster.partition_fleets import RETRY_S, PartitionFleets
 from router.cli.cluster.share import share_of
-from router.cli.deliveries import watch
+from router.cli.deliveries import problems_of, watch
 from router.cli.housekeeping import INTERVAL_S
 from router.cli.wiring import state_directory, to_access, to_assignments
 from router.clock import Clock
@@ -159,21 +159,15 @@ class ClusterDeliveries:
 
     # --- the config ---
 
-    async def apply(self, config: Config, sandbox_urls: Mapping[str, str], suppressed: Suppressed = NOBODY) -> None:
+    async def apply(self, config: Config, sandbox_urls: Mapping[str, str], suppressed: Suppressed) -> None:
         self._alarm.set()
         self._suppressed = suppressed
         self.configure(config, sandbox_urls)
-        results = await asyncio.gather(
-            *(fleet.apply(self._assignments()) for fleet in list(self._fleets.all.values())), return_exceptions=True
-        )
-        problems = [result for result in results if isinstance(result, BaseException)]
-        for problem in problems:
-            if not isinstance(problem, OperatorError):
-                raise problem
+        problems = await problems_of(fleet.apply(self._assignments()) for fleet in list(self._fleets.all.values()))
         await self._beginnings.note(0.0 if self._has_begun else START_S)
         self._has_begun = True
         if problems:
-            raise OperatorError("\n".join(dict.fromkeys(map(str, problems))))
+            raise OperatorError("\n".join(problems))
 
     def configure(self, config: Config, sandbox_urls: Mapping[str, str]) -> None:
         """From now on these are the destinations that operations know."""

@@ -12,7 +12,7 @@ from router.admin.answer import Operation
 from router.admin.gathering import Gathering
 from router.admin.merged_metrics import GatheredMetrics
 from router.admin.operations import Operations
-from router.cli.deliveries import DRAIN_S
+from router.cli.deliveries import DRAIN_S, problems_of
 from router.cli.housekeeping import Housekeeping
 from router.cli.processes.child_process import ChildProcess
 from router.cli.processes.orders import Orders
@@ -25,7 +25,7 @@ from router.log.interface import Engine
 from router.log.segments import Unreadable
 from router.log.sqlite import SqliteLog
 from router.registry import Registry
-from router.suppressed import NOBODY, Suppressed
+from router.suppressed import Suppressed
 from router.unless import pause
 
 PULSE_S: Final = 2.0
@@ -57,7 +57,7 @@ class ProcessDeliveries:
         self._metrics = GatheredMetrics(self._processes)
         self._housekeeping = Housekeeping(log, None, self.needed_from)
 
-    async def apply(self, config: Config, sandbox_urls: Mapping[str, str], suppressed: Suppressed = NOBODY) -> None:
+    async def apply(self, config: Config, sandbox_urls: Mapping[str, str], suppressed: Suppressed) -> None:
         destinations = config.destinations
         formerly = {name: each.formerly for name, each in destinations.items() if each.formerly}
         down = {number for number, process in enumerate(self._processes) if process.is_down}
@@ -69,19 +69,12 @@ class ProcessDeliveries:
             frozenset(name for name, index in self._placed.items() if index == number)
             for number in range(len(self._processes))
         ]
-        results = await asyncio.gather(
-            *(
-                process.take(Orders.give(config, sandbox_urls, names, known, suppressed))
-                for process, names in zip(self._processes, everyone, strict=True)
-            ),
-            return_exceptions=True,
+        problems = await problems_of(
+            process.take(Orders.give(config, sandbox_urls, names, known, suppressed))
+            for process, names in zip(self._processes, everyone, strict=True)
         )
-        failures = [result for result in results if isinstance(result, BaseException)]
-        for failure in failures:
-            if not isinstance(failure, OperatorError):
-                raise failure
-        if failures:
-            raise OperatorError("\n".join(map(str, failures)))
+        if problems:
+            raise OperatorError("\n".join(problems))
 
     @property
     def problems(self) -> Sequence[str]:

@@ -21,7 +21,7 @@ from router.integrations import DestinationNames
 from router.plugin import Plugin, PluginSettings
 from router.plugin_import import describe
 from router.registry import Registry
-from router.suppressed import NOBODY, Suppressed
+from router.suppressed import Suppressed
 
 NEWS: Final[Literal["news"]] = "news"
 """There is something new in the log."""
@@ -46,7 +46,7 @@ class Orders:
     sandbox_urls: Mapping[str, str]
     known: Mapping[str, DestinationNames]
     """What callers may call the destinations of the whole router."""
-    suppressed: Suppressed = NOBODY
+    suppressed: Suppressed
 
     @classmethod
     def give(
@@ -55,7 +55,7 @@ class Orders:
         sandbox_urls: Mapping[str, str],
         names: Collection[str],
         known: Mapping[str, DestinationNames],
-        suppressed: Suppressed = NOBODY,
+        suppressed: Suppressed,
     ) -> Orders:
         """Orders to deliver to the destinations of *config* with these *names*."""
         mine = {name: each for name, each in config.destinations.items() if name in names}

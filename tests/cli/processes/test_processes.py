@@ -26,11 +26,12 @@ from router.errors import OperatorError
 from router.integrations import DestinationNames
 from router.plugin import Plugin, PluginSettings
 from router.registry import Registry
+from router.suppressed import NOBODY
 
 
 def orders_for(name: str, config: Config | None = None) -> Orders:
     config = config or Config(destinations={name: Destination(name=name, plugin="made_up")})
-    return Orders.give(config, {}, {name}, {name: DestinationNames(name, "Made up", "made_up")})
+    return Orders.give(config, {}, {name}, {name: DestinationNames(name, "Made up", "made_up")}, NOBODY)
 
 
 class Settings(PluginSettings):
@@ -219,7 +220,7 @@ async def test_a_process_that_is_down_is_a_problem_of_each_of_its_destinations(t
     """A reload counts the destinations that it has started, and took all of them for one."""
     config = Config(destinations={name: Destination(name=name, plugin="made_up") for name in ("crm", "mail")})
     async with process(tmp_path, fail) as down:
-        down._orders = Orders.give(config, {}, config.destinations, {})
+        down._orders = Orders.give(config, {}, config.destinations, {}, NOBODY)
         down._supervisor = asyncio.create_task(asyncio.sleep(0))
         down._reason = "it was killed by SIGKILL"
 
