@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import typer
 
@@ -108,6 +109,16 @@ def read_config(path: Path, has_secrets: bool = True) -> tuple[Config, Registry]
     with printing_aside():  # plugins are imported, and check their settings
         registry = Registry.load()
         return load(path, registry), registry
+
+
+def check_name(kind: Literal["source", "destination"], name: str, there: Collection[str], path: Path) -> None:
+    """Check that *name* is among those that are *there*, in the config at *path*.
+
+    Raises:
+        OperatorError: it is not.
+    """
+    if name not in there:
+        raise OperatorError(f"no {kind} {name!r} in {path}; there are: {', '.join(there) or 'none'}")
 
 
 def read_plugins(path: Path) -> Registry:
