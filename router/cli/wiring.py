@@ -1,4 +1,4 @@
-"""Wiring: makes the parts that the config describes. Pure: nothing is opened or started here."""
+"""Wiring: makes the parts that the config describes, and knows where in its data folder each lies. Nothing is started here."""
 
 from __future__ import annotations
 
