@@ -13,7 +13,7 @@ import typer
 
 from router.admin.client import Client, NotRunning
 from router.admin.operations import Operations
-from router.cli.engine import check_extra, open_log
+from router.cli.engine import check_extra, opened_log
 from router.cli.options import check_given, read_config
 from router.cli.wiring import log_directory, states_of, suppressed_people, to_assignments
 from router.clock import SystemClock
@@ -68,15 +68,12 @@ async def _ask_files(
     if not directory.exists():
         raise OperatorError(f"{directory}: nothing here yet. Start the router first: router run --config {config_path}")
     clock = SystemClock()
-    log = await open_log(config, clock, read_only=True)
-    try:
+    async with opened_log(config, clock, read_only=True) as log:
         # To bring a state up to date is for a start: until then there is a way back to the older program.
         calls = Operations(log, states_of(config, log.id, upgrades=False), assignments, clock).calls()
         if operation not in calls:
             raise OperatorError(f"no router runs over {config.data}; start it with: router run --config {config_path}")
         return await calls[operation](**arguments)
-    finally:
-        await log.close()
 
 
 async def _ask_in_spite_of(error: ConfigError, config_path: Path, operation: str, arguments: Mapping[str, Any]) -> Any:

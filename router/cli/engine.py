@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib.util import find_spec
 
 import structlog
@@ -72,6 +74,16 @@ async def open_log(config: Config, clock: Clock, *, read_only: bool = False, res
     return embedded
 
 
+@asynccontextmanager
+async def opened_log(config: Config, clock: Clock, *, read_only: bool) -> AsyncIterator[Engine]:
+    """The log of *config* as `open_log` opens it, for as long as a command needs it."""
+    log = await open_log(config, clock, read_only=read_only)
+    try:
+        yield log
+    finally:
+        await log.close()
+
+
 def check_event_size(config: Config, log: Engine) -> None:
     """Check that *log* can hold whatever event the gateway takes by *config*. An embedded one can.
 
@@ -108,14 +120,11 @@ async def durability_of(config: Config, clock: Clock) -> Durability:
     from router.log.jetstream.streams import NoLog
 
     try:
-        log = await open_log(config, clock, read_only=True)
+        async with opened_log(config, clock, read_only=True) as log:
+            check_event_size(config, log)
+            return durability(getattr(log, "replicas", 1), config.nats.synced)
     except NoLog:
         return planned_durability(config)
-    try:
-        check_event_size(config, log)
-        return durability(getattr(log, "replicas", 1), config.nats.synced)
-    finally:
-        await log.close()
 
 
 def planned_durability(config: Config) -> Durability:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import typer
 
-from router.cli.engine import open_log
+from router.cli.engine import opened_log
 from router.cli.log.report import DAMAGED, describe, print_segment, show_report
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
 from router.cli.output import console, print_json
@@ -54,11 +54,8 @@ def _check_cluster(config: Config, as_json: bool) -> int:
     """Read all partitions. Returns the exit code."""
 
     async def read() -> list[Survey]:
-        log = await open_log(config, SystemClock(), read_only=True)
-        try:
+        async with opened_log(config, SystemClock(), read_only=True) as log:
             return [await survey(log, partition) for partition in log.partitions]
-        finally:
-            await log.close()
 
     found = asyncio.run(read())
     damaged = [each for each in found if each.lost]
