@@ -14,7 +14,6 @@ from uuid import uuid4
 import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry
-from pydantic import SecretStr
 
 from router.admin.metrics import LogCollector
 from router.admin.server import CONNECTIONS_S, SOCKET_NAME, listen_on_socket, port_app, socket_app
@@ -24,7 +23,7 @@ from router.cli.logging import tell_where_on_signal
 from router.cli.memory import give_big_blocks_back
 from router.cli.processes.deliveries import ProcessDeliveries
 from router.cli.role import Role
-from router.cli.sandboxes import Sandboxes, tell_of_sandboxes
+from router.cli.sandboxes import Sandboxes, tell_of_sandboxes, wanted_sandboxes
 from router.cli.supervisor import Sockets, Supervisor
 from router.cli.suppression import Suppression
 from router.cli.wiring import (
@@ -232,13 +231,7 @@ class Daemon:
         return f"http://{f'[{host}]' if ':' in host else host}:{address[1]}"
 
     async def _start_sandboxes(self, config: Config) -> None:
-        await self._sandboxes.apply(
-            {
-                name: (self._registry.get(each.plugin), _plain(each.settings.model_dump()))
-                for name, each in config.destinations.items()
-                if each.sandbox and each.enabled
-            }
-        )
+        await self._sandboxes.apply(wanted_sandboxes(config, self._registry))
 
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -374,11 +367,3 @@ def _with_fixed_parts(config: Config, running: Config) -> tuple[Config, list[str
         **{name: getattr(running, name) for name in ("admin", "data", "log", "nats", "retention")},
     }
     return config.model_copy(update=fixed), [name for name, part in fixed.items() if part != getattr(config, name)]
-
-
-def _plain(settings: dict[str, Any]) -> dict[str, Any]:
-    """Settings for a stand-in in the same process: secrets in plain text, and without empty ones, so that its defaults hold."""
-    shown = {
-        key: value.get_secret_value() if isinstance(value, SecretStr) else value for key, value in settings.items()
-    }
-    return {key: value for key, value in shown.items() if value not in ("", None)}

@@ -95,8 +95,8 @@ async def explain_calls(
     destinations: list[Destination],
     source: str | None,
     limits: Limits,
-    is_historical: bool = False,
-    only: str | None = None,
+    is_historical: bool,
+    only: str | None,
 ) -> list[dict[str, Any]]:
     """Admit the *calls* of one request as the gateway does, and explain each. For a call that it would refuse there is no event
     and no destination. *body_bytes* is the size of the request's body, *only* the one destination that is asked for."""

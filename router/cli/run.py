@@ -60,7 +60,7 @@ def run(
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def run_daemon(path: Path, processes: int | None = None, log_level: str = "info", role: Role = Role.all) -> None:
+def run_daemon(path: Path, processes: int | None, log_level: str, role: Role) -> None:
     """Run a daemon in this process, with *processes* delivering ones beside it; None: alone."""
     try:
         import uvloop as loops
