@@ -1,7 +1,8 @@
 """The config: its models, its quantities, and how the file is read."""
 
-from router.config.action import Action, Change, Consent, FieldNames, Match, Trigger
+from router.config.action import Action, Change, FieldNames, Match, Trigger
 from router.config.checks import is_loopback
+from router.config.consent import Consent
 from router.config.destination import Delivery, Destination
 from router.config.loading import load_config, load_storage, load_without_secrets, parse_config, read_data_folder
 from router.config.model import Config
