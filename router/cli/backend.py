@@ -78,7 +78,8 @@ async def _ask_files(
 
 async def _ask_in_spite_of(error: ConfigError, config_path: Path, operation: str, arguments: Mapping[str, Any]) -> Any:
     """Ask the running router, which goes by the config as it was: in an outage, a mistake in the file must not hide it. If none
-    runs, ask the files, where nothing but what only a router needs is wrong: its secrets may be gone with it.
+    runs, ask the files, unless more is wrong in the config than its secrets: they may be gone with the router, and only that
+    needs them.
 
     Raises:
         ConfigError: *error*, if neither can be asked.

@@ -67,7 +67,7 @@ def explain(
         """Explain all events. Returns how many there were, and how many would be refused."""
         seen = refused = 0
         for calls in _read_calls(file, data):
-            with printing_aside():  # calls that an alarm times are not guarded against it
+            with printing_aside():  # the guard of a call sees to that only where no alarm times it
                 answers = await explain_calls(calls, len(data), destinations, source, limits, historical, destination)
             for answer in answers:
                 seen += 1
