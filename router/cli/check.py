@@ -11,9 +11,10 @@ from typing import Annotated
 import typer
 
 from router.cli.check_live import Tried, try_credentials
-from router.cli.engine import WITHOUT_EXTRA, durability_of, has_extra, planned_durability
+from router.cli.engine import WITHOUT_EXTRA, has_extra
 from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, read_config, switch
 from router.cli.output import NO_DESTINATIONS, console, print_json, print_table
+from router.cli.promise import durability_of, planned_durability
 from router.cli.sandboxes import make_sandbox
 from router.cli.wiring import telling_of_plugin, to_access, to_assignments, to_destination
 from router.clock import SystemClock
@@ -54,11 +55,7 @@ def check(
     _look_at(each.destination for each in to_assignments(settings, registry, stand_ins) if each.is_enabled)
     _make_sandboxes(settings, registry)  # fails if a plugin has no stand-in
     tried = _try(settings, registry) if live else []
-    promise = (
-        asyncio.run(durability_of(settings, SystemClock()))
-        if live and settings.log_urls
-        else planned_durability(settings)
-    )
+    promise = asyncio.run(durability_of(settings, SystemClock())) if live else planned_durability(settings)
     # Warnings only: the config may be right, but for another machine, or for destinations that are still to come.
     warnings = list(_oddities(settings, registry))
     if as_json:
