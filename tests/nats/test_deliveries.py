@@ -100,7 +100,7 @@ async def test_a_full_disk_on_this_machine_ends_no_housekeeping(deliveries: Clus
 
     await asyncio.to_thread(add_a_job)
 
-    await deliveries._catch_up_all(0)
+    await deliveries._fleets.catch_up(0)
 
 
 async def test_what_a_restart_helps_against_in_the_log_keeps_the_watchdog_from_hearing_that_all_is_well(

@@ -6,7 +6,6 @@ import asyncio
 import os
 import re
 import socket
-import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from functools import partial
@@ -34,7 +33,6 @@ from router.clock import Clock
 from router.config import Config
 from router.delivery.alarm import Alarm
 from router.delivery.assignment import Assignment
-from router.delivery.berth import Berth
 from router.delivery.claims import Claims
 from router.delivery.journal.blocking_connection import BlockingConnection
 from router.delivery.journal.states import JournaledStates
@@ -252,14 +250,8 @@ class ClusterDeliveries:
     async def _hear(self, message: Msg) -> None:
         """An operator has changed a state through another router."""
         *_, number, name = message.subject.split(".")
-        fleet = self._fleets.all.get(int(number)) if number.isdecimal() else None
-        if fleet is not None and name in fleet.berths:
-            await self._catch_up(fleet.berths[name])
-
-    async def _catch_up(self, berth: Berth) -> None:
-        # Whatever it raises, even this machine's disk: it holds only a view, and the next write reports it again.
-        with suppress(ClusterAway, ApiError, OperatorError, RuntimeError, sqlite3.Error, OSError):
-            await berth.ledger.ask(lambda state: state.catch_up())
+        if number.isdecimal():
+            await self._fleets.catch_up(int(number), name)
 
     def _note_hang(self, name: str, call: str) -> None:
         for fleet in list(self._fleets.all.values()):
@@ -302,15 +294,7 @@ class ClusterDeliveries:
                 if stop.is_set():
                     return
                 await housekeeping.tidy()
-                await self._catch_up_all(partition)
-
-    async def _catch_up_all(self, partition: int) -> None:
-        """Read on in the journals of the partition's destinations, since an announcement of a change may have been missed."""
-        fleet = self._fleets.all.get(partition)
-        if fleet is None:  # it was lost during housekeeping
-            return
-        for berth in list(fleet.berths.values()):
-            await self._catch_up(berth)
+                await self._fleets.catch_up(partition)  # an announcement of a change may have been missed
 
     async def stop(self, deadline_s: float) -> None:
         """Land what is under way and leave the partitions to others."""
