@@ -17,13 +17,13 @@ from prometheus_client import CollectorRegistry
 
 from router.admin.metrics import LogCollector
 from router.admin.server import CONNECTIONS_S, SOCKET_NAME, listen_on_socket, port_app, socket_app
+from router.cli.cluster.role import Role
 from router.cli.deliveries import DRAIN_S, Deliveries, OwnDeliveries
 from router.cli.engine import check_event_size, open_log
 from router.cli.logging import tell_where_on_signal
 from router.cli.memory import give_big_blocks_back
 from router.cli.processes.deliveries import ProcessDeliveries
 from router.cli.promise import tell_promise
-from router.cli.role import Role
 from router.cli.sandboxes import Sandboxes, tell_of_sandboxes, wanted_sandboxes
 from router.cli.supervisor import Sockets, Supervisor
 from router.cli.suppression import Suppression
