@@ -170,31 +170,13 @@ def seconds_of(value: float) -> str:
     return f"{value:.2g}" if value < 99.5 else f"{value:.0f}"
 
 
-_COLUMNS = (
-    "destination",
-    "state",
-    "accepted",
-    "delivered",
-    "skipped",
-    "dead",
-    "pending",
-    "parked",
-    "oldest",
-)
+_BOOKS = ("accepted", "delivered", "skipped", "dead", "pending")
+_COLUMNS = ("destination", "state", *_BOOKS, "parked", "oldest")
 
 
 def _row(each: dict[str, Any]) -> list[Any]:
     books = each.get("books")
     if books is None:
         return [each["destination"], each["state"], *[""] * (len(_COLUMNS) - 2)]
-    return [
-        each["destination"],
-        each["state"],
-        books["accepted"],
-        books["delivered"],
-        books["skipped"],
-        books["dead"],
-        books["pending"],
-        each["parked"]["events"],
-        duration(each["oldest_pending_s"]),
-    ]
+    counts = [books[name] for name in _BOOKS]
+    return [each["destination"], each["state"], *counts, each["parked"]["events"], duration(each["oldest_pending_s"])]
