@@ -11,8 +11,9 @@ from typing import Annotated
 import typer
 
 from router.cli.check_live import Tried, try_credentials
+from router.cli.config_file import read_config
 from router.cli.engine import WITHOUT_EXTRA, has_extra
-from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, read_config, switch
+from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, switch
 from router.cli.output import NO_DESTINATIONS, console, print_json, print_table
 from router.cli.promise import durability_of, planned_durability
 from router.cli.sandboxes import make_sandbox

@@ -9,7 +9,8 @@ import typer
 from typer.core import TyperGroup
 
 from router.cli.backend import ask
-from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, check_name, read_config, read_plugins
+from router.cli.config_file import check_name, read_config, read_plugins
+from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
 from router.cli.output import NO_DESTINATIONS, console, print_json, print_table
 from router.cli.wiring import telling_of_plugin, to_destination
 from router.config import Config

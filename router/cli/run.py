@@ -13,9 +13,10 @@ import typer
 from router.admin.server import SOCKET_NAME, check_socket_path
 from router.cli import logging
 from router.cli.cluster.role import Role
+from router.cli.config_file import read_config
 from router.cli.daemon import SOCKETS, Daemon
 from router.cli.memory import spare_the_collector
-from router.cli.options import DEFAULT_CONFIG, ConfigPath, read_config
+from router.cli.options import DEFAULT_CONFIG, ConfigPath
 from router.cli.processes.orders import check_portable, socket_name
 from router.cli.sandboxes import tell_of_sandboxes
 from router.cli.supervisor import Supervisor, inherited_sockets, is_public

@@ -13,8 +13,9 @@ import aiohttp
 import orjson
 import typer
 
+from router.cli.config_file import check_name, read_config
 from router.cli.event_file import EventFile, no_event_in, read_file, read_lines
-from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, check_name, read_config
+from router.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
 from router.cli.output import console, print_json
 from router.errors import OperatorError
 from router.event import EVENT_TYPES
