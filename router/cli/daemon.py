@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import os
 import signal
 from collections.abc import Callable, Mapping
@@ -20,6 +19,7 @@ from router.admin.server import CONNECTIONS_S, SOCKET_NAME, listen_on_socket, po
 from router.cli.cluster.role import Role
 from router.cli.deliveries import DRAIN_S, Deliveries, OwnDeliveries
 from router.cli.engine import check_event_size, open_log
+from router.cli.listening import listen
 from router.cli.logging import tell_where_on_signal
 from router.cli.memory import give_big_blocks_back
 from router.cli.processes.deliveries import ProcessDeliveries
@@ -56,10 +56,6 @@ CALLERS_S = 2.0
 RELOAD_S = 2.0
 """How long a stop waits for a reload under way, since what a reload started afterwards would not be stopped in order. With the
 times above, `DRAIN_S` and the closing of files, an exit takes at most 15 s."""
-BACKLOG = 1_024
-"""Connections that may wait to be accepted. Every open page may make one for each of a burst of calls."""
-INHERITED_BACKLOG = 4_096
-"""The same for a supervisor's socket, where connections wait during a restart."""
 SOCKETS = ("server", "admin")
 """The names of a supervisor's sockets: the sections of the config whose ports they replace."""
 
@@ -212,24 +208,7 @@ class Daemon:
     async def _listen(self, runner: web.AppRunner, host: str, port: int, section: str) -> str:
         await runner.setup()
         self._runners.append(runner)
-        sockets = self._sockets.get(section, ())
-        for inherited in sockets:
-            await web.SockSite(runner, inherited, backlog=INHERITED_BACKLOG).start()
-        if not sockets:
-            try:
-                await web.TCPSite(runner, host, port, backlog=BACKLOG).start()
-            except OSError as error:
-                key, advice = "host", "Name an address of this machine in the config; 0.0.0.0 stands for all of them."
-                if error.errno in (errno.EADDRINUSE, errno.EACCES):
-                    key, advice = "port", "Is another router running? Stop it, or choose another port in the config."
-                raise OperatorError(
-                    f"{section}.{key}: can't listen on {host}:{port} ({error.strerror or error}). {advice}"
-                ) from error
-        address = runner.addresses[0]
-        if isinstance(address, str):
-            return f"unix:{address}"
-        host = address[0] if sockets else host
-        return f"http://{f'[{host}]' if ':' in host else host}:{address[1]}"
+        return await listen(runner, self._sockets.get(section, ()), host, port, section)
 
     async def _start_sandboxes(self, config: Config) -> None:
         await self._sandboxes.apply(wanted_sandboxes(config, self._registry))
